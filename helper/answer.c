@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "answer.h"
+
+#include "refusal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int answer_check(int fd, struct refusal *why)
+{
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+        return 0;
+    return refuse(why,
+                  "--fd=%d: %s; QEMU and libvirt give a Unix socket there: call this through -netdev "
+                  "tap,helper= or bridge_helper",
+                  fd,
+                  domain              ? "it is a socket, but not a Unix one"
+                  : errno == EBADF    ? "no such descriptor is open"
+                  : errno == ENOTSOCK ? "it is open, but not a socket"
+                                      : strerror(errno));
+}
+
+int answer_send(int fd, int descriptor, struct refusal *why)
+{
+    char byte = 0;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.room = {0}};
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data,
+        .msg_iovlen = 1,
+        .msg_control = control.room,
+        .msg_controllen = sizeof(control.room),
+    };
+
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
+    if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+        return 0;
+    return refuse(why, "the tap was made, but could not be handed over on --fd=%d: %s; it is removed again",
+                  fd, errno == EPIPE || errno == ECONNREFUSED ? "the other end is closed" : strerror(errno));
+}

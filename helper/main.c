@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap-helper: gives an ordinary user's QEMU a tap on a bridge, if the administrator's policy says so.
+ *
+ * The caller is taken to be hostile: it chooses argv, environment, descriptors, limits, working directory and
+ * signal mask, and may stop or kill us at any instruction. What may happen in each phase:
+ *
+ *   0. scrub()     before any library is initialised: the environment is emptied.
+ *   1. confine()   no input is read. Descriptors 0 to 2 exist, a time limit runs, all privileges but
+ * CAP_NET_ADMIN are gone, and that one is not effective; no_new_privs is set.
+ *   2. request     argv only. Asks nothing of the system but whether --fd is a Unix socket.
+ *   3. policy      reads root's files as the caller, without any capability. No network.
+ *   4. grant       CAP_NET_ADMIN effective. Kernel calls with values that the phases before have checked;
+ * opens /dev/net/tun, and no file else.
+ *   5. answer      not effective again. The descriptor is sent; from here on nothing can fail.
+ *
+ * Until 5 the tap is ours alone, and the kernel removes it with us. */
+#include "answer.h"
+#include "config.h"
+#include "grant.h"
+#include "policy.h"
+#include "privilege.h"
+#include "refusal.h"
+#include "request.h"
+#include "trusted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TIME_LIMIT = 30 /* seconds */ };
+
+static const char usage_text[] =
+    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME]\n"
+    "       virt-tap-helper --help | --version\n"
+    "\n"
+    "Makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU and "
+    "libvirt\n"
+    "expect of a bridge helper:\n"
+    "\n"
+    "  qemu-system-x86_64 -netdev tap,id=n0,br=br0,helper=" HELPER_PATH " -device virtio-net,netdev=n0\n"
+    "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
+    "\n"
+    "  --br=BRIDGE   the bridge; " POLICY_PATH ", or where that does not exist\n"
+    "                " QEMU_ACL_PATH ", must allow it\n"
+    "  --fd=FD       the number of a connected Unix socket\n"
+    "  --use-vnet    frames carry virtio-net headers\n"
+    "  --name=NAME   the tap's name, vt-*; otherwise vt-0, vt-1, ...\n"
+    "\n"
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
+
+/* Runs before the initialisers of all libraries, libnl's among them, which read environment variables. */
+static void scrub(int argc, char **argv, char **envp)
+{
+    (void)argc;
+    (void)argv;
+    envp[0] = NULL;
+}
+__attribute__((section(".preinit_array"), used)) static void (*const scrub_first)(int, char **,
+                                                                                  char **) = scrub;
+
+static void say(const char *text)
+{
+    dprintf(STDERR_FILENO, "virt-tap-helper: %s\n", text);
+}
+
+static void on_time_limit(int signal_number)
+{
+    static const char text[] =
+        "virt-tap-helper: gave up after 30 s; is the policy on a file system that hangs?\n";
+    (void)signal_number;
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        _exit(1);
+    _exit(1);
+}
+
+/* So that no file opened later can get the number of a standard stream, and our words go into it. */
+static int open_standard_streams(struct refusal *why)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return refuse(why, "descriptor %d is closed and /dev/null cannot be opened in its place", fd);
+    return 0;
+}
+
+static int confine(struct refusal *why)
+{
+    const struct sigaction action = {.sa_handler = on_time_limit};
+    sigset_t alarm_only;
+
+    if (open_standard_streams(why) < 0)
+        return -1;
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, NULL) < 0)
+        return refuse(why, "cannot set a time limit: %s", strerror(errno));
+    alarm(TIME_LIMIT);
+    return privilege_confine(why);
+}
+
+/* The administrator's own file, strictly; QEMU's, with QEMU's verdicts, only where the first does not exist.
+ */
+static int read_policy(struct policy *out, const char *bridge, struct refusal *why)
+{
+    enum trusted_links links = TRUSTED_NO_LINKS;
+
+    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, trusted_read, &links, why);
+    if (!out->absent)
+        return err;
+    policy_free(out);
+    links = TRUSTED_ROOTS_LINKS;
+    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, trusted_read, &links, why);
+    if (out->absent)
+        return refuse(why,
+                      "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                      " with the line: allow %s",
+                      bridge);
+    return err;
+}
+
+static int decide(const struct policy *policy, const struct request *request, uid_t uid, struct refusal *why)
+{
+    const struct policy_verdict verdict = policy_decide(policy, request->bridge);
+
+    if (!verdict.rule)
+        return refuse(
+            why,
+            "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the "
+            "line: allow %s",
+            policy->files[0], request->bridge, uid, request->bridge);
+    if (!verdict.allowed)
+        return refuse(
+            why, "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",
+            policy->files[verdict.rule->file], verdict.rule->line, request->bridge, verdict.rule->name);
+    if (request->name && fnmatch("vt-*", request->name, 0) != 0)
+        return refuse(why, "--name=%s: names of taps begin with vt-; choose for example vt-%.12s",
+                      request->name, request->name);
+    return 0;
+}
+
+static int judge(const struct request *request, uid_t uid, struct refusal *why)
+{
+    struct policy policy = {.rules = NULL};
+    int err = read_policy(&policy, request->bridge, why);
+
+    if (!err)
+        err = decide(&policy, request, uid, why);
+    policy_free(&policy);
+    return err;
+}
+
+static int serve(const struct request *request, struct refusal *why)
+{
+    const struct grant grant = {request->bridge, request->name, request->vnet_hdr, getuid()};
+    struct granted tap;
+
+    if (answer_check(request->fd, why) < 0 || judge(request, grant.uid, why) < 0 || privilege_raise(why) < 0)
+        return -1;
+    if (grant_tap(&tap, &grant, why) < 0 || privilege_lower(why) < 0)
+        return -1;
+    return answer_send(request->fd, tap.fd, why);
+}
+
+int main(int argc, char *argv[])
+{
+    struct refusal why = {""};
+    struct request request;
+    (void)argc;
+
+    const int confined = confine(&why);
+    struct refusal bad_words = {""};
+    const enum request_result result = request_parse(&request, argv, &bad_words);
+    if (result != REQUEST_OK) {
+        say(bad_words.text);
+        return result;
+    }
+    if (request.verb != REQUEST_TAP) {
+        fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (confined < 0 || serve(&request, &why) < 0) {
+        say(why.text);
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy.h"
+
+#include "net/link.h"
+#include "refusal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINE_SIZE = 4096,            /* of the buffer that qemu-bridge-helper reads lines into, '\0' included */
+    BYTES_MAX = 4 * 1024 * 1024, /* of all files together */
+    FILES_MAX = 4096,
+    DEPTH_MAX = 256,
+};
+
+/* The includes that lead to the file being read, innermost first. */
+struct chain {
+    const struct chain *outer;
+    dev_t device;
+    ino_t inode;
+    unsigned int depth;
+};
+
+struct reading {
+    struct policy *policy;
+    enum policy_dialect dialect;
+    policy_reader *reader;
+    void *context;
+    struct refusal *why;
+};
+
+struct place {
+    unsigned int file;
+    unsigned long line;
+    const struct chain *chain;
+};
+
+/* A line that does not parse ends the file it stands in; what that means depends on the dialect and the file.
+ */
+enum line_result { LINE_OK, LINE_BAD = -2, LINE_REFUSED = -1 };
+
+static int read_file(struct reading *r, const char *path, const struct chain *outer,
+                     const struct place *from);
+
+/* What qemu-bridge-helper takes for white space (g_ascii_isspace): not '\v'. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
+}
+
+static enum line_result bad(struct reading *r, const struct place *at, const char *what, const char *word)
+{
+    refuse(r->why,
+           "%s:%lu does not parse: %s '%.64s'; an administrator must mend it before anything is granted",
+           r->policy->files[at->file], at->line, what, word);
+    return LINE_BAD;
+}
+
+static enum line_result no_memory(struct reading *r)
+{
+    return refuse(r->why, "the policy could not be read: no memory");
+}
+
+/* Grows an array by one element when its count is zero or a power of two. Returns the array, or NULL. */
+static void *grow(void *array, size_t count, size_t element)
+{
+    if (count & (count - 1))
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, element);
+}
+
+static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, const char *name)
+{
+    struct policy *p = r->policy;
+    const bool fits = strlen(name) < IFNAMSIZ;
+
+    if (r->dialect == POLICY_STRICT && !ifname_valid(name))
+        return bad(r, at, "no interface can have the name", name);
+    if (!fits && !deny)
+        return LINE_OK;
+    struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
+    if (!rules)
+        return no_memory(r);
+    p->rules = rules;
+    struct policy_rule *rule = &rules[p->rule_count++];
+    *rule = (struct policy_rule){
+        .deny = deny, .all = strcmp(name, "all") == 0, .file = at->file, .line = at->line};
+    memcpy(rule->name, name, fits ? strlen(name) : IFNAMSIZ - 1);
+    return LINE_OK;
+}
+
+static enum line_result include(struct reading *r, const struct place *at, const char *path)
+{
+    if (path[0] == '/')
+        return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
+    if (r->dialect == POLICY_STRICT)
+        return bad(r, at, "include takes an absolute path, not", path);
+    if (!path[0])
+        return LINE_OK; /* as any other file that is not there */
+    refuse(r->why,
+           "%s:%lu includes '%.64s' by a relative path, which the caller could choose; write the whole path",
+           r->policy->files[at->file], at->line, path);
+    return LINE_REFUSED;
+}
+
+/* line is one line, '\0' at its end; it is changed. */
+static enum line_result parse_line(struct reading *r, const struct place *at, char *line)
+{
+    while (is_blank(*line))
+        line++;
+    if (*line == '#' || *line == '\0')
+        return LINE_OK;
+    char *argument = strchr(line, ' ');
+    if (!argument)
+        argument = strchr(line, '\t');
+    if (!argument)
+        return bad(r, at, "nothing follows", line);
+    *argument++ = '\0';
+    while (is_blank(*argument))
+        argument++;
+    for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)
+        *--end = '\0';
+    if (strcmp(line, "allow") == 0 || strcmp(line, "deny") == 0)
+        return add_rule(r, at, line[0] == 'd', argument);
+    if (strcmp(line, "include") == 0)
+        return include(r, at, argument);
+    return bad(r, at, "there is no rule", line);
+}
+
+/* Takes the next line from text as fgets() with a buffer of LINE_SIZE would; returns its length. */
+static size_t next_line(const char *text, size_t size, char line[LINE_SIZE])
+{
+    size_t length = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
+    const char *newline = memchr(text, '\n', length);
+
+    if (newline)
+        length = (size_t)(newline - text) + 1;
+    memcpy(line, text, length);
+    line[length] = '\0';
+    return length;
+}
+
+static enum line_result parse_text(struct reading *r, struct place *at, const struct policy_text *text)
+{
+    char line[LINE_SIZE];
+    enum line_result result = LINE_OK;
+
+    for (size_t done = 0; done < text->size && result == LINE_OK;) {
+        const size_t length = next_line(text->bytes + done, text->size - done, line);
+        done += length;
+        at->line++;
+        if (r->dialect == POLICY_STRICT && strlen(line) < length)
+            return bad(r, at, "a byte of value 0 follows", line);
+        if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
+            return bad(r, at, "longer than 4,095 characters:", line);
+        result = parse_line(r, at, line);
+    }
+    return result;
+}
+
+/* Whether a failure to read an include is passed over. */
+static bool passed_over(const struct reading *r, int err)
+{
+    if (r->dialect == POLICY_STRICT)
+        return err == -EACCES;
+    return err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -ENAMETOOLONG ||
+           err == -ENXIO || err == -ENODEV;
+}
+
+/* Remembers the path of a file; returns its index, or -1. */
+static int add_file(struct reading *r, const char *path)
+{
+    struct policy *p = r->policy;
+    char *copy = strdup(path);
+    char **files = grow(p->files, p->file_count, sizeof(*files));
+
+    if (files)
+        p->files = files;
+    if (!files || !copy) {
+        free(copy);
+        return no_memory(r);
+    }
+    files[p->file_count] = copy;
+    return (int)p->file_count++;
+}
+
+static bool being_read(const struct chain *chain, const struct policy_text *text)
+{
+    for (; chain; chain = chain->outer)
+        if (chain->device == text->device && chain->inode == text->inode)
+            return true;
+    return false;
+}
+
+static int read_text(struct reading *r, const char *path, const struct policy_text *text,
+                     const struct chain *outer)
+{
+    const struct chain chain = {outer, text->device, text->inode, outer ? outer->depth + 1 : 0};
+    struct place at = {.chain = &chain};
+    const int file = add_file(r, path);
+
+    if (file < 0)
+        return -1;
+    at.file = (unsigned int)file;
+    r->policy->bytes += text->size;
+    if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)
+        return refuse(r->why, "%s is one include too many: %d files and %d deep is the limit", path,
+                      FILES_MAX, DEPTH_MAX);
+    const enum line_result result = parse_text(r, &at, text);
+    /* qemu-bridge-helper keeps what stood before a bad line of an include, and goes on after the include. */
+    if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer)
+        return 0;
+    return result == LINE_OK ? 0 : -1;
+}
+
+/* Reads one file. from: the line that includes it, NULL for the main file. Returns 0, or -1 and why not. */
+static int read_file(struct reading *r, const char *path, const struct chain *outer, const struct place *from)
+{
+    struct policy_text text = {.bytes = NULL};
+    struct refusal cause = {""};
+    int err = r->reader(r->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
+
+    if (err && from && passed_over(r, err))
+        return 0;
+    if (err && from)
+        return refuse(r->why, "%s:%lu includes a file that does not count: %s", r->policy->files[from->file],
+                      from->line, cause.text);
+    if (err) {
+        r->policy->absent = err == -ENOENT;
+        return refuse(r->why, "%s", cause.text);
+    }
+    if (!text.bytes && (r->dialect == POLICY_STRICT || !from)) {
+        err = refuse(r->why, "%s is a folder, not a policy file", path);
+    } else if (being_read(outer, &text)) {
+        /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
+        err = r->dialect == POLICY_QEMU ? 0
+                                        : refuse(r->why, "%s:%lu includes %s, which is being read already",
+                                                 r->policy->files[from->file], from->line, path);
+    } else {
+        err = read_text(r, path, &text, outer);
+    }
+    free(text.bytes);
+    return err;
+}
+
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, policy_reader *reader,
+                void *context, struct refusal *why)
+{
+    struct reading r = {out, dialect, reader, context, why};
+
+    *out = (struct policy){.rules = NULL};
+    return read_file(&r, path, NULL, NULL);
+}
+
+void policy_free(struct policy *policy)
+{
+    for (size_t i = 0; i < policy->file_count; i++)
+        free(policy->files[i]);
+    free(policy->files);
+    free(policy->rules);
+    *policy = (struct policy){.rules = NULL};
+}
+
+struct policy_verdict policy_decide(const struct policy *policy, const char *bridge)
+{
+    struct policy_verdict verdict = {.allowed = false};
+
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (!rule->all && strcmp(rule->name, bridge) != 0)
+            continue;
+        if (rule->deny)
+            return (struct policy_verdict){.allowed = false, .rule = rule};
+        if (!verdict.rule)
+            verdict = (struct policy_verdict){.allowed = true, .rule = rule};
+    }
+    return verdict;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The rules of who may use which bridge, read from files and judged.
+ *
+ *     allow|deny BRIDGE|all
+ *     include FILE
+ *
+ * Two dialects. POLICY_QEMU reads a bridge.conf with the verdicts of qemu-bridge-helper 7.2, its quirks
+ * included: lines of more than 4,095 characters fall into several, a bad line in the main file is fatal, any
+ * other failure of an include is passed over. It differs only where the original is unsafe; then this one
+ * refuses:
+ *   - an allowed name of 16 or more characters matches nothing (the original cuts it); a denied one still
+ * denies the bridge that its first 15 characters name;
+ *   - relative includes, which would be looked up where the caller happens to stand;
+ *   - files that somebody else than root could have written;
+ *   - includes that could not be read for want of descriptors or memory, or by an error of the disk.
+ * POLICY_STRICT is for policy.conf: anything that is not understood or cannot be read is refused, but an
+ * include that the caller may not read (EACCES), which is how one gives a bridge to some users only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <net/if.h>
+
+struct refusal;
+
+enum policy_dialect { POLICY_QEMU, POLICY_STRICT };
+
+struct policy_rule {
+    bool deny;
+    bool all;            /* every bridge; name is then "all" */
+    char name[IFNAMSIZ]; /* the bridge */
+    unsigned int file;   /* index into policy.files */
+    unsigned long line;  /* from 1 */
+};
+
+struct policy {
+    struct policy_rule *rules;
+    size_t rule_count;
+    char **files; /* paths of all files read, in order; files[0] is the main one */
+    size_t file_count;
+    size_t bytes; /* read so far */
+    bool absent;  /* nothing was read, for there is no main file */
+};
+
+/* One file, whole, as policy_read's reader hands it over. */
+struct policy_text {
+    char *bytes; /* NULL: the file adds nothing (it is a folder); else freed by the policy */
+    size_t size;
+    dev_t device; /* device and inode tell files apart, so that loops are seen */
+    ino_t inode;
+};
+
+/* Reads the file at an absolute path. Returns 0; or -errno and the reason in `why`, -EPERM meaning that the
+ * file is not one that root alone could have written, -EFBIG that it is larger than `limit` bytes. */
+typedef int policy_reader(void *context, const char *path, size_t limit, struct policy_text *out,
+                          struct refusal *why);
+
+/* Reads the rules of the file at path and of all that it includes. Returns 0, or -1 and why not: nothing may
+ * then be granted. In both cases the caller must policy_free(out). */
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, policy_reader *reader,
+                void *context, struct refusal *why);
+void policy_free(struct policy *policy);
+
+struct policy_verdict {
+    bool allowed;
+    const struct policy_rule *rule; /* that decided; NULL: none matched, and so the answer is no */
+};
+
+/* Judges: a deny that matches beats every allow, wherever it stands; no rule, no bridge. A pure function. */
+struct policy_verdict policy_decide(const struct policy *policy, const char *bridge);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "privilege.h"
+
+#include "refusal.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static const char self[] = "/proc/self/exe";
+
+/* Whether this process is somebody's who has no power over the host: root's map is the whole range of
+ * numbers. */
+static bool in_user_namespace(void)
+{
+    unsigned long inside = 0, outside = 0, count = 0;
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    const bool whole =
+        !map || (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && count == 4294967295UL);
+
+    if (map)
+        fclose(map);
+    return !whole;
+}
+
+/* Why a file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7), execve(2)). */
+static int explain_missing(struct refusal *why)
+{
+    char path[256] = "virt-tap-helper", attribute[64];
+    struct statvfs mount;
+    const ssize_t length = readlink(self, path, sizeof(path) - 1);
+
+    if (length > 0)
+        path[length] = '\0';
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        return refuse(
+            why, "no CAP_NET_ADMIN: no_new_privs is set, under which file capabilities are void; start QEMU "
+                 "without it (systemd: NoNewPrivileges=no, QEMU: -sandbox elevateprivileges=allow)");
+    if (getxattr(self, "security.capability", attribute, sizeof(attribute)) < 0)
+        return refuse(why,
+                      "no CAP_NET_ADMIN: the file capability is missing; an administrator can type: "
+                      "setcap cap_net_admin=p %s",
+                      path);
+    if (statvfs(self, &mount) == 0 && mount.f_flag & ST_NOSUID)
+        return refuse(
+            why,
+            "no CAP_NET_ADMIN: %s is on a file system mounted nosuid, where file capabilities are void; "
+            "install it elsewhere, or mount that with suid",
+            path);
+    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
+        return refuse(
+            why, "no CAP_NET_ADMIN: it is not in the bounding set of whoever started this (a container, or "
+                 "systemd's CapabilityBoundingSet=); add it there");
+    if (in_user_namespace())
+        return refuse(why,
+                      "no CAP_NET_ADMIN: this runs in a user namespace, which has no power over the host's "
+                      "bridges; start it outside (not in a rootless container or Flatpak)");
+    return refuse(
+        why,
+        "no CAP_NET_ADMIN: the file capability of %s is another, or this is traced by a debugger; an "
+        "administrator can type: setcap cap_net_admin=p %s",
+        path, path);
+}
+
+static int apply(bool permitted, bool effective)
+{
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (permitted)
+        capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_NET_ADMIN);
+    if (effective)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+    return capng_apply(CAPNG_SELECT_CAPS);
+}
+
+int privilege_confine(struct refusal *why)
+{
+    if (geteuid() != getuid() || getegid() != getgid())
+        return refuse(why, "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
+                           "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
+    /* The kernel refuses to permit what was not: that, and nothing that could go stale, says whether we have
+     * it. */
+    if (apply(true, false) < 0) {
+        const int missing = explain_missing(why);
+        apply(false, false);
+        return missing;
+    }
+    /* Gone already when a file capability was granted; but root runs this too. */
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return refuse(why, "could not give up privileges: %s", strerror(errno));
+    return 0;
+}
+
+int privilege_raise(struct refusal *why)
+{
+    return apply(true, true) < 0
+               ? refuse(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
+               : 0;
+}
+
+int privilege_lower(struct refusal *why)
+{
+    return apply(true, false) < 0 ? refuse(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
+                                  : 0;
+}

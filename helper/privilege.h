@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The one capability: CAP_NET_ADMIN, permitted from the file capability, effective only while the kernel is
+ * asked to make and bridge the tap. */
+#pragma once
+
+#include <stdbool.h>
+
+struct refusal;
+
+/* Gives up everything but CAP_NET_ADMIN, which stays permitted and not effective, and sets no_new_privs.
+ * Other sets are emptied; the bounding set cannot be without CAP_SETPCAP and means nothing under
+ * no_new_privs, which no exec ever leaves. Returns 0, or -1 and why not: setuid, or no CAP_NET_ADMIN, with
+ * the cause of that. */
+int privilege_confine(struct refusal *why);
+
+/* Makes CAP_NET_ADMIN effective, or not. Returns 0, or -1 and why not. */
+int privilege_raise(struct refusal *why);
+int privilege_lower(struct refusal *why);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "link.h"
+
+#include "rtnl.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/socket.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+bool ifname_valid(const char *name)
+{
+    const size_t length = strnlen(name, IFNAMSIZ);
+
+    if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || strchr("/:%", *c))
+            return false;
+    return true;
+}
+
+static int on_link(struct nl_msg *msg, void *arg)
+{
+    static const struct nla_policy rules[IFLA_MAX + 1] = {
+        [IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IFNAMSIZ},
+        [IFLA_MTU] = {.type = NLA_U32},
+        [IFLA_LINKINFO] = {.type = NLA_NESTED},
+    };
+    struct link_info *out = arg;
+    struct nlattr *found[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+
+    if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWLINK ||
+        nlmsg_parse(nlmsg_hdr(msg), sizeof(struct ifinfomsg), found, IFLA_MAX,
+                    (struct nla_policy *)(uintptr_t)rules) < 0 ||
+        !found[IFLA_IFNAME])
+        return NL_OK;
+    const struct ifinfomsg *head = nlmsg_data(nlmsg_hdr(msg));
+    out->ifindex = head->ifi_index;
+    nla_strlcpy(out->name, found[IFLA_IFNAME], sizeof(out->name));
+    if (found[IFLA_MTU])
+        out->mtu = nla_get_u32(found[IFLA_MTU]);
+    if (found[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, found[IFLA_LINKINFO], NULL) == 0 &&
+        info[IFLA_INFO_KIND])
+        nla_strlcpy(out->kind, info[IFLA_INFO_KIND], sizeof(out->kind));
+    return NL_OK;
+}
+
+int link_get(struct rtnl *nl, const char *name, struct link_info *out)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, 0, 0, 0);
+
+    *out = (struct link_info){.ifindex = 0};
+    if (msg && (nla_put_string(msg, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name) < 0 ||
+                nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    const int err = rtnl_talk(nl, msg, on_link, out);
+    if (err)
+        return err;
+    return out->ifindex ? 0 : -EPROTO;
+}
+
+int link_index(struct rtnl *nl, const char *name)
+{
+    struct ifreq request = {.ifr_ifindex = 0};
+
+    if (strlen(name) >= IFNAMSIZ)
+        return -ENAMETOOLONG;
+    strcpy(request.ifr_name, name);
+    /* Interface ioctls work on any socket (net/socket.c, sock_do_ioctl). */
+    return ioctl(nl_socket_get_fd(nl->sock), SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+}
+
+int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
+{
+    struct nl_msg *msg =
+        rtnl_link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, 0);
+    struct nlattr *list = msg ? nla_nest_start(msg, IFLA_PROP_LIST | NLA_F_NESTED) : NULL;
+
+    if (!list || nla_put_string(msg, IFLA_ALT_IFNAME, altname) < 0) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    nla_nest_end(msg, list);
+    return rtnl_talk(nl, msg, NULL, NULL);
+}
+
+static int put_no_addrgen(struct nl_msg *msg)
+{
+    struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC);
+    struct nlattr *inet6 = spec ? nla_nest_start(msg, AF_INET6) : NULL;
+
+    if (!inet6 || nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0)
+        return -ENOMEM;
+    nla_nest_end(msg, inet6);
+    nla_nest_end(msg, spec);
+    return 0;
+}
+
+int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
+
+    if (!msg || nla_put_u32(msg, IFLA_MASTER, (uint32_t)join->master) < 0 ||
+        nla_put_u32(msg, IFLA_MTU, join->mtu) < 0 ||
+        nla_put(msg, IFLA_ADDRESS, sizeof(join->mac), join->mac) < 0 ||
+        nla_put_string(msg, IFLA_IFALIAS, join->alias) < 0 || (join->no_addrgen && put_no_addrgen(msg) < 0)) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    return rtnl_talk(nl, msg, NULL, NULL);
+}
+
+int link_up(struct rtnl *nl, int ifindex)
+{
+    return rtnl_talk(nl, rtnl_link_message(RTM_SETLINK, 0, ifindex, IFF_UP), NULL, NULL);
+}
+
+int link_delete(struct rtnl *nl, int ifindex)
+{
+    return rtnl_talk(nl, rtnl_link_message(RTM_DELLINK, 0, ifindex, 0), NULL, NULL);
+}

@@ -1,0 +1,67 @@
+"""What the network tests share: a host with the helper installed, a bridge, and nothing left behind after any test."""
+import json
+import os
+import sys
+import unittest
+
+import bridgehelper
+import sandbox
+from sandbox import USER
+
+HELPER = os.path.abspath(os.environ["VIRT_TAP_HELPER"])
+QEMU_ACL, POLICY = "/etc/qemu/bridge.conf", "/etc/virt-tap/policy.conf"
+
+
+class NetCase(unittest.TestCase):
+    """The helper with its file capability, br0, and 'allow br0' for everybody; a test may change all of it."""
+
+    def setUp(self):
+        self.helper = sandbox.install(HELPER)
+        self.ifindex = sandbox.make_bridge("br0")
+        self.before = sandbox.links()
+        sandbox.write(QEMU_ACL, "allow br0\n")
+
+    def tearDown(self):
+        left = sandbox.links() - self.before
+        for name in sandbox.links() - {"lo"}:
+            sandbox.run("ip", "link", "delete", name, check=False)
+        for path in (QEMU_ACL, POLICY):
+            if os.path.lexists(path):
+                os.unlink(path)
+        self.assertEqual(left, set(), "left behind")
+
+    def call(self, *options, wrap=(), **more):
+        """Call the helper, by the command `wrap` if given, as an unprivileged user unless uid says otherwise."""
+        more.setdefault("uid", USER)
+        return bridgehelper.call([*wrap, self.helper], *options, **more)
+
+    def grant(self, *options, **more):
+        """A call that must be granted; returns the Answer, to be closed by the test's end."""
+        answer = self.call(*options, **more)
+        self.assertTrue(answer.granted, answer)
+        self.assertEqual(answer.stderr, "")
+        self.addCleanup(answer.close)  # cleanups run after tearDown: close earlier where that matters
+        return answer
+
+    def refuse(self, *options, says=(), status=1, **more):
+        """A call that must be refused with one line in which all of says stand, and leave nothing."""
+        before = sandbox.links()
+        answer = self.call(*options, **more)
+        answer.close()
+        self.assertEqual((answer.status, answer.data, answer.fds), (status, b"", []), answer)
+        self.assertRegex(answer.stderr, r"\Avirt-tap-helper: [^\n]+\n\Z")
+        for words in [says] if isinstance(says, str) else says:
+            self.assertIn(words, answer.stderr)
+        self.assertEqual(sandbox.links(), before)
+        return answer
+
+
+def link(name):
+    """What `ip -json -details link` says of one interface."""
+    return json.loads(sandbox.run("ip", "-json", "-details", "link", "show", "dev", name).stdout)[0]
+
+
+def main(limit=300):
+    """Run the calling file's tests inside a sandbox."""
+    sandbox.enter(limit)
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -1,0 +1,127 @@
+"""A host of one's own for a test or the demo: private namespaces, private /etc, /dev and /run.
+
+enter() starts the calling script again as the first process of new network, mount, pid, uts and ipc namespaces.
+Nothing of the machine is changed, whatever the script does, and when the script ends, in whichever way, the kernel
+ends everything that it left running.
+"""
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+
+RUN = "/run/vt"  # private tmpfs, open to every user: neither nosuid nor behind somebody's 0700 home
+USER, OTHER = 64321, 64322  # two unprivileged users, 'vmuser' and 'vmother', each with a group of that number
+USERS = {USER: "vmuser", OTHER: "vmother"}
+_MARK = "VIRT_TAP_TEST_SANDBOX"
+
+
+def enter(limit=600):
+    """Return inside the sandbox; the script is killed after limit seconds. Exits 77 (skipped) without root."""
+    if os.environ.get(_MARK) == "1":
+        del os.environ[_MARK]
+        _furnish()
+        return
+    if os.geteuid() != 0:
+        print("skipped: needs root to make namespaces; ./dev test uses sudo", file=sys.stderr)
+        sys.exit(77)
+    sys.stdout.flush()
+    command = ["timeout", "-k", "5", str(limit), "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork",
+               "--kill-child", "--mount-proc", "--propagation", "private", sys.executable, *sys.argv]
+    os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
+
+
+def run(*command, check=True, **options):
+    """Run a command to its end, at most 60 s; returns the CompletedProcess with text output."""
+    options.setdefault("timeout", 60)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}")
+    return done
+
+
+def write(path, text, mode=0o644, uid=0, gid=0):
+    """Write a file with this mode and owner, making the folders above it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    os.chown(path, uid, gid)
+    os.chmod(path, mode)
+
+
+def install(program, name=None, caps="cap_net_admin=p", mode=0o755):
+    """Copy a program into the private tmpfs with a file capability (None for none); returns its path."""
+    path = os.path.join(RUN, name or os.path.basename(program))
+    if os.path.exists(path):
+        os.unlink(path)
+    shutil.copyfile(program, path)
+    os.chmod(path, mode)
+    if caps:
+        run("setcap", caps, path)
+    return path
+
+
+def make_bridge(name, *options):
+    """Make a bridge with a MAC of its own and no forwarding delay, up; returns its interface index."""
+    run("ip", "link", "add", name, "address", "52:54:00:77:00:fe", "type", "bridge", "stp_state", "0",
+        "forward_delay", "0", *options)
+    run("ip", "link", "set", name, "up")
+    return ifindex(name)
+
+
+def ifindex(name):
+    with open(f"/sys/class/net/{name}/ifindex", encoding="ascii") as file:
+        return int(file.read())
+
+
+def links():
+    """The names of all network interfaces of this namespace."""
+    return set(os.listdir("/sys/class/net")) - {"bonding_masters"}
+
+
+def _furnish():
+    run("mount", "-t", "sysfs", "sysfs", "/sys")  # the machine's /sys would show the machine's interfaces
+    _private_etc()
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    os.mkdir(RUN)
+    _private_dev()
+    run("ip", "link", "set", "lo", "up")
+
+
+def _private_etc():
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")  # a place for the copy, hidden again afterwards
+    run("cp", "-a", "/etc/.", "/run")
+    run("mount", "--bind", "/run", "/etc")
+    run("umount", "-l", "/run")
+    for folder in ("/etc/qemu", "/etc/virt-tap"):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder)
+    for uid, name in USERS.items():
+        for path, line in (("/etc/passwd", f"{name}:x:{uid}:{uid}::/run/vt:/bin/sh\n"), ("/etc/group", f"{name}:x:{uid}:\n")):
+            with open(path, encoding="utf-8") as file:
+                taken = re.search(rf"^{name}:", file.read(), re.M)
+            if not taken:
+                with open(path, "a", encoding="utf-8") as file:
+                    file.write(line)
+
+
+def _private_dev():
+    """A /dev without kvm, where /dev/net/tun is 0666 as udev makes it on ordinary systems."""
+    dev = RUN + "/dev"
+    os.mkdir(dev)
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", dev)
+    nodes = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0),
+             "net/tun": (10, 200)}
+    for folder in ("net", "shm", "pts"):
+        os.mkdir(f"{dev}/{folder}")
+    os.chmod(dev + "/shm", 0o1777)
+    for name, number in nodes.items():
+        os.mknod(f"{dev}/{name}", stat.S_IFCHR | 0o666, os.makedev(*number))
+        os.chmod(f"{dev}/{name}", 0o666)
+    for link, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(target, f"{dev}/{link}")
+    run("mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=620", "devpts", dev + "/pts")
+    run("mount", "--rbind", dev, "/dev")
+    run("umount", "-l", dev)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The helper's command line: what is taken, and every way to be refused. */
+#include "helper/refusal.h"
+#include "helper/request.h"
+#include "net/link.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARGS(...) ((char *[]){"virt-tap-helper", __VA_ARGS__, NULL})
+
+static struct request request;
+static struct refusal why;
+
+static void takes_the_contract_of_qemu_and_libvirt(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("--use-vnet", "--fd=12", "--br=br0"), &why), REQUEST_OK);
+    assert_int_equal(request.verb, REQUEST_TAP);
+    assert_string_equal(request.bridge, "br0");
+    assert_int_equal(request.fd, 12);
+    assert_true(request.vnet_hdr);
+    assert_null(request.name);
+
+    assert_int_equal(request_parse(&request, ARGS("--br=virbr0", "--fd=0"), &why), REQUEST_OK);
+    assert_string_equal(request.bridge, "virbr0");
+    assert_int_equal(request.fd, 0);
+    assert_false(request.vnet_hdr);
+}
+
+static void takes_a_name_of_the_caller(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("--name=vt-web", "--br=br0", "--fd=3"), &why), REQUEST_OK);
+    assert_string_equal(request.name, "vt-web");
+}
+
+static void takes_a_flag_twice(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("--use-vnet", "--use-vnet", "--br=b", "--fd=3"), &why),
+                     REQUEST_OK);
+    assert_true(request.vnet_hdr);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("--help"), &why), REQUEST_OK);
+    assert_int_equal(request.verb, REQUEST_HELP);
+    assert_int_equal(request_parse(&request, ARGS("--version"), &why), REQUEST_OK);
+    assert_int_equal(request.verb, REQUEST_VERSION);
+}
+
+static void refuses_wrong_usage(void **state)
+{
+    static const struct {
+        const char *first, *second, *says;
+    } cases[] = {
+        {"--br=br0", NULL, "--fd=FD"},
+        {"--fd=3", NULL, "--br=BRIDGE"},
+        {NULL, NULL, "--br=BRIDGE"},
+        {"--br=br0", "--fd=", "--fd takes the number"},
+        {"--br=br0", "--fd=x", "not 'x'"},
+        {"--br=br0", "--fd=3x", "not '3x'"},
+        {"--br=br0", "--fd=-1", "not '-1'"},
+        {"--br=br0", "--fd=+1", "not '+1'"},
+        {"--br=br0", "--fd= 1", "not ' 1'"},
+        {"--br=br0", "--fd=2147483648", "not '2147483648'"},
+        {"--br=br0", "--fd=99999999999999999999", "not '9999"},
+        {"--fd=3", "--fd=3", "socket is given twice"},
+        {"--br=br0", "--br=br1", "bridge is given twice"},
+        {"--name=vt-a", "--name=vt-b", "name is given twice"},
+        {"--br", "br0", "no such option: '--br'"},
+        {"--use-vnet=1", NULL, "no such option"},
+        {"br0", NULL, "no such option: 'br0'"},
+        {"", NULL, "no such option: ''"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *argv[] = {"virt-tap-helper", (char *)(uintptr_t)cases[i].first,
+                        (char *)(uintptr_t)cases[i].second, NULL};
+        assert_int_equal(request_parse(&request, argv, &why), REQUEST_USAGE);
+        assert_non_null(strstr(why.text, cases[i].says));
+        assert_non_null(strstr(why.text, "--help"));
+    }
+}
+
+static void refuses_an_empty_argv(void **state)
+{
+    char *argv[] = {NULL};
+    (void)state;
+    assert_int_equal(request_parse(&request, argv, &why), REQUEST_USAGE);
+}
+
+static void takes_the_largest_descriptor_number(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("--br=b", "--fd=2147483647"), &why), REQUEST_OK);
+    assert_int_equal(request.fd, 2147483647);
+}
+
+static const char *const bad_names[] = {
+    "",      ".",     "..",  "abcdefghijklmnop", "br0/1",  "br%d",   "br 0",
+    "br\t0", "br0\n", "a:b", "br\x01",           "br\x7f", "br\xa0",
+};
+
+static void refuses_names_no_interface_can_have(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad_names) / sizeof(bad_names[0]); i++) {
+        char br[64] = "--br=", name[64] = "--name=";
+        assert_false(ifname_valid(bad_names[i]));
+        assert_int_equal(request_parse(&request, ARGS(strcat(br, bad_names[i]), "--fd=3"), &why),
+                         REQUEST_REFUSED);
+        assert_non_null(strstr(why.text, "--br="));
+        assert_int_equal(request_parse(&request, ARGS(strcat(name, bad_names[i]), "--fd=3", "--br=b"), &why),
+                         REQUEST_REFUSED);
+        assert_non_null(strstr(why.text, "--name="));
+    }
+}
+
+static void takes_names_an_interface_can_have(void **state)
+{
+    static const char *const names[] = {"b",  "abcdefghijklmno", "br0.100", "br_0-x@y", "br\xc3\xa9", "all",
+                                        "..."};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_true(ifname_valid(names[i]));
+}
+
+static void a_refusal_is_one_line(void **state)
+{
+    (void)state;
+    refuse(&why, "a\nb\x1b[31m%s", "\r\x7f");
+    assert_string_equal(why.text, "a?b?[31m??");
+
+    char longer[4 * sizeof(why.text)];
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    refuse(&why, "%s", longer);
+    assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_the_contract_of_qemu_and_libvirt),
+        cmocka_unit_test(takes_a_name_of_the_caller),
+        cmocka_unit_test(takes_a_flag_twice),
+        cmocka_unit_test(help_and_version_need_nothing_else),
+        cmocka_unit_test(refuses_wrong_usage),
+        cmocka_unit_test(refuses_an_empty_argv),
+        cmocka_unit_test(takes_the_largest_descriptor_number),
+        cmocka_unit_test(refuses_names_no_interface_can_have),
+        cmocka_unit_test(takes_names_an_interface_can_have),
+        cmocka_unit_test(a_refusal_is_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""The helper killed at each of its system calls, and each of its system calls failing in turn (strace -e inject).
+
+Whatever happens, it is one of two things: a complete grant and exit 0; or another exit, and no tap once the caller has
+closed its socket and what it got. A failure that the dynamic loader survives is a complete grant."""
+import re
+
+import bridgehelper
+import netcase
+import sandbox
+from sandbox import USER, USERS
+
+TRACE = sandbox.RUN + "/trace"
+ERRORS = ("EIO", "ENOMEM", "EINTR")
+
+
+class Death(netcase.NetCase):
+    def strace(self, *options):
+        return bridgehelper.call(["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options, self.helper])
+
+    def walk(self):
+        """Every system call of a grant after its execve, as (name, how many of that name so far)."""
+        self.strace().close()
+        with open(TRACE, encoding="ascii") as file:
+            names = re.findall(r"^(\w+)\(", file.read(), re.M)
+        self.assertEqual((names[0], names[-1]), ("execve", "exit_group"))
+        counts, steps = {}, []
+        for name in names[1:]:
+            counts[name] = counts.get(name, 0) + 1
+            steps.append((name, counts[name]))
+        return steps
+
+    def inject(self, name, nth, what):
+        """One run with that fault; returns whether it ended in a grant."""
+        with self.strace("-e", f"inject={name}:{what}:when={nth}") as answer:
+            with open(TRACE, encoding="ascii") as file:
+                trace = file.read()
+            self.assertRegex(trace, r"INJECTED|\+\+\+ killed by SIGKILL", "the fault did not happen")
+            if answer.status == 0:
+                self.assertTrue(answer.granted, answer)
+                self.assertEqual(netcase.link(answer.tap()[0])["master"], "br0")
+                self.assertIn("UP", netcase.link(answer.tap()[0])["flags"])
+            elif answer.fds:  # dying after the answer: all that was sent is the one tap
+                self.assertTrue((len(answer.fds), answer.data) == (1, b"\0") and what.startswith("signal"), answer)
+            granted = answer.status == 0
+        self.assertTrue(bridgehelper.await_(lambda: sandbox.links() == self.before), sandbox.links())
+        return granted
+
+    def test_killed_anywhere(self):
+        steps = self.walk()
+        for name, nth in steps:
+            with self.subTest(f"{name} {nth}"):
+                self.assertFalse(self.inject(name, nth, "signal=SIGKILL"))
+        self.assertGreater(len(steps), 60)
+
+    def test_each_call_failing(self):
+        steps = [step for step in self.walk() if step[0] != "exit_group"]
+        survived = set()
+        for name, nth in steps:
+            for error in ERRORS:
+                with self.subTest(f"{name} {nth} {error}"):
+                    if self.inject(name, nth, f"error={error}"):
+                        survived.add(name)
+        print("\nsurvived failures of: " + " ".join(sorted(survived)))
+        self.assertFalse(survived & {"capset", "getsockopt", "socket", "sendmsg", "ioctl"}, "needed, yet may fail")
+
+    def test_time_limit(self):
+        with self.strace("-e", "inject=getsockopt:signal=SIGALRM:when=1") as answer:
+            self.assertEqual((answer.status, answer.fds), (1, []))
+            self.assertRegex(answer.stderr, r"\Avirt-tap-helper: gave up after 30 s[^\n]*\n\Z")
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""What one user tries against another's taps, and against the policy, through the helper. Each of these worked
+against qemu-bridge-helper or is what the kernel lets a holder of CAP_NET_ADMIN do (drivers/net/tun.c)."""
+import errno
+import fcntl
+import os
+import signal
+import struct
+import time
+
+import bridgehelper
+import netcase
+import sandbox
+from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, TUNSETIFF, TUNSETOWNER, TUNSETPERSIST
+from netcase import POLICY, QEMU_ACL
+from sandbox import OTHER, USER
+
+PLAIN = IFF_TAP | IFF_NO_PI
+MULTI = PLAIN | IFF_MULTI_QUEUE
+
+
+def victims_tap(name, flags, persist):
+    """A tap of OTHER's, made by root; returns the descriptor that holds it."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
+    fcntl.ioctl(fd, TUNSETOWNER, OTHER)
+    if persist:
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+    return fd
+
+
+class Taps(netcase.NetCase):
+    def state(self, name):
+        tap = netcase.link(name)
+        return {key: tap.get(key) for key in ("ifindex", "address", "master", "ifalias", "altnames", "linkinfo", "mtu")}
+
+    def cannot_be_taken(self, name, asked=None):
+        before = self.state(name)
+        for vnet in (False, True):
+            for uid in (USER, OTHER, 0):
+                self.refuse(f"--name={asked or name}", vnet=vnet, uid=uid, says="is taken")
+        self.assertEqual(self.state(name), before)
+
+    def test_persistent_tap(self):
+        os.close(victims_tap("vt-vic", PLAIN, persist=True))
+        self.cannot_be_taken("vt-vic")
+        sandbox.run("ip", "link", "delete", "vt-vic")
+
+    def test_persistent_multiqueue_tap(self):
+        os.close(victims_tap("vt-vic", MULTI, persist=True))
+        self.cannot_be_taken("vt-vic")
+        sandbox.run("ip", "link", "delete", "vt-vic")
+
+    def test_running_multiqueue_tap(self):
+        fd = victims_tap("vt-vic", MULTI, persist=False)
+        self.cannot_be_taken("vt-vic")
+        os.close(fd)
+
+    def test_running_tap_of_ours(self):
+        with self.grant("--name=vt-vic", uid=OTHER):
+            self.cannot_be_taken("vt-vic")
+
+    def test_tap_by_its_alternative_name(self):
+        os.close(victims_tap("vt-vic", MULTI, persist=True))
+        sandbox.run("ip", "link", "property", "add", "dev", "vt-vic", "altname", "vt-alt")
+        self.cannot_be_taken("vt-vic", asked="vt-alt")
+        sandbox.run("ip", "link", "delete", "vt-vic")
+
+    def test_claim_is_not_a_way_to_a_tap(self):
+        with self.grant(uid=OTHER):
+            self.refuse(f"--name={netcase.link('vt-0')['altnames'][0]}", says="--name=")
+
+    def test_another_queue_of_a_tap_half_made(self):
+        """Stops the helper at each system call from the making of the tap to its answer, and tries to attach."""
+        stops = 0
+        for syscall, nth in (("ioctl", 3), ("ioctl", 4), ("ioctl", 5), ("sendmsg", 2), ("recvmsg", 3), ("sendmsg", 3),
+                             ("sendmsg", 4), ("recvmsg", 5), ("ioctl", 6), ("capset", 3), ("sendmsg", 5)):
+            # A fault on the attacker's side would look like safety: the tap must be there while we try.
+            call = bridgehelper.Call(
+                ["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[OTHER], "-e", "trace=ioctl,sendmsg,recvmsg,capset",
+                 "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, "--use-vnet", "--br=br0", "--fd={fd}"])
+            self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)), (syscall, nth))
+            if "vt-0" in sandbox.links():
+                stops += 1
+                for uid in (USER, OTHER):
+                    for flags in (PLAIN, MULTI, PLAIN | bridgehelper.IFF_VNET_HDR, MULTI | bridgehelper.IFF_VNET_HDR):
+                        self.assertIn(bridgehelper.attach("vt-0", flags, uid), (errno.EBUSY, errno.EPERM, errno.EINVAL))
+            os.kill(stopped_child(call.process.pid), signal.SIGCONT)
+            with call.finish() as answer:
+                self.assertTrue(answer.granted, answer)
+        self.assertGreater(stops, 8)
+
+
+def stopped_child(pid):
+    """The pid of that process's child if a SIGSTOP holds it: it is seen stopped for longer than the stops that a tracer
+    makes at each system call, which last microseconds."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        children = file.read().split()
+    for _ in range(5):
+        if not children or state_of(children[0]) not in "Tt":
+            return None
+        time.sleep(0.01)
+    return int(children[0])
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+class PolicyBypass(netcase.NetCase):
+    EXTRA = [f"/etc/qemu/extra{i}.conf" for i in range(3)]  # the last one, three deep, denies
+
+    def setUp(self):
+        super().setUp()
+        for path, following in zip(self.EXTRA, self.EXTRA[1:]):
+            sandbox.write(path, f"include {following}\n")
+        sandbox.write(self.EXTRA[-1], "deny br0\n")
+
+    def tearDown(self):
+        for path in self.EXTRA:
+            os.unlink(path)
+        super().tearDown()
+
+    def test_alternative_name_of_a_denied_bridge(self):
+        sandbox.run("ip", "link", "property", "add", "dev", "br0", "altname", "lan")
+        sandbox.write(QEMU_ACL, "allow all\ndeny br0\n")
+        self.refuse(bridge="lan", says="alternative name")
+
+    def starve(self, path):
+        """With each limit on descriptors, from none to plenty: the deny in the include must never be missed."""
+        sandbox.write(path, f"allow br0\ninclude {self.EXTRA[0]}\n")
+        reasons = set()
+        for limit in range(3, 24):
+            answer = self.call(nofile=limit)
+            answer.close()
+            self.assertNotEqual(answer.status, 0, (limit, answer))
+            self.assertEqual(answer.fds, [])
+            reasons.add(answer.stderr)
+        self.assertTrue(any("denies bridge" in reason for reason in reasons), reasons)
+        self.assertTrue(any("Too many open files" in reason for reason in reasons), reasons)
+
+    def test_starved_include(self):
+        self.starve(QEMU_ACL)
+
+    def test_starved_include_of_policy_conf(self):
+        self.starve(POLICY)
+
+    def test_the_original_can_be_starved(self):
+        """Shows that the test above can fail: qemu-bridge-helper does miss the deny."""
+        original = sandbox.install("/usr/lib/qemu/qemu-bridge-helper", caps="cap_net_admin=ep")
+        sandbox.write(QEMU_ACL, f"allow br0\ninclude {self.EXTRA[0]}\n")
+        statuses = []
+        for limit in range(3, 24):
+            with bridgehelper.call(original, uid=USER, nofile=limit) as answer:
+                statuses.append(answer.granted)
+        self.assertIn(True, statuses)
+        self.assertFalse(statuses[-1])
+
+    def test_memory_starved_include(self):
+        sandbox.write(QEMU_ACL, f"allow br0\ninclude {self.EXTRA[0]}\n")
+        sandbox.write(self.EXTRA[-1], "#" * 3_000_000 + "\ndeny br0\n")
+        for kib in (1000, 2000, 3000, 4000, 6000, 8000):
+            answer = self.call(wrap=["prlimit", f"--data={kib * 1024}"])
+            answer.close()
+            self.assertNotEqual(answer.status, 0, (kib, answer))
+            self.assertEqual(answer.fds, [])
+        self.refuse(says="denies bridge")
+
+    def test_deny_of_a_long_name_still_binds(self):
+        sandbox.run("ip", "link", "add", "abcdefghijklmno", "type", "bridge")
+        sandbox.write(QEMU_ACL, "allow all\ndeny abcdefghijklmnop\n")
+        self.refuse(bridge="abcdefghijklmno", says="denies")
+        sandbox.write(QEMU_ACL, "allow abcdefghijklmnop\n")
+        self.refuse(bridge="abcdefghijklmno", says="no rule")
+        sandbox.run("ip", "link", "delete", "abcdefghijklmno")
+
+    def test_debugger(self):
+        """Traced by its caller, the capability is void: nobody can steer the helper while it has it."""
+        self.refuse(wrap=["strace", "-qq", "-o", "/dev/null"], says="no CAP_NET_ADMIN")
+
+    def test_not_inspectable_by_its_caller(self):
+        call = bridgehelper.Call(["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
+                                  "inject=sendmsg:signal=SIGSTOP:when=3", self.helper, "--br=br0", "--fd={fd}"])
+        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)))
+        pid = stopped_child(call.process.pid)
+        for path in ("fd/0", "mem", "environ", "maps"):
+            done = sandbox.run("setpriv", f"--reuid={USER}", "--clear-groups", "head", "-c1", f"/proc/{pid}/{path}", check=False)
+            self.assertIn("Permission denied", done.stdout, path)
+        os.kill(pid, signal.SIGCONT)
+        call.finish().close()
+
+
+if __name__ == "__main__":
+    netcase.main()

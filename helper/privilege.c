@@ -5,7 +5,6 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
@@ -13,20 +12,6 @@
 #include <unistd.h>
 
 static const char self[] = "/proc/self/exe";
-
-/* Whether this process is somebody's who has no power over the host: root's map is the whole range of
- * numbers. */
-static bool in_user_namespace(void)
-{
-    unsigned long inside = 0, outside = 0, count = 0;
-    FILE *map = fopen("/proc/self/uid_map", "re");
-    const bool whole =
-        !map || (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && count == 4294967295UL);
-
-    if (map)
-        fclose(map);
-    return !whole;
-}
 
 /* Why a file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7), execve(2)). */
 static int explain_missing(struct refusal *why)
@@ -56,10 +41,6 @@ static int explain_missing(struct refusal *why)
         return refuse(
             why, "no CAP_NET_ADMIN: it is not in the bounding set of whoever started this (a container, or "
                  "systemd's CapabilityBoundingSet=); add it there");
-    if (in_user_namespace())
-        return refuse(why,
-                      "no CAP_NET_ADMIN: this runs in a user namespace, which has no power over the host's "
-                      "bridges; start it outside (not in a rootless container or Flatpak)");
     return refuse(
         why,
         "no CAP_NET_ADMIN: the file capability of %s is another, or this is traced by a debugger; an "

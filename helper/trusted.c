@@ -12,7 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40 }; /* as many as the kernel follows in one path */
+enum {
+    LINKS_MAX = 40, /* as many as the kernel follows in one path */
+    OVERFLOW_UID =
+        65534, /* of whom a user namespace does not know (/proc/sys/kernel/overflowuid, as it ever is) */
+};
 
 struct walk {
     const char *asked; /* the path as it stands in the policy */
@@ -32,6 +36,13 @@ static int untrusted(struct walk *w, const char *kind, const char *name, const c
 
 static int check(struct walk *w, const struct stat *st, const char *kind, const char *name)
 {
+    if (st->st_uid == OVERFLOW_UID) {
+        refuse(w->why,
+               "%s: %s '%.255s' belongs to nobody, as root's do when seen from a user namespace (rootless "
+               "container, Flatpak), which has no power over the host's bridges; start this outside",
+               w->asked, kind, name);
+        return -EPERM;
+    }
     if (st->st_uid != 0)
         return untrusted(w, kind, name, "does not belong to root");
     if (!S_ISLNK(st->st_mode) &&

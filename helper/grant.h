@@ -9,7 +9,7 @@ struct refusal;
 
 struct grant {
     const char *bridge; /* its name: not an alternative one */
-    const char *name;   /* of the tap; NULL: vt-<n>, the lowest n that is free */
+    const char *name;   /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
     bool vnet_hdr;
     uid_t uid; /* whose tap it is */
 };

@@ -49,7 +49,7 @@ static const char usage_text[] =
     "                " QEMU_ACL_PATH ", must allow it\n"
     "  --fd=FD       the number of a connected Unix socket\n"
     "  --use-vnet    frames carry virtio-net headers\n"
-    "  --name=NAME   the tap's name, vt-*; otherwise vt-0, vt-1, ...\n"
+    "  --name=NAME   the tap's name, vt-*; otherwise vt- and a number\n"
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
 

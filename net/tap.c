@@ -13,14 +13,14 @@ int tap_open(void)
     return fd < 0 ? -errno : fd;
 }
 
-int tap_create(int fd, const char *pattern, bool vnet_hdr, char name[IFNAMSIZ])
+int tap_create(int fd, const char *name, bool vnet_hdr)
 {
     struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
     unsigned int features = 0;
 
-    if (strlen(pattern) >= IFNAMSIZ)
+    if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
-    strcpy(request.ifr_name, pattern);
+    strcpy(request.ifr_name, name);
     if (vnet_hdr) {
         if (ioctl(fd, TUNGETFEATURES, &features) < 0)
             return -errno;
@@ -28,10 +28,7 @@ int tap_create(int fd, const char *pattern, bool vnet_hdr, char name[IFNAMSIZ])
             return -EOPNOTSUPP;
         request.ifr_flags |= IFF_VNET_HDR;
     }
-    if (ioctl(fd, TUNSETIFF, &request) < 0)
-        return -errno;
-    memcpy(name, request.ifr_name, IFNAMSIZ);
-    return 0;
+    return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
 }
 
 int tap_set_owner(int fd, uid_t owner)

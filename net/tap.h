@@ -13,11 +13,10 @@
 /* Opens TAP_DEVICE. Returns a descriptor that the caller owns, or -errno. */
 int tap_open(void);
 
-/* Makes a new tap that lives as long as somebody holds fd, and never attaches to one that is there
- * (IFF_TUN_EXCL). pattern is a name, or a name with one "%d" that the kernel replaces by the lowest free
- * number. vnet_hdr: each frame carries a struct virtio_net_hdr. The name is put in name. Returns 0 or -errno:
- * -EBUSY the name is taken, -EOPNOTSUPP the kernel has no vnet headers. */
-int tap_create(int fd, const char *pattern, bool vnet_hdr, char name[IFNAMSIZ]);
+/* Makes a new tap of that name (fewer than IFNAMSIZ characters) that lives as long as somebody holds fd, and
+ * never attaches to one that is there (IFF_TUN_EXCL). vnet_hdr: each frame carries a struct virtio_net_hdr.
+ * Returns 0 or -errno: -EBUSY the name is taken, -EOPNOTSUPP the kernel has no vnet headers. */
+int tap_create(int fd, const char *name, bool vnet_hdr);
 
 /* Who but a holder of CAP_NET_ADMIN may attach to the tap by its name. Returns 0 or -errno. */
 int tap_set_owner(int fd, uid_t owner);

@@ -30,6 +30,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TIME_LIMIT = 30 /* seconds */ };
@@ -63,9 +65,20 @@ static void scrub(int argc, char **argv, char **envp)
 __attribute__((section(".preinit_array"), used)) static void (*const scrub_first)(int, char **,
                                                                                   char **) = scrub;
 
+/* Says why not, and sees to it that the words arrive. libvirt reads them in a thread that it does not wait
+ * for once our socket is closed (virCommandAbort, src/util/vircommand.c): of 200 refusals it showed 45
+ * without their reason, or with garbage behind it. It ends the text where standard error is closed; so that
+ * comes first, and the socket later. */
 static void say(const char *text)
 {
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    struct stat st;
+
     dprintf(STDERR_FILENO, "virt-tap-helper: %s\n", text);
+    if (fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return;
+    close(STDERR_FILENO);
+    nanosleep(&pause, NULL);
 }
 
 static void on_time_limit(int signal_number)

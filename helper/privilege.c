@@ -25,7 +25,7 @@ static int explain_missing(struct refusal *why)
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
         return refuse(
             why, "no CAP_NET_ADMIN: no_new_privs is set, under which file capabilities are void; start QEMU "
-                 "without it (systemd: NoNewPrivileges=no, QEMU: -sandbox elevateprivileges=allow)");
+                 "without -sandbox on, and its systemd unit with NoNewPrivileges=no");
     if (getxattr(self, "security.capability", attribute, sizeof(attribute)) < 0)
         return refuse(why,
                       "no CAP_NET_ADMIN: the file capability is missing; an administrator can type: "

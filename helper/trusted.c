@@ -81,12 +81,11 @@ static int follow(struct walk *w, int *at, const char *name)
     return target[0] == '/';
 }
 
-/* Replaces folder *at by `name` in it, or by '/' if name is NULL. */
+/* Replaces folder *at by `name` in it, or by "/". */
 static int enter(struct walk *w, int *at, const char *name)
 {
     struct stat st;
-    const int next =
-        name ? openat(*at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : open("/", O_PATH | O_CLOEXEC);
+    const int next = openat(*at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
     if (next < 0)
         return -errno;
@@ -94,14 +93,14 @@ static int enter(struct walk *w, int *at, const char *name)
     if (err || S_ISLNK(st.st_mode)) {
         close(next);
         const int from_root = err ? err : follow(w, at, name);
-        return from_root == 1 ? enter(w, at, NULL) : from_root;
+        return from_root == 1 ? enter(w, at, "/") : from_root;
     }
     if (*at >= 0)
         close(*at);
     *at = next;
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return check(w, &st, "the folder", name ? name : "/");
+    return check(w, &st, "the folder", name);
 }
 
 /* Cuts the next component off w->rest; NULL when nothing remains. */
@@ -140,7 +139,7 @@ static int open_rest(struct walk *w, int *at)
             return -errno;
         err = follow(w, at, name);
         if (err == 1)
-            err = enter(w, at, NULL);
+            err = enter(w, at, "/");
         if (err)
             return err;
     }
@@ -153,7 +152,7 @@ static int open_rest(struct walk *w, int *at)
 static int open_trusted(struct walk *w)
 {
     int at = -1;
-    int fd = enter(w, &at, NULL);
+    int fd = enter(w, &at, "/");
 
     if (fd == 0)
         fd = open_rest(w, &at);

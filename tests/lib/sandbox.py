@@ -27,8 +27,11 @@ def enter(limit=600):
         print("skipped: needs root to make namespaces; ./dev test uses sudo", file=sys.stderr)
         sys.exit(77)
     sys.stdout.flush()
-    command = ["timeout", "-k", "5", str(limit), "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork",
-               "--kill-child", "--mount-proc", "--propagation", "private", sys.executable, *sys.argv]
+    # In the foreground, so that Ctrl-C reaches it. The shell is the first process of the pid namespace, for somebody
+    # must reap what daemons leave: libvirtd waits for a QEMU that it has made an orphan itself.
+    command = ["timeout", "--foreground", "-k", "5", str(limit),
+               "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
+               "--propagation", "private", "sh", "-c", '"$@"; exit $?', "sandbox", sys.executable, *sys.argv]
     os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
 
 
@@ -82,6 +85,7 @@ def links():
 
 
 def _furnish():
+    os.umask(0o022)
     run("mount", "-t", "sysfs", "sysfs", "/sys")  # the machine's /sys would show the machine's interfaces
     _private_etc()
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")

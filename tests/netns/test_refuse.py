@@ -278,7 +278,7 @@ class Privilege(netcase.NetCase):
         os.rmdir(folder)
 
     def test_no_new_privs(self):
-        self.refuse(no_new_privs=True, says=["no_new_privs is set", "elevateprivileges=allow"])
+        self.refuse(no_new_privs=True, says=["no_new_privs is set", "-sandbox on"])
 
     def test_bounding_set(self):
         # A shell between, for setpriv itself still has what it had before.

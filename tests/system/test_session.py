@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""A guest of a real 'virsh -c qemu:///session' gets on a bridge through the helper, or is told why not.
+
+Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import os
+import re
+import socket
+import unittest
+
+import guests
+import sandbox
+from bridgehelper import await_, become
+
+HOME = sandbox.RUN + "/session"
+SERIAL = HOME + "/serial"
+HOST, GUEST = "192.168.77.254", "192.168.77.1"
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
+               "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
+# stdio_handler: no virtlogd. Session libvirtd finds this file below $XDG_CONFIG_HOME.
+QEMU_CONF = """bridge_helper = "{helper}"
+stdio_handler = "file"
+"""
+DOMAIN = """<domain type='qemu'>
+<name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type><kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>
+<cmdline>{cmdline}</cmdline></os>
+<features><acpi/></features>
+<on_poweroff>destroy</on_poweroff>
+<devices>
+<controller type='usb' model='none'/><memballoon model='none'/>
+<serial type='unix'><source mode='bind' path='{serial}'/></serial>
+<interface type='bridge'><source bridge='{bridge}'/><model type='virtio'/><rom enabled='no'/></interface>
+</devices>
+</domain>
+"""
+
+
+def setUpModule():
+    helper = sandbox.install(os.environ["VIRT_TAP_HELPER"])
+    sandbox.write("/etc/qemu/bridge.conf", "allow br0\n")
+    for bridge in ("br0", "br1"):
+        sandbox.make_bridge(bridge)
+    sandbox.run("ip", "address", "add", HOST + "/24", "dev", "br0")
+    os.makedirs(HOME)
+    os.chown(HOME, sandbox.USER, sandbox.USER)
+    sandbox.write(HOME + "/config/libvirt/qemu.conf", QEMU_CONF.format(helper=helper))
+    for folder in ("config", "config/libvirt"):
+        os.chown(f"{HOME}/{folder}", sandbox.USER, sandbox.USER)
+
+
+def virsh(*words, check=True):
+    """Run virsh in the session of the unprivileged user; the first call starts the session's libvirtd."""
+    return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=check, env=ENVIRONMENT, cwd=HOME,
+                       errors="replace", preexec_fn=lambda: become(sandbox.USER))
+
+
+class Session(unittest.TestCase):
+    def setUp(self):
+        self.before = sandbox.links()
+
+    def taps(self):
+        return sandbox.links() - self.before
+
+    def no_tap_remains(self):
+        self.assertTrue(await_(lambda: not self.taps()), f"left over: {self.taps()}")
+
+    def define(self, name, bridge):
+        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        xml = DOMAIN.format(name=name, bridge=bridge, images=images, serial=SERIAL,
+                            cmdline=guests.kernel_arguments(GUEST + "/24"))
+        sandbox.write(f"{HOME}/{name}.xml", xml)
+        virsh("define", f"{HOME}/{name}.xml")
+        self.addCleanup(virsh, "destroy", name, check=False)
+
+    def console(self):
+        stream = socket.socket(socket.AF_UNIX)
+        self.addCleanup(stream.close)
+        stream.connect(SERIAL)
+        return guests.Console(stream)
+
+    def test_guest_on_the_bridge(self):
+        self.define("allowed", "br0")
+        virsh("start", "allowed")
+        console = self.console()
+        self.assertEqual(len(self.taps()), 1)
+        tap = self.taps().pop()
+        self.assertRegex(virsh("domiflist", "allowed").stdout, rf"^\s*{re.escape(tap)}\s+bridge\s+br0\s+virtio\s")
+        console.wait_for(guests.READY)
+        self.assertRegex(guests.ping(console, HOST), ", 0% packet loss$")
+        answer = sandbox.run("busybox", "ping", "-c", "10", "-i", "0.1", "-W", "5", GUEST)
+        self.assertIn(", 0% packet loss", answer.stdout)
+        virsh("destroy", "allowed")
+        self.no_tap_remains()
+
+    def test_bridge_that_no_rule_allows(self):
+        """libvirt does not wait for the end of stderr when the socket closes: the reason must arrive every time."""
+        self.define("denied", "br1")
+        refused = [virsh("start", "denied", check=False) for _ in range(20)]
+        self.assertEqual({done.returncode for done in refused}, {1})
+        said = {re.sub(r"--fd=\d+", "--fd=N", done.stdout) for done in refused}
+        for text in said:
+            self.assertRegex(text, r"/etc/qemu/bridge\.conf.*allow br1\n")
+        self.assertEqual(len(said), 1, said)
+        self.no_tap_remains()
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    unittest.main()

@@ -6,6 +6,7 @@
  * alternative name that takes CAP_NET_ADMIN to set, is set before the tap is on any bridge. */
 #include "grant.h"
 
+#include "net/link.h"
 #include "net/rtnl.h"
 #include "net/tap.h"
 #include "refusal.h"
@@ -22,9 +23,9 @@ enum {
     NAME_TRIES = 32,
 };
 
-static int find_bridge(struct rtnl *nl, const char *name, struct link_info *bridge, struct refusal *why)
+int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why)
 {
-    const int err = link_get(nl, name, bridge);
+    const int err = bridge_find(name, out);
 
     if (err == -ENODEV)
         return refuse(
@@ -32,14 +33,14 @@ static int find_bridge(struct rtnl *nl, const char *name, struct link_info *brid
             "there is no bridge '%s' on this host; an administrator can make it: ip link add %s type bridge "
             "&& ip link set %s up",
             name, name, name);
-    if (err)
-        return refuse(why, "cannot look at bridge '%s': %s %s", name, strerror(-err), nl->reason);
-    if (strcmp(bridge->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
-        return refuse(why, "'%s' is an alternative name of '%s'; ask for that", name, bridge->name);
-    if (strcmp(bridge->kind, "bridge") != 0)
+    if (err == -EMEDIUMTYPE)
         return refuse(
             why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
-            name, bridge->kind[0] ? ": it is of type " : "", bridge->kind);
+            name, out->driver[0] ? ": its driver is " : "", out->driver);
+    if (err)
+        return refuse(why, "cannot look at bridge '%s': %s", name, strerror(-err));
+    if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
+        return refuse(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
     return 0;
 }
 
@@ -103,14 +104,14 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
     if (err == -EXFULL)
         return refuse(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
-            what->bridge);
-    return refuse(why, "cannot %s tap %s for bridge '%s': %s", step, tap->name, what->bridge, words);
+            what->bridge->name);
+    return refuse(why, "cannot %s tap %s for bridge '%s': %s", step, tap->name, what->bridge->name, words);
 }
 
 /* The claim says whose the tap is, whatever its holder does to it: unique in the namespace by the kernel's
  * own rule, longer than any name that a caller may choose. Kernels before 5.5 have no alternative names, and
  * do without. */
-static int set_claim(struct rtnl *nl, const struct link_info *bridge, int ifindex, uid_t uid)
+static int set_claim(struct rtnl *nl, const struct bridge *bridge, int ifindex, uid_t uid)
 {
     char claim[CLAIM_SIZE];
 
@@ -119,7 +120,7 @@ static int set_claim(struct rtnl *nl, const struct link_info *bridge, int ifinde
     return err == -EOPNOTSUPP ? 0 : err;
 }
 
-static int join_bridge(struct rtnl *nl, const struct link_info *bridge, int ifindex, const uint8_t mac[6],
+static int join_bridge(struct rtnl *nl, const struct bridge *bridge, int ifindex, const uint8_t mac[6],
                        uid_t uid)
 {
     char alias[64];
@@ -138,60 +139,45 @@ static int join_bridge(struct rtnl *nl, const struct link_info *bridge, int ifin
 }
 
 /* From a fresh tap to a port that is up. */
-static int plug(struct rtnl *nl, const struct link_info *bridge, int ifindex, const struct granted *tap,
-                const struct grant *what, struct refusal *why)
+static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                struct refusal *why)
 {
     uint8_t mac[6];
-    int err = tap_set_owner(tap->fd, 0);
+    /* The caller's from the first: nobody can attach to the one queue, which is ours. Not later: this takes
+     * the kernel's rtnl lock, which it then holds itself, for the work that setting the link up leaves to do.
+     */
+    int err = tap_set_owner(tap->fd, what->uid);
 
     if (!err)
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return fail_step(nl, "prepare", tap, what, err, why);
-    err = set_claim(nl, bridge, ifindex, what->uid);
+    err = set_claim(nl, what->bridge, ifindex, what->uid);
     if (err)
         return fail_step(nl, "claim", tap, what, err, why);
-    err = join_bridge(nl, bridge, ifindex, mac, what->uid);
+    err = join_bridge(nl, what->bridge, ifindex, mac, what->uid);
     if (err)
         return fail_step(nl, "attach", tap, what, err, why);
     err = link_up(nl, ifindex);
-    if (err)
-        return fail_step(nl, "start", tap, what, err, why);
-    err = tap_set_owner(tap->fd, what->uid);
-    return err ? fail_step(nl, "hand over", tap, what, err, why) : 0;
+    return err ? fail_step(nl, "start", tap, what, err, why) : 0;
 }
 
-static int grant_with(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
+int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
 {
-    struct link_info bridge;
 
-    if (find_bridge(nl, what->bridge, &bridge, why) < 0)
-        return -1;
+    *out = (struct granted){.fd = -1};
     out->fd = open_device(why);
     if (out->fd < 0)
         return -1;
-    if (make_tap(out->fd, what, out->name, why) < 0)
-        return -1;
-    const int ifindex = link_index(nl, out->name);
-    if (ifindex < 0)
-        return fail_step(nl, "find", out, what, ifindex, why);
-    if (plug(nl, &bridge, ifindex, out, what, why) == 0)
-        return 0;
-    link_delete(nl, ifindex); /* by index: closing alone would leave it to others who might hold it */
-    return -1;
-}
-
-int grant_tap(struct granted *out, const struct grant *what, struct refusal *why)
-{
-    struct rtnl nl;
-
-    *out = (struct granted){.fd = -1};
-    int err = rtnl_open(&nl);
+    int err = make_tap(out->fd, what, out->name, why);
+    if (!err) {
+        const int ifindex = link_index(nl, out->name);
+        err =
+            ifindex < 0 ? fail_step(nl, "find", out, what, ifindex, why) : plug(nl, ifindex, out, what, why);
+        if (err && ifindex > 0)
+            link_delete(nl, ifindex); /* by index: closing alone would leave it to others who might hold it */
+    }
     if (err)
-        return refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
-    err = grant_with(&nl, out, what, why);
-    rtnl_close(&nl);
-    if (err && out->fd >= 0)
         close(out->fd);
     return err;
 }

@@ -3,13 +3,17 @@
  * Doing what was allowed: the tap, whole and on its bridge, or nothing. */
 #pragma once
 
-#include "net/link.h"
+#include "net/bridge.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
 
 struct refusal;
+struct rtnl;
 
 struct grant {
-    const char *bridge; /* its name: not an alternative one */
-    const char *name;   /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
+    const struct bridge *bridge;
+    const char *name; /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
     bool vnet_hdr;
     uid_t uid; /* whose tap it is */
 };
@@ -19,6 +23,9 @@ struct granted {
     char name[IFNAMSIZ];
 };
 
-/* Makes the tap and bridges it; needs CAP_NET_ADMIN effective. Returns 0 and a descriptor that the caller
- * owns, or -1 and why not, nothing then being left behind. */
-int grant_tap(struct granted *out, const struct grant *what, struct refusal *why);
+/* Looks the bridge up; to be called without the capability effective. Returns 0, or -1 and why not. */
+int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why);
+
+/* Makes the tap and bridges it; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0 and a
+ * descriptor that the caller owns, or -1 and why not, nothing then being left behind. */
+int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why);

@@ -9,7 +9,7 @@
  *   1. confine()   no input is read. Descriptors 0 to 2 exist, a time limit runs, all privileges but
  * CAP_NET_ADMIN are gone, and that one is not effective; no_new_privs is set.
  *   2. request     argv only. Asks nothing of the system but whether --fd is a Unix socket.
- *   3. policy      reads root's files as the caller, without any capability. No network.
+ *   3. policy      reads root's files and looks the bridge up as the caller, without any capability.
  *   4. grant       CAP_NET_ADMIN effective. Kernel calls with values that the phases before have checked;
  * opens /dev/net/tun, and no file else.
  *   5. answer      not effective again. The descriptor is sent; from here on nothing can fail.
@@ -18,6 +18,7 @@
 #include "answer.h"
 #include "config.h"
 #include "grant.h"
+#include "net/rtnl.h"
 #include "policy.h"
 #include "privilege.h"
 #include "refusal.h"
@@ -166,16 +167,32 @@ static int judge(const struct request *request, uid_t uid, struct refusal *why)
     return err;
 }
 
-static int serve(const struct request *request, struct refusal *why)
+static int make_and_send(struct rtnl *nl, const struct request *request, const struct grant *grant,
+                         struct refusal *why)
 {
-    const struct grant grant = {request->bridge, request->name, request->vnet_hdr, getuid()};
     struct granted tap;
 
-    if (answer_check(request->fd, why) < 0 || judge(request, grant.uid, why) < 0 || privilege_raise(why) < 0)
-        return -1;
-    if (grant_tap(&tap, &grant, why) < 0 || privilege_lower(why) < 0)
+    if (grant_tap(nl, &tap, grant, why) < 0 || privilege_lower(why) < 0)
         return -1;
     return answer_send(request->fd, tap.fd, why);
+}
+
+static int serve(const struct request *request, uid_t uid, struct refusal *why)
+{
+    struct bridge bridge;
+    const struct grant grant = {&bridge, request->name, request->vnet_hdr, uid};
+    struct rtnl nl;
+
+    if (answer_check(request->fd, why) < 0 || judge(request, uid, why) < 0)
+        return -1;
+    if (grant_find_bridge(&bridge, request->bridge, why) < 0 || privilege_raise(why) < 0)
+        return -1;
+    int err = rtnl_open(&nl);
+    if (err)
+        return refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
+    err = make_and_send(&nl, request, &grant, why);
+    rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
+    return err;
 }
 
 int main(int argc, char *argv[])
@@ -195,7 +212,7 @@ int main(int argc, char *argv[])
         fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
         return fflush(stdout) == 0 ? 0 : 1;
     }
-    if (confined < 0 || serve(&request, &why) < 0) {
+    if (confined < 0 || serve(&request, getuid(), &why) < 0) {
         say(why.text);
         return 1;
     }

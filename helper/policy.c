@@ -74,12 +74,10 @@ static void *grow(void *array, size_t count, size_t element)
 static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, const char *name)
 {
     struct policy *p = r->policy;
-    const bool fits = strlen(name) < IFNAMSIZ;
 
-    if (r->dialect == POLICY_STRICT && !ifname_valid(name))
+    /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
+    if (r->dialect == POLICY_STRICT ? !ifname_valid(name) : strlen(name) >= IFNAMSIZ)
         return bad(r, at, "no interface can have the name", name);
-    if (!fits && !deny)
-        return LINE_OK;
     struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
     if (!rules)
         return no_memory(r);
@@ -87,7 +85,7 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     struct policy_rule *rule = &rules[p->rule_count++];
     *rule = (struct policy_rule){
         .deny = deny, .all = strcmp(name, "all") == 0, .file = at->file, .line = at->line};
-    memcpy(rule->name, name, fits ? strlen(name) : IFNAMSIZ - 1);
+    strcpy(rule->name, name);
     return LINE_OK;
 }
 

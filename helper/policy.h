@@ -9,11 +9,10 @@
  * included: lines of more than 4,095 characters fall into several, a bad line in the main file is fatal, any
  * other failure of an include is passed over. It differs only where the original is unsafe; then this one
  * refuses:
- *   - an allowed name of 16 or more characters matches nothing (the original cuts it); a denied one still
- * denies the bridge that its first 15 characters name;
  *   - relative includes, which would be looked up where the caller happens to stand;
  *   - files that somebody else than root could have written;
- *   - includes that could not be read for want of descriptors or memory, or by an error of the disk.
+ *   - includes that could not be read for want of descriptors or memory, or by an error of the disk;
+ *   - more than 4 MiB, 4,096 files or 256 levels of includes (the original goes on, or round in circles).
  * POLICY_STRICT is for policy.conf: anything that is not understood or cannot be read is refused, but an
  * include that the caller may not read (EACCES), which is how one gives a bridge to some users only. */
 #pragma once

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Paths are walked by name, folder by folder from '/': once a folder is seen to be root's alone, only root
+ * can change what its names mean, so that nothing can be exchanged between the look and the next step. */
 #include "trusted.h"
 
 #include "refusal.h"
@@ -16,173 +19,136 @@ enum {
     LINKS_MAX = 40, /* as many as the kernel follows in one path */
     OVERFLOW_UID =
         65534, /* of whom a user namespace does not know (/proc/sys/kernel/overflowuid, as it ever is) */
+    IS_LINK = 1,
 };
 
 struct walk {
     const char *asked; /* the path as it stands in the policy */
     enum trusted_links links;
-    int links_seen;
     struct refusal *why;
-    char rest[2 *
-              PATH_MAX]; /* what remains to be walked from the folder reached, "" or with a slash before it */
+    char path[PATH_MAX]; /* the same, with the links met so far replaced by their targets */
 };
 
-static int untrusted(struct walk *w, const char *kind, const char *name, const char *what)
+static int untrusted(struct walk *w, const char *what)
 {
-    refuse(w->why, "%s: %s '%.255s' %s, so it is not the administrator's alone; `chown root`, `chmod go-w`",
-           w->asked, kind, name, what);
+    refuse(w->why, "%s: '%s' %s, so it is not the administrator's alone; `chown root` and `chmod go-w` it",
+           w->asked, w->path, what);
     return -EPERM;
 }
 
-static int check(struct walk *w, const struct stat *st, const char *kind, const char *name)
+/* Whether what stands at w->path is root's alone. */
+static int check(struct walk *w, const struct stat *st)
 {
     if (st->st_uid == OVERFLOW_UID) {
-        refuse(w->why,
-               "%s: %s '%.255s' belongs to nobody, as root's do when seen from a user namespace (rootless "
-               "container, Flatpak), which has no power over the host's bridges; start this outside",
-               w->asked, kind, name);
+        refuse(
+            w->why,
+            "%s: '%s' belongs to nobody, as root's do when seen from a user namespace (rootless container, "
+            "Flatpak), which has no power over the host's bridges; start this outside",
+            w->asked, w->path);
         return -EPERM;
     }
     if (st->st_uid != 0)
-        return untrusted(w, kind, name, "does not belong to root");
+        return untrusted(w, "does not belong to root");
     if (!S_ISLNK(st->st_mode) &&
         st->st_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
-        return untrusted(w, kind, name, "is writable by others than root");
+        return untrusted(w, "is writable by others than root");
     return 0;
 }
 
-/* Puts the target of the link `name` of folder *at in front of what remains; *at becomes '/' if it is
- * absolute. */
-static int follow(struct walk *w, int *at, const char *name)
+/* Replaces the link at w->path by its target; `rest` is what stood behind it. Returns IS_LINK or -errno. */
+static int follow(struct walk *w, const char *rest)
 {
-    char target[PATH_MAX], joined[sizeof(w->rest)];
+    char target[PATH_MAX], joined[sizeof(w->path)];
     struct stat st;
 
     if (w->links == TRUSTED_NO_LINKS) {
-        refuse(w->why,
-               "%s: '%.255s' is a symbolic link, which a policy may not be; put the file itself there",
-               w->asked, name);
+        refuse(w->why, "%s: '%s' is a symbolic link, which a policy may not be; put the file itself there",
+               w->asked, w->path);
         return -EPERM;
     }
-    if (++w->links_seen > LINKS_MAX)
-        return -ELOOP;
-    if (fstatat(*at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (lstat(w->path, &st) < 0)
         return -errno;
-    const int err = check(w, &st, "the link", name);
+    const int err = check(w, &st);
     if (err)
         return err;
-    const ssize_t length = readlinkat(*at, name, target, sizeof(target) - 1);
+    const ssize_t length = readlink(w->path, target, sizeof(target) - 1);
     if (length < 0)
         return -errno;
     target[length] = '\0';
-    if (snprintf(joined, sizeof(joined), "%s%s", target, w->rest) >= (int)sizeof(joined))
+    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1;
+    if (snprintf(joined, sizeof(joined), "%.*s%s%s", folder, w->path, target, rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
-    strcpy(w->rest, joined);
-    return target[0] == '/';
+    strcpy(w->path, joined);
+    return IS_LINK;
 }
 
-/* Replaces folder *at by `name` in it, or by "/". */
-static int enter(struct walk *w, int *at, const char *name)
+/* Checks one folder of the path: w->path, cut off before `rest`. Returns 0, IS_LINK or -errno. */
+static int check_folder(struct walk *w, const char *rest)
 {
     struct stat st;
-    const int next = openat(*at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (next < 0)
+    if (lstat(w->path, &st) < 0)
         return -errno;
-    const int err = fstat(next, &st) < 0 ? -errno : 0;
-    if (err || S_ISLNK(st.st_mode)) {
-        close(next);
-        const int from_root = err ? err : follow(w, at, name);
-        return from_root == 1 ? enter(w, at, "/") : from_root;
-    }
-    if (*at >= 0)
-        close(*at);
-    *at = next;
+    if (S_ISLNK(st.st_mode))
+        return follow(w, rest);
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return check(w, &st, "the folder", name);
+    return check(w, &st);
 }
 
-/* Cuts the next component off w->rest; NULL when nothing remains. */
-static char *next_component(struct walk *w, char name[NAME_MAX + 1], int *err)
+/* Checks every folder that leads to w->path. Returns 0, IS_LINK when a link was replaced, or -errno. */
+static int check_folders(struct walk *w)
 {
-    const char *start = w->rest + strspn(w->rest, "/");
-    const size_t length = strcspn(start, "/");
+    char rest[sizeof(w->path)];
 
-    if (length > NAME_MAX) {
-        *err = -ENAMETOOLONG;
-        return NULL;
-    }
-    memcpy(name, start, length);
-    name[length] = '\0';
-    memmove(w->rest, start + length, strlen(start + length) + 1);
-    return length ? name : NULL;
-}
-
-/* Opens what remains of the path, from folder *at. Returns a descriptor or -errno. */
-static int open_rest(struct walk *w, int *at)
-{
-    char name[NAME_MAX + 1];
-    int err = 0;
-
-    while (next_component(w, name, &err)) {
-        if (w->rest[0]) { /* a slash follows: it must be a folder */
-            err = enter(w, at, name);
-            if (err)
-                return err;
-            continue;
-        }
-        const int fd = openat(*at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd >= 0)
-            return fd;
-        if (errno != ELOOP)
-            return -errno;
-        err = follow(w, at, name);
-        if (err == 1)
-            err = enter(w, at, "/");
+    for (char *slash = w->path; slash; slash = strchr(slash + 1, '/')) {
+        char *end = slash == w->path ? slash + 1 : slash;
+        strcpy(rest, end);
+        *end = '\0';
+        const int err = check_folder(w, rest);
         if (err)
             return err;
+        *end = rest[0];
     }
-    if (err)
-        return err;
-    const int folder = openat(*at, ".", O_RDONLY | O_CLOEXEC); /* the path ends in a slash */
-    return folder < 0 ? -errno : folder;
+    return 0;
 }
 
+/* Returns a descriptor or -errno. */
 static int open_trusted(struct walk *w)
 {
-    int at = -1;
-    int fd = enter(w, &at, "/");
-
-    if (fd == 0)
-        fd = open_rest(w, &at);
-    if (at >= 0)
-        close(at);
-    return fd;
+    for (int links = 0; links <= LINKS_MAX; links++) {
+        int err = check_folders(w);
+        if (!err) {
+            const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+            if (fd >= 0)
+                return fd;
+            err = errno == ELOOP ? follow(w, "") : -errno;
+        }
+        if (err != IS_LINK)
+            return err;
+    }
+    return -ELOOP;
 }
 
-static int read_all(int fd, size_t limit, struct policy_text *out)
+/* Reads a regular file from its start to its end, `size` being what it says of itself. */
+static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
 {
-    size_t room = 4096;
-
-    for (;;) {
-        char *bytes = realloc(out->bytes, room);
-        if (!bytes)
-            return -ENOMEM;
-        out->bytes = bytes;
-        const ssize_t got = read(fd, bytes + out->size, room - out->size);
+    if (size > limit)
+        return -EFBIG;
+    out->bytes = malloc(size + 1);
+    if (!out->bytes)
+        return -ENOMEM;
+    while (out->size <= size) { /* one more than it says: a file that grows is read again, not cut */
+        const ssize_t got = read(fd, out->bytes + out->size, size + 1 - out->size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return -errno;
-        if (got == 0)
-            return 0;
         out->size += (size_t)got;
-        if (out->size > limit)
-            return -EFBIG;
-        if (out->size == room)
-            room *= 2;
+        if (got == 0 || out->size == size)
+            return 0;
     }
+    return -EAGAIN;
 }
 
 /* Reads an open file after looking at what it is. */
@@ -192,7 +158,7 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    const int err = check(w, &st, "the file", w->asked);
+    const int err = check(w, &st);
     if (err)
         return err;
     out->device = st.st_dev;
@@ -203,7 +169,7 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
         refuse(w->why, "%s is not a regular file; write the rules into one", w->asked);
         return -EPERM;
     }
-    return read_all(fd, limit, out);
+    return read_all(fd, (size_t)st.st_size, limit, out);
 }
 
 int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why)
@@ -212,9 +178,9 @@ int trusted_read(void *context, const char *path, size_t limit, struct policy_te
 
     *out = (struct policy_text){.bytes = NULL};
     why->text[0] = '\0';
-    int err = strlen(path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+    int err = strlen(path) < sizeof(w.path) ? 0 : -ENAMETOOLONG;
     if (!err) {
-        strcpy(w.rest, path);
+        strcpy(w.path, path);
         err = open_trusted(&w);
     }
     if (err >= 0) {
@@ -227,6 +193,8 @@ int trusted_read(void *context, const char *path, size_t limit, struct policy_te
         out->bytes = NULL;
         if (err == -EFBIG)
             refuse(why, "%s: the policy is larger than 4 MiB in all", path);
+        else if (err == -EAGAIN)
+            refuse(why, "%s was written to while it was read; try again", path);
         else if (!why->text[0])
             refuse(why, "%s cannot be read: %s", path, strerror(-err));
     }

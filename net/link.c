@@ -23,48 +23,6 @@ bool ifname_valid(const char *name)
     return true;
 }
 
-static int on_link(struct nl_msg *msg, void *arg)
-{
-    static const struct nla_policy rules[IFLA_MAX + 1] = {
-        [IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IFNAMSIZ},
-        [IFLA_MTU] = {.type = NLA_U32},
-        [IFLA_LINKINFO] = {.type = NLA_NESTED},
-    };
-    struct link_info *out = arg;
-    struct nlattr *found[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
-
-    if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWLINK ||
-        nlmsg_parse(nlmsg_hdr(msg), sizeof(struct ifinfomsg), found, IFLA_MAX,
-                    (struct nla_policy *)(uintptr_t)rules) < 0 ||
-        !found[IFLA_IFNAME])
-        return NL_OK;
-    const struct ifinfomsg *head = nlmsg_data(nlmsg_hdr(msg));
-    out->ifindex = head->ifi_index;
-    nla_strlcpy(out->name, found[IFLA_IFNAME], sizeof(out->name));
-    if (found[IFLA_MTU])
-        out->mtu = nla_get_u32(found[IFLA_MTU]);
-    if (found[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, found[IFLA_LINKINFO], NULL) == 0 &&
-        info[IFLA_INFO_KIND])
-        nla_strlcpy(out->kind, info[IFLA_INFO_KIND], sizeof(out->kind));
-    return NL_OK;
-}
-
-int link_get(struct rtnl *nl, const char *name, struct link_info *out)
-{
-    struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, 0, 0, 0);
-
-    *out = (struct link_info){.ifindex = 0};
-    if (msg && (nla_put_string(msg, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name) < 0 ||
-                nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)) {
-        nlmsg_free(msg);
-        return -ENOMEM;
-    }
-    const int err = rtnl_talk(nl, msg, on_link, out);
-    if (err)
-        return err;
-    return out->ifindex ? 0 : -EPROTO;
-}
-
 int link_index(struct rtnl *nl, const char *name)
 {
     struct ifreq request = {.ifr_ifindex = 0};
@@ -87,7 +45,7 @@ int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
         return -ENOMEM;
     }
     nla_nest_end(msg, list);
-    return rtnl_talk(nl, msg, NULL, NULL);
+    return rtnl_talk(nl, msg);
 }
 
 static int put_no_addrgen(struct nl_msg *msg)
@@ -113,15 +71,15 @@ int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)
         nlmsg_free(msg);
         return -ENOMEM;
     }
-    return rtnl_talk(nl, msg, NULL, NULL);
+    return rtnl_talk(nl, msg);
 }
 
 int link_up(struct rtnl *nl, int ifindex)
 {
-    return rtnl_talk(nl, rtnl_link_message(RTM_SETLINK, 0, ifindex, IFF_UP), NULL, NULL);
+    return rtnl_talk(nl, rtnl_link_message(RTM_SETLINK, 0, ifindex, IFF_UP));
 }
 
 int link_delete(struct rtnl *nl, int ifindex)
 {
-    return rtnl_talk(nl, rtnl_link_message(RTM_DELLINK, 0, ifindex, 0), NULL, NULL);
+    return rtnl_talk(nl, rtnl_link_message(RTM_DELLINK, 0, ifindex, 0));
 }

@@ -10,21 +10,11 @@
 
 struct rtnl;
 
-struct link_info {
-    int ifindex;
-    unsigned int mtu;    /* bytes */
-    char name[IFNAMSIZ]; /* the interface's own name, which may differ from an alternative name asked for */
-    char kind[IFNAMSIZ]; /* "bridge", "tun", ...; "" for hardware */
-};
-
 /* Whether the kernel would take this as an interface's own name (net/core/dev.c, dev_valid_name), and neither
  * '%', which it would take as a pattern, nor control characters stand in it. */
 bool ifname_valid(const char *name);
 
-/* Looks an interface up by its name or alternative name. -ENODEV: there is none. */
-int link_get(struct rtnl *nl, const char *name, struct link_info *out);
-
-/* The index of the interface of that name, or -errno; quicker than link_get(). */
+/* The index of the interface of that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 
 /* Gives the interface one more name (Linux 5.5; -EOPNOTSUPP before). -EEXIST: somebody in this namespace has

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { ANSWER_SIZE = 32768 }; /* the kernel fills at most this much in one answer: NLMSG_GOODSIZE and dumps */
+enum {
+    ANSWER_SIZE = 8192
+}; /* an acknowledgement, with the kernel's words and, of kernels before 4.3, our request */
 
 struct talk {
     struct rtnl *nl;
-    nl_recvmsg_msg_cb_t on_answer;
-    void *arg;
     int error; /* -errno of the kernel */
     bool done;
 };
@@ -77,13 +77,7 @@ struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned 
     return msg;
 }
 
-static int on_valid(struct nl_msg *msg, void *arg)
-{
-    const struct talk *talk = arg;
-    return talk->on_answer ? talk->on_answer(msg, talk->arg) : NL_OK;
-}
-
-static int on_end(struct nl_msg *msg, void *arg)
+static int on_ack(struct nl_msg *msg, void *arg)
 {
     struct talk *talk = arg;
     (void)msg;
@@ -118,9 +112,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *answer, void *arg
 
 static int receive(struct rtnl *nl, struct nl_cb *cb, struct talk *talk)
 {
-    nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, talk);
-    nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_end, talk);
-    nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_end, talk);
+    nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, talk);
     nl_cb_err(cb, NL_CB_CUSTOM, on_error, talk);
     while (!talk->done) {
         const int err = nl_recvmsgs(nl->sock, cb); /* checks the sequence number */
@@ -130,9 +122,9 @@ static int receive(struct rtnl *nl, struct nl_cb *cb, struct talk *talk)
     return talk->error;
 }
 
-int rtnl_talk(struct rtnl *nl, struct nl_msg *msg, nl_recvmsg_msg_cb_t on_answer, void *arg)
+int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
 {
-    struct talk talk = {.nl = nl, .on_answer = on_answer, .arg = arg};
+    struct talk talk = {.nl = nl};
 
     nl->reason[0] = '\0';
     if (!msg)

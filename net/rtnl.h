@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One rtnetlink conversation: a request, its answers, its acknowledgement. */
+ * Requests to rtnetlink, each of them acknowledged. */
 #pragma once
 
-#include <netlink/handlers.h>
 #include <netlink/msg.h>
 
 struct nl_sock;
@@ -26,6 +25,5 @@ void rtnl_close(struct rtnl *nl);
 struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned int flags);
 
 /* Sends msg, which it frees in any case (NULL is taken as 'no memory'), and waits until the kernel has
- * acknowledged it; answers before that go to on_answer(msg, arg) if it is given, which returns NL_OK.
- * Returns 0 or the kernel's -errno, its words then being in nl->reason. */
-int rtnl_talk(struct rtnl *nl, struct nl_msg *msg, nl_recvmsg_msg_cb_t on_answer, void *arg);
+ * acknowledged it. Returns 0 or the kernel's -errno, its words then being in nl->reason. */
+int rtnl_talk(struct rtnl *nl, struct nl_msg *msg);

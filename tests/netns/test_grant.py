@@ -181,7 +181,7 @@ class Privileges(netcase.NetCase):
         nnp = next(i for i, line in enumerate(lines) if "PR_SET_NO_NEW_PRIVS" in line)
         raised = next(i for i, line in enumerate(lines) if "effective=1<<CAP_NET_ADMIN" in line)
         lowered = next(i for i, line in enumerate(lines) if i > raised and "effective=0, permitted=1<<CAP_NET_ADMIN" in line)
-        policy = next(i for i, line in enumerate(lines) if '"bridge.conf"' in line)
+        policy = next(i for i, line in enumerate(lines) if f'"{netcase.QEMU_ACL}"' in line)
         answer = next(i for i, line in enumerate(lines) if "SCM_RIGHTS" in line)
         self.assertTrue(nnp < policy < raised < lowered < answer, lines)
         during = " ".join(lines[raised:lowered])

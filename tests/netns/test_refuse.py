@@ -143,10 +143,10 @@ class Policy(netcase.NetCase):
             folder = os.path.dirname(path)
             sandbox.write(path, "allow br0\n")
             os.chmod(folder, 0o777)
-            self.refuse(says=["folder", "writable by others"])
+            self.refuse(says=[f"'{folder}' is", "writable by others"])
             os.chmod(folder, 0o755)
             os.chown(folder, USER, 0)
-            self.refuse(says=["folder", "does not belong to root"])
+            self.refuse(says=f"'{folder}' does not belong to root")
             os.chown(folder, 0, 0)
 
     def test_folder_of_others_hides_no_policy(self):

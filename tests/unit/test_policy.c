@@ -148,14 +148,16 @@ static void names_no_bridge_can_have(void **state)
     assert_int_equal(verdict(FILES(MAIN("allow br/0\n")), POLICY_STRICT, "br0"), -1);
 }
 
-static void names_that_qemu_would_cut(void **state)
+static void names_of_16_characters(void **state)
 {
     (void)state;
-    assert_int_equal(verdict(FILES(MAIN("allow abcdefghijklmno\n")), POLICY_QEMU, "abcdefghijklmno"), 1);
-    assert_int_equal(verdict(FILES(MAIN("allow abcdefghijklmnop\n")), POLICY_QEMU, "abcdefghijklmno"), 0);
-    assert_int_equal(
-        verdict(FILES(MAIN("allow all\ndeny abcdefghijklmnop\n")), POLICY_QEMU, "abcdefghijklmno"), 0);
-    assert_int_equal(verdict(FILES(MAIN("allow all\ndeny abcdefghijklmnop\n")), POLICY_QEMU, "br0"), 1);
+    for (int dialect = POLICY_QEMU; dialect <= POLICY_STRICT; dialect++) {
+        assert_int_equal(verdict(FILES(MAIN("allow abcdefghijklmno\n")), dialect, "abcdefghijklmno"), 1);
+        assert_int_equal(verdict(FILES(MAIN("allow all\nallow abcdefghijklmnop\n")), dialect, "br0"), -1);
+        assert_int_equal(verdict(FILES(MAIN("allow all\ndeny abcdefghijklmnop\n")), dialect, "br0"), -1);
+        assert_non_null(strstr(why.text, "/main:2 does not parse"));
+    }
+    assert_int_equal(verdict(FILES(MAIN("allow br/0\nallow \nallow br0\n")), POLICY_QEMU, "br0"), 1);
 }
 
 static void lines_longer_than_qemus_buffer(void **state)
@@ -311,7 +313,7 @@ int main(void)
         cmocka_unit_test(blanks_and_comments),
         cmocka_unit_test(a_bad_line_of_the_main_file_is_fatal),
         cmocka_unit_test(names_no_bridge_can_have),
-        cmocka_unit_test(names_that_qemu_would_cut),
+        cmocka_unit_test(names_of_16_characters),
         cmocka_unit_test(lines_longer_than_qemus_buffer),
         cmocka_unit_test(bytes_of_value_zero),
         cmocka_unit_test(includes_add_their_rules),

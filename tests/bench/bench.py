@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The benchmark: our helper against the distribution's qemu-bridge-helper, called as QEMU calls them, in one run.
+
+It makes the place (namespaces, bridges, file capabilities, bridge.conf), lets the C program measure, and says what
+came out: a table for people, and with --json FILE everything for programs:
+
+  unit          "µs", of every figure but memory
+  runs          calls of each helper in each scenario of one caller
+  machine       kernel, cpus: where it was measured
+  scenarios     one each for empty, held_50, held_1000 (one caller, that many taps held on the bridge) and callers_8
+                (eight at once); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
+                ratio {p50, p95, p99}, ours/theirs
+  growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
+                ratio}
+  memory_kb     peak resident memory of the helper's process: ours and theirs {runs, p50, max}, ratio of the maxima
+
+It judges nothing: it fails only if something could not be run. Figures on a busy machine are worth little, but both
+helpers are measured in turn, so the ratios hold better than the figures.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+
+import sandbox
+
+THEIRS = "/usr/lib/qemu/qemu-bridge-helper"
+BRIDGE = "br0"
+PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
+CALLERS = 8
+TITLES = {"empty": "empty bridge", "held_50": "50 taps held", "held_1000": "1,000 taps held",
+          f"callers_{CALLERS}": f"{CALLERS} callers at once"}
+
+
+def options():
+    parser = argparse.ArgumentParser(description="Measure our helper against qemu-bridge-helper. Needs root.")
+    parser.add_argument("--helper", required=True, help="our helper, as built")
+    parser.add_argument("--bench", required=True, help="the compiled measuring program")
+    parser.add_argument("--baseline", default=THEIRS, help="the helper to compare with (default: %(default)s)")
+    parser.add_argument("--baseline-caps", default="cap_net_admin=ep",
+                        help="its file capability (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=300,
+                        help="calls of each helper in each scenario (default: %(default)s)")
+    parser.add_argument("--json", help="where to write the figures")
+    return parser.parse_args()
+
+
+def make_place(name):
+    """A network namespace with the bridge, for one number of held taps: so that all can be measured in turn."""
+    sandbox.run("ip", "netns", "add", name)
+    sandbox.run("ip", "-n", name, "link", "set", "lo", "up")
+    sandbox.run("ip", "-n", name, "link", "add", BRIDGE, "address", "52:54:00:77:00:fe", "type", "bridge",
+                "stp_state", "0", "forward_delay", "0")
+    sandbox.run("ip", "-n", name, "link", "set", BRIDGE, "up")
+    return f"/run/netns/{name}"
+
+
+def measure(chosen):
+    """Run the measuring program; returns its figures as {scenario: {helper: [value, ...]}}."""
+    sandbox.write("/etc/qemu/bridge.conf", f"allow {BRIDGE}\n")
+    ours = sandbox.install(chosen.helper, "virt-tap-helper")
+    theirs = sandbox.install(chosen.baseline, "qemu-bridge-helper", caps=chosen.baseline_caps)
+    places = [f"{name}:{held}:{make_place(name)}" for name, held in PLACES.items()]
+    command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(CALLERS), *places]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd="/", check=False,
+                          env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    if done.returncode != 0:
+        sys.exit(f"bench: the measuring program failed, exit {done.returncode}; what it said is above")
+    figures = defaultdict(lambda: defaultdict(list))
+    for line in done.stdout.splitlines():
+        scenario, helper, value = line.split()
+        figures[scenario][helper].append(float(value))
+    return figures
+
+
+def percentile(values, percent):
+    """Nearest rank: a value that was really measured."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def summary(values):
+    return {"runs": len(values), "min": min(values), **{f"p{p}": percentile(values, p) for p in (50, 95, 99)},
+            "mean": round(statistics.fmean(values), 3)}
+
+
+def ratio(ours, theirs):
+    return round(ours / theirs, 4) if theirs else None
+
+
+def evaluate(figures, runs):
+    """The figures as the JSON documented above."""
+    scenarios = {}
+    for name in TITLES:
+        both = {helper: summary(figures[name][helper]) for helper in ("ours", "theirs")}
+        both["ratio"] = {p: ratio(both["ours"][p], both["theirs"][p]) for p in ("p50", "p95", "p99")}
+        scenarios[name] = both
+    growth = {helper: round(scenarios["held_1000"][helper]["p50"] - scenarios["held_50"][helper]["p50"], 3)
+              for helper in ("ours", "theirs")}
+    growth["ratio"] = ratio(growth["ours"], growth["theirs"])
+    memory = {helper: {"runs": len(values), "p50": percentile(values, 50), "max": max(values)}
+              for helper, values in figures["memory"].items()}
+    memory["ratio"] = ratio(memory["ours"]["max"], memory["theirs"]["max"])
+    machine = {"kernel": os.uname().release, "cpus": len(os.sched_getaffinity(0))}
+    return {"unit": "µs", "runs": runs, "machine": machine,
+            "scenarios": scenarios, "growth": growth, "memory_kb": memory}
+
+
+def row(title, unit, ours, theirs, share):
+    share = "-" if share is None else f"{share:.2f}"
+    print(f"{title:<30}{unit:>5}{ours:>12,.0f}{theirs:>12,.0f}{share:>9}")
+
+
+def show(result):
+    print(f"\n{'':<35}{'virt-tap':>12}{'QEMU':>12}{'ratio':>9}")
+    for name, title in TITLES.items():
+        both = result["scenarios"][name]
+        for p in ("p50", "p95", "p99"):
+            row(f"{title}, {p}", "µs", both["ours"][p], both["theirs"][p], both["ratio"][p])
+    growth, memory = result["growth"], result["memory_kb"]
+    row("growth, 50 to 1,000 taps", "µs", growth["ours"], growth["theirs"], growth["ratio"])
+    row("peak memory", "kB", memory["ours"]["max"], memory["theirs"]["max"], memory["ratio"])
+    print(f"\n{result['runs']} calls of each helper in each scenario, in turn; exec to descriptor; "
+          f"kernel {result['machine']['kernel']}, {result['machine']['cpus']} CPUs")
+
+
+def main():
+    chosen = options()
+    if chosen.runs < 1:
+        sys.exit("bench: --runs must be at least 1")
+    for path in (chosen.helper, chosen.bench, chosen.baseline):
+        if not os.access(path, os.X_OK):
+            sys.exit(f"bench: {path} is not there or not executable"
+                     + (" (Debian package qemu-system-common has it)" if path == THEIRS else ""))
+    chosen.helper, chosen.bench = os.path.realpath(chosen.helper), os.path.realpath(chosen.bench)
+    sandbox.enter(limit=3600)
+    result = evaluate(measure(chosen), chosen.runs)
+    show(result)
+    if chosen.json:
+        with open(chosen.json, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+
+
+main()

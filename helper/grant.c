@@ -164,9 +164,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
 
 int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
 {
-
-    *out = (struct granted){.fd = -1};
-    out->fd = open_device(why);
+    *out = (struct granted){.fd = open_device(why)};
     if (out->fd < 0)
         return -1;
     int err = make_tap(out->fd, what, out->name, why);

@@ -6,6 +6,7 @@
  * alternative name that takes CAP_NET_ADMIN to set, is set before the tap is on any bridge. */
 #include "grant.h"
 
+#include "judge.h"
 #include "net/link.h"
 #include "net/rtnl.h"
 #include "net/tap.h"
@@ -109,25 +110,43 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
 }
 
 /* The claim says whose the tap is, whatever its holder does to it: unique in the namespace by the kernel's
- * own rule, longer than any name that a caller may choose. Kernels before 5.5 have no alternative names, and
- * do without. */
-static int set_claim(struct rtnl *nl, const struct bridge *bridge, int ifindex, uid_t uid)
+ * own rule, longer than any name that a caller may choose, gone with the device. It is the quota, too: of N
+ * slots each can be had once, so that two callers at the same time never both get the last. Without a quota
+ * the slot is a free one in any case: the tap's own number. Kernels before 5.5 have no alternative names;
+ * without a quota they do without. */
+static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                     struct refusal *why)
 {
+    const unsigned int quota = what->terms->quota;
     char claim[CLAIM_SIZE];
+    int err = -EEXIST;
 
-    snprintf(claim, sizeof(claim), "virt-tap.%d.%u.x%d", bridge->ifindex, uid, ifindex);
-    const int err = link_add_altname(nl, ifindex, claim);
-    return err == -EOPNOTSUPP ? 0 : err;
+    for (unsigned int slot = 0; err == -EEXIST && slot < (quota ? quota : 1); slot++) {
+        snprintf(claim, sizeof(claim), "virt-tap.%d.%u.%s%u", what->bridge->ifindex, what->uid,
+                 quota ? "" : "x", quota ? slot : (unsigned int)ifindex);
+        err = link_add_altname(nl, ifindex, claim);
+    }
+    if (quota && err == -EEXIST)
+        return refuse(
+            why,
+            "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or ask the "
+            "administrator for a larger quota",
+            what->uid, what->bridge->name, what->terms->rule, quota);
+    if (quota && err == -EOPNOTSUPP)
+        return refuse(why, "%s sets a quota, which takes alternative names of interfaces: Linux 5.5 or newer",
+                      what->terms->rule);
+    return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
-static int join_bridge(struct rtnl *nl, const struct bridge *bridge, int ifindex, const uint8_t mac[6],
-                       uid_t uid)
+static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
     char alias[64];
     struct link_join join = {
-        .master = bridge->ifindex, .mtu = bridge->mtu, .alias = alias, .no_addrgen = true};
+        .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
 
-    snprintf(alias, sizeof(alias), "virt-tap uid=%u", uid);
+    if (what->terms->mtu)
+        join.mtu = what->terms->mtu;
+    snprintf(alias, sizeof(alias), "virt-tap uid=%u", what->uid);
     memcpy(join.mac, mac, sizeof(join.mac));
     join.mac[0] = 0xFE; /* a bridge without a MAC of its own takes its ports' lowest: not this one */
     int err = link_join(nl, ifindex, &join);
@@ -152,10 +171,9 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return fail_step(nl, "prepare", tap, what, err, why);
-    err = set_claim(nl, what->bridge, ifindex, what->uid);
-    if (err)
-        return fail_step(nl, "claim", tap, what, err, why);
-    err = join_bridge(nl, what->bridge, ifindex, mac, what->uid);
+    if (set_claim(nl, ifindex, tap, what, why) < 0)
+        return -1;
+    err = join_bridge(nl, ifindex, mac, what);
     if (err)
         return fail_step(nl, "attach", tap, what, err, why);
     err = link_up(nl, ifindex);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct judgement;
 struct refusal;
 struct rtnl;
 
@@ -16,6 +17,7 @@ struct grant {
     const char *name; /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
     bool vnet_hdr;
     uid_t uid; /* whose tap it is */
+    const struct judgement *terms;
 };
 
 struct granted {

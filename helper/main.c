@@ -18,16 +18,16 @@
 #include "answer.h"
 #include "config.h"
 #include "grant.h"
+#include "judge.h"
+#include "names.h"
 #include "net/rtnl.h"
-#include "policy.h"
 #include "privilege.h"
 #include "refusal.h"
 #include "request.h"
-#include "trusted.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,57 +115,6 @@ static int confine(struct refusal *why)
     return privilege_confine(why);
 }
 
-/* The administrator's own file, strictly; QEMU's, with QEMU's verdicts, only where the first does not exist.
- */
-static int read_policy(struct policy *out, const char *bridge, struct refusal *why)
-{
-    enum trusted_links links = TRUSTED_NO_LINKS;
-
-    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, trusted_read, &links, why);
-    if (!out->absent)
-        return err;
-    policy_free(out);
-    links = TRUSTED_ROOTS_LINKS;
-    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, trusted_read, &links, why);
-    if (out->absent)
-        return refuse(why,
-                      "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
-                      " with the line: allow %s",
-                      bridge);
-    return err;
-}
-
-static int decide(const struct policy *policy, const struct request *request, uid_t uid, struct refusal *why)
-{
-    const struct policy_verdict verdict = policy_decide(policy, request->bridge);
-
-    if (!verdict.rule)
-        return refuse(
-            why,
-            "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the "
-            "line: allow %s",
-            policy->files[0], request->bridge, uid, request->bridge);
-    if (!verdict.allowed)
-        return refuse(
-            why, "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",
-            policy->files[verdict.rule->file], verdict.rule->line, request->bridge, verdict.rule->name);
-    if (request->name && fnmatch("vt-*", request->name, 0) != 0)
-        return refuse(why, "--name=%s: names of taps begin with vt-; choose for example vt-%.12s",
-                      request->name, request->name);
-    return 0;
-}
-
-static int judge(const struct request *request, uid_t uid, struct refusal *why)
-{
-    struct policy policy = {.rules = NULL};
-    int err = read_policy(&policy, request->bridge, why);
-
-    if (!err)
-        err = decide(&policy, request, uid, why);
-    policy_free(&policy);
-    return err;
-}
-
 static int make_and_send(struct rtnl *nl, const struct request *request, const struct grant *grant,
                          struct refusal *why)
 {
@@ -176,19 +125,34 @@ static int make_and_send(struct rtnl *nl, const struct request *request, const s
     return answer_send(request->fd, tap.fd, why);
 }
 
-static int serve(const struct request *request, uid_t uid, struct refusal *why)
+/* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
+static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct refusal *why)
 {
+    const int count = getgroups(NGROUPS_MAX, groups);
+
+    if (count < 0)
+        return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
+    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group};
+    return 0;
+}
+
+static int serve(const struct request *request, struct refusal *why)
+{
+    static gid_t groups[NGROUPS_MAX];
+    struct caller caller;
+    struct judgement judgement;
     struct bridge bridge;
-    const struct grant grant = {&bridge, request->name, request->vnet_hdr, uid};
     struct rtnl nl;
 
-    if (answer_check(request->fd, why) < 0 || judge(request, uid, why) < 0)
+    if (answer_check(request->fd, why) < 0 || find_caller(&caller, groups, why) < 0 ||
+        judge(&judgement, request, &caller, why) < 0)
         return -1;
     if (grant_find_bridge(&bridge, request->bridge, why) < 0 || privilege_raise(why) < 0)
         return -1;
     int err = rtnl_open(&nl);
     if (err)
         return refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
+    const struct grant grant = {&bridge, request->name, request->vnet_hdr, caller.uid, &judgement};
     err = make_and_send(&nl, request, &grant, why);
     rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
     return err;
@@ -211,7 +175,7 @@ int main(int argc, char *argv[])
         fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
         return fflush(stdout) == 0 ? 0 : 1;
     }
-    if (confined < 0 || serve(&request, getuid(), &why) < 0) {
+    if (confined < 0 || serve(&request, &why) < 0) {
         say(why.text);
         return 1;
     }

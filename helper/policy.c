@@ -13,6 +13,7 @@ enum {
     BYTES_MAX = 4 * 1024 * 1024, /* of all files together */
     FILES_MAX = 4096,
     DEPTH_MAX = 256,
+    QUOTA_DEFAULT = 16, /* of policy.conf; bridge.conf knows no quota */
 };
 
 /* The includes that lead to the file being read, innermost first. */
@@ -26,8 +27,7 @@ struct chain {
 struct reading {
     struct policy *policy;
     enum policy_dialect dialect;
-    policy_reader *reader;
-    void *context;
+    const struct policy_source *source;
     struct refusal *why;
 };
 
@@ -71,26 +71,85 @@ static void *grow(void *array, size_t count, size_t element)
     return reallocarray(array, count ? 2 * count : 1, element);
 }
 
-static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, const char *name)
+/* The policy's new rule, or NULL. */
+static struct policy_rule *append_rule(struct policy *p)
 {
-    struct policy *p = r->policy;
-
-    /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
-    if (r->dialect == POLICY_STRICT ? !ifname_valid(name) : strlen(name) >= IFNAMSIZ)
-        return bad(r, at, "no interface can have the name", name);
     struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
+
     if (!rules)
-        return no_memory(r);
+        return NULL;
     p->rules = rules;
-    struct policy_rule *rule = &rules[p->rule_count++];
+    return &rules[p->rule_count++];
+}
+
+/* argument: the bridge, and in policy.conf terms; it is changed. */
+static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, char *argument)
+{
+    struct refusal wrong = {""};
+    const char *terms = "";
+
+    if (r->dialect == POLICY_STRICT && argument[strcspn(argument, " \t")]) {
+        terms = argument + strcspn(argument, " \t") + 1;
+        argument[strcspn(argument, " \t")] = '\0';
+    }
+    /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
+    if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
+        return bad(r, at, "no interface can have the name", argument);
+    struct policy_rule *rule = append_rule(r->policy);
+    if (!rule)
+        return no_memory(r);
     *rule = (struct policy_rule){
-        .deny = deny, .all = strcmp(name, "all") == 0, .file = at->file, .line = at->line};
-    strcpy(rule->name, name);
+        .deny = deny, .all = strcmp(argument, "all") == 0, .file = at->file, .line = at->line};
+    strcpy(rule->name, argument);
+    if (terms_parse(&rule->terms, terms, deny, &wrong) < 0) {
+        refuse(r->why, "%s:%lu does not parse: %.512s", r->policy->files[at->file], at->line, wrong.text);
+        return LINE_BAD;
+    }
+    if (r->dialect == POLICY_STRICT && !deny && !rule->terms.quota)
+        rule->terms.quota = QUOTA_DEFAULT;
     return LINE_OK;
 }
 
-static enum line_result include(struct reading *r, const struct place *at, const char *path)
+/* What reading the files of a folder needs for each of them. */
+struct including {
+    struct reading *r;
+    const struct place *at;
+    bool refused; /* by one of the files */
+};
+
+static int include_one(void *arg, const char *path)
 {
+    struct including *including = arg;
+
+    including->refused = read_file(including->r, path, including->at->chain, including->at) < 0;
+    return including->refused ? -1 : 0;
+}
+
+/* path is FOLDER/PATTERN; it is changed. */
+static enum line_result include_matching(struct reading *r, const struct place *at, char *path)
+{
+    struct including including = {r, at, false};
+    struct refusal cause = {""};
+    char *slash = strrchr(path, '/');
+
+    *slash = '\0';
+    if (strpbrk(path, "*?["))
+        return bad(r, at, "a pattern may stand behind the last '/' only, not in", path);
+    const int err =
+        r->source->list(r->source->context, *path ? path : "/", slash + 1, include_one, &including, &cause);
+    if (including.refused)
+        return LINE_REFUSED;
+    if (!err || err == -EACCES)
+        return LINE_OK;
+    refuse(r->why, "%s:%lu includes the files of a folder that does not count: %s",
+           r->policy->files[at->file], at->line, cause.text);
+    return LINE_REFUSED;
+}
+
+static enum line_result include(struct reading *r, const struct place *at, char *path)
+{
+    if (path[0] == '/' && r->dialect == POLICY_STRICT && strpbrk(path, "*?["))
+        return include_matching(r, at, path);
     if (path[0] == '/')
         return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
     if (r->dialect == POLICY_STRICT)
@@ -218,7 +277,7 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
 {
     struct policy_text text = {.bytes = NULL};
     struct refusal cause = {""};
-    int err = r->reader(r->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
+    int err = r->source->read(r->source->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
 
     if (err && from && passed_over(r, err))
         return 0;
@@ -229,9 +288,10 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
         r->policy->absent = err == -ENOENT;
         return refuse(r->why, "%s", cause.text);
     }
-    if (!text.bytes && (r->dialect == POLICY_STRICT || !from)) {
-        err = refuse(r->why, "%s is a folder, not a policy file", path);
-    } else if (being_read(outer, &text)) {
+    if (!text.bytes) /* for fopen(), which the original uses, a folder is an empty file */
+        return from && r->dialect == POLICY_QEMU ? 0
+                                                 : refuse(r->why, "%s is a folder, not a policy file", path);
+    if (being_read(outer, &text)) {
         /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
         err = r->dialect == POLICY_QEMU ? 0
                                         : refuse(r->why, "%s:%lu includes %s, which is being read already",
@@ -243,10 +303,10 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
     return err;
 }
 
-int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, policy_reader *reader,
-                void *context, struct refusal *why)
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect,
+                const struct policy_source *source, struct refusal *why)
 {
-    struct reading r = {out, dialect, reader, context, why};
+    struct reading r = {out, dialect, source, why};
 
     *out = (struct policy){.rules = NULL};
     return read_file(&r, path, NULL, NULL);
@@ -254,6 +314,8 @@ int policy_read(struct policy *out, const char *path, enum policy_dialect dialec
 
 void policy_free(struct policy *policy)
 {
+    for (size_t i = 0; i < policy->rule_count; i++)
+        terms_free(&policy->rules[i].terms);
     for (size_t i = 0; i < policy->file_count; i++)
         free(policy->files[i]);
     free(policy->files);
@@ -261,18 +323,26 @@ void policy_free(struct policy *policy)
     *policy = (struct policy){.rules = NULL};
 }
 
-struct policy_verdict policy_decide(const struct policy *policy, const char *bridge)
+int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
+                  const struct caller *caller, struct refusal *why)
 {
-    struct policy_verdict verdict = {.allowed = false};
-
+    *out = (struct policy_verdict){.allowed = false};
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        if (!rule->all && strcmp(rule->name, bridge) != 0)
+        if ((!rule->all && strcmp(rule->name, bridge) != 0) || (out->rule && !rule->deny))
             continue;
+        const int matches = terms_match(&rule->terms, caller);
+        if (matches < 0)
+            return refuse(
+                why,
+                "%s:%lu names a user or group that cannot be looked up: %s; nothing is allowed on '%s' "
+                "until it can",
+                policy->files[rule->file], rule->line, strerror(-matches), bridge);
+        if (!matches)
+            continue;
+        *out = (struct policy_verdict){.allowed = !rule->deny, .rule = rule};
         if (rule->deny)
-            return (struct policy_verdict){.allowed = false, .rule = rule};
-        if (!verdict.rule)
-            verdict = (struct policy_verdict){.allowed = true, .rule = rule};
+            return 0;
     }
-    return verdict;
+    return 0;
 }

@@ -2,13 +2,13 @@
  *
  * The rules of who may use which bridge, read from files and judged.
  *
- *     allow|deny BRIDGE|all
+ *     allow|deny BRIDGE|all [TERM...]
  *     include FILE
  *
- * Two dialects. POLICY_QEMU reads a bridge.conf with the verdicts of qemu-bridge-helper 7.2, its quirks
- * included: lines of more than 4,095 characters fall into several, a bad line in the main file is fatal, any
- * other failure of an include is passed over. It differs only where the original is unsafe; then this one
- * refuses:
+ * Two dialects; only policy.conf has terms (terms.h) and includes like /etc/virt-tap/policy.d/?.conf.
+ * POLICY_QEMU reads a bridge.conf with the verdicts of qemu-bridge-helper 7.2, its quirks included: lines of
+ * more than 4,095 characters fall into several, a bad line in the main file is fatal, any other failure of an
+ * include is passed over. It differs only where the original is unsafe; then this one refuses:
  *   - relative includes, which would be looked up where the caller happens to stand;
  *   - files that somebody else than root could have written;
  *   - includes that could not be read for want of descriptors or memory, or by an error of the disk;
@@ -23,6 +23,8 @@
 
 #include <net/if.h>
 
+#include "terms.h"
+
 struct refusal;
 
 enum policy_dialect { POLICY_QEMU, POLICY_STRICT };
@@ -33,6 +35,7 @@ struct policy_rule {
     char name[IFNAMSIZ]; /* the bridge */
     unsigned int file;   /* index into policy.files */
     unsigned long line;  /* from 1 */
+    struct terms terms;
 };
 
 struct policy {
@@ -52,15 +55,24 @@ struct policy_text {
     ino_t inode;
 };
 
-/* Reads the file at an absolute path. Returns 0; or -errno and the reason in `why`, -EPERM meaning that the
- * file is not one that root alone could have written, -EFBIG that it is larger than `limit` bytes. */
-typedef int policy_reader(void *context, const char *path, size_t limit, struct policy_text *out,
-                          struct refusal *why);
+/* Where the files are read from. */
+struct policy_source {
+    void *context; /* handed to both */
+
+    /* Reads the file at an absolute path. Returns 0; or -errno and the reason in `why`, -EPERM meaning that
+     * the file is not one that root alone could have written, -EFBIG that it is larger than `limit` bytes. */
+    int (*read)(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why);
+
+    /* Calls each(arg, path) for every file of the folder whose name matches the pattern, in the order of
+     * their bytes, until one returns other than 0. Returns 0, -1 then, or -errno and the reason as above. */
+    int (*list)(void *context, const char *folder, const char *pattern,
+                int (*each)(void *arg, const char *path), void *arg, struct refusal *why);
+};
 
 /* Reads the rules of the file at path and of all that it includes. Returns 0, or -1 and why not: nothing may
  * then be granted. In both cases the caller must policy_free(out). */
-int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, policy_reader *reader,
-                void *context, struct refusal *why);
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect,
+                const struct policy_source *source, struct refusal *why);
 void policy_free(struct policy *policy);
 
 struct policy_verdict {
@@ -68,5 +80,8 @@ struct policy_verdict {
     const struct policy_rule *rule; /* that decided; NULL: none matched, and so the answer is no */
 };
 
-/* Judges: a deny that matches beats every allow, wherever it stands; no rule, no bridge. A pure function. */
-struct policy_verdict policy_decide(const struct policy *policy, const char *bridge);
+/* Judges: a deny that matches beats every allow, wherever it stands; of the allows the first that matches
+ * decides; no rule, no bridge. Returns 0; or -1 and why not, when a name in a rule of that bridge could not
+ * be looked up: nobody knows then whom it is about. A function of its arguments alone. */
+int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
+                  const struct caller *caller, struct refusal *why);

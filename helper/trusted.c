@@ -6,8 +6,10 @@
 
 #include "refusal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,5 +200,42 @@ int trusted_read(void *context, const char *path, size_t limit, struct policy_te
         else if (!why->text[0])
             refuse(why, "%s cannot be read: %s", path, strerror(-err));
     }
+    return err;
+}
+
+/* Not alphasort(), which is the locale's. */
+static int compare_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int trusted_list(void *context, const char *folder, const char *pattern,
+                 int (*each)(void *arg, const char *path), void *arg, struct refusal *why)
+{
+    struct walk w = {.asked = folder, .links = *(const enum trusted_links *)context, .why = why};
+    struct dirent **found = NULL;
+    char path[PATH_MAX];
+
+    why->text[0] = '\0';
+    /* With a slash behind it the folder itself is one of those that are checked, and nobody but root can
+     * change what its name means from then on. */
+    int err = snprintf(w.path, sizeof(w.path), "%s/", folder) < (int)sizeof(w.path) ? open_trusted(&w)
+                                                                                    : -ENAMETOOLONG;
+    int count = 0;
+    if (err >= 0) {
+        close(err);
+        count = scandir(w.path, &found, NULL, compare_bytes);
+        err = count < 0 ? -errno : 0;
+    }
+    for (int i = 0; i < count; i++) {
+        if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
+            err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
+                      ? each(arg, path)
+                      : -ENAMETOOLONG;
+        free(found[i]);
+    }
+    free(found);
+    if (err && !why->text[0])
+        refuse(why, "%s cannot be read: %s", folder, strerror(-err));
     return err;
 }

@@ -11,6 +11,8 @@ enum trusted_links {
     TRUSTED_ROOTS_LINKS, /* one is followed if root's and in a folder of root's (NixOS keeps /etc so) */
 };
 
-/* A policy_reader (see there): context points to an enum trusted_links. Opens as the caller, follows nothing
- * else, and waits for nothing (a FIFO, a device). */
-policy_reader trusted_read;
+/* The functions of a struct policy_source (see there), its context pointing to an enum trusted_links. They
+ * open as the caller, follow nothing else, and wait for nothing (a FIFO, a device). */
+int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why);
+int trusted_list(void *context, const char *folder, const char *pattern,
+                 int (*each)(void *arg, const char *path), void *arg, struct refusal *why);

@@ -2,8 +2,7 @@
  *
  * Policy files in both dialects, and the judgement, on files that live in memory. The verdicts of POLICY_QEMU
  * are held against the real qemu-bridge-helper by tests/netns/test_differential.py. */
-#include "helper/policy.h"
-#include "helper/refusal.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,63 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-struct memory_file {
-    const char *path;
-    const char *text; /* NULL: a folder */
-    int error;        /* of reading it */
-    size_t size;      /* 0: strlen(text) */
-};
-
-#define FILES(...) ((const struct memory_file[]){__VA_ARGS__, {NULL, NULL, 0, 0}})
-#define MAIN(text)                                                                                           \
-    {                                                                                                        \
-        "/main", text, 0, 0                                                                                  \
-    }
-
-static struct policy policy;
-static struct refusal why;
-
-static int read_memory(void *context, const char *path, size_t limit, struct policy_text *out,
-                       struct refusal *reason)
-{
-    const struct memory_file *files = context;
-
-    for (size_t i = 0; files[i].path; i++) {
-        if (strcmp(files[i].path, path) != 0)
-            continue;
-        *out = (struct policy_text){.inode = i + 1};
-        if (files[i].error || !files[i].text) {
-            snprintf(reason->text, sizeof(reason->text), "%s: %s", path, strerror(files[i].error));
-            return -files[i].error;
-        }
-        out->size = files[i].size ? files[i].size : strlen(files[i].text);
-        if (out->size > limit)
-            return -EFBIG;
-        out->bytes = malloc(out->size + 1);
-        assert_non_null(out->bytes);
-        memcpy(out->bytes, files[i].text, out->size);
-        return 0;
-    }
-    snprintf(reason->text, sizeof(reason->text), "%s: no such file", path);
-    return -ENOENT;
-}
-
-static int read_policy(const struct memory_file *files, enum policy_dialect dialect)
-{
-    return policy_read(&policy, "/main", dialect, read_memory, (void *)(uintptr_t)files, &why);
-}
-
-/* 1 allowed, 0 denied, -1 the policy does not count. */
-static int verdict(const struct memory_file *files, enum policy_dialect dialect, const char *bridge)
-{
-    int result = -1;
-
-    if (read_policy(files, dialect) == 0)
-        result = policy_decide(&policy, bridge).allowed;
-    policy_free(&policy);
-    return result;
-}
 
 static void default_is_deny(void **state)
 {
@@ -101,15 +43,15 @@ static void the_verdict_names_its_rule(void **state)
         read_policy(FILES(MAIN("# c\n\nallow all\ninclude /inc\n"), {"/inc", "\n deny br0\n", 0, 0}),
                     POLICY_STRICT),
         0);
-    const struct policy_rule *rule = policy_decide(&policy, "br0").rule;
+    const struct policy_rule *rule = decide("br0").rule;
     assert_string_equal(policy.files[rule->file], "/inc");
     assert_int_equal(rule->line, 2);
-    rule = policy_decide(&policy, "br1").rule;
+    rule = decide("br1").rule;
     assert_string_equal(policy.files[rule->file], "/main");
     assert_int_equal(rule->line, 3);
     policy_free(&policy);
     assert_int_equal(read_policy(FILES(MAIN("allow br1")), POLICY_STRICT), 0);
-    assert_null(policy_decide(&policy, "br0").rule);
+    assert_null(decide("br0").rule);
     policy_free(&policy);
 }
 

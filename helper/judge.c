@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "judge.h"
+
+#include "config.h"
+#include "policy.h"
+#include "refusal.h"
+#include "request.h"
+#include "trusted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char names_unless_told[] = "vt-*";
+
+/* The administrator's own file, strictly; QEMU's, with QEMU's verdicts, only where the first does not exist.
+ */
+static int read_policy(struct policy *out, const char *bridge, struct refusal *why)
+{
+    enum trusted_links links = TRUSTED_NO_LINKS;
+    const struct policy_source source = {&links, trusted_read, trusted_list};
+
+    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, &source, why);
+    if (!out->absent)
+        return err;
+    policy_free(out);
+    links = TRUSTED_ROOTS_LINKS;
+    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, &source, why);
+    if (out->absent)
+        return refuse(why,
+                      "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                      " with the line: allow %s",
+                      bridge);
+    return err;
+}
+
+static int open_kvm(const char *rule, struct refusal *why)
+{
+    const int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        return refuse(
+            why,
+            "%s allows the bridge only to those who can use KVM (require=kvm), and /dev/kvm cannot be opened: "
+            "%s; usually one must be in the group that `ls -l /dev/kvm` shows",
+            rule, strerror(errno));
+    close(fd);
+    return 0;
+}
+
+/* The terms of the rule that allows it. */
+static int apply_terms(struct judgement *out, const struct terms *terms, const struct request *request,
+                       struct refusal *why)
+{
+    const char *names = terms->names ? terms->names : names_unless_told;
+
+    if (terms->later)
+        return refuse(why,
+                      "%s grants %s, which this version of virt-tap cannot do; nothing is granted without it",
+                      out->rule, terms->later);
+    if (request->name && fnmatch(names, request->name, 0) != 0)
+        return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
+                      out->rule, names);
+    out->quota = terms->quota;
+    out->mtu = terms->mtu;
+    return terms->require_kvm ? open_kvm(out->rule, why) : 0;
+}
+
+static int decide(struct judgement *out, const struct policy *policy, const struct request *request,
+                  const struct caller *caller, struct refusal *why)
+{
+    struct policy_verdict verdict;
+
+    if (policy_decide(&verdict, policy, request->bridge, caller, why) < 0)
+        return -1;
+    if (!verdict.rule)
+        return refuse(
+            why,
+            "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
+            "allow %s",
+            policy->files[0], request->bridge, caller->uid, request->bridge);
+    const char *file = policy->files[verdict.rule->file];
+    if (!verdict.allowed)
+        return refuse(why,
+                      "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",
+                      file, verdict.rule->line, request->bridge, verdict.rule->name);
+    snprintf(out->rule, sizeof(out->rule), "%.230s:%lu", file, verdict.rule->line);
+    return apply_terms(out, &verdict.rule->terms, request, why);
+}
+
+int judge(struct judgement *out, const struct request *request, const struct caller *caller,
+          struct refusal *why)
+{
+    struct policy policy = {.rules = NULL};
+
+    *out = (struct judgement){.quota = 0};
+    int err = read_policy(&policy, request->bridge, why);
+    if (!err)
+        err = decide(out, &policy, request, caller, why);
+    policy_free(&policy);
+    return err;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * May they? The policy files, read and applied to one request. */
+#pragma once
+
+#include "terms.h"
+
+struct refusal;
+struct request;
+
+/* What was allowed, and on which terms. */
+struct judgement {
+    unsigned int quota; /* taps of the caller's on that bridge at once; 0: as many as there are ports */
+    unsigned int mtu;   /* bytes; 0: the bridge's */
+    char rule[256];     /* FILE:LINE of the rule that allowed it, for people; cut if need be */
+};
+
+/* Reads the policy as this process, and judges. Returns 0, or -1 and why not. */
+int judge(struct judgement *out, const struct request *request, const struct caller *caller,
+          struct refusal *why);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "names.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+
+/* The entry of a group can be long: it names all members. */
+enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024 };
+
+/* The one look-up or the other, with `room` bytes for the strings. Returns as getpwnam_r(3) does. */
+typedef int look_up(const char *name, char *buffer, size_t room, id_t *id, int *found);
+
+static int look_up_user(const char *name, char *buffer, size_t room, id_t *id, int *found)
+{
+    struct passwd entry, *result = NULL;
+    const int err = getpwnam_r(name, &entry, buffer, room, &result);
+
+    *found = result != NULL;
+    if (result)
+        *id = entry.pw_uid;
+    return err;
+}
+
+static int look_up_group(const char *name, char *buffer, size_t room, id_t *id, int *found)
+{
+    struct group entry, *result = NULL;
+    const int err = getgrnam_r(name, &entry, buffer, room, &result);
+
+    *found = result != NULL;
+    if (result)
+        *id = entry.gr_gid;
+    return err;
+}
+
+static int find(look_up *function, const char *name, id_t *id)
+{
+    int err = ERANGE, found = 0;
+
+    for (size_t room = ROOM; err == ERANGE && room <= ROOM_MAX; room *= 4) {
+        char *buffer = malloc(room);
+        if (!buffer)
+            return -ENOMEM;
+        err = function(name, buffer, room, id, &found);
+        free(buffer);
+    }
+    if (!err)
+        return found ? 0 : -ENOENT;
+    return err == ENOENT ? -EIO : -err; /* a service that is not there: not the same as nobody of that name */
+}
+
+int names_find_user(const char *name, uid_t *uid)
+{
+    return find(look_up_user, name, uid);
+}
+
+int names_find_group(const char *name, gid_t *gid)
+{
+    return find(look_up_group, name, gid);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Users and groups by name, through NSS. It may ask a directory service, and is slow: only rules that name
+ * somebody need it. */
+#pragma once
+
+#include <sys/types.h>
+
+/* Return 0 and the number; -ENOENT: there is nobody of that name; or -errno: it is not known whether there
+ * is. */
+int names_find_user(const char *name, uid_t *uid);
+int names_find_group(const char *name, gid_t *gid);

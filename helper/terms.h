@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What stands behind the bridge in a rule of policy.conf: whom it is about, and what it grants. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct refusal;
+
+enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */ };
+
+/* Strings point into `text`. Zero, NULL or false: not said. */
+struct terms {
+    char *text;         /* owned */
+    const char *user;   /* name or number; the rule is about nobody else */
+    const char *group;  /* likewise: who has that real gid, or that group among the supplementary ones */
+    unsigned int quota; /* taps a user may have at once on the bridge, from 1 */
+    const char *names;  /* glob: the names that the caller may choose */
+    unsigned int mtu;   /* bytes, instead of the bridge's */
+    bool require_kvm;   /* only callers who can open /dev/kvm */
+    const char *later;  /* the first grant that this version knows, and cannot give yet */
+};
+
+/* Reads `KEY=VALUE...` from text, with blanks between. deny: only user= and group= may stand. Returns 0, or
+ * -1 and in why->text what is wrong with which word. In both cases the caller must terms_free(out). */
+int terms_parse(struct terms *out, const char *text, bool deny, struct refusal *why);
+void terms_free(struct terms *terms);
+
+/* Who asks, as plain data; and how names of the policy become numbers. */
+struct caller {
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups; /* the supplementary ones */
+    size_t group_count;
+    /* Look a user or group up by its name. Return 0 and the number, -ENOENT: there is nobody of that name, or
+     * another -errno: it is not known whether there is. */
+    int (*find_user)(const char *name, uid_t *uid);
+    int (*find_group)(const char *name, gid_t *gid);
+};
+
+/* Whether these terms are about that caller: 1 yes, 0 no, or -errno when a name could not be looked up. */
+int terms_match(const struct terms *terms, const struct caller *caller);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Policies whose files live in memory, and somebody they are judged for. */
+#pragma once
+
+#include "helper/policy.h"
+#include "helper/refusal.h"
+
+struct memory_file {
+    const char *path;
+    const char *text; /* NULL: a folder */
+    int error;        /* of reading it */
+    size_t size;      /* 0: strlen(text) */
+};
+
+#define FILES(...) ((const struct memory_file[]){__VA_ARGS__, {NULL, NULL, 0, 0}})
+#define MAIN(text)                                                                                           \
+    {                                                                                                        \
+        "/main", text, 0, 0                                                                                  \
+    }
+
+/* The policy read last, and why it was not. */
+extern struct policy policy;
+extern struct refusal why;
+
+/* uid 1000, gid 2000, groups 2001 and 2002; alice and students are names of hers, and looking up 'broken'
+ * fails. */
+extern const struct caller alice;
+
+/* Reads "/main" of these files into `policy`; returns what policy_read() does. */
+int read_policy(const struct memory_file *files, enum policy_dialect dialect);
+
+/* Judges `policy` for alice, which must not fail. */
+struct policy_verdict decide(const char *bridge);
+
+/* Both, and frees it: 1 allowed, 0 denied, -1 the policy does not count. */
+int verdict(const struct memory_file *files, enum policy_dialect dialect, const char *bridge);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What policy.conf has and bridge.conf has not: terms, and includes of a folder. */
+#include "memory.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void terms_select_and_grant(void **state)
+{
+    const struct memory_file *files =
+        FILES(MAIN("allow br0 user=bob quota=1\nallow br0 group=students quota=4\n"
+                   "allow br0 quota=9\nallow br1\nallow br2 user=1001\n"
+                   "allow br3\ndeny br3 user=alice\ndeny br1 group=teachers\n"));
+    (void)state;
+    assert_int_equal(read_policy(files, POLICY_STRICT), 0);
+    assert_true(decide("br0").allowed);
+    assert_int_equal(decide("br0").rule->terms.quota, 4); /* the first that matches, and no other */
+    assert_int_equal(decide("br1").rule->terms.quota, 16);
+    assert_false(decide("br2").allowed);
+    assert_null(decide("br2").rule);
+    assert_false(decide("br3").allowed);
+    assert_int_equal(decide("br3").rule->line, 7);
+    policy_free(&policy);
+    assert_int_equal(read_policy(FILES(MAIN("allow br0\n")), POLICY_QEMU), 0);
+    assert_int_equal(decide("br0").rule->terms.quota, 0);
+    policy_free(&policy);
+}
+
+static void terms_that_do_not_parse(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict(FILES(MAIN("allow br0\nallow br1 quota=none\n")), POLICY_STRICT, "br0"), -1);
+    assert_non_null(strstr(why.text, "/main:2 does not parse: quota= takes"));
+    assert_int_equal(verdict(FILES(MAIN("deny br1 quota=1\n")), POLICY_STRICT, "br0"), -1);
+    /* For QEMU they are part of a name that no bridge has. */
+    assert_int_equal(verdict(FILES(MAIN("allow br0 quota=1\n")), POLICY_QEMU, "br0"), 0);
+    assert_int_equal(verdict(FILES(MAIN("allow br0 group=students\n")), POLICY_QEMU, "br0"), -1);
+}
+
+static void a_look_up_that_fails_denies(void **state)
+{
+    struct policy_verdict result;
+    (void)state;
+    assert_int_equal(read_policy(FILES(MAIN("allow br0\ndeny br0 user=broken\nallow br1\n")), POLICY_STRICT),
+                     0);
+    assert_int_equal(policy_decide(&result, &policy, "br0", &alice, &why), -1);
+    assert_non_null(strstr(why.text, "/main:2 names a user or group that cannot be looked up"));
+    assert_int_equal(policy_decide(&result, &policy, "br1", &alice, &why), 0); /* not a rule of that bridge */
+    assert_true(result.allowed);
+    policy_free(&policy);
+}
+
+static void includes_of_a_folder(void **state)
+{
+    const struct memory_file *files =
+        FILES(MAIN("include /d/*.conf\nallow br1\n"), {"/d/a.conf", "allow br0", 0, 0},
+              {"/d/b.txt", "nonsense", 0, 0}, {"/d/c.conf", "deny br1", 0, 0});
+    (void)state;
+    assert_int_equal(verdict(files, POLICY_STRICT, "br0"), 1);
+    assert_int_equal(verdict(files, POLICY_STRICT, "br1"), 0);
+    assert_int_equal(verdict(files, POLICY_QEMU, "br0"), 0); /* a file of that very name */
+    assert_int_equal(verdict(FILES(MAIN("allow br0\ninclude /d/*\n")), POLICY_STRICT, "br0"), 1);
+    assert_int_equal(verdict(FILES(MAIN("allow br0\ninclude /*/a\n")), POLICY_STRICT, "br0"), -1);
+    assert_int_equal(
+        verdict(FILES(MAIN("allow br0\ninclude /d/*\n"), {"/d/a", "x", 0, 0}), POLICY_STRICT, "br0"), -1);
+    assert_non_null(strstr(why.text, "/d/a:1"));
+    assert_int_equal(
+        verdict(FILES(MAIN("allow br0\ninclude /d/*\n"), {"/d", NULL, EACCES, 0}), POLICY_STRICT, "br0"), 1);
+    assert_int_equal(
+        verdict(FILES(MAIN("allow br0\ninclude /d/*\n"), {"/d", NULL, ENOENT, 0}), POLICY_STRICT, "br0"), -1);
+    assert_non_null(strstr(why.text, "/main:2 includes the files of a folder that does not count"));
+    assert_int_equal(verdict(FILES(MAIN("include /*.conf\n")), POLICY_STRICT, "br0"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(terms_select_and_grant),
+        cmocka_unit_test(terms_that_do_not_parse),
+        cmocka_unit_test(a_look_up_that_fails_denies),
+        cmocka_unit_test(includes_of_a_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

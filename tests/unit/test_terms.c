@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The terms of a rule: each taken, and each refused in every way; and whom they are about. */
+#include "helper/refusal.h"
+#include "helper/terms.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct terms terms;
+static struct refusal why;
+
+static int parse(const char *text, bool deny)
+{
+    terms_free(&terms);
+    return terms_parse(&terms, text, deny, &why);
+}
+
+static int clean_up(void **state)
+{
+    (void)state;
+    terms_free(&terms);
+    return 0;
+}
+
+static void takes_each_term(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("\t user=alice  group=100 quota=4\tname=vt-a* mtu=1400 require=kvm ", false), 0);
+    assert_string_equal(terms.user, "alice");
+    assert_string_equal(terms.group, "100");
+    assert_int_equal(terms.quota, 4);
+    assert_string_equal(terms.names, "vt-a*");
+    assert_int_equal(terms.mtu, 1400);
+    assert_true(terms.require_kvm);
+    assert_null(terms.later);
+    assert_int_equal(parse("", false), 0);
+    assert_null(terms.user);
+    assert_int_equal(parse("user=alice group=wheel", true), 0);
+}
+
+static void takes_the_ends_of_each_range(void **state)
+{
+    static const char *const good[] = {"quota=1", "quota=1023", "mtu=68", "mtu=65521", "vlan=1", "vlan=4094"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_int_equal(parse(good[i], false), 0);
+}
+
+static void knows_what_it_cannot_do_yet(void **state)
+{
+    static const char *const words[] = {"mac=lock",     "macs=52",  "macs=52:54:00", "macs=52:54:00:aB:Cd:eF",
+                                        "isolated=yes", "vlan=100", "guard=yes"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        assert_int_equal(parse(words[i], false), 0);
+        assert_non_null(terms.later);
+        assert_int_equal(strncmp(terms.later, words[i], 3), 0);
+    }
+    assert_int_equal(parse("vlan=5 guard=yes", false), 0);
+    assert_string_equal(terms.later, "vlan=");
+}
+
+static void refuses_bad_terms(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"user=", "user= takes the name"},
+        {"group=", "group= takes the name"},
+        {"quota=0", "from 1 to 1023"},
+        {"quota=1024", "from 1 to 1023"},
+        {"quota=", "from 1 to 1023"},
+        {"quota=-1", "from 1 to 1023"},
+        {"quota=4x", "from 1 to 1023"},
+        {"quota=99999999999999999999999", "from 1 to 1023"},
+        {"mtu=67", "from 68 to 65521"},
+        {"mtu=65522", "from 68 to 65521"},
+        {"name=", "begins with vt-"},
+        {"name=eth*", "begins with vt-"},
+        {"require=", "require= takes kvm"},
+        {"require=tun", "require= takes kvm"},
+        {"mac=open", "mac= takes lock"},
+        {"macs=", "beginning of a MAC"},
+        {"macs=5", "beginning of a MAC"},
+        {"macs=52:", "beginning of a MAC"},
+        {"macs=52:5", "beginning of a MAC"},
+        {"macs=525400", "beginning of a MAC"},
+        {"macs=5g", "beginning of a MAC"},
+        {"macs=52:54:00:11:22:33:44", "beginning of a MAC"},
+        {"isolated=no", "isolated= takes yes"},
+        {"guard=1", "guard= takes yes"},
+        {"vlan=0", "from 1 to 4094"},
+        {"vlan=4095", "from 1 to 4094"},
+        {"colour=red", "no term 'colour='"},
+        {"quota", "'quota' is not KEY=VALUE"},
+        {"=4", "no term '='"},
+        {"quota=4 quota=4", "quota= stands twice"},
+        {"user=a quota=1 user=b", "user= stands twice"},
+        {"br1", "'br1' is not KEY=VALUE"},
+        {"User=a", "no term 'User='"},
+        {"# why", "'#' is not KEY=VALUE"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(parse(cases[i].text, false), -1);
+        assert_non_null(strstr(why.text, cases[i].says));
+    }
+}
+
+static void a_deny_grants_nothing(void **state)
+{
+    static const char *const grants[] = {"quota=1", "name=vt-*", "mtu=1400",     "require=kvm", "mac=lock",
+                                         "macs=52", "vlan=1",    "isolated=yes", "guard=yes"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(grants); i++) {
+        assert_int_equal(parse(grants[i], true), -1);
+        assert_non_null(strstr(why.text, "which a deny cannot"));
+    }
+}
+
+static int lookups;
+
+static int find_user(const char *name, uid_t *uid)
+{
+    lookups++;
+    *uid = strcmp(name, "alice") == 0 ? 1000 : 1001;
+    return strcmp(name, "nobody") == 0 ? -ENOENT : strcmp(name, "broken") == 0 ? -EIO : 0;
+}
+
+static int find_group(const char *name, gid_t *gid)
+{
+    lookups++;
+    *gid = strcmp(name, "students") == 0 ? 2002 : strcmp(name, "own") == 0 ? 2000 : 2999;
+    return strcmp(name, "nobody") == 0 ? -ENOENT : strcmp(name, "broken") == 0 ? -EIO : 0;
+}
+
+static void is_about_the_right_caller(void **state)
+{
+    static const gid_t groups[] = {2001, 2002};
+    static const struct caller caller = {1000, 2000, groups, COUNT(groups), find_user, find_group};
+    static const struct {
+        const char *text;
+        int match;
+    } cases[] = {
+        {"", 1},
+        {"user=1000", 1},
+        {"user=1001", 0},
+        {"user=alice", 1},
+        {"user=bob", 0},
+        {"user=nobody", 0},
+        {"user=broken", -EIO},
+        {"group=2000", 1},
+        {"group=2001", 1},
+        {"group=2002", 1},
+        {"group=2003", 0},
+        {"group=own", 1},
+        {"group=students", 1},
+        {"group=teachers", 0},
+        {"group=nobody", 0},
+        {"group=broken", -EIO},
+        {"user=alice group=students", 1},
+        {"user=alice group=teachers", 0},
+        {"user=bob group=students", 0},
+        {"user=bob group=broken", 0},
+        {"user=4294967295", 0}, /* (uid_t)-1 is no user: a name, then, which bob has */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(parse(cases[i].text, false), 0);
+        assert_int_equal(terms_match(&terms, &caller), cases[i].match);
+    }
+    lookups = 0;
+    assert_int_equal(parse("user=1000 group=2001", false), 0);
+    assert_int_equal(terms_match(&terms, &caller), 1);
+    assert_int_equal(lookups, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(takes_each_term, clean_up),
+        cmocka_unit_test_teardown(takes_the_ends_of_each_range, clean_up),
+        cmocka_unit_test_teardown(knows_what_it_cannot_do_yet, clean_up),
+        cmocka_unit_test_teardown(refuses_bad_terms, clean_up),
+        cmocka_unit_test_teardown(a_deny_grants_nothing, clean_up),
+        cmocka_unit_test_teardown(is_about_the_right_caller, clean_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -31,15 +31,15 @@ int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why)
     if (err == -ENODEV)
         return refuse(
             why,
-            "there is no bridge '%s' on this host; an administrator can make it: ip link add %s type bridge "
-            "&& ip link set %s up",
-            name, name, name);
+            "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
+            "administrator can make one: ip link add NAME type bridge",
+            name);
     if (err == -EMEDIUMTYPE)
         return refuse(
             why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
             name, out->driver[0] ? ": its driver is " : "", out->driver);
     if (err)
-        return refuse(why, "cannot look at bridge '%s': %s", name, strerror(-err));
+        return refuse(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
     if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
         return refuse(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
     return 0;
@@ -93,7 +93,9 @@ static int make_tap(int fd, const struct grant *what, char name[IFNAMSIZ], struc
     if (err && what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return refuse(why, "the name '%s' is taken by another device; choose another --name", what->name);
     if (err)
-        return refuse(why, "cannot make a tap: %s", strerror(-err));
+        return refuse(
+            why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
+            strerror(-err));
     return 0;
 }
 
@@ -106,7 +108,8 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
         return refuse(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
             what->bridge->name);
-    return refuse(why, "cannot %s tap %s for bridge '%s': %s", step, tap->name, what->bridge->name, words);
+    return refuse(why, "cannot %s tap %s for bridge '%s': %s; `ip -d link show %s` shows how it is set up",
+                  step, tap->name, what->bridge->name, words, what->bridge->name);
 }
 
 /* The claim says whose the tap is, whatever its holder does to it: unique in the namespace by the kernel's

@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +73,11 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_first
 static void say(const char *text)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     struct stat st;
 
+    if (poll(&room, 1, 1000) <= 0)
+        return; /* a pipe that nobody empties: QEMU would wait for ever with us */
     dprintf(STDERR_FILENO, "virt-tap-helper: %s\n", text);
     if (fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
         return;
@@ -85,8 +89,9 @@ static void on_time_limit(int signal_number)
 {
     static const char text[] =
         "virt-tap-helper: gave up after 30 s; is the policy on a file system that hangs?\n";
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     (void)signal_number;
-    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+    if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
         _exit(1);
     _exit(1);
 }
@@ -107,6 +112,10 @@ static int confine(struct refusal *why)
 
     if (open_standard_streams(why) < 0)
         return -1;
+    /* To ignore them first drops one that the caller left pending. Words that nobody reads are no reason to
+     * die. */
+    signal(SIGALRM, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&alarm_only);
     sigaddset(&alarm_only, SIGALRM);
     if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, NULL) < 0)
@@ -115,14 +124,17 @@ static int confine(struct refusal *why)
     return privilege_confine(why);
 }
 
-static int make_and_send(struct rtnl *nl, const struct request *request, const struct grant *grant,
-                         struct refusal *why)
+/* Needs the capability effective; in any case it is not when this returns, so that no refusal is spoken with
+ * it. */
+static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct refusal *why)
 {
-    struct granted tap;
+    int err = rtnl_open(nl);
 
-    if (grant_tap(nl, &tap, grant, why) < 0 || privilege_lower(why) < 0)
-        return -1;
-    return answer_send(request->fd, tap.fd, why);
+    if (err)
+        refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
+    else
+        err = grant_tap(nl, tap, grant, why);
+    return privilege_lower(why) < 0 || err ? -1 : 0;
 }
 
 /* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
@@ -142,18 +154,20 @@ static int serve(const struct request *request, struct refusal *why)
     struct caller caller;
     struct judgement judgement;
     struct bridge bridge;
-    struct rtnl nl;
+    struct granted tap;
+    struct rtnl nl = {.sock = NULL};
 
     if (answer_check(request->fd, why) < 0 || find_caller(&caller, groups, why) < 0 ||
         judge(&judgement, request, &caller, why) < 0)
         return -1;
     if (grant_find_bridge(&bridge, request->bridge, why) < 0 || privilege_raise(why) < 0)
         return -1;
-    int err = rtnl_open(&nl);
-    if (err)
-        return refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
     const struct grant grant = {&bridge, request->name, request->vnet_hdr, caller.uid, &judgement};
-    err = make_and_send(&nl, request, &grant, why);
+    int err = make(&tap, &grant, &nl, why);
+    if (!err) {
+        err = answer_send(request->fd, tap.fd, why);
+        close(tap.fd); /* if it was not sent, this removes the tap */
+    }
     rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
     return err;
 }

@@ -12,7 +12,7 @@ enum {
     LINE_SIZE = 4096,            /* of the buffer that qemu-bridge-helper reads lines into, '\0' included */
     BYTES_MAX = 4 * 1024 * 1024, /* of all files together */
     FILES_MAX = 4096,
-    DEPTH_MAX = 256,
+    DEPTH_MAX = 64,
     QUOTA_DEFAULT = 16, /* of policy.conf; bridge.conf knows no quota */
 };
 
@@ -289,8 +289,9 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
         return refuse(r->why, "%s", cause.text);
     }
     if (!text.bytes) /* for fopen(), which the original uses, a folder is an empty file */
-        return from && r->dialect == POLICY_QEMU ? 0
-                                                 : refuse(r->why, "%s is a folder, not a policy file", path);
+        return from && r->dialect == POLICY_QEMU
+                   ? 0
+                   : refuse(r->why, "%s is a folder, not a policy file; write the rules into a file", path);
     if (being_read(outer, &text)) {
         /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
         err = r->dialect == POLICY_QEMU ? 0

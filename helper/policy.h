@@ -12,7 +12,7 @@
  *   - relative includes, which would be looked up where the caller happens to stand;
  *   - files that somebody else than root could have written;
  *   - includes that could not be read for want of descriptors or memory, or by an error of the disk;
- *   - more than 4 MiB, 4,096 files or 256 levels of includes (the original goes on, or round in circles).
+ *   - more than 4 MiB, 4,096 files or 64 levels of includes (the original goes on, or round in circles).
  * POLICY_STRICT is for policy.conf: anything that is not understood or cannot be read is refused, but an
  * include that the caller may not read (EACCES), which is how one gives a bridge to some users only. */
 #pragma once

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+static const char plain_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
 #define SEE_HELP "; see virt-tap-helper --help"
 
 static enum request_result usage(struct refusal *why, const char *what, const char *word)
@@ -29,6 +31,28 @@ static enum request_result parse_name(const char **out, const char *option, cons
     }
     *out = value;
     return REQUEST_OK;
+}
+
+/* 'all' would be refused with the advice to allow all. */
+static enum request_result parse_bridge(struct request *out, const char *value, struct refusal *why)
+{
+    if (strcmp(value, "all") != 0)
+        return parse_name(&out->bridge, "--br=", value, why);
+    refuse(why,
+           "--br='all': in a policy this means every bridge, so it can be no bridge's name here; name one");
+    return REQUEST_REFUSED;
+}
+
+/* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
+static enum request_result parse_tap_name(struct request *out, const char *value, struct refusal *why)
+{
+    if (value[strspn(value, plain_characters)] == '\0')
+        return parse_name(&out->name, "--name=", value, why);
+    refuse(why,
+           "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
+           "of this host",
+           value);
+    return REQUEST_REFUSED;
 }
 
 static enum request_result parse_fd(int *out, const char *value, struct refusal *why)
@@ -63,10 +87,10 @@ static enum request_result parse_word(struct request *out, const char *word, str
     }
     if ((value = value_of(word, "--br=")))
         return out->bridge ? usage(why, "the bridge is given twice, again by ", word)
-                           : parse_name(&out->bridge, "--br=", value, why);
+                           : parse_bridge(out, value, why);
     if ((value = value_of(word, "--name=")))
         return out->name ? usage(why, "the tap's name is given twice, again by ", word)
-                         : parse_name(&out->name, "--name=", value, why);
+                         : parse_tap_name(out, value, why);
     if ((value = value_of(word, "--fd=")))
         return out->fd >= 0 ? usage(why, "the socket is given twice, again by ", word)
                             : parse_fd(&out->fd, value, why);

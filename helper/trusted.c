@@ -33,7 +33,8 @@ struct walk {
 
 static int untrusted(struct walk *w, const char *what)
 {
-    refuse(w->why, "%s: '%s' %s, so it is not the administrator's alone; `chown root` and `chmod go-w` it",
+    refuse(w->why,
+           "%.255s: '%.255s' %s; a policy must stand where only root can write, and be root's (mode 0644)",
            w->asked, w->path, what);
     return -EPERM;
 }
@@ -44,7 +45,7 @@ static int check(struct walk *w, const struct stat *st)
     if (st->st_uid == OVERFLOW_UID) {
         refuse(
             w->why,
-            "%s: '%s' belongs to nobody, as root's do when seen from a user namespace (rootless container, "
+            "%.255s: '%.255s' belongs to nobody, as root's do when seen from a user namespace (rootless container, "
             "Flatpak), which has no power over the host's bridges; start this outside",
             w->asked, w->path);
         return -EPERM;
@@ -64,7 +65,8 @@ static int follow(struct walk *w, const char *rest)
     struct stat st;
 
     if (w->links == TRUSTED_NO_LINKS) {
-        refuse(w->why, "%s: '%s' is a symbolic link, which a policy may not be; put the file itself there",
+        refuse(w->why,
+               "%.255s: '%.255s' is a symbolic link, which a policy may not be; put the file itself there",
                w->asked, w->path);
         return -EPERM;
     }
@@ -160,18 +162,14 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    const int err = check(w, &st);
-    if (err)
-        return err;
     out->device = st.st_dev;
     out->inode = st.st_ino;
-    if (S_ISDIR(st.st_mode))
-        return 0;
-    if (!S_ISREG(st.st_mode)) {
-        refuse(w->why, "%s is not a regular file; write the rules into one", w->asked);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        refuse(w->why, "%.255s is not a regular file; write the rules into one", w->asked);
         return -EPERM;
     }
-    return read_all(fd, (size_t)st.st_size, limit, out);
+    const int err = check(w, &st);
+    return err || S_ISDIR(st.st_mode) ? err : read_all(fd, (size_t)st.st_size, limit, out);
 }
 
 int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why)
@@ -194,11 +192,17 @@ int trusted_read(void *context, const char *path, size_t limit, struct policy_te
         free(out->bytes);
         out->bytes = NULL;
         if (err == -EFBIG)
-            refuse(why, "%s: the policy is larger than 4 MiB in all", path);
+            refuse(why, "%.255s: the policy is larger than 4 MiB in all", path);
         else if (err == -EAGAIN)
-            refuse(why, "%s was written to while it was read; try again", path);
+            refuse(why, "%.255s was written to while it was read, or is no ordinary file; try again", path);
+        else if (err == -EACCES)
+            refuse(
+                why,
+                "%.255s cannot be read by this user: %s; an administrator can type: chmod 0644 (or 0640 and "
+                "chgrp) on it, and 0755 on its folder",
+                path, strerror(-err));
         else if (!why->text[0])
-            refuse(why, "%s cannot be read: %s", path, strerror(-err));
+            refuse(why, "%.255s cannot be read: %s; an administrator must mend that", path, strerror(-err));
     }
     return err;
 }
@@ -236,6 +240,6 @@ int trusted_list(void *context, const char *folder, const char *pattern,
     }
     free(found);
     if (err && !why->text[0])
-        refuse(why, "%s cannot be read: %s", folder, strerror(-err));
+        refuse(why, "%.255s cannot be read: %s; an administrator must mend that", folder, strerror(-err));
     return err;
 }

@@ -191,6 +191,18 @@ class Privileges(netcase.NetCase):
         self.assertNotIn("AF_NETLINK", outside)
         self.assertEqual(" ".join(lines).count("execve("), 1)
 
+    def test_not_effective_when_a_refusal_is_spoken(self):
+        trace = sandbox.RUN + "/trace"
+        sandbox.run("ip", "link", "add", "vt-x", "type", "veth", "peer", "name", "vt-y")
+        answer = bridgehelper.call(["strace", "-u", sandbox.USERS[USER], "-o", trace, "-e", "trace=capset,write,ioctl",
+                                    self.helper], "--name=vt-x")
+        self.assertEqual(answer.status, 1)
+        with open(trace, encoding="ascii") as file:
+            acts = [line for line in file.read().splitlines() if line.startswith(("capset", "write(2"))]
+        self.assertIn("effective=0", acts[-2])
+        self.assertTrue(acts[-1].startswith("write(2"), acts)
+        sandbox.run("ip", "link", "delete", "vt-x")
+
     def test_clean_under_valgrind(self):
         bare = sandbox.install(netcase.HELPER, "bare", caps=None)  # valgrind starts none with capabilities; root has them
         command = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", bare]

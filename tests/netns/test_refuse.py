@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import struct
+import subprocess
 
 import bridgehelper
 import netcase
@@ -30,6 +31,12 @@ class Request(netcase.NetCase):
         for name in ("", "a" * 16, "br0" * 100, "a/b", "br%d", "br 0", "br\t0", ".", "..", "br\n0"):
             self.refuse(bridge=name, says=["--br=", "ip link"])
             self.refuse(f"--name={name}", says=["--name=", "ip link"])
+
+    def test_names_that_mean_something_elsewhere(self):
+        sandbox.write(QEMU_ACL, "allow all\n")
+        self.refuse(bridge="all", says="every bridge")
+        for name in ("vt-$(x)", "vt-`x`", "vt-a;b", "vt-a\u00e9"):
+            self.refuse(f"--name={name}", says="letters, digits")
 
     def test_name_outside_the_callers_own(self):
         self.refuse("--name=eth0", says=["eth0", "vt-"])
@@ -77,13 +84,45 @@ class Request(netcase.NetCase):
             self.assertIn("could not be handed over", done.stdout)
 
 
+class StandardError(netcase.NetCase):
+    """Whatever the caller gave us to speak to, we end."""
+
+    def end_with(self, stderr, *words):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.close()
+            process = subprocess.Popen([self.helper, *words, f"--fd={theirs.fileno()}"], stderr=stderr,
+                                       pass_fds=[theirs.fileno()])
+            return process.wait(10)
+
+    def test_pipe_that_nobody_empties(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, b"x" * 4096)
+        except BlockingIOError:
+            os.set_blocking(writer, True)
+        self.assertEqual(self.end_with(writer, "--br=br1"), 1)
+        self.assertEqual(self.end_with(writer, "--br=br0"), 1)  # made, and not handed over
+        self.assertEqual(self.end_with(writer, "--bogus"), 2)
+        os.close(reader)
+        os.close(writer)
+
+    def test_pipe_that_nobody_reads(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.assertEqual(self.end_with(writer, "--br=br1"), 1)
+        os.close(writer)
+
+
 class Bridge(netcase.NetCase):
     def setUp(self):
         super().setUp()
         sandbox.write(QEMU_ACL, "allow all\n")
 
     def test_there_is_none(self):
-        self.refuse(bridge="br9", says=["there is no bridge 'br9'", "ip link add br9 type bridge"])
+        self.refuse(bridge="br9", says=["there is no bridge 'br9'", "ip link add NAME type bridge"])
 
     def test_not_a_bridge(self):
         self.refuse(bridge="lo", says=["'lo'", "not a bridge"])

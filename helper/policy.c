@@ -101,7 +101,9 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     *rule = (struct policy_rule){
         .deny = deny, .all = strcmp(argument, "all") == 0, .file = at->file, .line = at->line};
     strcpy(rule->name, argument);
-    if (terms_parse(&rule->terms, terms, deny, &wrong) < 0) {
+    /* Not for bridge.conf, where failing for want of memory would look like a bad line, and an include be
+     * passed over. */
+    if (*terms && terms_parse(&rule->terms, terms, deny, &wrong) < 0) {
         refuse(r->why, "%s:%lu does not parse: %.512s", r->policy->files[at->file], at->line, wrong.text);
         return LINE_BAD;
     }

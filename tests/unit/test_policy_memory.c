@@ -61,7 +61,7 @@ static void fail_each_call(enum policy_dialect dialect)
 {
     static const struct caller caller = {.uid = 1000};
     static const struct policy_source source = {.read = read_two_files};
-    struct policy policy;
+    struct policy policy = {.rules = NULL};
     struct policy_verdict verdict;
     struct refusal why = {""};
     int calls = 0;

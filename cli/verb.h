@@ -1,12 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A verb of the virt-tap command: one file each, one line each in the table of main.c. */
+ * The verbs of the virt-tap command, as tables: one table drives dispatch and usage. A verb either does
+ * something or has verbs of its own (`virt-tap policy check`). */
 #pragma once
+
+#include <stddef.h>
+
+struct command;
 
 struct verb {
     const char *name;
     const char *arguments; /* as usage shows them */
-    const char *summary;
-    /* Does it; argv[0] is the verb. Returns the exit status: 0 done, 1 refused or failed, 2 usage. */
+    const char *summary;   /* one line, without a full stop */
+    const char *options;   /* what --help says besides, whole lines; NULL: nothing */
+    /* Does it; argv[0] is the whole command so far ("virt-tap policy check"), as getopt(3) and messages want
+     * it. Returns the exit status: 0 done, 1 refused or failed, 2 usage, 3 with --strict something was left
+     * alone. */
     int (*run)(int argc, char *argv[]);
+    const struct command *verbs; /* instead of run */
 };
+
+struct command {
+    const char *about; /* one line */
+    const struct verb *verbs;
+    size_t count;
+};
+
+/* Runs the verb that argv[1] names; argv[0] is the command so far. Says itself what is wrong with the words,
+ * and answers help, --help and -h at every level. Returns the exit status. */
+int command_run(const struct command *command, int argc, char *argv[]);
+
+/* Says `NAME: TEXT` in one line on standard error; name is a verb's argv[0]. Returns status, for `return
+ * complain(...)`. */
+int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Flushes standard output, whose earlier failures count too. Returns status, or 1 with the reason said. */
+int finish_output(int status, const char *name);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verb.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+int complain(int status, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "%s: ", name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return status;
+}
+
+int finish_output(int status, const char *name)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return complain(1, name, "cannot write to standard output: %s", strerror(errno));
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int help_command(const struct command *command, const char *name)
+{
+    printf("Usage: %s VERB [ARGUMENT...]\n\n%s\n\n", name, command->about);
+    for (size_t i = 0; i < command->count; i++) {
+        const struct verb *verb = &command->verbs[i];
+        printf("  %s%s%s\n      %s\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
+               verb->summary);
+    }
+    printf("\n%s VERB --help tells more; see virt-tap(1).\n", name);
+    return finish_output(0, name);
+}
+
+static int help_verb(const struct verb *verb, const char *name)
+{
+    printf("Usage: %s%s%s\n\n%c%s.\n", name, *verb->arguments ? " " : "", verb->arguments,
+           verb->summary[0] >= 'a' && verb->summary[0] <= 'z' ? verb->summary[0] - 'a' + 'A'
+                                                              : verb->summary[0],
+           verb->summary + 1);
+    if (verb->options)
+        printf("\n%s", verb->options);
+    return finish_output(0, name);
+}
+
+int command_run(const struct command *command, int argc, char *argv[])
+{
+    char name[128];
+
+    if (argc < 2)
+        return complain(2, argv[0], "no verb is given; see %s --help", argv[0]);
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return help_command(command, argv[0]);
+    for (size_t i = 0; i < command->count; i++) {
+        const struct verb *verb = &command->verbs[i];
+        if (strcmp(verb->name, argv[1]) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%s %s", argv[0], verb->name);
+        argv[1] = name;
+        if (verb->verbs)
+            return command_run(verb->verbs, argc - 1, argv + 1);
+        return argc > 2 && asks_for_help(argv[2]) ? help_verb(verb, name) : verb->run(argc - 1, argv + 1);
+    }
+    return complain(2, argv[0], "there is no verb '%.64s'; see %s --help", argv[1], argv[0]);
+}

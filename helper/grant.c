@@ -3,9 +3,10 @@
  * The order of acts is the safety: until the caller holds the descriptor, our death, at any point, removes
  * the tap, because the kernel removes one that is not persistent with its last descriptor. What a tap's
  * holder can change (its persistence, TUN owner, MAC, carrier) is evidence of nothing; so the claim, an
- * alternative name that takes CAP_NET_ADMIN to set, is set before the tap is on any bridge. */
+ * alternative name that takes CAP_NET_ADMIN to set (claim.h), is set before the tap is on any bridge. */
 #include "grant.h"
 
+#include "claim.h"
 #include "judge.h"
 #include "net/link.h"
 #include "net/rtnl.h"
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    CLAIM_SIZE = 128, /* ALTIFNAMSIZ */
     SMALL_NUMBERS = 8,
     NAME_TRIES = 32,
 };
@@ -45,7 +45,7 @@ int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why)
     return 0;
 }
 
-static int open_device(struct refusal *why)
+int grant_open_device(struct refusal *why)
 {
     const int fd = tap_open();
 
@@ -80,18 +80,21 @@ static int make_tap(int fd, const struct grant *what, char name[IFNAMSIZ], struc
 
     if (what->name) {
         strcpy(name, what->name);
-        err = tap_create(fd, name, what->vnet_hdr);
+        err = tap_create(fd, name, what->kind);
     }
     for (int nth = 0; !what->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
         choose_name(nth, name);
-        err = tap_create(fd, name, what->vnet_hdr);
+        err = tap_create(fd, name, what->kind);
     }
     if (err == -EOPNOTSUPP)
-        return refuse(why,
-                      "this kernel's tun device has no vnet headers, which were asked for (--use-vnet); use "
-                      "another NIC model than virtio, or another kernel");
+        return refuse(
+            why, "this kernel's tun device has no vnet headers or queues, which were asked for (--use-vnet, "
+                 "--multi-queue); use another NIC model than virtio, one queue, or another kernel");
     if (err && what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
-        return refuse(why, "the name '%s' is taken by another device; choose another --name", what->name);
+        return refuse(why,
+                      "the name '%s' is taken by another device; choose another --name; `ip -d link show %s` "
+                      "tells what it is",
+                      what->name, what->name);
     if (err)
         return refuse(
             why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
@@ -112,46 +115,54 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
                   step, tap->name, what->bridge->name, words, what->bridge->name);
 }
 
-/* The claim says whose the tap is, whatever its holder does to it: unique in the namespace by the kernel's
- * own rule, longer than any name that a caller may choose, gone with the device. It is the quota, too: of N
- * slots each can be had once, so that two callers at the same time never both get the last. Without a quota
- * the slot is a free one in any case: the tap's own number. Kernels before 5.5 have no alternative names;
- * without a quota they do without. */
+/* It is the quota, too: of N slots each can be had once, so that two callers at the same time never both get
+ * the last. Without a quota the slot is a free one in any case: the tap's own number. Kernels before 5.5 have
+ * no alternative names; a tap without a quota that goes with its holder does without. */
 static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                      struct refusal *why)
 {
     const unsigned int quota = what->terms->quota;
-    char claim[CLAIM_SIZE];
-    int err = -EEXIST;
+    struct claim claim = {what->bridge->ifindex, what->uid, !quota, quota ? 0 : (unsigned int)ifindex};
+    char text[CLAIM_SIZE];
+    int err;
 
-    for (unsigned int slot = 0; err == -EEXIST && slot < (quota ? quota : 1); slot++) {
-        snprintf(claim, sizeof(claim), "virt-tap.%d.%u.%s%u", what->bridge->ifindex, what->uid,
-                 quota ? "" : "x", quota ? slot : (unsigned int)ifindex);
-        err = link_add_altname(nl, ifindex, claim);
-    }
+    do {
+        claim_write(text, &claim);
+        err = link_add_altname(nl, ifindex, text);
+    } while (err == -EEXIST && ++claim.slot < quota);
     if (quota && err == -EEXIST)
         return refuse(
             why,
-            "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or ask the "
-            "administrator for a larger quota",
+            "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, see `virt-tap list`, or ask "
+            "the administrator for a larger quota",
             what->uid, what->bridge->name, what->terms->rule, quota);
-    if (quota && err == -EOPNOTSUPP)
-        return refuse(why, "%s sets a quota, which takes alternative names of interfaces: Linux 5.5 or newer",
-                      what->terms->rule);
+    if (err == -EOPNOTSUPP && (quota || what->stays))
+        return refuse(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
+                      quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
+}
+
+/* The host's end of a guest's cable has the guest's MAC with another first byte, as libvirt does it
+ * (virNetDevTapCreateInBridgePort); not known, a random one. A bridge without a MAC of its own takes its
+ * ports' lowest: with 0xFE not this one. */
+static void choose_mac(uint8_t mac[6], const struct grant *what)
+{
+    if (what->guest_mac)
+        memcpy(mac, what->guest_mac, 6);
+    mac[0] = what->guest_mac && what->guest_mac[0] == 0xFE ? 0xFA : 0xFE;
 }
 
 static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
-    char alias[64];
+    char alias[128];
     struct link_join join = {
         .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
 
     if (what->terms->mtu)
         join.mtu = what->terms->mtu;
-    snprintf(alias, sizeof(alias), "virt-tap uid=%u", what->uid);
+    claim_write_alias(alias, sizeof(alias), what->uid, what->domain);
     memcpy(join.mac, mac, sizeof(join.mac));
-    join.mac[0] = 0xFE; /* a bridge without a MAC of its own takes its ports' lowest: not this one */
+    choose_mac(join.mac, what);
     int err = link_join(nl, ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: switched off, or an MTU under 1,280 */
         join.no_addrgen = false;
@@ -165,10 +176,10 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
                 struct refusal *why)
 {
     uint8_t mac[6];
-    /* The caller's from the first: nobody can attach to the one queue, which is ours. Not later: this takes
-     * the kernel's rtnl lock, which it then holds itself, for the work that setting the link up leaves to do.
-     */
-    int err = tap_set_owner(tap->fd, what->uid);
+    /* Of one queue: the caller's from the first, for nobody can attach to it, and later this takes the
+     * kernel's rtnl lock, which it then holds itself for the work that setting the link up leaves to do. Of
+     * several: root's until it is whole, or the caller could attach before it is bridged. */
+    int err = tap_set_owner(tap->fd, what->kind.multi_queue ? 0 : what->uid);
 
     if (!err)
         err = tap_get_mac(tap->fd, mac);
@@ -180,12 +191,14 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     if (err)
         return fail_step(nl, "attach", tap, what, err, why);
     err = link_up(nl, ifindex);
+    if (!err && what->kind.multi_queue)
+        err = tap_set_owner(tap->fd, what->uid);
     return err ? fail_step(nl, "start", tap, what, err, why) : 0;
 }
 
 int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
 {
-    *out = (struct granted){.fd = open_device(why)};
+    *out = (struct granted){.fd = grant_open_device(why)};
     if (out->fd < 0)
         return -1;
     int err = make_tap(out->fd, what, out->name, why);

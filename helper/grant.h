@@ -4,6 +4,7 @@
 #pragma once
 
 #include "net/bridge.h"
+#include "net/tap.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -15,8 +16,11 @@ struct rtnl;
 struct grant {
     const struct bridge *bridge;
     const char *name; /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
-    bool vnet_hdr;
-    uid_t uid; /* whose tap it is */
+    struct tap_kind kind;
+    const uint8_t *guest_mac; /* NULL: not known */
+    const char *domain;       /* UUID of the domain that it is for; "": not known */
+    bool stays;               /* it will be made persistent */
+    uid_t uid;                /* whose tap it is */
     const struct judgement *terms;
 };
 
@@ -27,6 +31,9 @@ struct granted {
 
 /* Looks the bridge up; to be called without the capability effective. Returns 0, or -1 and why not. */
 int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why);
+
+/* Opens TAP_DEVICE. Returns a descriptor that the caller owns, or -1 and why not. */
+int grant_open_device(struct refusal *why);
 
 /* Makes the tap and bridges it; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0 and a
  * descriptor that the caller owns, or -1 and why not, nothing then being left behind. */

@@ -51,6 +51,22 @@ static int open_kvm(const char *rule, struct refusal *why)
     return 0;
 }
 
+static int check_mac(const char *rule, const char *macs, const struct request *request, struct refusal *why)
+{
+    const uint8_t *mac = request->mac;
+    char text[18];
+
+    if (!request->has_mac)
+        return refuse(why, "%s allows only guests whose MAC begins with %s; say which it has by --mac=MAC",
+                      rule, macs);
+    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+             mac[5]);
+    if (strncasecmp(text, macs, strlen(macs)) != 0)
+        return refuse(why, "--mac=%s: %s allows only MACs that begin with %s; give the guest one of those",
+                      text, rule, macs);
+    return 0;
+}
+
 /* The terms of the rule that allows it. */
 static int apply_terms(struct judgement *out, const struct terms *terms, const struct request *request,
                        struct refusal *why)
@@ -64,6 +80,8 @@ static int apply_terms(struct judgement *out, const struct terms *terms, const s
     if (request->name && fnmatch(names, request->name, 0) != 0)
         return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
                       out->rule, names);
+    if (terms->macs && check_mac(out->rule, terms->macs, request, why) < 0)
+        return -1;
     out->quota = terms->quota;
     out->mtu = terms->mtu;
     return terms->require_kvm ? open_kvm(out->rule, why) : 0;

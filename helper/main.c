@@ -7,27 +7,25 @@
  *
  *   0. scrub()     before any library is initialised: the environment is emptied.
  *   1. confine()   no input is read. Descriptors 0 to 2 exist, a time limit runs, all privileges but
- * CAP_NET_ADMIN are gone, and that one is not effective; no_new_privs is set.
+ * CAP_NET_ADMIN are gone, and that one is not effective; no_new_privs is set. Root keeps the means to become
+ *                  somebody else until 2 tells whether it is to.
  *   2. request     argv only. Asks nothing of the system but whether --fd is a Unix socket.
  *   3. policy      reads root's files and looks the bridge up as the caller, without any capability.
  *   4. grant       CAP_NET_ADMIN effective. Kernel calls with values that the phases before have checked;
- * opens /dev/net/tun, and no file else.
- *   5. answer      not effective again. The descriptor is sent; from here on nothing can fail.
+ *                  opens /dev/net/tun, and no file else. Or removal, which asks no policy.
+ *   5. answer      not effective again. One line goes to the system's log; then the descriptor is sent, or
+ * the tap made to stay; from here on nothing can fail.
  *
  * Until 5 the tap is ours alone, and the kernel removes it with us. */
-#include "answer.h"
+#include "audit.h"
 #include "config.h"
-#include "grant.h"
-#include "judge.h"
-#include "names.h"
-#include "net/rtnl.h"
 #include "privilege.h"
 #include "refusal.h"
 #include "request.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,20 +37,30 @@
 enum { TIME_LIMIT = 30 /* seconds */ };
 
 static const char usage_text[] =
-    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME]\n"
+    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC]\n"
+    "       virt-tap-helper create --br=BRIDGE --name=NAME [--use-vnet] [--multi-queue] [--mac=MAC]\n"
+    "                              [--domain=UUID] [--owner=UID]\n"
+    "       virt-tap-helper delete [--name=NAME] [--domain=UUID] [--force]\n"
     "       virt-tap-helper --help | --version\n"
     "\n"
-    "Makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU and libvirt\n"
-    "expect of a bridge helper:\n"
+    "The first form makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU\n"
+    "and libvirt expect of a bridge helper:\n"
     "\n"
     "  qemu-system-x86_64 -netdev tap,id=n0,br=br0,helper=" HELPER_PATH " -device virtio-net,netdev=n0\n"
     "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
     "\n"
-    "  --br=BRIDGE   the bridge; " POLICY_PATH ", or where that does not exist\n"
-    "                " QEMU_ACL_PATH ", must allow it\n"
-    "  --fd=FD       the number of a connected Unix socket\n"
-    "  --use-vnet    frames carry virtio-net headers\n"
-    "  --name=NAME   the tap's name, vt-*; otherwise vt- and a number\n"
+    "create makes one that stays, which its owner may open by name; delete removes the caller's taps.\n"
+    "\n"
+    "  --br=BRIDGE    the bridge; " POLICY_PATH ", or where that does not exist\n"
+    "                 " QEMU_ACL_PATH ", must allow it\n"
+    "  --fd=FD        the number of a connected Unix socket\n"
+    "  --use-vnet     frames carry virtio-net headers\n"
+    "  --multi-queue  several queues: what opens the tap must say so too\n"
+    "  --name=NAME    the tap's name, vt-*; otherwise vt- and a number\n"
+    "  --mac=MAC      the guest's MAC\n"
+    "  --domain=UUID  the libvirt domain that it is for\n"
+    "  --owner=UID    whose it is: root only, and judged as that user\n"
+    "  --force        also one that somebody holds\n"
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
 
@@ -124,52 +132,17 @@ static int confine(struct refusal *why)
     return privilege_confine(why);
 }
 
-/* Needs the capability effective; in any case it is not when this returns, so that no refusal is spoken with
- * it. */
-static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct refusal *why)
+/* Root may ask for somebody else, and is then nobody else than that user. */
+static int settle(const struct request *request, struct refusal *why)
 {
-    int err = rtnl_open(nl);
-
-    if (err)
-        refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err));
-    else
-        err = grant_tap(nl, tap, grant, why);
-    return privilege_lower(why) < 0 || err ? -1 : 0;
+    return request->has_owner ? privilege_become(request->owner, why) : privilege_lower(why);
 }
 
-/* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
-static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct refusal *why)
+static void report(const struct request *request, const struct refusal *why)
 {
-    const int count = getgroups(NGROUPS_MAX, groups);
-
-    if (count < 0)
-        return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
-    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group};
-    return 0;
-}
-
-static int serve(const struct request *request, struct refusal *why)
-{
-    static gid_t groups[NGROUPS_MAX];
-    struct caller caller;
-    struct judgement judgement;
-    struct bridge bridge;
-    struct granted tap;
-    struct rtnl nl = {.sock = NULL};
-
-    if (answer_check(request->fd, why) < 0 || find_caller(&caller, groups, why) < 0 ||
-        judge(&judgement, request, &caller, why) < 0)
-        return -1;
-    if (grant_find_bridge(&bridge, request->bridge, why) < 0 || privilege_raise(why) < 0)
-        return -1;
-    const struct grant grant = {&bridge, request->name, request->vnet_hdr, caller.uid, &judgement};
-    int err = make(&tap, &grant, &nl, why);
-    if (!err) {
-        err = answer_send(request->fd, tap.fd, why);
-        close(tap.fd); /* if it was not sent, this removes the tap */
-    }
-    rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
-    return err;
+    audit("refused to uid %u%s%s: %s", getuid(), request->bridge ? ": bridge " : "",
+          request->bridge ? request->bridge : "", why->text);
+    say(why->text);
 }
 
 int main(int argc, char *argv[])
@@ -181,16 +154,18 @@ int main(int argc, char *argv[])
     const int confined = confine(&why);
     struct refusal bad_words = {""};
     const enum request_result result = request_parse(&request, argv, &bad_words);
-    if (result != REQUEST_OK) {
+    if (result == REQUEST_REFUSED)
+        report(&request, &bad_words);
+    else if (result == REQUEST_USAGE)
         say(bad_words.text);
+    if (result != REQUEST_OK)
         return result;
-    }
-    if (request.verb != REQUEST_TAP) {
+    if (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION) {
         fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
         return fflush(stdout) == 0 ? 0 : 1;
     }
-    if (confined < 0 || serve(&request, &why) < 0) {
-        say(why.text);
+    if (confined < 0 || settle(&request, &why) < 0 || serve(&request, &why) < 0) {
+        report(&request, &why);
         return 1;
     }
     return 0;

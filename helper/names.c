@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The entry of a group can be long: it names all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024 };
@@ -58,4 +59,24 @@ int names_find_user(const char *name, uid_t *uid)
 int names_find_group(const char *name, gid_t *gid)
 {
     return find(look_up_group, name, gid);
+}
+
+int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid)
+{
+    struct passwd entry, *result = NULL;
+    char *buffer = malloc(ROOM);
+
+    if (!buffer)
+        return -ENOMEM;
+    int err = -getpwuid_r(uid, &entry, buffer, ROOM, &result);
+    if (!err && !result)
+        err = -ENOENT;
+    if (!err && strlen(entry.pw_name) >= NAMES_SIZE)
+        err = -ENAMETOOLONG;
+    if (!err) {
+        strcpy(name, entry.pw_name);
+        *gid = entry.pw_gid;
+    }
+    free(buffer);
+    return err;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "privilege.h"
 
+#include "names.h"
 #include "refusal.h"
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
@@ -48,13 +50,20 @@ static int explain_missing(struct refusal *why)
         path, path);
 }
 
-static int apply(bool permitted, bool effective)
+enum { NET_ADMIN = 1, NET_ADMIN_EFFECTIVE = 2, SET_IDS = 4, SET_IDS_EFFECTIVE = 8 };
+
+/* Sets the capabilities to those and none besides. */
+static int apply(int which)
 {
     capng_clear(CAPNG_SELECT_CAPS);
-    if (permitted)
+    if (which & NET_ADMIN)
         capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_NET_ADMIN);
-    if (effective)
+    if (which & NET_ADMIN_EFFECTIVE)
         capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_NET_ADMIN);
+    if (which & SET_IDS)
+        capng_updatev(CAPNG_ADD, CAPNG_PERMITTED, CAP_SETUID, CAP_SETGID, -1);
+    if (which & SET_IDS_EFFECTIVE)
+        capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SETUID, CAP_SETGID, -1);
     return capng_apply(CAPNG_SELECT_CAPS);
 }
 
@@ -65,9 +74,9 @@ int privilege_confine(struct refusal *why)
                            "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
     /* The kernel refuses to permit what was not: that, and nothing that could go stale, says whether we have
      * it. */
-    if (apply(true, false) < 0) {
+    if ((getuid() != 0 || apply(NET_ADMIN | SET_IDS) < 0) && apply(NET_ADMIN) < 0) {
         const int missing = explain_missing(why);
-        apply(false, false);
+        apply(0);
         return missing;
     }
     /* Gone already when a file capability was granted; but root runs this too. */
@@ -79,13 +88,33 @@ int privilege_confine(struct refusal *why)
 
 int privilege_raise(struct refusal *why)
 {
-    return apply(true, true) < 0
+    return apply(NET_ADMIN | NET_ADMIN_EFFECTIVE) < 0
                ? refuse(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
                : 0;
 }
 
 int privilege_lower(struct refusal *why)
 {
-    return apply(true, false) < 0 ? refuse(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
-                                  : 0;
+    return apply(NET_ADMIN) < 0 ? refuse(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
+                                : 0;
+}
+
+int privilege_become(uid_t uid, struct refusal *why)
+{
+    char name[NAMES_SIZE];
+    gid_t gid;
+
+    if (getuid() != 0)
+        return refuse(why,
+                      "--owner=%u: only root may ask for somebody else, and this is uid %u; leave it out",
+                      uid, getuid());
+    const int err = names_find_account(uid, name, &gid);
+    if (err)
+        return refuse(why, "--owner=%u: %s; `getent passwd %u` must show that user", uid,
+                      err == -ENOENT ? "there is no such user" : strerror(-err), uid);
+    if (apply(NET_ADMIN | SET_IDS | SET_IDS_EFFECTIVE) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+        initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
+        prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        return refuse(why, "--owner=%u: cannot become that user: %s", uid, strerror(errno));
+    return privilege_lower(why);
 }

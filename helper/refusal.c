@@ -12,7 +12,7 @@ int refuse(struct refusal *why, const char *format, ...)
     vsnprintf(why->text, sizeof(why->text), format, args);
     va_end(args);
     for (char *c = why->text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
+        if (*c < ' ' || *c > '~')
             *c = '?';
     return -1;
 }

@@ -8,7 +8,7 @@ struct refusal {
     char text[1536];
 };
 
-/* Puts what was asked, why it failed and what to do next in why->text: one line of at most its size, control
- * characters (which only a hostile caller or a broken file brings) shown as '?'. Returns -1, for `return
- * refuse(...)`. */
+/* Puts what was asked, why it failed and what to do next in why->text: one line of at most its size, other
+ * than printable ASCII (with which a hostile caller or a broken file could write over a terminal) shown as
+ * '?'. Returns -1, for `return refuse(...)`. */
 int refuse(struct refusal *why, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,7 @@
 #include "net/link.h"
 #include "refusal.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
@@ -12,21 +13,30 @@ static const char plain_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 #define SEE_HELP "; see virt-tap-helper --help"
 
+/* An option, for the verbs whose bits (1 << verb) stand in `verbs`. */
+struct option {
+    const char *name; /* ends in '=' if it has a value */
+    unsigned int verbs;
+    enum request_result (*take)(struct request *out, const char *value, struct refusal *why);
+};
+
+enum { TAP = 1 << REQUEST_TAP, CREATE = 1 << REQUEST_CREATE, DELETE = 1 << REQUEST_DELETE };
+
 static enum request_result usage(struct refusal *why, const char *what, const char *word)
 {
     refuse(why, "%s'%.64s'" SEE_HELP, what, word);
     return REQUEST_USAGE;
 }
 
-static enum request_result parse_name(const char **out, const char *option, const char *value,
-                                      struct refusal *why)
+static enum request_result take_ifname(const char **out, const char *option, const char *value,
+                                       struct refusal *why)
 {
     if (!ifname_valid(value)) {
-        refuse(why,
-               "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', "
-               "':' "
-               "and '%%', and not '.' or '..'; `ip link` shows the names of this host",
-               option, value, IFNAMSIZ - 1);
+        refuse(
+            why,
+            "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', ':' and "
+            "'%%', and not '.' or '..'; `ip link` shows the names of this host",
+            option, value, IFNAMSIZ - 1);
         return REQUEST_REFUSED;
     }
     *out = value;
@@ -34,86 +44,197 @@ static enum request_result parse_name(const char **out, const char *option, cons
 }
 
 /* 'all' would be refused with the advice to allow all. */
-static enum request_result parse_bridge(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_bridge(struct request *out, const char *value, struct refusal *why)
 {
     if (strcmp(value, "all") != 0)
-        return parse_name(&out->bridge, "--br=", value, why);
+        return take_ifname(&out->bridge, "--br=", value, why);
     refuse(why,
            "--br='all': in a policy this means every bridge, so it can be no bridge's name here; name one");
     return REQUEST_REFUSED;
 }
 
 /* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
-static enum request_result parse_tap_name(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_name(struct request *out, const char *value, struct refusal *why)
 {
     if (value[strspn(value, plain_characters)] == '\0')
-        return parse_name(&out->name, "--name=", value, why);
-    refuse(why,
-           "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
-           "of this host",
-           value);
+        return take_ifname(&out->name, "--name=", value, why);
+    refuse(
+        why,
+        "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those of this "
+        "host",
+        value);
     return REQUEST_REFUSED;
 }
 
-static enum request_result parse_fd(int *out, const char *value, struct refusal *why)
+/* A plain decimal number up to `most`. */
+static bool take_number(unsigned long *out, const char *value, unsigned long most)
 {
-    int number = 0;
+    unsigned long number = 0;
 
     for (const char *c = value; *c; c++) {
-        if (*c < '0' || *c > '9' || number > (INT_MAX - (*c - '0')) / 10)
-            return usage(why, "--fd takes the number of an open socket, not ", value);
-        number = number * 10 + (*c - '0');
+        if (*c < '0' || *c > '9' || number > (most - (unsigned long)(*c - '0')) / 10)
+            return false;
+        number = number * 10 + (unsigned long)(*c - '0');
     }
-    if (!*value)
-        return usage(why, "--fd takes the number of an open socket, not ", value);
     *out = number;
+    return *value;
+}
+
+static enum request_result take_fd(struct request *out, const char *value, struct refusal *why)
+{
+    unsigned long number = 0;
+
+    if (!take_number(&number, value, INT_MAX))
+        return usage(why, "--fd takes the number of an open socket, not ", value);
+    out->fd = (int)number;
     return REQUEST_OK;
 }
 
-/* The value of word if it is `option` (which ends in '='), else NULL. */
-static const char *value_of(const char *word, const char *option)
+static enum request_result take_owner(struct request *out, const char *value, struct refusal *why)
 {
-    const size_t length = strlen(option);
-    return strncmp(word, option, length) == 0 ? word + length : NULL;
+    unsigned long number = 0;
+
+    if (!take_number(&number, value, (uid_t)-2))
+        return usage(why, "--owner takes the number of a user (`id -u NAME`), not ", value);
+    out->owner = (uid_t)number;
+    out->has_owner = true;
+    return REQUEST_OK;
 }
 
-static enum request_result parse_word(struct request *out, const char *word, struct refusal *why)
+static enum request_result take_mac(struct request *out, const char *value, struct refusal *why)
+{
+    static const uint8_t none[6];
+
+    if (!mac_parse(value, out->mac))
+        return usage(why, "--mac takes the guest's MAC, as in 52:54:00:12:34:56, not ", value);
+    if (out->mac[0] & 1 || memcmp(out->mac, none, sizeof(none)) == 0) {
+        refuse(
+            why,
+            "--mac=%s: a guest cannot have %s; the first byte of its MAC must be even, as in 52:54:00:12:34:56",
+            value, out->mac[0] & 1 ? "a multicast address" : "the address of all zeros");
+        return REQUEST_REFUSED;
+    }
+    out->has_mac = true;
+    return REQUEST_OK;
+}
+
+static enum request_result take_domain(struct request *out, const char *value, struct refusal *why)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    bool good = strlen(value) == sizeof(form) - 1;
+
+    for (size_t i = 0; good && form[i]; i++) {
+        good = form[i] == '-' ? value[i] == '-' : isxdigit((unsigned char)value[i]);
+        out->domain[i] = (char)tolower((unsigned char)value[i]);
+    }
+    if (good)
+        return REQUEST_OK;
+    out->domain[0] = '\0';
+    return usage(why, "--domain takes a domain's UUID, as `virsh domuuid` prints it, not ", value);
+}
+
+static enum request_result take_vnet(struct request *out, const char *value, struct refusal *why)
+{
+    (void)value, (void)why;
+    out->vnet_hdr = true;
+    return REQUEST_OK;
+}
+
+static enum request_result take_multi_queue(struct request *out, const char *value, struct refusal *why)
+{
+    (void)value, (void)why;
+    out->multi_queue = true;
+    return REQUEST_OK;
+}
+
+static enum request_result take_force(struct request *out, const char *value, struct refusal *why)
+{
+    (void)value, (void)why;
+    out->force = true;
+    return REQUEST_OK;
+}
+
+static const struct option options[] = {
+    {"--br=", TAP | CREATE, take_bridge},
+    {"--fd=", TAP, take_fd},
+    {"--name=", TAP | CREATE | DELETE, take_name},
+    {"--mac=", TAP | CREATE, take_mac},
+    {"--domain=", CREATE | DELETE, take_domain},
+    {"--owner=", CREATE, take_owner},
+    {"--use-vnet", TAP | CREATE, take_vnet},
+    {"--multi-queue", CREATE, take_multi_queue},
+    {"--force", DELETE, take_force},
+};
+enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+/* Whether word is that option; and where its value begins. */
+static bool is_option(const struct option *option, const char *word, const char **value)
+{
+    const size_t length = strlen(option->name);
+
+    *value = word + length;
+    return strncmp(word, option->name, length) == 0 && (option->name[length - 1] == '=' || !**value);
+}
+
+static enum request_result parse_word(struct request *out, const char *word, unsigned int *seen,
+                                      struct refusal *why)
 {
     const char *value;
 
-    if (strcmp(word, "--use-vnet") == 0) {
-        out->vnet_hdr = true;
-        return REQUEST_OK;
+    for (unsigned int i = 0; i < OPTION_COUNT; i++) {
+        if (!is_option(&options[i], word, &value))
+            continue;
+        if (!(options[i].verbs & 1U << out->verb))
+            return usage(why, "this option does not go with what is asked: ", word);
+        if (*seen & 1U << i && value[-1] == '=')
+            return usage(why, "this is given twice, the second time as ", word);
+        *seen |= 1U << i;
+        return options[i].take(out, value, why);
     }
-    if ((value = value_of(word, "--br=")))
-        return out->bridge ? usage(why, "the bridge is given twice, again by ", word)
-                           : parse_bridge(out, value, why);
-    if ((value = value_of(word, "--name=")))
-        return out->name ? usage(why, "the tap's name is given twice, again by ", word)
-                         : parse_tap_name(out, value, why);
-    if ((value = value_of(word, "--fd=")))
-        return out->fd >= 0 ? usage(why, "the socket is given twice, again by ", word)
-                            : parse_fd(&out->fd, value, why);
     return usage(why, "no such option: ", word);
+}
+
+/* Whether all is there that the verb takes. */
+static enum request_result check_whole(const struct request *request, struct refusal *why)
+{
+    if (request->verb == REQUEST_DELETE)
+        return request->name || request->domain[0]
+                   ? REQUEST_OK
+                   : usage(why,
+                           "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
+    if (!request->bridge)
+        return usage(why, "no bridge is named; missing option: ", "--br=BRIDGE");
+    if (request->verb == REQUEST_CREATE)
+        return request->name ? REQUEST_OK
+                             : usage(why, "create needs a name; missing option: ", "--name=NAME");
+    return request->fd >= 0 ? REQUEST_OK
+                            : usage(why, "no socket to send the tap over; missing option: ", "--fd=FD");
+}
+
+static enum request_verb verb_of(const char *word)
+{
+    return strcmp(word, "create") == 0   ? REQUEST_CREATE
+           : strcmp(word, "delete") == 0 ? REQUEST_DELETE
+                                         : REQUEST_TAP;
 }
 
 enum request_result request_parse(struct request *out, char *const argv[], struct refusal *why)
 {
+    unsigned int seen = 0;
+
     *out = (struct request){.verb = REQUEST_TAP, .fd = -1};
     if (!argv[0]) /* an execve with an empty argv */
         return usage(why, "a command line without a first word", "");
-    for (int i = 1; argv[i]; i++) {
+    if (argv[1])
+        out->verb = verb_of(argv[1]);
+    for (int i = out->verb == REQUEST_TAP ? 1 : 2; argv[i]; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0) {
             out->verb = argv[i][2] == 'h' ? REQUEST_HELP : REQUEST_VERSION;
             return REQUEST_OK;
         }
-        const enum request_result result = parse_word(out, argv[i], why);
+        const enum request_result result = parse_word(out, argv[i], &seen, why);
         if (result != REQUEST_OK)
             return result;
     }
-    if (!out->bridge)
-        return usage(why, "no bridge is named; missing option: ", "--br=BRIDGE");
-    if (out->fd < 0)
-        return usage(why, "no socket to send the tap over; missing option: ", "--fd=FD");
-    return REQUEST_OK;
+    return check_whole(out, why);
 }

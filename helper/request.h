@@ -4,21 +4,34 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 struct refusal;
 
 enum request_verb {
-    REQUEST_TAP, /* QEMU's form: a tap for the one at the other end of a socket */
+    REQUEST_TAP,    /* QEMU's form: a tap for the one at the other end of a socket */
+    REQUEST_CREATE, /* a tap that stays, for whoever opens it by its name */
+    REQUEST_DELETE, /* taps that virt-tap made */
     REQUEST_HELP,
     REQUEST_VERSION,
 };
 
+enum { REQUEST_DOMAIN_SIZE = 37 /* a UUID, with its '\0' */ };
+
 struct request {
     enum request_verb verb;
     const char *bridge; /* points into argv; a valid interface name */
-    const char *name;   /* likewise; NULL: the helper chooses */
-    int fd;             /* a number from 0; not known to be open */
+    const char *name;   /* likewise, of plain characters; NULL: the helper chooses, or any */
+    int fd;             /* a number from 0; not known to be open; -1: none */
     bool vnet_hdr;
+    bool multi_queue;
+    bool has_mac;
+    uint8_t mac[6];                   /* the guest's; unicast */
+    char domain[REQUEST_DOMAIN_SIZE]; /* UUID in lower case; "": none */
+    bool has_owner;
+    uid_t owner; /* for whom root asks */
+    bool force;
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */

@@ -17,6 +17,7 @@ struct terms {
     const char *group;  /* likewise: who has that real gid, or that group among the supplementary ones */
     unsigned int quota; /* taps a user may have at once on the bridge, from 1 */
     const char *names;  /* glob: the names that the caller may choose */
+    const char *macs;   /* how the guest's MAC must begin: whole bytes, as in 52:54:00 */
     unsigned int mtu;   /* bytes, instead of the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
     const char *later;  /* the first grant that this version knows, and cannot give yet */

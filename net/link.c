@@ -23,6 +23,30 @@ bool ifname_valid(const char *name)
     return true;
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool mac_parse(const char *text, uint8_t mac[6])
+{
+    uint8_t bytes[6];
+
+    if (strlen(text) != 17)
+        return false;
+    for (size_t i = 0; i < 6; i++) {
+        const int high = digit(text[3 * i]), low = digit(text[3 * i + 1]);
+        if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+            return false;
+        bytes[i] = (uint8_t)(16 * high + low);
+    }
+    memcpy(mac, bytes, sizeof(bytes));
+    return true;
+}
+
 int link_index(struct rtnl *nl, const char *name)
 {
     struct ifreq request = {.ifr_ifindex = 0};

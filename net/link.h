@@ -14,6 +14,10 @@ struct rtnl;
  * '%', which it would take as a pattern, nor control characters stand in it. */
 bool ifname_valid(const char *name);
 
+/* Reads a MAC, six pairs of hexadecimal digits with ':' between. Returns whether it is one; mac is else left
+ * alone. */
+bool mac_parse(const char *text, uint8_t mac[6]);
+
 /* The index of the interface of that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 

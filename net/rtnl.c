@@ -11,13 +11,19 @@
 #include <sys/socket.h>
 
 enum {
-    ANSWER_SIZE = 8192
-}; /* an acknowledgement, with the kernel's words and, of kernels before 4.3, our request */
+    ANSWER_SIZE =
+        8192, /* an acknowledgement, with the kernel's words and, of kernels before 4.3, our request */
+    DUMP_SIZE = 65536, /* more than the kernel puts in one piece of a dump (32 KiB), or one link (with its
+                          many functions) */
+};
 
 struct talk {
     struct rtnl *nl;
-    int error; /* -errno of the kernel */
+    int (*each)(void *arg, struct nl_msg *answer); /* NULL: no answer is wanted */
+    void *arg;
+    int error; /* -errno of the kernel, or what each() said */
     bool done;
+    bool changed; /* while it was dumped */
 };
 
 /* libnl turns errno into its own, coarser numbers; only its failures on our side of the socket come here. */
@@ -55,7 +61,6 @@ int rtnl_open(struct rtnl *nl)
     setsockopt(nl_socket_get_fd(nl->sock), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
     /* One recvmsg per answer instead of a peek for its size and then the read. */
     nl_socket_disable_msg_peek(nl->sock);
-    nl_socket_set_msg_buf_size(nl->sock, ANSWER_SIZE);
     return 0;
 }
 
@@ -110,25 +115,40 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *answer, void *arg
     return NL_STOP;
 }
 
-static int receive(struct rtnl *nl, struct nl_cb *cb, struct talk *talk)
+static int on_message(struct nl_msg *msg, void *arg)
 {
-    nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, talk);
-    nl_cb_err(cb, NL_CB_CUSTOM, on_error, talk);
-    while (!talk->done) {
-        const int err = nl_recvmsgs(nl->sock, cb); /* checks the sequence number */
-        if (err < 0 && !talk->done)
-            return nle_to_errno(err);
-    }
-    return talk->error;
+    struct talk *talk = arg;
+
+    talk->changed = talk->changed || nlmsg_hdr(msg)->nlmsg_flags & NLM_F_DUMP_INTR;
+    if (talk->each && !talk->error)
+        talk->error = talk->each(talk->arg, msg);
+    return NL_OK;
 }
 
-int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
+static int receive(struct nl_cb *cb, struct talk *talk)
 {
-    struct talk talk = {.nl = nl};
+    nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, talk);
+    nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_ack, talk);
+    nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_message, talk);
+    nl_cb_err(cb, NL_CB_CUSTOM, on_error, talk);
+    while (!talk->done) {
+        const int err = nl_recvmsgs(talk->nl->sock, cb); /* checks the sequence number */
+        if (err == -NLE_DUMP_INTR)
+            talk->changed = true;
+        else if (err < 0 && !talk->done)
+            return nle_to_errno(err);
+    }
+    return talk->error ? talk->error : talk->changed ? -EAGAIN : 0;
+}
+
+int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nl_msg *answer), void *arg)
+{
+    struct talk talk = {.nl = nl, .each = each, .arg = arg};
 
     nl->reason[0] = '\0';
     if (!msg)
         return -ENOMEM;
+    nl_socket_set_msg_buf_size(nl->sock, each ? DUMP_SIZE : ANSWER_SIZE);
     int err = nl_send_auto(nl->sock, msg);
     nlmsg_free(msg);
     if (err < 0)
@@ -136,7 +156,12 @@ int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
     struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
     if (!cb)
         return -ENOMEM;
-    err = receive(nl, cb, &talk);
+    err = receive(cb, &talk);
     nl_cb_put(cb);
     return err;
+}
+
+int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
+{
+    return rtnl_ask(nl, msg, NULL, NULL);
 }

@@ -27,3 +27,8 @@ struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned 
 /* Sends msg, which it frees in any case (NULL is taken as 'no memory'), and waits until the kernel has
  * acknowledged it. Returns 0 or the kernel's -errno, its words then being in nl->reason. */
 int rtnl_talk(struct rtnl *nl, struct nl_msg *msg);
+
+/* The same for a request that is answered: calls each(arg, answer) for every message of the answer, be it one
+ * or a dump, until one returns other than 0. Returns that, 0, or -errno as above; -EAGAIN: what was dumped
+ * changed meanwhile, ask again. */
+int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nl_msg *answer), void *arg);

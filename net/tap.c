@@ -13,27 +13,45 @@ int tap_open(void)
     return fd < 0 ? -errno : fd;
 }
 
-int tap_create(int fd, const char *name, bool vnet_hdr)
+static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
 {
-    struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
+    struct ifreq request = {.ifr_flags = 0};
     unsigned int features = 0;
 
     if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
-    if (vnet_hdr) {
+    flags |=
+        IFF_TAP | IFF_NO_PI | (kind.vnet_hdr ? IFF_VNET_HDR : 0) | (kind.multi_queue ? IFF_MULTI_QUEUE : 0);
+    if (kind.vnet_hdr || kind.multi_queue) {
         if (ioctl(fd, TUNGETFEATURES, &features) < 0)
             return -errno;
-        if (!(features & IFF_VNET_HDR))
+        if ((kind.vnet_hdr && !(features & IFF_VNET_HDR)) ||
+            (kind.multi_queue && !(features & IFF_MULTI_QUEUE)))
             return -EOPNOTSUPP;
-        request.ifr_flags |= IFF_VNET_HDR;
     }
+    request.ifr_flags = (short)flags;
     return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
+}
+
+int tap_create(int fd, const char *name, struct tap_kind kind)
+{
+    return set_iff(fd, name, kind, IFF_TUN_EXCL);
+}
+
+int tap_attach(int fd, const char *name, struct tap_kind kind)
+{
+    return set_iff(fd, name, kind, 0);
 }
 
 int tap_set_owner(int fd, uid_t owner)
 {
     return ioctl(fd, TUNSETOWNER, (unsigned long)owner) < 0 ? -errno : 0;
+}
+
+int tap_set_persist(int fd)
+{
+    return ioctl(fd, TUNSETPERSIST, 1UL) < 0 ? -errno : 0;
 }
 
 int tap_get_mac(int fd, uint8_t mac[6])

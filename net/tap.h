@@ -13,13 +13,26 @@
 /* Opens TAP_DEVICE. Returns a descriptor that the caller owns, or -errno. */
 int tap_open(void);
 
+/* How a tap is made; who attaches to one by its name must say the same. */
+struct tap_kind {
+    bool vnet_hdr;    /* each frame carries a struct virtio_net_hdr */
+    bool multi_queue; /* several descriptors may be attached at once */
+};
+
 /* Makes a new tap of that name (fewer than IFNAMSIZ characters) that lives as long as somebody holds fd, and
- * never attaches to one that is there (IFF_TUN_EXCL). vnet_hdr: each frame carries a struct virtio_net_hdr.
- * Returns 0 or -errno: -EBUSY the name is taken, -EOPNOTSUPP the kernel has no vnet headers. */
-int tap_create(int fd, const char *name, bool vnet_hdr);
+ * never attaches to one that is there (IFF_TUN_EXCL). Returns 0 or -errno: -EBUSY the name is taken,
+ * -EOPNOTSUPP the kernel has not what was asked for. */
+int tap_create(int fd, const char *name, struct tap_kind kind);
+
+/* Attaches fd to the tap of that name; where there is none, the kernel makes one. Returns 0 or -errno: -EBUSY
+ * somebody is attached already (and it is not multi-queue), -EINVAL it is not of that kind. */
+int tap_attach(int fd, const char *name, struct tap_kind kind);
 
 /* Who but a holder of CAP_NET_ADMIN may attach to the tap by its name. Returns 0 or -errno. */
 int tap_set_owner(int fd, uid_t owner);
+
+/* From now on the tap stays when nobody holds it. Returns 0 or -errno. */
+int tap_set_persist(int fd);
 
 /* The tap's present MAC. Returns 0 or -errno. */
 int tap_get_mac(int fd, uint8_t mac[6]);

@@ -47,18 +47,50 @@ class NetCase(unittest.TestCase):
         """A call that must be refused with one line in which all of says stand, and leave nothing."""
         before = sandbox.links()
         answer = self.call(*options, **more)
+        self.is_refusal(answer, says, status)
+        self.assertEqual(sandbox.links(), before)
+        return answer
+
+    def is_refusal(self, answer, says, status=1):
         answer.close()
         self.assertEqual((answer.status, answer.data, answer.fds), (status, b"", []), answer)
         self.assertRegex(answer.stderr, r"\Avirt-tap-helper: [^\n]+\n\Z")
         for words in [says] if isinstance(says, str) else says:
             self.assertIn(words, answer.stderr)
-        self.assertEqual(sandbox.links(), before)
-        return answer
+
+    def ask(self, *words, uid=USER, wrap=(), **more):
+        """Call the helper's create or delete; returns the Answer."""
+        return bridgehelper.Call([*wrap, self.helper, *words], uid, pass_socket=False, **more).finish()
+
+    def create(self, name, *options, bridge="br0", **more):
+        """A create that must be granted, and say nothing."""
+        answer = self.ask("create", f"--br={bridge}", f"--name={name}", *options, **more)
+        self.assertEqual((answer.status, answer.stderr), (0, ""))
+
+    def delete(self, *options, **more):
+        """A delete that must be done, and say nothing."""
+        answer = self.ask("delete", *options, **more)
+        self.assertEqual((answer.status, answer.stderr), (0, ""))
+
+    def denied(self, *words, says=(), status=1, **more):
+        """A create or delete that must be refused as refuse() has it, and change nothing about any tap."""
+        before = state()
+        self.is_refusal(self.ask(*words, **more), says, status)
+        self.assertEqual(state(), before)
 
 
 def link(name):
     """What `ip -json -details link` says of one interface."""
     return json.loads(sandbox.run("ip", "-json", "-details", "link", "show", "dev", name).stdout)[0]
+
+
+def state():
+    """What `ip` tells of all interfaces, without what changes by itself: timers, carrier."""
+    links = json.loads(sandbox.run("ip", "-json", "-details", "link").stdout)
+    keys = ("ifindex", "ifname", "mtu", "master", "address", "altnames", "ifalias")
+    return [{key: link.get(key) for key in keys} | {"up": "UP" in link["flags"]} |
+            ({"tun": link["linkinfo"]["info_data"]} if link.get("linkinfo", {}).get("info_kind") == "tun" else {})
+            for link in links]
 
 
 def main(limit=300):

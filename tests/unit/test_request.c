@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The helper's command line: what is taken, and every way to be refused. */
+#include "helper/claim.h"
 #include "helper/refusal.h"
 #include "helper/request.h"
 #include "net/link.h"
@@ -13,6 +14,8 @@
 
 #include <cmocka.h>
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define UUID "8D0F1B2C-3e4f-4a5b-9c6d-7e8f90a1b2c3"
 #define ARGS(...) ((char *[]){"virt-tap-helper", __VA_ARGS__, NULL})
 
 static struct request request;
@@ -39,6 +42,119 @@ static void takes_a_name_of_the_caller(void **state)
     (void)state;
     assert_int_equal(request_parse(&request, ARGS("--name=vt-web", "--br=br0", "--fd=3"), &why), REQUEST_OK);
     assert_string_equal(request.name, "vt-web");
+}
+
+static void takes_create(void **state)
+{
+    static const uint8_t mac[6] = {0x52, 0x54, 0, 0xab, 0xcd, 0xef};
+    (void)state;
+    assert_int_equal(request_parse(&request,
+                                   ARGS("create", "--br=br0", "--name=vt-a", "--use-vnet", "--multi-queue",
+                                        "--mac=52:54:00:aB:Cd:eF", "--domain=" UUID, "--owner=1000"),
+                                   &why),
+                     REQUEST_OK);
+    assert_int_equal(request.verb, REQUEST_CREATE);
+    assert_string_equal(request.bridge, "br0");
+    assert_string_equal(request.name, "vt-a");
+    assert_true(request.vnet_hdr && request.multi_queue && request.has_mac && request.has_owner);
+    assert_memory_equal(request.mac, mac, sizeof(mac));
+    assert_string_equal(request.domain, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3");
+    assert_int_equal(request.owner, 1000);
+}
+
+static void takes_delete(void **state)
+{
+    (void)state;
+    assert_int_equal(request_parse(&request, ARGS("delete", "--name=vt-a"), &why), REQUEST_OK);
+    assert_int_equal(request.verb, REQUEST_DELETE);
+    assert_string_equal(request.name, "vt-a");
+    assert_string_equal(request.domain, "");
+    assert_false(request.force);
+    assert_int_equal(request_parse(&request, ARGS("delete", "--domain=" UUID, "--force"), &why), REQUEST_OK);
+    assert_null(request.name);
+    assert_true(request.force);
+}
+
+static void refuses_wrong_values(void **state)
+{
+    static const char *const words[] = {
+        "--owner=",
+        "--owner=root",
+        "--owner=-1",
+        "--owner=4294967295",
+        "--owner=18446744073709551616",
+        "--mac=",
+        "--mac=5",
+        "--mac=52-54-00-00-00-01",
+        "--mac=52:54:00:00:00:0g",
+        "--mac=52:54:00:00:00:01:02",
+        "--mac=g2:54:00:00:00:01",
+        "--mac=52:54:00:00:001:0",
+        "--domain=",
+        "--domain=1",
+        "--domain=" UUID "0",
+        "--domain=8d0f1b2c-3e4f-4a5b-9c6d07e8f90a1b2c3",
+        "--domain=8D0F1B2C-3E4F-4A5B-9C6D-7E8F90A1B2Cx",
+        "--fd=3",
+        "--force",
+        "--multi-queue=2",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char *argv[] = {"virt-tap-helper",           "create", "--br=b", "--name=vt-a",
+                        (char *)(uintptr_t)words[i], NULL};
+        assert_int_equal(request_parse(&request, argv, &why), REQUEST_USAGE);
+        assert_non_null(strstr(why.text, "--help"));
+    }
+    assert_int_equal(
+        request_parse(&request, ARGS("create", "--br=b", "--name=vt-a", "--mac=53:00:00:00:00:01"), &why),
+        REQUEST_REFUSED);
+    assert_int_equal(
+        request_parse(&request, ARGS("create", "--br=b", "--name=vt-a", "--mac=00:00:00:00:00:00"), &why),
+        REQUEST_REFUSED);
+    assert_int_equal(request_parse(&request, ARGS("create", "--br=b"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("create", "--name=vt-a"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("delete"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("--multi-queue", "--br=b", "--fd=3"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("--br=b", "create", "--name=vt-a"), &why), REQUEST_USAGE);
+}
+
+/* Only what claim_write() has written counts. */
+static void claims(void **state)
+{
+    static const struct claim good[] = {
+        {2, 1000, false, 0}, {2, 1000, true, 7}, {2147483647, 4294967294, false, 1022}};
+    static const char *const bad[] = {"",
+                                      "virt-tap.",
+                                      "virt-tap.2.3",
+                                      "virt-tap.2.3.",
+                                      "virt-tap.2.3.4.",
+                                      "virt-tap.2.3.4x",
+                                      "virt-tap.2.3.y4",
+                                      "virt-tap.2.3.xx4",
+                                      "virt-tap.+2.3.4",
+                                      "virt-tap.2.03.4",
+                                      "virt-tap.2. 3.4",
+                                      "virt-tap.2.-3.4",
+                                      "virt-tap.2.4294967297.4",
+                                      "xvirt-tap.2.3.4"};
+    char text[CLAIM_SIZE];
+    struct claim claim;
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        claim_write(text, &good[i]);
+        assert_true(claim_read(&claim, text));
+        assert_true(claim.bridge == good[i].bridge && claim.uid == good[i].uid &&
+                    claim.slot == good[i].slot && claim.unlimited == good[i].unlimited);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(claim_read(&claim, bad[i]));
+    claim_write_alias(text, sizeof(text), 1000, "");
+    assert_string_equal(text, "virt-tap uid=1000");
+    assert_string_equal(claim_domain(text), "");
+    claim_write_alias(text, sizeof(text), 1000, "8d0f");
+    assert_string_equal(claim_domain(text), "8d0f");
+    assert_string_equal(claim_domain("mine domain=8d0f"), "");
 }
 
 static void takes_a_flag_twice(void **state)
@@ -74,9 +190,9 @@ static void refuses_wrong_usage(void **state)
         {"--br=br0", "--fd= 1", "not ' 1'"},
         {"--br=br0", "--fd=2147483648", "not '2147483648'"},
         {"--br=br0", "--fd=99999999999999999999", "not '9999"},
-        {"--fd=3", "--fd=3", "socket is given twice"},
-        {"--br=br0", "--br=br1", "bridge is given twice"},
-        {"--name=vt-a", "--name=vt-b", "name is given twice"},
+        {"--fd=3", "--fd=3", "given twice, the second time as '--fd=3'"},
+        {"--br=br0", "--br=br1", "given twice, the second time as '--br=br1'"},
+        {"--name=vt-a", "--name=vt-b", "given twice, the second time as '--name=vt-b'"},
         {"--br", "br0", "no such option: '--br'"},
         {"--use-vnet=1", NULL, "no such option"},
         {"br0", NULL, "no such option: 'br0'"},
@@ -138,8 +254,8 @@ static void takes_names_an_interface_can_have(void **state)
 static void a_refusal_is_one_line(void **state)
 {
     (void)state;
-    refuse(&why, "a\nb\x1b[31m%s", "\r\x7f");
-    assert_string_equal(why.text, "a?b?[31m??");
+    refuse(&why, "a\nb\x1b[31m%s", "\r\x7f\xc2\x9b\xff\x80");
+    assert_string_equal(why.text, "a?b?[31m??????");
 
     char longer[4 * sizeof(why.text)];
     memset(longer, 'x', sizeof(longer) - 1);
@@ -153,6 +269,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_the_contract_of_qemu_and_libvirt),
         cmocka_unit_test(takes_a_name_of_the_caller),
+        cmocka_unit_test(takes_create),
+        cmocka_unit_test(takes_delete),
+        cmocka_unit_test(refuses_wrong_values),
+        cmocka_unit_test(claims),
         cmocka_unit_test(takes_a_flag_twice),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(refuses_wrong_usage),

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "removal.h"
+
+#include "claim.h"
+#include "grant.h"
+#include "net/link.h"
+#include "net/rtnl.h"
+#include "net/taps.h"
+#include "refusal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_callers(const struct tap_state *tap, const struct removal *what)
+{
+    struct claim claim;
+
+    return claim_read(&claim, tap->altname) && (what->uid == 0 || claim.uid == what->uid);
+}
+
+static bool is_domains(const struct tap_state *tap, const struct removal *what)
+{
+    return !what->domain[0] || strcmp(claim_domain(tap->alias), what->domain) == 0;
+}
+
+static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_state *tap,
+                        struct refusal *why)
+{
+    struct claim claim;
+    const int err = taps_find(nl, CLAIM_PREFIX, what->name, tap);
+
+    if (err == -ENODEV)
+        return refuse(why, "there is no tap '%s'; `virt-tap list` shows those that there are", what->name);
+    if (err && err != -EMEDIUMTYPE)
+        return refuse(why, "cannot look at '%s': %s; try again", what->name, strerror(-err));
+    if (err || !claim_read(&claim, tap->altname))
+        return refuse(
+            why,
+            "'%s' is not a tap that virt-tap made, and is left alone; `ip -d link show %s` tells what it is",
+            what->name, what->name);
+    if (!is_callers(tap, what))
+        return refuse(why,
+                      "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
+                      what->name, claim.uid, what->uid);
+    if (!is_domains(tap, what))
+        return refuse(why, "tap '%s' is not of domain %s, but of %s", what->name, what->domain,
+                      claim_domain(tap->alias)[0] ? claim_domain(tap->alias) : "none");
+    return 0;
+}
+
+static int find_all(struct rtnl *nl, const struct removal *what, struct tap_state **taps, size_t *count,
+                    struct refusal *why)
+{
+    size_t found = 0;
+    const int err = taps_list(nl, CLAIM_PREFIX, taps, count);
+
+    if (err)
+        return refuse(why, "cannot list the taps of this host: %s; try again", strerror(-err));
+    for (size_t i = 0; i < *count; i++)
+        if (is_callers(&(*taps)[i], what) && is_domains(&(*taps)[i], what))
+            (*taps)[found++] = (*taps)[i];
+    *count = found;
+    return 0;
+}
+
+int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct refusal *why)
+{
+    struct rtnl nl;
+    int err = rtnl_open(&nl);
+
+    *taps = NULL;
+    *count = 0;
+    if (err)
+        return refuse(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+    if (what->name) {
+        *taps = malloc(sizeof(**taps));
+        *count = 1;
+        err = *taps ? find_by_name(&nl, what, *taps, why) : refuse(why, "no memory");
+    } else {
+        err = find_all(&nl, what, taps, count, why);
+    }
+    rtnl_close(&nl);
+    if (err) {
+        free(*taps);
+        *taps = NULL;
+    }
+    return err;
+}
+
+static int in_use(const struct tap_state *tap, struct refusal *why)
+{
+    return refuse(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
+                  tap->name);
+}
+
+/* Takes the tap for ourselves, so that nobody can begin to use it: a single queue is had by one at a time. A
+ * multi-queue tap is not touched while somebody uses it, for a queue of ours would be given frames; it could
+ * be taken between the look and the deletion, by its owner, who asked for that. By name, which is all that
+ * the kernel offers: where it does not mean the same device any more, fd holds another, or a new one, which
+ * is gone when fd is closed. */
+static int take(struct rtnl *nl, int fd, const struct tap_state *tap, struct refusal *why)
+{
+    int err = tap->kind.multi_queue && tap->queues ? -EBUSY : tap_attach(fd, tap->name, tap->kind);
+
+    if (err == -EBUSY)
+        return in_use(tap, why);
+    if (!err && link_index(nl, tap->name) != tap->ifindex)
+        err = -ENODEV;
+    return err ? refuse(why, "cannot take tap '%s': %s; it may have changed meanwhile: try again", tap->name,
+                        strerror(-err))
+               : 0;
+}
+
+int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
+                   struct refusal *why)
+{
+    const int fd = what->force ? -1 : grant_open_device(why);
+    int err = 0;
+
+    if (!what->force)
+        err = fd < 0 ? -1 : take(nl, fd, tap, why);
+    if (!err) {
+        err = link_delete(nl, tap->ifindex);
+        if (err == -ENODEV) /* somebody else did */
+            err = 0;
+        if (err)
+            err = refuse(why, "cannot delete tap '%s': %s", tap->name,
+                         nl->reason[0] ? nl->reason : strerror(-err));
+    }
+    if (fd >= 0)
+        close(fd);
+    return err;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Taking away taps that virt-tap made. Neither policy nor the bridge is asked: a rule that is gone would else
+ * leave taps for ever. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct refusal;
+struct rtnl;
+struct tap_state;
+
+struct removal {
+    const char *name;   /* NULL: every name */
+    const char *domain; /* UUID; "": of whatever domain */
+    uid_t uid;          /* who asks: 0 may remove everybody's taps */
+    bool force;         /* also one that somebody holds */
+};
+
+/* Finds what is to be removed; to be called without the capability effective. By name it must be there and
+ * the caller's; by domain alone it is all that is the caller's, which may be nothing. Returns 0 and an array
+ * that the caller must free(), or -1 and why not. */
+int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct refusal *why);
+
+/* Removes one, by its ifindex; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0, or -1
+ * and why not, nothing then being changed. */
+int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
+                   struct refusal *why);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "serve.h"
+
+#include "answer.h"
+#include "audit.h"
+#include "grant.h"
+#include "judge.h"
+#include "names.h"
+#include "net/rtnl.h"
+#include "net/taps.h"
+#include "privilege.h"
+#include "refusal.h"
+#include "removal.h"
+#include "request.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
+static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct refusal *why)
+{
+    const int count = getgroups(NGROUPS_MAX, groups);
+
+    if (count < 0)
+        return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
+    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group};
+    return 0;
+}
+
+static int open_rtnl(struct rtnl *nl, struct refusal *why)
+{
+    const int err = rtnl_open(nl);
+
+    return err ? refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
+}
+
+/* In any case the capability is not effective when this returns, so that no refusal is spoken with it. */
+static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct refusal *why)
+{
+    if (privilege_raise(why) < 0)
+        return -1;
+    const int err = open_rtnl(nl, why) < 0 ? -1 : grant_tap(nl, tap, grant, why);
+    return privilege_lower(why) < 0 || err ? -1 : 0;
+}
+
+/* The last act: until here our death, at any point, takes the tap with it. */
+static int hand_over(const struct request *request, const struct granted *tap, struct refusal *why)
+{
+    if (request->verb == REQUEST_TAP)
+        return answer_send(request->fd, tap->fd, why);
+    const int err = tap_set_persist(tap->fd);
+    return err ? refuse(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
+                        tap->name, strerror(-err))
+               : 0;
+}
+
+static int serve_tap(const struct request *request, struct refusal *why)
+{
+    static gid_t groups[NGROUPS_MAX];
+    struct caller caller;
+    struct judgement judgement;
+    struct bridge bridge;
+    struct granted tap;
+    struct rtnl nl = {.sock = NULL};
+
+    if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
+        find_caller(&caller, groups, why) < 0 || judge(&judgement, request, &caller, why) < 0 ||
+        grant_find_bridge(&bridge, request->bridge, why) < 0)
+        return -1;
+    const struct grant grant = {
+        .bridge = &bridge,
+        .name = request->name,
+        .kind = {request->vnet_hdr, request->multi_queue},
+        .guest_mac = request->has_mac ? request->mac : NULL,
+        .domain = request->domain,
+        .stays = request->verb == REQUEST_CREATE,
+        .uid = caller.uid,
+        .terms = &judgement,
+    };
+    int err = make(&tap, &grant, &nl, why);
+    if (!err) {
+        audit("granted to uid %u: tap %s on bridge %s by %s%s", caller.uid, tap.name, bridge.name,
+              judgement.rule, grant.stays ? ", to stay" : "");
+        err = hand_over(request, &tap, why);
+        close(tap.fd); /* if it was not handed over, this removes the tap */
+    }
+    rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
+    return err;
+}
+
+/* All that can be: one that is in use is no reason to leave the others. */
+static int delete_each(const struct removal *what, const struct tap_state *taps, size_t count,
+                       struct refusal *why)
+{
+    struct rtnl nl = {.sock = NULL};
+    int err;
+
+    if (privilege_raise(why) < 0)
+        return -1;
+    err = open_rtnl(&nl, why);
+    for (size_t i = 0; nl.sock && i < count; i++)
+        if (removal_delete(&nl, &taps[i], what, why) < 0)
+            err = -1;
+        else
+            audit("deleted for uid %u: tap %s", what->uid, taps[i].name);
+    rtnl_close(&nl);
+    return privilege_lower(why) < 0 || err ? -1 : 0;
+}
+
+static int serve_delete(const struct request *request, struct refusal *why)
+{
+    const struct removal what = {request->name, request->domain, getuid(), request->force};
+    struct tap_state *taps;
+    size_t count;
+
+    if (removal_find(&what, &taps, &count, why) < 0)
+        return -1;
+    const int err = count ? delete_each(&what, taps, count, why) : 0;
+    free(taps);
+    return err;
+}
+
+int serve(const struct request *request, struct refusal *why)
+{
+    return request->verb == REQUEST_DELETE ? serve_delete(request, why) : serve_tap(request, why);
+}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "claim.h"
 
+#include "number.h"
+
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,15 +15,20 @@ void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
 
 bool claim_read(struct claim *out, const char *text)
 {
-    char again[CLAIM_SIZE];
+    unsigned long bridge, uid, slot;
+    char copy[CLAIM_SIZE], again[CLAIM_SIZE], *rest = copy;
 
-    *out = (struct claim){.unlimited = false};
-    if (sscanf(text, CLAIM_PREFIX "%d.%u.%u", &out->bridge, &out->uid, &out->slot) != 3) {
-        out->unlimited = true;
-        if (sscanf(text, CLAIM_PREFIX "%d.%u.x%u", &out->bridge, &out->uid, &out->slot) != 3)
-            return false;
-    }
-    claim_write(again, out); /* sscanf() takes more than was written: signs, blanks, numbers too large */
+    if (strlen(text) >= sizeof(copy) || strncmp(text, CLAIM_PREFIX, strlen(CLAIM_PREFIX)) != 0)
+        return false;
+    strcpy(copy, text + strlen(CLAIM_PREFIX));
+    const char *first = strsep(&rest, "."), *second = rest ? strsep(&rest, ".") : "",
+               *third = rest ? rest : "";
+    const bool unlimited = *third == 'x';
+    if (!number_parse(first, 1, INT_MAX, &bridge) || !number_parse(second, 0, UINT_MAX, &uid) ||
+        !number_parse(third + unlimited, 0, UINT_MAX, &slot))
+        return false;
+    *out = (struct claim){(int)bridge, (uid_t)uid, unlimited, (unsigned int)slot};
+    claim_write(again, out); /* as we write it, without leading zeros */
     return strcmp(again, text) == 0;
 }
 

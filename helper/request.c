@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include "net/link.h"
+#include "number.h"
 #include "refusal.h"
 
 #include <ctype.h>
@@ -66,25 +67,11 @@ static enum request_result take_name(struct request *out, const char *value, str
     return REQUEST_REFUSED;
 }
 
-/* A plain decimal number up to `most`. */
-static bool take_number(unsigned long *out, const char *value, unsigned long most)
-{
-    unsigned long number = 0;
-
-    for (const char *c = value; *c; c++) {
-        if (*c < '0' || *c > '9' || number > (most - (unsigned long)(*c - '0')) / 10)
-            return false;
-        number = number * 10 + (unsigned long)(*c - '0');
-    }
-    *out = number;
-    return *value;
-}
-
 static enum request_result take_fd(struct request *out, const char *value, struct refusal *why)
 {
     unsigned long number = 0;
 
-    if (!take_number(&number, value, INT_MAX))
+    if (!number_parse(value, 0, INT_MAX, &number))
         return usage(why, "--fd takes the number of an open socket, not ", value);
     out->fd = (int)number;
     return REQUEST_OK;
@@ -94,7 +81,7 @@ static enum request_result take_owner(struct request *out, const char *value, st
 {
     unsigned long number = 0;
 
-    if (!take_number(&number, value, (uid_t)-2))
+    if (!number_parse(value, 0, (uid_t)-2, &number))
         return usage(why, "--owner takes the number of a user (`id -u NAME`), not ", value);
     out->owner = (uid_t)number;
     out->has_owner = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "terms.h"
 
+#include "number.h"
 #include "refusal.h"
 
 #include <errno.h>
@@ -13,26 +14,6 @@ struct key {
     /* Takes the value; returns what it must be, or NULL if it is that. */
     const char *(*take)(struct terms *out, const char *value);
 };
-
-/* A decimal number from least to most; `out` is left alone if it is none. */
-static bool parse_number(const char *value, unsigned long least, unsigned long most, unsigned long *out)
-{
-    unsigned long number = 0;
-
-    if (!*value)
-        return false;
-    for (; *value; value++) {
-        if (*value < '0' || *value > '9')
-            return false;
-        number = number * 10 + (unsigned long)(*value - '0');
-        if (number > most)
-            return false;
-    }
-    if (number < least)
-        return false;
-    *out = number;
-    return true;
-}
 
 static const char *take_user(struct terms *out, const char *value)
 {
@@ -49,7 +30,7 @@ static const char *take_group(struct terms *out, const char *value)
 static const char *take_quota(struct terms *out, const char *value)
 {
     unsigned long number = 0;
-    const bool good = parse_number(value, 1, TERMS_QUOTA_MAX, &number);
+    const bool good = number_parse(value, 1, TERMS_QUOTA_MAX, &number);
 
     out->quota = (unsigned int)number;
     return good ? NULL : "a number of taps from 1 to 1023";
@@ -58,7 +39,7 @@ static const char *take_quota(struct terms *out, const char *value)
 static const char *take_mtu(struct terms *out, const char *value)
 {
     unsigned long number = 0;
-    const bool good = parse_number(value, 68, 65521, &number); /* drivers/net/tun.c: tap's own limits */
+    const bool good = number_parse(value, 68, 65521, &number); /* drivers/net/tun.c: tap's own limits */
 
     out->mtu = (unsigned int)number;
     return good ? NULL : "a number of bytes from 68 to 65521";
@@ -112,7 +93,7 @@ static const char *take_guard(struct terms *out, const char *value)
 static const char *take_vlan(struct terms *out, const char *value)
 {
     unsigned long number;
-    return parse_number(value, 1, 4094, &number) ? take_later(out, "vlan=") : "a VLAN from 1 to 4094";
+    return number_parse(value, 1, 4094, &number) ? take_later(out, "vlan=") : "a VLAN from 1 to 4094";
 }
 
 static const struct key keys[] = {
@@ -170,7 +151,7 @@ static int match_user(const char *user, const struct caller *caller)
     unsigned long number;
     uid_t uid = 0;
 
-    if (parse_number(user, 0, (uid_t)-2, &number))
+    if (number_parse(user, 0, (uid_t)-2, &number))
         return number == caller->uid;
     const int err = caller->find_user(user, &uid);
     return err == -ENOENT ? 0 : err ? err : uid == caller->uid;
@@ -190,7 +171,7 @@ static int match_group(const char *group, const struct caller *caller)
     unsigned long number;
     gid_t gid = 0;
 
-    if (parse_number(group, 0, (gid_t)-2, &number))
+    if (number_parse(group, 0, (gid_t)-2, &number))
         return in_group(caller, (gid_t)number);
     const int err = caller->find_group(group, &gid);
     return err == -ENOENT ? 0 : err ? err : in_group(caller, gid);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define UUID "8D0F1B2C-3e4f-4a5b-9c6d-7e8f90a1b2c3"
+#define DOMAIN "--domain=8D0F1B2C-3e4f-4a5b-9c6d-7e8f90a1b2c3"
 #define ARGS(...) ((char *[]){"virt-tap-helper", __VA_ARGS__, NULL})
 
 static struct request request;
@@ -50,7 +50,7 @@ static void takes_create(void **state)
     (void)state;
     assert_int_equal(request_parse(&request,
                                    ARGS("create", "--br=br0", "--name=vt-a", "--use-vnet", "--multi-queue",
-                                        "--mac=52:54:00:aB:Cd:eF", "--domain=" UUID, "--owner=1000"),
+                                        "--mac=52:54:00:aB:Cd:eF", DOMAIN, "--owner=1000"),
                                    &why),
                      REQUEST_OK);
     assert_int_equal(request.verb, REQUEST_CREATE);
@@ -70,7 +70,7 @@ static void takes_delete(void **state)
     assert_string_equal(request.name, "vt-a");
     assert_string_equal(request.domain, "");
     assert_false(request.force);
-    assert_int_equal(request_parse(&request, ARGS("delete", "--domain=" UUID, "--force"), &why), REQUEST_OK);
+    assert_int_equal(request_parse(&request, ARGS("delete", DOMAIN, "--force"), &why), REQUEST_OK);
     assert_null(request.name);
     assert_true(request.force);
 }
@@ -92,7 +92,7 @@ static void refuses_wrong_values(void **state)
         "--mac=52:54:00:00:001:0",
         "--domain=",
         "--domain=1",
-        "--domain=" UUID "0",
+        "--domain=8D0F1B2C-3e4f-4a5b-9c6d-7e8f90a1b2c30",
         "--domain=8d0f1b2c-3e4f-4a5b-9c6d07e8f90a1b2c3",
         "--domain=8D0F1B2C-3E4F-4A5B-9C6D-7E8F90A1B2Cx",
         "--fd=3",

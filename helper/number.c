@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "number.h"
+
+bool number_parse(const char *text, unsigned long least, unsigned long most, unsigned long *out)
+{
+    unsigned long number = 0;
+
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        const unsigned long digit = (unsigned long)(*text - '0');
+        if (*text < '0' || *text > '9' || digit > most || number > (most - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    if (number < least)
+        return false;
+    *out = number;
+    return true;
+}

@@ -2,7 +2,7 @@
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
 #include "config.h"
-#include "verb.h"
+#include "verbs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,12 @@ static int version(int argc, char *argv[])
 }
 
 static const struct verb verbs[] = {
+    {.name = "tap", .arguments = "create|delete ...", .summary = "taps that stay", .verbs = &tap_command},
+    {.name = "list",
+     .arguments = "[--json]",
+     .summary = "every tap that virt-tap made",
+     .options = list_options,
+     .run = list_run},
     {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
 };
 

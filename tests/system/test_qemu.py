@@ -108,6 +108,44 @@ class Calls(QemuTest):
         self.no_tap_remains()
 
 
+class Persistent(QemuTest):
+    """Taps of `create`, which QEMU opens by their names, without any helper."""
+
+    def create(self, name, *options):
+        done = sandbox.run("setpriv", f"--reuid={sandbox.USER}", f"--regid={sandbox.USER}", "--clear-groups", helper, "create",
+                           "--br=br0", f"--name={name}", "--use-vnet", *options)
+        self.assertEqual(done.stdout, "")
+        self.addCleanup(sandbox.run, helper, "delete", f"--name={name}")
+
+    def test_guests_of_one_and_of_four_queues_reach_each_other(self):
+        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        self.create("vt-one")
+        self.create("vt-four", "--multi-queue")
+        one = self.qemu("tap,id=n0,ifname=vt-one,script=no,downscript=no", *guests.boot_options(images, "192.168.77.1/24"))
+        four = self.qemu("tap,id=n0,ifname=vt-four,script=no,downscript=no,queues=4",
+                         *guests.boot_options(images, "192.168.77.2/24"), "-smp", "4", "-global", "virtio-net-pci.mq=on",
+                         "-global", "virtio-net-pci.vectors=10", number=2)
+        for guest in (one, four):
+            guest.ready()
+        status, queues = four.console.run("ls /sys/class/net/eth0/queues | grep -c rx-")
+        self.assertEqual((status, queues.strip()), (0, "4"))
+        for guest, peer in ((one, "192.168.77.2"), (four, "192.168.77.1")):
+            self.assertRegex(guests.ping(guest.console, peer), r"^10 packets transmitted, 10 .*, 0% packet loss$")
+        for guest in (one, four):
+            self.assertEqual(guest.errors(), "")
+            guest.end()
+
+    def test_another_user_cannot(self):
+        self.create("vt-one")
+        self.create("vt-four", "--multi-queue")
+        for netdev in ("ifname=vt-one", "ifname=vt-four,queues=4"):
+            argv = guests.command(f"tap,id=n0,script=no,downscript=no,{netdev}", f"{MAC}1", PAUSED)
+            qemu = guests.Qemu(argv, sandbox.OTHER)
+            self.addCleanup(qemu.end)
+            self.assertEqual(qemu.wait(), 1)
+            self.assertIn("Operation not permitted", qemu.errors())
+
+
 class Refusals(QemuTest):
     def test_bridge_that_no_rule_allows(self):
         for netdev in (f"tap,id=n0,helper={helper},br=br1", f"bridge,id=n0,helper={helper},br=br1"):

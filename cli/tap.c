@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap tap: taps that stay, by virt-tap-helper, which alone has the privilege and asks the policy. */
+#include "config.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 16 };
+
+/* The helper's command line. What is allocated stays until exec, or the end of the program. */
+struct words {
+    char *argv[WORDS_MAX + 1];
+    size_t count;
+};
+
+/* One option of ours, and the helper's; each may be given once, so that WORDS_MAX is enough. */
+struct translation {
+    struct option option;
+    const char *helpers;
+};
+
+static int add(struct words *words, const char *option, const char *value)
+{
+    char **word = &words->argv[words->count];
+
+    if (words->count == WORDS_MAX || asprintf(word, "%s%s", option, value ? value : "") < 0)
+        return complain(1, "virt-tap", "no memory");
+    words->argv[++words->count] = NULL;
+    return 0;
+}
+
+static int run_helper(const char *name, const struct words *words)
+{
+    const char *helper = getenv("VIRT_TAP_HELPER");
+
+    if (!helper)
+        helper = HELPER_PATH;
+    execv(helper, words->argv);
+    return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+                    helper, strerror(errno));
+}
+
+/* The helper takes numbers only. */
+static int add_owner(struct words *words, const char *name, const char *user)
+{
+    const struct passwd *account = getpwnam(user);
+    char number[16];
+
+    if (!account && (!*user || user[strspn(user, "0123456789")]))
+        return complain(1, name,
+                        "--owner=%.64s: there is no such user; `getent passwd` shows those that there are",
+                        user);
+    if (account)
+        snprintf(number, sizeof(number), "%u", account->pw_uid);
+    return add(words, "--owner=", account ? number : user);
+}
+
+/* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
+static int translate(struct words *words, int argc, char *argv[], const struct translation *table,
+                     size_t count)
+{
+    struct option options[WORDS_MAX] = {{NULL, 0, NULL, 0}};
+    unsigned int seen = 0;
+    int index, result = 0;
+
+    for (size_t i = 0; i < count; i++)
+        options[i] = table[i].option;
+    while (!result && (result = getopt_long(argc, argv, "", options, &index)) != -1) {
+        if (result == '?')
+            return 2;
+        if (seen & 1U << index)
+            return complain(2, argv[0], "--%s is given twice", options[index].name);
+        seen |= 1U << index;
+        result = result == 'o' ? add_owner(words, argv[0], optarg) : add(words, table[index].helpers, optarg);
+    }
+    if (result > 0)
+        return result;
+    if (optind + 1 != argc)
+        return complain(2, argv[0], "takes one NAME, not %d; see %s --help", argc - optind, argv[0]);
+    return add(words, "--name=", argv[optind]);
+}
+
+static int run(int argc, char *argv[], const char *verb, const struct translation *table, size_t count)
+{
+    struct words words = {.count = 0};
+    int result = add(&words, "virt-tap-helper", NULL);
+
+    if (!result)
+        result = add(&words, verb, NULL);
+    if (!result)
+        result = translate(&words, argc, argv, table, count);
+    return result ? result : run_helper(argv[0], &words);
+}
+
+static int create(int argc, char *argv[])
+{
+    static const struct translation table[] = {
+        {{"bridge", required_argument, NULL, 1}, "--br="},
+        {{"multi-queue", no_argument, NULL, 1}, "--multi-queue"},
+        {{"vnet-hdr", no_argument, NULL, 1}, "--use-vnet"},
+        {{"mac", required_argument, NULL, 1}, "--mac="},
+        {{"domain", required_argument, NULL, 1}, "--domain="},
+        {{"owner", required_argument, NULL, 'o'}, NULL},
+    };
+    return run(argc, argv, "create", table, sizeof(table) / sizeof(table[0]));
+}
+
+static int delete_(int argc, char *argv[])
+{
+    static const struct translation table[] = {{{"force", no_argument, NULL, 1}, "--force"}};
+
+    return run(argc, argv, "delete", table, 1);
+}
+
+static const struct verb verbs[] = {
+    {
+        .name = "create",
+        .arguments = "NAME --bridge=BRIDGE [OPTION...]",
+        .summary = "make a tap that stays, on a bridge, for programs that open it by its name",
+        .options =
+            "  --bridge=BRIDGE  the bridge, which the policy must allow\n"
+            "  --multi-queue    several queues: what opens the tap must say so too (queues= of QEMU)\n"
+            "  --vnet-hdr       frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)\n"
+            "  --mac=MAC        the guest's MAC\n"
+            "  --domain=UUID    the libvirt domain that it is for\n"
+            "  --owner=USER     whose it is, by name or number: root only, and judged as that user\n",
+        .run = create,
+    },
+    {
+        .name = "delete",
+        .arguments = "NAME [--force]",
+        .summary = "remove a tap of yours that virt-tap made",
+        .options = "  --force  also one that somebody holds\n",
+        .run = delete_,
+    },
+};
+
+const struct command tap_command = {"Taps that stay when nobody holds them.", verbs,
+                                    sizeof(verbs) / sizeof(verbs[0])};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What stands in the table of main.c, each in a file of its own name. */
+#pragma once
+
+#include "verb.h"
+
+extern const struct command tap_command;
+int list_run(int argc, char *argv[]);
+extern const char list_options[];

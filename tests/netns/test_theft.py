@@ -106,8 +106,11 @@ def steps_between(trace, first, last):
 def stopped_child(pid):
     """The pid of that process's child if a SIGSTOP holds it: it is seen stopped for longer than the stops that a tracer
     makes at each system call, which last microseconds."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        children = file.read().split()
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     for _ in range(5):
         if not children or state_of(children[0]) not in "Tt":
             return None
@@ -116,8 +119,12 @@ def stopped_child(pid):
 
 
 def state_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        return file.read().rpartition(")")[2].split()[0]
+    """The letter that proc(5) has for it; X when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, or before it was read
+        return "X"
 
 
 class PolicyBypass(netcase.NetCase):

@@ -14,11 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char names_unless_told[] = "vt-*";
-
-/* The administrator's own file, strictly; QEMU's, with QEMU's verdicts, only where the first does not exist.
- */
-static int read_policy(struct policy *out, const char *bridge, struct refusal *why)
+int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
 {
     enum trusted_links links = TRUSTED_NO_LINKS;
     const struct policy_source source = {&links, trusted_read, trusted_list};
@@ -71,7 +67,7 @@ static int check_mac(const char *rule, const char *macs, const struct request *r
 static int apply_terms(struct judgement *out, const struct terms *terms, const struct request *request,
                        struct refusal *why)
 {
-    const char *names = terms->names ? terms->names : names_unless_told;
+    const char *names = terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD;
 
     if (terms->later)
         return refuse(why,
@@ -115,7 +111,7 @@ int judge(struct judgement *out, const struct request *request, const struct cal
     struct policy policy = {.rules = NULL};
 
     *out = (struct judgement){.quota = 0};
-    int err = read_policy(&policy, request->bridge, why);
+    int err = judge_read_policy(&policy, request->bridge, why);
     if (!err)
         err = decide(out, &policy, request, caller, why);
     policy_free(&policy);

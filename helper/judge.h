@@ -5,8 +5,11 @@
 
 #include "terms.h"
 
+struct policy;
 struct refusal;
 struct request;
+
+#define JUDGE_NAMES_UNLESS_TOLD "vt-*" /* a rule's name= */
 
 /* What was allowed, and on which terms. */
 struct judgement {
@@ -14,6 +17,11 @@ struct judgement {
     unsigned int mtu;   /* bytes; 0: the bridge's */
     char rule[256];     /* FILE:LINE of the rule that allowed it, for people; cut if need be */
 };
+
+/* Reads the policy that is in force: the administrator's own file, strictly; QEMU's, with QEMU's verdicts,
+ * only where the first does not exist. The bridge is named in the advice when there is neither. Returns and
+ * leaves to free as policy_read() does. */
+int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why);
 
 /* Reads the policy as this process, and judges. Returns 0, or -1 and why not. */
 int judge(struct judgement *out, const struct request *request, const struct caller *caller,

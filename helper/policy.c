@@ -211,10 +211,16 @@ static enum line_result parse_text(struct reading *r, struct place *at, const st
         done += length;
         at->line++;
         if (r->dialect == POLICY_STRICT && strlen(line) < length)
-            return bad(r, at, "a byte of value 0 follows", line);
-        if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
-            return bad(r, at, "longer than 4,095 characters:", line);
-        result = parse_line(r, at, line);
+            result = bad(r, at, "a byte of value 0 follows", line);
+        else if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
+            result = bad(r, at, "longer than 4,095 characters:", line);
+        else
+            result = parse_line(r, at, line);
+    }
+    if (result != LINE_OK &&
+        !r->policy->wrong_line) { /* the line itself, not the one that includes its file */
+        r->policy->wrong_file = at->file;
+        r->policy->wrong_line = at->line;
     }
     return result;
 }
@@ -269,8 +275,10 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
                       FILES_MAX, DEPTH_MAX);
     const enum line_result result = parse_text(r, &at, text);
     /* qemu-bridge-helper keeps what stood before a bad line of an include, and goes on after the include. */
-    if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer)
+    if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer) {
+        r->policy->wrong_line = 0;
         return 0;
+    }
     return result == LINE_OK ? 0 : -1;
 }
 

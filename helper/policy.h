@@ -45,6 +45,9 @@ struct policy {
     size_t file_count;
     size_t bytes; /* read so far */
     bool absent;  /* nothing was read, for there is no main file */
+    /* Where reading failed: the line that was not taken; line 0: none is to blame. */
+    unsigned int wrong_file;
+    unsigned long wrong_line;
 };
 
 /* One file, whole, as policy_read's reader hands it over. */

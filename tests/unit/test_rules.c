@@ -79,13 +79,41 @@ static void includes_of_a_folder(void **state)
     assert_int_equal(verdict(FILES(MAIN("include /*.conf\n")), POLICY_STRICT, "br0"), 0);
 }
 
+static void tells_which_line_was_not_taken(void **state)
+{
+    static const struct {
+        struct memory_file files[3];
+        enum policy_dialect dialect;
+        const char *file; /* NULL: no line is to blame */
+        unsigned long line;
+    } cases[] = {
+        {{MAIN("allow br0\nnonsense\n")}, POLICY_STRICT, "/main", 2},
+        {{MAIN("# one\ninclude /a\n"), {"/a", "allow br0\n\nallow br0 quota=0\n", 0, 0}},
+         POLICY_STRICT,
+         "/a",
+         3},
+        {{MAIN("# one\ninclude /a\n")}, POLICY_STRICT, "/main", 2},
+        {{MAIN("allow br0\n")}, POLICY_STRICT, NULL, 0},
+        {{{"/main", NULL, EPERM, 0}}, POLICY_STRICT, NULL, 0},
+        {{MAIN("include /a\nallow br1\ninclude a\n"), {"/a", "x\n", 0, 0}}, POLICY_QEMU, "/main", 3},
+        {{MAIN("include /a\nallow br1\n"), {"/a", "x\n", 0, 0}}, POLICY_QEMU, NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        read_policy(cases[i].files, cases[i].dialect);
+        assert_int_equal(policy.wrong_line, cases[i].line);
+        if (cases[i].file)
+            assert_string_equal(policy.files[policy.wrong_file], cases[i].file);
+        policy_free(&policy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(terms_select_and_grant),
-        cmocka_unit_test(terms_that_do_not_parse),
-        cmocka_unit_test(a_look_up_that_fails_denies),
-        cmocka_unit_test(includes_of_a_folder),
+        cmocka_unit_test(terms_select_and_grant),         cmocka_unit_test(terms_that_do_not_parse),
+        cmocka_unit_test(a_look_up_that_fails_denies),    cmocka_unit_test(includes_of_a_folder),
+        cmocka_unit_test(tells_which_line_was_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
      .summary = "every tap that virt-tap made",
      .options = list_options,
      .run = list_run},
+    {.name = "policy", .arguments = "VERB", .summary = "who may use which bridge", .verbs = &policy_command},
     {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
 };
 

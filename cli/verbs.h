@@ -6,5 +6,6 @@
 #include "verb.h"
 
 extern const struct command tap_command;
+extern const struct command policy_command;
 int list_run(int argc, char *argv[]);
 extern const char list_options[];

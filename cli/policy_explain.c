@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap policy explain: the helper's own judgement, for one user and one bridge, with its reasons. */
+#include "config.h"
+#include "helper/grant.h"
+#include "helper/judge.h"
+#include "helper/names.h"
+#include "helper/policy.h"
+#include "helper/refusal.h"
+#include "helper/request.h"
+#include "policy.h"
+#include "policy_files.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int find_uid(const char *name, const char *user, uid_t *uid)
+{
+    char *end;
+    const unsigned long number = strtoul(user, &end, 10);
+
+    if (*user >= '0' && *user <= '9' && !*end && number < (uid_t)-1) {
+        *uid = (uid_t)number;
+        return 0;
+    }
+    const int err = names_find_user(user, uid);
+    if (err == -ENOENT)
+        return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
+    return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, strerror(-err))
+               : 0;
+}
+
+/* Becomes that user for good, with the groups that the database gives them: files are read, and /dev/kvm is
+ * opened, as who asks, and this process has nothing else to do. */
+static int become(const char *name, const char *user)
+{
+    uid_t uid;
+
+    if (find_uid(name, user, &uid) < 0)
+        return -1;
+    if (uid == getuid())
+        return 0;
+    if (geteuid() != 0)
+        return complain(-1, name,
+                        "--user=%s: only root can ask about another user; without it you ask about yourself",
+                        user);
+    const struct passwd *entry = getpwuid(uid);
+    if (!entry)
+        return complain(-1, name, "there is no user of number %u, whose groups could be found", uid);
+    if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
+        setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 || setresuid(uid, uid, uid) < 0)
+        return complain(-1, name, "cannot become user '%s': %s", user, strerror(errno));
+    return 0;
+}
+
+/* What the policy writes for that user: the name, or the number where there is none. */
+static const char *own_name(char room[32])
+{
+    const struct passwd *entry = getpwuid(getuid());
+
+    if (entry)
+        return entry->pw_name;
+    snprintf(room, 32, "%u", getuid());
+    return room;
+}
+
+static void print_caller(const struct caller *caller, const char *user)
+{
+    printf("user: %s, uid %u, gid %u, groups", user, caller->uid, caller->gid);
+    for (size_t i = 0; i < caller->group_count; i++)
+        printf(" %u", caller->groups[i]);
+    puts(caller->group_count ? "" : " none");
+}
+
+/* FILE:LINE: and what stands there. */
+static void print_rule(const char *path, enum policy_dialect dialect, unsigned long line)
+{
+    enum trusted_links links = TRUSTED_ROOTS_LINKS;
+    struct policy_text text = {.bytes = NULL};
+    struct refusal why, shown = {""};
+    size_t length = 0;
+
+    if (trusted_read(&links, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
+        const char *found = policy_files_line(&text, dialect, line, &length);
+        if (found)
+            refuse(&shown, "%.*s", (int)length, found);
+    }
+    free(text.bytes);
+    printf("rule: %s:%lu: %s\n", path, line, shown.text);
+}
+
+static void print_terms(const struct terms *terms)
+{
+    if (terms->quota)
+        printf("quota: %u taps at once\n", terms->quota);
+    else
+        puts("quota: none");
+    printf("names: %s\n", terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD);
+    if (terms->mtu)
+        printf("mtu: %u\n", terms->mtu);
+    else
+        puts("mtu: the bridge's");
+    if (terms->require_kvm)
+        puts("require: kvm");
+}
+
+/* The line that would allow it, and where. */
+static void print_remedy(const struct policy *policy, const struct policy_rule *rule, const char *bridge,
+                         const char *user)
+{
+    const char *path = policy->file_count ? policy->files[0] : POLICY_PATH;
+
+    if (rule && rule->deny)
+        printf("to allow it: take that line away, or select others by it; a deny beats every allow\n");
+    else if (rule)
+        printf("to allow it: change that line, for no later one is tried\n");
+    else if (strcmp(path, QEMU_ACL_PATH) == 0)
+        printf("to allow it: add this line to %s, which is about every user: allow %s\n", path, bridge);
+    else
+        printf("to allow it: add this line to %s: allow %s user=%s\n", path, bridge, user);
+}
+
+static void print_bridge(const char *bridge)
+{
+    struct bridge found;
+    struct refusal why;
+
+    if (grant_find_bridge(&found, bridge, &why) < 0)
+        printf("but: %s\n", why.text);
+}
+
+static int explain(const char *name, const struct request *request, const struct caller *caller)
+{
+    char room[32];
+    const char *user = own_name(room);
+    struct judgement judgement;
+    struct policy policy;
+    struct policy_verdict verdict = {.allowed = false};
+    struct refusal why = {""}, unused;
+    const bool known = judge_read_policy(&policy, request->bridge, &unused) == 0 &&
+                       policy_decide(&verdict, &policy, request->bridge, caller, &unused) == 0;
+    const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
+
+    if (!known)
+        verdict.rule = NULL;
+    printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not",
+           request->bridge);
+    print_caller(caller, user);
+    if (verdict.rule)
+        print_rule(policy.files[verdict.rule->file],
+                   strcmp(policy.files[0], QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
+                   verdict.rule->line);
+    if (allowed) {
+        print_terms(&verdict.rule->terms);
+    } else {
+        printf("because: %s\n", why.text);
+        if (!known && !policy.absent)
+            puts("to mend it: virt-tap policy check tells all that is wrong");
+        else
+            print_remedy(&policy, verdict.rule, request->bridge, user);
+    }
+    print_bridge(request->bridge);
+    policy_free(&policy);
+    return finish_output(allowed ? 0 : 1, name);
+}
+
+/* Checks the name as the helper does. */
+static int ask(const char *name, const char *bridge)
+{
+    static gid_t groups[NGROUPS_MAX];
+    char option[64], word[] = "virt-tap", fd[] = "--fd=0";
+    char *argv[] = {word, option, fd, NULL};
+    struct request request;
+    struct refusal why;
+
+    snprintf(option, sizeof(option), "--br=%s", bridge);
+    if (request_parse(&request, argv, &why) != REQUEST_OK)
+        return complain(1, name, "%s", why.text);
+    const int count = getgroups(NGROUPS_MAX, groups);
+    if (count < 0)
+        return complain(1, name, "cannot tell which groups the user is in: %s", strerror(errno));
+    const struct caller caller = {getuid(),      getgid(),        groups,
+                                  (size_t)count, names_find_user, names_find_group};
+    return explain(name, &request, &caller);
+}
+
+int policy_explain(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"user", required_argument, NULL, 'u'}, {"bridge", required_argument, NULL, 'b'}, {NULL, 0, NULL, 0}};
+    const char *user = NULL, *bridge = NULL;
+
+    for (int option; (option = getopt_long(argc, argv, "u:b:", options, NULL)) != -1;) {
+        if (option != 'u' && option != 'b')
+            return 2;
+        *(option == 'u' ? &user : &bridge) = optarg;
+    }
+    if (optind < argc || !bridge)
+        return complain(2, argv[0], "%s%s; see %s --help",
+                        optind < argc ? "there is no argument " : "no --bridge is given",
+                        optind < argc ? argv[optind] : "", argv[0]);
+    if (user && become(argv[0], user) < 0)
+        return 1;
+    return ask(argv[0], bridge);
+}

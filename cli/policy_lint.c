@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy_lint.h"
+
+#include "helper/refusal.h"
+#include "policy_files.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
+{
+    struct refusal text, whole;
+
+    vsnprintf(text.text, sizeof(text.text), format, args);
+    refuse(&whole, "%s:%lu: %s: %s", path, line, kind, text.text); /* one line, whatever the policy holds */
+    puts(whole.text);
+}
+
+void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(path, line, "error", format, args);
+    va_end(args);
+    lint->errors++;
+}
+
+void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(path, line, "warning", format, args);
+    va_end(args);
+    lint->warnings++;
+}
+
+/* The reason without the place at its beginning, which stands before it already. */
+static const char *without_place(const char *text, const char *path, unsigned long line)
+{
+    struct refusal place;
+
+    refuse(&place, "%s:%lu ", path, line);
+    const size_t length = strlen(place.text);
+    return strncmp(text, place.text, length) == 0 ? text + length : text;
+}
+
+/* Says why reading ended. Returns whether it can go on behind that. */
+static bool say_failure(struct lint *lint, struct policy_files *files, const struct policy *policy,
+                        const char *reason)
+{
+    const unsigned long line = policy->wrong_line;
+    const char *path = line ? policy->files[policy->wrong_file] : lint->path;
+
+    if (files->untrusted && !line && lint->draft)
+        lint_warn(lint, path, 1, "would not count where it is now: %s", reason);
+    else
+        lint_error(lint, path, line ? line : 1, "%s", without_place(reason, path, line));
+    if (files->untrusted && policy_files_except(files, files->untrusted, 0))
+        return true;
+    return line && policy_files_except(files, path, line);
+}
+
+/* Reads until nothing is wrong any more, each time without the line that was wrong before. Returns 0, or -1
+ * if there is no going on. In both cases the caller must policy_free(out). */
+static int read_all(struct lint *lint, struct policy_files *files, struct policy *out)
+{
+    struct refusal why = {""};
+
+    while (policy_files_read(files, out, lint->path, &why) < 0) {
+        const bool go_on = say_failure(lint, files, out, why.text);
+        if (!go_on)
+            return -1;
+        policy_free(out);
+    }
+    return 0;
+}
+
+static void say_passed_over(void *context, const char *path, int err, const char *reason)
+{
+    struct lint *lint = context;
+
+    if (err == -EACCES)
+        lint_warn(lint, path, 1, "not checked, since you may not read it: check as root");
+    else
+        lint_warn(lint, path, 1, "included, but passed over: %s", reason);
+}
+
+/* A bad line of a bridge.conf's include ends that file, and no more: reading each as if it were the main one
+ * shows it. */
+static void say_cut_includes(struct lint *lint, const struct policy *policy)
+{
+    for (size_t i = 1; i < policy->file_count; i++) {
+        struct policy_files files;
+        struct policy alone;
+        struct refusal why = {""};
+        const char *path = policy->files[i];
+
+        policy_files_begin(&files, lint->dialect);
+        files.only = path;
+        if (policy_files_read(&files, &alone, path, &why) < 0 && alone.wrong_line)
+            lint_warn(lint, path, alone.wrong_line, "the rest of this file is passed over: %s",
+                      without_place(why.text, path, alone.wrong_line));
+        policy_free(&alone);
+        policy_files_free(&files);
+    }
+}
+
+/* A file that is there twice says nothing the second time. */
+static void say_twice_included(struct lint *lint, const struct policy *policy)
+{
+    for (size_t i = 1; i < policy->file_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(policy->files[i], policy->files[j]) == 0) {
+                lint_warn(lint, policy->files[i], 1, "included more than once, where once is enough");
+                break;
+            }
+}
+
+void lint_policy(struct lint *lint)
+{
+    struct policy_files files;
+    struct policy policy, for_all;
+    struct refusal why = {""};
+
+    policy_files_begin(&files, lint->dialect);
+    if (read_all(lint, &files, &policy) == 0) {
+        lint->rules = policy.rule_count;
+        lint->files_read = policy.file_count;
+        policy_free(&policy);
+        files.failed = say_passed_over;
+        files.context = lint;
+        policy_files_read(&files, &policy, lint->path, &why);
+        files.failed = NULL;
+        files.for_all = lint->path;
+        policy_files_read(&files, &for_all, lint->path, &why);
+        if (!lint->draft && !policy_files_readable_by_all(lint->path))
+            lint_warn(lint, lint->path, 1, "not everybody can read it: who cannot is refused everything");
+        if (lint->dialect == POLICY_QEMU)
+            say_cut_includes(lint, &policy);
+        say_twice_included(lint, &policy);
+        lint_rules(lint, &policy, &for_all);
+        policy_free(&for_all);
+    }
+    policy_free(&policy);
+    policy_files_free(&files);
+}

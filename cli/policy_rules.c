@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Rules that parse, and yet say nothing to anybody, or not to everybody. */
+#include "helper/names.h"
+#include "net/link.h"
+#include "policy_lint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Whom a rule is about, with names made numbers. */
+struct reach {
+    bool nobody;  /* a name in it is nobody's, as far as is known */
+    bool for_all; /* everybody can read it */
+    bool one_user, one_group;
+    id_t user, group;
+};
+
+/* A number of the policy is one that a user or group may have; anything else is a name. (helper/terms.c) */
+static bool is_number(const char *text, id_t *out)
+{
+    if (text[strspn(text, "0123456789")])
+        return false;
+    const unsigned long long number = strtoull(text, NULL, 10);
+    *out = (id_t)number;
+    return number < (id_t)-1;
+}
+
+/* kind: "user" or "group". Returns false, having said so, if nobody is found. */
+static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
+                 const char *kind, const char *name, int (*look_up)(const char *name, id_t *id), id_t *id)
+{
+    const int err = is_number(name, id) ? 0 : look_up(name, id);
+
+    if (err == -ENOENT)
+        lint_warn(lint, policy->files[rule->file], rule->line,
+                  "there is no %s '%.64s' on this host: the rule is about nobody", kind, name);
+    else if (err)
+        lint_error(lint, policy->files[rule->file], rule->line,
+                   "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", kind,
+                   name, strerror(-err), rule->name);
+    return !err;
+}
+
+static struct reach reach_of(struct lint *lint, const struct policy *policy, const struct policy_rule *rule)
+{
+    const struct terms *terms = &rule->terms;
+    struct reach reach = {.one_user = terms->user, .one_group = terms->group};
+
+    reach.nobody =
+        (terms->user && !find(lint, policy, rule, "user", terms->user, names_find_user, &reach.user)) ||
+        (terms->group && !find(lint, policy, rule, "group", terms->group, names_find_group, &reach.group));
+    return reach;
+}
+
+static bool same_place(const struct policy *a, const struct policy_rule *x, const struct policy *b,
+                       const struct policy_rule *y)
+{
+    return x->line == y->line && strcmp(a->files[x->file], b->files[y->file]) == 0;
+}
+
+/* Whether the one rule is about all whom, and every bridge that, the other is about. */
+static bool is_wider(const struct policy_rule *rule, const struct reach *reach,
+                     const struct policy_rule *other, const struct reach *others)
+{
+    return !reach->nobody && (rule->all || (!other->all && strcmp(rule->name, other->name) == 0)) &&
+           (!reach->one_user || (others->one_user && reach->user == others->user)) &&
+           (!reach->one_group || (others->one_group && reach->group == others->group));
+}
+
+/* The first of the rules up to `end`, either of the denies or of the allows, that leaves the nth nothing to
+ * decide; NULL if there is none. */
+static const struct policy_rule *find_wider(const struct policy *policy, const struct reach *reaches,
+                                            size_t nth, bool deny, size_t end)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+
+    for (size_t i = 0; i < end; i++) {
+        const struct policy_rule *other = &policy->rules[i];
+        /* In another file, it must be one that all can read who read this rule. */
+        if (other->deny == deny && !same_place(policy, other, policy, rule) &&
+            (reaches[i].for_all || other->file == rule->file) &&
+            is_wider(other, &reaches[i], rule, &reaches[nth]))
+            return other;
+    }
+    return NULL;
+}
+
+static void check_reached(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                          size_t nth)
+{
+    const struct policy_rule *rule = &policy->rules[nth], *over = NULL;
+    const char *file = policy->files[rule->file];
+
+    if (!rule->deny)
+        over = find_wider(policy, reaches, nth, true, policy->rule_count);
+    if (over) {
+        lint_warn(lint, file, rule->line, "can never match: %s:%lu denies '%s' to all whom it is about",
+                  policy->files[over->file], over->line, rule->name);
+        return;
+    }
+    over = find_wider(policy, reaches, nth, rule->deny, nth);
+    if (over)
+        lint_warn(lint, file, rule->line, "can never match: %s:%lu comes first and is about %s",
+                  policy->files[over->file], over->line,
+                  is_wider(rule, &reaches[nth], over, &reaches[over - policy->rules])
+                      ? "the same"
+                      : "all of that and more");
+}
+
+static void check_rule(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                       size_t nth)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+    const char *file = policy->files[rule->file];
+
+    if (!rule->all && !ifname_valid(rule->name))
+        lint_warn(lint, file, rule->line, "can never match: no interface can have the name '%s'%s",
+                  rule->name,
+                  strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms; policy.conf has)" : "");
+    else if (!reaches[nth].nobody)
+        check_reached(lint, policy, reaches, nth);
+    if (rule->deny && !reaches[nth].for_all)
+        lint_warn(
+            lint, file, rule->line,
+            "not everybody can read this file, so it does not bind everybody; put the deny into one of mode 0644");
+    if (rule->terms.later)
+        lint_warn(lint, file, rule->line,
+                  "this version cannot do %s, so whoever the rule is about is refused", rule->terms.later);
+}
+
+void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all)
+{
+    struct reach *reaches = calloc(policy->rule_count + 1, sizeof(*reaches));
+    size_t next = 0; /* of for_all, whose rules stand in the same order */
+
+    if (!reaches) {
+        lint_error(lint, lint->path, 1, "no memory to check its rules");
+        return;
+    }
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        reaches[i] = reach_of(lint, policy, rule);
+        if (next < for_all->rule_count && same_place(for_all, &for_all->rules[next], policy, rule)) {
+            reaches[i].for_all = true;
+            next++;
+        }
+    }
+    for (size_t i = 0; i < policy->rule_count; i++)
+        check_rule(lint, policy, reaches, i);
+    free(reaches);
+}

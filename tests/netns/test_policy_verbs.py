@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""virt-tap policy check and explain, on real files with real owners and modes, for real users."""
+import os
+import subprocess
+
+import bridgehelper
+import netcase
+import sandbox
+from netcase import POLICY, QEMU_ACL
+from sandbox import OTHER, USER, USERS
+
+FOLDER = "/etc/virt-tap/policy.d"
+A, B = f"{FOLDER}/a.conf", f"{FOLDER}/b.conf"
+DRAFT = "/run/vt/draft.conf"
+NSSWITCH = "/etc/nsswitch.conf"
+NO_LOOK_UP = ["strace", "-qq", "-o", "/dev/null", "-P", "/etc/passwd", "-e", "trace=openat", "-e", "inject=openat:error=EIO"]
+ME = USERS[USER]
+
+
+class VerbCase(netcase.NetCase):
+    def setUp(self):
+        super().setUp()
+        os.unlink(QEMU_ACL)
+        self.program = sandbox.install(os.path.join(os.path.dirname(netcase.HELPER), "../cli/virt-tap"), caps=None)
+
+    def tearDown(self):
+        for path in (FOLDER, DRAFT, "/etc/qemu"):
+            sandbox.run("rm", "-rf", path)
+        os.mkdir("/etc/qemu")
+        super().tearDown()
+
+    def policy(self, *words, uid=0, wrap=(), **limits):
+        """Run virt-tap policy; returns its exit status and the lines of its output, errors included."""
+        done = subprocess.run([*wrap, self.program, "policy", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=30, check=False, cwd="/run/vt",
+                              preexec_fn=lambda: bridgehelper.become(uid, **limits))
+        return done.returncode, done.stdout.splitlines()
+
+    def only_files(self):
+        """Users are looked up in /etc/passwd alone: a second service would be asked, and know nobody."""
+        with open(NSSWITCH, encoding="ascii") as file:
+            self.addCleanup(sandbox.write, NSSWITCH, file.read())
+        sandbox.write(NSSWITCH, "passwd: files\ngroup: files\n")
+
+    def complains(self, *words, says, status=1, **more):
+        """The verb must fail with one line, in which all of says stand."""
+        code, lines = self.policy(*words, **more)
+        self.assertEqual((code, len(lines)), (status, 1), lines)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, lines[0])
+
+
+class Check(VerbCase):
+    def finds(self, *findings, words=(), status=None, **more):
+        """Checking must find exactly these, in any order: each is (FILE:LINE, kind, words that stand in it...)."""
+        code, lines = self.policy("check", *words, **more)
+        errors = sum(kind == "error" for _, kind, *_ in findings)
+        self.assertEqual(code, bool(errors) if status is None else status, lines)
+        self.assertEqual(len(lines), len(findings) + 1, lines)
+        self.assertIn(f" errors {errors}, warnings {len(findings) - errors}", lines[-1])
+        for place, kind, *texts in findings:
+            found = [line for line in lines[:-1] if line.startswith(f"{place}: {kind}: ") and all(text in line for text in texts)]
+            self.assertEqual(len(found), 1, (place, kind, texts, lines))
+
+    def warns(self, text, *findings):
+        """That policy.conf must draw exactly these warnings: (LINE, words that stand in it...)."""
+        sandbox.write(POLICY, text)
+        self.finds(*((f"{POLICY}:{line}", "warning", *texts) for line, *texts in findings))
+
+    def test_clean(self):
+        self.warns(f"# all well\nallow br0 user={ME} quota=4\nallow br0\n"
+                   f"allow br1 group={ME}\nallow br1 user={ME} mtu=1400\ndeny br2 user={OTHER}\ndeny br2\n")
+        code, lines = self.policy("check", "--strict")
+        self.assertEqual((code, lines), (0, [f"{POLICY}: rules 6, files 1, errors 0, warnings 0"]))
+        self.finds(uid=USER)
+
+    def test_allow_behind_an_allow(self):
+        self.warns("allow br0\nallow br0 quota=4\n", (2, f"never match: {POLICY}:1 comes first", "the same"))
+        self.warns("allow all\nallow br0\n", (2, f"never match: {POLICY}:1 comes first", "and more"))
+        self.warns("allow br0\nallow br1\nallow all\n")
+        self.warns(f"allow br0\nallow br0 user={ME}\n", (2, "and more"))
+        self.warns(f"allow br0 user={ME}\nallow br0\n")
+        self.warns(f"allow br0 user={ME}\nallow br0 user={USER}\n", (2, "the same"))
+        self.warns(f"allow br0 group={ME}\nallow br0 user={ME} group={USER}\n", (2, "and more"))
+        self.warns(f"allow br0 user={ME}\nallow br0 user={OTHER}\nallow br0 group={ME}\n")
+        self.warns("allow br0\nallow br0\nallow br0\n", (2, f"{POLICY}:1"), (3, f"{POLICY}:1"))
+
+    def test_allow_against_a_deny(self):
+        self.warns("deny all\nallow br0\n", (2, f"never match: {POLICY}:1 denies"))
+        self.warns("allow br0\ndeny br0\n", (1, f"never match: {POLICY}:2 denies"))
+        self.warns(f"allow br0 user={ME}\ndeny br0 user={USER}\n", (1, f"{POLICY}:2 denies"))
+        self.warns(f"allow br0\ndeny br0 user={ME}\n")
+        self.warns("allow all\ndeny br0\n")
+
+    def test_deny_behind_a_deny(self):
+        self.warns("deny all\ndeny br0\n", (2, f"never match: {POLICY}:1 comes first"))
+        self.warns("deny br0\ndeny all\n")
+        self.warns("deny br0\ndeny br0\n", (2, "the same"))
+
+    def test_unknown_names(self):
+        self.warns("allow br0 user=nosuchuser\nallow br0 group=nosuchgroup\nallow br0 user=4294967295\nallow br0 user=54321\n",
+                   (1, "no user 'nosuchuser'"), (2, "no group 'nosuchgroup'"), (3, "no user '4294967295'"))
+
+    def test_look_up_that_fails(self):
+        self.only_files()
+        sandbox.write(POLICY, f"allow br0 user={ME}\n")
+        self.finds((f"{POLICY}:1", "error", f"user '{ME}' cannot be looked up"), uid=USER, wrap=NO_LOOK_UP)
+
+    def test_what_this_version_cannot_do(self):
+        self.warns("allow br0 mac=lock\nallow br1 vlan=5\n", (1, "cannot do mac=lock"), (2, "cannot do vlan="))
+
+    def test_every_line_that_does_not_parse(self):
+        sandbox.write(POLICY, "allow br0\nalow br1\nallow abcdefghijklmnop\nallow br2 quota=0\nallow\ninclude a\n" + "x" * 5000
+                      + f"\nallow br3\0\ndeny br3 quota=1\ninclude {A}\nallow br0\n")
+        sandbox.write(A, "allow br4\nbroken\nallow br5 colour=red\n")
+        bad = f"{POLICY}:%d"
+        self.finds((bad % 2, "error", "no rule 'alow'"), (bad % 3, "error", "no interface can have"), (bad % 4, "error", "quota="),
+                   (bad % 5, "error", "nothing follows"), (bad % 6, "error", "absolute"), (bad % 7, "error", "4,095"),
+                   (bad % 8, "error", "value 0"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
+                   (f"{A}:3", "error", "colour"), (bad % 11, "warning", f"{POLICY}:1 comes first"))
+
+    def test_more_errors_than_anybody_reads(self):
+        sandbox.write(POLICY, "nonsense\n" * 500)
+        code, lines = self.policy("check")
+        self.assertEqual((code, len(lines)), (1, 130))
+
+    def test_includes_that_do_not_count(self):
+        os.mkdir(FOLDER)
+        os.mkfifo(A)
+        os.symlink(A, B)
+        sandbox.write(POLICY, f"include {FOLDER}/none.conf\ninclude {A}\ninclude {B}\ninclude {POLICY}\ninclude {FOLDER}\n"
+                      "include /nowhere/*.conf\nallow br0\n")
+        bad = f"{POLICY}:%d"
+        self.finds((bad % 1, "error", "No such file"), (bad % 2, "error", "not a regular file"), (bad % 3, "error", "symbolic link"),
+                   (bad % 4, "error", "being read already"), (bad % 5, "error", "folder"), (bad % 6, "error", "No such file"))
+
+    def test_files_that_others_can_write(self):
+        """Each is told of, and read all the same, for what else is wrong with it."""
+        sandbox.write(POLICY, f"include {A}\ninclude {B}\n", mode=0o664)
+        sandbox.write(A, "allow br0 user=nosuchuser\n", uid=USER)
+        sandbox.write(B, "nonsense\n", mode=0o666)
+        self.finds((f"{POLICY}:1", "error", POLICY, "writable by others"), (f"{POLICY}:1", "error", A, "does not belong to root"),
+                   (f"{POLICY}:2", "error", B, "writable by others"), (f"{A}:1", "warning", "nosuchuser"), (f"{B}:1", "error", "nonsense"))
+        self.refuse(says="writable by others")
+
+    def test_folders_that_others_can_write(self):
+        sandbox.write(POLICY, f"include {FOLDER}/*.conf\n")
+        sandbox.write(A, "allow br0\n")
+        os.chmod(FOLDER, 0o777)
+        self.finds((f"{POLICY}:1", "error", FOLDER, "writable by others"))
+        os.chmod(FOLDER, 0o755)
+        self.finds()
+        os.chmod("/etc/virt-tap", 0o775)
+        self.addCleanup(os.chmod, "/etc/virt-tap", 0o755)
+        self.finds((f"{POLICY}:1", "error", f"error: {POLICY}: '/etc/virt-tap' is writable by others"),
+                   (f"{POLICY}:1", "error", "folder that does not count"))
+
+    def test_deny_that_does_not_bind_everybody(self):
+        sandbox.write(POLICY, f"allow br0\ninclude {A}\n")
+        for mode in (0o640, 0o604, 0o600):
+            sandbox.write(A, f"deny br0\ninclude {B}\n", mode=mode, gid=USER)
+            sandbox.write(B, "deny br1\n")
+            self.finds((f"{A}:1", "warning", "does not bind everybody"), (f"{B}:1", "warning", "does not bind everybody"))
+        sandbox.write(A, "deny br0\n")
+        self.finds((f"{POLICY}:1", "warning", f"{A}:1 denies"))
+        os.chmod(FOLDER, 0o750)
+        self.finds((f"{A}:1", "warning", "does not bind everybody"))
+        sandbox.write(POLICY, f"allow br0\ninclude {FOLDER}/a*\n")
+        self.finds((f"{A}:1", "warning", "does not bind everybody"))
+
+    def test_allow_that_not_everybody_can_read(self):
+        """It makes no later one unreachable, but for those in the same file."""
+        sandbox.write(POLICY, f"include {A}\nallow br0\n")
+        sandbox.write(A, "allow br0\nallow br0 quota=2\n", mode=0o640, gid=USER)
+        self.finds((f"{A}:2", "warning", f"{A}:1 comes first"))
+
+    def test_policy_that_not_everybody_can_read(self):
+        sandbox.write(POLICY, "allow br0\ndeny br1\n", mode=0o640, gid=USER)
+        self.finds((f"{POLICY}:1", "warning", "not everybody can read it"))
+        self.finds((f"{POLICY}:1", "error", "cannot be read by this user"), uid=USER, gid=OTHER)
+
+    def test_include_that_the_asker_may_not_read(self):
+        sandbox.write(POLICY, f"allow br0\ninclude {A}\ninclude {B}\n")
+        sandbox.write(A, "nonsense\n", mode=0o600)
+        sandbox.write(B, "allow br0\n")
+        self.finds((f"{A}:1", "warning", "check as root"), (f"{B}:1", "warning", "comes first"), uid=USER)
+
+    def test_file_included_twice(self):
+        sandbox.write(POLICY, f"include {A}\ninclude {A}\n")
+        sandbox.write(A, "allow br0\n")
+        self.finds((f"{A}:1", "warning", "included more than once"))
+
+    def test_strict(self):
+        self.warns("allow br0\nallow br0\n", (2, "comes first"))
+        self.finds((f"{POLICY}:2", "warning", "comes first"), words=["--strict"], status=3)
+        sandbox.write(POLICY, "allow br0\nallow br0\nnonsense\n")
+        self.finds((f"{POLICY}:2", "warning", "comes first"), (f"{POLICY}:3", "error", "nonsense"), words=["--strict"])
+
+    def test_control_characters_stay_out_of_the_terminal(self):
+        sandbox.write(POLICY, "allow br0 user=\x1b[31m\n")
+        self.finds((f"{POLICY}:1", "warning", "no user '?[31m'"))
+
+    def test_bridge_conf(self):
+        """Where there is no policy.conf; what QEMU's own helper would pass over is passed over, with a warning."""
+        sandbox.write(QEMU_ACL, f"allow br0\nallow br0 quota=4\nallow a/b\ninclude {A}\ninclude {B}\ninclude /etc/qemu\ndeny br0\n")
+        sandbox.write(A, "allow br1\nnonsense\ndeny br1\nnonsense\n")
+        self.finds((f"{QEMU_ACL}:1", "warning", f"{QEMU_ACL}:7 denies"), (f"{QEMU_ACL}:2", "warning", "'br0 quota=4'", "no terms"),
+                   (f"{QEMU_ACL}:3", "warning", "no interface can have"), (f"{A}:2", "warning", "the rest of this file is passed over", "nonsense"),
+                   (f"{B}:1", "warning", "passed over", "No such file"))
+        sandbox.write(QEMU_ACL, "allow br0\nnonsense\ninclude a\n")
+        self.finds((f"{QEMU_ACL}:2", "error", "nonsense"), (f"{QEMU_ACL}:3", "error", "relative path"))
+
+    def test_bridge_conf_with_a_line_in_pieces(self):
+        """qemu-bridge-helper takes what stands behind 4,095 characters for another line; so does the count of lines."""
+        sandbox.write(QEMU_ACL, "allow br0" + " " * 4086 + "nonsense\nallow br0\nmore nonsense\n")
+        self.finds((f"{QEMU_ACL}:2", "error", "'nonsense?'"), (f"{QEMU_ACL}:4", "error", "'more'"), (f"{QEMU_ACL}:3", "warning", "the same"))
+
+    def test_bridge_conf_is_not_read_beside_policy_conf(self):
+        sandbox.write(QEMU_ACL, "nonsense\n")
+        self.warns("allow br0\n")
+
+    def test_draft(self):
+        """A file that is not in force yet: that it could not count where it is, is no error."""
+        unsafe = (f"{DRAFT}:1", "warning", "would not count where it is")
+        sandbox.write(DRAFT, "allow br0\n", uid=USER)
+        self.finds(unsafe, words=[DRAFT])
+        self.finds(unsafe, words=["draft.conf"], uid=USER)
+        self.finds(unsafe, words=["--strict", DRAFT], status=3)
+        sandbox.write(DRAFT, "allow br0\nnonsense\n", uid=USER)
+        self.finds(unsafe, (f"{DRAFT}:2", "error", "nonsense"), words=[DRAFT])
+        sandbox.write(DRAFT, "allow br0\n", mode=0o600)
+        self.finds(words=[DRAFT])  # nothing says that it is to stay so
+        sandbox.write(POLICY, "allow br0\n", mode=0o664)
+        self.finds((f"{POLICY}:1", "error", "writable by others"), words=[POLICY])
+
+    def test_draft_of_a_bridge_conf(self):
+        sandbox.write("/run/vt/bridge.conf", "allow br0 x\n")
+        self.addCleanup(os.unlink, "/run/vt/bridge.conf")
+        self.finds(("/run/vt/bridge.conf:1", "warning", "no terms"), words=["bridge.conf"])
+
+    def test_policy_larger_than_the_limit(self):
+        sandbox.write(POLICY, "#" * 10_000_000)
+        self.finds((f"{POLICY}:1", "error", "larger than 4 MiB"))
+
+    def test_what_is_no_policy(self):
+        self.complains("check", says=["there is no policy", POLICY])
+        self.complains("check", "nowhere", says=["cannot read 'nowhere'", "No such file"])
+        os.mkfifo(DRAFT)
+        self.finds((f"{DRAFT}:1", "error", "not a regular file"), words=[DRAFT])
+        self.finds(("/dev/null:1", "error", "not a regular file"), words=["/dev/null"])
+        self.finds(("/etc:1", "error", "folder"), words=["/etc"])
+
+    def test_usage(self):
+        self.complains("check", "--colour", says="--colour", status=2)
+        self.complains("check", "a", "b", says="one file at a time", status=2)
+        self.complains("chek", says="no verb 'chek'", status=2)
+
+    def test_output_that_cannot_be_written(self):
+        sandbox.write(POLICY, "allow br0\n")
+        done = sandbox.run("sh", "-c", f"{self.program} policy check >/dev/full", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write", done.stdout)
+
+
+class Explain(VerbCase):
+    def explains(self, *lines, words=(), bridge="br0", status=0, **more):
+        """Each of lines must be the beginning of one line of output, in this order."""
+        code, output = self.policy("explain", f"--bridge={bridge}", *words, **more)
+        self.assertEqual(code, status, output)
+        rest = iter(output)
+        for line in lines:
+            self.assertTrue(any(text.startswith(line) for text in rest), (line, output))
+        with self.call(bridge=bridge, **{"uid": USER, **more}) as answer:
+            self.assertEqual(answer.granted, code == 0, answer)
+        return output
+
+    def as_user(self, *lines, groups=(), **more):
+        """The same must be said to the user and to root about the user; and the helper must do so."""
+        own = self.explains(*lines, uid=USER, groups=[USER, *groups], **more)
+        code, other = self.policy("explain", "--user", ME, "--bridge", more.get("bridge", "br0"))
+        self.assertEqual((code, other), (more.get("status", 0), own))
+
+    def test_yes(self):
+        sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vt-x* mtu=1400\n")
+        self.as_user(f"yes: {ME} may use bridge 'br0'", f"user: {ME}, uid {USER}, gid {USER}, groups {USER}",
+                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 4 taps", "names: vt-x*", "mtu: 1400")
+
+    def test_terms_unless_told(self):
+        sandbox.write(POLICY, "allow all\n")
+        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 16", "names: vt-*", "mtu: the bridge's")
+        os.unlink(POLICY)
+        sandbox.write(QEMU_ACL, "allow br0\n")
+        self.as_user("yes", f"rule: {QEMU_ACL}:1: allow br0", "quota: none")
+
+    def test_no_rule(self):
+        sandbox.write(POLICY, f"allow br0 user={OTHER}\n")
+        self.as_user(f"no: {ME} may not", "because: no rule", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
+        os.unlink(POLICY)
+        sandbox.write(QEMU_ACL, "# none\n")
+        self.as_user("no", f"to allow it: add this line to {QEMU_ACL}, which is about every user: allow br0", status=1)
+
+    def test_no_policy(self):
+        self.as_user("no", "because: there is no policy", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
+
+    def test_the_line_to_add_helps(self):
+        sandbox.write(POLICY, "# none\n")
+        line = self.explains("no", uid=USER, status=1)[-1].rpartition(f"{POLICY}: ")[2]
+        sandbox.write(POLICY, f"# none\n{line}\n")
+        self.as_user("yes")
+        self.refuse(uid=OTHER, says="no rule")
+
+    def test_deny(self):
+        sandbox.write(POLICY, f"allow br0\ndeny br0 group={ME}\n")
+        self.as_user("no", f"rule: {POLICY}:2: deny br0 group={ME}", "because: ", "to allow it: take that line away", status=1)
+
+    def test_policy_that_does_not_count(self):
+        sandbox.write(POLICY, "allow br0\nnonsense\n")
+        self.as_user("no", f"because: {POLICY}:2 does not parse", "to mend it: virt-tap policy check", status=1)
+
+    def test_terms_that_are_not_met(self):
+        sandbox.write(POLICY, "allow br0 vlan=5\n")
+        self.as_user("no", f"rule: {POLICY}:1: allow br0 vlan=5", "because: ", "to allow it: change that line", status=1)
+        sandbox.write(POLICY, "allow br0 require=kvm\n")
+        self.as_user("no", "rule: ", "because: ", status=1)
+        os.mknod("/dev/kvm", 0o020600, os.makedev(1, 3))
+        self.addCleanup(os.unlink, "/dev/kvm")
+        self.as_user("no", "rule: ", "because: ", status=1)  # root itself could open it
+        os.chown("/dev/kvm", USER, 0)
+        self.as_user("yes", "rule: ", "require: kvm")
+
+    def test_groups_of_the_database(self):
+        sandbox.write(POLICY, "allow br0 group=vtlab\n")
+        self.as_user("no", status=1)
+        with open("/etc/group", "r+", encoding="ascii") as file:
+            before = file.read()
+            file.write(f"vtlab:x:64777:{ME}\n")
+        self.addCleanup(sandbox.write, "/etc/group", before)
+        self.as_user("yes", f"user: {ME}, uid {USER}, gid {USER}, groups {USER} 64777", groups=[64777])
+
+    def test_files_are_read_as_that_user(self):
+        sandbox.write(POLICY, f"include {A}\n")
+        sandbox.write(A, "allow br0\n", mode=0o640, gid=USER)
+        self.as_user("yes", f"rule: {A}:1: allow br0")
+        sandbox.write(A, "allow br0\n", mode=0o640, gid=OTHER)
+        self.as_user("no", "because: no rule", status=1)
+
+    def test_name_that_cannot_be_looked_up(self):
+        self.only_files()
+        sandbox.write(POLICY, f"allow br0\ndeny br0 user={ME}\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER, wrap=NO_LOOK_UP)
+        self.assertEqual((code, lines[0]), (1, f"no: {USER} may not use bridge 'br0'"))
+        self.assertTrue(lines[2].startswith(f"because: {POLICY}:2 names a user or group that cannot be looked up"), lines)
+
+    def test_root_about_itself(self):
+        sandbox.write(POLICY, "allow br0 user=root\n")
+        for words in ((), ("--user=root",), ("-u", "0")):
+            self.explains("yes: root", words=words, uid=0)
+
+    def test_user_about_himself_by_name(self):
+        sandbox.write(POLICY, "allow br0\n")
+        self.explains("yes", words=["--user", ME], uid=USER)
+
+    def test_bridge_that_is_not_there(self):
+        sandbox.write(POLICY, "allow all\n")
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertEqual(code, 0)
+        self.assertRegex(lines[-1], "but: there is no bridge 'br9'")
+
+    def test_refusals(self):
+        self.only_files()
+        sandbox.write(POLICY, "allow br0\n")
+        self.complains("explain", "--bridge=br0", "--user", USERS[OTHER], uid=USER, says="only root")
+        self.complains("explain", "--bridge=br0", "--user=nosuchuser", says="no user 'nosuchuser'")
+        self.complains("explain", "--bridge=br0", "--user=54321", says="no user of number 54321")
+        self.complains("explain", "--bridge=br0", "--user=4294967295", says="no user")
+        self.complains("explain", "--bridge=br0", "--user", ME, uid=USER, wrap=NO_LOOK_UP, says="cannot be looked up")
+        self.complains("explain", "--bridge=a/b", says="not a name")
+        self.complains("explain", "--bridge=" + "x" * 200, says="not a name")
+        self.complains("explain", "--bridge=all", says="every bridge")
+        for words in ((), ("--bridge=br0", "x"), ("--bridge",), ("--br0",)):
+            self.complains("explain", *words, says="virt-tap policy explain: ", status=2)
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -8,6 +8,7 @@
 #include "helper/policy.h"
 #include "helper/refusal.h"
 #include "helper/request.h"
+#include "net/link.h"
 #include "policy.h"
 #include "policy_files.h"
 
@@ -15,7 +16,6 @@
 #include <getopt.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,9 @@ static int find_uid(const char *name, const char *user, uid_t *uid)
  * opened, as who asks, and this process has nothing else to do. */
 static int become(const char *name, const char *user)
 {
+    char account[NAMES_SIZE];
     uid_t uid;
+    gid_t gid;
 
     if (find_uid(name, user, &uid) < 0)
         return -1;
@@ -52,24 +54,23 @@ static int become(const char *name, const char *user)
         return complain(-1, name,
                         "--user=%s: only root can ask about another user; without it you ask about yourself",
                         user);
-    const struct passwd *entry = getpwuid(uid);
-    if (!entry)
-        return complain(-1, name, "there is no user of number %u, whose groups could be found", uid);
-    if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
-        setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 || setresuid(uid, uid, uid) < 0)
+    const int err = names_find_account(uid, account, &gid);
+    if (err)
+        return complain(-1, name,
+                        "the groups of user %u cannot be found: %s; `getent passwd %u` must show that user",
+                        uid, err == -ENOENT ? "there is no such user" : strerror(-err), uid);
+    if (initgroups(account, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return complain(-1, name, "cannot become user '%s': %s", user, strerror(errno));
     return 0;
 }
 
-/* What the policy writes for that user: the name, or the number where there is none. */
-static const char *own_name(char room[32])
+/* What the policy writes for this user: the name, or the number where none is known. */
+static void own_name(char out[NAMES_SIZE])
 {
-    const struct passwd *entry = getpwuid(getuid());
+    gid_t unused;
 
-    if (entry)
-        return entry->pw_name;
-    snprintf(room, 32, "%u", getuid());
-    return room;
+    if (names_find_account(getuid(), out, &unused) != 0)
+        snprintf(out, NAMES_SIZE, "%u", getuid());
 }
 
 static void print_caller(const struct caller *caller, const char *user)
@@ -104,6 +105,8 @@ static void print_terms(const struct terms *terms)
     else
         puts("quota: none");
     printf("names: %s\n", terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD);
+    if (terms->macs)
+        printf("macs: %s..., by --mac\n", terms->macs);
     if (terms->mtu)
         printf("mtu: %u\n", terms->mtu);
     else
@@ -137,20 +140,34 @@ static void print_bridge(const char *bridge)
         printf("but: %s\n", why.text);
 }
 
-static int explain(const char *name, const struct request *request, const struct caller *caller)
+/* One that macs= allows, for it is not asked which the guest has. */
+static void choose_mac(struct request *request, const char *macs)
 {
-    char room[32];
-    const char *user = own_name(room);
+    static const char rest[] = "00:00:00:00:00:00";
+    char mac[sizeof(rest)];
+
+    if (macs) {
+        snprintf(mac, sizeof(mac), "%s%s", macs, rest + strlen(macs));
+        request->has_mac = mac_parse(mac, request->mac);
+    }
+}
+
+static int explain(const char *name, struct request *request, const struct caller *caller)
+{
+    char user[NAMES_SIZE];
     struct judgement judgement;
     struct policy policy;
     struct policy_verdict verdict = {.allowed = false};
     struct refusal why = {""}, unused;
     const bool known = judge_read_policy(&policy, request->bridge, &unused) == 0 &&
                        policy_decide(&verdict, &policy, request->bridge, caller, &unused) == 0;
-    const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
 
+    own_name(user);
     if (!known)
         verdict.rule = NULL;
+    else if (verdict.allowed)
+        choose_mac(request, verdict.rule->terms.macs);
+    const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
     printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not",
            request->bridge);
     print_caller(caller, user);

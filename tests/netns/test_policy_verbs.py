@@ -328,6 +328,15 @@ class Explain(VerbCase):
         os.chown("/dev/kvm", USER, 0)
         self.as_user("yes", "rule: ", "require: kvm")
 
+    def test_macs(self):
+        sandbox.write(POLICY, "allow br0 macs=52:54:00\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER)
+        self.assertEqual(code, 0, lines)
+        self.assertIn("macs: 52:54:00..., by --mac", lines)
+        self.refuse(says="--mac=MAC")
+        with self.grant("--mac=52:54:00:00:00:01"):
+            pass
+
     def test_groups_of_the_database(self):
         sandbox.write(POLICY, "allow br0 group=vtlab\n")
         self.as_user("no", status=1)
@@ -371,7 +380,7 @@ class Explain(VerbCase):
         sandbox.write(POLICY, "allow br0\n")
         self.complains("explain", "--bridge=br0", "--user", USERS[OTHER], uid=USER, says="only root")
         self.complains("explain", "--bridge=br0", "--user=nosuchuser", says="no user 'nosuchuser'")
-        self.complains("explain", "--bridge=br0", "--user=54321", says="no user of number 54321")
+        self.complains("explain", "--bridge=br0", "--user=54321", says=["groups of user 54321", "no such user"])
         self.complains("explain", "--bridge=br0", "--user=4294967295", says="no user")
         self.complains("explain", "--bridge=br0", "--user", ME, uid=USER, wrap=NO_LOOK_UP, says="cannot be looked up")
         self.complains("explain", "--bridge=a/b", says="not a name")

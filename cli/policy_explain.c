@@ -86,7 +86,7 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
 {
     enum trusted_links links = TRUSTED_ROOTS_LINKS;
     struct policy_text text = {.bytes = NULL};
-    struct refusal why, shown = {""};
+    struct refusal why = {""}, shown = {""};
     size_t length = 0;
 
     if (trusted_read(&links, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
@@ -134,7 +134,7 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
 static void print_bridge(const char *bridge)
 {
     struct bridge found;
-    struct refusal why;
+    struct refusal why = {""};
 
     if (grant_find_bridge(&found, bridge, &why) < 0)
         printf("but: %s\n", why.text);
@@ -156,9 +156,9 @@ static int explain(const char *name, struct request *request, const struct calle
 {
     char user[NAMES_SIZE];
     struct judgement judgement;
-    struct policy policy;
+    struct policy policy = {.rules = NULL};
     struct policy_verdict verdict = {.allowed = false};
-    struct refusal why = {""}, unused;
+    struct refusal why = {""}, unused = {""};
     const bool known = judge_read_policy(&policy, request->bridge, &unused) == 0 &&
                        policy_decide(&verdict, &policy, request->bridge, caller, &unused) == 0;
 
@@ -196,7 +196,7 @@ static int ask(const char *name, const char *bridge)
     char option[64], word[] = "virt-tap", fd[] = "--fd=0";
     char *argv[] = {word, option, fd, NULL};
     struct request request;
-    struct refusal why;
+    struct refusal why = {""};
 
     snprintf(option, sizeof(option), "--br=%s", bridge);
     if (request_parse(&request, argv, &why) != REQUEST_OK)

@@ -11,7 +11,7 @@
 
 static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
 {
-    struct refusal text, whole;
+    struct refusal text = {""}, whole = {""};
 
     vsnprintf(text.text, sizeof(text.text), format, args);
     refuse(&whole, "%s:%lu: %s: %s", path, line, kind, text.text); /* one line, whatever the policy holds */
@@ -41,7 +41,7 @@ void lint_warn(struct lint *lint, const char *path, unsigned long line, const ch
 /* The reason without the place at its beginning, which stands before it already. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
 {
-    struct refusal place;
+    struct refusal place = {""};
 
     refuse(&place, "%s:%lu ", path, line);
     const size_t length = strlen(place.text);
@@ -95,7 +95,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++) {
         struct policy_files files;
-        struct policy alone;
+        struct policy alone = {.rules = NULL};
         struct refusal why = {""};
         const char *path = policy->files[i];
 
@@ -123,7 +123,7 @@ static void say_twice_included(struct lint *lint, const struct policy *policy)
 void lint_policy(struct lint *lint)
 {
     struct policy_files files;
-    struct policy policy, for_all;
+    struct policy policy = {.rules = NULL}, for_all = {.rules = NULL};
     struct refusal why = {""};
 
     policy_files_begin(&files, lint->dialect);

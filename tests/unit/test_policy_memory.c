@@ -95,10 +95,22 @@ static void without_memory_nothing_counts(void **state)
     }
 }
 
+static void without_memory_no_terms(void **state)
+{
+    struct terms terms;
+    struct refusal why = {""};
+    (void)state;
+    calls_until_failure = 0;
+    assert_int_equal(terms_parse(&terms, "quota=1", false, &why), -1);
+    assert_string_equal(why.text, "no memory");
+    terms_free(&terms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_memory_nothing_counts),
+        cmocka_unit_test(without_memory_no_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,28 @@ static void includes_of_a_folder(void **state)
     assert_int_equal(verdict(FILES(MAIN("include /*.conf\n")), POLICY_STRICT, "br0"), 0);
 }
 
+/* Every file is inode 1, on a device of its own: the last character of its path. */
+static int read_devices(void *context, const char *path, size_t limit, struct policy_text *out,
+                        struct refusal *reason)
+{
+    const char *text = strcmp(path, "/1") == 0 ? "include /2\n" : "allow br0\n";
+    (void)context, (void)limit, (void)reason;
+    *out = (struct policy_text){strdup(text), strlen(text), (dev_t)path[1], 1};
+    assert_non_null(out->bytes);
+    return 0;
+}
+
+static void the_same_inode_on_another_device_is_no_loop(void **state)
+{
+    static const struct policy_source source = {NULL, read_devices, NULL};
+    (void)state;
+    for (int dialect = POLICY_QEMU; dialect <= POLICY_STRICT; dialect++) {
+        assert_int_equal(policy_read(&policy, "/1", dialect, &source, &why), 0);
+        assert_true(decide("br0").allowed);
+        policy_free(&policy);
+    }
+}
+
 static void tells_which_line_was_not_taken(void **state)
 {
     static const struct {
@@ -111,8 +133,11 @@ static void tells_which_line_was_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(terms_select_and_grant),         cmocka_unit_test(terms_that_do_not_parse),
-        cmocka_unit_test(a_look_up_that_fails_denies),    cmocka_unit_test(includes_of_a_folder),
+        cmocka_unit_test(terms_select_and_grant),
+        cmocka_unit_test(terms_that_do_not_parse),
+        cmocka_unit_test(a_look_up_that_fails_denies),
+        cmocka_unit_test(includes_of_a_folder),
+        cmocka_unit_test(the_same_inode_on_another_device_is_no_loop),
         cmocka_unit_test(tells_which_line_was_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ static void takes_each_term(void **state)
     assert_int_equal(terms.mtu, 1400);
     assert_true(terms.require_kvm);
     assert_null(terms.later);
+    assert_null(terms.macs);
     assert_int_equal(parse("", false), 0);
     assert_null(terms.user);
     assert_int_equal(parse("user=alice group=wheel", true), 0);
@@ -50,9 +51,15 @@ static void takes_each_term(void **state)
 static void takes_the_ends_of_each_range(void **state)
 {
     static const char *const good[] = {"quota=1", "quota=1023", "mtu=68", "mtu=65521", "vlan=1", "vlan=4094"};
+    static const char *const macs[] = {"52", "52:54:00", "52:54:00:aB:Cd:eF"};
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++)
         assert_int_equal(parse(good[i], false), 0);
+    for (size_t i = 0; i < COUNT(macs); i++) {
+        char term[32] = "macs=";
+        assert_int_equal(parse(strcat(term, macs[i]), false), 0);
+        assert_string_equal(terms.macs, macs[i]);
+    }
 }
 
 static void knows_what_it_cannot_do_yet(void **state)

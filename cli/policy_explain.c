@@ -5,6 +5,7 @@
 #include "helper/grant.h"
 #include "helper/judge.h"
 #include "helper/names.h"
+#include "helper/number.h"
 #include "helper/policy.h"
 #include "helper/refusal.h"
 #include "helper/request.h"
@@ -24,10 +25,9 @@
 
 static int find_uid(const char *name, const char *user, uid_t *uid)
 {
-    char *end;
-    const unsigned long number = strtoul(user, &end, 10);
+    unsigned long number;
 
-    if (*user >= '0' && *user <= '9' && !*end && number < (uid_t)-1) {
+    if (number_parse(user, 0, (uid_t)-2, &number)) {
         *uid = (uid_t)number;
         return 0;
     }

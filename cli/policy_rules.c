@@ -2,6 +2,7 @@
  *
  * Rules that parse, and yet say nothing to anybody, or not to everybody. */
 #include "helper/names.h"
+#include "helper/number.h"
 #include "net/link.h"
 #include "policy_lint.h"
 
@@ -18,22 +19,16 @@ struct reach {
     id_t user, group;
 };
 
-/* A number of the policy is one that a user or group may have; anything else is a name. (helper/terms.c) */
-static bool is_number(const char *text, id_t *out)
-{
-    if (text[strspn(text, "0123456789")])
-        return false;
-    const unsigned long long number = strtoull(text, NULL, 10);
-    *out = (id_t)number;
-    return number < (id_t)-1;
-}
-
 /* kind: "user" or "group". Returns false, having said so, if nobody is found. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
                  const char *kind, const char *name, int (*look_up)(const char *name, id_t *id), id_t *id)
 {
-    const int err = is_number(name, id) ? 0 : look_up(name, id);
+    unsigned long number = 0;
+    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/terms.c */
+    const int err = is_number ? 0 : look_up(name, id);
 
+    if (is_number)
+        *id = (id_t)number;
     if (err == -ENOENT)
         lint_warn(lint, policy->files[rule->file], rule->line,
                   "there is no %s '%.64s' on this host: the rule is about nobody", kind, name);

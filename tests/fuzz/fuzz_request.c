@@ -6,6 +6,8 @@
 #include "helper/request.h"
 #include "net/link.h"
 
+#include <ctype.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,23 +61,55 @@ static bool same_text(const char *a, const char *b)
 static bool same_request(const struct request *a, const struct request *b)
 {
     return a->verb == b->verb && same_text(a->bridge, b->bridge) && same_text(a->name, b->name) &&
-           a->fd == b->fd && a->vnet_hdr == b->vnet_hdr;
+           a->fd == b->fd && a->vnet_hdr == b->vnet_hdr && a->multi_queue == b->multi_queue &&
+           a->has_mac == b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+           strcmp(a->domain, b->domain) == 0 && a->has_owner == b->has_owner && a->owner == b->owner &&
+           a->force == b->force;
 }
 
-/* What holds of a request that was taken. Verbs to come say here what they must have. */
-static void hold_request_is_sound(const struct request *request, const struct words *words)
+static void hold_values_are_sound(const struct request *request, const struct words *words)
 {
+    static const uint8_t none[6];
+    static const char form[] = "00000000-0000-0000-0000-000000000000";
+
     if (request->bridge)
-        hold(ifname_valid(request->bridge) && inside(words, request->bridge));
+        hold(ifname_valid(request->bridge) && inside(words, request->bridge) &&
+             strcmp(request->bridge, "all") != 0);
     if (request->name)
         hold(ifname_valid(request->name) && inside(words, request->name));
+    for (const char *c = request->name; c && *c; c++)
+        hold(isalnum((unsigned char)*c) || strchr("._-", *c));
+    hold(request->fd >= -1);
+    if (request->has_mac)
+        hold(!(request->mac[0] & 1) && memcmp(request->mac, none, sizeof(none)) != 0);
+    if (request->has_owner)
+        hold(request->owner != (uid_t)-1);
+    if (request->domain[0])
+        hold(strlen(request->domain) == strlen(form) &&
+             strspn(request->domain, "0123456789abcdef-") == strlen(form));
+    for (size_t i = 0; request->domain[i]; i++)
+        hold((request->domain[i] == '-') == (form[i] == '-'));
+}
+
+/* What holds of a request that was taken: all that its verb needs is there, and nothing that it has not. */
+static void hold_request_is_sound(const struct request *request, const struct words *words)
+{
+    const bool keeps = request->multi_queue || request->domain[0] || request->has_owner;
+
+    hold_values_are_sound(request, words);
     switch (request->verb) {
     case REQUEST_HELP:
     case REQUEST_VERSION:
         return; /* whatever stood before it */
     case REQUEST_TAP:
-        hold(request->bridge != NULL);
-        hold(request->fd >= 0);
+        hold(request->bridge && request->fd >= 0 && !keeps && !request->force);
+        return;
+    case REQUEST_CREATE:
+        hold(request->bridge && request->name && request->fd == -1 && !request->force);
+        return;
+    case REQUEST_DELETE:
+        hold((request->name || request->domain[0]) && !request->bridge && request->fd == -1);
+        hold(!request->vnet_hdr && !request->multi_queue && !request->has_mac && !request->has_owner);
         return;
     }
     hold(false); /* no such verb */
@@ -111,23 +145,49 @@ static void hold_order_is_nothing(const struct request *request, struct words *w
     }
 }
 
-/* What was understood, written out again, is understood as the same: nothing is cut, wrapped or made up. */
-static void hold_says_what_was_said(const struct request *request)
+/* A word more for argv, out of `room`. */
+__attribute__((format(printf, 3, 4))) static void add_word(struct words *words, char room[64],
+                                                           const char *format, ...)
 {
-    char name[32], bridge[32], fd[32];
-    struct words words = {.argv = {"virt-tap-helper", bridge, fd}, .count = 3};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(room, 64, format, args);
+    va_end(args);
+    words->argv[words->count++] = room;
+}
+
+/* What was understood, written out again, is understood as the same: nothing is cut, wrapped or made up. */
+static void hold_says_what_was_said(const struct request *r)
+{
+    char rooms[12][64], (*room)[64] = rooms;
+    struct words words = {.count = 0};
     struct request again;
 
-    snprintf(bridge, sizeof(bridge), "--br=%s", request->bridge);
-    snprintf(fd, sizeof(fd), "--fd=%d", request->fd);
-    if (request->name) {
-        snprintf(name, sizeof(name), "--name=%s", request->name);
-        words.argv[words.count++] = name;
-    }
-    if (request->vnet_hdr)
-        words.argv[words.count++] = "--use-vnet";
+    add_word(&words, *room++, "virt-tap-helper");
+    if (r->verb != REQUEST_TAP)
+        add_word(&words, *room++, r->verb == REQUEST_CREATE ? "create" : "delete");
+    if (r->force)
+        add_word(&words, *room++, "--force");
+    if (r->multi_queue)
+        add_word(&words, *room++, "--multi-queue");
+    if (r->vnet_hdr)
+        add_word(&words, *room++, "--use-vnet");
+    if (r->has_owner)
+        add_word(&words, *room++, "--owner=%u", r->owner);
+    if (r->domain[0])
+        add_word(&words, *room++, "--domain=%s", r->domain);
+    if (r->has_mac)
+        add_word(&words, *room++, "--mac=%02x:%02x:%02X:%02x:%02x:%02x", r->mac[0], r->mac[1], r->mac[2],
+                 r->mac[3], r->mac[4], r->mac[5]);
+    if (r->name)
+        add_word(&words, *room++, "--name=%s", r->name);
+    if (r->fd >= 0)
+        add_word(&words, *room++, "--fd=%d", r->fd);
+    if (r->bridge)
+        add_word(&words, *room++, "--br=%s", r->bridge);
     hold(parse(&again, &words) == REQUEST_OK);
-    hold(same_request(request, &again));
+    hold(same_request(r, &again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -143,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hold(!words.argv[words.count]);
     if (result == REQUEST_OK) {
         hold(same_request(&request, &again));
-        if (request.verb == REQUEST_TAP) {
+        if (request.verb != REQUEST_HELP && request.verb != REQUEST_VERSION) {
             hold_says_what_was_said(&request);
             hold_order_is_nothing(&request, &words);
         }

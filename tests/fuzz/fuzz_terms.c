@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
+#include "fuzz.h"
+#include "helper/refusal.h"
+#include "helper/terms.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find(const char *name, id_t *id)
+{
+    *id = name[0] == 'a' ? 1000 : 1001;
+    return name[0] == '~' ? -EIO : name[0] == 'a' || name[0] == 'b' ? 0 : -ENOENT;
+}
+
+static const gid_t groups[] = {4, 1001, 0};
+static const struct caller callers[] = {
+    {1000, 1000, groups, 0, find, find},
+    {1001, 1000, groups, 2, find, find},
+    {0, 0, groups, 3, find, find},
+    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find},
+};
+enum { CALLERS = sizeof(callers) / sizeof(callers[0]) };
+
+/* A value points to a whole word of the terms' own text, of that size. */
+static void hold_is_inside(const struct terms *terms, const char *word, size_t size)
+{
+    if (!word)
+        return;
+    hold(word > terms->text && word + strlen(word) <= terms->text + size);
+    hold(*word && !strpbrk(word, " \t"));
+}
+
+static void hold_macs(const char *macs)
+{
+    const size_t length = strlen(macs);
+
+    hold(length <= 17 && length % 3 == 2);
+    for (size_t i = 0; i < length; i++)
+        hold(i % 3 == 2 ? macs[i] == ':' : strchr("0123456789abcdefABCDEF", macs[i]) != NULL);
+}
+
+static void hold_terms_are_sound(const struct terms *terms, size_t size)
+{
+    hold(terms->text != NULL);
+    hold_is_inside(terms, terms->user, size);
+    hold_is_inside(terms, terms->group, size);
+    hold_is_inside(terms, terms->names, size);
+    hold_is_inside(terms, terms->macs, size);
+    hold(terms->quota <= TERMS_QUOTA_MAX);
+    hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
+    if (terms->names)
+        hold(strncmp(terms->names, "vt-", 3) == 0);
+    if (terms->macs)
+        hold_macs(terms->macs);
+}
+
+static bool grants(const struct terms *terms)
+{
+    return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm || terms->later;
+}
+
+/* A number, or whom find() has; in another way than terms.c. */
+static int oracle_find(const char *word, id_t *id)
+{
+    for (const char *c = word; *c; c++)
+        if (*c < '0' || *c > '9')
+            return find(word, id);
+    const unsigned long long number = strtoull(word, NULL, 10);
+    *id = (id_t)number;
+    return number < (id_t)-1 ? 0 : find(word, id);
+}
+
+static int oracle_match(const struct terms *terms, const struct caller *caller)
+{
+    id_t id = 0;
+    bool member = false;
+    int err = terms->user ? oracle_find(terms->user, &id) : 0;
+
+    if (err || (terms->user && id != caller->uid))
+        return err == -ENOENT ? 0 : err;
+    if (!terms->group)
+        return 1;
+    err = oracle_find(terms->group, &id);
+    for (size_t i = 0; i < caller->group_count; i++)
+        member = member || caller->groups[i] == id;
+    return err == -ENOENT ? 0 : err ? err : member || caller->gid == id;
+}
+
+static void hold_matches_are_right(const struct terms *terms)
+{
+    for (size_t i = 0; i < CALLERS; i++)
+        hold(terms_match(terms, &callers[i]) == oracle_match(terms, &callers[i]));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int parse(struct terms *out, const char *text, bool deny)
+{
+    struct refusal why;
+
+    refusal_poison(&why);
+    memset(out, 0xa5, sizeof(*out));
+    const int result = terms_parse(out, text, deny, &why);
+    hold(result == 0 || result == -1);
+    if (result < 0)
+        hold_one_line(&why);
+    return result;
+}
+
+/* What was understood, written out again in another order, is understood as the same. What `later` stands for
+ * has no value to write, but its key. */
+static void hold_says_what_was_said(const struct terms *terms)
+{
+    char *text = NULL;
+    struct terms again;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+
+    hold(file != NULL);
+    if (terms->mtu)
+        fprintf(file, "mtu=%u ", terms->mtu);
+    if (terms->require_kvm)
+        fputs("require=kvm\t", file);
+    if (terms->macs)
+        fprintf(file, " macs=%s ", terms->macs);
+    if (terms->names)
+        fprintf(file, "name=%s ", terms->names);
+    if (terms->quota)
+        fprintf(file, "quota=%u ", terms->quota);
+    if (terms->group)
+        fprintf(file, "group=%s\t ", terms->group);
+    if (terms->user)
+        fprintf(file, "user=%s", terms->user);
+    fclose(file);
+    hold(parse(&again, text, false) == 0);
+    hold(again.mtu == terms->mtu && again.require_kvm == terms->require_kvm && again.quota == terms->quota);
+    hold(same_text(again.macs, terms->macs) && same_text(again.names, terms->names));
+    hold(same_text(again.group, terms->group) && same_text(again.user, terms->user) && !again.later);
+    terms_free(&again);
+    free(text);
+}
+
+/* A deny takes what selects, and only that. */
+static void hold_denies_select_only(const struct terms *allowed, const char *text)
+{
+    struct terms denied;
+    const int result = parse(&denied, text, true);
+
+    hold((result == 0) == (allowed && !grants(allowed)));
+    if (result == 0)
+        hold(same_text(denied.user, allowed->user) && same_text(denied.group, allowed->group));
+    terms_free(&denied);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* An allocation of exactly its size, so that AddressSanitizer sees what is read beyond it. */
+    char *text = strndup((const char *)data, size);
+    struct terms terms;
+
+    hold(text != NULL);
+    const size_t length = strlen(text);
+    const int result = parse(&terms, text, false);
+    if (result == 0) {
+        hold_terms_are_sound(&terms, length);
+        hold_matches_are_right(&terms);
+        hold_says_what_was_said(&terms);
+    }
+    hold_denies_select_only(result == 0 ? &terms : NULL, text);
+    terms_free(&terms);
+    terms_free(&terms); /* safe twice */
+    hold(!terms.text);
+    free(text);
+    return 0;
+}

@@ -12,6 +12,7 @@
 #include "net/link.h"
 #include "policy.h"
 #include "policy_files.h"
+#include "verb.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -113,6 +114,14 @@ static void print_terms(const struct terms *terms)
         puts("mtu: the bridge's");
     if (terms->require_kvm)
         puts("require: kvm");
+    if (terms->protection.mac_lock)
+        puts("mac: lock, to what --mac says");
+    if (terms->protection.isolated)
+        puts("isolated: yes");
+    if (terms->protection.guard)
+        puts("guard: yes");
+    if (terms->protection.vlan)
+        printf("vlan: %u\n", terms->protection.vlan);
 }
 
 /* The line that would allow it, and where. */
@@ -140,16 +149,15 @@ static void print_bridge(const char *bridge)
         printf("but: %s\n", why.text);
 }
 
-/* One that macs= allows, for it is not asked which the guest has. */
-static void choose_mac(struct request *request, const char *macs)
+/* One that the rule allows, for it is not asked which the guest has. */
+static void choose_mac(struct request *request, const struct terms *terms)
 {
-    static const char rest[] = "00:00:00:00:00:00";
-    char mac[sizeof(rest)];
+    static const char any[] = "52:54:00:00:00:00";
+    const char *macs = terms->macs ? terms->macs : "";
+    char mac[sizeof(any)];
 
-    if (macs) {
-        snprintf(mac, sizeof(mac), "%s%s", macs, rest + strlen(macs));
-        request->has_mac = mac_parse(mac, request->mac);
-    }
+    snprintf(mac, sizeof(mac), "%s%s", macs, any + strlen(macs));
+    request->has_mac = mac_parse(mac, request->mac);
 }
 
 static int explain(const char *name, struct request *request, const struct caller *caller)
@@ -166,7 +174,7 @@ static int explain(const char *name, struct request *request, const struct calle
     if (!known)
         verdict.rule = NULL;
     else if (verdict.allowed)
-        choose_mac(request, verdict.rule->terms.macs);
+        choose_mac(request, &verdict.rule->terms);
     const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
     printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not",
            request->bridge);

@@ -121,9 +121,6 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
         lint_warn(
             lint, file, rule->line,
             "not everybody can read this file, so it does not bind everybody; put the deny into one of mode 0644");
-    if (rule->terms.later)
-        lint_warn(lint, file, rule->line,
-                  "this version cannot do %s, so whoever the rule is about is refused", rule->terms.later);
 }
 
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all)

@@ -11,6 +11,7 @@
 #include "net/link.h"
 #include "net/rtnl.h"
 #include "net/tap.h"
+#include "protect.h"
 #include "refusal.h"
 
 #include <errno.h>
@@ -190,6 +191,8 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     err = join_bridge(nl, ifindex, mac, what);
     if (err)
         return fail_step(nl, "attach", tap, what, err, why);
+    if (protect_port(nl, ifindex, tap->name, what, why) < 0)
+        return -1;
     err = link_up(nl, ifindex);
     if (!err && what->kind.multi_queue)
         err = tap_set_owner(tap->fd, what->uid);

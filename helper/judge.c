@@ -69,15 +69,20 @@ static int apply_terms(struct judgement *out, const struct terms *terms, const s
 {
     const char *names = terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD;
 
-    if (terms->later)
-        return refuse(why,
-                      "%s grants %s, which this version of virt-tap cannot do; nothing is granted without it",
-                      out->rule, terms->later);
     if (request->name && fnmatch(names, request->name, 0) != 0)
         return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
                       out->rule, names);
+    if (terms->protection.mac_lock && !request->has_mac)
+        return refuse(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
+                      out->rule);
     if (terms->macs && check_mac(out->rule, terms->macs, request, why) < 0)
         return -1;
+    if (request->vlan && request->vlan != terms->protection.vlan)
+        return refuse(why, "--vlan=%u: %s does not grant that VLAN; ask for %s%.0u", request->vlan, out->rule,
+                      terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
+    out->protection = terms->protection;
+    out->protection.isolated =
+        out->protection.isolated || request->isolated; /* which takes nothing from anybody */
     out->quota = terms->quota;
     out->mtu = terms->mtu;
     return terms->require_kvm ? open_kvm(out->rule, why) : 0;

@@ -15,7 +15,8 @@ struct request;
 struct judgement {
     unsigned int quota; /* taps of the caller's on that bridge at once; 0: as many as there are ports */
     unsigned int mtu;   /* bytes; 0: the bridge's */
-    char rule[256];     /* FILE:LINE of the rule that allowed it, for people; cut if need be */
+    struct protection protection;
+    char rule[256]; /* FILE:LINE of the rule that allowed it, for people; cut if need be */
 };
 
 /* Reads the policy that is in force: the administrator's own file, strictly; QEMU's, with QEMU's verdicts,

@@ -38,8 +38,8 @@ enum { TIME_LIMIT = 30 /* seconds */ };
 
 static const char usage_text[] =
     "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC]\n"
-    "       virt-tap-helper create --br=BRIDGE --name=NAME [--use-vnet] [--multi-queue] [--mac=MAC]\n"
-    "                              [--domain=UUID] [--owner=UID]\n"
+    "       virt-tap-helper create --br=BRIDGE --name=NAME [--use-vnet] [--multi-queue] [--mac=MAC] [--vlan=N]\n"
+    "                              [--isolated] [--domain=UUID] [--owner=UID]\n"
     "       virt-tap-helper delete [--name=NAME] [--domain=UUID] [--force]\n"
     "       virt-tap-helper --help | --version\n"
     "\n"
@@ -58,6 +58,8 @@ static const char usage_text[] =
     "  --multi-queue  several queues: what opens the tap must say so too\n"
     "  --name=NAME    the tap's name, vt-*; otherwise vt- and a number\n"
     "  --mac=MAC      the guest's MAC\n"
+    "  --vlan=N       the untagged VLAN, which the policy must grant\n"
+    "  --isolated     nothing between this tap and other isolated ones\n"
     "  --domain=UUID  the libvirt domain that it is for\n"
     "  --owner=UID    whose it is: root only, and judged as that user\n"
     "  --force        also one that somebody holds\n"

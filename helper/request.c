@@ -134,6 +134,23 @@ static enum request_result take_multi_queue(struct request *out, const char *val
     return REQUEST_OK;
 }
 
+static enum request_result take_isolated(struct request *out, const char *value, struct refusal *why)
+{
+    (void)value, (void)why;
+    out->isolated = true;
+    return REQUEST_OK;
+}
+
+static enum request_result take_vlan(struct request *out, const char *value, struct refusal *why)
+{
+    unsigned long number = 0;
+
+    if (!number_parse(value, 1, 4094, &number))
+        return usage(why, "--vlan takes a VLAN from 1 to 4094, not ", value);
+    out->vlan = (unsigned int)number;
+    return REQUEST_OK;
+}
+
 static enum request_result take_force(struct request *out, const char *value, struct refusal *why)
 {
     (void)value, (void)why;
@@ -146,6 +163,8 @@ static const struct option options[] = {
     {"--fd=", TAP, take_fd},
     {"--name=", TAP | CREATE | DELETE, take_name},
     {"--mac=", TAP | CREATE, take_mac},
+    {"--vlan=", CREATE, take_vlan},
+    {"--isolated", CREATE, take_isolated},
     {"--domain=", CREATE | DELETE, take_domain},
     {"--owner=", CREATE, take_owner},
     {"--use-vnet", TAP | CREATE, take_vnet},

@@ -32,6 +32,8 @@ struct request {
     bool has_owner;
     uid_t owner; /* for whom root asks */
     bool force;
+    bool isolated;
+    unsigned int vlan; /* 1 to 4094; 0: none asked for */
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */

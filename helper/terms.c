@@ -57,16 +57,10 @@ static const char *take_require(struct terms *out, const char *value)
     return out->require_kvm ? NULL : "kvm";
 }
 
-static const char *take_later(struct terms *out, const char *key)
-{
-    if (!out->later)
-        out->later = key;
-    return NULL;
-}
-
 static const char *take_mac(struct terms *out, const char *value)
 {
-    return strcmp(value, "lock") == 0 ? take_later(out, "mac=lock") : "lock";
+    out->protection.mac_lock = strcmp(value, "lock") == 0;
+    return out->protection.mac_lock ? NULL : "lock";
 }
 
 static const char *take_macs(struct terms *out, const char *value)
@@ -82,18 +76,23 @@ static const char *take_macs(struct terms *out, const char *value)
 
 static const char *take_isolated(struct terms *out, const char *value)
 {
-    return strcmp(value, "yes") == 0 ? take_later(out, "isolated=yes") : "yes";
+    out->protection.isolated = strcmp(value, "yes") == 0;
+    return out->protection.isolated ? NULL : "yes";
 }
 
 static const char *take_guard(struct terms *out, const char *value)
 {
-    return strcmp(value, "yes") == 0 ? take_later(out, "guard=yes") : "yes";
+    out->protection.guard = strcmp(value, "yes") == 0;
+    return out->protection.guard ? NULL : "yes";
 }
 
 static const char *take_vlan(struct terms *out, const char *value)
 {
-    unsigned long number;
-    return number_parse(value, 1, 4094, &number) ? take_later(out, "vlan=") : "a VLAN from 1 to 4094";
+    unsigned long number = 0;
+    const bool good = number_parse(value, 1, 4094, &number);
+
+    out->protection.vlan = (unsigned int)number;
+    return good ? NULL : "a VLAN from 1 to 4094";
 }
 
 static const struct key keys[] = {

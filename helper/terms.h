@@ -10,6 +10,14 @@ struct refusal;
 
 enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */ };
 
+/* What the bridge itself is to enforce at a tap's port. */
+struct protection {
+    bool isolated; /* from the other isolated ports */
+    bool mac_lock; /* only frames from the guest's own MAC; to the port only those for it, and broadcasts */
+    bool guard;    /* down at the first STP frame */
+    unsigned int vlan; /* untagged access VLAN; 0: as the bridge has it */
+};
+
 /* Strings point into `text`. Zero, NULL or false: not said. */
 struct terms {
     char *text;         /* owned */
@@ -20,7 +28,7 @@ struct terms {
     const char *macs;   /* how the guest's MAC must begin: whole bytes, as in 52:54:00 */
     unsigned int mtu;   /* bytes, instead of the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
-    const char *later;  /* the first grant that this version knows, and cannot give yet */
+    struct protection protection;
 };
 
 /* Reads `KEY=VALUE...` from text, with blanks between. deny: only user= and group= may stand. Returns 0, or

@@ -64,7 +64,7 @@ static bool same_request(const struct request *a, const struct request *b)
            a->fd == b->fd && a->vnet_hdr == b->vnet_hdr && a->multi_queue == b->multi_queue &&
            a->has_mac == b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
            strcmp(a->domain, b->domain) == 0 && a->has_owner == b->has_owner && a->owner == b->owner &&
-           a->force == b->force;
+           a->force == b->force && a->isolated == b->isolated && a->vlan == b->vlan;
 }
 
 static void hold_values_are_sound(const struct request *request, const struct words *words)
@@ -79,7 +79,7 @@ static void hold_values_are_sound(const struct request *request, const struct wo
         hold(ifname_valid(request->name) && inside(words, request->name));
     for (const char *c = request->name; c && *c; c++)
         hold(isalnum((unsigned char)*c) || strchr("._-", *c));
-    hold(request->fd >= -1);
+    hold(request->fd >= -1 && request->vlan <= 4094);
     if (request->has_mac)
         hold(!(request->mac[0] & 1) && memcmp(request->mac, none, sizeof(none)) != 0);
     if (request->has_owner)
@@ -94,7 +94,8 @@ static void hold_values_are_sound(const struct request *request, const struct wo
 /* What holds of a request that was taken: all that its verb needs is there, and nothing that it has not. */
 static void hold_request_is_sound(const struct request *request, const struct words *words)
 {
-    const bool keeps = request->multi_queue || request->domain[0] || request->has_owner;
+    const bool keeps = request->multi_queue || request->domain[0] || request->has_owner ||
+                       request->isolated || request->vlan;
 
     hold_values_are_sound(request, words);
     switch (request->verb) {
@@ -160,7 +161,7 @@ __attribute__((format(printf, 3, 4))) static void add_word(struct words *words, 
 /* What was understood, written out again, is understood as the same: nothing is cut, wrapped or made up. */
 static void hold_says_what_was_said(const struct request *r)
 {
-    char rooms[12][64], (*room)[64] = rooms;
+    char rooms[16][64], (*room)[64] = rooms;
     struct words words = {.count = 0};
     struct request again;
 
@@ -169,6 +170,10 @@ static void hold_says_what_was_said(const struct request *r)
         add_word(&words, *room++, r->verb == REQUEST_CREATE ? "create" : "delete");
     if (r->force)
         add_word(&words, *room++, "--force");
+    if (r->isolated)
+        add_word(&words, *room++, "--isolated");
+    if (r->vlan)
+        add_word(&words, *room++, "--vlan=%u", r->vlan);
     if (r->multi_queue)
         add_word(&words, *room++, "--multi-queue");
     if (r->vnet_hdr)

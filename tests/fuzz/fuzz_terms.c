@@ -52,6 +52,7 @@ static void hold_terms_are_sound(const struct terms *terms, size_t size)
     hold_is_inside(terms, terms->names, size);
     hold_is_inside(terms, terms->macs, size);
     hold(terms->quota <= TERMS_QUOTA_MAX);
+    hold(terms->protection.vlan <= 4094);
     hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
     if (terms->names)
         hold(strncmp(terms->names, "vt-", 3) == 0);
@@ -61,7 +62,9 @@ static void hold_terms_are_sound(const struct terms *terms, size_t size)
 
 static bool grants(const struct terms *terms)
 {
-    return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm || terms->later;
+    return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm ||
+           terms->protection.mac_lock || terms->protection.isolated || terms->protection.guard ||
+           terms->protection.vlan;
 }
 
 /* A number, or whom find() has; in another way than terms.c. */
@@ -115,8 +118,7 @@ static int parse(struct terms *out, const char *text, bool deny)
     return result;
 }
 
-/* What was understood, written out again in another order, is understood as the same. What `later` stands for
- * has no value to write, but its key. */
+/* What was understood, written out again in another order, is understood as the same. */
 static void hold_says_what_was_said(const struct terms *terms)
 {
     char *text = NULL;
@@ -139,11 +141,19 @@ static void hold_says_what_was_said(const struct terms *terms)
         fprintf(file, "group=%s\t ", terms->group);
     if (terms->user)
         fprintf(file, "user=%s", terms->user);
+    if (terms->protection.vlan)
+        fprintf(file, " vlan=%u", terms->protection.vlan);
+    fprintf(file, "%s%s%s", terms->protection.guard ? " guard=yes" : "",
+            terms->protection.isolated ? " isolated=yes" : "", terms->protection.mac_lock ? " mac=lock" : "");
     fclose(file);
     hold(parse(&again, text, false) == 0);
     hold(again.mtu == terms->mtu && again.require_kvm == terms->require_kvm && again.quota == terms->quota);
     hold(same_text(again.macs, terms->macs) && same_text(again.names, terms->names));
-    hold(same_text(again.group, terms->group) && same_text(again.user, terms->user) && !again.later);
+    hold(same_text(again.group, terms->group) && same_text(again.user, terms->user));
+    hold(again.protection.vlan == terms->protection.vlan &&
+         again.protection.guard == terms->protection.guard);
+    hold(again.protection.isolated == terms->protection.isolated &&
+         again.protection.mac_lock == terms->protection.mac_lock);
     terms_free(&again);
     free(text);
 }

@@ -86,11 +86,6 @@ class Terms(netcase.NetCase):
             pass
         os.unlink("/dev/kvm")
 
-    def test_what_cannot_be_done_yet_is_refused(self):
-        for term in ("mac=lock", "isolated=yes", "vlan=100", "guard=yes"):
-            sandbox.write(POLICY, f"allow br0 {term}\n")
-            self.refuse(says=[f"{POLICY}:1", term.split("=", maxsplit=1)[0], "cannot do"])
-
     def test_terms_that_do_not_parse(self):
         for term in ("quota=0", "quota=1 quota=2", "colour=red", "vlan=5000", "nonsense"):
             sandbox.write(POLICY, f"allow br0\nallow br1 {term}\n")

@@ -41,7 +41,8 @@ static void takes_each_term(void **state)
     assert_string_equal(terms.names, "vt-a*");
     assert_int_equal(terms.mtu, 1400);
     assert_true(terms.require_kvm);
-    assert_null(terms.later);
+    assert_false(terms.protection.mac_lock || terms.protection.isolated || terms.protection.guard);
+    assert_int_equal(terms.protection.vlan, 0);
     assert_null(terms.macs);
     assert_int_equal(parse("", false), 0);
     assert_null(terms.user);
@@ -62,17 +63,16 @@ static void takes_the_ends_of_each_range(void **state)
     }
 }
 
-static void knows_what_it_cannot_do_yet(void **state)
+static void takes_each_protection(void **state)
 {
-    static const char *const words[] = {"mac=lock", "isolated=yes", "vlan=100", "guard=yes"};
     (void)state;
-    for (size_t i = 0; i < COUNT(words); i++) {
-        assert_int_equal(parse(words[i], false), 0);
-        assert_non_null(terms.later);
-        assert_int_equal(strncmp(terms.later, words[i], 3), 0);
-    }
-    assert_int_equal(parse("vlan=5 guard=yes", false), 0);
-    assert_string_equal(terms.later, "vlan=");
+    assert_int_equal(parse("mac=lock", false), 0);
+    assert_true(terms.protection.mac_lock && !terms.protection.isolated && !terms.protection.guard);
+    assert_int_equal(parse("isolated=yes", false), 0);
+    assert_true(terms.protection.isolated && !terms.protection.mac_lock && !terms.protection.guard);
+    assert_int_equal(parse("vlan=100 guard=yes", false), 0);
+    assert_true(terms.protection.guard && !terms.protection.mac_lock && !terms.protection.isolated);
+    assert_int_equal(terms.protection.vlan, 100);
 }
 
 static void refuses_bad_terms(void **state)
@@ -195,7 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(takes_each_term, clean_up),
         cmocka_unit_test_teardown(takes_the_ends_of_each_range, clean_up),
-        cmocka_unit_test_teardown(knows_what_it_cannot_do_yet, clean_up),
+        cmocka_unit_test_teardown(takes_each_protection, clean_up),
         cmocka_unit_test_teardown(refuses_bad_terms, clean_up),
         cmocka_unit_test_teardown(a_deny_grants_nothing, clean_up),
         cmocka_unit_test_teardown(is_about_the_right_caller, clean_up),

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "protect.h"
+
+#include "grant.h"
+#include "judge.h"
+#include "net/port.h"
+#include "net/rtnl.h"
+#include "refusal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* All that is about one port. */
+struct protecting {
+    struct rtnl *nl;
+    int ifindex;
+    const char *tap;
+    const struct grant *what;
+    const struct protection *wanted;
+    struct bridge_settings bridge;
+    struct refusal *why;
+};
+
+static int fail(const struct protecting *p, const char *term, int err)
+{
+    return refuse(p->why, "cannot do %s of %s for tap %s on bridge '%s': %s; nothing is granted without it",
+                  term, p->what->terms->rule, p->tap, p->what->bridge->name,
+                  p->nl->reason[0] ? p->nl->reason : strerror(-err));
+}
+
+static int cannot(const struct protecting *p, const char *term, const char *needs)
+{
+    return refuse(p->why, "%s of %s cannot be had on bridge '%s': it takes %s; nothing is granted without it",
+                  term, p->what->terms->rule, p->what->bridge->name, needs);
+}
+
+static int check_bridge(struct protecting *p)
+{
+    char needs[160];
+
+    if (p->wanted->guard && !p->bridge.stp) {
+        snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set %s type bridge stp_state 1)",
+                 p->what->bridge->name);
+        return cannot(p, "guard=yes", needs);
+    }
+    if (p->wanted->vlan && !p->bridge.vlan_filtering) {
+        snprintf(
+            needs, sizeof(needs),
+            "a bridge that filters VLANs, and a kernel that can (ip link set %s type bridge vlan_filtering 1)",
+            p->what->bridge->name);
+        return cannot(p, "vlan=", needs);
+    }
+    if (p->wanted->mac_lock && memcmp(p->what->guest_mac, p->bridge.mac, sizeof(p->bridge.mac)) == 0)
+        return refuse(p->why,
+                      "--mac is bridge '%s's own MAC, which no guest can have; give the guest another",
+                      p->what->bridge->name);
+    return 0;
+}
+
+static int set_options(const struct protecting *p)
+{
+    const struct port_options wanted = {
+        .isolated = p->wanted->isolated,
+        .locked = p->wanted->mac_lock,
+        .learning = !p->wanted->mac_lock,
+        .flood = !p->wanted->mac_lock,
+        .guard = p->wanted->guard,
+    };
+    struct port_options got;
+    int err = port_set(p->nl, p->ifindex, &wanted);
+
+    if (!err)
+        err = port_get(p->nl, p->ifindex, &got);
+    if (err)
+        return fail(p, "the protection", err);
+    if (got.isolated != wanted.isolated)
+        return cannot(p, "isolated=yes", "Linux 4.18 or newer");
+    if (got.locked != wanted.locked)
+        return cannot(p, "mac=lock", "Linux 5.18 or newer");
+    if (got.guard != wanted.guard)
+        return cannot(p, "guard=yes", "Linux 3.8 or newer");
+    return got.learning == wanted.learning && got.flood == wanted.flood ? 0 : fail(p, "mac=lock", -EIO);
+}
+
+static int set_vlan(const struct protecting *p)
+{
+    int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.default_vlan);
+
+    if (!err) {
+        const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
+        err = has < 0 ? has : has ? 0 : -EIO;
+    }
+    return err ? fail(p, "vlan=", err) : 0;
+}
+
+/* Exclusive: an entry of a neighbour's is not moved to us. */
+static int lock_mac(const struct protecting *p)
+{
+    const int err = port_add_address(p->nl, p->ifindex, p->what->guest_mac);
+
+    if (err == -EEXIST)
+        return refuse(
+            p->why,
+            "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
+            "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
+            p->what->bridge->name, p->what->bridge->name);
+    return err ? fail(p, "mac=lock", err) : 0;
+}
+
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct refusal *why)
+{
+    struct protecting p = {.nl = nl,
+                           .ifindex = ifindex,
+                           .tap = tap,
+                           .what = what,
+                           .wanted = &what->terms->protection,
+                           .why = why};
+    const struct protection *wanted = p.wanted;
+
+    if (wanted->guard || wanted->vlan || wanted->mac_lock) {
+        const int err = bridge_settings(nl, what->bridge->ifindex, &p.bridge);
+        if (err)
+            return fail(&p, "the protection", err);
+        if (check_bridge(&p) < 0)
+            return -1;
+    }
+    if ((wanted->isolated || wanted->mac_lock || wanted->guard) && set_options(&p) < 0)
+        return -1;
+    if (wanted->vlan && set_vlan(&p) < 0)
+        return -1;
+    return wanted->mac_lock ? lock_mac(&p) : 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a rule asks the bridge itself to enforce at a tap's port. What the kernel or the bridge cannot do is
+ * refused, never left out: all is read back. */
+#pragma once
+
+struct refusal;
+struct rtnl;
+struct grant;
+
+/* Protects a port that is on its bridge and not up yet. Returns 0, or -1 and why not; the port must not be
+ * used then. */
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what,
+                 struct refusal *why);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "port.h"
+
+#include "rtnl.h"
+
+#include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A request about a port as such: struct ifinfomsg of family AF_BRIDGE. */
+static struct nl_msg *port_message(int type, int nlm_flags, int ifindex)
+{
+    struct nl_msg *msg = rtnl_link_message(type, nlm_flags, ifindex, 0);
+
+    if (msg)
+        ((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(msg)))->ifi_family = AF_BRIDGE;
+    return msg;
+}
+
+int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
+{
+    struct nl_msg *msg = port_message(RTM_SETLINK, 0, ifindex);
+    struct nlattr *nest = msg ? nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED) : NULL;
+
+    if (!nest || nla_put_u8(msg, IFLA_BRPORT_ISOLATED, options->isolated) < 0 ||
+        nla_put_u8(msg, IFLA_BRPORT_LOCKED, options->locked) < 0 ||
+        nla_put_u8(msg, IFLA_BRPORT_LEARNING, options->learning) < 0 ||
+        nla_put_u8(msg, IFLA_BRPORT_UNICAST_FLOOD, options->flood) < 0 ||
+        nla_put_u8(msg, IFLA_BRPORT_GUARD, options->guard) < 0) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    nla_nest_end(msg, nest);
+    return rtnl_talk(nl, msg);
+}
+
+static bool is_set(struct nlattr *attr)
+{
+    return attr && nla_get_u8(attr);
+}
+
+/* IFLA_LINKINFO of a link, parsed. */
+static int read_linkinfo(struct nl_msg *answer, struct nlattr *attrs[IFLA_MAX + 1],
+                         struct nlattr *info[IFLA_INFO_MAX + 1])
+{
+    if (nlmsg_parse(nlmsg_hdr(answer), sizeof(struct ifinfomsg), attrs, IFLA_MAX, NULL) < 0 ||
+        !attrs[IFLA_LINKINFO] || nla_parse_nested(info, IFLA_INFO_MAX, attrs[IFLA_LINKINFO], NULL) < 0)
+        return -EBADMSG;
+    return 0;
+}
+
+static int on_port(void *arg, struct nl_msg *answer)
+{
+    struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *port[IFLA_BRPORT_MAX + 1];
+    struct port_options *out = arg;
+
+    if (read_linkinfo(answer, attrs, info) < 0 || !info[IFLA_INFO_SLAVE_DATA] ||
+        nla_parse_nested(port, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) < 0)
+        return -EBADMSG;
+    *out = (struct port_options){
+        .isolated = is_set(port[IFLA_BRPORT_ISOLATED]),
+        .locked = is_set(port[IFLA_BRPORT_LOCKED]),
+        .learning = is_set(port[IFLA_BRPORT_LEARNING]),
+        .flood = is_set(port[IFLA_BRPORT_UNICAST_FLOOD]),
+        .guard = is_set(port[IFLA_BRPORT_GUARD]),
+    };
+    return 0;
+}
+
+int port_get(struct rtnl *nl, int ifindex, struct port_options *out)
+{
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_port, out);
+}
+
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+{
+    const struct ndmsg entry = {
+        .ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
+    struct nl_msg *msg =
+        nlmsg_alloc_simple(RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+
+    if (msg && (nlmsg_append(msg, (void *)(uintptr_t)&entry, sizeof(entry), NLMSG_ALIGNTO) < 0 ||
+                nla_put(msg, NDA_LLADDR, 6, mac) < 0)) {
+        nlmsg_free(msg);
+        msg = NULL;
+    }
+    return rtnl_talk(nl, msg);
+}
+
+static int talk_vlan(struct rtnl *nl, int type, int ifindex, unsigned int vlan, unsigned int flags)
+{
+    const struct bridge_vlan_info info = {.flags = (uint16_t)flags, .vid = (uint16_t)vlan};
+    struct nl_msg *msg = port_message(type, 0, ifindex);
+    struct nlattr *nest = msg ? nla_nest_start(msg, IFLA_AF_SPEC) : NULL;
+
+    if (!nest || nla_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info) < 0) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    nla_nest_end(msg, nest);
+    return rtnl_talk(nl, msg);
+}
+
+int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan)
+{
+    const int err =
+        talk_vlan(nl, RTM_SETLINK, ifindex, vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+
+    if (err || !default_vlan || default_vlan == vlan)
+        return err;
+    return talk_vlan(nl, RTM_DELLINK, ifindex, default_vlan, 0);
+}
+
+/* What the port is in, from a dump of all ports: the kernel has no question about one. */
+struct membership {
+    int ifindex;
+    unsigned int vlan;
+    unsigned int mine, others;
+};
+
+static int on_vlans(void *arg, struct nl_msg *answer)
+{
+    const struct ifinfomsg *header = nlmsg_data(nlmsg_hdr(answer));
+    struct nlattr *attrs[IFLA_MAX + 1], *attr;
+    struct membership *found = arg;
+    struct bridge_vlan_info info;
+    int rest;
+
+    if (header->ifi_index != found->ifindex ||
+        nlmsg_parse(nlmsg_hdr(answer), sizeof(*header), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_AF_SPEC])
+        return 0;
+    nla_for_each_nested(attr, attrs[IFLA_AF_SPEC], rest)
+    {
+        if (nla_type(attr) != IFLA_BRIDGE_VLAN_INFO || nla_len(attr) < (int)sizeof(info))
+            continue;
+        memcpy(&info, nla_data(attr), sizeof(info));
+        if (info.vid == found->vlan && info.flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
+            found->mine++;
+        else
+            found->others++;
+    }
+    return 0;
+}
+
+int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+{
+    struct membership found = {.ifindex = ifindex, .vlan = vlan};
+    struct nl_msg *msg = port_message(RTM_GETLINK, NLM_F_DUMP, 0);
+
+    if (msg && nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN) < 0) {
+        nlmsg_free(msg);
+        msg = NULL;
+    }
+    const int err = rtnl_ask(nl, msg, on_vlans, &found);
+    return err ? err : found.mine == 1 && !found.others;
+}
+
+static int on_bridge(void *arg, struct nl_msg *answer)
+{
+    struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1];
+    struct bridge_settings *out = arg;
+
+    if (read_linkinfo(answer, attrs, info) < 0 || !info[IFLA_INFO_DATA] || !attrs[IFLA_ADDRESS] ||
+        nla_parse_nested(bridge, IFLA_BR_MAX, info[IFLA_INFO_DATA], NULL) < 0)
+        return -EBADMSG;
+    *out = (struct bridge_settings){
+        .stp = bridge[IFLA_BR_STP_STATE] && nla_get_u32(bridge[IFLA_BR_STP_STATE]) == 1, /* BR_KERNEL_STP */
+        .vlan_filtering = is_set(bridge[IFLA_BR_VLAN_FILTERING]),
+        .default_vlan =
+            bridge[IFLA_BR_VLAN_DEFAULT_PVID] ? nla_get_u16(bridge[IFLA_BR_VLAN_DEFAULT_PVID]) : 0,
+    };
+    nla_memcpy(out->mac, attrs[IFLA_ADDRESS], sizeof(out->mac));
+    return 0;
+}
+
+int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
+{
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_bridge, out);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Ports of a bridge, and what a bridge itself says that matters to them. Every call returns 0 or -errno, the
+ * kernel's own words then being in nl->reason. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rtnl;
+
+struct port_options {
+    bool isolated; /* exchanges nothing with other isolated ports (Linux 4.18) */
+    bool
+        locked; /* takes frames only from addresses that the forwarding table has at this port (Linux 5.18) */
+    bool learning; /* puts the source addresses of frames into that table */
+    bool flood;    /* is sent frames for addresses that the table has not */
+    bool guard;    /* goes down when an STP frame comes in */
+};
+
+/* Sets these options of a port, which is on its bridge already. Kernels that do not know one pass over it
+ * without a word (net/bridge/br_netlink.c, br_port_policy): ask with port_get(). */
+int port_set(struct rtnl *nl, int ifindex, const struct port_options *options);
+int port_get(struct rtnl *nl, int ifindex, struct port_options *out);
+
+/* Puts an address at that port into the bridge's table for good. -EEXIST: the table has it already, wherever.
+ */
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
+
+/* Makes the port, on a bridge that filters VLANs, an access port: frames without a tag are of that VLAN, and
+ * it is in no other. */
+int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan);
+
+/* Whether the port is an access port of that VLAN and of nothing else: 1 or 0, or -errno. */
+int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan);
+
+struct bridge_settings {
+    bool stp;                  /* the kernel's own; not one that a daemon runs */
+    bool vlan_filtering;       /* always false where the kernel has none */
+    unsigned int default_vlan; /* which new ports are in; 0: none */
+    uint8_t mac[6];
+};
+
+int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out);

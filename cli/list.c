@@ -19,57 +19,76 @@ struct line {
     char bridge[IFNAMSIZ]; /* "": of none now */
     char owner[64];        /* name, or number */
     uid_t uid;
+    char domain[CLAIM_DOMAIN_SIZE];
     bool claimed;
-    char queues[16];
     bool held;
+    /* What its holder has changed since. */
+    bool mac_changed, owner_changed, persistence_changed;
 };
 
-const char list_options[] = "  --json  an array of objects, for programs\n"
-                            "\n"
-                            "'held' is what the tap's carrier says, which its holder can change.\n";
+const char list_options[] =
+    "  --json  an array of objects, for programs\n"
+    "\n"
+    "HELD is what the tap's carrier says, which its holder can change. PORT is what the bridge\n"
+    "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
 
-/* The claim says whose a tap is; on kernels without alternative names, and half made, it has only the alias.
- */
-static bool is_ours(const struct tap_state *tap, struct claim *claim)
-{
-    if (claim_read(claim, tap->altname))
-        return true;
-    return sscanf(tap->alias, CLAIM_ALIAS "%u", &claim->uid) == 1; /* NOLINT(cert-err34-c): written by us */
-}
-
+/* The claim says whose a tap is; on kernels without alternative names there is only the alias. */
 static bool fill(struct line *out, const struct tap_state *tap)
 {
-    struct claim claim = {.slot = 0};
+    struct claim claim;
+    struct claim_alias alias;
+    const bool claimed = claim_read(&claim, tap->altname), noted = claim_read_alias(&alias, tap->alias);
 
-    if (!is_ours(tap, &claim))
+    if (!claimed && !noted)
         return false;
-    const struct passwd *account = getpwuid(claim.uid);
-    *out = (struct line){.tap = tap, .uid = claim.uid, .claimed = tap->altname[0]};
+    *out = (struct line){.tap = tap, .uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
+    const struct passwd *account = getpwuid(out->uid);
     if (account)
         snprintf(out->owner, sizeof(out->owner), "%s", account->pw_name);
     else
-        snprintf(out->owner, sizeof(out->owner), "%u", claim.uid);
+        snprintf(out->owner, sizeof(out->owner), "%u", out->uid);
     if (tap->master)
         if_indextoname((unsigned int)tap->master, out->bridge);
     out->held = tap->kind.multi_queue ? tap->queues > 0 : tap->carrier;
-    snprintf(out->queues, sizeof(out->queues), tap->kind.multi_queue ? "%u of many" : "1", tap->queues);
+    out->owner_changed = tap->owner != out->uid && tap->up; /* half made, it is root's */
+    if (noted) {
+        strcpy(out->domain, alias.domain);
+        out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
+        out->persistence_changed = alias.stays != tap->persist;
+    }
     return true;
+}
+
+/* Those words whose condition is true, with commas between; "-" when there are none. */
+static const char *words(char out[32], const char *first, bool has_first, const char *second, bool has_second,
+                         const char *third, bool has_third)
+{
+    snprintf(out, 32, "%s%s%s%s%s", has_first ? first : "", has_first && (has_second || has_third) ? "," : "",
+             has_second ? second : "", has_second && has_third ? "," : "", has_third ? third : "");
+    return *out ? out : "-";
 }
 
 static int print_table(const struct line *lines, size_t count)
 {
+    static const char format[] = "%-15s %-15s %-12s %-4s %-9s %-21s %-14s %-28s %s\n";
+    char queues[16], port[32], changed[32];
+
     if (!count) {
         puts("There are no taps of virt-tap's.");
         return 0;
     }
-    printf("%-15s %-15s %-12s %-4s %-9s %-28s %s\n", "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "CLAIM",
-           "DOMAIN");
+    printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "CHANGED", "CLAIM", "DOMAIN");
     for (size_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
-        const char *domain = claim_domain(line->tap->alias);
-        printf("%-15s %-15s %-12s %-4s %-9s %-28s %s\n", line->tap->name,
-               line->bridge[0] ? line->bridge : "-", line->owner, line->held ? "yes" : "no", line->queues,
-               line->claimed ? line->tap->altname : "-", *domain ? domain : "-");
+        const struct tap_state *tap = line->tap;
+        snprintf(queues, sizeof(queues), tap->kind.multi_queue ? "%u of many" : "1", tap->queues);
+        printf(
+            format, tap->name, line->bridge[0] ? line->bridge : "-", line->owner, line->held ? "yes" : "no",
+            queues,
+            words(port, "isolated", tap->port.isolated, "locked", tap->port.locked, "guard", tap->port.guard),
+            words(changed, "mac", line->mac_changed, "owner", line->owner_changed, "stays",
+                  line->persistence_changed),
+            line->claimed ? tap->altname : "-", line->domain[0] ? line->domain : "-");
     }
     return 0;
 }
@@ -79,19 +98,27 @@ static json_t *text_or_null(const char *text)
     return *text ? json_string(text) : json_null();
 }
 
+static json_t *mac_text(const uint8_t mac[6])
+{
+    return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 static json_t *as_json(const struct line *line)
 {
     const struct tap_state *tap = line->tap;
-    const uint8_t *mac = tap->mac;
+    json_t *port = json_pack("{s:b, s:b, s:b}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
+                             "guard", tap->port.guard);
+    json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->mac_changed, "owner", line->owner_changed,
+                                "persistence", line->persistence_changed);
 
-    return json_pack(
-        "{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o}", "name", tap->name,
-        "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge), "owner", line->owner, "uid",
-        (json_int_t)line->uid, "domain", text_or_null(claim_domain(tap->alias)), "claim",
-        text_or_null(line->claimed ? tap->altname : ""), "held", line->held, "multi_queue",
-        tap->kind.multi_queue, "queues", tap->kind.multi_queue ? (int)tap->queues : (int)line->held,
-        "vnet_hdr", tap->kind.vnet_hdr, "persistent", tap->persist, "mtu", (int)tap->mtu, "mac",
-        json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]));
+    return json_pack("{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}",
+                     "name", tap->name, "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge),
+                     "owner", line->owner, "uid", (json_int_t)line->uid, "domain", text_or_null(line->domain),
+                     "claim", text_or_null(line->claimed ? tap->altname : ""), "held", line->held,
+                     "multi_queue", tap->kind.multi_queue, "queues",
+                     tap->kind.multi_queue ? (int)tap->queues : (int)line->held, "vnet_hdr",
+                     tap->kind.vnet_hdr, "persistent", tap->persist, "mtu", (int)tap->mtu, "mac",
+                     mac_text(tap->mac), "port", port, "changed", changed);
 }
 
 static int print_json(const struct line *lines, size_t count, const char *name)

@@ -22,6 +22,11 @@ static const struct verb verbs[] = {
      .options = list_options,
      .run = list_run},
     {.name = "policy", .arguments = "VERB", .summary = "who may use which bridge", .verbs = &policy_command},
+    {.name = "gc",
+     .arguments = "[--all] [--dry-run] [--wait=SECONDS]",
+     .summary = "remove taps that were left behind",
+     .options = gc_options,
+     .run = gc_run},
     {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
 };
 

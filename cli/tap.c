@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap tap: taps that stay, by virt-tap-helper, which alone has the privilege and asks the policy. */
-#include "config.h"
+#include "helper_call.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -38,13 +38,9 @@ static int add(struct words *words, const char *option, const char *value)
 
 static int run_helper(const char *name, const struct words *words)
 {
-    const char *helper = getenv("VIRT_TAP_HELPER");
-
-    if (!helper)
-        helper = HELPER_PATH;
-    execv(helper, words->argv);
+    execv(helper_path(), words->argv);
     return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                    helper, strerror(errno));
+                    helper_path(), strerror(errno));
 }
 
 /* The helper takes numbers only. */

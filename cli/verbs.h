@@ -9,3 +9,5 @@ extern const struct command tap_command;
 extern const struct command policy_command;
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
+int gc_run(int argc, char *argv[]);
+extern const char gc_options[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "claim.h"
 
+#include "net/link.h"
 #include "number.h"
 
 #include <limits.h>
@@ -32,15 +33,45 @@ bool claim_read(struct claim *out, const char *text)
     return strcmp(again, text) == 0;
 }
 
-void claim_write_alias(char *out, size_t size, uid_t uid, const char *domain)
+void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
-    snprintf(out, size, CLAIM_ALIAS "%u%s%s", uid, *domain ? " domain=" : "", domain);
+    const uint8_t *mac = alias->mac;
+
+    snprintf(out, CLAIM_SIZE, "virt-tap uid=%u%s%s%s mac=%02x:%02x:%02x:%02x:%02x:%02x", alias->uid,
+             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "", mac[0], mac[1],
+             mac[2], mac[3], mac[4], mac[5]);
 }
 
-const char *claim_domain(const char *alias)
+/* One word behind the first; what it is not about stays as it is. */
+static bool read_word(struct claim_alias *out, const char *word)
 {
-    const char *word =
-        strncmp(alias, CLAIM_ALIAS, strlen(CLAIM_ALIAS)) == 0 ? strstr(alias, " domain=") : NULL;
+    unsigned long uid = 0;
 
-    return word ? word + strlen(" domain=") : "";
+    if (strcmp(word, "stays") == 0)
+        return out->stays = true;
+    if (strncmp(word, "mac=", 4) == 0)
+        return mac_parse(word + 4, out->mac);
+    if (strncmp(word, "domain=", 7) == 0 && strlen(word + 7) < sizeof(out->domain))
+        return strcpy(out->domain, word + 7);
+    if (strncmp(word, "uid=", 4) != 0 || !number_parse(word + 4, 0, UINT_MAX, &uid))
+        return false;
+    out->uid = (uid_t)uid;
+    return true;
+}
+
+bool claim_read_alias(struct claim_alias *out, const char *text)
+{
+    char copy[CLAIM_SIZE], again[CLAIM_SIZE], *rest = copy;
+
+    *out = (struct claim_alias){.stays = false};
+    if (strlen(text) >= sizeof(copy))
+        return false;
+    strcpy(copy, text);
+    if (strcmp(strsep(&rest, " "), "virt-tap") != 0)
+        return false;
+    while (rest)
+        if (!read_word(out, strsep(&rest, " ")))
+            return false;
+    claim_write_alias(again, out);
+    return strcmp(again, text) == 0;
 }

@@ -6,13 +6,12 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define CLAIM_PREFIX "virt-tap."
-#define CLAIM_ALIAS "virt-tap uid="
 
-enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */ };
+enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */, CLAIM_DOMAIN_SIZE = 37 };
 
 struct claim {
     int bridge; /* ifindex at that time */
@@ -26,8 +25,17 @@ void claim_write(char out[CLAIM_SIZE], const struct claim *claim);
 /* Reads what claim_write() writes. Returns whether it is that, to the letter. */
 bool claim_read(struct claim *out, const char *text);
 
-/* The alias that repeats it for people. domain: a UUID; "": of none. */
-void claim_write_alias(char *out, size_t size, uid_t uid, const char *domain);
+/* What the alias says, for people and for what cleans up: `virt-tap uid=1000 domain=UUID stays
+ * mac=fe:54:00:12:34:56`. Only CAP_NET_ADMIN can change it, so that what a holder has changed since shows
+ * against it. */
+struct claim_alias {
+    uid_t uid;
+    char domain[CLAIM_DOMAIN_SIZE]; /* UUID; "": made for none */
+    bool stays;                     /* made to stay, and not by its holder afterwards */
+    uint8_t mac[6];                 /* the tap's own */
+};
 
-/* The domain's UUID in such an alias; "" when there is none in it. Points into alias. */
-const char *claim_domain(const char *alias);
+void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias);
+
+/* Reads what claim_write_alias() writes. Returns whether it is that. */
+bool claim_read_alias(struct claim_alias *out, const char *text);

@@ -155,15 +155,18 @@ static void choose_mac(uint8_t mac[6], const struct grant *what)
 
 static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
-    char alias[128];
+    struct claim_alias note = {.uid = what->uid, .stays = what->stays};
+    char alias[CLAIM_SIZE];
     struct link_join join = {
         .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
 
     if (what->terms->mtu)
         join.mtu = what->terms->mtu;
-    claim_write_alias(alias, sizeof(alias), what->uid, what->domain);
     memcpy(join.mac, mac, sizeof(join.mac));
     choose_mac(join.mac, what);
+    memcpy(note.mac, join.mac, sizeof(note.mac));
+    strcpy(note.domain, what->domain);
+    claim_write_alias(alias, &note);
     int err = link_join(nl, ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: switched off, or an MTU under 1,280 */
         join.no_addrgen = false;

@@ -22,7 +22,10 @@ static bool is_callers(const struct tap_state *tap, const struct removal *what)
 
 static bool is_domains(const struct tap_state *tap, const struct removal *what)
 {
-    return !what->domain[0] || strcmp(claim_domain(tap->alias), what->domain) == 0;
+    struct claim_alias alias;
+
+    return !what->domain[0] ||
+           (claim_read_alias(&alias, tap->alias) && strcmp(alias.domain, what->domain) == 0);
 }
 
 static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_state *tap,
@@ -45,8 +48,8 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_
                       "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
                       what->name, claim.uid, what->uid);
     if (!is_domains(tap, what))
-        return refuse(why, "tap '%s' is not of domain %s, but of %s", what->name, what->domain,
-                      claim_domain(tap->alias)[0] ? claim_domain(tap->alias) : "none");
+        return refuse(why, "tap '%s' is not of domain %s, but: %s", what->name, what->domain,
+                      tap->alias[0] ? tap->alias : "of none");
     return 0;
 }
 

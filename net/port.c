@@ -55,12 +55,12 @@ static int read_linkinfo(struct nl_msg *answer, struct nlattr *attrs[IFLA_MAX + 
     return 0;
 }
 
-static int on_port(void *arg, struct nl_msg *answer)
+int port_read(struct nlattr *info[], struct port_options *out)
 {
-    struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *port[IFLA_BRPORT_MAX + 1];
-    struct port_options *out = arg;
+    struct nlattr *port[IFLA_BRPORT_MAX + 1];
 
-    if (read_linkinfo(answer, attrs, info) < 0 || !info[IFLA_INFO_SLAVE_DATA] ||
+    if (!info[IFLA_INFO_SLAVE_KIND] || strcmp(nla_get_string(info[IFLA_INFO_SLAVE_KIND]), "bridge") != 0 ||
+        !info[IFLA_INFO_SLAVE_DATA] ||
         nla_parse_nested(port, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) < 0)
         return -EBADMSG;
     *out = (struct port_options){
@@ -71,6 +71,13 @@ static int on_port(void *arg, struct nl_msg *answer)
         .guard = is_set(port[IFLA_BRPORT_GUARD]),
     };
     return 0;
+}
+
+static int on_port(void *arg, struct nl_msg *answer)
+{
+    struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+
+    return read_linkinfo(answer, attrs, info) < 0 ? -EBADMSG : port_read(info, arg);
 }
 
 int port_get(struct rtnl *nl, int ifindex, struct port_options *out)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct nlattr;
 struct rtnl;
 
 struct port_options {
@@ -22,6 +23,9 @@ struct port_options {
  * without a word (net/bridge/br_netlink.c, br_port_policy): ask with port_get(). */
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options);
 int port_get(struct rtnl *nl, int ifindex, struct port_options *out);
+
+/* The same from IFLA_LINKINFO of a link, parsed. Returns 0, or -EBADMSG: it is no bridge's port. */
+int port_read(struct nlattr *linkinfo[], struct port_options *out);
 
 /* Puts an address at that port into the bridge's table for good. -EEXIST: the table has it already, wherever.
  */

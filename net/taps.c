@@ -69,6 +69,7 @@ static int read_tap(struct tap_state *out, struct nl_msg *answer, const char *pr
     if (link[IFLA_INFO_DATA] && nla_parse_nested(info, IFLA_TUN_MAX, link[IFLA_INFO_DATA], NULL) < 0)
         return -EBADMSG;
     read_info(out, info);
+    out->is_port = port_read(link, &out->port) == 0;
     if (attrs[IFLA_IFALIAS])
         nla_strlcpy(out->alias, attrs[IFLA_IFALIAS], sizeof(out->alias));
     if (attrs[IFLA_MASTER])

@@ -3,6 +3,7 @@
  * Taps and tuns that there are, as rtnetlink shows them to everybody, without privilege. */
 #pragma once
 
+#include "port.h"
 #include "tap.h"
 
 #include <stddef.h>
@@ -18,8 +19,10 @@ struct tap_state {
     char alias[TAPS_ALIAS_SIZE];     /* "": none */
     char altname[TAPS_ALTNAME_SIZE]; /* the first alternative name with the prefix that was asked for; "":
                                         none */
-    int master;                      /* ifindex of the bridge; 0: of none */
-    unsigned int mtu;                /* bytes */
+    bool is_port;                    /* of a bridge, which says: */
+    struct port_options port;
+    int master;       /* ifindex of the bridge; 0: of none */
+    unsigned int mtu; /* bytes */
     uint8_t mac[6];
     bool up;
     bool carrier; /* somebody holds it; but a holder may say otherwise (TUNSETCARRIER) */

@@ -31,7 +31,7 @@ class Create(netcase.NetCase):
         tap = netcase.link("vt-a")
         info = tap["linkinfo"]["info_data"]
         self.assertEqual((tap["master"], tap["mtu"], tap["address"]), ("br0", 1400, "fe:54:00:aa:bb:01"))
-        self.assertEqual(tap["ifalias"], f"virt-tap uid={USER} domain={UUID}")
+        self.assertEqual(tap["ifalias"], f"virt-tap uid={USER} domain={UUID} stays mac=fe:54:00:aa:bb:01")
         self.assertEqual(tap["altnames"], [f"virt-tap.{self.ifindex}.{USER}.x{tap['ifindex']}"])
         self.assertEqual((info["user"], info["persist"], info["vnet_hdr"], info["multi_queue"], info["pi"]),
                          (USERS[USER], True, True, False, False))
@@ -197,7 +197,7 @@ class Delete(netcase.NetCase):
         self.create("vt-d")
         self.create("vt-e", f"--domain={UUID}", uid=OTHER)
         self.denied("delete", "--name=vt-c", f"--domain={UUID}", says=["not of domain", other])
-        self.denied("delete", "--name=vt-d", f"--domain={UUID}", says=["not of domain", "none"])
+        self.denied("delete", "--name=vt-d", f"--domain={UUID}", says=["not of domain", f"uid={USER} stays"])
         self.delete(f"--domain={UUID.upper()}")
         self.assertEqual(sandbox.links() - self.before, {"vt-c", "vt-d", "vt-e"})
         self.delete(f"--domain={UUID}")  # nothing is left of it: that is no failure

@@ -90,7 +90,7 @@ class Tap(netcase.NetCase):
             self.assertEqual(tap["address"][:3], "fe:")
             self.assertEqual(tap["linkinfo"]["info_data"]["user"], sandbox.USERS[USER])
             self.assertFalse(tap["linkinfo"]["info_data"]["persist"])
-            self.assertEqual(tap["ifalias"], f"virt-tap uid={USER}")
+            self.assertEqual(tap["ifalias"], f"virt-tap uid={USER} mac={tap['address']}")
             self.assertEqual(tap["altnames"], [f"virt-tap.{self.ifindex}.{USER}.x{tap['ifindex']}"])
 
     def test_has_the_bridges_mtu(self):

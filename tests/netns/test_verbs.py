@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """The command's verbs tap and list, as an ordinary user calls them."""
+import fcntl
 import json
 import os
+import struct
+import subprocess
+import time
 
 import bridgehelper
 import netcase
@@ -10,9 +14,10 @@ from netcase import POLICY
 from sandbox import OTHER, USER, USERS
 
 UUID = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3"
+RUNNING = "0c0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c4"
 
 
-class Verbs(netcase.NetCase):
+class VerbCase(netcase.NetCase):
     def setUp(self):
         super().setUp()
         self.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
@@ -23,12 +28,14 @@ class Verbs(netcase.NetCase):
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 
+
+class Verbs(VerbCase):
     def test_create_and_delete(self):
         self.assertEqual(self.virt_tap("tap", "create", "vt-a", "--bridge", "br0", "--multi-queue", "--vnet-hdr",
                                        "--mac=52:54:00:00:00:01", "--domain", UUID), "")
         tap = netcase.link("vt-a")
         self.assertEqual((tap["master"], tap["address"], tap["ifalias"]),
-                         ("br0", "fe:54:00:00:00:01", f"virt-tap uid={USER} domain={UUID}"))
+                         ("br0", "fe:54:00:00:00:01", f"virt-tap uid={USER} domain={UUID} stays mac=fe:54:00:00:00:01"))
         info = tap["linkinfo"]["info_data"]
         self.assertTrue(info["multi_queue"] and info["vnet_hdr"] and info["persist"])
         self.assertIn(f"belongs to uid {USER}", self.virt_tap("tap", "delete", "vt-a", "--force", uid=OTHER, status=1))
@@ -80,7 +87,9 @@ class Verbs(netcase.NetCase):
         self.assertEqual(listed[2], {
             "name": "vt-b", "ifindex": sandbox.ifindex("vt-b"), "bridge": "br0", "owner": USERS[USER], "uid": USER, "domain": UUID,
             "claim": netcase.link("vt-b")["altnames"][0], "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
-            "persistent": True, "mtu": 1500, "mac": "fe:54:00:00:00:01"})
+            "persistent": True, "mtu": 1500, "mac": "fe:54:00:00:00:01",
+            "port": {"isolated": False, "mac_lock": False, "guard": False},
+            "changed": {"mac": False, "owner": False, "persistence": False}})
         self.assertEqual([(tap["held"], tap["persistent"], tap["uid"], tap["queues"]) for tap in listed],
                          [(True, False, USER, 1), (False, True, OTHER, 0), (False, True, USER, 0)])
         self.assertEqual([line.split()[:4] for line in table],
@@ -91,6 +100,110 @@ class Verbs(netcase.NetCase):
         self.delete("--name=vt-b")
         self.delete("--name=vt-10", uid=OTHER)
         sandbox.run("ip", "link", "delete", "vt-x")
+
+    def test_list_shows_protection_and_what_was_changed(self):
+        sandbox.write(POLICY, "allow br0 mac=lock isolated=yes\n")
+        with self.grant("--mac=52:54:00:00:00:01") as answer:
+            self.assertIn(" isolated,locked ", self.virt_tap("list"))
+            fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETPERSIST, 1)
+            fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETOWNER, OTHER)
+            mac = struct.pack("16sH6s16x", b"vt-0", 1, bytes.fromhex("fe5400000002"))
+            fcntl.ioctl(answer.fds[0], 0x8924, mac)  # SIOCSIFHWADDR
+        tap = json.loads(self.virt_tap("list", "--json"))[0]
+        self.assertEqual(tap["port"], {"isolated": True, "mac_lock": True, "guard": False})
+        self.assertEqual(tap["changed"], {"mac": True, "owner": True, "persistence": True})
+        self.assertIn(" mac,owner,stays ", self.virt_tap("list"))
+        self.delete("--name=vt-0")
+
+
+class Gc(VerbCase):
+    """What is left behind goes, and nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        sandbox.write(netcase.QEMU_ACL, "allow br0\n")
+        self.run_dir = "/run/libvirt/qemu"
+        sandbox.write(f"{self.run_dir}/g1.xml", f"<domstatus><domain><uuid>{RUNNING}</uuid></domain></domstatus>")
+        self.session_dir = f"/run/user/{USER}/libvirt/qemu/run"
+        sandbox.write(f"{self.session_dir}/g1.xml", f"<domstatus><domain><uuid>{RUNNING}</uuid></domain></domstatus>")
+
+    def tearDown(self):
+        sandbox.run("rm", "-rf", "/run/libvirt", "/run/user")
+        super().tearDown()
+
+    def gc(self, *options, **more):
+        return sorted(self.virt_tap("gc", "--wait=0", *options, **more).splitlines())
+
+    def test_domains(self):
+        self.create("vt-gone", f"--domain={UUID}")
+        self.create("vt-runs", f"--domain={RUNNING}")
+        self.create("vt-held", f"--domain={UUID}")
+        self.create("vt-mine")
+        self.create("vt-other", f"--domain={UUID}", uid=OTHER)
+        self.create("vt-root", f"--domain={UUID}", uid=0)
+        self.create("vt-rootruns", f"--domain={RUNNING}", uid=0)
+        fd = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-held", 0x1002))
+        before = sandbox.links()
+        reason = "nobody holds it, and its domain does not run"
+        self.assertEqual(self.gc("--dry-run"), [f"vt-gone: would be removed: {reason}"])
+        self.assertEqual(sandbox.links(), before)
+        self.assertEqual(self.gc(), [f"vt-gone: removed: {reason}"])
+        self.assertEqual(sandbox.links(), before - {"vt-gone"})
+        self.assertEqual(self.gc("--all"), ["vt-mine: removed: nobody holds it"])
+        self.assertEqual(self.gc(uid=0), [f"vt-other: removed: {reason}", f"vt-root: removed: {reason}"])
+        os.close(fd)
+        self.assertEqual(self.gc(uid=0), [f"vt-held: removed: {reason}"])
+        self.assertEqual(sandbox.links() - self.before, {"vt-runs", "vt-rootruns"})
+        self.assertEqual(self.gc("--all", uid=0), [])
+        for name in ("vt-runs", "vt-rootruns"):
+            self.delete(f"--name={name}", uid=0)
+
+    def test_state_that_cannot_be_read_is_no_reason_to_remove(self):
+        self.create("vt-a", f"--domain={UUID}")
+        for path in (self.session_dir, os.path.dirname(self.session_dir)):
+            os.chmod(path, 0o700)
+            self.assertEqual(self.gc(), [])
+            os.chmod(path, 0o755)
+        os.chmod(f"{self.session_dir}/g1.xml", 0o600)
+        self.assertEqual(self.gc(), [])
+        os.unlink(f"{self.session_dir}/g1.xml")
+        self.assertEqual(len(self.gc()), 1)
+
+    def test_looks_twice(self):
+        """A tap that somebody takes between the two looks stays."""
+        self.create("vt-a", f"--domain={UUID}")
+        process = subprocess.Popen([self.cli, "gc", "--wait=1"], env={"VIRT_TAP_HELPER": self.helper}, stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        fd = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-a", 0x1002))
+        self.assertEqual(process.communicate(timeout=20)[0], b"")
+        os.close(fd)
+        self.delete("--name=vt-a")
+
+    def test_half_made(self):
+        """A helper that its caller stops midway keeps a tap that is down and on no bridge; before the claim and after it."""
+        sandbox.run("ip", "tuntap", "add", "vt-x", "mode", "tap", "user", str(USER))  # somebody's own, made to stay
+        trace = sandbox.RUN + "/trace"
+        strace = ["strace", "-qq", "-o", trace, "-u", USERS[USER]]
+        bridgehelper.call([*strace, "-e", "trace=ioctl", self.helper]).close()
+        with open(trace, encoding="ascii") as file:
+            owner = next(i for i, line in enumerate(file, 1) if "TUNSETOWNER" in line)
+        for syscall, nth, who in (("ioctl", owner, 0), ("sendmsg", 1, USER), ("sendmsg", 1, 0)):
+            call = bridgehelper.Call([*strace, "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, "--br=br0",
+                                      "--fd={fd}"])
+            self.assertTrue(bridgehelper.await_(lambda: "vt-0" in sandbox.links()))
+            time.sleep(0.2)
+            self.assertEqual(self.gc("--all", uid=who), ["vt-0: removed: half made"])
+            self.assertNotIn("vt-0", sandbox.links())
+            sandbox.run("pkill", "-CONT", "-P", str(call.process.pid))
+            call.finish().close()
+        self.assertIn("vt-x", sandbox.links())
+        sandbox.run("ip", "link", "delete", "vt-x")
+
+    def test_usage(self):
+        for words, says in ((["--wait=x"], "not 'x'"), (["--wait=3601"], "0 to 3600"), (["vt-a"], "'vt-a'"), (["--bogus"], "bogus")):
+            self.assertIn(says, self.virt_tap("gc", *words, status=2))
 
 
 if __name__ == "__main__":

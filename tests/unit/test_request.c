@@ -149,12 +149,44 @@ static void claims(void **state)
     }
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_false(claim_read(&claim, bad[i]));
-    claim_write_alias(text, sizeof(text), 1000, "");
-    assert_string_equal(text, "virt-tap uid=1000");
-    assert_string_equal(claim_domain(text), "");
-    claim_write_alias(text, sizeof(text), 1000, "8d0f");
-    assert_string_equal(claim_domain(text), "8d0f");
-    assert_string_equal(claim_domain("mine domain=8d0f"), "");
+}
+
+static void aliases(void **state)
+{
+    static const struct claim_alias good[] = {
+        {1000, "", false, {0xfe, 0, 0, 0, 0, 1}},
+        {4294967294, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3", true, {0xfe, 0x54, 0, 0xaa, 0xbb, 0xcc}},
+    };
+    static const char *const bad[] = {
+        "",
+        "virt-tap",
+        "virt-tap uid=1000",
+        "virt-tap uid=1000 mac=fe",
+        "virt-tap uid=x mac=fe:00:00:00:00:01",
+        "virt-tap  uid=1000 mac=fe:00:00:00:00:01",
+        "virt-tap uid=1000 mac=fe:00:00:00:00:01 ",
+        "virt-tap uid=1000 mac=FE:00:00:00:00:01",
+        "mine uid=1000 mac=fe:00:00:00:00:01",
+        "virt-tap mac=fe:00:00:00:00:01 uid=1000",
+        "virt-tap uid=1 more mac=fe:00:00:00:00:01",
+        "virt-tap uid=1 domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c30 mac=fe:00:00:00:00:01",
+    };
+    struct claim_alias alias;
+    char text[CLAIM_SIZE];
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        claim_write_alias(text, &good[i]);
+        assert_true(claim_read_alias(&alias, text));
+        assert_true(alias.uid == good[i].uid && alias.stays == good[i].stays);
+        assert_string_equal(alias.domain, good[i].domain);
+        assert_memory_equal(alias.mac, good[i].mac, sizeof(alias.mac));
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(claim_read_alias(&alias, bad[i]));
+    char longer[300];
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    assert_false(claim_read_alias(&alias, longer));
 }
 
 static void takes_a_flag_twice(void **state)
@@ -273,6 +305,7 @@ int main(void)
         cmocka_unit_test(takes_delete),
         cmocka_unit_test(refuses_wrong_values),
         cmocka_unit_test(claims),
+        cmocka_unit_test(aliases),
         cmocka_unit_test(takes_a_flag_twice),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(refuses_wrong_usage),

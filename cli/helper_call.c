@@ -26,7 +26,7 @@ int helper_call(const char *name, const char *const words[])
     int status = 0;
     pid_t pid;
 
-    for (size_t i = 0; words[i] && i < 14; i++)
+    for (size_t i = 0; i < 14 && words[i]; i++)
         argv[i + 1] = (char *)(uintptr_t)words[i];
     const int err = posix_spawn(&pid, helper_path(), NULL, NULL, argv, environ);
     if (err)

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 'a...' is 1000; 'b...' 1001, and so are digits, which are a name where they are no number that a user has.
+ */
 static int find(const char *name, id_t *id)
 {
     *id = name[0] == 'a' ? 1000 : 1001;
-    return name[0] == '~' ? -EIO : name[0] == 'a' || name[0] == 'b' ? 0 : -ENOENT;
+    return name[0] == '~' ? -EIO : strchr("ab0123456789", name[0]) ? 0 : -ENOENT;
 }
 
 static const gid_t groups[] = {4, 1001, 0};

@@ -256,7 +256,7 @@ static struct options options_of(char **argv)
         .helpers = {{.label = "ours", .path = argv[1], .bridge = bridge, .uid = uid},
                     {.label = "theirs", .path = argv[2], .bridge = bridge, .uid = uid}},
         .runs = number(argv[5], 1, 1000000),
-        .callers = number(argv[6], 1, CALLERS_MAX),
+        .callers = number(argv[6], 0, CALLERS_MAX),
     };
 }
 
@@ -268,7 +268,11 @@ int main(int argc, char **argv)
     int count = argc - FIRST_PLACE;
 
     if (count < 1 || count > PLACES_MAX)
-        errx(2, "usage: bench OURS THEIRS BRIDGE UID RUNS CALLERS PLACE…, 1 to %d places", PLACES_MAX);
+        errx(
+            2,
+            "usage: bench OURS THEIRS BRIDGE UID RUNS CALLERS PLACE…, 1 to %d places; with no callers at once, 0, "
+            "the places alone are timed",
+            PLACES_MAX);
     options = options_of(argv);
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         err(1, "raising the number of open files to %d", (int)files.rlim_cur);
@@ -278,9 +282,11 @@ int main(int argc, char **argv)
     for (int i = 0; i < count; i++)
         hold_taps(&places[i], &options);
     time_places(places, count, &options);
-    enter_place(&places[0]);
-    time_batches(&options);
-    measure_memory(&options);
+    if (options.callers > 0) {
+        enter_place(&places[0]);
+        time_batches(&options);
+        measure_memory(&options);
+    }
     if (fflush(stdout) != 0)
         err(1, "writing the figures");
     return 0;

@@ -7,8 +7,9 @@ came out: a table for people, and with --json FILE everything for programs:
   unit          "µs", of every figure but memory
   runs          calls of each helper in each scenario of one caller
   machine       kernel, cpus: where it was measured
-  scenarios     one each for empty, held_50, held_1000 (one caller, that many taps held on the bridge) and callers_8
-                (eight at once); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
+  scenarios     one each for empty, held_50, held_1000 (one caller, that many taps held on the bridge), callers_8
+                (eight at once) and policy_200 (ours has a policy.conf of 200 rules, see write_policy(), theirs the one
+                line of all the other scenarios); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
                 ratio {p50, p95, p99}, ours/theirs
   growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
                 ratio}
@@ -32,7 +33,8 @@ BRIDGE = "br0"
 PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
 CALLERS = 8
 TITLES = {"empty": "empty bridge", "held_50": "50 taps held", "held_1000": "1,000 taps held",
-          f"callers_{CALLERS}": f"{CALLERS} callers at once"}
+          f"callers_{CALLERS}": f"{CALLERS} callers at once", "policy_200": "200 rules"}
+POLICY, RULES, PER_FILE = "/etc/virt-tap/policy.conf", 200, 40
 
 
 def options():
@@ -58,21 +60,45 @@ def make_place(name):
     return f"/run/netns/{name}"
 
 
-def measure(chosen):
-    """Run the measuring program; returns its figures as {scenario: {helper: [value, ...]}}."""
-    sandbox.write("/etc/qemu/bridge.conf", f"allow {BRIDGE}\n")
+def write_policy():
+    """A policy as a large site may have it: users and groups by name and number, ten bridges, four of every five rules in
+    included files, and the one that allows the caller last of all: each rule of the bridge is looked at before."""
+    with open("/etc/passwd", "a", encoding="ascii") as users, open("/etc/group", "a", encoding="ascii") as groups:
+        for number in range(20):
+            users.write(f"bench{number}:x:{70000 + number}:{70000 + number}::/:/bin/sh\n")
+            groups.write(f"bench{number}:x:{70000 + number}:bench{number}\n")
+    kinds = ["allow {} user={} quota=4", "allow {} group={} quota=8 name=vt-x*", "deny {} user={}", "deny {} group=7{:0>4} user={}"]
+    rules = []
+    for i in range(RULES - 1):
+        name = f"bench{i // 40 * 4 + i % 4}"  # no name twice for a bridge
+        rules.append(kinds[i % 4].format(f"br{i // 4 % 10}", name if i % 4 < 3 else i, i))
+    for start in range(0, RULES - PER_FILE, PER_FILE):
+        sandbox.write(f"/etc/virt-tap/policy.d/{start}.conf", "\n".join(rules[start:start + PER_FILE]) + "\n")
+    rest = "\n".join(rules[RULES - PER_FILE:])
+    sandbox.write(POLICY, f"include /etc/virt-tap/policy.d/*.conf\n{rest}\nallow {BRIDGE} user={sandbox.USERS[sandbox.USER]} quota=4\n")
+
+
+def time_calls(chosen, figures, callers, places):
+    """Run the measuring program; adds its figures as {scenario: {helper: [value, ...]}}."""
     ours = sandbox.install(chosen.helper, "virt-tap-helper")
     theirs = sandbox.install(chosen.baseline, "qemu-bridge-helper", caps=chosen.baseline_caps)
-    places = [f"{name}:{held}:{make_place(name)}" for name, held in PLACES.items()]
-    command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(CALLERS), *places]
+    command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(callers), *places]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd="/", check=False,
                           env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode != 0:
         sys.exit(f"bench: the measuring program failed, exit {done.returncode}; what it said is above")
-    figures = defaultdict(lambda: defaultdict(list))
     for line in done.stdout.splitlines():
         scenario, helper, value = line.split()
         figures[scenario][helper].append(float(value))
+
+
+def measure(chosen):
+    """Returns the figures of all scenarios."""
+    figures = defaultdict(lambda: defaultdict(list))
+    sandbox.write("/etc/qemu/bridge.conf", f"allow {BRIDGE}\n")
+    time_calls(chosen, figures, CALLERS, [f"{name}:{held}:{make_place(name)}" for name, held in PLACES.items()])
+    write_policy()
+    time_calls(chosen, figures, 0, [f"policy_{RULES}:0:/run/netns/empty"])
     return figures
 
 

@@ -191,8 +191,24 @@ class Quota(netcase.NetCase):
                     self.assertEqual(sum(answer.granted for answer in answers), quota)
                 for answer in answers:
                     self.assertTrue(answer.granted or answer.status == -signal.SIGKILL or "quota=5" in answer.stderr, answer)
+            if number % 3 == 0:
+                self.tricks_free_nothing([answer for answer in answers if answer.fds], quota)
             for answer in answers:
                 answer.close()
+
+    def tricks_free_nothing(self, holders, quota):
+        """All holders make their taps persistent and somebody else's, and let go: the next 64 callers get none."""
+        names = [answer.tap()[0] for answer in holders]
+        for answer in holders:
+            fcntl.ioctl(answer.fds[0], TUNSETPERSIST, 1)
+            fcntl.ioctl(answer.fds[0], TUNSETOWNER, OTHER)
+            answer.close()
+        calls = [bridgehelper.Call([self.helper, "--use-vnet", "--br=br0", "--fd={fd}"], USER) for _ in range(64)]
+        for answer in [call.finish() for call in calls]:
+            self.assertIn(f"quota={quota}", answer.stderr)
+            self.assertEqual(answer.fds, [])
+        for name in names:
+            self.delete(f"--name={name}")
 
 
 if __name__ == "__main__":

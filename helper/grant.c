@@ -10,7 +10,7 @@
 #include "judge.h"
 #include "net/link.h"
 #include "net/rtnl.h"
-#include "net/tap.h"
+#include "net/taps.h"
 #include "protect.h"
 #include "refusal.h"
 
@@ -175,6 +175,24 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
     return err;
 }
 
+/* Between its making and its first owner anybody may attach to a multi-queue tap (drivers/net/tun.c,
+ * tun_not_capable), and would be on the bridge with it. Now that it has an owner nobody else can; so whoever
+ * was quicker shows. */
+static int check_alone(struct rtnl *nl, const struct granted *tap, const struct grant *what,
+                       struct refusal *why)
+{
+    struct tap_state state;
+    const int err = taps_find(nl, CLAIM_PREFIX, tap->name, &state);
+
+    if (err)
+        return fail_step(nl, "look at", tap, what, err, why);
+    return state.queues == 1
+               ? 0
+               : refuse(why,
+                        "somebody else attached to tap %s while it was made; it is removed again: try again",
+                        tap->name);
+}
+
 /* From a fresh tap to a port that is up. */
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                 struct refusal *why)
@@ -189,6 +207,8 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return fail_step(nl, "prepare", tap, what, err, why);
+    if (what->kind.multi_queue && check_alone(nl, tap, what, why) < 0)
+        return -1;
     if (set_claim(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);

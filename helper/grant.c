@@ -181,7 +181,7 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
 static int check_alone(struct rtnl *nl, const struct granted *tap, const struct grant *what,
                        struct refusal *why)
 {
-    struct tap_state state;
+    struct tap_state state = {.queues = 0};
     const int err = taps_find(nl, CLAIM_PREFIX, tap->name, &state);
 
     if (err)

@@ -22,8 +22,11 @@ class Faults(netcase.NetCase):
         """Every system call of a run without fault after its execve, as (name, how many of that name so far)."""
         self.strace().close()
         with open(TRACE, encoding="ascii") as file:
-            names = re.findall(r"^(\w+)\(", file.read(), re.M)
+            trace = file.read()
+        names = re.findall(r"^(\w+)\(", trace, re.M)
         self.assertEqual((names[0], names[-1]), ("execve", "exit_group"))
+        if ".gcda" in trace:  # ./dev coverage: what writes the counts at the end is not ours
+            names = re.findall(r"^(\w+)\(", trace[:trace.index(".gcda")], re.M)[:-1]
         counts, steps = {}, []
         for name in names[1:]:
             counts[name] = counts.get(name, 0) + 1

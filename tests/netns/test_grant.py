@@ -198,7 +198,7 @@ class Privileges(netcase.NetCase):
                                     self.helper], "--name=vt-x")
         self.assertEqual(answer.status, 1)
         with open(trace, encoding="ascii") as file:
-            acts = [line for line in file.read().splitlines() if line.startswith(("capset", "write(2"))]
+            acts = [line for line in file.read().splitlines() if line.startswith(("capset", 'write(2, "virt-tap-helper: '))]
         self.assertIn("effective=0", acts[-2])
         self.assertTrue(acts[-1].startswith("write(2"), acts)
         sandbox.run("ip", "link", "delete", "vt-x")

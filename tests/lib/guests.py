@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import sandbox
 from bridgehelper import become
+from initramfs import Initramfs
 
 QEMU = "qemu-system-x86_64"
 LIMIT = 60  # seconds that one thing may take in a guest; TCG on a busy machine is slow
@@ -182,22 +183,16 @@ def ping_result(console):
 
 
 def _initramfs(folder):
-    """A cpio archive (format 'newc') with busybox, the modules in their order, and INIT."""
-    with open("/usr/bin/busybox", "rb") as file:
-        busybox = file.read()
-    folders = ("bin", "proc", "sys", "dev", "modules")
-    archive = [_member(name, 0o040755) for name in folders]
-    archive += [_member("bin/busybox", 0o100755, busybox), _member("init", 0o100755, INIT.encode())]
+    """Busybox, the modules in their order, and INIT."""
+    root = Initramfs("bin", "proc", "sys", "dev", "modules")
+    for path, source, mode in (("bin/busybox", "/usr/bin/busybox", 0o755), *_modules(folder)):
+        with open(source, "rb") as file:
+            root.file(path, file.read(), mode)
+    root.file("init", INIT.encode(), 0o755)
+    return root.bytes()
+
+
+def _modules(folder):
     for number, module in enumerate(MODULES):
         for path in glob.glob(f"{folder}/lib/modules/*/kernel/**/{module}.ko", recursive=True):
-            with open(path, "rb") as file:
-                archive.append(_member(f"modules/{number}-{module}.ko", 0o100644, file.read()))
-    return b"".join(archive + [_member("TRAILER!!!", 0)])
-
-
-def _member(name, mode, data=b""):
-    """One file of the archive: a header of hexadecimal fields, the name, the data, each padded to four bytes."""
-    label = name.encode() + b"\0"
-    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(label), 0)
-    header = b"070701" + b"".join(b"%08X" % field for field in fields) + label
-    return header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4)
+            yield f"modules/{number}-{module}.ko", path, 0o644

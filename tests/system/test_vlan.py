@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, and all of test_protect.py.
+
+Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import os
+import unittest
+
+import kernelhost
+
+TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/netns/test_protect.py")
+
+
+class OnADebianKernel(unittest.TestCase):
+    def test_protected_ports(self):
+        helper = os.path.realpath(os.environ["VIRT_TAP_HELPER"])
+        status, output = kernelhost.run(
+            os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
+            programs=[helper], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            modules=["bridge", "tun", "veth"], limit=180,
+            env={"VIRT_TAP_HELPER": helper, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
+        self.assertEqual(status, 0, output)
+        self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -7,6 +7,7 @@
 #include "grant.h"
 
 #include "claim.h"
+#include "config.h"
 #include "judge.h"
 #include "net/link.h"
 #include "net/rtnl.h"
@@ -33,7 +34,7 @@ int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why)
         return refuse(
             why,
             "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
-            "administrator can make one: ip link add NAME type bridge",
+            "administrator can make one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
             name);
     if (err == -EMEDIUMTYPE)
         return refuse(

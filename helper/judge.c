@@ -72,10 +72,10 @@ static int apply_terms(struct judgement *out, const struct terms *terms, const s
     if (request->name && fnmatch(names, request->name, 0) != 0)
         return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
                       out->rule, names);
-    if (terms->protection.mac_lock && !request->has_mac)
+    if (terms->protection.mac_lock && !request->has_mac && request->verb != REQUEST_BRIDGE)
         return refuse(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
                       out->rule);
-    if (terms->macs && check_mac(out->rule, terms->macs, request, why) < 0)
+    if (terms->macs && request->verb != REQUEST_BRIDGE && check_mac(out->rule, terms->macs, request, why) < 0)
         return -1;
     if (request->vlan && request->vlan != terms->protection.vlan)
         return refuse(why, "--vlan=%u: %s does not grant that VLAN; ask for %s%.0u", request->vlan, out->rule,

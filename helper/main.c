@@ -12,7 +12,8 @@
  *   2. request     argv only. Asks nothing of the system but whether --fd is a Unix socket.
  *   3. policy      reads root's files and looks the bridge up as the caller, without any capability.
  *   4. grant       CAP_NET_ADMIN effective. Kernel calls with values that the phases before have checked;
- *                  opens /dev/net/tun, and no file else. Or removal, which asks no policy.
+ *                  opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has declared and
+ *                  that is made now, and no file else. Or removal, which asks no policy.
  *   5. answer      not effective again. One line goes to the system's log; then the descriptor is sent, or
  * the tap made to stay; from here on nothing can fail.
  *
@@ -41,6 +42,7 @@ static const char usage_text[] =
     "       virt-tap-helper create --br=BRIDGE --name=NAME [--use-vnet] [--multi-queue] [--mac=MAC] [--vlan=N]\n"
     "                              [--isolated] [--domain=UUID] [--owner=UID]\n"
     "       virt-tap-helper delete [--name=NAME] [--domain=UUID] [--force]\n"
+    "       virt-tap-helper bridge --br=BRIDGE\n"
     "       virt-tap-helper --help | --version\n"
     "\n"
     "The first form makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU\n"
@@ -49,7 +51,8 @@ static const char usage_text[] =
     "  qemu-system-x86_64 -netdev tap,id=n0,br=br0,helper=" HELPER_PATH " -device virtio-net,netdev=n0\n"
     "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
     "\n"
-    "create makes one that stays, which its owner may open by name; delete removes the caller's taps.\n"
+    "create makes one that stays, which its owner may open by name; delete removes the caller's taps; bridge\n"
+    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as the others do, too.\n"
     "\n"
     "  --br=BRIDGE    the bridge; " POLICY_PATH ", or where that does not exist\n"
     "                 " QEMU_ACL_PATH ", must allow it\n"

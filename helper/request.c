@@ -21,7 +21,12 @@ struct option {
     enum request_result (*take)(struct request *out, const char *value, struct refusal *why);
 };
 
-enum { TAP = 1 << REQUEST_TAP, CREATE = 1 << REQUEST_CREATE, DELETE = 1 << REQUEST_DELETE };
+enum {
+    TAP = 1 << REQUEST_TAP,
+    CREATE = 1 << REQUEST_CREATE,
+    DELETE = 1 << REQUEST_DELETE,
+    BRIDGE = 1 << REQUEST_BRIDGE
+};
 
 static enum request_result usage(struct refusal *why, const char *what, const char *word)
 {
@@ -159,7 +164,7 @@ static enum request_result take_force(struct request *out, const char *value, st
 }
 
 static const struct option options[] = {
-    {"--br=", TAP | CREATE, take_bridge},
+    {"--br=", TAP | CREATE | BRIDGE, take_bridge},
     {"--fd=", TAP, take_fd},
     {"--name=", TAP | CREATE | DELETE, take_name},
     {"--mac=", TAP | CREATE, take_mac},
@@ -210,6 +215,8 @@ static enum request_result check_whole(const struct request *request, struct ref
                            "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
     if (!request->bridge)
         return usage(why, "no bridge is named; missing option: ", "--br=BRIDGE");
+    if (request->verb == REQUEST_BRIDGE)
+        return REQUEST_OK;
     if (request->verb == REQUEST_CREATE)
         return request->name ? REQUEST_OK
                              : usage(why, "create needs a name; missing option: ", "--name=NAME");
@@ -221,6 +228,7 @@ static enum request_verb verb_of(const char *word)
 {
     return strcmp(word, "create") == 0   ? REQUEST_CREATE
            : strcmp(word, "delete") == 0 ? REQUEST_DELETE
+           : strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE
                                          : REQUEST_TAP;
 }
 

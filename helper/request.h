@@ -13,6 +13,7 @@ enum request_verb {
     REQUEST_TAP,    /* QEMU's form: a tap for the one at the other end of a socket */
     REQUEST_CREATE, /* a tap that stays, for whoever opens it by its name */
     REQUEST_DELETE, /* taps that virt-tap made */
+    REQUEST_BRIDGE, /* a bridge that is declared, if it is missing */
     REQUEST_HELP,
     REQUEST_VERSION,
 };

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "ondemand.h"
 #include "privilege.h"
 #include "refusal.h"
 #include "removal.h"
@@ -57,9 +58,33 @@ static int hand_over(const struct request *request, const struct granted *tap, s
                : 0;
 }
 
-static int serve_tap(const struct request *request, struct refusal *why)
+/* Who asks, whether they may, and the bridge, which is made now if it is declared and missing. */
+static int prepare(const struct request *request, struct caller *caller, struct judgement *judgement,
+                   struct bridge *bridge, struct refusal *why)
 {
     static gid_t groups[NGROUPS_MAX];
+
+    if (find_caller(caller, groups, why) < 0 || judge(judgement, request, caller, why) < 0)
+        return -1;
+    const struct ondemand asked = {request->bridge, judgement->rule, caller->uid};
+    bool isolate_ports;
+    if (ondemand_bridge(&asked, &isolate_ports, why) < 0)
+        return -1;
+    judgement->protection.isolated = judgement->protection.isolated || isolate_ports;
+    return grant_find_bridge(bridge, request->bridge, why);
+}
+
+static int serve_bridge(const struct request *request, struct refusal *why)
+{
+    struct caller caller;
+    struct judgement judgement;
+    struct bridge bridge;
+
+    return prepare(request, &caller, &judgement, &bridge, why);
+}
+
+static int serve_tap(const struct request *request, struct refusal *why)
+{
     struct caller caller;
     struct judgement judgement;
     struct bridge bridge;
@@ -67,8 +92,7 @@ static int serve_tap(const struct request *request, struct refusal *why)
     struct rtnl nl = {.sock = NULL};
 
     if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
-        find_caller(&caller, groups, why) < 0 || judge(&judgement, request, &caller, why) < 0 ||
-        grant_find_bridge(&bridge, request->bridge, why) < 0)
+        prepare(request, &caller, &judgement, &bridge, why) < 0)
         return -1;
     const struct grant grant = {
         .bridge = &bridge,
@@ -125,5 +149,12 @@ static int serve_delete(const struct request *request, struct refusal *why)
 
 int serve(const struct request *request, struct refusal *why)
 {
-    return request->verb == REQUEST_DELETE ? serve_delete(request, why) : serve_tap(request, why);
+    switch (request->verb) {
+    case REQUEST_DELETE:
+        return serve_delete(request, why);
+    case REQUEST_BRIDGE:
+        return serve_bridge(request, why);
+    default:
+        return serve_tap(request, why);
+    }
 }

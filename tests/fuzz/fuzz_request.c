@@ -108,6 +108,10 @@ static void hold_request_is_sound(const struct request *request, const struct wo
     case REQUEST_CREATE:
         hold(request->bridge && request->name && request->fd == -1 && !request->force);
         return;
+    case REQUEST_BRIDGE:
+        hold(request->bridge && !request->name && request->fd == -1 && !keeps && !request->force);
+        hold(!request->vnet_hdr && !request->has_mac);
+        return;
     case REQUEST_DELETE:
         hold((request->name || request->domain[0]) && !request->bridge && request->fd == -1);
         hold(!request->vnet_hdr && !request->multi_queue && !request->has_mac && !request->has_owner);
@@ -167,7 +171,10 @@ static void hold_says_what_was_said(const struct request *r)
 
     add_word(&words, *room++, "virt-tap-helper");
     if (r->verb != REQUEST_TAP)
-        add_word(&words, *room++, r->verb == REQUEST_CREATE ? "create" : "delete");
+        add_word(&words, *room++,
+                 r->verb == REQUEST_CREATE   ? "create"
+                 : r->verb == REQUEST_BRIDGE ? "bridge"
+                                             : "delete");
     if (r->force)
         add_word(&words, *room++, "--force");
     if (r->isolated)

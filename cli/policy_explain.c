@@ -2,6 +2,7 @@
  *
  * virt-tap policy explain: the helper's own judgement, for one user and one bridge, with its reasons. */
 #include "config.h"
+#include "helper/bridges.h"
 #include "helper/grant.h"
 #include "helper/judge.h"
 #include "helper/names.h"
@@ -143,10 +144,19 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
 static void print_bridge(const char *bridge)
 {
     struct bridge found;
+    struct bridges bridges;
     struct refusal why = {""};
+    const int err = bridges_read(&bridges, &why);
+    const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
-    if (grant_find_bridge(&found, bridge, &why) < 0)
+    if (entry && bridge_find(bridge, &found) == -ENODEV)
+        printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
+               entry->line);
+    else if (err || grant_find_bridge(&found, bridge, &why) < 0)
         printf("but: %s\n", why.text);
+    if (entry && entry->isolated)
+        puts("isolated: each tap of that bridge, as declared");
+    bridges_free(&bridges);
 }
 
 /* One that the rule allows, for it is not asked which the guest has. */

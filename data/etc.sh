@@ -1,17 +1,21 @@
 #!/bin/sh
-# The administrator's folder. `install`: makes it, with an example, and never changes what is there.
-# `remove`: takes away the example that is unchanged, and the folder if nothing else is in it.
+# The administrator's folder. `install`: makes it, with examples, and never changes what is there.
+# `remove`: takes away the examples that are unchanged, and the folder if nothing else is in it.
 set -eu
 folder=${DESTDIR:-}/etc/virt-tap
-example=$(dirname "$0")/policy.conf.example
+here=$(dirname "$0")
 
 case $1 in
   install)
     [ -d "$folder" ] || install -d -m 755 "$folder"
-    [ -e "$folder/policy.conf.example" ] || install -m 644 "$example" "$folder/policy.conf.example"
+    for example in policy.conf.example bridges.conf.example; do
+      [ -e "$folder/$example" ] || install -m 644 "$here/$example" "$folder/$example"
+    done
     ;;
   remove)
-    if cmp -s "$example" "$folder/policy.conf.example"; then rm "$folder/policy.conf.example"; fi
+    for example in policy.conf.example bridges.conf.example; do
+      if cmp -s "$here/$example" "$folder/$example"; then rm "$folder/$example"; fi
+    done
     if [ -d "$folder" ]; then rmdir --ignore-fail-on-non-empty "$folder"; fi
     ;;
 esac

@@ -15,6 +15,7 @@ DRAFT = "/run/vt/draft.conf"
 NSSWITCH = "/etc/nsswitch.conf"
 NO_LOOK_UP = ["strace", "-qq", "-o", "/dev/null", "-P", "/etc/passwd", "-e", "trace=openat", "-e", "inject=openat:error=EIO"]
 ME = USERS[USER]
+BRIDGES = "/etc/virt-tap/bridges.conf"
 
 
 class VerbCase(netcase.NetCase):
@@ -369,6 +370,14 @@ class Explain(VerbCase):
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
         self.assertEqual(code, 0)
         self.assertRegex(lines[-1], "but: there is no bridge 'br9'")
+        sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
+        self.addCleanup(os.unlink, BRIDGES)
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertRegex("\n".join(lines[-2:]), rf"bridge: missing, and made when .* {BRIDGES}:1 .*\nisolated: each tap")
+        self.assertNotIn("br9", sandbox.links())
+        sandbox.write(BRIDGES, "nonsense\n")
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertIn(f"but: {BRIDGES}:1", lines[-1])
 
     def test_refusals(self):
         self.only_files()

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * bridges.conf of any bytes. */
+#include "fuzz.h"
+#include "helper/bridges.h"
+#include "helper/refusal.h"
+#include "net/link.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
+{
+    const struct bridges_entry *entry = &bridges->entries[index];
+    const struct newbridge *is = &entry->is;
+
+    hold(ifname_valid(is->name) && strncmp(is->name, "vt-", 3) != 0);
+    hold(bridges_find(bridges, is->name) == entry); /* so no name stands twice */
+    hold(entry->line > 0 && (index == 0 || entry->line > entry[-1].line));
+    hold(is->mtu == 0 || (is->mtu >= 68 && is->mtu <= 65521));
+    hold(is->forward_delay <= 30 && (!is->stp || is->forward_delay >= 2));
+    hold(!entry->has_mac || !(is->mac[0] & 1));
+    hold(is->addresses[0].family || !is->addresses[1].family);
+    for (int i = 0; i < 2; i++) {
+        const int family = is->addresses[i].family, prefix = is->addresses[i].prefix;
+        hold(family == 0 || family == AF_INET || family == AF_INET6);
+        hold(family == 0 || (prefix > 0 && prefix <= (family == AF_INET ? 32 : 128)));
+        hold(family != AF_INET6 || is->mtu == 0 || is->mtu >= 1280);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bridges bridges;
+    struct refusal why;
+
+    refusal_poison(&why);
+    if (bridges_parse(&bridges, "/main", (const char *)data, size, &why) < 0) {
+        hold_one_line(&why);
+        hold(strncmp(why.text, "/main:", 6) == 0);
+    } else {
+        hold(!memchr(data, '\0', size));
+        for (size_t i = 0; i < bridges.count; i++)
+            hold_entry_is_sound(&bridges, i);
+        for (size_t i = 0; i < bridges.map_count; i++) {
+            const struct bridges_map *map = &bridges.maps[i];
+            hold(ifname_valid(map->ours) && *map->theirs);
+            hold(bridges_map(&bridges, map->network, map->theirs) == map->ours);
+        }
+    }
+    bridges_free(&bridges);
+    return 0;
+}

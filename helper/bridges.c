@@ -276,21 +276,21 @@ static int add_map(const struct reading *r, char **rest)
 
     if (!ours || strtok_r(NULL, blanks, rest) || (!network && strcmp(what, "bridge") != 0))
         return bad(r, "a map is: map bridge|network THEIRS OURS");
-    if (!network && !ifname_valid(theirs))
-        return bad(r, "no bridge can have the name '%.64s'", theirs);
+    if (network ? strlen(theirs) >= BRIDGES_NAME_SIZE : !ifname_valid(theirs))
+        return bad(r, "no %s can have the name '%.64s'", what, theirs);
     if (!ifname_valid(ours))
         return bad(r, "no bridge can have the name '%.64s'", ours);
     if (bridges_map(r->out, network, theirs))
         return bad(r, "%s '%.64s' is mapped twice", what, theirs);
     struct bridges_map *maps =
         r->out->map_count < ENTRIES_MAX ? grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
-    if (maps)
-        r->out->maps = maps;
-    struct bridges_map map = {.network = network, .theirs = maps ? strdup(theirs) : NULL};
-    if (!map.theirs)
+    if (!maps)
         return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
-    strcpy(map.ours, ours);
-    maps[r->out->map_count++] = map;
+    r->out->maps = maps;
+    struct bridges_map *map = &maps[r->out->map_count++];
+    map->network = network;
+    strcpy(map->theirs, theirs);
+    strcpy(map->ours, ours);
     return 0;
 }
 
@@ -310,11 +310,11 @@ static int parse_line(const struct reading *r, char *line)
 
 int bridges_parse(struct bridges *out, const char *path, const char *text, size_t size, struct refusal *why)
 {
+    *out = (struct bridges){.count = 0};
     struct reading r = {out, path, 0, why};
     char *copy = strndup(text, size), *rest = copy;
     int err = 0;
 
-    *out = (struct bridges){.count = 0};
     if (!copy)
         return refuse(why, "%s cannot be read: no memory", path);
     const bool whole = strlen(copy) == size;
@@ -344,8 +344,6 @@ int bridges_read(struct bridges *out, struct refusal *why)
 
 void bridges_free(struct bridges *bridges)
 {
-    for (size_t i = 0; i < bridges->map_count; i++)
-        free(bridges->maps[i].theirs);
     free(bridges->maps);
     free(bridges->entries);
     *bridges = (struct bridges){.count = 0};

@@ -14,6 +14,8 @@
 
 struct refusal;
 
+enum { BRIDGES_NAME_SIZE = 256 /* of a network of libvirt's, which sets no limit itself */ };
+
 /* A bridge that may be made when it is asked for and missing. */
 struct bridges_entry {
     struct newbridge is; /* its MAC is all zeros when has_mac is not set */
@@ -25,7 +27,7 @@ struct bridges_entry {
 /* What a bridge or network that a domain from elsewhere names is called here. */
 struct bridges_map {
     bool network; /* of libvirt's */
-    char *theirs; /* owned */
+    char theirs[BRIDGES_NAME_SIZE];
     char ours[IFNAMSIZ];
 };
 

@@ -15,7 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRIES = 20 }; /* each look tells what is to be done next; others may do it meanwhile, or undo it */
+enum {
+    TRIES = 20,          /* each look tells what is to be done next; others may do it meanwhile, or undo it */
+    HOST_ID_LENGTH = 32, /* digits */
+};
 
 static const struct {
     unsigned int bit;
@@ -49,22 +52,28 @@ static const char *describe(unsigned int differs, char out[WORDS_SIZE])
     return out;
 }
 
-/* What is this host's alone: systemd's number of the installation, or where there is none (Alpine) that of
- * this boot, which no bridge outlives. Returns the length, or -errno. */
+/* Reads the start of a small file. Returns the length, or -errno. */
+static ssize_t read_start(const char *path, char *out, size_t size)
+{
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    const ssize_t length = read(fd, out, size);
+    const ssize_t result = length < 0 ? -errno : length;
+    close(fd);
+    return result;
+}
+
+/* What is this host's alone: systemd's number of the installation; or, where there is none (Alpine) or not
+ * yet, that of this boot, which no bridge outlives. Returns the length, or -errno. */
 static ssize_t read_host_id(char *out, size_t size)
 {
-    static const char *const paths[] = {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"};
-    ssize_t length = -ENOENT;
+    const ssize_t length = read_start("/etc/machine-id", out, size);
 
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && (length == -ENOENT || length == 0); i++) {
-        const int fd = open(paths[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        length = fd < 0 ? -errno : read(fd, out, size);
-        if (fd >= 0 && length < 0)
-            length = -errno;
-        if (fd >= 0)
-            close(fd);
-    }
-    return length;
+    return length == -ENOENT || (length >= 0 && length < HOST_ID_LENGTH)
+               ? read_start("/proc/sys/kernel/random/boot_id", out, size)
+               : length;
 }
 
 static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
@@ -80,14 +89,14 @@ static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a *
  * host's 128 secret bits in it: only 64 get past the first hash(), 40 into the MAC. */
 static int choose_mac(struct newbridge *is, struct refusal *why)
 {
-    char id[64];
+    char id[64] = "";
     const ssize_t length = read_host_id(id, sizeof(id));
 
-    if (length <= 0)
+    if (length < 0)
         return refuse(why,
                       "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
                       "declare one in " BRIDGES_PATH ": mac=MAC",
-                      is->name, length ? strerror((int)-length) : "it is empty");
+                      is->name, strerror((int)-length));
     uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
     state = hash(state, is->name, strlen(is->name));
     state ^= state >> 32; /* the last bytes reach only the high bits */

@@ -144,10 +144,10 @@ static int look_for_addresses(struct rtnl *nl, struct looking *looking)
 
 int newbridge_look(struct rtnl *nl, const struct newbridge *want, struct newbridge_state *out)
 {
+    *out = (struct newbridge_state){.ifindex = 0};
     struct looking looking = {want, out};
     struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, 0, 0, 0);
 
-    *out = (struct newbridge_state){.ifindex = 0};
     if (msg && nla_put_string(msg, IFLA_IFNAME, want->name) < 0) {
         nlmsg_free(msg);
         msg = NULL;

@@ -138,6 +138,10 @@ class Made(OnDemand):
         self.remove()
         os.unlink("/etc/machine-id")
         boot = self.make()["address"]  # a host without: this boot's number
+        self.remove()
+        sandbox.write("/etc/machine-id", "uninitialized\n")
+        self.assertEqual(self.make()["address"], boot)
+        os.unlink("/etc/machine-id")
         self.assertEqual(len({first, other, boot}), 3)
         os.mkdir("/etc/machine-id")
         self.remove()

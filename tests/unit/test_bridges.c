@@ -271,6 +271,16 @@ static void maps(void **state)
     assert_null(bridges_map(&bridges, false, "br0"));
 }
 
+static void networks_have_longer_names(void **state)
+{
+    char text[320];
+    (void)state;
+    snprintf(text, sizeof(text), "map network %0255d br0", 0);
+    assert_int_equal(parse(text), 0);
+    snprintf(text, sizeof(text), "map network %0256d br0", 0);
+    refuses(text, "no network can have the name");
+}
+
 static void has_a_limit(void **state)
 {
     static char text[1025 * 32];
@@ -297,6 +307,7 @@ int main(void)
         cmocka_unit_test_teardown(refuses_bad_lines, clean_up),
         cmocka_unit_test_teardown(refuses_clashes, clean_up),
         cmocka_unit_test_teardown(maps, clean_up),
+        cmocka_unit_test_teardown(networks_have_longer_names, clean_up),
         cmocka_unit_test_teardown(has_a_limit, clean_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

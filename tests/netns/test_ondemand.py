@@ -360,6 +360,28 @@ class Death(OnDemand):
                                              *(f"{CONF}/br-lab/{key}" for key in ("accept_ra", "autoconf"))))
 
 
+    def test_somebody_else_makes_it_at_that_moment(self):
+        """Stopped once it has seen that there is none: what is there then is not changed."""
+        self.assertEqual(self.strace("-e", "trace=sendmsg,capset").status, 0)
+        self.remove()
+        self.said()
+        raised = re.findall(r"^\w+", read(TRACE), re.M)
+        raised = raised[:raised.index("capset", raised.index("sendmsg"))].count("capset") + 1
+        process = bridgehelper.Call(
+            ["strace", "-qq", "-o", TRACE, "-u", USERS[USER], "-e", f"inject=capset:signal=SIGSTOP:when={raised}", self.helper,
+             "bridge", "--br=br-lab"], pass_socket=False)
+        pid = process.process.pid
+        self.assertTrue(bridgehelper.await_(lambda: "stopped by SIGSTOP" in read(TRACE)))
+        sandbox.make_bridge("br-lab", "stp_state", "1")
+        before = netcase.state()
+        os.kill(int(read(f"/proc/{pid}/task/{pid}/children")), signal.SIGCONT)
+        answer = process.finish()
+        self.assertEqual((answer.status, answer.stderr), (0, ""))
+        self.assertEqual(netcase.state(), before)
+        self.assertEqual(netcase.link("br-lab")["linkinfo"]["info_data"]["stp_state"], 1)
+        self.assertRegex(self.said()[-1], "used for uid .* as it is, differs")
+
+
 class AtOnce(OnDemand):
     """Many who ask for a bridge that is missing, in the same moment, some of whom are killed midway."""
 

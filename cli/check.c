@@ -232,6 +232,7 @@ int check_run(int argc, char *argv[])
     if (options.apply && geteuid() != 0)
         return complain(1, argv[0], "--apply: only root can mend the host; run it as root");
     check.bridge = options.bridge;
+    signal(SIGCHLD, SIG_DFL); /* a caller may have had it ignored, and no child would be ours to wait for */
     status = find_subject(&check.subject, &options, argv[0]);
     if (!status) {
         look(&check, &options);

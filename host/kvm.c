@@ -18,8 +18,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { MISC_MAJOR = 10, KVM_MINOR = 232 };
-
 static bool has_acl(void)
 {
     /* An access list that says no more than the mode is not stored. */
@@ -61,10 +59,17 @@ static void explain_refusal(const struct subject *subject, const struct stat *st
         mend_mode(subject, out);
         return;
     }
-    const bool relogin = membership(subject, st->st_gid) == MEMBERSHIP_RELOGIN;
+    const enum membership in = membership(subject, st->st_gid);
+    if (in == MEMBERSHIP_YES) { /* an ACL's mask stands where the group's mode is shown */
+        finding_add(out, KVM_DEVICE_DENIED,
+                    "/dev/kvm may not be opened by %s, though in group %s: see getfacl "
+                    "/dev/kvm",
+                    subject->name, group);
+        return;
+    }
     finding_add(out, KVM_DEVICE_PERMISSION, "/dev/kvm is for group %s, in which %s is not%s%s", group,
-                subject->name, relogin ? " since before this login" : "", acl);
-    if (relogin)
+                subject->name, in == MEMBERSHIP_RELOGIN ? " since before this login" : "", acl);
+    if (in == MEMBERSHIP_RELOGIN)
         return;
     mend_quote(subject->name, user, sizeof(user));
     finding_mend(out, "usermod -a -G %s %s", group, user);
@@ -86,8 +91,8 @@ static void explain_device(const struct probe_context *context, int err, struct 
     } else if (err == -ENOTTY || (stat(KVM_PATH, &st) == 0 && !is_kvm_node(&st))) {
         finding_add(out, KVM_DEVICE_WRONG, "/dev/kvm is not the character device %d:%d", MISC_MAJOR,
                     KVM_MINOR);
-        finding_mend(out, "rm -r /dev/kvm && mknod -m 0660 /dev/kvm c %d %d && chown root:kvm /dev/kvm",
-                     MISC_MAJOR, KVM_MINOR);
+        finding_mend(out, "rm -r /dev/kvm");
+        kvm_mend_node(out);
     } else if (err == -EPROTONOSUPPORT) {
         finding_add(out, KVM_API, "/dev/kvm %s", kvm_device_problem(err));
     } else if (err == -EACCES && stat(KVM_PATH, &st) == 0) {

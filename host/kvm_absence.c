@@ -5,6 +5,13 @@
 
 #include <string.h>
 
+void kvm_mend_node(struct findings *out)
+{
+    finding_mend(out, "groupadd -r -f kvm");
+    finding_mend(out, "mknod -m 0660 /dev/kvm c %d %d", MISC_MAJOR, KVM_MINOR);
+    finding_mend(out, "chown root:kvm /dev/kvm");
+}
+
 static void explain_x86(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->cpuid || facts->extension) { /* the kernel hides the flag where the firmware locks it */
@@ -66,7 +73,7 @@ void kvm_explain(const struct kvm_facts *facts, struct findings *out)
         finding_add(out, KVM_DEVICE_MISSING,
                     "KVM runs, but /dev/kvm is not there; a container must be handed it "
                     "(--device /dev/kvm)");
-        finding_mend(out, "mknod -m 0660 /dev/kvm c 10 232 && chown root:kvm /dev/kvm");
+        kvm_mend_node(out);
     } else if (!facts->cpuinfo) {
         finding_add(out, KVM_CPU_UNKNOWN, "there is no KVM, and /proc/cpuinfo cannot be read");
     } else if (facts->extension && !facts->firmware_off && facts->module[0]) {

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+enum { MISC_MAJOR = 10, KVM_MINOR = 232 }; /* of the device */
+
 struct kvm_facts {
     char machine[65]; /* uname's: x86_64, aarch64, s390x, ppc64le */
     char release[65]; /* the kernel's */
@@ -28,3 +30,6 @@ void kvm_facts_gather(struct kvm_facts *out);
 
 /* Adds the one finding that fits. A function of its arguments alone. */
 void kvm_explain(const struct kvm_facts *facts, struct findings *out);
+
+/* How the device's node is made; for the finding added last. */
+void kvm_mend_node(struct findings *out);

@@ -56,6 +56,8 @@ STATES = [
           "kvm.device kvm.device.acl"),
     State("an ACL lets somebody else in", GROUP + f"kvm 0660 root:kvm; setfacl -m u:{USER + 1}:rw /dev/kvm",
           "kvm.device.permission", says=("its ACL lets others in",)),
+    State("an ACL keeps the group out", GROUP + f"kvm 0660 root:kvm; setfacl -m u:{USER + 1}:rw,g::---,m:rw /dev/kvm",
+          "kvm.device.denied", groups=(KVM_GROUP,), says=("though in group kvm",)),
     State("KVM runs, its node is missing", "rm -f /dev/kvm", "kvm.device.missing", says=("mknod",)),
     State("another device", "mknod -m 0666 /dev/kvm c 1 3", "kvm.device.wrong"),
     State("a plain file", "touch /dev/kvm; chmod 0666 /dev/kvm", "kvm.device.wrong"),

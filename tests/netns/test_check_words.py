@@ -63,6 +63,10 @@ class Words(unittest.TestCase):
         state = State("full", 'exec >/dev/full', "", area="groups")
         self.refuse(state, says="standard output")
 
+    def test_a_caller_that_ignores_its_children(self):
+        state = State("deaf", "helper; trap '' CHLD", "", area="helper")
+        self.assertIn("(helper.works)", checkcase.run(state).stdout)
+
     def test_exit_status(self):
         self.assertEqual(checkcase.run(GROUPS).returncode, 0)
         self.assertEqual(checkcase.run(GROUPS, "--strict").returncode, 0)  # skipped is no warning

@@ -15,6 +15,11 @@ static int version(int argc, char *argv[])
 }
 
 static const struct verb verbs[] = {
+    {.name = "check",
+     .arguments = "[AREA...] [--user NAME] [--bridge NAME] [--json | --report | --fix [--apply]] [--strict]",
+     .summary = "can this host and this user run KVM guests on a bridge? found out by trying",
+     .options = check_options,
+     .run = check_run},
     {.name = "tap", .arguments = "create|delete ...", .summary = "taps that stay", .verbs = &tap_command},
     {.name = "list",
      .arguments = "[--json]",

@@ -11,3 +11,5 @@ int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);
 extern const char gc_options[];
+int check_run(int argc, char *argv[]);
+extern const char check_options[];

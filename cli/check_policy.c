@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "check.h"
+#include "config.h"
+#include "helper/judge.h"
+#include "helper/names.h"
+#include "helper/policy.h"
+#include "helper/refusal.h"
+#include "helper/request.h"
+
+#include <glob.h>
+#include <string.h>
+
+/* Returns 0; or -1, having told why there is nothing to be judged by. */
+static int tell_files(struct findings *out)
+{
+    struct refusal why = {""};
+    struct policy policy = {.rules = NULL};
+    const int err = judge_read_policy(&policy, "br0", &why);
+
+    if (policy.absent) {
+        finding_add(out, HELPER_POLICY_NONE, "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
+        finding_mend(out, "# who may use which bridge is yours to say: echo 'allow br0' >> " POLICY_PATH);
+    } else if (err) {
+        finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
+    }
+    policy_free(&policy);
+    return err;
+}
+
+/* Returns whether the user may use the bridge, or why not. */
+static bool allowed(const char *bridge, const struct subject *subject, struct judgement *judgement,
+                    struct refusal *why)
+{
+    const struct request request = {.verb = REQUEST_TAP, .bridge = bridge, .fd = -1};
+    const struct caller caller = {subject->uid,         subject->gid,    subject->groups,
+                                  subject->group_count, names_find_user, names_find_group};
+
+    return judge(judgement, &request, &caller, why) == 0;
+}
+
+/* Bridges as names, or paths that end in them. */
+static void tell_bridges(const struct subject *subject, char **bridges, size_t count, struct findings *out)
+{
+    struct judgement judgement;
+    struct refusal why = {""};
+
+    for (size_t i = 0; i < count; i++) {
+        const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];
+        if (!allowed(bridge, subject, &judgement, &why))
+            continue;
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", judgement.rule, bridge, subject->name);
+        return;
+    }
+    finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
+    finding_mend(out, "# who may use which bridge is yours to say: see virt-tap-policy(5)");
+}
+
+void check_policy_probe(const struct probe_context *context, struct findings *out)
+{
+    char *asked = context->bridge ? strdupa(context->bridge) : NULL;
+    glob_t paths = {.gl_pathc = 0};
+
+    if (tell_files(out) < 0)
+        return;
+    if (asked) {
+        tell_bridges(context->subject, &asked, 1, out);
+    } else if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) == 0) {
+        for (size_t i = 0; i < paths.gl_pathc; i++)
+            *strrchr(paths.gl_pathv[i], '/') = '\0';
+        tell_bridges(context->subject, paths.gl_pathv, paths.gl_pathc, out);
+        globfree(&paths);
+    } else {
+        finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");
+    }
+}

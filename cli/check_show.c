@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "check.h"
+#include "config.h"
+#include "host/mend.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+static const struct {
+    const char *word, *color;
+} levels[] = {
+    [FINDING_OK] = {"ok", "\033[32m"},
+    [FINDING_SKIPPED] = {"skipped", "\033[2m"},
+    [FINDING_WARNING] = {"warning", "\033[33m"},
+    [FINDING_FAILURE] = {"failure", "\033[1;31m"},
+};
+
+static int area_length(const char *name)
+{
+    return (int)strcspn(name, ".");
+}
+
+/* The lines of what mends it, each behind the same words. */
+static void show_lines(const char *label, const char *lines)
+{
+    for (; *lines; lines += strspn(lines, "\n")) {
+        const int length = (int)strcspn(lines, "\n");
+        printf("             %s %.*s\n", label, length, lines);
+        lines += length;
+    }
+}
+
+static void show_finding(const struct check *check, const struct finding *finding)
+{
+    const struct catalogue_entry *entry = &catalogue[finding->id];
+
+    printf("  %s%-9s%s  %s  (%s)\n", check->color ? levels[entry->level].color : "",
+           levels[entry->level].word, check->color ? "\033[0m" : "", finding->seen, entry->name);
+    if (entry->level != FINDING_OK)
+        show_lines("why: ", entry->why);
+    if (finding->mend)
+        show_lines("mend:", finding->mend);
+}
+
+void check_show(const struct check *check)
+{
+    const char *area = "";
+
+    for (size_t i = 0; i < check->findings.count; i++) {
+        const char *name = catalogue[check->findings.items[i].id].name;
+        if (strncmp(area, name, strcspn(name, ".") + 1) != 0) {
+            printf("%s%.*s\n", i ? "\n" : "", area_length(name), name);
+            area = name;
+        }
+        show_finding(check, &check->findings.items[i]);
+    }
+    printf("\nfailures: %u, warnings: %u, ok: %u, skipped: %u\n", check_count(check, FINDING_FAILURE),
+           check_count(check, FINDING_WARNING), check_count(check, FINDING_OK),
+           check_count(check, FINDING_SKIPPED));
+}
+
+/* Takes the reference to value. Bytes that are not UTF-8 are shown as '?'. */
+static json_t *text(const char *bytes)
+{
+    json_t *string = json_string(bytes);
+    char *copy = string ? NULL : strdup(bytes);
+
+    for (char *at = copy; at && *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    if (copy)
+        string = json_string(copy);
+    free(copy);
+    return string;
+}
+
+static json_t *lines_of(const char *lines)
+{
+    json_t *array = json_array();
+    char *copy = strdup(lines ? lines : ""), *rest = copy;
+
+    for (char *line; rest && (line = strsep(&rest, "\n"));)
+        if (*line)
+            json_array_append_new(array, text(line));
+    free(copy);
+    return array;
+}
+
+int check_show_json(const struct check *check)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < check->findings.count; i++) {
+        const struct finding *finding = &check->findings.items[i];
+        const struct catalogue_entry *entry = &catalogue[finding->id];
+        json_array_append_new(list, json_pack("{s:s, s:s%, s:s, s:o, s:s, s:o}", "id", entry->name, "area",
+                                              entry->name, area_length(entry->name), "level",
+                                              levels[entry->level].word, "seen", text(finding->seen), "why",
+                                              entry->why, "mend", lines_of(finding->mend)));
+    }
+    json_t *all =
+        json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->subject.name),
+                  "bridge", check->bridge, "failures", (int)check_count(check, FINDING_FAILURE), "warnings",
+                  (int)check_count(check, FINDING_WARNING), "findings", list);
+    const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
+    if (whole) {
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    json_decref(all);
+    return whole ? 0 : -1;
+}
+
+/* The user's name and folder must not get into public places: what was seen, without them. NULL: no memory.
+ */
+static char *redact(const char *seen, const char *secret, const char *instead)
+{
+    size_t size = 0, length = strlen(secret);
+    char *out = NULL;
+    FILE *stream = open_memstream(&out, &size);
+
+    while (stream && *seen)
+        if (length > 1 && strncmp(seen, secret, length) == 0) {
+            fputs(instead, stream);
+            seen += length;
+        } else {
+            fputc(*seen++, stream);
+        }
+    return stream && fclose(stream) == 0 ? out : NULL;
+}
+
+static char *redact_user(const char *seen, const struct subject *subject)
+{
+    char *half = redact(seen, subject->home, "HOME");
+    char *whole = half ? redact(half, subject->uid ? subject->name : "", "USER") : NULL;
+
+    free(half);
+    return whole;
+}
+
+int check_report(const struct check *check)
+{
+    char distribution[128];
+    struct utsname name;
+
+    if (uname(&name) < 0)
+        return -1;
+    mend_distribution(distribution, sizeof(distribution));
+    printf("virt-tap:     " VERSION "\nkernel:       %s %s %s\ndistribution: %s\n", name.sysname,
+           name.release, name.machine, distribution);
+    printf("user:         %s\n\n", check->subject.uid ? "not root" : "root");
+    for (size_t i = 0; i < check->findings.count; i++) {
+        const struct finding *finding = &check->findings.items[i];
+        char *seen = redact_user(finding->seen, &check->subject);
+        if (!seen)
+            return -1;
+        printf("%-8s %s: %s\n", levels[catalogue[finding->id].level].word, catalogue[finding->id].name, seen);
+        free(seen);
+    }
+    return 0;
+}

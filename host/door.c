@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "door.h"
+
+#include "config.h"
+#include "program.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define MEND_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
+
+/* The file capability as the kernel keeps it (capabilities(7)): is CAP_NET_ADMIN permitted? */
+static bool has_capability(void)
+{
+    struct vfs_ns_cap_data data = {.magic_etc = 0};
+    const ssize_t size = getxattr(HELPER_PATH, "security.capability", &data, sizeof(data));
+
+    return size >= (ssize_t)XATTR_CAPS_SZ_2 && data.data[0].permitted & 1U << CAP_NET_ADMIN;
+}
+
+/* The network's owner is a user namespace above ours, which the kernel does not even let us look at. */
+static bool network_is_foreign(void)
+{
+    const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+    const bool foreign = fd >= 0 && owner < 0 && errno == EPERM;
+
+    if (owner >= 0)
+        close(owner);
+    if (fd >= 0)
+        close(fd);
+    return foreign;
+}
+
+/* The file: what an administrator mends once. Returns whether all is well. */
+static bool tell_file(struct findings *out)
+{
+    struct stat st;
+    struct statvfs mount;
+
+    if (stat(HELPER_PATH, &st) < 0) {
+        finding_add(out, errno == ENOENT ? HELPER_MISSING : HELPER_EXEC, HELPER_PATH ": %s", strerror(errno));
+        finding_mend(out, "# install virt-tap: in its source, ./dev install");
+        return false;
+    }
+    const size_t before = out->count;
+    if (st.st_mode & (S_ISUID | S_ISGID)) {
+        finding_add(out, HELPER_SETUID, HELPER_PATH " is set%s (mode %04o)",
+                    st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
+        finding_mend(out, "chmod ug-s " HELPER_PATH);
+        finding_mend(out, MEND_CAPABILITY);
+    }
+    if (!has_capability()) {
+        finding_add(out, HELPER_CAPABILITY, HELPER_PATH " has not the file capability cap_net_admin=p");
+        finding_mend(out, MEND_CAPABILITY);
+    }
+    if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID) {
+        finding_add(out, HELPER_NOSUID, HELPER_PATH " is on a file system mounted nosuid");
+        finding_mend(out, "# mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\"");
+    }
+    return out->count == before;
+}
+
+/* This process: what comes from how it was started. Root's own capabilities do not come from the file. */
+static bool tell_process(struct findings *out)
+{
+    const size_t before = out->count;
+
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+        finding_add(out, HELPER_NONEWPRIVS, "no_new_privs is set for this process");
+        finding_mend(
+            out, "# start it otherwise: without NoNewPrivileges=yes (systemd), without -sandbox on (QEMU), "
+                 "not in a container that sets it");
+    }
+    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0) {
+        finding_add(out, HELPER_BOUNDING, "CAP_NET_ADMIN is not in this process's bounding set");
+        finding_mend(
+            out, "# add it where this is started: CapabilityBoundingSet= (systemd), --cap-add NET_ADMIN (a "
+                 "container)");
+    }
+    if (network_is_foreign()) {
+        finding_add(out, HELPER_USERNS,
+                    "this runs in a user namespace, and the network belongs to one above it");
+        finding_mend(out, "# run QEMU outside of it: not in a rootless container or Flatpak");
+    }
+    return out->count == before;
+}
+
+static void try_it(const struct subject *subject, struct findings *out)
+{
+    char path[] = HELPER_PATH, verb[] = "delete", domain[] = "--domain=00000000-0000-4000-8000-000000000000";
+    char *argv[] = {path, verb, domain, NULL};
+    char words[1024];
+    const int status = program_run(argv, subject, words, sizeof(words));
+
+    if (status == 0)
+        finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability and works");
+    else if (status < 0)
+        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", subject->name,
+                    strerror(-status));
+    else
+        finding_add(out, HELPER_REFUSED, "it ended with %d and said: %s", status, program_first_line(words));
+    if (status < 0)
+        finding_mend(out, "chmod 0755 " HELPER_PATH);
+}
+
+void door_probe(const struct probe_context *context, struct findings *out)
+{
+    const bool file = tell_file(out), process = tell_process(out);
+
+    if (file && process)
+        try_it(context->subject, out);
+}
+
+static bool names_helper(void *arg, const char *line, unsigned int number)
+{
+    bool *named = arg;
+    (void)number;
+    *named = strstr(line, HELPER_PATH) != NULL;
+    return !*named;
+}
+
+static void tell_apparmor(struct findings *out)
+{
+    static const char profile[] = "/etc/apparmor.d/usr.sbin.libvirtd";
+    static const char local[] = "/etc/apparmor.d/local/usr.sbin.libvirtd";
+    char enabled[8];
+    bool named = false;
+
+    if (text_read("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled)) <= 0 ||
+        *enabled != 'Y' || access(profile, F_OK) < 0)
+        return;
+    text_lines(profile, names_helper, &named);
+    if (!named)
+        text_lines(local, names_helper, &named);
+    if (named)
+        return;
+    finding_add(out, HELPER_APPARMOR, "AppArmor is on, and libvirtd's profile does not name " HELPER_PATH);
+    finding_mend(out, "printf '%%s\\n' '" HELPER_PATH " PUx,' >> %s", local);
+    finding_mend(out, "apparmor_parser -r %s", profile);
+}
+
+static void tell_selinux(struct findings *out)
+{
+    char label[256];
+
+    if (text_number("/sys/fs/selinux/enforce", 0) != 1)
+        return;
+    const ssize_t size = getxattr(HELPER_PATH, "security.selinux", label, sizeof(label) - 1);
+    label[size > 0 ? size : 0] = '\0';
+    if (size <= 0 || strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
+        return;
+    finding_add(out, HELPER_SELINUX, "SELinux enforces, and the label of " HELPER_PATH " is %s", label);
+    finding_mend(out, "restorecon -v " HELPER_PATH);
+}
+
+static void tell_leftovers(struct findings *out)
+{
+    static const char *const paths[] = {"/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper",
+                                        "/usr/lib/qemu-bridge-helper", "/usr/lib64/qemu/qemu-bridge-helper"};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (stat(paths[i], &st) == 0 && st.st_mode & S_ISUID) {
+            finding_add(out, HELPER_LEFTOVER, "%s is setuid", paths[i]);
+            finding_mend(out, "# when nobody calls it any more: chmod u-s %s", paths[i]);
+        }
+}
+
+void door_surroundings_probe(const struct probe_context *context, struct findings *out)
+{
+    (void)context;
+    tell_apparmor(out);
+    tell_selinux(out);
+    tell_leftovers(out);
+}

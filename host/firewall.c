@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "firewall.h"
+
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct search {
+    bool ip6;
+    bool found;
+    bool done;
+    int error; /* the kernel's -errno */
+    char *where;
+    size_t size;
+};
+
+static bool is_ours(const struct search *search, unsigned int family)
+{
+    return family == NFPROTO_INET || family == NFPROTO_IPV4 || (search->ip6 && family == NFPROTO_IPV6);
+}
+
+static int on_chain(struct nl_msg *msg, void *arg)
+{
+    static const char *const families[] = {
+        [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
+    struct search *search = arg;
+    const struct nfgenmsg *about = nlmsg_data(nlmsg_hdr(msg));
+    struct nlattr *chain[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+
+    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*about), chain, NFTA_CHAIN_MAX, NULL) < 0 ||
+        !is_ours(search, about->nfgen_family) || !chain[NFTA_CHAIN_HOOK] || !chain[NFTA_CHAIN_POLICY] ||
+        !chain[NFTA_CHAIN_TABLE] || !chain[NFTA_CHAIN_NAME] ||
+        nla_parse_nested(hook, NFTA_HOOK_MAX, chain[NFTA_CHAIN_HOOK], NULL) < 0 || !hook[NFTA_HOOK_HOOKNUM])
+        return NL_OK;
+    if (ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) != NF_INET_FORWARD ||
+        ntohl(nla_get_u32(chain[NFTA_CHAIN_POLICY])) != NF_DROP || search->found)
+        return NL_OK;
+    search->found = true;
+    snprintf(search->where, search->size, "%s %s %s", families[about->nfgen_family],
+             nla_get_string(chain[NFTA_CHAIN_TABLE]), nla_get_string(chain[NFTA_CHAIN_NAME]));
+    return NL_OK;
+}
+
+static int on_finish(struct nl_msg *msg, void *arg)
+{
+    struct search *search = arg;
+    (void)msg;
+    search->done = true;
+    return NL_STOP;
+}
+
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *answer, void *arg)
+{
+    struct search *search = arg;
+    (void)from;
+    search->error = answer->error;
+    search->done = true;
+    return NL_STOP;
+}
+
+static int ask_chains(struct nl_sock *sock)
+{
+    const struct nfgenmsg all = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
+    struct nl_msg *msg =
+        nlmsg_alloc_simple((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETCHAIN, NLM_F_REQUEST | NLM_F_DUMP);
+    const bool whole = msg && nlmsg_append(msg, (void *)(uintptr_t)&all, sizeof(all), NLMSG_ALIGNTO) == 0;
+    const int err = whole ? nl_send_auto(sock, msg) : -NLE_NOMEM;
+
+    nlmsg_free(msg);
+    return err < 0 ? -EIO : 0;
+}
+
+int firewall_nft_drops(bool ip6, char *where, size_t size)
+{
+    struct search search = {.ip6 = ip6, .where = where, .size = size};
+    struct nl_sock *sock = nl_socket_alloc();
+    struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+    int err = sock && cb ? 0 : -ENOMEM;
+
+    if (!err && nl_connect(sock, NETLINK_NETFILTER) < 0)
+        err = -EPROTONOSUPPORT;
+    if (!err)
+        err = ask_chains(sock);
+    if (!err) {
+        nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_chain, &search);
+        nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &search);
+        nl_cb_err(cb, NL_CB_CUSTOM, on_error, &search);
+        while (!search.done && !err)
+            err = nl_recvmsgs(sock, cb) < 0 && !search.done ? -EIO : 0;
+    }
+    nl_cb_put(cb);
+    nl_socket_free(sock);
+    return err ? err : search.error ? search.error : search.found;
+}
+
+/* The policy is the verdict of the rule that the kernel puts at a chain's end (struct ipt_getinfo,
+ * underflow). */
+static int read_policy(const struct ipt_getinfo *info, const struct ipt_get_entries *table)
+{
+    const size_t at = info->underflow[NF_INET_FORWARD];
+    struct ipt_entry entry;
+    struct xt_standard_target target;
+
+    if (at + sizeof(entry) > info->size)
+        return -EIO;
+    memcpy(&entry, (const char *)table->entrytable + at, sizeof(entry));
+    if (at + entry.target_offset + sizeof(target) > info->size)
+        return -EIO;
+    memcpy(&target, (const char *)table->entrytable + at + entry.target_offset, sizeof(target));
+    return target.verdict == -NF_DROP - 1;
+}
+
+static int read_table(int fd)
+{
+    struct ipt_getinfo info = {.name = "filter"};
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) < 0)
+        return -errno;
+    size = (socklen_t)(sizeof(struct ipt_get_entries) + info.size);
+    struct ipt_get_entries *table = calloc(1, size);
+    if (!table)
+        return -ENOMEM;
+    strcpy(table->name, info.name);
+    table->size = info.size;
+    const int drops =
+        getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, table, &size) < 0 ? -errno : read_policy(&info, table);
+    free(table);
+    return drops;
+}
+
+int firewall_legacy_drops(void)
+{
+    char names[1024];
+    const ssize_t length = text_read("/proc/net/ip_tables_names", names, sizeof(names));
+
+    if (length == -ENOENT || (length >= 0 && !text_has_word(names, "filter")))
+        return 0;
+    if (length < 0)
+        return (int)length;
+    const int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    if (fd < 0)
+        return -errno;
+    const int drops = read_table(fd);
+    close(fd);
+    return drops;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The IP firewall's policy for forwarded packets, asked of the kernel. Needs CAP_NET_ADMIN. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* nftables (and iptables-nft): whether a base chain at the forward hook of IPv4 (or IPv6, if `ip6`) has the
+ * policy drop. Returns 1 and the chain in where, 0, or -errno. */
+int firewall_nft_drops(bool ip6, char *where, size_t size);
+
+/* iptables-legacy: whether chain FORWARD of table filter has the policy drop. Returns 1, 0, or -errno. A
+ * table that is not there is not made by asking. */
+int firewall_legacy_drops(void);

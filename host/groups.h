@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Whether the user is in the groups that open things, in the database and in this process. */
+#pragma once
+
+#include "probe.h"
+
+void groups_probe(const struct probe_context *context, struct findings *out);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kvm_absence.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+enum { LOG_RECORDS = 20000 };
+
+/* The kernel clears the flag in /proc/cpuinfo where the firmware has locked the extension; CPUID keeps it. */
+static bool cpuid_has_extension(void)
+{
+#ifdef __x86_64__
+    unsigned int a, b, c, d;
+
+    if (__get_cpuid(1, &a, &b, &c, &d) && c & 1U << 5) /* VMX */
+        return true;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1U << 2; /* SVM */
+#else
+    return false;
+#endif
+}
+
+/* The first processor's flags: on large hosts the whole file takes long to make. */
+static void read_cpuinfo(struct kvm_facts *out)
+{
+    char text[8192], vendor[32];
+
+    out->cpuinfo = text_read("/proc/cpuinfo", text, sizeof(text)) > 0;
+    if (out->x86) {
+        const bool vmx = text_has_word(text, "vmx"), svm = text_has_word(text, "svm");
+        const bool amd =
+            svm || (!vmx && text_value(text, "vendor_id", vendor, sizeof(vendor)) &&
+                    (strcmp(vendor, "AuthenticAMD") == 0 || strcmp(vendor, "HygonGenuine") == 0));
+        out->extension = vmx || svm;
+        out->guest = text_has_word(text, "hypervisor");
+        strcpy(out->module, amd ? "kvm_amd" : "kvm_intel");
+    } else if (strcmp(out->machine, "s390x") == 0) {
+        out->extension = text_has_word(text, "sie");
+        strcpy(out->module, "kvm");
+    } else if (strncmp(out->machine, "ppc64", 5) == 0) {
+        const bool bare = strstr(text, "PowerNV") != NULL;
+        out->extension = bare || strstr(text, "pSeries") != NULL;
+        strcpy(out->module, bare ? "kvm_hv" : "kvm_pr");
+    }
+}
+
+/* "VMX (outside TXT) disabled by BIOS", "SVM disabled (by BIOS) in MSR_VM_CR", "kvm: disabled by bios" */
+static bool says_firmware_off(const char *line)
+{
+    return (strstr(line, "VMX") || strstr(line, "SVM") || strstr(line, "kvm")) && strcasestr(line, "BIOS") &&
+           (strstr(line, "disabled") || strstr(line, "not enabled"));
+}
+
+/* Each read gives one message; without the right to read it nothing is known. */
+static bool log_says_firmware_off(void)
+{
+    const int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char line[8193];
+    bool found = false;
+
+    for (int i = 0; fd >= 0 && !found && i < LOG_RECORDS; i++) {
+        const ssize_t length = read(fd, line, sizeof(line) - 1);
+        if (length < 0 && errno == EPIPE) /* it was overwritten meanwhile */
+            continue;
+        if (length <= 0)
+            break;
+        line[length] = '\0';
+        found = says_firmware_off(line);
+    }
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+/* Modules are written with - or _ as it comes. */
+static bool same_module(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (a[i] != b[i] && !((a[i] == '-' && b[i] == '_') || (a[i] == '_' && b[i] == '-')))
+            return false;
+    return b[length] == '\0';
+}
+
+static bool is_module(const char *word, size_t length, const struct kvm_facts *facts)
+{
+    return length && (same_module(word, facts->module, length) || same_module(word, "kvm", length));
+}
+
+struct block_search {
+    struct kvm_facts *facts;
+    const char *path;
+};
+
+static bool block_line(void *arg, const char *line, unsigned int number)
+{
+    struct block_search *search = arg;
+    const bool install = strncmp(line, "install", 7) == 0;
+    const char *at = install ? line + 7 : strncmp(line, "blacklist", 9) == 0 ? line + 9 : NULL;
+
+    if (!at || !*at || !strchr(" \t", *at))
+        return true;
+    at += strspn(at, " \t");
+    const size_t length = strcspn(at, " \t");
+    if (!is_module(at, length, search->facts) ||
+        (install && !strstr(at + length, "/false") && !strstr(at + length, "/true")))
+        return true;
+    snprintf(search->facts->blocked, sizeof(search->facts->blocked), "%.200s:%u", search->path, number);
+    return false;
+}
+
+static void find_block(struct kvm_facts *facts)
+{
+    static const char *const keys[] = {"module_blacklist=", "modprobe.blacklist="};
+    static const char pattern[] = "{/etc,/run,/usr/lib,/lib}/modprobe.d/*.conf";
+    char text[4096];
+    glob_t files;
+
+    if (text_read("/proc/cmdline", text, sizeof(text)) > 0)
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+            const char *at = strstr(text, keys[i]);
+            for (at = at ? at + strlen(keys[i]) : NULL; at && *at && !strchr(" \n", *at);) {
+                const size_t length = strcspn(at, ", \n");
+                if (is_module(at, length, facts))
+                    strcpy(facts->blocked, "the kernel's command line (/proc/cmdline)");
+                at += length + (at[length] == ',');
+            }
+        }
+    if (glob(pattern, GLOB_BRACE, NULL, &files) == 0) {
+        for (size_t i = 0; i < files.gl_pathc && !facts->blocked[0]; i++)
+            text_lines(files.gl_pathv[i], block_line, &(struct block_search){facts, files.gl_pathv[i]});
+        globfree(&files);
+    }
+}
+
+/* modules.dep of a distribution has some 500 kB. */
+static void find_module(struct kvm_facts *facts)
+{
+    char path[128], *line = NULL;
+    size_t size = 0;
+
+    snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", facts->release);
+    FILE *file = fopen(path, "re");
+    while (file && !facts->has_module && getline(&line, &size, file) > 0) {
+        const size_t end = strcspn(line, ":");
+        line[end] = '\0';
+        const char *name = strrchr(line, '/') ? strrchr(line, '/') + 1 : line;
+        const char *dot = strstr(name, ".ko");
+        facts->modules = true;
+        facts->has_module = dot && dot > name && same_module(name, facts->module, (size_t)(dot - name));
+    }
+    free(line);
+    if (file)
+        fclose(file);
+}
+
+static bool is_registered(void)
+{
+    char text[4096];
+
+    return text_read("/proc/misc", text, sizeof(text)) > 0 && text_has_word(text, "kvm");
+}
+
+void kvm_facts_gather(struct kvm_facts *out)
+{
+    struct utsname name;
+
+    *out = (struct kvm_facts){.registered = is_registered()};
+    if (uname(&name) == 0) {
+        snprintf(out->machine, sizeof(out->machine), "%.64s", name.machine);
+        snprintf(out->release, sizeof(out->release), "%.64s", name.release);
+    }
+    out->x86 = strcmp(out->machine, "x86_64") == 0 || strcmp(out->machine, "i686") == 0;
+    read_cpuinfo(out);
+    if (out->registered)
+        return;
+    out->cpuid = out->x86 && cpuid_has_extension();
+    out->firmware_off = log_says_firmware_off();
+    find_block(out);
+    if (out->module[0])
+        find_module(out);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "mend.h"
+#include "program.h"
+#include "software.h"
+#include "text.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOOKS "/etc/libvirt/hooks"
+
+static const char *const drivers[] = {"qemu", "network", "daemon"};
+enum { DRIVERS = sizeof(drivers) / sizeof(drivers[0]) };
+
+static void mend_install_libvirt(struct findings *out)
+{
+    char install[160];
+
+    mend_install(PACKAGE_LIBVIRT, install, sizeof(install));
+    finding_mend(out, "%s", install);
+}
+
+void libvirt_probe(const struct probe_context *context, struct findings *out)
+{
+    static const char schema[] = "/usr/share/libvirt/schemas/domain.rng";
+    const char *found = program_find((const char *const[]){"/usr/sbin/libvirtd", "/usr/sbin/virtqemud",
+                                                           "/usr/bin/libvirtd", "/usr/bin/virtqemud", NULL});
+    char words[1024], version[] = "--version";
+
+    if (!found) {
+        finding_add(out, LIBVIRT_MISSING, "neither libvirtd nor virtqemud is installed");
+        mend_install_libvirt(out);
+        return;
+    }
+    char *path = strdupa(found);
+    const int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
+    if (status == 0) {
+        finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
+    } else {
+        finding_add(out, LIBVIRT_BROKEN, "%s does not tell its version: exit status %d: %s", path, status,
+                    program_first_line(words));
+        mend_install_libvirt(out);
+    }
+    if (access(schema, R_OK) == 0)
+        finding_add(out, LIBVIRT_SCHEMA, "%s is there", schema);
+    else
+        finding_add(out, LIBVIRT_SCHEMA_MISSING, "%s is not there", schema);
+}
+
+/* When the daemon started, by the kernel's account: field 22 of /proc/PID/stat, behind the name in brackets.
+ */
+static time_t daemon_start(void)
+{
+    static const char *const files[] = {"/run/libvirtd.pid", "/run/virtqemud.pid",
+                                        "/run/libvirt/libvirtd.pid"};
+    char path[64], text[4096];
+    long pid = 0;
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && pid <= 0; i++)
+        pid = text_number(files[i], 0);
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    const char *at = pid > 0 && text_read(path, text, sizeof(text)) > 0 ? strrchr(text, ')') : NULL;
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    const long long ticks = at ? strtoll(at, NULL, 10) : 0;
+    struct timespec now, since_boot;
+    if (!ticks || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
+        return 0;
+    return now.tv_sec - since_boot.tv_sec + (time_t)(ticks / sysconf(_SC_CLK_TCK));
+}
+
+/* Whether the daemon has looked for this driver's hooks before there was the first. */
+static bool is_unseen(const char *driver, time_t start)
+{
+    char pattern[128];
+    struct stat st;
+    glob_t files;
+    bool older = false;
+
+    snprintf(pattern, sizeof(pattern), HOOKS "/{%s,%s.d/*}", driver, driver);
+    if (!start || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
+        return false;
+    for (size_t i = 0; i < files.gl_pathc; i++) /* a folder is there from the beginning, and says nothing */
+        older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= start;
+    globfree(&files);
+    return !older;
+}
+
+enum hook { HOOK_GOOD, HOOK_MISSING, HOOK_CLOSED, HOOK_BROKEN, HOOK_UNSEEN, HOOK_STATES };
+
+static enum hook look_at_hook(const char *driver, time_t start)
+{
+    char path[128];
+    struct stat st;
+
+    snprintf(path, sizeof(path), HOOKS "/%s.d/50-virt-tap", driver);
+    if (lstat(path, &st) < 0)
+        return errno == EACCES ? HOOK_CLOSED : HOOK_MISSING;
+    if (access(path, X_OK) < 0)
+        return HOOK_BROKEN;
+    return is_unseen(driver, start) ? HOOK_UNSEEN : HOOK_GOOD;
+}
+
+/* One finding for all drivers in one state. */
+void libvirt_hooks_probe(const struct probe_context *context, struct findings *out)
+{
+    static const struct {
+        enum finding_id id;
+        const char *words, *mend;
+    } states[HOOK_STATES] = {
+        [HOOK_GOOD] = {LIBVIRT_HOOKS, "enabled", NULL},
+        [HOOK_MISSING] = {LIBVIRT_HOOKS_MISSING, "not enabled", "virt-tap hooks enable"},
+        [HOOK_CLOSED] = {LIBVIRT_HOOKS_SKIPPED, "not to be looked at by this user", NULL},
+        [HOOK_BROKEN] = {LIBVIRT_HOOKS_BROKEN, "there, but cannot be run", "virt-tap hooks enable"},
+        [HOOK_UNSEEN] = {LIBVIRT_HOOKS_UNSEEN,
+                         "newer than the daemon (if it was reloaded since, all is well)",
+                         "systemctl reload libvirtd || systemctl restart virtqemud virtnetworkd"},
+    };
+    const time_t start = daemon_start();
+    (void)context;
+
+    for (int state = 0; state < HOOK_STATES; state++) {
+        char list[64] = "";
+        for (size_t i = 0; i < DRIVERS; i++)
+            if (look_at_hook(drivers[i], start) == (enum hook)state)
+                strcat(strcat(list, " "), drivers[i]);
+        if (!*list)
+            continue;
+        finding_add(out, states[state].id, "hooks %s:%s", states[state].words, list);
+        if (states[state].mend)
+            finding_mend(out, "%s", states[state].mend);
+    }
+}
+
+/* libvirt writes this file itself, always in this way. */
+static bool find_bridge(const char *xml, char *out, size_t size)
+{
+    static const char start[] = "<bridge name='";
+    const char *at = strstr(xml, start);
+    const size_t length = at ? strcspn(at + strlen(start), "'") : 0;
+
+    if (length == 0 || length >= size || memchr(at + strlen(start), '/', length))
+        return false;
+    memcpy(out, at + strlen(start), length);
+    out[length] = '\0';
+    return true;
+}
+
+void libvirt_network_probe(const struct probe_context *context, struct findings *out)
+{
+    static const char path[] = "/etc/libvirt/qemu/networks/default.xml";
+    char text[65536], bridge[16], device[64];
+    const ssize_t length = text_read(path, text, sizeof(text));
+    (void)context;
+
+    if (length == -EACCES) {
+        finding_add(out, LIBVIRT_NETWORK_SKIPPED, "%s cannot be read", path);
+    } else if (length < 0 || !find_bridge(text, bridge, sizeof(bridge))) {
+        finding_add(out, LIBVIRT_NETWORK_NONE, "libvirt has no network 'default' with a bridge");
+    } else {
+        snprintf(device, sizeof(device), "/sys/class/net/%s/bridge", bridge);
+        if (access(device, F_OK) == 0) {
+            finding_add(out, LIBVIRT_NETWORK, "the network 'default' has its bridge %s", bridge);
+            return;
+        }
+        finding_add(out, LIBVIRT_NETWORK_BRIDGE, "the network 'default' has no bridge %s: it is not started",
+                    bridge);
+        finding_mend(out, "virsh -c qemu:///system net-start default");
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "membership.h"
+
+#include "mend.h"
+
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { GROUPS_MAX = 1024 };
+
+enum membership membership(const struct subject *subject, gid_t gid)
+{
+    gid_t groups[GROUPS_MAX];
+    int count = GROUPS_MAX;
+
+    if (subject_has_group(subject, gid))
+        return MEMBERSHIP_YES;
+    if (!subject->in_passwd || getgrouplist(subject->name, subject->gid, groups, &count) < 0)
+        return MEMBERSHIP_NO;
+    for (int i = 0; i < count; i++)
+        if (groups[i] == gid)
+            return MEMBERSHIP_RELOGIN;
+    return MEMBERSHIP_NO;
+}
+
+void membership_group_name(gid_t gid, char *out, size_t size)
+{
+    const struct group *entry = getgrgid(gid);
+
+    if (entry)
+        mend_quote(entry->gr_name, out, size);
+    if (!entry || strcmp(out, entry->gr_name) != 0)
+        snprintf(out, size, "%u", gid);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mend.h"
+#include "network.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NET_PATH "/sys/class/net"
+
+enum { STP_DELAY_MAX = 400 /* hundredths of a second; libvirt's bridges have 200 */ };
+
+static long read_number(const char *name, const char *what, long otherwise)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), NET_PATH "/%.15s/%s", name, what);
+    return text_number(path, otherwise);
+}
+
+static bool has(const char *name, const char *what)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), NET_PATH "/%.15s/%s", name, what);
+    return access(path, F_OK) == 0;
+}
+
+static bool is_up(const char *name)
+{
+    char path[128], flags[32];
+
+    snprintf(path, sizeof(path), NET_PATH "/%.15s/flags", name);
+    return text_read(path, flags, sizeof(flags)) > 0 && strtoul(flags, NULL, 16) & IFF_UP;
+}
+
+static bool is_wireless(const char *name)
+{
+    return has(name, "wireless") || has(name, "phy80211");
+}
+
+/* Of a port: an address that people and routes use; a link-local one comes by itself. */
+static bool has_address(const struct ifaddrs *addresses, const char *name)
+{
+    for (const struct ifaddrs *at = addresses; at; at = at->ifa_next) {
+        if (!at->ifa_addr || strcmp(at->ifa_name, name) != 0)
+            continue;
+        if (at->ifa_addr->sa_family == AF_INET)
+            return true;
+        const void *address = at->ifa_addr;
+        if (at->ifa_addr->sa_family == AF_INET6 &&
+            !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)address)->sin6_addr))
+            return true;
+    }
+    return false;
+}
+
+struct look {
+    const struct probe_context *context;
+    struct findings *out;
+    struct ifaddrs *addresses;
+    unsigned int bridges, uplinks;
+};
+
+static void tell_port(struct look *look, const char *bridge, const char *port)
+{
+    char name[64];
+
+    if (is_wireless(port))
+        finding_add(look->out, NET_UPLINK_WIFI, "%s has the Wi-Fi interface %s", bridge, port);
+    if (!has_address(look->addresses, port))
+        return;
+    finding_add(look->out, NET_UPLINK_ADDRESS, "%s is a port of %s and has an address of its own", port,
+                bridge);
+    mend_quote(port, name, sizeof(name));
+    finding_mend(look->out,
+                 "# move its address and routes to %s, as virt-tap bridge does; then: ip address flush "
+                 "dev %s",
+                 bridge, name);
+}
+
+/* Tells of each port that is no tap. Returns how many those are; the first one's name is in uplink. */
+static unsigned int tell_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
+{
+    char path[128];
+    unsigned int count = 0;
+
+    snprintf(path, sizeof(path), NET_PATH "/%.15s/brif", bridge);
+    DIR *folder = opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.' || has(entry->d_name, "tun_flags"))
+            continue;
+        if (count++ == 0)
+            snprintf(uplink, IFNAMSIZ, "%.15s", entry->d_name);
+        tell_port(look, bridge, entry->d_name);
+    }
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+static void tell_bridge(struct look *look, const char *bridge)
+{
+    char uplink[IFNAMSIZ] = "", name[64];
+    struct findings *out = look->out;
+    const size_t before = out->count;
+    const unsigned int uplinks = tell_ports(look, bridge, uplink);
+
+    look->bridges++;
+    look->uplinks += uplinks;
+    mend_quote(bridge, name, sizeof(name));
+    if (!is_up(bridge)) {
+        finding_add(out, NET_BRIDGE_DOWN, "%s is down", bridge);
+        finding_mend(out, "ip link set dev %s up", name);
+    } else if (uplinks && read_number(bridge, "carrier", 0) != 1) {
+        finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged in at %s%s", bridge,
+                    uplink, uplinks > 1 ? " and its other ports" : "");
+        finding_mend(out, "ip link set dev %s up # or plug its cable in", uplink);
+    }
+    const long delay = read_number(bridge, "bridge/forward_delay", 0);
+    if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
+        finding_add(out, NET_BRIDGE_STP, "%s runs STP, and a new port waits %ld s", bridge, 2 * delay / 100);
+        finding_mend(out, "ip link set dev %s type bridge forward_delay 200", name);
+    }
+    if (out->count != before)
+        return;
+    if (uplinks)
+        finding_add(out, NET_BRIDGE, "%s is up; uplink %s%s", bridge, uplink,
+                    uplinks > 1 ? " and others" : "");
+    else
+        finding_add(out, NET_BRIDGE, "%s is up, without uplink: guests meet each other and the host", bridge);
+}
+
+static void tell_asked(struct look *look)
+{
+    const char *bridge = look->context->bridge;
+
+    if (has(bridge, "bridge")) {
+        tell_bridge(look, bridge);
+    } else if (has(bridge, "ifindex")) {
+        finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is no bridge", bridge);
+    } else {
+        finding_add(look->out, NET_BRIDGE_MISSING, "there is no interface %s", bridge);
+        char name[64];
+        mend_quote(bridge, name, sizeof(name));
+        finding_mend(look->out, "# virt-tap bridge create %s --uplink NIC", name);
+    }
+}
+
+static void tell_all(struct look *look)
+{
+    DIR *folder = opendir(NET_PATH);
+
+    if (!folder) {
+        finding_add(look->out, NET_UNKNOWN, NET_PATH " cannot be read: %s", strerror(errno));
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_name[0] != '.' && has(entry->d_name, "bridge"))
+            tell_bridge(look, entry->d_name);
+    closedir(folder);
+    if (look->bridges)
+        return;
+    finding_add(look->out, NET_BRIDGE_NONE, "this host has no bridge");
+    finding_mend(look->out, "# virt-tap bridge create br0 --uplink NIC");
+}
+
+static bool wireless_route(void *arg, const char *line, unsigned int number)
+{
+    char *interface = arg, destination[16];
+    (void)number;
+
+    if (sscanf(line, "%15s %15s", interface, destination) == 2 && strcmp(destination, "00000000") == 0 &&
+        is_wireless(interface))
+        return false;
+    interface[0] = '\0';
+    return true;
+}
+
+/* Who has no bridge to the outside yet will try with the NIC that he uses. */
+static void tell_way_out(struct look *look)
+{
+    char interface[IFNAMSIZ] = "";
+
+    if (look->uplinks)
+        return;
+    text_lines("/proc/net/route", wireless_route, interface);
+    if (!interface[0])
+        return;
+    finding_add(look->out, NET_UPLINK_WIFI, "this host's way out is the Wi-Fi interface %s", interface);
+    finding_mend(look->out,
+                 "# route or NAT guests instead: libvirt's network 'default', or QEMU's -nic user");
+}
+
+void network_bridges_probe(const struct probe_context *context, struct findings *out)
+{
+    struct look look = {.context = context, .out = out};
+
+    if (getifaddrs(&look.addresses) < 0)
+        look.addresses = NULL;
+    if (context->bridge)
+        tell_asked(&look);
+    else
+        tell_all(&look);
+    tell_way_out(&look);
+    if (look.addresses)
+        freeifaddrs(look.addresses);
+}

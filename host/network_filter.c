@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "firewall.h"
+#include "network.h"
+#include "text.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Frames of a bridge go through the IP firewall if the host says so, or the bridge itself does. */
+static bool is_filtered(const char *sysctl, const char *of_bridges)
+{
+    glob_t files;
+    bool filtered = text_number(sysctl, 0) != 0;
+
+    if (glob(of_bridges, 0, NULL, &files) != 0)
+        return filtered;
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        filtered |= text_number(files.gl_pathv[i], 0) != 0;
+    globfree(&files);
+    return filtered;
+}
+
+/* Not to be done unseen: it opens what the firewall may have been meant to close. */
+static void mend_filter(struct findings *out)
+{
+    finding_mend(
+        out, "# either a rule that accepts the bridge's frames, or (then no bridge's frames are filtered by "
+             "it, containers' neither): sysctl -w net.bridge.bridge-nf-call-iptables=0 "
+             "net.bridge.bridge-nf-call-ip6tables=0");
+}
+
+void network_filter_probe(const struct probe_context *context, struct findings *out)
+{
+    const bool ip4 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-iptables",
+                                 "/sys/class/net/*/bridge/nf_call_iptables");
+    const bool ip6 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+                                 "/sys/class/net/*/bridge/nf_call_ip6tables");
+    char where[192];
+    (void)context;
+
+    if (access("/proc/sys/net", F_OK) < 0) {
+        finding_add(out, NET_FILTER_SKIPPED, "/proc/sys/net cannot be looked at: %s", strerror(errno));
+        return;
+    }
+    if (!ip4 && !ip6) {
+        finding_add(out, NET_FILTER, "bridges' frames do not go through the IP firewall");
+        return;
+    }
+    const int nft = firewall_nft_drops(ip6, where, sizeof(where)), legacy = firewall_legacy_drops();
+    if (nft > 0) {
+        finding_add(out, NET_FILTER_DROP,
+                    "bridges' frames go through nftables, and its chain '%s' drops what no "
+                    "rule accepts (as Docker sets it)",
+                    where);
+        mend_filter(out);
+    }
+    if (legacy > 0) {
+        finding_add(out, NET_FILTER_LEGACY,
+                    "bridges' frames go through iptables-legacy, and its chain FORWARD drops "
+                    "what no rule accepts (as Docker sets it)");
+        mend_filter(out);
+    }
+    if (nft < 0 || legacy < 0)
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "bridges' frames go through the IP firewall, and what it drops could "
+                    "not be asked: %s",
+                    strerror(nft < 0 ? -nft : -legacy));
+    else if (nft == 0 && legacy == 0)
+        finding_add(out, NET_FILTER,
+                    "bridges' frames go through the IP firewall, which forwards unless a rule says "
+                    "otherwise");
+}

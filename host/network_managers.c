@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "network.h"
+#include "text.h"
+
+#include <fnmatch.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Whether they would take a tap with a name like ours. */
+static const char sample[] = "vt-0";
+
+/* Any item of a list in NetworkManager's words (device lists, NetworkManager.conf(5)). */
+static bool list_has_taps(const char *list)
+{
+    char copy[1024], *save = NULL;
+
+    if (strlen(list) >= sizeof(copy) || strstr(list, "except:interface-name:vt-"))
+        return false;
+    strcpy(copy, list);
+    for (const char *item = strtok_r(copy, ",; \t", &save); item; item = strtok_r(NULL, ",; \t", &save)) {
+        const char *pattern = strncmp(item, "interface-name:", 15) == 0 ? item + 15 : item;
+        if (fnmatch(pattern, sample, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct nm_search {
+    bool ours;      /* in a section about taps of ours */
+    bool unmanaged; /* found */
+};
+
+static bool nm_line(void *arg, const char *line, unsigned int number)
+{
+    struct nm_search *search = arg;
+    const char *value = strchr(line, '=');
+    (void)number;
+
+    if (*line == '[')
+        search->ours = false;
+    else if (value && strncmp(line, "unmanaged-devices", 17) == 0)
+        search->unmanaged |= list_has_taps(value + 1);
+    else if (value && strncmp(line, "match-device", 12) == 0)
+        search->ours = list_has_taps(value + 1);
+    else if (value && search->ours && strncmp(line, "managed", 7) == 0)
+        search->unmanaged |= strcspn(value + 1, "0fn") < 2; /* 0, false, no */
+    return !search->unmanaged;
+}
+
+static void tell_networkmanager(struct findings *out)
+{
+    static const char pattern[] =
+        "{/etc/NetworkManager/NetworkManager.conf,{/etc,/run,/usr/lib}/NetworkManager/conf.d/*.conf}";
+    struct nm_search search = {.ours = false};
+    glob_t files;
+
+    if (access("/run/NetworkManager", F_OK) < 0)
+        return;
+    if (glob(pattern, GLOB_BRACE, NULL, &files) == 0) {
+        for (size_t i = 0; i < files.gl_pathc && !search.unmanaged; i++) {
+            search.ours = false;
+            text_lines(files.gl_pathv[i], nm_line, &search);
+        }
+        globfree(&files);
+    }
+    if (search.unmanaged) {
+        finding_add(out, NET_NETWORKMANAGER, "NetworkManager runs, and is told to leave vt-* alone");
+        return;
+    }
+    finding_add(out, NET_NETWORKMANAGER_CLAIMS,
+                "NetworkManager runs, and nothing tells it to leave vt-* alone");
+    finding_mend(out, "mkdir -p /etc/NetworkManager/conf.d");
+    finding_mend(out, "printf '%%s\\n' '[device-virt-tap]' 'match-device=interface-name:vt-*' 'managed=0' "
+                      "> /etc/NetworkManager/conf.d/50-virt-tap.conf");
+    finding_mend(out, "if command -v nmcli >/dev/null; then nmcli general reload conf; fi");
+}
+
+/* A .network file of networkd (systemd.network(5)): all conditions of [Match] must hold. */
+struct networkd_search {
+    bool in_match, conditions, matches, unmanaged;
+};
+
+static bool any_matches(const char *patterns, const char *word)
+{
+    char copy[1024], *save = NULL;
+
+    if (strlen(patterns) >= sizeof(copy))
+        return false;
+    strcpy(copy, patterns);
+    for (const char *item = strtok_r(copy, " \t", &save); item; item = strtok_r(NULL, " \t", &save))
+        if (fnmatch(item, word, 0) == 0)
+            return true;
+    return false;
+}
+
+static bool networkd_line(void *arg, const char *line, unsigned int number)
+{
+    struct networkd_search *search = arg;
+    const char *value = strchr(line, '=');
+    (void)number;
+
+    if (*line == '[') {
+        search->in_match = strncmp(line, "[Match]", 7) == 0;
+    } else if (value && search->in_match) {
+        search->conditions = true;
+        search->matches &= strncmp(line, "Name", 4) == 0     ? any_matches(value + 1, sample)
+                           : strncmp(line, "Type", 4) == 0   ? any_matches(value + 1, "ether")
+                           : strncmp(line, "Kind", 4) == 0   ? any_matches(value + 1, "tun")
+                           : strncmp(line, "Driver", 6) == 0 ? any_matches(value + 1, "tun")
+                                                             : false;
+    } else if (value && strncmp(line, "Unmanaged", 9) == 0) {
+        search->unmanaged = strcspn(value + 1, "1yYtT") < 2;
+    }
+    return true;
+}
+
+static const char *base_name(const char *path)
+{
+    return strrchr(path, '/') + 1;
+}
+
+static int by_base_name(const void *a, const void *b)
+{
+    const char *path_a = *(char *const *)a, *path_b = *(char *const *)b;
+    const int order = strcmp(base_name(path_a), base_name(path_b));
+
+    return order ? order : strcmp(path_a, path_b); /* /etc, /run, /usr: as networkd prefers them */
+}
+
+/* The first file that matches decides; of two with one name the first folder's counts. */
+static void search_networkd(glob_t *files, struct findings *out)
+{
+    const char *last = "/";
+
+    qsort(files->gl_pathv, files->gl_pathc, sizeof(*files->gl_pathv), by_base_name);
+    for (size_t i = 0; i < files->gl_pathc; i++) {
+        struct networkd_search search = {.matches = true};
+        if (strcmp(base_name(last), base_name(files->gl_pathv[i])) == 0)
+            continue;
+        last = files->gl_pathv[i];
+        text_lines(last, networkd_line, &search);
+        if (!search.conditions || !search.matches)
+            continue;
+        if (search.unmanaged)
+            break;
+        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd runs, and %s is about vt-* too", last);
+        finding_mend(out, "mkdir -p /etc/systemd/network");
+        finding_mend(out, "printf '%%s\\n' '[Match]' 'Name=vt-*' '[Link]' 'Unmanaged=yes' "
+                          "> /etc/systemd/network/05-virt-tap.network");
+        finding_mend(out, "if command -v networkctl >/dev/null; then networkctl reload; fi");
+        return;
+    }
+    finding_add(out, NET_NETWORKD, "systemd-networkd runs, and none of its files is about vt-*");
+}
+
+static void tell_networkd(struct findings *out)
+{
+    glob_t files;
+
+    if (access("/run/systemd/netif", F_OK) < 0)
+        return;
+    if (glob("{/etc,/run,/usr/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &files) == 0) {
+        search_networkd(&files, out);
+        globfree(&files);
+    } else {
+        finding_add(out, NET_NETWORKD, "systemd-networkd runs, and has no files about networks");
+    }
+}
+
+void network_managers_probe(const struct probe_context *context, struct findings *out)
+{
+    (void)context;
+    tell_networkmanager(out);
+    tell_networkd(out);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * QEMU and libvirt: what is installed, and how it is configured. */
+#pragma once
+
+#include "probe.h"
+
+void qemu_probe(const struct probe_context *context, struct findings *out);
+void qemu_session_probe(const struct probe_context *context, struct findings *out);
+void libvirt_probe(const struct probe_context *context, struct findings *out);
+void libvirt_hooks_probe(const struct probe_context *context, struct findings *out);
+void libvirt_network_probe(const struct probe_context *context, struct findings *out);

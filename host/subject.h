@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Whom the check is about: the user who runs it, or one whom root becomes in a child. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct subject {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups; /* owned; the supplementary ones: this process's, or of the other user the database's */
+    size_t group_count;
+    char *name;     /* owned; the number, where the database knows no name */
+    char *home;     /* owned; "" where nothing is known */
+    bool in_passwd; /* the user database knows them */
+    bool other;     /* not who this process is */
+};
+
+/* The user whose process this is. Returns 0, or -errno. The caller must subject_free(out) in any case. */
+int subject_self(struct subject *out);
+
+/* The user of that name in the database, with all groups there. Returns 0; -ENOENT: there is none; or -errno.
+ * The caller must subject_free(out) in any case. */
+int subject_find(struct subject *out, const char *name);
+
+void subject_free(struct subject *subject);
+
+/* Becomes another user for good, which takes root; for oneself does nothing. Returns 0, or -errno: the
+ * process must then end. */
+int subject_become(const struct subject *subject);
+
+/* Whether the process of that user has the group. */
+bool subject_has_group(const struct subject *subject, gid_t gid);

@@ -1,0 +1,108 @@
+"""States of a host, each made in a mount and network namespace of its own, and what `virt-tap check` says there."""
+import functools
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+import sandbox
+from sandbox import USER
+
+LIMIT = 60
+COMMAND = os.path.abspath(os.environ["VIRT_TAP_CLI"])
+HELPER = os.path.abspath(os.environ["VIRT_TAP_HELPER"])
+
+# What every state may use. The sandbox's own /dev and /etc lie below, and stay as they are.
+PRELUDE = r"""
+set -e
+T=/mnt # not below what may be an overlay itself
+mount -t tmpfs -o mode=755 tmpfs $T
+own() { # FOLDER...: what is written there from here on is this state's alone
+  for folder; do
+    mkdir -p "$T/own$folder/upper" "$T/own$folder/work"
+    chmod --reference="$folder" "$T/own$folder/upper"
+    mount -t overlay overlay -o "lowerdir=$folder,upperdir=$T/own$folder/upper,workdir=$T/own$folder/work" "$folder"
+  done
+}
+over() { # FILE <TEXT: a file of /proc or /sys says something else
+  mkdir -p "$T/over$(dirname "$1")"
+  cat >"$T/over$1"
+  mount --bind "$T/over$1" "$1"
+}
+tree() { # FOLDER [SUBFOLDER...]: a folder of /proc or /sys holds something else
+  mount -t tmpfs -o mode=755 tmpfs "$1"
+  base=$1
+  shift
+  for sub; do mkdir -p "$base/$sub"; done
+}
+kvm() { # MODE OWNER:GROUP
+  rm -f /dev/kvm
+  mknod -m "$1" /dev/kvm c 10 232
+  chown "$2" /dev/kvm
+}
+helper() { # installed where the command looks for it
+  own "$(dirname "$(dirname "$HELPER_PATH")")"
+  mkdir -p "$(dirname "$HELPER_PATH")"
+  cp "$HELPER" "$HELPER_PATH"
+  setcap cap_net_admin=p "$HELPER_PATH"
+}
+own /dev /etc
+umount -l /sys 2>/dev/null || :
+mount -t sysfs sysfs /sys # of this state's network
+"""
+
+
+@dataclass
+class State:
+    """One state: how it is made, who asks for what, and what must, and must not, be found."""
+    name: str
+    setup: str
+    expect: str          # identifiers, all of which must be found
+    area: str = "kvm"
+    options: tuple = ()
+    never: str = ""      # identifiers none of which may be found
+    user: int = USER     # who runs the command
+    groups: tuple = ()   # with these besides
+    wrap: tuple = ()     # by this command
+    says: tuple = ()     # what must stand in what was seen, or in what mends it
+    tree: bool = False   # made of files that stand for other hardware, not for real
+
+
+@functools.cache
+def helper_path():
+    """Where this build expects the helper to be installed."""
+    return re.search(r"helper=(/\S+)", sandbox.run(HELPER, "--help").stdout)[1]
+
+
+def command(state, *options):
+    """The words that run virt-tap check in that state."""
+    become = []
+    if state.user:
+        groups = [f"--groups={','.join(map(str, state.groups))}"] if state.groups else ["--clear-groups"]
+        become = ["setpriv", f"--reuid={state.user}", f"--regid={state.user}", *groups]
+    return ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", PRELUDE + state.setup + '\nexec "$@"', "sh",
+            *become, *state.wrap, f"{sandbox.RUN}/virt-tap", "check", *state.area.split(), *state.options, *options]
+
+
+def run(state, *options, env=None):
+    """Run it; returns the CompletedProcess, with stdout and stderr apart."""
+    return subprocess.run(command(state, *options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="replace", timeout=LIMIT,
+                          check=False, cwd="/",
+                          env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HELPER": HELPER, "HELPER_PATH": helper_path(),
+                               **(env or {})})
+
+
+def find(state, *options):
+    """Run it with --json; returns exit status and findings, or raises with what it said instead."""
+    done = run(state, "--json", *options)
+    try:
+        return done.returncode, json.loads(done.stdout)["findings"]
+    except ValueError:
+        raise AssertionError(f"{state.name}: exit {done.returncode}, no JSON: {done.stdout!r} {done.stderr!r}") from None
+
+
+def install():
+    """Put the command where every user can run it."""
+    sandbox.install(COMMAND, "virt-tap", caps=None)

@@ -1,0 +1,76 @@
+"""States of the helper and of its policy, and of the check itself when a probe does not come to its end."""
+from checkcase import State
+from sandbox import USER
+
+AS_USER = (f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+BRIDGE = "ip link add br0 address 52:54:00:77:00:01 type bridge; ip link set br0 up\n"
+POLICY = "helper\n" + BRIDGE
+APPARMOR = ("helper\ntree /sys/module apparmor/parameters; echo Y >/sys/module/apparmor/parameters/enabled\n"
+            "mkdir -p /etc/apparmor.d/local; echo '/usr/lib/qemu/qemu-bridge-helper PUx,' >/etc/apparmor.d/usr.sbin.libvirtd\n")
+SELINUX = ("helper\ntree /sys/fs selinux; echo 1 >/sys/fs/selinux/enforce\npython3 -c 'import os\n"
+           'os.setxattr(os.environ["HELPER_PATH"], "security.selinux", b"system_u:object_r:{}:s0")\'\n')
+
+
+def state(name, setup, expect, **more):
+    return State(name, setup, expect, area="helper", **more)
+
+
+def conf(lines):
+    return f"printf '{lines}' >/etc/virt-tap/policy.conf\n"
+
+
+STATES = [
+    state("the helper works", "helper", "helper.works helper.policy.none", never="helper.leftover helper.apparmor"),
+    state("no helper", "own /usr/local; rm -f $HELPER_PATH", "helper.missing", never="helper.works"),
+    state("no file capability", "helper; setcap -r $HELPER_PATH", "helper.capability", never="helper.works",
+          says=("setcap cap_net_admin=p",)),
+    state("another file capability", "helper; setcap cap_net_raw=p $HELPER_PATH", "helper.capability"),
+    state("no file capability, root asks", "helper; setcap -r $HELPER_PATH", "helper.capability", user=0),
+    state("setuid", "helper; chmod u+s $HELPER_PATH; setcap cap_net_admin=p $HELPER_PATH", "helper.setuid", never="helper.works",
+          says=("chmod ug-s",)),
+    state("mounted nosuid", "helper; mount -o remount,bind,nosuid $(findmnt -n -o TARGET -T $HELPER_PATH)", "helper.nosuid",
+          never="helper.works"),
+    state("no_new_privs", "helper", "helper.nonewprivs", wrap=("setpriv", "--no-new-privs"), never="helper.works"),
+    state("not in the bounding set", "helper", "helper.bounding", user=0, never="helper.works",
+          wrap=("setpriv", "--bounding-set=-net_admin", *AS_USER)),
+    state("in a user namespace", "helper", "helper.userns", user=0, wrap=("unshare", "--user", "--map-root-user"),
+          never="helper.works"),
+    state("may not be run by this user", "helper; chmod 0700 $HELPER_PATH", "helper.exec", never="helper.works",
+          says=("chmod 0755",)),
+    state("it refuses", "helper; cp /bin/false $HELPER_PATH; setcap cap_net_admin=p $HELPER_PATH", "helper.refused",
+          never="helper.works"),
+    state("traced, it has no capability", "helper", "helper.refused", says=("no CAP_NET_ADMIN",), never="helper.works",
+          wrap=("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none")),
+    state("as another user", "helper", "helper.works", user=0, options=("--user", "vmuser")),
+    state("the setuid original is still there", "helper; own /usr/lib/qemu; chmod u+s /usr/lib/qemu/qemu-bridge-helper",
+          "helper.leftover"),
+    state("AppArmor's profile does not know it", APPARMOR, "helper.apparmor", tree=True, says=("PUx", "apparmor_parser")),
+    state("AppArmor's profile knows it", APPARMOR + 'echo "  $HELPER_PATH PUx," >/etc/apparmor.d/local/usr.sbin.libvirtd',
+          "helper.works", tree=True, never="helper.apparmor"),
+    state("SELinux and a label from home", SELINUX.format("user_home_t"), "helper.selinux", tree=True, says=("restorecon",)),
+    state("SELinux and the right label", SELINUX.format("bin_t"), "helper.works", tree=True, never="helper.selinux"),
+    state("allowed", POLICY + conf("allow br0\\n"), "helper.policy", says=("/etc/virt-tap/policy.conf:1",)),
+    state("allowed by bridge.conf", POLICY + "echo allow br0 >/etc/qemu/bridge.conf", "helper.policy",
+          says=("/etc/qemu/bridge.conf:1",)),
+    state("no policy", POLICY, "helper.policy.none", never="helper.policy"),
+    state("no rule for this user", POLICY + conf("allow br0 user=vmother\\n"), "helper.policy.denied", never="helper.policy"),
+    state("a rule for this user, root asks", POLICY + conf("allow br0 user=vmuser\\n"), "helper.policy", user=0,
+          options=("--user", "vmuser"), says=("allows br0 to vmuser",)),
+    state("denied", POLICY + conf("allow all\\ndeny br0\\n"), "helper.policy.denied", says=("policy.conf:2 denies",)),
+    state("another bridge is allowed", POLICY + "ip link add br1 type bridge\n" + conf("allow br1\\n"), "helper.policy"),
+    state("another bridge than that asked for", POLICY + "ip link add br1 type bridge\n" + conf("allow br1\\n"),
+          "helper.policy.denied", options=("--bridge", "br0"), never="helper.policy"),
+    state("a policy that does not parse", POLICY + conf("allow br0\\nallow\\n"), "helper.policy.broken", never="helper.policy",
+          says=("/etc/virt-tap/policy.conf:2",)),
+    state("a policy that others may write", POLICY + conf("allow br0\\n") + "chmod 0666 /etc/virt-tap/policy.conf",
+          "helper.policy.broken", never="helper.policy"),
+    state("a policy that the user may not read", POLICY + conf("allow br0\\n") + "chmod 0600 /etc/virt-tap/policy.conf",
+          "helper.policy.broken", never="helper.policy"),
+    state("a policy, and no bridge", "helper\n" + conf("allow br0\\n"), "helper.policy.skipped"),
+    state("the rule takes KVM, and there is none", POLICY + conf("allow br0 require=kvm\\n"), "helper.policy.denied",
+          says=("/dev/kvm",)),
+    state("a helper that hangs", "helper\nprintf '#!/bin/sh\\nsleep 60\\n' >$HELPER_PATH; setcap cap_net_admin=p $HELPER_PATH\n" +
+          BRIDGE + conf("allow br0\\n"), "check.hang helper.policy", says=("'helper.works' did not end in 5 s",),
+          never="helper.works"),
+    state("no process can be made", "helper", "check.crash", wrap=("prlimit", "--nproc=1"), never="helper.works"),
+]

@@ -1,0 +1,95 @@
+"""States of the network: devices, bridges, uplinks, the firewall, and managers of the network."""
+from checkcase import State
+
+BRIDGE = "ip link add br0 address 52:54:00:77:00:01 type bridge; ip link set br0 up\n"
+# A NIC with a cable: the other end is up as well.
+UPLINK = """ip link add eth0 type veth peer name far; ip link set far up; ip link set eth0 up master br0
+timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.02; done'
+"""
+NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
+NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
+NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
+
+
+def state(name, setup, expect, **more):
+    return State(name, setup, expect, area="net", **more)
+
+
+def networkd(name, text):
+    return f"own /usr/lib; rm -f /usr/lib/systemd/network/*; mkdir -p /etc/systemd/network; printf '{text}' >/etc/systemd/network/{name}\n"
+
+
+STATES = [
+    state("tun opens", "", "net.tun net.vhost.missing"),
+    state("no tun", "rm /dev/net/tun", "net.tun.missing", never="net.tun", says=("mknod -m 0666 /dev/net/tun",)),
+    state("tun without driver", "rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 250", "net.tun.missing",
+          says=("no driver",)),
+    state("tun is root's", "chmod 0600 /dev/net/tun", "net.tun.permission", never="net.tun",
+          says=("chmod 0666 /dev/net/tun",)),
+    state("tun is something else", "rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 1 3", "net.tun.wrong", never="net.tun"),
+    state("vhost-net is root's", "mknod -m 0600 /dev/vhost-net c 10 238", "net.vhost.permission"),
+    state("vhost-net opens (a file stands for it)", "touch /dev/vhost-net; chmod 666 /dev/vhost-net", "net.vhost", tree=True),
+    state("no bridge", "", "net.bridge.none", says=("virt-tap bridge create br0",)),
+    state("a bridge without uplink", BRIDGE, "net.bridge", never="net.bridge.none net.bridge.carrier", says=("without uplink",)),
+    state("a bridge with uplink", BRIDGE + UPLINK, "net.bridge", says=("uplink eth0",)),
+    state("the bridge asked for is not there", BRIDGE, "net.bridge.missing", options=("--bridge", "br1"), never="net.bridge"),
+    state("what was asked for is no bridge", BRIDGE + UPLINK, "net.bridge.foreign", options=("--bridge", "eth0")),
+    state("only the bridge asked for", BRIDGE + "ip link add br1 type bridge", "net.bridge", options=("--bridge", "br0"),
+          never="net.bridge.down"),
+    state("a bridge that is down", "ip link add br0 type bridge", "net.bridge.down", never="net.bridge",
+          says=("ip link set dev br0 up",)),
+    state("a cable that is out", BRIDGE + UPLINK + "ip link set far down; "
+          "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
+    state("STP with a long delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 1500", "net.bridge.stp",
+          says=("30 s",)),
+    state("STP with a short delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 200", "net.bridge",
+          never="net.bridge.stp"),
+    state("an address on the uplink", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev eth0", "net.uplink.address"),
+    state("an IPv6 address on the uplink", BRIDGE + UPLINK + "ip addr add 2001:db8::1/64 dev eth0", "net.uplink.address"),
+    state("the address on the bridge", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev br0", "net.bridge",
+          never="net.uplink.address"),
+    state("a name that a shell would run", "ip link add 'b;reboot' type bridge", "net.bridge.down",
+          says=("ip link set dev 'b;reboot' up",)),
+    state("the way out is Wi-Fi", "ip link add wlan0 type veth peer name far; ip link set wlan0 up; "
+          "ip addr add 192.0.2.2/24 dev wlan0; ip route add default via 192.0.2.1\ntree /sys/class/net wlan0/wireless",
+          "net.uplink.wifi", tree=True),
+    state("a Wi-Fi port", "tree /sys/class/net br0/bridge br0/brif/wlan0 wlan0/phy80211", "net.uplink.wifi", tree=True),
+    state("/sys/class/net cannot be read", "tree /sys/class; mkdir -m 0 /sys/class/net", "net.unknown", never="net.bridge.none"),
+    state("bridges' frames bypass the firewall", NO_FILTER, "net.filter", never="net.filter.skipped"),
+    state("a user cannot look into the firewall", "", "net.filter.skipped", never="net.filter"),
+    state("a firewall that forwards", "nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward "
+          "priority 0; policy accept; }'", "net.filter", user=0, never="net.filter.drop net.filter.legacy"),
+    state("nftables drops", "nft add table inet f; nft 'add chain inet f way { type filter hook forward priority 0; policy "
+          "drop; }'", "net.filter.drop", user=0, never="net.filter", says=("inet f way",)),
+    state("Docker's policy by iptables-nft", "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0,
+          says=("ip filter FORWARD", "bridge-nf-call-iptables=0")),
+    state("Docker's policy by iptables-legacy", "iptables-legacy -P FORWARD DROP", "net.filter.legacy", user=0,
+          never="net.filter net.filter.drop"),
+    state("iptables-legacy forwards", "iptables-legacy -P INPUT DROP", "net.filter", user=0, never="net.filter.legacy"),
+    state("only IPv6 is dropped, and bridges' IPv6 bypasses", "ip6tables-nft -P FORWARD DROP\n" + NO_FILTER6,
+          "net.filter", user=0, never="net.filter.drop"),
+    state("IPv6 is dropped", "ip6tables-nft -P FORWARD DROP", "net.filter.drop", user=0, says=("ip6 filter FORWARD",)),
+    state("dropped, but bridges' frames bypass it", NO_FILTER + "iptables-nft -P FORWARD DROP; iptables-legacy -P FORWARD DROP",
+          "net.filter", user=0, never="net.filter.drop net.filter.legacy"),
+    state("one bridge alone is filtered", NO_FILTER + BRIDGE + "ip link set br0 type bridge nf_call_iptables 1; "
+          "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0),
+    state("the firewall, as another user", "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0,
+          options=("--user", "vmuser")),
+    state("NetworkManager", NM, "net.networkmanager.claims", says=("match-device=interface-name:vt-*",)),
+    state("NetworkManager, told by a list", NM + "mkdir -p /etc/NetworkManager; printf '[keyfile]\\n"
+          "unmanaged-devices=mac:00:11:22:33:44:55;interface-name:vt-*\\n' >/etc/NetworkManager/NetworkManager.conf",
+          "net.networkmanager", never="net.networkmanager.claims"),
+    state("NetworkManager, told by a section", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-virt-tap]\\n"
+          "match-device=interface-name:vt-*\\nmanaged=0\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
+    state("NetworkManager, told about others", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-x]\\n"
+          "match-device=interface-name:tap*\\nmanaged=0\\n[keyfile]\\nunmanaged-devices=interface-name:veth*\\n' "
+          ">/etc/NetworkManager/conf.d/a.conf", "net.networkmanager.claims"),
+    state("networkd, as systemd ships it (its virtual machines have taps vt-*)", NETWORKD + networkd("80-vm-vt.network", "[Match]\\nName=vt-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
+          "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
+    state("networkd, about all Ethernets", NETWORKD + networkd("20-all.network", "[Match]\\nType=ether\\n"),
+          "net.networkd.claims", says=("20-all.network",)),
+    state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
+          "net.networkd", never="net.networkd.claims"),
+    state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +
+          "printf '[Match]\\nName=vt-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-a.network", "net.networkd"),
+]

@@ -1,0 +1,70 @@
+"""States of QEMU and libvirt."""
+from checkcase import State
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+HOME = "/run/vt/.config/libvirt"
+CONF = f"own /run; mkdir -p {HOME}\n"
+HOOKS = ("for d in qemu network daemon; do mkdir -p /etc/libvirt/hooks/$d.d; "
+         "ln -s /bin/true /etc/libvirt/hooks/$d.d/50-virt-tap; done\n")
+NETWORK = ("mkdir -p /etc/libvirt/qemu/networks; chmod 755 /etc/libvirt/qemu /etc/libvirt/qemu/networks\n"
+           "echo \"<network><name>default</name><bridge name='virbr0' stp='on' delay='0'/></network>\" "
+           ">/etc/libvirt/qemu/networks/default.xml\n")
+
+
+def program(path, script):
+    """Something else stands where that program was."""
+    return f"over {path} <<'X'\n#!/bin/sh\n{script}\nX\nchmod 0755 $T/over{path}\n"
+
+
+def qemu(name, setup, expect, **more):
+    return State(name, setup, expect, area="qemu", **more)
+
+
+def libvirt(name, setup, expect, **more):
+    return State(name, setup, expect, area="libvirt", **more)
+
+
+STATES = [
+    qemu("QEMU", "", "qemu.installed qemu.kvm qemu.session.unset", says=("QEMU emulator version",)),
+    qemu("no QEMU", f"mount --bind /dev/null {QEMU}", "qemu.missing", says=("apt-get install",), never="qemu.installed"),
+    qemu("no QEMU, on Fedora", f"mount --bind /dev/null {QEMU}; rm /etc/os-release; echo ID=fedora >/etc/os-release",
+         "qemu.missing", says=("dnf install",)),
+    qemu("no QEMU, on Arch", f"mount --bind /dev/null {QEMU}; rm /etc/os-release; echo ID=arch >/etc/os-release",
+         "qemu.missing", says=("pacman -S",)),
+    qemu("no QEMU, on what is like SUSE", f"mount --bind /dev/null {QEMU}; rm /etc/os-release; "
+         "printf 'ID=\"opensuse-leap\"\\nID_LIKE=\"suse opensuse\"\\n' >/etc/os-release", "qemu.missing", says=("zypper install",)),
+    qemu("a QEMU that does not start", program(QEMU, "echo error while loading shared libraries; exit 127"), "qemu.broken",
+         says=("shared libraries",)),
+    qemu("a QEMU without KVM", program(QEMU, "echo tcg"), "qemu.accelerator", never="qemu.kvm"),
+    qemu("a QEMU that hangs", program(QEMU, "sleep 60"), "check.hang qemu.session.unset", never="qemu.installed"),
+    qemu("the session calls the helper", CONF + f"echo \"bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf", "qemu.session",
+         never="qemu.session.unset"),
+    qemu("the session calls another", CONF + f"echo 'bridge_helper = \"/usr/lib/qemu/qemu-bridge-helper\"' >{HOME}/qemu.conf",
+         "qemu.session.other", says=("runuser -u vmuser",)),
+    qemu("the session's file has only a comment", CONF + f"echo \"#bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf",
+         "qemu.session.unset"),
+    qemu("root has no session", "", "qemu.session.skipped", user=0),
+    libvirt("libvirt", "", "libvirt.installed libvirt.schema libvirt.hooks.missing libvirt.network.none"),
+    libvirt("no libvirt", "mount --bind /dev/null /usr/sbin/libvirtd", "libvirt.missing", says=("libvirt-daemon",)),
+    libvirt("a libvirt that does not start", program("/usr/sbin/libvirtd", "exit 3"), "libvirt.broken"),
+    libvirt("no schema", "tree /usr/share/libvirt", "libvirt.schema.missing"),
+    libvirt("hooks", HOOKS, "libvirt.hooks", never="libvirt.hooks.missing libvirt.hooks.unseen"),
+    libvirt("one hook is missing", HOOKS + "rm /etc/libvirt/hooks/network.d/50-virt-tap", "libvirt.hooks.missing",
+            says=("not enabled: network",)),
+    libvirt("a hook that leads nowhere", HOOKS + "ln -sf /nowhere /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken"),
+    libvirt("a hook that is not executable", HOOKS + "ln -sf /etc/passwd /etc/libvirt/hooks/qemu.d/50-virt-tap",
+            "libvirt.hooks.broken"),
+    libvirt("a folder of hooks that is closed", HOOKS + "chmod 0700 /etc/libvirt/hooks", "libvirt.hooks.skipped",
+            never="libvirt.hooks"),
+    libvirt("hooks newer than the daemon (a process stands for it)", "own /run; sleep 9 >/dev/null 2>&1 & echo $! "
+            ">/run/libvirtd.pid; sleep 2.1\n" + HOOKS, "libvirt.hooks.unseen", never="libvirt.hooks", says=("systemctl reload",)),
+    libvirt("hooks older than the daemon (a process stands for it)", HOOKS + "own /run; sleep 2.1; sleep 9 >/dev/null 2>&1 & "
+            "echo $! >/run/libvirtd.pid", "libvirt.hooks", never="libvirt.hooks.unseen"),
+    libvirt("a network and its bridge", NETWORK + "ip link add virbr0 type bridge", "libvirt.network"),
+    libvirt("a network that is not started", NETWORK, "libvirt.network.bridge", says=("net-start default",)),
+    libvirt("networks that are closed", NETWORK + "chmod 0700 /etc/libvirt/qemu", "libvirt.network.skipped"),
+    State("no /proc", "kvm 0666 root:root; tree /proc", "kvm.device net.filter.skipped", area="kvm groups net helper libvirt",
+          never="net.filter check.crash check.hang kvm.cpu.flags"),
+    State("no /sys", "kvm 0666 root:root; umount -l /sys; tree /sys", "kvm.device net.unknown", user=0,
+          area="kvm groups net helper libvirt", never="net.bridge net.bridge.none check.crash check.hang"),
+]

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""virt-tap check: its words, its options, what it mends, and input that is wrong."""
+import json
+import os
+import pty
+import subprocess
+import sys
+import unittest
+
+import checkcase
+import sandbox
+from checkcase import State
+
+OPEN = State("open", "kvm 0666 root:root", "")
+ROOT = State("open, root asks", "kvm 0666 root:root", "", user=0)
+GROUPS = State("groups", "sed -i '/^kvm:/d; /^libvirt:/d' /etc/group; kvm 0666 root:root", "", area="groups")
+BRIDGES = State("bridges", "ip link add br0 type bridge", "", area="net")
+# What an old host needs all of, for one user; and what cannot run in a sandbox says only that it was called.
+BROKEN = State("broken", r"""
+sed -i '/^kvm:/d; /^libvirt:/d' /etc/group; echo libvirt:x:64601: >>/etc/group
+kvm 0600 root:root; chmod 0600 /dev/net/tun
+helper; setcap -r $HELPER_PATH
+ip link add br0 type bridge; echo allow br0 >/etc/virt-tap/policy.conf
+own /run; mkdir -p /run/NetworkManager /run/systemd/netif /run/called
+mount --bind /dev/null /usr/bin/qemu-system-x86_64
+own /usr/local; mkdir -p /usr/local/sbin
+chown vmuser /run/vt
+for program in apt-get modprobe nmcli networkctl virt-tap; do
+  printf '#!/bin/sh\necho "$@" >>/run/called/%s\n' $program >/usr/local/sbin/$program
+  chmod 0755 /usr/local/sbin/$program
+done
+PATH=/usr/local/sbin:$PATH
+""", "", area="kvm groups net helper qemu libvirt", user=0, options=("--user", "vmuser"))
+
+
+class Words(unittest.TestCase):
+    def setUp(self):
+        checkcase.install()
+
+    def refuse(self, state, *options, status=1, says=""):
+        done = checkcase.run(state, *options)
+        self.assertEqual((done.returncode, done.stdout), (status, ""), done)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("virt-tap check: "), done.stderr)
+        self.assertIn(says, done.stderr)
+
+    def test_bad_words(self):
+        self.refuse(OPEN, "kvn", status=2, says="no area 'kvn'")
+        self.refuse(OPEN, "--nonsense", status=2)
+        self.refuse(OPEN, "--json", "--report", status=2, says="exclude")
+        self.refuse(OPEN, "--apply", status=2, says="--fix")
+        self.refuse(OPEN, "--bridge", "a/b", status=2, says="a/b")
+        self.refuse(OPEN, "--bridge", "sixteen-letters-", status=2)
+        self.refuse(OPEN, "--user", "root", says="root")
+        self.refuse(OPEN, "--fix", "--apply", says="root")
+        self.refuse(ROOT, "--user", "nosuchuser", says="no user 'nosuchuser'")
+
+    def test_a_user_database_that_hangs(self):
+        """A FIFO that nobody writes to: the time limit ends it, in words."""
+        self.refuse(State("hang", "rm /etc/passwd; mkfifo -m 0644 /etc/passwd", "", user=0), says="user database")
+
+    def test_output_that_cannot_be_written(self):
+        state = State("full", 'exec >/dev/full', "", area="groups")
+        self.refuse(state, says="standard output")
+
+    def test_a_caller_that_ignores_its_children(self):
+        state = State("deaf", "helper; trap '' CHLD", "", area="helper")
+        self.assertIn("(helper.works)", checkcase.run(state).stdout)
+
+    def test_exit_status(self):
+        self.assertEqual(checkcase.run(GROUPS).returncode, 0)
+        self.assertEqual(checkcase.run(GROUPS, "--strict").returncode, 0)  # skipped is no warning
+        self.assertEqual(checkcase.run(BRIDGES).returncode, 1)
+        warned = State("no bridge", "", "", area="net")
+        self.assertEqual((checkcase.run(warned).returncode, checkcase.run(warned, "--strict").returncode), (0, 3))
+        self.assertEqual(checkcase.run(BRIDGES, "--strict").returncode, 1)
+
+    def test_for_people(self):
+        done = checkcase.run(GROUPS)
+        self.assertEqual(done.stdout.splitlines(), [
+            "groups",
+            "  ok         vmuser opens /dev/kvm without a group  (groups.kvm.unneeded)",
+            "  skipped    there is no group libvirt  (groups.libvirt.skipped)",
+            "             why:  its daemon is not installed, or uses another rule",
+            "", "failures: 0, warnings: 0, ok: 1, skipped: 1"])
+
+    def on_terminal(self, **env):
+        ours, theirs = pty.openpty()
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HELPER": "", "HELPER_PATH": "", **env}
+        subprocess.run(checkcase.command(GROUPS), stdin=subprocess.DEVNULL, stdout=theirs, timeout=60, check=True, env=environment)
+        os.close(theirs)
+        with os.fdopen(ours, "rb", 0) as file:
+            return file.read(4096)
+
+    def test_colors(self):
+        self.assertIn(b"\x1b[32mok", self.on_terminal())
+        self.assertNotIn(b"\x1b", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\x1b", checkcase.run(GROUPS).stdout)
+
+    def test_json(self):
+        done = checkcase.run(BRIDGES, "--json", "--bridge", "br0")
+        said = json.loads(done.stdout)
+        self.assertEqual((said["user"], said["bridge"], said["failures"], said["warnings"]), ("vmuser", "br0", 1, 1))
+        down = [finding for finding in said["findings"] if finding["id"] == "net.bridge.down"]
+        self.assertEqual(down, [{"id": "net.bridge.down", "area": "net", "level": "failure", "seen": "br0 is down",
+                                 "why": "a bridge that is down forwards nothing", "mend": ["ip link set dev br0 up"]}])
+
+    def test_names_that_are_no_words(self):
+        """Bytes that are not UTF-8 and an escape sequence: shown as '?', and in JSON too."""
+        state = State("names", "ip link add \"$(printf 'b\\377\\033[1m')\" type bridge", "", area="net")
+        said = json.loads(checkcase.run(state, "--json").stdout)
+        self.assertIn("b??[1m is down", [finding["seen"] for finding in said["findings"]])
+        self.assertNotIn("\x1b", checkcase.run(state).stdout)
+
+    def test_report_without_the_user(self):
+        state = State("report", GROUPS.setup, "", area="groups net helper qemu")
+        done = checkcase.run(state, "--report")
+        self.assertEqual(done.returncode, 1)
+        for text in ("virt-tap:     0.1.0", f"kernel:       Linux {os.uname().release}", "distribution: Debian",
+                     "ok       qemu.installed: /usr/bin/qemu-system-x86_64: QEMU emulator version",
+                     "failure  helper.policy.none", "USER opens /dev/kvm", "HOME/.config/libvirt"):
+            self.assertIn(text, done.stdout)
+        self.assertNotIn("vmuser", done.stdout)
+        self.assertNotIn("/run/vt", done.stdout)
+
+    def test_fix_prints_a_script(self):
+        done = checkcase.run(BROKEN, "--fix")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False, timeout=60).returncode, 0)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], "#!/bin/sh")
+        for line in ("chown root:kvm /dev/kvm", "chmod 0660 /dev/kvm", "usermod -a -G kvm vmuser", "usermod -a -G libvirt vmuser",
+                     "apt-get install -y qemu-system", f"setcap cap_net_admin=p {checkcase.helper_path()}", "virt-tap hooks enable"):
+            self.assertEqual(lines.count(line), 1, line)
+
+    def test_fix_apply(self):
+        """Really run, in a host of its own; then all that was mended is well."""
+        state = State("apply", BROKEN.setup + 'trap "ls -l /dev/kvm; cat /etc/group /etc/udev/rules.d/65-virt-tap-kvm.rules '
+                      '/run/called/*; stat -c %a:%g /dev/kvm" EXIT\nset --  "$@" --fix --apply\n"$@" || echo "status $?"; exit 0\n',
+                      "", area=BROKEN.area, user=0, options=BROKEN.options)
+        done = checkcase.run(state)
+        mended, after = done.stdout.split("\nkvm\n")
+        for line in ("+ chown root:kvm /dev/kvm", "+ usermod -a -G kvm vmuser", "+ chmod 0666 /dev/net/tun", "+ virt-tap hooks enable"):
+            self.assertIn(line, mended)
+        for name in ("kvm.device)", "groups.kvm)", "groups.libvirt)", "net.tun)", "net.bridge)", "net.networkmanager)",
+                     "net.networkd)", "helper.works)", "helper.policy)", "qemu.session)"):
+            self.assertIn(f"({name}", after, done.stderr)
+        for text in ("install -y qemu-system", "general reload conf", "hooks enable", 'KERNEL=="kvm", GROUP="kvm", MODE="0660"'):
+            self.assertIn(text, after)
+
+    def test_fix_apply_tells_what_failed(self):
+        state = State("fails", "rm -f /dev/kvm\nkvm 0600 root:root\nmount --bind /dev/null /usr/sbin/usermod", "", user=0,
+                      options=("--user", "vmuser", "--fix", "--apply"))
+        done = checkcase.run(state)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("+ usermod -a -G kvm vmuser\n  failed: exit status", done.stdout)
+        self.assertIn("1 of the commands failed", done.stderr)
+
+
+if __name__ == "__main__":
+    sandbox.enter(300)
+    sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""virt-tap check in guests of QEMU's, whose processors are chosen: one with AMD's extension, which QEMU emulates, and
+KVM's real modules; and one without.
+
+Needs VIRT_TAP_CLI (the built command) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import glob
+import json
+import os
+import re
+import sys
+import unittest
+
+import guests
+import sandbox
+
+COMMAND = os.path.abspath(os.environ["VIRT_TAP_CLI"])
+KERNEL = os.path.abspath(os.environ["GUEST_KERNEL"])
+MODULES = ("irqbypass", "kvm", "kvm-amd")
+
+
+def module(name):
+    return glob.glob(f"{KERNEL}/lib/modules/*/kernel/**/{name}.ko", recursive=True)[0]
+
+
+def archive():
+    """What is added to the guest's initramfs: the command with its libraries, and KVM's modules where modprobe has them."""
+    files = {f"modules.kvm/{name}.ko": module(name) for name in MODULES} | {"bin/virt-tap": COMMAND}
+    libraries = re.findall(r"/\S+", sandbox.run("ldd", COMMAND).stdout)
+    files |= {library[1:]: library for library in libraries}
+    release = module("kvm").split("/lib/modules/")[1].split("/")[0]
+    folders = {part for path in [*files, f"lib/modules/{release}/x"] for part in parents(path)} - {"bin"}
+    members = [guests._member(name, 0o040755) for name in sorted(folders)]
+    for name, path in files.items():
+        with open(path, "rb") as file:
+            members.append(guests._member(name, 0o100755, file.read()))
+    listed = "".join(f"kernel/{name}.ko:\n" for name in MODULES).encode()  # depmod runs when the package is installed
+    members.append(guests._member(f"lib/modules/{release}/modules.dep", 0o100644, listed))
+    return b"".join([*members, guests._member("TRAILER!!!", 0)])
+
+
+def parents(path):
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:n + 1]) for n in range(len(parts))]
+
+
+class Guests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.images = guests.prepare(KERNEL)
+        with open(cls.images.initramfs, "ab") as file:
+            file.write(archive())
+
+    def boot(self, cpu):
+        qemu = guests.Qemu(guests.command("user,id=n0,restrict=on", "52:54:00:77:00:01", "-cpu", cpu,
+                                          *guests.boot_options(self.images, "10.0.2.15/24")))
+        self.addCleanup(qemu.end)
+        qemu.ready()
+        return qemu.console
+
+    def check(self, console):
+        """The findings about KVM: name to what was seen."""
+        status, output = console.run("virt-tap check kvm --json")
+        self.assertIn(status, (0, 1), output)
+        return {finding["id"]: finding["seen"] for finding in json.loads(output)["findings"]}
+
+    def test_with_the_extension(self):
+        console = self.boot("qemu64")
+        self.assertEqual(list(self.check(console)), ["kvm.module.missing"])
+        for name in MODULES:
+            self.assertEqual(console.run(f"insmod /modules.kvm/{name}.ko"), (0, ""))
+        self.assertEqual(list(self.check(console)), ["kvm.device", "kvm.vm", "kvm.vcpu.native"])
+        console.run("rm /dev/kvm")
+        self.assertEqual(list(self.check(console)), ["kvm.device.missing"])
+
+    def test_without_the_extension(self):
+        console = self.boot("qemu64,-svm")
+        self.assertEqual(list(self.check(console)), ["kvm.cpu.nested"])
+        console = self.boot("qemu64,-svm,-hypervisor")
+        self.assertEqual(list(self.check(console)), ["kvm.cpu.none"])
+
+
+if __name__ == "__main__":
+    sandbox.enter(300)
+    sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * KubeVirt's hook: its sidecar starts `onDefineDomain --vmi JSON --domain XML` before it defines a domain, and takes
- * standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual machine instance say
- * what is not in the XML: virt-tap/bridge is --bridge, virt-tap/networks is --network, separated by commas. */
+ * KubeVirt's hook: its sidecar starts `onDefineDomain --vmi JSON --domain XML` before it defines a domain,
+ * and takes standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual
+ * machine instance say what is not in the XML: virt-tap/bridge is --bridge, virt-tap/networks is --network,
+ * separated by commas. */
 #include "job.h"
 #include "verbs.h"
 
@@ -12,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char define_hook_options[] = "  --vmi JSON     the virtual machine instance; of its annotations, virt-tap/bridge and\n"
-                                   "                 virt-tap/networks count\n"
-                                   "  --domain XML   the domain; it comes out whole on standard output\n";
+const char define_hook_options[] =
+    "  --vmi JSON     the virtual machine instance; of its annotations, virt-tap/bridge and\n"
+    "                 virt-tap/networks count\n"
+    "  --domain XML   the domain; it comes out whole on standard output\n";
 
 /* The string of an annotation, to be freed; NULL: there is none. */
 static char *annotation(const json_t *vmi, const char *key)
@@ -53,17 +55,16 @@ static int print_changed(const struct job *job, const char *xml)
 static int hook(const char *name, const char *vmi_text, const char *xml)
 {
     struct networks networks = {0};
-    struct job job = {.name = name,
-                      .change = domain_rewrite,
-                      .wish = {.find_network = networks_find, .data = &networks}};
+    struct job job = {
+        .name = name, .change = domain_rewrite, .wish = {.find_network = networks_find, .data = &networks}};
     json_error_t error;
     json_t *vmi = json_loads(vmi_text, JSON_REJECT_DUPLICATES, &error);
     char *bridge = annotation(vmi, "virt-tap/bridge"), *words = annotation(vmi, "virt-tap/networks");
     int status = 0;
 
     if (!vmi || !json_is_object(vmi))
-        status = complain(1, name, "--vmi:%d:%d: this is no JSON object: %s", vmi ? 1 : error.line, vmi ? 1 : error.column,
-                          vmi ? "it is another value" : error.text);
+        status = complain(1, name, "--vmi:%d:%d: this is no JSON object: %s", vmi ? 1 : error.line,
+                          vmi ? 1 : error.column, vmi ? "it is another value" : error.text);
     if (!status && bridge)
         status = wish_bridge(&job.wish, name, bridge) ? 1 : 0;
     if (!status && words)

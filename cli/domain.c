@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virt-tap domain: what virt-tap xml does, to domains that libvirt has defined. Their definitions hold secrets (passwords of
- * displays), so that they are neither shown but for the lines that change, nor written to any file. */
+ * virt-tap domain: what virt-tap xml does, to domains that libvirt has defined. Their definitions hold
+ * secrets (passwords of displays), so that they are neither shown but for the lines that change, nor written
+ * to any file. */
 #include "job.h"
 #include "libvirt.h"
 #include "verbs.h"
@@ -24,7 +25,8 @@ struct session {
 
 enum { OPT_ALL = 256, OPT_YES, OPT_STRICT, OPT_INTERFACE, OPT_BRIDGE, OPT_NETWORK };
 
-static const struct option show_options[] = {{"connect", required_argument, NULL, 'c'}, {"all", no_argument, NULL, OPT_ALL}, {0}};
+static const struct option show_options[] = {
+    {"connect", required_argument, NULL, 'c'}, {"all", no_argument, NULL, OPT_ALL}, {0}};
 static const struct option restore_options[] = {
     {"connect", required_argument, NULL, 'c'},
     {"all", no_argument, NULL, OPT_ALL},
@@ -43,16 +45,16 @@ static const struct option rewrite_options[] = {
     {0},
 };
 
-#define SHOW_HELP                                                                                                      \
-    "  -c, --connect URI     the libvirt to ask, also a remote one; as virsh without it\n"                            \
+#define SHOW_HELP                                                                                            \
+    "  -c, --connect URI     the libvirt to ask, also a remote one; as virsh without it\n"                   \
     "  --all                 every domain that is defined there\n"
-#define RESTORE_HELP                                                                                                   \
-    SHOW_HELP "  --yes                 do not ask\n"                                                                  \
+#define RESTORE_HELP                                                                                         \
+    SHOW_HELP "  --yes                 do not ask\n"                                                         \
               "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"
-static const char rewrite_help[] =
-    RESTORE_HELP "  --bridge BRIDGE       put all taps on BRIDGE, whatever the interfaces name\n"
-                 "  --network NAME=BRIDGE the bridge of a network, instead of what libvirt says; may be repeated\n"
-                 "  --strict              exit 3 if an interface had to be left as it is\n";
+static const char rewrite_help[] = RESTORE_HELP
+    "  --bridge BRIDGE       put all taps on BRIDGE, whatever the interfaces name\n"
+    "  --network NAME=BRIDGE the bridge of a network, instead of what libvirt says; may be repeated\n"
+    "  --strict              exit 3 if an interface had to be left as it is\n";
 
 /* What in a network's definition holds for its interfaces, and could not for a tap. */
 static const char *unfit(const struct node *network)
@@ -142,7 +144,8 @@ static int define(const struct session *session, virDomainPtr domain, const char
     virDomainPtr defined =
         lib->virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
     if (!defined)
-        return complain(1, session->job.name, "%s: libvirt does not define it: %s", name, lib->virGetLastErrorMessage());
+        return complain(1, session->job.name, "%s: libvirt does not define it: %s", name,
+                        lib->virGetLastErrorMessage());
     if (lib->virDomainIsActive(defined) == 1)
         fprintf(stderr, "%s: %s is running: this counts from its next start\n", session->job.name, name);
     lib->virDomainFree(defined);
@@ -158,7 +161,8 @@ static int change_domain(const struct session *session, virDomainPtr domain)
     int status;
 
     if (lib->virDomainIsPersistent(domain) != 1)
-        return complain(1, session->job.name, "%s is transient: there is no definition of it to change", name);
+        return complain(1, session->job.name, "%s is transient: there is no definition of it to change",
+                        name);
     text = lib->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
     if (!text)
         return complain(1, session->job.name, "cannot read %s: %s", name, lib->virGetLastErrorMessage());
@@ -183,7 +187,8 @@ static int show_domain(const struct session *session, virDomainPtr domain)
     int status;
 
     if (!text)
-        return complain(1, session->job.name, "cannot read %s: %s", name, session->lib.virGetLastErrorMessage());
+        return complain(1, session->job.name, "cannot read %s: %s", name,
+                        session->lib.virGetLastErrorMessage());
     status = job_show(session->job.name, name, text, strlen(text));
     free(text);
     return status;
@@ -205,9 +210,11 @@ static int each_domain(const struct session *session, char *names[], int count)
     int status = 0;
 
     if (session->all) {
-        count = lib->virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+        count =
+            lib->virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
         if (count < 0)
-            return complain(1, session->job.name, "cannot list the domains: %s", lib->virGetLastErrorMessage());
+            return complain(1, session->job.name, "cannot list the domains: %s",
+                            lib->virGetLastErrorMessage());
     }
     for (int i = 0; i < count; i++) {
         virDomainPtr domain = list ? list[i] : lib->virDomainLookupByName(session->connection, names[i]);
@@ -277,8 +284,11 @@ static int run(int argc, char *argv[], change_function *function, const struct o
     session.job.wish.interfaces = session.interfaces;
     session.job.wish.find_network = find_network;
     session.job.wish.data = &session;
-    if (!session.networks.words || !session.interfaces)
-        status = complain(1, argv[0], "no memory");
+    if (!session.networks.words || !session.interfaces) {
+        free(session.networks.words);
+        free(session.interfaces);
+        return complain(1, argv[0], "no memory");
+    }
     while (!status && (option = getopt_long(argc, argv, "c:", known, NULL)) != -1)
         status = set_option(&session, option, argv);
     if (!status && session.all != (optind == argc))
@@ -308,13 +318,23 @@ static int show(int argc, char *argv[])
 }
 
 static const struct verb verbs[] = {
-    {.name = "rewrite", .arguments = "[OPTION...] DOMAIN...|--all", .options = rewrite_help, .run = rewrite,
+    {.name = "rewrite",
+     .arguments = "[OPTION...] DOMAIN...|--all",
+     .options = rewrite_help,
+     .run = rewrite,
      .summary = "point the interfaces of defined domains at taps of virt-tap"},
-    {.name = "restore", .arguments = "[OPTION...] DOMAIN...|--all", .options = RESTORE_HELP, .run = restore,
+    {.name = "restore",
+     .arguments = "[OPTION...] DOMAIN...|--all",
+     .options = RESTORE_HELP,
+     .run = restore,
      .summary = "give their interfaces back as they were before rewrite"},
-    {.name = "show", .arguments = "[OPTION...] DOMAIN...|--all", .options = SHOW_HELP, .run = show,
+    {.name = "show",
+     .arguments = "[OPTION...] DOMAIN...|--all",
+     .options = SHOW_HELP,
+     .run = show,
      .summary = "what the interfaces of defined domains are, or could be"},
 };
 
-const struct command domain_command = {"Domains that libvirt has defined: point their interfaces at taps, and back.",
-                                       verbs, sizeof(verbs) / sizeof(verbs[0])};
+const struct command domain_command = {
+    "Domains that libvirt has defined: point their interfaces at taps, and back.", verbs,
+    sizeof(verbs) / sizeof(verbs[0])};

@@ -78,7 +78,7 @@ static int keep_owner(int fd, const char *path)
 
     if (stat(path, &old) < 0 || fstat(fd, &new) < 0)
         return -1;
-    return old.st_uid == new.st_uid && old.st_gid == new.st_gid ? 0 : fchown(fd, old.st_uid, old.st_gid);
+    return old.st_uid == new.st_uid &&old.st_gid == new.st_gid ? 0 : fchown(fd, old.st_uid, old.st_gid);
 }
 
 int file_write(const char *path, const char *text, size_t size, mode_t mode, bool replace)
@@ -92,10 +92,8 @@ int file_write(const char *path, const char *text, size_t size, mode_t mode, boo
         return err;
     }
     fd = mkostemp(temporary, O_CLOEXEC); /* 0600 until all is right: it may hold passwords */
-    if (fd < 0)
-        err = -errno;
-    else if ((replace && keep_owner(fd, real) < 0) || fchmod(fd, mode) < 0 || write_all(fd, text, size) < 0 ||
-             (replace && fsync(fd) < 0))
+    if (fd < 0 || (replace && keep_owner(fd, real) < 0) || fchmod(fd, mode) < 0 ||
+        write_all(fd, text, size) < 0 || (replace && fsync(fd) < 0))
         err = -errno;
     if (fd >= 0 && close(fd) < 0 && !err)
         err = -errno;

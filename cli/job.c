@@ -26,8 +26,8 @@ static size_t tell_left(const struct job *job, const char *label, const struct d
     for (size_t i = 0; i < domain->interface_count; i++) {
         if (change->notes[i].outcome != OUTCOME_LEFT)
             continue;
-        document_fail(&domain->doc, domain->interfaces[i].node, &where, "interface %zu is left as it is: %s", i + 1,
-                      change->notes[i].reason);
+        document_fail(&domain->doc, domain->interfaces[i].node, &where, "interface %zu is left as it is: %s",
+                      i + 1, change->notes[i].reason);
         complain_at(job->name, label, &where);
         left++;
     }
@@ -48,7 +48,8 @@ int job_run(const struct job *job, const char *label, const char *text, size_t s
         out->text = edits_apply(&out->change.edits, text, size, &out->size);
         if (!out->text)
             result = xml_fail(&why, text, 0, "no memory");
-        else if (out->size > DOCUMENT_BYTES_MAX || domain.doc.count + domain.interface_count + 2 > DOCUMENT_NODES_MAX)
+        else if (out->size > DOCUMENT_BYTES_MAX ||
+                 domain.doc.count + domain.interface_count + 2 > DOCUMENT_NODES_MAX)
             result = xml_fail(&why, text, 0, "the result would be longer than virt-tap reads");
     }
     if (result == 0 && job->schema)
@@ -103,7 +104,8 @@ int job_show(const char *name, const char *label, const char *text, size_t size)
             show_interface(&domain, i);
         for (size_t i = 0; i < domain.tap_count; i++)
             if (!domain.taps[i].interface)
-                printf("  -  tap %s on %s: no interface has it any more\n", domain.taps[i].dev, domain.taps[i].bridge);
+                printf("  -  tap %s on %s: no interface has it any more\n", domain.taps[i].dev,
+                       domain.taps[i].bridge);
     }
     domain_free(&domain);
     return status;
@@ -130,8 +132,8 @@ int networks_add(struct networks *networks, const char *name, const char *word)
 
 int unknown_option(char *argv[])
 {
-    return complain(2, argv[0], "'%.40s' is no option, or one without its argument; see %s --help", argv[optind - 1],
-                    argv[0]);
+    return complain(2, argv[0], "'%.40s' is no option, or one without its argument; see %s --help",
+                    argv[optind - 1], argv[0]);
 }
 
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
@@ -146,8 +148,8 @@ int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char 
             return 0;
         }
     }
-    snprintf(reason, REASON_SIZE, "the bridge of network '%.40s' is not known: --network '%.40s=BRIDGE'", network,
-             network);
+    snprintf(reason, REASON_SIZE, "the bridge of network '%.40s' is not known: --network '%.40s=BRIDGE'",
+             network, network);
     xml_clean(reason);
     return -1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Rewriting or restoring one document, saying what is to be said: what `virt-tap xml` and `virt-tap domain` share. */
+ * Rewriting or restoring one document, saying what is to be said: what `virt-tap xml` and `virt-tap domain`
+ * share. */
 #pragma once
 
 #include "xml/change.h"
@@ -24,15 +25,16 @@ struct product {
     size_t left; /* how many interfaces had to be left as they are */
 };
 
-/* Changes text, called label in messages. Returns 0, or 1 with the reason said. The caller must product_free(out) in both
- * cases. */
+/* Changes text, called label in messages. Returns 0, or 1 with the reason said. The caller must
+ * product_free(out) in both cases. */
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out);
 void product_free(struct product *product);
 
 /* Says NAME: LABEL:LINE:COLUMN: TEXT. Returns 1. */
 int complain_at(const char *name, const char *label, const struct xml_error *why);
 
-/* Prints what the document says of each interface and tap, a line each. Returns 0, or 1 with the reason said. */
+/* Prints what the document says of each interface and tap, a line each. Returns 0, or 1 with the reason said.
+ */
 int job_show(const char *name, const char *label, const char *text, size_t size);
 
 /* The options that both have. They return 0, or 2 with the reason said. */

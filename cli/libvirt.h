@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * libvirt, loaded when a verb asks for it: it brings some fifty libraries along, which no other verb should wait for. */
+ * libvirt, loaded when a verb asks for it: it brings some fifty libraries along, which no other verb should
+ * wait for. */
 #pragma once
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
-#define LIBVIRT_FUNCTIONS(X)                                                                                           \
-    X(virConnectOpenAuth)                                                                                              \
-    X(virConnectClose)                                                                                                 \
-    X(virConnectListAllDomains)                                                                                        \
-    X(virDomainLookupByName)                                                                                           \
-    X(virDomainLookupByUUIDString)                                                                                     \
-    X(virDomainGetName)                                                                                                \
-    X(virDomainGetXMLDesc)                                                                                             \
-    X(virDomainDefineXMLFlags)                                                                                         \
-    X(virDomainIsActive)                                                                                               \
-    X(virDomainIsPersistent)                                                                                           \
-    X(virDomainFree)                                                                                                   \
-    X(virNetworkLookupByName)                                                                                          \
-    X(virNetworkGetBridgeName)                                                                                         \
-    X(virNetworkGetXMLDesc)                                                                                            \
-    X(virNetworkFree)                                                                                                  \
-    X(virSetErrorFunc)                                                                                                 \
+#define LIBVIRT_FUNCTIONS(X)                                                                                 \
+    X(virConnectOpenAuth)                                                                                    \
+    X(virConnectClose)                                                                                       \
+    X(virConnectListAllDomains)                                                                              \
+    X(virDomainLookupByName)                                                                                 \
+    X(virDomainLookupByUUIDString)                                                                           \
+    X(virDomainGetName)                                                                                      \
+    X(virDomainGetXMLDesc)                                                                                   \
+    X(virDomainDefineXMLFlags)                                                                               \
+    X(virDomainIsActive)                                                                                     \
+    X(virDomainIsPersistent)                                                                                 \
+    X(virDomainFree)                                                                                         \
+    X(virNetworkLookupByName)                                                                                \
+    X(virNetworkGetBridgeName)                                                                               \
+    X(virNetworkGetXMLDesc)                                                                                  \
+    X(virNetworkFree)                                                                                        \
+    X(virSetErrorFunc)                                                                                       \
     X(virGetLastErrorMessage)
 
 struct libvirt {

@@ -28,8 +28,14 @@ static const struct verb verbs[] = {
      .options = gc_options,
      .run = gc_run},
     {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
-    {.name = "domain", .arguments = "VERB", .summary = "point libvirt's domains at taps, and back", .verbs = &domain_command},
-    {.name = "xml", .arguments = "VERB", .summary = "point files of libvirt's domains at taps, and back", .verbs = &xml_command},
+    {.name = "domain",
+     .arguments = "VERB",
+     .summary = "point libvirt's domains at taps, and back",
+     .verbs = &domain_command},
+    {.name = "xml",
+     .arguments = "VERB",
+     .summary = "point files of libvirt's domains at taps, and back",
+     .verbs = &xml_command},
 };
 
 static const struct command virt_tap = {

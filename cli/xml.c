@@ -22,27 +22,43 @@ struct options {
     size_t file_count;
 };
 
-enum { OPT_IN_PLACE = 256, OPT_OUTPUT_DIR, OPT_DIFF, OPT_VALIDATE, OPT_STRICT, OPT_INTERFACE, OPT_BRIDGE, OPT_NETWORK };
+enum {
+    OPT_IN_PLACE = 256,
+    OPT_OUTPUT_DIR,
+    OPT_DIFF,
+    OPT_VALIDATE,
+    OPT_STRICT,
+    OPT_INTERFACE,
+    OPT_BRIDGE,
+    OPT_NETWORK
+};
 
 /* The last two are of rewrite only. */
 static const struct option rewrite_options[] = {
-    {"in-place", no_argument, NULL, OPT_IN_PLACE},       {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
-    {"diff", no_argument, NULL, OPT_DIFF},               {"validate", no_argument, NULL, OPT_VALIDATE},
-    {"interface", required_argument, NULL, OPT_INTERFACE}, {"strict", no_argument, NULL, OPT_STRICT},
-    {"bridge", required_argument, NULL, OPT_BRIDGE},     {"network", required_argument, NULL, OPT_NETWORK},
+    {"in-place", no_argument, NULL, OPT_IN_PLACE},
+    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
+    {"diff", no_argument, NULL, OPT_DIFF},
+    {"validate", no_argument, NULL, OPT_VALIDATE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {"strict", no_argument, NULL, OPT_STRICT},
+    {"bridge", required_argument, NULL, OPT_BRIDGE},
+    {"network", required_argument, NULL, OPT_NETWORK},
     {0},
 };
 static const struct option restore_options[] = {
-    {"in-place", no_argument, NULL, OPT_IN_PLACE},       {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
-    {"diff", no_argument, NULL, OPT_DIFF},               {"validate", no_argument, NULL, OPT_VALIDATE},
-    {"interface", required_argument, NULL, OPT_INTERFACE}, {0},
+    {"in-place", no_argument, NULL, OPT_IN_PLACE},
+    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
+    {"diff", no_argument, NULL, OPT_DIFF},
+    {"validate", no_argument, NULL, OPT_VALIDATE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {0},
 };
 
-#define OUTPUT_HELP                                                                                                    \
-    "  --in-place            change the files themselves; each one whole, or not at all\n"                            \
-    "  --output-dir DIR      write files of the same names there\n"                                                   \
-    "  --diff                show what would change instead, as a unified diff\n"                                     \
-    "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"                      \
+#define OUTPUT_HELP                                                                                          \
+    "  --in-place            change the files themselves; each one whole, or not at all\n"                   \
+    "  --output-dir DIR      write files of the same names there\n"                                          \
+    "  --diff                show what would change instead, as a unified diff\n"                            \
+    "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"             \
     "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
 
 static const char rewrite_help[] =
@@ -136,7 +152,8 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
 }
 
 /* Writes to a file of that name in the folder for output. */
-static int write_beside(const struct options *options, const char *path, const struct product *product, mode_t mode)
+static int write_beside(const struct options *options, const char *path, const struct product *product,
+                        mode_t mode)
 {
     char *to;
     int err;
@@ -150,8 +167,8 @@ static int write_beside(const struct options *options, const char *path, const s
     return err < 0;
 }
 
-static int put_out(const struct options *options, const char *path, const char *text, size_t size, mode_t mode,
-                   const struct product *product)
+static int put_out(const struct options *options, const char *path, const char *text, size_t size,
+                   mode_t mode, const struct product *product)
 {
     int err = 0;
 
@@ -220,8 +237,11 @@ static int change(int argc, char *argv[], change_function *function, const struc
     options.job.wish.interfaces = options.interfaces;
     options.job.wish.find_network = networks_find;
     options.job.wish.data = &options.networks;
-    if (!options.networks.words || !options.interfaces)
-        status = complain(1, argv[0], "no memory");
+    if (!options.networks.words || !options.interfaces) {
+        free(options.networks.words);
+        free(options.interfaces);
+        return complain(1, argv[0], "no memory");
+    }
     while (!status && (option = getopt_long(argc, argv, "", known, NULL)) != -1)
         status = set_option(&options, option, argv);
     if (!status) {
@@ -267,15 +287,26 @@ static int show(int argc, char *argv[])
 }
 
 static const struct verb verbs[] = {
-    {.name = "rewrite", .arguments = "[OPTION...] [FILE...]", .options = rewrite_help, .run = rewrite,
+    {.name = "rewrite",
+     .arguments = "[OPTION...] [FILE...]",
+     .options = rewrite_help,
+     .run = rewrite,
      .summary = "point the interfaces of domains at taps of virt-tap"},
-    {.name = "restore", .arguments = "[OPTION...] [FILE...]", .options = restore_help, .run = restore,
+    {.name = "restore",
+     .arguments = "[OPTION...] [FILE...]",
+     .options = restore_help,
+     .run = restore,
      .summary = "give the interfaces back as they were before rewrite"},
-    {.name = "show", .arguments = "[FILE...]", .run = show,
+    {.name = "show",
+     .arguments = "[FILE...]",
+     .run = show,
      .summary = "what the interfaces of domains are, or could be"},
-    {.name = "define-hook", .arguments = "--vmi JSON --domain XML", .options = define_hook_options, .run = define_hook_run,
+    {.name = "define-hook",
+     .arguments = "--vmi JSON --domain XML",
+     .options = define_hook_options,
+     .run = define_hook_run,
      .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
 };
 
-const struct command xml_command = {"Domains of libvirt as files: point their interfaces at taps, and back.", verbs,
-                                    sizeof(verbs) / sizeof(verbs[0])};
+const struct command xml_command = {"Domains of libvirt as files: point their interfaces at taps, and back.",
+                                    verbs, sizeof(verbs) / sizeof(verbs[0])};

@@ -22,7 +22,8 @@ bool wish_chooses(const struct wish *wish, const struct domain *domain, size_t i
     return wish->interface_count == 0;
 }
 
-int change_begin(struct change *out, const struct domain *domain, const struct wish *wish, struct xml_error *why)
+int change_begin(struct change *out, const struct domain *domain, const struct wish *wish,
+                 struct xml_error *why)
 {
     *out = (struct change){.notes = calloc(domain->interface_count + 1, sizeof(*out->notes))};
     if (!out->notes)
@@ -33,8 +34,8 @@ int change_begin(struct change *out, const struct domain *domain, const struct w
             j++;
         if (j == domain->interface_count)
             return document_fail(&domain->doc, domain->doc.nodes, why,
-                                 "there is no interface '%.40s' among the %zu of this domain", wish->interfaces[i],
-                                 domain->interface_count);
+                                 "there is no interface '%.40s' among the %zu of this domain",
+                                 wish->interfaces[i], domain->interface_count);
     }
     return 0;
 }

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Prints a unified diff without context: the lines around a change may hold secrets. edits are those that made `is` from
- * `was`, after edits_apply(). Prints nothing if there are none. */
+/* Prints a unified diff without context: the lines around a change may hold secrets. edits are those that
+ * made `is` from `was`, after edits_apply(). Prints nothing if there are none. */
 void diff_print(FILE *file, const char *label, const struct edits *edits, const char *was, size_t was_size,
                 const char *is);

@@ -126,11 +126,12 @@ static void XMLCALL declaration(void *data, const XML_Char *version, const XML_C
     (void)standalone;
     if (encoding && strcasecmp(encoding, "UTF-8") != 0 && strcasecmp(encoding, "US-ASCII") != 0 &&
         strcasecmp(encoding, "ASCII") != 0)
-        fail(data, "its XML declaration names another encoding: convert it to UTF-8, and the declaration too");
+        fail(data,
+             "its XML declaration names another encoding: convert it to UTF-8, and the declaration too");
 }
 
-static void XMLCALL document_type(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public,
-                                  int has_subset)
+static void XMLCALL document_type(void *data, const XML_Char *name, const XML_Char *system,
+                                  const XML_Char *public, int has_subset)
 {
     (void)name;
     (void)system;
@@ -151,8 +152,8 @@ static size_t count(const char *text, size_t size, char c, size_t max)
     return found;
 }
 
-/* Makes room for all there can be. Every element takes a '<', every attribute a '=', and a decoded string, with the '\0'
- * behind it, is never longer than how it is written, with what stands around it. */
+/* Makes room for all there can be. Every element takes a '<', every attribute a '=', and a decoded string,
+ * with the '\0' behind it, is never longer than how it is written, with what stands around it. */
 static int make_room(struct reader *reader)
 {
     struct document *out = reader->out;
@@ -187,7 +188,8 @@ static int parse(struct reader *reader)
         return -1;
     const enum XML_Error error = XML_GetErrorCode(reader->parser);
     const size_t at = here(reader);
-    return xml_fail(reader->why, out->text, at < out->size ? at : out->size, "this is not well-formed XML: %s",
+    return xml_fail(reader->why, out->text, at < out->size ? at : out->size,
+                    "this is not well-formed XML: %s",
                     error == XML_ERROR_NO_ELEMENTS ? "the document ends too early" : XML_ErrorString(error));
 }
 
@@ -202,7 +204,8 @@ int document_read(struct document *out, const char *text, size_t size, struct xm
         why->line = 0;
         return -1;
     }
-    if (memchr(text, '\0', size) || (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)))
+    if (memchr(text, '\0', size) ||
+        (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)))
         return xml_fail(why, text, 0, "it is binary, or in UTF-16 or UTF-32: convert it to UTF-8 (iconv)");
     result = make_room(&reader);
     if (result == 0)
@@ -280,7 +283,8 @@ struct node *node_next(const struct node *node, const char *name)
 }
 
 /* expat has accepted the tag: it is as the grammar says. */
-size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name, size_t *length)
+size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name,
+                            size_t *length)
 {
     const char *at = doc->text + node->open + 1 + strlen(node->name);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An XML document as it is read: what it says, and where every element of it stands in the text, so that a change touches
- * nothing else.
+ * An XML document as it is read: what it says, and where every element of it stands in the text, so that a
+ * change touches nothing else.
  *
- * Read by expat, which tells both, and of which a process loads a tenth of what it would of libxml2. Input is hostile: no
- * document type, hence no entities and nothing that is loaded from elsewhere; UTF-8 only; size, depth and number are
- * bounded. */
+ * Read by expat, which tells both, and of which a process loads a tenth of what it would of libxml2. Input is
+ * hostile: no document type, hence no entities and nothing that is loaded from elsewhere; UTF-8 only; size,
+ * depth and number are bounded. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What no real domain meets. A longer text does not pass libvirt's protocol (REMOTE_STRING_MAX), and a deeper one not the
- * parser that libvirt uses (libxml2's xmlParserMaxDepth). */
+/* What no real domain meets. A longer text does not pass libvirt's protocol (REMOTE_STRING_MAX), and a deeper
+ * one not the parser that libvirt uses (libxml2's xmlParserMaxDepth). */
 enum { DOCUMENT_BYTES_MAX = 4 * 1024 * 1024, DOCUMENT_DEPTH_MAX = 256, DOCUMENT_NODES_MAX = 65536 };
 
 /* An element. Strings and nodes are the document's. */
@@ -23,7 +23,7 @@ struct node {
     struct node *parent, *children, *last, *next;
     size_t open, open_end; /* offsets of the start tag, */
     size_t close, end;     /* of the end tag. <a/> has none: close and end are then open_end */
-    bool mixed;            /* text other than white space, a comment or an instruction stands directly in it */
+    bool mixed; /* text other than white space, a comment or an instruction stands directly in it */
 };
 
 struct document {
@@ -41,8 +41,8 @@ struct xml_error {
     char text[240];            /* one line */
 };
 
-/* Reads a text, which must live as long as the document. Returns 0, or -1 and why. The caller must document_free(out)
- * in both cases. */
+/* Reads a text, which must live as long as the document. Returns 0, or -1 and why. The caller must
+ * document_free(out) in both cases. */
 int document_read(struct document *out, const char *text, size_t size, struct xml_error *why);
 void document_free(struct document *doc);
 
@@ -57,8 +57,10 @@ struct node *node_next(const struct node *node, const char *name);
 /* The value of an attribute in no namespace; NULL: there is none. */
 const char *node_attribute(const struct node *node, const char *name);
 
-/* Where the value of an attribute that is there stands in the text, behind the quote, and its length there. */
-size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name, size_t *length);
+/* Where the value of an attribute that is there stands in the text, behind the quote, and its length there.
+ */
+size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name,
+                            size_t *length);
 
 /* Replaces what is no text, and would confuse a terminal or a log, by '?'. */
 void xml_clean(char *text);

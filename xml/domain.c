@@ -36,8 +36,8 @@ void interface_read(struct interface *out, struct node *node)
         .queues = number(child_attribute(node, "driver", "queues"), 65535),
         .mtu = number(child_attribute(node, "mtu", "size"), 65535),
     };
-    out->unmanaged = out->type && strcmp(out->type, "ethernet") == 0 && out->dev && managed &&
-                     strcmp(managed, "no") == 0;
+    out->unmanaged =
+        out->type && strcmp(out->type, "ethernet") == 0 && out->dev && managed && strcmp(managed, "no") == 0;
 }
 
 /* libvirt takes the interfaces of every <devices> that there is. */
@@ -47,7 +47,8 @@ static int read_interfaces(struct domain *out, struct xml_error *why)
 
     for (struct node *devices = node_child(out->doc.nodes, "devices"); devices;
          devices = node_next(devices, "devices")) {
-        for (struct node *node = node_child(devices, "interface"); node; node = node_next(node, "interface")) {
+        for (struct node *node = node_child(devices, "interface"); node;
+             node = node_next(node, "interface")) {
             if (out->interface_count == INTERFACES_MAX)
                 return document_fail(&out->doc, node, why, "it has more than %d interfaces", INTERFACES_MAX);
             if (out->interface_count == room) {
@@ -85,7 +86,7 @@ static int join(struct domain *out, struct tap *tap, struct xml_error *why)
 {
     for (size_t i = 0; i < out->interface_count; i++) {
         struct interface *interface = &out->interfaces[i];
-        if (!interface->unmanaged || strcmp(interface->dev, tap->dev) != 0)
+        if (!interface->unmanaged || !interface->dev || strcmp(interface->dev, tap->dev) != 0)
             continue;
         if (tap->interface)
             return document_fail(&out->doc, interface->node, why, "a second interface has the target '%s'",
@@ -109,7 +110,8 @@ static int read_tap(struct domain *out, struct node *node, struct xml_error *why
         .isolated = isolated && strcmp(isolated, "yes") == 0,
     };
     if (!tap->dev || strncmp(tap->dev, "vt-", 3) != 0 || !name_valid(tap->dev))
-        return document_fail(&out->doc, node, why, "damaged metadata: a tap's dev is a name that begins with vt-");
+        return document_fail(&out->doc, node, why,
+                             "damaged metadata: a tap's dev is a name that begins with vt-");
     if (!tap->bridge || !name_valid(tap->bridge))
         return document_fail(&out->doc, node, why, "damaged metadata: no kernel has such a bridge");
     if ((vlan && !tap->vlan) || (isolated && !tap->isolated))
@@ -135,9 +137,11 @@ static int read_taps(struct domain *out, struct xml_error *why)
     if (!out->taps)
         return document_fail(&out->doc, out->taps_node, why, "no memory");
     for (struct node *node = out->taps_node->children; node; node = node->next) {
-        if (!node_is_of(node, "tap", TAPS_NAMESPACE) || out->taps_node->mixed || out->tap_count == INTERFACES_MAX)
+        if (!node_is_of(node, "tap", TAPS_NAMESPACE) || out->taps_node->mixed ||
+            out->tap_count == INTERFACES_MAX)
             return document_fail(&out->doc, out->taps_node, why,
-                                 "damaged metadata: taps holds 1 to %d of tap, and nothing else", INTERFACES_MAX);
+                                 "damaged metadata: taps holds 1 to %d of tap, and nothing else",
+                                 INTERFACES_MAX);
         if (read_tap(out, node, why) < 0)
             return -1;
     }
@@ -211,8 +215,7 @@ bool interface_multi_queue(const struct interface *interface)
 
 bool interface_vnet_hdr(const struct interface *interface)
 {
-    return is_virtio(interface) ||
-           (interface->model &&
-            (strcmp(interface->model, "e1000e") == 0 || strcmp(interface->model, "igb") == 0 ||
-             strcmp(interface->model, "vmxnet3") == 0));
+    return is_virtio(interface) || (interface->model && (strcmp(interface->model, "e1000e") == 0 ||
+                                                         strcmp(interface->model, "igb") == 0 ||
+                                                         strcmp(interface->model, "vmxnet3") == 0));
 }

@@ -74,7 +74,8 @@ static int judge_source(const struct interface *interface, const struct wish *wi
     const struct node *source = node_child(interface->node, "source");
     const char *name;
 
-    if (!interface->type || (strcmp(interface->type, "bridge") != 0 && strcmp(interface->type, "network") != 0)) {
+    if (!interface->type ||
+        (strcmp(interface->type, "bridge") != 0 && strcmp(interface->type, "network") != 0)) {
         snprintf(reason, REASON_SIZE, "it is of type '%.20s', not bridge or network",
                  interface->type ? interface->type : "");
         xml_clean(reason);
@@ -140,8 +141,7 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
 
     if (edit_attribute(edits, doc, node, "type", "ethernet") < 0 ||
         asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ||
-        replace(edits, target ? target : source, text) < 0 ||
-        (target && edit_remove(edits, doc, source) < 0))
+        replace(edits, target ? target : source, text) < 0 || (target && edit_remove(edits, doc, source) < 0))
         return -1;
     for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
         const struct node *child = node_child(node, moved[i]);
@@ -152,8 +152,8 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
 }
 
 /* The stored original counts only if it is one interface that rewriting would have pointed at a tap. */
-static int read_original(struct document *out, const char *text, const struct document *doc, const struct tap *tap,
-                         struct interface *original, struct xml_error *why)
+static int read_original(struct document *out, const char *text, const struct document *doc,
+                         const struct tap *tap, struct interface *original, struct xml_error *why)
 {
     const struct wish wish = {.bridge = tap->bridge};
     char reason[sizeof(why->text)];
@@ -161,16 +161,16 @@ static int read_original(struct document *out, const char *text, const struct do
 
     if (document_read(out, text, strlen(text), why) < 0) {
         snprintf(reason, sizeof(reason), "%s", why->text);
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no XML: %s", tap->dev,
-                             reason);
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no XML: %s",
+                             tap->dev, reason);
     }
     if (!node_is(out->nodes, "interface"))
         return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no <interface>",
                              tap->dev);
     interface_read(original, out->nodes);
     if (interface_judge(original, &wish, &plan, reason) < 0)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' cannot be: %s", tap->dev,
-                             reason);
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' cannot be: %s",
+                             tap->dev, reason);
     return 0;
 }
 
@@ -199,12 +199,13 @@ static int merge(struct edits *edits, const struct document *doc, const struct n
         free(text);
         return -1;
     }
-    return replace(edits, target, text) < 0 ? -1
-                                            : edit_attribute(edits, doc, node, "type",
-                                                             node_attribute(original->nodes, "type"));
+    return replace(edits, target, text) < 0
+               ? -1
+               : edit_attribute(edits, doc, node, "type", node_attribute(original->nodes, "type"));
 }
 
-/* Whether pointing the original at the tap gives exactly what stands in the document. 1 yes, 0 no, -1 no memory. */
+/* Whether pointing the original at the tap gives exactly what stands in the document. 1 yes, 0 no, -1 no
+ * memory. */
 static int is_unchanged(const struct document *doc, const struct tap *tap, const struct document *original)
 {
     const struct node *node = tap->interface->node;
@@ -214,31 +215,35 @@ static int is_unchanged(const struct document *doc, const struct tap *tap, const
 
     if (interface_point(&edits, original, original->nodes, tap->dev) == 0)
         pointed = edits_apply(&edits, original->text, original->size, &size);
-    const int result = !pointed ? -1
-                       : size == node->end - node->open && memcmp(pointed, doc->text + node->open, size) == 0;
+    const int result =
+        !pointed ? -1 : size == node->end - node->open && memcmp(pointed, doc->text + node->open, size) == 0;
     free(pointed);
     edits_free(&edits);
     return result;
 }
 
-int interface_unpoint(struct edits *edits, const struct document *doc, const struct tap *tap, struct xml_error *why)
+int interface_unpoint(struct edits *edits, const struct document *doc, const struct tap *tap,
+                      struct xml_error *why)
 {
     const struct node *node = tap->interface->node;
     struct document original = {0};
-    struct interface was;
+    struct interface was = {0};
     const char *text = tap->node->text;
     int result = -1;
 
     if (!text)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text", tap->dev);
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text",
+                             tap->dev);
     if (read_original(&original, text, doc, tap, &was, why) == 0) {
         const int unchanged = is_unchanged(doc, tap, &original);
         if (was.mac && (!tap->interface->mac || strcasecmp(was.mac, tap->interface->mac) != 0))
             document_fail(doc, node, why, "its MAC is not that of the original: give it '%.20s' again first",
                           was.mac);
         else if (unchanged == 0 && node_child(node, "source"))
-            document_fail(doc, node, why, "it has a <source> now, where the original's belongs: take it out first");
-        else if (unchanged < 0 || (unchanged ? replace(edits, node, strdup(text)) : merge(edits, doc, node, &original)) < 0)
+            document_fail(doc, node, why,
+                          "it has a <source> now, where the original's belongs: take it out first");
+        else if (unchanged < 0 ||
+                 (unchanged ? replace(edits, node, strdup(text)) : merge(edits, doc, node, &original)) < 0)
             no_memory(doc, why);
         else
             result = 0;
@@ -248,7 +253,8 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
 }
 
 /* The original's text with the MAC that the interface has now, escaped; or NULL. */
-static char *with_mac(const struct document *original, const struct interface *was, const struct interface *is)
+static char *with_mac(const struct document *original, const struct interface *was,
+                      const struct interface *is)
 {
     struct edits edits = {0};
     char *text = NULL, *escaped = NULL;
@@ -267,20 +273,22 @@ static char *with_mac(const struct document *original, const struct interface *w
 int interface_adopt(struct edits *edits, const struct document *doc, const struct tap *tap, const char *dev,
                     struct xml_error *why)
 {
-        struct document original = {0};
-    struct interface was;
+    struct document original = {0};
+    struct interface was = {0};
     const char *text = tap->node->text;
     int result = -1;
 
     if (!text)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text", tap->dev);
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text",
+                             tap->dev);
     if (read_original(&original, text, doc, tap, &was, why) == 0) {
-        result = edit_attribute(edits, doc, tap->node, "dev", dev) < 0 ||
-                         edits_add(edits, tap->node->open_end, tap->node->close - tap->node->open_end,
-                                   with_mac(&original, &was, tap->interface)) < 0 ||
-                         edit_attribute(edits, doc, node_child(tap->interface->node, "target"), "dev", dev) < 0
-                     ? no_memory(doc, why)
-                     : 0;
+        result =
+            edit_attribute(edits, doc, tap->node, "dev", dev) < 0 ||
+                    edits_add(edits, tap->node->open_end, tap->node->close - tap->node->open_end,
+                              with_mac(&original, &was, tap->interface)) < 0 ||
+                    edit_attribute(edits, doc, node_child(tap->interface->node, "target"), "dev", dev) < 0
+                ? no_memory(doc, why)
+                : 0;
     }
     document_free(&original);
     return result;

@@ -23,7 +23,8 @@ static bool is_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* FNV-1a, of letters and digits only, capitals as small ones: a UUID or a MAC is the same in every spelling. */
+/* FNV-1a, of letters and digits only, capitals as small ones: a UUID or a MAC is the same in every spelling.
+ */
 static uint64_t hash(uint64_t state, const char *text)
 {
     for (; *text; text++)

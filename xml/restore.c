@@ -39,7 +39,8 @@ static int restore_one(struct change *out, const struct domain *domain, const st
     return 1;
 }
 
-int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish, struct xml_error *why)
+int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish,
+                   struct xml_error *why)
 {
     bool gone[INTERFACES_MAX];
     size_t left = 0;
@@ -47,8 +48,9 @@ int domain_restore(struct change *out, const struct domain *domain, const struct
     if (change_begin(out, domain, wish, why) < 0)
         return -1;
     if (domain->foreign)
-        return document_fail(&domain->doc, domain->taps_node, why,
-                             "these taps are of another domain, of which this one is a clone: rewrite it first, then it has its own");
+        return document_fail(
+            &domain->doc, domain->taps_node, why,
+            "these taps are of another domain, of which this one is a clone: rewrite it first, then it has its own");
     for (size_t i = 0; i < domain->tap_count; i++) {
         const int goes = restore_one(out, domain, wish, &domain->taps[i], why);
         if (goes < 0)

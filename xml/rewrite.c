@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Pointing interfaces at taps. The metadata goes where restoring can find and take it without a trace: right behind
- * <uuid>, else <name>, in white space copied from before it; or first in the <metadata> that is there. */
+ * Pointing interfaces at taps. The metadata goes where restoring can find and take it without a trace: right
+ * behind <uuid>, else <name>, in white space copied from before it; or first in the <metadata> that is there.
+ */
 #include "choice.h"
 #include "interface.h"
 
@@ -48,7 +49,8 @@ static int give_name(const struct rewriting *all, size_t index)
     name_tap(note->dev, domain->name, domain->uuid, interface->mac, index + 1);
     if (is_taken(all, index, note->dev))
         return document_fail(&domain->doc, interface->node, all->why,
-                             "another interface has the target '%s': give this one a MAC of its own", note->dev);
+                             "another interface has the target '%s': give this one a MAC of its own",
+                             note->dev);
     note->outcome = OUTCOME_DONE;
     return 0;
 }
@@ -77,8 +79,8 @@ static int add_entry(struct rewriting *all, const struct interface *interface, c
         snprintf(vlan, sizeof(vlan), " vlan='%u'", plan->vlan);
     if (original && bridge)
         length = asprintf(&entries, "%s%s<%.*stap dev='%s' bridge='%s'%s%s>%s</%.*stap>",
-                          all->entries ? all->entries : "", all->blanks, prefix_length, prefix, dev, bridge, vlan,
-                          plan->isolated ? " isolated='yes'" : "", original, prefix_length, prefix);
+                          all->entries ? all->entries : "", all->blanks, prefix_length, prefix, dev, bridge,
+                          vlan, plan->isolated ? " isolated='yes'" : "", original, prefix_length, prefix);
     free(original);
     free(bridge);
     if (length < 0)
@@ -92,7 +94,7 @@ static int add_entry(struct rewriting *all, const struct interface *interface, c
 static int drop_orphan(const struct rewriting *all, const char *dev)
 {
     for (size_t i = 0; i < all->domain->tap_count; i++)
-        if (strcmp(all->domain->taps[i].dev, dev) == 0)
+        if (!all->domain->taps[i].interface && strcmp(all->domain->taps[i].dev, dev) == 0)
             return edit_remove(&all->out->edits, &all->domain->doc, all->domain->taps[i].node);
     return 0;
 }
@@ -133,14 +135,11 @@ static int adopt(struct rewriting *all)
 
     for (size_t i = 0; i < domain->tap_count; i++) {
         const struct tap *tap = &domain->taps[i];
-        if (!tap->interface) {
-            if (edit_remove(&all->out->edits, &domain->doc, tap->node) < 0)
-                return no_memory(all);
+        if (!tap->interface)
             continue;
-        }
         const size_t index = (size_t)(tap->interface - domain->interfaces);
-        if (give_name(all, index) < 0 || interface_adopt(&all->out->edits, &domain->doc, tap,
-                                                         all->out->notes[index].dev, all->why) < 0)
+        if (give_name(all, index) < 0 || drop_orphan(all, all->out->notes[index].dev) < 0 ||
+            interface_adopt(&all->out->edits, &domain->doc, tap, all->out->notes[index].dev, all->why) < 0)
             return -1;
     }
     return edit_attribute(&all->out->edits, &domain->doc, domain->taps_node, "uuid", domain->uuid) < 0
@@ -159,7 +158,8 @@ static size_t new_place(const struct domain *domain, size_t *blanks, size_t *len
     return anchor->end;
 }
 
-/* Takes the white space for the entries: as before those that there are, or two steps deeper than the metadata. */
+/* Takes the white space for the entries: as before those that there are, or two steps deeper than the
+ * metadata. */
 static int take_blanks(struct rewriting *all, char **metadata_blanks)
 {
     const struct domain *domain = all->domain;
@@ -196,18 +196,20 @@ static int add_list(const struct rewriting *all, const char *blanks)
     int length = -1;
 
     if (!domain->uuid || uuid)
-        length = asprintf(&list, "%s%s<vt:taps xmlns:vt='" TAPS_NAMESPACE "' version='1'%s%s%s%s>%s%s%s</vt:taps>",
-                          blanks, step, uuid ? " uuid='" : "", uuid ? uuid : "", uuid ? "'" : "",
-                          !metadata ? " metadata='new'"
-                          : empty   ? " metadata='empty'"
-                                    : "",
-                          all->entries, blanks, step);
+        length =
+            asprintf(&list, "%s%s<vt:taps xmlns:vt='" TAPS_NAMESPACE "' version='1'%s%s%s%s>%s%s%s</vt:taps>",
+                     blanks, step, uuid ? " uuid='" : "", uuid ? uuid : "", uuid ? "'" : "",
+                     !metadata ? " metadata='new'"
+                     : empty   ? " metadata='empty'"
+                               : "",
+                     all->entries, blanks, step);
     free(uuid);
     if (length < 0)
         return -1;
     if (metadata && !empty)
         return edits_add(&all->out->edits, metadata->open_end, 0, list);
-    length = asprintf(&text, "%s%s%s%s</metadata>", metadata ? "" : blanks, metadata ? ">" : "<metadata>", list, blanks);
+    length = asprintf(&text, "%s%s%s%s</metadata>", metadata ? "" : blanks, metadata ? ">" : "<metadata>",
+                      list, blanks);
     free(list);
     if (length < 0)
         return -1;
@@ -215,7 +217,8 @@ static int add_list(const struct rewriting *all, const char *blanks)
     return edits_add(&all->out->edits, at, metadata ? 2 : 0, text);
 }
 
-int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish, struct xml_error *why)
+int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
+                   struct xml_error *why)
 {
     struct rewriting all = {.domain = domain, .wish = wish, .out = out, .why = why};
     char *blanks = NULL;

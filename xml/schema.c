@@ -10,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FUNCTIONS(X)                                                                                                   \
-    X(xmlReadMemory)                                                                                                   \
-    X(xmlFreeDoc)                                                                                                      \
-    X(xmlSetStructuredErrorFunc)                                                                                       \
-    X(xmlRelaxNGNewParserCtxt)                                                                                         \
-    X(xmlRelaxNGSetParserStructuredErrors)                                                                             \
-    X(xmlRelaxNGParse)                                                                                                 \
-    X(xmlRelaxNGFreeParserCtxt)                                                                                        \
-    X(xmlRelaxNGNewValidCtxt)                                                                                          \
-    X(xmlRelaxNGSetValidStructuredErrors)                                                                              \
-    X(xmlRelaxNGValidateDoc)                                                                                           \
-    X(xmlRelaxNGFreeValidCtxt)                                                                                         \
+#define FUNCTIONS(X)                                                                                         \
+    X(xmlReadMemory)                                                                                         \
+    X(xmlFreeDoc)                                                                                            \
+    X(xmlSetStructuredErrorFunc)                                                                             \
+    X(xmlRelaxNGNewParserCtxt)                                                                               \
+    X(xmlRelaxNGSetParserStructuredErrors)                                                                   \
+    X(xmlRelaxNGParse)                                                                                       \
+    X(xmlRelaxNGFreeParserCtxt)                                                                              \
+    X(xmlRelaxNGNewValidCtxt)                                                                                \
+    X(xmlRelaxNGSetValidStructuredErrors)                                                                    \
+    X(xmlRelaxNGValidateDoc)                                                                                 \
+    X(xmlRelaxNGFreeValidCtxt)                                                                               \
     X(xmlRelaxNGFree)
 
 struct schema {
     void *library;
-#define X(name) __typeof__(name) *name;
+#define X(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses): a declaration */
     FUNCTIONS(X)
 #undef X
     xmlRelaxNG *grammar;
@@ -97,7 +97,8 @@ void schema_free(struct schema *schema)
 
 int schema_check(const struct schema *schema, const char *text, size_t size, struct xml_error *why)
 {
-    xmlDoc *tree = schema->xmlReadMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    xmlDoc *tree = schema->xmlReadMemory(text, (int)size, NULL, NULL,
+                                         XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     xmlRelaxNGValidCtxt *checker = tree ? schema->xmlRelaxNGNewValidCtxt(schema->grammar) : NULL;
     int result = -1;
 

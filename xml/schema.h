@@ -7,8 +7,8 @@
 
 struct schema;
 
-/* Loads a RELAX NG grammar, which takes longer than anything else here. Returns it, to be freed with schema_free(); or NULL
- * and why. */
+/* Loads a RELAX NG grammar, which takes longer than anything else here. Returns it, to be freed with
+ * schema_free(); or NULL and why. */
 struct schema *schema_load(const char *path, struct xml_error *why);
 void schema_free(struct schema *schema);
 

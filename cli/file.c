@@ -74,11 +74,11 @@ static int write_all(int fd, const char *text, size_t size)
 /* Gives the new file to the owner of the old one, unless it is theirs already. */
 static int keep_owner(int fd, const char *path)
 {
-    struct stat old, new;
+    struct stat was, is;
 
-    if (stat(path, &old) < 0 || fstat(fd, &new) < 0)
+    if (stat(path, &was) < 0 || fstat(fd, &is) < 0)
         return -1;
-    return old.st_uid == new.st_uid &&old.st_gid == new.st_gid ? 0 : fchown(fd, old.st_uid, old.st_gid);
+    return was.st_uid == is.st_uid && was.st_gid == is.st_gid ? 0 : fchown(fd, was.st_uid, was.st_gid);
 }
 
 int file_write(const char *path, const char *text, size_t size, mode_t mode, bool replace)

@@ -86,7 +86,7 @@ static int join(struct domain *out, struct tap *tap, struct xml_error *why)
 {
     for (size_t i = 0; i < out->interface_count; i++) {
         struct interface *interface = &out->interfaces[i];
-        if (!interface->unmanaged || !interface->dev || strcmp(interface->dev, tap->dev) != 0)
+        if (!interface->unmanaged || strcmp(interface->dev, tap->dev) != 0)
             continue;
         if (tap->interface)
             return document_fail(&out->doc, interface->node, why, "a second interface has the target '%s'",
@@ -121,7 +121,7 @@ static int read_tap(struct domain *out, struct node *node, struct xml_error *why
         if (strcmp(out->taps[i].dev, tap->dev) == 0)
             return document_fail(&out->doc, node, why, "damaged metadata: there are two taps '%s'", tap->dev);
     out->tap_count++;
-    return 0;
+    return join(out, tap, why);
 }
 
 static int read_taps(struct domain *out, struct xml_error *why)
@@ -147,9 +147,6 @@ static int read_taps(struct domain *out, struct xml_error *why)
     }
     if (out->tap_count == 0)
         return document_fail(&out->doc, out->taps_node, why, "damaged metadata: there is no tap in it");
-    for (size_t i = 0; i < out->tap_count; i++)
-        if (join(out, &out->taps[i], why) < 0)
-            return -1;
     return 0;
 }
 

@@ -33,6 +33,14 @@ static const struct verb verbs[] = {
      .options = gc_options,
      .run = gc_run},
     {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
+    {.name = "domain",
+     .arguments = "VERB",
+     .summary = "point libvirt's domains at taps, and back",
+     .verbs = &domain_command},
+    {.name = "xml",
+     .arguments = "VERB",
+     .summary = "point files of libvirt's domains at taps, and back",
+     .verbs = &xml_command},
 };
 
 static const struct command virt_tap = {
@@ -43,6 +51,8 @@ int main(int argc, char *argv[])
 {
     char name[] = "virt-tap", version_verb[] = "version";
 
+    if (argc > 0 && strcmp(basename(argv[0]), "onDefineDomain") == 0) /* KubeVirt, through a link */
+        return define_hook_run(argc, argv);
     if (argc < 1) /* an execve with an empty argv */
         return complain(2, name, "no verb is given; see %s --help", name);
     argv[0] = name;

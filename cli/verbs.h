@@ -7,6 +7,10 @@
 
 extern const struct command tap_command;
 extern const struct command policy_command;
+extern const struct command domain_command;
+extern const struct command xml_command;
+int define_hook_run(int argc, char *argv[]);
+extern const char define_hook_options[];
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);

@@ -13,6 +13,7 @@ import unittest
 
 import guests
 import sandbox
+from initramfs import Initramfs
 
 COMMAND = os.path.abspath(os.environ["VIRT_TAP_CLI"])
 KERNEL = os.path.abspath(os.environ["GUEST_KERNEL"])
@@ -25,23 +26,16 @@ def module(name):
 
 def archive():
     """What is added to the guest's initramfs: the command with its libraries, and KVM's modules where modprobe has them."""
+    root = Initramfs()
     files = {f"modules.kvm/{name}.ko": module(name) for name in MODULES} | {"bin/virt-tap": COMMAND}
-    libraries = re.findall(r"/\S+", sandbox.run("ldd", COMMAND).stdout)
-    files |= {library[1:]: library for library in libraries}
-    release = module("kvm").split("/lib/modules/")[1].split("/")[0]
-    folders = {part for path in [*files, f"lib/modules/{release}/x"] for part in parents(path)} - {"bin"}
-    members = [guests._member(name, 0o040755) for name in sorted(folders)]
+    files |= {library: library for library in re.findall(r"/\S+", sandbox.run("ldd", COMMAND).stdout)}
     for name, path in files.items():
         with open(path, "rb") as file:
-            members.append(guests._member(name, 0o100755, file.read()))
+            root.file(name, file.read(), 0o755)
+    release = module("kvm").split("/lib/modules/")[1].split("/")[0]
     listed = "".join(f"kernel/{name}.ko:\n" for name in MODULES).encode()  # depmod runs when the package is installed
-    members.append(guests._member(f"lib/modules/{release}/modules.dep", 0o100644, listed))
-    return b"".join([*members, guests._member("TRAILER!!!", 0)])
-
-
-def parents(path):
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[:n + 1]) for n in range(len(parts))]
+    root.file(f"lib/modules/{release}/modules.dep", listed)
+    return root.bytes()
 
 
 class Guests(unittest.TestCase):

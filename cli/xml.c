@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap xml: files of domains pointed at taps, and back. */
+#include "config.h"
+#include "file.h"
+#include "job.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    struct job job;
+    struct networks networks;
+    const char **interfaces;
+    const char *output_dir;
+    bool in_place, diff, validate, strict;
+    char **files;
+    size_t file_count;
+};
+
+enum {
+    OPT_IN_PLACE = 256,
+    OPT_OUTPUT_DIR,
+    OPT_DIFF,
+    OPT_VALIDATE,
+    OPT_STRICT,
+    OPT_INTERFACE,
+    OPT_BRIDGE,
+    OPT_NETWORK
+};
+
+/* The last two are of rewrite only. */
+static const struct option rewrite_options[] = {
+    {"in-place", no_argument, NULL, OPT_IN_PLACE},
+    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
+    {"diff", no_argument, NULL, OPT_DIFF},
+    {"validate", no_argument, NULL, OPT_VALIDATE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {"strict", no_argument, NULL, OPT_STRICT},
+    {"bridge", required_argument, NULL, OPT_BRIDGE},
+    {"network", required_argument, NULL, OPT_NETWORK},
+    {0},
+};
+static const struct option restore_options[] = {
+    {"in-place", no_argument, NULL, OPT_IN_PLACE},
+    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
+    {"diff", no_argument, NULL, OPT_DIFF},
+    {"validate", no_argument, NULL, OPT_VALIDATE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {0},
+};
+
+#define OUTPUT_HELP                                                                                          \
+    "  --in-place            change the files themselves; each one whole, or not at all\n"                   \
+    "  --output-dir DIR      write files of the same names there\n"                                          \
+    "  --diff                show what would change instead, as a unified diff\n"                            \
+    "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"             \
+    "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
+
+static const char rewrite_help[] =
+    OUTPUT_HELP "  --bridge BRIDGE       put all taps on BRIDGE, whatever the interfaces name\n"
+                "  --network NAME=BRIDGE the bridge of a network; may be repeated\n"
+                "  --strict              exit 3 if an interface had to be left as it is\n"
+                "\nWithout FILE, or where it is -, standard input is read.\n";
+static const char restore_help[] = OUTPUT_HELP "\nWithout FILE, or where it is -, standard input is read.\n";
+
+static int set_option(struct options *options, int option, char *argv[])
+{
+    struct wish *wish = &options->job.wish;
+
+    switch (option) {
+    case OPT_IN_PLACE:
+        options->in_place = true;
+        return 0;
+    case OPT_OUTPUT_DIR:
+        options->output_dir = optarg;
+        return 0;
+    case OPT_DIFF:
+        options->diff = true;
+        return 0;
+    case OPT_VALIDATE:
+        options->validate = true;
+        return 0;
+    case OPT_STRICT:
+        options->strict = true;
+        return 0;
+    case OPT_INTERFACE:
+        options->interfaces[wish->interface_count++] = optarg;
+        return 0;
+    case OPT_BRIDGE:
+        return wish_bridge(wish, argv[0], optarg);
+    case OPT_NETWORK:
+        return networks_add(&options->networks, argv[0], optarg);
+    default:
+        return unknown_option(argv);
+    }
+}
+
+static int by_base_name(const void *a, const void *b)
+{
+    return strcmp(basename(*(char *const *)a), basename(*(char *const *)b));
+}
+
+/* With --output-dir: two files of one name would overwrite each other. */
+static int check_names(const struct options *options, char *name)
+{
+    char **sorted = calloc(options->file_count + 1, sizeof(*sorted));
+    int status = sorted ? 0 : complain(1, name, "no memory");
+
+    for (size_t i = 0; i < options->file_count && sorted; i++)
+        sorted[i] = options->files[i];
+    if (sorted)
+        qsort(sorted, options->file_count, sizeof(*sorted), by_base_name);
+    for (size_t i = 1; i < options->file_count && sorted && !status; i++)
+        if (by_base_name(&sorted[i - 1], &sorted[i]) == 0)
+            status = complain(2, name, "%s and %s would be the same file in %s", sorted[i - 1], sorted[i],
+                              options->output_dir);
+    free(sorted);
+    return status;
+}
+
+static int check_files(const struct options *options, char *name)
+{
+    const bool own_place = options->in_place || options->output_dir;
+
+    if (options->in_place + options->diff + (options->output_dir != NULL) > 1)
+        return complain(2, name, "--in-place, --output-dir and --diff exclude each other");
+    if (options->file_count > 1 && !own_place && !options->diff)
+        return complain(2, name, "several files need --in-place, --output-dir or --diff");
+    for (size_t i = 0; i < options->file_count && own_place; i++)
+        if (strcmp(options->files[i], "-") == 0)
+            return complain(2, name, "standard input has no name to be written under");
+    return options->output_dir ? check_names(options, name) : 0;
+}
+
+static const char *label_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "(standard input)" : path;
+}
+
+static char *read_file(const char *name, const char *path, size_t *size, mode_t *mode)
+{
+    char *text = file_read(path, DOCUMENT_BYTES_MAX, size, mode);
+
+    if (!text)
+        complain(1, name, "cannot read %s: %s", label_of(path), strerror(errno));
+    return text;
+}
+
+/* Writes to a file of that name in the folder for output. */
+static int write_beside(const struct options *options, const char *path, const struct product *product,
+                        mode_t mode)
+{
+    char *to;
+    int err;
+
+    if (asprintf(&to, "%s/%s", options->output_dir, basename(path)) < 0)
+        return complain(1, options->job.name, "no memory");
+    err = file_write(to, product->text, product->size, mode, false);
+    if (err)
+        complain(1, options->job.name, "cannot write %s: %s", to, strerror(-err));
+    free(to);
+    return err < 0;
+}
+
+static int put_out(const struct options *options, const char *path, const char *text, size_t size,
+                   mode_t mode, const struct product *product)
+{
+    int err = 0;
+
+    if (options->diff)
+        diff_print(stdout, label_of(path), &product->change.edits, text, size, product->text);
+    else if (options->output_dir)
+        return write_beside(options, path, product, mode);
+    else if (!options->in_place)
+        fwrite(product->text, 1, product->size, stdout);
+    else if (product->change.edits.count > 0)
+        err = file_write(path, product->text, product->size, mode, true);
+    return err ? complain(1, options->job.name, "cannot write %s: %s", path, strerror(-err)) : 0;
+}
+
+static int change_file(const struct options *options, const char *path)
+{
+    struct product product;
+    size_t size;
+    mode_t mode;
+    char *text = read_file(options->job.name, path, &size, &mode);
+    int status;
+
+    if (!text)
+        return 1;
+    status = job_run(&options->job, label_of(path), text, size, &product);
+    if (status == 0)
+        status = put_out(options, path, text, size, mode, &product);
+    if (status == 0 && options->strict && product.left > 0)
+        status = 3;
+    product_free(&product);
+    free(text);
+    return status;
+}
+
+/* All files, also after one has failed. */
+static int change_files(struct options *options)
+{
+    char *name = (char *)options->job.name;
+    int status = 0;
+
+    if (options->validate) {
+        struct xml_error why;
+        options->job.schema = schema_load(DOMAIN_SCHEMA, &why);
+        if (!options->job.schema)
+            return complain(1, name, "cannot use " DOMAIN_SCHEMA " (of libvirt): %s", why.text);
+    }
+    for (size_t i = 0; i < options->file_count; i++) {
+        const int one = change_file(options, options->files[i]);
+        if (status != 1 && one != 0)
+            status = one;
+    }
+    schema_free(options->job.schema);
+    return finish_output(status, name);
+}
+
+static int change(int argc, char *argv[], change_function *function, const struct option *known)
+{
+    static char standard_input[] = "-";
+    char *only_input[] = {standard_input};
+    struct options options = {.job = {.name = argv[0], .change = function}};
+    int status = 0, option;
+
+    opterr = 0;
+    options.networks.words = calloc((size_t)argc, sizeof(*options.networks.words));
+    options.interfaces = calloc((size_t)argc, sizeof(*options.interfaces));
+    options.job.wish.interfaces = options.interfaces;
+    options.job.wish.find_network = networks_find;
+    options.job.wish.data = &options.networks;
+    if (!options.networks.words || !options.interfaces) {
+        free(options.networks.words);
+        free(options.interfaces);
+        return complain(1, argv[0], "no memory");
+    }
+    while (!status && (option = getopt_long(argc, argv, "", known, NULL)) != -1)
+        status = set_option(&options, option, argv);
+    if (!status) {
+        options.files = optind < argc ? argv + optind : only_input;
+        options.file_count = optind < argc ? (size_t)(argc - optind) : 1;
+        status = check_files(&options, argv[0]);
+    }
+    if (!status)
+        status = change_files(&options);
+    free(options.networks.words);
+    free(options.interfaces);
+    return status;
+}
+
+static int rewrite(int argc, char *argv[])
+{
+    return change(argc, argv, domain_rewrite, rewrite_options);
+}
+
+static int restore(int argc, char *argv[])
+{
+    return change(argc, argv, domain_restore, restore_options);
+}
+
+static int show(int argc, char *argv[])
+{
+    static const struct option none[] = {{0}};
+    int status = 0;
+
+    opterr = 0;
+    if (getopt_long(argc, argv, "", none, NULL) != -1)
+        return unknown_option(argv);
+    for (int i = optind; i < argc || i == optind; i++) {
+        const char *path = i < argc ? argv[i] : "-";
+        size_t size;
+        mode_t mode;
+        char *text = read_file(argv[0], path, &size, &mode);
+        if (!text || job_show(argv[0], label_of(path), text, size) != 0)
+            status = 1;
+        free(text);
+    }
+    return finish_output(status, argv[0]);
+}
+
+static const struct verb verbs[] = {
+    {.name = "rewrite",
+     .arguments = "[OPTION...] [FILE...]",
+     .options = rewrite_help,
+     .run = rewrite,
+     .summary = "point the interfaces of domains at taps of virt-tap"},
+    {.name = "restore",
+     .arguments = "[OPTION...] [FILE...]",
+     .options = restore_help,
+     .run = restore,
+     .summary = "give the interfaces back as they were before rewrite"},
+    {.name = "show",
+     .arguments = "[FILE...]",
+     .run = show,
+     .summary = "what the interfaces of domains are, or could be"},
+    {.name = "define-hook",
+     .arguments = "--vmi JSON --domain XML",
+     .options = define_hook_options,
+     .run = define_hook_run,
+     .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
+};
+
+const struct command xml_command = {"Domains of libvirt as files: point their interfaces at taps, and back.",
+                                    verbs, sizeof(verbs) / sizeof(verbs[0])};

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""virt-tap domain with a real libvirtd, of a user and of the system: domains are rewritten, start on taps that the helper
+has made from their metadata, and are restored.
+
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import os
+import re
+import socket
+import subprocess
+import time
+import unittest
+import xml.etree.ElementTree as ET
+
+import guests
+import sandbox
+from bridgehelper import await_, become
+
+HOME = sandbox.RUN + "/session"
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
+               "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
+HOST, GUEST = "192.168.77.254", "192.168.77.1"
+QEMU_CONF = 'stdio_handler = "file"\n'
+SYSTEM_CONF = QEMU_CONF + 'namespaces = []\ncgroup_controllers = []\nsecurity_driver = "none"\nuser = "root"\ngroup = "root"\n'
+DOMAIN = """<domain type='qemu'>
+<name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
+<features><acpi/></features>
+<on_poweroff>destroy</on_poweroff>
+<devices>
+<controller type='usb' model='none'/><memballoon model='none'/>
+{devices}
+</devices>
+</domain>
+"""
+NIC = "<interface type='bridge'><source bridge='br0'/>{}<rom enabled='no'/></interface>"
+VIRTIO, MULTIQUEUE = "<model type='virtio'/>", "<model type='virtio'/><driver queues='4'/>"
+TAPS = "{urn:virt-tap}tap"
+
+
+def setUpModule():
+    sandbox.make_bridge("br0")
+    sandbox.run("ip", "address", "add", HOST + "/24", "dev", "br0")
+    sandbox.write("/etc/virt-tap/policy.conf", "allow br0\n")
+    os.makedirs(HOME)
+    sandbox.write(HOME + "/config/libvirt/qemu.conf", QEMU_CONF)
+    for folder in ("", "/config", "/config/libvirt"):
+        os.chown(HOME + folder, sandbox.USER, sandbox.USER)
+
+
+def as_user(*command, **options):
+    return sandbox.run(*command, env=ENVIRONMENT, cwd=HOME, preexec_fn=lambda: become(sandbox.USER), **options)
+
+
+class Base:
+    """What is the same for every libvirt; a class of its own, so that it is no test itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+        cls.helper = sandbox.install(os.environ["VIRT_TAP_HELPER"])
+
+    def virsh(self, *words, check=True):
+        return self.run_here("virsh", "-q", "-c", self.URI, *words, check=check, errors="replace").stdout
+
+    def virt_tap(self, *words, status=0):
+        done = self.run_here(self.cli, "domain", words[0], "-c", self.URI, *words[1:], check=False)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def define(self, name, *nics, boot="", more=""):
+        sandbox.write(f"{HOME}/{name}.xml", DOMAIN.format(name=name, boot=boot, devices="".join(nics) + more))
+        self.virsh("define", f"{HOME}/{name}.xml")
+        self.addCleanup(self.virsh, "undefine", name, check=False)
+        self.addCleanup(self.virsh, "destroy", name, check=False)
+
+    def definition(self, name):
+        return self.virsh("dumpxml", "--security-info", "--inactive", name)
+
+    def make_taps(self, name):
+        """By the helper, as the metadata says: what the hooks will do. Returns their names."""
+        domain = ET.fromstring(self.definition(name))
+        made = []
+        for tap in domain.iter(TAPS):
+            nic, = [nic for nic in domain.iter("interface") if nic.find("target").get("dev") == tap.get("dev")]
+            driver = nic.find("driver")
+            options = ["--multi-queue"] if driver is not None and int(driver.get("queues", "1")) > 1 else []
+            self.run_here(self.helper, "create", "--br=" + tap.get("bridge"), "--name=" + tap.get("dev"), "--use-vnet", *options)
+            self.addCleanup(sandbox.run, "ip", "link", "delete", tap.get("dev"), check=False)
+            made.append(tap.get("dev"))
+        return made
+
+    def starts_and_is_restored(self, *nics):
+        self.define("guest", *nics)
+        before = self.definition("guest")
+        self.virt_tap("rewrite", "--yes", "guest")
+        rewritten = self.definition("guest")
+        self.assertEqual(rewritten.count("<interface type='ethernet'>"), len(nics))
+        self.assertEqual(self.virt_tap("rewrite", "--yes", "guest"), "")
+        self.assertEqual(self.definition("guest"), rewritten)
+        taps = self.make_taps("guest")
+        self.assertEqual(len(taps), len(nics))
+        self.virsh("start", "guest")
+        for tap in taps:
+            self.assertEqual(carrier(tap), 1)
+        self.assertIn("running: this counts from its next start", self.virt_tap("restore", "--yes", "guest"))
+        self.assertEqual(self.definition("guest"), before)
+        self.assertIn(taps[0], self.virsh("domiflist", "guest"))
+        self.virsh("destroy", "guest")
+        self.assertTrue(all(await_(lambda tap=tap: carrier(tap) == 0) for tap in taps))
+
+    def test_one_queue(self):
+        self.starts_and_is_restored(NIC.format(VIRTIO))
+
+    def test_many_queues(self):
+        self.starts_and_is_restored(NIC.format(MULTIQUEUE))
+
+    def test_several_nics(self):
+        self.starts_and_is_restored(NIC.format(VIRTIO), NIC.format(MULTIQUEUE), NIC.format("<model type='e1000'/>"),
+                                    NIC.format("<model type='virtio'/><mtu size='1400'/><link state='down'/>"))
+
+    def test_what_was_edited_since_stays(self):
+        self.define("edited", NIC.format(VIRTIO))
+        before = self.definition("edited")
+        self.virt_tap("rewrite", "--yes", "edited")
+        text = self.definition("edited").replace("<model type='virtio'/>\n      <rom", "<model type='e1000'/>\n      <rom")
+        sandbox.write(HOME + "/edited.xml", text)
+        self.virsh("define", HOME + "/edited.xml")
+        self.virt_tap("restore", "--yes", "edited")
+        self.assertEqual(self.definition("edited"), before.replace("<model type='virtio'/>\n      <rom", "<model type='e1000'/>\n      <rom"))
+
+    def test_clone_gets_its_own(self):
+        self.define("first", NIC.format(VIRTIO))
+        self.virt_tap("rewrite", "--yes", "first")
+        text = re.sub(r"<uuid>.*?</uuid>|<mac .*?/>", "", self.definition("first")).replace("<name>first<", "<name>second<")
+        sandbox.write(HOME + "/second.xml", text)
+        self.virsh("define", HOME + "/second.xml")
+        self.addCleanup(self.virsh, "undefine", "second", check=False)
+        self.assertIn("clone", self.virt_tap("restore", "--yes", "second", status=1))
+        self.virt_tap("rewrite", "--yes", "second")
+        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vt-secon-\w{6} on br0\n\Z")
+        self.virt_tap("restore", "--yes", "second")
+        self.assertIn("<source bridge='br0'/>", self.definition("second"))
+
+    def test_secrets_stay_where_they_are(self):
+        self.define("secret", NIC.format(VIRTIO), more="<graphics type='vnc' passwd='hunter2'/>")
+        for verb in ("show", "rewrite", "show", "restore"):
+            said = self.virt_tap(verb, *([] if verb == "show" else ["--yes"]), "secret")
+            self.assertNotIn("hunter2", said)
+            self.assertIn("hunter2", self.definition("secret"))
+
+    def test_refusals(self):
+        self.define("refused", NIC.format(VIRTIO))
+        before = self.definition("refused")
+        self.assertIn("no domain 'nobody'", self.virt_tap("rewrite", "--yes", "nobody", "refused", status=1))
+        self.virt_tap("restore", "--yes", "refused")
+        self.assertIn("no interface '7'", self.virt_tap("rewrite", "--yes", "--interface", "7", "refused", status=1))
+        self.assertIn("--yes", self.virt_tap("rewrite", "refused", status=2))
+        for words in ([], ["--all", "refused"], ["--bridge", "a/b", "refused"], ["--network", "x", "refused"], ["--nonsense"]):
+            self.virt_tap("rewrite", "--yes", *words, status=2)
+        self.assertEqual(self.definition("refused"), before)
+        wrong = self.run_here(self.cli, "domain", "show", "-c", "qemu+unix:///session?socket=/nowhere", "--all", check=False)
+        self.assertEqual(wrong.returncode, 1)
+        self.assertRegex(wrong.stdout, r"\Avirt-tap domain show: no connection to libvirt at [^\n]+\n\Z")
+
+    def test_question(self):
+        """On a terminal it asks, after showing; anything but y leaves the domain as it is."""
+        self.define("asked", NIC.format(VIRTIO))
+        before = self.definition("asked")
+        for answer, status in (("n", 1), ("", 1), ("y", 0)):
+            done = self.run_here("script", "-qec", f"{self.cli} domain rewrite -c {self.URI} asked", "/dev/null", check=False,
+                                 stdin=None, input=answer + "\n")
+            self.assertEqual(done.returncode, status, done.stdout)
+            self.assertIn("+    <interface type='ethernet'>", done.stdout)
+            self.assertIn("Define asked so? [y/N]", done.stdout)
+            self.assertEqual(self.definition("asked") == before, status == 1)
+
+    def test_transient(self):
+        sandbox.write(HOME + "/passing.xml", DOMAIN.format(name="passing", boot="", devices=""))
+        self.virsh("create", HOME + "/passing.xml")
+        self.addCleanup(self.virsh, "destroy", "passing", check=False)
+        self.assertIn("transient", self.virt_tap("rewrite", "--yes", "passing", status=1))
+
+
+def carrier(tap):
+    with open(f"/sys/class/net/{tap}/carrier", encoding="ascii") as file:
+        return int(file.read())
+
+
+class Session(Base, unittest.TestCase):
+    URI = "qemu:///session"
+    run_here = staticmethod(as_user)
+
+    def test_guest_on_the_bridge(self):
+        """A multiqueue guest of an unprivileged user, which libvirt alone cannot give them."""
+        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        boot = (f"<kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>"
+                f"<cmdline>{guests.kernel_arguments(GUEST + '/24')}</cmdline>")
+        serial = f"<serial type='unix'><source mode='bind' path='{HOME}/serial'/></serial>"
+        self.define("linux", NIC.format(MULTIQUEUE), boot=boot, more=serial)
+        self.virt_tap("rewrite", "--yes", "linux")
+        self.make_taps("linux")
+        self.virsh("start", "linux")
+        stream = socket.socket(socket.AF_UNIX)
+        self.addCleanup(stream.close)
+        stream.connect(HOME + "/serial")
+        console = guests.Console(stream)
+        console.wait_for(guests.READY)
+        self.assertRegex(guests.ping(console, HOST), ", 0% packet loss$")
+
+    def test_over_a_socket(self):
+        self.define("remote", NIC.format(VIRTIO))
+        self.virsh("list")
+        done = self.run_here(self.cli, "domain", "show", "-c", f"qemu+unix:///session?socket={HOME}/libvirt/libvirt-sock",
+                             "remote")
+        self.assertIn("could be a tap on br0", done.stdout)
+
+
+class System(Base, unittest.TestCase):
+    URI = "qemu:///system"
+    run_here = staticmethod(sandbox.run)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for folder in ("/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"):
+            os.makedirs(folder, exist_ok=True)
+            sandbox.run("mount", "-t", "tmpfs", "tmpfs", folder)
+        sandbox.write("/etc/libvirt/qemu.conf", SYSTEM_CONF)
+        # libvirtd looks its default user up, whatever qemu.conf says; Debian's libvirt-daemon-system would have made them.
+        for path, line in (("/etc/passwd", "libvirt-qemu:x:64055:64055::/:/bin/false\n"), ("/etc/group", "libvirt-qemu:x:64055:\n")):
+            with open(path, "a", encoding="ascii") as file:
+                file.write(line)
+        cls.daemon = subprocess.Popen(["libvirtd"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        await_(lambda: os.path.exists("/run/libvirt/libvirt-sock"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.terminate()
+        cls.daemon.wait(30)
+
+    def net_define(self, name, content):
+        sandbox.write(f"{HOME}/{name}.xml", f"<network><name>{name}</name>{content}</network>")
+        self.virsh("net-define", f"{HOME}/{name}.xml")
+        self.addCleanup(self.virsh, "net-undefine", name)
+
+    def test_networks(self):
+        """libvirt is asked for the bridge; what a network says beyond it is not lost silently."""
+        bridge = "<forward mode='bridge'/><bridge name='br0'/>"
+        self.net_define("lan", bridge)
+        self.net_define("apart", bridge + "<port isolated='yes'/>")
+        self.net_define("groups", bridge + "<portgroup name='all' default='yes'/>")
+        self.net_define("direct", "<forward mode='bridge'><interface dev='br0'/></forward>")
+        networks = ("lan", "apart", "groups", "direct", "missing")
+        self.define("networked", *[f"<interface type='network'><source network='{name}'/></interface>" for name in networks])
+        said = self.virt_tap("rewrite", "--yes", "--strict", "networked", status=3)
+        for number, words in ((2, "network 'apart' has <port isolated='yes'>"), (3, "network 'groups' has <portgroup default='yes'>"),
+                              (4, "network 'direct' is not known"), (5, "network 'missing' is not known")):
+            self.assertRegex(said, rf"interface {number} is left as it is: .*{re.escape(words)}")
+        self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 1)
+        self.virt_tap("rewrite", "--yes", "--network", "missing=br0", "networked")
+        self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 2)
+
+    def test_all(self):
+        self.define("one", NIC.format(VIRTIO))
+        self.define("two", NIC.format(VIRTIO))
+        self.virt_tap("rewrite", "--yes", "--all")
+        shown = self.virt_tap("show", "--all")
+        self.assertEqual(len(re.findall("tap vt-(?:one|two)-", shown)), 2, shown)
+        self.virt_tap("restore", "--yes", "--all")
+        self.assertNotIn("tap vt-", self.virt_tap("show", "--all"))
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    unittest.main()

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Pointing a domain's interfaces at taps, and back. Both only make a list of edits of the text: what they do
+ * not touch stays, to the byte. */
+#pragma once
+
+#include "domain.h"
+#include "edit.h"
+
+enum { REASON_SIZE = 160 };
+
+/* What the caller wants. */
+struct wish {
+    const char *bridge; /* for all taps, whatever the interface names; NULL: what it names */
+    /* Finds the bridge of a network of libvirt's. Returns 0, or -1 and why not: the interface is then left as
+     * it is. NULL: none is known. */
+    int (*find_network)(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE]);
+    void *data;
+    const char *const *interfaces; /* by number, from 1, or by MAC; no others are touched */
+    size_t interface_count;        /* 0: all */
+};
+
+/* What came of one interface. */
+enum outcome { OUTCOME_SKIPPED, OUTCOME_DONE_BEFORE, OUTCOME_DONE, OUTCOME_LEFT };
+
+struct note {
+    enum outcome outcome;
+    char reason[REASON_SIZE]; /* of OUTCOME_LEFT */
+    char dev[NAME_SIZE];      /* the tap, of OUTCOME_DONE; what it was, when it was restored */
+};
+
+struct change {
+    struct edits edits;
+    struct note *notes; /* one for each interface of the domain; owned */
+};
+
+/* Rewriting points interfaces at taps; twice is once. The taps of a clone get new names. Returns 0, or -1 and
+ * why: then nothing is to be done. The caller must change_free(out) in both cases. */
+int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
+                   struct xml_error *why);
+
+/* Restoring gives every interface back as it was: to the byte, if it was not changed since; if it was, only
+ * what rewriting had changed. Of wish only the interfaces count. Otherwise as domain_rewrite(). */
+int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish,
+                   struct xml_error *why);
+void change_free(struct change *change);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What edits change, for people and patch(1). */
+#pragma once
+
+#include "edit.h"
+
+#include <stdio.h>
+
+/* Prints a unified diff without context: the lines around a change may hold secrets. edits are those that
+ * made `is` from `was`, after edits_apply(). Prints nothing if there are none. */
+void diff_print(FILE *file, const char *label, const struct edits *edits, const char *was, size_t was_size,
+                const char *is);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "domain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *child_attribute(const struct node *node, const char *child, const char *attribute)
+{
+    const struct node *found = node_child(node, child);
+
+    return found ? node_attribute(found, attribute) : NULL;
+}
+
+/* A decimal number of at most max, else 0. */
+static unsigned int number(const char *text, unsigned int max)
+{
+    unsigned int value = 0;
+
+    if (!text || !*text)
+        return 0;
+    for (; *text >= '0' && *text <= '9' && value <= max; text++)
+        value = value * 10 + (unsigned int)(*text - '0');
+    return *text || value > max ? 0 : value;
+}
+
+void interface_read(struct interface *out, struct node *node)
+{
+    const char *managed = child_attribute(node, "target", "managed");
+
+    *out = (struct interface){
+        .node = node,
+        .type = node_attribute(node, "type"),
+        .mac = child_attribute(node, "mac", "address"),
+        .dev = child_attribute(node, "target", "dev"),
+        .model = child_attribute(node, "model", "type"),
+        .queues = number(child_attribute(node, "driver", "queues"), 65535),
+        .mtu = number(child_attribute(node, "mtu", "size"), 65535),
+    };
+    out->unmanaged =
+        out->type && strcmp(out->type, "ethernet") == 0 && out->dev && managed && strcmp(managed, "no") == 0;
+}
+
+/* libvirt takes the interfaces of every <devices> that there is. */
+static int read_interfaces(struct domain *out, struct xml_error *why)
+{
+    size_t room = 0;
+
+    for (struct node *devices = node_child(out->doc.nodes, "devices"); devices;
+         devices = node_next(devices, "devices")) {
+        for (struct node *node = node_child(devices, "interface"); node;
+             node = node_next(node, "interface")) {
+            if (out->interface_count == INTERFACES_MAX)
+                return document_fail(&out->doc, node, why, "it has more than %d interfaces", INTERFACES_MAX);
+            if (out->interface_count == room) {
+                room = room ? room * 2 : 8;
+                struct interface *more = reallocarray(out->interfaces, room, sizeof(*more));
+                if (!more)
+                    return document_fail(&out->doc, node, why, "no memory");
+                out->interfaces = more;
+            }
+            interface_read(&out->interfaces[out->interface_count++], node);
+        }
+    }
+    return 0;
+}
+
+/* The UUID's digits in every spelling that libvirt knows. */
+static bool same_uuid(const char *a, const char *b)
+{
+    static const char ignored[] = "- \t\r\n";
+
+    for (;;) {
+        a += strspn(a, ignored);
+        b += strspn(b, ignored);
+        if ((*a | 0x20) != (*b | 0x20))
+            return false;
+        if (!*a || !*b)
+            return *a == *b;
+        a++;
+        b++;
+    }
+}
+
+/* Joins a tap and the interface whose target it is. */
+static int join(struct domain *out, struct tap *tap, struct xml_error *why)
+{
+    for (size_t i = 0; i < out->interface_count; i++) {
+        struct interface *interface = &out->interfaces[i];
+        if (!interface->unmanaged || strcmp(interface->dev, tap->dev) != 0)
+            continue;
+        if (tap->interface)
+            return document_fail(&out->doc, interface->node, why, "a second interface has the target '%s'",
+                                 tap->dev);
+        tap->interface = interface;
+        interface->tap = tap;
+    }
+    return 0;
+}
+
+static int read_tap(struct domain *out, struct node *node, struct xml_error *why)
+{
+    const char *vlan = node_attribute(node, "vlan"), *isolated = node_attribute(node, "isolated");
+    struct tap *tap = &out->taps[out->tap_count];
+
+    *tap = (struct tap){
+        .node = node,
+        .dev = node_attribute(node, "dev"),
+        .bridge = node_attribute(node, "bridge"),
+        .vlan = number(vlan, 4094),
+        .isolated = isolated && strcmp(isolated, "yes") == 0,
+    };
+    if (!tap->dev || strncmp(tap->dev, "vt-", 3) != 0 || !name_valid(tap->dev))
+        return document_fail(&out->doc, node, why,
+                             "damaged metadata: a tap's dev is a name that begins with vt-");
+    if (!tap->bridge || !name_valid(tap->bridge))
+        return document_fail(&out->doc, node, why, "damaged metadata: no kernel has such a bridge");
+    if ((vlan && !tap->vlan) || (isolated && !tap->isolated))
+        return document_fail(&out->doc, node, why,
+                             "damaged metadata: a tap has vlan='1' to '4094' and isolated='yes', or not");
+    for (size_t i = 0; i < out->tap_count; i++)
+        if (strcmp(out->taps[i].dev, tap->dev) == 0)
+            return document_fail(&out->doc, node, why, "damaged metadata: there are two taps '%s'", tap->dev);
+    out->tap_count++;
+    return join(out, tap, why);
+}
+
+static int read_taps(struct domain *out, struct xml_error *why)
+{
+    const char *version = node_attribute(out->taps_node, "version");
+    const char *uuid = node_attribute(out->taps_node, "uuid");
+
+    if (!version || strcmp(version, "1") != 0)
+        return document_fail(&out->doc, out->taps_node, why,
+                             "damaged metadata, or of a later virt-tap: this one knows taps of version 1");
+    out->foreign = uuid && out->uuid && !same_uuid(uuid, out->uuid);
+    out->taps = calloc(INTERFACES_MAX, sizeof(*out->taps));
+    if (!out->taps)
+        return document_fail(&out->doc, out->taps_node, why, "no memory");
+    for (struct node *node = out->taps_node->children; node; node = node->next) {
+        if (!node_is_of(node, "tap", TAPS_NAMESPACE) || out->taps_node->mixed ||
+            out->tap_count == INTERFACES_MAX)
+            return document_fail(&out->doc, out->taps_node, why,
+                                 "damaged metadata: taps holds 1 to %d of tap, and nothing else",
+                                 INTERFACES_MAX);
+        if (read_tap(out, node, why) < 0)
+            return -1;
+    }
+    if (out->tap_count == 0)
+        return document_fail(&out->doc, out->taps_node, why, "damaged metadata: there is no tap in it");
+    return 0;
+}
+
+static int read_metadata(struct domain *out, struct xml_error *why)
+{
+    out->metadata = node_child(out->doc.nodes, "metadata");
+    if (!out->metadata)
+        return 0;
+    if (node_next(out->metadata, "metadata"))
+        return document_fail(&out->doc, node_next(out->metadata, "metadata"), why,
+                             "there is a second <metadata>");
+    for (struct node *node = out->metadata->children; node; node = node->next) {
+        if (!node_is_of(node, "taps", TAPS_NAMESPACE))
+            continue;
+        if (out->taps_node)
+            return document_fail(&out->doc, node, why, "damaged metadata: there is a second list of taps");
+        out->taps_node = node;
+    }
+    return out->taps_node ? read_taps(out, why) : 0;
+}
+
+static const char *child_text(const struct node *parent, const char *name)
+{
+    const struct node *child = node_child(parent, name);
+
+    return child ? child->text : NULL;
+}
+
+int domain_read(struct domain *out, const char *text, size_t size, struct xml_error *why)
+{
+    *out = (struct domain){0};
+    if (document_read(&out->doc, text, size, why) < 0)
+        return -1;
+    if (!node_is(out->doc.nodes, "domain"))
+        return document_fail(&out->doc, out->doc.nodes, why, "this is no domain of libvirt, but <%.40s>",
+                             out->doc.nodes->name);
+    out->type = node_attribute(out->doc.nodes, "type");
+    out->name = child_text(out->doc.nodes, "name");
+    out->uuid = child_text(out->doc.nodes, "uuid");
+    return read_interfaces(out, why) < 0 ? -1 : read_metadata(out, why);
+}
+
+void domain_free(struct domain *domain)
+{
+    free(domain->interfaces);
+    free(domain->taps);
+    document_free(&domain->doc);
+    *domain = (struct domain){0};
+}
+
+/* libvirt reads <driver> of virtio models only. */
+static bool is_virtio(const struct interface *interface)
+{
+    return interface->model &&
+           (strcmp(interface->model, "virtio") == 0 || strcmp(interface->model, "virtio-transitional") == 0 ||
+            strcmp(interface->model, "virtio-non-transitional") == 0);
+}
+
+bool interface_multi_queue(const struct interface *interface)
+{
+    return interface->queues > 1 && is_virtio(interface);
+}
+
+bool interface_vnet_hdr(const struct interface *interface)
+{
+    return is_virtio(interface) || (interface->model && (strcmp(interface->model, "e1000e") == 0 ||
+                                                         strcmp(interface->model, "igb") == 0 ||
+                                                         strcmp(interface->model, "vmxnet3") == 0));
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "edit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int edits_add(struct edits *edits, size_t at, size_t cut, char *insert)
+{
+    struct edit *more = insert ? reallocarray(edits->list, edits->count + 1, sizeof(*more)) : NULL;
+
+    if (!more) {
+        free(insert);
+        return -1;
+    }
+    edits->list = more;
+    edits->list[edits->count++] = (struct edit){at, cut, insert};
+    return 0;
+}
+
+void edits_free(struct edits *edits)
+{
+    for (size_t i = 0; i < edits->count; i++)
+        free(edits->list[i].insert);
+    free(edits->list);
+    *edits = (struct edits){0};
+}
+
+/* By place; stable, which qsort(3) is not. The lists are short. */
+static void sort(struct edits *edits)
+{
+    for (size_t i = 1; i < edits->count; i++) {
+        const struct edit edit = edits->list[i];
+        size_t to = i;
+        for (; to > 0 && edits->list[to - 1].at > edit.at; to--)
+            edits->list[to] = edits->list[to - 1];
+        edits->list[to] = edit;
+    }
+}
+
+char *edits_apply(struct edits *edits, const char *text, size_t size, size_t *out_size)
+{
+    size_t at = 0, total = size;
+    char *out, *end;
+
+    sort(edits);
+    for (size_t i = 0; i < edits->count; i++) {
+        const struct edit *edit = &edits->list[i];
+        if (edit->at < at || edit->at > size || edit->cut > size - edit->at)
+            return NULL;
+        at = edit->at + edit->cut;
+        total += strlen(edit->insert) - edit->cut;
+    }
+    out = end = malloc(total + 1);
+    if (!out)
+        return NULL;
+    at = 0;
+    for (size_t i = 0; i < edits->count; i++) {
+        const struct edit *edit = &edits->list[i];
+        end = mempcpy(end, text + at, edit->at - at);
+        end = mempcpy(end, edit->insert, strlen(edit->insert));
+        at = edit->at + edit->cut;
+    }
+    end = mempcpy(end, text + at, size - at);
+    *end = '\0';
+    *out_size = total;
+    return out;
+}
+
+static char *escape(const char *text, size_t size, const char *special)
+{
+    char *out = NULL;
+    size_t out_size;
+    FILE *file = open_memstream(&out, &out_size);
+
+    if (!file)
+        return NULL;
+    for (size_t i = 0; i < size; i++) {
+        const char c = text[i];
+        if (!strchr(special, c))
+            fputc(c, file);
+        else if (c == '&' || c == '<' || c == '>')
+            fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : "&gt;", file);
+        else
+            fprintf(file, "&#%d;", c);
+    }
+    if (fclose(file) == 0)
+        return out;
+    free(out);
+    return NULL;
+}
+
+char *escape_text(const char *text, size_t size)
+{
+    return escape(text, size, "&<>\r");
+}
+
+char *escape_attribute(const char *text)
+{
+    return escape(text, strlen(text), "&<>\r\n\t'\"");
+}

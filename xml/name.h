@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Names of taps and bridges in documents. */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { NAME_SIZE = IFNAMSIZ };
+
+/* Whether the kernel would take it as an interface's name, and it holds neither '%' nor control characters.
+ */
+bool name_valid(const char *name);
+
+/* The name of a domain's tap: `vt-<5 of its name>-<6 base-32 characters of a hash>`, so that everybody who
+ * asks gets the same, without asking anybody. uuid may be NULL: then the name stands for it. mac may be NULL:
+ * then the index does. */
+void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index);

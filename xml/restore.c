@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Giving interfaces back as they were, and taking away what rewriting put into the metadata. */
+#include "choice.h"
+#include "interface.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Takes the whole list away, and the <metadata> that was made for it. */
+static int remove_list(struct edits *edits, const struct domain *domain)
+{
+    const struct node *metadata = domain->metadata;
+    const char *before = node_attribute(domain->taps_node, "metadata");
+
+    if (!before || metadata->mixed || metadata->children != metadata->last)
+        return edit_remove(edits, &domain->doc, domain->taps_node);
+    if (strcmp(before, "empty") == 0)
+        return edits_add(edits, metadata->open_end - 1, metadata->end - metadata->open_end + 1, strdup("/>"));
+    return edit_remove(edits, &domain->doc, domain->metadata);
+}
+
+/* What becomes of one tap of the list. Returns whether its entry goes, or -1 and why. */
+static int restore_one(struct change *out, const struct domain *domain, const struct wish *wish,
+                       const struct tap *tap, struct xml_error *why)
+{
+    struct note *note;
+
+    if (!tap->interface)
+        return wish->interface_count == 0;
+    const size_t index = (size_t)(tap->interface - domain->interfaces);
+    if (!wish_chooses(wish, domain, index))
+        return 0;
+    note = &out->notes[index];
+    if (interface_unpoint(&out->edits, &domain->doc, tap, why) < 0)
+        return -1;
+    note->outcome = OUTCOME_DONE;
+    snprintf(note->dev, sizeof(note->dev), "%s", tap->dev);
+    return 1;
+}
+
+int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish,
+                   struct xml_error *why)
+{
+    bool gone[INTERFACES_MAX];
+    size_t left = 0;
+
+    if (change_begin(out, domain, wish, why) < 0)
+        return -1;
+    if (domain->foreign)
+        return document_fail(
+            &domain->doc, domain->taps_node, why,
+            "these taps are of another domain, of which this one is a clone: rewrite it first, then it has its own");
+    for (size_t i = 0; i < domain->tap_count; i++) {
+        const int goes = restore_one(out, domain, wish, &domain->taps[i], why);
+        if (goes < 0)
+            return -1;
+        gone[i] = goes;
+        left += !goes;
+    }
+    int result = domain->tap_count > 0 && left == 0 ? remove_list(&out->edits, domain) : 0;
+    for (size_t i = 0; i < domain->tap_count && left > 0 && result == 0; i++)
+        if (gone[i])
+            result = edit_remove(&out->edits, &domain->doc, domain->taps[i].node);
+    return result < 0 ? xml_fail(why, domain->doc.text, 0, "no memory") : 0;
+}

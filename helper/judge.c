@@ -2,13 +2,13 @@
 #include "judge.h"
 
 #include "config.h"
+#include "host/kvm_device.h"
 #include "policy.h"
 #include "refusal.h"
 #include "request.h"
 #include "trusted.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,14 +35,14 @@ int judge_read_policy(struct policy *out, const char *bridge, struct refusal *wh
 
 static int open_kvm(const char *rule, struct refusal *why)
 {
-    const int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    const int fd = kvm_device_open();
 
     if (fd < 0)
-        return refuse(
-            why,
-            "%s allows the bridge only to those who can use KVM (require=kvm), and /dev/kvm cannot be opened: "
-            "%s; usually one must be in the group that `ls -l /dev/kvm` shows",
-            rule, strerror(errno));
+        return refuse(why,
+                      "%s allows the bridge only to those who can use KVM (require=kvm), and " KVM_PATH
+                      " %s; `virt-tap "
+                      "check kvm` says how to mend that",
+                      rule, kvm_device_problem(fd));
     close(fd);
     return 0;
 }

@@ -18,7 +18,7 @@ class OnADebianKernel(unittest.TestCase):
         status, output = kernelhost.run(
             os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
-            modules=["bridge", "tun", "veth"], limit=180,
+            modules=["bridge", "tun", "veth"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")

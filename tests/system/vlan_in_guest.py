@@ -9,6 +9,7 @@ import sys
 
 import netcase
 import sandbox
+from bridgehelper import await_
 from netcase import POLICY
 from sandbox import OTHER, USER
 from test_protect import BROADCAST, FOREIGN, GUEST, NEIGHBOUR, Protect, frame, frames_on, port
@@ -190,6 +191,12 @@ class Frames(Vlan):
         self.arrives(self.one, tagged(data, 0, 200), two=[200], far=[100, 200])
         self.arrives(self.one, tagged(data, (STAG, 200)), two=[200], far=[100, 200])
 
+    def test_uplink_that_carries_the_vlan_untagged(self):
+        """As the manual says: the tag behind the guest's own VLAN is the only one there, and the next switch's to judge."""
+        sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", "100", "pvid", "untagged")
+        self.arrives(self.one, frame(BROADCAST, GUEST), two=[], far=[])
+        self.arrives(self.one, tagged(frame(BROADCAST, GUEST), 100, 200), two=[200], far=[200])
+
 
 class WithOtherProtection(Vlan):
     def setUp(self):
@@ -215,16 +222,18 @@ class WithOtherProtection(Vlan):
         self.assertEqual(seen(FOREIGN, locked, neighbour), [[[]], [[]]])
 
     def test_address_that_is_known(self):
-        """In this VLAN it is somebody's; what another VLAN knows does not matter, but for another locked port."""
-        sandbox.write(POLICY, f"allow br0 user={USER} vlan=100 mac=lock\nallow br0 vlan=200\n")
+        """In this VLAN, or at any locked port, it is somebody's; what another VLAN has learnt does not matter."""
+        sandbox.write(POLICY, f"allow br0 user={USER} vlan=100 mac=lock\nallow br0 vlan=200 mac=lock\n")
         self.far.send(tagged(frame(BROADCAST, NEIGHBOUR), 100))
         self.far.send(tagged(frame(BROADCAST, FOREIGN), 200))
-        self.assertTrue(netcase.bridgehelper.await_(lambda: self.entries(NEIGHBOUR) and self.entries(FOREIGN)))
+        self.assertTrue(await_(lambda: self.entries(NEIGHBOUR) and self.entries(FOREIGN)))
         before = self.entries(NEIGHBOUR)
         self.refuse(f"--mac={NEIGHBOUR}", says="knows that MAC already")
         self.assertEqual(self.entries(NEIGHBOUR), before)
         self.tap(f"--mac={FOREIGN}")
         self.assertLess({(100, "static"), (200, "")}, self.entries(FOREIGN))
+        self.tap(f"--mac={GUEST}")
+        self.refuse(f"--mac={GUEST}", uid=OTHER, says="knows that MAC already")
 
     def test_isolated(self):
         sandbox.write(POLICY, "allow br0 vlan=100 isolated=yes mac=lock\n")

@@ -15,6 +15,14 @@ static int version(int argc, char *argv[])
 }
 
 static const struct verb verbs[] = {
+    {.name = "bridge",
+     .arguments = "create|delete|add|remove|show|confirm ...",
+     .summary = "bridges of the host",
+     .verbs = &bridge_command},
+    {.name = "show",
+     .arguments = "[BRIDGE] [--json|--dot]",
+     .summary = "the picture: bridges and what is plugged in",
+     .run = bridge_show},
     {.name = "tap", .arguments = "create|delete ...", .summary = "taps that stay", .verbs = &tap_command},
     {.name = "list",
      .arguments = "[--json]",

@@ -7,6 +7,8 @@
 
 extern const struct command tap_command;
 extern const struct command policy_command;
+extern const struct command bridge_command;
+int bridge_show(int argc, char *argv[]);
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);

@@ -200,6 +200,18 @@ static const struct verb verbs[] = {
      .arguments = "[NAME] [--json|--dot]",
      .summary = "bridges, what is plugged into them, whose it is, and what protects it",
      .run = bridge_show},
+    {.name = "persist",
+     .arguments = "NAME [OPTION...]",
+     .summary = "write the configuration that makes the bridge again at each start",
+     .options =
+         "  --uplink NIC      of a bridge that is not there yet\n"
+         "  --format FORMAT   auto (who manages this host), networkd, networkmanager, netplan or ifupdown\n"
+         "  --print           show what would be written\n",
+     .run = bridge_persist},
+    {.name = "unpersist",
+     .arguments = "NAME",
+     .summary = "take back what persist has written",
+     .run = bridge_unpersist},
     {.name = "guard",
      .arguments = "NAME",
      .summary = "puts everything back unless it is confirmed; create starts it, not you",

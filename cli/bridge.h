@@ -49,3 +49,5 @@ int bridge_create(int argc, char *argv[]);
 int bridge_delete(int argc, char *argv[]);
 int bridge_add(int argc, char *argv[]);
 int bridge_remove(int argc, char *argv[]);
+int bridge_persist(int argc, char *argv[]);
+int bridge_unpersist(int argc, char *argv[]);

@@ -142,7 +142,7 @@ static bool has_address(const struct messages *all, int ifindex, const struct ci
 {
     for (size_t i = 0; i < all->count; i++) {
         const struct cidr other = address_of(all->list[i]);
-        if (address_index(all->list[i]) == ifindex && memcmp(&other, cidr, sizeof(other)) == 0)
+        if (address_index(all->list[i]) == ifindex && cidr_equal(&other, cidr))
             return true;
     }
     return false;

@@ -19,7 +19,7 @@ static bool had_no_dad(const struct move *saved, const struct cidr *address)
 {
     for (size_t i = 0; i < saved->addresses.count; i++) {
         const struct cidr other = address_of(saved->addresses.list[i]);
-        if (memcmp(&other, address, sizeof(other)) == 0)
+        if (cidr_equal(&other, address))
             return address_flags(saved->addresses.list[i]) & IFA_F_NODAD;
     }
     return false;

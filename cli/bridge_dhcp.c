@@ -107,8 +107,9 @@ json_t *dhcp_clients(const char *interface)
         if (!words)
             continue;
         exe[length] = '\0';
-        json_array_append_new(
-            clients, json_pack("{s:i, s:s, s:o}", "pid", atoi(entry->d_name), "exe", exe, "argv", words));
+        json_array_append_new(clients,
+                              json_pack("{s:i, s:s, s:o}", "pid", (int)strtol(entry->d_name, NULL, 10), "exe",
+                                        exe, "argv", words));
     }
     if (folder)
         closedir(folder);

@@ -55,7 +55,7 @@ static bool names_interface(const char *line, const char *name)
     const size_t length = strlen(name);
 
     for (const char *found = line; (found = strstr(found, name)) != NULL; found++) {
-        const char before = found == line ? ' ' : found[-1], after = found[length];
+        const char before = (char)(found == line ? ' ' : found[-1]), after = found[length];
         if (!isalnum((unsigned char)before) && !strchr("_-.", before) && !isalnum((unsigned char)after) &&
             !(after && strchr("_-.", after)))
             return true;

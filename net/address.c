@@ -39,6 +39,12 @@ bool cidr_parse(const char *text, struct cidr *out)
     return inet_pton(out->family, address, out->bytes) == 1 && usable(out);
 }
 
+bool cidr_equal(const struct cidr *one, const struct cidr *other)
+{
+    return one->family == other->family && one->prefix == other->prefix &&
+           memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
+}
+
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT])
 {
     char address[INET6_ADDRSTRLEN];

@@ -106,6 +106,13 @@ static const struct link *uplink_of(const struct view *view, const struct link *
     return found && found->master == bridge->ifindex ? found : NULL;
 }
 
+/* One that needs no quoting in any of the formats, nor as a file's name, nor in a shell. */
+static bool plain_name(const char *name)
+{
+    return ifname_valid(name) &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name);
+}
+
 static int make_plan(struct view *view, const char *verb, const char *name, const char *option,
                      struct persist_plan *plan)
 {
@@ -123,6 +130,9 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
         return complain(1, verb,
                         "there is no bridge '%.15s' to describe: say which NIC it will have, with --uplink",
                         name);
+    if (uplink && !plain_name(uplink->name))
+        return complain(1, verb, "'%s' cannot stand in a configuration: letters, digits, . _ -",
+                        uplink->name);
     if (uplink && (uplink->flags & IFF_LOOPBACK || !uplink->has_mac))
         return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
     strcpy(plan->bridge, name);
@@ -184,10 +194,9 @@ static void print_files(const struct persist_files *files)
 static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                  const struct persist_files *files)
 {
-    persist_undo(plan->bridge); /* of an earlier time, so that what is kept is the administrator's own */
     const int err = persist_remember(plan->bridge, files);
     if (err < 0)
-        return complain(1, verb, "nothing is changed, for /var/lib/virt-tap cannot be written: %s",
+        return complain(1, verb, "nothing is changed, for /etc/virt-tap cannot be written: %s",
                         strerror(-err));
     if (persist_store(verb, files) != 0)
         return 1;
@@ -197,19 +206,20 @@ static int store(const char *verb, const struct persist_plan *plan, const struct
     }
     for (size_t i = 0; i < files->count; i++)
         printf("wrote %s\n", files->list[i].path);
-    printf("In effect from the next start on, or at once by: ");
-    printf(format->then, plan->bridge); /* NOLINT(clang-diagnostic-format-nonliteral): a table of ours */
-    putchar('\n');
+    printf("In effect from the next start on, or at once by: %s%s\n", format->then,
+           format->then_name ? plan->bridge : "");
     return 0;
 }
 
-static int persist(struct view *view, const char *verb, struct persist_plan *plan,
-                   const struct persist_format *format, bool only_print)
+static int persist(const char *verb, struct persist_plan *plan, const struct persist_format *format,
+                   bool only_print)
 {
     struct persist_files files = {.count = 0};
     int status = 0;
+
+    if (!only_print)
+        persist_undo(plan->bridge); /* of an earlier time: what is read and kept is the administrator's own */
     const int err = format->write(verb, plan, &files);
-    (void)view;
 
     if (err < 0)
         status = complain(1, verb, "nothing is changed: %s", strerror(-err));
@@ -242,12 +252,9 @@ int bridge_persist(int argc, char *argv[])
     }
     if (argc - optind != 1)
         return complain(2, argv[0], "takes the name of one bridge; see --help");
-    if (!ifname_valid(argv[optind]) ||
-        strspn(argv[optind], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
-            strlen(argv[optind]))
-        return complain(1, argv[0],
-                        "'%.64s' is no name that a file can be called after: letters, digits, . _ -",
-                        argv[optind]);
+    if (!plain_name(argv[optind]) || (uplink && !plain_name(uplink)))
+        return complain(1, argv[0], "'%.64s' cannot stand in a configuration: letters, digits, . _ -",
+                        plain_name(argv[optind]) ? uplink : argv[optind]);
     const struct persist_format *format = choose(argv[0], name);
     if (!format)
         return 1;
@@ -255,7 +262,7 @@ int bridge_persist(int argc, char *argv[])
     if (status == 0)
         status = make_plan(&view, argv[0], argv[optind], uplink, &plan);
     if (status == 0)
-        status = persist(&view, argv[0], &plan, format, only_print);
+        status = persist(argv[0], &plan, format, only_print);
     view_close(&view);
     plan_free(&plan);
     return status;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIST_FOLDER "/var/lib/virt-tap"
+#define LIST_FOLDER "/etc/virt-tap"
 #define KEPT ".virt-tap-old"
 #define HALF ".virt-tap-new"
 
@@ -86,7 +86,7 @@ static int write_whole(const char *path, const char *text, int mode)
 /* A second name for what is there, unless an older one is kept already: that is the administrator's own. */
 static int keep_old(const char *path)
 {
-    char kept[PATH_MAX];
+    char kept[PATH_MAX + sizeof(KEPT)];
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
     if (link(path, kept) == 0 || errno == ENOENT || errno == EEXIST)
@@ -96,7 +96,7 @@ static int keep_old(const char *path)
 
 static void bring_back(const char *path)
 {
-    char kept[PATH_MAX];
+    char kept[PATH_MAX + sizeof(KEPT)];
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
     if (rename(kept, path) < 0)

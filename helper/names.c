@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The entry of a group can be long: it names all members. */
-enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024 };
+enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, ROOM_MOSTLY = 2048 };
 
 /* The one look-up or the other, with `room` bytes for the strings. Returns as getpwnam_r(3) does. */
 typedef int look_up(const char *name, char *buffer, size_t room, id_t *id, int *found);
@@ -37,7 +37,8 @@ static int look_up_group(const char *name, char *buffer, size_t room, id_t *id, 
 
 static int find(look_up *function, const char *name, id_t *id)
 {
-    int err = ERANGE, found = 0;
+    char few[ROOM_MOSTLY];
+    int found = 0, err = function(name, few, sizeof(few), id, &found);
 
     for (size_t room = ROOM; err == ERANGE && room <= ROOM_MAX; room *= 4) {
         char *buffer = malloc(room);

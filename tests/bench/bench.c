@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HELPERS = 2, PLACES_MAX = 8, HELD_MAX = 1020, FIRST_PLACE = 7 };
+enum { HELPERS = 2, PLACES_MAX = 8, HELD_MAX = 1020, FIRST_PLACE = 8 };
 enum { WARM_UP = 10, WARM_UP_BATCHES = 2, BATCHES_LEAST = 5, MEMORY_RUNS = 5 };
 
 struct place {
@@ -253,7 +253,7 @@ static struct options options_of(char **argv)
     uid_t uid = (uid_t)number(argv[4], 1, 2000000000);
 
     return (struct options){
-        .helpers = {{.label = "ours", .path = argv[1], .bridge = bridge, .uid = uid},
+        .helpers = {{.label = "ours", .path = argv[1], .bridge = bridge, .option = *argv[7] ? argv[7] : NULL, .uid = uid},
                     {.label = "theirs", .path = argv[2], .bridge = bridge, .uid = uid}},
         .runs = number(argv[5], 1, 1000000),
         .callers = number(argv[6], 0, CALLERS_MAX),
@@ -270,8 +270,8 @@ int main(int argc, char **argv)
     if (count < 1 || count > PLACES_MAX)
         errx(
             2,
-            "usage: bench OURS THEIRS BRIDGE UID RUNS CALLERS PLACE…, 1 to %d places; with no callers at once, 0, "
-            "the places alone are timed",
+            "usage: bench OURS THEIRS BRIDGE UID RUNS CALLERS OPTION PLACE…, 1 to %d places; with no callers at once, 0, "
+            "the places alone are timed; OPTION is one more for ours, '' none",
             PLACES_MAX);
     options = options_of(argv);
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)

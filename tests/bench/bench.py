@@ -8,8 +8,9 @@ came out: a table for people, and with --json FILE everything for programs:
   runs          calls of each helper in each scenario of one caller
   machine       kernel, cpus: where it was measured
   scenarios     one each for empty, held_50, held_1000 (one caller, that many taps held on the bridge), callers_8
-                (eight at once) and policy_200 (ours has a policy.conf of 200 rules, see write_policy(), theirs the one
-                line of all the other scenarios); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
+                (eight at once), policy_200 and names_200 (ours has a policy of 200 rules, see write_policy(), theirs
+                the one line of all the other scenarios), protected (on a bridge with STP, ours has a rule with
+                mac=lock, isolated=yes, guard=yes and a quota; theirs protects nothing); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
                 ratio {p50, p95, p99}, ours/theirs
   growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
                 ratio}
@@ -33,8 +34,9 @@ BRIDGE = "br0"
 PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
 CALLERS = 8
 TITLES = {"empty": "empty bridge", "held_50": "50 taps held", "held_1000": "1,000 taps held",
-          f"callers_{CALLERS}": f"{CALLERS} callers at once", "policy_200": "200 rules"}
-POLICY, RULES, PER_FILE = "/etc/virt-tap/policy.conf", 200, 40
+          f"callers_{CALLERS}": f"{CALLERS} callers at once", "policy_200": "200 rules", "names_200": "200 rules, names, 5 files",
+          "protected": "all protection"}
+POLICY, RULES, PER_FILE = "/etc/virt-tap/policy.conf", 200, 40  # the last: of the policy with includes
 
 
 def options():
@@ -50,39 +52,45 @@ def options():
     return parser.parse_args()
 
 
-def make_place(name):
+def make_place(name, stp=0):
     """A network namespace with the bridge, for one number of held taps: so that all can be measured in turn."""
     sandbox.run("ip", "netns", "add", name)
     sandbox.run("ip", "-n", name, "link", "set", "lo", "up")
     sandbox.run("ip", "-n", name, "link", "add", BRIDGE, "address", "52:54:00:77:00:fe", "type", "bridge",
-                "stp_state", "0", "forward_delay", "0")
+                "stp_state", str(stp), "forward_delay", "2" if stp else "0")
     sandbox.run("ip", "-n", name, "link", "set", BRIDGE, "up")
     return f"/run/netns/{name}"
 
 
-def write_policy():
-    """A policy as a large site may have it: users and groups by name and number, ten bridges, four of every five rules in
-    included files, and the one that allows the caller last of all: each rule of the bridge is looked at before."""
+def write_accounts():
     with open("/etc/passwd", "a", encoding="ascii") as users, open("/etc/group", "a", encoding="ascii") as groups:
         for number in range(20):
-            users.write(f"bench{number}:x:{70000 + number}:{70000 + number}::/:/bin/sh\n")
-            groups.write(f"bench{number}:x:{70000 + number}:bench{number}\n")
+            users.write(f"bench{number:0>2}:x:{70000 + number}:{70000 + number}::/:/bin/sh\n")
+            groups.write(f"bench{number:0>2}:x:{70000 + number}:\n")
+
+
+def write_policy(prefix, per_file):
+    """A policy as a large site may have it: ten bridges, users and groups (by number with the prefix '700', by name with
+    'bench'), so many rules in each included file, 0: all in one; the rule that allows the caller is the last of all,
+    so that each other of the bridge is looked at, and no name stands twice for a bridge."""
     kinds = ["allow {} user={} quota=4", "allow {} group={} quota=8 name=vt-x*", "deny {} user={}", "deny {} group=7{:0>4} user={}"]
     rules = []
     for i in range(RULES - 1):
-        name = f"bench{i // 40 * 4 + i % 4}"  # no name twice for a bridge
+        name = f"{prefix}{i // 40 * 4 + i % 4:0>2}"
         rules.append(kinds[i % 4].format(f"br{i // 4 % 10}", name if i % 4 < 3 else i, i))
-    for start in range(0, RULES - PER_FILE, PER_FILE):
-        sandbox.write(f"/etc/virt-tap/policy.d/{start}.conf", "\n".join(rules[start:start + PER_FILE]) + "\n")
-    rest = "\n".join(rules[RULES - PER_FILE:])
-    sandbox.write(POLICY, f"include /etc/virt-tap/policy.d/*.conf\n{rest}\nallow {BRIDGE} user={sandbox.USERS[sandbox.USER]} quota=4\n")
+    caller = str(sandbox.USER) if prefix.isdigit() else sandbox.USERS[sandbox.USER]
+    rules.append(f"allow {BRIDGE} user={caller} quota=4")
+    included = RULES - per_file if per_file else 0
+    for start in range(0, included, per_file or 1):
+        sandbox.write(f"{POLICY}.d/{start}.conf", "\n".join(rules[start:start + per_file]) + "\n")
+    sandbox.write(POLICY, "\n".join([f"include {POLICY}.d/*.conf"] * bool(per_file) + rules[included:]) + "\n")
 
 
-def time_calls(chosen, figures, callers, places):
-    """Run the measuring program; adds its figures as {scenario: {helper: [value, ...]}}."""
+def time_calls(chosen, figures, callers, places, option=""):
+    """Run the measuring program, `option` being one more for ours; adds its figures as {scenario: {helper: [value, ...]}}."""
     ours = sandbox.install(chosen.helper, "virt-tap-helper")
     theirs = sandbox.install(chosen.baseline, "qemu-bridge-helper", caps=chosen.baseline_caps)
-    command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(callers), *places]
+    command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(callers), option, *places]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd="/", check=False,
                           env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode != 0:
@@ -97,8 +105,12 @@ def measure(chosen):
     figures = defaultdict(lambda: defaultdict(list))
     sandbox.write("/etc/qemu/bridge.conf", f"allow {BRIDGE}\n")
     time_calls(chosen, figures, CALLERS, [f"{name}:{held}:{make_place(name)}" for name, held in PLACES.items()])
-    write_policy()
-    time_calls(chosen, figures, 0, [f"policy_{RULES}:0:/run/netns/empty"])
+    write_accounts()
+    for scenario, prefix, per_file in (("policy_200", "700", 0), ("names_200", "bench", PER_FILE)):
+        write_policy(prefix, per_file)
+        time_calls(chosen, figures, 0, [f"{scenario}:0:/run/netns/empty"])
+    sandbox.write(POLICY, f"allow {BRIDGE} quota=4 mac=lock isolated=yes guard=yes\n")
+    time_calls(chosen, figures, 0, [f"protected:0:{make_place('protected', stp=1)}"], "--mac=52:54:00:12:34:56")
     return figures
 
 

@@ -18,7 +18,8 @@ struct helper {
     const char *label; /* its name in the figures */
     const char *path;
     const char *bridge;
-    uid_t uid; /* the caller, and his group */
+    const char *option; /* one more than QEMU gives; NULL: none */
+    uid_t uid;          /* the caller, and his group */
 };
 
 /* A helper that was started. */

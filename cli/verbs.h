@@ -11,6 +11,8 @@ extern const struct command domain_command;
 extern const struct command xml_command;
 int define_hook_run(int argc, char *argv[]);
 extern const char define_hook_options[];
+extern const struct command bridge_command;
+int bridge_show(int argc, char *argv[]);
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);

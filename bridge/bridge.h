@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the verbs of `virt-tap bridge` share. They are administration: the kernel decides, root is needed, and
+ * no policy is asked. */
+#pragma once
+
+#include "net/address.h"
+#include "net/links.h"
+#include "net/rtnl.h"
+#include "cli/verbs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An open socket and all interfaces, as a verb's first look found them. */
+struct view {
+    struct rtnl nl;
+    struct links links;
+};
+
+/* Looks. Returns 0 or says why not and returns an exit status. view_close() in any case. */
+int view_open(struct view *view, const char *verb, bool needs_root);
+void view_close(struct view *view);
+
+/* The bridge of that name, or NULL with the reason said. */
+const struct link *view_bridge(const struct view *view, const char *verb, const char *name);
+
+/* The interface of that name, or NULL with the reason said. */
+const struct link *view_link(const struct view *view, const char *verb, const char *name);
+
+/* Sends a batch; on failure says `cannot WHAT NAME: reason`. Returns 0 or 1. */
+int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
+              const char *name);
+
+/* What `bridge create` is asked for. */
+struct create {
+    const char *name;
+    const char *uplink; /* NULL: none */
+    struct cidr *addresses;
+    size_t address_count;
+    uint8_t mac[6];
+    unsigned int mtu; /* 0: not asked */
+    int stp;          /* -1: not asked */
+    unsigned int confirm_ms;
+    bool has_mac, dhcp, vlan_filtering, ignore_dependents;
+};
+
+int bridge_create(int argc, char *argv[]);
+int bridge_delete(int argc, char *argv[]);
+int bridge_add(int argc, char *argv[]);
+int bridge_remove(int argc, char *argv[]);
+int bridge_persist(int argc, char *argv[]);
+int bridge_unpersist(int argc, char *argv[]);

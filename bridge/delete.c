@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap bridge delete: what the bridge has goes back to its uplink, in one batch with the bridge's end. */
+#include "dhcp.h"
+#include "move.h"
+#include "net/link.h"
+#include "net/route.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Whether the address was among those of the uplink, and then without duplicate detection. */
+static bool had_no_dad(const struct move *saved, const struct cidr *address)
+{
+    for (size_t i = 0; i < saved->addresses.count; i++) {
+        const struct cidr other = address_of(saved->addresses.list[i]);
+        if (cidr_equal(&other, address))
+            return address_flags(saved->addresses.list[i]) & IFA_F_NODAD;
+    }
+    return false;
+}
+
+/* The addresses that `create` was given besides go first, and their routes with them: the rest moves. */
+static int drop_own(struct rtnl *nl, const struct link *bridge, const struct move *saved)
+{
+    struct batch batch = {.error = 0};
+    size_t i;
+    json_t *text;
+
+    json_array_foreach(saved->own, i, text)
+    {
+        struct cidr own;
+        if (json_is_string(text) && cidr_parse(json_string_value(text), &own))
+            address_drop(&batch, bridge->ifindex, &own);
+    }
+    const int err = batch_send(nl, &batch, NULL);
+    batch_free(&batch);
+    return err;
+}
+
+static int take_addresses(struct rtnl *nl, const struct link *bridge, const struct move *saved,
+                          struct messages *out)
+{
+    struct messages all = {.count = 0};
+    int err = addresses_read(nl, bridge->ifindex, &all);
+
+    for (size_t i = 0; err == 0 && i < all.count; i++) {
+        const struct cidr address = address_of(all.list[i]);
+        struct nlattr *flags = message_attr(all.list[i], sizeof(struct ifaddrmsg), IFA_FLAGS);
+        if (flags && address.family == AF_INET6 && !had_no_dad(saved, &address)) {
+            const uint32_t value = nla_get_u32(flags) & ~(uint32_t)IFA_F_NODAD;
+            memcpy(nla_data(flags), &value, sizeof(value));
+        }
+        err = messages_add(out, all.list[i]);
+    }
+    messages_free(&all);
+    return err;
+}
+
+static int move_back(struct view *view, const char *verb, const struct link *bridge,
+                     const struct link *uplink, const struct move *saved)
+{
+    const struct origin origin = {bridge->name, bridge->ifindex};
+    const bool same = saved->uplink_index == uplink->ifindex;
+    struct move move = {.uplink_index = uplink->ifindex,
+                        .mtu = same ? saved->mtu : uplink->mtu,
+                        .addr_gen_mode = same ? saved->addr_gen_mode : bridge->addr_gen_mode,
+                        .saved_at = move_clock(),
+                        .clients = dhcp_clients(bridge->name)};
+
+    strcpy(move.bridge, bridge->name);
+    strcpy(move.uplink, uplink->name);
+    int err = drop_own(&view->nl, bridge, saved);
+    if (err == 0)
+        err = take_addresses(&view->nl, bridge, saved, &move.addresses);
+    if (err == 0)
+        err = routes_read(&view->nl, bridge->ifindex, &move.routes);
+    if (err == 0)
+        err = neighbours_read(&view->nl, bridge->ifindex, &move.neighbours);
+    if (err == 0)
+        err = move_restore(&move, &origin);
+    move_free(&move);
+    return err == 0
+               ? 0
+               : complain(1, verb,
+                          "cannot move everything back from '%s' to '%s': %s; `ip addr` and `ip route` show "
+                          "what is there",
+                          bridge->name, uplink->name, strerror(-err));
+}
+
+/* Without an uplink that would get it, no way out of the host may go with the bridge. */
+static int delete_alone(struct view *view, const char *verb, const struct link *bridge)
+{
+    struct messages routes = {.count = 0};
+    bool way_out = false;
+    int err = routes_read(&view->nl, bridge->ifindex, &routes);
+
+    for (size_t i = 0; i < routes.count; i++)
+        way_out = way_out || route_is_default(routes.list[i]);
+    messages_free(&routes);
+    if (err == 0 && way_out)
+        return complain(
+            1, verb,
+            "the host's default route is through '%s', and it is not known which NIC had it before: say it "
+            "with --uplink",
+            bridge->name);
+    if (err == 0)
+        err = link_delete(&view->nl, bridge->ifindex);
+    return err == 0 ? 0 : complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
+}
+
+/* The uplink by option, by the saved state, or by the alias of a bridge of ours; NULL with *status set, 0
+ * when there is none. */
+static const struct link *find_uplink(const struct view *view, const char *verb, const struct link *bridge,
+                                      const struct move *saved, const char *option, int *status)
+{
+    static const char prefix[] = "virt-tap uplink=";
+    const bool ours = strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0;
+    const char *name = option           ? option
+                       : *saved->uplink ? saved->uplink
+                       : ours           ? bridge->alias + sizeof(prefix) - 1
+                                        : NULL;
+    const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
+
+    *status = 0;
+    if (!name || (!option && (!uplink || uplink->master != bridge->ifindex)))
+        return NULL;
+    if (!uplink)
+        *status =
+            complain(1, verb, "there is no interface '%.64s'; `ip link` lists those that there are", name);
+    else if (uplink->master != bridge->ifindex)
+        *status = complain(1, verb, "'%s' is not a port of '%s'", name, bridge->name);
+    return *status == 0 ? uplink : NULL;
+}
+
+static int delete (struct view *view, const char *verb, const char *name, const char *option)
+{
+    const struct link *bridge = view_bridge(view, verb, name);
+    struct move saved;
+    char path[64];
+
+    if (!bridge)
+        return 1;
+    if (state_in_progress(name))
+        return complain(1, verb,
+                        "the move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait", name,
+                        name);
+    const char *why = state_load(name, PHASE_CONFIRMED, &saved);
+    state_path(path, name, PHASE_CONFIRMED);
+    int status = 0;
+    if (why && *why && !option)
+        status = complain(
+            1, verb, "nothing is changed, for %s %s: name the NIC that gets everything back, with --uplink",
+            path, why);
+    const struct link *uplink = status == 0 ? find_uplink(view, verb, bridge, &saved, option, &status) : NULL;
+    if (status == 0)
+        status = uplink ? move_back(view, verb, bridge, uplink, &saved) : delete_alone(view, verb, bridge);
+    if (status == 0)
+        unlink(path);
+    move_free(&saved);
+    return status;
+}
+
+int bridge_delete(int argc, char *argv[])
+{
+    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'}, {.name = NULL}};
+    const char *uplink = NULL;
+    struct view view;
+
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return 2;
+        uplink = optarg;
+    }
+    if (argc - optind != 1)
+        return complain(2, argv[0], "takes the name of one bridge; see --help");
+    int status = view_open(&view, argv[0], true);
+    if (status == 0 && !links_by_name(&view.links, argv[optind]))
+        ; /* gone already, which is what was asked */
+    else if (status == 0)
+        status = delete (&view, argv[0], argv[optind], uplink);
+    view_close(&view);
+    return status;
+}

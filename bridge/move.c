@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "move.h"
+#include "dhcp.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "net/switch.h"
+#include "sysctl.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int read_state(struct rtnl *nl, int ifindex, struct move *move)
+{
+    int err = addresses_read(nl, ifindex, &move->addresses);
+
+    if (err == 0)
+        err = routes_read(nl, ifindex, &move->routes);
+    if (err == 0)
+        err = neighbours_read(nl, ifindex, &move->neighbours);
+    return err;
+}
+
+static json_t *own_addresses(const struct create *create)
+{
+    json_t *list = json_array();
+    char text[CIDR_TEXT];
+
+    for (size_t i = 0; i < create->address_count; i++) {
+        cidr_print(&create->addresses[i], text);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static void keep_setting(void *settings, const struct sysctl *setting)
+{
+    if (setting->carried)
+        json_array_append_new(settings, json_pack("[s, s, s, s]", setting->family, setting->group,
+                                                  setting->key, setting->value));
+}
+
+static void give_settings(const json_t *settings, const char *interface)
+{
+    const char *family, *group, *key, *value;
+    size_t i;
+    json_t *setting;
+
+    json_array_foreach(settings, i,
+                       setting) if (json_unpack(setting, "[s, s, s, s]", &family, &group, &key, &value) == 0)
+        sysctl_set(family, group, interface, key, value);
+}
+
+static int collect(struct view *view, const struct create *create, const struct link *uplink,
+                   struct move *move)
+{
+    *move = (struct move){.uplink_index = uplink->ifindex,
+                          .mtu = uplink->mtu,
+                          .addr_gen_mode = uplink->addr_gen_mode,
+                          .confirm_ms = create->confirm_ms,
+                          .saved_at = move_clock(),
+                          .mover = getpid()};
+    strcpy(move->bridge, create->name);
+    strcpy(move->uplink, uplink->name);
+    move->clients = dhcp_clients(uplink->name);
+    move->own = own_addresses(create);
+    move->settings = json_array();
+    sysctl_differing(uplink->name, keep_setting, move->settings);
+    return read_state(&view->nl, uplink->ifindex, move);
+}
+
+/* The bridge itself, down, with everything but what is the uplink's still. */
+static int make_bridge(struct view *view, const char *verb, const struct create *create,
+                       const struct link *uplink, const struct move *move)
+{
+    const struct switch_options options = {.name = create->name,
+                                           .mac = create->has_mac ? create->mac : uplink->mac,
+                                           .mtu = create->mtu ? create->mtu : uplink->mtu,
+                                           .stp = create->stp == 1,
+                                           .vlan_filtering = create->vlan_filtering};
+    struct batch batch = {.error = 0};
+
+    switch_new(&batch, &options);
+    const int status = view_send(view, verb, &batch, "make the bridge", create->name);
+    batch_free(&batch);
+    if (status == 0)
+        give_settings(move->settings, create->name);
+    return status;
+}
+
+/* Everything at once: what is away is away for as long as the kernel needs for this one batch. */
+static int move_to_bridge(struct view *view, const char *verb, const struct create *create, struct move *move)
+{
+    const int bridge = link_index(&view->nl, create->name);
+    const struct address_target addresses = {.ifindex = bridge, .from = move->uplink, .to = create->name};
+    const struct route_target routes = {.from = move->uplink_index, .to = bridge, .learnt_behind = true};
+    struct batch batch = {.error = 0};
+    char alias[64];
+
+    if (bridge < 0)
+        return complain(1, verb, "'%s' is gone again", create->name);
+    snprintf(alias, sizeof(alias), "virt-tap uplink=%s", move->uplink);
+    switch_set_alias(&batch, bridge, alias);
+    if (create->mtu)
+        switch_set_mtu(&batch, move->uplink_index, create->mtu);
+    if (move->addr_gen_mode >= 0) /* the addresses that it would make are among those that move */
+        switch_set_addr_gen_mode(&batch, bridge, IN6_ADDR_GEN_MODE_NONE);
+    switch_up(&batch, bridge);
+    switch_up(&batch, move->uplink_index);
+    switch_join(&batch, move->uplink_index, bridge);
+    if (move->addr_gen_mode >= 0)
+        switch_set_addr_gen_mode(&batch, move->uplink_index, IN6_ADDR_GEN_MODE_NONE);
+    addresses_remove(&batch, &move->addresses);
+    routes_remove(&batch, &move->routes, &move->addresses);
+    addresses_add(&batch, &move->addresses, &addresses);
+    for (size_t i = 0; i < create->address_count; i++)
+        address_new(&batch, bridge, &create->addresses[i]);
+    routes_add(&batch, &move->routes, &routes);
+    neighbours_add(&batch, &move->neighbours, bridge);
+    if (move->addr_gen_mode >= 0)
+        switch_set_addr_gen_mode(&batch, bridge, move->addr_gen_mode);
+    const int status = view_send(view, verb, &batch, "move the network to", create->name);
+    batch_free(&batch);
+    return status;
+}
+
+/* Gone is also the name of another interface: never delete what is not ours. */
+static void delete_bridge(const struct links *links, const struct move *move, struct batch *batch)
+{
+    const struct link *bridge = links_by_name(links, move->bridge);
+
+    if (bridge && strcmp(bridge->kind, "bridge") == 0 && bridge->ifindex != move->uplink_index)
+        switch_delete(batch, bridge->ifindex);
+}
+
+int move_restore(struct move *move, const struct origin *origin)
+{
+    const long elapsed = move_clock() - move->saved_at;
+    const struct route_target routes = {.from = origin->ifindex,
+                                        .to = move->uplink_index,
+                                        .elapsed = (uint32_t)elapsed,
+                                        .learnt_behind = true};
+    struct address_target addresses = {.ifindex = move->uplink_index,
+                                       .from = origin->name,
+                                       .to = move->uplink,
+                                       .elapsed = (uint32_t)elapsed};
+    struct move present = {.mover = 0};
+    struct batch batch = {.error = 0};
+    struct view view = {.links = {.count = 0}};
+    int err = rtnl_open(&view.nl);
+
+    if (err == 0)
+        err = links_read(&view.nl, &view.links);
+    if (err == 0 && !links_by_index(&view.links, move->uplink_index))
+        err = -ENODEV;
+    if (err == 0)
+        err = read_state(&view.nl, move->uplink_index, &present);
+    if (err == 0) {
+        delete_bridge(&view.links, move, &batch);
+        if (move->addr_gen_mode >= 0)
+            switch_set_addr_gen_mode(&batch, move->uplink_index, IN6_ADDR_GEN_MODE_NONE);
+        addresses_remove(&batch, &present.addresses);
+        routes_remove(&batch, &present.routes, &present.addresses);
+        switch_set_mtu(&batch, move->uplink_index, move->mtu);
+        addresses_add(&batch, &move->addresses, &addresses);
+        routes_add(&batch, &move->routes, &routes);
+        neighbours_add(&batch, &move->neighbours, move->uplink_index);
+        addresses.replace = true;
+        addresses_add(&batch, &move->addresses, &addresses);
+        if (move->addr_gen_mode >= 0)
+            switch_set_addr_gen_mode(&batch, move->uplink_index, move->addr_gen_mode);
+        err = batch_send(&view.nl, &batch, NULL);
+        dhcp_move(move->clients, move->bridge, move->uplink);
+    }
+    batch_free(&batch);
+    move_free(&present);
+    view_close(&view);
+    return err;
+}
+
+static void put_back(const char *verb, struct move *move)
+{
+    const struct origin origin = {move->uplink, move->uplink_index};
+    char path[64];
+
+    if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) < 0)
+        return; /* the guard does */
+    const int err = move_restore(move, &origin);
+    if (err < 0)
+        complain(1, verb, "putting '%s' back failed too: %s", move->uplink, strerror(-err));
+    state_path(path, move->bridge, PHASE_RESTORING);
+    unlink(path);
+}
+
+static int await_confirmation(const char *verb, const struct move *move)
+{
+    struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
+    char line[64];
+
+    if (!isatty(STDIN_FILENO)) {
+        printf("'%s' has the network of '%s' now. Unless you confirm within %g s, everything is put back:\n"
+               "  virt-tap bridge confirm %s\n",
+               move->bridge, move->uplink, move->confirm_ms / 1000.0, move->bridge);
+        return finish_output(0, verb);
+    }
+    printf(
+        "'%s' has the network of '%s' now. Press Enter within %g s to keep it, or everything is put back: ",
+        move->bridge, move->uplink, move->confirm_ms / 1000.0);
+    fflush(stdout);
+    if (poll(&wait, 1, (int)move->confirm_ms) > 0 && read(STDIN_FILENO, line, sizeof(line)) > 0 &&
+        state_advance(move->bridge, PHASE_MOVED, PHASE_CONFIRMED) == 0)
+        return finish_output(0, verb);
+    putchar('\n');
+    fflush(stdout);
+    return complain(1, verb, "'%s' was not confirmed: '%s' gets everything back", move->bridge, move->uplink);
+}
+
+/* Phases 3 and 4, with the guard there. */
+static int act(struct view *view, const char *verb, const struct create *create, const struct link *uplink,
+               struct move *move, int lock)
+{
+    int status = make_bridge(view, verb, create, uplink, move);
+
+    if (status == 0)
+        status = move_to_bridge(view, verb, create, move);
+    if (status != 0) {
+        put_back(verb, move);
+        close(lock);
+        return status;
+    }
+    dhcp_move(move->clients, move->uplink, move->bridge);
+    if (state_advance(move->bridge, PHASE_MOVING, PHASE_MOVED) < 0)
+        status = complain(1, verb, "the guard was faster: '%s' gets everything back", move->uplink);
+    close(lock);
+    if (status == 0 && create->dhcp && json_array_size(move->clients) == 0)
+        status = dhcp_begin(verb, create->name);
+    return status == 0 ? await_confirmation(verb, move) : status;
+}
+
+int move_create(struct view *view, const char *verb, const struct create *create)
+{
+    const struct link *uplink = view_link(view, verb, create->uplink);
+    struct move move = {.mover = 0};
+
+    if (!uplink)
+        return 1;
+    int status = uplink_refuse(view, verb, create, uplink);
+    if (status != 0)
+        return status;
+    if (state_in_progress(create->name))
+        return complain(1, verb, "a move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
+                        create->name, create->name);
+    const int err = collect(view, create, uplink, &move);
+    const int lock = err == 0 ? state_save(&move) : err;
+    if (lock < 0)
+        status = complain(1, verb,
+                          "nothing is changed, for the state of '%s' cannot be saved in " STATE_FOLDER ": %s",
+                          uplink->name, strerror(-lock));
+    else
+        status = guard_start(verb, create->name);
+    if (status == 0)
+        status = act(view, verb, create, uplink, &move, lock);
+    else if (lock >= 0)
+        close(lock);
+    move_free(&move);
+    return status;
+}

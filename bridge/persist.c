@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap bridge persist and unpersist: what is to be there, and who manages this host's network. */
+#include "persist.h"
+#include "dhcp.h"
+#include "move.h"
+#include "net/link.h"
+#include "net/route.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void plan_free(struct persist_plan *plan)
+{
+    free(plan->addresses);
+    free(plan->routes);
+}
+
+static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    struct cidr *more = reallocarray(plan->addresses, plan->address_count + 1, sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    plan->addresses = more;
+    more[plan->address_count++] = address_of(msg);
+    return 0;
+}
+
+/* A route through one gateway, of the main table, that somebody set: the only ones that every manager can
+ * say. */
+static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    const struct rtmsg *info = nlmsg_data(msg);
+    const struct nlattr *gateway = message_attr(msg, sizeof(*info), RTA_GATEWAY);
+    const struct nlattr *to = message_attr(msg, sizeof(*info), RTA_DST);
+    const struct nlattr *metric = message_attr(msg, sizeof(*info), RTA_PRIORITY);
+    struct persist_route *more;
+
+    if (!gateway || info->rtm_table != RT_TABLE_MAIN || info->rtm_protocol == RTPROT_RA ||
+        info->rtm_protocol == RTPROT_DHCP ||
+        (plan->dhcp && info->rtm_family == AF_INET && info->rtm_dst_len == 0))
+        return 0;
+    more = reallocarray(plan->routes, plan->route_count + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    plan->routes = more;
+    struct persist_route *route = &more[plan->route_count++];
+    struct cidr prefix = {.family = info->rtm_family, .prefix = info->rtm_dst_len};
+    *route = (struct persist_route){.family = info->rtm_family};
+    inet_ntop(info->rtm_family, nla_data(gateway), route->via, sizeof(route->via));
+    if (to)
+        memcpy(prefix.bytes, nla_data(to), (size_t)nla_len(to));
+    if (to)
+        cidr_print(&prefix, route->to);
+    else
+        strcpy(route->to, "default");
+    if (metric)
+        route->metric = *(const uint32_t *)nla_data(metric);
+    return 0;
+}
+
+/* Addresses and routes of the interface that has them now. */
+static int read_network(struct view *view, const struct link *holder, struct persist_plan *plan)
+{
+    struct messages addresses = {.count = 0}, routes = {.count = 0};
+    json_t *clients = dhcp_clients(holder->name);
+    int err = addresses_read(&view->nl, holder->ifindex, &addresses);
+
+    plan->dhcp = json_array_size(clients) > 0;
+    json_decref(clients);
+    for (size_t i = 0; err == 0 && i < addresses.count; i++) {
+        const bool stays = address_flags(addresses.list[i]) & IFA_F_PERMANENT;
+        if (stays && !address_is_link_local(addresses.list[i]))
+            err = add_address(plan, addresses.list[i]);
+        plan->dhcp = plan->dhcp || (!stays && address_of(addresses.list[i]).family == AF_INET);
+    }
+    if (err == 0)
+        err = routes_read(&view->nl, holder->ifindex, &routes);
+    for (size_t i = 0; err == 0 && i < routes.count; i++)
+        err = add_route(plan, routes.list[i]);
+    messages_free(&addresses);
+    messages_free(&routes);
+    return err;
+}
+
+/* The port that leads out: by the alias of a bridge of ours, or the only one that is hardware. */
+static const struct link *uplink_of(const struct view *view, const struct link *bridge)
+{
+    static const char prefix[] = "virt-tap uplink=";
+    const struct link *found = NULL;
+
+    if (strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0)
+        found = links_by_name(&view->links, bridge->alias + sizeof(prefix) - 1);
+    for (size_t i = 0; !found && i < view->links.count; i++)
+        if (view->links.list[i].master == bridge->ifindex && !*view->links.list[i].kind)
+            found = &view->links.list[i];
+    return found && found->master == bridge->ifindex ? found : NULL;
+}
+
+/* One that needs no quoting in any of the formats, nor as a file's name, nor in a shell. */
+static bool plain_name(const char *name)
+{
+    return ifname_valid(name) &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name);
+}
+
+static int make_plan(struct view *view, const char *verb, const char *name, const char *option,
+                     struct persist_plan *plan)
+{
+    const struct link *bridge = links_by_name(&view->links, name);
+    const struct link *uplink = option   ? view_link(view, verb, option)
+                                : bridge ? uplink_of(view, bridge)
+                                         : NULL;
+    const struct link *holder = bridge ? bridge : uplink;
+
+    if (option && !uplink)
+        return 1;
+    if (bridge && !view_bridge(view, verb, name))
+        return 1;
+    if (!holder)
+        return complain(1, verb,
+                        "there is no bridge '%.15s' to describe: say which NIC it will have, with --uplink",
+                        name);
+    if (uplink && !plain_name(uplink->name))
+        return complain(1, verb, "'%s' cannot stand in a configuration: letters, digits, . _ -",
+                        uplink->name);
+    if (uplink && (uplink->flags & IFF_LOOPBACK || !uplink->has_mac))
+        return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
+    strcpy(plan->bridge, name);
+    if (uplink)
+        strcpy(plan->uplink, uplink->name);
+    snprintf(plan->mac, sizeof(plan->mac), "%02x:%02x:%02x:%02x:%02x:%02x", holder->mac[0], holder->mac[1],
+             holder->mac[2], holder->mac[3], holder->mac[4], holder->mac[5]);
+    plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
+    plan->stp = bridge && bridge->bridge.stp;
+    plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
+    const int err = read_network(view, holder, plan);
+    return err == 0 ? 0
+                    : complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
+}
+
+static bool any_file(const char *pattern)
+{
+    glob_t found;
+    const bool any = glob(pattern, 0, NULL, &found) == 0;
+
+    globfree(&found);
+    return any;
+}
+
+/* netplan first, for it writes for the other two; then who has state of running devices; files of ifupdown
+ * last. */
+static const char *find_manager(void)
+{
+    if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
+        return "netplan";
+    if (any_file("/run/NetworkManager/devices/*"))
+        return "networkmanager";
+    if (any_file("/run/systemd/netif/links/*"))
+        return "networkd";
+    return access("/etc/network/interfaces", F_OK) == 0 && access("/sbin/ifup", X_OK) == 0 ? "ifupdown"
+                                                                                           : NULL;
+}
+
+static const struct persist_format *choose(const char *verb, const char *name)
+{
+    if (strcmp(name, "auto") == 0)
+        name = find_manager();
+    for (size_t i = 0; name && i < persist_format_count; i++)
+        if (strcmp(persist_formats[i].name, name) == 0)
+            return &persist_formats[i];
+    if (name)
+        complain(1, verb, "'%.32s' is no format: auto, networkd, networkmanager, netplan or ifupdown", name);
+    else
+        complain(1, verb, "it cannot be found out who manages this host's network: say it with --format");
+    return NULL;
+}
+
+static void print_files(const struct persist_files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        printf("%s# %s\n%s", i ? "\n" : "", files->list[i].path, files->list[i].text);
+}
+
+static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
+                 const struct persist_files *files)
+{
+    const int err = persist_remember(plan->bridge, files);
+    if (err < 0)
+        return complain(1, verb, "nothing is changed, for /etc/virt-tap cannot be written: %s",
+                        strerror(-err));
+    if (persist_store(verb, files) != 0)
+        return 1;
+    if (format->check && format->check(verb, plan, files) != 0) {
+        persist_undo(plan->bridge);
+        return 1;
+    }
+    for (size_t i = 0; i < files->count; i++)
+        printf("wrote %s\n", files->list[i].path);
+    printf("In effect from the next start on, or at once by: %s%s\n", format->then,
+           format->then_name ? plan->bridge : "");
+    return 0;
+}
+
+static int persist(const char *verb, struct persist_plan *plan, const struct persist_format *format,
+                   bool only_print)
+{
+    struct persist_files files = {.count = 0};
+    int status = 0;
+
+    if (!only_print)
+        persist_undo(plan->bridge); /* of an earlier time: what is read and kept is the administrator's own */
+    const int err = format->write(verb, plan, &files);
+
+    if (err < 0)
+        status = complain(1, verb, "nothing is changed: %s", strerror(-err));
+    else if (only_print)
+        print_files(&files);
+    else
+        status = store(verb, plan, format, &files);
+    persist_free(&files);
+    return finish_output(status, verb);
+}
+
+int bridge_persist(int argc, char *argv[])
+{
+    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"print", no_argument, NULL, 'p'},
+                                            {.name = NULL}};
+    const char *uplink = NULL, *name = "auto";
+    struct persist_plan plan = {.mtu = 0};
+    struct view view;
+    bool only_print = false;
+
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return 2;
+        only_print = only_print || option == 'p';
+        uplink = option == 'u' ? optarg : uplink;
+        name = option == 'f' ? optarg : name;
+    }
+    if (argc - optind != 1)
+        return complain(2, argv[0], "takes the name of one bridge; see --help");
+    if (!plain_name(argv[optind]) || (uplink && !plain_name(uplink)))
+        return complain(1, argv[0], "'%.64s' cannot stand in a configuration: letters, digits, . _ -",
+                        plain_name(argv[optind]) ? uplink : argv[optind]);
+    const struct persist_format *format = choose(argv[0], name);
+    if (!format)
+        return 1;
+    int status = view_open(&view, argv[0], !only_print);
+    if (status == 0)
+        status = make_plan(&view, argv[0], argv[optind], uplink, &plan);
+    if (status == 0)
+        status = persist(argv[0], &plan, format, only_print);
+    view_close(&view);
+    plan_free(&plan);
+    return status;
+}
+
+int bridge_unpersist(int argc, char *argv[])
+{
+    if (argc != 2 || !ifname_valid(argv[1]))
+        return complain(2, argv[0], "takes the name of one bridge; see --help");
+    if (geteuid() != 0)
+        return complain(1, argv[0], "this takes root: use sudo");
+    const int count = persist_undo(argv[1]);
+    if (count < 0)
+        return complain(1, argv[0], "cannot take back what was written for '%s': %s", argv[1],
+                        strerror(-count));
+    if (count == 0)
+        return complain(1, argv[0], "nothing was written for '%s'", argv[1]);
+    return 0;
+}

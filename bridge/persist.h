@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A bridge in the words of whoever manages this host's network. */
+#pragma once
+
+#include "bridge.h"
+
+#include <jansson.h>
+
+struct persist_route {
+    char to[CIDR_TEXT]; /* "default" or a prefix */
+    char via[CIDR_TEXT];
+    uint32_t metric; /* 0: none said */
+    int family;
+};
+
+/* What is to be there after each start. */
+struct persist_plan {
+    char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
+    char mac[18];
+    unsigned int mtu; /* 0: as it comes */
+    bool stp, vlan_filtering, dhcp;
+    struct cidr *addresses;
+    size_t address_count;
+    struct persist_route *routes;
+    size_t route_count;
+};
+
+struct persist_file {
+    char *path, *text; /* owned */
+    int mode;
+};
+
+struct persist_files {
+    struct persist_file list[16];
+    size_t count;
+};
+
+/* Adds a file; takes text over. Returns 0 or -ENOMEM (text NULL), -ENOSPC. */
+int persist_add(struct persist_files *files, int mode, char *text, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void persist_free(struct persist_files *files);
+
+struct persist_format {
+    const char *name;
+    /* Adds the files that say the plan. Returns 0 or says why not. */
+    int (*write)(const char *verb, const struct persist_plan *plan, struct persist_files *files);
+    /* Whether the manager's own parser takes the files that are in their places; NULL: it has none. Returns 0
+     * or says why not. */
+    int (*check)(const char *verb, const struct persist_plan *plan, const struct persist_files *files);
+    const char *then; /* the command that makes the manager read them */
+    bool then_name;   /* and ends with the bridge's name */
+};
+
+extern const struct persist_format persist_formats[];
+extern const size_t persist_format_count;
+
+int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
+
+/* bridge_persist_files.c: puts the files in their places, each whole or not at all; what was there is kept
+ * beside it. Returns 0 or says why not, nothing being changed then. */
+int persist_store(const char *verb, const struct persist_files *files);
+
+/* Takes away all that persist_store() ever put there for this bridge, and brings back what was kept. Returns
+ * how many files, or -errno. */
+int persist_undo(const char *bridge);
+
+/* Remembers for persist_undo() which files those are. Returns 0 or -errno. */
+int persist_remember(const char *bridge, const struct persist_files *files);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
+ * once, and put into JSON; the other two forms are made from that. */
+#include "bridge.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <linux/if.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum form { TREE, JSON, DOT };
+
+/* Names and aliases are whatever somebody gave the kernel: what is no plain text becomes '?'. */
+static json_t *plain(const char *text)
+{
+    char copy[512];
+    size_t i;
+
+    for (i = 0; text[i] && i < sizeof(copy) - 1; i++)
+        copy[i] = (char)(isprint((unsigned char)text[i]) ? text[i] : '?');
+    copy[i] = '\0';
+    return json_string(copy);
+}
+
+static json_t *mac_text(const struct link *link)
+{
+    if (!link->has_mac)
+        return json_null();
+    return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", link->mac[0], link->mac[1], link->mac[2],
+                        link->mac[3], link->mac[4], link->mac[5]);
+}
+
+static json_t *addresses_of(const struct messages *all, int ifindex)
+{
+    json_t *list = json_array();
+    char text[CIDR_TEXT];
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct cidr cidr = address_of(all->list[i]);
+        if (address_index(all->list[i]) != ifindex || address_is_link_local(all->list[i]))
+            continue;
+        cidr_print(&cidr, text);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+/* The word behind KEY= in an alias of ours, or null. */
+static json_t *alias_word(const char *alias, const char *key)
+{
+    const char *word = strncmp(alias, "virt-tap ", 9) == 0 ? strstr(alias, key) : NULL;
+    char copy[64];
+    size_t i = 0;
+
+    if (!word)
+        return json_null();
+    for (word += strlen(key); word[i] && word[i] != ' ' && i < sizeof(copy) - 1; i++)
+        copy[i] = word[i];
+    copy[i] = '\0';
+    return plain(copy);
+}
+
+static json_t *protection_of(const struct link *port)
+{
+    json_t *list = json_array();
+
+    if (port->port.isolated)
+        json_array_append_new(list, json_string("isolated"));
+    if (port->port.locked)
+        json_array_append_new(list, json_string("mac-locked"));
+    if (port->port.guard)
+        json_array_append_new(list, json_string("bpdu-guard"));
+    if (!port->port.learning)
+        json_array_append_new(list, json_string("no-learning"));
+    if (!port->port.flooding)
+        json_array_append_new(list, json_string("no-flooding"));
+    return list;
+}
+
+static json_t *owner_of(const struct link *port)
+{
+    const struct passwd *user = port->tun.owner == LINK_NO_ID ? NULL : getpwuid(port->tun.owner);
+
+    if (port->tun.owner == LINK_NO_ID)
+        return json_null();
+    return json_pack("{s:i, s:o}", "uid", (int)port->tun.owner, "name",
+                     user ? plain(user->pw_name) : json_null());
+}
+
+static json_t *port_picture(const struct link *port)
+{
+    static const char *const states[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
+    const char *state = port->port.state >= 0 && port->port.state < 5 ? states[port->port.state] : "unknown";
+    const bool tap = strcmp(port->kind, "tun") == 0;
+
+    return json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:i, s:o, s:o, s:o}", "name", plain(port->name), "role",
+                     tap           ? "tap"
+                     : *port->kind ? "port"
+                                   : "uplink",
+                     "kind", *port->kind ? port->kind : "hardware", "carrier",
+                     (port->flags & IFF_LOWER_UP) != 0, "state", state, "mac", mac_text(port), "mtu",
+                     (int)port->mtu, "owner", tap ? owner_of(port) : json_null(), "domain",
+                     alias_word(port->alias, "domain="), "protection", protection_of(port));
+}
+
+static json_t *bridge_picture(const struct links *links, const struct link *bridge,
+                              const struct messages *all)
+{
+    json_t *ports = json_array();
+
+    for (size_t i = 0; i < links->count; i++)
+        if (links->list[i].master == bridge->ifindex)
+            json_array_append_new(ports, port_picture(&links->list[i]));
+    return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "name", plain(bridge->name), "up",
+                     (bridge->flags & IFF_UP) != 0, "mac", mac_text(bridge), "mtu", (int)bridge->mtu, "stp",
+                     bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "uplink",
+                     alias_word(bridge->alias, "uplink="), "addresses", addresses_of(all, bridge->ifindex),
+                     "ports", ports);
+}
+
+/* The port that the bridge's alias names as its uplink is one, whatever kind of device it is. */
+static void mark_uplink(json_t *bridge)
+{
+    const char *uplink = json_string_value(json_object_get(bridge, "uplink"));
+    size_t i;
+    json_t *port;
+
+    json_array_foreach(json_object_get(bridge, "ports"), i,
+                       port) if (uplink && strcmp(uplink, json_string_value(json_object_get(port, "name"))) ==
+                                               0) json_object_set_new(port, "role", json_string("uplink"));
+    json_object_del(bridge, "uplink");
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static void print_words(const json_t *list, const char *before, const char *after)
+{
+    size_t i;
+    json_t *word;
+
+    json_array_foreach(list, i, word) printf("%s%s", i == 0 ? before : ", ", json_string_value(word));
+    if (json_array_size(list) > 0)
+        fputs(after, stdout);
+}
+
+static void print_port(const json_t *port, bool last)
+{
+    const json_t *owner = json_object_get(port, "owner");
+    const json_t *name = json_object_get(owner, "name");
+
+    printf("%s %-15s %s", last ? "└─" : "├─", text_of(port, "name"), text_of(port, "role"));
+    if (json_is_object(owner) && json_is_string(name))
+        printf(" of %s", json_string_value(name));
+    else if (json_is_object(owner))
+        printf(" of uid %d", (int)json_integer_value(json_object_get(owner, "uid")));
+    if (json_is_string(json_object_get(port, "domain")))
+        printf(", domain %s", text_of(port, "domain"));
+    printf(", %s", json_is_true(json_object_get(port, "carrier")) ? text_of(port, "state") : "no carrier");
+    print_words(json_object_get(port, "protection"), " [", "]");
+    putchar('\n');
+}
+
+static void print_tree(const json_t *bridges)
+{
+    size_t i, k;
+    json_t *bridge, *port;
+
+    json_array_foreach(bridges, i, bridge)
+    {
+        const json_t *ports = json_object_get(bridge, "ports");
+        printf("%s  %s, mtu %d%s%s", text_of(bridge, "name"),
+               json_is_true(json_object_get(bridge, "up")) ? "up" : "down",
+               (int)json_integer_value(json_object_get(bridge, "mtu")),
+               json_is_true(json_object_get(bridge, "stp")) ? ", stp" : "",
+               json_is_true(json_object_get(bridge, "vlan_filtering")) ? ", vlan filtering" : "");
+        print_words(json_object_get(bridge, "addresses"), ", ", "");
+        putchar('\n');
+        json_array_foreach(ports, k, port) print_port(port, k + 1 == json_array_size(ports));
+    }
+}
+
+static void print_quoted(const char *text)
+{
+    putchar('"');
+    for (; *text; text++)
+        printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+    putchar('"');
+}
+
+static void print_dot(const json_t *bridges)
+{
+    size_t i, k;
+    json_t *bridge, *port;
+
+    puts("graph \"virt-tap\" {\n  rankdir=LR;");
+    json_array_foreach(bridges, i, bridge)
+    {
+        fputs("  ", stdout);
+        print_quoted(text_of(bridge, "name"));
+        puts(" [shape=box, style=bold];");
+        json_array_foreach(json_object_get(bridge, "ports"), k, port)
+        {
+            const bool uplink = strcmp(text_of(port, "role"), "uplink") == 0;
+            fputs("  ", stdout);
+            print_quoted(text_of(port, "name"));
+            printf(" [shape=%s];\n  ", uplink ? "house" : "ellipse");
+            print_quoted(text_of(bridge, "name"));
+            fputs(" -- ", stdout);
+            print_quoted(text_of(port, "name"));
+            puts(";");
+            if (!json_is_string(json_object_get(port, "domain")))
+                continue;
+            fputs("  ", stdout);
+            print_quoted(text_of(port, "name"));
+            fputs(" -- ", stdout);
+            print_quoted(text_of(port, "domain"));
+            puts(" [style=dashed];");
+        }
+    }
+    puts("}");
+}
+
+static int picture(struct view *view, const char *verb, const char *name, json_t **out)
+{
+    struct messages all = {.count = 0};
+    const struct link *only = name ? view_bridge(view, verb, name) : NULL;
+
+    if (name && !only)
+        return 1;
+    const int err = addresses_read(&view->nl, 0, &all);
+    if (err < 0) {
+        messages_free(&all);
+        return complain(1, verb, "cannot read the addresses: %s", strerror(-err));
+    }
+    *out = json_array();
+    for (size_t i = 0; i < view->links.count; i++) {
+        const struct link *link = &view->links.list[i];
+        if (strcmp(link->kind, "bridge") != 0 || (only && only != link))
+            continue;
+        json_t *bridge = bridge_picture(&view->links, link, &all);
+        mark_uplink(bridge);
+        json_array_append_new(*out, bridge);
+    }
+    messages_free(&all);
+    return 0;
+}
+
+static int print_picture(const char *verb, json_t *bridges, enum form form)
+{
+    if (form == TREE) {
+        print_tree(bridges);
+    } else if (form == DOT) {
+        print_dot(bridges);
+    } else {
+        json_t *all = json_pack("{s:O}", "bridges", bridges);
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(all);
+    }
+    return finish_output(0, verb);
+}
+
+int bridge_show(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, JSON}, {"dot", no_argument, NULL, DOT}, {.name = NULL}};
+    enum form form = TREE;
+    struct view view;
+    json_t *bridges = NULL;
+
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return 2;
+        form = (enum form)option;
+    }
+    if (argc - optind > 1)
+        return complain(2, argv[0], "takes one bridge, or none for all; see --help");
+    int status = view_open(&view, argv[0], false);
+    if (status == 0)
+        status = picture(&view, argv[0], argc > optind ? argv[optind] : NULL, &bridges);
+    view_close(&view);
+    if (status == 0)
+        status = print_picture(argv[0], bridges, form);
+    json_decref(bridges);
+    return status;
+}

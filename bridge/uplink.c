@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What stands against a NIC as a bridge's uplink: the kind of device it is, somebody who would undo the
+ * change, and whatever names it and would stop matching without a word. */
+#include "move.h"
+#include "process.h"
+#include "sysctl.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/if_arp.h>
+#include <linux/nexthop.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct dependents {
+    char text[1024];
+    size_t count;
+};
+
+enum { MOST_LISTED = 8 };
+
+static void report(void *data, const char *text)
+{
+    struct dependents *all = data;
+    const size_t used = strlen(all->text);
+
+    if (all->count++ < MOST_LISTED)
+        snprintf(all->text + used, sizeof(all->text) - used, "%s%.120s", used ? "; " : "", text);
+}
+
+struct reporting {
+    struct dependents *all;
+    const char *interface;
+};
+
+static void report_setting(void *data, const struct sysctl *setting)
+{
+    const struct reporting *reporting = data;
+    char entry[160];
+
+    snprintf(entry, sizeof(entry), "sysctl net.%s.%s.%s.%s=%s", setting->family, setting->group,
+             reporting->interface, setting->key, setting->value);
+    if (!setting->carried)
+        report(reporting->all, entry);
+}
+
+static bool names_interface(const char *line, const char *name)
+{
+    const size_t length = strlen(name);
+
+    for (const char *found = line; (found = strstr(found, name)) != NULL; found++) {
+        const char before = (char)(found == line ? ' ' : found[-1]), after = found[length];
+        if (!isalnum((unsigned char)before) && !strchr("_-.", before) && !isalnum((unsigned char)after) &&
+            !(after && strchr("_-.", after)))
+            return true;
+    }
+    return false;
+}
+
+/* "eth*" and "eth+": a word that ends so and begins as the name does. */
+static bool matches_pattern(const char *line, const char *name)
+{
+    for (const char *star = line; (star = strpbrk(star, "*+")) != NULL; star++) {
+        const char *start = star;
+        while (start > line && !isspace((unsigned char)start[-1]) && start[-1] != '"')
+            start--;
+        if (star > start && strncmp(start, name, (size_t)(star - start)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void report_lines(struct dependents *all, const char *what, char *text, const char *name)
+{
+    char *rest = NULL;
+
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char entry[160];
+        while (isspace((unsigned char)*line))
+            line++;
+        if (*line == '#' || (!names_interface(line, name) && !matches_pattern(line, name)))
+            continue;
+        snprintf(entry, sizeof(entry), "%s: %.100s", what, line);
+        report(all, entry);
+    }
+}
+
+/* Every rule that the kernel has is in one of these; a program that is not there has put none. */
+static int look_at_firewall(struct dependents *all, const char *verb, const char *name)
+{
+    static const char *const programs[][4] = {{"nft", "list", "ruleset", NULL},
+                                              {"iptables-legacy-save", NULL},
+                                              {"ip6tables-legacy-save", NULL},
+                                              {"ebtables-legacy-save", NULL}};
+
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        char *output;
+        const int status = process_capture((char *const *)(uintptr_t)programs[i], 0, &output);
+        if (status == 0)
+            report_lines(all, programs[i][0], output, name);
+        free(output);
+        if (status < 0 && status != -ENOENT)
+            return complain(
+                1, verb, "cannot look for firewall rules that name '%s': %s: %s; or give --ignore-dependents",
+                name, programs[i][0], strerror(-status));
+    }
+    return 0;
+}
+
+static void look_at_links(struct dependents *all, const struct links *links, const struct link *uplink)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        const struct link *link = &links->list[i];
+        char entry[64];
+        /* A VLAN device takes its frames before a bridge does; a veth only names its peer. */
+        if (link->lower != uplink->ifindex || strcmp(link->kind, "vlan") == 0 ||
+            strcmp(link->kind, "veth") == 0)
+            continue;
+        snprintf(entry, sizeof(entry), "%s '%s'", *link->kind ? link->kind : "interface", link->name);
+        report(all, entry);
+    }
+}
+
+static bool attr_is(const struct nlmsghdr *msg, size_t header, int type, const char *text)
+{
+    const struct nlattr *attr = message_attr(msg, header, type);
+    return attr && nla_len(attr) > 0 && strncmp(nla_data(attr), text, (size_t)nla_len(attr)) == 0;
+}
+
+/* Kernels without one of these answer with an error, and have none. */
+static void look_at_rules(struct dependents *all, struct rtnl *nl, const struct link *uplink)
+{
+    const struct fib_rule_hdr every = {.family = AF_UNSPEC};
+    const struct nhmsg hops = {.nh_family = AF_UNSPEC};
+    struct messages rules = {.count = 0}, objects = {.count = 0};
+    char entry[64];
+
+    rtnl_dump(nl, RTM_GETRULE, &every, sizeof(every), &rules);
+    for (size_t i = 0; i < rules.count; i++) {
+        if (!attr_is(rules.list[i], sizeof(every), FRA_IIFNAME, uplink->name) &&
+            !attr_is(rules.list[i], sizeof(every), FRA_OIFNAME, uplink->name))
+            continue;
+        const struct nlattr *priority = message_attr(rules.list[i], sizeof(every), FRA_PRIORITY);
+        snprintf(entry, sizeof(entry), "ip rule %u", priority ? *(const uint32_t *)nla_data(priority) : 0);
+        report(all, entry);
+    }
+    rtnl_dump(nl, RTM_GETNEXTHOP, &hops, sizeof(hops), &objects);
+    for (size_t i = 0; i < objects.count; i++) {
+        const struct nlattr *oif = message_attr(objects.list[i], sizeof(hops), NHA_OIF);
+        const struct nlattr *id = message_attr(objects.list[i], sizeof(hops), NHA_ID);
+        if (!oif || !id || *(const int *)nla_data(oif) != uplink->ifindex)
+            continue;
+        snprintf(entry, sizeof(entry), "ip nexthop id %u", *(const uint32_t *)nla_data(id));
+        report(all, entry);
+    }
+    messages_free(&rules);
+    messages_free(&objects);
+}
+
+static void look_at_filters(struct dependents *all, struct rtnl *nl, const struct link *uplink)
+{
+    static const uint32_t parents[] = {TC_H_ROOT, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+                                       TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)};
+    struct messages filters = {.count = 0};
+
+    for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+        const struct tcmsg of = {.tcm_ifindex = uplink->ifindex, .tcm_parent = parents[i]};
+        rtnl_dump(nl, RTM_GETTFILTER, &of, sizeof(of), &filters);
+    }
+    if (filters.count > 0)
+        report(all, "tc filters (`tc filter show dev` lists them)");
+    messages_free(&filters);
+}
+
+static int refuse_dependents(struct view *view, const char *verb, const struct create *create,
+                             const struct link *uplink)
+{
+    struct dependents all = {.count = 0};
+
+    look_at_links(&all, &view->links, uplink);
+    look_at_rules(&all, &view->nl, uplink);
+    look_at_filters(&all, &view->nl, uplink);
+    struct reporting reporting = {&all, uplink->name};
+    sysctl_differing(uplink->name, report_setting, &reporting);
+    if (look_at_firewall(&all, verb, uplink->name) != 0)
+        return 1;
+    if (all.count == 0)
+        return 0;
+    return complain(
+        1, verb,
+        "these name '%s' and would stop matching: %s%s; make them name '%s', or give --ignore-dependents",
+        uplink->name, all.text, all.count > MOST_LISTED ? "; and more" : "", create->name);
+}
+
+static bool file_says(const char *path, const char *line)
+{
+    char buffer[256];
+    FILE *file = fopen(path, "re");
+    bool says = false;
+
+    while (file && !says && fgets(buffer, sizeof(buffer), file)) {
+        buffer[strcspn(buffer, "\n")] = '\0';
+        says = strncmp(buffer, line, strlen(line)) == 0;
+    }
+    if (file)
+        fclose(file);
+    return says;
+}
+
+/* Both keep what they manage in /run, by interface index. */
+static const char *manager_of(const struct link *link)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%d", link->ifindex);
+    if (file_says(path, "managed=true"))
+        return "NetworkManager";
+    snprintf(path, sizeof(path), "/run/systemd/netif/links/%d", link->ifindex);
+    return file_says(path, "ADMIN_STATE=configur") ? "systemd-networkd" : NULL;
+}
+
+static bool is_wireless(const struct link *link)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/sys/class/net/%s/phy80211", link->name);
+    return access(path, F_OK) == 0;
+}
+
+static int refuse_master(const struct view *view, const char *verb, const struct link *uplink)
+{
+    const struct link *master = links_by_index(&view->links, uplink->master);
+
+    if (uplink->master == 0)
+        return 0;
+    return complain(1, verb, "'%s' is part of the %s '%s' already: use '%s' %s", uplink->name,
+                    *uplink->port_kind ? uplink->port_kind : "device", master ? master->name : "?",
+                    master ? master->name : "that",
+                    strcmp(uplink->port_kind, "bridge") == 0 ? "itself"
+                                                             : "as the uplink, or take the NIC out of it");
+}
+
+int uplink_refuse(struct view *view, const char *verb, const struct create *create, const struct link *uplink)
+{
+    const char *manager = manager_of(uplink);
+
+    if (strcmp(uplink->name, create->name) == 0)
+        return complain(1, verb, "the name '%s' is taken: choose another for the bridge", create->name);
+    if (uplink->flags & IFF_LOOPBACK)
+        return complain(1, verb, "'%s' is the loopback, which leads nowhere: name a NIC", uplink->name);
+    if (is_wireless(uplink))
+        return complain(
+            1, verb,
+            "'%s' is Wi-Fi, which carries no frames of other stations than itself (unless both sides speak "
+            "4addr): use a routed or NAT network, such as libvirt's 'default'",
+            uplink->name);
+    if (strcmp(uplink->kind, "bridge") == 0)
+        return complain(1, verb, "'%s' is a bridge itself: use it, or name the NIC in it", uplink->name);
+    if (uplink->type != ARPHRD_ETHER || !uplink->has_mac)
+        return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
+    if (refuse_master(view, verb, uplink) != 0)
+        return 1;
+    if (create->mtu && uplink->max_mtu && create->mtu > uplink->max_mtu)
+        return complain(1, verb, "'%s' has an MTU of %u at most", uplink->name, uplink->max_mtu);
+    if (manager)
+        return complain(1, verb,
+                        "'%s' is managed by %s, which would undo the change: let that make the bridge, "
+                        "`virt-tap bridge persist %s --uplink %s`",
+                        uplink->name, manager, create->name, uplink->name);
+    return create->ignore_dependents ? 0 : refuse_dependents(view, verb, create, uplink);
+}

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""virt-tap bridge persist: each manager's own parser takes what is written, and ifupdown makes the bridge for real."""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+import bridgehelper
+import sandbox
+import uplink
+from sandbox import USER
+from uplink import HOST4, HOST6, ROUTER4, ROUTER6, virt_tap
+
+INTERFACES = """# the administrator's
+auto lo
+iface lo inet loopback
+
+allow-hotplug eth0
+iface eth0 inet static
+    address 192.0.2.10/24
+    gateway 192.0.2.1
+
+iface other inet manual
+"""
+
+
+class PersistCase(unittest.TestCase):
+    def setUp(self):
+        uplink.make()
+        self.addCleanup(uplink.remove)
+        for folder in ("/etc/network", "/etc/netplan", "/etc/NetworkManager/system-connections", "/etc/systemd/network"):
+            shutil.rmtree(folder, ignore_errors=True)
+        sandbox.write("/etc/network/interfaces", INTERFACES)
+        for folder in ("interfaces.d", "if-pre-up.d", "if-up.d", "if-down.d", "if-post-down.d"):
+            os.mkdir("/etc/network/" + folder)
+        for path in glob.glob("/etc/virt-tap/persist.*"):
+            os.unlink(path)
+
+    def persist(self, *words, status=0):
+        done = virt_tap("bridge", "persist", *words)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    @staticmethod
+    def tree():
+        found = {}
+        for folder in ("/etc/network", "/etc/netplan", "/etc/NetworkManager", "/etc/systemd/network", "/etc/virt-tap"):
+            for path in glob.glob(folder + "/**", recursive=True):
+                if os.path.isfile(path):
+                    with open(path, encoding="utf-8") as file:
+                        found[path] = (file.read(), os.stat(path).st_mode)
+        return found
+
+    def there(self):
+        """The bridge with eth0, confirmed."""
+        done = virt_tap("bridge", "create", "br0", "--uplink", "eth0")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+
+
+class Formats(PersistCase):
+    def test_ifupdown_brings_it_up(self):
+        """From the running bridge; then the host is as after a restart, and ifup makes it again."""
+        before = self.tree()
+        self.there()
+        said = self.persist("br0", "--format", "ifupdown")
+        self.assertIn("wrote /etc/network/interfaces.d/virt-tap-br0", said)
+        self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
+        uplink.ip("addr", "flush", "dev", "eth0")
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        for word in ("eth0", "br0"):
+            sandbox.run("ifup", "--allow=hotplug", "eth0", check=False)  # what a hotplug event does: nothing is said of eth0 any more
+            sandbox.run("ifup", "--force", word, check=word == "br0")
+        self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
+        self.assertEqual(uplink.addresses("eth0"), [])
+        self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+        self.assertRegex(uplink.ip("route"), f"default via {ROUTER4} dev br0 metric 100")
+        self.assertRegex(uplink.ip("-6", "route"), f"default via {ROUTER6} dev br0 metric 512")
+        self.assertIn("52:54:00:aa:00:01", uplink.ip("link", "show", "br0"))
+        sandbox.run("ifdown", "br0")
+        self.assertNotIn("br0", sandbox.links())
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
+
+    def test_ifupdown_keeps_the_old(self):
+        before = self.tree()
+        for _ in range(2):  # a second time changes nothing more
+            self.persist("br0", "--uplink", "eth0", "--format=ifupdown")
+            with open("/etc/network/interfaces", encoding="ascii") as file:
+                text = file.read()
+            for line in ("#virt-tap# allow-hotplug eth0\n", "#virt-tap# iface eth0 inet static\n", "\niface other inet manual\n", "\nauto lo\n",
+                         "\nsource /etc/network/interfaces.d/*\n"):
+                self.assertIn(line, text)
+            with open("/etc/network/interfaces.virt-tap-old", encoding="ascii") as file:
+                self.assertEqual(file.read(), INTERFACES)
+        virt_tap("bridge", "unpersist", "br0")
+        self.assertEqual(self.tree(), before)
+        self.assertIn("nothing was written for 'br0'", virt_tap("bridge", "unpersist", "br0").stdout)
+
+    def test_networkd(self):
+        """A real systemd-networkd makes the bridge from it."""
+        self.there()
+        self.persist("br0", "--format", "networkd")
+        self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
+        for name, line in (("br0.netdev", "MACAddress=52:54:00:aa:00:01"), ("br0.netdev", "ForwardDelaySec=0"), ("br0.network", f"Address={HOST6}/64"),
+                           ("br0.network", f"Gateway={ROUTER4}\nMetric=100"), ("br0-uplink.network", "Bridge=br0")):
+            with open(f"/etc/systemd/network/05-virt-tap-{name}", encoding="ascii") as file:
+                self.assertIn(line + "\n", file.read())
+        daemon = "/lib/systemd/systemd-networkd"
+        if not os.access(daemon, os.X_OK):
+            self.skipTest("no systemd-networkd here")
+        sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
+        self.addCleanup(sandbox.run, "mount", "-o", "remount,rw", "/sys")
+        for folder in ("links", "leases", "lldp"):
+            os.makedirs("/run/systemd/netif/" + folder, exist_ok=True)
+        sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
+        with open(sandbox.RUN + "/networkd.log", "wb") as log:
+            process = subprocess.Popen([daemon], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def made():
+            return "br0" in sandbox.links() and HOST4 + "/24" in uplink.addresses("br0") and "default via" in uplink.ip("route") \
+                and "master br0" in uplink.ip("link", "show", "eth0")
+        ok = bridgehelper.await_(made, 20)
+        with open(sandbox.RUN + "/networkd.log", encoding="utf-8") as log:
+            said = log.read()
+        self.assertTrue(ok, said)
+        self.assertNotRegex(said, r"05-virt-tap\S+:\d+:")
+
+    def test_netplan(self):
+        self.there()
+        self.persist("br0", "--format=netplan")
+        sandbox.run("netplan", "generate", "--root-dir", "/")
+        for path, lines in (("/run/systemd/network/10-netplan-br0.network", (f"Address={HOST4}/24", f"Gateway={ROUTER6}")),
+                            ("/run/systemd/network/10-netplan-br0.netdev", ("Kind=bridge", "STP=false")),
+                            ("/run/systemd/network/10-netplan-eth0.network", ("Bridge=br0",))):
+            with open(path, encoding="ascii") as file:
+                text = file.read()
+            for line in lines:
+                self.assertIn(line, text)
+        shutil.rmtree("/run/systemd/network")
+
+    def test_netplan_that_does_not_parse(self):
+        """What is there is broken: nothing of ours stays."""
+        sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
+        before = self.tree()
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+        self.assertIn("nothing is changed, for netplan does not take it", said)
+        self.assertEqual(self.tree(), before)
+
+    def test_networkmanager(self):
+        self.there()
+        self.persist("br0", "--format=networkmanager")
+        for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "slave-type"))):
+            path = f"/etc/NetworkManager/system-connections/{name}.nmconnection"
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            with open(path, encoding="ascii") as file:
+                done = sandbox.run("nmcli", "--offline", "connection", "modify", "connection.autoconnect", "yes", stdin=file)
+            for word in words:
+                self.assertIn(word, done.stdout.replace("type=ethernet", "802-3-ethernet"))
+
+
+class Choice(PersistCase):
+    def test_who_manages_the_host(self):
+        def chosen():
+            return self.persist("br0", "--uplink=eth0", "--print")
+        self.assertIn("# /etc/network/interfaces.d/virt-tap-br0\n", chosen())
+        sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")
+        self.assertIn("# /etc/systemd/network/05-virt-tap-br0.netdev\n", chosen())
+        sandbox.write("/run/NetworkManager/devices/7", "[device]\nmanaged=true\n")
+        self.assertIn("# /etc/NetworkManager/system-connections/virt-tap-br0.nmconnection\n", chosen())
+        sandbox.write("/etc/netplan/01-all.yaml", "network: {version: 2}\n", mode=0o600)
+        self.assertIn("# /etc/netplan/99-virt-tap-br0.yaml\n", chosen())
+        shutil.rmtree("/run/NetworkManager")
+        shutil.rmtree("/run/systemd/netif")
+
+    def test_print_changes_nothing(self):
+        before = self.tree()
+        text = self.persist("br0", "--uplink", "eth0", "--format=networkd", "--print")
+        self.assertIn(f"Address={HOST4}/24\n", text)
+        self.assertNotIn("198.51.100.7", text)  # it has a lifetime: somebody gives it again
+        self.assertIn("DHCP=yes\n", text)
+        self.assertEqual(self.tree(), before)
+
+    def test_refusals(self):
+        before = self.tree()
+        for words, says in ((("br0",), "no bridge 'br0' to describe"), (("eth0",), "'eth0' is not a bridge"),
+                            (("br0", "--uplink=nosuch"), "no interface 'nosuch'"), (("br0", "--uplink=lo"), "no Ethernet device"),
+                            (("br0", "--uplink=eth0", "--format=x"), "'x' is no format"), (("b$x", "--uplink=eth0"), "cannot stand in a configuration"),
+                            (("br0", "--uplink=e;x"), "cannot stand in a configuration")):
+            self.assertIn(says, self.persist(*words, status=1))
+        os.unlink("/etc/network/interfaces")
+        self.assertIn("say it with --format", self.persist("br0", "--uplink=eth0", status=1))
+        sandbox.write("/etc/network/interfaces", INTERFACES)
+        for words in ((), ("a", "b"), ("a", "--nosuch")):
+            self.persist(*words, status=2)
+        cli = sandbox.install(uplink.CLI, caps=None)
+        for words in (("persist", "br0", "--uplink=eth0", "--format=networkd"), ("unpersist", "br0")):
+            done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
+            self.assertEqual((done.returncode, "takes root" in done.stdout), (1, True), done.stdout)
+        self.assertEqual(self.tree(), before)
+
+    def test_a_place_that_cannot_be_written(self):
+        sandbox.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/etc/network/interfaces.d")
+        self.addCleanup(sandbox.run, "umount", "/etc/network/interfaces.d")
+        before = self.tree()
+        self.assertIn("cannot be written", self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
+        self.assertEqual(self.tree(), before)
+
+
+if __name__ == "__main__":
+    sandbox.enter(200)
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -194,32 +194,24 @@ static void print_files(const struct persist_files *files)
 static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                  const struct persist_files *files)
 {
-    const int err = persist_remember(plan->bridge, files);
+    int err = persist_remember(plan->bridge, files); /* first: whatever happens, it can be taken back */
     if (err < 0)
         return complain(1, verb, "nothing is changed, for /etc/virt-tap cannot be written: %s",
                         strerror(-err));
-    if (persist_store(verb, files) != 0)
-        return 1;
-    if (format->check && format->check(verb, plan, files) != 0) {
-        persist_undo(plan->bridge);
+    if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan, files) != 0)) {
+        persist_undo(verb, plan->bridge);
         return 1;
     }
-    for (size_t i = 0; i < files->count; i++)
-        printf("wrote %s\n", files->list[i].path);
-    printf("In effect from the next start on, or at once by: %s%s\n", format->then,
-           format->then_name ? plan->bridge : "");
-    return 0;
+    err = persist_remember(plan->bridge, files);
+    return err < 0 ? complain(1, verb, "cannot write /etc/virt-tap: %s", strerror(-err)) : 0;
 }
 
-static int persist(const char *verb, struct persist_plan *plan, const struct persist_format *format,
-                   bool only_print)
+static int write_files(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
+                       bool only_print)
 {
     struct persist_files files = {.count = 0};
-    int status = 0;
-
-    if (!only_print)
-        persist_undo(plan->bridge); /* of an earlier time: what is read and kept is the administrator's own */
     const int err = format->write(verb, plan, &files);
+    int status = 0;
 
     if (err < 0)
         status = complain(1, verb, "nothing is changed: %s", strerror(-err));
@@ -227,7 +219,29 @@ static int persist(const char *verb, struct persist_plan *plan, const struct per
         print_files(&files);
     else
         status = store(verb, plan, format, &files);
+    for (size_t i = 0; !only_print && status == 0 && i < files.count; i++)
+        printf("wrote %s\n", files.list[i].path);
     persist_free(&files);
+    return status;
+}
+
+static int persist(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
+                   bool only_print)
+{
+    struct persist_files former = {.count = 0};
+
+    /* What it wrote at an earlier time goes first, so that what is read and kept is the administrator's own. */
+    if (!only_print && (persist_recall(plan->bridge, &former) < 0 || persist_undo(verb, plan->bridge) < 0)) {
+        persist_free(&former);
+        return 1;
+    }
+    int status = write_files(verb, plan, format, only_print);
+    if (status != 0 && former.count > 0 && persist_store(verb, &former) == 0)
+        persist_remember(plan->bridge, &former);
+    persist_free(&former);
+    if (status == 0 && !only_print)
+        printf("In effect from the next start on, or at once by: %s%s\n", format->then,
+               format->then_name ? plan->bridge : "");
     return finish_output(status, verb);
 }
 
@@ -274,11 +288,8 @@ int bridge_unpersist(int argc, char *argv[])
         return complain(2, argv[0], "takes the name of one bridge; see --help");
     if (geteuid() != 0)
         return complain(1, argv[0], "this takes root: use sudo");
-    const int count = persist_undo(argv[1]);
-    if (count < 0)
-        return complain(1, argv[0], "cannot take back what was written for '%s': %s", argv[1],
-                        strerror(-count));
+    const int count = persist_undo(argv[0], argv[1]);
     if (count == 0)
         return complain(1, argv[0], "nothing was written for '%s'", argv[1]);
-    return 0;
+    return count < 0;
 }

@@ -57,13 +57,16 @@ extern const size_t persist_format_count;
 
 int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
 
-/* bridge_persist_files.c: puts the files in their places, each whole or not at all; what was there is kept
- * beside it. Returns 0 or says why not, nothing being changed then. */
+/* persist_files.c: puts the files in their places, each whole or not at all; what was there is kept beside it.
+ * Returns 0, or says why not, nothing being changed then. */
 int persist_store(const char *verb, const struct persist_files *files);
 
-/* Takes away all that persist_store() ever put there for this bridge, and brings back what was kept. Returns
- * how many files, or -errno. */
-int persist_undo(const char *bridge);
+/* Takes away all that persist_store() put there for this bridge, and brings back what was kept, unless that was
+ * changed by somebody since. Returns how many files, or -errno and has said why not. */
+int persist_undo(const char *verb, const char *bridge);
 
-/* Remembers for persist_undo() which files those are. Returns 0 or -errno. */
+/* Remembers for persist_undo() which files those are, and their state. Returns 0 or -errno. */
 int persist_remember(const char *bridge, const struct persist_files *files);
+
+/* The files that are remembered, as they are now; persist_free() them in any case. Returns how many, or -errno. */
+int persist_recall(const char *bridge, struct persist_files *files);

@@ -94,13 +94,30 @@ static int keep_old(const char *path)
     return -errno;
 }
 
-static void bring_back(const char *path)
+/* Only such a file may be removed: another's is changed, and brought back. */
+static bool is_ours(const char *path)
+{
+    return strstr(path, "virt-tap") != NULL;
+}
+
+static long long changed_at(const struct stat *st)
+{
+    return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* What stood there before, if it was kept; else nothing, if the file is ours alone. */
+static int bring_back(const char *path)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
+    struct stat old, now;
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
-    if (rename(kept, path) < 0)
-        unlink(path);
+    const bool saved = lstat(kept, &old) == 0, there = lstat(path, &now) == 0;
+    if (saved && there && old.st_ino == now.st_ino) /* one file still, which rename() would leave with both names */
+        return unlink(kept) < 0 ? -errno : 0;
+    if (saved)
+        return rename(kept, path) < 0 ? -errno : 0;
+    return there && is_ours(path) && unlink(path) < 0 ? -errno : 0;
 }
 
 int persist_store(const char *verb, const struct persist_files *files)
@@ -112,44 +129,123 @@ int persist_store(const char *verb, const struct persist_files *files)
             err = write_whole(file->path, file->text, file->mode);
         if (err == 0)
             continue;
-        while (i-- > 0)
-            bring_back(files->list[i].path);
-        return complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path,
-                        strerror(-err));
+        complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path, strerror(-err));
+        for (size_t done = 0; done <= i; done++)
+            bring_back(files->list[done].path);
+        return 1;
     }
     return 0;
+}
+
+static void list_path(char path[PATH_MAX], const char *bridge)
+{
+    snprintf(path, PATH_MAX, LIST_FOLDER "/persist.%s", bridge);
 }
 
 int persist_remember(const char *bridge, const struct persist_files *files)
 {
     char path[PATH_MAX], *text = NULL;
     size_t size;
+    struct stat st;
     FILE *list = open_memstream(&text, &size);
 
     for (size_t i = 0; list && i < files->count; i++)
-        fprintf(list, "%s\n", files->list[i].path);
+        fprintf(list, "%lld %s\n", lstat(files->list[i].path, &st) == 0 ? changed_at(&st) : 0,
+                files->list[i].path);
     if (!list || fclose(list) != 0)
         return -ENOMEM;
-    snprintf(path, sizeof(path), LIST_FOLDER "/persist.%s", bridge);
+    list_path(path, bridge);
     const int err = write_whole(path, text, 0600);
     free(text);
     return err;
 }
 
-int persist_undo(const char *bridge)
+/* Calls each(arg, path, time of its last change when it was written) for every file remembered. Returns how
+ * many, 0: nothing is remembered, or the first negative that each() returned, or -errno. */
+static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written), void *arg)
 {
-    char path[PATH_MAX], line[PATH_MAX];
-    int count = 0;
+    char path[PATH_MAX], *line = NULL;
+    size_t size = 0;
+    int count = 0, err = 0;
 
-    snprintf(path, sizeof(path), LIST_FOLDER "/persist.%s", bridge);
+    list_path(path, bridge);
     FILE *list = fopen(path, "re");
     if (!list)
         return errno == ENOENT ? 0 : -errno;
-    while (fgets(line, sizeof(line), list)) {
+    while (err >= 0 && getline(&line, &size, list) > 0) {
+        char *file = strchr(line, ' ');
         line[strcspn(line, "\n")] = '\0';
-        bring_back(line);
+        if (!file || file[1] != '/')
+            err = -EBADMSG;
+        else
+            err = each(arg, file + 1, strtoll(line, NULL, 10));
         count++;
     }
+    free(line);
     fclose(list);
-    return unlink(path) < 0 ? -errno : count;
+    return err < 0 ? err : count;
+}
+
+/* arg: the verb. What an administrator has written since would be lost. */
+static int check_unchanged(void *arg, const char *path, long long written)
+{
+    char kept[PATH_MAX + sizeof(KEPT)];
+    struct stat old, now;
+
+    snprintf(kept, sizeof(kept), "%s" KEPT, path);
+    if (lstat(kept, &old) < 0 || lstat(path, &now) < 0 || old.st_ino == now.st_ino || changed_at(&now) == written)
+        return 0;
+    complain(1, arg,
+             "nothing is changed, for %s was, since virt-tap wrote it: to keep it as it is now remove %s, which "
+             "stood there before, and try again",
+             path, kept);
+    return -ESTALE;
+}
+
+static int bring_one_back(void *arg, const char *path, long long written)
+{
+    (void)arg;
+    (void)written;
+    return bring_back(path);
+}
+
+int persist_undo(const char *verb, const char *bridge)
+{
+    char path[PATH_MAX];
+    int count = for_each(bridge, check_unchanged, (void *)(uintptr_t)verb);
+
+    if (count > 0)
+        count = for_each(bridge, bring_one_back, NULL);
+    list_path(path, bridge);
+    if (count > 0 && unlink(path) < 0)
+        count = -errno;
+    if (count < 0 && count != -ESTALE)
+        complain(1, verb, "cannot take back what was written for '%s' (see %s): %s", bridge, path, strerror(-count));
+    return count;
+}
+
+/* arg: the struct persist_files to add to. */
+static int read_one(void *arg, const char *path, long long written)
+{
+    struct stat st;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+    (void)written;
+
+    if (!file || fstat(fileno(file), &st) < 0 || (getdelim(&text, &size, '\0', file) < 0 && !feof(file))) {
+        const int err = errno;
+        if (file)
+            fclose(file);
+        free(text);
+        return err == ENOENT ? 0 : -err;
+    }
+    fclose(file);
+    return persist_add(arg, (int)(st.st_mode & 0777), text, "%s", path);
+}
+
+int persist_recall(const char *bridge, struct persist_files *files)
+{
+    *files = (struct persist_files){.count = 0};
+    return for_each(bridge, read_one, files);
 }

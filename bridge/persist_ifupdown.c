@@ -107,7 +107,7 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    up ip %sroute replace %s via %s dev %s", route->family == AF_INET6 ? "-6 " : "",
+        fprintf(out, "    pre-up ip %sroute replace %s via %s dev %s", route->family == AF_INET6 ? "-6 " : "",
                 route->to, route->via, plan->bridge);
         if (route->metric)
             fprintf(out, " metric %u", route->metric);
@@ -130,11 +130,12 @@ int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct p
         plan->bridge, plan->bridge, plan->bridge);
     fprintf(out, "iface %s inet %s\n", plan->bridge, plan->dhcp ? "dhcp" : "manual");
     print_making(out, plan);
-    /* By ip, as ifupdown itself does it: one stanza for both families and any number. */
-    fprintf(out, "    up ip link set dev %s up\n", plan->bridge);
+    /* By ip, as ifupdown itself does it: one stanza for both families and any number. Before the DHCP client,
+     * which may find no server: the rest is there all the same. */
+    fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        fprintf(out, "    up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
+        fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
                 plan->addresses[i].family == AF_INET6 ? " nodad" : "");
     }
     print_routes(out, plan);

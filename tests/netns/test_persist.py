@@ -53,6 +53,12 @@ class PersistCase(unittest.TestCase):
                         found[path] = (file.read(), os.stat(path).st_mode)
         return found
 
+    @staticmethod
+    def only_static():
+        """Without the addresses of a lifetime, so that no DHCP client waits for a server that is not there."""
+        for address in ("198.51.100.7/32", "2001:db8::11/64"):
+            uplink.ip("addr", "del", address, "dev", "eth0")
+
     def there(self):
         """The bridge with eth0, confirmed."""
         done = virt_tap("bridge", "create", "br0", "--uplink", "eth0")
@@ -64,6 +70,7 @@ class Formats(PersistCase):
     def test_ifupdown_brings_it_up(self):
         """From the running bridge; then the host is as after a restart, and ifup makes it again."""
         before = self.tree()
+        self.only_static()
         self.there()
         said = self.persist("br0", "--format", "ifupdown")
         self.assertIn("wrote /etc/network/interfaces.d/virt-tap-br0", said)
@@ -101,6 +108,7 @@ class Formats(PersistCase):
 
     def test_networkd(self):
         """A real systemd-networkd makes the bridge from it."""
+        self.only_static()
         self.there()
         self.persist("br0", "--format", "networkd")
         self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
@@ -118,7 +126,7 @@ class Formats(PersistCase):
         sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
         with open(sandbox.RUN + "/networkd.log", "wb") as log:
             process = subprocess.Popen([daemon], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
-        self.addCleanup(process.wait)
+        self.addCleanup(process.wait, 20)
         self.addCleanup(process.kill)
 
         def made():
@@ -141,7 +149,7 @@ class Formats(PersistCase):
                 text = file.read()
             for line in lines:
                 self.assertIn(line, text)
-        shutil.rmtree("/run/systemd/network")
+        shutil.rmtree("/run/systemd")  # netplan's, and to others the sign that systemd runs
 
     def test_netplan_that_does_not_parse(self):
         """What is there is broken: nothing of ours stays."""
@@ -202,6 +210,29 @@ class Choice(PersistCase):
             done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
             self.assertEqual((done.returncode, "takes root" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
+
+    def test_what_was_changed_since(self):
+        """It is the administrator's, and stays."""
+        self.persist("br0", "--uplink", "eth0", "--format=ifupdown")
+        with open("/etc/network/interfaces", "a", encoding="ascii") as file:
+            file.write("# more\n")
+        before = self.tree()
+        for words in (("persist", "br0", "--uplink=eth0", "--format=ifupdown"), ("unpersist", "br0")):
+            done = virt_tap("bridge", *words)
+            self.assertEqual((done.returncode, "was, since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
+        self.assertEqual(self.tree(), before)
+        os.unlink("/etc/network/interfaces.virt-tap-old")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), {path: found for path, found in before.items() if "virt-tap" not in path})
+
+    def test_a_second_time_that_fails(self):
+        """What the first time wrote stays."""
+        self.persist("br0", "--uplink", "eth0", "--format=ifupdown")
+        before = {path: text for path, (text, _) in self.tree().items() if "persist." not in path}
+        sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
+        self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+        os.unlink("/etc/netplan/01-broken.yaml")
+        self.assertEqual({path: text for path, (text, _) in self.tree().items() if "persist." not in path}, before)
 
     def test_a_place_that_cannot_be_written(self):
         sandbox.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/etc/network/interfaces.d")

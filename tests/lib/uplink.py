@@ -40,6 +40,7 @@ def make():
     for words in (("link", "set", "wan", "up"), ("link", "set", "lo", "up"), ("addr", "add", ROUTER4 + "/24", "dev", "wan"),
                   ("addr", "add", ROUTER6 + "/64", "dev", "wan", "nodad"), ("addr", "add", "203.0.113.1/32", "dev", "lo")):
         ip(*words, netns="router")
+    sysctl("ipv6/conf/eth0/accept_dad", "0")  # until all is there: duplicate detection takes more than a second
     ip("addr", "add", HOST4 + "/24", "brd", "+", "dev", "eth0")
     ip("addr", "add", "192.0.2.11/24", "dev", "eth0", "label", "eth0:web")
     ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "2000")
@@ -52,6 +53,7 @@ def make():
     ip("-6", "route", "add", "2001:db8:7::/48", "via", ROUTER6, "table", "77")
     ip("neigh", "add", "192.0.2.99", "lladdr", "52:54:00:aa:00:99", "dev", "eth0", "nud", "permanent")
     assert await_(lambda: "tentative" not in ip("-6", "addr")), ip("-6", "addr")
+    sysctl("ipv6/conf/eth0/accept_dad", "1")
 
 
 def remove():

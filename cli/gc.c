@@ -42,7 +42,7 @@ enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 /* What the helper makes is not persistent before all is done, and nobody has it by then. */
 static bool is_half_made(const struct tap_state *tap)
 {
-    return !tap->tun && strncmp(tap->name, "vt-", 3) == 0 && !tap->persist && !tap->up && !tap->master &&
+    return !tap->kind.tun && strncmp(tap->name, "vt-", 3) == 0 && !tap->persist && !tap->up && !tap->master &&
            tap->owner != UINT32_MAX;
 }
 

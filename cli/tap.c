@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap tap: taps that stay, by virt-tap-helper, which alone has the privilege and asks the policy. */
+#include "device.h"
 #include "helper_call.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,16 @@ static int add_owner(struct words *words, const char *name, const char *user)
     return add(words, "--owner=", account ? number : user);
 }
 
+/* What only plain devices have. */
+static int refuse_plain(const char *name, const char *option, const char *value)
+{
+    if (value && strcmp(option, "mode") == 0 && strcmp(value, "tap") == 0)
+        return 0;
+    return complain(2, name,
+                    "--%s%s%.32s is for plain devices: names that begin with vt- are taps on a bridge, of one user",
+                    option, value ? "=" : "", value ? value : "");
+}
+
 /* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
 static int translate(struct words *words, int argc, char *argv[], const struct translation *table,
                      size_t count)
@@ -74,7 +86,12 @@ static int translate(struct words *words, int argc, char *argv[], const struct t
         if (seen & 1U << index)
             return complain(2, argv[0], "--%s is given twice", options[index].name);
         seen |= 1U << index;
-        result = result == 'o' ? add_owner(words, argv[0], optarg) : add(words, table[index].helpers, optarg);
+        if (result == 'o')
+            result = add_owner(words, argv[0], optarg);
+        else if (result == 'm' || result == 'p')
+            result = refuse_plain(argv[0], options[index].name, optarg);
+        else
+            result = table[index].helpers ? add(words, table[index].helpers, optarg) : 0;
     }
     if (result > 0)
         return result;
@@ -95,6 +112,24 @@ static int run(int argc, char *argv[], const char *verb, const struct translatio
     return result ? result : run_helper(argv[0], &words);
 }
 
+/* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them then. */
+static bool is_plain(int argc, char *argv[], const struct translation *table, size_t count)
+{
+    struct option options[WORDS_MAX] = {{NULL, 0, NULL, 0}};
+    int result = 0;
+
+    for (size_t i = 0; i < count; i++)
+        options[i] = table[i].option;
+    opterr = 0;
+    optind = 0;
+    while (result != -1 && result != '?')
+        result = getopt_long(argc, argv, "", options, NULL);
+    opterr = 1;
+    const bool plain = result == -1 && optind + 1 == argc && strncmp(argv[optind], "vt-", 3) != 0;
+    optind = 0;
+    return plain;
+}
+
 static int create(int argc, char *argv[])
 {
     static const struct translation table[] = {
@@ -104,7 +139,14 @@ static int create(int argc, char *argv[])
         {{"mac", required_argument, NULL, 1}, "--mac="},
         {{"domain", required_argument, NULL, 1}, "--domain="},
         {{"owner", required_argument, NULL, 'o'}, NULL},
+        {{"user", required_argument, NULL, 'o'}, NULL},
+        {{"up", no_argument, NULL, 1}, NULL}, /* which a tap on a bridge is in any case */
+        {{"mode", required_argument, NULL, 'm'}, NULL},
+        {{"group", required_argument, NULL, 'p'}, NULL},
+        {{"packet-info", no_argument, NULL, 'p'}, NULL},
     };
+    if (is_plain(argc, argv, table, sizeof(table) / sizeof(table[0])))
+        return device_create(argc, argv);
     return run(argc, argv, "create", table, sizeof(table) / sizeof(table[0]));
 }
 
@@ -112,27 +154,35 @@ static int delete_(int argc, char *argv[])
 {
     static const struct translation table[] = {{{"force", no_argument, NULL, 1}, "--force"}};
 
-    return run(argc, argv, "delete", table, 1);
+    return is_plain(argc, argv, table, 1) ? device_delete(argc, argv) : run(argc, argv, "delete", table, 1);
 }
 
 static const struct verb verbs[] = {
     {
         .name = "create",
-        .arguments = "NAME --bridge=BRIDGE [OPTION...]",
-        .summary = "make a tap that stays, on a bridge, for programs that open it by its name",
+        .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
+        .summary = "make a tap that stays, for programs that open it by its name",
         .options =
-            "  --bridge=BRIDGE  the bridge, which the policy must allow\n"
+            "A NAME that begins with vt- is a tap on a bridge, for whom the policy allows it; any other a plain device,\n"
+            "root only.\n\n"
+            "  --bridge=BRIDGE  the bridge to plug it into\n"
             "  --multi-queue    several queues: what opens the tap must say so too (queues= of QEMU)\n"
             "  --vnet-hdr       frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)\n"
             "  --mac=MAC        the guest's MAC\n"
-            "  --domain=UUID    the libvirt domain that it is for\n"
-            "  --owner=USER     whose it is, by name or number: root only, and judged as that user\n",
+            "  --domain=UUID    the libvirt domain that it is for (vt- only)\n"
+            "  --user=USER      whose it is, by name or number: root only, and vt- names are judged as that user's\n"
+            "  --owner=USER     the same\n"
+            "Of plain devices:\n"
+            "  --mode=tap|tun   Ethernet frames (tap, unless told), or IP packets\n"
+            "  --group=GROUP    for the members of that group; with --user for that user if a member\n"
+            "  --packet-info    packets begin with four bytes that tell the protocol (pi of ip-tuntap)\n"
+            "  --up             set it up at once; on a bridge it always is\n",
         .run = create,
     },
     {
         .name = "delete",
         .arguments = "NAME [--force]",
-        .summary = "remove a tap of yours that virt-tap made",
+        .summary = "remove a tap of yours; root: any tap or tun",
         .options = "  --force  also one that somebody holds\n",
         .run = delete_,
     },

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,8 +22,8 @@ static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
     if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
-    flags |=
-        IFF_TAP | IFF_NO_PI | (kind.vnet_hdr ? IFF_VNET_HDR : 0) | (kind.multi_queue ? IFF_MULTI_QUEUE : 0);
+    flags |= (kind.tun ? IFF_TUN : IFF_TAP) | (kind.packet_info ? 0 : IFF_NO_PI) |
+             (kind.vnet_hdr ? IFF_VNET_HDR : 0) | (kind.multi_queue ? IFF_MULTI_QUEUE : 0);
     if (kind.vnet_hdr || kind.multi_queue) {
         if (ioctl(fd, TUNGETFEATURES, &features) < 0)
             return -errno;
@@ -49,6 +50,11 @@ int tap_set_owner(int fd, uid_t owner)
     return ioctl(fd, TUNSETOWNER, (unsigned long)owner) < 0 ? -errno : 0;
 }
 
+int tap_set_group(int fd, gid_t group)
+{
+    return ioctl(fd, TUNSETGROUP, (unsigned long)group) < 0 ? -errno : 0;
+}
+
 int tap_set_persist(int fd)
 {
     return ioctl(fd, TUNSETPERSIST, 1UL) < 0 ? -errno : 0;
@@ -62,4 +68,12 @@ int tap_get_mac(int fd, uint8_t mac[6])
         return -errno;
     memcpy(mac, request.ifr_hwaddr.sa_data, 6);
     return 0;
+}
+
+int tap_set_mac(int fd, const uint8_t mac[6])
+{
+    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+    memcpy(request.ifr_hwaddr.sa_data, mac, 6);
+    return ioctl(fd, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
 }

@@ -17,6 +17,8 @@ int tap_open(void);
 struct tap_kind {
     bool vnet_hdr;    /* each frame carries a struct virtio_net_hdr */
     bool multi_queue; /* several descriptors may be attached at once */
+    bool tun;         /* IP packets, not Ethernet frames */
+    bool packet_info; /* each begins with a struct tun_pi */
 };
 
 /* Makes a new tap of that name (fewer than IFNAMSIZ characters) that lives as long as somebody holds fd, and
@@ -31,8 +33,14 @@ int tap_attach(int fd, const char *name, struct tap_kind kind);
 /* Who but a holder of CAP_NET_ADMIN may attach to the tap by its name. Returns 0 or -errno. */
 int tap_set_owner(int fd, uid_t owner);
 
+/* Likewise: only members of that group, who must be the owner too, where both are set. */
+int tap_set_group(int fd, gid_t group);
+
 /* From now on the tap stays when nobody holds it. Returns 0 or -errno. */
 int tap_set_persist(int fd);
 
 /* The tap's present MAC. Returns 0 or -errno. */
 int tap_get_mac(int fd, uint8_t mac[6]);
+
+/* Gives it another. Returns 0 or -errno. */
+int tap_set_mac(int fd, const uint8_t mac[6]);

@@ -26,8 +26,8 @@ static void read_info(struct tap_state *out, struct nlattr *info[IFLA_TUN_MAX + 
         out->owner = nla_get_u32(info[IFLA_TUN_OWNER]);
     if (info[IFLA_TUN_GROUP])
         out->group = nla_get_u32(info[IFLA_TUN_GROUP]);
-    out->tun = info[IFLA_TUN_TYPE] && nla_get_u8(info[IFLA_TUN_TYPE]) == IFF_TUN;
-    out->packet_info = info[IFLA_TUN_PI] && nla_get_u8(info[IFLA_TUN_PI]);
+    out->kind.tun = info[IFLA_TUN_TYPE] && nla_get_u8(info[IFLA_TUN_TYPE]) == IFF_TUN;
+    out->kind.packet_info = info[IFLA_TUN_PI] && nla_get_u8(info[IFLA_TUN_PI]);
     out->kind.vnet_hdr = info[IFLA_TUN_VNET_HDR] && nla_get_u8(info[IFLA_TUN_VNET_HDR]);
     out->kind.multi_queue = info[IFLA_TUN_MULTI_QUEUE] && nla_get_u8(info[IFLA_TUN_MULTI_QUEUE]);
     out->persist = info[IFLA_TUN_PERSIST] && nla_get_u8(info[IFLA_TUN_PERSIST]);

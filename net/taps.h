@@ -26,9 +26,7 @@ struct tap_state {
     uint8_t mac[6];
     bool up;
     bool carrier; /* somebody holds it; but a holder may say otherwise (TUNSETCARRIER) */
-    bool tun;     /* packets, not frames */
     struct tap_kind kind;
-    bool packet_info; /* made without IFF_NO_PI */
     bool persist;
     uint32_t owner, group; /* of TUNSETOWNER and TUNSETGROUP; UINT32_MAX: nobody */
     unsigned int queues;   /* attached now, disabled ones too; known of multi-queue taps only */

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "device.h"
+
+#include "helper/number.h"
+#include "net/bridge.h"
+#include "net/link.h"
+#include "net/rtnl.h"
+#include "net/switch.h"
+#include "net/tap.h"
+#include "net/taps.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <linux/if_link.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is asked for. */
+struct device {
+    const char *verb, *name;
+    struct tap_kind kind;
+    bool has_user, has_group, has_mac, up;
+    uid_t user;
+    gid_t group;
+    uint8_t mac[6];
+    const char *bridge; /* NULL: none */
+    int bridge_index;
+};
+
+static int take_user(struct device *device, const char *text)
+{
+    const struct passwd *account = getpwnam(text);
+    unsigned long number = 0;
+
+    device->has_user = account || number_parse(text, 0, (uid_t)-2, &number);
+    device->user = account ? account->pw_uid : (uid_t)number;
+    return device->has_user ? 0
+                            : complain(1, device->verb,
+                                       "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
+                                       text);
+}
+
+static int take_group(struct device *device, const char *text)
+{
+    const struct group *account = getgrnam(text);
+    unsigned long number = 0;
+
+    device->has_group = account || number_parse(text, 0, (gid_t)-2, &number);
+    device->group = account ? account->gr_gid : (gid_t)number;
+    return device->has_group
+               ? 0
+               : complain(1, device->verb,
+                          "--group=%.64s: there is no such group; `getent group` shows those that there are", text);
+}
+
+static int take_option(struct device *device, int option, const char *value)
+{
+    switch (option) {
+    case 'm':
+        device->kind.tun = strcmp(value, "tun") == 0;
+        return device->kind.tun || strcmp(value, "tap") == 0
+                   ? 0
+                   : complain(2, device->verb, "--mode takes tap (Ethernet) or tun (IP), not '%.32s'", value);
+    case 'o':
+        return take_user(device, value);
+    case 'g':
+        return take_group(device, value);
+    case 'b':
+        device->bridge = value;
+        return 0;
+    case 'q':
+        device->kind.multi_queue = true;
+        return 0;
+    case 'v':
+        device->kind.vnet_hdr = true;
+        return 0;
+    case 'p':
+        device->kind.packet_info = true;
+        return 0;
+    case 'u':
+        device->up = true;
+        return 0;
+    case 'a':
+        device->has_mac = mac_parse(value, device->mac) && !(device->mac[0] & 1);
+        return device->has_mac ? 0
+                               : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
+    case 'd':
+        return complain(2, device->verb, "--domain is for taps of virt-tap's own, whose names begin with vt-");
+    default:
+        return 2;
+    }
+}
+
+/* The bridge, and that all fits together. */
+static int check(struct device *device)
+{
+    struct bridge bridge;
+
+    if (!ifname_valid(device->name))
+        return complain(1, device->verb,
+                        "'%.64s' is no name for an interface: 1 to 15 characters without / : %% or space",
+                        device->name);
+    if (geteuid() != 0)
+        return complain(1, device->verb,
+                        "'%s' would be a plain device, which takes root; a tap on a bridge that the policy "
+                        "allows you has a name that begins with vt-: virt-tap tap create vt-NAME --bridge=BRIDGE",
+                        device->name);
+    if (device->kind.tun && (device->bridge || device->has_mac))
+        return complain(1, device->verb, "a tun carries IP packets, and has neither a MAC nor a place on a bridge: "
+                                         "use --mode=tap");
+    if (!device->bridge)
+        return 0;
+    const int err = strlen(device->bridge) < IFNAMSIZ ? bridge_find(device->bridge, &bridge) : -ENODEV;
+    if (err)
+        return complain(1, device->verb, "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",
+                        device->bridge, err == -ENODEV        ? "there is no such interface"
+                                        : err == -EMEDIUMTYPE ? "it is not a bridge"
+                                                              : strerror(-err));
+    device->bridge_index = bridge.ifindex;
+    return 0;
+}
+
+static int parse(struct device *device, int argc, char *argv[])
+{
+    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
+                                            {"user", required_argument, NULL, 'o'},
+                                            {"owner", required_argument, NULL, 'o'},
+                                            {"group", required_argument, NULL, 'g'},
+                                            {"bridge", required_argument, NULL, 'b'},
+                                            {"multi-queue", no_argument, NULL, 'q'},
+                                            {"vnet-hdr", no_argument, NULL, 'v'},
+                                            {"packet-info", no_argument, NULL, 'p'},
+                                            {"up", no_argument, NULL, 'u'},
+                                            {"mac", required_argument, NULL, 'a'},
+                                            {"domain", required_argument, NULL, 'd'},
+                                            {.name = NULL}};
+
+    *device = (struct device){.verb = argv[0]};
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        const int status = take_option(device, option, optarg);
+        if (status)
+            return status;
+    }
+    device->name = argv[optind];
+    return check(device);
+}
+
+/* Of nobody the kernel would let everybody attach to it (drivers/net/tun.c, tun_not_capable). */
+static int set_owner(int fd, const struct device *device)
+{
+    int err = 0;
+
+    if (device->has_user || !device->has_group)
+        err = tap_set_owner(fd, device->has_user ? device->user : 0);
+    return !err && device->has_group ? tap_set_group(fd, device->group) : err;
+}
+
+static int set_mac(int fd, const struct device *device)
+{
+    uint8_t mac[6];
+    int err = 0;
+
+    memcpy(mac, device->mac, sizeof(mac));
+    if (!device->has_mac && !device->bridge)
+        return 0;
+    if (!device->has_mac) {
+        err = tap_get_mac(fd, mac);
+        mac[0] = 0xFE; /* so that the bridge does not take it for its own, being the lowest */
+    }
+    return err ? err : tap_set_mac(fd, mac);
+}
+
+/* From a fresh device to one that is as asked. Returns 0 or -errno. */
+static int set_up(struct rtnl *nl, int fd, const struct device *device)
+{
+    struct tap_state state;
+    struct batch batch = {.error = 0};
+    int err = set_owner(fd, device);
+
+    if (!err)
+        err = taps_find(nl, "", device->name, &state);
+    if (!err && device->kind.multi_queue && state.queues != 1)
+        err = -EBUSY; /* somebody was quicker than the owner, and holds it */
+    if (!err)
+        err = set_mac(fd, device);
+    if (!err && device->bridge) {
+        switch_set_addr_gen_mode(&batch, state.ifindex, IN6_ADDR_GEN_MODE_NONE);
+        switch_join(&batch, state.ifindex, device->bridge_index);
+    }
+    if (!err && (device->bridge || device->up))
+        switch_up(&batch, state.ifindex);
+    if (!err)
+        err = batch_send(nl, &batch, NULL);
+    batch_free(&batch);
+    return err ? err : tap_set_persist(fd);
+}
+
+static int make(const struct device *device)
+{
+    struct rtnl nl;
+    const int fd = tap_open();
+    int err = fd < 0 ? fd : tap_create(fd, device->name, device->kind);
+    const bool made = err == 0;
+
+    if (!err)
+        err = rtnl_open(&nl);
+    if (!err) {
+        err = set_up(&nl, fd, device);
+        if (err)
+            complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
+                     strerror(-err), *nl.reason ? ": " : "", nl.reason);
+        rtnl_close(&nl);
+    } else if (fd < 0) {
+        complain(1, device->verb, "cannot open " TAP_DEVICE ": %s; `virt-tap check net` says what to do",
+                 strerror(-err));
+    } else if (!made && (err == -EBUSY || err == -EEXIST || err == -EINVAL)) {
+        complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what", device->name,
+                 device->name);
+    } else {
+        complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
+    }
+    if (fd >= 0)
+        close(fd); /* and what does not stay goes */
+    return err != 0;
+}
+
+int device_create(int argc, char *argv[])
+{
+    struct device device;
+    const int status = parse(&device, argc, argv);
+
+    return status ? status : make(&device);
+}
+
+/* Whether somebody holds it. Only taking it tells, of one with a single queue. Returns 1, 0 or -errno. */
+static int is_held(const struct tap_state *tap)
+{
+    if (tap->kind.multi_queue)
+        return tap->queues > 0;
+    const int fd = tap_open();
+    const int err = fd < 0 ? fd : tap_attach(fd, tap->name, tap->kind);
+    if (fd >= 0)
+        close(fd);
+    return err == -EBUSY ? 1 : err;
+}
+
+static int remove_device(struct rtnl *nl, const char *verb, const char *name, bool force)
+{
+    struct tap_state tap;
+    int err = strlen(name) < IFNAMSIZ ? taps_find(nl, "", name, &tap) : -ENODEV;
+
+    if (err == -ENODEV || err == -EMEDIUMTYPE)
+        return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are", name,
+                        err == -ENODEV ? "not there" : "neither a tap nor a tun");
+    const int held = err || force ? err : is_held(&tap);
+    if (held == 1)
+        return complain(1, verb, "'%s' is in use: end the program that holds it, or say --force", name);
+    err = held < 0 ? held : link_delete(nl, tap.ifindex);
+    return err ? complain(1, verb, "cannot remove '%s': %s", name, strerror(-err)) : 0;
+}
+
+int device_delete(int argc, char *argv[])
+{
+    static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {.name = NULL}};
+    struct rtnl nl;
+    bool force = false;
+
+    optind = 0;
+    while (getopt_long(argc, argv, "", options, NULL) == 'f')
+        force = true;
+    if (geteuid() != 0)
+        return complain(1, argv[0], "'%.64s' is none of virt-tap's own (vt-...): removing it takes root",
+                        argv[optind]);
+    const int err = rtnl_open(&nl);
+    if (err)
+        return complain(1, argv[0], "cannot ask the kernel for its interfaces: %s", strerror(-err));
+    const int status = remove_device(&nl, argv[0], argv[optind], force);
+    rtnl_close(&nl);
+    return status;
+}

@@ -84,6 +84,9 @@ int guard_start(const char *verb, const char *bridge);
 int bridge_guard(int argc, char *argv[]);
 int bridge_confirm(int argc, char *argv[]);
 
-/* uplink.c: says why this NIC cannot become the bridge's uplink. Returns 0 when it can. */
+/* uplink.c: says why no NIC of this kind can be a bridge's uplink. Returns 0 when it can. */
+int uplink_refuse_kind(const char *verb, const struct link *uplink);
+
+/* Says why this NIC cannot become the bridge's uplink. Returns 0 when it can. */
 int uplink_refuse(struct view *view, const char *verb, const struct create *create,
                   const struct link *uplink);

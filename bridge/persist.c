@@ -133,8 +133,8 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     if (uplink && !plain_name(uplink->name))
         return complain(1, verb, "'%s' cannot stand in a configuration: letters, digits, . _ -",
                         uplink->name);
-    if (uplink && (uplink->flags & IFF_LOOPBACK || !uplink->has_mac))
-        return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
+    if (uplink && uplink_refuse_kind(verb, uplink) != 0)
+        return 1;
     strcpy(plan->bridge, name);
     if (uplink)
         strcpy(plan->uplink, uplink->name);

@@ -246,12 +246,8 @@ static int refuse_master(const struct view *view, const char *verb, const struct
                                                              : "as the uplink, or take the NIC out of it");
 }
 
-int uplink_refuse(struct view *view, const char *verb, const struct create *create, const struct link *uplink)
+int uplink_refuse_kind(const char *verb, const struct link *uplink)
 {
-    const char *manager = manager_of(uplink);
-
-    if (strcmp(uplink->name, create->name) == 0)
-        return complain(1, verb, "the name '%s' is taken: choose another for the bridge", create->name);
     if (uplink->flags & IFF_LOOPBACK)
         return complain(1, verb, "'%s' is the loopback, which leads nowhere: name a NIC", uplink->name);
     if (is_wireless(uplink))
@@ -264,6 +260,17 @@ int uplink_refuse(struct view *view, const char *verb, const struct create *crea
         return complain(1, verb, "'%s' is a bridge itself: use it, or name the NIC in it", uplink->name);
     if (uplink->type != ARPHRD_ETHER || !uplink->has_mac)
         return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
+    return 0;
+}
+
+int uplink_refuse(struct view *view, const char *verb, const struct create *create, const struct link *uplink)
+{
+    const char *manager = manager_of(uplink);
+
+    if (strcmp(uplink->name, create->name) == 0)
+        return complain(1, verb, "the name '%s' is taken: choose another for the bridge", create->name);
+    if (uplink_refuse_kind(verb, uplink) != 0)
+        return 1;
     if (refuse_master(view, verb, uplink) != 0)
         return 1;
     if (create->mtu && uplink->max_mtu && create->mtu > uplink->max_mtu)

@@ -197,7 +197,7 @@ class Choice(PersistCase):
     def test_refusals(self):
         before = self.tree()
         for words, says in ((("br0",), "no bridge 'br0' to describe"), (("eth0",), "'eth0' is not a bridge"),
-                            (("br0", "--uplink=nosuch"), "no interface 'nosuch'"), (("br0", "--uplink=lo"), "no Ethernet device"),
+                            (("br0", "--uplink=nosuch"), "no interface 'nosuch'"), (("br0", "--uplink=lo"), "'lo' is the loopback"),
                             (("br0", "--uplink=eth0", "--format=x"), "'x' is no format"), (("b$x", "--uplink=eth0"), "cannot stand in a configuration"),
                             (("br0", "--uplink=e;x"), "cannot stand in a configuration")):
             self.assertIn(says, self.persist(*words, status=1))

@@ -32,6 +32,15 @@ const struct link *view_link(const struct view *view, const char *verb, const ch
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name);
 
+/* Who manages the host's network, and is to know of the move: struct persist_format has the names. */
+struct manager {
+    const char *name;
+    bool moves_itself; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us, before */
+    /* Puts its files in place and has it read them. Returns 0 or says why not; move_restore() undoes it. */
+    int (*take)(void *context, const char *verb);
+    void *context;
+};
+
 /* What `bridge create` is asked for. */
 struct create {
     const char *name;
@@ -43,7 +52,13 @@ struct create {
     int stp;          /* -1: not asked */
     unsigned int confirm_ms;
     bool has_mac, dhcp, vlan_filtering, ignore_dependents;
+    const struct manager *manager; /* NULL: none is to know */
 };
+
+enum { CONFIRM_MS = 60000 /* unless told */ };
+
+/* "60s", "2m", "500ms"; a bare number is seconds. Returns milliseconds, 0 when it is no such time. */
+unsigned int confirm_parse(const char *text);
 
 int bridge_create(int argc, char *argv[]);
 int bridge_delete(int argc, char *argv[]);

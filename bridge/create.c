@@ -16,14 +16,12 @@
 #include <string.h>
 
 enum {
-    CONFIRM_MS = 60000,
     CONFIRM_MOST = 24 * 60 * 60 * 1000, /* a day */
     MTU_LEAST = 68,
     MTU_MOST = 65535, /* IPv4's least, and what the kernel gives a bridge at most */
 };
 
-/* "60s", "2m", "500ms"; a bare number is seconds. Returns milliseconds, 0 when it is no such time. */
-static unsigned int parse_time(const char *text)
+unsigned int confirm_parse(const char *text)
 {
     static const struct {
         const char *name;
@@ -96,7 +94,7 @@ static int take_option(struct create *create, const char *verb, int option, cons
         create->has_mac = parse_mac(value, create->mac);
         return create->has_mac ? 0 : complain(1, verb, "'%.32s' is no MAC that a bridge may have", value);
     case 'w':
-        create->confirm_ms = parse_time(value);
+        create->confirm_ms = confirm_parse(value);
         return create->confirm_ms
                    ? 0
                    : complain(2, verb, "'%.32s' is no time, such as 60s; a day at most", value);

@@ -75,6 +75,7 @@ static int move_back(struct view *view, const char *verb, const struct link *bri
 
     strcpy(move.bridge, bridge->name);
     strcpy(move.uplink, uplink->name);
+    strcpy(move.manager, saved->manager);
     int err = drop_own(&view->nl, bridge, saved);
     if (err == 0)
         err = take_addresses(&view->nl, bridge, saved, &move.addresses);

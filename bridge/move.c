@@ -4,6 +4,7 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "net/switch.h"
+#include "persist.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -67,6 +68,8 @@ static int collect(struct view *view, const struct create *create, const struct 
                           .mover = getpid()};
     strcpy(move->bridge, create->name);
     strcpy(move->uplink, uplink->name);
+    if (create->manager)
+        strcpy(move->manager, create->manager->name);
     move->clients = dhcp_clients(uplink->name);
     move->own = own_addresses(create);
     move->settings = json_array();
@@ -152,8 +155,9 @@ int move_restore(struct move *move, const struct origin *origin)
     struct move present = {.mover = 0};
     struct batch batch = {.error = 0};
     struct view view = {.links = {.count = 0}};
-    int err = rtnl_open(&view.nl);
 
+    persist_leave(move);
+    int err = rtnl_open(&view.nl);
     if (err == 0)
         err = links_read(&view.nl, &view.links);
     if (err == 0 && !links_by_index(&view.links, move->uplink_index))
@@ -180,6 +184,7 @@ int move_restore(struct move *move, const struct origin *origin)
     batch_free(&batch);
     move_free(&present);
     view_close(&view);
+    persist_return(move);
     return err;
 }
 
@@ -224,16 +229,20 @@ static int await_confirmation(const char *verb, const struct move *move)
 static int act(struct view *view, const char *verb, const struct create *create, const struct link *uplink,
                struct move *move, int lock)
 {
-    int status = make_bridge(view, verb, create, uplink, move);
+    const bool by_us = !create->manager || !create->manager->moves_itself;
+    int status = by_us ? make_bridge(view, verb, create, uplink, move) : 0;
 
-    if (status == 0)
+    if (status == 0 && by_us)
         status = move_to_bridge(view, verb, create, move);
+    if (status == 0 && create->manager)
+        status = create->manager->take(create->manager->context, verb);
     if (status != 0) {
         put_back(verb, move);
         close(lock);
         return status;
     }
-    dhcp_move(move->clients, move->uplink, move->bridge);
+    if (by_us)
+        dhcp_move(move->clients, move->uplink, move->bridge);
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_MOVED) < 0)
         status = complain(1, verb, "the guard was faster: '%s' gets everything back", move->uplink);
     close(lock);

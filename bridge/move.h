@@ -31,6 +31,7 @@ enum phase {
 /* Everything that is needed to put a NIC back. */
 struct move {
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ];
+    char manager[16]; /* that knows of the move; "": none */
     int uplink_index;
     unsigned int mtu; /* of the uplink */
     int addr_gen_mode;

@@ -18,6 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
+struct persist_options {
+    const char *bridge, *uplink, *format;
+    unsigned int confirm_ms;
+    bool only_print, apply;
+};
+
 static void plan_free(struct persist_plan *plan)
 {
     free(plan->addresses);
@@ -239,44 +245,104 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
     if (status != 0 && former.count > 0 && persist_store(verb, &former) == 0)
         persist_remember(plan->bridge, &former);
     persist_free(&former);
-    if (status == 0 && !only_print)
+    return status;
+}
+
+/* What --apply takes along to the guarded move. */
+struct applying {
+    const struct persist_plan *plan;
+    const struct persist_format *format;
+};
+
+static int take(void *context, const char *verb)
+{
+    const struct applying *applying = context;
+    const int status = persist(verb, applying->plan, applying->format, false);
+
+    return status ? status : persist_take(verb, applying->plan, applying->format);
+}
+
+static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
+                 const struct persist_format *format, unsigned int confirm_ms)
+{
+    struct applying applying = {plan, format};
+    const struct manager manager = {format->name, format->moves_itself, take, &applying};
+    const struct create create = {.name = plan->bridge,
+                                  .uplink = plan->uplink,
+                                  .stp = -1,
+                                  .confirm_ms = confirm_ms,
+                                  .manager = &manager};
+
+    if (links_by_name(&view->links, plan->bridge))
+        return complain(1, verb, "'%s' is there already: what is written for it counts from the next start on, without "
+                                 "--apply",
+                        plan->bridge);
+    if (!*plan->uplink)
+        return complain(1, verb, "--apply takes --uplink NIC");
+    return move_create(view, verb, &create);
+}
+
+static int do_it(struct view *view, const char *verb, const struct persist_plan *plan,
+                 const struct persist_format *format, const struct persist_options *options)
+{
+    if (options->apply)
+        return apply(view, verb, plan, format, options->confirm_ms);
+    const int status = persist(verb, plan, format, options->only_print);
+    if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
                format->then_name ? plan->bridge : "");
     return finish_output(status, verb);
 }
 
-int bridge_persist(int argc, char *argv[])
+static int parse(struct persist_options *out, int argc, char *argv[])
 {
     static const struct option options[] = {{"uplink", required_argument, NULL, 'u'},
                                             {"format", required_argument, NULL, 'f'},
                                             {"print", no_argument, NULL, 'p'},
+                                            {"apply", no_argument, NULL, 'a'},
+                                            {"confirm-within", required_argument, NULL, 'w'},
                                             {.name = NULL}};
-    const char *uplink = NULL, *name = "auto";
-    struct persist_plan plan = {.mtu = 0};
-    struct view view;
-    bool only_print = false;
 
+    *out = (struct persist_options){.format = "auto", .confirm_ms = CONFIRM_MS};
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?')
             return 2;
-        only_print = only_print || option == 'p';
-        uplink = option == 'u' ? optarg : uplink;
-        name = option == 'f' ? optarg : name;
+        out->only_print = out->only_print || option == 'p';
+        out->apply = out->apply || option == 'a';
+        out->uplink = option == 'u' ? optarg : out->uplink;
+        out->format = option == 'f' ? optarg : out->format;
+        if (option == 'w' && !(out->confirm_ms = confirm_parse(optarg)))
+            return complain(2, argv[0], "'%.32s' is no time, such as 60s; a day at most", optarg);
     }
     if (argc - optind != 1)
         return complain(2, argv[0], "takes the name of one bridge; see --help");
-    if (!plain_name(argv[optind]) || (uplink && !plain_name(uplink)))
+    if (out->apply && out->only_print)
+        return complain(2, argv[0], "--print changes nothing, and --apply does: say one of them");
+    out->bridge = argv[optind];
+    if (!plain_name(out->bridge) || (out->uplink && !plain_name(out->uplink)))
         return complain(1, argv[0], "'%.64s' cannot stand in a configuration: letters, digits, . _ -",
-                        plain_name(argv[optind]) ? uplink : argv[optind]);
-    const struct persist_format *format = choose(argv[0], name);
+                        plain_name(out->bridge) ? out->uplink : out->bridge);
+    return 0;
+}
+
+int bridge_persist(int argc, char *argv[])
+{
+    struct persist_options options;
+    struct persist_plan plan = {.mtu = 0};
+    struct view view;
+    int status = parse(&options, argc, argv);
+
+    if (status != 0)
+        return status;
+    const struct persist_format *format = choose(argv[0], options.format);
     if (!format)
         return 1;
-    int status = view_open(&view, argv[0], !only_print);
+    status = view_open(&view, argv[0], !options.only_print);
     if (status == 0)
-        status = make_plan(&view, argv[0], argv[optind], uplink, &plan);
+        status = make_plan(&view, argv[0], options.bridge, options.uplink, &plan);
     if (status == 0)
-        status = persist(argv[0], &plan, format, only_print);
+        status = do_it(&view, argv[0], &plan, format, &options);
     view_close(&view);
     plan_free(&plan);
     return status;

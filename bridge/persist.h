@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bridge.h"
+#include "move.h"
 
 #include <jansson.h>
 
@@ -48,12 +49,25 @@ struct persist_format {
     /* Whether the manager's own parser takes the files that are in their places; NULL: it has none. Returns 0
      * or says why not. */
     int (*check)(const char *verb, const struct persist_plan *plan, const struct persist_files *files);
-    const char *then; /* the command that makes the manager read them */
-    bool then_name;   /* and ends with the bridge's name */
+    const char *then;  /* the command that makes the manager read them */
+    bool then_name;    /* and ends with the bridge's name */
+    bool moves_itself; /* see struct manager */
+    /* Commands, words between blanks, %b being the bridge and %u the uplink: how it takes the files that are in
+     * their places, and how, before they are taken away, it leaves the bridge, and afterwards has the uplink back. */
+    const char *const take[4], *const leave[2], *const have_back[3];
 };
 
 extern const struct persist_format persist_formats[];
 extern const size_t persist_format_count;
+
+/* persist_apply.c: has the manager take the plan's files, and waits until the uplink is a port of the bridge.
+ * Returns 0 or says why not. */
+int persist_take(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
+
+/* What a move's manager, if it has one, does before and after everything is put back: files that persist wrote are
+ * taken away. Says on standard error what fails, and goes on. */
+void persist_leave(const struct move *move);
+void persist_return(const struct move *move);
 
 int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
 

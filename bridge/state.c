@@ -114,9 +114,9 @@ static json_t *to_json(const struct move *move)
     char boot[64];
 
     read_boot(boot);
-    return json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}", "format",
-                     FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink, "uplink_index",
-                     move->uplink_index, "mtu", (int)move->mtu, "addr_gen_mode", move->addr_gen_mode,
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}", "format",
+                     FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink, "manager", move->manager,
+                     "uplink_index", move->uplink_index, "mtu", (int)move->mtu, "addr_gen_mode", move->addr_gen_mode,
                      "confirm_ms", (int)move->confirm_ms, "saved_at", (json_int_t)move->saved_at, "mover",
                      (int)move->mover, "addresses", write_messages(&move->addresses), "routes",
                      write_messages(&move->routes), "neighbours", write_messages(&move->neighbours),
@@ -170,18 +170,19 @@ int state_save(const struct move *move)
 
 static const char *from_json(json_t *root, struct move *out)
 {
-    const char *boot, *bridge, *uplink;
+    const char *boot, *bridge, *uplink, *manager;
     json_t *addresses, *routes, *neighbours;
     int format, mtu, confirm_ms, mover;
     json_int_t saved_at;
     char now[64];
 
-    if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
-                    "format", &format, "boot", &boot, "bridge", &bridge, "uplink", &uplink, "uplink_index",
-                    &out->uplink_index, "mtu", &mtu, "addr_gen_mode", &out->addr_gen_mode, "confirm_ms",
+    if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
+                    "format", &format, "boot", &boot, "bridge", &bridge, "uplink", &uplink, "manager",
+                    &manager, "uplink_index", &out->uplink_index, "mtu", &mtu, "addr_gen_mode", &out->addr_gen_mode, "confirm_ms",
                     &confirm_ms, "saved_at", &saved_at, "mover", &mover, "addresses", &addresses, "routes",
                     &routes, "neighbours", &neighbours, "clients", &out->clients, "own", &out->own) < 0 ||
         format != FORMAT || strlen(bridge) >= IFNAMSIZ || strlen(uplink) >= IFNAMSIZ ||
+        strlen(manager) >= sizeof(out->manager) ||
         !read_messages(addresses, &out->addresses, sizeof(struct ifaddrmsg)) ||
         !read_messages(routes, &out->routes, sizeof(struct rtmsg)) ||
         !read_messages(neighbours, &out->neighbours, sizeof(struct ndmsg)))
@@ -191,6 +192,7 @@ static const char *from_json(json_t *root, struct move *out)
         return "is of another boot";
     strcpy(out->bridge, bridge);
     strcpy(out->uplink, uplink);
+    strcpy(out->manager, manager);
     out->mtu = (unsigned int)mtu;
     out->confirm_ms = (unsigned int)confirm_ms;
     out->saved_at = (long)saved_at;

@@ -275,10 +275,10 @@ int uplink_refuse(struct view *view, const char *verb, const struct create *crea
         return 1;
     if (create->mtu && uplink->max_mtu && create->mtu > uplink->max_mtu)
         return complain(1, verb, "'%s' has an MTU of %u at most", uplink->name, uplink->max_mtu);
-    if (manager)
+    if (manager && !create->manager)
         return complain(1, verb,
                         "'%s' is managed by %s, which would undo the change: let that make the bridge, "
-                        "`virt-tap bridge persist %s --uplink %s`",
+                        "`virt-tap bridge persist %s --uplink %s --apply`",
                         uplink->name, manager, create->name, uplink->name);
     return create->ignore_dependents ? 0 : refuse_dependents(view, verb, create, uplink);
 }

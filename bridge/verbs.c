@@ -206,7 +206,9 @@ static const struct verb verbs[] = {
      .options =
          "  --uplink NIC      of a bridge that is not there yet\n"
          "  --format FORMAT   auto (who manages this host), networkd, networkmanager, netplan or ifupdown\n"
-         "  --print           show what would be written\n",
+         "  --print           show what would be written\n"
+         "  --apply           and have it done at once, of a bridge that is not there yet\n"
+         "  --confirm-within TIME  with --apply: put everything back unless confirmed in that time (60s)\n",
      .run = bridge_persist},
     {.name = "unpersist",
      .arguments = "NAME",

@@ -172,6 +172,59 @@ class Formats(PersistCase):
                 self.assertIn(word, done.stdout.replace("type=ethernet", "802-3-ethernet"))
 
 
+class Apply(PersistCase):
+    """Written, and done at once under the guard."""
+
+    def setUp(self):
+        super().setUp()
+        self.only_static()
+        uplink.ip("route", "replace", "default", "via", ROUTER4, "dev", "eth0", "metric", "100")  # managers are not told of a route's own MTU
+        shutil.rmtree("/run/network", ignore_errors=True)
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        self.before = uplink.snapshot(), self.tree()
+
+    def apply(self, within="60s", status=0):
+        said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--apply", "--confirm-within", within, status=status)
+        if not status:
+            self.assertIn("virt-tap bridge confirm br0", said)
+            self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+            self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
+            self.assertIn("br0=br0", sandbox.run("ifquery", "--state", "br0").stdout)
+        return said
+
+    def assert_restored(self):
+        self.assertTrue(bridgehelper.await_(lambda: not uplink.files()), uplink.files())
+        self.assertEqual((uplink.snapshot(), self.tree()), self.before)
+
+    def test_confirmed(self):
+        self.apply()
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertIn("/etc/network/interfaces.d/virt-tap-br0", self.tree())
+        done = virt_tap("bridge", "delete", "br0")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assert_restored()
+
+    def test_unconfirmed(self):
+        self.apply(within="1s")
+        self.assert_restored()
+
+    def test_the_manager_fails(self):
+        """Its own hook refuses: everything is put back at once."""
+        sandbox.write("/etc/network/if-pre-up.d/no", "#!/bin/sh\n[ $IFACE != br0 ] || { echo 'no, not this' >&2; exit 1; }\n", mode=0o755)
+        self.before = uplink.snapshot(), self.tree()
+        self.assertIn("failed: ", self.apply(status=1))
+        self.assert_restored()
+
+    def test_refusals(self):
+        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "say one of them"), (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "no time"),
+                                    (("--uplink=eth0", "--apply", "--format=x"), 1, "no format"), (("--uplink=lo", "--apply"), 1, "loopback")):
+            self.assertIn(says, self.persist("br0", *words, status=status))
+        self.there()
+        self.assertIn("is there already", self.persist("br0", "--uplink=eth0", "--apply", status=1))
+        self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
+        self.assert_restored()
+
+
 class Choice(PersistCase):
     def test_who_manages_the_host(self):
         def chosen():

@@ -7,6 +7,7 @@
 #include "persist.h"
 #include "sysctl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -75,6 +76,32 @@ static int collect(struct view *view, const struct create *create, const struct 
     move->settings = json_array();
     sysctl_differing(uplink->name, keep_setting, move->settings);
     return read_state(&view->nl, uplink->ifindex, move);
+}
+
+/* The kernel keeps routes that it would not take today, such as one through a gateway whose subnet has no address any
+ * more. Such a one would be lost on the way, so it is found out before. Returns 0 or says which. */
+static int refuse_stale_routes(struct view *view, const char *verb, const struct move *move)
+{
+    const struct route_target same = {.from = move->uplink_index, .to = move->uplink_index, .only_ask = true};
+    struct batch batch = {.error = 0};
+    size_t failed = 0;
+
+    routes_add(&batch, &move->routes, &same);
+    const int err = batch_send(&view->nl, &batch, &failed);
+    if (err < 0) {
+        const struct nlmsghdr *msg = failed < batch.requests.count ? batch.requests.list[failed] : NULL;
+        const struct rtmsg *route = msg ? nlmsg_data(msg) : NULL;
+        const struct nlattr *gateway = msg ? message_attr(msg, sizeof(*route), RTA_GATEWAY) : NULL;
+        char text[INET6_ADDRSTRLEN] = "?";
+        if (gateway)
+            inet_ntop(route->rtm_family, nla_data(gateway), text, sizeof(text));
+        complain(1, verb,
+                 "nothing is changed, for a route of '%s' through %s could not be set again (%s): `ip route show table "
+                 "all dev %s` and -6 have it; remove it, or mend what it needs",
+                 move->uplink, text, strerror(-err), move->uplink);
+    }
+    batch_free(&batch);
+    return err < 0;
 }
 
 /* The bridge itself, down, with everything but what is the uplink's still. */
@@ -265,6 +292,10 @@ int move_create(struct view *view, const char *verb, const struct create *create
         return complain(1, verb, "a move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
                         create->name, create->name);
     const int err = collect(view, create, uplink, &move);
+    if (err == 0 && refuse_stale_routes(view, verb, &move) != 0) {
+        move_free(&move);
+        return 1;
+    }
     const int lock = err == 0 ? state_save(&move) : err;
     if (lock < 0)
         status = complain(1, verb,

@@ -123,7 +123,9 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
 {
     struct rtmsg route = *route_of(old);
     /* IPv4: behind its equals, so that their order stays; IPv6 would join them into one. */
-    const int flags = NLM_F_CREATE | (route.rtm_family == AF_INET ? NLM_F_APPEND : 0);
+    const int flags = NLM_F_CREATE | (target->only_ask                ? NLM_F_EXCL
+                                      : route.rtm_family == AF_INET ? NLM_F_APPEND
+                                                                    : 0);
     const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
     struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, flags);
     struct nlattr *attr;

@@ -134,6 +134,15 @@ class There(MoveCase):
         self.assert_restored()
 
 
+    def test_a_route_that_could_not_be_set_again(self):
+        """Its gateway's subnet has no address any more: it would be lost, so nothing is begun."""
+        uplink.ip("-6", "addr", "flush", "dev", "eth0", "scope", "global")
+        self.before = uplink.snapshot()
+        self.assertIn("via 2001:db8::1 dev eth0", uplink.ip("-6", "route"))
+        self.assertIn("through 2001:db8::1 could not be set again", self.create(status=1))
+        self.assert_restored()
+
+
 class Back(MoveCase):
     def test_unconfirmed(self):
         self.create(within="1s")

@@ -72,6 +72,17 @@ def snapshot():
     return re.sub(r'"(valid_life_time|preferred_life_time|expires)":\d+', r'"\1":0', text)
 
 
+def settled():
+    """The same, once the kernel has done what follows from the last change: carrier, routes of IPv6."""
+    last = [snapshot()]
+
+    def same():
+        last.append(snapshot())
+        return last[-1] == last[-2]
+    await_(same, step=0.1)
+    return last[-1]
+
+
 def files():
     """The phases of moves that there are: names in the folder of states."""
     return sorted(os.listdir(STATE)) if os.path.isdir(STATE) else []

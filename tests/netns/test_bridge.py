@@ -26,7 +26,7 @@ class BridgeCase(unittest.TestCase):
 
     def refused(self, *words, says=(), status=1):
         """One line with all of says in it, and nothing changed."""
-        before = uplink.snapshot()
+        before = uplink.settled()
         said = self.done(*words, status=status)
         for text in [says] if isinstance(says, str) else says:
             self.assertIn(text, said)

@@ -4,10 +4,10 @@
  * no policy is asked. */
 #pragma once
 
+#include "cli/verbs.h"
 #include "net/address.h"
 #include "net/links.h"
 #include "net/rtnl.h"
-#include "cli/verbs.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,8 @@ int view_send(struct view *view, const char *verb, const struct batch *batch, co
 /* Who manages the host's network, and is to know of the move: struct persist_format has the names. */
 struct manager {
     const char *name;
-    bool moves_itself; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us, before */
+    bool moves_itself; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us,
+                          before */
     /* Puts its files in place and has it read them. Returns 0 or says why not; move_restore() undoes it. */
     int (*take)(void *context, const char *verb);
     void *context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
-#include "process.h"
 #include "cli/verb.h"
+#include "process.h"
 
 #include <ctype.h>
 #include <dirent.h>

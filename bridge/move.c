@@ -78,8 +78,9 @@ static int collect(struct view *view, const struct create *create, const struct 
     return read_state(&view->nl, uplink->ifindex, move);
 }
 
-/* The kernel keeps routes that it would not take today, such as one through a gateway whose subnet has no address any
- * more. Such a one would be lost on the way, so it is found out before. Returns 0 or says which. */
+/* The kernel keeps routes that it would not take today, such as one through a gateway whose subnet has no
+ * address any more. Such a one would be lost on the way, so it is found out before. Returns 0 or says which.
+ */
 static int refuse_stale_routes(struct view *view, const char *verb, const struct move *move)
 {
     const struct route_target same = {.from = move->uplink_index, .to = move->uplink_index, .only_ask = true};
@@ -95,10 +96,11 @@ static int refuse_stale_routes(struct view *view, const char *verb, const struct
         char text[INET6_ADDRSTRLEN] = "?";
         if (gateway)
             inet_ntop(route->rtm_family, nla_data(gateway), text, sizeof(text));
-        complain(1, verb,
-                 "nothing is changed, for a route of '%s' through %s could not be set again (%s): `ip route show table "
-                 "all dev %s` and -6 have it; remove it, or mend what it needs",
-                 move->uplink, text, strerror(-err), move->uplink);
+        complain(
+            1, verb,
+            "nothing is changed, for a route of '%s' through %s could not be set again (%s): `ip route show table "
+            "all dev %s` and -6 have it; remove it, or mend what it needs",
+            move->uplink, text, strerror(-err), move->uplink);
     }
     batch_free(&batch);
     return err < 0;

@@ -236,7 +236,8 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
 {
     struct persist_files former = {.count = 0};
 
-    /* What it wrote at an earlier time goes first, so that what is read and kept is the administrator's own. */
+    /* What it wrote at an earlier time goes first, so that what is read and kept is the administrator's own.
+     */
     if (!only_print && (persist_recall(plan->bridge, &former) < 0 || persist_undo(verb, plan->bridge) < 0)) {
         persist_free(&former);
         return 1;
@@ -274,9 +275,11 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
                                   .manager = &manager};
 
     if (links_by_name(&view->links, plan->bridge))
-        return complain(1, verb, "'%s' is there already: what is written for it counts from the next start on, without "
-                                 "--apply",
-                        plan->bridge);
+        return complain(
+            1, verb,
+            "'%s' is there already: what is written for it counts from the next start on, without "
+            "--apply",
+            plan->bridge);
     if (!*plan->uplink)
         return complain(1, verb, "--apply takes --uplink NIC");
     return move_create(view, verb, &create);

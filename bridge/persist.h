@@ -52,8 +52,9 @@ struct persist_format {
     const char *then;  /* the command that makes the manager read them */
     bool then_name;    /* and ends with the bridge's name */
     bool moves_itself; /* see struct manager */
-    /* Commands, words between blanks, %b being the bridge and %u the uplink: how it takes the files that are in
-     * their places, and how, before they are taken away, it leaves the bridge, and afterwards has the uplink back. */
+    /* Commands, words between blanks, %b being the bridge and %u the uplink: how it takes the files that are
+     * in their places, and how, before they are taken away, it leaves the bridge, and afterwards has the
+     * uplink back. */
     const char *const take[4], *const leave[2], *const have_back[3];
 };
 
@@ -64,23 +65,24 @@ extern const size_t persist_format_count;
  * Returns 0 or says why not. */
 int persist_take(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
 
-/* What a move's manager, if it has one, does before and after everything is put back: files that persist wrote are
- * taken away. Says on standard error what fails, and goes on. */
+/* What a move's manager, if it has one, does before and after everything is put back: files that persist
+ * wrote are taken away. Says on standard error what fails, and goes on. */
 void persist_leave(const struct move *move);
 void persist_return(const struct move *move);
 
 int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
 
-/* persist_files.c: puts the files in their places, each whole or not at all; what was there is kept beside it.
- * Returns 0, or says why not, nothing being changed then. */
+/* persist_files.c: puts the files in their places, each whole or not at all; what was there is kept beside
+ * it. Returns 0, or says why not, nothing being changed then. */
 int persist_store(const char *verb, const struct persist_files *files);
 
-/* Takes away all that persist_store() put there for this bridge, and brings back what was kept, unless that was
- * changed by somebody since. Returns how many files, or -errno and has said why not. */
+/* Takes away all that persist_store() put there for this bridge, and brings back what was kept, unless that
+ * was changed by somebody since. Returns how many files, or -errno and has said why not. */
 int persist_undo(const char *verb, const char *bridge);
 
 /* Remembers for persist_undo() which files those are, and their state. Returns 0 or -errno. */
 int persist_remember(const char *bridge, const struct persist_files *files);
 
-/* The files that are remembered, as they are now; persist_free() them in any case. Returns how many, or -errno. */
+/* The files that are remembered, as they are now; persist_free() them in any case. Returns how many, or
+ * -errno. */
 int persist_recall(const char *bridge, struct persist_files *files);

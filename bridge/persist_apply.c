@@ -14,7 +14,8 @@
 enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100 };
 
 /* One word of a command, its %b and %u filled in. */
-static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, const char *bridge, const char *uplink)
+static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, const char *bridge,
+                    const char *uplink)
 {
     const char *sign = memchr(pattern, '%', length);
 
@@ -52,7 +53,8 @@ static int run(const char *verb, const char *command, const char *bridge, const 
     return status != 0;
 }
 
-static int run_all(const char *verb, const char *const commands[], size_t most, const char *bridge, const char *uplink)
+static int run_all(const char *verb, const char *const commands[], size_t most, const char *bridge,
+                   const char *uplink)
 {
     int status = 0;
 
@@ -78,15 +80,16 @@ static bool is_there(const struct persist_plan *plan)
 
 int persist_take(const char *verb, const struct persist_plan *plan, const struct persist_format *format)
 {
-    if (run_all(verb, format->take, sizeof(format->take) / sizeof(format->take[0]), plan->bridge, plan->uplink) != 0)
+    if (run_all(verb, format->take, sizeof(format->take) / sizeof(format->take[0]), plan->bridge,
+                plan->uplink) != 0)
         return 1;
     for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
         if (is_there(plan))
             return 0;
         poll(NULL, 0, STEP_MS);
     }
-    return complain(1, verb, "%s has not made '%s' a port of '%s' in %d s", format->name, plan->uplink, plan->bridge,
-                    WAIT_MS / 1000);
+    return complain(1, verb, "%s has not made '%s' a port of '%s' in %d s", format->name, plan->uplink,
+                    plan->bridge, WAIT_MS / 1000);
 }
 
 static const struct persist_format *format_of(const struct move *move)
@@ -103,7 +106,8 @@ void persist_leave(const struct move *move)
 
     if (!format)
         return;
-    run_all(NULL, format->leave, sizeof(format->leave) / sizeof(format->leave[0]), move->bridge, move->uplink);
+    run_all(NULL, format->leave, sizeof(format->leave) / sizeof(format->leave[0]), move->bridge,
+            move->uplink);
     persist_undo("virt-tap bridge", move->bridge);
 }
 
@@ -112,6 +116,6 @@ void persist_return(const struct move *move)
     const struct persist_format *format = format_of(move);
 
     if (format)
-        run_all("virt-tap bridge", format->have_back, sizeof(format->have_back) / sizeof(format->have_back[0]),
-                move->bridge, move->uplink);
+        run_all("virt-tap bridge", format->have_back,
+                sizeof(format->have_back) / sizeof(format->have_back[0]), move->bridge, move->uplink);
 }

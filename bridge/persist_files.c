@@ -113,7 +113,8 @@ static int bring_back(const char *path)
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
     const bool saved = lstat(kept, &old) == 0, there = lstat(path, &now) == 0;
-    if (saved && there && old.st_ino == now.st_ino) /* one file still, which rename() would leave with both names */
+    if (saved && there &&
+        old.st_ino == now.st_ino) /* one file still, which rename() would leave with both names */
         return unlink(kept) < 0 ? -errno : 0;
     if (saved)
         return rename(kept, path) < 0 ? -errno : 0;
@@ -162,7 +163,8 @@ int persist_remember(const char *bridge, const struct persist_files *files)
 
 /* Calls each(arg, path, time of its last change when it was written) for every file remembered. Returns how
  * many, 0: nothing is remembered, or the first negative that each() returned, or -errno. */
-static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written), void *arg)
+static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written),
+                    void *arg)
 {
     char path[PATH_MAX], *line = NULL;
     size_t size = 0;
@@ -193,12 +195,14 @@ static int check_unchanged(void *arg, const char *path, long long written)
     struct stat old, now;
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
-    if (lstat(kept, &old) < 0 || lstat(path, &now) < 0 || old.st_ino == now.st_ino || changed_at(&now) == written)
+    if (lstat(kept, &old) < 0 || lstat(path, &now) < 0 || old.st_ino == now.st_ino ||
+        changed_at(&now) == written)
         return 0;
-    complain(1, arg,
-             "nothing is changed, for %s was, since virt-tap wrote it: to keep it as it is now remove %s, which "
-             "stood there before, and try again",
-             path, kept);
+    complain(
+        1, arg,
+        "nothing is changed, for %s was, since virt-tap wrote it: to keep it as it is now remove %s, which "
+        "stood there before, and try again",
+        path, kept);
     return -ESTALE;
 }
 
@@ -220,7 +224,8 @@ int persist_undo(const char *verb, const char *bridge)
     if (count > 0 && unlink(path) < 0)
         count = -errno;
     if (count < 0 && count != -ESTALE)
-        complain(1, verb, "cannot take back what was written for '%s' (see %s): %s", bridge, path, strerror(-count));
+        complain(1, verb, "cannot take back what was written for '%s' (see %s): %s", bridge, path,
+                 strerror(-count));
     return count;
 }
 

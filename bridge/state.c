@@ -114,13 +114,13 @@ static json_t *to_json(const struct move *move)
     char boot[64];
 
     read_boot(boot);
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}", "format",
-                     FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink, "manager", move->manager,
-                     "uplink_index", move->uplink_index, "mtu", (int)move->mtu, "addr_gen_mode", move->addr_gen_mode,
-                     "confirm_ms", (int)move->confirm_ms, "saved_at", (json_int_t)move->saved_at, "mover",
-                     (int)move->mover, "addresses", write_messages(&move->addresses), "routes",
-                     write_messages(&move->routes), "neighbours", write_messages(&move->neighbours),
-                     "clients", move->clients, "own", move->own);
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
+                     "format", FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink,
+                     "manager", move->manager, "uplink_index", move->uplink_index, "mtu", (int)move->mtu,
+                     "addr_gen_mode", move->addr_gen_mode, "confirm_ms", (int)move->confirm_ms, "saved_at",
+                     (json_int_t)move->saved_at, "mover", (int)move->mover, "addresses",
+                     write_messages(&move->addresses), "routes", write_messages(&move->routes), "neighbours",
+                     write_messages(&move->neighbours), "clients", move->clients, "own", move->own);
 }
 
 /* All of it in one write, or nothing. */
@@ -178,9 +178,10 @@ static const char *from_json(json_t *root, struct move *out)
 
     if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
                     "format", &format, "boot", &boot, "bridge", &bridge, "uplink", &uplink, "manager",
-                    &manager, "uplink_index", &out->uplink_index, "mtu", &mtu, "addr_gen_mode", &out->addr_gen_mode, "confirm_ms",
-                    &confirm_ms, "saved_at", &saved_at, "mover", &mover, "addresses", &addresses, "routes",
-                    &routes, "neighbours", &neighbours, "clients", &out->clients, "own", &out->own) < 0 ||
+                    &manager, "uplink_index", &out->uplink_index, "mtu", &mtu, "addr_gen_mode",
+                    &out->addr_gen_mode, "confirm_ms", &confirm_ms, "saved_at", &saved_at, "mover", &mover,
+                    "addresses", &addresses, "routes", &routes, "neighbours", &neighbours, "clients",
+                    &out->clients, "own", &out->own) < 0 ||
         format != FORMAT || strlen(bridge) >= IFNAMSIZ || strlen(uplink) >= IFNAMSIZ ||
         strlen(manager) >= sizeof(out->manager) ||
         !read_messages(addresses, &out->addresses, sizeof(struct ifaddrmsg)) ||

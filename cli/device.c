@@ -38,10 +38,11 @@ static int take_user(struct device *device, const char *text)
 
     device->has_user = account || number_parse(text, 0, (uid_t)-2, &number);
     device->user = account ? account->pw_uid : (uid_t)number;
-    return device->has_user ? 0
-                            : complain(1, device->verb,
-                                       "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
-                                       text);
+    return device->has_user
+               ? 0
+               : complain(1, device->verb,
+                          "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
+                          text);
 }
 
 static int take_group(struct device *device, const char *text)
@@ -54,7 +55,8 @@ static int take_group(struct device *device, const char *text)
     return device->has_group
                ? 0
                : complain(1, device->verb,
-                          "--group=%.64s: there is no such group; `getent group` shows those that there are", text);
+                          "--group=%.64s: there is no such group; `getent group` shows those that there are",
+                          text);
 }
 
 static int take_option(struct device *device, int option, const char *value)
@@ -86,10 +88,12 @@ static int take_option(struct device *device, int option, const char *value)
         return 0;
     case 'a':
         device->has_mac = mac_parse(value, device->mac) && !(device->mac[0] & 1);
-        return device->has_mac ? 0
-                               : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
+        return device->has_mac
+                   ? 0
+                   : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
     case 'd':
-        return complain(2, device->verb, "--domain is for taps of virt-tap's own, whose names begin with vt-");
+        return complain(2, device->verb,
+                        "--domain is for taps of virt-tap's own, whose names begin with vt-");
     default:
         return 2;
     }
@@ -105,39 +109,38 @@ static int check(struct device *device)
                         "'%.64s' is no name for an interface: 1 to 15 characters without / : %% or space",
                         device->name);
     if (geteuid() != 0)
-        return complain(1, device->verb,
-                        "'%s' would be a plain device, which takes root; a tap on a bridge that the policy "
-                        "allows you has a name that begins with vt-: virt-tap tap create vt-NAME --bridge=BRIDGE",
-                        device->name);
+        return complain(
+            1, device->verb,
+            "'%s' would be a plain device, which takes root; a tap on a bridge that the policy "
+            "allows you has a name that begins with vt-: virt-tap tap create vt-NAME --bridge=BRIDGE",
+            device->name);
     if (device->kind.tun && (device->bridge || device->has_mac))
-        return complain(1, device->verb, "a tun carries IP packets, and has neither a MAC nor a place on a bridge: "
-                                         "use --mode=tap");
+        return complain(1, device->verb,
+                        "a tun carries IP packets, and has neither a MAC nor a place on a bridge: "
+                        "use --mode=tap");
     if (!device->bridge)
         return 0;
     const int err = strlen(device->bridge) < IFNAMSIZ ? bridge_find(device->bridge, &bridge) : -ENODEV;
     if (err)
-        return complain(1, device->verb, "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",
-                        device->bridge, err == -ENODEV        ? "there is no such interface"
-                                        : err == -EMEDIUMTYPE ? "it is not a bridge"
-                                                              : strerror(-err));
+        return complain(1, device->verb,
+                        "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",
+                        device->bridge,
+                        err == -ENODEV        ? "there is no such interface"
+                        : err == -EMEDIUMTYPE ? "it is not a bridge"
+                                              : strerror(-err));
     device->bridge_index = bridge.ifindex;
     return 0;
 }
 
 static int parse(struct device *device, int argc, char *argv[])
 {
-    static const struct option options[] = {{"mode", required_argument, NULL, 'm'},
-                                            {"user", required_argument, NULL, 'o'},
-                                            {"owner", required_argument, NULL, 'o'},
-                                            {"group", required_argument, NULL, 'g'},
-                                            {"bridge", required_argument, NULL, 'b'},
-                                            {"multi-queue", no_argument, NULL, 'q'},
-                                            {"vnet-hdr", no_argument, NULL, 'v'},
-                                            {"packet-info", no_argument, NULL, 'p'},
-                                            {"up", no_argument, NULL, 'u'},
-                                            {"mac", required_argument, NULL, 'a'},
-                                            {"domain", required_argument, NULL, 'd'},
-                                            {.name = NULL}};
+    static const struct option options[] = {
+        {"mode", required_argument, NULL, 'm'},   {"user", required_argument, NULL, 'o'},
+        {"owner", required_argument, NULL, 'o'},  {"group", required_argument, NULL, 'g'},
+        {"bridge", required_argument, NULL, 'b'}, {"multi-queue", no_argument, NULL, 'q'},
+        {"vnet-hdr", no_argument, NULL, 'v'},     {"packet-info", no_argument, NULL, 'p'},
+        {"up", no_argument, NULL, 'u'},           {"mac", required_argument, NULL, 'a'},
+        {"domain", required_argument, NULL, 'd'}, {.name = NULL}};
 
     *device = (struct device){.verb = argv[0]};
     optind = 0;
@@ -178,7 +181,7 @@ static int set_mac(int fd, const struct device *device)
 /* From a fresh device to one that is as asked. Returns 0 or -errno. */
 static int set_up(struct rtnl *nl, int fd, const struct device *device)
 {
-    struct tap_state state;
+    struct tap_state state = {.queues = 0};
     struct batch batch = {.error = 0};
     int err = set_owner(fd, device);
 
@@ -251,12 +254,12 @@ static int is_held(const struct tap_state *tap)
 
 static int remove_device(struct rtnl *nl, const char *verb, const char *name, bool force)
 {
-    struct tap_state tap;
+    struct tap_state tap = {.queues = 0};
     int err = strlen(name) < IFNAMSIZ ? taps_find(nl, "", name, &tap) : -ENODEV;
 
     if (err == -ENODEV || err == -EMEDIUMTYPE)
-        return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are", name,
-                        err == -ENODEV ? "not there" : "neither a tap nor a tun");
+        return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are",
+                        name, err == -ENODEV ? "not there" : "neither a tap nor a tun");
     const int held = err || force ? err : is_held(&tap);
     if (held == 1)
         return complain(1, verb, "'%s' is in use: end the program that holds it, or say --force", name);

@@ -65,9 +65,10 @@ static int refuse_plain(const char *name, const char *option, const char *value)
 {
     if (value && strcmp(option, "mode") == 0 && strcmp(value, "tap") == 0)
         return 0;
-    return complain(2, name,
-                    "--%s%s%.32s is for plain devices: names that begin with vt- are taps on a bridge, of one user",
-                    option, value ? "=" : "", value ? value : "");
+    return complain(
+        2, name,
+        "--%s%s%.32s is for plain devices: names that begin with vt- are taps on a bridge, of one user",
+        option, value ? "=" : "", value ? value : "");
 }
 
 /* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
@@ -112,7 +113,8 @@ static int run(int argc, char *argv[], const char *verb, const struct translatio
     return result ? result : run_helper(argv[0], &words);
 }
 
-/* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them then. */
+/* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them
+ * then. */
 static bool is_plain(int argc, char *argv[], const struct translation *table, size_t count)
 {
     struct option options[WORDS_MAX] = {{NULL, 0, NULL, 0}};

@@ -123,7 +123,7 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
 {
     struct rtmsg route = *route_of(old);
     /* IPv4: behind its equals, so that their order stays; IPv6 would join them into one. */
-    const int flags = NLM_F_CREATE | (target->only_ask                ? NLM_F_EXCL
+    const int flags = NLM_F_CREATE | (target->only_ask              ? NLM_F_EXCL
                                       : route.rtm_family == AF_INET ? NLM_F_APPEND
                                                                     : 0);
     const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
@@ -137,7 +137,9 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
         return NULL;
     }
     nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(route), rest)
+    {
         put_attr(msg, attr, target, behind);
+    }
     struct nlattr *hops = message_attr(nlmsg_hdr(msg), sizeof(route), RTA_MULTIPATH);
     if (hops)
         redirect_hops(hops, target);

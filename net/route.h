@@ -19,9 +19,9 @@ int routes_read(struct rtnl *nl, int ifindex, struct messages *out);
 int neighbours_read(struct rtnl *nl, int ifindex, struct messages *out);
 
 struct route_target {
-    int from, to;       /* ifindex */
-    uint32_t elapsed;   /* seconds since the routes were read: those that expire do so earlier by that */
-    bool only_ask;      /* -EEXIST for routes that are there and could be set again; else why they could not */
+    int from, to;     /* ifindex */
+    uint32_t elapsed; /* seconds since the routes were read: those that expire do so earlier by that */
+    bool only_ask;    /* -EEXIST for routes that are there and could be set again; else why they could not */
     bool learnt_behind; /* give routes that a router advertised the next higher metric: see routes_add() */
 };
 

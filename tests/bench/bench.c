@@ -253,7 +253,11 @@ static struct options options_of(char **argv)
     uid_t uid = (uid_t)number(argv[4], 1, 2000000000);
 
     return (struct options){
-        .helpers = {{.label = "ours", .path = argv[1], .bridge = bridge, .option = *argv[7] ? argv[7] : NULL, .uid = uid},
+        .helpers = {{.label = "ours",
+                     .path = argv[1],
+                     .bridge = bridge,
+                     .option = *argv[7] ? argv[7] : NULL,
+                     .uid = uid},
                     {.label = "theirs", .path = argv[2], .bridge = bridge, .uid = uid}},
         .runs = number(argv[5], 1, 1000000),
         .callers = number(argv[6], 0, CALLERS_MAX),

@@ -66,7 +66,7 @@ static _Noreturn void child(const struct call *call, int socket, const struct ga
     char bridge[64];
     char fd_option[] = "--fd=3";
     char vnet_option[] = "--use-vnet";
-    char *argv[] = {(char *)(uintptr_t)helper->path, vnet_option, fd_option, bridge,
+    char *argv[] = {(char *)(uintptr_t)helper->path,   vnet_option, fd_option, bridge,
                     (char *)(uintptr_t)helper->option, NULL};
     char byte;
 

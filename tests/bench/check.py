@@ -19,9 +19,11 @@ THEIRS = "virt-host-validate"
 
 
 def timed(command):
+    """In ms. Without timeout=, for which subprocess would look in ever longer steps, 16 ms and 32 ms from the start, and
+    no figure could lie between; the sandbox's limit ends all."""
     start = time.perf_counter()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-                          timeout=60, cwd="/", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+                          cwd="/", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode not in (0, 1):
         sys.exit(f"bench: {command[0]} failed, exit {done.returncode}")
     return (time.perf_counter() - start) * 1000

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 65536, REAP_MS = 200 };
+enum { TEXT_MAX = 65536, REAP_FIRST_NS = 50000, REAP_LAST_NS = 200000000 };
 
 /* On the pipe from the worker: one for each finding, and one behind each probe. */
 struct record {
@@ -52,11 +52,11 @@ static bool send_findings(int fd, uint32_t probe, const struct findings *list)
     return !list->lost && write_all(fd, &done, sizeof(done));
 }
 
-static size_t same_user(const struct probe *const *probes, size_t from, size_t count)
+static size_t same_user(const struct probe *const *probes, size_t from, size_t count, bool other)
 {
     size_t end = from;
 
-    while (end < count && probes[end]->as_caller == probes[from]->as_caller)
+    while (end < count && (!other || probes[end]->as_caller == probes[from]->as_caller))
         end++;
     return end;
 }
@@ -138,15 +138,16 @@ static bool read_finding(struct worker *worker, const struct record *record, str
     return good;
 }
 
-/* Ends it and takes its status; one that cannot even be killed (a disk that hangs) is left alone. */
+/* Ends it and takes its status, in ever longer steps, since most end at once; one that cannot even be killed (a
+ * disk that hangs) is left alone. */
 static void end_worker(struct worker *worker)
 {
-    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    struct timespec pause = {.tv_nsec = REAP_FIRST_NS};
 
     close(worker->fd);
     kill(-worker->pid, SIGKILL);
     kill(worker->pid, SIGKILL);
-    for (int i = 0; i < REAP_MS / 5 && waitpid(worker->pid, NULL, WNOHANG) == 0; i++)
+    for (; pause.tv_nsec < REAP_LAST_NS && waitpid(worker->pid, NULL, WNOHANG) == 0; pause.tv_nsec *= 2)
         nanosleep(&pause, NULL);
 }
 
@@ -191,7 +192,7 @@ void probes_run(const struct probe *const *probes, size_t count, const struct pr
     struct worker worker;
 
     for (size_t from = 0; from < count;) {
-        const size_t end = same_user(probes, from, count);
+        const size_t end = same_user(probes, from, count, context->subject->other);
         if (!start_worker(&worker, probes, from, end, context)) {
             finding_add(out, CHECK_CRASH, "no process could be made for '%s': %s", probes[from]->name,
                         strerror(errno));

@@ -2,10 +2,12 @@
  *
  * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
 #include "helper/claim.h"
+#include "net/port.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "verbs.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <pwd.h>
@@ -20,6 +22,7 @@ struct line {
     char owner[64];        /* name, or number */
     uid_t uid;
     char domain[CLAIM_DOMAIN_SIZE];
+    unsigned int vlan; /* of frames without a tag; 0: the bridge filters none */
     bool claimed;
     bool held;
     /* What its holder has changed since. */
@@ -29,8 +32,8 @@ struct line {
 const char list_options[] =
     "  --json  an array of objects, for programs\n"
     "\n"
-    "HELD is what the tap's carrier says, which its holder can change. PORT is what the bridge\n"
-    "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
+    "HELD is what the tap's carrier says, which its holder can change. PORT and VLAN are what the\n"
+    "bridge enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
 
 /* The claim says whose a tap is; on kernels without alternative names there is only the alias. */
 static bool fill(struct line *out, const struct tap_state *tap)
@@ -70,22 +73,24 @@ static const char *words(char out[32], const char *first, bool has_first, const 
 
 static int print_table(const struct line *lines, size_t count)
 {
-    static const char format[] = "%-15s %-15s %-12s %-4s %-9s %-21s %-14s %-28s %s\n";
-    char queues[16], port[32], changed[32];
+    static const char format[] = "%-15s %-15s %-12s %-4s %-9s %-21s %-4s %-14s %-28s %s\n";
+    char queues[16], port[32], vlan[16], changed[32];
 
     if (!count) {
         puts("There are no taps of virt-tap's.");
         return 0;
     }
-    printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "CHANGED", "CLAIM", "DOMAIN");
+    printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "VLAN", "CHANGED", "CLAIM", "DOMAIN");
     for (size_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
         const struct tap_state *tap = line->tap;
         snprintf(queues, sizeof(queues), tap->kind.multi_queue ? "%u of many" : "1", tap->queues);
+        snprintf(vlan, sizeof(vlan), line->vlan ? "%u" : "-", line->vlan);
         printf(
             format, tap->name, line->bridge[0] ? line->bridge : "-", line->owner, line->held ? "yes" : "no",
             queues,
             words(port, "isolated", tap->port.isolated, "locked", tap->port.locked, "guard", tap->port.guard),
+            vlan,
             words(changed, "mac", line->mac_changed, "owner", line->owner_changed, "stays",
                   line->persistence_changed),
             line->claimed ? tap->altname : "-", line->domain[0] ? line->domain : "-");
@@ -106,8 +111,9 @@ static json_t *mac_text(const uint8_t mac[6])
 static json_t *as_json(const struct line *line)
 {
     const struct tap_state *tap = line->tap;
-    json_t *port = json_pack("{s:b, s:b, s:b}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
-                             "guard", tap->port.guard);
+    json_t *port =
+        json_pack("{s:b, s:b, s:b, s:o}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
+                  "guard", tap->port.guard, "vlan", line->vlan ? json_integer(line->vlan) : json_null());
     json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->mac_changed, "owner", line->owner_changed,
                                 "persistence", line->persistence_changed);
 
@@ -136,23 +142,61 @@ static int print_json(const struct line *lines, size_t count, const char *name)
     return failed ? complain(1, name, "cannot write the list") : 0;
 }
 
+struct lines {
+    struct line *of;
+    size_t count;
+};
+
+static void see_vlan(void *arg, int ifindex, unsigned int vlan)
+{
+    const struct lines *lines = arg;
+
+    for (size_t i = 0; i < lines->count; i++)
+        if (lines->of[i].tap->ifindex == ifindex)
+            lines->of[i].vlan = vlan;
+}
+
+/* A kernel that can filter VLANs gives every port one, and heeds it only on a bridge that does filter. */
+static int find_vlans(struct rtnl *nl, struct lines *lines)
+{
+    struct bridge_settings bridge = {.vlan_filtering = false};
+    const int err = port_each_vlan(nl, see_vlan, lines);
+    int asked = 0;
+
+    for (size_t i = 0; i < lines->count && !err; i++) {
+        struct line *line = &lines->of[i];
+        if (line->vlan && line->tap->master != asked) {
+            asked = line->tap->master;
+            bridge.vlan_filtering = false;
+            bridge_settings(nl, asked, &bridge); /* one that is gone enforces nothing */
+        }
+        if (!bridge.vlan_filtering)
+            line->vlan = 0;
+    }
+    return err;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strverscmp(((const struct line *)a)->tap->name, ((const struct line *)b)->tap->name);
 }
 
-static int print(const struct tap_state *taps, size_t count, bool json, const char *name)
+static int print(struct rtnl *nl, const struct tap_state *taps, size_t count, bool json, const char *name)
 {
-    struct line *lines = calloc(count ? count : 1, sizeof(*lines));
-    size_t ours = 0;
+    struct lines lines = {calloc(count ? count : 1, sizeof(*lines.of)), 0};
+    int err = lines.of ? 0 : -ENOMEM, status;
 
-    if (!lines)
-        return complain(1, name, "no memory");
-    for (size_t i = 0; i < count; i++)
-        ours += fill(&lines[ours], &taps[i]);
-    qsort(lines, ours, sizeof(*lines), by_name);
-    const int status = json ? print_json(lines, ours, name) : print_table(lines, ours);
-    free(lines);
+    for (size_t i = 0; i < count && !err; i++)
+        lines.count += fill(&lines.of[lines.count], &taps[i]);
+    if (!err)
+        err = find_vlans(nl, &lines);
+    if (err) {
+        status = complain(1, name, "cannot list the taps: %s", strerror(-err));
+    } else {
+        qsort(lines.of, lines.count, sizeof(*lines.of), by_name);
+        status = json ? print_json(lines.of, lines.count, name) : print_table(lines.of, lines.count);
+    }
+    free(lines.of);
     return finish_output(status, name);
 }
 
@@ -175,10 +219,10 @@ int list_run(int argc, char *argv[])
     int err = rtnl_open(&nl);
     if (!err)
         err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
+    const int status =
+        err ? complain(1, argv[0], "cannot list the interfaces of this host: %s", strerror(-err))
+            : print(&nl, taps, count, json, argv[0]);
     rtnl_close(&nl);
-    if (err)
-        return complain(1, argv[0], "cannot list the interfaces of this host: %s", strerror(-err));
-    const int status = print(taps, count, json, argv[0]);
     free(taps);
     return status;
 }

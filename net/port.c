@@ -124,48 +124,92 @@ int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int 
     return talk_vlan(nl, RTM_DELLINK, ifindex, default_vlan, 0);
 }
 
-/* What the port is in, from a dump of all ports: the kernel has no question about one. */
-struct membership {
-    int ifindex;
-    unsigned int vlan;
-    unsigned int mine, others;
+/* A look at one VLAN of one port. */
+typedef void see_vlan(void *arg, int ifindex, const struct bridge_vlan_info *info);
+
+struct vlans {
+    see_vlan *see;
+    void *arg;
 };
 
 static int on_vlans(void *arg, struct nl_msg *answer)
 {
     const struct ifinfomsg *header = nlmsg_data(nlmsg_hdr(answer));
     struct nlattr *attrs[IFLA_MAX + 1], *attr;
-    struct membership *found = arg;
+    const struct vlans *vlans = arg;
     struct bridge_vlan_info info;
     int rest;
 
-    if (header->ifi_index != found->ifindex ||
-        nlmsg_parse(nlmsg_hdr(answer), sizeof(*header), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_AF_SPEC])
+    if (nlmsg_parse(nlmsg_hdr(answer), sizeof(*header), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_AF_SPEC])
         return 0;
     nla_for_each_nested(attr, attrs[IFLA_AF_SPEC], rest)
     {
         if (nla_type(attr) != IFLA_BRIDGE_VLAN_INFO || nla_len(attr) < (int)sizeof(info))
             continue;
         memcpy(&info, nla_data(attr), sizeof(info));
-        if (info.vid == found->vlan && info.flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
-            found->mine++;
-        else
-            found->others++;
+        vlans->see(vlans->arg, header->ifi_index, &info);
     }
     return 0;
 }
 
-int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+/* From a dump of all ports: the kernel has no question about one. */
+static int dump_vlans(struct rtnl *nl, see_vlan *see, void *arg)
 {
-    struct membership found = {.ifindex = ifindex, .vlan = vlan};
+    struct vlans vlans = {see, arg};
     struct nl_msg *msg = port_message(RTM_GETLINK, NLM_F_DUMP, 0);
 
     if (msg && nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN) < 0) {
         nlmsg_free(msg);
         msg = NULL;
     }
-    const int err = rtnl_ask(nl, msg, on_vlans, &found);
+    return rtnl_ask(nl, msg, on_vlans, &vlans);
+}
+
+/* What one port is in. */
+struct membership {
+    int ifindex;
+    unsigned int vlan;
+    unsigned int mine, others;
+};
+
+static void see_member(void *arg, int ifindex, const struct bridge_vlan_info *info)
+{
+    struct membership *found = arg;
+
+    if (ifindex != found->ifindex)
+        return;
+    if (info->vid == found->vlan && info->flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
+        found->mine++;
+    else
+        found->others++;
+}
+
+int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+{
+    struct membership found = {.ifindex = ifindex, .vlan = vlan};
+    const int err = dump_vlans(nl, see_member, &found);
+
     return err ? err : found.mine == 1 && !found.others;
+}
+
+struct each_vlan {
+    void (*each)(void *arg, int ifindex, unsigned int vlan);
+    void *arg;
+};
+
+static void see_untagged(void *arg, int ifindex, const struct bridge_vlan_info *info)
+{
+    const struct each_vlan *to = arg;
+
+    if (info->flags & BRIDGE_VLAN_INFO_PVID)
+        to->each(to->arg, ifindex, info->vid);
+}
+
+int port_each_vlan(struct rtnl *nl, void (*each)(void *arg, int ifindex, unsigned int vlan), void *arg)
+{
+    struct each_vlan to = {each, arg};
+
+    return dump_vlans(nl, see_untagged, &to);
 }
 
 static int on_bridge(void *arg, struct nl_msg *answer)

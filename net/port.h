@@ -38,6 +38,10 @@ int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int 
 /* Whether the port is an access port of that VLAN and of nothing else: 1 or 0, or -errno. */
 int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan);
 
+/* Calls each(arg, ifindex, vlan) for every port of the namespace that takes frames without a tag for a
+ * VLAN's, whether or not its bridge filters VLANs now. */
+int port_each_vlan(struct rtnl *nl, void (*each)(void *arg, int ifindex, unsigned int vlan), void *arg);
+
 struct bridge_settings {
     bool stp;                  /* the kernel's own; not one that a daemon runs */
     bool vlan_filtering;       /* always false where the kernel has none */

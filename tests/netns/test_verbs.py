@@ -88,7 +88,7 @@ class Verbs(VerbCase):
             "name": "vt-b", "ifindex": sandbox.ifindex("vt-b"), "bridge": "br0", "owner": USERS[USER], "uid": USER, "domain": UUID,
             "claim": netcase.link("vt-b")["altnames"][0], "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
             "persistent": True, "mtu": 1500, "mac": "fe:54:00:00:00:01",
-            "port": {"isolated": False, "mac_lock": False, "guard": False},
+            "port": {"isolated": False, "mac_lock": False, "guard": False, "vlan": None},
             "changed": {"mac": False, "owner": False, "persistence": False}})
         self.assertEqual([(tap["held"], tap["persistent"], tap["uid"], tap["queues"]) for tap in listed],
                          [(True, False, USER, 1), (False, True, OTHER, 0), (False, True, USER, 0)])
@@ -110,7 +110,7 @@ class Verbs(VerbCase):
             mac = struct.pack("16sH6s16x", b"vt-0", 1, bytes.fromhex("fe5400000002"))
             fcntl.ioctl(answer.fds[0], 0x8924, mac)  # SIOCSIFHWADDR
         tap = json.loads(self.virt_tap("list", "--json"))[0]
-        self.assertEqual(tap["port"], {"isolated": True, "mac_lock": True, "guard": False})
+        self.assertEqual(tap["port"], {"isolated": True, "mac_lock": True, "guard": False, "vlan": None})
         self.assertEqual(tap["changed"], {"mac": True, "owner": True, "persistence": True})
         self.assertIn(" mac,owner,stays ", self.virt_tap("list"))
         self.delete("--name=vt-0")

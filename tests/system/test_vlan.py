@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, and all of test_protect.py.
 
-Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import os
 import unittest
@@ -14,12 +14,12 @@ SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/netns/test_protect.py")
 
 class OnADebianKernel(unittest.TestCase):
     def test_protected_ports(self):
-        helper = os.path.realpath(os.environ["VIRT_TAP_HELPER"])
+        helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
         status, output = kernelhost.run(
             os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
-            programs=[helper], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth"], limit=300,
-            env={"VIRT_TAP_HELPER": helper, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
+            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
 

@@ -146,6 +146,28 @@ class Ports(Vlan):
         self.refuse(says=[f"vlan= of {POLICY}:1", "filters VLANs", "vlan_filtering 1"])
         self.denied("create", "--br=br0", "--name=vt-a", "--vlan=100", says="filters VLANs")
 
+    def test_the_list_shows_it(self):
+        cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+
+        def listed():
+            """Of each tap: what --json says, and the table."""
+            vlans = {tap["name"]: tap["port"]["vlan"] for tap in json.loads(sandbox.run(cli, "list", "--json").stdout)}
+            table = [line.split() for line in sandbox.run(cli, "list").stdout.splitlines()]
+            self.assertEqual({row[0]: row[table[0].index("VLAN")] for row in table[1:]},
+                             {name: str(vlan or "-") for name, vlan in vlans.items()})
+            return vlans
+
+        self.filter(1)
+        self.rule("vlan=100")
+        self.create("vt-a")
+        self.rule("")
+        self.create("vt-b")
+        self.assertEqual(listed(), {"vt-a": 100, "vt-b": 1})
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0")
+        self.assertEqual(listed(), {"vt-a": None, "vt-b": None})
+        for name in ("vt-a", "vt-b"):
+            self.delete(f"--name={name}")
+
     def test_without_a_rule_for_it_the_bridge_decides(self):
         self.rule("")
         with self.grant() as answer:

@@ -142,9 +142,9 @@ static void tell_asked(struct look *look)
 {
     const char *bridge = look->context->bridge;
 
-    if (has(bridge, "bridge")) {
+    if (if_nametoindex(bridge) && has(bridge, "bridge")) {
         tell_bridge(look, bridge);
-    } else if (has(bridge, "ifindex")) {
+    } else if (if_nametoindex(bridge)) {
         finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is no bridge", bridge);
     } else {
         finding_add(look->out, NET_BRIDGE_MISSING, "there is no interface %s", bridge);
@@ -156,20 +156,31 @@ static void tell_asked(struct look *look)
 
 static void tell_all(struct look *look)
 {
-    DIR *folder = opendir(NET_PATH);
+    struct if_nameindex *interfaces = if_nameindex();
 
-    if (!folder) {
-        finding_add(look->out, NET_UNKNOWN, NET_PATH " cannot be read: %s", strerror(errno));
-        return;
-    }
-    for (const struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_name[0] != '.' && has(entry->d_name, "bridge"))
-            tell_bridge(look, entry->d_name);
-    closedir(folder);
+    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
+        if (has(at->if_name, "bridge"))
+            tell_bridge(look, at->if_name);
+    if (interfaces)
+        if_freenameindex(interfaces);
     if (look->bridges)
         return;
     finding_add(look->out, NET_BRIDGE_NONE, "this host has no bridge");
     finding_mend(look->out, "# virt-tap bridge create br0 --uplink NIC");
+}
+
+const char *network_sys_problem(void)
+{
+    struct if_nameindex *interfaces = access(NET_PATH, R_OK | X_OK) == 0 ? if_nameindex() : NULL;
+    const char *problem = interfaces ? NULL : strerror(errno);
+
+    for (const struct if_nameindex *at = interfaces; at && at->if_index && !problem; at++)
+        if (read_number(at->if_name, "ifindex", 0) != (long)at->if_index &&
+            if_nametoindex(at->if_name) == at->if_index) /* else it has just gone */
+            problem = "it shows another network than this process is in";
+    if (interfaces)
+        if_freenameindex(interfaces);
+    return problem;
 }
 
 static bool wireless_route(void *arg, const char *line, unsigned int number)
@@ -202,7 +213,12 @@ static void tell_way_out(struct look *look)
 void network_bridges_probe(const struct probe_context *context, struct findings *out)
 {
     struct look look = {.context = context, .out = out};
+    const char *problem = network_sys_problem();
 
+    if (problem) {
+        finding_add(out, NET_UNKNOWN, NET_PATH " cannot be read: %s", problem);
+        return;
+    }
     if (getifaddrs(&look.addresses) < 0)
         look.addresses = NULL;
     if (context->bridge)

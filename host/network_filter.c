@@ -5,19 +5,32 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Frames of a bridge go through the IP firewall if the host says so, or the bridge itself does. */
-static bool is_filtered(const char *sysctl, const char *of_bridges)
+/* Whether a setting is not 0; without the file there is nothing that could filter. Returns 1, 0 or -errno. */
+static int is_on(const char *path)
 {
-    glob_t files;
-    bool filtered = text_number(sysctl, 0) != 0;
+    char text[32];
+    const ssize_t length = text_read(path, text, sizeof(text));
 
-    if (glob(of_bridges, 0, NULL, &files) != 0)
+    if (length < 0)
+        return length == -ENOENT ? 0 : (int)length;
+    return strtol(text, NULL, 10) != 0;
+}
+
+/* Frames of a bridge go through the IP firewall if the host says so, or the bridge itself does. Returns 1, 0
+ * or -errno. */
+static int is_filtered(const char *sysctl, const char *of_bridges)
+{
+    int filtered = is_on(sysctl);
+    glob_t files;
+
+    if (filtered || glob(of_bridges, 0, NULL, &files) != 0)
         return filtered;
-    for (size_t i = 0; i < files.gl_pathc; i++)
-        filtered |= text_number(files.gl_pathv[i], 0) != 0;
+    for (size_t i = 0; i < files.gl_pathc && !filtered; i++)
+        filtered = is_on(files.gl_pathv[i]);
     globfree(&files);
     return filtered;
 }
@@ -33,15 +46,26 @@ static void mend_filter(struct findings *out)
 
 void network_filter_probe(const struct probe_context *context, struct findings *out)
 {
-    const bool ip4 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-iptables",
-                                 "/sys/class/net/*/bridge/nf_call_iptables");
-    const bool ip6 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-ip6tables",
-                                 "/sys/class/net/*/bridge/nf_call_ip6tables");
+    const int ip4 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-iptables",
+                                "/sys/class/net/*/bridge/nf_call_iptables");
+    const int ip6 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+                                "/sys/class/net/*/bridge/nf_call_ip6tables");
+    const char *problem = network_sys_problem();
     char where[192];
     (void)context;
 
     if (access("/proc/sys/net", F_OK) < 0) {
         finding_add(out, NET_FILTER_SKIPPED, "/proc/sys/net cannot be looked at: %s", strerror(errno));
+        return;
+    }
+    if (problem) {
+        finding_add(out, NET_FILTER_SKIPPED, "/sys/class/net cannot be looked at: %s", problem);
+        return;
+    }
+    if (ip4 < 0 || ip6 < 0) {
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "whether bridges' frames go through the IP firewall cannot be read: %s",
+                    strerror(ip4 < 0 ? -ip4 : -ip6));
         return;
     }
     if (!ip4 && !ip6) {

@@ -2,14 +2,26 @@
 #include "network.h"
 #include "text.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Whether they would take a tap with a name like ours. */
 static const char sample[] = "vt-0";
+
+/* What an ordinary user cannot read may say anything. Returns the first of the folders that is there and
+ * closed, or NULL. */
+static const char *closed_folder(const char *const folders[])
+{
+    for (; *folders; folders++)
+        if (access(*folders, R_OK | X_OK) < 0 && errno == EACCES)
+            return *folders;
+    return NULL;
+}
 
 /* Any item of a list in NetworkManager's words (device lists, NetworkManager.conf(5)). */
 static bool list_has_taps(const char *list)
@@ -53,7 +65,11 @@ static void tell_networkmanager(struct findings *out)
 {
     static const char pattern[] =
         "{/etc/NetworkManager/NetworkManager.conf,{/etc,/run,/usr/lib}/NetworkManager/conf.d/*.conf}";
+    static const char *const folders[] = {"/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d",
+                                          "/usr/lib/NetworkManager/conf.d", NULL};
     struct nm_search search = {.ours = false};
+    const char *closed = closed_folder(folders);
+    char path[256] = "";
     glob_t files;
 
     if (access("/run/NetworkManager", F_OK) < 0)
@@ -61,12 +77,19 @@ static void tell_networkmanager(struct findings *out)
     if (glob(pattern, GLOB_BRACE, NULL, &files) == 0) {
         for (size_t i = 0; i < files.gl_pathc && !search.unmanaged; i++) {
             search.ours = false;
-            text_lines(files.gl_pathv[i], nm_line, &search);
+            if (text_lines(files.gl_pathv[i], nm_line, &search) < 0 && !closed) {
+                snprintf(path, sizeof(path), "%s", files.gl_pathv[i]);
+                closed = path;
+            }
         }
         globfree(&files);
     }
     if (search.unmanaged) {
         finding_add(out, NET_NETWORKMANAGER, "NetworkManager runs, and is told to leave vt-* alone");
+        return;
+    }
+    if (closed) {
+        finding_add(out, NET_NETWORKMANAGER_SKIPPED, "NetworkManager runs, and %s cannot be read", closed);
         return;
     }
     finding_add(out, NET_NETWORKMANAGER_CLAIMS,
@@ -82,17 +105,36 @@ struct networkd_search {
     bool in_match, conditions, matches, unmanaged;
 };
 
+/* '!' before the list turns it round. */
 static bool any_matches(const char *patterns, const char *word)
 {
     char copy[1024], *save = NULL;
+    const bool otherwise = *(patterns += strspn(patterns, " \t")) == '!';
 
     if (strlen(patterns) >= sizeof(copy))
         return false;
-    strcpy(copy, patterns);
+    strcpy(copy, patterns + otherwise);
     for (const char *item = strtok_r(copy, " \t", &save); item; item = strtok_r(NULL, " \t", &save))
         if (fnmatch(item, word, 0) == 0)
-            return true;
-    return false;
+            return !otherwise;
+    return otherwise;
+}
+
+/* Whether a line of [Match] may hold for a tap of ours. */
+static bool may_match(const char *line, const char *value)
+{
+    static const struct {
+        const char *key, *of_taps; /* NULL: taps have no such thing, or one that nobody could foresee */
+    } conditions[] = {{"Name", sample},  {"Type", "ether"},    {"Kind", "tun"},
+                      {"Driver", "tun"}, {"MACAddress", NULL}, {"PermanentMACAddress", NULL},
+                      {"Path", NULL},    {"Property", NULL},   {"WLANInterfaceType", NULL},
+                      {"SSID", NULL},    {"BSSID", NULL}};
+    const size_t length = strcspn(line, " \t=");
+
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+        if (strlen(conditions[i].key) == length && strncmp(line, conditions[i].key, length) == 0)
+            return conditions[i].of_taps && any_matches(value, conditions[i].of_taps);
+    return true; /* about the host */
 }
 
 static bool networkd_line(void *arg, const char *line, unsigned int number)
@@ -105,11 +147,7 @@ static bool networkd_line(void *arg, const char *line, unsigned int number)
         search->in_match = strncmp(line, "[Match]", 7) == 0;
     } else if (value && search->in_match) {
         search->conditions = true;
-        search->matches &= strncmp(line, "Name", 4) == 0     ? any_matches(value + 1, sample)
-                           : strncmp(line, "Type", 4) == 0   ? any_matches(value + 1, "ether")
-                           : strncmp(line, "Kind", 4) == 0   ? any_matches(value + 1, "tun")
-                           : strncmp(line, "Driver", 6) == 0 ? any_matches(value + 1, "tun")
-                                                             : false;
+        search->matches &= may_match(line, value + 1);
     } else if (value && strncmp(line, "Unmanaged", 9) == 0) {
         search->unmanaged = strcspn(value + 1, "1yYtT") < 2;
     }
@@ -140,7 +178,10 @@ static void search_networkd(glob_t *files, struct findings *out)
         if (strcmp(base_name(last), base_name(files->gl_pathv[i])) == 0)
             continue;
         last = files->gl_pathv[i];
-        text_lines(last, networkd_line, &search);
+        if (text_lines(last, networkd_line, &search) < 0) {
+            finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd runs, and %s cannot be read", last);
+            return;
+        }
         if (!search.conditions || !search.matches)
             continue;
         if (search.unmanaged)
@@ -157,15 +198,20 @@ static void search_networkd(glob_t *files, struct findings *out)
 
 static void tell_networkd(struct findings *out)
 {
+    static const char *const folders[] = {"/etc/systemd/network", "/run/systemd/network",
+                                          "/usr/lib/systemd/network", NULL};
+    const char *closed = closed_folder(folders);
     glob_t files;
 
     if (access("/run/systemd/netif", F_OK) < 0)
         return;
-    if (glob("{/etc,/run,/usr/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &files) == 0) {
+    if (closed)
+        finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd runs, and %s cannot be read", closed);
+    else if (glob("{/etc,/run,/usr/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &files) != 0)
+        finding_add(out, NET_NETWORKD, "systemd-networkd runs, and has no files about networks");
+    else {
         search_networkd(&files, out);
         globfree(&files);
-    } else {
-        finding_add(out, NET_NETWORKD, "systemd-networkd runs, and has no files about networks");
     }
 }
 

@@ -11,6 +11,11 @@ NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER
 NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
 
 
+# /sys/class/net as it is, with something more; the kernel's interfaces have their numbers there.
+SYS = "tree /sys/class/net\nip -o link show | while read -r n name _; do name=${name%:}; mkdir /sys/class/net/${name%@*}; " \
+      "echo ${n%:} >/sys/class/net/${name%@*}/ifindex; done\n"
+
+
 def state(name, setup, expect, **more):
     return State(name, setup, expect, area="net", **more)
 
@@ -51,11 +56,21 @@ STATES = [
     state("a name that a shell would run", "ip link add 'b;reboot' type bridge", "net.bridge.down",
           says=("ip link set dev 'b;reboot' up",)),
     state("the way out is Wi-Fi", "ip link add wlan0 type veth peer name far; ip link set wlan0 up; "
-          "ip addr add 192.0.2.2/24 dev wlan0; ip route add default via 192.0.2.1\ntree /sys/class/net wlan0/wireless",
+          "ip addr add 192.0.2.2/24 dev wlan0; ip route add default via 192.0.2.1\n" + SYS + "mkdir /sys/class/net/wlan0/wireless",
           "net.uplink.wifi", tree=True),
-    state("a Wi-Fi port", "tree /sys/class/net br0/bridge br0/brif/wlan0 wlan0/phy80211", "net.uplink.wifi", tree=True),
+    state("a Wi-Fi port", "ip link add br0 type bridge\n" + SYS + "cd /sys/class/net; mkdir -p br0/bridge br0/brif/wlan0 wlan0/phy80211",
+          "net.uplink.wifi", tree=True),
+    state("/sys is of another network", "ip link add br1 type bridge; ip link add br0 type bridge; ip link set br0 up\n"
+          'exec unshare --net sh -c \'ip link add name br0 type bridge; ip link set br0 up; exec "$@"\' sh "$@"', "net.unknown net.filter.skipped",
+          user=0, never="net.bridge net.bridge.none net.filter"),
+    state("/sys is of another network, this one has no bridge", BRIDGE + 'exec unshare --net "$@"', "net.bridge.none", user=0,
+          never="net.bridge"),
     state("/sys/class/net cannot be read", "tree /sys/class; mkdir -m 0 /sys/class/net", "net.unknown", never="net.bridge.none"),
     state("bridges' frames bypass the firewall", NO_FILTER, "net.filter", never="net.filter.skipped"),
+    state("whether they bypass it cannot be read", NO_FILTER + "mount -t tmpfs -o mode=0 tmpfs /proc/sys/net/bridge",
+          "net.filter.skipped", never="net.filter"),
+    state("whether one bridge is filtered cannot be read", NO_FILTER + "tree /sys/class; mkdir -m 0 /sys/class/net",
+          "net.filter.skipped", never="net.filter"),
     state("a user cannot look into the firewall", "", "net.filter.skipped", never="net.filter"),
     state("a firewall that forwards", "nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward "
           "priority 0; policy accept; }'", "net.filter", user=0, never="net.filter.drop net.filter.legacy"),
@@ -84,10 +99,27 @@ STATES = [
     state("NetworkManager, told about others", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-x]\\n"
           "match-device=interface-name:tap*\\nmanaged=0\\n[keyfile]\\nunmanaged-devices=interface-name:veth*\\n' "
           ">/etc/NetworkManager/conf.d/a.conf", "net.networkmanager.claims"),
+    state("NetworkManager, told in a file that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
+          "echo >/etc/NetworkManager/conf.d/a.conf; chmod 0600 /etc/NetworkManager/conf.d/a.conf", "net.networkmanager.skipped",
+          never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
+    state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
+          "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
     state("networkd, as systemd ships it (its virtual machines have taps vt-*)", NETWORKD + networkd("80-vm-vt.network", "[Match]\\nName=vt-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
     state("networkd, about all Ethernets", NETWORKD + networkd("20-all.network", "[Match]\\nType=ether\\n"),
           "net.networkd.claims", says=("20-all.network",)),
+    state("networkd, about all but some", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* eth*\\n"),
+          "net.networkd.claims", never="net.networkd"),
+    state("networkd, about all but ours", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vt-*\\n"), "net.networkd"),
+    state("networkd, about all on this kind of host", NETWORKD + networkd("20-host.network", "[Match]\\nType=ether\\n"
+          "Virtualization=no\\n"), "net.networkd.claims", never="net.networkd"),
+    state("networkd, about one NIC", NETWORKD + networkd("20-nic.network", "[Match]\\nType=ether\\nMACAddress=52:54:00:77:00:01\\n"),
+          "net.networkd"),
+    state("networkd, told in a file that is closed (netplan's)", NETWORKD + networkd("10-netplan.network", "[Match]\\nName=vt-*\\n") +
+          "chmod 0640 /etc/systemd/network/10-netplan.network", "net.networkd.skipped", never="net.networkd",
+          says=("10-netplan.network",)),
+    state("networkd, told in a folder that is closed", NETWORKD + "mkdir -p /run/systemd/network; chmod 0700 /run/systemd/network",
+          "net.networkd.skipped", never="net.networkd"),
     state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
           "net.networkd", never="net.networkd.claims"),
     state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +

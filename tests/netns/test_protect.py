@@ -15,7 +15,7 @@ from netcase import POLICY
 from sandbox import OTHER, USER
 
 GUEST, NEIGHBOUR, FOREIGN = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:66"
-BROADCAST, STP = "ff:ff:ff:ff:ff:ff", "01:80:c2:00:00:00"
+BROADCAST, STP, LLDP = "ff:ff:ff:ff:ff:ff", "01:80:c2:00:00:00", "01:80:c2:00:00:0e"
 TYPE = "88b5"  # for local experiments (IEEE 802)
 SIOCSIFHWADDR = 0x8924
 FRAMES = 1000
@@ -127,6 +127,24 @@ class MacLock(Protect):
             self.assertIn("permanent", self.fdb(NEIGHBOUR)[0])
             send(locked, BROADCAST, NEIGHBOUR, 100)
             self.assertEqual(received(neighbour, NEIGHBOUR, 1, 0.2), 0)
+
+    def test_forged_link_local_frames_end_at_the_tap(self):
+        """They are for the bridge's next neighbour alone: the host gets them at the tap itself, and no other port does."""
+        self.rule("mac=lock")
+        kind = int(TYPE, 16)  # the bridge takes what it forwards before such a socket sees it
+        with self.guest(uid=OTHER) as neighbour, self.guest(f"--mac={GUEST}") as locked, \
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) as at_tap, \
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) as at_bridge:
+            at_tap.bind((locked.tap()[0], kind))
+            at_bridge.bind(("br0", kind))
+            at_bridge.settimeout(2)
+            send(locked, LLDP, FOREIGN)
+            self.assertTrue(select.select([at_tap], [], [], 2)[0])
+            self.assertEqual(at_tap.recv(64)[:12], frame(LLDP, FOREIGN)[:12])
+            self.assertEqual(received(neighbour, FOREIGN, 1, 0.3), 0)
+            send(locked, BROADCAST, GUEST)
+            self.assertEqual(at_bridge.recv(64)[:12], frame(BROADCAST, GUEST)[:12])
+            self.assertEqual(select.select([at_tap, at_bridge], [], [], 0.1)[0], [])
 
     def test_taps_that_stay(self):
         self.rule("mac=lock isolated=yes")

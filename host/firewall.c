@@ -9,10 +9,13 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +23,7 @@
 #include <unistd.h>
 
 struct search {
-    bool ip6;
+    bool ip4, ip6;
     bool found;
     bool done;
     int error; /* the kernel's -errno */
@@ -30,7 +33,8 @@ struct search {
 
 static bool is_ours(const struct search *search, unsigned int family)
 {
-    return family == NFPROTO_INET || family == NFPROTO_IPV4 || (search->ip6 && family == NFPROTO_IPV6);
+    return family == NFPROTO_INET || (search->ip4 && family == NFPROTO_IPV4) ||
+           (search->ip6 && family == NFPROTO_IPV6);
 }
 
 static int on_chain(struct nl_msg *msg, void *arg)
@@ -84,9 +88,9 @@ static int ask_chains(struct nl_sock *sock)
     return err < 0 ? -EIO : 0;
 }
 
-int firewall_nft_drops(bool ip6, char *where, size_t size)
+int firewall_nft_drops(bool ip4, bool ip6, char *where, size_t size)
 {
-    struct search search = {.ip6 = ip6, .where = where, .size = size};
+    struct search search = {.ip4 = ip4, .ip6 = ip6, .where = where, .size = size};
     struct nl_sock *sock = nl_socket_alloc();
     struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
     int err = sock && cb ? 0 : -ENOMEM;
@@ -107,29 +111,41 @@ int firewall_nft_drops(bool ip6, char *where, size_t size)
     return err ? err : search.error ? search.error : search.found;
 }
 
+/* Both tables are told of in the same words, but for a rule's beginning. */
+_Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
+                   sizeof(struct ipt_get_entries) == sizeof(struct ip6t_get_entries) &&
+                   IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES,
+               "iptables and ip6tables");
+
 /* The policy is the verdict of the rule that the kernel puts at a chain's end (struct ipt_getinfo,
  * underflow). */
-static int read_policy(const struct ipt_getinfo *info, const struct ipt_get_entries *table)
+static int read_policy(const struct ipt_getinfo *info, const struct ipt_get_entries *table, bool ip6)
 {
     const size_t at = info->underflow[NF_INET_FORWARD];
-    struct ipt_entry entry;
+    const size_t size = ip6 ? sizeof(struct ip6t_entry) : sizeof(struct ipt_entry);
+    const char *entry = (const char *)table->entrytable + at;
     struct xt_standard_target target;
+    uint16_t offset;
 
-    if (at + sizeof(entry) > info->size)
+    if (at + size > info->size)
         return -EIO;
-    memcpy(&entry, (const char *)table->entrytable + at, sizeof(entry));
-    if (at + entry.target_offset + sizeof(target) > info->size)
+    memcpy(&offset,
+           entry +
+               (ip6 ? offsetof(struct ip6t_entry, target_offset) : offsetof(struct ipt_entry, target_offset)),
+           sizeof(offset));
+    if (at + offset + sizeof(target) > info->size)
         return -EIO;
-    memcpy(&target, (const char *)table->entrytable + at + entry.target_offset, sizeof(target));
+    memcpy(&target, entry + offset, sizeof(target));
     return target.verdict == -NF_DROP - 1;
 }
 
-static int read_table(int fd)
+static int read_table(int fd, bool ip6)
 {
+    const int level = ip6 ? IPPROTO_IPV6 : IPPROTO_IP;
     struct ipt_getinfo info = {.name = "filter"};
     socklen_t size = sizeof(info);
 
-    if (getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) < 0)
+    if (getsockopt(fd, level, IPT_SO_GET_INFO, &info, &size) < 0)
         return -errno;
     size = (socklen_t)(sizeof(struct ipt_get_entries) + info.size);
     struct ipt_get_entries *table = calloc(1, size);
@@ -138,24 +154,25 @@ static int read_table(int fd)
     strcpy(table->name, info.name);
     table->size = info.size;
     const int drops =
-        getsockopt(fd, IPPROTO_IP, IPT_SO_GET_ENTRIES, table, &size) < 0 ? -errno : read_policy(&info, table);
+        getsockopt(fd, level, IPT_SO_GET_ENTRIES, table, &size) < 0 ? -errno : read_policy(&info, table, ip6);
     free(table);
     return drops;
 }
 
-int firewall_legacy_drops(void)
+int firewall_legacy_drops(bool ip6)
 {
     char names[1024];
-    const ssize_t length = text_read("/proc/net/ip_tables_names", names, sizeof(names));
+    const ssize_t length =
+        text_read(ip6 ? "/proc/net/ip6_tables_names" : "/proc/net/ip_tables_names", names, sizeof(names));
 
     if (length == -ENOENT || (length >= 0 && !text_has_word(names, "filter")))
         return 0;
     if (length < 0)
         return (int)length;
-    const int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    const int fd = socket(ip6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (fd < 0)
         return -errno;
-    const int drops = read_table(fd);
+    const int drops = read_table(fd, ip6);
     close(fd);
     return drops;
 }

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* nftables (and iptables-nft): whether a base chain at the forward hook of IPv4 (or IPv6, if `ip6`) has the
- * policy drop. Returns 1 and the chain in where, 0, or -errno. */
-int firewall_nft_drops(bool ip6, char *where, size_t size);
+/* nftables (and iptables-nft): whether a base chain at the forward hook of IPv4 (if `ip4`) or IPv6 (if `ip6`)
+ * has the policy drop. Returns 1 and the chain in where, 0, or -errno. */
+int firewall_nft_drops(bool ip4, bool ip6, char *where, size_t size);
 
-/* iptables-legacy: whether chain FORWARD of table filter has the policy drop. Returns 1, 0, or -errno. A
- * table that is not there is not made by asking. */
-int firewall_legacy_drops(void);
+/* iptables-legacy, or ip6tables-legacy (if `ip6`): whether chain FORWARD of table filter has the policy drop.
+ * Returns 1, 0, or -errno. A table that is not there is not made by asking. */
+int firewall_legacy_drops(bool ip6);

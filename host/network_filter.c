@@ -72,7 +72,9 @@ void network_filter_probe(const struct probe_context *context, struct findings *
         finding_add(out, NET_FILTER, "bridges' frames do not go through the IP firewall");
         return;
     }
-    const int nft = firewall_nft_drops(ip6, where, sizeof(where)), legacy = firewall_legacy_drops();
+    const int nft = firewall_nft_drops(ip4, ip6, where, sizeof(where));
+    const int legacy4 = ip4 ? firewall_legacy_drops(false) : 0;
+    const int legacy = legacy4 ? legacy4 : ip6 ? firewall_legacy_drops(true) : 0;
     if (nft > 0) {
         finding_add(out, NET_FILTER_DROP,
                     "bridges' frames go through nftables, and its chain '%s' drops what no "
@@ -81,9 +83,11 @@ void network_filter_probe(const struct probe_context *context, struct findings *
         mend_filter(out);
     }
     if (legacy > 0) {
-        finding_add(out, NET_FILTER_LEGACY,
-                    "bridges' frames go through iptables-legacy, and its chain FORWARD drops "
-                    "what no rule accepts (as Docker sets it)");
+        finding_add(
+            out, NET_FILTER_LEGACY,
+            "bridges' frames go through %s, and its chain FORWARD drops what no rule accepts (as Docker "
+            "sets it)",
+            legacy4 > 0 ? "iptables-legacy" : "ip6tables-legacy");
         mend_filter(out);
     }
     if (nft < 0 || legacy < 0)

@@ -80,6 +80,11 @@ STATES = [
           says=("ip filter FORWARD", "bridge-nf-call-iptables=0")),
     state("Docker's policy by iptables-legacy", "iptables-legacy -P FORWARD DROP", "net.filter.legacy", user=0,
           never="net.filter net.filter.drop"),
+    state("IPv6 is dropped by ip6tables-legacy", "ip6tables-legacy -P FORWARD DROP", "net.filter.legacy", user=0, never="net.filter",
+          says=("ip6tables-legacy",)),
+    state("IPv4 is dropped, and bridges' IPv4 bypasses", "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables; "
+          "iptables-nft -P FORWARD DROP; iptables-legacy -P FORWARD DROP", "net.filter", user=0,
+          never="net.filter.drop net.filter.legacy"),
     state("iptables-legacy forwards", "iptables-legacy -P INPUT DROP", "net.filter", user=0, never="net.filter.legacy"),
     state("only IPv6 is dropped, and bridges' IPv6 bypasses", "ip6tables-nft -P FORWARD DROP\n" + NO_FILTER6,
           "net.filter", user=0, never="net.filter.drop"),

@@ -204,7 +204,7 @@ static int set_conf(const char *name, const char *key)
     snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, key);
     const int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return -errno;
+        return errno == ENOENT ? -ENODEV : -errno; /* it went with the bridge, or with its IPv6 */
     const int err = write(fd, "0", 1) == 1 ? 0 : -errno;
     close(fd);
     return err;

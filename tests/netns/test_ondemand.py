@@ -147,6 +147,13 @@ class Made(OnDemand):
         self.remove()
         self.denied("bridge", "--br=br-lab", says=["br-lab", "machine-id", "mac=MAC"])
         os.rmdir("/etc/machine-id")
+        sandbox.write(BRIDGES, "bridge br-lab\nbridge br-lab2\n")
+        macs = set()
+        for name in ("br-lab", "br-lab2"):
+            self.assertEqual(self.ask("bridge", f"--br={name}").status, 0)
+            macs.add(netcase.link(name)["address"])
+        sandbox.run("ip", "link", "delete", "br-lab2")
+        self.assertEqual(len(macs), 2, "two bridges of a host have one MAC")
 
     def test_the_mtu_outlives_the_ports(self):
         """The kernel gives a bridge 1,500 again with its last port, unless the MTU was set once it was there."""
@@ -360,10 +367,11 @@ class Death(OnDemand):
                                              *(f"{CONF}/br-lab/{key}" for key in ("accept_ra", "autoconf"))))
 
 
-    def test_somebody_else_makes_it_at_that_moment(self):
-        """Stopped once it has seen that there is none: what is there then is not changed."""
+    def meanwhile(self, before, act):
+        """The helper, stopped once it has seen what before() left, when act() comes in between; and what it answers."""
+        before()
         self.assertEqual(self.strace("-e", "trace=sendmsg,capset").status, 0)
-        self.remove()
+        before()
         self.said()
         raised = re.findall(r"^\w+", read(TRACE), re.M)
         raised = raised[:raised.index("capset", raised.index("sendmsg"))].count("capset") + 1
@@ -372,14 +380,30 @@ class Death(OnDemand):
              "bridge", "--br=br-lab"], pass_socket=False)
         pid = process.process.pid
         self.assertTrue(bridgehelper.await_(lambda: "stopped by SIGSTOP" in read(TRACE)))
-        sandbox.make_bridge("br-lab", "stp_state", "1")
-        before = netcase.state()
+        act()
+        state = netcase.state()
         os.kill(int(read(f"/proc/{pid}/task/{pid}/children")), signal.SIGCONT)
         answer = process.finish()
         self.assertEqual((answer.status, answer.stderr), (0, ""))
-        self.assertEqual(netcase.state(), before)
+        return state
+
+    def test_somebody_else_makes_it_at_that_moment(self):
+        """What is there then is not changed."""
+        state = self.meanwhile(lambda: "br-lab" in sandbox.links() and self.remove(),
+                               lambda: sandbox.make_bridge("br-lab", "stp_state", "1"))
+        self.assertEqual(netcase.state(), state)
         self.assertEqual(netcase.link("br-lab")["linkinfo"]["info_data"]["stp_state"], 1)
         self.assertRegex(self.said()[-1], "used for uid .* as it is, differs")
+
+    def test_somebody_deletes_it_at_that_moment(self):
+        """While it is completed: it is made again."""
+        for what in ("ip link set br-lab down", "sysctl -w net.ipv6.conf.br-lab.accept_ra=1", "ip addr del 10.66.0.1/24 dev br-lab",
+                     "ip link set br-lab alias ''", "ip link set br-lab mtu 1500"):
+            with self.subTest(what=what):
+                self.make()
+                self.meanwhile(lambda: sandbox.run("sh", "-c", what), self.remove)
+                self.is_whole()
+                self.remove()
 
 
 class AtOnce(OnDemand):

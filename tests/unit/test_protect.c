@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Ports of a kernel that passes over what it does not know, without a word. Such kernels are too old to be
+ * had, so the calls of net/port.h are this file's own; what they say of a real kernel is in
+ * tests/netns/test_protect.py. */
+#include "helper/grant.h"
+#include "helper/judge.h"
+#include "helper/protect.h"
+#include "helper/refusal.h"
+#include "net/port.h"
+#include "net/rtnl.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
+static bool vlan_ignored;
+static unsigned int addresses;
+
+int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
+{
+    (void)nl;
+    (void)ifindex;
+    set = *options;
+    return 0;
+}
+
+int port_get(struct rtnl *nl, int ifindex, struct port_options *out)
+{
+    (void)nl;
+    (void)ifindex;
+    *out = (struct port_options){
+        .isolated = set.isolated && !ignored.isolated,
+        .locked = set.locked && !ignored.locked,
+        .learning = set.learning || ignored.learning,
+        .flood = set.flood || ignored.flood,
+        .guard = set.guard && !ignored.guard,
+    };
+    return 0;
+}
+
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+{
+    (void)nl;
+    (void)ifindex;
+    (void)mac;
+    addresses++;
+    return 0;
+}
+
+int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan)
+{
+    (void)nl;
+    (void)ifindex;
+    (void)vlan;
+    (void)default_vlan;
+    return 0;
+}
+
+int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+{
+    (void)nl;
+    (void)ifindex;
+    (void)vlan;
+    return !vlan_ignored;
+}
+
+int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
+{
+    (void)nl;
+    (void)ifindex;
+    *out = (struct bridge_settings){.stp = true, .vlan_filtering = true};
+    return 0;
+}
+
+/* Asks for all protection. */
+static int protect(struct refusal *why)
+{
+    static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
+    const struct bridge bridge = {.name = "br0"};
+    const struct judgement terms = {
+        .rule = "policy.conf:1",
+        .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
+    const struct grant what = {.bridge = &bridge, .guest_mac = mac, .domain = "", .terms = &terms};
+    struct rtnl nl = {.sock = NULL};
+
+    addresses = 0;
+    return protect_port(&nl, 1, "vt-0", &what, why);
+}
+
+static void refused(const char *says)
+{
+    struct refusal why = {""};
+
+    assert_int_equal(protect(&why), -1);
+    assert_non_null(strstr(why.text, says));
+    assert_non_null(strstr(why.text, "nothing is granted without it"));
+    assert_int_equal(addresses, 0);
+}
+
+static void test_a_kernel_that_knows_all(void **state)
+{
+    struct refusal why = {""};
+    (void)state;
+
+    assert_int_equal(protect(&why), 0);
+    assert_int_equal(addresses, 1);
+}
+
+static void test_a_kernel_that_does_not(void **state)
+{
+    (void)state;
+    ignored = (struct port_options){.isolated = true};
+    refused("isolated=yes of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 4.18");
+    ignored = (struct port_options){.locked = true};
+    refused("mac=lock of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 5.18");
+    ignored = (struct port_options){.guard = true};
+    refused("guard=yes of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 3.8");
+    ignored = (struct port_options){.learning = true};
+    refused("mac=lock");
+    ignored = (struct port_options){.flood = true};
+    refused("mac=lock");
+    ignored = (struct port_options){.flood = false};
+    vlan_ignored = true;
+    refused("vlan=");
+    vlan_ignored = false;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_kernel_that_knows_all),
+        cmocka_unit_test(test_a_kernel_that_does_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

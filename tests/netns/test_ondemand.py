@@ -366,6 +366,12 @@ class Death(OnDemand):
         return tuple(read(path) for path in (*(f"/sys/class/net/br-lab/{key}" for key in ("ifalias", "mtu", "flags")),
                                              *(f"{CONF}/br-lab/{key}" for key in ("accept_ra", "autoconf"))))
 
+    def test_the_capability_is_effective_only_while_it_acts(self):
+        self.assertEqual(self.strace("-e", "trace=capset").status, 0)
+        effective = ["effective=1<<CAP_NET_ADMIN" in line for line in read(TRACE).splitlines() if line.startswith("capset")]
+        effective = effective[effective.index(True):]  # made, then completed, with looks between
+        self.assertGreaterEqual(len(effective), 4)
+        self.assertEqual(effective, [True, False] * (len(effective) // 2))
 
     def meanwhile(self, before, act):
         """The helper, stopped once it has seen what before() left, when act() comes in between; and what it answers."""

@@ -108,7 +108,7 @@ static unsigned int tell_ports(struct look *look, const char *bridge, char uplin
 
 static void tell_bridge(struct look *look, const char *bridge)
 {
-    char uplink[IFNAMSIZ] = "", name[64];
+    char uplink[IFNAMSIZ] = "", name[64], port[64];
     struct findings *out = look->out;
     const size_t before = out->count;
     const unsigned int uplinks = tell_ports(look, bridge, uplink);
@@ -122,7 +122,8 @@ static void tell_bridge(struct look *look, const char *bridge)
     } else if (uplinks && read_number(bridge, "carrier", 0) != 1) {
         finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged in at %s%s", bridge,
                     uplink, uplinks > 1 ? " and its other ports" : "");
-        finding_mend(out, "ip link set dev %s up # or plug its cable in", uplink);
+        mend_quote(uplink, port, sizeof(port));
+        finding_mend(out, "ip link set dev %s up # or plug its cable in", port);
     }
     const long delay = read_number(bridge, "bridge/forward_delay", 0);
     if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {

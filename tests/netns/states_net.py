@@ -55,6 +55,8 @@ STATES = [
           never="net.uplink.address"),
     state("a name that a shell would run", "ip link add 'b;reboot' type bridge", "net.bridge.down",
           says=("ip link set dev 'b;reboot' up",)),
+    state("an uplink's name that a shell would run", BRIDGE + "ip link add 'e;reboot' type veth peer name far; "
+          "ip link set 'e;reboot' master br0", "net.bridge.carrier", says=("ip link set dev 'e;reboot' up",)),
     state("the way out is Wi-Fi", "ip link add wlan0 type veth peer name far; ip link set wlan0 up; "
           "ip addr add 192.0.2.2/24 dev wlan0; ip route add default via 192.0.2.1\n" + SYS + "mkdir /sys/class/net/wlan0/wireless",
           "net.uplink.wifi", tree=True),

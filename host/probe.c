@@ -138,8 +138,8 @@ static bool read_finding(struct worker *worker, const struct record *record, str
     return good;
 }
 
-/* Ends it and takes its status, in ever longer steps, since most end at once; one that cannot even be killed (a
- * disk that hangs) is left alone. */
+/* Ends it and takes its status, in ever longer steps, since most end at once; one that cannot even be killed
+ * (a disk that hangs) is left alone. */
 static void end_worker(struct worker *worker)
 {
     struct timespec pause = {.tv_nsec = REAP_FIRST_NS};

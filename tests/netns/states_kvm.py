@@ -74,6 +74,7 @@ STATES = [
     opens_but("no processor", "ioctl:error=EINVAL:when=5", "kvm.vm kvm.vcpu.refused", says=("KVM_CREATE_VCPU",)),
     opens_but("the guest does not start", "ioctl:error=EFAULT:when=9", "kvm.vcpu.stuck", never=VCPU),
     opens_but("the guest never comes out", "ioctl:error=EINTR:when=9+", "kvm.vcpu.stuck", never=VCPU),
+    opens_but("the guest computes something else", "ioctl:poke_exit=@arg3=00:when=11", "kvm.vcpu.stuck", never=VCPU, says=("registers",)),
     State("no driver behind the node", GONE + cpu("sse2") + "mknod -m 0666 /dev/kvm c 10 250", "kvm.cpu.none", tree=True,
           never="kvm.device"),
     State("neither vmx nor svm", GONE + cpu("sse2"), "kvm.cpu.none", tree=True),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import unittest
 
+import bridgehelper
 import checkcase
 import sandbox
 from checkcase import State
@@ -19,7 +20,7 @@ BRIDGES = State("bridges", "ip link add br0 type bridge", "", area="net")
 BROKEN = State("broken", r"""
 sed -i '/^kvm:/d; /^libvirt:/d' /etc/group; echo libvirt:x:64601: >>/etc/group
 kvm 0600 root:root; chmod 0600 /dev/net/tun
-helper; setcap -r $HELPER_PATH
+helper; setcap -r $HELPER_PATH; chmod u+s $HELPER_PATH
 ip link add br0 type bridge; echo allow br0 >/etc/virt-tap/policy.conf
 own /run; mkdir -p /run/NetworkManager /run/systemd/netif /run/called
 mount --bind /dev/null /usr/bin/qemu-system-x86_64
@@ -58,6 +59,15 @@ class Words(unittest.TestCase):
     def test_a_user_database_that_hangs(self):
         """A FIFO that nobody writes to: the time limit ends it, in words."""
         self.refuse(State("hang", "rm /etc/passwd; mkfifo -m 0644 /etc/passwd", "", user=0), says="user database")
+
+    def test_what_hangs_is_ended(self):
+        """The program that a probe has started, too."""
+        program = "sleep 6173"  # no other process's words
+        state = State("hang", f"helper; printf '#!/bin/sh\\nexec {program}\\n' >$HELPER_PATH; setcap cap_net_admin=p $HELPER_PATH",
+                      "", area="helper")
+        self.assertIn("(check.hang)", checkcase.run(state).stdout)
+        left = ["pgrep", "-x", "-f", program]
+        self.assertTrue(bridgehelper.await_(lambda: sandbox.run(*left, check=False).returncode == 1))
 
     def test_output_that_cannot_be_written(self):
         state = State("full", 'exec >/dev/full', "", area="groups")

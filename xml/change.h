@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Pointing a domain's interfaces at taps, and back. Both only make a list of edits of the text: what they do
- * not touch stays, to the byte. */
+ * Pointing a domain's interfaces at taps, back, and at what another host has. All only make a list of edits
+ * of the text: what they do not touch stays, to the byte. */
 #pragma once
 
 #include "domain.h"
@@ -15,6 +15,11 @@ struct wish {
     /* Finds the bridge of a network of libvirt's. Returns 0, or -1 and why not: the interface is then left as
      * it is. NULL: none is known. */
     int (*find_network)(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE]);
+    /* Of domain_map(), and there not NULL: what this host calls a bridge (or a network of libvirt's) of the
+     * host that the domain comes from, which lives as long as data; NULL: the same. */
+    const char *(*find_bridge)(void *data, bool network, const char *theirs);
+    /* Likewise: whether something else than this domain's own tap has that name here. */
+    bool (*is_taken)(void *data, const struct domain *domain, const char *dev);
     void *data;
     const char *const *interfaces; /* by number, from 1, or by MAC; no others are touched */
     size_t interface_count;        /* 0: all */
@@ -43,4 +48,11 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
  * what rewriting had changed. Of wish only the interfaces count. Otherwise as domain_rewrite(). */
 int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish,
                    struct xml_error *why);
+
+/* Mapping turns a domain from another host to this one: the bridges of its taps and interfaces become this
+ * host's, a network becomes the bridge that stands for it, and a tap gets another name where its own is taken
+ * here (then it is in its note). Whose the taps are, and the stored originals, stay. Of wish bridge and
+ * find_network do not count. Otherwise as domain_rewrite(). */
+int domain_map(struct change *out, const struct domain *domain, const struct wish *wish,
+               struct xml_error *why);
 void change_free(struct change *change);

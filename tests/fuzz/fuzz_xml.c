@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Domains of libvirt, rewritten and restored. For every document that is taken: what comes out is taken
- * again, twice is once, and restoring gives back what went in, to the byte. For every one that is not: one
- * line says why. */
+ * Domains of libvirt, rewritten, restored and mapped. For every document that is taken: what comes out is
+ * taken again, twice is once, and restoring gives back what went in, to the byte. For every one that is not:
+ * one line says why. */
 #include "fuzz.h"
 
 #include "xml/change.h"
@@ -28,12 +28,25 @@ static int find_network(void *data, const char *network, char bridge[NAME_SIZE],
     return *network ? 0 : -1;
 }
 
+static const char *find_bridge(void *data, bool network, const char *theirs)
+{
+    (void)data, (void)theirs;
+    return network ? "br7" : "br8";
+}
+
+/* As if there were taps of these names: some that rewriting gives, and some of those that mapping tries. */
+static bool is_taken(void *data, const struct domain *domain, const char *dev)
+{
+    (void)data, (void)domain;
+    return strlen(dev) % 2 || (dev[strlen(dev) - 1] & 1);
+}
+
 /* Does it, and shows what it did. Returns the text that comes out, or NULL when it is refused. */
 static char *change(int (*function)(struct change *, const struct domain *, const struct wish *,
                                     struct xml_error *),
                     const struct domain *domain, size_t *size)
 {
-    const struct wish wish = {.find_network = find_network};
+    const struct wish wish = {.find_network = find_network, .find_bridge = find_bridge, .is_taken = is_taken};
     struct xml_error why = {0};
     struct change made;
     char *out = NULL, *shown = NULL;
@@ -92,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (restored)
             hold_change(domain_restore, restored, out_size, restored, out_size);
         free(restored);
+        char *mapped = change(domain_map, &domain, &out_size);
+        if (mapped)
+            hold_change(domain_map, mapped, out_size, mapped, out_size);
+        free(mapped);
     }
     domain_free(&domain);
     return 0;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mapping.h"
+
+#include "helper/claim.h"
+#include "net/rtnl.h"
+#include "net/taps.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *find_bridge(void *data, bool network, const char *theirs)
+{
+    return bridges_map(data, network, theirs);
+}
+
+/* What is left of a start of the same domain is replaced by `prepare`. */
+static bool is_of(const struct tap_state *tap, const struct domain *domain)
+{
+    struct claim_alias alias;
+
+    return domain->uuid && tap->altname[0] && claim_read_alias(&alias, tap->alias) &&
+           strcasecmp(alias.domain, domain->uuid) == 0;
+}
+
+static bool is_taken(void *data, const struct domain *domain, const char *dev)
+{
+    struct tap_state tap;
+    struct rtnl nl;
+    int err;
+
+    (void)data;
+    if (if_nametoindex(dev) == 0)
+        return false;
+    err = rtnl_open(&nl);
+    if (!err)
+        err = taps_find(&nl, CLAIM_PREFIX, dev, &tap);
+    rtnl_close(&nl);
+    return err != -ENODEV && (err || !is_of(&tap, domain));
+}
+
+struct wish mapping_wish(struct bridges *bridges)
+{
+    return (struct wish){.find_bridge = find_bridge, .is_taken = is_taken, .data = bridges};
+}

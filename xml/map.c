@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A domain from another host, pointed at what this one has. The originals that the metadata keeps stay as
+ * they are: migrated back and restored, the domain is what it was, to the byte. */
+#include "choice.h"
+#include "interface.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIES = 1000 /* other names for one tap */ };
+
+struct mapping {
+    const struct domain *domain;
+    const struct wish *wish;
+    struct change *out;
+    struct xml_error *why;
+};
+
+static int no_memory(const struct mapping *all)
+{
+    return xml_fail(all->why, all->domain->doc.text, 0, "no memory");
+}
+
+/* What it is called here; NULL: as it is. */
+static const char *find(const struct mapping *all, bool network, const char *theirs)
+{
+    const char *ours = theirs ? all->wish->find_bridge(all->wish->data, network, theirs) : NULL;
+
+    return ours && (network || strcmp(ours, theirs) != 0) ? ours : NULL;
+}
+
+static const char *source_name(const struct interface *interface, bool *network)
+{
+    const struct node *source = node_child(interface->node, "source");
+
+    *network = interface->type && strcmp(interface->type, "network") == 0;
+    if (!source || !interface->type || (!*network && strcmp(interface->type, "bridge") != 0))
+        return NULL;
+    return node_attribute(source, *network ? "network" : "bridge");
+}
+
+/* Of an interface that libvirt itself puts on a bridge. */
+static int map_source(const struct mapping *all, size_t index)
+{
+    const struct interface *interface = &all->domain->interfaces[index];
+    const struct document *doc = &all->domain->doc;
+    const struct node *source = node_child(interface->node, "source");
+    struct edits *edits = &all->out->edits;
+    struct note *note = &all->out->notes[index];
+    char text[sizeof("<source bridge='&quot;'/>") + 6 * NAME_SIZE], *escaped;
+    bool network;
+    const char *theirs = source_name(interface, &network);
+    const char *ours = find(all, network, theirs);
+
+    if (!ours)
+        return 0;
+    if (network && (source->children || node_attribute(source, "portgroup"))) {
+        note->outcome = OUTCOME_LEFT;
+        snprintf(note->reason, sizeof(note->reason),
+                 "its portgroup may ask for a VLAN, a bandwidth or a virtual port");
+        return 0;
+    }
+    note->outcome = OUTCOME_DONE;
+    if (!network)
+        return edit_attribute(edits, doc, source, "bridge", ours) < 0 ? no_memory(all) : 0;
+    escaped = escape_attribute(ours);
+    if (!escaped)
+        return no_memory(all);
+    snprintf(text, sizeof(text), "<source bridge='%s'/>", escaped);
+    free(escaped);
+    return edit_attribute(edits, doc, interface->node, "type", "bridge") < 0 ||
+                   edits_add(edits, source->open, source->end - source->open, strdup(text)) < 0
+               ? no_memory(all)
+               : 0;
+}
+
+/* By the network that the interface once named: where its bridge has a name that is no map's. */
+static const char *find_by_original(const struct mapping *all, const struct tap *tap)
+{
+    struct document original = {0};
+    struct interface was;
+    struct xml_error ignored;
+    const char *ours = NULL, *text = tap->node->text;
+    bool network;
+
+    if (text && document_read(&original, text, strlen(text), &ignored) == 0 &&
+        node_is(original.nodes, "interface")) {
+        interface_read(&was, original.nodes);
+        const char *name = source_name(&was, &network);
+        ours = network ? find(all, true, name) : NULL;
+    }
+    document_free(&original);
+    return ours && strcmp(ours, tap->bridge) != 0 ? ours : NULL;
+}
+
+/* Whether this domain's taps have that name already: as it came, or given just now. */
+static bool is_ours(const struct mapping *all, const char *dev)
+{
+    for (size_t i = 0; i < all->domain->interface_count; i++)
+        if ((all->domain->interfaces[i].dev && strcmp(all->domain->interfaces[i].dev, dev) == 0) ||
+            strcmp(all->out->notes[i].dev, dev) == 0)
+            return true;
+    for (size_t i = 0; i < all->domain->tap_count; i++)
+        if (strcmp(all->domain->taps[i].dev, dev) == 0)
+            return true;
+    return false;
+}
+
+/* Another name, made as the first one was, in which only the number of the try differs. */
+static int find_free(const struct mapping *all, size_t index, char dev[NAME_SIZE])
+{
+    const struct domain *domain = all->domain;
+    const struct interface *interface = &domain->interfaces[index];
+    char seed[64];
+
+    for (int try = 1; try <= TRIES; try++) {
+        snprintf(seed, sizeof(seed), "%.30s/%zu/%d", interface->mac ? interface->mac : "", index + 1, try);
+        name_tap(dev, domain->name ? domain->name : "", domain->uuid, seed, index + 1);
+        if (!is_ours(all, dev) && !all->wish->is_taken(all->wish->data, domain, dev))
+            return 0;
+    }
+    return document_fail(&domain->doc, interface->node, all->why,
+                         "no name is free for the tap '%s': `ip link` shows who has them",
+                         interface->tap->dev);
+}
+
+static int map_tap(const struct mapping *all, size_t index)
+{
+    const struct domain *domain = all->domain;
+    const struct interface *interface = &domain->interfaces[index];
+    const struct tap *tap = interface->tap;
+    struct edits *edits = &all->out->edits;
+    struct note *note = &all->out->notes[index];
+    const char *ours = find(all, false, tap->bridge);
+    char dev[NAME_SIZE] = "";
+
+    if (!ours)
+        ours = find_by_original(all, tap);
+    if (ours && edit_attribute(edits, &domain->doc, tap->node, "bridge", ours) < 0)
+        return no_memory(all);
+    if (all->wish->is_taken(all->wish->data, domain, tap->dev)) {
+        if (find_free(all, index, dev) < 0)
+            return -1;
+        if (edit_attribute(edits, &domain->doc, tap->node, "dev", dev) < 0 ||
+            edit_attribute(edits, &domain->doc, node_child(interface->node, "target"), "dev", dev) < 0)
+            return no_memory(all);
+        memcpy(note->dev, dev, sizeof(dev));
+    }
+    if (ours || *dev)
+        note->outcome = OUTCOME_DONE;
+    return 0;
+}
+
+int domain_map(struct change *out, const struct domain *domain, const struct wish *wish,
+               struct xml_error *why)
+{
+    const struct mapping all = {domain, wish, out, why};
+    int result = change_begin(out, domain, wish, why);
+
+    for (size_t i = 0; i < domain->interface_count && result == 0; i++)
+        if (wish_chooses(wish, domain, i))
+            result = domain->interfaces[i].tap ? map_tap(&all, i) : map_source(&all, i);
+    return result;
+}

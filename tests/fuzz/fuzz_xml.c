@@ -30,8 +30,8 @@ static int find_network(void *data, const char *network, char bridge[NAME_SIZE],
 
 static const char *find_bridge(void *data, bool network, const char *theirs)
 {
-    (void)data, (void)theirs;
-    return network ? "br7" : "br8";
+    (void)data, (void)network, (void)theirs;
+    return "br8";
 }
 
 /* As if there were taps of these names: some that rewriting gives, and some of those that mapping tries. */

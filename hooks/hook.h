@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the hooks of all of libvirt's drivers share.
+ *
+ * libvirt calls a hook with OBJECT OPERATION SUBOPERATION EXTRA and XML on standard input, and waits for it
+ * without limit, holding locks: a hook must end, leave no child behind that holds the pipes, and ask libvirt
+ * nothing (docs/hooks of libvirt; src/util/virhook.c). qemu:///system runs it as root, a session as its user.
+ *
+ * Arguments and input are hostile, as far as users may define domains. The name of the object is not used at
+ * all. No environment variable is looked at, the helper's path is built in: libvirtd would pass none on, and
+ * what is root's should not hang on one. */
+#pragma once
+
+#include "helper/refusal.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One operation of a driver. */
+struct hook_event {
+    const char *operation;
+    /* Does it. Returns 0, or -1 and why not, which then fails, or is only told the log. */
+    int (*run)(const char *text, size_t size, struct refusal *why);
+    bool may_fail; /* its exit status counts, and libvirt shows what is said */
+};
+
+/* Runs the hook: reads standard input if the operation is one of these, and does it within a time limit;
+ * every other operation is none of ours. Returns the exit status. */
+int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[]);
+
+/* Calls virt-tap-helper with those words (NULL at the end; at most 14) and waits. Returns 0, or -1 and what
+ * it said, or why it could not be called. */
+int hook_call_helper(const char *const words[], struct refusal *why);
+
+/* Writes all to standard output. Returns 0, or -1 and why not. */
+int hook_write(const char *text, size_t size, struct refusal *why);
+
+/* Tells the system's log; for what nobody reads elsewhere. No more of the XML than names. */
+void hook_log(const char *text);

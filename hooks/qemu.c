@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The hook of libvirt's qemu driver: a domain gets its taps before it starts and loses them when it has
+ * ended. Which those are stands in its metadata (xml/domain.h); virt-tap-helper makes and removes them, as
+ * far as the policy allows it to whom libvirtd runs as.
+ *
+ *   prepare    makes them all, or none: then the start fails, with the reason
+ *   release    removes all of this domain; it follows a failed prepare, too
+ *   migrate    on the destination: the domain with this host's bridges, and names that are free here
+ *   restore    likewise, of one that was saved
+ *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
+ *              libvirt kill the running guest, so that there is none. */
+#include "helper/bridges.h"
+#include "helper/claim.h"
+#include "hook.h"
+#include "host/kvm_device.h"
+#include "mapping.h"
+#include "net/rtnl.h"
+#include "net/taps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { UUID_LENGTH = 36 };
+
+/* Options of the helper. */
+struct words {
+    char bridge[sizeof("--br=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
+    char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
+};
+
+/* Whether taps of ours can be meant: most domains need no more than this look. What is cut off may tell of
+ * some. */
+static bool tells_of_taps(const char *text, size_t size)
+{
+    return size > DOCUMENT_BYTES_MAX || memmem(text, size, TAPS_NAMESPACE, strlen(TAPS_NAMESPACE));
+}
+
+/* Reads the domain, after which the caller must domain_free() it in any case. */
+static int read_domain(struct domain *out, const char *text, size_t size, struct refusal *why)
+{
+    struct xml_error error;
+
+    if (domain_read(out, text, size, &error) == 0)
+        return 0;
+    return refuse(why, "the domain's XML, line %u, column %u: %s", error.line, error.column, error.text);
+}
+
+static const char *name_of(const struct domain *domain)
+{
+    return domain->name ? domain->name : "(without name)";
+}
+
+/* Its taps were named after the domain that it was cloned from, and would be removed with that. */
+static int check_domain(const struct domain *domain, struct refusal *why)
+{
+    const char *name = name_of(domain);
+
+    if (domain->foreign)
+        return refuse(why,
+                      "domain '%.64s' is a clone, and its taps are another domain's; give it its own by: "
+                      "virt-tap domain rewrite '%.64s'",
+                      name, name);
+    if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)
+        return refuse(why, "domain '%.64s' has no UUID as libvirt writes it, after which its taps are known",
+                      name);
+    if (domain->type && strcmp(domain->type, "kvm") == 0) {
+        const int fd = kvm_device_open();
+        if (fd < 0)
+            return refuse(why,
+                          "domain '%.64s' is to run by KVM, and " KVM_PATH
+                          " %s; `virt-tap check kvm` says how "
+                          "to mend that",
+                          name, kvm_device_problem(fd));
+        close(fd);
+    }
+    return 0;
+}
+
+/* All of the domain's that nobody holds. */
+static int remove_taps(const struct domain *domain, struct refusal *why)
+{
+    struct words words;
+
+    snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
+    return hook_call_helper((const char *[]){"delete", words.domain, NULL}, why);
+}
+
+static int make_tap(const struct domain *domain, const struct interface *interface, struct refusal *why)
+{
+    const struct tap *tap = interface->tap;
+    const char *argv[10] = {"create"};
+    struct words words;
+    int count = 1;
+
+    if (interface->mac && strlen(interface->mac) > 17)
+        return refuse(why, "its MAC is none");
+    snprintf(words.bridge, sizeof(words.bridge), "--br=%s", tap->bridge);
+    snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
+    snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
+    snprintf(words.mac, sizeof(words.mac), "--mac=%s", interface->mac ? interface->mac : "");
+    snprintf(words.vlan, sizeof(words.vlan), "--vlan=%u", tap->vlan);
+    argv[count++] = words.bridge;
+    argv[count++] = words.name;
+    argv[count++] = words.domain;
+    if (interface->mac)
+        argv[count++] = words.mac;
+    if (interface_vnet_hdr(interface))
+        argv[count++] = "--use-vnet";
+    if (interface_multi_queue(interface))
+        argv[count++] = "--multi-queue";
+    if (tap->vlan)
+        argv[count++] = words.vlan;
+    if (tap->isolated)
+        argv[count++] = "--isolated";
+    return hook_call_helper(argv, why);
+}
+
+/* Those that an interface names, too. What a start that was interrupted has left is replaced. */
+static int make_taps(const struct domain *domain, struct refusal *why)
+{
+    struct refusal reason = {""};
+    bool cleared = false;
+
+    for (size_t i = 0; i < domain->interface_count; i++) {
+        const struct interface *interface = &domain->interfaces[i];
+        if (!interface->tap)
+            continue;
+        if (!cleared && if_nametoindex(interface->tap->dev) != 0) {
+            remove_taps(domain, &reason);
+            cleared = true;
+        }
+        if (make_tap(domain, interface, &reason) < 0) {
+            refuse(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
+                   interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
+                   interface->tap->bridge, reason.text);
+            remove_taps(domain, &reason);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int prepare(const char *text, size_t size, struct refusal *why)
+{
+    struct domain domain;
+    int err;
+
+    if (!tells_of_taps(text, size))
+        return 0;
+    err = read_domain(&domain, text, size, why);
+    if (!err && domain.tap_count > 0)
+        err = check_domain(&domain, why);
+    if (!err)
+        err = make_taps(&domain, why);
+    domain_free(&domain);
+    return err;
+}
+
+/* The metadata may be damaged, gone, or name another's taps by now: only the UUID counts. */
+static int release(const char *text, size_t size, struct refusal *why)
+{
+    struct domain domain;
+    int err = 0;
+
+    if (!tells_of_taps(text, size) && !memmem(text, size, "'vt-", 4))
+        return 0;
+    read_domain(&domain, text, size, why);
+    if (domain.uuid && strlen(domain.uuid) == UUID_LENGTH)
+        err = remove_taps(&domain, why);
+    domain_free(&domain);
+    return err;
+}
+
+static int map(const struct domain *domain, struct bridges *bridges, struct refusal *why)
+{
+    const struct wish wish = mapping_wish(bridges);
+    struct xml_error error;
+    struct change change;
+    char *out = NULL;
+    size_t size = 0;
+    int err = domain_map(&change, domain, &wish, &error);
+
+    if (err)
+        refuse(why, "domain '%.64s' cannot be mapped to this host: %s", name_of(domain), error.text);
+    if (!err && change.edits.count > 0) {
+        out = edits_apply(&change.edits, domain->doc.text, domain->doc.size, &size);
+        err = out ? hook_write(out, size, why) : refuse(why, "no memory");
+    }
+    free(out);
+    change_free(&change);
+    return err;
+}
+
+/* Nothing on standard output: as it was. */
+static int filter(const char *text, size_t size, struct refusal *why)
+{
+    struct bridges bridges;
+    struct domain domain = {0};
+    int err = bridges_read(&bridges, why);
+
+    if (!err && (bridges.map_count > 0 || tells_of_taps(text, size))) {
+        err = read_domain(&domain, text, size, why);
+        if (!err)
+            err = map(&domain, &bridges, why);
+    }
+    domain_free(&domain);
+    bridges_free(&bridges);
+    return err;
+}
+
+/* A tap that QEMU holds and that is on no bridge: only an administrator can put it back. */
+static void look_at_port(const struct domain *domain, const struct tap *tap)
+{
+    struct tap_state state;
+    struct refusal text;
+    struct rtnl nl;
+
+    if (rtnl_open(&nl) < 0)
+        return;
+    if (taps_find(&nl, CLAIM_PREFIX, tap->dev, &state) == 0 && !state.is_port) {
+        refuse(&text,
+               "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set "
+               "'%s' master '%s'",
+               tap->dev, name_of(domain), tap->dev, tap->bridge);
+        hook_log(text.text);
+    }
+    rtnl_close(&nl);
+}
+
+static int reconnect(const char *text, size_t size, struct refusal *why)
+{
+    struct domain domain = {0};
+    char bridge[sizeof("--br=") + NAME_SIZE];
+    int err = 0;
+
+    if (tells_of_taps(text, size))
+        err = read_domain(&domain, text, size, why);
+    for (size_t i = 0; i < domain.tap_count && !err; i++) {
+        const struct tap *tap = &domain.taps[i];
+        if (!tap->interface)
+            continue;
+        snprintf(bridge, sizeof(bridge), "--br=%s", tap->bridge);
+        if (if_nametoindex(tap->bridge) == 0)
+            err = hook_call_helper((const char *[]){"bridge", bridge, NULL}, why);
+        look_at_port(&domain, tap);
+    }
+    domain_free(&domain);
+    return err;
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct hook_event events[] = {
+        {"prepare", prepare, true}, {"release", release, false},     {"migrate", filter, true},
+        {"restore", filter, true},  {"reconnect", reconnect, false},
+    };
+
+    return hook_run(events, sizeof(events) / sizeof(events[0]), argc, argv);
+}

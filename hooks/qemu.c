@@ -118,27 +118,33 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     return hook_call_helper(argv, why);
 }
 
-/* Those that an interface names, too. What a start that was interrupted has left is replaced. */
+/* What a start that was interrupted has left is replaced. */
+static void remove_left_over(const struct domain *domain)
+{
+    struct refusal ignored; /* if it stays, making the tap is refused with the reason */
+
+    for (size_t i = 0; i < domain->tap_count; i++)
+        if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
+            remove_taps(domain, &ignored);
+            return;
+        }
+}
+
+/* Those that an interface names, too. */
 static int make_taps(const struct domain *domain, struct refusal *why)
 {
     struct refusal reason = {""};
-    bool cleared = false;
 
+    remove_left_over(domain);
     for (size_t i = 0; i < domain->interface_count; i++) {
         const struct interface *interface = &domain->interfaces[i];
-        if (!interface->tap)
+        if (!interface->tap || make_tap(domain, interface, &reason) == 0)
             continue;
-        if (!cleared && if_nametoindex(interface->tap->dev) != 0) {
-            remove_taps(domain, &reason);
-            cleared = true;
-        }
-        if (make_tap(domain, interface, &reason) < 0) {
-            refuse(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
-                   interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
-                   interface->tap->bridge, reason.text);
-            remove_taps(domain, &reason);
-            return -1;
-        }
+        refuse(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
+               interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
+               interface->tap->bridge, reason.text);
+        remove_taps(domain, &reason);
+        return -1;
     }
     return 0;
 }

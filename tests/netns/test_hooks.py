@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+"""libvirt's hooks on real taps: the events' arguments and standard input as libvirt 9.0 gives them, without libvirt.
+
+Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
+"""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import bridgehelper
+import hookhost
+import netcase
+import sandbox
+from netcase import POLICY
+from sandbox import OTHER, USER
+
+UUID, FOREIGN = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3", "0c0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c4"
+BRIDGES = "/etc/virt-tap/bridges.conf"
+TAP = "<vt:tap dev='{0}' bridge='{1}'{2}>&lt;interface type='bridge'/&gt;</vt:tap>"
+NIC = """<interface type='ethernet'>
+      <mac address='52:54:00:00:00:0{1}'/>
+      <target dev='{0}' managed='no'/>
+      <model type='{2}'/>{3}
+      <address type='pci' domain='0x0000' bus='0x00' slot='0x0{1}' function='0x0'/>
+    </interface>"""
+SECRET = "hunter2-of-the-screen"
+
+
+def domain(*taps, uuid=UUID, owner=None, kind="qemu", more="", nics=None, name="web"):
+    """What libvirt gives a hook: taps are (dev, bridge) and, if need be, the tap's other attributes, model, and other elements."""
+    taps = [(*tap, *("", "virtio", "")[len(tap) - 2:]) for tap in taps]
+    listed = "".join(TAP.format(*tap[:3]) for tap in taps)
+    if nics is None:
+        nics = "".join(NIC.format(tap[0], number + 1, *tap[3:]) for number, tap in enumerate(taps))
+    metadata = f"<vt:taps xmlns:vt=\"urn:virt-tap\" version=\"1\" uuid=\"{owner or uuid}\">{listed}</vt:taps>" if taps else ""
+    return f"""<domain type='{kind}' id='3'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <metadata>
+    {metadata}
+  </metadata>
+  <memory unit='KiB'>131072</memory>
+  <devices>
+    {nics}
+    <graphics type='vnc' port='-1' autoport='yes' passwd='{SECRET}'/>
+    {more}
+  </devices>
+</domain>
+"""
+
+
+class HookCase(netcase.NetCase):
+    driver = "qemu"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.installed, cls.hooks = hookhost.install()
+        cls.addClassCleanup(cls.uninstall)
+
+    @classmethod
+    def uninstall(cls):
+        sandbox.run("umount", os.path.dirname(os.path.dirname(cls.installed)))
+        sandbox.run("umount", "/mnt")
+
+    def tearDown(self):
+        if os.path.exists(BRIDGES):
+            os.unlink(BRIDGES)
+        super().tearDown()
+
+    def hook(self, operation, text, sub="begin", name="web", **more):
+        status, out, said = hookhost.call(f"{self.hooks}/{self.driver}", [name, operation, sub, "-"], text, **more)
+        self.assertNotIn(SECRET, said)
+        if operation not in ("migrate", "restore"):
+            self.assertEqual(out, "")
+        return status, out, said
+
+    def done(self, operation, text, **more):
+        """It must succeed, and say nothing. Returns its standard output."""
+        status, out, said = self.hook(operation, text, **more)
+        self.assertEqual((status, said), (0, ""))
+        return out
+
+    def fails(self, operation, text, *says, **more):
+        """It must fail with one line, and leave what there was."""
+        before = netcase.state()
+        status, out, said = self.hook(operation, text, **more)
+        self.assertEqual((status, out), (1, ""), said)
+        self.assertRegex(said, r"\Avirt-tap: [^\n]+\n\Z")
+        for words in says:
+            self.assertIn(words, said)
+        self.assertEqual(netcase.state(), before)
+
+    @staticmethod
+    def unlink(*names):
+        for name in names:
+            sandbox.run("ip", "link", "delete", name)
+
+    def taps(self):
+        return sandbox.links() - self.before
+
+
+class Prepare(HookCase):
+    def test_made_and_removed(self):
+        text = domain(("vt-web-a", "br0"), ("vt-web-b", "br0", "", "virtio", "<driver name='vhost' queues='4'/>"),
+                      ("vt-web-c", "br0", " isolated='yes'", "e1000"))
+        for uid in (0, USER):
+            self.done("prepare", text, uid=uid)
+            self.assertEqual(self.taps(), {"vt-web-a", "vt-web-b", "vt-web-c"})
+            for dev, queues, vnet, isolated in (("vt-web-a", False, True, False), ("vt-web-b", True, True, False), ("vt-web-c", False, False, True)):
+                tap = netcase.link(dev)
+                info = tap["linkinfo"]
+                self.assertEqual((info["info_data"]["multi_queue"], info["info_data"]["vnet_hdr"], info["info_slave_data"]["isolated"]),
+                                 (queues, vnet, isolated))
+                self.assertEqual((tap["master"], tap["address"][:3], tap["ifalias"].split(" ")[:3]),
+                                 ("br0", "fe:", ["virt-tap", f"uid={uid}", f"domain={UUID}"]))
+            for event, sub in (("start", "begin"), ("started", "begin"), ("attach", "begin"), ("stopped", "end"), ("unheard-of", "-")):
+                self.done(event, text, uid=uid, sub=sub)
+            self.assertEqual(len(self.taps()), 3)
+            self.done("release", text, uid=uid, sub="end")
+            self.assertEqual(self.taps(), set())
+
+    def test_only_what_an_interface_names(self):
+        self.done("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br0"), nics=NIC.format("vt-web-a", 1, "virtio", "")))
+        self.assertEqual(self.taps(), {"vt-web-a"})
+        self.done("release", domain(("vt-web-a", "br0")))
+
+    def test_all_or_none(self):
+        """The second has no rule: the first is removed again. Who, which, where, why, and what to type."""
+        sandbox.make_bridge("br1")
+        self.fails("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br1")), "interface 2 (52:54:00:00:00:02) of domain 'web'",
+                   "tap 'vt-web-b' on bridge 'br1'", "no rule", "allow br1")
+        self.unlink("br1")
+
+    def test_refusals(self):
+        self.fails("prepare", domain(("vt-web-a", "br7")), "bridge 'br7'", "no rule")
+        sandbox.write(POLICY, "allow br0 mac=lock\nallow br7\ndeny br-mgmt\n")
+        self.fails("prepare", domain(("vt-web-a", "br7")), "interface 1", "bridge 'br7'", "ip link")  # gone since
+        self.fails("prepare", domain(("vt-web-a", "br-mgmt")), f"{POLICY}:3 denies")
+        self.fails("prepare", domain(("vt-web-a", "br0", " vlan='7'")), "--vlan=7")
+        sandbox.write(POLICY, "allow br0 quota=1\n")
+        self.fails("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br0")), "interface 2", "quota")
+        sandbox.write(POLICY, "allow\n")
+        self.fails("prepare", domain(("vt-web-a", "br0")), f"{POLICY}:1")
+        os.chmod(POLICY, 0o666)
+        self.fails("prepare", domain(("vt-web-a", "br0")), POLICY)
+
+    def test_clone(self):
+        self.fails("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite 'web'")
+
+    def test_hostile_metadata(self):
+        """Other names than ours, and names of others."""
+        for dev in ("eth0", "br0", "vt-a b", "vt-0123456789abc", "--force", "vt-$(id)", "vt-a%d", "lo"):
+            self.fails("prepare", domain((dev, "br0")))
+        self.create("vt-other", f"--domain={FOREIGN}", uid=OTHER)
+        self.create("vt-root", f"--domain={FOREIGN}", uid=0)
+        sandbox.run("ip", "tuntap", "add", "vt-plain", "mode", "tap")
+        for dev in ("vt-other", "vt-root", "vt-plain"):
+            for uid in (0, USER):
+                self.fails("prepare", domain((dev, "br0")), f"tap '{dev}'", "is taken", uid=uid)
+                self.done("release", domain((dev, "br0")), uid=uid)
+                self.assertIn(dev, self.taps())
+        self.assertEqual(self.taps(), {"vt-other", "vt-root", "vt-plain"})
+        self.unlink("vt-other", "vt-root", "vt-plain")
+
+    def test_left_over(self):
+        """What a start that was killed has left is replaced; a tap that is held is not."""
+        self.create("vt-web-a", f"--domain={UUID}", uid=0)
+        index = sandbox.ifindex("vt-web-a")
+        self.done("prepare", domain(("vt-web-a", "br0")))
+        self.assertNotEqual(sandbox.ifindex("vt-web-a"), index)
+        self.done("release", domain(("vt-web-a", "br0")))
+        with self.grant("--name=vt-held", uid=0):
+            self.fails("prepare", domain(("vt-held", "br0")), "vt-held")
+
+    def test_kvm(self):
+        """A guest that is to run by KVM is not begun where there is none; one without taps of ours is libvirt's own affair."""
+        self.fails("prepare", domain(("vt-web-a", "br0"), kind="kvm"), "'web' is to run by KVM", "/dev/kvm is not there", "virt-tap check kvm")
+        self.done("prepare", domain(kind="kvm"))
+        if netcase.real_kvm():
+            self.done("prepare", domain(("vt-web-a", "br0"), kind="kvm"))
+            self.done("release", domain(("vt-web-a", "br0"), kind="kvm"))
+        if os.path.exists("/dev/kvm"):
+            os.unlink("/dev/kvm")
+
+    def test_root_is_judged_by_policy(self):
+        sandbox.write(POLICY, f"allow br0 user={USER}\n")
+        self.fails("prepare", domain(("vt-web-a", "br0")), "to uid 0")
+        self.done("prepare", domain(("vt-web-a", "br0")), uid=USER)
+        self.done("release", domain(("vt-web-a", "br0")), uid=USER)
+
+
+class Hostile(HookCase):
+    """Whatever stands in arguments and input."""
+
+    def test_input(self):
+        good = domain(("vt-web-a", "br0"))
+        cut = good[:good.index("<devices>")]
+        wide = good.replace("<name>", "<!--" + "x" * 50_000_000 + "--><name>")
+        for text, says in ((cut, "line"), (good + good, "line"), (good.replace("<domain", "<pool").replace("</domain", "</pool"), "no domain"),
+                           ("<?xml version='1.0'?><!DOCTYPE x>" + good, ""), (wide, ""), ("x" * 50_000_000, ""),
+                           (good.replace("version=\"1\"", "version=\"2\""), "damaged metadata"), (good.encode() + b"\0", ""),
+                           (good.replace(f"<uuid>{UUID}", "<uuid>8d0f1b2c"), "clone"), (good.replace(f"<uuid>{UUID}</uuid>", ""), "UUID"),
+                           (good.replace("52:54:00:00:00:01", "52:54:00:00:00:01:02:03:04"), "MAC"),
+                           (good.replace("52:54:00:00:00:01", "x y"), "--mac")):
+            self.fails("prepare", text, says)
+            if says not in ("clone", "UUID", "MAC", "--mac"):
+                self.fails("migrate", text, says)
+            for event in ("release", "reconnect"):
+                status, _out, _said = self.hook(event, text)
+                self.assertEqual((status, self.taps()), (0, set()))
+        for text in ("", "\n", "nothing", "<", "<domain/>", "\0\xff"):
+            for event in ("prepare", "release", "stopped", "reconnect", "migrate", "restore"):
+                self.assertEqual(self.done(event, text), "")
+
+    def test_arguments(self):
+        text = domain(("vt-web-a", "br0"))
+        for words in ([], [""], ["web"], ["web", ""], ["web", "prepare "], ["", "", "", ""], ["web", "Prepare", "begin", "-"],
+                      ["web", "start", "prepare", "prepare"]):
+            self.assertEqual(hookhost.call(f"{self.hooks}/qemu", words, text), (0, "", ""))
+        self.assertEqual(self.taps(), set())
+        empty = bridgehelper.LIBC and subprocess.run(["python3", "-c", "import os; os.execve(os.sys.argv[1], [], {})", f"{self.hooks}/qemu"],
+                                                     input=text.encode(), capture_output=True, timeout=20, check=False)
+        self.assertEqual((empty.stdout, self.taps()), (b"", set()))
+        for name in ("a b", "$(touch /run/vt/x)", "`id`\n;id", "--force", "../../etc", "x" * 100_000, ""):
+            escaped = name.replace("&", "&amp;")
+            self.done("prepare", domain(("vt-web-a", "br0"), name=escaped), name=name)
+            self.done("release", domain(("vt-web-a", "br0"), name=escaped), name=name)
+            self.fails("prepare", domain(("vt-web-a", "br9"), name=escaped), name=name)
+        self.assertFalse(os.path.exists("/run/vt/x"))
+
+    def test_release_and_reconnect_never_fail(self):
+        text = domain(("vt-web-a", "br0"))
+        self.done("prepare", text)
+        aside = self.installed + ".aside"
+        for uid in (0, USER):
+            os.rename(self.installed, aside)
+            self.addCleanup(lambda: os.path.exists(aside) and os.rename(aside, self.installed))
+            for event in ("release", "reconnect"):
+                self.assertEqual(self.hook(event, text, uid=uid)[0], 0)
+            self.assertIn("vt-web-a", self.taps())
+            os.rename(aside, self.installed)
+        sandbox.write(POLICY, "nonsense\n", mode=0o600)
+        sandbox.run("ip", "link", "delete", "br0")
+        for uid in (USER, 0):
+            for event in ("reconnect", "release"):
+                self.assertEqual(self.hook(event, text, uid=uid)[0], 0)
+        self.assertEqual(self.taps(), set())
+        sandbox.make_bridge("br0")
+
+    def test_no_helper(self):
+        os.rename(self.installed, self.installed + ".aside")
+        self.addCleanup(os.rename, self.installed + ".aside", self.installed)
+        self.fails("prepare", domain(("vt-web-a", "br0")), f"cannot start {self.installed}", "./dev install")
+
+    def test_nothing_from_the_environment(self):
+        env = hookhost.ENVIRONMENT | {"VIRT_TAP_HELPER": "/bin/false", "LD_PRELOAD": "", "NLCB": "debug"}
+        self.done("prepare", domain(("vt-web-a", "br0")), env=env)
+        self.done("release", domain(("vt-web-a", "br0")), env=env)
+
+    def test_time_limit(self):
+        """Input that does not end, and a helper that hangs, whose child would keep libvirt's pipes open. The alarm comes early."""
+        text = domain(("vt-web-a", "br0")).encode()
+        sandbox.run("cp", "-a", self.installed, self.installed + ".aside")
+        self.addCleanup(os.rename, self.installed + ".aside", self.installed)
+        sandbox.write(self.installed, "#!/bin/sh\nexec sleep 600\n", mode=0o755)
+        for event, status in (("prepare", 1), ("release", 0), ("reconnect", 0)):
+            for whole in (False, True):
+                process = subprocess.Popen([f"{self.hooks}/qemu", "web", event, "begin", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+                process.stdin.write(text if whole else text[:-9])
+                process.stdin.flush()
+                if whole:
+                    process.stdin.close()
+                    process.stdin = None
+                if whole and event == "reconnect":  # it has nothing to ask the helper
+                    self.assertEqual(process.wait(10), 0)
+                    process.stderr.close()
+                    continue
+                self.assertTrue(bridgehelper.await_(lambda: not whole or children(process.pid)))
+                for _turn in range(100):  # once more for what is cleaned up
+                    time.sleep(0.1)
+                    if process.poll() is not None:
+                        break
+                    process.send_signal(signal.SIGALRM)
+                self.assertEqual(process.wait(10), status)
+                self.assertIn(b"did not end in time", process.stderr.read())  # which ends: nobody holds it
+                process.stderr.close()
+                if process.stdin:
+                    process.stdin.close()
+        trace = sandbox.RUN + "/trace"
+        sandbox.run("strace", "-o", trace, "-e", "trace=setitimer", f"{self.hooks}/qemu", "web", "prepare", "begin", "-")
+        with open(trace, encoding="ascii") as file:
+            self.assertIn("it_value={tv_sec=40,", file.read())
+
+    def test_secrets(self):
+        """In no message and no log, whatever goes wrong."""
+        log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        log.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        self.addCleanup(os.unlink, "/dev/log")
+        self.addCleanup(log.close)
+        log.setblocking(False)
+        good = domain(("vt-web-a", "br0"))
+        for text in (good, domain(("vt-web-a", "br7")), domain(("eth0", "br0")), good.replace("</devices>", ""), good.replace("'yes'", "'yes"),
+                     good.replace("version=\"1\"", ""), good[:good.index(SECRET) + 9], domain(("vt-web-a", "br0"), owner=FOREIGN)):
+            for event in ("prepare", "reconnect", "release", "migrate", "restore"):
+                _status, _out, said = self.hook(event, text)
+                self.assertNotIn(SECRET[:9], said)
+        heard = b""
+        try:
+            while part := log.recv(65536):
+                self.assertNotIn(SECRET[:9].encode(), part)
+                heard += part
+        except BlockingIOError:
+            pass
+        self.assertIn(b"virt-tap[", heard)  # the log was there to be read, and reconnect's failures are in it
+        self.assertIn(b"virt-tap-helper[", heard)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return file.read()
+
+
+class Map(HookCase):
+    """The events migrate and restore: the domain, as this host can run it."""
+
+    def test_nothing_to_change(self):
+        for event in ("migrate", "restore"):
+            self.assertEqual(self.done(event, domain(("vt-web-a", "br0"))), "")
+            self.assertEqual(self.done(event, domain()), "")
+            sandbox.write(BRIDGES, "map bridge brB br1\nmap network lan br1\n")
+            self.assertEqual(self.done(event, domain(("vt-web-a", "br0"))), "")
+
+    def test_maps(self):
+        sandbox.write(BRIDGES, "map bridge brA br0\nmap network lan br1\n")
+        more = ("<interface type='bridge'><mac address='52:54:00:00:00:08'/><source bridge='brA'/></interface>"
+                "<interface type='bridge'><mac address='52:54:00:00:00:09'/><source bridge='lan'/></interface>"
+                "<interface type='network'><mac address='52:54:00:00:00:0a'/><source network='lan' bridge='brA'/></interface>"
+                "<interface type='network'><mac address='52:54:00:00:00:0b'/><source network='brA'/></interface>"
+                "<interface type='network'><mac address='52:54:00:00:00:0c'/><source network='lan' portgroup='x'/></interface>")
+        text = domain(("vt-web-a", "brA"), ("vt-web-b", "brZ"), more=more)
+        text = text.replace("bridge='brZ'>&lt;interface type='bridge'/&gt;",
+                            "bridge='brZ'>&lt;interface type='network'&gt;&lt;source network='lan'/&gt;&lt;/interface&gt;")
+        expected = text.replace("dev='vt-web-a' bridge='brA'", "dev='vt-web-a' bridge='br0'")
+        expected = expected.replace("bridge='brZ'", "bridge='br1'").replace("<source bridge='brA'/>", "<source bridge='br0'/>")
+        expected = expected.replace("<interface type='network'><mac address='52:54:00:00:00:0a'/><source network='lan' bridge='brA'/>",
+                                    "<interface type='bridge'><mac address='52:54:00:00:00:0a'/><source bridge='br1'/>")
+        for event in ("migrate", "restore"):
+            self.assertEqual(self.done(event, text), expected)
+
+    def test_taken_names(self):
+        """Of others, of another kind; but not what is left of this domain. What comes out can start here."""
+        self.create("vt-web-a", f"--domain={FOREIGN}", uid=0)
+        sandbox.run("ip", "link", "add", "vt-web-b", "type", "veth", "peer", "name", "vt-peer")
+        self.create("vt-web-c", f"--domain={UUID}", uid=0)
+        text = domain(*((f"vt-web-{letter}", "br0") for letter in "abcd"))
+        out = self.done("migrate", text)
+        self.assertNotRegex(out, "vt-web-[ab]'")
+        for dev in ("vt-web-c", "vt-web-d"):
+            self.assertEqual(out.count(f"'{dev}'"), 2)
+        self.assertIn(SECRET, out)
+        self.assertEqual(self.done("restore", out), "")
+        before = self.taps()
+        self.done("prepare", out)
+        self.assertEqual(len(self.taps() - before), 3)
+        self.done("release", out)
+        self.assertEqual(self.taps(), before - {"vt-web-c"})
+        self.unlink("vt-web-a", "vt-web-b")
+
+    def test_broken_maps(self):
+        sandbox.write(BRIDGES, "map bridge brA\n")
+        for event in ("migrate", "restore"):
+            self.fails(event, domain(("vt-web-a", "br0")), f"{BRIDGES}:1")
+
+
+class Reconnect(HookCase):
+    def test_missing_bridge_comes_back(self):
+        sandbox.write(POLICY, "allow br-lab\n")
+        sandbox.write(BRIDGES, "bridge br-lab\n")
+        text = domain(("vt-web-a", "br-lab"))
+        self.done("prepare", text)
+        sandbox.run("ip", "link", "delete", "br-lab")
+        self.done("reconnect", text)
+        self.assertIn("br-lab", sandbox.links())
+        self.done("release", text)
+        self.unlink("br-lab")
+
+
+if __name__ == "__main__":
+    netcase.main()

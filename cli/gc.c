@@ -9,7 +9,7 @@
 #include "helper_call.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
-#include "running.h"
+#include "host/running.h"
 #include "verbs.h"
 
 #include <getopt.h>

@@ -10,17 +10,12 @@
 #include <unistd.h>
 
 /* Without a date: every syslog daemon takes the time of arrival then, and we need no time zone. */
-void audit(const char *format, ...)
+void audit_say(const char *program, const char *text)
 {
     const struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
     char line[2048];
-    const int head =
-        snprintf(line, sizeof(line), "<%d>virt-tap-helper[%d]: ", LOG_AUTHPRIV | LOG_NOTICE, getpid());
-    va_list args;
 
-    va_start(args, format);
-    vsnprintf(line + head, 1900, format, args);
-    va_end(args);
+    snprintf(line, sizeof(line), "<%d>%s[%d]: %.1900s", LOG_AUTHPRIV | LOG_NOTICE, program, getpid(), text);
     for (char *c = line; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
@@ -29,4 +24,15 @@ void audit(const char *format, ...)
         return;
     sendto(sock, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&log, sizeof(log));
     close(sock);
+}
+
+void audit(const char *format, ...)
+{
+    char text[1900];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    audit_say("virt-tap-helper", text);
 }

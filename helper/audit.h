@@ -7,3 +7,6 @@
 /* Sends one line, cut if it is longer than 1,900 bytes, other than printable ASCII shown as '?'. Never waits
  * and never fails: a log that is not there, or is full, is passed over. (syslog(3) would wait for room.) */
 void audit(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same of a text, as another program than the helper. */
+void audit_say(const char *program, const char *text);

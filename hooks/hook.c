@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hook.h"
 
+#include "helper/audit.h"
 #include "xml/document.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <syslog.h>
 #include <unistd.h>
 
 /* Seconds: for all of it, more than the helper allows itself; and then for each step that is left, which is
@@ -57,13 +57,6 @@ static char *read_input(size_t *size, struct refusal *why)
     return NULL;
 }
 
-void hook_log(const char *text)
-{
-    openlog("virt-tap", LOG_PID, LOG_DAEMON);
-    syslog(LOG_WARNING, "%s", text);
-    closelog();
-}
-
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[])
 {
     struct refusal why = {""};
@@ -79,9 +72,9 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
     free(text);
     if (!err)
         return 0;
-    dprintf(STDERR_FILENO, "virt-tap: %s\n", why.text);
+    dprintf(STDERR_FILENO, HOOK_NAME ": %s\n", why.text);
     if (!events[i].may_fail)
-        hook_log(why.text);
+        audit_say(HOOK_NAME, why.text);
     return events[i].may_fail;
 }
 

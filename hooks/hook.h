@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define HOOK_NAME "virt-tap" /* for messages and the system's log */
+
 /* One operation of a driver. */
 struct hook_event {
     const char *operation;
@@ -34,6 +36,3 @@ int hook_call_helper(const char *const words[], struct refusal *why);
 
 /* Writes all to standard output. Returns 0, or -1 and why not. */
 int hook_write(const char *text, size_t size, struct refusal *why);
-
-/* Tells the system's log; for what nobody reads elsewhere. No more of the XML than names. */
-void hook_log(const char *text);

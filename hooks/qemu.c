@@ -10,6 +10,7 @@
  *   restore    likewise, of one that was saved
  *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
  *              libvirt kill the running guest, so that there is none. */
+#include "helper/audit.h"
 #include "helper/bridges.h"
 #include "helper/claim.h"
 #include "hook.h"
@@ -231,7 +232,7 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
                "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set "
                "'%s' master '%s'",
                tap->dev, name_of(domain), tap->dev, tap->bridge);
-        hook_log(text.text);
+        audit_say(HOOK_NAME, text.text);
     }
     rtnl_close(&nl);
 }

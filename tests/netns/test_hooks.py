@@ -3,9 +3,11 @@
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
 """
+import fcntl
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -295,27 +297,39 @@ class Hostile(HookCase):
 
     def test_secrets(self):
         """In no message and no log, whatever goes wrong."""
-        log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        log.bind("/dev/log")
-        os.chmod("/dev/log", 0o666)
-        self.addCleanup(os.unlink, "/dev/log")
-        self.addCleanup(log.close)
-        log.setblocking(False)
+        log, logged = system_log(self), b""
         good = domain(("vt-web-a", "br0"))
         for text in (good, domain(("vt-web-a", "br7")), domain(("eth0", "br0")), good.replace("</devices>", ""), good.replace("'yes'", "'yes"),
                      good.replace("version=\"1\"", ""), good[:good.index(SECRET) + 9], domain(("vt-web-a", "br0"), owner=FOREIGN)):
             for event in ("prepare", "reconnect", "release", "migrate", "restore"):
                 _status, _out, said = self.hook(event, text)
                 self.assertNotIn(SECRET[:9], said)
-        heard = b""
-        try:
-            while part := log.recv(65536):
-                self.assertNotIn(SECRET[:9].encode(), part)
-                heard += part
-        except BlockingIOError:
-            pass
-        self.assertIn(b"virt-tap[", heard)  # the log was there to be read, and reconnect's failures are in it
-        self.assertIn(b"virt-tap-helper[", heard)
+                logged += heard(log)  # it keeps ten lines only
+        self.assertNotIn(SECRET[:9].encode(), logged)
+        self.assertIn(b"virt-tap[", logged)  # the log was there to be read, and reconnect's failures are in it
+        self.assertIn(b"virt-tap-helper[", logged)
+
+
+def system_log(test):
+    """The system's log, for as long as the test."""
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    test.addCleanup(log.close)
+    log.bind("/dev/log")
+    test.addCleanup(os.unlink, "/dev/log")
+    os.chmod("/dev/log", 0o666)
+    log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    log.setblocking(False)
+    return log
+
+
+def heard(log):
+    """All that was written to it until now."""
+    text = b""
+    try:
+        while part := log.recv(65536):
+            text += part + b"\n"
+    except BlockingIOError:
+        return text
 
 
 def children(pid):
@@ -386,6 +400,134 @@ class Reconnect(HookCase):
         self.assertIn("br-lab", sandbox.links())
         self.done("release", text)
         self.unlink("br-lab")
+
+    def test_tap_off_its_bridge_is_told_the_log(self):
+        log = system_log(self)
+        self.done("prepare", domain(("vt-web-a", "br0")))
+        sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
+        self.done("reconnect", domain(("vt-web-a", "br0")))
+        self.assertIn(b"ip link set 'vt-web-a' master 'br0'", heard(log))
+        self.done("release", domain(("vt-web-a", "br0")))
+
+
+NETWORK = """<hookData>
+  <network connections='1'>
+    <name>lan</name>
+    <uuid>8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c5</uuid>
+    <forward mode='{1}'/>
+    <bridge name='{0}'/>
+  </network>
+  {2}
+</hookData>
+"""
+PORT = """<networkport>
+    <uuid>5d744f21-ba4a-4d6e-bdb2-30a35ff3207d</uuid>
+    <owner><name>web</name><uuid>{1}</uuid></owner>
+    <mac address='52:54:00:00:00:07'/>
+    <plug type='bridge' bridge='{0}'/>
+  </networkport>"""
+
+
+class Network(HookCase):
+    driver = "network"
+
+    def test_declared_bridge(self):
+        """Made once, also when libvirtd starts again; one that is not declared is left to others."""
+        sandbox.write(POLICY, "allow br-lab\n")
+        sandbox.write(BRIDGES, "bridge br-lab address=10.66.0.1/24\n")
+        self.done("start", NETWORK.format("br-lab", "nat", ""))
+        self.done("start", NETWORK.format("br-other", "bridge", ""))
+        self.assertEqual(self.taps(), set())
+        for _time in range(2):
+            self.done("start", NETWORK.format("br-lab", "bridge", ""))
+            self.assertIn("10.66.0.1/24", sandbox.run("ip", "address", "show", "br-lab").stdout)
+        self.unlink("br-lab")
+
+    def test_refusals(self):
+        sandbox.write(POLICY, "allow br0\n")
+        sandbox.write(BRIDGES, "bridge br-lab\n")
+        self.fails("start", NETWORK.format("br-lab", "bridge", ""), "bridge 'br-lab'", "allow br-lab")
+        sandbox.write(BRIDGES, "bridge\n")
+        self.fails("start", NETWORK.format("br-lab", "bridge", ""), f"{BRIDGES}:1")
+        self.done("start", NETWORK.format("virbr0", "nat", ""))
+
+    def test_port(self):
+        """Only a deny that matches keeps a guest away; that nothing allows the bridge does not."""
+        def port(bridge):
+            return NETWORK.format(bridge, "nat", PORT.format(bridge, UUID))
+        plugged = NETWORK.format("br-mgmt", "nat", "<domain type='qemu'/>")
+        for policy in (None, "", "allow br0\n", f"deny virbr0 user={OTHER}\n"):
+            if policy is not None:
+                sandbox.write(POLICY, policy)
+            self.done("port-created", port("virbr0"))
+            self.done("plugged", plugged)
+        sandbox.write(POLICY, "allow all\ndeny br-mgmt\n")
+        for event, text in (("port-created", port("br-mgmt")), ("plugged", plugged), ("port-created", NETWORK.format("br0", "nat", PORT.format("br-mgmt", UUID)))):
+            self.fails(event, text, f"{POLICY}:2 denies bridge 'br-mgmt' to uid 0")
+        sandbox.write(POLICY, f"deny br-mgmt user={USER}\n")
+        self.done("port-created", port("br-mgmt"))
+        self.fails("port-created", port("br-mgmt"), uid=USER)
+        sandbox.write(POLICY, "nonsense\n")
+        self.fails("port-created", port("virbr0"), f"{POLICY}:1")
+        os.unlink(POLICY)
+        os.unlink(netcase.QEMU_ACL)
+        self.done("port-created", port("virbr0"))
+
+    def test_hostile(self):
+        sandbox.write(POLICY, "deny br-mgmt\n")
+        good = NETWORK.format("br-mgmt", "bridge", PORT.format("br-mgmt", UUID))
+        for text in (good[:-9], "", "<domain/>", "x" * 50_000_000, good.replace("br-mgmt", "br'-x"), good.replace("hookData", "data")):
+            for event in ("start", "port-created"):
+                self.fails(event, text)
+        for event in ("started", "stopped", "updated", "port-deleted", "unplugged", "", "x" * 1000):
+            self.done(event, good)
+        for bridge in ("--force", "a b", "br0/../br1", "x" * 100, "$(id)"):
+            for event in ("start", "port-created"):
+                self.done(event, NETWORK.format(bridge, "bridge", PORT.format(bridge, UUID)))
+
+
+class Daemon(HookCase):
+    """When the daemon of QEMU's driver starts; a shell of that name calls the hook here."""
+    driver = "daemon"
+
+    def start(self, parent="libvirtd", uid=0):
+        shell = sandbox.RUN + "/" + parent
+        if not os.path.exists(shell):
+            sandbox.run("cp", "/bin/sh", shell)
+        status, out, said = hookhost.call(shell, ["-c", '"$@"; exit $?', "sh", f"{self.hooks}/daemon", "-", "start", "-", "start"], "", uid=uid)
+        self.assertEqual((status, out, said), (0, "", ""))
+
+    @staticmethod
+    def age(*names):
+        for name in names:
+            os.utime(f"/sys/class/net/{name}", (time.time() - 100,) * 2)
+
+    def test_orphans(self):
+        sandbox.write("/run/libvirt/qemu/runs.xml", f"<domstatus><domain><uuid>{FOREIGN}</uuid></domain></domstatus>")
+        self.addCleanup(sandbox.run, "rm", "-rf", "/run/libvirt")
+        self.create("vt-gone", f"--domain={UUID}", uid=0)
+        self.create("vt-gone-mq", f"--domain={UUID}", "--multi-queue", uid=0)
+        self.create("vt-young", f"--domain={UUID}", uid=0)
+        self.create("vt-runs", f"--domain={FOREIGN}", uid=0)
+        self.create("vt-no-domain", uid=0)
+        self.create("vt-users", f"--domain={UUID}")
+        self.create("vt-held", f"--domain={UUID}", uid=0)
+        held = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(held, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-held", bridgehelper.IFF_TAP | bridgehelper.IFF_NO_PI))
+        before = self.taps()
+        self.start()
+        self.assertEqual(self.taps(), before)  # all are young
+        self.age(*before - {"vt-young"})
+        self.start("virtnetworkd")
+        self.assertEqual(self.taps(), before)
+        self.start()
+        self.assertEqual(self.taps(), before - {"vt-gone", "vt-gone-mq"})
+        self.start("virtqemud", uid=USER)
+        self.assertEqual(self.taps(), before - {"vt-gone", "vt-gone-mq", "vt-users"})
+        os.close(held)
+        self.start()
+        self.assertEqual(self.taps(), {"vt-young", "vt-runs", "vt-no-domain"})
+        self.unlink("vt-young", "vt-runs", "vt-no-domain")
 
 
 if __name__ == "__main__":

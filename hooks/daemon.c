@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The hook of libvirt's daemons. When the one that runs QEMU starts, taps go that were left behind by a start
+ * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
+ * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
+ * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
+#include "helper/audit.h"
+#include "helper/claim.h"
+#include "hook.h"
+#include "host/running.h"
+#include "net/rtnl.h"
+#include "net/taps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { AGE_MIN = 60 /* seconds */ };
+
+/* Every daemon of libvirt's runs this hook. */
+static bool called_by_qemus_daemon(void)
+{
+    char path[32], name[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    if (!fgets(name, sizeof(name), file))
+        name[0] = '\0';
+    fclose(file);
+    return strcmp(name, "libvirtd\n") == 0 || strcmp(name, "virtqemud\n") == 0;
+}
+
+/* By when the kernel first showed it to anybody (udev, as a rule, at once), since it does not tell when it
+ * was made: it is at least as old as that. */
+static bool is_old(const struct tap_state *tap)
+{
+    char path[sizeof("/sys/class/net/") + IFNAMSIZ];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/sys/class/net/%s", tap->name);
+    return stat(path, &st) == 0 && time(NULL) - st.st_mtime >= AGE_MIN;
+}
+
+static bool is_orphan(const struct tap_state *tap, struct claim_alias *alias)
+{
+    struct claim claim;
+
+    return tap->persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
+           claim_read_alias(alias, tap->alias) && alias->domain[0] &&
+           !(tap->kind.multi_queue ? tap->queues > 0 : tap->carrier) && is_old(tap) &&
+           !running_domain(claim.uid, alias->domain);
+}
+
+static void remove_tap(const struct tap_state *tap, const struct claim_alias *alias)
+{
+    char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE];
+    struct refusal why;
+
+    snprintf(name, sizeof(name), "--name=%s", tap->name);
+    snprintf(domain, sizeof(domain), "--domain=%s", alias->domain);
+    if (hook_call_helper((const char *[]){"delete", name, domain, NULL}, &why) < 0)
+        audit_say(HOOK_NAME, why.text);
+}
+
+static int start(const char *text, size_t size, struct refusal *why)
+{
+    struct tap_state *taps = NULL;
+    struct claim_alias alias;
+    struct rtnl nl;
+    size_t count = 0;
+    int err;
+
+    (void)text, (void)size;
+    if (!called_by_qemus_daemon())
+        return 0;
+    err = rtnl_open(&nl);
+    if (!err)
+        err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
+    rtnl_close(&nl);
+    for (size_t i = 0; i < count && !err; i++)
+        if (is_orphan(&taps[i], &alias))
+            remove_tap(&taps[i], &alias);
+    free(taps);
+    return err ? refuse(why, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct hook_event events[] = {{"start", start, false}};
+
+    return hook_run(events, 1, argc, argv);
+}

@@ -11,6 +11,7 @@ extern const struct command domain_command;
 extern const struct command xml_command;
 int define_hook_run(int argc, char *argv[]);
 extern const char define_hook_options[];
+extern const struct command hooks_command;
 extern const struct command bridge_command;
 int bridge_show(int argc, char *argv[]);
 int list_run(int argc, char *argv[]);

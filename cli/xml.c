@@ -3,6 +3,8 @@
  * virt-tap xml: files of domains pointed at taps, and back. */
 #include "config.h"
 #include "file.h"
+#include "helper/refusal.h"
+#include "hooks/mapping.h"
 #include "job.h"
 #include "verbs.h"
 
@@ -53,6 +55,13 @@ static const struct option restore_options[] = {
     {"interface", required_argument, NULL, OPT_INTERFACE},
     {0},
 };
+static const struct option map_options[] = {
+    {"in-place", no_argument, NULL, OPT_IN_PLACE},
+    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
+    {"diff", no_argument, NULL, OPT_DIFF},
+    {"validate", no_argument, NULL, OPT_VALIDATE},
+    {0},
+};
 
 #define OUTPUT_HELP                                                                                          \
     "  --in-place            change the files themselves; each one whole, or not at all\n"                   \
@@ -66,6 +75,14 @@ static const char rewrite_help[] =
                 "  --network NAME=BRIDGE the bridge of a network; may be repeated\n"
                 "  --strict              exit 3 if an interface had to be left as it is\n"
                 "\nWithout FILE, or where it is -, standard input is read.\n";
+static const char map_help[] =
+    "Bridges and networks become this host's, as /etc/virt-tap/bridges.conf maps them, and taps whose names are taken\n"
+    "here get others: what the hooks do when a domain comes by migration, or from a file that it was saved to.\n\n"
+    "  --in-place            change the files themselves; each one whole, or not at all\n"
+    "  --output-dir DIR      write files of the same names there\n"
+    "  --diff                show what would change instead, as a unified diff\n"
+    "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
+    "\nWithout FILE, or where it is -, standard input is read.\n";
 static const char restore_help[] = OUTPUT_HELP "\nWithout FILE, or where it is -, standard input is read.\n";
 
 static int set_option(struct options *options, int option, char *argv[])
@@ -224,19 +241,23 @@ static int change_files(struct options *options)
     return finish_output(status, name);
 }
 
-static int change(int argc, char *argv[], change_function *function, const struct option *known)
+/* wish: what else is wished than the options say. */
+static int change(int argc, char *argv[], change_function *function, const struct option *known,
+                  const struct wish *wish)
 {
     static char standard_input[] = "-";
     char *only_input[] = {standard_input};
-    struct options options = {.job = {.name = argv[0], .change = function}};
+    struct options options = {.job = {.name = argv[0], .change = function, .wish = *wish}};
     int status = 0, option;
 
     opterr = 0;
     options.networks.words = calloc((size_t)argc, sizeof(*options.networks.words));
     options.interfaces = calloc((size_t)argc, sizeof(*options.interfaces));
     options.job.wish.interfaces = options.interfaces;
-    options.job.wish.find_network = networks_find;
-    options.job.wish.data = &options.networks;
+    if (!options.job.wish.data) {
+        options.job.wish.find_network = networks_find;
+        options.job.wish.data = &options.networks;
+    }
     if (!options.networks.words || !options.interfaces) {
         free(options.networks.words);
         free(options.interfaces);
@@ -258,12 +279,27 @@ static int change(int argc, char *argv[], change_function *function, const struc
 
 static int rewrite(int argc, char *argv[])
 {
-    return change(argc, argv, domain_rewrite, rewrite_options);
+    return change(argc, argv, domain_rewrite, rewrite_options, &(struct wish){0});
 }
 
 static int restore(int argc, char *argv[])
 {
-    return change(argc, argv, domain_restore, restore_options);
+    return change(argc, argv, domain_restore, restore_options, &(struct wish){0});
+}
+
+/* As the hooks do it for a domain that comes from another host. */
+static int map(int argc, char *argv[])
+{
+    struct refusal why = {""};
+    struct bridges bridges;
+    int status = bridges_read(&bridges, &why) < 0 ? complain(1, argv[0], "%s", why.text) : 0;
+
+    if (!status) {
+        const struct wish wish = mapping_wish(&bridges);
+        status = change(argc, argv, domain_map, map_options, &wish);
+    }
+    bridges_free(&bridges);
+    return status;
 }
 
 static int show(int argc, char *argv[])
@@ -301,6 +337,11 @@ static const struct verb verbs[] = {
      .arguments = "[FILE...]",
      .run = show,
      .summary = "what the interfaces of domains are, or could be"},
+    {.name = "map",
+     .arguments = "[OPTION...] [FILE...]",
+     .options = map_help,
+     .run = map,
+     .summary = "turn domains of other hosts to this one's bridges"},
     {.name = "define-hook",
      .arguments = "--vmi JSON --domain XML",
      .options = define_hook_options,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
+#include "hooks.h"
 #include "mend.h"
 #include "program.h"
 #include "software.h"
@@ -13,11 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define HOOKS "/etc/libvirt/hooks"
-
-static const char *const drivers[] = {"qemu", "network", "daemon"};
-enum { DRIVERS = sizeof(drivers) / sizeof(drivers[0]) };
 
 static void mend_install_libvirt(struct findings *out)
 {
@@ -54,60 +50,6 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
         finding_add(out, LIBVIRT_SCHEMA_MISSING, "%s is not there", schema);
 }
 
-/* When the daemon started, by the kernel's account: field 22 of /proc/PID/stat, behind the name in brackets.
- */
-static time_t daemon_start(void)
-{
-    static const char *const files[] = {"/run/libvirtd.pid", "/run/virtqemud.pid",
-                                        "/run/libvirt/libvirtd.pid"};
-    char path[64], text[4096];
-    long pid = 0;
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && pid <= 0; i++)
-        pid = text_number(files[i], 0);
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    const char *at = pid > 0 && text_read(path, text, sizeof(text)) > 0 ? strrchr(text, ')') : NULL;
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    const long long ticks = at ? strtoll(at, NULL, 10) : 0;
-    struct timespec now, since_boot;
-    if (!ticks || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
-        return 0;
-    return now.tv_sec - since_boot.tv_sec + (time_t)(ticks / sysconf(_SC_CLK_TCK));
-}
-
-/* Whether the daemon has looked for this driver's hooks before there was the first. */
-static bool is_unseen(const char *driver, time_t start)
-{
-    char pattern[128];
-    struct stat st;
-    glob_t files;
-    bool older = false;
-
-    snprintf(pattern, sizeof(pattern), HOOKS "/{%s,%s.d/*}", driver, driver);
-    if (!start || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
-        return false;
-    for (size_t i = 0; i < files.gl_pathc; i++) /* a folder is there from the beginning, and says nothing */
-        older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= start;
-    globfree(&files);
-    return !older;
-}
-
-enum hook { HOOK_GOOD, HOOK_MISSING, HOOK_CLOSED, HOOK_BROKEN, HOOK_UNSEEN, HOOK_STATES };
-
-static enum hook look_at_hook(const char *driver, time_t start)
-{
-    char path[128];
-    struct stat st;
-
-    snprintf(path, sizeof(path), HOOKS "/%s.d/50-virt-tap", driver);
-    if (lstat(path, &st) < 0)
-        return errno == EACCES ? HOOK_CLOSED : HOOK_MISSING;
-    if (access(path, X_OK) < 0)
-        return HOOK_BROKEN;
-    return is_unseen(driver, start) ? HOOK_UNSEEN : HOOK_GOOD;
-}
-
 /* One finding for all drivers in one state. */
 void libvirt_hooks_probe(const struct probe_context *context, struct findings *out)
 {
@@ -119,18 +61,19 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_MISSING] = {LIBVIRT_HOOKS_MISSING, "not enabled", "virt-tap hooks enable"},
         [HOOK_CLOSED] = {LIBVIRT_HOOKS_SKIPPED, "not to be looked at by this user", NULL},
         [HOOK_BROKEN] = {LIBVIRT_HOOKS_BROKEN, "there, but cannot be run", "virt-tap hooks enable"},
+        [HOOK_FOREIGN] = {LIBVIRT_HOOKS_BROKEN, "not virt-tap's, under its name", NULL},
         [HOOK_UNSEEN] = {LIBVIRT_HOOKS_UNSEEN,
                          "newer than the daemon (if it was reloaded since, all is well)",
-                         "systemctl reload libvirtd || systemctl restart virtqemud virtnetworkd"},
+                         "virt-tap hooks enable --reload"},
     };
-    const time_t start = daemon_start();
+    const time_t start = hooks_daemon_start();
     (void)context;
 
     for (int state = 0; state < HOOK_STATES; state++) {
         char list[64] = "";
-        for (size_t i = 0; i < DRIVERS; i++)
-            if (look_at_hook(drivers[i], start) == (enum hook)state)
-                strcat(strcat(list, " "), drivers[i]);
+        for (size_t i = 0; i < HOOKS_DRIVERS; i++)
+            if (hooks_look(hooks_drivers[i], start) == (enum hook_state)state)
+                strcat(strcat(list, " "), hooks_drivers[i]);
         if (!*list)
             continue;
         finding_add(out, states[state].id, "hooks %s:%s", states[state].words, list);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "confinement.h"
+
+#include "bridge/process.h"
+#include "config.h"
+#include "file.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOCAL_MAX = 1024 * 1024 };
+
+/* The daemons' profiles, as Debian and its kin name them, and the file of each for the administrator. */
+static const struct {
+    const char *profile, *local;
+} profiles[] = {
+    {"/etc/apparmor.d/usr.sbin.libvirtd", "/etc/apparmor.d/local/usr.sbin.libvirtd"},
+    {"/etc/apparmor.d/usr.sbin.virtqemud", "/etc/apparmor.d/local/usr.sbin.virtqemud"},
+};
+enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
+
+static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n";
+
+static bool in_force(void)
+{
+    char answer = 'N';
+    const int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (read(fd, &answer, 1) != 1)
+            answer = 'N';
+        close(fd);
+    }
+    return answer == 'Y';
+}
+
+/* The administrator's file, "" where there is none; NULL: no memory, or it cannot be read. */
+static char *read_local(const char *path, size_t *size, mode_t *mode)
+{
+    char *text = file_read(path, LOCAL_MAX, size, mode);
+
+    if (text || errno != ENOENT)
+        return text;
+    *size = 0;
+    *mode = 0644;
+    return strdup("");
+}
+
+static bool has_lines(const char *path)
+{
+    size_t size;
+    mode_t mode;
+    char *text = read_local(path, &size, &mode);
+    const bool has = text && memmem(text, size, lines, sizeof(lines) - 1);
+
+    free(text);
+    return has;
+}
+
+static int load(const char *verb, const char *profile)
+{
+    char program[] = "apparmor_parser", replace[] = "-r", *output;
+    char *path = strdupa(profile);
+    const int status = process_capture((char *[]){program, replace, path, NULL}, 1, &output);
+
+    if (output)
+        output[strcspn(output, "\n")] = '\0';
+    if (status)
+        complain(1, verb, "AppArmor does not take %s: %.300s", profile,
+                 status < 0          ? strerror(-status)
+                 : output && *output ? output
+                                     : "apparmor_parser gives no reason");
+    free(output);
+    return status != 0;
+}
+
+static int put_back(const char *verb, const char *path, const char *text, size_t size, mode_t mode)
+{
+    const int err = size ? file_write(path, text, size, mode, true) : unlink(path) < 0 ? -errno : 0;
+
+    return err ? complain(1, verb, "%s cannot be put back: %s", path, strerror(-err)) : 1;
+}
+
+/* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
+static int change(const char *verb, size_t which, bool allow)
+{
+    const char *path = profiles[which].local;
+    size_t size;
+    mode_t mode;
+    char *text = read_local(path, &size, &mode),
+         *found = text ? memmem(text, size, lines, sizeof(lines) - 1) : NULL;
+    char *changed = text && allow != (found != NULL) ? malloc(size + sizeof(lines) + 1) : NULL;
+    size_t length = 0;
+    int status = 0;
+
+    if (changed && allow) {
+        const char *newline = size > 0 && text[size - 1] != '\n' ? "\n" : "";
+        length = (size_t)sprintf(changed, "%.*s%s%s", (int)size, text, newline, lines);
+    } else if (changed) {
+        const size_t before = (size_t)(found - text), behind = before + sizeof(lines) - 1;
+        memcpy(changed, text, before);
+        memcpy(changed + before, text + behind, size - behind);
+        length = size - (sizeof(lines) - 1);
+    }
+    const int err = changed ? file_write(path, changed, length, mode, access(path, F_OK) == 0)
+                    : text  ? 0
+                            : -errno;
+    if (err)
+        status = complain(1, verb, "%s cannot be written: %s", path, strerror(-err));
+    else if (changed && load(verb, profiles[which].profile) != 0)
+        status = put_back(verb, path, text, size, mode);
+    free(changed);
+    free(text);
+    return status;
+}
+
+static int change_all(const char *verb, bool allow)
+{
+    int status = 0;
+
+    for (size_t i = 0; !status && i < PROFILES && in_force(); i++)
+        if (access(profiles[i].profile, F_OK) == 0)
+            status = change(verb, i, allow);
+    return status;
+}
+
+int confinement_allow(const char *verb)
+{
+    return change_all(verb, true);
+}
+
+int confinement_forget(const char *verb)
+{
+    return change_all(verb, false);
+}
+
+int confinement_show(void)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < PROFILES && in_force(); i++) {
+        if (access(profiles[i].profile, F_OK) != 0)
+            continue;
+        const bool lets = has_lines(profiles[i].local);
+        printf("AppArmor %s  %s\n", profiles[i].local,
+               lets ? "lets libvirt run them" : "does not: virt-tap hooks enable");
+        status |= !lets;
+    }
+    return status;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap hooks: whether libvirt calls virt-tap's hooks. A link for each driver, in the folder that libvirt
+ * has for hooks of many makers; what is there and not ours stays. */
+#include "host/hooks.h"
+#include "config.h"
+#include "confinement.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int take_root(const char *verb)
+{
+    return geteuid() == 0 ? 0
+                          : complain(1, verb, "this changes what libvirt runs, which takes root: use sudo");
+}
+
+static void target_of(char path[PATH_MAX], const char *driver)
+{
+    snprintf(path, PATH_MAX, HOOKS_PATH "/%s", driver);
+}
+
+/* Before anything is changed: whether all of it can be. */
+static int check(const char *verb)
+{
+    char path[HOOKS_PATH_SIZE], target[PATH_MAX];
+
+    if (access("/etc/libvirt", F_OK) < 0)
+        return complain(
+            1, verb,
+            "there is no /etc/libvirt, so libvirt is not installed; `virt-tap check libvirt` says how to");
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        hooks_path(path, hooks_drivers[i]);
+        target_of(target, hooks_drivers[i]);
+        if (access(target, X_OK) < 0)
+            return complain(1, verb,
+                            "%s cannot be run: %s; `./dev install` in virt-tap's source puts it there",
+                            target, strerror(errno));
+        if (hooks_look(hooks_drivers[i], 0) == HOOK_FOREIGN)
+            return complain(1, verb,
+                            "nothing is changed, for %s is there and not virt-tap's: move it out of the way",
+                            path);
+    }
+    return 0;
+}
+
+/* Made beside the folder, not in it: libvirt runs whatever it finds there. Returns 0 or -errno. */
+static int put_link(const char *driver)
+{
+    static const char half[] = HOOKS_FOLDER "/.virt-tap-new";
+    char path[HOOKS_PATH_SIZE], target[PATH_MAX], there[PATH_MAX];
+
+    hooks_path(path, driver);
+    target_of(target, driver);
+    const ssize_t length = readlink(path, there, sizeof(there));
+    if (length == (ssize_t)strlen(target) && memcmp(there, target, (size_t)length) == 0)
+        return 0;
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    if ((mkdir(HOOKS_FOLDER, 0755) < 0 && errno != EEXIST) || (mkdir(path, 0755) < 0 && errno != EEXIST))
+        return -errno;
+    *slash = '/';
+    unlink(half);
+    if (symlink(target, half) == 0 && rename(half, path) == 0)
+        return 0;
+    const int err = -errno;
+    unlink(half);
+    return err;
+}
+
+/* Returns how many that are ours were removed, or -errno. */
+static int remove_links(void)
+{
+    char path[HOOKS_PATH_SIZE];
+    int count = 0;
+
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        const enum hook_state state = hooks_look(hooks_drivers[i], 0);
+        if (state == HOOK_MISSING || state == HOOK_FOREIGN)
+            continue;
+        hooks_path(path, hooks_drivers[i]);
+        if (unlink(path) < 0)
+            return -errno;
+        count++;
+    }
+    return count;
+}
+
+/* By pidfd: a pid that is another's by now must get no signal. */
+static int reload(const char *verb)
+{
+    pid_t pids[HOOKS_DAEMONS_MAX], again[HOOKS_DAEMONS_MAX];
+    const size_t count = hooks_daemons(pids);
+
+    for (size_t i = 0; i < count; i++) {
+        const int fd = pidfd_open(pids[i], 0);
+        const bool same = fd >= 0 && hooks_daemons(again) == count && again[i] == pids[i];
+        const int err = !same ? ESRCH : pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0 ? errno : 0;
+        if (fd >= 0)
+            close(fd);
+        if (err)
+            return complain(1, verb,
+                            "the hooks are enabled, but libvirt's daemon %d cannot be told: %s; restart it",
+                            pids[i], strerror(err));
+        printf("reloaded: process %d\n", pids[i]);
+    }
+    return 0;
+}
+
+static bool any_unseen(void)
+{
+    const time_t start = hooks_daemon_start();
+    bool any = false;
+
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++)
+        any = any || hooks_look(hooks_drivers[i], start) == HOOK_UNSEEN;
+    return any;
+}
+
+static int enable_all(const char *verb, bool and_reload)
+{
+    int status = take_root(verb);
+
+    if (!status)
+        status = check(verb);
+    if (!status)
+        status = confinement_allow(verb);
+    for (size_t i = 0; !status && i < HOOKS_DRIVERS; i++) {
+        const int err = put_link(hooks_drivers[i]);
+        if (err)
+            status = complain(1, verb, "the hook of libvirt's driver %s cannot be put in its place: %s",
+                              hooks_drivers[i], strerror(-err));
+    }
+    if (status)
+        return status;
+    puts("enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks");
+    if (and_reload)
+        status = reload(verb);
+    else if (any_unseen())
+        puts("The daemon that runs has not looked for hooks since: `virt-tap hooks enable --reload`");
+    return finish_output(status, verb);
+}
+
+static int enable(int argc, char *argv[])
+{
+    static const struct option options[] = {{"reload", no_argument, NULL, 'r'}, {.name = NULL}};
+    bool and_reload = false;
+
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1; and_reload = true)
+        if (option == '?')
+            return 2;
+    return optind == argc ? enable_all(argv[0], and_reload)
+                          : complain(2, argv[0], "takes no '%.64s'", argv[optind]);
+}
+
+static int no_words(int argc, char *argv[])
+{
+    static const struct option none[] = {{.name = NULL}};
+
+    optind = 0;
+    if (getopt_long(argc, argv, "", none, NULL) != -1)
+        return 2;
+    return optind == argc ? 0 : complain(2, argv[0], "takes no '%.64s'", argv[optind]);
+}
+
+static int disable(int argc, char *argv[])
+{
+    int status = no_words(argc, argv);
+
+    if (!status)
+        status = take_root(argv[0]);
+    if (status)
+        return status;
+    const int count = remove_links();
+    if (count < 0)
+        return complain(1, argv[0], "a hook cannot be taken out of " HOOKS_FOLDER ": %s", strerror(-count));
+    status = confinement_forget(argv[0]);
+    if (!status)
+        puts(
+            count
+                ? "disabled: taps of domains that run stay until they end, and are then removed by `virt-tap gc`"
+                : "they were not enabled");
+    return finish_output(status, argv[0]);
+}
+
+static int show_status(int argc, char *argv[])
+{
+    static const char *const words[HOOK_STATES] = {
+        [HOOK_GOOD] = "enabled",
+        [HOOK_MISSING] = "not enabled: virt-tap hooks enable",
+        [HOOK_CLOSED] = "not to be looked at by this user",
+        [HOOK_BROKEN] = "enabled, but cannot be run: virt-tap hooks enable",
+        [HOOK_FOREIGN] =
+            "shadowed by something that is not virt-tap's: move it out of the way, virt-tap hooks enable",
+        [HOOK_UNSEEN] =
+            "enabled, but newer than the daemon, which must be reloaded: virt-tap hooks enable --reload",
+    };
+    const time_t start = hooks_daemon_start();
+    char path[HOOKS_PATH_SIZE];
+    int status = no_words(argc, argv);
+
+    if (status)
+        return status;
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        const enum hook_state state = hooks_look(hooks_drivers[i], start);
+        hooks_path(path, hooks_drivers[i]);
+        printf("%-8s %s  %s\n", hooks_drivers[i], path, words[state]);
+        if (state != HOOK_GOOD)
+            status = 1;
+    }
+    if (confinement_show() != 0)
+        status = 1;
+    return finish_output(status, argv[0]);
+}
+
+static const struct verb verbs[] = {
+    {.name = "enable",
+     .arguments = "[--reload]",
+     .summary = "have libvirt call virt-tap's hooks, which make and remove domains' taps",
+     .options = "  --reload  have the daemons that run look for hooks again\n",
+     .run = enable},
+    {.name = "disable", .summary = "have libvirt not call them any more", .run = disable},
+    {.name = "status", .summary = "whether libvirt calls them; exit status 1 if not", .run = show_status},
+};
+
+const struct command hooks_command = {"libvirt's hooks: domains that make and remove their own taps.", verbs,
+                                      sizeof(verbs) / sizeof(verbs[0])};

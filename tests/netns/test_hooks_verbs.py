@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""virt-tap hooks enable, disable, status, and virt-tap xml map: an administrator's part of the hooks."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import bridgehelper
+import hookhost
+import sandbox
+from bridgehelper import await_
+from sandbox import USER
+
+FOLDER, DRIVERS = "/etc/libvirt/hooks", ("qemu", "network", "daemon")
+CLI = os.path.abspath(os.environ["VIRT_TAP_CLI"])
+DOMAIN = """<domain type='qemu'><name>d</name><uuid>8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3</uuid><devices>
+  <interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='brA'/></interface>
+  <interface type='network'><mac address='52:54:00:00:00:02'/><source network='lan'/></interface>
+</devices></domain>
+"""
+
+
+def link(driver):
+    return f"{FOLDER}/{driver}.d/50-virt-tap"
+
+
+class HooksCase(unittest.TestCase):
+    def setUp(self):
+        shutil.rmtree("/etc/libvirt", ignore_errors=True)
+        os.mkdir("/etc/libvirt")
+        self.hooks = HOOKS
+
+    def hooks_verb(self, *words, status=0, uid=0):
+        done = sandbox.run(CLI_COPY, "hooks", *words, check=False, preexec_fn=lambda: bridgehelper.become(uid))
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    @staticmethod
+    def tree():
+        return sorted((path, os.readlink(path) if os.path.islink(path) else None) for folder, folders, files in os.walk("/etc/libvirt")
+                      for path in (os.path.join(folder, name) for name in folders + files))
+
+
+class Links(HooksCase):
+    def test_there_and_back(self):
+        said = self.hooks_verb("status", status=1)
+        self.assertEqual(said.count("not enabled: virt-tap hooks enable"), 3, said)
+        for _ in range(2):  # a second time changes nothing
+            self.assertIn("enabled: libvirt's drivers", self.hooks_verb("enable"))
+            for driver in DRIVERS:
+                self.assertEqual(os.readlink(link(driver)), f"{self.hooks}/{driver}")
+                self.assertTrue(os.access(link(driver), os.X_OK))
+        self.assertEqual(sorted(os.listdir(FOLDER)), ["daemon.d", "network.d", "qemu.d"])
+        self.assertEqual(self.hooks_verb("status").count("  enabled\n"), 3)
+        self.assertIn("disabled", self.hooks_verb("disable"))
+        self.assertEqual([path for path, target in self.tree() if target], [])
+        self.assertIn("were not enabled", self.hooks_verb("disable"))
+
+    def test_of_another_prefix(self):
+        """An earlier installation's is ours, and replaced."""
+        os.makedirs(f"{FOLDER}/qemu.d")
+        os.symlink("/opt/old/libexec/virt-tap/hooks/qemu", link("qemu"))
+        self.assertIn("cannot be run", self.hooks_verb("status", status=1))
+        self.hooks_verb("enable")
+        self.assertEqual(os.readlink(link("qemu")), f"{self.hooks}/qemu")
+
+    def test_what_is_not_ours_stays(self):
+        for make in (lambda path: sandbox.write(path, "#!/bin/sh\n", mode=0o755), lambda path: os.symlink("/bin/true", path),
+                     lambda path: os.symlink("/x/virt-tap/hooks/qemu", path), os.mkdir):
+            os.makedirs(f"{FOLDER}/network.d", exist_ok=True)
+            sandbox.write(f"{FOLDER}/qemu", "#!/bin/sh\n", mode=0o755)
+            make(link("network"))
+            before = self.tree()
+            self.assertIn("is there and not virt-tap's: move it out of the way", self.hooks_verb("enable", status=1))
+            self.assertIn("network  /etc/libvirt/hooks/network.d/50-virt-tap  shadowed", self.hooks_verb("status", status=1))
+            self.assertIn("were not enabled", self.hooks_verb("disable"))
+            self.assertEqual(self.tree(), before)
+            shutil.rmtree(FOLDER)
+
+    def test_refusals(self):
+        before = self.tree()
+        for verb in ("enable", "disable"):
+            self.assertIn("takes root", self.hooks_verb(verb, uid=USER, status=1))
+        for words in (("enable", "x"), ("disable", "x"), ("status", "--x"), ("status", "x"), ("enable", "--x"), ()):
+            self.hooks_verb(*words, status=2)
+        os.chmod(f"{self.hooks}/daemon", 0o644)
+        try:
+            self.assertIn("/daemon cannot be run", self.hooks_verb("enable", status=1))
+        finally:
+            os.chmod(f"{self.hooks}/daemon", 0o755)
+        self.assertEqual(self.tree(), before)
+        shutil.rmtree("/etc/libvirt")
+        self.assertIn("libvirt is not installed", self.hooks_verb("enable", status=1))
+        self.assertFalse(os.path.exists("/etc/libvirt"))
+
+    def test_a_folder_that_cannot_be_written(self):
+        os.mkdir(FOLDER)
+        sandbox.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", FOLDER)
+        self.addCleanup(sandbox.run, "umount", FOLDER)
+        self.assertIn("cannot be put in its place", self.hooks_verb("enable", status=1))
+
+
+class Daemon(HooksCase):
+    """A process that is called libvirtd, and tells when it is told to reload; the real one is in the system suite."""
+
+    def setUp(self):
+        super().setUp()
+        shutil.copy("/bin/sh", sandbox.RUN + "/libvirtd")
+        self.daemon = subprocess.Popen([sandbox.RUN + "/libvirtd", "-c", f"trap 'echo hup > {sandbox.RUN}/told' HUP; while :; do sleep 0.05; done"],
+                                       stdin=subprocess.DEVNULL)
+        self.addCleanup(self.daemon.wait, 20)
+        self.addCleanup(self.daemon.kill)
+        sandbox.write("/run/libvirtd.pid", f"{self.daemon.pid}\n")
+        self.addCleanup(os.unlink, "/run/libvirtd.pid")
+        time.sleep(1.1)  # the kernel's account of when a process started is in whole seconds here
+
+    def test_reload(self):
+        self.assertIn("virt-tap hooks enable --reload", self.hooks_verb("enable"))
+        self.assertIn("must be reloaded", self.hooks_verb("status", status=1))
+        self.assertIn(f"reloaded: process {self.daemon.pid}\n", self.hooks_verb("enable", "--reload"))
+        self.assertTrue(await_(lambda: os.path.exists(sandbox.RUN + "/told")))
+        os.unlink(sandbox.RUN + "/told")
+
+    def test_a_pid_that_is_anothers(self):
+        other = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(other.wait, 20)
+        self.addCleanup(other.kill)
+        sandbox.write("/run/libvirtd.pid", f"{other.pid}\n")
+        self.assertNotIn("reloaded", self.hooks_verb("enable", "--reload"))
+        self.assertIsNone(other.poll())
+
+
+class AppArmor(HooksCase):
+    """By a sysfs and a parser of our own; test_apparmor.py of the system suite has a kernel's."""
+
+    def setUp(self):
+        super().setUp()
+        self.local = "/etc/apparmor.d/local/usr.sbin.libvirtd"
+        sandbox.write("/etc/apparmor.d/usr.sbin.libvirtd", "profile libvirtd /usr/sbin/libvirtd { #include <local/usr.sbin.libvirtd>\n}\n")
+        sandbox.write(self.local, "# the administrator's\n/srv/** r,", mode=0o640)
+        self.parser("exit 0")
+        sandbox.write(sandbox.RUN + "/parsed", "")
+        sandbox.run("mount", "-t", "tmpfs", "tmpfs", "/sys/module")
+        self.addCleanup(sandbox.run, "umount", "/sys/module")
+        sandbox.write("/sys/module/apparmor/parameters/enabled", "Y\n")
+
+    def parser(self, script):
+        sandbox.write(sandbox.RUN + "/parser", f"#!/bin/sh\necho \"$@\" >> {sandbox.RUN}/parsed\n{script}\n", mode=0o755)
+        if not os.path.exists("/usr/sbin/apparmor_parser"):
+            sandbox.run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.bin()}:/usr/sbin", "/usr/sbin")
+            self.addCleanup(sandbox.run, "umount", "/usr/sbin")
+        else:
+            sandbox.run("mount", "--bind", sandbox.RUN + "/parser", "/usr/sbin/apparmor_parser")
+            self.addCleanup(sandbox.run, "umount", "/usr/sbin/apparmor_parser")
+
+    @staticmethod
+    def bin():
+        os.makedirs(sandbox.RUN + "/bin", exist_ok=True)
+        if not os.path.lexists(sandbox.RUN + "/bin/apparmor_parser"):
+            os.symlink(sandbox.RUN + "/parser", sandbox.RUN + "/bin/apparmor_parser")
+        return sandbox.RUN + "/bin"
+
+    def text(self):
+        with open(self.local, encoding="ascii") as file:
+            return file.read()
+
+    def test_lines_come_and_go(self):
+        self.hooks_verb("enable")
+        self.hooks_verb("enable")
+        lines = f"# by virt-tap hooks enable\n{os.path.dirname(os.path.dirname(self.hooks))}/virt-tap-helper PUx,\n{self.hooks}/* PUx,\n"
+        self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n" + lines)
+        self.assertEqual(os.stat(self.local).st_mode & 0o777, 0o640)
+        with open(sandbox.RUN + "/parsed", encoding="ascii") as file:
+            self.assertEqual(file.read(), "-r /etc/apparmor.d/usr.sbin.libvirtd\n")
+        os.unlink(sandbox.RUN + "/parsed")
+        self.assertIn("lets libvirt run them", self.hooks_verb("status"))
+        self.hooks_verb("disable")
+        self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n")
+        self.assertIn("does not: virt-tap hooks enable", self.hooks_verb("status", status=1))
+
+    def test_a_profile_that_is_not_taken(self):
+        """What was there comes back, and no hook is enabled that could not run."""
+        self.parser("echo 'line 3: no' >&2; exit 1")
+        self.assertIn("AppArmor does not take /etc/apparmor.d/usr.sbin.libvirtd: line 3: no", self.hooks_verb("enable", status=1))
+        self.assertEqual(self.text(), "# the administrator's\n/srv/** r,")
+        self.assertFalse(os.path.exists(FOLDER))
+
+
+class Map(HooksCase):
+    def xml_map(self, *words, text=DOMAIN, status=0):
+        done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, stdin=None, input=text)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def test_bridges_and_networks(self):
+        sandbox.write("/etc/virt-tap/bridges.conf", "map bridge brA br0\nmap network lan br1\n")
+        said = self.xml_map()
+        self.assertIn("<source bridge='br0'/>", said)
+        self.assertIn("<source bridge='br1'/>", said)
+        self.assertIn("-  <interface type='network'>", self.xml_map("--diff"))
+        os.unlink("/etc/virt-tap/bridges.conf")
+        self.assertEqual(self.xml_map(), DOMAIN)
+
+    def test_refusals(self):
+        sandbox.write("/etc/virt-tap/bridges.conf", "map bridge brA\n")
+        self.assertIn("bridges.conf:1", self.xml_map(status=1))
+        os.unlink("/etc/virt-tap/bridges.conf")
+        self.assertIn(":1:1:", self.xml_map(text="no XML", status=1))
+        self.xml_map("--bridge=br0", status=2)
+
+
+if __name__ == "__main__":
+    sandbox.enter(200)
+    _, HOOKS = hookhost.install()
+    CLI_COPY = sandbox.install(CLI, caps=None)
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

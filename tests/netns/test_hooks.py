@@ -193,6 +193,33 @@ class Prepare(HookCase):
         self.done("release", domain(("vt-web-a", "br0")), uid=USER)
 
 
+class Replay(HookCase):
+    """The events as libvirt 9.0 gave them (tests/data/hooks)."""
+
+    def test_life_of_a_domain(self):
+        for event, left in (("prepare", 1), ("start", 1), ("started", 1), ("reconnect", 1), ("stopped", 1), ("release", 0), ("restore", 0),
+                            ("prepare", 1), ("stopped", 1), ("release", 0)):
+            self.assertEqual(self.done(event, recorded(event), sub="end" if event in ("stopped", "release") else "begin"), "")
+            self.assertEqual(self.taps(), {"vt-web-5q3e4p"} if left else set(), event)
+
+    def test_migration(self):
+        """The bridge and nothing else: also not the way in which libvirt quotes its metadata."""
+        sandbox.write(BRIDGES, "map bridge brA br0\n")
+        text = recorded("migrate")
+        self.assertEqual(self.done("migrate", text), text.replace('bridge="brA"', 'bridge="br0"'))
+
+    def test_network(self):
+        self.driver = "network"
+        sandbox.write(POLICY, "deny br0\n")
+        self.done("start", recorded("network-start"), name="lan")
+        self.fails("port-created", recorded("port-created"), "denies bridge 'br0'", name="lan")
+
+
+def recorded(name):
+    with open(f"{os.environ['VIRT_TAP_SOURCE']}/tests/data/hooks/{name}.xml", encoding="utf-8") as file:
+        return file.read()
+
+
 class Hostile(HookCase):
     """Whatever stands in arguments and input."""
 

@@ -184,8 +184,8 @@ static int release(const char *text, size_t size, struct refusal *why)
 static int map(const struct domain *domain, struct bridges *bridges, struct refusal *why)
 {
     const struct wish wish = mapping_wish(bridges);
-    struct xml_error error;
-    struct change change;
+    struct xml_error error = {0};
+    struct change change = {0};
     char *out = NULL;
     size_t size = 0;
     int err = domain_map(&change, domain, &wish, &error);

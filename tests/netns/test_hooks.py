@@ -5,6 +5,7 @@ Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
 """
 import fcntl
 import os
+import re
 import signal
 import socket
 import struct
@@ -127,6 +128,18 @@ class Prepare(HookCase):
         self.done("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br0"), nics=NIC.format("vt-web-a", 1, "virtio", "")))
         self.assertEqual(self.taps(), {"vt-web-a"})
         self.done("release", domain(("vt-web-a", "br0")))
+
+    def test_release_goes_by_the_uuid_alone(self):
+        """Metadata can be changed while the domain runs: it is gone, damaged, or names another's taps."""
+        self.create("vt-other", f"--domain={FOREIGN}", uid=0)
+        text = domain(("vt-web-a", "br0"))
+        for now in (domain(nics=NIC.format("vt-web-a", 1, "virtio", "")), text.replace("version=\"1\"", "version=\"9\""),
+                    domain(("vt-other", "br0")), domain(("vt-web-a", "br0"), owner=FOREIGN)):
+            self.done("prepare", text)
+            self.assertEqual(self.taps(), {"vt-web-a", "vt-other"})
+            self.done("release", now)
+            self.assertEqual(self.taps(), {"vt-other"})
+        self.unlink("vt-other")
 
     def test_all_or_none(self):
         """The second has no rule: the first is removed again. Who, which, where, why, and what to type."""
@@ -296,15 +309,16 @@ class Hostile(HookCase):
         sandbox.write(self.installed, "#!/bin/sh\nexec sleep 600\n", mode=0o755)
         for event, status in (("prepare", 1), ("release", 0), ("reconnect", 0)):
             for whole in (False, True):
-                process = subprocess.Popen([f"{self.hooks}/qemu", "web", event, "begin", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+                process = subprocess.Popen([f"{self.hooks}/qemu", "web", event, "begin", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                           stderr=subprocess.PIPE)
                 process.stdin.write(text if whole else text[:-9])
                 process.stdin.flush()
                 if whole:
                     process.stdin.close()
                     process.stdin = None
                 if whole and event == "reconnect":  # it has nothing to ask the helper
-                    self.assertEqual(process.wait(10), 0)
-                    process.stderr.close()
+                    process.communicate(timeout=10)
+                    self.assertEqual(process.returncode, 0)
                     continue
                 self.assertTrue(bridgehelper.await_(lambda: not whole or children(process.pid)))
                 for _turn in range(100):  # once more for what is cleaned up
@@ -312,11 +326,9 @@ class Hostile(HookCase):
                     if process.poll() is not None:
                         break
                     process.send_signal(signal.SIGALRM)
-                self.assertEqual(process.wait(10), status)
-                self.assertIn(b"did not end in time", process.stderr.read())  # which ends: nobody holds it
-                process.stderr.close()
-                if process.stdin:
-                    process.stdin.close()
+                _out, said = process.communicate(timeout=10)  # which ends: no child holds the pipes
+                self.assertEqual(process.returncode, status)
+                self.assertIn(b"did not end in time", said)
         trace = sandbox.RUN + "/trace"
         sandbox.run("strace", "-o", trace, "-e", "trace=setitimer", f"{self.hooks}/qemu", "web", "prepare", "begin", "-")
         with open(trace, encoding="ascii") as file:
@@ -409,6 +421,15 @@ class Map(HookCase):
         self.done("release", out)
         self.assertEqual(self.taps(), before - {"vt-web-c"})
         self.unlink("vt-web-a", "vt-web-b")
+
+    def test_no_name_twice(self):
+        """The name that would be given is the one of another tap of the same domain."""
+        sandbox.run("ip", "tuntap", "add", "vt-web-a", "mode", "tap")
+        given = re.search("<vt:tap dev='(.*?)'", self.done("migrate", domain(("vt-web-a", "br0"))))[1]
+        out = self.done("migrate", domain(("vt-web-a", "br0"), (given, "br0")))
+        names = re.findall("<vt:tap dev='(.*?)'", out)
+        self.assertEqual((len(set(names)), names[1]), (2, given))
+        self.unlink("vt-web-a")
 
     def test_broken_maps(self):
         sandbox.write(BRIDGES, "map bridge brA\n")

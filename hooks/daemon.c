@@ -4,7 +4,6 @@
  * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
  * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
  * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
-#include "helper/audit.h"
 #include "helper/claim.h"
 #include "hook.h"
 #include "host/running.h"
@@ -57,15 +56,13 @@ static bool is_orphan(const struct tap_state *tap, struct claim_alias *alias)
            !running_domain(claim.uid, alias->domain);
 }
 
-static void remove_tap(const struct tap_state *tap, const struct claim_alias *alias)
+static int remove_tap(const struct tap_state *tap, const struct claim_alias *alias, struct refusal *why)
 {
     char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE];
-    struct refusal why;
 
     snprintf(name, sizeof(name), "--name=%s", tap->name);
     snprintf(domain, sizeof(domain), "--domain=%s", alias->domain);
-    if (hook_call_helper((const char *[]){"delete", name, domain, NULL}, &why) < 0)
-        audit_say(HOOK_NAME, why.text);
+    return hook_call_helper((const char *[]){"delete", name, domain, NULL}, why);
 }
 
 static int start(const char *text, size_t size, struct refusal *why)
@@ -83,11 +80,13 @@ static int start(const char *text, size_t size, struct refusal *why)
     if (!err)
         err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
     rtnl_close(&nl);
-    for (size_t i = 0; i < count && !err; i++)
+    if (err)
+        refuse(why, "cannot list the interfaces of this host: %s", strerror(-err));
+    for (size_t i = 0; i < count && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
         if (is_orphan(&taps[i], &alias))
-            remove_tap(&taps[i], &alias);
+            err = remove_tap(&taps[i], &alias, why);
     free(taps);
-    return err ? refuse(why, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
+    return err;
 }
 
 int main(int argc, char *argv[])

@@ -7,9 +7,9 @@
 #include "helper/refusal.h"
 #include "helper/removal.h"
 #include "helper_call.h"
+#include "host/running.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
-#include "host/running.h"
 #include "verbs.h"
 
 #include <getopt.h>

@@ -25,7 +25,7 @@ static bool is_of(const struct tap_state *tap, const struct domain *domain)
 
 static bool is_taken(void *data, const struct domain *domain, const char *dev)
 {
-    struct tap_state tap;
+    struct tap_state tap = {0};
     struct rtnl nl;
     int err;
 

@@ -53,7 +53,7 @@ static int make_bridge(const char *bridge, struct refusal *why)
 {
     char option[sizeof("--br=") + NAME_SIZE];
     struct bridges bridges;
-    struct refusal reason;
+    struct refusal reason = {""};
     int err = bridges_read(&bridges, why);
 
     if (!err && name_valid(bridge) && bridges_find(&bridges, bridge)) {

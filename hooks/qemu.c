@@ -122,7 +122,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
 /* What a start that was interrupted has left is replaced. */
 static void remove_left_over(const struct domain *domain)
 {
-    struct refusal ignored; /* if it stays, making the tap is refused with the reason */
+    struct refusal ignored = {""}; /* if it stays, making the tap is refused with the reason */
 
     for (size_t i = 0; i < domain->tap_count; i++)
         if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
@@ -221,8 +221,8 @@ static int filter(const char *text, size_t size, struct refusal *why)
 /* A tap that QEMU holds and that is on no bridge: only an administrator can put it back. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
-    struct tap_state state;
-    struct refusal text;
+    struct tap_state state = {0};
+    struct refusal text = {""};
     struct rtnl nl;
 
     if (rtnl_open(&nl) < 0)

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Whether a libvirtd that AppArmor confines can run the hooks. Run by test_apparmor.py on a kernel with AppArmor.
+
+The profile is Debian's of libvirtd; a shell that is put under it stands in for libvirtd.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+CLI, HELPER, HOOKS, PACKAGES = (os.environ[name] for name in ("VIRT_TAP_CLI", "VIRT_TAP_HELPER", "VIRT_TAP_HOOKS", "APPARMOR_FOLDER"))
+LOCAL = "/etc/apparmor.d/local/usr.sbin.libvirtd"
+
+
+def run(*command, status=0, **more):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, check=False, **more)
+    if done.returncode != status:
+        raise RuntimeError(f"{command}: exit {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
+def confine():
+    """From the next exec on."""
+    with open("/proc/self/attr/exec", "w", encoding="ascii") as file:
+        file.write("exec libvirtd")
+
+
+def as_libvirtd(script):
+    """Exit status and output of what a shell under libvirtd's profile does."""
+    done = subprocess.run(["/usr/bin/busybox", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=100, check=False, preexec_fn=confine)
+    return done.returncode, done.stdout
+
+
+class Confined(unittest.TestCase):
+    def test_hooks(self):
+        helper = re.search(r"helper=(/\S+)", run(HELPER, "--help"))[1]
+        hooks = os.path.join(os.path.dirname(helper), "virt-tap/hooks")
+        shutil.copytree(HOOKS, hooks)
+        shutil.copy(HELPER, helper)
+        run("mount", "-t", "securityfs", "securityfs", "/sys/kernel/security")
+        shutil.copytree(PACKAGES + "/etc/apparmor.d", "/etc/apparmor.d")
+        shutil.copy(PACKAGES + "/sbin/apparmor_parser", "/usr/sbin/apparmor_parser")
+        os.makedirs("/etc/libvirt")
+        open(LOCAL, "a", encoding="ascii").close()  # as the package's installation makes it
+        run("apparmor_parser", "-a", "/etc/apparmor.d/usr.sbin.libvirtd")
+        self.assertEqual(as_libvirtd("read me </proc/self/attr/current; echo $me; exit 7"), (7, "libvirtd (enforce)\n"))
+
+        hook = "/etc/libvirt/hooks/qemu.d/50-virt-tap web start begin -"
+        self.assertIn("enabled", run(CLI, "hooks", "enable"))
+        self.assertEqual(as_libvirtd(hook), (0, ""))
+        self.assertEqual(as_libvirtd(f"{helper} --version")[0], 0)
+        self.assertIn("lets libvirt run them", run(CLI, "hooks", "status"))
+
+        run(CLI, "hooks", "disable")
+        with open(LOCAL, encoding="ascii") as file:
+            self.assertEqual(file.read(), "")
+        os.symlink(hooks + "/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")  # without the lines: so they are what does it
+        status, said = as_libvirtd(hook)
+        self.assertEqual((status, "Permission denied" in said), (126, True), said)
+        self.assertIn("does not: virt-tap hooks enable", run(CLI, "hooks", "status", status=1))
+
+
+if __name__ == "__main__":
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -4,6 +4,7 @@
 #include "bridge/process.h"
 #include "config.h"
 #include "file.h"
+#include "host/hooks.h"
 #include "verb.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { LOCAL_MAX = 1024 * 1024 };
@@ -27,17 +29,22 @@ enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
 
 static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n";
 
+/* Whether the kernel's file begins with that. */
+static bool says(const char *path, char wanted)
+{
+    char answer = '\0';
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    const bool same = read(fd, &answer, 1) == 1 && answer == wanted;
+    close(fd);
+    return same;
+}
+
 static bool in_force(void)
 {
-    char answer = 'N';
-    const int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        if (read(fd, &answer, 1) != 1)
-            answer = 'N';
-        close(fd);
-    }
-    return answer == 'Y';
+    return says("/sys/module/apparmor/parameters/enabled", 'Y');
 }
 
 /* The administrator's file, "" where there is none; NULL: no memory, or it cannot be read. */
@@ -140,9 +147,28 @@ int confinement_forget(const char *verb)
     return change_all(verb, false);
 }
 
+/* Returns 1 where a hook has another label than programs have. */
+static int show_labels(void)
+{
+    char path[128], label[128];
+    int status = 0;
+
+    for (size_t i = 0; i < HOOKS_DRIVERS && says("/sys/fs/selinux/enforce", '1'); i++) {
+        snprintf(path, sizeof(path), HOOKS_PATH "/%s", hooks_drivers[i]);
+        const ssize_t length = getxattr(path, "security.selinux", label, sizeof(label) - 1);
+        label[length > 0 ? length : 0] = '\0';
+        if (strstr(label, ":bin_t"))
+            continue;
+        printf("SELinux  %s  is labelled %s, which libvirt may not run: restorecon -F %s\n", path,
+               *label ? label : "not at all", path);
+        status = 1;
+    }
+    return status;
+}
+
 int confinement_show(void)
 {
-    int status = 0;
+    int status = show_labels();
 
     for (size_t i = 0; i < PROFILES && in_force(); i++) {
         if (access(profiles[i].profile, F_OK) != 0)

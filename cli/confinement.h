@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What confines libvirt's daemons, and must let them run the hooks: AppArmor. SELinux's policy for libvirt
- * lets virtd_t run what stands in /etc/libvirt/hooks (virt_hook), unless a label says otherwise. */
+ * What confines libvirt's daemons, and must let them run the hooks. AppArmor takes two lines more in the
+ * profile. SELinux lets them run what is labelled as programs are (bin_t), which is what install(1) in a
+ * folder of programs leads to. */
 #pragma once
 
 /* Where a profile of AppArmor's for a daemon of libvirt's is in force, adds the lines for virt-tap to the

@@ -189,6 +189,24 @@ class AppArmor(HooksCase):
         self.assertFalse(os.path.exists(FOLDER))
 
 
+class SELinux(HooksCase):
+    """By labels and a switch of our own: there is no SELinux here."""
+
+    def test_a_label_that_keeps_it_from_running(self):
+        self.hooks_verb("enable")
+        sandbox.run("mount", "-t", "tmpfs", "tmpfs", "/sys/fs")
+        self.addCleanup(sandbox.run, "umount", "/sys/fs")
+        for driver in DRIVERS:
+            os.setxattr(f"{self.hooks}/{driver}", "security.selinux", b"system_u:object_r:bin_t:s0\0")
+        os.setxattr(f"{self.hooks}/qemu", "security.selinux", b"unconfined_u:object_r:user_home_t:s0\0")
+        for enforce, status in (("0", 0), ("1", 1)):
+            sandbox.write("/sys/fs/selinux/enforce", enforce)
+            said = self.hooks_verb("status", status=status)
+            self.assertEqual(said.count("user_home_t:s0, which libvirt may not run: restorecon -F"), status, said)
+        os.removexattr(f"{self.hooks}/qemu", "security.selinux")
+        self.assertIn("labelled not at all", self.hooks_verb("status", status=1))
+
+
 class Map(HooksCase):
     def xml_map(self, *words, text=DOMAIN, status=0):
         done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, stdin=None, input=text)

@@ -39,6 +39,9 @@ struct change {
     struct note *notes; /* one for each interface of the domain; owned */
 };
 
+/* Whether domains of this one's type can have taps at all. Returns 0, or -1 and why not. */
+int domain_judge(const struct domain *domain, char reason[REASON_SIZE]);
+
 /* Rewriting points interfaces at taps; twice is once. The taps of a clone get new names. Returns 0, or -1 and
  * why: then nothing is to be done. The caller must change_free(out) in both cases. */
 int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,

@@ -99,6 +99,15 @@ static int drop_orphan(const struct rewriting *all, const char *dev)
     return 0;
 }
 
+int domain_judge(const struct domain *domain, char reason[REASON_SIZE])
+{
+    if (!domain->type || strcmp(domain->type, "qemu") == 0 || strcmp(domain->type, "kvm") == 0)
+        return 0;
+    snprintf(reason, REASON_SIZE, "a domain of type '%.20s' does not open taps by name", domain->type);
+    xml_clean(reason);
+    return -1;
+}
+
 static int rewrite_one(struct rewriting *all, size_t index)
 {
     const struct domain *domain = all->domain;
@@ -106,11 +115,8 @@ static int rewrite_one(struct rewriting *all, size_t index)
     struct note *note = &all->out->notes[index];
     struct plan plan;
 
-    if (domain->type && strcmp(domain->type, "qemu") != 0 && strcmp(domain->type, "kvm") != 0) {
+    if (domain_judge(domain, note->reason) < 0) {
         note->outcome = OUTCOME_LEFT;
-        snprintf(note->reason, sizeof(note->reason), "a domain of type '%.20s' does not open taps by name",
-                 domain->type);
-        xml_clean(note->reason);
         return 0;
     }
     if (interface_judge(interface, all->wish, &plan, note->reason) < 0) {

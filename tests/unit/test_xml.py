@@ -491,6 +491,8 @@ class Files(unittest.TestCase):
         self.assertRegex(out.decode(), r"\Aa: web\n  1  52:54:00:00:00:01  tap vt-web-\w+ on br0, multiqueue\n"
                                        r"b: web\n  1  52:54:00:00:00:01  could be a tap on br0\n\Z")
         self.assertEqual(self.run_here("show", "a", "missing")[0], 1)
+        self.put("c", self.text.replace(b"type='kvm'", b"type='test'").replace(b"type='qemu'", b"type='test'"))
+        self.assertIn(b"no tap: a domain of type 'test'", self.run_here("show", "c")[1])
 
 
 class DefineHook(unittest.TestCase):

@@ -4,8 +4,9 @@ from checkcase import State
 QEMU = "/usr/bin/qemu-system-x86_64"
 HOME = "/run/vt/.config/libvirt"
 CONF = f"own /run; mkdir -p {HOME}\n"
-HOOKS = ("for d in qemu network daemon; do mkdir -p /etc/libvirt/hooks/$d.d; "
-         "ln -s /bin/true /etc/libvirt/hooks/$d.d/50-virt-tap; done\n")
+HOOKS = ("mkdir -p /etc/virt-tap/hooks; for d in qemu network daemon; do mkdir -p /etc/libvirt/hooks/$d.d; "
+         "cp /bin/true /etc/virt-tap/hooks/$d; ln -s /etc/virt-tap/hooks/$d /etc/libvirt/hooks/$d.d/50-virt-tap; done\n")
+DAEMON = "cp /bin/sleep /etc/libvirt/libvirtd; /etc/libvirt/libvirtd 9 >/dev/null 2>&1 & echo $! >/run/libvirtd.pid"
 NETWORK = ("mkdir -p /etc/libvirt/qemu/networks; chmod 755 /etc/libvirt/qemu /etc/libvirt/qemu/networks\n"
            "echo \"<network><name>default</name><bridge name='virbr0' stp='on' delay='0'/></network>\" "
            ">/etc/libvirt/qemu/networks/default.xml\n")
@@ -51,15 +52,15 @@ STATES = [
     libvirt("hooks", HOOKS, "libvirt.hooks", never="libvirt.hooks.missing libvirt.hooks.unseen"),
     libvirt("one hook is missing", HOOKS + "rm /etc/libvirt/hooks/network.d/50-virt-tap", "libvirt.hooks.missing",
             says=("not enabled: network",)),
-    libvirt("a hook that leads nowhere", HOOKS + "ln -sf /nowhere /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken"),
-    libvirt("a hook that is not executable", HOOKS + "ln -sf /etc/passwd /etc/libvirt/hooks/qemu.d/50-virt-tap",
-            "libvirt.hooks.broken"),
+    libvirt("a hook that leads nowhere", HOOKS + "ln -sf /nowhere/virt-tap/hooks/qemu /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken"),
+    libvirt("a hook that is not executable", HOOKS + "chmod 0644 /etc/virt-tap/hooks/qemu", "libvirt.hooks.broken"),
+    libvirt("a hook of somebody else in its place", HOOKS + "ln -sf /bin/true /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken",
+            says=("not virt-tap's",)),
     libvirt("a folder of hooks that is closed", HOOKS + "chmod 0700 /etc/libvirt/hooks", "libvirt.hooks.skipped",
             never="libvirt.hooks"),
-    libvirt("hooks newer than the daemon (a process stands for it)", "own /run; sleep 9 >/dev/null 2>&1 & echo $! "
-            ">/run/libvirtd.pid; sleep 2.1\n" + HOOKS, "libvirt.hooks.unseen", never="libvirt.hooks", says=("systemctl reload",)),
-    libvirt("hooks older than the daemon (a process stands for it)", HOOKS + "own /run; sleep 2.1; sleep 9 >/dev/null 2>&1 & "
-            "echo $! >/run/libvirtd.pid", "libvirt.hooks", never="libvirt.hooks.unseen"),
+    libvirt("hooks newer than the daemon (a process stands for it)", "own /run; mkdir -p /etc/libvirt; " + DAEMON + "; sleep 2.1\n" + HOOKS,
+            "libvirt.hooks.unseen", never="libvirt.hooks", says=("virt-tap hooks enable --reload",)),
+    libvirt("hooks older than the daemon (a process stands for it)", HOOKS + "own /run; sleep 2.1; " + DAEMON, "libvirt.hooks", never="libvirt.hooks.unseen"),
     libvirt("a network and its bridge", NETWORK + "ip link add virbr0 type bridge", "libvirt.network"),
     libvirt("a network that is not started", NETWORK, "libvirt.network.bridge", says=("net-start default",)),
     libvirt("networks that are closed", NETWORK + "chmod 0700 /etc/libvirt/qemu", "libvirt.network.skipped"),

@@ -232,6 +232,7 @@ class Apply(PersistCase):
         sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
         self.addCleanup(sandbox.run, "mount", "-o", "remount,rw", "/sys")
         sandbox.write("/etc/systemd/network/50-wan.network", f"[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\nLinkLocalAddressing=no\nAddress={HOST4}/24\n[Route]\nGateway={ROUTER4}\n")
+        uplink.ip("-6", "route", "flush", "table", "all", "via", ROUTER6)
         uplink.ip("addr", "flush", "dev", "eth0")
         self.start("dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog")
         self.assertTrue(bridgehelper.await_(lambda: os.path.exists("/run/dbus/system_bus_socket")))

@@ -81,9 +81,7 @@ static void show_interface(const struct domain *domain, size_t index)
     if (tap)
         printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, tap->isolated ? ", isolated" : "",
                interface_multi_queue(interface) ? ", multiqueue" : "");
-    else if (domain_judge(domain, reason) < 0)
-        printf("no tap: %s\n", reason);
-    else if (interface_judge(interface, &wish, &plan, reason) == 0)
+    else if (domain_judge(domain, reason) == 0 && interface_judge(interface, &wish, &plan, reason) == 0)
         printf("could be a tap on %.15s\n", plan.bridge);
     else
         printf("no tap: %s\n", reason);

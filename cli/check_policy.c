@@ -32,8 +32,10 @@ static bool allowed(const char *bridge, const struct subject *subject, struct ju
                     struct refusal *why)
 {
     const struct request request = {.verb = REQUEST_TAP, .bridge = bridge, .fd = -1};
-    const struct caller caller = {subject->uid,         subject->gid,    subject->groups,
-                                  subject->group_count, names_find_user, names_find_group};
+    struct own_name own = {.find = names_find_name};
+    const struct caller caller = {
+        subject->uid,     subject->gid, subject->groups, subject->group_count, names_find_user,
+        names_find_group, &own};
 
     return judge(judgement, &request, &caller, why) == 0;
 }

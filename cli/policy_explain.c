@@ -222,8 +222,9 @@ static int ask(const char *name, const char *bridge)
     const int count = getgroups(NGROUPS_MAX, groups);
     if (count < 0)
         return complain(1, name, "cannot tell which groups the user is in: %s", strerror(errno));
-    const struct caller caller = {getuid(),      getgid(),        groups,
-                                  (size_t)count, names_find_user, names_find_group};
+    struct own_name own = {.find = names_find_name};
+    const struct caller caller = {getuid(),        getgid(),         groups, (size_t)count,
+                                  names_find_user, names_find_group, &own};
     return explain(name, &request, &caller);
 }
 

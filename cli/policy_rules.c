@@ -39,6 +39,23 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     return !err;
 }
 
+/* An allow goes by the first name that the system has for a number (struct own_name). */
+static bool is_first_name(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
+                          uid_t uid)
+{
+    char first[NAMES_SIZE];
+    unsigned long number;
+
+    if (rule->deny || number_parse(rule->terms.user, 0, (uid_t)-2, &number) ||
+        names_find_name(uid, first) != 0 || strcmp(first, rule->terms.user) == 0)
+        return true;
+    lint_warn(
+        lint, policy->files[rule->file], rule->line,
+        "'%.64s' is a second name of uid %u, by which an allow is about nobody: write user=%.64s, or user=%u",
+        rule->terms.user, uid, first, uid);
+    return false;
+}
+
 static struct reach reach_of(struct lint *lint, const struct policy *policy, const struct policy_rule *rule)
 {
     const struct terms *terms = &rule->terms;
@@ -47,6 +64,8 @@ static struct reach reach_of(struct lint *lint, const struct policy *policy, con
     reach.nobody =
         (terms->user && !find(lint, policy, rule, "user", terms->user, names_find_user, &reach.user)) ||
         (terms->group && !find(lint, policy, rule, "group", terms->group, names_find_group, &reach.group));
+    if (terms->user && !reach.nobody)
+        reach.nobody = !is_first_name(lint, policy, rule, reach.user);
     return reach;
 }
 

@@ -62,6 +62,13 @@ int names_find_group(const char *name, gid_t *gid)
     return find(look_up_group, name, gid);
 }
 
+int names_find_name(uid_t uid, char name[NAMES_SIZE])
+{
+    gid_t unused;
+
+    return names_find_account(uid, name, &unused);
+}
+
 int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid)
 {
     struct passwd entry, *result = NULL;

@@ -13,5 +13,8 @@ enum { NAMES_SIZE = 256 };
 int names_find_user(const char *name, uid_t *uid);
 int names_find_group(const char *name, gid_t *gid);
 
+/* What the system calls a user, the first name if there are several. Returns as above. */
+int names_find_name(uid_t uid, char name[NAMES_SIZE]);
+
 /* The name and the group of a user. Returns as above. */
 int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid);

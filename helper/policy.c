@@ -337,12 +337,15 @@ void policy_free(struct policy *policy)
 int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
                   const struct caller *caller, struct refusal *why)
 {
+    struct caller by_any_name = *caller;
+
+    by_any_name.own = NULL; /* whom a deny is to keep out it does, whichever of his names it says */
     *out = (struct policy_verdict){.allowed = false};
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         if ((!rule->all && strcmp(rule->name, bridge) != 0) || (out->rule && !rule->deny))
             continue;
-        const int matches = terms_match(&rule->terms, caller);
+        const int matches = terms_match(&rule->terms, rule->deny ? &by_any_name : caller);
         if (matches < 0)
             return refuse(
                 why,

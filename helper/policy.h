@@ -84,7 +84,8 @@ struct policy_verdict {
 };
 
 /* Judges: a deny that matches beats every allow, wherever it stands; of the allows the first that matches
- * decides; no rule, no bridge. Returns 0; or -1 and why not, when a name in a rule of that bridge could not
- * be looked up: nobody knows then whom it is about. A function of its arguments alone. */
+ * decides; no rule, no bridge. caller->own counts for allows only. Returns 0; or -1 and why not, when a name
+ * in a rule of that bridge could not be looked up: nobody knows then whom it is about. A function of its
+ * arguments alone. */
 int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
                   const struct caller *caller, struct refusal *why);

@@ -21,13 +21,14 @@
 #include <unistd.h>
 
 /* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
-static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct refusal *why)
+static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct own_name *own,
+                       struct refusal *why)
 {
     const int count = getgroups(NGROUPS_MAX, groups);
 
     if (count < 0)
         return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
-    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group};
+    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group, own};
     return 0;
 }
 
@@ -63,8 +64,9 @@ static int prepare(const struct request *request, struct caller *caller, struct 
                    struct bridge *bridge, struct refusal *why)
 {
     static gid_t groups[NGROUPS_MAX];
+    static struct own_name own = {.find = names_find_name};
 
-    if (find_caller(caller, groups, why) < 0 || judge(judgement, request, caller, why) < 0)
+    if (find_caller(caller, groups, &own, why) < 0 || judge(judgement, request, caller, why) < 0)
         return -1;
     const struct ondemand asked = {request->bridge, judgement->rule, caller->uid};
     bool isolate_ports;

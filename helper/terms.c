@@ -145,6 +145,17 @@ void terms_free(struct terms *terms)
     *terms = (struct terms){.text = NULL};
 }
 
+/* Whether that is what the system calls the caller: 1 yes, 0 no, or -errno. */
+static int is_own_name(struct own_name *own, const char *user, uid_t uid)
+{
+    if (!own->asked)
+        own->err = own->find(uid, own->text);
+    own->asked = true;
+    if (own->err)
+        return own->err == -ENOENT ? 0 : own->err;
+    return strcmp(own->text, user) == 0;
+}
+
 static int match_user(const char *user, const struct caller *caller)
 {
     unsigned long number;
@@ -152,6 +163,9 @@ static int match_user(const char *user, const struct caller *caller)
 
     if (number_parse(user, 0, (uid_t)-2, &number))
         return number == caller->uid;
+    const int own = caller->own ? is_own_name(caller->own, user, caller->uid) : 1;
+    if (own != 1)
+        return own;
     const int err = caller->find_user(user, &uid);
     return err == -ENOENT ? 0 : err ? err : uid == caller->uid;
 }

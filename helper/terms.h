@@ -8,7 +8,7 @@
 
 struct refusal;
 
-enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */ };
+enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */, TERMS_USER_SIZE = 256 /* with a '\0' */ };
 
 /* What the bridge itself is to enforce at a tap's port. */
 struct protection {
@@ -36,6 +36,15 @@ struct terms {
 int terms_parse(struct terms *out, const char *text, bool deny, struct refusal *why);
 void terms_free(struct terms *terms);
 
+/* What the system calls the one who asks: looked up once, and only when a rule names a user. */
+struct own_name {
+    /* Returns 0 and the name of that user, -ENOENT: that number has none, or another -errno. */
+    int (*find)(uid_t uid, char name[TERMS_USER_SIZE]);
+    bool asked;
+    int err; /* of find */
+    char text[TERMS_USER_SIZE];
+};
+
 /* Who asks, as plain data; and how names of the policy become numbers. */
 struct caller {
     uid_t uid;
@@ -46,6 +55,9 @@ struct caller {
      * another -errno: it is not known whether there is. */
     int (*find_user)(const char *name, uid_t *uid);
     int (*find_group)(const char *name, gid_t *gid);
+    /* So that not each user of a long policy is looked up: one of another name is another. A second name for
+     * the same number then does not count. NULL: every name is looked up, and does. */
+    struct own_name *own;
 };
 
 /* Whether these terms are about that caller: 1 yes, 0 no, or -errno when a name could not be looked up. */

@@ -29,7 +29,7 @@ static int find(const char *name, id_t *id)
 }
 
 static const gid_t groups[] = {100, 101};
-static const struct caller caller = {1000, 1000, groups, 2, find, find};
+static const struct caller caller = {1000, 1000, groups, 2, find, find, NULL};
 
 /* The verdict; a no without a rule if there is none. */
 static struct policy_verdict judged(const struct policy *policy, const char *bridge, bool *known)

@@ -21,10 +21,10 @@ static int find(const char *name, id_t *id)
 
 static const gid_t groups[] = {4, 1001, 0};
 static const struct caller callers[] = {
-    {1000, 1000, groups, 0, find, find},
-    {1001, 1000, groups, 2, find, find},
-    {0, 0, groups, 3, find, find},
-    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find},
+    {1000, 1000, groups, 0, find, find, NULL},
+    {1001, 1000, groups, 2, find, find, NULL},
+    {0, 0, groups, 3, find, find, NULL},
+    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find, NULL},
 };
 enum { CALLERS = sizeof(callers) / sizeof(callers[0]) };
 

@@ -51,6 +51,27 @@ class VerbCase(netcase.NetCase):
             self.assertIn(text, lines[0])
 
 
+class SecondName(VerbCase):
+    """Two names of one number: what is said of the second, and what it does."""
+
+    def test_a_second_name(self):
+        with open("/etc/passwd", encoding="utf-8") as file:
+            self.addCleanup(sandbox.write, "/etc/passwd", file.read())
+        self.only_files()
+        with open("/etc/passwd", "a", encoding="utf-8") as file:
+            file.write(f"second:x:{USER}:{USER}::/:/bin/sh\n")
+        sandbox.write(POLICY, "allow br0 user=second\n")
+        code, lines = self.policy("check")
+        self.assertEqual(code, 0)
+        self.assertIn(f"'second' is a second name of uid {USER}, by which an allow is about nobody: write user={ME}", lines[0])
+        self.assertNotEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+        sandbox.write(POLICY, f"allow br0 user={ME}\n")
+        self.assertEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+        sandbox.write(POLICY, "allow br0\ndeny br0 user=second\n")
+        self.assertEqual(self.policy("check")[0], 0)
+        self.assertNotEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+
+
 class Check(VerbCase):
     def finds(self, *findings, words=(), status=None, **more):
         """Checking must find exactly these, in any order: each is (FILE:LINE, kind, words that stand in it...)."""

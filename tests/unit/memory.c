@@ -85,7 +85,7 @@ static int find_group(const char *name, gid_t *gid)
     return strcmp(name, "students") == 0 ? 0 : -ENOENT;
 }
 
-const struct caller alice = {1000, 2000, groups, 2, find_user, find_group};
+const struct caller alice = {1000, 2000, groups, 2, find_user, find_group, NULL};
 
 struct policy_verdict decide(const char *bridge)
 {

@@ -57,6 +57,32 @@ static void a_look_up_that_fails_denies(void **state)
     policy_free(&policy);
 }
 
+static int find_alice(uid_t uid, char name[TERMS_USER_SIZE])
+{
+    (void)uid;
+    strcpy(name, "al");
+    return 0;
+}
+
+/* By whichever of her names it says. */
+static void a_deny_binds_under_any_name(void **state)
+{
+    struct own_name own = {.find = find_alice};
+    struct caller al = alice;
+    struct policy_verdict result;
+    (void)state;
+    al.own = &own;
+    assert_int_equal(
+        read_policy(FILES(MAIN("allow br0 user=alice\nallow br1\ndeny br1 user=alice\n")), POLICY_STRICT), 0);
+    assert_int_equal(policy_decide(&result, &policy, "br0", &al, &why), 0);
+    assert_false(result.allowed);
+    assert_null(result.rule);
+    assert_int_equal(policy_decide(&result, &policy, "br1", &al, &why), 0);
+    assert_false(result.allowed);
+    assert_int_equal(result.rule->line, 3);
+    policy_free(&policy);
+}
+
 static void includes_of_a_folder(void **state)
 {
     const struct memory_file *files =
@@ -136,6 +162,7 @@ int main(void)
         cmocka_unit_test(terms_select_and_grant),
         cmocka_unit_test(terms_that_do_not_parse),
         cmocka_unit_test(a_look_up_that_fails_denies),
+        cmocka_unit_test(a_deny_binds_under_any_name),
         cmocka_unit_test(includes_of_a_folder),
         cmocka_unit_test(the_same_inode_on_another_device_is_no_loop),
         cmocka_unit_test(tells_which_line_was_not_taken),

@@ -152,7 +152,7 @@ static int find_group(const char *name, gid_t *gid)
 static void is_about_the_right_caller(void **state)
 {
     static const gid_t groups[] = {2001, 2002};
-    static const struct caller caller = {1000, 2000, groups, COUNT(groups), find_user, find_group};
+    static const struct caller caller = {1000, 2000, groups, COUNT(groups), find_user, find_group, NULL};
     static const struct {
         const char *text;
         int match;
@@ -190,6 +190,40 @@ static void is_about_the_right_caller(void **state)
     assert_int_equal(lookups, 0);
 }
 
+static int names;
+
+static int find_name(uid_t uid, char name[TERMS_USER_SIZE])
+{
+    names++;
+    strcpy(name, "alice");
+    return uid == 1000 ? 0 : uid == 1001 ? -ENOENT : -EIO;
+}
+
+/* With the caller's own name other users are not looked up, and a second name does not count. */
+static void goes_by_the_callers_name(void **state)
+{
+    static const char *const texts[] = {"user=alice", "user=bob", "user=broken", "user=nobody", "user=1000"};
+    static const int matches[] = {1, 0, 0, 0, 1};
+    struct own_name own = {.find = find_name};
+    struct caller caller = {1000, 2000, NULL, 0, find_user, find_group, &own};
+    (void)state;
+    names = lookups = 0;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_int_equal(parse(texts[i], false), 0);
+        assert_int_equal(terms_match(&terms, &caller), matches[i]);
+    }
+    assert_int_equal(names, 1);
+    assert_int_equal(lookups, 1); /* alice: that the name is hers, too */
+    caller.uid = 1001;
+    own.asked = false;
+    assert_int_equal(parse("user=alice", false), 0);
+    assert_int_equal(terms_match(&terms, &caller), 0); /* a number without a name is nobody of that name */
+    caller.uid = 1002;
+    own.asked = false;
+    assert_int_equal(terms_match(&terms, &caller), -EIO);
+    assert_int_equal(lookups, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +233,7 @@ int main(void)
         cmocka_unit_test_teardown(refuses_bad_terms, clean_up),
         cmocka_unit_test_teardown(a_deny_grants_nothing, clean_up),
         cmocka_unit_test_teardown(is_about_the_right_caller, clean_up),
+        cmocka_unit_test_teardown(goes_by_the_callers_name, clean_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,12 +86,13 @@ static void print_caller(const struct caller *caller, const char *user)
 /* FILE:LINE: and what stands there. */
 static void print_rule(const char *path, enum policy_dialect dialect, unsigned long line)
 {
-    enum trusted_links links = TRUSTED_ROOTS_LINKS;
+    struct trusted trusted;
     struct policy_text text = {.bytes = NULL};
     struct refusal why = {""}, shown = {""};
     size_t length = 0;
 
-    if (trusted_read(&links, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
+    trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
+    if (trusted_read(&trusted, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
         const char *found = policy_files_line(&text, dialect, line, &length);
         if (found)
             refuse(&shown, "%.*s", (int)length, found);
@@ -129,7 +130,7 @@ static void print_terms(const struct terms *terms)
 static void print_remedy(const struct policy *policy, const struct policy_rule *rule, const char *bridge,
                          const char *user)
 {
-    const char *path = policy->file_count ? policy->files[0] : POLICY_PATH;
+    const char *path = policy->file_count ? policy->files[0].path : POLICY_PATH;
 
     if (rule && rule->deny)
         printf("to allow it: take that line away, or select others by it; a deny beats every allow\n");
@@ -190,8 +191,8 @@ static int explain(const char *name, struct request *request, const struct calle
            request->bridge);
     print_caller(caller, user);
     if (verdict.rule)
-        print_rule(policy.files[verdict.rule->file],
-                   strcmp(policy.files[0], QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
+        print_rule(policy.files[verdict.rule->file].path,
+                   strcmp(policy.files[0].path, QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
                    verdict.rule->line);
     if (allowed) {
         print_terms(&verdict.rule->terms);

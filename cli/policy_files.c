@@ -15,8 +15,8 @@ enum { LINE_MOST = 4095 /* of qemu-bridge-helper's buffer: see helper/policy.h *
 
 void policy_files_begin(struct policy_files *files, enum policy_dialect dialect)
 {
-    *files = (struct policy_files){
-        .dialect = dialect, .links = dialect == POLICY_STRICT ? TRUSTED_NO_LINKS : TRUSTED_ROOTS_LINKS};
+    *files = (struct policy_files){.dialect = dialect};
+    trusted_begin(&files->trusted, dialect == POLICY_STRICT ? TRUSTED_NO_LINKS : TRUSTED_ROOTS_LINKS);
 }
 
 void policy_files_free(struct policy_files *files)
@@ -152,7 +152,7 @@ static int read_one(void *context, const char *path, size_t limit, struct policy
 
     if (hidden(files, path))
         return -EACCES;
-    int err = trusted_read(&files->links, path, limit, out, why);
+    int err = trusted_read(&files->trusted, path, limit, out, why);
     if (err == -EPERM) {
         struct policy_text text = {.bytes = NULL};
         const int unsafe = read_untrusted(path, limit, &text);
@@ -179,7 +179,7 @@ static int list_one(void *context, const char *folder, const char *pattern,
 
     if (hidden(files, folder))
         return -EACCES;
-    const int err = trusted_list(&files->links, folder, pattern, each, arg, why);
+    const int err = trusted_list(&files->trusted, folder, pattern, each, arg, why);
     if (err && err != -1 && files->failed) /* -1: one of its files, which was told of */
         files->failed(files->context, folder, err, why->text);
     return err;
@@ -191,5 +191,5 @@ int policy_files_read(struct policy_files *files, struct policy *out, const char
 
     free(files->untrusted);
     files->untrusted = NULL;
-    return policy_read(out, path, files->dialect, &source, why);
+    return policy_read(out, path, files->dialect, NULL, &source, why);
 }

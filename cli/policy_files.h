@@ -17,7 +17,7 @@ struct policy_exception {
 
 struct policy_files {
     enum policy_dialect dialect;
-    enum trusted_links links;                /* what the helper follows in that dialect */
+    struct trusted trusted;                  /* follows what the helper follows in that dialect */
     struct policy_exception exceptions[128]; /* that reading makes */
     size_t exception_count;
     const char *only; /* this file alone is read, as if nobody could read the others; NULL: all are */

@@ -53,7 +53,7 @@ static bool say_failure(struct lint *lint, struct policy_files *files, const str
                         const char *reason)
 {
     const unsigned long line = policy->wrong_line;
-    const char *path = line ? policy->files[policy->wrong_file] : lint->path;
+    const char *path = line ? policy->files[policy->wrong_file].path : lint->path;
 
     if (files->untrusted && !line && lint->draft)
         lint_warn(lint, path, 1, "would not count where it is now: %s", reason);
@@ -97,7 +97,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
         struct policy_files files;
         struct policy alone = {.rules = NULL};
         struct refusal why = {""};
-        const char *path = policy->files[i];
+        const char *path = policy->files[i].path;
 
         policy_files_begin(&files, lint->dialect);
         files.only = path;
@@ -114,8 +114,8 @@ static void say_twice_included(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++)
         for (size_t j = 0; j < i; j++)
-            if (strcmp(policy->files[i], policy->files[j]) == 0) {
-                lint_warn(lint, policy->files[i], 1, "included more than once, where once is enough");
+            if (strcmp(policy->files[i].path, policy->files[j].path) == 0) {
+                lint_warn(lint, policy->files[i].path, 1, "included more than once, where once is enough");
                 break;
             }
 }

@@ -30,10 +30,10 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     if (is_number)
         *id = (id_t)number;
     if (err == -ENOENT)
-        lint_warn(lint, policy->files[rule->file], rule->line,
+        lint_warn(lint, policy->files[rule->file].path, rule->line,
                   "there is no %s '%.64s' on this host: the rule is about nobody", kind, name);
     else if (err)
-        lint_error(lint, policy->files[rule->file], rule->line,
+        lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", kind,
                    name, strerror(-err), rule->name);
     return !err;
@@ -50,7 +50,7 @@ static bool is_first_name(struct lint *lint, const struct policy *policy, const 
         names_find_name(uid, first) != 0 || strcmp(first, rule->terms.user) == 0)
         return true;
     lint_warn(
-        lint, policy->files[rule->file], rule->line,
+        lint, policy->files[rule->file].path, rule->line,
         "'%.64s' is a second name of uid %u, by which an allow is about nobody: write user=%.64s, or user=%u",
         rule->terms.user, uid, first, uid);
     return false;
@@ -72,7 +72,7 @@ static struct reach reach_of(struct lint *lint, const struct policy *policy, con
 static bool same_place(const struct policy *a, const struct policy_rule *x, const struct policy *b,
                        const struct policy_rule *y)
 {
-    return x->line == y->line && strcmp(a->files[x->file], b->files[y->file]) == 0;
+    return x->line == y->line && strcmp(a->files[x->file].path, b->files[y->file].path) == 0;
 }
 
 /* Whether the one rule is about all whom, and every bridge that, the other is about. */
@@ -106,19 +106,19 @@ static void check_reached(struct lint *lint, const struct policy *policy, const 
                           size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth], *over = NULL;
-    const char *file = policy->files[rule->file];
+    const char *file = policy->files[rule->file].path;
 
     if (!rule->deny)
         over = find_wider(policy, reaches, nth, true, policy->rule_count);
     if (over) {
         lint_warn(lint, file, rule->line, "can never match: %s:%lu denies '%s' to all whom it is about",
-                  policy->files[over->file], over->line, rule->name);
+                  policy->files[over->file].path, over->line, rule->name);
         return;
     }
     over = find_wider(policy, reaches, nth, rule->deny, nth);
     if (over)
         lint_warn(lint, file, rule->line, "can never match: %s:%lu comes first and is about %s",
-                  policy->files[over->file], over->line,
+                  policy->files[over->file].path, over->line,
                   is_wider(rule, &reaches[nth], over, &reaches[over - policy->rules])
                       ? "the same"
                       : "all of that and more");
@@ -128,7 +128,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
                        size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
-    const char *file = policy->files[rule->file];
+    const char *file = policy->files[rule->file].path;
 
     if (!rule->all && !ifname_valid(rule->name))
         lint_warn(lint, file, rule->line, "can never match: no interface can have the name '%s'%s",

@@ -329,11 +329,12 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
 
 int bridges_read(struct bridges *out, struct refusal *why)
 {
-    enum trusted_links links = TRUSTED_NO_LINKS;
+    struct trusted trusted;
     struct policy_text text;
-    int err = trusted_read(&links, BRIDGES_PATH, BYTES_MAX, &text, why);
 
+    trusted_begin(&trusted, TRUSTED_NO_LINKS);
     *out = (struct bridges){.count = 0};
+    int err = trusted_read(&trusted, BRIDGES_PATH, BYTES_MAX, &text, why);
     if (err)
         return err == -ENOENT ? 0 : -1;
     err = text.bytes ? bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why)

@@ -16,15 +16,16 @@
 
 int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
 {
-    enum trusted_links links = TRUSTED_NO_LINKS;
-    const struct policy_source source = {&links, trusted_read, trusted_list};
+    struct trusted trusted;
+    const struct policy_source source = {&trusted, trusted_read, trusted_list};
 
-    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, &source, why);
+    trusted_begin(&trusted, TRUSTED_NO_LINKS);
+    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
     if (!out->absent)
         return err;
     policy_free(out);
-    links = TRUSTED_ROOTS_LINKS;
-    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, &source, why);
+    trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
+    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
     if (out->absent)
         return refuse(why,
                       "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
@@ -100,8 +101,8 @@ static int decide(struct judgement *out, const struct policy *policy, const stru
             why,
             "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
             "allow %s",
-            policy->files[0], request->bridge, caller->uid, request->bridge);
-    const char *file = policy->files[verdict.rule->file];
+            policy->files[0].path, request->bridge, caller->uid, request->bridge);
+    const char *file = policy->files[verdict.rule->file].path;
     if (!verdict.allowed)
         return refuse(why,
                       "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",

@@ -27,6 +27,7 @@ struct chain {
 struct reading {
     struct policy *policy;
     enum policy_dialect dialect;
+    const char *bridge; /* whose rules are kept; NULL: all are */
     const struct policy_source *source;
     struct refusal *why;
 };
@@ -54,7 +55,7 @@ static enum line_result bad(struct reading *r, const struct place *at, const cha
 {
     refuse(r->why,
            "%s:%lu does not parse: %s '%.64s'; an administrator must mend it before anything is granted",
-           r->policy->files[at->file], at->line, what, word);
+           r->policy->files[at->file].path, at->line, what, word);
     return LINE_BAD;
 }
 
@@ -71,45 +72,45 @@ static void *grow(void *array, size_t count, size_t element)
     return reallocarray(array, count ? 2 * count : 1, element);
 }
 
-/* The policy's new rule, or NULL. */
-static struct policy_rule *append_rule(struct policy *p)
+static bool is_about(const struct policy_rule *rule, const char *bridge)
 {
+    return rule->all || strcmp(rule->name, bridge) == 0;
+}
+
+static enum line_result keep_rule(struct reading *r, const struct policy_rule *rule)
+{
+    struct policy *p = r->policy;
     struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
 
     if (!rules)
-        return NULL;
+        return no_memory(r);
     p->rules = rules;
-    return &rules[p->rule_count++];
+    rules[p->rule_count++] = *rule;
+    return LINE_OK;
 }
 
-/* argument: the bridge, and in policy.conf terms; it is changed. */
+/* argument: the bridge, and in policy.conf terms; it is changed, and the terms are kept. */
 static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, char *argument)
 {
     struct refusal wrong; /* not cleared: 1.5 kB for each of many rules */
-    const char *terms = "";
+    struct policy_rule rule = {.deny = deny, .file = at->file, .line = at->line};
+    char *terms = argument + (r->dialect == POLICY_STRICT ? strcspn(argument, " \t") : strlen(argument));
 
-    if (r->dialect == POLICY_STRICT && argument[strcspn(argument, " \t")]) {
-        terms = argument + strcspn(argument, " \t") + 1;
-        argument[strcspn(argument, " \t")] = '\0';
-    }
+    if (*terms)
+        *terms++ = '\0';
     /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
     if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
         return bad(r, at, "no interface can have the name", argument);
-    struct policy_rule *rule = append_rule(r->policy);
-    if (!rule)
-        return no_memory(r);
-    *rule = (struct policy_rule){
-        .deny = deny, .all = strcmp(argument, "all") == 0, .file = at->file, .line = at->line};
-    strcpy(rule->name, argument);
-    /* Not for bridge.conf, where failing for want of memory would look like a bad line, and an include be
-     * passed over. */
-    if (*terms && terms_parse(&rule->terms, terms, deny, &wrong) < 0) {
-        refuse(r->why, "%s:%lu does not parse: %.512s", r->policy->files[at->file], at->line, wrong.text);
+    rule.all = strcmp(argument, "all") == 0;
+    strcpy(rule.name, argument);
+    if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
+        refuse(r->why, "%s:%lu does not parse: %.512s", r->policy->files[at->file].path, at->line,
+               wrong.text);
         return LINE_BAD;
     }
-    if (r->dialect == POLICY_STRICT && !deny && !rule->terms.quota)
-        rule->terms.quota = QUOTA_DEFAULT;
-    return LINE_OK;
+    if (r->dialect == POLICY_STRICT && !deny && !rule.terms.quota)
+        rule.terms.quota = QUOTA_DEFAULT;
+    return !r->bridge || is_about(&rule, r->bridge) ? keep_rule(r, &rule) : LINE_OK;
 }
 
 /* What reading the files of a folder needs for each of them. */
@@ -144,7 +145,7 @@ static enum line_result include_matching(struct reading *r, const struct place *
     if (!err || err == -EACCES)
         return LINE_OK;
     refuse(r->why, "%s:%lu includes the files of a folder that does not count: %s",
-           r->policy->files[at->file], at->line, cause.text);
+           r->policy->files[at->file].path, at->line, cause.text);
     return LINE_REFUSED;
 }
 
@@ -160,7 +161,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
         return LINE_OK; /* as any other file that is not there */
     refuse(r->why,
            "%s:%lu includes '%.64s' by a relative path, which the caller could choose; write the whole path",
-           r->policy->files[at->file], at->line, path);
+           r->policy->files[at->file].path, at->line, path);
     return LINE_REFUSED;
 }
 
@@ -188,26 +189,25 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
     return bad(r, at, "there is no rule", line);
 }
 
-/* Takes the next line from text as fgets() with a buffer of LINE_SIZE would; returns its length. */
-static size_t next_line(const char *text, size_t size, char line[LINE_SIZE])
+/* How much of the text fgets() with a buffer of LINE_SIZE would take. */
+static size_t line_length(const char *text, size_t size)
 {
-    size_t length = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
-    const char *newline = memchr(text, '\n', length);
+    const size_t most = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
+    const char *newline = memchr(text, '\n', most);
 
-    if (newline)
-        length = (size_t)(newline - text) + 1;
-    memcpy(line, text, length);
-    line[length] = '\0';
-    return length;
+    return newline ? (size_t)(newline - text) + 1 : most;
 }
 
 static enum line_result parse_text(struct reading *r, struct place *at, const struct policy_text *text)
 {
-    char line[LINE_SIZE];
     enum line_result result = LINE_OK;
 
+    text->bytes[text->size] = '\0';
     for (size_t done = 0; done < text->size && result == LINE_OK;) {
-        const size_t length = next_line(text->bytes + done, text->size - done, line);
+        char *line = text->bytes + done;
+        const size_t length = line_length(line, text->size - done);
+        const char next = line[length];
+        line[length] = '\0'; /* while it is parsed */
         done += length;
         at->line++;
         if (r->dialect == POLICY_STRICT && strlen(line) < length)
@@ -216,6 +216,7 @@ static enum line_result parse_text(struct reading *r, struct place *at, const st
             result = bad(r, at, "longer than 4,095 characters:", line);
         else
             result = parse_line(r, at, line);
+        line[length] = next;
     }
     if (result != LINE_OK &&
         !r->policy->wrong_line) { /* the line itself, not the one that includes its file */
@@ -234,20 +235,21 @@ static bool passed_over(const struct reading *r, int err)
            err == -ENXIO || err == -ENODEV;
 }
 
-/* Remembers the path of a file; returns its index, or -1. */
-static int add_file(struct reading *r, const char *path)
+/* Takes the text over in any case. Returns the index of the file, or -1. */
+static int add_file(struct reading *r, const char *path, char *text)
 {
     struct policy *p = r->policy;
-    char *copy = strdup(path);
-    char **files = grow(p->files, p->file_count, sizeof(*files));
+    const struct policy_file file = {strdup(path), text};
+    struct policy_file *files = grow(p->files, p->file_count, sizeof(*files));
 
     if (files)
         p->files = files;
-    if (!files || !copy) {
-        free(copy);
+    if (!files || !file.path) {
+        free(file.path);
+        free(text);
         return no_memory(r);
     }
-    files[p->file_count] = copy;
+    files[p->file_count] = file;
     return (int)p->file_count++;
 }
 
@@ -264,7 +266,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
 {
     const struct chain chain = {outer, text->device, text->inode, outer ? outer->depth + 1 : 0};
     struct place at = {.chain = &chain};
-    const int file = add_file(r, path);
+    const int file = add_file(r, path, text->bytes);
 
     if (file < 0)
         return -1;
@@ -292,8 +294,8 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
     if (err && from && passed_over(r, err))
         return 0;
     if (err && from)
-        return refuse(r->why, "%s:%lu includes a file that does not count: %s", r->policy->files[from->file],
-                      from->line, cause.text);
+        return refuse(r->why, "%s:%lu includes a file that does not count: %s",
+                      r->policy->files[from->file].path, from->line, cause.text);
     if (err) {
         r->policy->absent = err == -ENOENT;
         return refuse(r->why, "%s", cause.text);
@@ -304,20 +306,18 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
                    : refuse(r->why, "%s is a folder, not a policy file; write the rules into a file", path);
     if (being_read(outer, &text)) {
         /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
-        err = r->dialect == POLICY_QEMU ? 0
-                                        : refuse(r->why, "%s:%lu includes %s, which is being read already",
-                                                 r->policy->files[from->file], from->line, path);
-    } else {
-        err = read_text(r, path, &text, outer);
+        free(text.bytes);
+        return r->dialect == POLICY_QEMU ? 0
+                                         : refuse(r->why, "%s:%lu includes %s, which is being read already",
+                                                  r->policy->files[from->file].path, from->line, path);
     }
-    free(text.bytes);
-    return err;
+    return read_text(r, path, &text, outer);
 }
 
-int policy_read(struct policy *out, const char *path, enum policy_dialect dialect,
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, const char *bridge,
                 const struct policy_source *source, struct refusal *why)
 {
-    struct reading r = {out, dialect, source, why};
+    struct reading r = {out, dialect, bridge, source, why};
 
     *out = (struct policy){.rules = NULL};
     return read_file(&r, path, NULL, NULL);
@@ -325,10 +325,10 @@ int policy_read(struct policy *out, const char *path, enum policy_dialect dialec
 
 void policy_free(struct policy *policy)
 {
-    for (size_t i = 0; i < policy->rule_count; i++)
-        terms_free(&policy->rules[i].terms);
-    for (size_t i = 0; i < policy->file_count; i++)
-        free(policy->files[i]);
+    for (size_t i = 0; i < policy->file_count; i++) {
+        free(policy->files[i].path);
+        free(policy->files[i].text);
+    }
     free(policy->files);
     free(policy->rules);
     *policy = (struct policy){.rules = NULL};
@@ -343,7 +343,7 @@ int policy_decide(struct policy_verdict *out, const struct policy *policy, const
     *out = (struct policy_verdict){.allowed = false};
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        if ((!rule->all && strcmp(rule->name, bridge) != 0) || (out->rule && !rule->deny))
+        if (!is_about(rule, bridge) || (out->rule && !rule->deny))
             continue;
         const int matches = terms_match(&rule->terms, rule->deny ? &by_any_name : caller);
         if (matches < 0)
@@ -351,7 +351,7 @@ int policy_decide(struct policy_verdict *out, const struct policy *policy, const
                 why,
                 "%s:%lu names a user or group that cannot be looked up: %s; nothing is allowed on '%s' "
                 "until it can",
-                policy->files[rule->file], rule->line, strerror(-matches), bridge);
+                policy->files[rule->file].path, rule->line, strerror(-matches), bridge);
         if (!matches)
             continue;
         *out = (struct policy_verdict){.allowed = !rule->deny, .rule = rule};

@@ -38,10 +38,16 @@ struct policy_rule {
     struct terms terms;
 };
 
+/* One that was read. Owned; the terms of its rules point into the text. */
+struct policy_file {
+    char *path;
+    char *text;
+};
+
 struct policy {
     struct policy_rule *rules;
     size_t rule_count;
-    char **files; /* paths of all files read, in order; files[0] is the main one */
+    struct policy_file *files; /* all that were read, in order; the first is the main one */
     size_t file_count;
     size_t bytes; /* read so far */
     bool absent;  /* nothing was read, for there is no main file */
@@ -52,7 +58,9 @@ struct policy {
 
 /* One file, whole, as policy_read's reader hands it over. */
 struct policy_text {
-    char *bytes; /* NULL: the file adds nothing (it is a folder); else freed by the policy */
+    /* NULL: the file adds nothing (it is a folder); else malloc(size + 1) at least, which the policy changes,
+     * the last byte too, and frees. */
+    char *bytes;
     size_t size;
     dev_t device; /* device and inode tell files apart, so that loops are seen */
     ino_t inode;
@@ -72,9 +80,10 @@ struct policy_source {
                 int (*each)(void *arg, const char *path), void *arg, struct refusal *why);
 };
 
-/* Reads the rules of the file at path and of all that it includes. Returns 0, or -1 and why not: nothing may
+/* Reads the rules of the file at path and of all that it includes. bridge: only those that are about it are
+ * kept, of others it is seen only that they parse; NULL: all are. Returns 0, or -1 and why not: nothing may
  * then be granted. In both cases the caller must policy_free(out). */
-int policy_read(struct policy *out, const char *path, enum policy_dialect dialect,
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, const char *bridge,
                 const struct policy_source *source, struct refusal *why);
 void policy_free(struct policy *policy);
 

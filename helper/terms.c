@@ -5,7 +5,6 @@
 #include "refusal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct key {
@@ -125,24 +124,16 @@ static int parse_word(struct terms *out, char *word, bool deny, unsigned int *se
     return refuse(why, "there is no term '%.64s='", word);
 }
 
-int terms_parse(struct terms *out, const char *text, bool deny, struct refusal *why)
+int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why)
 {
     unsigned int seen = 0;
     char *rest = NULL;
 
-    *out = (struct terms){.text = strdup(text)};
-    if (!out->text)
-        return refuse(why, "no memory");
-    for (char *word = strtok_r(out->text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
+    *out = (struct terms){.user = NULL};
+    for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
         if (parse_word(out, word, deny, &seen, why) < 0)
             return -1;
     return 0;
-}
-
-void terms_free(struct terms *terms)
-{
-    free(terms->text);
-    *terms = (struct terms){.text = NULL};
 }
 
 /* Whether that is what the system calls the caller: 1 yes, 0 no, or -errno. */

@@ -18,9 +18,8 @@ struct protection {
     unsigned int vlan; /* untagged access VLAN; 0: as the bridge has it */
 };
 
-/* Strings point into `text`. Zero, NULL or false: not said. */
+/* Strings point into the text they were read from. Zero, NULL or false: not said. */
 struct terms {
-    char *text;         /* owned */
     const char *user;   /* name or number; the rule is about nobody else */
     const char *group;  /* likewise: who has that real gid, or that group among the supplementary ones */
     unsigned int quota; /* taps a user may have at once on the bridge, from 1 */
@@ -31,10 +30,9 @@ struct terms {
     struct protection protection;
 };
 
-/* Reads `KEY=VALUE...` from text, with blanks between. deny: only user= and group= may stand. Returns 0, or
- * -1 and in why->text what is wrong with which word. In both cases the caller must terms_free(out). */
-int terms_parse(struct terms *out, const char *text, bool deny, struct refusal *why);
-void terms_free(struct terms *terms);
+/* Reads `KEY=VALUE...` from text, with blanks between; it is changed, and must last as long as the terms.
+ * deny: only user= and group= may stand. Returns 0, or -1 and in why->text what is wrong with which word. */
+int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why);
 
 /* What the system calls the one who asks: looked up once, and only when a rule names a user. */
 struct own_name {

@@ -26,7 +26,7 @@ enum {
 
 struct walk {
     const char *asked; /* the path as it stands in the policy */
-    enum trusted_links links;
+    struct trusted *trusted;
     struct refusal *why;
     char path[PATH_MAX]; /* the same, with the links met so far replaced by their targets */
 };
@@ -58,13 +58,14 @@ static int check(struct walk *w, const struct stat *st)
     return 0;
 }
 
-/* Replaces the link at w->path by its target; `rest` is what stood behind it. Returns IS_LINK or -errno. */
-static int follow(struct walk *w, const char *rest)
+/* Replaces the link at w->path by its target. What stood behind it is at `rest`, its first character `next`
+ * having made way for a '\0'. Returns IS_LINK or -errno. Not inlined: its buffers are for links alone. */
+__attribute__((noinline)) static int follow(struct walk *w, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
     struct stat st;
 
-    if (w->links == TRUSTED_NO_LINKS) {
+    if (w->trusted->links == TRUSTED_NO_LINKS) {
         refuse(w->why,
                "%.255s: '%.255s' is a symbolic link, which a policy may not be; put the file itself there",
                w->asked, w->path);
@@ -79,6 +80,7 @@ static int follow(struct walk *w, const char *rest)
     if (length < 0)
         return -errno;
     target[length] = '\0';
+    *rest = next;
     const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1;
     if (snprintf(joined, sizeof(joined), "%.*s%s%s", folder, w->path, target, rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
@@ -86,34 +88,41 @@ static int follow(struct walk *w, const char *rest)
     return IS_LINK;
 }
 
-/* Checks one folder of the path: w->path, cut off before `rest`. Returns 0, IS_LINK or -errno. */
-static int check_folder(struct walk *w, const char *rest)
+/* Checks one folder of the path, which ends at `end`. Returns 0; IS_LINK when a link was replaced; or -errno,
+ * w->path then being that folder. */
+static int check_folder(struct walk *w, char *end)
 {
     struct stat st;
+    const char next = *end;
 
+    *end = '\0';
     if (lstat(w->path, &st) < 0)
         return -errno;
     if (S_ISLNK(st.st_mode))
-        return follow(w, rest);
+        return follow(w, end, next);
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return check(w, &st);
+    const int err = check(w, &st);
+    if (!err)
+        *end = next;
+    return err;
 }
 
-/* Checks every folder that leads to w->path. Returns 0, IS_LINK when a link was replaced, or -errno. */
+/* Checks every folder that leads to w->path. Returns as check_folder() does. */
 static int check_folders(struct walk *w)
 {
-    char rest[sizeof(w->path)];
+    char *known = w->trusted->folder;
+    const size_t length = (size_t)(strrchr(w->path, '/') - w->path) + 1;
 
+    if (strncmp(known, w->path, length) == 0 && !known[length])
+        return 0; /* still, for only root could have changed it */
     for (char *slash = w->path; slash; slash = strchr(slash + 1, '/')) {
-        char *end = slash == w->path ? slash + 1 : slash;
-        strcpy(rest, end);
-        *end = '\0';
-        const int err = check_folder(w, rest);
+        const int err = check_folder(w, slash == w->path ? slash + 1 : slash);
         if (err)
             return err;
-        *end = rest[0];
     }
+    memcpy(known, w->path, length);
+    known[length] = '\0';
     return 0;
 }
 
@@ -126,7 +135,7 @@ static int open_trusted(struct walk *w)
             const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
             if (fd >= 0)
                 return fd;
-            err = errno == ELOOP ? follow(w, "") : -errno;
+            err = errno == ELOOP ? follow(w, w->path + strlen(w->path), '\0') : -errno;
         }
         if (err != IS_LINK)
             return err;
@@ -172,9 +181,15 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
     return err || S_ISDIR(st.st_mode) ? err : read_all(fd, (size_t)st.st_size, limit, out);
 }
 
+void trusted_begin(struct trusted *trusted, enum trusted_links links)
+{
+    trusted->links = links;
+    trusted->folder[0] = '\0'; /* and no more: it is a page that need not be touched */
+}
+
 int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why)
 {
-    struct walk w = {.asked = path, .links = *(const enum trusted_links *)context, .why = why};
+    struct walk w = {.asked = path, .trusted = context, .why = why};
 
     *out = (struct policy_text){.bytes = NULL};
     why->text[0] = '\0';
@@ -216,25 +231,24 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
 int trusted_list(void *context, const char *folder, const char *pattern,
                  int (*each)(void *arg, const char *path), void *arg, struct refusal *why)
 {
-    struct walk w = {.asked = folder, .links = *(const enum trusted_links *)context, .why = why};
+    struct walk w = {.asked = folder, .trusted = context, .why = why};
     struct dirent **found = NULL;
-    char path[PATH_MAX];
 
     why->text[0] = '\0';
-    /* With a slash behind it the folder itself is one of those that are checked, and nobody but root can
-     * change what its name means from then on. */
+    /* With a slash behind it the folder itself is one of those that are checked. */
     int err = snprintf(w.path, sizeof(w.path), "%s/", folder) < (int)sizeof(w.path) ? open_trusted(&w)
                                                                                     : -ENAMETOOLONG;
     int count = 0;
     if (err >= 0) {
-        close(err);
-        count = scandir(w.path, &found, NULL, compare_bytes);
+        const int fd = err;
+        count = scandirat(fd, ".", &found, NULL, compare_bytes);
         err = count < 0 ? -errno : 0;
+        close(fd);
     }
     for (int i = 0; i < count; i++) {
         if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
-            err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
-                      ? each(arg, path)
+            err = snprintf(w.path, sizeof(w.path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(w.path)
+                      ? each(arg, w.path)
                       : -ENAMETOOLONG;
         free(found[i]);
     }

@@ -6,13 +6,24 @@
 
 #include "policy.h"
 
+#include <limits.h>
+
 enum trusted_links {
     TRUSTED_NO_LINKS,    /* a symbolic link is refused anywhere in the path */
     TRUSTED_ROOTS_LINKS, /* one is followed if root's and in a folder of root's (NixOS keeps /etc so) */
 };
 
-/* The functions of a struct policy_source (see there), its context pointing to an enum trusted_links. They
- * open as the caller, follow nothing else, and wait for nothing (a FIFO, a device). */
+/* How to read, and what reading has found out. */
+struct trusted {
+    enum trusted_links links;
+    char folder[PATH_MAX]; /* with a '/' behind it: the last that was seen to be root's alone; "": none yet */
+};
+
+/* Begins with nothing found out. */
+void trusted_begin(struct trusted *trusted, enum trusted_links links);
+
+/* The functions of a struct policy_source (see there), its context pointing to a struct trusted. They open as
+ * the caller, follow nothing else, and wait for nothing (a FIFO, a device). */
 int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why);
 int trusted_list(void *context, const char *folder, const char *pattern,
                  int (*each)(void *arg, const char *path), void *arg, struct refusal *why);

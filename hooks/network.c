@@ -109,7 +109,7 @@ static int judge_port(const char *bridge, struct refusal *why)
             why,
             "%s:%lu denies bridge '%.64s' to uid %u: deny %s; an administrator would have to remove that "
             "line, or the guest use another network",
-            policy.files[verdict.rule->file], verdict.rule->line, bridge, getuid(), verdict.rule->name);
+            policy.files[verdict.rule->file].path, verdict.rule->line, bridge, getuid(), verdict.rule->name);
     policy_free(&policy);
     return err;
 }

@@ -109,7 +109,7 @@ static int fail(struct files *files, const char *path, int error, struct refusal
     return -error;
 }
 
-/* Of exactly the size of the text, so that AddressSanitizer sees each byte read beyond it. */
+/* One byte larger than the text, as it must be, so that AddressSanitizer sees each byte read beyond it. */
 static char *make_text(const char *before, const struct files_entry *entry, const char *after, size_t *size)
 {
     const size_t wide_most = entry->wide ? WIDE_MOST : 0;
@@ -118,8 +118,9 @@ static char *make_text(const char *before, const struct files_entry *entry, cons
     for (size_t i = 0; i < entry->size; i++)
         wide += entry->text[i] == '~' && wide < wide_most;
     *size = strlen(before) + entry->size + wide * (WIDTH - 1) + strlen(after);
-    char *bytes = malloc(*size ? *size : 1), *to = bytes;
+    char *bytes = malloc(*size + 1), *to = bytes;
     hold(bytes != NULL);
+    bytes[*size] = 'x'; /* which is not read */
     memcpy(to, before, strlen(before));
     to += strlen(before);
     for (size_t i = 0; i < entry->size; i++) {

@@ -28,12 +28,12 @@ static const struct caller callers[] = {
 };
 enum { CALLERS = sizeof(callers) / sizeof(callers[0]) };
 
-/* A value points to a whole word of the terms' own text, of that size. */
-static void hold_is_inside(const struct terms *terms, const char *word, size_t size)
+/* A value points to a whole word of the text, of that size, that was parsed. */
+static void hold_is_inside(const char *word, const char *text, size_t size)
 {
     if (!word)
         return;
-    hold(word > terms->text && word + strlen(word) <= terms->text + size);
+    hold(word > text && word + strlen(word) <= text + size);
     hold(*word && !strpbrk(word, " \t"));
 }
 
@@ -46,13 +46,12 @@ static void hold_macs(const char *macs)
         hold(i % 3 == 2 ? macs[i] == ':' : strchr("0123456789abcdefABCDEF", macs[i]) != NULL);
 }
 
-static void hold_terms_are_sound(const struct terms *terms, size_t size)
+static void hold_terms_are_sound(const struct terms *terms, const char *text, size_t size)
 {
-    hold(terms->text != NULL);
-    hold_is_inside(terms, terms->user, size);
-    hold_is_inside(terms, terms->group, size);
-    hold_is_inside(terms, terms->names, size);
-    hold_is_inside(terms, terms->macs, size);
+    hold_is_inside(terms->user, text, size);
+    hold_is_inside(terms->group, text, size);
+    hold_is_inside(terms->names, text, size);
+    hold_is_inside(terms->macs, text, size);
     hold(terms->quota <= TERMS_QUOTA_MAX);
     hold(terms->protection.vlan <= 4094);
     hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
@@ -107,7 +106,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static int parse(struct terms *out, const char *text, bool deny)
+static int parse(struct terms *out, char *text, bool deny)
 {
     struct refusal why;
 
@@ -156,12 +155,11 @@ static void hold_says_what_was_said(const struct terms *terms)
          again.protection.guard == terms->protection.guard);
     hold(again.protection.isolated == terms->protection.isolated &&
          again.protection.mac_lock == terms->protection.mac_lock);
-    terms_free(&again);
     free(text);
 }
 
 /* A deny takes what selects, and only that. */
-static void hold_denies_select_only(const struct terms *allowed, const char *text)
+static void hold_denies_select_only(const struct terms *allowed, char *text)
 {
     struct terms denied;
     const int result = parse(&denied, text, true);
@@ -169,27 +167,24 @@ static void hold_denies_select_only(const struct terms *allowed, const char *tex
     hold((result == 0) == (allowed && !grants(allowed)));
     if (result == 0)
         hold(same_text(denied.user, allowed->user) && same_text(denied.group, allowed->group));
-    terms_free(&denied);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* An allocation of exactly its size, so that AddressSanitizer sees what is read beyond it. */
-    char *text = strndup((const char *)data, size);
+    char *text = strndup((const char *)data, size), *again = text ? strdup(text) : NULL;
     struct terms terms;
 
-    hold(text != NULL);
+    hold(text && again);
     const size_t length = strlen(text);
     const int result = parse(&terms, text, false);
     if (result == 0) {
-        hold_terms_are_sound(&terms, length);
+        hold_terms_are_sound(&terms, text, length);
         hold_matches_are_right(&terms);
         hold_says_what_was_said(&terms);
     }
-    hold_denies_select_only(result == 0 ? &terms : NULL, text);
-    terms_free(&terms);
-    terms_free(&terms); /* safe twice */
-    hold(!terms.text);
+    hold_denies_select_only(result == 0 ? &terms : NULL, again);
+    free(again);
     free(text);
     return 0;
 }

@@ -61,10 +61,15 @@ static int list_memory(void *context, const char *folder, const char *pattern,
     return err;
 }
 
-int read_policy(const struct memory_file *files, enum policy_dialect dialect)
+int read_policy_of(const char *bridge, const struct memory_file *files, enum policy_dialect dialect)
 {
     const struct policy_source source = {(void *)(uintptr_t)files, read_memory, list_memory};
-    return policy_read(&policy, "/main", dialect, &source, &why);
+    return policy_read(&policy, "/main", dialect, bridge, &source, &why);
+}
+
+int read_policy(const struct memory_file *files, enum policy_dialect dialect)
+{
+    return read_policy_of(NULL, files, dialect);
 }
 
 static const gid_t groups[] = {2001, 2002};

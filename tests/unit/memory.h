@@ -27,8 +27,10 @@ extern struct refusal why;
  * fails. */
 extern const struct caller alice;
 
-/* Reads "/main" of these files into `policy`; returns what policy_read() does. */
+/* Reads "/main" of these files into `policy`; returns what policy_read() does. The other keeps only what is
+ * about that bridge. */
 int read_policy(const struct memory_file *files, enum policy_dialect dialect);
+int read_policy_of(const char *bridge, const struct memory_file *files, enum policy_dialect dialect);
 
 /* Judges `policy` for alice, which must not fail. */
 struct policy_verdict decide(const char *bridge);

@@ -44,10 +44,10 @@ static void the_verdict_names_its_rule(void **state)
                     POLICY_STRICT),
         0);
     const struct policy_rule *rule = decide("br0").rule;
-    assert_string_equal(policy.files[rule->file], "/inc");
+    assert_string_equal(policy.files[rule->file].path, "/inc");
     assert_int_equal(rule->line, 2);
     rule = decide("br1").rule;
-    assert_string_equal(policy.files[rule->file], "/main");
+    assert_string_equal(policy.files[rule->file].path, "/main");
     assert_int_equal(rule->line, 3);
     policy_free(&policy);
     assert_int_equal(read_policy(FILES(MAIN("allow br1")), POLICY_STRICT), 0);

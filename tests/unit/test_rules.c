@@ -33,6 +33,28 @@ static void terms_select_and_grant(void **state)
     policy_free(&policy);
 }
 
+/* What is about others is not kept, but must parse. */
+static void rules_of_one_bridge(void **state)
+{
+    const struct memory_file *files = FILES(MAIN("allow br1 user=alice\nallow br0 user=bob\ninclude /a"),
+                                            {"/a", "allow br0 user=alice quota=3\nallow all", 0, 0});
+    (void)state;
+    assert_int_equal(read_policy_of("br0", files, POLICY_STRICT), 0);
+    assert_int_equal(policy.rule_count, 3);
+    assert_string_equal(policy.rules[0].terms.user, "bob");
+    assert_string_equal(policy.rules[1].terms.user, "alice");
+    assert_string_equal(policy.files[policy.rules[1].file].path, "/a");
+    assert_int_equal(decide("br0").rule->terms.quota, 3);
+    policy_free(&policy);
+    assert_int_equal(read_policy_of("br0", FILES(MAIN("allow br0\nallow br1 quota=0\n")), POLICY_STRICT), -1);
+    assert_non_null(strstr(why.text, "/main:2 does not parse"));
+    policy_free(&policy);
+    assert_int_equal(read_policy_of("br0", FILES(MAIN("allow br1\ndeny all\nallow br0\n")), POLICY_QEMU), 0);
+    assert_int_equal(policy.rule_count, 2);
+    assert_false(decide("br0").allowed);
+    policy_free(&policy);
+}
+
 static void terms_that_do_not_parse(void **state)
 {
     (void)state;
@@ -121,7 +143,7 @@ static void the_same_inode_on_another_device_is_no_loop(void **state)
     static const struct policy_source source = {NULL, read_devices, NULL};
     (void)state;
     for (int dialect = POLICY_QEMU; dialect <= POLICY_STRICT; dialect++) {
-        assert_int_equal(policy_read(&policy, "/1", dialect, &source, &why), 0);
+        assert_int_equal(policy_read(&policy, "/1", dialect, NULL, &source, &why), 0);
         assert_true(decide("br0").allowed);
         policy_free(&policy);
     }
@@ -151,7 +173,7 @@ static void tells_which_line_was_not_taken(void **state)
         read_policy(cases[i].files, cases[i].dialect);
         assert_int_equal(policy.wrong_line, cases[i].line);
         if (cases[i].file)
-            assert_string_equal(policy.files[policy.wrong_file], cases[i].file);
+            assert_string_equal(policy.files[policy.wrong_file].path, cases[i].file);
         policy_free(&policy);
     }
 }
@@ -160,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terms_select_and_grant),
+        cmocka_unit_test(rules_of_one_bridge),
         cmocka_unit_test(terms_that_do_not_parse),
         cmocka_unit_test(a_look_up_that_fails_denies),
         cmocka_unit_test(a_deny_binds_under_any_name),

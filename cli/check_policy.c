@@ -34,8 +34,8 @@ static bool allowed(const char *bridge, const struct subject *subject, struct ju
     const struct request request = {.verb = REQUEST_TAP, .bridge = bridge, .fd = -1};
     struct own_name own = {.find = names_find_name};
     const struct caller caller = {
-        subject->uid,     subject->gid, subject->groups, subject->group_count, names_find_user,
-        names_find_group, &own};
+        subject->uid, subject->gid, subject->groups, subject->group_count, names_find_user, names_find_group,
+        NULL,         &own};
 
     return judge(judgement, &request, &caller, why) == 0;
 }

@@ -33,7 +33,7 @@ static int find_uid(const char *name, const char *user, uid_t *uid)
         *uid = (uid_t)number;
         return 0;
     }
-    const int err = names_find_user(user, uid);
+    const int err = names_find_user(NULL, user, uid);
     if (err == -ENOENT)
         return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
     return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, strerror(-err))
@@ -225,7 +225,7 @@ static int ask(const char *name, const char *bridge)
         return complain(1, name, "cannot tell which groups the user is in: %s", strerror(errno));
     struct own_name own = {.find = names_find_name};
     const struct caller caller = {getuid(),        getgid(),         groups, (size_t)count,
-                                  names_find_user, names_find_group, &own};
+                                  names_find_user, names_find_group, NULL,   &own};
     return explain(name, &request, &caller);
 }
 

@@ -21,11 +21,12 @@ struct reach {
 
 /* kind: "user" or "group". Returns false, having said so, if nobody is found. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
-                 const char *kind, const char *name, int (*look_up)(const char *name, id_t *id), id_t *id)
+                 const char *kind, const char *name,
+                 int (*look_up)(struct names *names, const char *name, id_t *id), id_t *id)
 {
     unsigned long number = 0;
     const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/terms.c */
-    const int err = is_number ? 0 : look_up(name, id);
+    const int err = is_number ? 0 : look_up(NULL, name, id);
 
     if (is_number)
         *id = (id_t)number;
@@ -47,7 +48,7 @@ static bool is_first_name(struct lint *lint, const struct policy *policy, const 
     unsigned long number;
 
     if (rule->deny || number_parse(rule->terms.user, 0, (uid_t)-2, &number) ||
-        names_find_name(uid, first) != 0 || strcmp(first, rule->terms.user) == 0)
+        names_find_name(NULL, uid, first) != 0 || strcmp(first, rule->terms.user) == 0)
         return true;
     lint_warn(
         lint, policy->files[rule->file].path, rule->line,

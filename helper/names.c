@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "names.h"
 
+#include "accounts.h"
+#include "refusal.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -10,6 +13,8 @@
 
 /* The entry of a group can be long: it names all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, ROOM_MOSTLY = 2048 };
+
+enum { TEXT_MAX = 1024 * 1024 }; /* of a file of accounts; NSS is asked for those of larger ones */
 
 /* A look-up by key, with `room` bytes for the strings. Puts what was found in *out, and *found says whether
  * anything was. Returns as getpwnam_r(3) does. */
@@ -76,19 +81,70 @@ static int find(look_up *function, const void *key, void *out)
     return err == ENOENT ? -EIO : -err; /* a service that is not there: not the same as nobody of that name */
 }
 
-int names_find_user(const char *name, uid_t *uid)
+void names_begin(struct names *names)
 {
-    return find(look_up_user, name, uid);
+    trusted_begin(&names->trusted, TRUSTED_ROOTS_LINKS);
+    names->nsswitch = names->users = names->groups = (struct names_text){.read = false};
 }
 
-int names_find_group(const char *name, gid_t *gid)
+void names_end(struct names *names)
 {
-    return find(look_up_group, name, gid);
+    free(names->nsswitch.bytes);
+    free(names->users.bytes);
+    free(names->groups.bytes);
+    names_begin(names);
+}
+
+/* Returns the text, or NULL. */
+static const char *read_text(struct names *names, struct names_text *out, const char *path)
+{
+    struct policy_text text = {.bytes = NULL};
+    struct refusal unused;
+
+    if (out->read)
+        return out->bytes;
+    out->read = true;
+    if (trusted_read(&names->trusted, path, TEXT_MAX, &text, &unused) < 0 || !text.bytes)
+        return NULL;
+    text.bytes[text.size] = '\0';
+    if (strlen(text.bytes) == text.size)
+        out->bytes = text.bytes;
+    else
+        free(text.bytes);
+    return out->bytes;
+}
+
+/* The text of that file of users or groups if what it says of a name is final; else NULL. */
+static const char *final_text(struct names *names, struct names_text *out, const char *path,
+                              const char *database)
+{
+    const char *nsswitch = names ? read_text(names, &names->nsswitch, "/etc/nsswitch.conf") : NULL;
+
+    return nsswitch && accounts_files_first(nsswitch, database) ? read_text(names, out, path) : NULL;
+}
+
+static const char *users_of(struct names *names)
+{
+    return final_text(names, &names->users, "/etc/passwd", "passwd");
+}
+
+int names_find_user(struct names *names, const char *name, uid_t *uid)
+{
+    const char *users = users_of(names);
+
+    return users && accounts_find(users, ACCOUNTS_USERS, name, uid) ? 0 : find(look_up_user, name, uid);
+}
+
+int names_find_group(struct names *names, const char *name, gid_t *gid)
+{
+    const char *groups = final_text(names, &names->groups, "/etc/group", "group");
+
+    return groups && accounts_find(groups, ACCOUNTS_GROUPS, name, gid) ? 0 : find(look_up_group, name, gid);
 }
 
 int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid)
 {
-    struct account account;
+    struct account account = {.gid = 0};
     const int err = find(look_up_account, &uid, &account);
 
     if (err)
@@ -98,9 +154,11 @@ int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid)
     return 0;
 }
 
-int names_find_name(uid_t uid, char name[NAMES_SIZE])
+int names_find_name(struct names *names, uid_t uid, char name[NAMES_SIZE])
 {
+    const char *users = users_of(names);
     gid_t unused;
 
-    return names_find_account(uid, name, &unused);
+    return users && accounts_find_name(users, uid, name, NAMES_SIZE) ? 0
+                                                                     : names_find_account(uid, name, &unused);
 }

@@ -235,7 +235,7 @@ static bool passed_over(const struct reading *r, int err)
            err == -ENXIO || err == -ENODEV;
 }
 
-/* Takes the text over in any case. Returns the index of the file, or -1. */
+/* Takes the text over if it returns the index of the file; or -1. */
 static int add_file(struct reading *r, const char *path, char *text)
 {
     struct policy *p = r->policy;
@@ -246,8 +246,8 @@ static int add_file(struct reading *r, const char *path, char *text)
         p->files = files;
     if (!files || !file.path) {
         free(file.path);
-        free(text);
-        return no_memory(r);
+        no_memory(r);
+        return -1;
     }
     files[p->file_count] = file;
     return (int)p->file_count++;
@@ -268,8 +268,10 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
     struct place at = {.chain = &chain};
     const int file = add_file(r, path, text->bytes);
 
-    if (file < 0)
+    if (file < 0) {
+        free(text->bytes);
         return -1;
+    }
     at.file = (unsigned int)file;
     r->policy->bytes += text->size;
     if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)

@@ -20,16 +20,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The groups that the policy may name: read once, so that nothing deeper asks who the caller is. */
-static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct own_name *own,
-                       struct refusal *why)
+/* Who asks is read once, so that nothing deeper asks; and what is read of users and groups lasts as long. */
+static int ask_policy(struct judgement *out, const struct request *request, struct refusal *why)
 {
+    static gid_t groups[NGROUPS_MAX];
     const int count = getgroups(NGROUPS_MAX, groups);
+    struct own_name own = {.find = names_find_name};
+    struct names names;
 
     if (count < 0)
         return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
-    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group, own};
-    return 0;
+    names_begin(&names);
+    const struct caller caller = {getuid(),        getgid(),         groups, (size_t)count,
+                                  names_find_user, names_find_group, &names, &own};
+    const int err = judge(out, request, &caller, why);
+    names_end(&names);
+    return err;
 }
 
 static int open_rtnl(struct rtnl *nl, struct refusal *why)
@@ -59,17 +65,15 @@ static int hand_over(const struct request *request, const struct granted *tap, s
                : 0;
 }
 
-/* Who asks, whether they may, and the bridge, which is made now if it is declared and missing. */
-static int prepare(const struct request *request, struct caller *caller, struct judgement *judgement,
-                   struct bridge *bridge, struct refusal *why)
+/* Whether they may, and the bridge, which is made now if it is declared and missing. */
+static int prepare(const struct request *request, struct judgement *judgement, struct bridge *bridge,
+                   struct refusal *why)
 {
-    static gid_t groups[NGROUPS_MAX];
-    static struct own_name own = {.find = names_find_name};
-
-    if (find_caller(caller, groups, &own, why) < 0 || judge(judgement, request, caller, why) < 0)
-        return -1;
-    const struct ondemand asked = {request->bridge, judgement->rule, caller->uid};
     bool isolate_ports;
+
+    if (ask_policy(judgement, request, why) < 0)
+        return -1;
+    const struct ondemand asked = {request->bridge, judgement->rule, getuid()};
     if (ondemand_bridge(&asked, &isolate_ports, why) < 0)
         return -1;
     judgement->protection.isolated = judgement->protection.isolated || isolate_ports;
@@ -78,23 +82,21 @@ static int prepare(const struct request *request, struct caller *caller, struct 
 
 static int serve_bridge(const struct request *request, struct refusal *why)
 {
-    struct caller caller;
     struct judgement judgement;
     struct bridge bridge;
 
-    return prepare(request, &caller, &judgement, &bridge, why);
+    return prepare(request, &judgement, &bridge, why);
 }
 
 static int serve_tap(const struct request *request, struct refusal *why)
 {
-    struct caller caller;
     struct judgement judgement;
     struct bridge bridge;
     struct granted tap;
     struct rtnl nl = {.sock = NULL};
 
     if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
-        prepare(request, &caller, &judgement, &bridge, why) < 0)
+        prepare(request, &judgement, &bridge, why) < 0)
         return -1;
     const struct grant grant = {
         .bridge = &bridge,
@@ -103,12 +105,12 @@ static int serve_tap(const struct request *request, struct refusal *why)
         .guest_mac = request->has_mac ? request->mac : NULL,
         .domain = request->domain,
         .stays = request->verb == REQUEST_CREATE,
-        .uid = caller.uid,
+        .uid = getuid(),
         .terms = &judgement,
     };
     int err = make(&tap, &grant, &nl, why);
     if (!err) {
-        audit("granted to uid %u: tap %s on bridge %s by %s%s", caller.uid, tap.name, bridge.name,
+        audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
               judgement.rule, grant.stays ? ", to stay" : "");
         err = hand_over(request, &tap, why);
         close(tap.fd); /* if it was not handed over, this removes the tap */

@@ -137,10 +137,12 @@ int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why)
 }
 
 /* Whether that is what the system calls the caller: 1 yes, 0 no, or -errno. */
-static int is_own_name(struct own_name *own, const char *user, uid_t uid)
+static int is_own_name(const struct caller *caller, const char *user)
 {
+    struct own_name *own = caller->own;
+
     if (!own->asked)
-        own->err = own->find(uid, own->text);
+        own->err = own->find(caller->names, caller->uid, own->text);
     own->asked = true;
     if (own->err)
         return own->err == -ENOENT ? 0 : own->err;
@@ -154,10 +156,10 @@ static int match_user(const char *user, const struct caller *caller)
 
     if (number_parse(user, 0, (uid_t)-2, &number))
         return number == caller->uid;
-    const int own = caller->own ? is_own_name(caller->own, user, caller->uid) : 1;
+    const int own = caller->own ? is_own_name(caller, user) : 1;
     if (own != 1)
         return own;
-    const int err = caller->find_user(user, &uid);
+    const int err = caller->find_user(caller->names, user, &uid);
     return err == -ENOENT ? 0 : err ? err : uid == caller->uid;
 }
 
@@ -177,7 +179,7 @@ static int match_group(const char *group, const struct caller *caller)
 
     if (number_parse(group, 0, (gid_t)-2, &number))
         return in_group(caller, (gid_t)number);
-    const int err = caller->find_group(group, &gid);
+    const int err = caller->find_group(caller->names, group, &gid);
     return err == -ENOENT ? 0 : err ? err : in_group(caller, gid);
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct names;
 struct refusal;
 
 enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */, TERMS_USER_SIZE = 256 /* with a '\0' */ };
@@ -37,7 +38,7 @@ int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why);
 /* What the system calls the one who asks: looked up once, and only when a rule names a user. */
 struct own_name {
     /* Returns 0 and the name of that user, -ENOENT: that number has none, or another -errno. */
-    int (*find)(uid_t uid, char name[TERMS_USER_SIZE]);
+    int (*find)(struct names *names, uid_t uid, char name[TERMS_USER_SIZE]);
     bool asked;
     int err; /* of find */
     char text[TERMS_USER_SIZE];
@@ -51,8 +52,9 @@ struct caller {
     size_t group_count;
     /* Look a user or group up by its name. Return 0 and the number, -ENOENT: there is nobody of that name, or
      * another -errno: it is not known whether there is. */
-    int (*find_user)(const char *name, uid_t *uid);
-    int (*find_group)(const char *name, gid_t *gid);
+    int (*find_user)(struct names *names, const char *name, uid_t *uid);
+    int (*find_group)(struct names *names, const char *name, gid_t *gid);
+    struct names *names; /* handed to them, and to own->find */
     /* So that not each user of a long policy is looked up: one of another name is another. A second name for
      * the same number then does not count. NULL: every name is looked up, and does. */
     struct own_name *own;

@@ -84,8 +84,8 @@ static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct ref
 
     if (count < 0)
         return refuse(why, "cannot tell which groups libvirtd is in: %s", strerror(errno));
-    *out =
-        (struct caller){getuid(), getgid(), groups, (size_t)count, names_find_user, names_find_group, NULL};
+    *out = (struct caller){getuid(),        getgid(),         groups, (size_t)count,
+                           names_find_user, names_find_group, NULL,   NULL};
     return 0;
 }
 

@@ -13,18 +13,19 @@
 
 /* 'a...' is 1000; 'b...' 1001, and so are digits, which are a name where they are no number that a user has.
  */
-static int find(const char *name, id_t *id)
+static int find(struct names *names, const char *name, id_t *id)
 {
+    (void)names;
     *id = name[0] == 'a' ? 1000 : 1001;
     return name[0] == '~' ? -EIO : strchr("ab0123456789", name[0]) ? 0 : -ENOENT;
 }
 
 static const gid_t groups[] = {4, 1001, 0};
 static const struct caller callers[] = {
-    {1000, 1000, groups, 0, find, find, NULL},
-    {1001, 1000, groups, 2, find, find, NULL},
-    {0, 0, groups, 3, find, find, NULL},
-    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find, NULL},
+    {1000, 1000, groups, 0, find, find, NULL, NULL},
+    {1001, 1000, groups, 2, find, find, NULL, NULL},
+    {0, 0, groups, 3, find, find, NULL, NULL},
+    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find, NULL, NULL},
 };
 enum { CALLERS = sizeof(callers) / sizeof(callers[0]) };
 
@@ -73,10 +74,10 @@ static int oracle_find(const char *word, id_t *id)
 {
     for (const char *c = word; *c; c++)
         if (*c < '0' || *c > '9')
-            return find(word, id);
+            return find(NULL, word, id);
     const unsigned long long number = strtoull(word, NULL, 10);
     *id = (id_t)number;
-    return number < (id_t)-1 ? 0 : find(word, id);
+    return number < (id_t)-1 ? 0 : find(NULL, word, id);
 }
 
 static int oracle_match(const struct terms *terms, const struct caller *caller)

@@ -74,23 +74,25 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect)
 
 static const gid_t groups[] = {2001, 2002};
 
-static int find_user(const char *name, uid_t *uid)
+static int find_user(struct names *names, const char *name, uid_t *uid)
 {
+    (void)names;
     if (strcmp(name, "broken") == 0)
         return -EIO;
     *uid = 1000;
     return strcmp(name, "alice") == 0 ? 0 : -ENOENT;
 }
 
-static int find_group(const char *name, gid_t *gid)
+static int find_group(struct names *names, const char *name, gid_t *gid)
 {
+    (void)names;
     if (strcmp(name, "broken") == 0)
         return -EIO;
     *gid = 2002;
     return strcmp(name, "students") == 0 ? 0 : -ENOENT;
 }
 
-const struct caller alice = {1000, 2000, groups, 2, find_user, find_group, NULL};
+const struct caller alice = {1000, 2000, groups, 2, find_user, find_group, NULL, NULL};
 
 struct policy_verdict decide(const char *bridge)
 {

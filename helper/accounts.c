@@ -5,14 +5,25 @@
 
 #include <string.h>
 
-static const char blanks[] = " \t\v\f\r"; /* isspace() of the C locale, but for '\n' */
+/* isspace() of the C locale, but for '\n'. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
+
+static const char *skip_blanks(const char *text)
+{
+    while (is_blank(*text))
+        text++;
+    return text;
+}
 
 /* The next line that is neither empty nor a comment, without the blanks it begins with; NULL: there is none.
  * *rest: where to look for the one after it. */
 static const char *next_line(const char **rest)
 {
     while (**rest) {
-        const char *line = *rest + strspn(*rest, blanks);
+        const char *line = skip_blanks(*rest);
         const char *end = strchrnul(line, '\n');
         *rest = *end ? end + 1 : end;
         if (line < end && *line != '#')
@@ -61,10 +72,10 @@ bool accounts_find(const char *text, unsigned int numbers, const char *name, id_
     const size_t length = strlen(name);
 
     /* Names that begin so are NIS's, and no line has one with these characters in it. */
-    if (!*name || strchr("+-#", *name) || strpbrk(name, ":\n") || strchr(blanks, *name))
+    if (!*name || strchr("+-#", *name) || strpbrk(name, ":\n") || is_blank(*name))
         return false;
     for (const char *line, *rest = text; (line = next_line(&rest));)
-        if (strncmp(line, name, length) == 0 && line[length] == ':')
+        if (*line == *name && strncmp(line, name, length) == 0 && line[length] == ':')
             return number_of(text, line, numbers, id);
     return false;
 }
@@ -94,12 +105,11 @@ static bool begins_with_files(const char *services)
     static const char files[] = "files";
     const size_t length = sizeof(files) - 1;
 
-    services += strspn(services, blanks);
+    services = skip_blanks(services);
     if (strncmp(services, files, length) != 0)
         return false;
     services += length;
-    const size_t gap = strspn(services, blanks);
-    return services[gap] != '[' && (gap > 0 || *services == '\n' || *services == '\0');
+    return (is_blank(*services) || *services == '\n' || *services == '\0') && *skip_blanks(services) != '[';
 }
 
 bool accounts_files_first(const char *nsswitch, const char *database)
@@ -109,7 +119,7 @@ bool accounts_files_first(const char *nsswitch, const char *database)
     bool files = false;
 
     for (const char *line; (line = next_line(&nsswitch));) {
-        if (strncmp(line, database, length) != 0 || (line[length] != ':' && !strchr(blanks, line[length])))
+        if (strncmp(line, database, length) != 0 || (line[length] != ':' && !is_blank(line[length])))
             continue;
         files = line[length] == ':' && begins_with_files(line + length + 1);
         lines++;

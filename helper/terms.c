@@ -5,6 +5,7 @@
 #include "refusal.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 struct key {
@@ -44,10 +45,22 @@ static const char *take_mtu(struct terms *out, const char *value)
     return good ? NULL : "a number of bytes from 68 to 65521";
 }
 
+/* How many characters a name has at least that the pattern matches, as far as is plain. */
+static size_t least_length(const char *pattern)
+{
+    size_t length = 0;
+
+    for (; *pattern && !strchr("[\\", *pattern); pattern++)
+        length += *pattern != '*';
+    return length;
+}
+
 static const char *take_names(struct terms *out, const char *value)
 {
     out->names = value;
-    return strncmp(value, "vt-", 3) == 0 ? NULL : "a pattern that begins with vt-";
+    return strncmp(value, "vt-", 3) == 0 && least_length(value) < IFNAMSIZ
+               ? NULL
+               : "a pattern that begins with vt- and that names of at most 15 characters can match";
 }
 
 static const char *take_require(struct terms *out, const char *value)
@@ -64,13 +77,18 @@ static const char *take_mac(struct terms *out, const char *value)
 
 static const char *take_macs(struct terms *out, const char *value)
 {
+    static const char expected[] = "the beginning of a MAC, as in 52:54:00";
     size_t digits = 0;
 
     for (const char *c = value; *c; c++, digits++)
         if (digits % 3 == 2 ? *c != ':' : !strchr("0123456789abcdefABCDEF", *c))
-            return "the beginning of a MAC, as in 52:54:00";
+            return expected;
     out->macs = value;
-    return digits % 3 == 2 && digits <= 17 ? NULL : "the beginning of a MAC, as in 52:54:00";
+    if (digits % 3 != 2 || digits > 17)
+        return expected;
+    /* The lowest bit of the first byte: a group's address, which no guest can have. */
+    return strchr("02468aceACE", value[1]) ? NULL
+                                           : "the beginning of a unicast MAC (its second digit is even)";
 }
 
 static const char *take_isolated(struct terms *out, const char *value)

@@ -43,6 +43,7 @@ static void hold_macs(const char *macs)
     const size_t length = strlen(macs);
 
     hold(length <= 17 && length % 3 == 2);
+    hold(strtoul((const char[]){macs[0], macs[1], '\0'}, NULL, 16) % 2 == 0);
     for (size_t i = 0; i < length; i++)
         hold(i % 3 == 2 ? macs[i] == ':' : strchr("0123456789abcdefABCDEF", macs[i]) != NULL);
 }

@@ -214,6 +214,11 @@ class Policy(netcase.NetCase):
             self.refuse(says=[path, "not a regular file"])
             os.unlink(path)
 
+    def test_too_large(self):
+        for path in (QEMU_ACL, POLICY):
+            sandbox.write(path, "allow br0\n" * (1 << 20))
+            self.refuse(says=[path, "larger than 4 MiB"])
+
     def test_symbolic_link(self):
         os.symlink(QEMU_ACL, POLICY)
         self.refuse(says=[POLICY, "symbolic link"])

@@ -57,6 +57,8 @@ static void takes_the_ends_of_each_range(void **state)
         assert_int_equal(parse(strcat(term, macs[i]), false), 0);
         assert_string_equal(terms.macs, macs[i]);
     }
+    assert_int_equal(parse("name=vt-*0123456789a*b", false), 0);
+    assert_int_equal(parse("name=vt-[0123456789abcdef]*", false), 0);
 }
 
 static void takes_each_protection(void **state)
@@ -96,6 +98,10 @@ static void refuses_bad_terms(void **state)
         {"macs=52:", "beginning of a MAC"},
         {"macs=52:5", "beginning of a MAC"},
         {"macs=525400", "beginning of a MAC"},
+        {"macs=01:00:5e", "unicast"},
+        {"macs=fF", "unicast"},
+        {"name=vt-0123456789abc", "at most 15 characters"},
+        {"name=vt-*0123456789abc*", "at most 15 characters"},
         {"macs=5g", "beginning of a MAC"},
         {"macs=52:54:00:11:22:33:44", "beginning of a MAC"},
         {"isolated=no", "isolated= takes yes"},

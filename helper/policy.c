@@ -104,8 +104,9 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     rule.all = strcmp(argument, "all") == 0;
     strcpy(rule.name, argument);
     if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
-        refuse(r->why, "%s:%lu does not parse: %.512s", r->policy->files[at->file].path, at->line,
-               wrong.text);
+        refuse(r->why,
+               "%s:%lu does not parse: %.512s; an administrator must mend it before anything is granted",
+               r->policy->files[at->file].path, at->line, wrong.text);
         return LINE_BAD;
     }
     if (r->dialect == POLICY_STRICT && !deny && !rule.terms.quota)

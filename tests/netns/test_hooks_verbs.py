@@ -2,7 +2,6 @@
 """virt-tap hooks enable, disable, status, and virt-tap xml map: an administrator's part of the hooks."""
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time

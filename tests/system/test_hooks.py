@@ -5,98 +5,15 @@ Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL 
 """
 import concurrent.futures
 import os
-import re
 import socket
 import subprocess
-import time
 import unittest
 
 import guests
-import hookhost
 import libvirthost
 import sandbox
 from bridgehelper import await_, become
-
-POLICY, BRIDGES = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf"
-SECRET = "hunter2-of-the-screen"
-DOMAIN = """<domain type='qemu'>
-<name>{name}</name>{uuid}<memory unit='MiB'>128</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
-<features><acpi/></features>
-<on_poweroff>destroy</on_poweroff>
-<devices>
-<controller type='usb' model='none'/><memballoon model='none'/>
-{devices}
-</devices>
-</domain>
-"""
-NIC = "<interface type='bridge'>{mac}<source bridge='{bridge}'/><model type='virtio'/>{more}<rom enabled='no'/></interface>"
-VNC = f"<graphics type='vnc' port='-1' autoport='yes' passwd='{SECRET[:8]}'/>"
-
-
-def nic(bridge="br0", more="", mac=""):
-    return NIC.format(bridge=bridge, more=more, mac=f"<mac address='{mac}'/>" if mac else "")
-
-
-class HookTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        _helper, cls.hooks = hookhost.install()
-        cls.addClassCleanup(cls.uninstall)
-        cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
-        cls.images = guests.prepare(os.environ["GUEST_KERNEL"])
-
-    @classmethod
-    def uninstall(cls):
-        sandbox.run("umount", "-l", os.path.dirname(os.path.dirname(_helper_of(cls.hooks))))
-        sandbox.run("umount", "-l", "/mnt")
-
-    def boot(self, address="192.168.77.1/24"):
-        return (f"<kernel>{self.images.kernel}</kernel><initrd>{self.images.initramfs}</initrd>"
-                f"<cmdline>{guests.kernel_arguments(address)}</cmdline>")
-
-
-def _helper_of(hooks):
-    return os.path.join(os.path.dirname(os.path.dirname(hooks)), "virt-tap-helper")
-
-
-class HostTest(HookTest):
-    """A host or two, and what their guests are made of."""
-
-    @classmethod
-    def make_host(cls, number, bridge):
-        host = libvirthost.Host(number, cls.hooks)
-        cls.addClassCleanup(host.end)
-        host.run("ip", "link", "add", bridge, "address", f"52:54:00:77:00:f{number}", "type", "bridge", "forward_delay", "0")
-        host.run("ip", "link", "set", bridge, "up")
-        host.write(POLICY, f"allow {bridge} quota=200\n")
-        return host
-
-    def define(self, host, name, *devices, boot="", uuid=""):
-        """A domain that was rewritten. Returns its taps' names."""
-        path = f"{sandbox.RUN}/{name}.xml"
-        sandbox.write(path, DOMAIN.format(name=name, boot=boot, devices="".join(devices), uuid=uuid))
-        rewritten = sandbox.run(self.cli, "xml", "rewrite", path).stdout
-        sandbox.write(path, rewritten)
-        host.virsh("define", path)
-        self.addCleanup(self.remove, host, name)
-        return set(re.findall(r"<vt:tap dev='([^']+)'", rewritten))
-
-    @staticmethod
-    def remove(host, name):
-        host.virsh("destroy", name, check=False)
-        host.virsh("managedsave-remove", name, check=False)
-        host.virsh("undefine", name, check=False)
-
-    def has(self, host, *taps):
-        """These taps are there, and no others."""
-        self.assertTrue(await_(lambda: host.taps() == set(taps)), f"{host.taps()} instead of {set(taps)}")
-
-    def console(self, host, path):
-        stream = socket.socket(socket.AF_UNIX)
-        self.addCleanup(stream.close)
-        stream.connect(host.path(path))
-        return guests.Console(stream)
+from libvirtcase import _helper_of, BRIDGES, DOMAIN, HookTest, HostTest, nic, POLICY, VNC
 
 
 class System(HostTest):
@@ -286,126 +203,6 @@ class System(HostTest):
             for _done in pool.map(lambda name: self.host.virsh("destroy", name), taps):
                 pass
         self.has(self.host)
-
-
-class Migration(HostTest):
-    """Between two hosts whose bridges have other names, on one segment; at the destination the tap's name is taken."""
-    MAC = "52:54:00:00:00:01"
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.one, cls.two = cls.make_host(1, "brA"), cls.make_host(2, "brB")
-        for link in ("mig0", "trunk0"):
-            sandbox.run("ip", "link", "add", f"{link}a", "type", "veth", "peer", "name", f"{link}b")
-        for host, bridge, end in ((cls.one, "brA", "a"), (cls.two, "brB", "b")):
-            for link in ("mig0", "trunk0"):
-                sandbox.run("ip", "link", "set", link + end, "netns", str(host.pid), "name", link)
-                host.run("ip", "link", "set", link, "up")
-            host.run("ip", "link", "set", "trunk0", "master", bridge)
-            host.run("ip", "address", "add", f"10.99.0.{host.number}/24", "dev", "mig0")
-            host.run("ip", "address", "add", f"192.168.77.{250 + host.number}/24", "dev", bridge)
-        cls.one.write(BRIDGES, "map bridge brB brA\n")
-        cls.two.write(BRIDGES, "map bridge brA brB\n")
-
-    def setUp(self):
-        self.has(self.one)
-        self.has(self.two)
-
-    def guest(self):
-        """A domain on the first host, whose tap's name the second has already. Returns that name."""
-        serial = "<serial type='unix'><source mode='bind' path='/var/lib/libvirt/serial'/></serial>"
-        tap, = self.define(self.one, "web", nic("brA", mac=self.MAC), serial, VNC, boot=self.boot())
-        self.addCleanup(self.remove, self.two, "web")
-        self.two.run("ip", "tuntap", "add", tap, "mode", "tap")
-        self.addCleanup(self.two.run, "ip", "link", "delete", tap, check=False)
-        return tap
-
-    def run_guest(self):
-        self.one.virsh("start", "web")
-        self.console(self.one, "/var/lib/libvirt/serial").wait_for(guests.READY)
-
-    def migrate(self, host, to, *options, check=True):
-        done = host.run("virsh", "migrate", *options, "web", f"qemu+tcp://{to.name}/system", check=check)
-        self.assertNotIn(SECRET[:8], done.stdout)
-        return done
-
-    def reaches(self, host):
-        said = host.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", "5", "192.168.77.1", check=False)
-        self.assertIn(" 0% packet loss", said.stdout)
-
-    def test_live_there_and_back(self):
-        tap = self.guest()
-        self.run_guest()
-        self.reaches(self.two)
-        self.migrate(self.one, self.two, "--live", "--p2p")
-        self.has(self.one)
-        renamed = self.two.taps() - {tap}
-        self.assertEqual(len(renamed), 1)
-        self.assertIn("master brB", self.two.run("ip", "link", "show", min(renamed)).stdout)
-        self.reaches(self.one)
-        self.migrate(self.two, self.one, "--live", "--p2p")
-        self.has(self.two, tap)
-        self.has(self.one, *renamed)
-        self.assertIn("master brA", self.one.run("ip", "link", "show", min(renamed)).stdout)
-        self.reaches(self.two)
-        self.one.virsh("destroy", "web")
-        self.has(self.one)
-        self.has(self.two, tap)
-
-    def test_aborted(self):
-        tap = self.guest()
-        self.run_guest()
-        self.one.virsh("migrate-setspeed", "web", "1")
-        virsh = subprocess.Popen(["nsenter", "-t", str(self.one.pid), "-a", "virsh", "migrate", "--live", "web", "qemu+tcp://host2/system"],
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.assertTrue(await_(lambda: len(self.two.taps()) == 2))
-        time.sleep(0.5)
-        self.one.virsh("domjobabort", "web")
-        virsh.communicate(timeout=60)
-        self.assertNotEqual(virsh.returncode, 0)
-        self.has(self.two, tap)
-        self.has(self.one, tap)
-        self.reaches(self.two)
-
-    def test_refused_at_the_destination(self):
-        """The source lives on; the reason is in its virsh's error."""
-        tap = self.guest()
-        self.run_guest()
-        for path, text, says in ((POLICY, "allow brX\n", "on bridge 'brB'"), (BRIDGES, "nonsense\n", f"{BRIDGES}:1")):
-            before = self.two.read(path)
-            self.two.write(path, text)
-            done = self.migrate(self.one, self.two, "--live", "--p2p", check=False)
-            self.two.write(path, before)
-            self.assertNotEqual(done.returncode, 0)
-            self.assertIn(says, done.stdout)
-            self.has(self.two, tap)
-            self.has(self.one, tap)
-            self.assertEqual(self.one.virsh("domstate", "web").strip(), "running")
-
-    def test_offline(self):
-        """It fires migrate only, whose output becomes the definition there."""
-        tap = self.guest()
-        self.migrate(self.one, self.two, "--offline", "--persistent")
-        self.has(self.one)
-        self.has(self.two, tap)
-        xml = self.two.virsh("dumpxml", "web")
-        self.assertIn('bridge="brB"', xml.replace("'", '"'))
-        self.two.virsh("start", "web")
-        self.assertEqual(len(self.two.taps()), 2)
-        self.two.virsh("destroy", "web")
-        self.has(self.two, tap)
-
-    def test_secrets(self):
-        """What migrate is given holds the screen's password: it is in no log of either host."""
-        self.guest()
-        self.one.virsh("start", "--paused", "web")
-        self.migrate(self.one, self.two, "--live", "--p2p")
-        self.assertIn(SECRET[:8], self.two.virsh("dumpxml", "--security-info", "web"))
-        for host in (self.one, self.two):
-            for path in (libvirthost.LOG, "/var/log/libvirt/qemu/web.log"):
-                self.assertNotIn(SECRET[:8], host.read(path))
-        self.two.virsh("destroy", "web")
 
 
 class Session(HookTest):

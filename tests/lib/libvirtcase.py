@@ -1,0 +1,92 @@
+"""What the tests with the hooks and a real libvirtd share: hosts, their domains, and what their guests are made of."""
+import os
+import re
+import socket
+import unittest
+
+import guests
+import hookhost
+import libvirthost
+import sandbox
+from bridgehelper import await_
+
+POLICY, BRIDGES = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf"
+SECRET = "hunter2-of-the-screen"
+DOMAIN = """<domain type='qemu'>
+<name>{name}</name>{uuid}<memory unit='MiB'>128</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
+<features><acpi/></features>
+<on_poweroff>destroy</on_poweroff>
+<devices>
+<controller type='usb' model='none'/><memballoon model='none'/>
+{devices}
+</devices>
+</domain>
+"""
+NIC = "<interface type='bridge'>{mac}<source bridge='{bridge}'/><model type='virtio'/>{more}<rom enabled='no'/></interface>"
+VNC = f"<graphics type='vnc' port='-1' autoport='yes' passwd='{SECRET[:8]}'/>"
+
+
+def nic(bridge="br0", more="", mac=""):
+    return NIC.format(bridge=bridge, more=more, mac=f"<mac address='{mac}'/>" if mac else "")
+
+
+class HookTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        _helper, cls.hooks = hookhost.install()
+        cls.addClassCleanup(cls.uninstall)
+        cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+        cls.images = guests.prepare(os.environ["GUEST_KERNEL"])
+
+    @classmethod
+    def uninstall(cls):
+        sandbox.run("umount", "-l", os.path.dirname(os.path.dirname(_helper_of(cls.hooks))))
+        sandbox.run("umount", "-l", "/mnt")
+
+    def boot(self, address="192.168.77.1/24"):
+        return (f"<kernel>{self.images.kernel}</kernel><initrd>{self.images.initramfs}</initrd>"
+                f"<cmdline>{guests.kernel_arguments(address)}</cmdline>")
+
+
+def _helper_of(hooks):
+    return os.path.join(os.path.dirname(os.path.dirname(hooks)), "virt-tap-helper")
+
+
+class HostTest(HookTest):
+    """A host or two, and what their guests are made of."""
+
+    @classmethod
+    def make_host(cls, number, bridge):
+        host = libvirthost.Host(number, cls.hooks)
+        cls.addClassCleanup(host.end)
+        host.run("ip", "link", "add", bridge, "address", f"52:54:00:77:00:f{number}", "type", "bridge", "forward_delay", "0")
+        host.run("ip", "link", "set", bridge, "up")
+        host.write(POLICY, f"allow {bridge} quota=200\n")
+        return host
+
+    def define(self, host, name, *devices, boot="", uuid=""):
+        """A domain that was rewritten. Returns its taps' names."""
+        path = f"{sandbox.RUN}/{name}.xml"
+        sandbox.write(path, DOMAIN.format(name=name, boot=boot, devices="".join(devices), uuid=uuid))
+        rewritten = sandbox.run(self.cli, "xml", "rewrite", path).stdout
+        sandbox.write(path, rewritten)
+        host.virsh("define", path)
+        self.addCleanup(self.remove, host, name)
+        return set(re.findall(r"<vt:tap dev='([^']+)'", rewritten))
+
+    @staticmethod
+    def remove(host, name):
+        host.virsh("destroy", name, check=False)
+        host.virsh("managedsave-remove", name, check=False)
+        host.virsh("undefine", name, check=False)
+
+    def has(self, host, *taps):
+        """These taps are there, and no others."""
+        self.assertTrue(await_(lambda: host.taps() == set(taps)), f"{host.taps()} instead of {set(taps)}")
+
+    def console(self, host, path):
+        stream = socket.socket(socket.AF_UNIX)
+        self.addCleanup(stream.close)
+        stream.connect(host.path(path))
+        return guests.Console(stream)

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""The hooks of libvirt's network driver and of its daemons.
+
+Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
+"""
+import fcntl
+import os
+import struct
+import time
+
+import bridgehelper
+import hookhost
+import netcase
+import sandbox
+from hookcase import BRIDGES, FOREIGN, HookCase, UUID
+from netcase import POLICY
+from sandbox import OTHER, USER
+
+NETWORK = """<hookData>
+  <network connections='1'>
+    <name>lan</name>
+    <uuid>8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c5</uuid>
+    <forward mode='{1}'/>
+    <bridge name='{0}'/>
+  </network>
+  {2}
+</hookData>
+"""
+PORT = """<networkport>
+    <uuid>5d744f21-ba4a-4d6e-bdb2-30a35ff3207d</uuid>
+    <owner><name>web</name><uuid>{1}</uuid></owner>
+    <mac address='52:54:00:00:00:07'/>
+    <plug type='bridge' bridge='{0}'/>
+  </networkport>"""
+
+
+class Network(HookCase):
+    driver = "network"
+
+    def test_declared_bridge(self):
+        """Made once, also when libvirtd starts again; one that is not declared is left to others."""
+        sandbox.write(POLICY, "allow br-lab\n")
+        sandbox.write(BRIDGES, "bridge br-lab address=10.66.0.1/24\n")
+        self.done("start", NETWORK.format("br-lab", "nat", ""))
+        self.done("start", NETWORK.format("br-other", "bridge", ""))
+        self.assertEqual(self.taps(), set())
+        for _time in range(2):
+            self.done("start", NETWORK.format("br-lab", "bridge", ""))
+            self.assertIn("10.66.0.1/24", sandbox.run("ip", "address", "show", "br-lab").stdout)
+        self.unlink("br-lab")
+
+    def test_refusals(self):
+        sandbox.write(POLICY, "allow br0\n")
+        sandbox.write(BRIDGES, "bridge br-lab\n")
+        self.fails("start", NETWORK.format("br-lab", "bridge", ""), "bridge 'br-lab'", "allow br-lab")
+        sandbox.write(BRIDGES, "bridge\n")
+        self.fails("start", NETWORK.format("br-lab", "bridge", ""), f"{BRIDGES}:1")
+        self.done("start", NETWORK.format("virbr0", "nat", ""))
+
+    def test_port(self):
+        """Only a deny that matches keeps a guest away; that nothing allows the bridge does not."""
+        def port(bridge):
+            return NETWORK.format(bridge, "nat", PORT.format(bridge, UUID))
+        plugged = NETWORK.format("br-mgmt", "nat", "<domain type='qemu'/>")
+        for policy in (None, "", "allow br0\n", f"deny virbr0 user={OTHER}\n"):
+            if policy is not None:
+                sandbox.write(POLICY, policy)
+            self.done("port-created", port("virbr0"))
+            self.done("plugged", plugged)
+        sandbox.write(POLICY, "allow all\ndeny br-mgmt\n")
+        for event, text in (("port-created", port("br-mgmt")), ("plugged", plugged), ("port-created", NETWORK.format("br0", "nat", PORT.format("br-mgmt", UUID)))):
+            self.fails(event, text, f"{POLICY}:2 denies bridge 'br-mgmt' to uid 0")
+        sandbox.write(POLICY, f"deny br-mgmt user={USER}\n")
+        self.done("port-created", port("br-mgmt"))
+        self.fails("port-created", port("br-mgmt"), uid=USER)
+        sandbox.write(POLICY, "nonsense\n")
+        self.fails("port-created", port("virbr0"), f"{POLICY}:1")
+        os.unlink(POLICY)
+        os.unlink(netcase.QEMU_ACL)
+        self.done("port-created", port("virbr0"))
+
+    def test_hostile(self):
+        sandbox.write(POLICY, "deny br-mgmt\n")
+        good = NETWORK.format("br-mgmt", "bridge", PORT.format("br-mgmt", UUID))
+        for text in (good[:-9], "", "<domain/>", "x" * 50_000_000, good.replace("br-mgmt", "br'-x"), good.replace("hookData", "data")):
+            for event in ("start", "port-created"):
+                self.fails(event, text)
+        for event in ("started", "stopped", "updated", "port-deleted", "unplugged", "", "x" * 1000):
+            self.done(event, good)
+        for bridge in ("--force", "a b", "br0/../br1", "x" * 100, "$(id)"):
+            for event in ("start", "port-created"):
+                self.done(event, NETWORK.format(bridge, "bridge", PORT.format(bridge, UUID)))
+
+
+class Daemon(HookCase):
+    """When the daemon of QEMU's driver starts; a shell of that name calls the hook here."""
+    driver = "daemon"
+
+    def start(self, parent="libvirtd", uid=0):
+        shell = sandbox.RUN + "/" + parent
+        if not os.path.exists(shell):
+            sandbox.run("cp", "/bin/sh", shell)
+        status, out, said = hookhost.call(shell, ["-c", '"$@"; exit $?', "sh", f"{self.hooks}/daemon", "-", "start", "-", "start"], "", uid=uid)
+        self.assertEqual((status, out, said), (0, "", ""))
+
+    @staticmethod
+    def age(*names):
+        for name in names:
+            os.utime(f"/sys/class/net/{name}", (time.time() - 100,) * 2)
+
+    def test_orphans(self):
+        sandbox.write("/run/libvirt/qemu/runs.xml", f"<domstatus><domain><uuid>{FOREIGN}</uuid></domain></domstatus>")
+        self.addCleanup(sandbox.run, "rm", "-rf", "/run/libvirt")
+        self.create("vt-gone", f"--domain={UUID}", uid=0)
+        self.create("vt-gone-mq", f"--domain={UUID}", "--multi-queue", uid=0)
+        self.create("vt-young", f"--domain={UUID}", uid=0)
+        self.create("vt-runs", f"--domain={FOREIGN}", uid=0)
+        self.create("vt-no-domain", uid=0)
+        self.create("vt-users", f"--domain={UUID}")
+        self.create("vt-held", f"--domain={UUID}", uid=0)
+        held = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(held, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-held", bridgehelper.IFF_TAP | bridgehelper.IFF_NO_PI))
+        before = self.taps()
+        self.start()
+        self.assertEqual(self.taps(), before)  # all are young
+        self.age(*before - {"vt-young"})
+        self.start("virtnetworkd")
+        self.assertEqual(self.taps(), before)
+        self.start()
+        self.assertEqual(self.taps(), before - {"vt-gone", "vt-gone-mq"})
+        self.start("virtqemud", uid=USER)
+        self.assertEqual(self.taps(), before - {"vt-gone", "vt-gone-mq", "vt-users"})
+        os.close(held)
+        self.start()
+        self.assertEqual(self.taps(), {"vt-young", "vt-runs", "vt-no-domain"})
+        self.unlink("vt-young", "vt-runs", "vt-no-domain")
+
+
+if __name__ == "__main__":
+    netcase.main()

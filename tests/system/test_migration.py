@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Domains that migrate between two real libvirtds, and get their taps from the hooks on the one they come to.
+
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import subprocess
+import time
+import unittest
+
+import guests
+import libvirthost
+import sandbox
+from bridgehelper import await_
+from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
+
+
+class Migration(HostTest):
+    """Between two hosts whose bridges have other names, on one segment; at the destination the tap's name is taken."""
+    MAC = "52:54:00:00:00:01"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.one, cls.two = cls.make_host(1, "brA"), cls.make_host(2, "brB")
+        for link in ("mig0", "trunk0"):
+            sandbox.run("ip", "link", "add", f"{link}a", "type", "veth", "peer", "name", f"{link}b")
+        for host, bridge, end in ((cls.one, "brA", "a"), (cls.two, "brB", "b")):
+            for link in ("mig0", "trunk0"):
+                sandbox.run("ip", "link", "set", link + end, "netns", str(host.pid), "name", link)
+                host.run("ip", "link", "set", link, "up")
+            host.run("ip", "link", "set", "trunk0", "master", bridge)
+            host.run("ip", "address", "add", f"10.99.0.{host.number}/24", "dev", "mig0")
+            host.run("ip", "address", "add", f"192.168.77.{250 + host.number}/24", "dev", bridge)
+        cls.one.write(BRIDGES, "map bridge brB brA\n")
+        cls.two.write(BRIDGES, "map bridge brA brB\n")
+
+    def setUp(self):
+        self.has(self.one)
+        self.has(self.two)
+
+    def guest(self):
+        """A domain on the first host, whose tap's name the second has already. Returns that name."""
+        serial = "<serial type='unix'><source mode='bind' path='/var/lib/libvirt/serial'/></serial>"
+        tap, = self.define(self.one, "web", nic("brA", mac=self.MAC), serial, VNC, boot=self.boot())
+        self.addCleanup(self.remove, self.two, "web")
+        self.two.run("ip", "tuntap", "add", tap, "mode", "tap")
+        self.addCleanup(self.two.run, "ip", "link", "delete", tap, check=False)
+        return tap
+
+    def run_guest(self):
+        self.one.virsh("start", "web")
+        self.console(self.one, "/var/lib/libvirt/serial").wait_for(guests.READY)
+
+    def migrate(self, host, to, *options, check=True):
+        done = host.run("virsh", "migrate", *options, "web", f"qemu+tcp://{to.name}/system", check=check)
+        self.assertNotIn(SECRET[:8], done.stdout)
+        return done
+
+    def reaches(self, host):
+        said = host.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", "5", "192.168.77.1", check=False)
+        self.assertIn(" 0% packet loss", said.stdout)
+
+    def test_live_there_and_back(self):
+        tap = self.guest()
+        self.run_guest()
+        self.reaches(self.two)
+        self.migrate(self.one, self.two, "--live", "--p2p")
+        self.has(self.one)
+        renamed = self.two.taps() - {tap}
+        self.assertEqual(len(renamed), 1)
+        self.assertIn("master brB", self.two.run("ip", "link", "show", min(renamed)).stdout)
+        self.reaches(self.one)
+        self.migrate(self.two, self.one, "--live", "--p2p")
+        self.has(self.two, tap)
+        self.has(self.one, *renamed)
+        self.assertIn("master brA", self.one.run("ip", "link", "show", min(renamed)).stdout)
+        self.reaches(self.two)
+        self.one.virsh("destroy", "web")
+        self.has(self.one)
+        self.has(self.two, tap)
+
+    def test_aborted(self):
+        tap = self.guest()
+        self.run_guest()
+        self.one.virsh("migrate-setspeed", "web", "1")
+        virsh = subprocess.Popen(["nsenter", "-t", str(self.one.pid), "-a", "virsh", "migrate", "--live", "web", "qemu+tcp://host2/system"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertTrue(await_(lambda: len(self.two.taps()) == 2))
+        time.sleep(0.5)
+        self.one.virsh("domjobabort", "web")
+        virsh.communicate(timeout=60)
+        self.assertNotEqual(virsh.returncode, 0)
+        self.has(self.two, tap)
+        self.has(self.one, tap)
+        self.reaches(self.two)
+
+    def test_refused_at_the_destination(self):
+        """The source lives on; the reason is in its virsh's error."""
+        tap = self.guest()
+        self.run_guest()
+        for path, text, says in ((POLICY, "allow brX\n", "on bridge 'brB'"), (BRIDGES, "nonsense\n", f"{BRIDGES}:1")):
+            before = self.two.read(path)
+            self.two.write(path, text)
+            done = self.migrate(self.one, self.two, "--live", "--p2p", check=False)
+            self.two.write(path, before)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(says, done.stdout)
+            self.has(self.two, tap)
+            self.has(self.one, tap)
+            self.assertEqual(self.one.virsh("domstate", "web").strip(), "running")
+
+    def test_offline(self):
+        """It fires migrate only, whose output becomes the definition there."""
+        tap = self.guest()
+        self.migrate(self.one, self.two, "--offline", "--persistent")
+        self.has(self.one)
+        self.has(self.two, tap)
+        xml = self.two.virsh("dumpxml", "web")
+        self.assertIn('bridge="brB"', xml.replace("'", '"'))
+        self.two.virsh("start", "web")
+        self.assertEqual(len(self.two.taps()), 2)
+        self.two.virsh("destroy", "web")
+        self.has(self.two, tap)
+
+    def test_secrets(self):
+        """What migrate is given holds the screen's password: it is in no log of either host."""
+        self.guest()
+        self.one.virsh("start", "--paused", "web")
+        self.migrate(self.one, self.two, "--live", "--p2p")
+        self.assertIn(SECRET[:8], self.two.virsh("dumpxml", "--security-info", "web"))
+        for host in (self.one, self.two):
+            for path in (libvirthost.LOG, "/var/log/libvirt/qemu/web.log"):
+                self.assertNotIn(SECRET[:8], host.read(path))
+        self.two.virsh("destroy", "web")
+
+
+if __name__ == "__main__":
+    sandbox.enter(390)
+    libvirthost.prepare()
+    unittest.main()

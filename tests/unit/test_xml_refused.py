@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""virt-tap xml: what is refused, in which words; what is left as it is; clones, and names of the user's choice."""
+import re
+import tempfile
+import unittest
+
+from xmlcase import BRIDGE, DOMAIN, restore, rewrite, virt_tap
+
+
+class Refused(unittest.TestCase):
+    """One line with place and reason, exit 1, nothing on standard output."""
+
+    def refuse(self, text, place, *words, verb="rewrite", options=()):
+        text = text.encode() if isinstance(text, str) else text
+        status, out, said = virt_tap(verb, *options, stdin=text)
+        self.assertEqual((status, out), (1, b""), said)
+        self.assertRegex(said, rf"\Avirt-tap xml {verb}: \(standard input\):{place}[^\n]+\n\Z")
+        for word in words:
+            self.assertIn(word, said)
+
+    def test_no_xml(self):
+        for text in ("", " \n", "hello", "{}", "\x7fELF", "<", "<a", "<a b", "<a b=", "<a b='", "<a b=c/>", "<a 'b'/>", "<a><b",
+                     "</a>", "<a/><b/>", "<a></b>", "<a></a", "<a></aa>", "<a/>x", "<!-- ", "<?x", "<a><![CDATA[", "<a b=''c=''/>",
+                     "<a b='<'/>", "<a>&</a>", "<a b='' b=''/>", "<a>\x01</a>", "<a:b:c>", "<!-- -- --><a/>", "<a>]]></a>",
+                     b"<a>\xff</a>", "<![CDATA[x]]><a/>", "<1/>", "<a/><?xml version='1.0'?>"):
+            with self.subTest(text):
+                self.refuse(text, r"\d+:\d+: ")
+
+    def test_the_place_is_said(self):
+        self.refuse("<domain>\n  é<a></b>\n</domain>", "2:9: ", "mismatched tag")
+        self.refuse("<domain>\n <b x='1' x='2'/></domain>", r"2:\d+: ", "duplicate attribute")
+
+    def test_no_domain(self):
+        self.refuse("<network><name>x</name></network>", "1:1: ", "no domain", "<network>")
+        self.refuse("<domain xmlns='urn:x'/>", "1:1: ", "no domain")
+        self.refuse("<domainsnapshot><domain/></domainsnapshot>", "1:1: ", "no domain")
+
+    def test_truncated_anywhere(self):
+        text = rewrite(DOMAIN.format(BRIDGE))
+        for end in range(len(text) - 2):
+            status, out, said = virt_tap("restore", stdin=text[:end]) if end % 7 == 0 else (1, b"", "x\n")
+            self.assertEqual((status, out, said.count("\n")), (1, b"", 1), end)
+
+    def test_entities(self):
+        bomb = "<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
+            f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi")) + "]><domain>&i;</domain>"
+        self.refuse(bomb, r"1:\d+: ", "document type")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"SECRET")
+            file.flush()
+            self.refuse(f"<!DOCTYPE d [<!ENTITY x SYSTEM 'file://{file.name}'>]><domain>&x;</domain>", r"1:\d+: ", "document type")
+        self.refuse("<domain>&x;</domain>", r"1:\d+: ", "x")
+
+    def test_limits(self):
+        self.refuse("<domain>" + " " * (100 << 20), "", " it is longer than 4 MiB")
+        self.refuse("<domain>" + "<a>" * 100000, r"1:\d+: ", "nested deeper")
+        self.refuse("<domain>" + "<a/>" * 70000 + "</domain>", r"1:\d+: ", "more elements")
+        rewrite("<domain " + " ".join(f"a{i}=''" for i in range(300000)) + "/>")  # takes no time
+        self.refuse(DOMAIN.format(BRIDGE * 1025), r"\d+:\d+: ", "more than 1024 interfaces")
+        filled = DOMAIN.format(BRIDGE)
+        filled = filled.replace("</domain>", "x" * ((4 << 20) - len(filled)) + "</domain>")
+        self.assertEqual(len(filled), 4 << 20)
+        self.refuse(filled, "1:1: ", "the result would be longer")
+
+    def test_deep_is_read_as_far_as_libvirt_reads(self):
+        nested = "<a>" * 250 + "</a>" * 250
+        self.assertIn(b"vt-web-", rewrite(DOMAIN.format(BRIDGE + nested)))
+
+    def test_encodings(self):
+        for encoding in ("utf-16", "utf-16-le", "utf-32"):
+            self.refuse(DOMAIN.format(BRIDGE).encode(encoding), "1:1: ", "UTF-8")
+        latin = "<?xml version='1.0' encoding='ISO-8859-1'?>\n<domain><name>\xe9</name></domain>".encode("latin-1")
+        self.refuse(latin, "1:1: ", "another encoding", "UTF-8")
+        self.assertIn(b"\xc3\xa9", rewrite("<?xml version='1.0' encoding='utf-8'?>\n<domain><name>\xe9</name></domain>"))
+
+    def test_bridge_that_no_kernel_takes(self):
+        for name in ("0123456789abcdef", "a/b", "a b", "..", "a%d", "", "a&#10;b"):
+            self.refuse(DOMAIN.format(BRIDGE.replace("br0", name)), "5:5: ", "no kernel takes")
+
+    def test_one_name_for_two(self):
+        self.refuse(DOMAIN.format(BRIDGE + BRIDGE), r"\d+:\d+: ", "another interface has the target 'vt-web-")
+        name = re.search(rb"vt-web-\w+", rewrite(DOMAIN.format(BRIDGE)))[0].decode()
+        other = f"<interface type='user'><target dev='{name}'/></interface>"
+        self.refuse(DOMAIN.format(BRIDGE + other), r"5:5: ", "another interface has the target")
+
+    def test_no_such_interface(self):
+        for word in ("2", "0", "01", "52:54:00:00:00:02", "x", "1x"):
+            for verb in ("rewrite", "restore"):
+                self.refuse(DOMAIN.format(BRIDGE), "1:1: ", f"no interface '{word}'", verb=verb, options=("--interface", word))
+
+    def test_no_name(self):
+        self.refuse(DOMAIN.format(BRIDGE).replace("<name>web</name>", ""), "1:1: ", "<name>")
+
+    def test_result_that_libvirt_would_not_take(self):
+        self.refuse(DOMAIN.format(BRIDGE + "<hostdev/>"), r"\d+:\d+: ", options=("--validate",))
+
+    def test_damaged_metadata(self):
+        good = rewrite(DOMAIN.format(BRIDGE)).decode()
+        name = re.search(r"vt-web-\w+", good)[0]
+        for old, new, word in (
+                ("version='1'", "version='2'", "version 1"),
+                (" version='1'", "", "version 1"),
+                (f"<vt:tap dev='{name}'", "<vt:tap", "begins with vt-"),
+                (f"<vt:tap dev='{name}'", "<vt:tap dev='eth0'", "begins with vt-"),
+                (f"<vt:tap dev='{name}'", "<vt:tap dev='vt-0123456789abcd'", "begins with vt-"),
+                (" bridge='br0'>", ">", "such a bridge"),
+                (" bridge='br0'>", " bridge='a/b'>", "such a bridge"),
+                (" bridge='br0'>", " bridge='br0' vlan='4095'>", "vlan"),
+                (" bridge='br0'>", " bridge='br0' vlan='0'>", "vlan"),
+                (" bridge='br0'>", " bridge='br0' vlan='1x'>", "vlan"),
+                (" bridge='br0'>", " bridge='br0' isolated='no'>", "isolated"),
+                ("</vt:taps>", f"<vt:tap dev='{name}' bridge='br0'/></vt:taps>", "two taps"),
+                ("</vt:taps>", "<x/></vt:taps>", "nothing else"),
+                ("</vt:taps>", "x</vt:taps>", "nothing else"),
+                ("</metadata>", "<vt:taps xmlns:vt='urn:virt-tap' version='1'/></metadata>", "second list"),
+                ("</metadata>", "</metadata><metadata/>", "second <metadata>"),
+                ("</devices>", f"<interface type='ethernet'><target dev='{name}' managed='no'/></interface></devices>",
+                 "second interface")):
+            with self.subTest(new):
+                self.assertIn(old, good)
+                for verb in ("rewrite", "restore"):
+                    self.refuse(good.replace(old, new), r"\d+:\d+: ", word, verb=verb)
+        self.refuse(re.sub("<vt:tap .*</vt:tap>", "", good, flags=re.S), r"\d+:\d+: ", "no tap", verb="restore")
+
+    def test_forged_original(self):
+        """restore takes an original only if rewriting it would have given the interface its tap."""
+        good = rewrite(DOMAIN.format(BRIDGE)).decode()
+        for original, word in (
+                ("", "no XML"), ("hello", "no XML"), ("<a/>", "no <interface>"), ("<x/><x/>", "no XML"),
+                (BRIDGE + BRIDGE, "junk after"), ("<!DOCTYPE a>" + BRIDGE, "document type"),
+                (BRIDGE.replace("bridge'>", "user'>"), "of type 'user'"),
+                (BRIDGE.replace("bridge'>", "ethernet'>"), "of type 'ethernet'"),
+                (BRIDGE.replace("<model", "<script path='/evil'/><model"), "<script>"),
+                (BRIDGE.replace("<source bridge='br0'/>", ""), "names no bridge"),
+                (BRIDGE.replace("00:01", "00:02"), "its MAC is not that of the original"),
+                (BRIDGE.replace("interface", "hostdev"), "no <interface>")):
+            with self.subTest(original):
+                escaped = original.replace("&", "&amp;").replace("<", "&lt;")
+                self.refuse(re.sub("(<vt:tap [^>]*>).*(</vt:tap>)", lambda m, by=escaped: m[1] + by + m[2], good, flags=re.S),
+                            r"\d+:\d+: ", word, verb="restore")
+        self.refuse(re.sub("(<vt:tap [^>]*>).*(</vt:tap>)", r"\1<interface/>\2", good, flags=re.S), r"\d+:\d+: ", "no text",
+                    verb="restore")
+        self.refuse(good.replace("<model type='virtio'/>\n    </interface>\n  </devices>",
+                                 "<source><ip address='10.0.0.1'/></source></interface></devices>"),
+                    r"\d+:\d+: ", "<source>", verb="restore")
+
+    def test_clone_is_not_restored(self):
+        self.refuse(rewrite(DOMAIN.format(BRIDGE)).replace(b"000001</uuid>", b"000002</uuid>"), r"\d+:\d+: ", "clone",
+                    "rewrite it first", verb="restore")
+
+
+class Left(unittest.TestCase):
+    """What is left as it is, and why."""
+
+    def left(self, text, word, *options):
+        status, out, said = virt_tap("rewrite", *options, stdin=text.encode())
+        self.assertEqual((status, out.decode()), (0, text))
+        self.assertIn(word, said)
+        self.assertEqual(virt_tap("rewrite", "--strict", *options, stdin=text.encode())[0], 3)
+
+    def test_reasons(self):
+        for old, new, word in (
+                ("<model", "<virtualport type='openvswitch'/><model", "<virtualport>"),
+                ("<model", "<filterref filter='clean-traffic'/><model", "<filterref>"),
+                ("<model", "<script path='/x'/><model", "<script>"),
+                ("<model", "<downscript path='/x'/><model", "<downscript>"),
+                ("<model", "<vlan trunk='yes'><tag id='1'/></vlan><model", "<vlan>"),
+                ("<model", "<vlan><tag id='1'/><tag id='2'/></vlan><model", "<vlan>"),
+                ("<model", "<vlan><tag id='1' nativeMode='tagged'/></vlan><model", "<vlan>"),
+                ("<model", "<vlan/><model", "<vlan>"),
+                ("<model", "<vlan><tag id='4095'/></vlan><model", "1 to 4094"),
+                ("<model", "<vlan><tag id='0'/></vlan><model", "1 to 4094"),
+                ("<model", "<vlan><tag id='-1'/></vlan><model", "1 to 4094"),
+                ("<model", "<source bridge='br1'/><model", "more than one <source>"),
+                ("<model", "<mac address='52:54:00:00:00:02'/><model", "more than one <mac>"),
+                ("<model", "<target dev='a'/><target dev='b'/><model", "more than one <target>"),
+                ("'bridge'>", "'bridge' trustGuestRxFilters='yes'>", "trustGuestRxFilters"),
+                ("<source bridge='br0'/>", "", "names no bridge"),
+                ("<source bridge='br0'/>", "<source network='n'/>", "names no bridge"),
+                ("<source bridge='br0'/>", "<source bridge='br0'><ip address='10.0.0.1'/></source>", "names no bridge"),
+                ("type='bridge'", "type='user'", "type 'user'"),
+                (" type='bridge'", "", "type ''")):
+            with self.subTest(new):
+                self.assertIn(old, BRIDGE)
+                self.left(DOMAIN.format(BRIDGE.replace(old, new, 1)), word)
+
+    def test_networks(self):
+        network = BRIDGE.replace("bridge", "network").replace("br0", "lan")
+        self.left(DOMAIN.format(network), "--network 'lan=BRIDGE'")
+        self.left(DOMAIN.format(network), "--network 'lan=BRIDGE'", "--network", "la=br0", "--network", "lann=br0")
+        self.left(DOMAIN.format(network.replace("'lan'", "'lan' portgroup='p'")), "portgroup", "--network", "lan=br0")
+        self.assertIn(b"bridge='br=1'", rewrite(DOMAIN.format(network.replace("lan", "l=n")), "--bridge", "br=1"))
+        self.assertIn(b"bridge='br2'", rewrite(DOMAIN.format(network), "--network", "lan=br2"))
+
+    def test_other_drivers(self):
+        self.left(DOMAIN.format(BRIDGE).replace("'kvm'", "'xen'"), "type 'xen'")
+
+    def test_strict_is_content_with_taps(self):
+        self.assertEqual(virt_tap("rewrite", "--strict", stdin=rewrite(DOMAIN.format(BRIDGE)))[0], 0)
+
+
+class Clone(unittest.TestCase):
+    def test_clone_gets_taps_of_its_own(self):
+        first = rewrite(DOMAIN.format(BRIDGE))
+        clone = first.replace(b"000001</uuid>", b"000002</uuid>").replace(b"<name>web", b"<name>mail")
+        clone = re.sub(rb"(</metadata>.*)00:01'", rb"\g<1>00:0f'", clone, flags=re.S)
+        own = rewrite(clone)
+        self.assertNotIn(b"vt-web-", own)
+        self.assertEqual(len(set(re.findall(rb"vt-mail-\w+", own))), 1)
+        self.assertEqual(rewrite(own), own)
+        fresh = DOMAIN.format(BRIDGE.replace("00:01", "00:0f")).replace("000001", "000002").replace("web", "mail")
+        self.assertEqual(restore(own).decode(), fresh)
+        self.assertEqual(own, rewrite(fresh))
+
+    def test_uuid_in_another_spelling_is_no_clone(self):
+        text = rewrite(DOMAIN.format(BRIDGE)).replace(b"11111111-1111-4111-8111-000000000001</uuid>",
+                                                     b" 11111111111141118111000000000001</uuid>")
+        self.assertIn(b"type='bridge'", restore(text))
+
+
+class Chosen(unittest.TestCase):
+    TWO = DOMAIN.format(BRIDGE + "\n    " + BRIDGE.replace("00:01", "00:02"))
+
+    def test_one_after_the_other(self):
+        one = rewrite(self.TWO, "--interface", "2")
+        self.assertEqual(one.count(b"<vt:tap "), 1)
+        self.assertEqual(rewrite(self.TWO, "--interface", "52:54:00:00:00:02"), one)
+        both = rewrite(one)
+        self.assertEqual(both.count(b"<vt:tap "), 2)
+        self.assertEqual(restore(both, "--interface", "1"), one)
+        self.assertEqual(restore(both).decode(), self.TWO)
+
+    def test_interface_that_is_gone(self):
+        """What is left of it in the metadata goes with restore, and when its name is needed again."""
+        gone = rewrite(self.TWO)
+        gone = re.sub(rb"\s*<interface type='ethernet'>\s*<mac address='52:54:00:00:00:02'/>.*?</interface>", b"", gone, flags=re.S)
+        self.assertEqual(restore(gone).decode(), DOMAIN.format(BRIDGE))
+        self.assertEqual(rewrite(gone), gone)
+        back = gone.replace(b"</interface>\n  </devices>", b"</interface>\n    " +
+                            BRIDGE.replace("00:01", "00:02").encode() + b"\n  </devices>")
+        self.assertEqual(restore(rewrite(back)).decode(), self.TWO)
+        self.assertIn(b"no interface has it any more", virt_tap("show", stdin=gone)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -306,7 +306,7 @@ static int parse(struct persist_options *out, int argc, char *argv[])
                                             {"confirm-within", required_argument, NULL, 'w'},
                                             {.name = NULL}};
 
-    *out = (struct persist_options){.format = "auto", .confirm_ms = CONFIRM_MS};
+    *out = (struct persist_options){.bridge = "", .format = "auto", .confirm_ms = CONFIRM_MS};
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?')

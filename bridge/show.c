@@ -21,7 +21,7 @@ static json_t *plain(const char *text)
     char copy[512];
     size_t i;
 
-    for (i = 0; text[i] && i < sizeof(copy) - 1; i++)
+    for (i = 0; i < sizeof(copy) - 1 && text[i]; i++)
         copy[i] = (char)(isprint((unsigned char)text[i]) ? text[i] : '?');
     copy[i] = '\0';
     return json_string(copy);

@@ -16,7 +16,7 @@ struct names_text {
     char *bytes;
 };
 
-/* What has been read so far. Zeroed but for `trusted` is none, as names_begin() makes it. */
+/* What has been read so far: nothing when it begins. It is to be ended, whatever was looked up. */
 struct names {
     struct trusted trusted;
     struct names_text nsswitch, users, groups;

@@ -55,7 +55,8 @@ static int explain_missing(struct refusal *why)
 enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };
 
 /* Sets the capabilities to those, none of them inheritable, and none besides. By capset(2) itself: a library
- * reads /proc before main() to know capabilities that are not ours to keep (libcap-ng: 30 us of each start). */
+ * reads /proc before main() to know capabilities that are not ours to keep (libcap-ng: 30 us of each start).
+ */
 static int apply(uint32_t permitted, uint32_t effective)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -94,7 +95,7 @@ int privilege_raise(struct refusal *why)
 int privilege_lower(struct refusal *why)
 {
     return apply(NET_ADMIN, 0) < 0 ? refuse(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
-                                : 0;
+                                   : 0;
 }
 
 int privilege_become(uid_t uid, struct refusal *why)

@@ -64,6 +64,8 @@ class Names(netcase.NetCase):
         self.addCleanup(os.chmod, PASSWD, 0o644)
         self.addCleanup(os.chmod, GROUP, 0o644)
         self.assertEqual(self.verdicts(), [True] * 4)
+        rules = "allow br0\n" + f"deny br0 user={USERS[OTHER]}\ndeny br0 group={USERS[OTHER]}\n" * 2
+        self.assertEqual(self.opened(rules), (3, 3))  # once to see whose it is, and for each name
 
     def opened(self, rules):
         """How often a start opens /etc/passwd and /etc/group."""

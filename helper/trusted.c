@@ -80,8 +80,8 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
     if (length < 0)
         return -errno;
     target[length] = '\0';
+    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1; /* the link's own */
     *rest = next;
-    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1;
     if (snprintf(joined, sizeof(joined), "%.*s%s%s", folder, w->path, target, rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
     strcpy(w->path, joined);

@@ -302,6 +302,22 @@ class Includes(netcase.NetCase):
         os.symlink("/etc/qemu/extra.conf", self.EXTRA)  # to itself: an include that cannot be opened
         self.refuse(says="no rule")
 
+    def test_links_to_folders(self):
+        """By a whole path or a relative one, with folders behind the link and before it."""
+        sandbox.write("/etc/static/deep/er/allow", "allow br0\n")
+        self.addCleanup(sandbox.run, "rm", "-rf", "/etc/static", "/etc/linked")
+        for link, target, path in (("/etc/linked", "static", "/etc/linked/deep/er/allow"),
+                                   ("/etc/linked", "/etc/static", "/etc/linked/deep/er/allow"),
+                                   ("/etc/static/here", "deep/er", "/etc/static/here/allow"),
+                                   ("/etc/static/deep/up", "../deep", "/etc/static/deep/up/er/allow")):
+            os.symlink(target, link)
+            sandbox.write(QEMU_ACL, f"include {path}\n")
+            with self.grant():
+                pass
+            os.lchown(link, USER, USER)
+            self.refuse(says=[link, "does not belong to root"])
+            os.unlink(link)
+
 
 class Privilege(netcase.NetCase):
     def test_capability_missing(self):

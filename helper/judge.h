@@ -19,10 +19,8 @@ struct judgement {
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; cut if need be */
 };
 
-/* Reads what the policy that is in force says of the bridge: the administrator's own file, strictly; QEMU's,
- * with QEMU's verdicts, only where the first does not exist. Returns and leaves to free as policy_read()
- * does.
- */
+/* Reads what the policy in force says of the bridge: the administrator's own file, strictly; QEMU's, with
+ * QEMU's verdicts, only where the first does not exist. Returns and leaves to free as policy_read() does. */
 int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why);
 
 /* Reads the policy as this process, and judges. Returns 0, or -1 and why not. */

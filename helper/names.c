@@ -118,14 +118,18 @@ static const char *read_text(struct names *names, struct names_text *out, const 
 static const char *final_text(struct names *names, struct names_text *out, const char *path,
                               const char *database)
 {
-    const char *nsswitch = names ? read_text(names, &names->nsswitch, "/etc/nsswitch.conf") : NULL;
-
-    return nsswitch && accounts_files_first(nsswitch, database) ? read_text(names, out, path) : NULL;
+    if (!out->read) {
+        const char *nsswitch = read_text(names, &names->nsswitch, "/etc/nsswitch.conf");
+        if (nsswitch && accounts_files_first(nsswitch, database))
+            return read_text(names, out, path);
+        out->read = true;
+    }
+    return out->bytes;
 }
 
 static const char *users_of(struct names *names)
 {
-    return final_text(names, &names->users, "/etc/passwd", "passwd");
+    return names ? final_text(names, &names->users, "/etc/passwd", "passwd") : NULL;
 }
 
 int names_find_user(struct names *names, const char *name, uid_t *uid)
@@ -137,7 +141,7 @@ int names_find_user(struct names *names, const char *name, uid_t *uid)
 
 int names_find_group(struct names *names, const char *name, gid_t *gid)
 {
-    const char *groups = final_text(names, &names->groups, "/etc/group", "group");
+    const char *groups = names ? final_text(names, &names->groups, "/etc/group", "group") : NULL;
 
     return groups && accounts_find(groups, ACCOUNTS_GROUPS, name, gid) ? 0 : find(look_up_group, name, gid);
 }

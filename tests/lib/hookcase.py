@@ -1,6 +1,5 @@
 """What the tests of libvirt's hooks share: the hooks installed, and domains as libvirt 9.0 gives them on standard input."""
 import os
-import socket
 
 import hookhost
 import netcase
@@ -94,18 +93,6 @@ class HookCase(netcase.NetCase):
 
     def taps(self):
         return sandbox.links() - self.before
-
-
-def system_log(test):
-    """The system's log, for as long as the test."""
-    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    test.addCleanup(log.close)
-    log.bind("/dev/log")
-    test.addCleanup(os.unlink, "/dev/log")
-    os.chmod("/dev/log", 0o666)
-    log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    log.setblocking(False)
-    return log
 
 
 def heard(log):

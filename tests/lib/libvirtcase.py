@@ -9,20 +9,10 @@ import hookhost
 import libvirthost
 import sandbox
 from bridgehelper import await_
+from libvirthost import DOMAIN
 
 POLICY, BRIDGES = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf"
 SECRET = "hunter2-of-the-screen"
-DOMAIN = """<domain type='qemu'>
-<name>{name}</name>{uuid}<memory unit='MiB'>128</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
-<features><acpi/></features>
-<on_poweroff>destroy</on_poweroff>
-<devices>
-<controller type='usb' model='none'/><memballoon model='none'/>
-{devices}
-</devices>
-</domain>
-"""
 NIC = "<interface type='bridge'>{mac}<source bridge='{bridge}'/><model type='virtio'/>{more}<rom enabled='no'/></interface>"
 VNC = f"<graphics type='vnc' port='-1' autoport='yes' passwd='{SECRET[:8]}'/>"
 

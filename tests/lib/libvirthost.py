@@ -9,6 +9,18 @@ import hookhost
 import sandbox
 from bridgehelper import await_
 
+# A guest's: {name}, {uuid} (may be empty), {boot}, {devices}.
+DOMAIN = """<domain type='qemu'>
+<name>{name}</name>{uuid}<memory unit='MiB'>128</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
+<features><acpi/></features>
+<on_poweroff>destroy</on_poweroff>
+<devices>
+<controller type='usb' model='none'/><memballoon model='none'/>
+{devices}
+</devices>
+</domain>
+"""
 # The first process of the host's pid namespace; it reaps what daemons leave.
 INIT = r"""
 hostname "$1"

@@ -1,6 +1,7 @@
 """What the network tests share: a host with the helper installed, a bridge, and nothing left behind after any test."""
 import json
 import os
+import socket
 import sys
 import unittest
 
@@ -9,7 +10,7 @@ import sandbox
 from sandbox import USER
 
 HELPER = os.path.abspath(os.environ["VIRT_TAP_HELPER"])
-QEMU_ACL, POLICY = "/etc/qemu/bridge.conf", "/etc/virt-tap/policy.conf"
+QEMU_ACL, POLICY, LOG = "/etc/qemu/bridge.conf", "/etc/virt-tap/policy.conf", "/dev/log"
 
 
 class NetCase(unittest.TestCase):
@@ -91,6 +92,18 @@ def state():
     return [{key: link.get(key) for key in keys} | {"up": "UP" in link["flags"]} |
             ({"tun": link["linkinfo"]["info_data"]} if link.get("linkinfo", {}).get("info_kind") == "tun" else {})
             for link in links]
+
+
+def system_log(test):
+    """The system's log, for as long as the test."""
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    test.addCleanup(log.close)
+    log.bind(LOG)
+    test.addCleanup(os.unlink, LOG)
+    os.chmod(LOG, 0o666)
+    log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    log.setblocking(False)
+    return log
 
 
 def real_kvm():

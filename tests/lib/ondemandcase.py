@@ -1,13 +1,12 @@
 """What the tests of bridges on demand share: a bridge that is declared, and what can be read of it."""
 import json
 import os
-import socket
 
 import netcase
 import sandbox
 from netcase import POLICY
 
-BRIDGES, LOG, TRACE = "/etc/virt-tap/bridges.conf", "/dev/log", sandbox.RUN + "/trace"
+BRIDGES, TRACE = "/etc/virt-tap/bridges.conf", sandbox.RUN + "/trace"
 CONF = "/proc/sys/net/ipv6/conf"
 ADDRESSES = ["10.66.0.1/24", "fd66::1/64"]
 WHOLE = f"bridge br-lab address={ADDRESSES[0]} address={ADDRESSES[1]} mtu=1400 isolated=yes\n"
@@ -33,16 +32,11 @@ class OnDemand(netcase.NetCase):
         super().setUp()
         sandbox.write(POLICY, "allow all quota=1023\n")
         sandbox.write(BRIDGES, WHOLE)
-        self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.log.bind(LOG)
-        os.chmod(LOG, 0o666)
-        self.log.setblocking(False)
+        self.log = netcase.system_log(self)
 
     def tearDown(self):
-        self.log.close()
-        for path in (LOG, BRIDGES):
-            if os.path.lexists(path):
-                os.unlink(path)
+        if os.path.lexists(BRIDGES):
+            os.unlink(BRIDGES)
         if "br-lab" in sandbox.links():
             self.remove()
         super().tearDown()

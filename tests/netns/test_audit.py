@@ -6,10 +6,9 @@ import socket
 
 import netcase
 import sandbox
-from netcase import POLICY
+from netcase import LOG, POLICY
 from sandbox import USER
 
-LOG = "/dev/log"
 NOTICE = 10 * 8 + 5  # authpriv.notice
 
 
@@ -17,15 +16,7 @@ class Audit(netcase.NetCase):
     def setUp(self):
         super().setUp()
         sandbox.write(POLICY, "# the lab\nallow br0 quota=1\n")
-        self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.log.bind(LOG)
-        os.chmod(LOG, 0o666)
-        self.log.setblocking(False)
-
-    def tearDown(self):
-        self.log.close()
-        os.unlink(LOG)
-        super().tearDown()
+        self.log = netcase.system_log(self)
 
     def lines(self):
         """All that was logged since, without the pid."""

@@ -8,7 +8,7 @@ import re
 
 import netcase
 import sandbox
-from hookcase import BRIDGES, domain, FOREIGN, heard, HookCase, NIC, recorded, SECRET, system_log, UUID
+from hookcase import BRIDGES, domain, FOREIGN, heard, HookCase, NIC, recorded, SECRET, UUID
 from netcase import POLICY
 from sandbox import OTHER, USER
 
@@ -211,7 +211,7 @@ class Reconnect(HookCase):
         self.unlink("br-lab")
 
     def test_tap_off_its_bridge_is_told_the_log(self):
-        log = system_log(self)
+        log = netcase.system_log(self)
         self.done("prepare", domain(("vt-web-a", "br0")))
         sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
         self.done("reconnect", domain(("vt-web-a", "br0")))

@@ -12,7 +12,7 @@ import bridgehelper
 import hookhost
 import netcase
 import sandbox
-from hookcase import domain, FOREIGN, heard, HookCase, SECRET, system_log, UUID
+from hookcase import domain, FOREIGN, heard, HookCase, SECRET, UUID
 from netcase import POLICY
 from sandbox import USER
 
@@ -120,7 +120,7 @@ class Hostile(HookCase):
 
     def test_secrets(self):
         """In no message and no log, whatever goes wrong."""
-        log, logged = system_log(self), b""
+        log, logged = netcase.system_log(self), b""
         good = domain(("vt-web-a", "br0"))
         for text in (good, domain(("vt-web-a", "br7")), domain(("eth0", "br0")), good.replace("</devices>", ""), good.replace("'yes'", "'yes"),
                      good.replace("version=\"1\"", ""), good[:good.index(SECRET) + 9], domain(("vt-web-a", "br0"), owner=FOREIGN)):

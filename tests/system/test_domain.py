@@ -8,13 +8,13 @@ import os
 import re
 import socket
 import subprocess
-import time
 import unittest
 import xml.etree.ElementTree as ET
 
 import guests
 import sandbox
 from bridgehelper import await_, become
+from libvirthost import DOMAIN
 
 HOME = sandbox.RUN + "/session"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
@@ -22,17 +22,6 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTI
 HOST, GUEST = "192.168.77.254", "192.168.77.1"
 QEMU_CONF = 'stdio_handler = "file"\n'
 SYSTEM_CONF = QEMU_CONF + 'namespaces = []\ncgroup_controllers = []\nsecurity_driver = "none"\nuser = "root"\ngroup = "root"\n'
-DOMAIN = """<domain type='qemu'>
-<name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
-<os><type arch='x86_64' machine='pc'>hvm</type>{boot}</os>
-<features><acpi/></features>
-<on_poweroff>destroy</on_poweroff>
-<devices>
-<controller type='usb' model='none'/><memballoon model='none'/>
-{devices}
-</devices>
-</domain>
-"""
 NIC = "<interface type='bridge'><source bridge='br0'/>{}<rom enabled='no'/></interface>"
 VIRTIO, MULTIQUEUE = "<model type='virtio'/>", "<model type='virtio'/><driver queues='4'/>"
 TAPS = "{urn:virt-tap}tap"
@@ -69,7 +58,7 @@ class Base:
         return done.stdout
 
     def define(self, name, *nics, boot="", more=""):
-        sandbox.write(f"{HOME}/{name}.xml", DOMAIN.format(name=name, boot=boot, devices="".join(nics) + more))
+        sandbox.write(f"{HOME}/{name}.xml", DOMAIN.format(uuid="", name=name, boot=boot, devices="".join(nics) + more))
         self.virsh("define", f"{HOME}/{name}.xml")
         self.addCleanup(self.virsh, "undefine", name, check=False)
         self.addCleanup(self.virsh, "destroy", name, check=False)
@@ -176,7 +165,7 @@ class Base:
             self.assertEqual(self.definition("asked") == before, status == 1)
 
     def test_transient(self):
-        sandbox.write(HOME + "/passing.xml", DOMAIN.format(name="passing", boot="", devices=""))
+        sandbox.write(HOME + "/passing.xml", DOMAIN.format(uuid="", name="passing", boot="", devices=""))
         self.virsh("create", HOME + "/passing.xml")
         self.addCleanup(self.virsh, "destroy", "passing", check=False)
         self.assertIn("transient", self.virt_tap("rewrite", "--yes", "passing", status=1))

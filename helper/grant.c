@@ -145,10 +145,10 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
 }
 
 /* The host's end of a guest's cable has the guest's MAC with 0xFE for its first byte, as libvirt does it
- * (virNetDevTapCreateInBridgePort); not known, a random one. No guest's begins so (request.c): neither its own
- * guest nor a neighbour has the same. A bridge whose MAC is not fixed takes the lowest of its ports': with 0xFE
- * not this one, unless it has taps only. Then ours must not be lower than theirs; the bridge's kernel does not
- * mind that two ports have one (net/bridge/br_fdb.c, fdb_add_local). */
+ * (virNetDevTapCreateInBridgePort); not known, a random one. No guest's begins so (request.c): neither its
+ * own guest nor a neighbour has the same. A bridge whose MAC is not fixed takes the lowest of its ports':
+ * with 0xFE not this one, unless it has taps only. Then ours must not be lower than theirs; the bridge's
+ * kernel does not mind that two ports have one (net/bridge/br_fdb.c, fdb_add_local). */
 static void choose_mac(uint8_t mac[6], const struct grant *what)
 {
     if (what->guest_mac)

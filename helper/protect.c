@@ -8,6 +8,7 @@
 #include "refusal.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ static int raise_bridge_groups(const struct protecting *p)
 
     if (got.max_groups >= BRIDGE_GROUPS)
         return 0;
-    err = bridge_set_max_groups(p->nl, ifindex, BRIDGE_GROUPS);
+    err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (!err)
         err = bridge_settings(p->nl, ifindex, &got);
     if (!err && got.max_groups < BRIDGE_GROUPS)

@@ -267,14 +267,13 @@ int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
     return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_bridge, out);
 }
 
-int bridge_set_max_groups(struct rtnl *nl, int ifindex, unsigned int groups)
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
 {
     struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, 0, ifindex, 0);
     struct nlattr *info = msg ? nla_nest_start(msg, IFLA_LINKINFO) : NULL, *data = NULL;
 
     if (!info || nla_put_string(msg, IFLA_INFO_KIND, "bridge") < 0 ||
-        !(data = nla_nest_start(msg, IFLA_INFO_DATA)) ||
-        nla_put_u32(msg, IFLA_BR_MCAST_HASH_MAX, groups) < 0) {
+        !(data = nla_nest_start(msg, IFLA_INFO_DATA)) || nla_put_u32(msg, type, value) < 0) {
         nlmsg_free(msg);
         return -ENOMEM;
     }

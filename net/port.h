@@ -14,6 +14,10 @@ enum {
     BRIDGE_FDB_MAX_LEARNED = 49 /* IFLA_BR_FDB_MAX_LEARNED, u32, since Linux 6.7 */
 };
 
+/* How many addresses a bridge that we make learns: 16 for each of its 1,023 ports, which are 2 MB. Frames for
+ * others go to every port that is sent unknown ones. */
+enum { BRIDGE_LEARNED = 16384 };
+
 struct nlattr;
 struct rtnl;
 
@@ -70,5 +74,6 @@ struct bridge_settings {
 
 int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out);
 
-/* Sets max_groups of struct bridge_settings (IFLA_BR_MCAST_HASH_MAX): a power of 2. */
-int bridge_set_max_groups(struct rtnl *nl, int ifindex, unsigned int groups);
+/* Sets one option of a bridge, of those in IFLA_INFO_DATA that are a u32: max_groups of struct
+ * bridge_settings is IFLA_BR_MCAST_HASH_MAX (a power of 2), max_learned BRIDGE_FDB_MAX_LEARNED. */
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value);

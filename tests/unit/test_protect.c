@@ -55,11 +55,12 @@ int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
     return 0;
 }
 
-int bridge_set_max_groups(struct rtnl *nl, int ifindex, unsigned int groups)
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
 {
     (void)nl;
     (void)ifindex;
-    bridge_groups = bridge_groups_ignored ? bridge_groups : groups;
+    (void)type;
+    bridge_groups = bridge_groups_ignored ? bridge_groups : value;
     return 0;
 }
 

@@ -38,6 +38,7 @@ static const struct probe groups_probes[] = {{"groups.kvm", groups_probe, false}
 static const struct probe net_probes[] = {
     {"net.tun", network_devices_probe, false},
     {"net.bridge", network_bridges_probe, false},
+    {"net.limit", network_limits_probe, false},
     {"net.networkmanager", network_managers_probe, false},
     {"net.filter", network_filter_probe, true},
 };

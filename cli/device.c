@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include "helper/number.h"
+#include "host/network.h"
 #include "net/bridge.h"
 #include "net/link.h"
 #include "net/rtnl.h"
@@ -29,6 +30,7 @@ struct device {
     uint8_t mac[6];
     const char *bridge; /* NULL: none */
     int bridge_index;
+    uint8_t bridge_mac[6];
 };
 
 static int take_user(struct device *device, const char *text)
@@ -61,6 +63,8 @@ static int take_group(struct device *device, const char *text)
 
 static int take_option(struct device *device, int option, const char *value)
 {
+    static const uint8_t none[6];
+
     switch (option) {
     case 'm':
         device->kind.tun = strcmp(value, "tun") == 0;
@@ -87,7 +91,8 @@ static int take_option(struct device *device, int option, const char *value)
         device->up = true;
         return 0;
     case 'a':
-        device->has_mac = mac_parse(value, device->mac) && !(device->mac[0] & 1);
+        device->has_mac = mac_parse(value, device->mac) && !(device->mac[0] & 1) &&
+                          memcmp(device->mac, none, sizeof(none)) != 0;
         return device->has_mac
                    ? 0
                    : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
@@ -129,6 +134,13 @@ static int check(struct device *device)
                         : err == -EMEDIUMTYPE ? "it is not a bridge"
                                               : strerror(-err));
     device->bridge_index = bridge.ifindex;
+    memcpy(device->bridge_mac, bridge.mac, sizeof(device->bridge_mac));
+    if (device->has_mac && memcmp(device->mac, bridge.mac, sizeof(bridge.mac)) < 0 &&
+        network_bridge_mac_varies(bridge.name))
+        return complain(1, device->verb,
+                        "--mac: the bridge '%s' would take it for its own, which is not fixed and is higher; "
+                        "leave --mac out, or fix the bridge's MAC first: `virt-tap check net` says how",
+                        bridge.name);
     return 0;
 }
 
@@ -174,6 +186,8 @@ static int set_mac(int fd, const struct device *device)
     if (!device->has_mac) {
         err = tap_get_mac(fd, mac);
         mac[0] = 0xFE; /* so that the bridge does not take it for its own, being the lowest */
+        if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
+            memcpy(mac, device->bridge_mac, sizeof(mac)); /* one of taps only: see helper/grant.c */
     }
     return err ? err : tap_set_mac(fd, mac);
 }

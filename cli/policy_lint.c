@@ -143,6 +143,7 @@ void lint_policy(struct lint *lint)
             say_cut_includes(lint, &policy);
         say_twice_included(lint, &policy);
         lint_rules(lint, &policy, &for_all);
+        lint_bridges(lint, &policy);
         policy_free(&for_all);
     }
     policy_free(&policy);

@@ -144,14 +144,18 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
-/* The host's end of a guest's cable has the guest's MAC with another first byte, as libvirt does it
- * (virNetDevTapCreateInBridgePort); not known, a random one. A bridge without a MAC of its own takes its
- * ports' lowest: with 0xFE not this one. */
+/* The host's end of a guest's cable has the guest's MAC with 0xFE for its first byte, as libvirt does it
+ * (virNetDevTapCreateInBridgePort); not known, a random one. No guest's begins so (request.c): neither its
+ * own guest nor a neighbour has the same. A bridge whose MAC is not fixed takes the lowest of its ports':
+ * with 0xFE not this one, unless it has taps only. Then ours must not be lower than theirs; the bridge's
+ * kernel does not mind that two ports have one (net/bridge/br_fdb.c, fdb_add_local). */
 static void choose_mac(uint8_t mac[6], const struct grant *what)
 {
     if (what->guest_mac)
         memcpy(mac, what->guest_mac, 6);
-    mac[0] = what->guest_mac && what->guest_mac[0] == 0xFE ? 0xFA : 0xFE;
+    mac[0] = 0xFE;
+    if (memcmp(mac, what->bridge->mac, 6) < 0)
+        memcpy(mac, what->bridge->mac, 6);
 }
 
 static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)

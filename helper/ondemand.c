@@ -29,6 +29,7 @@ static const struct {
     {NEWBRIDGE_MTU, "mtu"},
     {NEWBRIDGE_ADDRESS, "address"},
     {NEWBRIDGE_SECOND_ADDRESS, "second address"},
+    {NEWBRIDGE_LEARNED, "learned addresses not limited"},
     {NEWBRIDGE_DOWN, "down"},
     {NEWBRIDGE_MAC, "mac"},
     {NEWBRIDGE_STP, "stp"},
@@ -36,7 +37,7 @@ static const struct {
 };
 enum {
     DIFFERENCE_COUNT = sizeof(differences) / sizeof(differences[0]),
-    WORDS_SIZE = 128, /* room for all of them */
+    WORDS_SIZE = 160, /* room for all of them */
     MENDED = NEWBRIDGE_MAC - 1,
 };
 

@@ -8,8 +8,16 @@
 #include "refusal.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+
+/* How many multicast groups a protected port may be in: one for each IPv6 address of the guest, and a few
+ * more (mDNS, SSDP, LLMNR). A bridge that reaches its own limit, 4,096 by default, stops snooping for good,
+ * so that one is raised to what all of its 1,023 ports together may be in. Up to Linux 6.18 at least, a join
+ * that the port's limit refuses leaves an empty entry behind, which counts (__br_multicast_add_group): until
+ * that is mended, the bridge's limit is how many joins of a hostile guest it takes. */
+enum { PORT_GROUPS = 64, BRIDGE_GROUPS = 65536 };
 
 /* All that is about one port. */
 struct protecting {
@@ -58,6 +66,28 @@ static int check_bridge(struct protecting *p)
     return 0;
 }
 
+/* Of a port that others are protected from by more than STP. */
+static bool is_confined(const struct protection *wanted)
+{
+    return wanted->isolated || wanted->mac_lock;
+}
+
+static int raise_bridge_groups(const struct protecting *p)
+{
+    struct bridge_settings got = p->bridge;
+    const int ifindex = p->what->bridge->ifindex;
+    int err = 0;
+
+    if (got.max_groups >= BRIDGE_GROUPS)
+        return 0;
+    err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
+    if (!err)
+        err = bridge_settings(p->nl, ifindex, &got);
+    if (!err && got.max_groups < BRIDGE_GROUPS)
+        err = -EIO;
+    return err ? fail(p, "the bridge's limit of multicast groups", err) : 0;
+}
+
 static int set_options(const struct protecting *p)
 {
     const struct port_options wanted = {
@@ -66,6 +96,8 @@ static int set_options(const struct protecting *p)
         .learning = !p->wanted->mac_lock,
         .flood = !p->wanted->mac_lock,
         .guard = p->wanted->guard,
+        .router = !is_confined(p->wanted),
+        .max_groups = is_confined(p->wanted) ? PORT_GROUPS : 0,
     };
     struct port_options got;
     int err = port_set(p->nl, p->ifindex, &wanted);
@@ -80,7 +112,13 @@ static int set_options(const struct protecting *p)
         return cannot(p, "mac=lock", "Linux 5.18 or newer");
     if (got.guard != wanted.guard)
         return cannot(p, "guard=yes", "Linux 3.8 or newer");
-    return got.learning == wanted.learning && got.flood == wanted.flood ? 0 : fail(p, "mac=lock", -EIO);
+    if (got.router && !wanted.router)
+        return fail(p, "no multicast router", -EIO);
+    if (got.knows_groups && got.max_groups != wanted.max_groups) /* where not: virt-tap check says so */
+        return fail(p, "a limit of multicast groups", -EIO);
+    if (got.learning != wanted.learning || got.flood != wanted.flood)
+        return fail(p, "mac=lock", -EIO);
+    return got.knows_groups && wanted.max_groups ? raise_bridge_groups(p) : 0;
 }
 
 static int set_vlan(const struct protecting *p)
@@ -92,6 +130,17 @@ static int set_vlan(const struct protecting *p)
         err = has < 0 ? has : has ? 0 : -EIO;
     }
     return err ? fail(p, "vlan=", err) : 0;
+}
+
+/* In the VLAN that the port is in, which on a new port is the one asked for or the bridge's own. */
+static int deny_vlan_router(const struct protecting *p)
+{
+    const unsigned int vlan = p->wanted->vlan ? p->wanted->vlan : p->bridge.default_vlan;
+
+    if (!p->bridge.vlan_filtering || !p->bridge.vlan_snooping || !vlan)
+        return 0;
+    const int err = port_deny_vlan_router(p->nl, p->ifindex, vlan);
+    return err ? fail(p, "no multicast router in its VLAN", err) : 0;
 }
 
 /* Exclusive: an entry of a neighbour's is not moved to us. */
@@ -118,16 +167,18 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
                            .why = why};
     const struct protection *wanted = p.wanted;
 
-    if (wanted->guard || wanted->vlan || wanted->mac_lock) {
+    if (wanted->guard || wanted->vlan || is_confined(wanted)) {
         const int err = bridge_settings(nl, what->bridge->ifindex, &p.bridge);
         if (err)
             return fail(&p, "the protection", err);
         if (check_bridge(&p) < 0)
             return -1;
     }
-    if ((wanted->isolated || wanted->mac_lock || wanted->guard) && set_options(&p) < 0)
+    if ((is_confined(wanted) || wanted->guard) && set_options(&p) < 0)
         return -1;
     if (wanted->vlan && set_vlan(&p) < 0)
+        return -1;
+    if (is_confined(wanted) && deny_vlan_router(&p) < 0)
         return -1;
     return wanted->mac_lock ? lock_mac(&p) : 0;
 }

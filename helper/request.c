@@ -93,17 +93,28 @@ static enum request_result take_owner(struct request *out, const char *value, st
     return REQUEST_OK;
 }
 
-static enum request_result take_mac(struct request *out, const char *value, struct refusal *why)
+/* What is wrong with a guest's MAC; NULL: nothing. */
+static const char *mac_problem(const uint8_t mac[6])
 {
     static const uint8_t none[6];
 
+    if (mac[0] & 1)
+        return "a multicast address";
+    if (memcmp(mac, none, sizeof(none)) == 0)
+        return "the address of all zeros";
+    if (mac[0] == 0xFE) /* see choose_mac() of grant.c; libvirt refuses it as well */
+        return "an address that begins with fe, as those of the host's ends of taps do";
+    return NULL;
+}
+
+static enum request_result take_mac(struct request *out, const char *value, struct refusal *why)
+{
     if (!mac_parse(value, out->mac))
         return usage(why, "--mac takes the guest's MAC, as in 52:54:00:12:34:56, not ", value);
-    if (out->mac[0] & 1 || memcmp(out->mac, none, sizeof(none)) == 0) {
-        refuse(
-            why,
-            "--mac=%s: a guest cannot have %s; the first byte of its MAC must be even, as in 52:54:00:12:34:56",
-            value, out->mac[0] & 1 ? "a multicast address" : "the address of all zeros");
+    const char *problem = mac_problem(out->mac);
+    if (problem) {
+        refuse(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56", value,
+               problem);
         return REQUEST_REFUSED;
     }
     out->has_mac = true;

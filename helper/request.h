@@ -28,7 +28,7 @@ struct request {
     bool vnet_hdr;
     bool multi_queue;
     bool has_mac;
-    uint8_t mac[6];                   /* the guest's; unicast */
+    uint8_t mac[6];                   /* the guest's; unicast, and does not begin with fe */
     char domain[REQUEST_DOMAIN_SIZE]; /* UUID in lower case; "": none */
     bool has_owner;
     uid_t owner; /* for whom root asks */

@@ -97,6 +97,15 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_BRIDGE_STP] =
         {"net.bridge.stp", FINDING_WARNING,
          "a port forwards nothing for twice the delay, and guests give up asking for an address (DHCP, PXE)"},
+    [NET_BRIDGE_MAC] =
+        {"net.bridge.mac", FINDING_WARNING,
+         "whoever holds a tap on it can give that tap a lower MAC, which the host then has for its own on this network"},
+    [NET_LIMIT_ADDRESSES] =
+        {"net.limit.addresses", FINDING_WARNING,
+         "a guest without mac=lock can fill the bridge's table, which is kernel memory, without end"},
+    [NET_LIMIT_GROUPS] =
+        {"net.limit.groups", FINDING_WARNING,
+         "by joining some thousand groups one guest makes a bridge stop snooping: multicast then reaches every port"},
     [NET_UPLINK_ADDRESS] = {"net.uplink.address", FINDING_WARNING,
                             "an address belongs on the bridge: on its port it answers badly or not at all"},
     [NET_UPLINK_WIFI] =

@@ -125,6 +125,18 @@ static void tell_bridge(struct look *look, const char *bridge)
         mend_quote(uplink, port, sizeof(port));
         finding_mend(out, "ip link set dev %s up # or plug its cable in", port);
     }
+    if (network_bridge_mac_varies(bridge)) {
+        char mac[NETWORK_MAC_SIZE];
+        network_bridge_mac(bridge, mac);
+        finding_add(out, NET_BRIDGE_MAC, "the MAC of %s is not fixed: it is the lowest of its ports'",
+                    bridge);
+        finding_mend(out, "ip link set dev %s address %s", name, mac);
+        finding_mend(out,
+                     "# and so that it stays: bridge_hw %s (ifupdown), MACAddress=%s in the .netdev "
+                     "(systemd-networkd), ethernet.cloned-mac-address %s (NetworkManager), or "
+                     "macaddress: %s (netplan)",
+                     mac, mac, mac, mac);
+    }
     const long delay = read_number(bridge, "bridge/forward_delay", 0);
     if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
         finding_add(out, NET_BRIDGE_STP, "%s runs STP, and a new port waits %ld s", bridge, 2 * delay / 100);

@@ -21,6 +21,9 @@ static int ask(int sock, const char *name, struct bridge *out)
     if (ioctl(sock, SIOCGIFMTU, &request) < 0)
         return -errno;
     out->mtu = (unsigned int)request.ifr_mtu;
+    if (ioctl(sock, SIOCGIFHWADDR, &request) < 0)
+        return -errno;
+    memcpy(out->mac, request.ifr_hwaddr.sa_data, sizeof(out->mac));
     request.ifr_data = (char *)&driver;
     if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
         return -errno;

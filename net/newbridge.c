@@ -2,6 +2,7 @@
 #include "newbridge.h"
 
 #include "link.h"
+#include "port.h"
 #include "rtnl.h"
 
 #include <errno.h>
@@ -44,8 +45,11 @@ static unsigned int compare_options(struct nlattr *data, const struct newbridge 
 {
     struct nlattr *stp = nla_find(nla_data(data), nla_len(data), IFLA_BR_STP_STATE);
     struct nlattr *delay = nla_find(nla_data(data), nla_len(data), IFLA_BR_FORWARD_DELAY);
+    struct nlattr *learned = nla_find(nla_data(data), nla_len(data), BRIDGE_FDB_MAX_LEARNED);
     unsigned int differs = 0;
 
+    if (learned && nla_get_u32(learned) == 0) /* another limit is somebody's choice */
+        differs |= NEWBRIDGE_LEARNED;
     if (stp && (nla_get_u32(stp) != 0) != want->stp)
         differs |= NEWBRIDGE_STP;
     if (delay && nla_get_u32(delay) != TICKS * want->forward_delay)
@@ -163,7 +167,8 @@ static int put_options(struct nl_msg *msg, const struct newbridge *want)
     if (!info || nla_put_string(msg, IFLA_INFO_KIND, "bridge") < 0 ||
         !(data = nla_nest_start(msg, IFLA_INFO_DATA)) ||
         nla_put_u32(msg, IFLA_BR_FORWARD_DELAY, TICKS * want->forward_delay) < 0 ||
-        nla_put_u32(msg, IFLA_BR_STP_STATE, want->stp) < 0)
+        nla_put_u32(msg, IFLA_BR_STP_STATE, want->stp) < 0 ||
+        nla_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED) < 0)
         return -ENOMEM;
     nla_nest_end(msg, data);
     nla_nest_end(msg, info);
@@ -238,6 +243,8 @@ int newbridge_mend(struct rtnl *nl, const struct newbridge *want, int ifindex, u
         return add_address(nl, ifindex, &want->addresses[0]);
     case NEWBRIDGE_SECOND_ADDRESS:
         return add_address(nl, ifindex, &want->addresses[1]);
+    case NEWBRIDGE_LEARNED:
+        return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED);
     case NEWBRIDGE_DOWN:
         return link_up(nl, ifindex);
     default:

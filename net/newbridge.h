@@ -37,10 +37,12 @@ enum {
     NEWBRIDGE_MTU = 1 << 2,
     NEWBRIDGE_ADDRESS = 1 << 3,        /* addresses[0] is missing */
     NEWBRIDGE_SECOND_ADDRESS = 1 << 4, /* addresses[1] is missing */
-    NEWBRIDGE_DOWN = 1 << 5,
-    NEWBRIDGE_MAC = 1 << 6,
-    NEWBRIDGE_STP = 1 << 7,
-    NEWBRIDGE_FORWARD_DELAY = 1 << 8,
+    NEWBRIDGE_LEARNED =
+        1 << 5, /* it learns any number of addresses, which this kernel can limit (Linux 6.7) */
+    NEWBRIDGE_DOWN = 1 << 6,
+    NEWBRIDGE_MAC = 1 << 7,
+    NEWBRIDGE_STP = 1 << 8,
+    NEWBRIDGE_FORWARD_DELAY = 1 << 9,
 };
 
 struct newbridge_state {

@@ -32,7 +32,9 @@ int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
         nla_put_u8(msg, IFLA_BRPORT_LOCKED, options->locked) < 0 ||
         nla_put_u8(msg, IFLA_BRPORT_LEARNING, options->learning) < 0 ||
         nla_put_u8(msg, IFLA_BRPORT_UNICAST_FLOOD, options->flood) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_GUARD, options->guard) < 0) {
+        nla_put_u8(msg, IFLA_BRPORT_GUARD, options->guard) < 0 ||
+        nla_put_u8(msg, IFLA_BRPORT_MULTICAST_ROUTER, options->router) < 0 ||
+        nla_put_u32(msg, PORT_MCAST_MAX_GROUPS, options->max_groups) < 0) {
         nlmsg_free(msg);
         return -ENOMEM;
     }
@@ -57,18 +59,21 @@ static int read_linkinfo(struct nl_msg *answer, struct nlattr *attrs[IFLA_MAX + 
 
 int port_read(struct nlattr *info[], struct port_options *out)
 {
-    struct nlattr *port[IFLA_BRPORT_MAX + 1];
+    struct nlattr *port[IFLA_BRPORT_MAX + 1], *data = info[IFLA_INFO_SLAVE_DATA];
 
     if (!info[IFLA_INFO_SLAVE_KIND] || strcmp(nla_get_string(info[IFLA_INFO_SLAVE_KIND]), "bridge") != 0 ||
-        !info[IFLA_INFO_SLAVE_DATA] ||
-        nla_parse_nested(port, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) < 0)
+        !data || nla_parse_nested(port, IFLA_BRPORT_MAX, data, NULL) < 0)
         return -EBADMSG;
+    const struct nlattr *groups = nla_find(nla_data(data), nla_len(data), PORT_MCAST_MAX_GROUPS);
     *out = (struct port_options){
         .isolated = is_set(port[IFLA_BRPORT_ISOLATED]),
         .locked = is_set(port[IFLA_BRPORT_LOCKED]),
         .learning = is_set(port[IFLA_BRPORT_LEARNING]),
         .flood = is_set(port[IFLA_BRPORT_UNICAST_FLOOD]),
         .guard = is_set(port[IFLA_BRPORT_GUARD]),
+        .router = is_set(port[IFLA_BRPORT_MULTICAST_ROUTER]),
+        .knows_groups = groups,
+        .max_groups = groups ? nla_get_u32(groups) : 0,
     };
     return 0;
 }
@@ -122,6 +127,24 @@ int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int 
     if (err || !default_vlan || default_vlan == vlan)
         return err;
     return talk_vlan(nl, RTM_DELLINK, ifindex, default_vlan, 0);
+}
+
+int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
+{
+    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
+    const struct bridge_vlan_info info = {.flags = BRIDGE_VLAN_INFO_ONLY_OPTS, .vid = (uint16_t)vlan};
+    struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWVLAN, NLM_F_REQUEST | NLM_F_ACK);
+    struct nlattr *entry = NULL;
+
+    if (!msg || nlmsg_append(msg, (void *)(uintptr_t)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+        !(entry = nla_nest_start(msg, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED)) ||
+        nla_put(msg, BRIDGE_VLANDB_ENTRY_INFO, sizeof(info), &info) < 0 ||
+        nla_put_u8(msg, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, MDB_RTR_TYPE_DISABLED) < 0) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    nla_nest_end(msg, entry);
+    return rtnl_talk(nl, msg);
 }
 
 /* A look at one VLAN of one port. */
@@ -216,13 +239,22 @@ static int on_bridge(void *arg, struct nl_msg *answer)
 {
     struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1];
     struct bridge_settings *out = arg;
+    struct br_boolopt_multi options = {.optmask = 0};
 
     if (read_linkinfo(answer, attrs, info) < 0 || !info[IFLA_INFO_DATA] || !attrs[IFLA_ADDRESS] ||
         nla_parse_nested(bridge, IFLA_BR_MAX, info[IFLA_INFO_DATA], NULL) < 0)
         return -EBADMSG;
+    const struct nlattr *learned =
+        nla_find(nla_data(info[IFLA_INFO_DATA]), nla_len(info[IFLA_INFO_DATA]), BRIDGE_FDB_MAX_LEARNED);
+    nla_memcpy(&options, bridge[IFLA_BR_MULTI_BOOLOPT], sizeof(options));
     *out = (struct bridge_settings){
         .stp = bridge[IFLA_BR_STP_STATE] && nla_get_u32(bridge[IFLA_BR_STP_STATE]) == 1, /* BR_KERNEL_STP */
         .vlan_filtering = is_set(bridge[IFLA_BR_VLAN_FILTERING]),
+        .vlan_snooping = options.optmask & 1U << BR_BOOLOPT_MCAST_VLAN_SNOOPING,
+        .knows_learned = learned,
+        .max_learned = learned ? nla_get_u32(learned) : 0,
+        .max_groups =
+            bridge[IFLA_BR_MCAST_HASH_MAX] ? nla_get_u32(bridge[IFLA_BR_MCAST_HASH_MAX]) : UINT32_MAX,
         .default_vlan =
             bridge[IFLA_BR_VLAN_DEFAULT_PVID] ? nla_get_u16(bridge[IFLA_BR_VLAN_DEFAULT_PVID]) : 0,
     };
@@ -233,4 +265,19 @@ static int on_bridge(void *arg, struct nl_msg *answer)
 int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
 {
     return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_bridge, out);
+}
+
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, 0, ifindex, 0);
+    struct nlattr *info = msg ? nla_nest_start(msg, IFLA_LINKINFO) : NULL, *data = NULL;
+
+    if (!info || nla_put_string(msg, IFLA_INFO_KIND, "bridge") < 0 ||
+        !(data = nla_nest_start(msg, IFLA_INFO_DATA)) || nla_put_u32(msg, type, value) < 0) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    nla_nest_end(msg, data);
+    nla_nest_end(msg, info);
+    return rtnl_talk(nl, msg);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "switch.h"
+#include "port.h"
 #include "rtnl.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ static int put_options(struct nl_msg *msg, const struct switch_options *options)
         !(data = nla_nest_start(msg, IFLA_INFO_DATA)) ||
         nla_put_u32(msg, IFLA_BR_STP_STATE, options->stp) < 0 ||
         (!options->stp && nla_put_u32(msg, IFLA_BR_FORWARD_DELAY, 0) < 0) ||
-        (options->vlan_filtering && nla_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1) < 0))
+        (options->vlan_filtering && nla_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1) < 0) ||
+        nla_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED) < 0)
         return -ENOMEM;
     nla_nest_end(msg, data);
     nla_nest_end(msg, info);

@@ -43,6 +43,10 @@ STATES = [
           never="net.bridge.down"),
     state("a bridge that is down", "ip link add br0 type bridge", "net.bridge.down", never="net.bridge",
           says=("ip link set dev br0 up",)),
+    state("a bridge that has the lowest MAC of its ports'", "ip link add br0 type bridge; ip link set br0 up", "net.bridge.mac", never="net.bridge",
+          says=("br0 is not fixed", "ip link set dev br0 address ")),
+    state("a bridge whose MAC was set to what it was", "ip link add br0 type bridge; ip link set br0 up\n"
+          "ip link set dev br0 address $(cat /sys/class/net/br0/address)", "net.bridge", never="net.bridge.mac"),
     state("a cable that is out", BRIDGE + UPLINK + "ip link set far down; "
           "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
     state("STP with a long delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 1500", "net.bridge.stp",

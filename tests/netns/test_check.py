@@ -35,7 +35,8 @@ class States(unittest.TestCase):
         self.assertEqual(status, int(any(finding["level"] == "failure" for finding in findings)))
 
     def test_all_findings_are_met(self):
-        """Each that there is; but two for which it takes another machine than that of any one test run."""
+        """Each that there is; but two for which it takes another machine than that of any one test run, and two of older
+        kernels, which tests/system/limits_in_guest.py meets."""
         source = os.environ["VIRT_TAP_SOURCE"]
         with open(f"{source}/host/catalogue.c", encoding="ascii") as file:
             names = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)"', file.read()))
@@ -43,7 +44,7 @@ class States(unittest.TestCase):
             page = file.read()
         self.assertGreater(len(names), 100)
         met = {name for state in STATES for name in state.expect.split()}
-        self.assertEqual(names - met, {"kvm.vcpu.skipped", states_kvm.OTHER_VCPU})
+        self.assertEqual(names - met, {"kvm.vcpu.skipped", states_kvm.OTHER_VCPU, "net.limit.addresses", "net.limit.groups"})
         self.assertEqual([name for name in names if f"\n.B {name}\n" not in page], [])
 
     def test_there_are_enough(self):

@@ -41,9 +41,10 @@ class Create(netcase.NetCase):
         self.assertNotIn("vt-a", sandbox.links())
 
     def test_a_guests_mac_that_begins_as_ours_do(self):
-        self.create("vt-a", "--mac=fe:54:00:aa:bb:01")
-        self.assertEqual(netcase.link("vt-a")["address"], "fa:54:00:aa:bb:01")
-        self.delete("--name=vt-a")
+        for mac in ("fe:54:00:aa:bb:01", "FE:00:00:00:00:00"):
+            for words in (("--name=vt-a",), ("--name=vt-a", "--multi-queue", "--isolated")):
+                self.denied("create", "--br=br0", f"--mac={mac}", *words, says=[f"--mac={mac}", "begins with fe", "52:54:00:12:34:56"])
+            self.refuse(f"--mac={mac}", says="begins with fe")
 
     def test_only_its_owner_opens_it(self):
         for options, flags in (((), PLAIN), (("--use-vnet",), PLAIN | IFF_VNET_HDR),

@@ -19,8 +19,8 @@
 #include <cmocka.h>
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
-static bool vlan_ignored;
-static unsigned int addresses;
+static bool vlan_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
+static unsigned int addresses, denied_vlan, bridge_groups;
 
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
 {
@@ -40,7 +40,27 @@ int port_get(struct rtnl *nl, int ifindex, struct port_options *out)
         .learning = set.learning || ignored.learning,
         .flood = set.flood || ignored.flood,
         .guard = set.guard && !ignored.guard,
+        .router = set.router || ignored.router,
+        .max_groups = knows_groups && !ignored.max_groups ? set.max_groups : 0,
+        .knows_groups = knows_groups,
     };
+    return 0;
+}
+
+int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
+{
+    (void)nl;
+    (void)ifindex;
+    denied_vlan = vlan;
+    return 0;
+}
+
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
+{
+    (void)nl;
+    (void)ifindex;
+    (void)type;
+    bridge_groups = bridge_groups_ignored ? bridge_groups : value;
     return 0;
 }
 
@@ -74,7 +94,8 @@ int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
 {
     (void)nl;
     (void)ifindex;
-    *out = (struct bridge_settings){.stp = true, .vlan_filtering = true};
+    *out = (struct bridge_settings){
+        .stp = true, .vlan_filtering = true, .vlan_snooping = vlan_snooping, .max_groups = bridge_groups};
     return 0;
 }
 
@@ -89,7 +110,8 @@ static int protect(struct refusal *why)
     const struct grant what = {.bridge = &bridge, .guest_mac = mac, .domain = "", .terms = &terms};
     struct rtnl nl = {.sock = NULL};
 
-    addresses = 0;
+    addresses = denied_vlan = 0;
+    bridge_groups = 4096;
     return protect_port(&nl, 1, "vt-0", &what, why);
 }
 
@@ -110,6 +132,40 @@ static void test_a_kernel_that_knows_all(void **state)
 
     assert_int_equal(protect(&why), 0);
     assert_int_equal(addresses, 1);
+    assert_false(set.router);
+}
+
+/* Without the limit of groups the grant stands, and the bridge is left as it is. */
+static void test_limit_of_groups(void **state)
+{
+    struct refusal why = {""};
+    (void)state;
+
+    assert_int_equal(protect(&why), 0);
+    assert_int_equal(bridge_groups, 4096);
+    knows_groups = true;
+    assert_int_equal(protect(&why), 0);
+    assert_int_equal(set.max_groups, 64);
+    assert_int_equal(bridge_groups, 65536);
+    ignored = (struct port_options){.max_groups = 1};
+    refused("a limit of multicast groups of policy.conf:1");
+    ignored = (struct port_options){.max_groups = 0};
+    bridge_groups_ignored = true;
+    refused("the bridge's limit of multicast groups");
+    bridge_groups_ignored = knows_groups = false;
+}
+
+static void test_multicast_router_of_a_vlan(void **state)
+{
+    struct refusal why = {""};
+    (void)state;
+
+    assert_int_equal(protect(&why), 0);
+    assert_int_equal(denied_vlan, 0);
+    vlan_snooping = true;
+    assert_int_equal(protect(&why), 0);
+    assert_int_equal(denied_vlan, 100);
+    vlan_snooping = false;
 }
 
 static void test_a_kernel_that_does_not(void **state)
@@ -125,6 +181,8 @@ static void test_a_kernel_that_does_not(void **state)
     refused("mac=lock");
     ignored = (struct port_options){.flood = true};
     refused("mac=lock");
+    ignored = (struct port_options){.router = true};
+    refused("no multicast router");
     ignored = (struct port_options){.flood = false};
     vlan_ignored = true;
     refused("vlan=");
@@ -136,6 +194,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_kernel_that_knows_all),
         cmocka_unit_test(test_a_kernel_that_does_not),
+        cmocka_unit_test(test_limit_of_groups),
+        cmocka_unit_test(test_multicast_router_of_a_vlan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The bridges that a policy allows, as they are now. */
+#include "host/mend.h"
+#include "host/network.h"
+#include "policy_lint.h"
+
+#include <net/if.h>
+#include <string.h>
+
+static bool is_about(const struct policy_rule *rule, const char *bridge)
+{
+    return rule->all || strcmp(rule->name, bridge) == 0;
+}
+
+/* The first rule that allows it; NULL: none does, or one denies it to everybody. */
+static const struct policy_rule *find_allow(const struct policy *policy, const char *bridge)
+{
+    const struct policy_rule *found = NULL;
+
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (!is_about(rule, bridge))
+            continue;
+        if (rule->deny && !rule->terms.user && !rule->terms.group)
+            return NULL;
+        if (!rule->deny && !found)
+            found = rule;
+    }
+    return found;
+}
+
+static void check_bridge(struct lint *lint, const struct policy *policy, const char *bridge)
+{
+    const struct policy_rule *rule = find_allow(policy, bridge);
+    char mac[NETWORK_MAC_SIZE], name[64];
+
+    if (!rule || !network_bridge_mac_varies(bridge))
+        return;
+    network_bridge_mac(bridge, mac);
+    mend_quote(bridge, name, sizeof(name));
+    lint_warn(
+        lint, policy->files[rule->file].path, rule->line,
+        "the MAC of bridge '%s' is not fixed: whoever has a tap on it can change the host's own; fix it: "
+        "ip link set dev %s address %s (`virt-tap check net` says how to make that stay)",
+        bridge, name, mac);
+}
+
+void lint_bridges(struct lint *lint, const struct policy *policy)
+{
+    struct if_nameindex *interfaces = network_sys_problem() ? NULL : if_nameindex();
+
+    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
+        check_bridge(lint, policy, at->if_name);
+    if (interfaces)
+        if_freenameindex(interfaces);
+}

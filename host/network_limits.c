@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What this kernel's bridges cannot limit. A tap is granted all the same (helper/protect.c), so this is where
+ * it is told. */
+#include "mend.h"
+#include "net/port.h"
+#include "net/rtnl.h"
+#include "network.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* What the kernel has shown of itself. */
+struct limits {
+    bool bridge, port; /* one was seen */
+    bool addresses, groups;
+};
+
+static bool has(const char *interface, const char *what)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "/sys/class/net/%.15s/%s", interface, what);
+    return access(path, F_OK) == 0;
+}
+
+static void look(struct rtnl *nl, const struct if_nameindex *interface, struct limits *out)
+{
+    struct bridge_settings bridge;
+    struct port_options port;
+    const int ifindex = (int)interface->if_index;
+
+    if (!out->bridge && has(interface->if_name, "bridge") && bridge_settings(nl, ifindex, &bridge) == 0) {
+        out->bridge = true;
+        out->addresses = bridge.knows_learned;
+    }
+    /* A kernel without snooping has no such file, and nothing to limit. */
+    if (!out->port && has(interface->if_name, "brport/multicast_router") &&
+        port_get(nl, ifindex, &port) == 0) {
+        out->port = true;
+        out->groups = port.knows_groups;
+    }
+}
+
+/* Where there is no port to tell: since which version Linux has it. */
+static bool is_older(const char *release, unsigned int major, unsigned int minor)
+{
+    unsigned int is_major = 0, is_minor = 0;
+
+    return sscanf(release, "%u.%u", &is_major, &is_minor) == 2 &&
+           (is_major < major || (is_major == major && is_minor < minor));
+}
+
+void network_limits_probe(const struct probe_context *context, struct findings *out)
+{
+    struct if_nameindex *interfaces = network_sys_problem() ? NULL : if_nameindex();
+    struct limits limits = {.bridge = false};
+    struct utsname kernel;
+    struct rtnl nl;
+    (void)context;
+
+    if (uname(&kernel) == 0 && rtnl_open(&nl) == 0) {
+        for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
+            look(&nl, at, &limits);
+        rtnl_close(&nl);
+    }
+    if (interfaces)
+        if_freenameindex(interfaces);
+    if (!limits.bridge)
+        return;
+    if (!limits.addresses) {
+        finding_add(out, NET_LIMIT_ADDRESSES,
+                    "this kernel (Linux %s) cannot limit how many addresses a bridge learns", kernel.release);
+        finding_mend(out, "# Linux 6.7 or newer can; mac=lock keeps a guest from it: see virt-tap-policy(5)");
+    }
+    if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3)) {
+        finding_add(out, NET_LIMIT_GROUPS,
+                    "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
+                    kernel.release);
+        finding_mend(out, "# Linux 6.3 or newer can");
+    }
+}

@@ -5,12 +5,12 @@
 #include "config.h"
 #include "file.h"
 #include "helper/refusal.h"
-#include "host/cleanup.h"
 #include "host/hooks.h"
 #include "verb.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,11 +89,11 @@ static int write_local(const char *verb, const struct file *file, const char *pa
 {
     struct refusal why;
     const char *slash = strrchr(path, '/');
-    _cleanup_free_ char *folder = strndup(path, (size_t)(slash - path));
-    const int err = !folder         ? refuse(&why, "no memory")
-                    : file->fd >= 0 ? file_replace(file, text, size, &why)
-                                    : file_put(folder, slash + 1, text, size, 0644, &why);
+    char folder[PATH_MAX];
 
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    const int err = file->fd >= 0 ? file_replace(file, text, size, &why)
+                                  : file_put(folder, slash + 1, text, size, 0644, &why);
     return err ? complain(1, verb, "%s cannot be written: %s", path, why.text) : 0;
 }
 
@@ -137,7 +137,9 @@ static char *change_text(const struct file *file, const char *found, bool allow,
 /* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
 static int change(const char *verb, size_t which, bool allow)
 {
-    const char *path = profiles[which].local;
+    char real[PATH_MAX];
+    /* In root's own folders a link is root's choice. */
+    const char *path = realpath(profiles[which].local, real) ? real : profiles[which].local;
     struct file file = {.folder = -1, .fd = -1};
     struct refusal why;
     int status = 0;
@@ -147,10 +149,11 @@ static int change(const char *verb, size_t which, bool allow)
     const char *found = file.text ? memmem(file.text, file.size, lines, sizeof(lines) - 1) : NULL;
     if (allow != (found != NULL)) {
         size_t size;
-        _cleanup_free_ char *changed = change_text(&file, found, allow, &size);
+        char *changed = change_text(&file, found, allow, &size);
         status = changed ? write_local(verb, &file, path, changed, size) : complain(1, verb, "no memory");
         if (status == 0 && load(verb, profiles[which].profile) != 0)
             status = put_back(verb, path, &file);
+        free(changed);
     }
     file_release(&file);
     return status;

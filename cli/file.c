@@ -7,9 +7,11 @@
 #include "host/cleanup.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
@@ -92,12 +94,11 @@ static int open_to_read(const char *path, struct refusal *why)
 
 char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct refusal *why)
 {
-    _cleanup_close_ int opened = -1;
-    int fd = STDIN_FILENO;
+    const bool is_input = strcmp(path, "-") == 0;
+    _cleanup_close_ int opened = is_input ? -1 : open_to_read(path, why);
+    const int fd = is_input ? STDIN_FILENO : opened;
     struct stat st;
 
-    if (strcmp(path, "-") != 0)
-        fd = opened = open_to_read(path, why);
     if (fd < 0)
         return NULL;
     if (fstat(fd, &st) < 0) {
@@ -116,12 +117,14 @@ char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct
 static int open_parent(const char *path, char **name, struct refusal *why)
 {
     const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
-    _cleanup_free_ char *folder = strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    char folder[PATH_MAX];
 
+    if (snprintf(folder, sizeof(folder), "%.*s", (int)(last - path), path) >= (int)sizeof(folder))
+        return refuse(why, "%s", strerror(ENAMETOOLONG));
     if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
         return refuse(why, "%s", strerror(EISDIR));
     *name = strdup(last);
-    if (!folder || !*name)
+    if (!*name)
         return refuse(why, "no memory");
     return folder_open(folder, why);
 }

@@ -68,29 +68,35 @@ static int step(struct walk *walk, const char *name, struct refusal *why)
     return refuse(why, "'%.255s': %s", name, strerror(ENOTDIR));
 }
 
+/* Takes the next name off the way that is left; "": the end. */
+static int next_name(struct walk *walk, char name[NAME_MAX + 1], struct refusal *why)
+{
+    const char *first = walk->rest + strspn(walk->rest, "/");
+    const size_t length = strcspn(first, "/");
+
+    if (length > NAME_MAX)
+        return refuse(why, "%s", strerror(ENAMETOOLONG));
+    memcpy(name, first, length);
+    name[length] = '\0';
+    memmove(walk->rest, first + length, strlen(first + length) + 1);
+    return 0;
+}
+
 int folder_open(const char *path, struct refusal *why)
 {
     struct walk walk = {.fd = -1};
-    int err;
+    char name[NAME_MAX + 1] = "";
 
     if (strlen(path) >= sizeof(walk.rest))
         return refuse(why, "%s", strerror(ENAMETOOLONG));
     strcpy(walk.rest, path);
-    err = start_at(&walk, path, why);
+    int err = start_at(&walk, path, why);
     while (!err) {
-        char name[NAME_MAX + 1];
-        const char *first = walk.rest + strspn(walk.rest, "/");
-        const size_t length = strcspn(first, "/");
-        if (length == 0)
+        err = next_name(&walk, name, why);
+        if (!err && !*name)
             return walk.fd;
-        if (length > NAME_MAX) {
-            err = refuse(why, "%s", strerror(ENAMETOOLONG));
-            break;
-        }
-        memcpy(name, first, length);
-        name[length] = '\0';
-        memmove(walk.rest, first + length, strlen(first + length) + 1);
-        err = step(&walk, name, why);
+        if (!err)
+            err = step(&walk, name, why);
     }
     if (walk.fd >= 0)
         close(walk.fd);

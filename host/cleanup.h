@@ -5,11 +5,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
-#define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 
 /* errno is that of what failed before. */
@@ -20,11 +18,6 @@ static inline void cleanup_close(const int *fd)
     if (*fd >= 0)
         close(*fd);
     errno = saved;
-}
-
-static inline void cleanup_free(void *pointer)
-{
-    free(*(void **)pointer);
 }
 
 static inline void cleanup_closedir(DIR **folder)

@@ -264,6 +264,24 @@ while time.monotonic() < end:
             self.assertEqual(netcase.link("vt-m")["linkinfo"]["info_data"]["user"], USERS[USER])
             self.delete("--name=vt-m")
 
+    def test_nobody_attaches_between_the_last_look_and_the_deletion(self):
+        strace = ["strace", "-f", "-qq", "-o", f"{RUN}/trace"]
+        self.create("vt-m", "--multi-queue")
+        self.delete("--name=vt-m", uid=0, wrap=[*strace, "-e", "trace=sendmsg"])
+        with open(f"{RUN}/trace", encoding="ascii") as file:
+            messages = len(file.readlines())
+        self.create("vt-m", "--multi-queue")
+        call = bridgehelper.Call([*strace, "-e", f"inject=sendmsg:signal=SIGSTOP:when={messages - 1}", self.helper, "delete",
+                                  "--name=vt-m"], pass_socket=False)
+        self.assertTrue(bridgehelper.await_(lambda: self.stopped_child(call)))
+        attach = f"import fcntl; fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), {bridgehelper.TUNSETIFF}, b'vt-m'.ljust(16, bytes(1)) + " \
+                 f"({QUEUES}).to_bytes(2, 'little') + bytes(22))"
+        guest = sandbox.run("python3", "-c", attach, check=False, preexec_fn=lambda: bridgehelper.become(USER))
+        self.assertIn("PermissionError", guest.stdout)
+        os.kill(self.stopped_child(call), signal.SIGCONT)
+        self.assertEqual(call.finish().status, 0)
+        self.assertNotIn("vt-m", sandbox.links())
+
     def test_a_plain_device_of_roots(self):
         for options in (("multi_queue", "user", str(USER)), ("multi_queue",), ("user", str(USER)), ()):
             with self.subTest(options):

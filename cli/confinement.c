@@ -4,11 +4,13 @@
 #include "bridge/process.h"
 #include "config.h"
 #include "file.h"
+#include "helper/refusal.h"
 #include "host/hooks.h"
 #include "verb.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,23 +49,17 @@ static bool in_force(void)
     return says("/sys/module/apparmor/parameters/enabled", 'Y');
 }
 
-/* The administrator's file, "" where there is none; NULL: no memory, or it cannot be read. */
-static char *read_local(const char *path, size_t *size, mode_t *mode)
+static bool is_missing(const char *path)
 {
-    char *text = file_read(path, LOCAL_MAX, size, mode);
-
-    if (text || errno != ENOENT)
-        return text;
-    *size = 0;
-    *mode = 0644;
-    return strdup("");
+    return access(path, F_OK) < 0 && errno == ENOENT;
 }
 
 static bool has_lines(const char *path)
 {
+    struct refusal why;
     size_t size;
     mode_t mode;
-    char *text = read_local(path, &size, &mode);
+    char *text = file_read(path, LOCAL_MAX, &size, &mode, &why);
     const bool has = text && memmem(text, size, lines, sizeof(lines) - 1);
 
     free(text);
@@ -87,43 +83,79 @@ static int load(const char *verb, const char *profile)
     return status != 0;
 }
 
-static int put_back(const char *verb, const char *path, const char *text, size_t size, mode_t mode)
+/* Puts text into the administrator's file. Returns 0, or 1 with the reason said. */
+static int write_local(const char *verb, const struct file *file, const char *path, const char *text,
+                       size_t size)
 {
-    const int err = size ? file_write(path, text, size, mode, true) : unlink(path) < 0 ? -errno : 0;
+    struct refusal why;
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
 
-    return err ? complain(1, verb, "%s cannot be put back: %s", path, strerror(-err)) : 1;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    const int err = file->fd >= 0 ? file_replace(file, text, size, &why)
+                                  : file_put(folder, slash + 1, text, size, 0644, &why);
+    return err ? complain(1, verb, "%s cannot be written: %s", path, why.text) : 0;
+}
+
+static int put_back(const char *verb, const char *path, const struct file *was)
+{
+    struct refusal why = {""};
+    struct file now;
+
+    if (was->fd < 0)
+        return unlink(path) < 0 ? complain(1, verb, "%s cannot be removed again: %s", path, strerror(errno))
+                                : 1;
+    if (file_hold(&now, path, LOCAL_MAX, &why) == 0) {
+        const int err = file_replace(&now, was->text, was->size, &why);
+        file_release(&now);
+        if (!err)
+            return 1;
+    }
+    return complain(1, verb, "%s cannot be put back: %s", path, why.text);
+}
+
+/* The text with the lines, or without; its length in *size. NULL: no memory. */
+static char *change_text(const struct file *file, const char *found, bool allow, size_t *size)
+{
+    const char *text = file->text ? file->text : "";
+    char *changed = malloc(file->size + sizeof(lines) + 1);
+
+    if (!changed)
+        return NULL;
+    if (allow) {
+        const char *newline = file->size > 0 && text[file->size - 1] != '\n' ? "\n" : "";
+        *size = (size_t)sprintf(changed, "%.*s%s%s", (int)file->size, text, newline, lines);
+        return changed;
+    }
+    const size_t before = (size_t)(found - text), behind = before + sizeof(lines) - 1;
+    memcpy(changed, text, before);
+    memcpy(changed + before, text + behind, file->size - behind);
+    *size = file->size - (sizeof(lines) - 1);
+    return changed;
 }
 
 /* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
 static int change(const char *verb, size_t which, bool allow)
 {
-    const char *path = profiles[which].local;
-    size_t size;
-    mode_t mode;
-    char *text = read_local(path, &size, &mode),
-         *found = text ? memmem(text, size, lines, sizeof(lines) - 1) : NULL;
-    char *changed = text && allow != (found != NULL) ? malloc(size + sizeof(lines) + 1) : NULL;
-    size_t length = 0;
+    char real[PATH_MAX];
+    /* In root's own folders a link is root's choice. */
+    const char *path = realpath(profiles[which].local, real) ? real : profiles[which].local;
+    struct file file = {.folder = -1, .fd = -1};
+    struct refusal why;
     int status = 0;
 
-    if (changed && allow) {
-        const char *newline = size > 0 && text[size - 1] != '\n' ? "\n" : "";
-        length = (size_t)sprintf(changed, "%.*s%s%s", (int)size, text, newline, lines);
-    } else if (changed) {
-        const size_t before = (size_t)(found - text), behind = before + sizeof(lines) - 1;
-        memcpy(changed, text, before);
-        memcpy(changed + before, text + behind, size - behind);
-        length = size - (sizeof(lines) - 1);
+    if (!is_missing(path) && file_hold(&file, path, LOCAL_MAX, &why) < 0)
+        return complain(1, verb, "%s cannot be changed: %s", path, why.text);
+    const char *found = file.text ? memmem(file.text, file.size, lines, sizeof(lines) - 1) : NULL;
+    if (allow != (found != NULL)) {
+        size_t size;
+        char *changed = change_text(&file, found, allow, &size);
+        status = changed ? write_local(verb, &file, path, changed, size) : complain(1, verb, "no memory");
+        if (status == 0 && load(verb, profiles[which].profile) != 0)
+            status = put_back(verb, path, &file);
+        free(changed);
     }
-    const int err = changed ? file_write(path, changed, length, mode, access(path, F_OK) == 0)
-                    : text  ? 0
-                            : -errno;
-    if (err)
-        status = complain(1, verb, "%s cannot be written: %s", path, strerror(-err));
-    else if (changed && load(verb, profiles[which].profile) != 0)
-        status = put_back(verb, path, text, size, mode);
-    free(changed);
-    free(text);
+    file_release(&file);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "net/rtnl.h"
 #include "net/switch.h"
 #include "net/tap.h"
+#include "net/tapdelete.h"
 #include "net/taps.h"
 #include "verb.h"
 
@@ -254,19 +255,8 @@ int device_create(int argc, char *argv[])
     return status ? status : make(&device);
 }
 
-/* Whether somebody holds it. Only taking it tells, of one with a single queue. Returns 1, 0 or -errno. */
-static int is_held(const struct tap_state *tap)
-{
-    if (tap->kind.multi_queue)
-        return tap->queues > 0;
-    const int fd = tap_open();
-    const int err = fd < 0 ? fd : tap_attach(fd, tap->name, tap->kind);
-    if (fd >= 0)
-        close(fd);
-    return err == -EBUSY ? 1 : err;
-}
-
-static int remove_device(struct rtnl *nl, const char *verb, const char *name, bool force)
+/* fd: to take it with; -1 with --force. */
+static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *name)
 {
     struct tap_state tap = {.queues = 0};
     int err = strlen(name) < IFNAMSIZ ? taps_find(nl, "", name, &tap) : -ENODEV;
@@ -274,10 +264,13 @@ static int remove_device(struct rtnl *nl, const char *verb, const char *name, bo
     if (err == -ENODEV || err == -EMEDIUMTYPE)
         return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are",
                         name, err == -ENODEV ? "not there" : "neither a tap nor a tun");
-    const int held = err || force ? err : is_held(&tap);
-    if (held == 1)
+    if (!err)
+        err = tap_delete(nl, fd, &tap, "");
+    if (err == -EBUSY)
         return complain(1, verb, "'%s' is in use: end the program that holds it, or say --force", name);
-    err = held < 0 ? held : link_delete(nl, tap.ifindex);
+    if (err == -ESTALE)
+        return complain(1, verb, "'%s' is another device than a moment ago, and is left alone; try again",
+                        name);
     return err ? complain(1, verb, "cannot remove '%s': %s", name, strerror(-err)) : 0;
 }
 
@@ -296,7 +289,14 @@ int device_delete(int argc, char *argv[])
     const int err = rtnl_open(&nl);
     if (err)
         return complain(1, argv[0], "cannot ask the kernel for its interfaces: %s", strerror(-err));
-    const int status = remove_device(&nl, argv[0], argv[optind], force);
+    const int fd = force ? -1 : tap_open();
+    const int status = fd < 0 && !force ? complain(1, argv[0],
+                                                   "cannot open " TAP_DEVICE ": %s; say --force "
+                                                   "to remove it without trying whether it is in use",
+                                                   strerror(-fd))
+                                        : remove_device(&nl, fd, argv[0], argv[optind]);
+    if (fd >= 0)
+        close(fd);
     rtnl_close(&nl);
     return status;
 }

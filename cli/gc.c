@@ -4,14 +4,13 @@
  * before it holds them. */
 #include "helper/claim.h"
 #include "helper/number.h"
-#include "helper/refusal.h"
-#include "helper/removal.h"
 #include "helper_call.h"
 #include "host/running.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "verbs.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +18,11 @@
 #include <unistd.h>
 
 const char gc_options[] =
-    "Removed is what nobody holds and whose libvirt domain does not run, and what a helper that was stopped\n"
-    "midway left half made. Ordinary users remove their own, root everybody's.\n"
+    "Removed is what nobody holds and whose libvirt domain does not run. Ordinary users remove their own, root\n"
+    "everybody's. What a helper is still making, or was stopped at, is left alone and named.\n"
     "\n"
     "  --all           also what nobody holds and is for no domain, as `virt-tap tap create` makes it\n"
-    "  --dry-run       only say what would be removed\n"
+    "  --dry-run       only say what would be removed, if nobody turns out to hold it\n"
     "  --wait=SECONDS  between the two looks (10)\n";
 
 struct gc {
@@ -32,102 +31,172 @@ struct gc {
     const char *name;  /* for messages */
 };
 
-struct taps {
-    struct tap_state *list;
+enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
+
+struct found {
+    struct tap_state tap;
+    enum verdict verdict;
+    bool has_claim, has_alias;
+    struct claim claim;
+    struct claim_alias alias;
+};
+
+struct look {
+    struct found *list;
     size_t count;
 };
 
-enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
-
-/* What the helper makes is not persistent before all is done, and nobody has it by then. */
+/* What the helper makes is not persistent before all is done, and only the helper holds it by then. The name
+ * is printed in a command. */
 static bool is_half_made(const struct tap_state *tap)
 {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
     return !tap->kind.tun && strncmp(tap->name, "vt-", 3) == 0 && !tap->persist && !tap->up && !tap->master &&
-           tap->owner != UINT32_MAX;
+           tap->owner != UINT32_MAX && tap->name[strspn(tap->name, plain)] == '\0';
 }
 
-static enum verdict judge_tap(const struct tap_state *tap, const struct gc *gc)
+/* By what the kernel tells. Whether the domain runs is asked later, for all at once. */
+static enum verdict judge(const struct found *found, const struct gc *gc)
 {
-    struct claim claim;
-    struct claim_alias alias;
-    const bool claimed = claim_read(&claim, tap->altname);
+    const struct tap_state *tap = &found->tap;
 
-    if (getuid() != 0 && (!claimed || claim.uid != getuid()))
+    if (getuid() != 0 && (!found->has_claim || found->claim.uid != getuid()))
         return KEEP;
     if (is_half_made(tap))
         return HALF_MADE;
-    if (!claimed || !claim_read_alias(&alias, tap->alias) || !tap->persist ||
-        (tap->kind.multi_queue ? tap->queues > 0 : tap->carrier))
+    if (!found->has_claim || !found->has_alias || !tap->persist)
         return KEEP;
-    if (!alias.domain[0])
-        return gc->all ? UNUSED : KEEP;
-    return running_domain(claim.uid, alias.domain) ? KEEP : DOMAIN_GONE;
+    if (tap->kind.multi_queue ? tap->queues > 0 : tap->carrier)
+        return KEEP;
+    if (found->alias.domain[0])
+        return DOMAIN_GONE;
+    return gc->all ? UNUSED : KEEP;
 }
 
-static int look(struct taps *out, const struct gc *gc)
+static bool was_seen(const struct look *before, const struct tap_state *tap)
 {
-    struct rtnl nl;
-    size_t kept = 0;
-    int err = rtnl_open(&nl);
+    for (size_t i = 0; i < before->count; i++)
+        if (before->list[i].tap.ifindex == tap->ifindex &&
+            strcmp(before->list[i].tap.altname, tap->altname) == 0)
+            return true;
+    return false;
+}
 
-    *out = (struct taps){NULL, 0};
-    if (!err)
-        err = taps_list(&nl, CLAIM_PREFIX, &out->list, &out->count);
-    rtnl_close(&nl);
-    if (err)
-        return complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err));
-    for (size_t i = 0; i < out->count; i++)
-        if (judge_tap(&out->list[i], gc) != KEEP)
-            out->list[kept++] = out->list[i];
-    out->count = kept;
+/* Keeps what runs. */
+static int ask_libvirt(struct look *look)
+{
+    struct running *asked = calloc(look->count + 1, sizeof(*asked));
+    size_t count = 0, kept = 0, next = 0;
+
+    if (!asked)
+        return -ENOMEM;
+    for (size_t i = 0; i < look->count; i++)
+        if (look->list[i].verdict == DOMAIN_GONE)
+            asked[count++] =
+                (struct running){.uid = look->list[i].claim.uid, .domain = look->list[i].alias.domain};
+    running_ask(asked, count);
+    for (size_t i = 0; i < look->count; i++)
+        if (look->list[i].verdict != DOMAIN_GONE || !asked[next++].runs)
+            look->list[kept++] = look->list[i];
+    look->count = kept;
+    free(asked);
     return 0;
 }
 
-/* Without a claim the helper leaves it alone; root can do it alone. */
-static int remove_unclaimed(const struct tap_state *tap, struct refusal *why)
+/* before: only what was seen then; NULL: all. */
+static int fill(struct look *out, const struct tap_state *taps, size_t count, const struct look *before,
+                const struct gc *gc)
 {
-    const struct removal what = {.name = tap->name, .domain = "", .uid = 0, .force = true};
-    struct rtnl nl;
-    const int err = rtnl_open(&nl);
-    const int result = err ? refuse(why, "%s", strerror(-err)) : removal_delete(&nl, tap, &what, why);
-
-    rtnl_close(&nl);
-    return result;
+    out->list = calloc(count + 1, sizeof(*out->list));
+    if (!out->list)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        struct found *found = &out->list[out->count];
+        *found = (struct found){.tap = taps[i]};
+        found->has_claim = claim_read(&found->claim, taps[i].altname);
+        found->has_alias = claim_read_alias(&found->alias, taps[i].alias);
+        found->verdict = judge(found, gc);
+        if (found->verdict != KEEP && (!before || was_seen(before, &taps[i])))
+            out->count++;
+    }
+    return ask_libvirt(out);
 }
 
-static int remove_tap(const struct tap_state *tap, enum verdict verdict, const struct gc *gc)
+static int look(struct look *out, const struct look *before, const struct gc *gc)
 {
-    static const char *const reasons[] = {[HALF_MADE] = "half made",
-                                          [UNUSED] = "nobody holds it",
-                                          [DOMAIN_GONE] = "nobody holds it, and its domain does not run"};
-    struct refusal why = {""};
-    char name[64];
+    struct rtnl nl;
+    struct tap_state *taps = NULL;
+    size_t count = 0;
+    int err = rtnl_open(&nl);
 
-    if (!gc->dry_run && !tap->altname[0] && remove_unclaimed(tap, &why) < 0)
-        return complain(1, gc->name, "%s", why.text);
-    snprintf(name, sizeof(name), "--name=%s", tap->name);
-    if (!gc->dry_run && tap->altname[0] &&
-        helper_call(gc->name,
-                    (const char *[]){"delete", name, verdict == HALF_MADE ? "--force" : NULL, NULL}) != 0)
+    *out = (struct look){NULL, 0};
+    if (!err)
+        err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
+    rtnl_close(&nl);
+    if (!err)
+        err = fill(out, taps, count, before, gc);
+    free(taps);
+    return err ? complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
+}
+
+/* A tap that is not persistent goes with its maker. Until then whoever makes it may go on at any moment, and
+ * somebody's guest has it: that is for whoever is asked by name to decide. */
+static void report_half_made(const struct found *found)
+{
+    const char *name = found->tap.name;
+
+    printf("%s: left alone: half made, by a helper ", name);
+    if (found->has_claim)
+        printf("of uid %u ", found->claim.uid);
+    printf("that still runs, or was stopped; it goes when that process ends, or by: ");
+    printf(found->has_claim ? "virt-tap tap delete %s --force\n" : "ip link delete %s\n", name);
+}
+
+/* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
+static int delete_tap(const struct found *found, const struct gc *gc)
+{
+    char name[64], ifindex[64], claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE],
+        domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE];
+
+    snprintf(name, sizeof(name), "--name=%s", found->tap.name);
+    snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", found->tap.ifindex);
+    snprintf(claim, sizeof(claim), "--claim=%s", found->tap.altname);
+    snprintf(domain, sizeof(domain), "--domain=%s", found->alias.domain);
+    return helper_call(gc->name, (const char *[]){"delete", name, ifindex, claim,
+                                                  found->alias.domain[0] ? domain : NULL, NULL});
+}
+
+static int collect_one(const struct found *found, const struct gc *gc)
+{
+    const char *reason = found->verdict == DOMAIN_GONE ? ", and its domain does not run" : "";
+
+    if (found->verdict == HALF_MADE) {
+        report_half_made(found);
+        return 0;
+    }
+    if (gc->dry_run) {
+        printf("%s: would be removed: nobody seems to hold it%s\n", found->tap.name, reason);
+        return 0;
+    }
+    if (delete_tap(found, gc) != 0)
         return 1; /* it has said why */
-    printf("%s: %s: %s\n", tap->name, gc->dry_run ? "would be removed" : "removed", reasons[verdict]);
+    printf("%s: removed: nobody holds it%s\n", found->tap.name, reason);
     return 0;
 }
 
 static int collect(const struct gc *gc)
 {
-    struct taps first, second = {NULL, 0};
-    int status = look(&first, gc) < 0;
+    struct look first, second = {NULL, 0};
+    int status = look(&first, NULL, gc) < 0;
 
-    if (first.count)
+    if (first.count > 0)
         sleep(gc->wait);
-    if (first.count && look(&second, gc) < 0)
+    if (first.count > 0 && look(&second, &first, gc) < 0)
         status = 1;
     for (size_t i = 0; i < second.count; i++)
-        for (size_t j = 0; j < first.count; j++)
-            if (second.list[i].ifindex == first.list[j].ifindex &&
-                remove_tap(&second.list[i], judge_tap(&second.list[i], gc), gc) != 0)
-                status = 1;
+        if (collect_one(&second.list[i], gc) != 0)
+            status = 1;
     free(first.list);
     free(second.list);
     return finish_output(status, gc->name);

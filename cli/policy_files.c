@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy_files.h"
 
+#include "file.h"
 #include "helper/refusal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,10 +129,10 @@ static int read_open(int fd, size_t limit, struct policy_text *out)
 /* Reads a file although somebody else could have written it. Returns 0 or -errno. */
 static int read_untrusted(const char *path, size_t limit, struct policy_text *out)
 {
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    const int fd = file_open(path);
 
     if (fd < 0)
-        return -errno;
+        return fd;
     const int err = read_open(fd, limit, out);
     close(fd);
     return err;

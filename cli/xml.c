@@ -8,7 +8,6 @@
 #include "job.h"
 #include "verbs.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,43 +160,33 @@ static const char *label_of(const char *path)
 
 static char *read_file(const char *name, const char *path, size_t *size, mode_t *mode)
 {
-    char *text = file_read(path, DOCUMENT_BYTES_MAX, size, mode);
+    struct refusal why;
+    char *text = file_read(path, DOCUMENT_BYTES_MAX, size, mode, &why);
 
     if (!text)
-        complain(1, name, "cannot read %s: %s", label_of(path), strerror(errno));
+        complain(1, name, "cannot read %s: %s", label_of(path), why.text);
     return text;
 }
 
-/* Writes to a file of that name in the folder for output. */
-static int write_beside(const struct options *options, const char *path, const struct product *product,
-                        mode_t mode)
+/* Returns the exit status, as far as the change has one of its own. */
+static int finish_change(const struct options *options, const struct product *product)
 {
-    char *to;
-    int err;
-
-    if (asprintf(&to, "%s/%s", options->output_dir, basename(path)) < 0)
-        return complain(1, options->job.name, "no memory");
-    err = file_write(to, product->text, product->size, mode, false);
-    if (err)
-        complain(1, options->job.name, "cannot write %s: %s", to, strerror(-err));
-    free(to);
-    return err < 0;
+    return options->strict && product->left > 0 ? 3 : 0;
 }
 
 static int put_out(const struct options *options, const char *path, const char *text, size_t size,
                    mode_t mode, const struct product *product)
 {
-    int err = 0;
+    struct refusal why;
 
     if (options->diff)
         diff_print(stdout, label_of(path), &product->change.edits, text, size, product->text);
-    else if (options->output_dir)
-        return write_beside(options, path, product, mode);
-    else if (!options->in_place)
+    else if (!options->output_dir)
         fwrite(product->text, 1, product->size, stdout);
-    else if (product->change.edits.count > 0)
-        err = file_write(path, product->text, product->size, mode, true);
-    return err ? complain(1, options->job.name, "cannot write %s: %s", path, strerror(-err)) : 0;
+    else if (file_put(options->output_dir, basename(path), product->text, product->size, mode, &why) < 0)
+        return complain(1, options->job.name, "cannot write %s/%s: %s", options->output_dir, basename(path),
+                        why.text);
+    return 0;
 }
 
 static int change_file(const struct options *options, const char *path)
@@ -213,10 +202,30 @@ static int change_file(const struct options *options, const char *path)
     status = job_run(&options->job, label_of(path), text, size, &product);
     if (status == 0)
         status = put_out(options, path, text, size, mode, &product);
-    if (status == 0 && options->strict && product.left > 0)
-        status = 3;
+    if (status == 0)
+        status = finish_change(options, &product);
     product_free(&product);
     free(text);
+    return status;
+}
+
+static int change_in_place(const struct options *options, const char *path)
+{
+    struct product product;
+    struct refusal why;
+    struct file file;
+    int status;
+
+    if (file_hold(&file, path, DOCUMENT_BYTES_MAX, &why) < 0)
+        return complain(1, options->job.name, "cannot change %s: %s", path, why.text);
+    status = job_run(&options->job, path, file.text, file.size, &product);
+    if (status == 0 && product.change.edits.count > 0 &&
+        file_replace(&file, product.text, product.size, &why) < 0)
+        status = complain(1, options->job.name, "cannot write %s: %s", path, why.text);
+    if (status == 0)
+        status = finish_change(options, &product);
+    product_free(&product);
+    file_release(&file);
     return status;
 }
 
@@ -233,7 +242,8 @@ static int change_files(struct options *options)
             return complain(1, name, "cannot use " DOMAIN_SCHEMA " (of libvirt): %s", why.text);
     }
     for (size_t i = 0; i < options->file_count; i++) {
-        const int one = change_file(options, options->files[i]);
+        const int one = options->in_place ? change_in_place(options, options->files[i])
+                                          : change_file(options, options->files[i]);
         if (status != 1 && one != 0)
             status = one;
     }

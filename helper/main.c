@@ -41,7 +41,7 @@ static const char usage_text[] =
     "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC]\n"
     "       virt-tap-helper create --br=BRIDGE --name=NAME [--use-vnet] [--multi-queue] [--mac=MAC] [--vlan=N]\n"
     "                              [--isolated] [--domain=UUID] [--owner=UID]\n"
-    "       virt-tap-helper delete [--name=NAME] [--domain=UUID] [--force]\n"
+    "       virt-tap-helper delete [--name=NAME [--ifindex=N] [--claim=CLAIM]] [--domain=UUID] [--force]\n"
     "       virt-tap-helper bridge --br=BRIDGE\n"
     "       virt-tap-helper --help | --version\n"
     "\n"
@@ -65,6 +65,8 @@ static const char usage_text[] =
     "  --isolated     nothing between this tap and other isolated ones\n"
     "  --domain=UUID  the libvirt domain that it is for\n"
     "  --owner=UID    whose it is: root only, and judged as that user\n"
+    "  --ifindex=N    only if NAME still is the interface of that number\n"
+    "  --claim=CLAIM  only if NAME still has that claim, as virt-tap list shows it\n"
     "  --force        also one that somebody holds\n"
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";

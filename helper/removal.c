@@ -3,8 +3,8 @@
 
 #include "claim.h"
 #include "grant.h"
-#include "net/link.h"
 #include "net/rtnl.h"
+#include "net/tapdelete.h"
 #include "net/taps.h"
 #include "refusal.h"
 
@@ -47,6 +47,13 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_
         return refuse(why,
                       "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
                       what->name, claim.uid, what->uid);
+    if ((what->ifindex && tap->ifindex != what->ifindex) ||
+        (what->claim && strcmp(tap->altname, what->claim) != 0))
+        return refuse(
+            why,
+            "the tap that has the name '%s' by now is number %d with claim %s, not the one that was "
+            "meant, and is left alone; `virt-tap list` shows it",
+            tap->name, tap->ifindex, tap->altname);
     if (!is_domains(tap, what))
         return refuse(why, "tap '%s' is not of domain %s, but: %s", what->name, what->domain,
                       tap->alias[0] ? tap->alias : "of none");
@@ -92,47 +99,24 @@ int removal_find(const struct removal *what, struct tap_state **taps, size_t *co
     return err;
 }
 
-static int in_use(const struct tap_state *tap, struct refusal *why)
-{
-    return refuse(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
-                  tap->name);
-}
-
-/* Takes the tap for ourselves, so that nobody can begin to use it: a single queue is had by one at a time. A
- * multi-queue tap is not touched while somebody uses it, for a queue of ours would be given frames; it could
- * be taken between the look and the deletion, by its owner, who asked for that. By name, which is all that
- * the kernel offers: where it does not mean the same device any more, fd holds another, or a new one, which
- * is gone when fd is closed. */
-static int take(struct rtnl *nl, int fd, const struct tap_state *tap, struct refusal *why)
-{
-    int err = tap->kind.multi_queue && tap->queues ? -EBUSY : tap_attach(fd, tap->name, tap->kind);
-
-    if (err == -EBUSY)
-        return in_use(tap, why);
-    if (!err && link_index(nl, tap->name) != tap->ifindex)
-        err = -ENODEV;
-    return err ? refuse(why, "cannot take tap '%s': %s; it may have changed meanwhile: try again", tap->name,
-                        strerror(-err))
-               : 0;
-}
-
 int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
                    struct refusal *why)
 {
     const int fd = what->force ? -1 : grant_open_device(why);
-    int err = 0;
 
-    if (!what->force)
-        err = fd < 0 ? -1 : take(nl, fd, tap, why);
-    if (!err) {
-        err = link_delete(nl, tap->ifindex);
-        if (err == -ENODEV) /* somebody else did */
-            err = 0;
-        if (err)
-            err = refuse(why, "cannot delete tap '%s': %s", tap->name,
-                         nl->reason[0] ? nl->reason : strerror(-err));
-    }
+    if (fd < 0 && !what->force)
+        return -1;
+    const int err = tap_delete(nl, fd, tap, CLAIM_PREFIX);
     if (fd >= 0)
         close(fd);
-    return err;
+    if (!err || err == -ENODEV) /* somebody else did */
+        return 0;
+    if (err == -EBUSY)
+        return refuse(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
+                      tap->name);
+    if (err == -ESTALE)
+        return refuse(why, "tap '%s' is another one than a moment ago, and is left alone; try again",
+                      tap->name);
+    return refuse(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
+                  nl->reason[0] ? nl->reason : strerror(-err));
 }

@@ -14,6 +14,8 @@ struct tap_state;
 
 struct removal {
     const char *name;   /* NULL: every name */
+    int ifindex;        /* with name: only if it has this index; 0: whichever */
+    const char *claim;  /* with name: only if it has this claim; NULL: whichever */
     const char *domain; /* UUID; "": of whatever domain */
     uid_t uid;          /* who asks: 0 may remove everybody's taps */
     bool force;         /* also one that somebody holds */
@@ -24,7 +26,7 @@ struct removal {
  * that the caller must free(), or -1 and why not. */
 int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct refusal *why);
 
-/* Removes one, by its ifindex; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0, or -1
- * and why not, nothing then being changed. */
+/* Removes one, if it still is what was found, by its ifindex (net/tapdelete.h); needs CAP_NET_ADMIN
+ * effective, now and when nl was opened. Returns 0, or -1 and why not, nothing then being changed. */
 int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
                    struct refusal *why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "request.h"
 
+#include "claim.h"
 #include "net/link.h"
 #include "number.h"
 #include "refusal.h"
@@ -167,6 +168,26 @@ static enum request_result take_vlan(struct request *out, const char *value, str
     return REQUEST_OK;
 }
 
+static enum request_result take_ifindex(struct request *out, const char *value, struct refusal *why)
+{
+    unsigned long number = 0;
+
+    if (!number_parse(value, 1, INT_MAX, &number))
+        return usage(why, "--ifindex takes the number of an interface, as `ip link` shows it, not ", value);
+    out->ifindex = (int)number;
+    return REQUEST_OK;
+}
+
+static enum request_result take_claim(struct request *out, const char *value, struct refusal *why)
+{
+    struct claim claim;
+
+    if (!claim_read(&claim, value))
+        return usage(why, "--claim takes a claim, as `virt-tap list` shows it, not ", value);
+    out->claim = value;
+    return REQUEST_OK;
+}
+
 static enum request_result take_force(struct request *out, const char *value, struct refusal *why)
 {
     (void)value, (void)why;
@@ -185,6 +206,8 @@ static const struct option options[] = {
     {"--owner=", CREATE, take_owner},
     {"--use-vnet", TAP | CREATE, take_vnet},
     {"--multi-queue", CREATE, take_multi_queue},
+    {"--ifindex=", DELETE, take_ifindex},
+    {"--claim=", DELETE, take_claim},
     {"--force", DELETE, take_force},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -216,14 +239,20 @@ static enum request_result parse_word(struct request *out, const char *word, uns
     return usage(why, "no such option: ", word);
 }
 
+static enum request_result check_delete(const struct request *request, struct refusal *why)
+{
+    if (!request->name && !request->domain[0])
+        return usage(why, "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
+    if (!request->name && (request->ifindex || request->claim))
+        return usage(why, "--ifindex and --claim are about one tap; missing option: ", "--name=NAME");
+    return REQUEST_OK;
+}
+
 /* Whether all is there that the verb takes. */
 static enum request_result check_whole(const struct request *request, struct refusal *why)
 {
     if (request->verb == REQUEST_DELETE)
-        return request->name || request->domain[0]
-                   ? REQUEST_OK
-                   : usage(why,
-                           "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
+        return check_delete(request, why);
     if (!request->bridge)
         return usage(why, "no bridge is named; missing option: ", "--br=BRIDGE");
     if (request->verb == REQUEST_BRIDGE)

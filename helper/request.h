@@ -33,6 +33,8 @@ struct request {
     bool has_owner;
     uid_t owner; /* for whom root asks */
     bool force;
+    int ifindex;       /* of the tap that is meant; 0: not given */
+    const char *claim; /* likewise; points into argv; NULL: not given */
     bool isolated;
     unsigned int vlan; /* 1 to 4094; 0: none asked for */
 };

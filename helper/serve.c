@@ -140,7 +140,8 @@ static int delete_each(const struct removal *what, const struct tap_state *taps,
 
 static int serve_delete(const struct request *request, struct refusal *why)
 {
-    const struct removal what = {request->name, request->domain, getuid(), request->force};
+    const struct removal what = {request->name,   request->ifindex, request->claim,
+                                 request->domain, getuid(),         request->force};
     struct tap_state *taps;
     size_t count;
 

@@ -126,11 +126,25 @@ static int check_folders(struct walk *w)
     return 0;
 }
 
-/* Returns a descriptor or -errno. */
+static int check_kind(const struct walk *w, const struct stat *st)
+{
+    if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
+        return 0;
+    refuse(w->why, "%.255s is not a regular file; write the rules into one", w->asked);
+    return -EPERM;
+}
+
+/* Returns a descriptor or -errno. A device is not even opened, which may do something: root may be asked to
+ * check a policy that somebody else wrote, and that includes one. Nobody but root can put one there between
+ * the two calls. */
 static int open_trusted(struct walk *w)
 {
+    struct stat st;
+
     for (int links = 0; links <= LINKS_MAX; links++) {
         int err = check_folders(w);
+        if (!err && lstat(w->path, &st) == 0 && !S_ISLNK(st.st_mode))
+            err = check_kind(w, &st);
         if (!err) {
             const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
             if (fd >= 0)
@@ -173,11 +187,9 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
         return -errno;
     out->device = st.st_dev;
     out->inode = st.st_ino;
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        refuse(w->why, "%.255s is not a regular file; write the rules into one", w->asked);
-        return -EPERM;
-    }
-    const int err = check(w, &st);
+    int err = check_kind(w, &st);
+    if (!err)
+        err = check(w, &st);
     return err || S_ISDIR(st.st_mode) ? err : read_all(fd, (size_t)st.st_size, limit, out);
 }
 

@@ -46,29 +46,61 @@ static bool is_old(const struct tap_state *tap)
     return stat(path, &st) == 0 && time(NULL) - st.st_mtime >= AGE_MIN;
 }
 
-static bool is_orphan(const struct tap_state *tap, struct claim_alias *alias)
+struct orphan {
+    struct tap_state tap;
+    struct claim_alias alias;
+};
+
+/* All but whether its domain runs. */
+static bool may_be_orphan(const struct tap_state *tap, struct claim_alias *alias)
 {
     struct claim claim;
 
     return tap->persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
            claim_read_alias(alias, tap->alias) && alias->domain[0] &&
-           !(tap->kind.multi_queue ? tap->queues > 0 : tap->carrier) && is_old(tap) &&
-           !running_domain(claim.uid, alias->domain);
+           !(tap->kind.multi_queue ? tap->queues > 0 : tap->carrier) && is_old(tap);
 }
 
-static int remove_tap(const struct tap_state *tap, const struct claim_alias *alias, struct refusal *why)
+/* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
+static int remove_tap(const struct orphan *orphan, struct refusal *why)
 {
-    char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE];
+    char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE], ifindex[32],
+        claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE];
 
-    snprintf(name, sizeof(name), "--name=%s", tap->name);
-    snprintf(domain, sizeof(domain), "--domain=%s", alias->domain);
-    return hook_call_helper((const char *[]){"delete", name, domain, NULL}, why);
+    snprintf(name, sizeof(name), "--name=%s", orphan->tap.name);
+    snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", orphan->tap.ifindex);
+    snprintf(claim, sizeof(claim), "--claim=%s", orphan->tap.altname);
+    snprintf(domain, sizeof(domain), "--domain=%s", orphan->alias.domain);
+    return hook_call_helper((const char *[]){"delete", name, ifindex, claim, domain, NULL}, why);
+}
+
+static int remove_orphans(const struct tap_state *taps, size_t count, struct refusal *why)
+{
+    struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
+    struct running *asked = calloc(count + 1, sizeof(*asked));
+    size_t found = 0;
+    int err = orphans && asked ? 0 : refuse(why, "no memory");
+
+    for (size_t i = 0; i < count && !err; i++) {
+        orphans[found].tap = taps[i];
+        if (!may_be_orphan(&taps[i], &orphans[found].alias))
+            continue;
+        asked[found] = (struct running){.uid = getuid(), .domain = orphans[found].alias.domain};
+        found++;
+    }
+    if (found > 0)
+        running_ask(asked, found);
+    for (size_t i = 0; i < found && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
+        if (!asked[i].runs)
+            err = remove_tap(&orphans[i], why);
+    free(orphans);
+    free(asked);
+    return err;
 }
 
 static int start(const char *text, size_t size, struct refusal *why)
 {
     struct tap_state *taps = NULL;
-    struct claim_alias alias;
     struct rtnl nl;
     size_t count = 0;
     int err;
@@ -80,11 +112,8 @@ static int start(const char *text, size_t size, struct refusal *why)
     if (!err)
         err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
     rtnl_close(&nl);
-    if (err)
-        refuse(why, "cannot list the interfaces of this host: %s", strerror(-err));
-    for (size_t i = 0; i < count && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
-        if (is_orphan(&taps[i], &alias))
-            err = remove_tap(&taps[i], &alias, why);
+    err = err ? refuse(why, "cannot list the interfaces of this host: %s", strerror(-err))
+              : remove_orphans(taps, count, why);
     free(taps);
     return err;
 }

@@ -138,7 +138,7 @@ int taps_list(struct rtnl *nl, const char *altname_prefix, struct tap_state **ou
 struct finding {
     struct tap_state *out;
     const char *prefix;
-    const char *name;
+    const char *name; /* NULL: whatever its name */
 };
 
 static int on_found(void *arg, struct nl_msg *answer)
@@ -148,7 +148,7 @@ static int on_found(void *arg, struct nl_msg *answer)
 
     if (err)
         return err;
-    return strcmp(finding->out->name, finding->name) == 0 ? 0 : -ENODEV;
+    return !finding->name || strcmp(finding->out->name, finding->name) == 0 ? 0 : -ENODEV;
 }
 
 int taps_find(struct rtnl *nl, const char *altname_prefix, const char *name, struct tap_state *out)
@@ -161,4 +161,11 @@ int taps_find(struct rtnl *nl, const char *altname_prefix, const char *name, str
         msg = NULL;
     }
     return rtnl_ask(nl, msg, on_found, &finding);
+}
+
+int taps_get(struct rtnl *nl, const char *altname_prefix, int ifindex, struct tap_state *out)
+{
+    struct finding finding = {out, altname_prefix, NULL};
+
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_found, &finding);
 }

@@ -39,3 +39,6 @@ int taps_list(struct rtnl *nl, const char *altname_prefix, struct tap_state **ou
 /* The tap or tun of that name, its own, not an alternative one. Returns 0; -ENODEV: there is nothing of that
  * name; -EMEDIUMTYPE: it is another kind of device; or another -errno. */
 int taps_find(struct rtnl *nl, const char *altname_prefix, const char *name, struct tap_state *out);
+
+/* The same by index. */
+int taps_get(struct rtnl *nl, const char *altname_prefix, int ifindex, struct tap_state *out);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Ownership by cleanup attribute: what is declared so is released on every way out of its block. */
+#pragma once
+
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
+#define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
+
+/* errno is that of what failed before. */
+static inline void cleanup_close(const int *fd)
+{
+    const int saved = errno;
+
+    if (*fd >= 0)
+        close(*fd);
+    errno = saved;
+}
+
+static inline void cleanup_closedir(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+}
+
+/* Ownership leaves: `return take_fd(&fd);`. */
+static inline int take_fd(int *fd)
+{
+    const int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}

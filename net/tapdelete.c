@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tapdelete.h"
+
+#include "link.h"
+#include "taps.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int look_again(struct rtnl *nl, const struct tap_state *seen, const char *altname_prefix,
+                      struct tap_state *now)
+{
+    const int err = taps_get(nl, altname_prefix, seen->ifindex, now);
+
+    if (err)
+        return err == -EMEDIUMTYPE ? -ESTALE : err;
+    if (strcmp(now->name, seen->name) != 0 || strcmp(now->altname, seen->altname) != 0 ||
+        strcmp(now->alias, seen->alias) != 0)
+        return -ESTALE;
+    return 0;
+}
+
+/* Whether fd is the only queue. Leaves the device root's if so, else its owner's. */
+static int keep_others_out(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+{
+    struct tap_state now;
+    int err = look_again(nl, seen, altname_prefix, &now);
+
+    if (err)
+        return err;
+    const uid_t owner = now.owner;
+    if (owner != UINT32_MAX) /* which nothing could give back */
+        err = tap_set_owner(fd, 0);
+    if (!err)
+        err = look_again(nl, seen, altname_prefix, &now);
+    if (!err && now.queues != 1)
+        err = -EBUSY;
+    if (err && owner != UINT32_MAX)
+        tap_set_owner(fd, owner);
+    return err;
+}
+
+/* By name, which is all that the kernel offers: where it does not mean the same device any more, fd holds
+ * another, or a new one, which is gone when fd is closed. */
+static int take(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+{
+    struct tap_state now;
+    int err = look_again(nl, seen, altname_prefix, &now);
+
+    if (err)
+        return err;
+    if (now.kind.multi_queue && now.queues > 0) /* not touched: a queue of ours would be given frames */
+        return -EBUSY;
+    err = tap_attach(fd, now.name, now.kind);
+    if (err || !now.kind.multi_queue)
+        return err;
+    return keep_others_out(nl, fd, seen, altname_prefix);
+}
+
+int tap_delete(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+{
+    struct tap_state now;
+    int err = fd < 0 ? 0 : take(nl, fd, seen, altname_prefix);
+
+    if (err)
+        return err;
+    err = look_again(nl, seen, altname_prefix, &now);
+    return err ? err : link_delete(nl, seen->ifindex);
+}

@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 
+import sanitized
+
 RUN = "/run/vt"  # private tmpfs, open to every user: neither nosuid nor behind somebody's 0700 home
 USER, OTHER = 64321, 64322  # two unprivileged users, 'vmuser' and 'vmother', each with a group of that number
 USERS = {USER: "vmuser", OTHER: "vmother"}
@@ -22,6 +24,7 @@ def enter(limit=600):
     """Return inside the sandbox; the script is killed after limit seconds. Exits 77 (skipped) without root."""
     if os.environ.get(_MARK) == "1":
         del os.environ[_MARK]
+        sanitized.leave_out(sys.argv[0])
         _furnish()
         return
     if os.geteuid() != 0:
@@ -30,7 +33,7 @@ def enter(limit=600):
     sys.stdout.flush()
     # In the foreground, so that Ctrl-C reaches it. The shell is the first process of the pid namespace, for somebody
     # must reap what daemons leave: libvirtd waits for a QEMU that it has made an orphan itself.
-    command = ["timeout", "--foreground", "-k", "5", str(limit),
+    command = ["timeout", "--foreground", "-k", "5", str(limit * sanitized.SLOWER),
                "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
                "--propagation", "private", "sh", "-c", '"$@"; exit $?', "sandbox", sys.executable, *sys.argv]
     os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
@@ -38,7 +41,7 @@ def enter(limit=600):
 
 def run(*command, check=True, **options):
     """Run a command to its end, at most 60 s; returns the CompletedProcess with text output."""
-    options.setdefault("timeout", 60)
+    options.setdefault("timeout", 60 * sanitized.SLOWER)
     options.setdefault("stdin", subprocess.DEVNULL)
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if check and done.returncode != 0:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOLINTBEGIN: they are what it is for */
 int main(int argc, char *argv[])
 {
     char *volatile memory = malloc(8);
@@ -19,3 +20,4 @@ int main(int argc, char *argv[])
         free(memory);
     return strcmp(fault, "freed") == 0 ? memory[0] : 0;
 }
+/* NOLINTEND */

@@ -13,6 +13,7 @@
 
 #define REPORTS "/var/lib/virt-tap-sanitized"
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the runtimes' names */
 /* The runtimes call these: gcc's are two, one for each sanitizer. */
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
@@ -21,6 +22,7 @@ int __lsan_is_turned_off(void);
 /* Of the runtime: what the report is about that is being made. */
 void __ubsan_get_current_report_data(const char **kind, const char **message, const char **file,
                                      unsigned int *line, unsigned int *column, char **address);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 const char *__asan_default_options(void)
 {

@@ -3,6 +3,8 @@
  * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
  * once, and put into JSON; the other two forms are made from that. */
 #include "bridge.h"
+#include "helper/claim.h"
+#include "net/taps.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -14,6 +16,22 @@
 #include <string.h>
 
 enum form { TREE, JSON, DOT };
+
+const char bridge_show_options[] =
+    "  --json  for programs\n"
+    "  --dot   for Graphviz\n"
+    "\n"
+    "Whose a tap is, is known from the claim that its maker gave it. CHANGED is what its holder has changed\n"
+    "since: its MAC, its TUN owner, whether it stays; its carrier is its holder's word, too. A tap that virt-tap\n"
+    "did not make has no claim, only a TUN owner.\n";
+
+/* What is read, once each. */
+struct sight {
+    const struct links *links;
+    struct tap_state *taps; /* those links that are taps, seen a moment later */
+    size_t tap_count;
+    struct messages addresses;
+};
 
 /* Names and aliases are whatever somebody gave the kernel: what is no plain text becomes '?'. */
 static json_t *plain(const char *text)
@@ -50,19 +68,13 @@ static json_t *addresses_of(const struct messages *all, int ifindex)
     return list;
 }
 
-/* The word behind KEY= in an alias of ours, or null. */
-static json_t *alias_word(const char *alias, const char *key)
+/* Of a bridge whose alias was written by `create --uplink`, or null. */
+static json_t *uplink_of(const struct link *bridge)
 {
-    const char *word = strncmp(alias, "virt-tap ", 9) == 0 ? strstr(alias, key) : NULL;
-    char copy[64];
-    size_t i = 0;
+    static const char start[] = "virt-tap uplink=";
 
-    if (!word)
-        return json_null();
-    for (word += strlen(key); word[i] && word[i] != ' ' && i < sizeof(copy) - 1; i++)
-        copy[i] = word[i];
-    copy[i] = '\0';
-    return plain(copy);
+    return strncmp(bridge->alias, start, sizeof(start) - 1) == 0 ? plain(bridge->alias + sizeof(start) - 1)
+                                                                 : json_null();
 }
 
 static json_t *protection_of(const struct link *port)
@@ -82,44 +94,71 @@ static json_t *protection_of(const struct link *port)
     return list;
 }
 
-static json_t *owner_of(const struct link *port)
+static json_t *user_of(uid_t uid)
 {
-    const struct passwd *user = port->tun.owner == LINK_NO_ID ? NULL : getpwuid(port->tun.owner);
+    const struct passwd *user = getpwuid(uid);
 
-    if (port->tun.owner == LINK_NO_ID)
-        return json_null();
-    return json_pack("{s:i, s:o}", "uid", (int)port->tun.owner, "name",
-                     user ? plain(user->pw_name) : json_null());
+    return json_pack("{s:I, s:o}", "uid", (json_int_t)uid, "name", user ? plain(user->pw_name) : json_null());
 }
 
-static json_t *port_picture(const struct link *port)
+/* Whose it is, by its claim. The TUN owner of a tap is its holder's to choose, and told of taps without a
+ * claim only, under that name. */
+static void add_owner(json_t *picture, const struct sight *sight, int ifindex)
+{
+    const struct tap_state *tap = NULL;
+    struct claimed_tap claim;
+
+    for (size_t i = 0; i < sight->tap_count && !tap; i++)
+        if (sight->taps[i].ifindex == ifindex)
+            tap = &sight->taps[i];
+    if (!tap)
+        return;
+    if (!claim_read_tap(&claim, tap)) {
+        if (tap->owner != UINT32_MAX)
+            json_object_set_new(picture, "tun_owner", user_of(tap->owner));
+        return;
+    }
+    json_object_set_new(picture, "owner", user_of(claim.uid));
+    if (*claim.domain)
+        json_object_set_new(picture, "domain", plain(claim.domain));
+    json_object_set_new(picture, "changed",
+                        json_pack("{s:b, s:b, s:b}", "mac", claim.mac_changed, "owner", claim.owner_changed,
+                                  "persistence", claim.persistence_changed));
+}
+
+static const char *role_of(const struct link *port)
+{
+    if (strcmp(port->kind, "tun") == 0)
+        return "tap";
+    return *port->kind ? "port" : "uplink";
+}
+
+static json_t *port_picture(const struct sight *sight, const struct link *port)
 {
     static const char *const states[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
     const char *state = port->port.state >= 0 && port->port.state < 5 ? states[port->port.state] : "unknown";
-    const bool tap = strcmp(port->kind, "tun") == 0;
+    json_t *picture = json_pack(
+        "{s:o, s:s, s:s, s:b, s:s, s:o, s:i, s:n, s:n, s:n, s:n, s:o}", "name", plain(port->name), "role",
+        role_of(port), "kind", *port->kind ? port->kind : "hardware", "carrier",
+        (port->flags & IFF_LOWER_UP) != 0, "state", state, "mac", mac_text(port), "mtu", (int)port->mtu,
+        "owner", "tun_owner", "domain", "changed", "protection", protection_of(port));
 
-    return json_pack("{s:o, s:s, s:s, s:b, s:s, s:o, s:i, s:o, s:o, s:o}", "name", plain(port->name), "role",
-                     tap           ? "tap"
-                     : *port->kind ? "port"
-                                   : "uplink",
-                     "kind", *port->kind ? port->kind : "hardware", "carrier",
-                     (port->flags & IFF_LOWER_UP) != 0, "state", state, "mac", mac_text(port), "mtu",
-                     (int)port->mtu, "owner", tap ? owner_of(port) : json_null(), "domain",
-                     alias_word(port->alias, "domain="), "protection", protection_of(port));
+    add_owner(picture, sight, port->ifindex);
+    return picture;
 }
 
-static json_t *bridge_picture(const struct links *links, const struct link *bridge,
-                              const struct messages *all)
+static json_t *bridge_picture(const struct sight *sight, const struct link *bridge)
 {
+    const struct links *links = sight->links;
     json_t *ports = json_array();
 
     for (size_t i = 0; i < links->count; i++)
         if (links->list[i].master == bridge->ifindex)
-            json_array_append_new(ports, port_picture(&links->list[i]));
+            json_array_append_new(ports, port_picture(sight, &links->list[i]));
     return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "name", plain(bridge->name), "up",
                      (bridge->flags & IFF_UP) != 0, "mac", mac_text(bridge), "mtu", (int)bridge->mtu, "stp",
                      bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "uplink",
-                     alias_word(bridge->alias, "uplink="), "addresses", addresses_of(all, bridge->ifindex),
+                     uplink_of(bridge), "addresses", addresses_of(&sight->addresses, bridge->ifindex),
                      "ports", ports);
 }
 
@@ -152,20 +191,41 @@ static void print_words(const json_t *list, const char *before, const char *afte
         fputs(after, stdout);
 }
 
+static void print_user(const char *before, const json_t *user)
+{
+    const char *name = json_string_value(json_object_get(user, "name"));
+
+    if (name)
+        printf("%s%s", before, name);
+    else if (json_is_object(user))
+        printf("%suid %" JSON_INTEGER_FORMAT, before, json_integer_value(json_object_get(user, "uid")));
+}
+
+static void print_changed(const json_t *changed)
+{
+    static const struct {
+        const char *key, *word;
+    } all[] = {{"mac", "mac"}, {"owner", "owner"}, {"persistence", "stays"}};
+    const char *before = " CHANGED ";
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (!json_is_true(json_object_get(changed, all[i].key)))
+            continue;
+        printf("%s%s", before, all[i].word);
+        before = ",";
+    }
+}
+
 static void print_port(const json_t *port, bool last)
 {
-    const json_t *owner = json_object_get(port, "owner");
-    const json_t *name = json_object_get(owner, "name");
-
     printf("%s %-15s %s", last ? "└─" : "├─", text_of(port, "name"), text_of(port, "role"));
-    if (json_is_object(owner) && json_is_string(name))
-        printf(" of %s", json_string_value(name));
-    else if (json_is_object(owner))
-        printf(" of uid %d", (int)json_integer_value(json_object_get(owner, "uid")));
+    print_user(" of ", json_object_get(port, "owner"));
+    print_user(" without a claim, TUN owner ", json_object_get(port, "tun_owner"));
     if (json_is_string(json_object_get(port, "domain")))
         printf(", domain %s", text_of(port, "domain"));
     printf(", %s", json_is_true(json_object_get(port, "carrier")) ? text_of(port, "state") : "no carrier");
     print_words(json_object_get(port, "protection"), " [", "]");
+    print_changed(json_object_get(port, "changed"));
     putchar('\n');
 }
 
@@ -229,29 +289,34 @@ static void print_dot(const json_t *bridges)
     puts("}");
 }
 
+static int look(struct sight *sight, struct view *view)
+{
+    const int err = addresses_read(&view->nl, 0, &sight->addresses);
+
+    return err < 0 ? err : taps_list(&view->nl, CLAIM_PREFIX, &sight->taps, &sight->tap_count);
+}
+
 static int picture(struct view *view, const char *verb, const char *name, json_t **out)
 {
-    struct messages all = {.count = 0};
+    struct sight sight = {.links = &view->links};
     const struct link *only = name ? view_bridge(view, verb, name) : NULL;
 
     if (name && !only)
         return 1;
-    const int err = addresses_read(&view->nl, 0, &all);
-    if (err < 0) {
-        messages_free(&all);
-        return complain(1, verb, "cannot read the addresses: %s", strerror(-err));
-    }
-    *out = json_array();
-    for (size_t i = 0; i < view->links.count; i++) {
+    const int err = look(&sight, view);
+    if (err == 0)
+        *out = json_array();
+    for (size_t i = 0; err == 0 && i < view->links.count; i++) {
         const struct link *link = &view->links.list[i];
         if (strcmp(link->kind, "bridge") != 0 || (only && only != link))
             continue;
-        json_t *bridge = bridge_picture(&view->links, link, &all);
+        json_t *bridge = bridge_picture(&sight, link);
         mark_uplink(bridge);
         json_array_append_new(*out, bridge);
     }
-    messages_free(&all);
-    return 0;
+    messages_free(&sight.addresses);
+    free(sight.taps);
+    return err == 0 ? 0 : complain(1, verb, "cannot read the host's addresses and taps: %s", strerror(-err));
 }
 
 static int print_picture(const char *verb, json_t *bridges, enum form form)

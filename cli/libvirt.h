@@ -27,6 +27,7 @@
     X(virGetLastErrorMessage)
 
 struct libvirt {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
 #define X(name) __typeof__(name) *name;
     LIBVIRT_FUNCTIONS(X)
 #undef X

@@ -18,15 +18,11 @@
 /* One line of the list. */
 struct line {
     const struct tap_state *tap;
+    struct claimed_tap claim;
     char bridge[IFNAMSIZ]; /* "": of none now */
     char owner[64];        /* name, or number */
-    uid_t uid;
-    char domain[CLAIM_DOMAIN_SIZE];
-    unsigned int vlan; /* of frames without a tag; 0: the bridge filters none */
-    bool claimed;
+    unsigned int vlan;     /* of frames without a tag; 0: the bridge filters none */
     bool held;
-    /* What its holder has changed since. */
-    bool mac_changed, owner_changed, persistence_changed;
 };
 
 const char list_options[] =
@@ -35,30 +31,20 @@ const char list_options[] =
     "HELD is what the tap's carrier says, which its holder can change. PORT and VLAN are what the\n"
     "bridge enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
 
-/* The claim says whose a tap is; on kernels without alternative names there is only the alias. */
+/* Returns whether the tap is one of virt-tap's. */
 static bool fill(struct line *out, const struct tap_state *tap)
 {
-    struct claim claim;
-    struct claim_alias alias;
-    const bool claimed = claim_read(&claim, tap->altname), noted = claim_read_alias(&alias, tap->alias);
-
-    if (!claimed && !noted)
+    *out = (struct line){.tap = tap};
+    if (!claim_read_tap(&out->claim, tap))
         return false;
-    *out = (struct line){.tap = tap, .uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
-    const struct passwd *account = getpwuid(out->uid);
+    const struct passwd *account = getpwuid(out->claim.uid);
     if (account)
         snprintf(out->owner, sizeof(out->owner), "%s", account->pw_name);
     else
-        snprintf(out->owner, sizeof(out->owner), "%u", out->uid);
+        snprintf(out->owner, sizeof(out->owner), "%u", out->claim.uid);
     if (tap->master)
         if_indextoname((unsigned int)tap->master, out->bridge);
     out->held = tap->kind.multi_queue ? tap->queues > 0 : tap->carrier;
-    out->owner_changed = tap->owner != out->uid && tap->up; /* half made, it is root's */
-    if (noted) {
-        strcpy(out->domain, alias.domain);
-        out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
-        out->persistence_changed = alias.stays != tap->persist;
-    }
     return true;
 }
 
@@ -91,9 +77,9 @@ static int print_table(const struct line *lines, size_t count)
             queues,
             words(port, "isolated", tap->port.isolated, "locked", tap->port.locked, "guard", tap->port.guard),
             vlan,
-            words(changed, "mac", line->mac_changed, "owner", line->owner_changed, "stays",
-                  line->persistence_changed),
-            line->claimed ? tap->altname : "-", line->domain[0] ? line->domain : "-");
+            words(changed, "mac", line->claim.mac_changed, "owner", line->claim.owner_changed, "stays",
+                  line->claim.persistence_changed),
+            line->claim.claimed ? tap->altname : "-", line->claim.domain[0] ? line->claim.domain : "-");
     }
     return 0;
 }
@@ -114,17 +100,17 @@ static json_t *as_json(const struct line *line)
     json_t *port =
         json_pack("{s:b, s:b, s:b, s:o}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
                   "guard", tap->port.guard, "vlan", line->vlan ? json_integer(line->vlan) : json_null());
-    json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->mac_changed, "owner", line->owner_changed,
-                                "persistence", line->persistence_changed);
+    json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->claim.mac_changed, "owner",
+                                line->claim.owner_changed, "persistence", line->claim.persistence_changed);
 
-    return json_pack("{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}",
-                     "name", tap->name, "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge),
-                     "owner", line->owner, "uid", (json_int_t)line->uid, "domain", text_or_null(line->domain),
-                     "claim", text_or_null(line->claimed ? tap->altname : ""), "held", line->held,
-                     "multi_queue", tap->kind.multi_queue, "queues",
-                     tap->kind.multi_queue ? (int)tap->queues : (int)line->held, "vnet_hdr",
-                     tap->kind.vnet_hdr, "persistent", tap->persist, "mtu", (int)tap->mtu, "mac",
-                     mac_text(tap->mac), "port", port, "changed", changed);
+    return json_pack(
+        "{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}", "name", tap->name,
+        "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge), "owner", line->owner, "uid",
+        (json_int_t)line->claim.uid, "domain", text_or_null(line->claim.domain), "claim",
+        text_or_null(line->claim.claimed ? tap->altname : ""), "held", line->held, "multi_queue",
+        tap->kind.multi_queue, "queues", tap->kind.multi_queue ? (int)tap->queues : (int)line->held,
+        "vnet_hdr", tap->kind.vnet_hdr, "persistent", tap->persist, "mtu", (int)tap->mtu, "mac",
+        mac_text(tap->mac), "port", port, "changed", changed);
 }
 
 static int print_json(const struct line *lines, size_t count, const char *name)

@@ -21,12 +21,13 @@ static const struct verb verbs[] = {
      .options = check_options,
      .run = check_run},
     {.name = "bridge",
-     .arguments = "create|delete|add|remove|show|confirm ...",
+     .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
      .summary = "bridges of the host",
      .verbs = &bridge_command},
     {.name = "show",
      .arguments = "[BRIDGE] [--json|--dot]",
      .summary = "the picture: bridges and what is plugged in",
+     .options = bridge_show_options,
      .run = bridge_show},
     {.name = "hooks",
      .arguments = "enable|disable|status",
@@ -44,7 +45,7 @@ static const struct verb verbs[] = {
      .summary = "remove taps that were left behind",
      .options = gc_options,
      .run = gc_run},
-    {.name = "version", .arguments = "", .summary = "the version of virt-tap", .run = version},
+    {.name = "version", .summary = "the version of virt-tap", .run = version},
     {.name = "domain",
      .arguments = "VERB",
      .summary = "point libvirt's domains at taps, and back",
@@ -59,12 +60,19 @@ static const struct command virt_tap = {
     "A place on the host's bridges for the QEMU and libvirt guests of ordinary users.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
+/* As KubeVirt starts it, through a link of that name. */
+static const struct verb define_hook = {.name = "onDefineDomain",
+                                        .arguments = define_hook_arguments,
+                                        .summary = "rewrite as KubeVirt's hook onDefineDomain",
+                                        .options = define_hook_options,
+                                        .run = define_hook_run};
+
 int main(int argc, char *argv[])
 {
     char name[] = "virt-tap", version_verb[] = "version";
 
-    if (argc > 0 && strcmp(basename(argv[0]), "onDefineDomain") == 0) /* KubeVirt, through a link */
-        return define_hook_run(argc, argv);
+    if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
+        return verb_run(&define_hook, argc, argv);
     if (argc < 1) /* an execve with an empty argv */
         return complain(2, name, "no verb is given; see %s --help", name);
     argv[0] = name;

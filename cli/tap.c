@@ -16,7 +16,7 @@
 
 enum { WORDS_MAX = 16 };
 
-/* The helper's command line. What is allocated stays until exec, or the end of the program. */
+/* The helper's command line; the words are allocated. */
 struct words {
     char *argv[WORDS_MAX + 1];
     size_t count;
@@ -110,7 +110,11 @@ static int run(int argc, char *argv[], const char *verb, const struct translatio
         result = add(&words, verb, NULL);
     if (!result)
         result = translate(&words, argc, argv, table, count);
-    return result ? result : run_helper(argv[0], &words);
+    if (!result)
+        result = run_helper(argv[0], &words);
+    for (size_t i = 0; i < words.count; i++)
+        free(words.argv[i]);
+    return result;
 }
 
 /* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them

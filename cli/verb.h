@@ -10,7 +10,7 @@ struct command;
 
 struct verb {
     const char *name;
-    const char *arguments; /* as usage shows them */
+    const char *arguments; /* as usage shows them; NULL: it takes none */
     const char *summary;   /* one line, without a full stop */
     const char *options;   /* what --help says besides, whole lines; NULL: nothing */
     /* Does it; argv[0] is the whole command so far ("virt-tap policy check"), as getopt(3) and messages want
@@ -27,8 +27,12 @@ struct command {
 };
 
 /* Runs the verb that argv[1] names; argv[0] is the command so far. Says itself what is wrong with the words,
- * and answers help, --help and -h at every level. Returns the exit status. */
+ * and answers help, --help and -h at every level: see verb_run(). Returns the exit status. */
 int command_run(const struct command *command, int argc, char *argv[]);
+
+/* Runs the verb; argv[0] is the whole command so far. With --help or -h anywhere before a `--` it shows the
+ * verb's help instead, and nothing is done. Returns the exit status. */
+int verb_run(const struct verb *verb, int argc, char *argv[]);
 
 /* Says `NAME: TEXT` in one line on standard error; name is a verb's argv[0]. Returns status, for `return
  * complain(...)`. */

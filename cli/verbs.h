@@ -10,10 +10,12 @@ extern const struct command policy_command;
 extern const struct command domain_command;
 extern const struct command xml_command;
 int define_hook_run(int argc, char *argv[]);
+#define define_hook_arguments "--vmi JSON --domain XML"
 extern const char define_hook_options[];
 extern const struct command hooks_command;
 extern const struct command bridge_command;
 int bridge_show(int argc, char *argv[]);
+extern const char bridge_show_options[];
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);

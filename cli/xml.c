@@ -83,6 +83,7 @@ static const char map_help[] =
     "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
     "\nWithout FILE, or where it is -, standard input is read.\n";
 static const char restore_help[] = OUTPUT_HELP "\nWithout FILE, or where it is -, standard input is read.\n";
+static const char show_help[] = "Without FILE, or where it is -, standard input is read.\n";
 
 static int set_option(struct options *options, int option, char *argv[])
 {
@@ -345,6 +346,7 @@ static const struct verb verbs[] = {
      .summary = "give the interfaces back as they were before rewrite"},
     {.name = "show",
      .arguments = "[FILE...]",
+     .options = show_help,
      .run = show,
      .summary = "what the interfaces of domains are, or could be"},
     {.name = "map",
@@ -353,7 +355,7 @@ static const struct verb verbs[] = {
      .run = map,
      .summary = "turn domains of other hosts to this one's bridges"},
     {.name = "define-hook",
-     .arguments = "--vmi JSON --domain XML",
+     .arguments = define_hook_arguments,
      .options = define_hook_options,
      .run = define_hook_run,
      .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},

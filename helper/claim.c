@@ -2,6 +2,7 @@
 #include "claim.h"
 
 #include "net/link.h"
+#include "net/taps.h"
 #include "number.h"
 
 #include <limits.h>
@@ -74,4 +75,22 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
             return false;
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
+}
+
+bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap)
+{
+    struct claim claim;
+    struct claim_alias alias;
+    const bool claimed = claim_read(&claim, tap->altname), noted = claim_read_alias(&alias, tap->alias);
+
+    if (!claimed && !noted)
+        return false;
+    *out = (struct claimed_tap){.uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
+    out->owner_changed = tap->owner != out->uid && tap->up; /* half made, it is root's */
+    if (noted) {
+        strcpy(out->domain, alias.domain);
+        out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
+        out->persistence_changed = alias.stays != tap->persist;
+    }
+    return true;
 }

@@ -39,3 +39,18 @@ void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias);
 
 /* Reads what claim_write_alias() writes. Returns whether it is that. */
 bool claim_read_alias(struct claim_alias *out, const char *text);
+
+struct tap_state;
+
+/* A tap of ours: whose it is, and what its holder has changed since. The holder of a descriptor needs no
+ * capability for TUNSETOWNER, TUNSETPERSIST, TUNSETCARRIER and SIOCSIFHWADDR (drivers/net/tun.c,
+ * __tun_chr_ioctl), so that none of what these set says whose a tap is. */
+struct claimed_tap {
+    uid_t uid;
+    bool claimed; /* by the claim; otherwise, on kernels without alternative names, by the alias */
+    char domain[CLAIM_DOMAIN_SIZE]; /* UUID; "": made for none */
+    bool mac_changed, owner_changed, persistence_changed;
+};
+
+/* Reads claim and alias of a tap that taps_list() found with CLAIM_PREFIX. Returns whether it is ours. */
+bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap);

@@ -272,6 +272,17 @@ static enum request_verb verb_of(const char *word)
                                          : REQUEST_TAP;
 }
 
+/* Whether a word, wherever on the line, asks for help or the version. */
+static bool asks_about_us(struct request *out, char *const argv[])
+{
+    for (int i = 1; argv[i]; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0) {
+            out->verb = argv[i][2] == 'h' ? REQUEST_HELP : REQUEST_VERSION;
+            return true;
+        }
+    return false;
+}
+
 enum request_result request_parse(struct request *out, char *const argv[], struct refusal *why)
 {
     unsigned int seen = 0;
@@ -279,13 +290,11 @@ enum request_result request_parse(struct request *out, char *const argv[], struc
     *out = (struct request){.verb = REQUEST_TAP, .fd = -1};
     if (!argv[0]) /* an execve with an empty argv */
         return usage(why, "a command line without a first word", "");
+    if (asks_about_us(out, argv))
+        return REQUEST_OK;
     if (argv[1])
         out->verb = verb_of(argv[1]);
     for (int i = out->verb == REQUEST_TAP ? 1 : 2; argv[i]; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0) {
-            out->verb = argv[i][2] == 'h' ? REQUEST_HELP : REQUEST_VERSION;
-            return REQUEST_OK;
-        }
         const enum request_result result = parse_word(out, argv[i], &seen, why);
         if (result != REQUEST_OK)
             return result;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +51,6 @@ static void read_info(struct link *link, struct nlattr *info)
         link->bridge.vlan_filtering = flag_of(data, IFLA_BR_VLAN_FILTERING);
         link->bridge.snooping = flag_of(data, IFLA_BR_MCAST_SNOOPING);
         link->bridge.forward_delay = number_of(data, IFLA_BR_FORWARD_DELAY, 0);
-    } else if (data && strcmp(link->kind, "tun") == 0) {
-        link->tun.owner = number_of(data, IFLA_TUN_OWNER, LINK_NO_ID);
-        link->tun.group = number_of(data, IFLA_TUN_GROUP, LINK_NO_ID);
-        link->tun.tap = number_of(data, IFLA_TUN_TYPE, 0) == IFF_TAP;
-        link->tun.multi_queue = flag_of(data, IFLA_TUN_MULTI_QUEUE);
-        link->tun.vnet_hdr = flag_of(data, IFLA_TUN_VNET_HDR);
-        link->tun.persist = flag_of(data, IFLA_TUN_PERSIST);
     }
     if (port && strcmp(link->port_kind, "bridge") == 0) {
         link->port.isolated = flag_of(port, IFLA_BRPORT_ISOLATED);
@@ -81,11 +73,8 @@ static void read_addr_gen_mode(struct link *link, struct nlattr *spec)
 static struct link read_link(const struct nlmsghdr *msg)
 {
     const struct ifinfomsg *info = nlmsg_data(msg);
-    struct link link = {.ifindex = info->ifi_index,
-                        .type = info->ifi_type,
-                        .flags = info->ifi_flags,
-                        .addr_gen_mode = -1,
-                        .tun = {.owner = LINK_NO_ID, .group = LINK_NO_ID}};
+    struct link link = {
+        .ifindex = info->ifi_index, .type = info->ifi_type, .flags = info->ifi_flags, .addr_gen_mode = -1};
     struct nlattr *attr;
     int rest;
 

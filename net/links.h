@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * All network interfaces of this namespace, as one dump tells them. */
+ * All network interfaces of this namespace, as one dump tells them. For what only taps have: net/taps.h. */
 #pragma once
 
 #include <net/if.h>
@@ -9,8 +9,6 @@
 #include <stdint.h>
 
 struct rtnl;
-
-#define LINK_NO_ID UINT32_MAX /* an owner or group that is not set */
 
 struct link {
     int ifindex;
@@ -37,10 +35,6 @@ struct link {
         bool isolated, locked, guard, learning, flooding;
         int state; /* BR_STATE_ */
     } port;        /* of port_kind "bridge" */
-    struct {
-        uint32_t owner, group; /* LINK_NO_ID: none */
-        bool tap, multi_queue, vnet_hdr, persist;
-    } tun; /* of kind "tun" */
 };
 
 struct links {

@@ -12,11 +12,13 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
+import sanitized
+
 TUNGETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETIFF = 0x800454D2, 0x400454CB, 0x400454CC, 0x400454CA
 IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_TUN_EXCL = 1, 2, 0x1000, 0x4000, 0x100, 0x8000
 PR_SET_NO_NEW_PRIVS = 38
 LIBC = ctypes.CDLL(None)  # loaded before any child may have lost the right to read it
-LIMIT = 20  # seconds that any call may take
+LIMIT = 20 * sanitized.SLOWER  # seconds that any call may take
 
 
 @dataclass

@@ -5,15 +5,18 @@ Nothing of the machine is changed, whatever the script does, and when the script
 ends everything that it left running.
 """
 import os
-import re
 import shutil
 import stat
 import subprocess
 import sys
 
+import sanitized
+
 RUN = "/run/vt"  # private tmpfs, open to every user: neither nosuid nor behind somebody's 0700 home
 USER, OTHER = 64321, 64322  # two unprivileged users, 'vmuser' and 'vmother', each with a group of that number
 USERS = {USER: "vmuser", OTHER: "vmother"}
+NOBODY = 65534
+ACCOUNT_DATABASES = {"passwd", "group", "shadow", "gshadow", "initgroups", "subid"}
 _MARK = "VIRT_TAP_TEST_SANDBOX"
 
 
@@ -21,6 +24,7 @@ def enter(limit=600):
     """Return inside the sandbox; the script is killed after limit seconds. Exits 77 (skipped) without root."""
     if os.environ.get(_MARK) == "1":
         del os.environ[_MARK]
+        sanitized.leave_out(sys.argv[0])
         _furnish()
         return
     if os.geteuid() != 0:
@@ -29,7 +33,7 @@ def enter(limit=600):
     sys.stdout.flush()
     # In the foreground, so that Ctrl-C reaches it. The shell is the first process of the pid namespace, for somebody
     # must reap what daemons leave: libvirtd waits for a QEMU that it has made an orphan itself.
-    command = ["timeout", "--foreground", "-k", "5", str(limit),
+    command = ["timeout", "--foreground", "-k", "5", str(limit * sanitized.SLOWER),
                "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
                "--propagation", "private", "sh", "-c", '"$@"; exit $?', "sandbox", sys.executable, *sys.argv]
     os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
@@ -37,7 +41,7 @@ def enter(limit=600):
 
 def run(*command, check=True, **options):
     """Run a command to its end, at most 60 s; returns the CompletedProcess with text output."""
-    options.setdefault("timeout", 60)
+    options.setdefault("timeout", 60 * sanitized.SLOWER)
     options.setdefault("stdin", subprocess.DEVNULL)
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if check and done.returncode != 0:
@@ -102,13 +106,44 @@ def _private_etc():
     for folder in ("/etc/qemu", "/etc/virt-tap"):
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
-    for uid, name in USERS.items():
-        for path, line in (("/etc/passwd", f"{name}:x:{uid}:{uid}::/run/vt:/bin/sh\n"), ("/etc/group", f"{name}:x:{uid}:\n")):
-            with open(path, encoding="utf-8") as file:
-                taken = re.search(rf"^{name}:", file.read(), re.M)
-            if not taken:
-                with open(path, "a", encoding="utf-8") as file:
-                    file.write(line)
+    _accounts()
+
+
+def _accounts():
+    """The system's own accounts and USERS, whatever others the host has, and no service but files that knows any."""
+    passwd, group = ([line for line in _lines(path) if _is_systems(line.split(":"))] for path in ("/etc/passwd", "/etc/group"))
+    users, groups = ({line.split(":")[0] for line in lines} for lines in (passwd, group))
+    _rewrite("/etc/passwd", passwd + [f"{name}:x:{uid}:{uid}::/run/vt:/bin/sh" for uid, name in USERS.items()])
+    _rewrite("/etc/group", [_with_members(line, users) for line in group] + [f"{name}:x:{uid}:" for uid, name in USERS.items()])
+    for path, names in (("/etc/shadow", users), ("/etc/subuid", users), ("/etc/gshadow", groups), ("/etc/subgid", users)):
+        _rewrite(path, [line for line in _lines(path) if line.split(":")[0] in names])
+    others = [line for line in _lines("/etc/nsswitch.conf") if line.split(":")[0].strip() not in ACCOUNT_DATABASES]
+    _rewrite("/etc/nsswitch.conf", others + [f"{database}: files" for database in ("passwd", "group", "shadow")])
+
+
+def _is_systems(fields):
+    """Whether a line of passwd or group is of the distribution's, and so has a number that no test uses."""
+    return (len(fields) > 2 and fields[0] not in USERS.values() and fields[2].isascii() and fields[2].isdigit()
+            and (int(fields[2]) < 1000 or int(fields[2]) == NOBODY))
+
+
+def _with_members(line, users):
+    """A line of the file of groups, with those of its members only."""
+    *start, members = line.split(":")
+    return ":".join([*start, ",".join(name for name in members.split(",") if name in users)])
+
+
+def _lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()
+
+
+def _rewrite(path, lines):
+    """The same file, with its mode and owner, or a new one, of these lines."""
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(line + "\n" for line in lines)
 
 
 def _private_dev():

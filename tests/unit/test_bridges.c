@@ -121,71 +121,72 @@ static void refuses(const char *text, const char *says)
     assert_null(strchr(why.text, '\n'));
 }
 
+#define A_HOST "address= takes the address of a host"
+#define AN_ADDRESS "address= takes an address with"
+static const struct {
+    const char *options, *says;
+} bad_options[] = {
+    {"colour=red", "no option 'colour='"},
+    {"isolated", "'isolated' is not KEY=VALUE"},
+    {"=4", "no option '='"},
+    {"Mtu=1500", "no option 'Mtu='"},
+    {"# the lab", "'#' is not KEY=VALUE"},
+    {"mtu=67", "mtu= takes a number of bytes from 68 to 65521, not '67'"},
+    {"mtu=65522", "mtu= takes"},
+    {"mtu=", "mtu= takes"},
+    {"mtu=1500x", "mtu= takes"},
+    {"mtu=1500\r", "mtu= takes"},
+    {"mtu=99999999999999999999", "mtu= takes"},
+    {"mtu=1500 mtu=1500", "mtu= stands twice"},
+    {"mac=", "mac= takes a unicast MAC"},
+    {"mac=02:00:00:00:66", "mac= takes"},
+    {"mac=03:00:00:00:66:01", "mac= takes"},
+    {"mac=00:00:00:00:00:00", "mac= takes"},
+    {"mac=02:00:00:00:66:01:02", "mac= takes"},
+    {"stp=no", "stp= takes yes"},
+    {"isolated=1", "isolated= takes yes"},
+    {"forward_delay=31", "forward_delay= takes a number of seconds from 0 to 30"},
+    {"forward_delay=-1", "forward_delay= takes"},
+    {"stp=yes forward_delay=1", "with stp=yes, forward_delay= takes"},
+    {"forward_delay=0 stp=yes", "with stp=yes, forward_delay= takes"},
+    {"address=", AN_ADDRESS},
+    {"address=10.0.0.1", AN_ADDRESS},
+    {"address=10.0.0.1/", AN_ADDRESS},
+    {"address=10.0.0.1/0", AN_ADDRESS},
+    {"address=10.0.0.1/33", AN_ADDRESS},
+    {"address=10.0.0.1/24/24", AN_ADDRESS},
+    {"address=10.0.0/24", AN_ADDRESS},
+    {"address=10.0.0.1.1/24", AN_ADDRESS},
+    {"address=10.0.0.256/24", AN_ADDRESS},
+    {"address=fd00::1/129", AN_ADDRESS},
+    {"address=fd00::g/64", AN_ADDRESS},
+    {"address=fd00:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001/64", AN_ADDRESS},
+    {"address=10.0.0.0/24", A_HOST},
+    {"address=10.0.0.255/24", A_HOST},
+    {"address=0.0.0.1/8", A_HOST},
+    {"address=127.0.0.1/8", A_HOST},
+    {"address=224.0.0.1/24", A_HOST},
+    {"address=255.255.255.255/32", A_HOST},
+    {"address=::/64", A_HOST},
+    {"address=::1/128", A_HOST},
+    {"address=ff02::1/64", A_HOST},
+    {"address=fe80::1/64", A_HOST},
+    {"address=fd00::/64", A_HOST},
+    {"address=10.0.0.1/24 address=10.0.1.1/24", "one address of each family"},
+    {"address=fd00::1/64 address=fd01::1/64", "one address of each family"},
+    {"address=10.0.0.1/24 address=fd00::1/64 address=10.0.1.1/24", "one address of each family"},
+    {"address=10.0.0.1/24 address=fd00::1/64 address=fd01::1/64", "one address of each family"},
+    {"address=fd00::1/64 mtu=1279", "takes mtu=1280 or more"},
+    {"mtu=1279 address=10.0.0.1/24 address=fd00::1/64", "takes mtu=1280 or more"},
+};
+
 static void refuses_bad_options(void **state)
 {
-    static const char a_host[] = "address= takes the address of a host",
-                      an_address[] = "address= takes an address with";
-    static const struct {
-        const char *options, *says;
-    } cases[] = {
-        {"colour=red", "no option 'colour='"},
-        {"isolated", "'isolated' is not KEY=VALUE"},
-        {"=4", "no option '='"},
-        {"Mtu=1500", "no option 'Mtu='"},
-        {"# the lab", "'#' is not KEY=VALUE"},
-        {"mtu=67", "mtu= takes a number of bytes from 68 to 65521, not '67'"},
-        {"mtu=65522", "mtu= takes"},
-        {"mtu=", "mtu= takes"},
-        {"mtu=1500x", "mtu= takes"},
-        {"mtu=1500\r", "mtu= takes"},
-        {"mtu=99999999999999999999", "mtu= takes"},
-        {"mtu=1500 mtu=1500", "mtu= stands twice"},
-        {"mac=", "mac= takes a unicast MAC"},
-        {"mac=02:00:00:00:66", "mac= takes"},
-        {"mac=03:00:00:00:66:01", "mac= takes"},
-        {"mac=00:00:00:00:00:00", "mac= takes"},
-        {"mac=02:00:00:00:66:01:02", "mac= takes"},
-        {"stp=no", "stp= takes yes"},
-        {"isolated=1", "isolated= takes yes"},
-        {"forward_delay=31", "forward_delay= takes a number of seconds from 0 to 30"},
-        {"forward_delay=-1", "forward_delay= takes"},
-        {"stp=yes forward_delay=1", "with stp=yes, forward_delay= takes"},
-        {"forward_delay=0 stp=yes", "with stp=yes, forward_delay= takes"},
-        {"address=", an_address},
-        {"address=10.0.0.1", an_address},
-        {"address=10.0.0.1/", an_address},
-        {"address=10.0.0.1/0", an_address},
-        {"address=10.0.0.1/33", an_address},
-        {"address=10.0.0.1/24/24", an_address},
-        {"address=10.0.0/24", an_address},
-        {"address=10.0.0.1.1/24", an_address},
-        {"address=10.0.0.256/24", an_address},
-        {"address=fd00::1/129", an_address},
-        {"address=fd00::g/64", an_address},
-        {"address=fd00:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001/64", an_address},
-        {"address=10.0.0.0/24", a_host},
-        {"address=10.0.0.255/24", a_host},
-        {"address=0.0.0.1/8", a_host},
-        {"address=127.0.0.1/8", a_host},
-        {"address=224.0.0.1/24", a_host},
-        {"address=255.255.255.255/32", a_host},
-        {"address=::/64", a_host},
-        {"address=::1/128", a_host},
-        {"address=ff02::1/64", a_host},
-        {"address=fe80::1/64", a_host},
-        {"address=fd00::/64", a_host},
-        {"address=10.0.0.1/24 address=10.0.1.1/24", "one address of each family"},
-        {"address=fd00::1/64 address=fd01::1/64", "one address of each family"},
-        {"address=10.0.0.1/24 address=fd00::1/64 address=10.0.1.1/24", "one address of each family"},
-        {"address=10.0.0.1/24 address=fd00::1/64 address=fd01::1/64", "one address of each family"},
-        {"address=fd00::1/64 mtu=1279", "takes mtu=1280 or more"},
-        {"mtu=1279 address=10.0.0.1/24 address=fd00::1/64", "takes mtu=1280 or more"},
-    };
     char line[256];
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        snprintf(line, sizeof(line), "\nbridge br0 %s\n", cases[i].options);
-        refuses(line, cases[i].says);
+    for (size_t i = 0; i < COUNT(bad_options); i++) {
+        snprintf(line, sizeof(line), "\nbridge br0 %s\n", bad_options[i].options);
+        refuses(line, bad_options[i].says);
         assert_int_equal(strncmp(why.text, "/main:2: ", 9), 0);
     }
 }

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""`./dev lint` finds the faults that it is there to find: planted in a copy of the tree, in the header of each folder, also of one
+that it has never seen. The last thing that `./dev lint` does."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SAME_BRANCHES = """
+static inline int planted_{}(int number)
+{{
+    if (number)
+        return 1;
+    else
+        return 1;
+}}
+"""
+HEAD = "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
+LONG_LINE = "int planted_number;" + " " * 4 + "int   other_number;\n"
+
+
+def function(lines):
+    return HEAD + "int planted(int number);\nint planted(int number)\n{\n" + "    number++;\n" * (lines - 4) + "    return number;\n}\n"
+
+
+class Lint(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tree = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.tree)
+        shutil.copytree(ROOT, cls.tree, dirs_exist_ok=True, symlinks=True,
+                        ignore=lambda folder, names: [name for name in names if name == ".git" or name.startswith("build") and folder == ROOT])
+        subprocess.run(["meson", "setup", "build"], cwd=cls.tree, check=True, stdout=subprocess.DEVNULL, timeout=120)
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(f"{self.tree}/{path}"), exist_ok=True)
+        with open(f"{self.tree}/{path}", "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def lint(self, *paths):
+        done = subprocess.run(["./dev", "lint", *paths], cwd=self.tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+        return done.returncode, done.stdout
+
+    def sources(self):
+        return subprocess.run(["./dev", "sources"], cwd=self.tree, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.split()
+
+    def test_the_headers_of_every_folder(self):
+        self.write("newfolder/new.h", HEAD + "#pragma once\n")
+        headers = {}
+        for path in self.sources():
+            if path.endswith(".h"):
+                headers.setdefault(os.path.dirname(path), path)
+        self.assertLess({"bridge", "cli", "helper", "hooks", "host", "net", "tests/unit", "newfolder"}, set(headers))
+        planted = []
+        for folder, path in headers.items():
+            with open(f"{self.tree}/{path}", "a", encoding="utf-8") as file:
+                file.write(SAME_BRANCHES.format(len(planted)))
+            name = os.path.basename(path) if folder == "tests/bench" else path  # which is compiled without the root's folder
+            planted.append(self.write(f"{folder}/planted.c", HEAD + f'#include "{name}"\n'))
+        status, said = self.lint(*planted)
+        self.assertEqual(status, 1, said)
+        for path in headers.values():
+            self.assertRegex(said, rf"(?m)^\S*/{re.escape(path)}:\d+:.* error: .*bugprone-branch-clone")
+        self.assertIn("newfolder/planted.c", self.sources())
+
+    def test_other_faults(self):
+        for name, text, says in (
+                ("long_function", function(61), "readability-function-size"), ("long_file", HEAD + "\n" * 400, "401 lines"),
+                ("format", HEAD + LONG_LINE, "clang-format-violations"),
+                ("null", HEAD + "int planted(void);\nint planted(void)\n{\n    int *nothing = 0;\n    return *nothing;\n}\n", "nullPointer")):
+            with self.subTest(name):
+                status, said = self.lint(self.write(f"net/{name}.c", text))
+                self.assertEqual(status, 1, said)
+                self.assertIn(says, said)
+
+    def test_no_fault(self):
+        path = self.write("net/good.c", function(60))
+        status, said = self.lint("net/tap.c", "net/tap.h", path)
+        self.assertEqual(status, 0, said)
+        self.assertTrue(said.endswith("lint: clean\n"), said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Help is shown wherever a line asks for it, and nothing is done; wrong words get one line and exit status 2."""
+import ctypes
+import os
+import re
+import subprocess
+import unittest
+
+import bridgehelper
+import netcase
+import sandbox
+from sandbox import USER
+
+CLI = os.path.abspath(os.environ["VIRT_TAP_CLI"])
+HELP = re.compile(r"Usage: (virt-tap[^\n]*)\n\n[^\n]+\n(?s:.*)\Z")
+COMMANDS = {"bridge", "hooks", "tap", "policy", "domain", "xml"}
+
+
+def call(*words, program=CLI, **more):
+    return subprocess.run([program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60, check=False, **more)
+
+
+def verbs_of(text):
+    """The verbs in the help of a command: lines with two spaces, their summaries with six."""
+    return re.findall(r"(?m)^  ([a-z][a-z-]*)(?: [^\n]*)?\n      \S", text)
+
+
+def walk(words=()):
+    """Every verb, and every command with verbs of its own, as lists of words."""
+    help_ = call(*words, "--help").stdout
+    verbs = verbs_of(help_)
+    yield list(words), help_, bool(verbs)
+    for verb in verbs:
+        yield from walk((*words, verb))
+
+
+class Help(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.verbs = list(walk())
+
+    def is_help(self, *words, text=None, **more):
+        done = call(*words, **more)
+        with self.subTest(words=" ".join(words)[:80]):
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, HELP)
+            if text is not None:
+                self.assertEqual(done.stdout, text)
+
+    def is_refused(self, *words, status=2, **more):
+        done = call(*words, **more)
+        with self.subTest(words=" ".join(words)[:80]):
+            self.assertEqual((done.returncode, done.stdout), (status, ""))
+            self.assertRegex(done.stderr, r"\Avirt-tap[^\n]*: [^\n]+\n\Z")
+
+    def test_all_verbs_are_walked(self):
+        self.assertEqual({words[0] for words, _help, is_command in self.verbs if len(words) == 1 and is_command}, COMMANDS)
+        self.assertGreater(len(self.verbs), 30)
+
+    def test_every_verb_has_help(self):
+        for words, text, is_command in self.verbs:
+            self.assertRegex(text, HELP)
+            self.assertTrue(text.startswith(" ".join(["Usage: virt-tap", *words])), text)
+            for asking in (["-h"], ["--help", "x"], ["--no-such-option", "--help"]):
+                self.is_help(*words, *asking, text=text)
+            if is_command:
+                self.is_help(*words, "help", text=text)
+                self.is_help(*words, "help", "x", text=text)
+            else:
+                for asking in (["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
+                    self.is_help(*words, *asking, text=text)
+
+    def test_nothing_is_done(self):
+        """As root, with words that would do something."""
+        sandbox.make_bridge("br0")
+        sandbox.run("ip", "tuntap", "add", "dev", "plain0", "mode", "tap")
+        before = netcase.state()
+        for words in ("bridge create br9 --help", "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
+                      "tap create plain1 --mode --help", "tap create vt-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
+                      "bridge persist br0 --format -h", "bridge persist --help br0", "gc --all --wait 0 --help", "gc --wait --help",
+                      "check --fix --apply --help", "bridge guard br0 --help"):
+            self.is_help(*words.split())
+        self.assertEqual(netcase.state(), before)
+        self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d/virt-tap"))
+        for name in ("br0", "plain0"):
+            sandbox.run("ip", "link", "delete", name)
+
+    def test_behind_two_dashes_it_is_a_word(self):
+        for words in ("show -- --help", "bridge show -- -h", "bridge add -- -h --help"):
+            self.is_refused(*words.split(), status=1)
+        for words in ("list -- --help", "gc -- -h", "tap create -- --help -h", "hooks status -- --help"):
+            self.is_refused(*words.split())
+
+    def test_every_option_is_in_the_help_and_works(self):
+        """Options are tried before one that there is not, so that the verb does nothing."""
+        options = sorted({option for _words, text, _ in self.verbs for option in re.findall(r"--[a-z][a-z-]*", text)} - {"--help"})
+        self.assertGreater(len(options), 30)
+        for words, text, is_command in self.verbs:
+            if is_command or words in (["version"], ["bridge", "guard"], ["bridge", "confirm"], ["bridge", "unpersist"]):
+                continue
+            shown = set(re.findall(r"--[a-z][a-z-]*", text)) - {"--help"}
+            known = self.known(words, options)
+            with self.subTest(words=words):
+                self.assertEqual({option for option in known if not any(longer.startswith(option) for longer in shown)} - shown, set(),
+                                 "taken, but not in the help")
+                self.assertEqual(shown - known - self.mentioned(words), set(), "in the help, but not taken")
+
+    @staticmethod
+    def mentioned(words):
+        """Options of other programs or verbs that a verb's help speaks of."""
+        return {("bridge", "show"): {"--uplink"}}.get(tuple(words), set())
+
+    def known(self, words, options):
+        """Those that the verb takes, without a value or with one."""
+        script = f'for option in {" ".join(options)}; do for word in $option $option=1; do echo "$option $("$@" $word --no-such-option 2>&1)"; done; done'
+        done = sandbox.run("sh", "-c", script, "sh", CLI, *words, preexec_fn=lambda: bridgehelper.become(USER))
+        lines = [line for line in done.stdout.splitlines() if line.startswith("--")]
+        self.assertEqual(len(lines), 2 * len(options), done.stdout)
+        return {option for option, said in (line.split(" ", 1) for line in lines)
+                if not re.search(rf"(?:option|:) '{option}(?:=1)?'(?! (?:requires|doesn))", said)}
+
+    def test_wrong_words(self):
+        for words, _text, is_command in self.verbs:
+            if is_command:
+                self.is_refused(*words)
+                self.is_refused(*words, "nonsense")
+                self.is_refused(*words, "nonsense", "--help")
+                self.is_refused(*words, "")
+                self.is_refused(*words, "--nonsense")
+            elif words not in (["version"], ["bridge", "guard"], ["bridge", "confirm"], ["bridge", "unpersist"]):
+                self.is_refused(*words, "--nonsense")
+
+    def test_odd_command_lines(self):
+        many = ["x"] * 1000
+        for words, text, is_command in self.verbs:
+            if words and words != ["xml", "show"] and words != ["domain", "show"]:
+                done = call(*words, *many, preexec_fn=lambda: bridgehelper.become(USER))
+                self.assertIn(done.returncode, (0, 1, 2), words)
+                self.assertLess(len(done.stderr), 400 if words[0] not in ("xml", "domain") else 1 << 20)
+            if not is_command:
+                self.is_help(*words, *many, "--help", text=text)
+        self.is_refused(*many)
+        for argv in ([], [b""], [b"x" * 5000], [b"virt-tap", b""]):
+            pid = os.fork()
+            if pid == 0:
+                os.dup2(os.open("/dev/null", os.O_RDWR), 2)
+                bridgehelper.LIBC.execve(CLI.encode(), (ctypes.c_char_p * (len(argv) + 1))(*argv, None), None)
+                os._exit(99)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 2, argv)
+
+    def test_the_hook_of_kubevirt(self):
+        link = sandbox.RUN + "/onDefineDomain"
+        os.symlink(CLI, link)
+        for words in (["--help"], ["--vmi", "{}", "-h"]):
+            done = call(*words, program=link)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("--vmi JSON", done.stdout)
+        os.unlink(link)
+
+    def test_the_helper(self):
+        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vt-a", "--help"]):
+            done = call(*words, program=netcase.HELPER)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertTrue(done.stdout.startswith("Usage: virt-tap-helper"))
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""In builds with sanitizers: what they find in the programs ends these, and is written where `./dev test sanitized` looks."""
+import glob
+import os
+import subprocess
+import unittest
+
+import bridgehelper
+import netcase
+import sandbox
+from sandbox import USER
+
+REPORTS = "/var/lib/virt-tap-sanitized"
+PROGRAM = os.environ["VIRT_TAP_PLANTED"]
+
+
+class Sanitizer(unittest.TestCase):
+    def setUp(self):
+        if not os.path.isdir(REPORTS):
+            sandbox.run("mount", "-t", "tmpfs", "tmpfs", "/var/lib")
+            os.mkdir(REPORTS)
+            os.chmod(REPORTS, 0o1777)
+
+    def found(self, fault, program, uid):
+        """Exit status and what the report says, which is then removed."""
+        before = set(glob.glob(f"{REPORTS}/*"))
+        done = subprocess.run([program, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              check=False, env={}, preexec_fn=lambda: bridgehelper.become(uid))
+        reports = set(glob.glob(f"{REPORTS}/*")) - before
+        text = ""
+        for path in reports:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text += file.read()
+            os.unlink(path)
+        return done.returncode, text
+
+    def test_faults(self):
+        """Also in a program that is privileged, as the helper is."""
+        for program in (sandbox.install(PROGRAM, "plain", caps=None), sandbox.install(PROGRAM, "privileged")):
+            for uid in (0, USER):
+                for fault, says in (("overflow", "signed-integer-overflow"), ("freed", "heap-use-after-free")):
+                    status, text = self.found(fault, program, uid)
+                    self.assertEqual(status, 99, (program, uid, fault))
+                    self.assertIn(says, text)
+                self.assertEqual(self.found("none", program, uid), (0, ""))
+
+    def test_leaks(self):
+        status, text = self.found("leak", sandbox.install(PROGRAM, "plain", caps=None), USER)
+        self.assertEqual(status, 99)
+        self.assertIn("detected memory leaks", text)
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -27,7 +27,7 @@ static int start_unit(const char *verb, char *self, char *bridge)
     char text[] = "--description=virt-tap: puts the network back unless the bridge is confirmed";
     char *argv[] = {run, quiet, collect, text, self, what, guard, bridge, NULL};
     char *output;
-    const int status = process_capture(argv, 1, &output);
+    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
 
     if (output)
         output[strcspn(output, "\n")] = '\0';

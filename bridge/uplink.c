@@ -101,10 +101,17 @@ static int look_at_firewall(struct dependents *all, const char *verb, const char
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
         char *output;
-        const int status = process_capture((char *const *)(uintptr_t)programs[i], 0, &output);
+        const int status =
+            process_capture((char *const *)(uintptr_t)programs[i], 0, PROCESS_QUERY_MS, &output);
         if (status == 0)
             report_lines(all, programs[i][0], output, name);
         free(output);
+        if (status == -ETIMEDOUT)
+            return complain(
+                1, verb,
+                "cannot look for firewall rules that name '%s': %s did not finish within %d s and was "
+                "killed; run it yourself to see what it waits for, or give --ignore-dependents",
+                name, programs[i][0], PROCESS_QUERY_MS / 1000);
         if (status < 0 && status != -ENOENT)
             return complain(
                 1, verb, "cannot look for firewall rules that name '%s': %s: %s; or give --ignore-dependents",

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "bridge.h"
+#include "dhcp.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -39,7 +40,7 @@ struct move {
     long saved_at; /* seconds of CLOCK_BOOTTIME */
     pid_t mover;   /* create's process */
     struct messages addresses, routes, neighbours;
-    json_t *clients; /* dhcp_clients() of the uplink */
+    struct dhcp_clients clients; /* of the uplink */
     json_t
         *settings; /* struct sysctl of the uplink that go along; not saved, for they stay on the uplink too */
     json_t *own;   /* addresses that the bridge was given besides, as texts */

@@ -65,6 +65,9 @@ int move_restore(struct move *move, const struct origin *origin);
 /* state.c */
 void state_path(char path[64], const char *bridge, enum phase phase);
 
+/* The state as it is saved, for the caller to free; NULL: no memory. Never a part of it. */
+char *state_text(const struct move *move);
+
 /* Writes the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
 int state_save(const struct move *move);
 

@@ -12,12 +12,13 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 enum { OUTPUT_MAX = 64 * 1024 * 1024, OUTPUT_STEP = 64 * 1024, KILLED_MS = 5000 };
 
-static void become_program(const char *path, char *const argv[])
+static _Noreturn void become_program(const char *path, char *const argv[])
 {
     static char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
     char *const environment[] = {path_variable, locale, NULL};
@@ -28,7 +29,9 @@ static void become_program(const char *path, char *const argv[])
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     close_range(3, UINT_MAX, 0);
-    execve(path, argv, environment);
+    umask(022);
+    if (chdir("/") == 0)
+        execve(path, argv, environment);
     _exit(127);
 }
 
@@ -46,9 +49,7 @@ int process_detach(const char *path, char *const argv[])
     const int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
-    if (chdir("/") == 0)
-        become_program(path, argv);
-    _exit(127);
+    become_program(path, argv);
 }
 
 static int find_program(const char *name, char path[PATH_MAX])
@@ -63,7 +64,7 @@ static int find_program(const char *name, char path[PATH_MAX])
     return -ENOENT;
 }
 
-static void run_child(const char *path, char *const argv[], int out, int errors, pid_t parent)
+static _Noreturn void run_child(const char *path, char *const argv[], int out, int errors, pid_t parent)
 {
     const int null = open("/dev/null", O_RDWR);
 

@@ -2,7 +2,7 @@
  *
  * Other programs: started for good, or run for what they print. Either way with nothing of the caller's but
  * argv: an environment of a fixed PATH and LC_ALL=C, a session of its own without a controlling terminal,
- * every signal at its default, and /dev/null as standard input. */
+ * every signal at its default, umask 022, the working directory '/', and /dev/null as standard input. */
 #pragma once
 
 #include <stddef.h>

@@ -185,6 +185,23 @@ static json_t *to_json(const struct move *move)
                      move->own);
 }
 
+char *state_text(const struct move *move)
+{
+    /* Not json_dumps(), which leaves out keys of objects when memory is out (jansson 2.14, src/dump.c). */
+    json_t *root = to_json(move);
+    const size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
+    char *text = size > 0 ? malloc(size + 1) : NULL;
+
+    if (text && json_dumpb(root, text, size, JSON_COMPACT) == size) {
+        text[size] = '\0';
+    } else {
+        free(text);
+        text = NULL;
+    }
+    json_decref(root);
+    return text;
+}
+
 /* All of it in one write, or nothing. */
 static int write_text(int fd, const char *text)
 {
@@ -198,23 +215,18 @@ static int write_text(int fd, const char *text)
 
 static int write_state(const struct move *move, const char *path)
 {
-    json_t *root = to_json(move);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    const int fd = text ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    int err = text ? fd < 0 ? -errno : 0 : -ENOMEM;
+    _cleanup_free_ char *text = state_text(move);
 
-    if (err == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        err = -errno;
-    if (err == 0)
-        err = write_text(fd, text);
-    free(text);
-    json_decref(root);
+    if (!text)
+        return -ENOMEM;
+    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    const int err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : write_text(fd, text);
     if (err == 0)
         return fd;
-    if (fd >= 0) {
-        unlink(path);
-        close(fd);
-    }
+    unlink(path);
+    close(fd);
     return err;
 }
 

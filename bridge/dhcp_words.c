@@ -127,7 +127,8 @@ char **dhcp_line(char *words[])
         words++;
     if (!words[0] || !dhcp_program(base_name(words[0])))
         return NULL;
-    words[0] = base_name(words[0]);
+    const char *name = base_name(words[0]);
+    memmove(words[0], name, strlen(name) + 1);
     return words;
 }
 
@@ -192,6 +193,11 @@ static char *renamed(const struct making *making, const char *word)
     return strdup(word);
 }
 
+static bool is_ours(const struct making *making, const char *interface)
+{
+    return strcmp(interface, making->from) == 0 || strcmp(interface, making->to) == 0;
+}
+
 static bool is_roots_place(const char *path)
 {
     char real[PATH_MAX];
@@ -240,7 +246,7 @@ static int take(struct making *making, const struct dhcp_option *option, const c
         return add(making, option->word);
     if (!value || !is_text(value))
         return drop(making, option->word, value);
-    if (option->value == INTERFACE && strcmp(value, making->from) != 0)
+    if (option->value == INTERFACE && !is_ours(making, value))
         return -ENOENT;
     _cleanup_free_ char *copy = value_for(making, option->value, value);
     if (!copy)
@@ -257,7 +263,7 @@ static int take_name(struct making *making, const char *word)
 {
     if (making->program->box || !is_text(word))
         return drop(making, word, NULL);
-    if (strcmp(word, making->from) == 0) {
+    if (is_ours(making, word)) {
         making->names_it = true;
         return add(making, making->to);
     }

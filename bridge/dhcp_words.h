@@ -39,8 +39,8 @@ struct dhcp_argv {
  * does not begin with '-'; a file in a folder that only root can write to (see rootpath.h), which must be
  * root's if it exists. What is left out is in out->dropped.
  *
- * Returns 0; -ENOENT if this is not a client of `from`, or one that was told to give it up; or -ENOMEM.
- * dhcp_argv_free() in any case. */
+ * Returns 0; -ENOENT if this is a client of neither interface, or one that was told to give it up; or
+ * -ENOMEM. dhcp_argv_free() in any case. */
 int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,
                struct dhcp_argv *out);
 void dhcp_argv_free(struct dhcp_argv *argv);

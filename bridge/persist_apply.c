@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100 };
+enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100, LEAVE_MS = 30 * 1000 };
 
 /* One word of a command, its %b and %u filled in. */
 static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, const char *bridge,
@@ -29,7 +29,8 @@ static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, co
     }
 }
 
-/* Returns 0 or reports why not; verb NULL: a failure does not matter. */
+/* Returns 0 or reports why not; verb NULL: a failure does not matter, and the host has no network until this
+ * is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
     char words[WORDS_MAX][WORD_SIZE], *argv[WORDS_MAX + 1], line[WORDS_MAX * WORD_SIZE] = "";
@@ -44,7 +45,7 @@ static int run(const char *verb, const char *command, const char *bridge, const 
         word += length + (word[length] == ' ');
     }
     argv[count] = NULL;
-    const int status = process_capture(argv, 1, PROCESS_MANAGER_MS, &output);
+    const int status = process_capture(argv, 1, verb ? PROCESS_MANAGER_MS : LEAVE_MS, &output);
     if (status == 0 || !verb)
         return status != 0;
     if (status == -ETIMEDOUT)

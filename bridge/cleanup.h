@@ -3,6 +3,7 @@
  * Variables that are released on every return from their scope. */
 #pragma once
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,14 +12,24 @@ static inline void cleanup_free(void *variable)
     free(*(void **)variable);
 }
 
+/* errno is that of what failed before. */
 static inline void cleanup_close(const int *fd)
 {
+    const int saved = errno;
+
     if (*fd >= 0)
         close(*fd);
+    errno = saved;
 }
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that systemd and lxc use
- */
+/* Ownership leaves: `return take_fd(&fd);`. */
+static inline int take_fd(int *fd)
+{
+    const int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 #define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

@@ -88,15 +88,9 @@ static ssize_t read_proc(const char *pid, const char *name, char *text, size_t s
  * cannot fake the line, since the kernel escapes line feeds (fs/proc/array.c). */
 static bool is_roots(const char *pid)
 {
-    unsigned int uids[4];
     char text[1024];
 
-    if (read_proc(pid, "status", text, sizeof(text)) < 0)
-        return false;
-    const char *line = strstr(text, "\nUid:");
-    if (!line || sscanf(line, "\nUid: %u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) != 4)
-        return false;
-    return (uids[0] | uids[1] | uids[2] | uids[3]) == 0;
+    return read_proc(pid, "status", text, sizeof(text)) > 0 && strstr(text, "\nUid:\t0\t0\t0\t0\n");
 }
 
 static bool same_file(const char *pid, const char *name, const char *ours)
@@ -213,10 +207,7 @@ static int look_at(const struct identities *known, const char *pid, const char *
     const int client = is_client(line, identity, interface);
     if (client <= 0)
         return client;
-    const int err = dhcp_add(out, process, line);
-    if (err == 0)
-        process = -1;
-    return err;
+    return dhcp_add(out, take_fd(&process), line);
 }
 
 /* Whether the numbers in /proc are those of our own pid namespace. */
@@ -285,13 +276,15 @@ int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
 {
     struct dhcp_client *more = reallocarray(clients->list, clients->count + 1, sizeof(*more));
 
-    if (!more)
+    if (more)
+        clients->list = more;
+    char **copy = more ? copy_words(words) : NULL;
+    if (!copy) {
+        if (process >= 0)
+            close(process);
         return -ENOMEM;
-    clients->list = more;
-    more[clients->count] = (struct dhcp_client){.process = process, .words = copy_words(words)};
-    if (!more[clients->count].words)
-        return -ENOMEM;
-    clients->count++;
+    }
+    more[clients->count++] = (struct dhcp_client){.process = process, .words = copy};
     return 0;
 }
 

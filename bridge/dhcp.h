@@ -25,7 +25,8 @@ struct dhcp_clients {
     size_t count;
 };
 
-/* Adds a client with the words up to NULL, copied; takes over the pidfd, or -1. Returns 0 or -ENOMEM. */
+/* Adds a client with the words up to NULL, copied; takes over the pidfd, or -1, in any case. Returns 0 or
+ * -ENOMEM. */
 int dhcp_add(struct dhcp_clients *clients, int process, char *const words[]);
 
 /* Finds the clients that were started for this interface. Returns 0; -ETIMEDOUT when there are more processes

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp_words.h"
-#include "cleanup.h"
 #include "rootpath.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum value { NONE, NUMBER, TEXT, FILE_READ, FILE_WRITTEN, METRIC, INTERFACE, GIVE_UP };
 
@@ -238,6 +239,14 @@ static bool may_have(enum value kind, const char *value)
     }
 }
 
+static int add_value(struct making *making, const struct dhcp_option *option, const char *value)
+{
+    const int err = add(making, option->word);
+
+    making->names_it = making->names_it || option->value == INTERFACE;
+    return err == 0 ? add(making, value) : err;
+}
+
 static int take(struct making *making, const struct dhcp_option *option, const char *value)
 {
     if (option->value == GIVE_UP)
@@ -248,14 +257,13 @@ static int take(struct making *making, const struct dhcp_option *option, const c
         return drop(making, option->word, value);
     if (option->value == INTERFACE && !is_ours(making, value))
         return -ENOENT;
-    _cleanup_free_ char *copy = value_for(making, option->value, value);
+    char *copy = value_for(making, option->value, value);
     if (!copy)
         return -ENOMEM;
-    if (!may_have(option->value, copy))
-        return drop(making, option->word, value);
-    making->names_it = making->names_it || option->value == INTERFACE;
-    const int err = add(making, option->word);
-    return err == 0 ? add(making, copy) : err;
+    const int err =
+        may_have(option->value, copy) ? add_value(making, option, copy) : drop(making, option->word, value);
+    free(copy);
+    return err;
 }
 
 /* An interface, as dhclient and dhcpcd take any number of. */

@@ -66,13 +66,15 @@ static json_t *write_message(const struct nlmsghdr *message)
 {
     const uint8_t *bytes = (const uint8_t *)message;
     const size_t length = message->nlmsg_len;
-    _cleanup_free_ char *text = malloc(2 * length + 1);
+    char *text = malloc(2 * length + 1);
 
     if (!text)
         return NULL;
     for (size_t i = 0; i < length; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    return json_string(text);
+    json_t *string = json_string(text);
+    free(text);
+    return string;
 }
 
 /* Takes over the item, which may be NULL. Without memory for it the list is freed, and set to NULL:
@@ -144,7 +146,7 @@ static bool read_messages(const json_t *list, struct messages *out, size_t least
 /* The words are judged when they are used: see dhcp_words(). */
 static bool read_client(const json_t *argv, struct dhcp_clients *out)
 {
-    _cleanup_free_ char **words = calloc(json_array_size(argv) + 1, sizeof(*words));
+    char **words = calloc(json_array_size(argv) + 1, sizeof(*words));
     bool good = words;
     size_t i;
     json_t *word;
@@ -158,6 +160,7 @@ static bool read_client(const json_t *argv, struct dhcp_clients *out)
     good = line && dhcp_add(out, -1, line) == 0;
     for (i = 0; words && i < json_array_size(argv); i++)
         free(words[i]);
+    free(words);
     return good;
 }
 
@@ -213,12 +216,8 @@ static int write_text(int fd, const char *text)
     return (size_t)written == length ? 0 : -ENOSPC;
 }
 
-static int write_state(const struct move *move, const char *path)
+static int write_state(const char *text, const char *path)
 {
-    _cleanup_free_ char *text = state_text(move);
-
-    if (!text)
-        return -ENOMEM;
     const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
@@ -256,9 +255,7 @@ static int open_state(const char *path)
     if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH) ||
         st.st_size > SIZE_MAX_BYTES)
         return -EPERM;
-    const int opened = fd;
-    fd = -1;
-    return opened;
+    return take_fd(&fd);
 }
 
 int state_save(const struct move *move)
@@ -273,7 +270,12 @@ int state_save(const struct move *move)
     state_path(path, move->bridge, PHASE_CONFIRMED); /* of a bridge that somebody removed by other means */
     unlink(path);
     state_path(path, move->bridge, PHASE_ARMING);
-    return write_state(move, path);
+    char *text = state_text(move);
+    if (!text)
+        return -ENOMEM;
+    const int fd = write_state(text, path);
+    free(text);
+    return fd;
 }
 
 static const char *from_json(json_t *root, struct move *out)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap bridge delete: what the bridge has goes back to its uplink, in one batch with the bridge's end. */
-#include "dhcp.h"
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -70,13 +69,14 @@ static int move_back(struct view *view, const char *verb, const struct link *bri
     struct move move = {.uplink_index = uplink->ifindex,
                         .mtu = same ? saved->mtu : uplink->mtu,
                         .addr_gen_mode = same ? saved->addr_gen_mode : bridge->addr_gen_mode,
-                        .saved_at = move_clock(),
-                        .clients = dhcp_clients(bridge->name)};
+                        .saved_at = move_clock()};
 
     strcpy(move.bridge, bridge->name);
     strcpy(move.uplink, uplink->name);
     strcpy(move.manager, saved->manager);
-    int err = drop_own(&view->nl, bridge, saved);
+    int err = dhcp_find(bridge->name, &move.clients);
+    if (err == 0)
+        err = drop_own(&view->nl, bridge, saved);
     if (err == 0)
         err = take_addresses(&view->nl, bridge, saved, &move.addresses);
     if (err == 0)

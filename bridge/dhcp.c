@@ -1,189 +1,382 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
+#include "cleanup.h"
 #include "cli/verb.h"
+#include "dhcp_words.h"
 #include "process.h"
+#include "rootpath.h"
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <net/if.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/pidfd.h>
+#include <time.h>
 
-enum { MOST_WORDS = 64 };
+enum { LINE_SIZE = 4096, FIND_S = 10, KILLED_MS = 1000, IDENTITIES = 16 };
 
-static const char *base_name(const char *path)
+static const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
+enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
+
+/* A program of the host's, and where it is. */
+struct identity {
+    const char *name;
+    char *path; /* without links */
+    dev_t device;
+    ino_t inode;
+};
+
+struct identities {
+    struct identity list[IDENTITIES];
+    size_t count;
+};
+
+/* Finds a program of that name which is root's alone. */
+static int find_program(const char *name, size_t folder, char real[PATH_MAX], struct stat *st)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/%.16s", folders[folder], name);
+    return rootpath_file(path, real, st);
 }
 
-static bool is_client(const char *word)
+static void find_identities(struct identities *all, const char *name)
 {
-    const char *name = base_name(word);
-    return strcmp(name, "dhclient") == 0 || strcmp(name, "udhcpc") == 0 || strcmp(name, "dhcpcd") == 0;
-}
+    char real[PATH_MAX];
+    struct stat st;
 
-static bool same_network(const char *pid)
-{
-    char path[64], ours[64], theirs[64];
-
-    snprintf(path, sizeof(path), "/proc/%.16s/ns/net", pid);
-    const ssize_t one = readlink("/proc/self/ns/net", ours, sizeof(ours));
-    const ssize_t other = readlink(path, theirs, sizeof(theirs));
-    return one > 0 && one == other && memcmp(ours, theirs, (size_t)one) == 0;
-}
-
-/* The words of a process as an array of JSON, or NULL. */
-static json_t *read_words(const char *pid)
-{
-    char path[64], text[4096];
-
-    snprintf(path, sizeof(path), "/proc/%.16s/cmdline", pid);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    if (got <= 0)
-        return NULL;
-    text[got] = '\0';
-    json_t *words = json_array();
-    for (const char *word = text; word < text + got; word += strlen(word) + 1)
-        json_array_append_new(words, json_string(word));
-    return words;
-}
-
-static const char *word_at(const json_t *words, size_t i)
-{
-    const char *word = json_string_value(json_array_get(words, i));
-    return word ? word : "";
-}
-
-/* dhcpcd writes its state over its words: "dhcpcd: eth0 [ip4]". What it was started with is lost. */
-static json_t *dhcpcd_words(const char *title, const char *interface)
-{
-    const size_t length = strlen(interface);
-
-    if (strncmp(title, "dhcpcd: ", 8) != 0 || strncmp(title + 8, interface, length) != 0 ||
-        (title[8 + length] != ' ' && title[8 + length] != '\0'))
-        return NULL;
-    return json_pack("[s, s]", "dhcpcd", interface);
-}
-
-static json_t *client_words(const char *pid, const char *interface)
-{
-    json_t *words = read_words(pid);
-    json_t *titled = dhcpcd_words(word_at(words, 0), interface);
-    bool named = false;
-
-    if (titled) {
-        json_decref(words);
-        return titled;
+    for (size_t i = 0; name && i < FOLDERS && all->count < IDENTITIES; i++) {
+        if (find_program(name, i, real, &st) < 0)
+            continue;
+        struct identity *identity = &all->list[all->count];
+        *identity =
+            (struct identity){.name = name, .path = strdup(real), .device = st.st_dev, .inode = st.st_ino};
+        all->count += identity->path != NULL;
     }
-    for (size_t i = 1; i < json_array_size(words); i++)
-        named = named || strcmp(word_at(words, i), interface) == 0;
-    if (named && (is_client(word_at(words, 0)) ||
-                  (strcmp(base_name(word_at(words, 0)), "busybox") == 0 && is_client(word_at(words, 1)))))
-        return words;
-    json_decref(words);
+}
+
+static void identities_free(struct identities *all)
+{
+    while (all->count > 0)
+        free(all->list[--all->count].path);
+}
+
+/* Reads /proc/PID/NAME up to size - 1 bytes. Returns how many, or -1. */
+static ssize_t read_proc(const char *pid, const char *name, char *text, size_t size)
+{
+    char path[64];
+    size_t used = 0;
+    ssize_t got = 1;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
+    _cleanup_close_ const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    while (fd >= 0 && got > 0 && used < size - 1) {
+        got = read(fd, text + used, size - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    text[used] = '\0';
+    return fd < 0 || got < 0 ? -1 : (ssize_t)used;
+}
+
+/* "Uid:" is the real, effective, saved and file system uid, as our user namespace has them; a name before it
+ * cannot fake the line, since the kernel escapes line feeds (fs/proc/array.c). */
+static bool is_roots(const char *pid)
+{
+    char text[1024];
+
+    return read_proc(pid, "status", text, sizeof(text)) > 0 && strstr(text, "\nUid:\t0\t0\t0\t0\n");
+}
+
+static bool same_file(const char *pid, const char *name, const char *ours)
+{
+    char path[64];
+    struct stat one, other;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
+    return stat(path, &one) == 0 && stat(ours, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+static bool is_at_home(const char *pid)
+{
+    return same_file(pid, "ns/user", "/proc/self/ns/user") && same_file(pid, "ns/mnt", "/proc/self/ns/mnt") &&
+           same_file(pid, "ns/pid", "/proc/self/ns/pid") && same_file(pid, "ns/net", "/proc/self/ns/net") &&
+           same_file(pid, "root", "/");
+}
+
+/* Which of the host's programs the process runs, or NULL. */
+static const struct identity *identify(const struct identities *all, const char *pid)
+{
+    static const char deleted[] = " (deleted)";
+    char path[64], target[PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
+    const ssize_t length = readlink(path, target, sizeof(target) - 1);
+    if (length <= 0 || stat(path, &st) < 0)
+        return NULL;
+    target[length] = '\0';
+    char *end = strstr(target, deleted);
+    const bool replaced = st.st_nlink == 0 && end && !end[sizeof(deleted) - 1];
+    if (replaced)
+        *end = '\0';
+    for (size_t i = 0; i < all->count; i++) {
+        const struct identity *identity = &all->list[i];
+        if ((identity->device == st.st_dev && identity->inode == st.st_ino) ||
+            (replaced && strcmp(identity->path, target) == 0))
+            return identity;
+    }
     return NULL;
 }
 
-json_t *dhcp_clients(const char *interface)
+/* The words of a process up to NULL, pointing into text. What is not ASCII, and thus in no option that goes
+ * along, is made a control character, which JSON can have. A longer command line than we would pass on is
+ * none of a client's. Returns how many. */
+static size_t read_words(const char *pid, char text[LINE_SIZE], char *words[LINE_SIZE])
 {
-    json_t *clients = json_array();
-    DIR *folder = opendir("/proc");
-
-    for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
-        char path[64], exe[PATH_MAX];
-        if (!isdigit((unsigned char)entry->d_name[0]) || !same_network(entry->d_name))
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.16s/exe", entry->d_name);
-        const ssize_t length = readlink(path, exe, sizeof(exe) - 1);
-        json_t *words = length > 0 ? client_words(entry->d_name, interface) : NULL;
-        if (!words)
-            continue;
-        exe[length] = '\0';
-        json_array_append_new(clients,
-                              json_pack("{s:i, s:s, s:o}", "pid", (int)strtol(entry->d_name, NULL, 10), "exe",
-                                        exe, "argv", words));
-    }
-    if (folder)
-        closedir(folder);
-    return clients;
-}
-
-/* Words that are the interface's name, or hold it as a part of a file's name ("dhclient.eth0.pid"). */
-static char *renamed(const char *word, const char *from, const char *to)
-{
-    const char *found = strstr(word, from);
-    char *copy = NULL;
-
-    if (found && (strcmp(word, from) == 0 ||
-                  (found > word && strchr(".-", found[-1]) && strchr(".-", found[strlen(from)]))))
-        return asprintf(&copy, "%.*s%s%s", (int)(found - word), word, to, found + strlen(from)) < 0 ? NULL
-                                                                                                    : copy;
-    return strdup(word);
-}
-
-static void start(const char *exe, const json_t *words, const char *from, const char *to)
-{
-    char *argv[MOST_WORDS + 1];
+    const ssize_t length = read_proc(pid, "cmdline", text, LINE_SIZE);
     size_t count = 0;
 
-    for (; count < json_array_size(words) && count < MOST_WORDS; count++)
-        argv[count] = renamed(word_at(words, count), from, to);
-    argv[count] = NULL;
-    process_detach(exe, argv);
-    while (count > 0)
-        free(argv[--count]);
+    for (char *byte = text; byte < text + length; byte++)
+        if (!isascii(*byte))
+            *byte = '\1';
+    if (length > 0 && length < LINE_SIZE - 1)
+        for (char *word = text; word < text + length; word += strlen(word) + 1)
+            words[count++] = word;
+    words[count] = NULL;
+    return count;
+}
+
+/* dhcpcd writes its state over its words, "dhcpcd: eth0 [ip4]"; where it gives up root, the process that
+ * keeps it is the "[privileged proxy] eth0 [ip4]" (src/privsep-root.c), "actioneer" before 9.4. */
+static bool dhcpcd_is_for(const char *title, const char *interface)
+{
+    static const char *const before[] = {"dhcpcd: ", "dhcpcd: [privileged proxy] ",
+                                         "dhcpcd: [privileged actioneer] "};
+    const size_t length = strlen(interface);
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        const size_t skip = strlen(before[i]);
+        if (strncmp(title, before[i], skip) == 0 && strncmp(title + skip, interface, length) == 0 &&
+            (title[skip + length] == ' ' || !title[skip + length]))
+            return true;
+    }
+    return false;
+}
+
+/* Returns whether these words are of a client for the interface that this program of the host's can be, or
+ * -ENOMEM. */
+static int is_client(char *const line[], const struct identity *identity, const char *interface)
+{
+    const struct dhcp_program *program = dhcp_program(line[0]);
+    struct dhcp_argv argv;
+
+    if (strcmp(identity->name, program->name) != 0 &&
+        (!program->box || strcmp(identity->name, program->box) != 0))
+        return false;
+    const int err = dhcp_words(program, line, interface, interface, &argv);
+    dhcp_argv_free(&argv);
+    return err == -ENOMEM ? err : err == 0;
+}
+
+/* Adds the process if it is one of the host's clients for the interface. Returns 0 or -ENOMEM. */
+static int look_at(const struct identities *known, const char *pid, const char *interface,
+                   struct dhcp_clients *out)
+{
+    char text[LINE_SIZE], *words[LINE_SIZE], name[IFNAMSIZ], dhcpcd[] = "dhcpcd";
+    char *by_title[] = {dhcpcd, name, NULL};
+
+    /* It keeps its number as long as its pidfd takes signals: what is seen in between is all of one process.
+     */
+    _cleanup_close_ int process = pidfd_open((pid_t)strtol(pid, NULL, 10), 0);
+    if (process < 0 || !is_roots(pid) || !is_at_home(pid))
+        return 0;
+    const struct identity *identity = identify(known, pid);
+    if (!identity || read_words(pid, text, words) == 0 || pidfd_send_signal(process, 0, NULL, 0) < 0)
+        return 0;
+    snprintf(name, sizeof(name), "%s", interface);
+    char **line = dhcpcd_is_for(words[0], interface) ? by_title : dhcp_line(words);
+    if (!line)
+        return 0;
+    const int client = is_client(line, identity, interface);
+    if (client <= 0)
+        return client;
+    return dhcp_add(out, take_fd(&process), line);
+}
+
+/* Whether the numbers in /proc are those of our own pid namespace. */
+static bool proc_is_ours(void)
+{
+    char target[16];
+    const ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
+
+    target[length > 0 ? length : 0] = '\0';
+    return strtol(target, NULL, 10) == getpid();
+}
+
+static time_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec;
+}
+
+int dhcp_find(const char *interface, struct dhcp_clients *out)
+{
+    const time_t end = now() + FIND_S;
+    struct identities known = {.count = 0};
+    int err = 0;
+
+    *out = (struct dhcp_clients){.count = 0};
+    DIR *folder = proc_is_ours() ? opendir("/proc") : NULL;
+    if (!folder)
+        return -ENOENT;
+    for (size_t i = 0; i < dhcp_program_count; i++) {
+        find_identities(&known, dhcp_programs[i].name);
+        find_identities(&known, dhcp_programs[i].box);
+    }
+    for (const struct dirent *entry; err == 0 && (entry = readdir(folder)) != NULL;) {
+        if (isdigit((unsigned char)entry->d_name[0]))
+            err = look_at(&known, entry->d_name, interface, out);
+        if (err == 0 && now() > end)
+            err = -ETIMEDOUT;
+    }
+    closedir(folder);
+    identities_free(&known);
+    return err;
+}
+
+static char **copy_words(char *const words[])
+{
+    size_t count = 0;
+
+    while (words[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof(*copy));
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(words[i]);
+        if (copy[i])
+            continue;
+        while (i > 0)
+            free(copy[--i]);
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
+{
+    struct dhcp_client *more = reallocarray(clients->list, clients->count + 1, sizeof(*more));
+
+    if (more)
+        clients->list = more;
+    char **copy = more ? copy_words(words) : NULL;
+    if (!copy) {
+        if (process >= 0)
+            close(process);
+        return -ENOMEM;
+    }
+    more[clients->count++] = (struct dhcp_client){.process = process, .words = copy};
+    return 0;
+}
+
+void dhcp_free(struct dhcp_clients *clients)
+{
+    for (size_t i = 0; i < clients->count; i++) {
+        struct dhcp_client *client = &clients->list[i];
+        if (client->process >= 0)
+            close(client->process);
+        for (char **word = client->words; *word; word++)
+            free(*word);
+        free(client->words);
+    }
+    free(clients->list);
+    *clients = (struct dhcp_clients){.count = 0};
+}
+
+/* Fills in where the program is, without links. Returns whether it is there. */
+static bool find_start(const char *name, char path[PATH_MAX])
+{
+    struct stat st;
+
+    for (size_t i = 0; name && i < FOLDERS; i++)
+        if (find_program(name, i, path, &st) == 0)
+            return true;
+    return false;
+}
+
+static void start(const struct dhcp_client *client, const char *from, const char *to)
+{
+    static const char who[] = "virt-tap bridge";
+    const struct dhcp_program *program = dhcp_program(client->words[0]);
+    char path[PATH_MAX];
+    struct dhcp_argv argv;
+
+    if (!program || (!find_start(program->name, path) && !find_start(program->box, path))) {
+        complain(0, who,
+                 "'%s' has no DHCP client now: there is no %s of root's in /usr/sbin, /sbin, /usr/bin or "
+                 "/bin; start one for it",
+                 to, client->words[0]);
+        return;
+    }
+    const int err = dhcp_words(program, client->words, from, to, &argv);
+    if (err == 0 && *argv.dropped)
+        complain(0, who,
+                 "%s goes on for '%s' without what virt-tap does not know, or what others than root could "
+                 "change: %s",
+                 program->name, to, argv.dropped);
+    if (err == 0)
+        process_detach(path, argv.words);
+    dhcp_argv_free(&argv);
 }
 
 static void end_clients(const char *interface)
 {
-    json_t *clients = dhcp_clients(interface);
-    size_t i;
-    json_t *client;
+    struct dhcp_clients clients;
 
-    json_array_foreach(clients, i, client)
-        kill((pid_t)json_integer_value(json_object_get(client, "pid")), SIGKILL);
-    json_decref(clients);
+    dhcp_find(interface, &clients);
+    for (size_t i = 0; i < clients.count; i++) {
+        struct pollfd wait = {.fd = clients.list[i].process, .events = POLLIN};
+        if (pidfd_send_signal(wait.fd, SIGKILL, NULL, 0) == 0)
+            poll(&wait, 1, KILLED_MS);
+    }
+    dhcp_free(&clients);
 }
 
-void dhcp_move(const json_t *clients, const char *from, const char *to)
+void dhcp_move(const struct dhcp_clients *clients, const char *from, const char *to)
 {
-    size_t i;
-    json_t *client;
-
-    if (json_array_size(clients) == 0)
+    if (clients->count == 0)
         return;
     end_clients(from);
     end_clients(to);
-    json_array_foreach(clients, i, client)
-        start(json_string_value(json_object_get(client, "exe")), json_object_get(client, "argv"), from, to);
+    for (size_t i = 0; i < clients->count; i++)
+        start(&clients->list[i], from, to);
 }
 
 int dhcp_begin(const char *verb, const char *interface)
 {
-    static const char *const clients[][2] = {{"/sbin/dhcpcd", "dhcpcd"},
-                                             {"/usr/sbin/dhcpcd", "dhcpcd"},
-                                             {"/sbin/dhclient", "dhclient"},
-                                             {"/sbin/udhcpc", "udhcpc"}};
-    char name[64];
+    char name[IFNAMSIZ], option[] = "-i", path[PATH_MAX];
 
+    if (*interface == '-')
+        return complain(1, verb,
+                        "'%s' is made, but DHCP clients take a name with '-' before it for an option: "
+                        "use --address, or another name",
+                        interface);
     snprintf(name, sizeof(name), "%s", interface);
-    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
-        char client[16], option[] = "-i";
-        snprintf(client, sizeof(client), "%s", clients[i][1]);
-        const bool udhcpc = strcmp(client, "udhcpc") == 0;
-        char *argv[] = {client, udhcpc ? option : name, udhcpc ? name : NULL, NULL};
-        if (access(clients[i][0], X_OK) != 0)
-            continue;
-        process_detach(clients[i][0], argv);
-        return 0;
+    for (size_t i = 0; i < dhcp_program_count; i++) {
+        char program[16];
+        snprintf(program, sizeof(program), "%s", dhcp_programs[i].name);
+        char *by_name[] = {program, name, NULL}, *by_option[] = {program, option, name, NULL};
+        if (find_start(dhcp_programs[i].name, path))
+            return process_detach(path, dhcp_programs[i].box ? by_option : by_name) < 0;
     }
     return complain(1, verb,
                     "'%s' is made, but there is no DHCP client: install dhcpcd-base, or use --address",

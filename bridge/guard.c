@@ -2,6 +2,7 @@
  *
  * The guard of a move (see move.h), how it is started, and the confirmation that it waits for. */
 #include "move.h"
+#include "net/link.h"
 #include "process.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static int start_unit(const char *verb, char *self, char *bridge)
     char text[] = "--description=virt-tap: puts the network back unless the bridge is confirmed";
     char *argv[] = {run, quiet, collect, text, self, what, guard, bridge, NULL};
     char *output;
-    const int status = process_capture(argv, 1, &output);
+    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
 
     if (output)
         output[strcspn(output, "\n")] = '\0';
@@ -141,7 +142,7 @@ int bridge_guard(int argc, char *argv[])
 {
     struct move move;
 
-    if (argc != 2)
+    if (argc != 2 || !ifname_valid(argv[1]))
         return complain(2, argv[0], "takes a bridge; `virt-tap bridge create --uplink` starts it");
     const char *why = state_load(argv[1], PHASE_ARMING, &move);
     openlog("virt-tap", LOG_PID, LOG_DAEMON);
@@ -160,10 +161,11 @@ int bridge_confirm(int argc, char *argv[])
         return complain(2, argv[0], "takes a bridge; see --help");
     if (geteuid() != 0)
         return complain(1, argv[0], "this takes root: use sudo");
-    const char *why = strlen(argv[1]) < IFNAMSIZ ? state_load(argv[1], PHASE_MOVED, &move) : "";
+    if (!ifname_valid(argv[1]))
+        return complain(1, argv[0], "'%.64s' is not a name that a bridge can have", argv[1]);
+    const char *why = state_load(argv[1], PHASE_MOVED, &move);
     const bool loaded = why == NULL;
-    if (strlen(argv[1]) < IFNAMSIZ)
-        move_free(&move);
+    move_free(&move);
     if (loaded && state_advance(argv[1], PHASE_MOVED, PHASE_CONFIRMED) == 0)
         return 0;
     if (loaded || !*why)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "move.h"
-#include "dhcp.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "net/switch.h"
@@ -35,16 +34,26 @@ static json_t *own_addresses(const struct create *create)
 
     for (size_t i = 0; i < create->address_count; i++) {
         cidr_print(&create->addresses[i], text);
-        json_array_append_new(list, json_string(text));
+        if (json_array_append_new(list, json_string(text)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
     }
     return list;
 }
 
-static void keep_setting(void *settings, const struct sysctl *setting)
+/* data: the struct move. Without memory for one, there are none: move->settings is NULL from then on. */
+static void keep_setting(void *data, const struct sysctl *setting)
 {
-    if (setting->carried)
-        json_array_append_new(settings, json_pack("[s, s, s, s]", setting->family, setting->group,
-                                                  setting->key, setting->value));
+    struct move *move = data;
+
+    if (!setting->carried || !move->settings)
+        return;
+    if (json_array_append_new(move->settings, json_pack("[s, s, s, s]", setting->family, setting->group,
+                                                        setting->key, setting->value)) == 0)
+        return;
+    json_decref(move->settings);
+    move->settings = NULL;
 }
 
 static void give_settings(const json_t *settings, const char *interface)
@@ -71,10 +80,14 @@ static int collect(struct view *view, const struct create *create, const struct 
     strcpy(move->uplink, uplink->name);
     if (create->manager)
         strcpy(move->manager, create->manager->name);
-    move->clients = dhcp_clients(uplink->name);
+    const int err = dhcp_find(uplink->name, &move->clients);
+    if (err < 0)
+        return err;
     move->own = own_addresses(create);
     move->settings = json_array();
-    sysctl_differing(uplink->name, keep_setting, move->settings);
+    sysctl_differing(uplink->name, keep_setting, move);
+    if (!move->own || !move->settings)
+        return -ENOMEM;
     return read_state(&view->nl, uplink->ifindex, move);
 }
 
@@ -208,7 +221,7 @@ int move_restore(struct move *move, const struct origin *origin)
         if (move->addr_gen_mode >= 0)
             switch_set_addr_gen_mode(&batch, move->uplink_index, move->addr_gen_mode);
         err = batch_send(&view.nl, &batch, NULL);
-        dhcp_move(move->clients, move->bridge, move->uplink);
+        dhcp_move(&move->clients, move->bridge, move->uplink);
     }
     batch_free(&batch);
     move_free(&present);
@@ -254,6 +267,24 @@ static int await_confirmation(const char *verb, const struct move *move)
     return complain(1, verb, "'%s' was not confirmed: '%s' gets everything back", move->bridge, move->uplink);
 }
 
+/* What DHCP has given goes with its lifetime, if nobody asks for more. */
+static void warn_without_client(const char *verb, const struct move *move)
+{
+    char text[CIDR_TEXT];
+
+    for (size_t i = 0; move->clients.count == 0 && i < move->addresses.count; i++) {
+        const struct cidr cidr = address_of(move->addresses.list[i]);
+        if (cidr.family != AF_INET || address_flags(move->addresses.list[i]) & IFA_F_PERMANENT)
+            continue;
+        cidr_print(&cidr, text);
+        complain(0, verb,
+                 "warning: %s will expire, since no DHCP client of root's was found for '%s' (see "
+                 "virt-tap-bridge(8)); start one for '%s'",
+                 text, move->uplink, move->bridge);
+        return;
+    }
+}
+
 /* Phases 3 and 4, with the guard there. */
 static int act(struct view *view, const char *verb, const struct create *create, const struct link *uplink,
                struct move *move, int lock)
@@ -271,12 +302,14 @@ static int act(struct view *view, const char *verb, const struct create *create,
         return status;
     }
     if (by_us)
-        dhcp_move(move->clients, move->uplink, move->bridge);
+        dhcp_move(&move->clients, move->uplink, move->bridge);
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_MOVED) < 0)
         status = complain(1, verb, "the guard was faster: '%s' gets everything back", move->uplink);
     close(lock);
-    if (status == 0 && create->dhcp && json_array_size(move->clients) == 0)
+    if (status == 0 && create->dhcp && move->clients.count == 0)
         status = dhcp_begin(verb, create->name);
+    else if (status == 0 && !create->manager)
+        warn_without_client(verb, move);
     return status == 0 ? await_confirmation(verb, move) : status;
 }
 

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "bridge.h"
+#include "dhcp.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -39,7 +40,7 @@ struct move {
     long saved_at; /* seconds of CLOCK_BOOTTIME */
     pid_t mover;   /* create's process */
     struct messages addresses, routes, neighbours;
-    json_t *clients; /* dhcp_clients() of the uplink */
+    struct dhcp_clients clients; /* of the uplink */
     json_t
         *settings; /* struct sysctl of the uplink that go along; not saved, for they stay on the uplink too */
     json_t *own;   /* addresses that the bridge was given besides, as texts */
@@ -63,6 +64,9 @@ int move_restore(struct move *move, const struct origin *origin);
 
 /* state.c */
 void state_path(char path[64], const char *bridge, enum phase phase);
+
+/* The state as it is saved, for the caller to free; NULL: no memory. Never a part of it. */
+char *state_text(const struct move *move);
 
 /* Writes the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
 int state_save(const struct move *move);

@@ -2,7 +2,6 @@
  *
  * virt-tap bridge persist and unpersist: what is to be there, and who manages this host's network. */
 #include "persist.h"
-#include "dhcp.h"
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -74,15 +73,14 @@ static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-/* Addresses and routes of the interface that has them now. */
+/* Addresses and routes of the interface that has them now. Whether DHCP gave an IPv4 address shows in its
+ * lifetime, which takes CAP_NET_ADMIN to set, not in processes, which anybody can start. IPv6 addresses with
+ * a lifetime come from router advertisements as well, and again without being configured. */
 static int read_network(struct view *view, const struct link *holder, struct persist_plan *plan)
 {
     struct messages addresses = {.count = 0}, routes = {.count = 0};
-    json_t *clients = dhcp_clients(holder->name);
     int err = addresses_read(&view->nl, holder->ifindex, &addresses);
 
-    plan->dhcp = json_array_size(clients) > 0;
-    json_decref(clients);
     for (size_t i = 0; err == 0 && i < addresses.count; i++) {
         const bool stays = address_flags(addresses.list[i]) & IFA_F_PERMANENT;
         if (stays && !address_is_link_local(addresses.list[i]))

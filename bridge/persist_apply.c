@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Has the manager of the host's network take what persist has written, and let go of it again. */
+#include "cleanup.h"
 #include "net/link.h"
 #include "persist.h"
 #include "process.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100 };
+enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100, LEAVE_MS = 30 * 1000 };
 
 /* One word of a command, its %b and %u filled in. */
 static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, const char *bridge,
@@ -28,29 +29,36 @@ static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, co
     }
 }
 
-/* verb NULL: whether it fails does not matter. Returns 0 or says why not. */
+/* Returns 0 or reports why not; verb NULL: a failure does not matter, and the host has no network until this
+ * is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
-    char words[WORDS_MAX][WORD_SIZE], *argv[WORDS_MAX + 1], *output;
+    char words[WORDS_MAX][WORD_SIZE], *argv[WORDS_MAX + 1], line[WORDS_MAX * WORD_SIZE] = "";
+    _cleanup_free_ char *output = NULL;
     size_t count = 0;
 
     for (const char *word = command; *word && count < WORDS_MAX; count++) {
         const size_t length = strcspn(word, " ");
         fill_in(words[count], word, length, bridge, uplink);
         argv[count] = words[count];
+        strcat(strcat(line, count > 0 ? " " : ""), words[count]);
         word += length + (word[length] == ' ');
     }
     argv[count] = NULL;
-    const int status = process_capture(argv, 1, &output);
+    const int status = process_capture(argv, 1, verb ? PROCESS_MANAGER_MS : LEAVE_MS, &output);
+    if (status == 0 || !verb)
+        return status != 0;
+    if (status == -ETIMEDOUT)
+        return complain(
+            1, verb,
+            "`%s` did not finish within %d minutes and was killed; run it yourself to see what it "
+            "waits for, such as a DHCP server that does not answer",
+            line, PROCESS_MANAGER_MS / 60000);
+    if (status < 0)
+        return complain(1, verb, "cannot run `%s`: %s", line, strerror(-status));
     if (output)
         output[strcspn(output, "\n")] = '\0';
-    if (status != 0 && verb)
-        complain(1, verb, "`%s` (%s, %s) failed: %.200s", command, bridge, uplink,
-                 status < 0          ? strerror(-status)
-                 : output && *output ? output
-                                     : "it gives no reason");
-    free(output);
-    return status != 0;
+    return complain(1, verb, "`%s` failed: %.200s", line, output && *output ? output : "it gives no reason");
 }
 
 static int run_all(const char *verb, const char *const commands[], size_t most, const char *bridge,

@@ -217,11 +217,16 @@ static int write_netplan(const char *verb, const struct persist_plan *plan, stru
 static int ask(const char *verb, char *const argv[])
 {
     char *output;
-    const int status = process_capture(argv, 1, &output);
+    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
 
     if (output)
         output[strcspn(output, "\n")] = '\0';
-    if (status != 0 && status != -ENOENT)
+    if (status == -ETIMEDOUT)
+        complain(1, verb,
+                 "nothing is changed: `%s %s` did not finish within %d s and was killed; run it yourself "
+                 "to see what it waits for, then try again",
+                 argv[0], argv[1], PROCESS_QUERY_MS / 1000);
+    else if (status != 0 && status != -ENOENT)
         complain(1, verb, "nothing is changed, for %s does not take it: %.300s", argv[0],
                  output && *output ? output : "it gives no reason");
     free(output);

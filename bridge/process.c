@@ -1,17 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "process.h"
+#include "cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
+#include <time.h>
 
-enum { LIMIT_MS = 10000, MOST_OUTPUT = 64 * 1024 * 1024 };
+enum { OUTPUT_MAX = 64 * 1024 * 1024, OUTPUT_STEP = 64 * 1024, KILLED_MS = 5000 };
+
+static _Noreturn void become_program(const char *path, char *const argv[])
+{
+    static char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
+    char *const environment[] = {path_variable, locale, NULL};
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    close_range(3, UINT_MAX, 0);
+    umask(022);
+    if (chdir("/") == 0)
+        execve(path, argv, environment);
+    _exit(127);
+}
 
 int process_detach(const char *path, char *const argv[])
 {
@@ -27,10 +49,7 @@ int process_detach(const char *path, char *const argv[])
     const int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
-    close_range(3, UINT_MAX, 0);
-    if (chdir("/") == 0)
-        execv(path, argv);
-    _exit(127);
+    become_program(path, argv);
 }
 
 static int find_program(const char *name, char path[PATH_MAX])
@@ -45,64 +64,109 @@ static int find_program(const char *name, char path[PATH_MAX])
     return -ENOENT;
 }
 
-static void run_child(const char *path, char *const argv[], int out, int errors)
+static _Noreturn void run_child(const char *path, char *const argv[], int out, int errors, pid_t parent)
 {
     const int null = open("/dev/null", O_RDWR);
 
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before the line above */
+        _exit(127);
     dup2(null, 0);
     dup2(out, 1);
     dup2(errors ? out : null, 2);
-    close_range(3, UINT_MAX, 0);
-    execv(path, argv);
-    _exit(127);
+    become_program(path, argv);
 }
 
-/* Reads to the end, or for LIMIT_MS without a byte. */
-static int read_all(int fd, char **output)
+static int64_t clock_ms(void)
 {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads once from a pipe that does not block. Returns how many bytes, 0 at the end, or -errno. */
+static ssize_t read_some(int fd, char **output, size_t *used)
+{
+    char *more = realloc(*output, *used + OUTPUT_STEP + 1);
+
+    if (!more)
+        return -ENOMEM;
+    *output = more;
+    more[*used] = '\0';
+    const ssize_t got = read(fd, more + *used, OUTPUT_STEP);
+    if (got < 0)
+        return -errno;
+    *used += (size_t)got;
+    more[*used] = '\0';
+    return *used > OUTPUT_MAX ? -EFBIG : got;
+}
+
+/* Collects the output until the process has exited. Returns 0 or -errno. */
+static int attend(int process, int out, int64_t end, char **output)
+{
+    struct pollfd wait[] = {{.fd = process, .events = POLLIN}, {.fd = out, .events = POLLIN}};
     size_t used = 0;
 
     for (;;) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        char *more = realloc(*output, used + 65536);
-        if (!more)
-            return -ENOMEM;
-        *output = more;
-        more[used] = '\0';
-        if (poll(&wait, 1, LIMIT_MS) <= 0)
+        const int64_t left = end - clock_ms();
+        if (left <= 0)
             return -ETIMEDOUT;
-        const ssize_t got = read(fd, more + used, 65535);
-        if (got < 0)
+        if (poll(wait, 2, (int)left) < 0 && errno != EINTR)
             return -errno;
-        used += (size_t)got;
-        more[used] = '\0';
-        if (got == 0)
+        const ssize_t got = wait[1].fd >= 0 ? read_some(out, output, &used) : 0;
+        if (got < 0 && got != -EAGAIN && got != -EINTR)
+            return (int)got;
+        if (got <= 0 && wait[0].revents) /* it exited before this read, which found nothing more */
             return 0;
-        if (used > MOST_OUTPUT)
-            return -EFBIG;
+        if (got == 0)
+            wait[1].fd = -1; /* closed, though the process goes on */
     }
 }
 
-int process_capture(char *const argv[], int errors, char **output)
+/* Returns the status of an exit, or -errno: -ETIMEDOUT when not even SIGKILL ends it. */
+static int reap(pid_t pid, int process, bool ended)
 {
+    struct pollfd wait = {.fd = process, .events = POLLIN};
+    int status;
+
+    if (!ended) {
+        kill(-pid, SIGKILL); /* its group, which is its own once it has called setsid() */
+        kill(pid, SIGKILL);
+        if (poll(&wait, 1, KILLED_MS) <= 0)
+            return -ETIMEDOUT;
+    }
+    if (waitpid(pid, &status, 0) < 0)
+        return -errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+int process_capture(char *const argv[], int errors, int limit_ms, char **output)
+{
+    const int64_t end = clock_ms() + limit_ms;
     char path[PATH_MAX];
-    int ends[2], status = 0;
+    int ends[2];
 
     *output = NULL;
     int err = find_program(argv[0], path);
-    if (err < 0 || pipe2(ends, O_CLOEXEC) < 0)
-        return err < 0 ? err : -errno;
-    const pid_t pid = fork();
-    if (pid == 0)
-        run_child(path, argv, ends[1], errors);
-    close(ends[1]);
-    err = pid < 0 ? -errno : read_all(ends[0], output);
-    close(ends[0]);
-    if (pid > 0 && err < 0)
-        kill(pid, SIGKILL);
-    if (pid > 0 && waitpid(pid, &status, 0) < 0 && err == 0)
-        err = -errno;
     if (err < 0)
         return err;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    _cleanup_close_ const int out = ends[0];
+    const pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        run_child(path, argv, ends[1], errors, parent);
+    err = pid < 0 ? -errno : 0;
+    close(ends[1]);
+    if (err < 0)
+        return err;
+    _cleanup_close_ const int process = pidfd_open(pid, 0);
+    if (process < 0 || fcntl(out, F_SETFL, O_NONBLOCK) < 0)
+        err = -errno;
+    else
+        err = attend(process, out, end, output);
+    const int status = reap(pid, process, err == 0);
+    return err < 0 ? err : status;
 }

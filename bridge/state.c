@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The state of a move on disk: one JSON object, readable by root only. */
+#include "cleanup.h"
+#include "dhcp_words.h"
 #include "move.h"
+#include "rootpath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 1, SIZE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static const char *const endings[] = {"arming", "moving", "moved", "confirmed", "restoring"};
 
@@ -33,7 +36,7 @@ void move_free(struct move *move)
     messages_free(&move->addresses);
     messages_free(&move->routes);
     messages_free(&move->neighbours);
-    json_decref(move->clients);
+    dhcp_free(&move->clients);
     json_decref(move->settings);
     json_decref(move->own);
     *move = (struct move){.mover = 0};
@@ -59,18 +62,49 @@ static void read_boot(char boot[64])
     boot[strcspn(boot, "\n")] = '\0';
 }
 
+static json_t *write_message(const struct nlmsghdr *message)
+{
+    const uint8_t *bytes = (const uint8_t *)message;
+    const size_t length = message->nlmsg_len;
+    char *text = malloc(2 * length + 1);
+
+    if (!text)
+        return NULL;
+    for (size_t i = 0; i < length; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    json_t *string = json_string(text);
+    free(text);
+    return string;
+}
+
+/* Takes over the item, which may be NULL. Without memory for it the list is freed, and set to NULL:
+ * json_pack() then fails, so that a state is saved whole or not at all. */
+static void append(json_t **list, json_t *item)
+{
+    if (json_array_append_new(*list, item) == 0)
+        return;
+    json_decref(*list);
+    *list = NULL;
+}
+
 static json_t *write_messages(const struct messages *all)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < all->count; i++) {
-        const uint8_t *bytes = (const uint8_t *)all->list[i];
-        const size_t length = all->list[i]->nlmsg_len;
-        char *text = malloc(2 * length + 1);
-        for (size_t k = 0; text && k < length; k++)
-            snprintf(text + 2 * k, 3, "%02x", bytes[k]);
-        json_array_append_new(list, text ? json_string(text) : NULL);
-        free(text);
+    for (size_t i = 0; i < all->count; i++)
+        append(&list, write_message(all->list[i]));
+    return list;
+}
+
+static json_t *write_clients(const struct dhcp_clients *clients)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < clients->count; i++) {
+        json_t *words = json_array();
+        for (char **word = clients->list[i].words; *word; word++)
+            append(&words, json_string(*word));
+        append(&list, words ? json_pack("{s:o}", "argv", words) : NULL);
     }
     return list;
 }
@@ -109,18 +143,66 @@ static bool read_messages(const json_t *list, struct messages *out, size_t least
     return json_is_array(list);
 }
 
+/* The words are judged when they are used: see dhcp_words(). */
+static bool read_client(const json_t *argv, struct dhcp_clients *out)
+{
+    char **words = calloc(json_array_size(argv) + 1, sizeof(*words));
+    bool good = words;
+    size_t i;
+    json_t *word;
+
+    json_array_foreach(argv, i, word) if (good)
+    {
+        words[i] = json_is_string(word) ? strdup(json_string_value(word)) : NULL;
+        good = words[i];
+    }
+    char **line = good ? dhcp_line(words) : NULL;
+    good = line && dhcp_add(out, -1, line) == 0;
+    for (i = 0; words && i < json_array_size(argv); i++)
+        free(words[i]);
+    free(words);
+    return good;
+}
+
+static bool read_clients(const json_t *list, struct dhcp_clients *out)
+{
+    size_t i;
+    json_t *client;
+
+    json_array_foreach(list, i, client) if (!read_client(json_object_get(client, "argv"), out)) return false;
+    return json_is_array(list);
+}
+
 static json_t *to_json(const struct move *move)
 {
     char boot[64];
 
     read_boot(boot);
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:O}",
                      "format", FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink,
                      "manager", move->manager, "uplink_index", move->uplink_index, "mtu", (int)move->mtu,
                      "addr_gen_mode", move->addr_gen_mode, "confirm_ms", (int)move->confirm_ms, "saved_at",
                      (json_int_t)move->saved_at, "mover", (int)move->mover, "addresses",
                      write_messages(&move->addresses), "routes", write_messages(&move->routes), "neighbours",
-                     write_messages(&move->neighbours), "clients", move->clients, "own", move->own);
+                     write_messages(&move->neighbours), "clients", write_clients(&move->clients), "own",
+                     move->own);
+}
+
+char *state_text(const struct move *move)
+{
+    /* Not json_dumps(), which leaves out keys of objects when memory is out (jansson 2.14, src/dump.c). */
+    json_t *root = to_json(move);
+    const size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
+    char *text = size > 0 ? malloc(size + 1) : NULL;
+
+    if (text && json_dumpb(root, text, size, JSON_COMPACT) == size) {
+        text[size] = '\0';
+    } else {
+        free(text);
+        text = NULL;
+    }
+    json_decref(root);
+    return text;
 }
 
 /* All of it in one write, or nothing. */
@@ -134,26 +216,46 @@ static int write_text(int fd, const char *text)
     return (size_t)written == length ? 0 : -ENOSPC;
 }
 
-static int write_state(const struct move *move, const char *path)
+static int write_state(const char *text, const char *path)
 {
-    json_t *root = to_json(move);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    const int fd = text ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    int err = text ? fd < 0 ? -errno : 0 : -ENOMEM;
-
-    if (err == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        err = -errno;
-    if (err == 0)
-        err = write_text(fd, text);
-    free(text);
-    json_decref(root);
+    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    const int err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : write_text(fd, text);
     if (err == 0)
         return fd;
-    if (fd >= 0) {
-        unlink(path);
-        close(fd);
-    }
+    unlink(path);
+    close(fd);
     return err;
+}
+
+/* Whether the folder is root's alone, and a folder, not a link to one. */
+static int check_folder(void)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    const int err = rootpath(STATE_FOLDER, real, &st);
+
+    if (err < 0)
+        return err;
+    return S_ISDIR(st.st_mode) && strcmp(real, STATE_FOLDER) == 0 ? 0 : -EPERM;
+}
+
+/* Opens a saved state, a regular file of root's. Returns a descriptor or -errno. */
+static int open_state(const char *path)
+{
+    struct stat st;
+    const int err = check_folder();
+
+    if (err < 0)
+        return err;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH) ||
+        st.st_size > SIZE_MAX_BYTES)
+        return -EPERM;
+    return take_fd(&fd);
 }
 
 int state_save(const struct move *move)
@@ -162,31 +264,40 @@ int state_save(const struct move *move)
 
     if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
         return -errno;
+    const int err = check_folder();
+    if (err < 0)
+        return err;
     state_path(path, move->bridge, PHASE_CONFIRMED); /* of a bridge that somebody removed by other means */
     unlink(path);
     state_path(path, move->bridge, PHASE_ARMING);
-    return write_state(move, path);
+    char *text = state_text(move);
+    if (!text)
+        return -ENOMEM;
+    const int fd = write_state(text, path);
+    free(text);
+    return fd;
 }
 
 static const char *from_json(json_t *root, struct move *out)
 {
     const char *boot, *bridge, *uplink, *manager;
-    json_t *addresses, *routes, *neighbours;
+    json_t *addresses, *routes, *neighbours, *clients;
     int format, mtu, confirm_ms, mover;
     json_int_t saved_at;
     char now[64];
 
-    if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:O, s:O}",
+    if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:O}",
                     "format", &format, "boot", &boot, "bridge", &bridge, "uplink", &uplink, "manager",
                     &manager, "uplink_index", &out->uplink_index, "mtu", &mtu, "addr_gen_mode",
                     &out->addr_gen_mode, "confirm_ms", &confirm_ms, "saved_at", &saved_at, "mover", &mover,
                     "addresses", &addresses, "routes", &routes, "neighbours", &neighbours, "clients",
-                    &out->clients, "own", &out->own) < 0 ||
+                    &clients, "own", &out->own) < 0 ||
         format != FORMAT || strlen(bridge) >= IFNAMSIZ || strlen(uplink) >= IFNAMSIZ ||
         strlen(manager) >= sizeof(out->manager) ||
         !read_messages(addresses, &out->addresses, sizeof(struct ifaddrmsg)) ||
         !read_messages(routes, &out->routes, sizeof(struct rtmsg)) ||
-        !read_messages(neighbours, &out->neighbours, sizeof(struct ndmsg)))
+        !read_messages(neighbours, &out->neighbours, sizeof(struct ndmsg)) ||
+        !read_clients(clients, &out->clients))
         return "is damaged";
     read_boot(now);
     if (strcmp(boot, now) != 0)
@@ -207,9 +318,11 @@ const char *state_load(const char *bridge, enum phase phase, struct move *out)
 
     *out = (struct move){.mover = 0};
     state_path(path, bridge, phase);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = open_state(path);
+    if (fd == -EPERM)
+        return "is not a file that only root can have written";
     if (fd < 0)
-        return errno == ENOENT ? "" : "cannot be opened";
+        return fd == -ENOENT ? "" : "cannot be opened";
     json_t *root = json_loadfd(fd, 0, NULL);
     close(fd);
     const char *why = root ? from_json(root, out) : "is damaged";
@@ -265,7 +378,7 @@ bool state_in_progress(const char *bridge)
 
     for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
         state_path(path, bridge, phases[i]);
-        const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        const int fd = open_state(path);
         if (fd < 0)
             continue;
         const bool held = flock(fd, LOCK_EX | LOCK_NB) < 0;

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_arp.h>
 #include <linux/nexthop.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct dependents {
@@ -101,10 +103,17 @@ static int look_at_firewall(struct dependents *all, const char *verb, const char
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
         char *output;
-        const int status = process_capture((char *const *)(uintptr_t)programs[i], 0, &output);
+        const int status =
+            process_capture((char *const *)(uintptr_t)programs[i], 0, PROCESS_QUERY_MS, &output);
         if (status == 0)
             report_lines(all, programs[i][0], output, name);
         free(output);
+        if (status == -ETIMEDOUT)
+            return complain(
+                1, verb,
+                "cannot look for firewall rules that name '%s': %s did not finish within %d s and was "
+                "killed; run it yourself to see what it waits for, or give --ignore-dependents",
+                name, programs[i][0], PROCESS_QUERY_MS / 1000);
         if (status < 0 && status != -ENOENT)
             return complain(
                 1, verb, "cannot look for firewall rules that name '%s': %s: %s; or give --ignore-dependents",
@@ -201,8 +210,10 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
 static bool file_says(const char *path, const char *line)
 {
     char buffer[256];
-    FILE *file = fopen(path, "re");
+    struct stat st;
     bool says = false;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    FILE *file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
 
     while (file && !says && fgets(buffer, sizeof(buffer), file)) {
         buffer[strcspn(buffer, "\n")] = '\0';
@@ -210,10 +221,12 @@ static bool file_says(const char *path, const char *line)
     }
     if (file)
         fclose(file);
+    else if (fd >= 0)
+        close(fd);
     return says;
 }
 
-/* Both keep what they manage in /run, by interface index. */
+/* Both keep what they manage in /run, by interface index. networkd is not root: its file may be anything. */
 static const char *manager_of(const struct link *link)
 {
     char path[64];

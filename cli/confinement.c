@@ -70,7 +70,8 @@ static int load(const char *verb, const char *profile)
 {
     char program[] = "apparmor_parser", replace[] = "-r", *output;
     char *path = strdupa(profile);
-    const int status = process_capture((char *[]){program, replace, path, NULL}, 1, &output);
+    const int status =
+        process_capture((char *[]){program, replace, path, NULL}, 1, PROCESS_QUERY_MS, &output);
 
     if (output)
         output[strcspn(output, "\n")] = '\0';

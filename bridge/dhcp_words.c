@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dhcp_words.h"
+#include "rootpath.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum value { NONE, NUMBER, TEXT, FILE_READ, FILE_WRITTEN, METRIC, INTERFACE, GIVE_UP };
+
+struct dhcp_option {
+    const char *word, *other; /* other: a second spelling, or NULL */
+    enum value value;
+};
+
+/* Of ISC dhclient 4.4 (client/dhclient.c, main); -i, -I, -df as Debian's ifupdown gives them. Each word is
+ * one option, its value the next word. Left out: -e but for what ifupdown sets, since it gives the script's
+ * environment; -n, which asks for nothing. */
+static const struct dhcp_option dhclient_options[] = {{"-4", NULL, NONE},
+                                                      {"-6", NULL, NONE},
+                                                      {"-1", NULL, NONE},
+                                                      {"-v", NULL, NONE},
+                                                      {"-q", NULL, NONE},
+                                                      {"-d", NULL, NONE},
+                                                      {"-nw", NULL, NONE},
+                                                      {"-w", NULL, NONE},
+                                                      {"-i", NULL, NONE},
+                                                      {"-I", NULL, NONE},
+                                                      {"-B", NULL, NONE},
+                                                      {"-nc", NULL, NONE},
+                                                      {"-S", NULL, NONE},
+                                                      {"-N", NULL, NONE},
+                                                      {"-T", NULL, NONE},
+                                                      {"-P", NULL, NONE},
+                                                      {"--no-pid", NULL, NONE},
+                                                      {"-p", NULL, NUMBER},
+                                                      {"-timeout", NULL, NUMBER},
+                                                      {"--timeout", NULL, NUMBER},
+                                                      {"--dad-wait-time", NULL, NUMBER},
+                                                      {"--prefix-len-hint", NULL, NUMBER},
+                                                      {"--decline-wait-time", NULL, NUMBER},
+                                                      {"--address-prefix-len", NULL, NUMBER},
+                                                      {"-s", NULL, TEXT},
+                                                      {"-g", NULL, TEXT},
+                                                      {"-H", NULL, TEXT},
+                                                      {"-F", NULL, TEXT},
+                                                      {"-V", NULL, TEXT},
+                                                      {"-C", NULL, TEXT},
+                                                      {"-D", NULL, TEXT},
+                                                      {"-cf", NULL, FILE_READ},
+                                                      {"-df", NULL, FILE_WRITTEN},
+                                                      {"-lf", NULL, FILE_WRITTEN},
+                                                      {"-pf", NULL, FILE_WRITTEN},
+                                                      {"-sf", NULL, FILE_READ},
+                                                      {"-e", NULL, METRIC},
+                                                      {"-r", NULL, GIVE_UP},
+                                                      {"-x", NULL, GIVE_UP},
+                                                      {.word = NULL}};
+
+/* Of busybox (networking/udhcp/dhcpc.c). */
+static const struct dhcp_option udhcpc_options[] = {{"-i", "--interface", INTERFACE},
+                                                    {"-s", "--script", FILE_READ},
+                                                    {"-p", "--pidfile", FILE_WRITTEN},
+                                                    {"-t", "--retries", NUMBER},
+                                                    {"-T", "--timeout", NUMBER},
+                                                    {"-A", "--tryagain", NUMBER},
+                                                    {"-P", "--client-port", NUMBER},
+                                                    {"-r", "--request", TEXT},
+                                                    {"-V", "--vendorclass", TEXT},
+                                                    {"-F", "--fqdn", TEXT},
+                                                    {"-x", NULL, TEXT},
+                                                    {"-O", "--request-option", TEXT},
+                                                    {"-b", "--background", NONE},
+                                                    {"-B", "--broadcast", NONE},
+                                                    {"-C", "--clientid-none", NONE},
+                                                    {"-f", "--foreground", NONE},
+                                                    {"-n", "--now", NONE},
+                                                    {"-o", "--no-default-options", NONE},
+                                                    {"-q", "--quit", NONE},
+                                                    {"-R", "--release", NONE},
+                                                    {"-S", "--syslog", NONE},
+                                                    {"-v", NULL, NONE},
+                                                    {.word = NULL}};
+
+/* dhcpcd writes its state over its words, so that what it was started with is lost: its configuration is its
+ * file. */
+static const struct dhcp_option dhcpcd_options[] = {
+    {"-k", "--release", GIVE_UP}, {"-x", "--exit", GIVE_UP},      {"-n", "--rebind", GIVE_UP},
+    {"-N", "--renew", GIVE_UP},   {"-U", "--dumplease", GIVE_UP}, {.word = NULL}};
+
+const struct dhcp_program dhcp_programs[] = {
+    {"dhcpcd", NULL, dhcpcd_options, true},
+    {"dhclient", NULL, dhclient_options, false},
+    {"udhcpc", "busybox", udhcpc_options, true},
+};
+const size_t dhcp_program_count = sizeof(dhcp_programs) / sizeof(dhcp_programs[0]);
+
+const struct dhcp_program *dhcp_program(const char *name)
+{
+    for (size_t i = 0; i < dhcp_program_count; i++)
+        if (strcmp(dhcp_programs[i].name, name) == 0)
+            return &dhcp_programs[i];
+    return NULL;
+}
+
+static char *base_name(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool is_box(const char *name)
+{
+    for (size_t i = 0; i < dhcp_program_count; i++)
+        if (dhcp_programs[i].box && strcmp(name, dhcp_programs[i].box) == 0)
+            return true;
+    return false;
+}
+
+char **dhcp_line(char *words[])
+{
+    if (words[0] && is_box(base_name(words[0])))
+        words++;
+    if (!words[0] || !dhcp_program(base_name(words[0])))
+        return NULL;
+    const char *name = base_name(words[0]);
+    memmove(words[0], name, strlen(name) + 1);
+    return words;
+}
+
+struct making {
+    const struct dhcp_program *program;
+    const char *from, *to;
+    struct dhcp_argv *out;
+    bool names_it;
+};
+
+static int add(struct making *making, const char *word)
+{
+    struct dhcp_argv *out = making->out;
+    char **more = reallocarray(out->words, out->count + 2, sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    out->words = more;
+    more[out->count] = strdup(word);
+    if (!more[out->count])
+        return -ENOMEM;
+    more[++out->count] = NULL;
+    return 0;
+}
+
+static bool is_text(const char *word)
+{
+    if (!*word || *word == '-')
+        return false;
+    for (; *word; word++)
+        if (!isascii(*word) || !isprint((unsigned char)*word))
+            return false;
+    return true;
+}
+
+static int drop(struct making *making, const char *option, const char *value)
+{
+    char *text = making->out->dropped;
+    const size_t used = strlen(text);
+
+    snprintf(text + used, sizeof(making->out->dropped) - used, "%s%.32s%s%.128s", used > 0 ? ", " : "",
+             option, value ? " " : "", value ? value : "");
+    for (; *text; text++)
+        if (!isascii(*text) || !isprint((unsigned char)*text))
+            *text = '?';
+    return 0;
+}
+
+/* The word with the interface's other name, or NULL: no memory. */
+static char *renamed(const struct making *making, const char *word)
+{
+    const char *from = making->from;
+    char *copy = NULL;
+
+    for (const char *found = word; (found = strstr(found, from)) != NULL; found++) {
+        const char *rest = found + strlen(from);
+        const bool alone = found == word && !*rest;
+        if (!alone && (found == word || !strchr(".-", found[-1]) || !strchr(".-", *rest)))
+            continue;
+        return asprintf(&copy, "%.*s%s%s", (int)(found - word), word, making->to, rest) < 0 ? NULL : copy;
+    }
+    return strdup(word);
+}
+
+static bool is_ours(const struct making *making, const char *interface)
+{
+    return strcmp(interface, making->from) == 0 || strcmp(interface, making->to) == 0;
+}
+
+static bool is_roots_place(const char *path)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    const int err = rootpath_file(path, real, &st);
+
+    return err == 0 || (err == -ENOENT && *real);
+}
+
+/* The value for the other interface, for the caller to free, or NULL: no memory. */
+static char *value_for(const struct making *making, enum value kind, const char *value)
+{
+    if (kind == TEXT || kind == NUMBER || kind == METRIC)
+        return strdup(value);
+    char *other = renamed(making, value);
+    if (kind != FILE_READ || !other || access(other, F_OK) == 0)
+        return other;
+    free(other); /* nobody has written such a file for the other interface */
+    return strdup(value);
+}
+
+/* Whether the option may have this value. */
+static bool may_have(enum value kind, const char *value)
+{
+    static const char metric[] = "IF_METRIC=";
+
+    switch (kind) {
+    case NUMBER:
+        return value[strspn(value, "0123456789")] == '\0';
+    case FILE_READ:
+    case FILE_WRITTEN:
+        return is_roots_place(value);
+    case METRIC:
+        return strncmp(value, metric, sizeof(metric) - 1) == 0 &&
+               value[sizeof(metric) - 1 + strspn(value + sizeof(metric) - 1, "0123456789")] == '\0';
+    default:
+        return true;
+    }
+}
+
+static int add_value(struct making *making, const struct dhcp_option *option, const char *value)
+{
+    const int err = add(making, option->word);
+
+    making->names_it = making->names_it || option->value == INTERFACE;
+    return err == 0 ? add(making, value) : err;
+}
+
+static int take(struct making *making, const struct dhcp_option *option, const char *value)
+{
+    if (option->value == GIVE_UP)
+        return -ENOENT;
+    if (option->value == NONE)
+        return add(making, option->word);
+    if (!value || !is_text(value))
+        return drop(making, option->word, value);
+    if (option->value == INTERFACE && !is_ours(making, value))
+        return -ENOENT;
+    char *copy = value_for(making, option->value, value);
+    if (!copy)
+        return -ENOMEM;
+    const int err =
+        may_have(option->value, copy) ? add_value(making, option, copy) : drop(making, option->word, value);
+    free(copy);
+    return err;
+}
+
+/* An interface, as dhclient and dhcpcd take any number of. */
+static int take_name(struct making *making, const char *word)
+{
+    if (making->program->box || !is_text(word))
+        return drop(making, word, NULL);
+    if (is_ours(making, word)) {
+        making->names_it = true;
+        return add(making, making->to);
+    }
+    return if_nametoindex(word) != 0 ? add(making, word) : drop(making, word, NULL);
+}
+
+static const struct dhcp_option *find_option(const struct dhcp_program *program, const char *word,
+                                             size_t length)
+{
+    for (const struct dhcp_option *option = program->options; option->word; option++)
+        if ((strlen(option->word) == length && strncmp(option->word, word, length) == 0) ||
+            (option->other && strlen(option->other) == length && strncmp(option->other, word, length) == 0))
+            return option;
+    return NULL;
+}
+
+static bool takes_value(const struct dhcp_option *option)
+{
+    return option->value != NONE && option->value != GIVE_UP;
+}
+
+/* "-nqieth0": options of one letter, and a value if the last takes one; *used counts the words after it. */
+static int take_joined(struct making *making, const char *word, const char *next, size_t *used)
+{
+    for (const char *letter = word + 1; *letter; letter++) {
+        const char one[] = {'-', *letter, '\0'};
+        const struct dhcp_option *option = find_option(making->program, one, 2);
+        if (!option)
+            return drop(making, word, NULL);
+        const bool with_value = takes_value(option), attached = with_value && letter[1];
+        const char *value = attached ? letter + 1 : next;
+        const int err = take(making, option, with_value ? value : NULL);
+        if (err < 0 || with_value) {
+            *used += with_value && !attached && next;
+            return err;
+        }
+    }
+    return 0;
+}
+
+/* *used counts the words after it that belong to it. */
+static int take_option(struct making *making, const char *word, const char *next, size_t *used)
+{
+    const struct dhcp_option *option = find_option(making->program, word, strlen(word));
+
+    if (option && takes_value(option)) {
+        *used += next != NULL;
+        return take(making, option, next);
+    }
+    if (option)
+        return take(making, option, NULL);
+    if (!making->program->getopt)
+        return drop(making, word, NULL);
+    if (word[1] != '-')
+        return take_joined(making, word, next, used);
+    const size_t length = strcspn(word, "=");
+    option = find_option(making->program, word, length);
+    return option && word[length] ? take(making, option, word + length + 1) : drop(making, word, NULL);
+}
+
+int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,
+               struct dhcp_argv *out)
+{
+    struct making making = {.program = program, .from = from, .to = to, .out = out};
+
+    *out = (struct dhcp_argv){.count = 0};
+    int err = add(&making, program->name);
+    for (size_t i = 1; err == 0 && words[0] && words[i]; i++) {
+        const char *word = words[i];
+        if (*word == '-' && word[1])
+            err = take_option(&making, word, words[i + 1], &i);
+        else
+            err = take_name(&making, word);
+    }
+    if (err < 0)
+        return err;
+    return making.names_it ? 0 : -ENOENT;
+}
+
+void dhcp_argv_free(struct dhcp_argv *argv)
+{
+    for (size_t i = 0; i < argv->count; i++)
+        free(argv->words[i]);
+    free(argv->words);
+    *argv = (struct dhcp_argv){.count = 0};
+}

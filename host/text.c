@@ -52,6 +52,7 @@ bool text_value(const char *text, const char *key, char *out, size_t size)
 {
     const size_t key_length = strlen(key);
 
+    out[0] = '\0';
     for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         const char *at = skip_blanks(line);
         if (strncmp(at, key, key_length) != 0)

@@ -15,7 +15,7 @@ ssize_t text_read(const char *path, char *buffer, size_t size);
 long text_number(const char *path, long otherwise);
 
 /* The value of the line `KEY : VALUE` or `KEY=VALUE` (blanks ignored, quotes taken off), up to the line's
- * end. Returns whether there is one; a value too long for out counts as none. */
+ * end. Returns whether there is one; else out is "". A value too long for out is none. */
 bool text_value(const char *text, const char *key, char *out, size_t size);
 
 /* Whether the word, between blanks, stands in the text. */

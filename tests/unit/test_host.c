@@ -106,6 +106,20 @@ static void texts_are_read(void **state)
     assert_int_equal(text_number("/nowhere", -1), -1);
 }
 
+/* The caller need not ask before it looks. */
+static void a_missing_value_is_empty(void **state)
+{
+    static const char *const without[] = {"", "key\n", "keys=x\n", "key=much-too-long\n"};
+    char value[8];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        memset(value, 'x', sizeof(value));
+        assert_false(text_value(without[i], "key", value, sizeof(value)));
+        assert_string_equal(value, "");
+    }
+}
+
 static void findings_are_clean(void **state)
 {
     struct findings found = {.items = NULL};
@@ -146,6 +160,7 @@ int main(void)
         cmocka_unit_test(absence_elsewhere),
         cmocka_unit_test(words_are_quoted),
         cmocka_unit_test(texts_are_read),
+        cmocka_unit_test(a_missing_value_is_empty),
         cmocka_unit_test(findings_are_clean),
         cmocka_unit_test(every_finding_is_described),
         cmocka_unit_test(device_problems_have_words),

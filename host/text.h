@@ -18,6 +18,14 @@ long text_number(const char *path, long otherwise);
  * end. Returns whether there is one; else out is "". A value too long for out is none. */
 bool text_value(const char *text, const char *key, char *out, size_t size);
 
+/* Whether a terminal shows all of the text as it is, in one line: UTF-8 without control characters (C0, C1),
+ * line and paragraph separators, and those that hide or turn round what follows (bidirectional and other
+ * format characters). */
+bool text_is_printable(const char *text);
+
+/* Puts '?' for every byte of what is not printable. */
+void text_make_printable(char *text);
+
 /* Whether the word, between blanks, stands in the text. */
 bool text_has_word(const char *text, const char *word);
 

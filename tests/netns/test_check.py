@@ -27,7 +27,7 @@ class States(unittest.TestCase):
     def judge(self, state):
         status, findings = checkcase.find(state)
         found = {finding["id"] for finding in findings}
-        words = "\n".join(line for finding in findings for line in [finding["seen"], *finding["mend"]])
+        words = "\n".join(line for finding in findings for line in [finding["seen"], *finding["fix"]])
         self.assertLessEqual(set(state.expect.split()), found, findings)
         self.assertFalse(set(state.never.split()) & found, findings)
         for text in state.says:

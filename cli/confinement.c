@@ -4,6 +4,7 @@
 #include "bridge/process.h"
 #include "config.h"
 #include "file.h"
+#include "host/cleanup.h"
 #include "host/hooks.h"
 #include "verb.h"
 
@@ -78,53 +79,63 @@ static int load(const char *verb, const char *profile)
 
     if (output)
         output[strcspn(output, "\n")] = '\0';
+    const char *reason = output && *output ? output : "apparmor_parser gives no reason";
     if (status)
-        complain(1, verb, "AppArmor does not take %s: %.300s", profile,
-                 status < 0          ? strerror(-status)
-                 : output && *output ? output
-                                     : "apparmor_parser gives no reason");
+        complain(1, verb, "AppArmor rejects %s: %.300s", profile, status < 0 ? strerror(-status) : reason);
     free(output);
     return status != 0;
 }
 
 static int put_back(const char *verb, const char *path, const char *text, size_t size, mode_t mode)
 {
-    const int err = size ? file_write(path, text, size, mode, true) : unlink(path) < 0 ? -errno : 0;
+    int err = 0;
 
-    return err ? complain(1, verb, "%s cannot be put back: %s", path, strerror(-err)) : 1;
+    if (size)
+        err = file_write(path, text, size, mode, true);
+    else if (unlink(path) < 0)
+        err = -errno;
+    return err ? complain(1, verb, "%s cannot be restored: %s", path, strerror(-err)) : 1;
+}
+
+/* The text with the lines at its end, or without them where they were found. NULL: no memory. */
+static char *edit(const char *text, size_t size, const char *found, size_t *length)
+{
+    const size_t lines_length = sizeof(lines) - 1, before = found ? (size_t)(found - text) : size;
+    char *out = malloc(size + lines_length + 1), *at = out;
+
+    if (!out)
+        return NULL;
+    at = mempcpy(at, text, before);
+    if (found)
+        at = mempcpy(at, found + lines_length, size - before - lines_length);
+    else if (size > 0 && text[size - 1] != '\n')
+        *at++ = '\n';
+    if (!found)
+        at = mempcpy(at, lines, lines_length);
+    *length = (size_t)(at - out);
+    return out;
 }
 
 /* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
 static int change(const char *verb, size_t which, bool allow)
 {
     const char *path = profiles[which].local;
-    size_t size;
+    size_t size, length;
     mode_t mode;
-    char *text = read_local(path, &size, &mode),
-         *found = text ? memmem(text, size, lines, sizeof(lines) - 1) : NULL;
-    char *changed = text && allow != (found != NULL) ? malloc(size + sizeof(lines) + 1) : NULL;
-    size_t length = 0;
-    int status = 0;
 
-    if (changed && allow) {
-        const char *newline = size > 0 && text[size - 1] != '\n' ? "\n" : "";
-        length = (size_t)sprintf(changed, "%.*s%s%s", (int)size, text, newline, lines);
-    } else if (changed) {
-        const size_t before = (size_t)(found - text), behind = before + sizeof(lines) - 1;
-        memcpy(changed, text, before);
-        memcpy(changed + before, text + behind, size - behind);
-        length = size - (sizeof(lines) - 1);
-    }
-    const int err = changed ? file_write(path, changed, length, mode, access(path, F_OK) == 0)
-                    : text  ? 0
-                            : -errno;
+    _cleanup_free_ char *text = read_local(path, &size, &mode);
+    if (!text)
+        return complain(1, verb, "cannot read %s: %s", path, strerror(errno));
+    const char *found = memmem(text, size, lines, sizeof(lines) - 1);
+    if (allow == (found != NULL))
+        return 0;
+    _cleanup_free_ char *changed = edit(text, size, found, &length);
+    if (!changed)
+        return complain(1, verb, "cannot change %s: out of memory", path);
+    const int err = file_write(path, changed, length, mode, access(path, F_OK) == 0);
     if (err)
-        status = complain(1, verb, "%s cannot be written: %s", path, strerror(-err));
-    else if (changed && load(verb, profiles[which].profile) != 0)
-        status = put_back(verb, path, text, size, mode);
-    free(changed);
-    free(text);
-    return status;
+        return complain(1, verb, "cannot write %s: %s", path, strerror(-err));
+    return load(verb, profiles[which].profile) ? put_back(verb, path, text, size, mode) : 0;
 }
 
 static int change_all(const char *verb, bool allow)
@@ -159,7 +170,7 @@ static int show_labels(void)
         label[length > 0 ? length : 0] = '\0';
         if (strstr(label, ":bin_t"))
             continue;
-        printf("SELinux  %s  is labelled %s, which libvirt may not run: restorecon -F %s\n", path,
+        printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path,
                *label ? label : "not at all", path);
         status = 1;
     }
@@ -175,7 +186,8 @@ int confinement_show(void)
             continue;
         const bool lets = has_lines(profiles[i].local);
         printf("AppArmor %s  %s\n", profiles[i].local,
-               lets ? "lets libvirt run them" : "does not: virt-tap hooks enable");
+               lets ? "lets libvirt run the hooks"
+                    : "does not let libvirt run the hooks: virt-tap hooks enable");
         status |= !lets;
     }
     return status;

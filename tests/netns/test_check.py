@@ -38,10 +38,14 @@ class States(unittest.TestCase):
         """Each that there is; but two for which it takes another machine than that of any one test run."""
         source = os.environ["VIRT_TAP_SOURCE"]
         with open(f"{source}/host/catalogue.c", encoding="ascii") as file:
-            names = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)"', file.read()))
+            text = file.read()
+        names = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)"', text))
         with open(f"{source}/docs/virt-tap-check.1.in", encoding="ascii") as file:
             page = file.read()
         self.assertGreater(len(names), 100)
+        for name, level, why in re.findall(r'\{\s*"([a-z]+[.][a-z.]+)",\s*FINDING_(\w+),\s*"([^"]*)"', text):
+            said = f"\n.B {name}\n{level.lower()}: {why}.\n"
+            self.assertIn(said, page.replace(r"\(aq", "'").replace(r"\-", "-"))
         met = {name for state in STATES for name in state.expect.split()}
         self.assertEqual(names - met, {"kvm.vcpu.skipped", states_kvm.OTHER_VCPU})
         self.assertEqual([name for name in names if f"\n.B {name}\n" not in page], [])

@@ -18,14 +18,14 @@
 #include <unistd.h>
 
 const char check_options[] =
-    "  AREA           kvm, groups, net, helper, qemu, libvirt; all of them unless told\n"
-    "  --user NAME    as that user, whom a child process becomes (root only)\n"
-    "  --bridge NAME  about that bridge; otherwise about any\n"
+    "  AREA           kvm, groups, net, helper, qemu, libvirt; default: all of them\n"
+    "  --user NAME    check as that user, in a process of theirs (root only)\n"
+    "  --bridge NAME  check that bridge; default: any\n"
     "  --json         for programs\n"
     "  --report       for a bug report: versions and findings, without the user's name\n"
-    "  --fix          print the commands that mend what was found, as a script to be reviewed\n"
+    "  --fix          print the commands that fix what was found, as a script to be reviewed\n"
     "  --fix --apply  run them one by one (root only), and check again\n"
-    "  --strict       exit with 3 where there are warnings and no failures\n";
+    "  --strict       exit with 3 if there are warnings and no failures\n";
 
 struct area {
     const char *name;
@@ -36,15 +36,13 @@ struct area {
 static const struct probe kvm_probes[] = {{"kvm.device", kvm_probe, false}};
 static const struct probe groups_probes[] = {{"groups.kvm", groups_probe, false}};
 static const struct probe net_probes[] = {
-    {"net.tun", network_devices_probe, false},
-    {"net.bridge", network_bridges_probe, false},
-    {"net.limit", network_limits_probe, false},
-    {"net.networkmanager", network_managers_probe, false},
+    {"net.tun", network_devices_probe, false},  {"net.bridge", network_bridges_probe, true},
+    {"net.limit", network_limits_probe, true},  {"net.networkmanager", network_managers_probe, true},
     {"net.filter", network_filter_probe, true},
 };
 static const struct probe helper_probes[] = {
     {"helper.works", door_probe, false},
-    {"helper.apparmor", door_surroundings_probe, false},
+    {"helper.apparmor", door_surroundings_probe, true},
     {"helper.policy", check_policy_probe, false},
 };
 static const struct probe qemu_probes[] = {
@@ -53,8 +51,8 @@ static const struct probe qemu_probes[] = {
 };
 static const struct probe libvirt_probes[] = {
     {"libvirt.installed", libvirt_probe, false},
-    {"libvirt.hooks", libvirt_hooks_probe, false},
-    {"libvirt.network", libvirt_network_probe, false},
+    {"libvirt.hooks", libvirt_hooks_probe, true},
+    {"libvirt.network", libvirt_network_probe, true},
 };
 
 #define AREA(name, probes)                                                                                   \
@@ -130,9 +128,9 @@ static int parse(struct options *out, int argc, char *argv[])
     if (out->json + out->report + out->fix > 1)
         return complain(2, argv[0], "--json, --report and --fix exclude each other");
     if (out->apply && !out->fix)
-        return complain(2, argv[0], "--apply goes with --fix");
+        return complain(2, argv[0], "--apply requires --fix");
     if (out->bridge && !ifname_valid(out->bridge))
-        return complain(2, argv[0], "--bridge=%.64s: no interface can have this name", out->bridge);
+        return complain(2, argv[0], "--bridge=%.64s: not a valid interface name", out->bridge);
     return 0;
 }
 
@@ -160,7 +158,7 @@ static int find_subject(struct subject *out, const struct options *options, cons
     signal(SIGALRM, SIG_DFL);
     if (err == -ENOENT)
         return complain(1, name, "--user: there is no user '%.64s'", options->user);
-    return err ? complain(1, name, "cannot tell who the user is: %s", strerror(-err)) : 0;
+    return err ? complain(1, name, "cannot look up the user: %s", strerror(-err)) : 0;
 }
 
 static void look(struct check *check, const struct options *options)
@@ -176,18 +174,9 @@ static void look(struct check *check, const struct options *options)
     probes_run(chosen, count, &context, &check->findings);
 }
 
-unsigned int check_count(const struct check *check, enum finding_level level)
-{
-    unsigned int count = 0;
-
-    for (size_t i = 0; i < check->findings.count; i++)
-        count += catalogue[check->findings.items[i].id].level == level;
-    return count;
-}
-
-/* Mends, looks again (the user may have got a group), and shows what is left. Returns 0, or the exit status.
+/* Fixes, looks again (the user may have got a group), and shows what is left. Returns 0, or the exit status.
  */
-static int mend(struct check *check, const struct options *options)
+static int fix(struct check *check, const struct options *options)
 {
     const unsigned int failed = check_apply(check);
 
@@ -209,16 +198,16 @@ static int show(struct check *check, const struct options *options)
     else if (options->report)
         lost = check_report(check);
     else if (options->apply)
-        failed = mend(check, options);
+        failed = fix(check, options);
     else if (options->fix)
         check_script(check);
     else
         check_show(check);
     if (lost || check->findings.lost)
-        return complain(1, check->name, "there is no memory left");
-    if (failed || check_count(check, FINDING_FAILURE))
+        return complain(1, check->name, "out of memory");
+    if (failed || findings_count(&check->findings, FINDING_FAILURE))
         return 1;
-    return options->strict && check_count(check, FINDING_WARNING) ? 3 : 0;
+    return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
 }
 
 int check_run(int argc, char *argv[])
@@ -231,7 +220,7 @@ int check_run(int argc, char *argv[])
     if (status)
         return status;
     if (options.apply && geteuid() != 0)
-        return complain(1, argv[0], "--apply: only root can mend the host; run it as root");
+        return complain(1, argv[0], "--apply: only root can fix the host; run it as root");
     check.bridge = options.bridge;
     signal(SIGCHLD, SIG_DFL); /* a caller may have had it ignored, and no child would be ours to wait for */
     status = find_subject(&check.subject, &options, argv[0]);

@@ -16,8 +16,6 @@ struct check {
     bool color;
 };
 
-unsigned int check_count(const struct check *check, enum finding_level level);
-
 /* For people: by areas, aligned. */
 void check_show(const struct check *check);
 
@@ -27,10 +25,12 @@ int check_show_json(const struct check *check);
 /* For a bug report: versions and findings, without the user's name. Returns 0, or -1 where memory ran out. */
 int check_report(const struct check *check);
 
-/* Prints the commands that mend what was found, as a script. */
+/* Prints the commands that fix what was found, as a script for whoever runs this. What another user is to do
+ * is a comment in it. */
 void check_script(const struct check *check);
 
-/* Runs them one by one, showing each. Returns how many failed. */
+/* Runs them one by one, showing each: as root, or those for another user's own files as that user, in a
+ * process of child_start(). Returns how many failed. */
 unsigned int check_apply(const struct check *check);
 
 /* What the policy says to this user: a probe, like those of host/, which know nothing of the helper. */

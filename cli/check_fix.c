@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "check.h"
+#include "host/child.h"
+#include "host/program.h"
+#include "host/text.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -7,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-/* Several findings may be mended by the same command; once is enough. */
+/* Several findings may have the same fix; once is enough. */
 static bool said_before(const struct findings *list, size_t end, const char *line, size_t length)
 {
     for (size_t i = 0; i < end; i++) {
-        const char *at = list->items[i].mend;
+        const char *at = list->items[i].fix;
         for (; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
             if (strcspn(at, "\n") == length && strncmp(at, line, length) == 0)
                 return true;
@@ -20,36 +24,51 @@ static bool said_before(const struct findings *list, size_t end, const char *lin
     return false;
 }
 
-/* Calls each(arg, finding, line) for every command, in order, each command once. */
+struct apply {
+    const struct subject *subject;
+    const struct finding *last; /* whose commands were shown before */
+    unsigned int failed;
+};
+
+/* Calls each() for every command, in order, each command once. */
 static void each_command(const struct check *check,
-                         void (*each)(void *arg, const struct finding *finding, char *line), void *arg)
+                         void (*each)(struct apply *apply, const struct finding *finding, char *line),
+                         struct apply *apply)
 {
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
-        char *copy = strdup(finding->mend ? finding->mend : ""), *rest = copy;
+        char *copy = strdup(finding->fix ? finding->fix : ""), *rest = copy;
         for (char *line; rest && (line = strsep(&rest, "\n"));)
             if (*line && !said_before(&check->findings, i, line, strlen(line)))
-                each(arg, finding, line);
+                each(apply, finding, line);
         free(copy);
     }
 }
 
-static void print_command(void *arg, const struct finding *finding, char *line)
+/* Whether the command is another user's to type, and never root's. */
+static bool is_theirs(const struct subject *subject, const struct finding *finding)
 {
-    const struct finding **last = arg;
+    return catalogue[finding->id].own && subject->other;
+}
 
-    if (*last != finding)
+static void print_command(struct apply *apply, const struct finding *finding, char *line)
+{
+    if (apply->last != finding)
         printf("\n# %s: %s\n", catalogue[finding->id].name, finding->seen);
-    *last = finding;
-    puts(line);
+    apply->last = finding;
+    if (is_theirs(apply->subject, finding))
+        printf("# as %s: %s\n", apply->subject->name, line);
+    else
+        puts(line);
 }
 
 void check_script(const struct check *check)
 {
-    const struct finding *last = NULL;
+    struct apply apply = {.subject = &check->subject};
 
-    puts("#!/bin/sh\n# What virt-tap check would type, as root. Read it first.");
-    each_command(check, print_command, &last);
+    printf("#!/bin/sh\n# Fixes for what virt-tap check found%s. Read them before you run them.\n",
+           geteuid() == 0 ? ", for root" : "");
+    each_command(check, print_command, &apply);
 }
 
 extern char **environ;
@@ -62,37 +81,89 @@ static int run_shell(char *line)
     int status;
 
     const int err = posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
-    if (err) {
-        errno = err;
-        return -1;
-    }
+    if (err)
+        return -err;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
-            return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+            return -errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void run_command(void *arg, const struct finding *finding, char *line)
-{
-    unsigned int *failed = arg;
-    (void)finding;
+/* A command in the user's own process, and what comes back from there. */
+struct order {
+    const struct subject *subject;
+    char *line;
+};
 
-    printf("%s%s\n", *line == '#' ? "" : "+ ", line);
-    fflush(stdout);
-    if (*line == '#')
+struct answer {
+    int status; /* of program_run() */
+    char output[1024];
+};
+
+static void run_order(void *arg)
+{
+    const struct order *order = arg;
+    char shell[] = "/bin/sh", option[] = "-c";
+    struct answer answer = {.status = 0};
+
+    answer.status = program_run((char *[]){shell, option, order->line, NULL}, order->subject, answer.output,
+                                sizeof(answer.output));
+    child_write(&answer, sizeof(answer));
+}
+
+/* Returns the exit status, or -errno. What was printed is shown a line each, indented. */
+static int run_as_user(const struct subject *subject, char *line)
+{
+    struct order order = {subject, line};
+    struct answer answer;
+    struct child child;
+
+    const int err = child_start(&child, subject, run_order, &order);
+    if (err)
+        return err;
+    child_set_limit(&child, PROGRAM_SECONDS + 2);
+    const bool whole = child_read(&child, &answer, sizeof(answer));
+    child_end(&child);
+    if (!whole)
+        return child.late ? -ETIMEDOUT : -EPIPE;
+    answer.output[sizeof(answer.output) - 1] = '\0';
+    char *rest = answer.output;
+    for (char *text; (text = strsep(&rest, "\n"));) {
+        text_make_printable(text);
+        if (*text)
+            printf("  %s\n", text);
+    }
+    return answer.status;
+}
+
+static void run_command(struct apply *apply, const struct finding *finding, char *line)
+{
+    const bool theirs = is_theirs(apply->subject, finding);
+
+    if (*line == '#') {
+        puts(line);
         return;
-    const int status = run_shell(line);
+    }
+    if (theirs)
+        printf("+ as %s: %s\n", apply->subject->name, line);
+    else
+        printf("+ %s\n", line);
+    fflush(stdout);
+    const int status = theirs ? run_as_user(apply->subject, line) : run_shell(line);
     if (status == 0)
         return;
-    ++*failed;
-    printf("  failed: exit status %d\n", status);
+    apply->failed++;
+    if (status < 0)
+        printf("  failed: %s\n", strerror(-status));
+    else
+        printf("  failed: exit status %d\n", status);
 }
 
 unsigned int check_apply(const struct check *check)
 {
-    unsigned int failed = 0;
+    struct apply apply = {.subject = &check->subject};
 
-    each_command(check, run_command, &failed);
+    each_command(check, run_command, &apply);
     putchar('\n');
-    return failed;
+    return apply.failed;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Returns 0; or -1, having told why there is nothing to be judged by. */
-static int tell_files(struct findings *out)
+static int report_files(struct findings *out)
 {
     struct refusal why = {""};
     struct policy policy = {.rules = NULL};
@@ -19,7 +19,7 @@ static int tell_files(struct findings *out)
 
     if (policy.absent) {
         finding_add(out, HELPER_POLICY_NONE, "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
-        finding_mend(out, "# who may use which bridge is yours to say: echo 'allow br0' >> " POLICY_PATH);
+        finding_fixable(out, "");
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
     }
@@ -41,7 +41,7 @@ static bool allowed(const char *bridge, const struct subject *subject, struct ju
 }
 
 /* Bridges as names, or paths that end in them. */
-static void tell_bridges(const struct subject *subject, char **bridges, size_t count, struct findings *out)
+static void report_bridges(const struct subject *subject, char **bridges, size_t count, struct findings *out)
 {
     struct judgement judgement;
     struct refusal why = {""};
@@ -54,7 +54,7 @@ static void tell_bridges(const struct subject *subject, char **bridges, size_t c
         return;
     }
     finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
-    finding_mend(out, "# who may use which bridge is yours to say: see virt-tap-policy(5)");
+    finding_fixable(out, "");
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
@@ -62,14 +62,14 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     char *asked = context->bridge ? strdupa(context->bridge) : NULL;
     glob_t paths = {.gl_pathc = 0};
 
-    if (tell_files(out) < 0)
+    if (report_files(out) < 0)
         return;
     if (asked) {
-        tell_bridges(context->subject, &asked, 1, out);
+        report_bridges(context->subject, &asked, 1, out);
     } else if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) == 0) {
         for (size_t i = 0; i < paths.gl_pathc; i++)
             *strrchr(paths.gl_pathv[i], '/') = '\0';
-        tell_bridges(context->subject, paths.gl_pathv, paths.gl_pathc, out);
+        report_bridges(context->subject, paths.gl_pathv, paths.gl_pathc, out);
         globfree(&paths);
     } else {
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "check.h"
 #include "config.h"
-#include "host/mend.h"
+#include "host/fix.h"
+#include "host/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -23,13 +24,23 @@ static int area_length(const char *name)
     return (int)strcspn(name, ".");
 }
 
-/* The lines of what mends it, each behind the same words. */
-static void show_lines(const char *label, const char *lines)
+/* Who is to type what fixes it, if that is not who reads it; NULL: it is. */
+static const char *other_typist(const struct check *check, const struct finding *finding)
 {
-    for (; *lines; lines += strspn(lines, "\n")) {
-        const int length = (int)strcspn(lines, "\n");
-        printf("             %s %.*s\n", label, length, lines);
-        lines += length;
+    return catalogue[finding->id].own && check->subject.other ? check->subject.name : NULL;
+}
+
+static void show_fix(const struct check *check, const struct finding *finding)
+{
+    const char *typist = other_typist(check, finding);
+
+    for (const char *line = finding->fix; line && *line; line += strspn(line, "\n")) {
+        const int length = (int)strcspn(line, "\n");
+        if (typist)
+            printf("             fix:  as %s: %.*s\n", typist, length, line);
+        else
+            printf("             fix:  %.*s\n", length, line);
+        line += length;
     }
 }
 
@@ -40,9 +51,8 @@ static void show_finding(const struct check *check, const struct finding *findin
     printf("  %s%-9s%s  %s  (%s)\n", check->color ? levels[entry->level].color : "",
            levels[entry->level].word, check->color ? "\033[0m" : "", finding->seen, entry->name);
     if (entry->level != FINDING_OK)
-        show_lines("why: ", entry->why);
-    if (finding->mend)
-        show_lines("mend:", finding->mend);
+        printf("             why:  %s\n", entry->why);
+    show_fix(check, finding);
 }
 
 void check_show(const struct check *check)
@@ -57,22 +67,20 @@ void check_show(const struct check *check)
         }
         show_finding(check, &check->findings.items[i]);
     }
-    printf("\nfailures: %u, warnings: %u, ok: %u, skipped: %u\n", check_count(check, FINDING_FAILURE),
-           check_count(check, FINDING_WARNING), check_count(check, FINDING_OK),
-           check_count(check, FINDING_SKIPPED));
+    printf("\nfailures: %u, warnings: %u, ok: %u, skipped: %u\n",
+           findings_count(&check->findings, FINDING_FAILURE),
+           findings_count(&check->findings, FINDING_WARNING), findings_count(&check->findings, FINDING_OK),
+           findings_count(&check->findings, FINDING_SKIPPED));
 }
 
-/* Takes the reference to value. Bytes that are not UTF-8 are shown as '?'. */
+/* A new reference. What is not printable is shown as '?'. */
 static json_t *text(const char *bytes)
 {
-    json_t *string = json_string(bytes);
-    char *copy = string ? NULL : strdup(bytes);
+    char *copy = strdup(bytes);
 
-    for (char *at = copy; at && *at; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
     if (copy)
-        string = json_string(copy);
+        text_make_printable(copy);
+    json_t *string = copy ? json_string(copy) : NULL;
     free(copy);
     return string;
 }
@@ -96,15 +104,17 @@ int check_show_json(const struct check *check)
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
         const struct catalogue_entry *entry = &catalogue[finding->id];
-        json_array_append_new(list, json_pack("{s:s, s:s%, s:s, s:o, s:s, s:o}", "id", entry->name, "area",
-                                              entry->name, area_length(entry->name), "level",
+        const char *typist = other_typist(check, finding);
+        json_array_append_new(list, json_pack("{s:s, s:s%, s:s, s:o, s:s, s:o, s:o?}", "id", entry->name,
+                                              "area", entry->name, area_length(entry->name), "level",
                                               levels[entry->level].word, "seen", text(finding->seen), "why",
-                                              entry->why, "mend", lines_of(finding->mend)));
+                                              entry->why, "fix", lines_of(finding->fix), "fix_as",
+                                              typist ? text(typist) : NULL));
     }
     json_t *all =
         json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->subject.name),
-                  "bridge", check->bridge, "failures", (int)check_count(check, FINDING_FAILURE), "warnings",
-                  (int)check_count(check, FINDING_WARNING), "findings", list);
+                  "bridge", check->bridge, "failures", (int)findings_count(&check->findings, FINDING_FAILURE),
+                  "warnings", (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
     const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
     if (whole) {
         json_dumpf(all, stdout, JSON_INDENT(2));
@@ -148,7 +158,7 @@ int check_report(const struct check *check)
 
     if (uname(&name) < 0)
         return -1;
-    mend_distribution(distribution, sizeof(distribution));
+    fix_distribution(distribution, sizeof(distribution));
     printf("virt-tap:     " VERSION "\nkernel:       %s %s %s\ndistribution: %s\n", name.sysname,
            name.release, name.machine, distribution);
     printf("user:         %s\n\n", check->subject.uid ? "not root" : "root");

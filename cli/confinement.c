@@ -75,11 +75,9 @@ static int load(const char *verb, const char *profile)
 
     if (output)
         output[strcspn(output, "\n")] = '\0';
+    const char *reason = output && *output ? output : "apparmor_parser gives no reason";
     if (status)
-        complain(1, verb, "AppArmor does not take %s: %.300s", profile,
-                 status < 0          ? strerror(-status)
-                 : output && *output ? output
-                                     : "apparmor_parser gives no reason");
+        complain(1, verb, "AppArmor rejects %s: %.300s", profile, status < 0 ? strerror(-status) : reason);
     free(output);
     return status != 0;
 }
@@ -192,7 +190,7 @@ static int show_labels(void)
         label[length > 0 ? length : 0] = '\0';
         if (strstr(label, ":bin_t"))
             continue;
-        printf("SELinux  %s  is labelled %s, which libvirt may not run: restorecon -F %s\n", path,
+        printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path,
                *label ? label : "not at all", path);
         status = 1;
     }
@@ -208,7 +206,8 @@ int confinement_show(void)
             continue;
         const bool lets = has_lines(profiles[i].local);
         printf("AppArmor %s  %s\n", profiles[i].local,
-               lets ? "lets libvirt run them" : "does not: virt-tap hooks enable");
+               lets ? "lets libvirt run the hooks"
+                    : "does not let libvirt run the hooks: virt-tap hooks enable");
         status |= !lets;
     }
     return status;

@@ -3,6 +3,8 @@
  * All findings that there are. A finding's name is for ever: programs may wait for it. */
 #pragma once
 
+#include <stdbool.h>
+
 enum finding_level {
     FINDING_OK,
     FINDING_SKIPPED, /* it could not be looked at, and nothing is said about it */
@@ -127,6 +129,17 @@ struct catalogue_entry {
     const char *name; /* AREA.WHAT[.HOW] */
     enum finding_level level;
     const char *why; /* why it matters, for people: without a full stop */
+    /* Shell commands or comments (#), a line each, that fix it where finding_fixable() says so; NULL: none.
+     * Only these come in where a placeholder is:
+     *   {user}       the user whom the check is about; none for root
+     *   {group}      the group of /dev/kvm, as it is now; none if it is root's
+     *   {interface}, {module}, {path}: what the finding is about, if it is a valid name of an interface, one
+     * of the modules that fix.c lists, or an absolute path of plain characters {mac}        a MAC for the
+     * bridge that the finding is about {session}    the folder of the configuration of the user's libvirt
+     * session {install-qemu}, {install-libvirt}, {install-kernel}: the command by which this distribution
+     *                (/etc/os-release) installs it */
+    const char *fix;
+    bool own; /* the user does it, to files of their own; otherwise root does it */
 };
 
 extern const struct catalogue_entry catalogue[FINDING_COUNT];

@@ -5,10 +5,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
+#define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 
 /* errno is that of what failed before. */
 static inline void cleanup_close(const int *fd)
@@ -24,6 +26,11 @@ static inline void cleanup_closedir(DIR **folder)
 {
     if (*folder)
         closedir(*folder);
+}
+
+static inline void cleanup_free(void *at)
+{
+    free(*(void **)at);
 }
 
 /* Ownership leaves: `return take_fd(&fd);`. */

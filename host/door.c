@@ -17,8 +17,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define MEND_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
-
 /* The file capability as the kernel keeps it (capabilities(7)): is CAP_NET_ADMIN permitted? */
 static bool has_capability(void)
 {
@@ -42,56 +40,51 @@ static bool network_is_foreign(void)
     return foreign;
 }
 
-/* The file: what an administrator mends once. Returns whether all is well. */
-static bool tell_file(struct findings *out)
+/* The file: what an administrator fixes once. Returns whether all is well. */
+static bool report_file(struct findings *out)
 {
     struct stat st;
     struct statvfs mount;
 
     if (stat(HELPER_PATH, &st) < 0) {
         finding_add(out, errno == ENOENT ? HELPER_MISSING : HELPER_EXEC, HELPER_PATH ": %s", strerror(errno));
-        finding_mend(out, "# install virt-tap: in its source, ./dev install");
+        finding_fixable(out, "");
         return false;
     }
     const size_t before = out->count;
     if (st.st_mode & (S_ISUID | S_ISGID)) {
         finding_add(out, HELPER_SETUID, HELPER_PATH " is set%s (mode %04o)",
                     st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
-        finding_mend(out, "chmod ug-s " HELPER_PATH);
-        finding_mend(out, MEND_CAPABILITY);
+        finding_fixable(out, "");
     }
     if (!has_capability()) {
-        finding_add(out, HELPER_CAPABILITY, HELPER_PATH " has not the file capability cap_net_admin=p");
-        finding_mend(out, MEND_CAPABILITY);
+        finding_add(out, HELPER_CAPABILITY, HELPER_PATH " lacks the file capability cap_net_admin=p");
+        finding_fixable(out, "");
     }
     if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID) {
         finding_add(out, HELPER_NOSUID, HELPER_PATH " is on a file system mounted nosuid");
-        finding_mend(out, "# mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\"");
+        finding_fixable(out, "");
     }
     return out->count == before;
 }
 
 /* This process: what comes from how it was started. Root's own capabilities do not come from the file. */
-static bool tell_process(struct findings *out)
+static bool report_process(struct findings *out)
 {
     const size_t before = out->count;
 
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
         finding_add(out, HELPER_NONEWPRIVS, "no_new_privs is set for this process");
-        finding_mend(
-            out, "# start it otherwise: without NoNewPrivileges=yes (systemd), without -sandbox on (QEMU), "
-                 "not in a container that sets it");
+        finding_fixable(out, "");
     }
     if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0) {
         finding_add(out, HELPER_BOUNDING, "CAP_NET_ADMIN is not in this process's bounding set");
-        finding_mend(
-            out, "# add it where this is started: CapabilityBoundingSet= (systemd), --cap-add NET_ADMIN (a "
-                 "container)");
+        finding_fixable(out, "");
     }
     if (network_is_foreign()) {
         finding_add(out, HELPER_USERNS,
-                    "this runs in a user namespace, and the network belongs to one above it");
-        finding_mend(out, "# run QEMU outside of it: not in a rootless container or Flatpak");
+                    "this process is in a user namespace, and the network belongs to an outer one");
+        finding_fixable(out, "");
     }
     return out->count == before;
 }
@@ -109,14 +102,14 @@ static void try_it(const struct subject *subject, struct findings *out)
         finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", subject->name,
                     strerror(-status));
     else
-        finding_add(out, HELPER_REFUSED, "it ended with %d and said: %s", status, program_first_line(words));
+        finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
     if (status < 0)
-        finding_mend(out, "chmod 0755 " HELPER_PATH);
+        finding_fixable(out, "");
 }
 
 void door_probe(const struct probe_context *context, struct findings *out)
 {
-    const bool file = tell_file(out), process = tell_process(out);
+    const bool file = report_file(out), process = report_process(out);
 
     if (file && process)
         try_it(context->subject, out);
@@ -130,7 +123,7 @@ static bool names_helper(void *arg, const char *line, unsigned int number)
     return !*named;
 }
 
-static void tell_apparmor(struct findings *out)
+static void report_apparmor(struct findings *out)
 {
     static const char profile[] = "/etc/apparmor.d/usr.sbin.libvirtd";
     static const char local[] = "/etc/apparmor.d/local/usr.sbin.libvirtd";
@@ -145,12 +138,12 @@ static void tell_apparmor(struct findings *out)
         text_lines(local, names_helper, &named);
     if (named)
         return;
-    finding_add(out, HELPER_APPARMOR, "AppArmor is on, and libvirtd's profile does not name " HELPER_PATH);
-    finding_mend(out, "printf '%%s\\n' '" HELPER_PATH " PUx,' >> %s", local);
-    finding_mend(out, "apparmor_parser -r %s", profile);
+    finding_add(out, HELPER_APPARMOR,
+                "AppArmor is enabled, and libvirtd's profile does not name " HELPER_PATH);
+    finding_fixable(out, "");
 }
 
-static void tell_selinux(struct findings *out)
+static void report_selinux(struct findings *out)
 {
     char label[256];
 
@@ -160,11 +153,11 @@ static void tell_selinux(struct findings *out)
     label[size > 0 ? size : 0] = '\0';
     if (size <= 0 || strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
         return;
-    finding_add(out, HELPER_SELINUX, "SELinux enforces, and the label of " HELPER_PATH " is %s", label);
-    finding_mend(out, "restorecon -v " HELPER_PATH);
+    finding_add(out, HELPER_SELINUX, "SELinux is enforcing, and the label of " HELPER_PATH " is %s", label);
+    finding_fixable(out, "");
 }
 
-static void tell_leftovers(struct findings *out)
+static void report_leftovers(struct findings *out)
 {
     static const char *const paths[] = {"/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper",
                                         "/usr/lib/qemu-bridge-helper", "/usr/lib64/qemu/qemu-bridge-helper"};
@@ -173,14 +166,14 @@ static void tell_leftovers(struct findings *out)
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         if (stat(paths[i], &st) == 0 && st.st_mode & S_ISUID) {
             finding_add(out, HELPER_LEFTOVER, "%s is setuid", paths[i]);
-            finding_mend(out, "# when nobody calls it any more: chmod u-s %s", paths[i]);
+            finding_fixable(out, paths[i]);
         }
 }
 
 void door_surroundings_probe(const struct probe_context *context, struct findings *out)
 {
     (void)context;
-    tell_apparmor(out);
-    tell_selinux(out);
-    tell_leftovers(out);
+    report_apparmor(out);
+    report_selinux(out);
+    report_leftovers(out);
 }

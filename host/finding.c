@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "finding.h"
 
+#include "text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void clean(char *text, bool lines)
-{
-    for (; *text; text++)
-        if (((unsigned char)*text < ' ' && !(lines && *text == '\n')) || *text == 0x7f)
-            *text = '?';
-}
 
 void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
 {
@@ -25,36 +20,50 @@ void finding_add(struct findings *list, enum finding_id id, const char *format, 
     if (!items || vasprintf(&seen, format, args) < 0) {
         list->lost = true;
     } else {
-        clean(seen, false);
+        text_make_printable(seen);
         items[list->count++] = (struct finding){.id = id, .seen = seen};
     }
     va_end(args);
 }
 
-void finding_mend(struct findings *list, const char *format, ...)
+void finding_fixable(struct findings *list, const char *about)
 {
     struct finding *last = list->count ? &list->items[list->count - 1] : NULL;
-    char *command = NULL, *all = NULL;
-    va_list args;
 
-    va_start(args, format);
-    if (!last || vasprintf(&command, format, args) < 0 ||
-        asprintf(&all, "%s%s%s", last->mend ? last->mend : "", last->mend ? "\n" : "", command) < 0) {
+    if (!last)
+        return;
+    last->fixable = true;
+    if (strlen(about) < sizeof(last->about))
+        strcpy(last->about, about);
+}
+
+void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end)
+{
+    char *all = NULL;
+    const char *before = finding->fix ? finding->fix : "";
+
+    if (asprintf(&all, "%s%s%s%s", before, finding->fix ? "\n" : "", start, end) < 0) {
         list->lost = true;
-    } else {
-        clean(all, true);
-        free(last->mend);
-        last->mend = all;
+        return;
     }
-    free(command);
-    va_end(args);
+    free(finding->fix);
+    finding->fix = all;
+}
+
+unsigned int findings_count(const struct findings *list, enum finding_level level)
+{
+    unsigned int count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += catalogue[list->items[i].id].level == level;
+    return count;
 }
 
 void findings_free(struct findings *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].seen);
-        free(list->items[i].mend);
+        free(list->items[i].fix);
     }
     free(list->items);
     *list = (struct findings){.items = NULL};

@@ -3,29 +3,20 @@
 
 #include "kvm_device.h"
 #include "membership.h"
-#include "mend.h"
 
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void mend_membership(const struct subject *subject, const char *group, struct findings *out)
-{
-    char user[128];
-
-    mend_quote(subject->name, user, sizeof(user));
-    finding_mend(out, "usermod -a -G %s %s", group, user);
-}
-
 /* Which group opens the device is the device's to say. */
-static void tell_kvm(const struct subject *subject, struct findings *out)
+static void report_kvm(const struct subject *subject, struct findings *out)
 {
     struct stat st;
     char group[64];
 
     if (stat(KVM_PATH, &st) < 0) {
-        finding_add(out, GROUPS_KVM_SKIPPED, "/dev/kvm is not there");
+        finding_add(out, GROUPS_KVM_SKIPPED, "/dev/kvm does not exist");
         return;
     }
     if (subject->uid == 0 || (st.st_mode & 06) == 06 ||
@@ -43,19 +34,19 @@ static void tell_kvm(const struct subject *subject, struct findings *out)
         finding_add(out, GROUPS_KVM, "%s is in group %s, which /dev/kvm is for", subject->name, group);
         break;
     case MEMBERSHIP_RELOGIN:
-        finding_add(out, GROUPS_KVM_RELOGIN, "%s is in group %s, but this login began before that",
+        finding_add(out, GROUPS_KVM_RELOGIN, "%s was added to group %s after this login; log in again",
                     subject->name, group);
-        finding_mend(out, "# log out and in again; for one shell: newgrp %s", group);
+        finding_fixable(out, "");
         break;
     case MEMBERSHIP_NO:
         finding_add(out, GROUPS_KVM_MISSING, "%s is not in group %s, which /dev/kvm is for", subject->name,
                     group);
-        mend_membership(subject, group, out);
+        finding_fixable(out, "");
         break;
     }
 }
 
-static void tell_libvirt(const struct subject *subject, struct findings *out)
+static void report_libvirt(const struct subject *subject, struct findings *out)
 {
     const struct group *entry = getgrnam("libvirt");
 
@@ -69,13 +60,13 @@ static void tell_libvirt(const struct subject *subject, struct findings *out)
                     subject->uid == 0 ? "needs no group for qemu:///system" : "is in group libvirt");
         break;
     case MEMBERSHIP_RELOGIN:
-        finding_add(out, GROUPS_LIBVIRT_RELOGIN, "%s is in group libvirt, but this login began before that",
-                    subject->name);
-        finding_mend(out, "# log out and in again; for one shell: newgrp libvirt");
+        finding_add(out, GROUPS_LIBVIRT_RELOGIN,
+                    "%s was added to group libvirt after this login; log in again", subject->name);
+        finding_fixable(out, "");
         break;
     case MEMBERSHIP_NO:
         finding_add(out, GROUPS_LIBVIRT_MISSING, "%s is not in group libvirt", subject->name);
-        mend_membership(subject, "libvirt", out);
+        finding_fixable(out, "");
         break;
     }
 }
@@ -83,7 +74,7 @@ static void tell_libvirt(const struct subject *subject, struct findings *out)
 void groups_probe(const struct probe_context *context, struct findings *out)
 {
     if (!context->subject->in_passwd)
-        finding_add(out, GROUPS_UNKNOWN, "the user database knows no user %s", context->subject->name);
-    tell_kvm(context->subject, out);
-    tell_libvirt(context->subject, out);
+        finding_add(out, GROUPS_UNKNOWN, "there is no user %s in the user database", context->subject->name);
+    report_kvm(context->subject, out);
+    report_libvirt(context->subject, out);
 }

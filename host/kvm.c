@@ -4,7 +4,6 @@
 #include "kvm_absence.h"
 #include "kvm_device.h"
 #include "membership.h"
-#include "mend.h"
 #include "text.h"
 #include "vcpu.h"
 
@@ -24,39 +23,23 @@ static bool has_acl(void)
     return getxattr(KVM_PATH, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-static void mend_mode(const struct subject *subject, struct findings *out)
-{
-    char user[128];
-
-    finding_mend(out, "groupadd -r -f kvm");
-    finding_mend(out, "mkdir -p /etc/udev/rules.d");
-    finding_mend(out, "printf '%%s\\n' 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' "
-                      "> /etc/udev/rules.d/65-virt-tap-kvm.rules");
-    finding_mend(out, "chown root:kvm /dev/kvm");
-    finding_mend(out, "chmod 0660 /dev/kvm");
-    if (subject->uid == 0)
-        return;
-    mend_quote(subject->name, user, sizeof(user));
-    finding_mend(out, "usermod -a -G kvm %s", user);
-}
-
 /* open(2) said EACCES: because of the file system, of the node, or of who asks. */
 static void explain_refusal(const struct subject *subject, const struct stat *st, struct findings *out)
 {
     const char *acl = has_acl() ? "; its ACL lets others in" : "";
     struct statvfs mount;
-    char group[64], user[128];
+    char group[64];
 
     if (statvfs(KVM_PATH, &mount) == 0 && mount.f_flag & ST_NODEV) {
         finding_add(out, KVM_DEVICE_NODEV, "/dev/kvm is on a file system mounted nodev");
-        finding_mend(out, "# mount -o remount,dev /dev");
+        finding_fixable(out, "");
         return;
     }
     membership_group_name(st->st_gid, group, sizeof(group));
     if (st->st_gid == 0 || (st->st_mode & 060) != 060) {
         finding_add(out, KVM_DEVICE_MODE, "/dev/kvm has group %s and mode %04o%s", group, st->st_mode & 07777,
                     acl);
-        mend_mode(subject, out);
+        finding_fixable(out, "");
         return;
     }
     const enum membership in = membership(subject, st->st_gid);
@@ -67,12 +50,15 @@ static void explain_refusal(const struct subject *subject, const struct stat *st
                     subject->name, group);
         return;
     }
-    finding_add(out, KVM_DEVICE_PERMISSION, "/dev/kvm is for group %s, in which %s is not%s%s", group,
-                subject->name, in == MEMBERSHIP_RELOGIN ? " since before this login" : "", acl);
-    if (in == MEMBERSHIP_RELOGIN)
+    if (in == MEMBERSHIP_RELOGIN) {
+        finding_add(out, KVM_DEVICE_PERMISSION,
+                    "/dev/kvm is for group %s: %s was added to it after this login; log in again%s", group,
+                    subject->name, acl);
         return;
-    mend_quote(subject->name, user, sizeof(user));
-    finding_mend(out, "usermod -a -G %s %s", group, user);
+    }
+    finding_add(out, KVM_DEVICE_PERMISSION, "/dev/kvm is for group %s, and %s is not a member%s", group,
+                subject->name, acl);
+    finding_fixable(out, "");
 }
 
 static bool is_kvm_node(const struct stat *st)
@@ -91,8 +77,7 @@ static void explain_device(const struct probe_context *context, int err, struct 
     } else if (err == -ENOTTY || (stat(KVM_PATH, &st) == 0 && !is_kvm_node(&st))) {
         finding_add(out, KVM_DEVICE_WRONG, "/dev/kvm is not the character device %d:%d", MISC_MAJOR,
                     KVM_MINOR);
-        finding_mend(out, "rm -r /dev/kvm");
-        kvm_mend_node(out);
+        finding_fixable(out, "");
     } else if (err == -EPROTONOSUPPORT) {
         finding_add(out, KVM_API, "/dev/kvm %s", kvm_device_problem(err));
     } else if (err == -EACCES && stat(KVM_PATH, &st) == 0) {
@@ -103,7 +88,7 @@ static void explain_device(const struct probe_context *context, int err, struct 
 }
 
 /* It opened: by which right? */
-static void tell_device(const struct subject *subject, struct findings *out)
+static void report_device(const struct subject *subject, struct findings *out)
 {
     struct stat st;
 
@@ -115,7 +100,7 @@ static void tell_device(const struct subject *subject, struct findings *out)
         finding_add(out, KVM_DEVICE_ACL, "it opens by its ACL, not by a group");
 }
 
-static void tell_flags(struct findings *out)
+static void report_flags(struct findings *out)
 {
     struct kvm_facts facts;
 
@@ -124,25 +109,27 @@ static void tell_flags(struct findings *out)
         finding_add(out, KVM_CPU_FLAGS, "KVM is there though /proc/cpuinfo shows neither vmx nor svm");
 }
 
-static void tell_vm_error(int error, struct findings *out)
+static void report_vm_error(int error, struct findings *out)
 {
     if (error != EBUSY) {
-        finding_add(out, KVM_VM_FAILED, "KVM makes no virtual machine: %s", strerror(error));
+        finding_add(out, KVM_VM_FAILED, "KVM cannot make a virtual machine: %s", strerror(error));
         return;
     }
     const bool virtualbox = access("/sys/module/vboxdrv", F_OK) == 0;
     const bool vmware = access("/sys/module/vmmon", F_OK) == 0;
-    finding_add(out, KVM_VM_BUSY, "%s has the processor's extension",
-                virtualbox ? "VirtualBox (vboxdrv)"
-                : vmware   ? "VMware (vmmon)"
-                           : "another hypervisor");
+    const char *owner = "another hypervisor";
     if (virtualbox)
-        finding_mend(out, "modprobe -r vboxnetadp vboxnetflt vboxdrv");
+        owner = "VirtualBox (vboxdrv)";
     else if (vmware)
-        finding_mend(out, "modprobe -r vmmon");
+        owner = "VMware (vmmon)";
+    finding_add(out, KVM_VM_BUSY, "%s is using the processor's extension", owner);
+    if (virtualbox)
+        finding_fixable(out, "vboxnetadp vboxnetflt vboxdrv");
+    else if (vmware)
+        finding_fixable(out, "vmmon");
 }
 
-static void tell_vcpu(const struct vcpu_run *run, struct findings *out)
+static void report_vcpu(const struct vcpu_run *run, struct findings *out)
 {
     const double times = run->host_ns > 0 ? run->guest_ns / run->host_ns : 0;
 
@@ -154,7 +141,7 @@ static void tell_vcpu(const struct vcpu_run *run, struct findings *out)
         finding_add(out, KVM_VCPU_EMULATED,
                     "a 64-bit guest runs, but its instructions are emulated: a loop takes %.0f times as long",
                     times);
-        finding_mend(out, "# on this host run QEMU with -accel tcg");
+        finding_fixable(out, "");
         break;
     case VCPU_STUCK:
         finding_add(out, KVM_VCPU_STUCK, "KVM made a virtual machine but did not run it: %s", run->trouble);
@@ -163,7 +150,7 @@ static void tell_vcpu(const struct vcpu_run *run, struct findings *out)
         finding_add(out, KVM_VCPU_REFUSED, "KVM made a virtual machine but no processor: %s", run->trouble);
         break;
     case VCPU_UNKNOWN:
-        finding_add(out, KVM_VCPU_SKIPPED, "whether a guest really runs was not tried");
+        finding_add(out, KVM_VCPU_SKIPPED, "not tried: whether a guest really runs");
         break;
     }
 }
@@ -177,15 +164,15 @@ void kvm_probe(const struct probe_context *context, struct findings *out)
         explain_device(context, kvm, out);
         return;
     }
-    tell_device(context->subject, out);
-    tell_flags(out);
+    report_device(context->subject, out);
+    report_flags(out);
     const int vm = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm < 0) {
-        tell_vm_error(errno, out);
+        report_vm_error(errno, out);
     } else {
         finding_add(out, KVM_VM, "KVM makes a virtual machine");
         vcpu_try(&run, kvm, vm);
-        tell_vcpu(&run, out);
+        report_vcpu(&run, out);
         close(vm);
     }
     close(kvm);

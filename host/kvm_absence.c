@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kvm_absence.h"
 
-#include "mend.h"
-
 #include <string.h>
-
-void kvm_mend_node(struct findings *out)
-{
-    finding_mend(out, "groupadd -r -f kvm");
-    finding_mend(out, "mknod -m 0660 /dev/kvm c %d %d", MISC_MAJOR, KVM_MINOR);
-    finding_mend(out, "chown root:kvm /dev/kvm");
-}
 
 static void explain_x86(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->cpuid || facts->extension) { /* the kernel hides the flag where the firmware locks it */
-        finding_add(out, KVM_CPU_FIRMWARE, "the processor has %s, and the firmware (BIOS, UEFI) has it off",
+        finding_add(out, KVM_CPU_FIRMWARE, "the processor has %s, but the firmware (BIOS, UEFI) disables it",
                     strcmp(facts->module, "kvm_amd") == 0 ? "AMD-V (SVM)" : "VT-x (VMX)");
-        finding_mend(out, "# switch it on in the firmware's setup: Virtualization Technology, VT-x or SVM");
+        finding_fixable(out, "");
     } else if (facts->guest) {
         finding_add(out, KVM_CPU_NESTED,
                     "this is a virtual machine, and its processor has neither vmx nor svm");
-        finding_mend(out, "# on the host below, for KVM: modprobe kvm_intel nested=1 (kvm_amd likewise), and "
-                          "-cpu host for this machine; in a cloud choose a type of machine that can nest");
+        finding_fixable(out, "");
     } else {
         finding_add(out, KVM_CPU_NONE, "the processor has neither vmx (Intel VT-x) nor svm (AMD-V)");
     }
@@ -30,15 +20,15 @@ static void explain_x86(const struct kvm_facts *facts, struct findings *out)
 
 static void explain_other(const struct kvm_facts *facts, struct findings *out)
 {
-    const char *why = "KVM is for 64-bit processors with an extension for it";
+    const char *why = "KVM requires a 64-bit processor with virtualization extensions";
 
     if (strcmp(facts->machine, "aarch64") == 0)
         why =
-            "arm64: the kernel must be started at EL2; the firmware, or the hypervisor below, started it at EL1";
+            "arm64: the kernel must start at EL2, but the firmware or an outer hypervisor started it at EL1";
     else if (strcmp(facts->machine, "s390x") == 0)
-        why = "s390x: /proc/cpuinfo shows no sie; in a z/VM or KVM guest nesting must be allowed below";
+        why = "s390x: /proc/cpuinfo shows no sie; in a z/VM or KVM guest the outer host must allow nesting";
     else if (strncmp(facts->machine, "ppc64", 5) == 0)
-        why = "ppc64: KVM takes a PowerNV host (kvm_hv), or kvm_pr in a pSeries partition";
+        why = "ppc64: KVM requires a PowerNV host (kvm_hv), or kvm_pr in a pSeries partition";
     else if (strcmp(facts->machine, "riscv64") == 0)
         why = "riscv64: /proc/cpuinfo shows no extension h";
     finding_add(out, KVM_CPU_NONE, "%s", why);
@@ -46,24 +36,22 @@ static void explain_other(const struct kvm_facts *facts, struct findings *out)
 
 static void explain_module(const struct kvm_facts *facts, struct findings *out)
 {
-    char install[160];
-
     if (facts->blocked[0]) {
         finding_add(out, KVM_MODULE_BLOCKED, "%s keeps %s from being loaded", facts->blocked, facts->module);
-        finding_mend(out, "# take that out of %s; then:", facts->blocked);
-        finding_mend(out, "modprobe %s", facts->module);
+        finding_fixable(out, facts->module);
     } else if (facts->has_module) {
-        finding_add(out, KVM_MODULE_MISSING, "the processor can, but the module %s is not loaded",
+        finding_add(out, KVM_MODULE_MISSING, "the processor can run KVM, but the module %s is not loaded",
                     facts->module);
-        finding_mend(out, "modprobe %s", facts->module);
+        finding_fixable(out, facts->module);
+    } else if (facts->modules) {
+        finding_add(out, KVM_MODULE_ABSENT, "there is no KVM module for the running kernel %s",
+                    facts->release);
+        if (facts->x86)
+            finding_fixable(out, "");
     } else {
-        finding_add(out, KVM_MODULE_ABSENT, "%s %s%s",
-                    facts->modules ? "there is no module of KVM for the running kernel"
-                                   : "there are no modules for the running kernel",
-                    facts->release, facts->modules ? "" : " (was it upgraded? then reboot)");
-        mend_install(PACKAGE_KERNEL, install, sizeof(install));
-        if (facts->modules && facts->x86)
-            finding_mend(out, "%s # and boot it", install);
+        finding_add(out, KVM_MODULE_ABSENT,
+                    "there are no modules for the running kernel %s (if it was upgraded, reboot)",
+                    facts->release);
     }
 }
 
@@ -71,9 +59,9 @@ void kvm_explain(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->registered) {
         finding_add(out, KVM_DEVICE_MISSING,
-                    "KVM runs, but /dev/kvm is not there; a container must be handed it "
+                    "KVM is running, but /dev/kvm does not exist; a container must be given it "
                     "(--device /dev/kvm)");
-        kvm_mend_node(out);
+        finding_fixable(out, "");
     } else if (!facts->cpuinfo) {
         finding_add(out, KVM_CPU_UNKNOWN, "there is no KVM, and /proc/cpuinfo cannot be read");
     } else if (facts->extension && !facts->firmware_off && facts->module[0]) {

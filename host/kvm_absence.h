@@ -25,11 +25,8 @@ struct kvm_facts {
     char blocked[256]; /* where it is said that it must not be loaded; "" */
 };
 
-/* Looks, and never fails: what cannot be read is not so. */
+/* Never fails; unreadable facts are left false. */
 void kvm_facts_gather(struct kvm_facts *out);
 
 /* Adds the one finding that fits. A function of its arguments alone. */
 void kvm_explain(const struct kvm_facts *facts, struct findings *out);
-
-/* How the device's node is made; for the finding added last. */
-void kvm_mend_node(struct findings *out);

@@ -27,16 +27,16 @@ const char *kvm_device_problem(int err)
     case ENOENT:
         return "is not there";
     case EACCES:
-        return "may not be opened by this user; usually one must be in the group that `ls -l /dev/kvm` shows";
+        return "cannot be opened by this user, who usually must be in the group that `ls -l /dev/kvm` shows";
     case EPERM:
-        return "is kept from this process, by a container's rules for devices or a security module";
+        return "is denied to this process by a container's device rules or a security module";
     case ENODEV:
     case ENXIO:
-        return "has no driver behind it: KVM's module is not loaded";
+        return "has no driver: the KVM module is not loaded";
     case ENOTTY:
-        return "is not KVM's device";
+        return "is not the KVM device";
     case EPROTONOSUPPORT:
-        return "has another API version than 12, the only one there is use for";
+        return "has an API version other than 12, the only supported one";
     default:
         return strerror(-err);
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "hooks.h"
-#include "mend.h"
 #include "program.h"
 #include "software.h"
 #include "text.h"
@@ -15,14 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void mend_install_libvirt(struct findings *out)
-{
-    char install[160];
-
-    mend_install(PACKAGE_LIBVIRT, install, sizeof(install));
-    finding_mend(out, "%s", install);
-}
-
 void libvirt_probe(const struct probe_context *context, struct findings *out)
 {
     static const char schema[] = "/usr/share/libvirt/schemas/domain.rng";
@@ -32,7 +23,7 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
 
     if (!found) {
         finding_add(out, LIBVIRT_MISSING, "neither libvirtd nor virtqemud is installed");
-        mend_install_libvirt(out);
+        finding_fixable(out, "");
         return;
     }
     char *path = strdupa(found);
@@ -40,14 +31,14 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
     if (status == 0) {
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
     } else {
-        finding_add(out, LIBVIRT_BROKEN, "%s does not tell its version: exit status %d: %s", path, status,
+        finding_add(out, LIBVIRT_BROKEN, "%s --version failed with status %d: %s", path, status,
                     program_first_line(words));
-        mend_install_libvirt(out);
+        finding_fixable(out, "");
     }
     if (access(schema, R_OK) == 0)
-        finding_add(out, LIBVIRT_SCHEMA, "%s is there", schema);
+        finding_add(out, LIBVIRT_SCHEMA, "%s exists", schema);
     else
-        finding_add(out, LIBVIRT_SCHEMA_MISSING, "%s is not there", schema);
+        finding_add(out, LIBVIRT_SCHEMA_MISSING, "%s does not exist", schema);
 }
 
 /* One finding for all drivers in one state. */
@@ -55,16 +46,16 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
 {
     static const struct {
         enum finding_id id;
-        const char *words, *mend;
+        const char *words;
+        bool fixable;
     } states[HOOK_STATES] = {
-        [HOOK_GOOD] = {LIBVIRT_HOOKS, "enabled", NULL},
-        [HOOK_MISSING] = {LIBVIRT_HOOKS_MISSING, "not enabled", "virt-tap hooks enable"},
-        [HOOK_CLOSED] = {LIBVIRT_HOOKS_SKIPPED, "not to be looked at by this user", NULL},
-        [HOOK_BROKEN] = {LIBVIRT_HOOKS_BROKEN, "there, but cannot be run", "virt-tap hooks enable"},
-        [HOOK_FOREIGN] = {LIBVIRT_HOOKS_BROKEN, "not virt-tap's, under its name", NULL},
+        [HOOK_GOOD] = {LIBVIRT_HOOKS, "enabled", false},
+        [HOOK_MISSING] = {LIBVIRT_HOOKS_MISSING, "not enabled", true},
+        [HOOK_CLOSED] = {LIBVIRT_HOOKS_SKIPPED, "not readable by this user", false},
+        [HOOK_BROKEN] = {LIBVIRT_HOOKS_BROKEN, "enabled, but cannot be run", true},
+        [HOOK_FOREIGN] = {LIBVIRT_HOOKS_BROKEN, "not virt-tap's, under its name", false},
         [HOOK_UNSEEN] = {LIBVIRT_HOOKS_UNSEEN,
-                         "newer than the daemon (if it was reloaded since, all is well)",
-                         "virt-tap hooks enable --reload"},
+                         "newer than the daemon (ignore this if the daemon was reloaded since)", true},
     };
     const time_t start = hooks_daemon_start();
     (void)context;
@@ -77,8 +68,8 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         if (!*list)
             continue;
         finding_add(out, states[state].id, "hooks %s:%s", states[state].words, list);
-        if (states[state].mend)
-            finding_mend(out, "%s", states[state].mend);
+        if (states[state].fixable)
+            finding_fixable(out, "");
     }
 }
 
@@ -113,8 +104,9 @@ void libvirt_network_probe(const struct probe_context *context, struct findings 
             finding_add(out, LIBVIRT_NETWORK, "the network 'default' has its bridge %s", bridge);
             return;
         }
-        finding_add(out, LIBVIRT_NETWORK_BRIDGE, "the network 'default' has no bridge %s: it is not started",
+        finding_add(out, LIBVIRT_NETWORK_BRIDGE,
+                    "the bridge %s of the network 'default' does not exist: the network is not started",
                     bridge);
-        finding_mend(out, "virsh -c qemu:///system net-start default");
+        finding_fixable(out, "");
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "membership.h"
 
-#include "mend.h"
+#include "fix.h"
 
 #include <grp.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ void membership_group_name(gid_t gid, char *out, size_t size)
     const struct group *entry = getgrgid(gid);
 
     if (entry)
-        mend_quote(entry->gr_name, out, size);
+        fix_quote(entry->gr_name, out, size);
     if (!entry || strcmp(out, entry->gr_name) != 0)
         snprintf(out, size, "%u", gid);
 }

@@ -17,8 +17,8 @@ void network_limits_probe(const struct probe_context *context, struct findings *
 
 enum { NETWORK_MAC_SIZE = 18 }; /* text, with a '\0' */
 
-/* Whether that is a bridge whose MAC nobody has set, so that it takes the lowest of its ports': whoever holds a
- * tap on it can then change the host's own. The kernel tells by addr_assign_type (NET_ADDR_SET: set at its
+/* Whether that is a bridge whose MAC nobody has set, so that it takes the lowest of its ports': whoever holds
+ * a tap on it can then change the host's own. The kernel tells by addr_assign_type (NET_ADDR_SET: set at its
  * making, or since, even to what it was; net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id). */
 bool network_bridge_mac_varies(const char *bridge);
 

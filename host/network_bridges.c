@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "mend.h"
 #include "network.h"
 #include "text.h"
 
@@ -69,25 +68,19 @@ struct look {
     unsigned int bridges, uplinks;
 };
 
-static void tell_port(struct look *look, const char *bridge, const char *port)
+static void report_port(struct look *look, const char *bridge, const char *port)
 {
-    char name[64];
-
     if (is_wireless(port))
         finding_add(look->out, NET_UPLINK_WIFI, "%s has the Wi-Fi interface %s", bridge, port);
     if (!has_address(look->addresses, port))
         return;
     finding_add(look->out, NET_UPLINK_ADDRESS, "%s is a port of %s and has an address of its own", port,
                 bridge);
-    mend_quote(port, name, sizeof(name));
-    finding_mend(look->out,
-                 "# move its address and routes to %s, as virt-tap bridge does; then: ip address flush "
-                 "dev %s",
-                 bridge, name);
+    finding_fixable(look->out, port);
 }
 
 /* Tells of each port that is no tap. Returns how many those are; the first one's name is in uplink. */
-static unsigned int tell_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
+static unsigned int report_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
 {
     char path[128];
     unsigned int count = 0;
@@ -99,48 +92,39 @@ static unsigned int tell_ports(struct look *look, const char *bridge, char uplin
             continue;
         if (count++ == 0)
             snprintf(uplink, IFNAMSIZ, "%.15s", entry->d_name);
-        tell_port(look, bridge, entry->d_name);
+        report_port(look, bridge, entry->d_name);
     }
     if (folder)
         closedir(folder);
     return count;
 }
 
-static void tell_bridge(struct look *look, const char *bridge)
+static void report_bridge(struct look *look, const char *bridge)
 {
-    char uplink[IFNAMSIZ] = "", name[64], port[64];
+    char uplink[IFNAMSIZ] = "";
     struct findings *out = look->out;
     const size_t before = out->count;
-    const unsigned int uplinks = tell_ports(look, bridge, uplink);
+    const unsigned int uplinks = report_ports(look, bridge, uplink);
 
     look->bridges++;
     look->uplinks += uplinks;
-    mend_quote(bridge, name, sizeof(name));
     if (!is_up(bridge)) {
         finding_add(out, NET_BRIDGE_DOWN, "%s is down", bridge);
-        finding_mend(out, "ip link set dev %s up", name);
+        finding_fixable(out, bridge);
     } else if (uplinks && read_number(bridge, "carrier", 0) != 1) {
-        finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged in at %s%s", bridge,
+        finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged into %s%s", bridge,
                     uplink, uplinks > 1 ? " and its other ports" : "");
-        mend_quote(uplink, port, sizeof(port));
-        finding_mend(out, "ip link set dev %s up # or plug its cable in", port);
+        finding_fixable(out, uplink);
     }
     if (network_bridge_mac_varies(bridge)) {
-        char mac[NETWORK_MAC_SIZE];
-        network_bridge_mac(bridge, mac);
         finding_add(out, NET_BRIDGE_MAC, "the MAC of %s is not fixed: it is the lowest of its ports'",
                     bridge);
-        finding_mend(out, "ip link set dev %s address %s", name, mac);
-        finding_mend(out,
-                     "# and so that it stays: bridge_hw %s (ifupdown), MACAddress=%s in the .netdev "
-                     "(systemd-networkd), ethernet.cloned-mac-address %s (NetworkManager), or "
-                     "macaddress: %s (netplan)",
-                     mac, mac, mac, mac);
+        finding_fixable(out, bridge);
     }
     const long delay = read_number(bridge, "bridge/forward_delay", 0);
     if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
         finding_add(out, NET_BRIDGE_STP, "%s runs STP, and a new port waits %ld s", bridge, 2 * delay / 100);
-        finding_mend(out, "ip link set dev %s type bridge forward_delay 200", name);
+        finding_fixable(out, bridge);
     }
     if (out->count != before)
         return;
@@ -148,38 +132,37 @@ static void tell_bridge(struct look *look, const char *bridge)
         finding_add(out, NET_BRIDGE, "%s is up; uplink %s%s", bridge, uplink,
                     uplinks > 1 ? " and others" : "");
     else
-        finding_add(out, NET_BRIDGE, "%s is up, without uplink: guests meet each other and the host", bridge);
+        finding_add(out, NET_BRIDGE, "%s is up, without uplink: guests reach each other and the host",
+                    bridge);
 }
 
-static void tell_asked(struct look *look)
+static void report_asked(struct look *look)
 {
     const char *bridge = look->context->bridge;
 
     if (if_nametoindex(bridge) && has(bridge, "bridge")) {
-        tell_bridge(look, bridge);
+        report_bridge(look, bridge);
     } else if (if_nametoindex(bridge)) {
-        finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is no bridge", bridge);
+        finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
     } else {
         finding_add(look->out, NET_BRIDGE_MISSING, "there is no interface %s", bridge);
-        char name[64];
-        mend_quote(bridge, name, sizeof(name));
-        finding_mend(look->out, "# virt-tap bridge create %s --uplink NIC", name);
+        finding_fixable(look->out, bridge);
     }
 }
 
-static void tell_all(struct look *look)
+static void report_all(struct look *look)
 {
     struct if_nameindex *interfaces = if_nameindex();
 
     for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
         if (has(at->if_name, "bridge"))
-            tell_bridge(look, at->if_name);
+            report_bridge(look, at->if_name);
     if (interfaces)
         if_freenameindex(interfaces);
     if (look->bridges)
         return;
     finding_add(look->out, NET_BRIDGE_NONE, "this host has no bridge");
-    finding_mend(look->out, "# virt-tap bridge create br0 --uplink NIC");
+    finding_fixable(look->out, "");
 }
 
 const char *network_sys_problem(void)
@@ -209,7 +192,7 @@ static bool wireless_route(void *arg, const char *line, unsigned int number)
 }
 
 /* Who has no bridge to the outside yet will try with the NIC that he uses. */
-static void tell_way_out(struct look *look)
+static void report_way_out(struct look *look)
 {
     char interface[IFNAMSIZ] = "";
 
@@ -218,9 +201,9 @@ static void tell_way_out(struct look *look)
     text_lines("/proc/net/route", wireless_route, interface);
     if (!interface[0])
         return;
-    finding_add(look->out, NET_UPLINK_WIFI, "this host's way out is the Wi-Fi interface %s", interface);
-    finding_mend(look->out,
-                 "# route or NAT guests instead: libvirt's network 'default', or QEMU's -nic user");
+    finding_add(look->out, NET_UPLINK_WIFI, "this host's default route is through the Wi-Fi interface %s",
+                interface);
+    finding_fixable(look->out, "");
 }
 
 void network_bridges_probe(const struct probe_context *context, struct findings *out)
@@ -235,10 +218,10 @@ void network_bridges_probe(const struct probe_context *context, struct findings 
     if (getifaddrs(&look.addresses) < 0)
         look.addresses = NULL;
     if (context->bridge)
-        tell_asked(&look);
+        report_asked(&look);
     else
-        tell_all(&look);
-    tell_way_out(&look);
+        report_all(&look);
+    report_way_out(&look);
     if (look.addresses)
         freeifaddrs(look.addresses);
 }

@@ -18,24 +18,21 @@ static void explain_tun(const struct probe_context *context, int error, struct f
 
     if (error == ENOENT || error == ENODEV || error == ENXIO) {
         finding_add(out, NET_TUN_MISSING, TUN_PATH " %s",
-                    error == ENOENT ? "is not there" : "has no driver behind it");
-        finding_mend(out, "modprobe tun");
-        if (error == ENOENT)
-            finding_mend(out, "[ -e " TUN_PATH " ] || { mkdir -p /dev/net && mknod -m 0666 " TUN_PATH
-                              " c 10 200; }");
+                    error == ENOENT ? "does not exist" : "has no driver");
+        finding_fixable(out, "");
     } else if (error == EACCES || error == EPERM) {
         const bool known = stat(TUN_PATH, &st) == 0;
-        finding_add(out, NET_TUN_PERMISSION, TUN_PATH " may not be opened by %s (mode %04o): %s",
+        finding_add(out, NET_TUN_PERMISSION, TUN_PATH " cannot be opened by %s (mode %04o): %s",
                     context->subject->name, known ? st.st_mode & 07777 : 0, strerror(error));
         if (known && (st.st_mode & 06) != 06)
-            finding_mend(out, "chmod 0666 " TUN_PATH);
+            finding_fixable(out, "");
     } else {
         finding_add(out, NET_TUN_WRONG, TUN_PATH " cannot be used: %s", strerror(error));
     }
 }
 
 /* The kernel is asked, and nothing is made. */
-static void tell_tun(const struct probe_context *context, struct findings *out)
+static void report_tun(const struct probe_context *context, struct findings *out)
 {
     const int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     unsigned int features = 0;
@@ -45,14 +42,14 @@ static void tell_tun(const struct probe_context *context, struct findings *out)
         return;
     }
     if (ioctl(fd, TUNGETFEATURES, &features) < 0 || !(features & IFF_TAP))
-        finding_add(out, NET_TUN_WRONG, TUN_PATH " is another device: it knows nothing of taps");
+        finding_add(out, NET_TUN_WRONG, TUN_PATH " is another device: it does not support taps");
     else
         finding_add(out, NET_TUN, TUN_PATH " opens%s",
-                    features & IFF_VNET_HDR ? "" : ", but it has no virtio-net headers: guests will be slow");
+                    features & IFF_VNET_HDR ? "" : ", but lacks virtio-net headers: guests will be slow");
     close(fd);
 }
 
-static void tell_vhost(struct findings *out)
+static void report_vhost(struct findings *out)
 {
     const int fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
@@ -60,15 +57,16 @@ static void tell_vhost(struct findings *out)
         finding_add(out, NET_VHOST, VHOST_PATH " opens");
         close(fd);
     } else if (errno == EACCES || errno == EPERM) {
-        finding_add(out, NET_VHOST_PERMISSION, VHOST_PATH " may not be opened: %s", strerror(errno));
+        finding_add(out, NET_VHOST_PERMISSION, VHOST_PATH " cannot be opened by this user: %s",
+                    strerror(errno));
     } else {
         finding_add(out, NET_VHOST_MISSING, VHOST_PATH " cannot be opened: %s", strerror(errno));
-        finding_mend(out, "modprobe vhost_net");
+        finding_fixable(out, "");
     }
 }
 
 void network_devices_probe(const struct probe_context *context, struct findings *out)
 {
-    tell_tun(context, out);
-    tell_vhost(out);
+    report_tun(context, out);
+    report_vhost(out);
 }

@@ -35,15 +35,6 @@ static int is_filtered(const char *sysctl, const char *of_bridges)
     return filtered;
 }
 
-/* Not to be done unseen: it opens what the firewall may have been meant to close. */
-static void mend_filter(struct findings *out)
-{
-    finding_mend(
-        out, "# either a rule that accepts the bridge's frames, or (then no bridge's frames are filtered by "
-             "it, containers' neither): sysctl -w net.bridge.bridge-nf-call-iptables=0 "
-             "net.bridge.bridge-nf-call-ip6tables=0");
-}
-
 void network_filter_probe(const struct probe_context *context, struct findings *out)
 {
     const int ip4 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-iptables",
@@ -55,16 +46,16 @@ void network_filter_probe(const struct probe_context *context, struct findings *
     (void)context;
 
     if (access("/proc/sys/net", F_OK) < 0) {
-        finding_add(out, NET_FILTER_SKIPPED, "/proc/sys/net cannot be looked at: %s", strerror(errno));
+        finding_add(out, NET_FILTER_SKIPPED, "/proc/sys/net cannot be read: %s", strerror(errno));
         return;
     }
     if (problem) {
-        finding_add(out, NET_FILTER_SKIPPED, "/sys/class/net cannot be looked at: %s", problem);
+        finding_add(out, NET_FILTER_SKIPPED, "/sys/class/net cannot be read: %s", problem);
         return;
     }
     if (ip4 < 0 || ip6 < 0) {
         finding_add(out, NET_FILTER_SKIPPED,
-                    "whether bridges' frames go through the IP firewall cannot be read: %s",
+                    "cannot tell whether bridges' frames go through the IP firewall: %s",
                     strerror(ip4 < 0 ? -ip4 : -ip6));
         return;
     }
@@ -74,13 +65,14 @@ void network_filter_probe(const struct probe_context *context, struct findings *
     }
     const int nft = firewall_nft_drops(ip4, ip6, where, sizeof(where));
     const int legacy4 = ip4 ? firewall_legacy_drops(false) : 0;
-    const int legacy = legacy4 ? legacy4 : ip6 ? firewall_legacy_drops(true) : 0;
+    const int legacy6 = ip6 && !legacy4 ? firewall_legacy_drops(true) : 0;
+    const int legacy = legacy4 ? legacy4 : legacy6;
     if (nft > 0) {
         finding_add(out, NET_FILTER_DROP,
                     "bridges' frames go through nftables, and its chain '%s' drops what no "
                     "rule accepts (as Docker sets it)",
                     where);
-        mend_filter(out);
+        finding_fixable(out, "");
     }
     if (legacy > 0) {
         finding_add(
@@ -88,12 +80,11 @@ void network_filter_probe(const struct probe_context *context, struct findings *
             "bridges' frames go through %s, and its chain FORWARD drops what no rule accepts (as Docker "
             "sets it)",
             legacy4 > 0 ? "iptables-legacy" : "ip6tables-legacy");
-        mend_filter(out);
+        finding_fixable(out, "");
     }
     if (nft < 0 || legacy < 0)
         finding_add(out, NET_FILTER_SKIPPED,
-                    "bridges' frames go through the IP firewall, and what it drops could "
-                    "not be asked: %s",
+                    "bridges' frames go through the IP firewall, whose policy could not be read: %s",
                     strerror(nft < 0 ? -nft : -legacy));
     else if (nft == 0 && legacy == 0)
         finding_add(out, NET_FILTER,

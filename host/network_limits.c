@@ -2,7 +2,6 @@
  *
  * What this kernel's bridges cannot limit. A tap is granted all the same (helper/protect.c), so this is where
  * it is told. */
-#include "mend.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "network.h"
@@ -73,12 +72,12 @@ void network_limits_probe(const struct probe_context *context, struct findings *
     if (!limits.addresses) {
         finding_add(out, NET_LIMIT_ADDRESSES,
                     "this kernel (Linux %s) cannot limit how many addresses a bridge learns", kernel.release);
-        finding_mend(out, "# Linux 6.7 or newer can; mac=lock keeps a guest from it: see virt-tap-policy(5)");
+        finding_fixable(out, "");
     }
     if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3)) {
         finding_add(out, NET_LIMIT_GROUPS,
                     "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
                     kernel.release);
-        finding_mend(out, "# Linux 6.3 or newer can");
+        finding_fixable(out, "");
     }
 }

@@ -61,7 +61,7 @@ static bool nm_line(void *arg, const char *line, unsigned int number)
     return !search->unmanaged;
 }
 
-static void tell_networkmanager(struct findings *out)
+static void report_networkmanager(struct findings *out)
 {
     static const char pattern[] =
         "{/etc/NetworkManager/NetworkManager.conf,{/etc,/run,/usr/lib}/NetworkManager/conf.d/*.conf}";
@@ -85,19 +85,17 @@ static void tell_networkmanager(struct findings *out)
         globfree(&files);
     }
     if (search.unmanaged) {
-        finding_add(out, NET_NETWORKMANAGER, "NetworkManager runs, and is told to leave vt-* alone");
+        finding_add(out, NET_NETWORKMANAGER, "NetworkManager is running, configured to leave vt-* alone");
         return;
     }
     if (closed) {
-        finding_add(out, NET_NETWORKMANAGER_SKIPPED, "NetworkManager runs, and %s cannot be read", closed);
+        finding_add(out, NET_NETWORKMANAGER_SKIPPED, "NetworkManager is running, and %s cannot be read",
+                    closed);
         return;
     }
     finding_add(out, NET_NETWORKMANAGER_CLAIMS,
-                "NetworkManager runs, and nothing tells it to leave vt-* alone");
-    finding_mend(out, "mkdir -p /etc/NetworkManager/conf.d");
-    finding_mend(out, "printf '%%s\\n' '[device-virt-tap]' 'match-device=interface-name:vt-*' 'managed=0' "
-                      "> /etc/NetworkManager/conf.d/50-virt-tap.conf");
-    finding_mend(out, "if command -v nmcli >/dev/null; then nmcli general reload conf; fi");
+                "NetworkManager is running, and nothing tells it to leave vt-* alone");
+    finding_fixable(out, "");
 }
 
 /* A .network file of networkd (systemd.network(5)): all conditions of [Match] must hold. */
@@ -179,24 +177,22 @@ static void search_networkd(glob_t *files, struct findings *out)
             continue;
         last = files->gl_pathv[i];
         if (text_lines(last, networkd_line, &search) < 0) {
-            finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd runs, and %s cannot be read", last);
+            finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd is running, and %s cannot be read",
+                        last);
             return;
         }
         if (!search.conditions || !search.matches)
             continue;
         if (search.unmanaged)
             break;
-        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd runs, and %s is about vt-* too", last);
-        finding_mend(out, "mkdir -p /etc/systemd/network");
-        finding_mend(out, "printf '%%s\\n' '[Match]' 'Name=vt-*' '[Link]' 'Unmanaged=yes' "
-                          "> /etc/systemd/network/05-virt-tap.network");
-        finding_mend(out, "if command -v networkctl >/dev/null; then networkctl reload; fi");
+        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vt-*", last);
+        finding_fixable(out, "");
         return;
     }
-    finding_add(out, NET_NETWORKD, "systemd-networkd runs, and none of its files is about vt-*");
+    finding_add(out, NET_NETWORKD, "systemd-networkd is running, and none of its files matches vt-*");
 }
 
-static void tell_networkd(struct findings *out)
+static void report_networkd(struct findings *out)
 {
     static const char *const folders[] = {"/etc/systemd/network", "/run/systemd/network",
                                           "/usr/lib/systemd/network", NULL};
@@ -206,9 +202,9 @@ static void tell_networkd(struct findings *out)
     if (access("/run/systemd/netif", F_OK) < 0)
         return;
     if (closed)
-        finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd runs, and %s cannot be read", closed);
+        finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd is running, and %s cannot be read", closed);
     else if (glob("{/etc,/run,/usr/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &files) != 0)
-        finding_add(out, NET_NETWORKD, "systemd-networkd runs, and has no files about networks");
+        finding_add(out, NET_NETWORKD, "systemd-networkd is running, and has no .network files");
     else {
         search_networkd(&files, out);
         globfree(&files);
@@ -218,6 +214,6 @@ static void tell_networkd(struct findings *out)
 void network_managers_probe(const struct probe_context *context, struct findings *out)
 {
     (void)context;
-    tell_networkmanager(out);
-    tell_networkd(out);
+    report_networkmanager(out);
+    report_networkd(out);
 }

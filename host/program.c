@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "program.h"
 
+#include "cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
+#include <time.h>
+
+enum { OUTPUT_MAX = 1024 * 1024 };
 
 static int spawn(pid_t *pid, char *const argv[], const struct subject *subject, int output)
 {
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
     posix_spawn_file_actions_t actions;
-    char *home;
+    _cleanup_free_ char *home = NULL;
 
     if (asprintf(&home, "HOME=%s", subject->home) < 0)
         return -ENOMEM;
@@ -23,28 +29,70 @@ static int spawn(pid_t *pid, char *const argv[], const struct subject *subject, 
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     const int err = -posix_spawn(pid, argv[0], &actions, NULL, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
-    free(home);
     return err;
 }
 
-/* To its end, though what does not fit is thrown away. */
-static void read_output(int fd, char *out, size_t size)
-{
-    char rest[4096] = "";
-    size_t length = 0;
+/* What a program prints, as far as there is room for it. */
+struct output {
+    int fd; /* that does not block; -1: it has ended */
+    char *text;
+    size_t size, length, total;
+};
 
-    for (ssize_t some;;) {
-        const bool fits = length < size - 1;
-        some = read(fd, fits ? out + length : rest, fits ? size - 1 - length : sizeof(rest));
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some <= 0)
+/* Reads once. Returns whether there may be more. */
+static bool read_some(struct output *output)
+{
+    char rest[4096];
+    const size_t room = output->size - 1 - output->length;
+    const ssize_t some =
+        read(output->fd, room ? output->text + output->length : rest, room ? room : sizeof(rest));
+
+    if (some < 0)
+        return errno == EINTR;
+    if (some == 0)
+        output->fd = -1;
+    output->length += room ? (size_t)some : 0;
+    output->total += (size_t)some;
+    return some > 0;
+}
+
+static int ms_left(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const long ms = PROGRAM_SECONDS * 1000L - (now.tv_sec - start->tv_sec) * 1000 -
+                    (now.tv_nsec - start->tv_nsec) / 1000000;
+    return ms > 0 ? (int)ms : 0;
+}
+
+/* Reads until the program has ended, which is not when the last holder of the pipe has. Returns 0 or -errno.
+ */
+static int follow(int pidfd, struct output *output)
+{
+    struct timespec start;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (;;) {
+        struct pollfd ready[] = {{.fd = output->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+        const int some = poll(ready, 2, ms_left(&start));
+        if (some < 0 && errno != EINTR)
+            return -errno;
+        if (some == 0)
+            return -ETIMEDOUT;
+        if (some > 0 && ready[0].revents)
+            read_some(output);
+        if (output->total > OUTPUT_MAX)
+            return -EFBIG;
+        if (some > 0 && ready[1].revents)
             break;
-        length += fits ? (size_t)some : 0;
     }
-    out[length] = '\0';
+    while (output->fd >= 0 && output->length < output->size - 1 && read_some(output))
+        continue;
+    return 0;
 }
 
 int program_run(char *const argv[], const struct subject *subject, char *out, size_t size)
@@ -55,16 +103,24 @@ int program_run(char *const argv[], const struct subject *subject, char *out, si
     out[0] = '\0';
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    const int err = spawn(&pid, argv, subject, ends[1]);
-    close(ends[1]);
-    if (!err)
-        read_output(ends[0], out, size);
-    close(ends[0]);
+    _cleanup_close_ int ours = ends[0], theirs = ends[1];
+    if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    int err = spawn(&pid, argv, subject, theirs);
+    close(take_fd(&theirs));
     if (err)
         return err;
+    struct output output = {.fd = ours, .text = out, .size = size};
+    _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+    err = pidfd < 0 ? -errno : follow(pidfd, &output);
+    out[output.length] = '\0';
+    if (err)
+        kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return -errno;
+    if (err)
+        return err;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Other programs, run for what they say. Only in a probe, whose time limit ends them. */
+ * Other programs, run for what they print. Only in a child of child_start(), which ends what a program leaves
+ * behind. */
 #pragma once
 
 #include "subject.h"
 
-/* Runs argv[0], a path, with an environment of PATH, HOME and LC_ALL=C, no input, and standard output and
- * error in `out`, NUL-terminated and cut to its size. Returns the exit status, 128 + the signal that ended
- * it, or -errno where it could not be run. */
+enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS: in a probe, its own limit comes first */
+
+/* Runs argv[0], a path, with an environment of PATH, HOME and LC_ALL=C, no input and no descriptors but
+ * standard output and error, which go into `out`, NUL-terminated and cut to its size. Returns the exit status
+ * or 128 + the signal that ended it; -ETIMEDOUT: it did not end in PROGRAM_SECONDS; -EFBIG: it printed more
+ * than 1 MiB; or another -errno: it could not be run. Only the program itself is waited for, not what it
+ * leaves running, even if that holds its output open. */
 int program_run(char *const argv[], const struct subject *subject, char *out, size_t size);
 
 /* The first of the paths, up to NULL, that this process may run; or NULL. */

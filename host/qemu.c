@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
-#include "mend.h"
 #include "program.h"
 #include "software.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-static void mend_install_qemu(struct findings *out)
-{
-    char install[160];
-
-    mend_install(PACKAGE_QEMU, install, sizeof(install));
-    finding_mend(out, "%s", install);
-}
 
 /* The one for guests of this host's own kind, which alone can use KVM. */
 static const char *find_qemu(char usr[64], char local[64])
@@ -39,16 +31,16 @@ void qemu_probe(const struct probe_context *context, struct findings *out)
     const char *found = find_qemu(usr, local);
 
     if (!found) {
-        finding_add(out, QEMU_MISSING, "there is no QEMU for this host's kind of guests");
-        mend_install_qemu(out);
+        finding_add(out, QEMU_MISSING, "there is no QEMU for guests of this host's architecture");
+        finding_fixable(out, "");
         return;
     }
     char *path = strdupa(found);
     int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
     if (status != 0) {
-        finding_add(out, QEMU_BROKEN, "%s does not tell its version: exit status %d: %s", path, status,
+        finding_add(out, QEMU_BROKEN, "%s --version failed with status %d: %s", path, status,
                     program_first_line(words));
-        mend_install_qemu(out);
+        finding_fixable(out, "");
         return;
     }
     finding_add(out, QEMU_INSTALLED, "%s: %s", path, program_first_line(words));
@@ -57,46 +49,78 @@ void qemu_probe(const struct probe_context *context, struct findings *out)
         finding_add(out, QEMU_KVM, "KVM is among its accelerators");
     } else {
         finding_add(out, QEMU_ACCELERATOR, "KVM is not among the accelerators of %s", path);
-        mend_install_qemu(out);
+        finding_fixable(out, "");
     }
 }
 
-static void mend_session(const struct subject *subject, const char *folder, struct findings *out)
+bool qemu_session_folder(const struct subject *subject, char *out, size_t size)
 {
-    char user[128], quoted[512];
+    const char *xdg = subject->other ? NULL : getenv("XDG_CONFIG_HOME");
+    const int length = xdg && *xdg ? snprintf(out, size, "%s/libvirt", xdg)
+                                   : snprintf(out, size, "%s/.config/libvirt", subject->home);
 
-    mend_quote(subject->name, user, sizeof(user));
-    mend_quote(folder, quoted, sizeof(quoted));
-    finding_mend(out, "runuser -u %s -- mkdir -p %s", user, quoted);
-    finding_mend(
-        out,
-        "runuser -u %s -- sh -c 'cd \"$0\" && { [ ! -e qemu.conf ] || sed -i \"/^ *bridge_helper/d\" "
-        "qemu.conf; } && echo \"bridge_helper = \\\"" HELPER_PATH "\\\"\" >>qemu.conf' %s",
-        user, quoted);
+    return length > 0 && (size_t)length < size;
+}
+
+enum setting { SETTING_NONE, SETTING_BROKEN, SETTING_GOOD };
+
+/* The first of that name counts (virConfGetValue); a string is in quotes of either kind, and a comment may
+ * follow it (src/util/virconf.c, virConfParseString). */
+static enum setting read_setting(const char *text, const char *name, char *out, size_t size)
+{
+    const size_t name_length = strlen(name);
+
+    for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+        const char *at = line + strspn(line, " \t");
+        if (strncmp(at, name, name_length) != 0)
+            continue;
+        at += name_length;
+        at += strspn(at, " \t");
+        if (*at != '=')
+            continue;
+        at += 1 + strspn(at + 1, " \t");
+        const char quote = *at;
+        if (quote != '"' && quote != '\'')
+            return SETTING_BROKEN;
+        const size_t length = strcspn(at + 1, quote == '"' ? "\"\n" : "'\n");
+        if (at[1 + length] != quote || length >= size)
+            return SETTING_BROKEN;
+        memcpy(out, at + 1, length);
+        out[length] = '\0';
+        at += 2 + length;
+        at += strspn(at, " \t\r");
+        return strchr("#\n", *at) ? SETTING_GOOD : SETTING_BROKEN; /* the end of the file as well */
+    }
+    return SETTING_NONE;
 }
 
 void qemu_session_probe(const struct probe_context *context, struct findings *out)
 {
-    const struct subject *subject = context->subject;
-    const char *xdg = subject->other ? NULL : getenv("XDG_CONFIG_HOME");
-    char folder[448], path[512], text[65536], helper[256];
+    char folder[448], path[512], text[65536], helper[256] = "";
 
-    if (subject->uid == 0) {
-        finding_add(out, QEMU_SESSION_SKIPPED, "root has no session of libvirt's");
+    if (context->subject->uid == 0) {
+        finding_add(out, QEMU_SESSION_SKIPPED, "root has no libvirt session");
         return;
     }
-    if (xdg && *xdg)
-        snprintf(folder, sizeof(folder), "%s/libvirt", xdg);
-    else
-        snprintf(folder, sizeof(folder), "%s/.config/libvirt", subject->home);
+    if (!qemu_session_folder(context->subject, folder, sizeof(folder))) {
+        finding_add(out, QEMU_SESSION_UNSET, "the path of the session's configuration is too long");
+        return;
+    }
     snprintf(path, sizeof(path), "%s/qemu.conf", folder);
-    text_read(path, text, sizeof(text));
-    if (!text_value(text, "bridge_helper", helper, sizeof(helper)))
-        finding_add(out, QEMU_SESSION_UNSET, "%s does not name a bridge_helper", path);
+    const ssize_t length = text_read(path, text, sizeof(text));
+    const enum setting setting = read_setting(text, "bridge_helper", helper, sizeof(helper));
+    if (length < 0 && length != -ENOENT)
+        finding_add(out, QEMU_SESSION_OTHER, "%s cannot be read: %s", path,
+                    length == -EINVAL ? "it is not a regular file" : strerror((int)-length));
+    else if (setting == SETTING_NONE)
+        finding_add(out, QEMU_SESSION_UNSET, "%s does not set bridge_helper", path);
+    else if (setting == SETTING_BROKEN)
+        finding_add(out, QEMU_SESSION_OTHER, "%s sets bridge_helper to something that is not a quoted string",
+                    path);
     else if (strcmp(helper, HELPER_PATH) == 0)
-        finding_add(out, QEMU_SESSION, "%s names it as bridge_helper", path);
+        finding_add(out, QEMU_SESSION, "%s sets it as bridge_helper", path);
     else
-        finding_add(out, QEMU_SESSION_OTHER, "%s names %s as bridge_helper", path, helper);
-    if (strcmp(helper, HELPER_PATH) != 0)
-        mend_session(subject, folder, out);
+        finding_add(out, QEMU_SESSION_OTHER, "%s sets bridge_helper to %s", path, helper);
+    if (setting != SETTING_GOOD || strcmp(helper, HELPER_PATH) != 0)
+        finding_fixable(out, "");
 }

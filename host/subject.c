@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int take_passwd(struct subject *out, const struct passwd *entry)
@@ -68,13 +72,31 @@ void subject_free(struct subject *subject)
     *subject = (struct subject){.groups = NULL};
 }
 
+/* The session keyring is inherited, and its keys could be read by the user's processes. Made as root, whose
+ * quota no user can exhaust. */
+static bool leave_keyring(void)
+{
+    return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS || errno == EPERM;
+}
+
+/* The change of uids has done this already, unless securebits forbid it (capabilities(7)). */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{.permitted = 0}};
+
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+           syscall(SYS_capset, &header, none) == 0;
+}
+
 int subject_become(const struct subject *subject)
 {
     if (!subject->other)
         return 0;
-    if (setgroups(subject->group_count, subject->groups) < 0 ||
+    if (!leave_keyring() || setgroups(subject->group_count, subject->groups) < 0 ||
         setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
-        setresuid(subject->uid, subject->uid, subject->uid) < 0)
+        setresuid(subject->uid, subject->uid, subject->uid) < 0 ||
+        (subject->uid != 0 && !drop_capabilities()) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     return 0;
 }

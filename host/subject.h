@@ -27,8 +27,9 @@ int subject_find(struct subject *out, const char *name);
 
 void subject_free(struct subject *subject);
 
-/* Becomes another user for good, which takes root; for oneself does nothing. Returns 0, or -errno: the
- * process must then end. */
+/* Becomes another user for good, which requires root: their groups, no capability, a session keyring of its
+ * own, and not to be traced by them before it executes a program. For oneself does nothing. Returns 0, or
+ * -errno: the process must then end. */
 int subject_become(const struct subject *subject);
 
 /* Whether the process of that user has the group. */

@@ -15,8 +15,16 @@ ssize_t text_read(const char *path, char *buffer, size_t size);
 long text_number(const char *path, long otherwise);
 
 /* The value of the line `KEY : VALUE` or `KEY=VALUE` (blanks ignored, quotes taken off), up to the line's
- * end. Returns whether there is one; a value too long for out counts as none. */
+ * end. Returns whether there is one; else out is "". A value too long for out is none. */
 bool text_value(const char *text, const char *key, char *out, size_t size);
+
+/* Whether a terminal shows all of the text as it is, in one line: UTF-8 without control characters (C0, C1),
+ * line and paragraph separators, and those that hide or turn round what follows (bidirectional and other
+ * format characters). */
+bool text_is_printable(const char *text);
+
+/* Puts '?' for every byte of what is not printable. */
+void text_make_printable(char *text);
 
 /* Whether the word, between blanks, stands in the text. */
 bool text_has_word(const char *text, const char *word);

@@ -41,7 +41,7 @@ STATES = [
     qemu("the session calls the helper", CONF + f"echo \"bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf", "qemu.session",
          never="qemu.session.unset"),
     qemu("the session calls another", CONF + f"echo 'bridge_helper = \"/usr/lib/qemu/qemu-bridge-helper\"' >{HOME}/qemu.conf",
-         "qemu.session.other", says=("runuser -u vmuser",)),
+         "qemu.session.other", says=("sed -i",)),
     qemu("the session's file has only a comment", CONF + f"echo \"#bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf",
          "qemu.session.unset"),
     qemu("root has no session", "", "qemu.session.skipped", user=0),

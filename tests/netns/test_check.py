@@ -27,7 +27,7 @@ class States(unittest.TestCase):
     def judge(self, state):
         status, findings = checkcase.find(state)
         found = {finding["id"] for finding in findings}
-        words = "\n".join(line for finding in findings for line in [finding["seen"], *finding["mend"]])
+        words = "\n".join(line for finding in findings for line in [finding["seen"], *finding["fix"]])
         self.assertLessEqual(set(state.expect.split()), found, findings)
         self.assertFalse(set(state.never.split()) & found, findings)
         for text in state.says:
@@ -39,10 +39,14 @@ class States(unittest.TestCase):
         kernels, which tests/system/limits_in_guest.py meets."""
         source = os.environ["VIRT_TAP_SOURCE"]
         with open(f"{source}/host/catalogue.c", encoding="ascii") as file:
-            names = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)"', file.read()))
+            text = file.read()
+        names = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)"', text))
         with open(f"{source}/docs/virt-tap-check.1.in", encoding="ascii") as file:
             page = file.read()
         self.assertGreater(len(names), 100)
+        for name, level, why in re.findall(r'\{\s*"([a-z]+[.][a-z.]+)",\s*FINDING_(\w+),\s*"([^"]*)"', text):
+            said = f"\n.B {name}\n{level.lower()}: {why}.\n"
+            self.assertIn(said, page.replace(r"\(aq", "'").replace(r"\-", "-"))
         met = {name for state in STATES for name in state.expect.split()}
         self.assertEqual(names - met, {"kvm.vcpu.skipped", states_kvm.OTHER_VCPU, "net.limit.addresses", "net.limit.groups"})
         self.assertEqual([name for name in names if f"\n.B {name}\n" not in page], [])

@@ -91,7 +91,7 @@ class Words(unittest.TestCase):
             "groups",
             "  ok         vmuser opens /dev/kvm without a group  (groups.kvm.unneeded)",
             "  skipped    there is no group libvirt  (groups.libvirt.skipped)",
-            "             why:  its daemon is not installed, or uses another rule",
+            "             why:  libvirt's daemon is not installed, or it uses another rule",
             "", "failures: 0, warnings: 0, ok: 1, skipped: 1"])
 
     def on_terminal(self, **env):
@@ -113,7 +113,7 @@ class Words(unittest.TestCase):
         self.assertEqual((said["user"], said["bridge"], said["failures"], said["warnings"]), ("vmuser", "br0", 1, 1))
         down = [finding for finding in said["findings"] if finding["id"] == "net.bridge.down"]
         self.assertEqual(down, [{"id": "net.bridge.down", "area": "net", "level": "failure", "seen": "br0 is down",
-                                 "why": "a bridge that is down forwards nothing", "mend": ["ip link set dev br0 up"]}])
+                                 "why": "a bridge that is down forwards nothing", "fix": ["sudo ip link set dev br0 up"], "fix_as": None}])
 
     def test_names_that_are_no_words(self):
         """Bytes that are not UTF-8 and an escape sequence: shown as '?', and in JSON too."""

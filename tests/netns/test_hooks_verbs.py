@@ -175,15 +175,15 @@ class AppArmor(HooksCase):
         with open(sandbox.RUN + "/parsed", encoding="ascii") as file:
             self.assertEqual(file.read(), "-r /etc/apparmor.d/usr.sbin.libvirtd\n")
         os.unlink(sandbox.RUN + "/parsed")
-        self.assertIn("lets libvirt run them", self.hooks_verb("status"))
+        self.assertIn("lets libvirt run the hooks", self.hooks_verb("status"))
         self.hooks_verb("disable")
         self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n")
-        self.assertIn("does not: virt-tap hooks enable", self.hooks_verb("status", status=1))
+        self.assertIn("does not let libvirt run the hooks: virt-tap hooks enable", self.hooks_verb("status", status=1))
 
     def test_a_profile_that_is_not_taken(self):
         """What was there comes back, and no hook is enabled that could not run."""
         self.parser("echo 'line 3: no' >&2; exit 1")
-        self.assertIn("AppArmor does not take /etc/apparmor.d/usr.sbin.libvirtd: line 3: no", self.hooks_verb("enable", status=1))
+        self.assertIn("AppArmor rejects /etc/apparmor.d/usr.sbin.libvirtd: line 3: no", self.hooks_verb("enable", status=1))
         self.assertEqual(self.text(), "# the administrator's\n/srv/** r,")
         self.assertFalse(os.path.exists(FOLDER))
 

@@ -52,7 +52,7 @@ class Confined(unittest.TestCase):
         self.assertIn("enabled", run(CLI, "hooks", "enable"))
         self.assertEqual(as_libvirtd(hook), (0, ""))
         self.assertEqual(as_libvirtd(f"{helper} --version")[0], 0)
-        self.assertIn("lets libvirt run them", run(CLI, "hooks", "status"))
+        self.assertIn("lets libvirt run the hooks", run(CLI, "hooks", "status"))
 
         run(CLI, "hooks", "disable")
         with open(LOCAL, encoding="ascii") as file:
@@ -60,7 +60,7 @@ class Confined(unittest.TestCase):
         os.symlink(hooks + "/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")  # without the lines: so they are what does it
         status, said = as_libvirtd(hook)
         self.assertEqual((status, "Permission denied" in said), (126, True), said)
-        self.assertIn("does not: virt-tap hooks enable", run(CLI, "hooks", "status", status=1))
+        self.assertIn("does not let libvirt run the hooks: virt-tap hooks enable", run(CLI, "hooks", "status", status=1))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
  *
  * What host/ decides by its arguments alone: why there is no KVM on hosts that are not here, and how words
  * are quoted and read. */
+#include "host/fix.h"
 #include "host/kvm_absence.h"
 #include "host/kvm_device.h"
-#include "host/mend.h"
 #include "host/text.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ static void absence_elsewhere(void **state)
     explains(
         (struct kvm_facts){
             .machine = "ppc64le", .cpuinfo = true, .extension = true, .module = "kvm_hv", .modules = true},
-        KVM_MODULE_ABSENT, "no module");
+        KVM_MODULE_ABSENT, "no KVM module");
     explains((struct kvm_facts){.machine = "riscv64", .cpuinfo = true}, KVM_CPU_NONE, "extension h");
     explains((struct kvm_facts){.machine = "armv7l", .cpuinfo = true}, KVM_CPU_NONE, "64-bit");
 }
@@ -70,7 +70,7 @@ static void quoted(const char *word, const char *expected)
 {
     char out[16];
 
-    mend_quote(word, out, sizeof(out));
+    fix_quote(word, out, sizeof(out));
     assert_string_equal(out, expected);
 }
 
@@ -106,18 +106,31 @@ static void texts_are_read(void **state)
     assert_int_equal(text_number("/nowhere", -1), -1);
 }
 
+/* The caller need not ask before it looks. */
+static void a_missing_value_is_empty(void **state)
+{
+    static const char *const without[] = {"", "key\n", "keys=x\n", "key=much-too-long\n"};
+    char value[8];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        memset(value, 'x', sizeof(value));
+        assert_false(text_value(without[i], "key", value, sizeof(value)));
+        assert_string_equal(value, "");
+    }
+}
+
 static void findings_are_clean(void **state)
 {
     struct findings found = {.items = NULL};
     (void)state;
 
-    finding_mend(&found, "nothing to add it to");
-    assert_true(found.lost);
+    finding_fixable(&found, "nothing to add it to");
     finding_add(&found, NET_BRIDGE, "a\nb\033%s", "\x7f");
-    finding_mend(&found, "one\ttwo");
-    finding_mend(&found, "three");
     assert_string_equal(found.items[0].seen, "a?b??");
-    assert_string_equal(found.items[0].mend, "one?two\nthree");
+    finding_add(&found, NET_BRIDGE, "%s",
+                "\u00e9\u20ac\U0001f600 \xc2\x85\u202e\u2066\u200b\u00ad|\xff|\xc0\xaf|\xed\xa0\x80|\xf0");
+    assert_string_equal(found.items[1].seen, "\u00e9\u20ac\U0001f600 ?????????????|?|??|???|?");
     findings_free(&found);
 }
 
@@ -146,6 +159,7 @@ int main(void)
         cmocka_unit_test(absence_elsewhere),
         cmocka_unit_test(words_are_quoted),
         cmocka_unit_test(texts_are_read),
+        cmocka_unit_test(a_missing_value_is_empty),
         cmocka_unit_test(findings_are_clean),
         cmocka_unit_test(every_finding_is_described),
         cmocka_unit_test(device_problems_have_words),

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fix.h"
+
+#include "cleanup.h"
+#include "kvm_device.h"
+#include "membership.h"
+#include "net/link.h"
+#include "network.h"
+#include "software.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { VALUE_SIZE = 512 };
+
+static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/=@%+-";
+
+struct manager {
+    const char *ids; /* of os-release's ID and ID_LIKE */
+    const char *install, *qemu, *libvirt, *kernel;
+};
+
+static const struct manager managers[] = {
+    {"debian ubuntu", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
+     "linux-image-amd64"},
+    {"fedora rhel centos", "dnf install -y", "qemu-kvm", "libvirt-daemon-kvm libvirt-client",
+     "kernel-core kernel-modules"},
+    {"arch", "pacman -S --needed --noconfirm", "qemu-base", "libvirt dnsmasq", "linux"},
+    {"suse opensuse", "zypper install -y", "qemu-kvm", "libvirt-daemon-qemu libvirt-client",
+     "kernel-default"},
+};
+
+static void read_os_release(char *text, size_t size)
+{
+    if (text_read("/etc/os-release", text, size) < 0)
+        text_read("/usr/lib/os-release", text, size);
+}
+
+static const struct manager *find_manager(void)
+{
+    char text[4096], id[128], like[128], ids[256];
+
+    read_os_release(text, sizeof(text));
+    text_value(text, "ID", id, sizeof(id));
+    text_value(text, "ID_LIKE", like, sizeof(like));
+    snprintf(ids, sizeof(ids), "%s %s", id, like);
+    for (char *save, *word = strtok_r(ids, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++)
+            if (text_has_word(managers[i].ids, word))
+                return &managers[i];
+    return NULL;
+}
+
+void fix_quote(const char *word, char *out, size_t size)
+{
+    char *at = out;
+
+    if (*word && word[strspn(word, plain)] == '\0' && strlen(word) < size) {
+        strcpy(out, word);
+        return;
+    }
+    *at++ = '\'';
+    for (; *word && (size_t)(at - out) + 6 < size; word++)
+        if (*word == '\'')
+            at = stpcpy(at, "'\\''");
+        else
+            *at++ = *word;
+    strcpy(at, "'");
+    if (*word)
+        strcpy(out, "''");
+}
+
+void fix_distribution(char *out, size_t size)
+{
+    char text[4096];
+
+    read_os_release(text, sizeof(text));
+    if (!text_value(text, "PRETTY_NAME", out, size))
+        snprintf(out, size, "unknown");
+}
+
+/* What the placeholders stand for. Each returns whether there is a value that may stand in a command. */
+typedef bool value_function(const struct subject *subject, const char *about, char out[VALUE_SIZE]);
+
+static bool quoted(const char *word, char out[VALUE_SIZE])
+{
+    fix_quote(word, out, VALUE_SIZE);
+    return text_is_printable(word) && strcmp(out, "''") != 0;
+}
+
+static bool user_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    (void)about;
+    return subject->uid != 0 && quoted(subject->name, out);
+}
+
+/* Looked up here, whatever the probe saw. Nobody should join root's group. */
+static bool group_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    struct stat st;
+    (void)subject;
+    (void)about;
+
+    if (stat(KVM_PATH, &st) < 0 || st.st_gid == 0)
+        return false;
+    membership_group_name(st.st_gid, out, VALUE_SIZE);
+    return true;
+}
+
+static bool interface_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    (void)subject;
+    return ifname_valid(about) && quoted(about, out);
+}
+
+static bool mac_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    (void)subject;
+    if (!ifname_valid(about))
+        return false;
+    network_bridge_mac(about, out);
+    return *out != '\0';
+}
+
+static bool module_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    static const char *const modules[] = {
+        "kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr", "vboxnetadp vboxnetflt vboxdrv", "vmmon"};
+    (void)subject;
+
+    for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+        if (strcmp(modules[i], about) == 0) {
+            strcpy(out, about);
+            return true;
+        }
+    return false;
+}
+
+static bool path_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    (void)subject;
+    snprintf(out, VALUE_SIZE, "%s", about);
+    return *about == '/' && about[strspn(about, plain)] == '\0' && strlen(about) < VALUE_SIZE;
+}
+
+static bool session_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    char folder[VALUE_SIZE];
+    (void)about;
+
+    return qemu_session_folder(subject, folder, sizeof(folder)) && quoted(folder, out);
+}
+
+static bool install_value(const char *packages, const struct manager *manager, char out[VALUE_SIZE])
+{
+    if (manager)
+        snprintf(out, VALUE_SIZE, "%s %s", manager->install, packages);
+    else
+        snprintf(out, VALUE_SIZE, "# install with this system's package manager: %s", packages);
+    return true;
+}
+
+static bool qemu_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    const struct manager *manager = find_manager();
+    (void)subject;
+    (void)about;
+    return install_value(manager ? manager->qemu : managers[0].qemu, manager, out);
+}
+
+static bool libvirt_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    const struct manager *manager = find_manager();
+    (void)subject;
+    (void)about;
+    return install_value(manager ? manager->libvirt : managers[0].libvirt, manager, out);
+}
+
+static bool kernel_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+{
+    const struct manager *manager = find_manager();
+    (void)subject;
+    (void)about;
+    return install_value(manager ? manager->kernel : managers[0].kernel, manager, out);
+}
+
+static const struct {
+    const char *name;
+    value_function *value;
+} placeholders[] = {
+    {"{user}", user_value},
+    {"{group}", group_value},
+    {"{interface}", interface_value},
+    {"{mac}", mac_value},
+    {"{module}", module_value},
+    {"{path}", path_value},
+    {"{session}", session_value},
+    {"{install-qemu}", qemu_value},
+    {"{install-libvirt}", libvirt_value},
+    {"{install-kernel}", kernel_value},
+};
+enum { PLACEHOLDERS = sizeof(placeholders) / sizeof(placeholders[0]) };
+
+/* Writes the placeholder that stands at `at`. Returns its length; 0: there is none; -1: it has no value. */
+static int write_value(FILE *out, const char *at, const struct subject *subject, const char *about)
+{
+    char value[VALUE_SIZE];
+
+    for (size_t i = 0; i < PLACEHOLDERS; i++) {
+        const size_t length = strlen(placeholders[i].name);
+        if (strncmp(at, placeholders[i].name, length) != 0)
+            continue;
+        if (!placeholders[i].value(subject, about, value))
+            return -1;
+        fputs(value, out);
+        return (int)length;
+    }
+    return 0;
+}
+
+/* One line of a template. Returns it, owned by the caller; NULL: it is left out, or there is no memory. */
+static char *expand(const char *line, size_t length, const struct subject *subject, const char *about)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    int skip = 0;
+
+    for (size_t i = 0; out && i < length && skip >= 0; i += skip > 0 ? (size_t)skip : 1) {
+        skip = line[i] == '{' ? write_value(out, line + i, subject, about) : 0;
+        if (skip == 0)
+            fputc(line[i], out);
+    }
+    if (out && fclose(out) == 0 && skip >= 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* Whether the command is more than one program and its words, in single quotes or without. */
+static bool needs_shell(const char *line)
+{
+    bool inside = false;
+
+    for (; *line; line++)
+        if (*line == '\'')
+            inside = !inside;
+        else if (!inside && strchr("|&;<>{[", *line))
+            return true;
+    return false;
+}
+
+/* For somebody who is not root: sudo runs one program, so what takes a shell gets one. */
+static void add_command(struct findings *list, struct finding *finding, const char *line)
+{
+    char command[2048];
+
+    if (geteuid() == 0 || catalogue[finding->id].own || *line == '#') {
+        finding_command(list, finding, "", line);
+    } else if (!needs_shell(line)) {
+        finding_command(list, finding, "sudo ", line);
+    } else {
+        fix_quote(line, command, sizeof(command));
+        finding_command(list, finding, "sudo sh -c ", command);
+    }
+}
+
+void fix_findings(struct findings *list, const struct subject *subject)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct finding *finding = &list->items[i];
+        const char *lines = catalogue[finding->id].fix;
+        for (size_t length; finding->fixable && lines && *lines; lines += length + (lines[length] == '\n')) {
+            length = strcspn(lines, "\n");
+            _cleanup_free_ char *line = expand(lines, length, subject, finding->about);
+            if (line)
+                add_command(list, finding, line);
+        }
+    }
+}

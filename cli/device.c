@@ -205,9 +205,9 @@ static int explain(const struct device *device, int err)
     if (err == -EBUSY || err == -EEXIST || err == -EINVAL)
         return complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what",
                         device->name, device->name);
-    if (err == -EAGAIN)
+    if (err == -EAGAIN || err == -EPERM)
         return complain(1, device->verb,
-                        "somebody else attached to '%s' each time it was made; it is not made: try again",
+                        "another user took '%s' while it was being made, so it was deleted; try again",
                         device->name);
     return complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
 }

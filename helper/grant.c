@@ -93,11 +93,11 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
     }
     if (err > 0)
         return err;
-    if (err == -EAGAIN)
+    if (err == -EAGAIN || err == -EPERM)
         return refuse(why,
-                      "somebody else attached to tap '%s' each time it was made, %d times; it is not made: "
-                      "try again, or look who does it: `fuser -v " TAP_DEVICE "`",
-                      out->name, NEWTAP_TRIES);
+                      "another user took tap '%s' while it was being made, so it was deleted; try again, or "
+                      "find out who: `fuser -v " TAP_DEVICE "`",
+                      out->name);
     if (err == -EOPNOTSUPP)
         return refuse(
             why, "this kernel's tun device has no vnet headers or queues, which were asked for (--use-vnet, "

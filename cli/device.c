@@ -5,6 +5,7 @@
 #include "host/network.h"
 #include "net/bridge.h"
 #include "net/link.h"
+#include "net/newtap.h"
 #include "net/rtnl.h"
 #include "net/switch.h"
 #include "net/tap.h"
@@ -194,57 +195,69 @@ static int set_mac(int fd, const struct device *device)
 }
 
 /* From a fresh device to one that is as asked. Returns 0 or -errno. */
-static int set_up(struct rtnl *nl, int fd, const struct device *device)
+static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *device)
 {
-    struct tap_state state = {.queues = 0};
     struct batch batch = {.error = 0};
-    int err = set_owner(fd, device);
+    int err = set_mac(fd, device);
 
-    if (!err)
-        err = taps_find(nl, "", device->name, &state);
-    if (!err && device->kind.multi_queue && state.queues != 1)
-        err = -EBUSY; /* somebody was quicker than the owner, and holds it */
-    if (!err)
-        err = set_mac(fd, device);
-    if (!err && device->bridge) {
-        switch_set_addr_gen_mode(&batch, state.ifindex, IN6_ADDR_GEN_MODE_NONE);
-        switch_join(&batch, state.ifindex, device->bridge_index);
+    if (err)
+        return err;
+    if (device->bridge) {
+        switch_set_addr_gen_mode(&batch, ifindex, IN6_ADDR_GEN_MODE_NONE);
+        switch_join(&batch, ifindex, device->bridge_index);
     }
-    if (!err && (device->bridge || device->up))
-        switch_up(&batch, state.ifindex);
-    if (!err)
-        err = batch_send(nl, &batch, NULL);
+    if (device->bridge || device->up)
+        switch_up(&batch, ifindex);
+    err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
+    if (!err)
+        err = set_owner(fd, device); /* last, so that nobody attaches to what is half made */
     return err ? err : tap_set_persist(fd);
+}
+
+static int explain(const struct device *device, int err)
+{
+    if (err == -EBUSY || err == -EEXIST || err == -EINVAL)
+        return complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what",
+                        device->name, device->name);
+    if (err == -EAGAIN || err == -EPERM)
+        return complain(1, device->verb,
+                        "another user took '%s' while it was being made, so it was deleted; try again",
+                        device->name);
+    return complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
+}
+
+static int make_with(struct rtnl *nl, int *fd, const struct device *device)
+{
+    const gid_t *group = device->has_group && !device->has_user ? &device->group : NULL;
+    const int ifindex = newtap_create(nl, fd, device->name, device->kind, group);
+
+    if (ifindex < 0)
+        return explain(device, ifindex);
+    const int err = set_up(nl, *fd, ifindex, device);
+    if (!err)
+        return 0;
+    complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
+             strerror(-err), *nl->reason ? ": " : "", nl->reason);
+    link_delete(nl, ifindex);
+    return 1;
 }
 
 static int make(const struct device *device)
 {
     struct rtnl nl;
-    const int fd = tap_open();
-    int err = fd < 0 ? fd : tap_create(fd, device->name, device->kind);
-    const bool made = err == 0;
+    int fd = tap_open();
 
-    if (!err)
-        err = rtnl_open(&nl);
-    if (!err) {
-        err = set_up(&nl, fd, device);
-        if (err)
-            complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
-                     strerror(-err), *nl.reason ? ": " : "", nl.reason);
-        rtnl_close(&nl);
-    } else if (fd < 0) {
-        complain(1, device->verb, "cannot open " TAP_DEVICE ": %s; `virt-tap check net` says what to do",
-                 strerror(-err));
-    } else if (!made && (err == -EBUSY || err == -EEXIST || err == -EINVAL)) {
-        complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what", device->name,
-                 device->name);
-    } else {
-        complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
-    }
+    if (fd < 0)
+        return complain(1, device->verb,
+                        "cannot open " TAP_DEVICE ": %s; `virt-tap check net` says what to do",
+                        strerror(-fd));
+    const int err = rtnl_open(&nl);
+    const int status = err ? explain(device, err) : make_with(&nl, &fd, device);
+    rtnl_close(&nl);
     if (fd >= 0)
         close(fd); /* and what does not stay goes */
-    return err != 0;
+    return status;
 }
 
 int device_create(int argc, char *argv[])

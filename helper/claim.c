@@ -9,41 +9,57 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ALIAS_BEGIN "virt-tap v=1 "
+
 void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
 {
-    snprintf(out, CLAIM_SIZE, CLAIM_PREFIX "%d.%u.%s%u", claim->bridge, claim->uid,
+    snprintf(out, CLAIM_SIZE, CLAIM_PREFIX "%s.%u.%s%u", claim->bridge, claim->uid,
              claim->unlimited ? "x" : "", claim->slot);
 }
 
+/* From the right, for a bridge's name may have dots in it. */
 bool claim_read(struct claim *out, const char *text)
 {
-    unsigned long bridge, uid, slot;
-    char copy[CLAIM_SIZE], again[CLAIM_SIZE], *rest = copy;
+    unsigned long uid, slot;
+    char copy[CLAIM_SIZE], again[CLAIM_SIZE];
 
     if (strlen(text) >= sizeof(copy) || strncmp(text, CLAIM_PREFIX, strlen(CLAIM_PREFIX)) != 0)
         return false;
     strcpy(copy, text + strlen(CLAIM_PREFIX));
-    const char *first = strsep(&rest, "."), *second = rest ? strsep(&rest, ".") : "",
-               *third = rest ? rest : "";
-    const bool unlimited = *third == 'x';
-    if (!number_parse(first, 1, INT_MAX, &bridge) || !number_parse(second, 0, UINT_MAX, &uid) ||
-        !number_parse(third + unlimited, 0, UINT_MAX, &slot))
+    char *last = strrchr(copy, '.');
+    if (!last)
         return false;
-    *out = (struct claim){(int)bridge, (uid_t)uid, unlimited, (unsigned int)slot};
+    *last++ = '\0';
+    char *middle = strrchr(copy, '.');
+    if (!middle)
+        return false;
+    *middle++ = '\0';
+    const bool unlimited = *last == 'x';
+    if (!ifname_valid(copy) || !number_parse(middle, 0, UINT_MAX, &uid) ||
+        !number_parse(last + unlimited, 0, UINT_MAX, &slot))
+        return false;
+    *out = (struct claim){.uid = (uid_t)uid, .unlimited = unlimited, .slot = (unsigned int)slot};
+    strcpy(out->bridge, copy);
     claim_write(again, out); /* as we write it, without leading zeros */
     return strcmp(again, text) == 0;
+}
+
+void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6])
+{
+    snprintf(out, CLAIM_SIZE, CLAIM_MAC_PREFIX "%s.%02x%02x%02x%02x%02x%02x", bridge, mac[0], mac[1], mac[2],
+             mac[3], mac[4], mac[5]);
 }
 
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
     const uint8_t *mac = alias->mac;
 
-    snprintf(out, CLAIM_SIZE, "virt-tap uid=%u%s%s%s mac=%02x:%02x:%02x:%02x:%02x:%02x", alias->uid,
+    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%02x:%02x:%02x:%02x:%02x:%02x", alias->uid,
              alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "", mac[0], mac[1],
              mac[2], mac[3], mac[4], mac[5]);
 }
 
-/* One word behind the first; what it is not about stays as it is. */
+/* One word; what it is not about stays as it is. */
 static bool read_word(struct claim_alias *out, const char *word)
 {
     unsigned long uid = 0;
@@ -67,9 +83,9 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
     *out = (struct claim_alias){.stays = false};
     if (strlen(text) >= sizeof(copy))
         return false;
-    strcpy(copy, text);
-    if (strcmp(strsep(&rest, " "), "virt-tap") != 0)
+    if (strncmp(text, ALIAS_BEGIN, strlen(ALIAS_BEGIN)) != 0)
         return false;
+    strcpy(copy, text + strlen(ALIAS_BEGIN));
     while (rest)
         if (!read_word(out, strsep(&rest, " ")))
             return false;

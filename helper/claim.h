@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The claim: an alternative name of a tap that says whose it is, whatever its holder does to it. Only
- * CAP_NET_ADMIN can set one; it is unique in the namespace by the kernel's own rule, never an interface's own
- * name that a caller may choose (those begin with vt-), and gone with the device. */
+ * Claims: alternative names of a tap that say whose it is and for whom it speaks, whatever its holder does to
+ * it. Only CAP_NET_ADMIN can set one; each is unique in the namespace by the kernel's own rule, never an
+ * interface's own name that a caller may choose (those begin with TAP_PREFIX), and gone with the device. They
+ * name the bridge, not its ifindex, so that a bridge made again is the same to quotas and to whatever puts
+ * its ports back.
+ *
+ *   virt-tap.BRIDGE.UID.SLOT   whose it is, and which of the taps that the quota allows; xN: under no quota,
+ * where N is the tap's own ifindex virt-tap-mac.BRIDGE.MAC    the guest's MAC, twelve hexadecimal digits in
+ * lower case */
 #pragma once
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define CLAIM_PREFIX "virt-tap."
+#define CLAIM_MAC_PREFIX "virt-tap-mac."
 
 enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */, CLAIM_DOMAIN_SIZE = 37 };
 
 struct claim {
-    int bridge; /* ifindex at that time */
+    char bridge[IFNAMSIZ];
     uid_t uid;
     bool unlimited;    /* made under no quota: the slot is then the tap's own ifindex */
     unsigned int slot; /* of those that the quota has */
@@ -25,7 +33,10 @@ void claim_write(char out[CLAIM_SIZE], const struct claim *claim);
 /* Reads what claim_write() writes. Returns whether it is that, to the letter. */
 bool claim_read(struct claim *out, const char *text);
 
-/* What the alias says, for people and for what cleans up: `virt-tap uid=1000 domain=UUID stays
+/* The claim to a guest's MAC on a bridge. */
+void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6]);
+
+/* What the alias says, for people and for what cleans up: `virt-tap v=1 uid=1000 domain=UUID stays
  * mac=fe:54:00:12:34:56`. Only CAP_NET_ADMIN can change it, so that what a holder has changed since shows
  * against it. */
 struct claim_alias {

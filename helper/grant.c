@@ -10,6 +10,8 @@
 #include "config.h"
 #include "judge.h"
 #include "net/link.h"
+#include "net/newtap.h"
+#include "net/port.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "protect.h"
@@ -73,35 +75,41 @@ static void choose_name(int nth, char name[IFNAMSIZ])
 
     if (nth >= SMALL_NUMBERS && getrandom(&number, sizeof(number), 0) == sizeof(number))
         number %= 100000000;
-    snprintf(name, IFNAMSIZ, "vt-%u", number);
+    snprintf(name, IFNAMSIZ, TAP_PREFIX "%u", number);
 }
 
-static int make_tap(int fd, const struct grant *what, char name[IFNAMSIZ], struct refusal *why)
+/* Returns its ifindex, or -1 and why not. */
+static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
 {
     int err = -EBUSY;
 
     if (what->name) {
-        strcpy(name, what->name);
-        err = tap_create(fd, name, what->kind);
+        strcpy(out->name, what->name);
+        err = newtap_create(nl, &out->fd, out->name, what->kind, NULL);
     }
     for (int nth = 0; !what->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
-        choose_name(nth, name);
-        err = tap_create(fd, name, what->kind);
+        choose_name(nth, out->name);
+        err = newtap_create(nl, &out->fd, out->name, what->kind, NULL);
     }
+    if (err > 0)
+        return err;
+    if (err == -EAGAIN || err == -EPERM)
+        return refuse(why,
+                      "another user took tap '%s' while it was being made, so it was deleted; try again, or "
+                      "find out who: `fuser -v " TAP_DEVICE "`",
+                      out->name);
     if (err == -EOPNOTSUPP)
         return refuse(
             why, "this kernel's tun device has no vnet headers or queues, which were asked for (--use-vnet, "
                  "--multi-queue); use another NIC model than virtio, one queue, or another kernel");
-    if (err && what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
+    if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return refuse(why,
                       "the name '%s' is taken by another device; choose another --name; `ip -d link show %s` "
                       "tells what it is",
                       what->name, what->name);
-    if (err)
-        return refuse(
-            why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
-            strerror(-err));
-    return 0;
+    return refuse(why,
+                  "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
+                  strerror(-err));
 }
 
 static int fail_step(const struct rtnl *nl, const char *step, const struct granted *tap,
@@ -124,10 +132,11 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
                      struct refusal *why)
 {
     const unsigned int quota = what->terms->quota;
-    struct claim claim = {what->bridge->ifindex, what->uid, !quota, quota ? 0 : (unsigned int)ifindex};
+    struct claim claim = {.uid = what->uid, .unlimited = !quota, .slot = quota ? 0 : (unsigned int)ifindex};
     char text[CLAIM_SIZE];
     int err;
 
+    strcpy(claim.bridge, what->bridge->name);
     do {
         claim_write(text, &claim);
         err = link_add_altname(nl, ifindex, text);
@@ -142,6 +151,40 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
         return refuse(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
                       quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
+}
+
+/* Nobody gets a MAC that another tap of ours on that bridge speaks for, whatever its holder has done to the
+ * tap's own MAC since: that is what the claim is for. Nor one that is local on the bridge: the host's, an
+ * uplink's, or one whose last five bytes a port has behind 0xFE, as libvirt gives its taps the guest's. */
+static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                     struct refusal *why)
+{
+    struct port_address found;
+    uint8_t mac[6];
+    char text[CLAIM_SIZE], name[IFNAMSIZ];
+
+    memcpy(mac, what->guest_mac, sizeof(mac));
+    claim_write_mac(text, what->bridge->name, mac);
+    int err = link_add_altname(nl, ifindex, text);
+    if (err == -EEXIST)
+        return refuse(
+            why,
+            "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
+            "guest another",
+            what->bridge->name);
+    if (err && err != -EOPNOTSUPP)
+        return fail_step(nl, "claim a MAC for", tap, what, err, why);
+    for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
+        err = port_find_address(nl, what->bridge->ifindex, mac, &found);
+        if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))
+            continue;
+        if (err)
+            return fail_step(nl, "look for the MAC of", tap, what, err, why);
+        return refuse(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
+                      what->bridge->name, if_indextoname((unsigned int)found.ifindex, name) ? name : "?",
+                      i == 0 ? "has that MAC itself" : "speaks for a guest with that MAC");
+    }
+    return 0;
 }
 
 /* The host's end of a guest's cable has the guest's MAC with 0xFE for its first byte, as libvirt does it
@@ -180,24 +223,6 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
     return err;
 }
 
-/* Between its making and its first owner anybody may attach to a multi-queue tap (drivers/net/tun.c,
- * tun_not_capable), and would be on the bridge with it. Now that it has an owner nobody else can; so whoever
- * was quicker shows. */
-static int check_alone(struct rtnl *nl, const struct granted *tap, const struct grant *what,
-                       struct refusal *why)
-{
-    struct tap_state state = {.queues = 0};
-    const int err = taps_find(nl, CLAIM_PREFIX, tap->name, &state);
-
-    if (err)
-        return fail_step(nl, "look at", tap, what, err, why);
-    return state.queues == 1
-               ? 0
-               : refuse(why,
-                        "somebody else attached to tap %s while it was made; it is removed again: try again",
-                        tap->name);
-}
-
 /* From a fresh tap to a port that is up. */
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                 struct refusal *why)
@@ -206,15 +231,15 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     /* Of one queue: the caller's from the first, for nobody can attach to it, and later this takes the
      * kernel's rtnl lock, which it then holds itself for the work that setting the link up leaves to do. Of
      * several: root's until it is whole, or the caller could attach before it is bridged. */
-    int err = tap_set_owner(tap->fd, what->kind.multi_queue ? 0 : what->uid);
+    int err = what->kind.multi_queue ? 0 : tap_set_owner(tap->fd, what->uid);
 
     if (!err)
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return fail_step(nl, "prepare", tap, what, err, why);
-    if (what->kind.multi_queue && check_alone(nl, tap, what, why) < 0)
-        return -1;
     if (set_claim(nl, ifindex, tap, what, why) < 0)
+        return -1;
+    if (what->guest_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);
     if (err)
@@ -232,15 +257,11 @@ int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, st
     *out = (struct granted){.fd = grant_open_device(why)};
     if (out->fd < 0)
         return -1;
-    int err = make_tap(out->fd, what, out->name, why);
-    if (!err) {
-        const int ifindex = link_index(nl, out->name);
-        err =
-            ifindex < 0 ? fail_step(nl, "find", out, what, ifindex, why) : plug(nl, ifindex, out, what, why);
-        if (err && ifindex > 0)
-            link_delete(nl, ifindex); /* by index: closing alone would leave it to others who might hold it */
-    }
-    if (err)
+    const int ifindex = make_tap(nl, out, what, why);
+    int err = ifindex < 0 ? -1 : plug(nl, ifindex, out, what, why);
+    if (err && ifindex > 0)
+        link_delete(nl, ifindex); /* by index: closing alone would leave it to others who might hold it */
+    if (err && out->fd >= 0)
         close(out->fd);
     return err;
 }

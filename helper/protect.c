@@ -154,7 +154,15 @@ static int lock_mac(const struct protecting *p)
             "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
             "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
             p->what->bridge->name, p->what->bridge->name);
-    return err ? fail(p, "mac=lock", err) : 0;
+    if (err)
+        return fail(p, "mac=lock", err);
+    struct port_address found;
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->guest_mac, &found);
+    if (looked)
+        return fail(p, "mac=lock", looked);
+    if (found.ifindex != p->ifindex || !found.static_)
+        return fail(p, "mac=lock", -EIO);
+    return found.sticky ? 0 : cannot(p, "mac=lock", "sticky addresses: Linux 4.20 or newer");
 }
 
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct refusal *why)

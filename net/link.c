@@ -58,6 +58,17 @@ int link_index(struct rtnl *nl, const char *name)
     return ioctl(nl_socket_get_fd(nl->sock), SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
 }
 
+int link_rename(struct rtnl *nl, int ifindex, const char *name)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
+
+    if (msg && nla_put_string(msg, IFLA_IFNAME, name) < 0) {
+        nlmsg_free(msg);
+        msg = NULL;
+    }
+    return rtnl_talk(nl, msg);
+}
+
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
 {
     struct nl_msg *msg =

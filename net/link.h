@@ -21,6 +21,10 @@ bool mac_parse(const char *text, uint8_t mac[6]);
 /* The index of the interface of that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 
+/* Gives an interface that is down another name of its own. -EEXIST: the name is taken, as an alternative one,
+ * too. */
+int link_rename(struct rtnl *nl, int ifindex, const char *name);
+
 /* Gives the interface one more name (Linux 5.5; -EOPNOTSUPP before). -EEXIST: somebody in this namespace has
  * it. */
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname);

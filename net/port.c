@@ -90,19 +90,53 @@ int port_get(struct rtnl *nl, int ifindex, struct port_options *out)
     return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_port, out);
 }
 
-int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+static struct nl_msg *neighbour_message(int type, int nlm_flags, const struct ndmsg *entry,
+                                        const uint8_t mac[6])
 {
-    const struct ndmsg entry = {
-        .ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER};
-    struct nl_msg *msg =
-        nlmsg_alloc_simple(RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | nlm_flags);
 
-    if (msg && (nlmsg_append(msg, (void *)(uintptr_t)&entry, sizeof(entry), NLMSG_ALIGNTO) < 0 ||
+    if (msg && (nlmsg_append(msg, (void *)(uintptr_t)entry, sizeof(*entry), NLMSG_ALIGNTO) < 0 ||
                 nla_put(msg, NDA_LLADDR, 6, mac) < 0)) {
+        nlmsg_free(msg);
+        return NULL;
+    }
+    return msg;
+}
+
+static int on_address(void *arg, struct nl_msg *answer)
+{
+    const struct ndmsg *entry = nlmsg_data(nlmsg_hdr(answer));
+    struct port_address *out = arg;
+
+    if (nlmsg_datalen(nlmsg_hdr(answer)) < (int)sizeof(*entry))
+        return -EBADMSG;
+    *out = (struct port_address){.ifindex = entry->ndm_ifindex,
+                                 .local = entry->ndm_state & NUD_PERMANENT,
+                                 .static_ = entry->ndm_state & NUD_NOARP,
+                                 .sticky = entry->ndm_flags & NTF_STICKY};
+    return 0;
+}
+
+int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct port_address *out)
+{
+    const struct ndmsg entry = {.ndm_family = AF_BRIDGE};
+    struct nl_msg *msg = neighbour_message(RTM_GETNEIGH, 0, &entry, mac);
+
+    if (msg && nla_put_u32(msg, NDA_MASTER, (uint32_t)bridge) < 0) {
         nlmsg_free(msg);
         msg = NULL;
     }
-    return rtnl_talk(nl, msg);
+    return rtnl_ask(nl, msg, on_address, out);
+}
+
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+{
+    const struct ndmsg entry = {.ndm_family = AF_BRIDGE,
+                                .ndm_ifindex = ifindex,
+                                .ndm_state = NUD_NOARP,
+                                .ndm_flags = NTF_MASTER | NTF_STICKY};
+
+    return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &entry, mac));
 }
 
 static int talk_vlan(struct rtnl *nl, int type, int ifindex, unsigned int vlan, unsigned int flags)

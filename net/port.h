@@ -41,8 +41,21 @@ int port_get(struct rtnl *nl, int ifindex, struct port_options *out);
 /* The same from IFLA_LINKINFO of a link, parsed. Returns 0, or -EBADMSG: it is no bridge's port. */
 int port_read(struct nlattr *linkinfo[], struct port_options *out);
 
-/* Puts an address at that port into the bridge's table for good. -EEXIST: the table has it already, wherever.
- */
+/* What a bridge's forwarding table says of one address, without VLAN (Linux 5.0; net/core/rtnetlink.c,
+ * rtnl_fdb_get). */
+struct port_address {
+    int ifindex;  /* the port, or the bridge itself */
+    bool local;   /* that interface's own MAC */
+    bool static_; /* put there, not learnt */
+    bool sticky;  /* not moved by a frame from another port (Linux 4.20) */
+};
+
+/* Looks an address up. Returns 0; -ENOENT: the table does not have it; or another -errno. */
+int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct port_address *out);
+
+/* Puts an address at that port into the bridge's table for good, sticky: otherwise a frame with that source
+ * from an unlocked port would move it there. Kernels that do not know the flag pass over it: ask with
+ * port_find_address(). -EEXIST: the table has it already, wherever. */
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 
 /* Makes the port, on a bridge that filters VLANs, an access port: frames without a tag are of that VLAN, and

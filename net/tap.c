@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -53,6 +55,25 @@ int tap_set_owner(int fd, uid_t owner)
 int tap_set_group(int fd, gid_t group)
 {
     return ioctl(fd, TUNSETGROUP, (unsigned long)group) < 0 ? -errno : 0;
+}
+
+void tap_forget_settings(int fd)
+{
+    const struct tun_filter every_frame = {.count = 0};
+    const int no_program = -1, any_size = INT_MAX, header_size = sizeof(struct virtio_net_hdr), on = 1,
+              off = 0;
+
+    ioctl(fd, TUNDETACHFILTER, NULL);
+    ioctl(fd, TUNSETTXFILTER, &every_frame);
+    ioctl(fd, TUNSETFILTEREBPF, &no_program);
+    ioctl(fd, TUNSETSTEERINGEBPF, &no_program);
+    ioctl(fd, TUNSETOFFLOAD, 0UL);
+    ioctl(fd, TUNSETSNDBUF, &any_size);
+    ioctl(fd, TUNSETLINK, (unsigned long)ARPHRD_ETHER);
+    ioctl(fd, TUNSETCARRIER, &on);
+    ioctl(fd, TUNSETVNETHDRSZ, &header_size);
+    ioctl(fd, TUNSETVNETLE, &off);
+    ioctl(fd, TUNSETVNETBE, &off);
 }
 
 int tap_set_persist(int fd)

@@ -36,6 +36,12 @@ int tap_set_owner(int fd, uid_t owner);
 /* Likewise: only members of that group, who must be the owner too, where both are set. */
 int tap_set_group(int fd, gid_t group);
 
+/* Sets back to their defaults what anybody who was attached to the tap, which is down, may have changed
+ * without a capability: frame filters, queue steering, offloads, buffer size, link type, carrier, the vnet
+ * header's size and byte order (drivers/net/tun.c, __tun_chr_ioctl). What this kernel lacks cannot have been
+ * changed. */
+void tap_forget_settings(int fd);
+
 /* From now on the tap stays when nobody holds it. Returns 0 or -errno. */
 int tap_set_persist(int fd);
 

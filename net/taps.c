@@ -52,13 +52,13 @@ static void read_altname(struct tap_state *out, struct nlattr *list, const char 
 }
 
 /* Returns 0, -EMEDIUMTYPE when it is neither tap nor tun, or -EBADMSG. */
-static int read_tap(struct tap_state *out, struct nl_msg *answer, const char *prefix)
+static int read_tap(struct tap_state *out, struct nlmsghdr *message, const char *prefix)
 {
-    const struct ifinfomsg *header = nlmsg_data(nlmsg_hdr(answer));
+    const struct ifinfomsg *header = nlmsg_data(message);
     struct nlattr *attrs[IFLA_MAX + 1], *link[IFLA_INFO_MAX + 1], *info[IFLA_TUN_MAX + 1] = {NULL};
 
     *out = (struct tap_state){.owner = UINT32_MAX, .group = UINT32_MAX};
-    if (nlmsg_parse(nlmsg_hdr(answer), sizeof(*header), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_IFNAME])
+    if (nlmsg_parse(message, sizeof(*header), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_IFNAME])
         return -EBADMSG;
     out->ifindex = header->ifi_index;
     out->up = header->ifi_flags & IFF_UP;
@@ -79,9 +79,14 @@ static int read_tap(struct tap_state *out, struct nl_msg *answer, const char *pr
     if (attrs[IFLA_ADDRESS])
         nla_memcpy(out->mac, attrs[IFLA_ADDRESS], sizeof(out->mac));
     out->carrier = attrs[IFLA_CARRIER] && nla_get_u8(attrs[IFLA_CARRIER]);
-    if (attrs[IFLA_PROP_LIST])
+    if (prefix && attrs[IFLA_PROP_LIST])
         read_altname(out, attrs[IFLA_PROP_LIST], prefix);
     return 0;
+}
+
+int taps_read(struct nlmsghdr *header, struct tap_state *out)
+{
+    return read_tap(out, header, NULL);
 }
 
 static int on_link(void *arg, struct nl_msg *answer)
@@ -96,7 +101,7 @@ static int on_link(void *arg, struct nl_msg *answer)
         listing->taps = taps;
         listing->room = room;
     }
-    const int err = read_tap(&listing->taps[listing->count], answer, listing->prefix);
+    const int err = read_tap(&listing->taps[listing->count], nlmsg_hdr(answer), listing->prefix);
     if (err)
         return err == -EMEDIUMTYPE ? 0 : err; /* a kernel that does not filter by kind */
     listing->count++;
@@ -144,7 +149,7 @@ struct finding {
 static int on_found(void *arg, struct nl_msg *answer)
 {
     const struct finding *finding = arg;
-    const int err = read_tap(finding->out, answer, finding->prefix);
+    const int err = read_tap(finding->out, nlmsg_hdr(answer), finding->prefix);
 
     if (err)
         return err;

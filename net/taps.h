@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct nlmsghdr;
 struct rtnl;
 
 enum { TAPS_ALTNAME_SIZE = 128, TAPS_ALIAS_SIZE = 257 }; /* linux/if.h: ALTIFNAMSIZ, IFALIASZ; with a '\0' */
@@ -31,6 +32,10 @@ struct tap_state {
     uint32_t owner, group; /* of TUNSETOWNER and TUNSETGROUP; UINT32_MAX: nobody */
     unsigned int queues;   /* attached now, disabled ones too; known of multi-queue taps only */
 };
+
+/* What a message about a link (RTM_NEWLINK) says, without alternative names. Returns 0; -EMEDIUMTYPE: it is
+ * neither tap nor tun; or -EBADMSG. */
+int taps_read(struct nlmsghdr *header, struct tap_state *out);
 
 /* Every tap and tun of the namespace, in the kernel's order. altname_prefix: see struct tap_state. Returns 0
  * and an array that the caller must free(), or -errno. */

@@ -23,7 +23,7 @@ TAP = "vt-web-5q3e4p"
 # takes. MAKE is what the kernel is told.
 MAKE = r"""ip -batch - <<END
 tuntap add dev $dev mode tap vnet_hdr
-link set dev $dev master $bridge address fe${mac:2} mtu 1500 alias "virt-tap uid=0 domain=$uuid" addrgenmode none
+link set dev $dev master $bridge address fe${mac:2} mtu 1500 alias "virt-tap v=1 uid=0 domain=$uuid" addrgenmode none
 link property add dev $dev altname virt-tap.$dev.$uuid
 link set dev $dev up
 END
@@ -56,7 +56,7 @@ for ((i = 1; i <= count; i++)); do
   done </etc/virt-tap/policy.conf
   [[ $allowed ]] || refuse "not allowed"
   mine=0
-  while read -r line; do [[ $line != *"virt-tap uid=0"* ]] || ((++mine)); done < <(ip -o link show master "$bridge")
+  while read -r line; do [[ $line != *"virt-tap v=1 uid=0"* ]] || ((++mine)); done < <(ip -o link show master "$bridge")
   ((mine < 16)) || refuse "too many"
   """ + MAKE.replace("<<END", "<<END || refuse 'failed'") + r"""
   made+=("$dev")

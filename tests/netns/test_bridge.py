@@ -120,7 +120,7 @@ class Show(BridgeCase):
         self.done("confirm", "br0")
         uplink.ip("tuntap", "add", "dev", "vt-a", "mode", "tap", "user", str(USER))
         uplink.ip("link", "set", "vt-a", "address", "fe:54:00:00:00:01", "up",
-                  "alias", f"virt-tap uid={USER} domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3 stays mac=fe:54:00:00:00:01")
+                  "alias", f"virt-tap v=1 uid={USER} domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3 stays mac=fe:54:00:00:00:01")
         self.done("add", "br0", "vt-a")
         sandbox.run("bridge", "link", "set", "dev", "vt-a", "isolated", "on", "locked", "on")
         bridges = self.picture("bridge", "show", "br0")

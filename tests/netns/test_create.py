@@ -31,8 +31,8 @@ class Create(netcase.NetCase):
         tap = netcase.link("vt-a")
         info = tap["linkinfo"]["info_data"]
         self.assertEqual((tap["master"], tap["mtu"], tap["address"]), ("br0", 1400, "fe:54:00:aa:bb:01"))
-        self.assertEqual(tap["ifalias"], f"virt-tap uid={USER} domain={UUID} stays mac=fe:54:00:aa:bb:01")
-        self.assertEqual(tap["altnames"], [f"virt-tap.{self.ifindex}.{USER}.x{tap['ifindex']}"])
+        self.assertEqual(tap["ifalias"], f"virt-tap v=1 uid={USER} domain={UUID} stays mac=fe:54:00:aa:bb:01")
+        self.assertEqual(tap["altnames"], [f"virt-tap.br0.{USER}.x{tap['ifindex']}", "virt-tap-mac.br0.525400aabb01"])
         self.assertEqual((info["user"], info["persist"], info["vnet_hdr"], info["multi_queue"], info["pi"]),
                          (USERS[USER], True, True, False, False))
         self.assertIn("UP", tap["flags"])
@@ -111,7 +111,7 @@ class Owner(netcase.NetCase):
         self.create("vt-a", f"--owner={OTHER}", uid=0)
         tap = netcase.link("vt-a")
         self.assertEqual(tap["linkinfo"]["info_data"]["user"], USERS[OTHER])
-        self.assertEqual(tap["altnames"], [f"virt-tap.{self.ifindex}.{OTHER}.0"])
+        self.assertEqual(tap["altnames"], [f"virt-tap.br0.{OTHER}.0"])
         self.assertEqual(attach("vt-a", PLAIN, OTHER), 0)
         self.denied("create", "--br=br0", "--name=vt-b", f"--owner={OTHER}", uid=0, says="quota=1")
         # root could read the file, USER cannot: the verdict is USER's
@@ -168,7 +168,7 @@ class Delete(netcase.NetCase):
         sandbox.run("ip", "tuntap", "add", "vt-a", "mode", "tap", "user", str(USER))
         sandbox.run("ip", "link", "add", "vt-v", "type", "veth", "peer", "name", "vt-w")
         for claim in ("virt-tap.x", f"virt-tap.2.{USER}", f"virt-tap.2.{USER}.0x", f"virt-tap.2.+{USER}.0",
-                      f"virt-tap.002.{USER}.0", f"virt-tap.2.0{USER}.0"):
+                      f"virt-tap..{USER}.0", f"virt-tap.2.0{USER}.0"):
             sandbox.run("ip", "link", "property", "add", "dev", "vt-a", "altname", claim)
             for name in ("vt-a", "vt-v", "br0", "lo"):
                 for uid in (USER, 0):

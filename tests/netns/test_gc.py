@@ -212,7 +212,7 @@ class Identity(GcCase):
         self.create("vt-a")
         for words, says in ((["--ifindex=0"], "not '0'"), (["--ifindex=x"], "not 'x'"), (["--ifindex=-1"], "not '-1'"),
                             (["--ifindex=4294967296"], "number of an interface"), (["--claim=vt-a"], "not 'vt-a'"), (["--claim="], "not ''"),
-                            (["--claim=virt-tap.01.2.3"], "not 'virt-tap.01.2.3'"), (["--ifindex=1", "--ifindex=2"], "given twice")):
+                            (["--claim=virt-tap.br0.02.3"], "not 'virt-tap.br0.02.3'"), (["--ifindex=1", "--ifindex=2"], "given twice")):
             self.denied("delete", "--name=vt-a", *words, says=says, status=2)
         for word in ("--ifindex=1", f"--claim={claim('vt-a')}"):
             self.denied("delete", f"--domain={UUID}", word, says="--name=NAME", status=2)

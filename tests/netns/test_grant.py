@@ -28,7 +28,7 @@ class Contract(netcase.NetCase):
 
     def test_root_is_a_caller_like_any_other(self):
         with self.grant(uid=0) as answer:
-            self.assertIn("virt-tap uid=0", netcase.link(answer.tap()[0])["ifalias"])
+            self.assertIn("virt-tap v=1 uid=0", netcase.link(answer.tap()[0])["ifalias"])
         self.refuse(uid=0, bridge="br1", says="allow br1")
 
     def test_the_tap_goes_with_its_last_descriptor(self):
@@ -90,8 +90,8 @@ class Tap(netcase.NetCase):
             self.assertEqual(tap["address"][:3], "fe:")
             self.assertEqual(tap["linkinfo"]["info_data"]["user"], sandbox.USERS[USER])
             self.assertFalse(tap["linkinfo"]["info_data"]["persist"])
-            self.assertEqual(tap["ifalias"], f"virt-tap uid={USER} mac={tap['address']}")
-            self.assertEqual(tap["altnames"], [f"virt-tap.{self.ifindex}.{USER}.x{tap['ifindex']}"])
+            self.assertEqual(tap["ifalias"], f"virt-tap v=1 uid={USER} mac={tap['address']}")
+            self.assertEqual(tap["altnames"], [f"virt-tap.br0.{USER}.x{tap['ifindex']}"])
 
     def test_has_the_bridges_mtu(self):
         for mtu in (1200, 1400, 9000):  # under 1280 the kernel takes IPv6 away, and refuses to hear of it

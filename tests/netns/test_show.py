@@ -79,7 +79,7 @@ class Show(netcase.NetCase):
     def test_only_the_helpers_own_words_count(self):
         """An alias or alternative name that resembles a claim is none; one that is one counts without the other."""
         mac = "fe:54:00:00:00:09"
-        whole = f"virt-tap uid={USER} domain={UUID} stays mac={mac}"
+        whole = f"virt-tap v=1 uid={USER} domain={UUID} stays mac={mac}"
         for alias, altname, owner in (
                 (f"virt-tap of domain={UUID} uid={USER}", None, None), (f"{whole} domain={UUID}", None, None), (f"my {whole}", None, None),
                 ("", f"virt-tap.1.{USER}", None), ("", f"virt-tap.1.{USER}.00", None), ("", f"virt-tap.1.-{USER}.0", None),

@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import struct
-import subprocess
 import sys
 import time
 
@@ -89,59 +88,6 @@ class Taps(netcase.NetCase):
             os.kill(stopped_child(call.process.pid), signal.SIGCONT)
             with call.finish() as answer:
                 self.assertTrue(answer.granted, answer)
-
-
-    def test_a_multiqueue_tap_half_made(self):
-        """Until it is whole it is root's: its owner to be could else use it before it is bridged and protected."""
-        trace = sandbox.RUN + "/trace"
-        strace = ["strace", "-qq", "-o", trace, "-u", sandbox.USERS[OTHER]]
-        words = ["create", "--br=br0", "--name=vt-a", "--multi-queue"]
-        self.assertEqual(self.ask(*words, uid=0, wrap=strace).status, 0)
-        self.delete("--name=vt-a", uid=OTHER)
-        with open(trace, encoding="ascii") as file:
-            lines = file.read().splitlines()
-        owners = [line for line in lines if "TUNSETOWNER" in line]
-        self.assertEqual([owner.split(", ")[-1].split(")")[0] for owner in owners], ["0", hex(OTHER)])
-        steps = steps_between(lines, owners[0], owners[1])[:-1]
-        self.assertGreater(len(steps), 8)
-        for syscall, nth in steps:
-            call = bridgehelper.Call([*strace, "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, *words],
-                                     pass_socket=False)
-            self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)), (syscall, nth))
-            for uid in (USER, OTHER):
-                self.assertEqual(bridgehelper.attach("vt-a", MULTI, uid), errno.EPERM, (syscall, nth))
-            os.kill(stopped_child(call.process.pid), signal.SIGCONT)
-            self.assertEqual(call.finish().status, 0)
-            self.delete("--name=vt-a", uid=OTHER)
-
-
-    def test_whoever_attaches_before_it_has_an_owner(self):
-        """The kernel lets anybody, for a moment: the helper sees it, and makes nothing."""
-        trace = sandbox.RUN + "/trace"
-        strace = ["strace", "-qq", "-o", trace, "-u", sandbox.USERS[OTHER]]
-        words = ["create", "--br=br0", "--name=vt-a", "--multi-queue"]
-        self.assertEqual(self.ask(*words, uid=0, wrap=strace).status, 0)
-        self.delete("--name=vt-a", uid=OTHER)
-        with open(trace, encoding="ascii") as file:
-            syscall, nth = steps_between(file.read().splitlines(), "TUNSETIFF", "TUNSETIFF")[0]
-        call = bridgehelper.Call([*strace, "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, *words],
-                                 pass_socket=False)
-        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)))
-        thief = subprocess.Popen(["setpriv", f"--reuid={USER}", "--clear-groups", sys.executable, "-c", THIEF], stdout=subprocess.PIPE)
-        self.assertEqual(thief.stdout.readline(), b"attached\n")
-        os.kill(stopped_child(call.process.pid), signal.SIGCONT)
-        self.is_refusal(call.finish(), "somebody else attached to tap vt-a")
-        self.assertEqual(sandbox.links(), self.before)
-        thief.terminate()
-        thief.communicate(timeout=20)
-
-
-THIEF = f"""
-import fcntl, os, struct, time
-fcntl.ioctl(os.open("/dev/net/tun", os.O_RDWR), {TUNSETIFF}, struct.pack("16sH22x", b"vt-a", {MULTI}))
-print("attached", flush=True)
-time.sleep(60)
-"""
 
 
 def steps_between(trace, first, last):

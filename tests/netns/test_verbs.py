@@ -35,7 +35,7 @@ class Verbs(VerbCase):
                                        "--mac=52:54:00:00:00:01", "--domain", UUID), "")
         tap = netcase.link("vt-a")
         self.assertEqual((tap["master"], tap["address"], tap["ifalias"]),
-                         ("br0", "fe:54:00:00:00:01", f"virt-tap uid={USER} domain={UUID} stays mac=fe:54:00:00:00:01"))
+                         ("br0", "fe:54:00:00:00:01", f"virt-tap v=1 uid={USER} domain={UUID} stays mac=fe:54:00:00:00:01"))
         info = tap["linkinfo"]["info_data"]
         self.assertTrue(info["multi_queue"] and info["vnet_hdr"] and info["persist"])
         self.assertIn(f"belongs to uid {USER}", self.virt_tap("tap", "delete", "vt-a", "--force", uid=OTHER, status=1))

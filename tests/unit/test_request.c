@@ -123,16 +123,19 @@ static void refuses_wrong_values(void **state)
 static void claims(void **state)
 {
     static const struct claim good[] = {
-        {2, 1000, false, 0}, {2, 1000, true, 7}, {2147483647, 4294967294, false, 1022}};
+        {"br0", 1000, false, 0}, {"a.1.2.b", 1000, true, 7}, {"fifteen-chars-x", 4294967294, false, 1022}};
     static const char *const bad[] = {"",
                                       "virt-tap.",
                                       "virt-tap.2.3",
+                                      "virt-tap..3.4",
+                                      "virt-tap.sixteen-chars-xy.3.4",
+                                      "virt-tap.a/b.3.4",
                                       "virt-tap.2.3.",
                                       "virt-tap.2.3.4.",
                                       "virt-tap.2.3.4x",
                                       "virt-tap.2.3.y4",
                                       "virt-tap.2.3.xx4",
-                                      "virt-tap.+2.3.4",
+                                      "virt-tap.2.+3.4",
                                       "virt-tap.2.03.4",
                                       "virt-tap.2. 3.4",
                                       "virt-tap.2.-3.4",
@@ -144,8 +147,9 @@ static void claims(void **state)
     for (size_t i = 0; i < COUNT(good); i++) {
         claim_write(text, &good[i]);
         assert_true(claim_read(&claim, text));
-        assert_true(claim.bridge == good[i].bridge && claim.uid == good[i].uid &&
-                    claim.slot == good[i].slot && claim.unlimited == good[i].unlimited);
+        assert_string_equal(claim.bridge, good[i].bridge);
+        assert_true(claim.uid == good[i].uid && claim.slot == good[i].slot &&
+                    claim.unlimited == good[i].unlimited);
     }
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_false(claim_read(&claim, bad[i]));
@@ -160,16 +164,18 @@ static void aliases(void **state)
     static const char *const bad[] = {
         "",
         "virt-tap",
-        "virt-tap uid=1000",
-        "virt-tap uid=1000 mac=fe",
-        "virt-tap uid=x mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1000",
+        "virt-tap uid=1000 mac=fe:00:00:00:00:01",
+        "virt-tap v=2 uid=1000 mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1000 mac=fe",
+        "virt-tap v=1 uid=x mac=fe:00:00:00:00:01",
         "virt-tap  uid=1000 mac=fe:00:00:00:00:01",
-        "virt-tap uid=1000 mac=fe:00:00:00:00:01 ",
-        "virt-tap uid=1000 mac=FE:00:00:00:00:01",
+        "virt-tap v=1 uid=1000 mac=fe:00:00:00:00:01 ",
+        "virt-tap v=1 uid=1000 mac=FE:00:00:00:00:01",
         "mine uid=1000 mac=fe:00:00:00:00:01",
         "virt-tap mac=fe:00:00:00:00:01 uid=1000",
-        "virt-tap uid=1 more mac=fe:00:00:00:00:01",
-        "virt-tap uid=1 domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c30 mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 more mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c30 mac=fe:00:00:00:00:01",
     };
     struct claim_alias alias;
     char text[CLAIM_SIZE];

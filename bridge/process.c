@@ -86,28 +86,35 @@ static int64_t clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Reads once from a pipe that does not block. Returns how many bytes, 0 at the end, or -errno. */
-static ssize_t read_some(int fd, char **output, size_t *used)
-{
-    char *more = realloc(*output, *used + OUTPUT_STEP + 1);
+struct output {
+    char *text;
+    size_t used, size;
+};
 
-    if (!more)
-        return -ENOMEM;
-    *output = more;
-    more[*used] = '\0';
-    const ssize_t got = read(fd, more + *used, OUTPUT_STEP);
+/* Reads once from a pipe that does not block. Returns how many bytes, 0 at the end, or -errno. */
+static ssize_t read_some(int fd, struct output *output)
+{
+    if (output->size - output->used <= OUTPUT_STEP) {
+        const size_t size = 2 * (output->size + OUTPUT_STEP);
+        char *more = realloc(output->text, size);
+        if (!more)
+            return -ENOMEM;
+        output->text = more;
+        output->size = size;
+    }
+    const ssize_t got = read(fd, output->text + output->used, OUTPUT_STEP);
+    const int err = -errno;
+    output->used += got > 0 ? (size_t)got : 0;
+    output->text[output->used] = '\0';
     if (got < 0)
-        return -errno;
-    *used += (size_t)got;
-    more[*used] = '\0';
-    return *used > OUTPUT_MAX ? -EFBIG : got;
+        return err;
+    return output->used > OUTPUT_MAX ? -EFBIG : got;
 }
 
 /* Collects the output until the process has exited. Returns 0 or -errno. */
-static int attend(int process, int out, int64_t end, char **output)
+static int attend(int process, int out, int64_t end, struct output *output)
 {
     struct pollfd wait[] = {{.fd = process, .events = POLLIN}, {.fd = out, .events = POLLIN}};
-    size_t used = 0;
 
     for (;;) {
         const int64_t left = end - clock_ms();
@@ -115,7 +122,7 @@ static int attend(int process, int out, int64_t end, char **output)
             return -ETIMEDOUT;
         if (poll(wait, 2, (int)left) < 0 && errno != EINTR)
             return -errno;
-        const ssize_t got = wait[1].fd >= 0 ? read_some(out, output, &used) : 0;
+        const ssize_t got = wait[1].fd >= 0 ? read_some(out, output) : 0;
         if (got < 0 && got != -EAGAIN && got != -EINTR)
             return (int)got;
         if (got <= 0 && wait[0].revents) /* it exited before this read, which found nothing more */
@@ -145,6 +152,7 @@ static int reap(pid_t pid, int process, bool ended)
 int process_capture(char *const argv[], int errors, int limit_ms, char **output)
 {
     const int64_t end = clock_ms() + limit_ms;
+    struct output collected = {.text = NULL};
     char path[PATH_MAX];
     int ends[2];
 
@@ -166,7 +174,8 @@ int process_capture(char *const argv[], int errors, int limit_ms, char **output)
     if (process < 0 || fcntl(out, F_SETFL, O_NONBLOCK) < 0)
         err = -errno;
     else
-        err = attend(process, out, end, output);
+        err = attend(process, out, end, &collected);
+    *output = collected.text;
     const int status = reap(pid, process, err == 0);
     return err < 0 ? err : status;
 }

@@ -4,7 +4,6 @@
 #include "bridge/process.h"
 #include "config.h"
 #include "file.h"
-#include "host/cleanup.h"
 #include "host/hooks.h"
 #include "verb.h"
 
@@ -48,26 +47,29 @@ static bool in_force(void)
     return says("/sys/module/apparmor/parameters/enabled", 'Y');
 }
 
-/* The administrator's file, "" where there is none; NULL: no memory, or it cannot be read. */
-static char *read_local(const char *path, size_t *size, mode_t *mode)
-{
-    char *text = file_read(path, LOCAL_MAX, size, mode);
+/* The administrator's file. */
+struct local {
+    char *text; /* owned by whoever reads it */
+    size_t size;
+    mode_t mode;
+};
 
-    if (text || errno != ENOENT)
-        return text;
-    *size = 0;
-    *mode = 0644;
-    return strdup("");
+/* Empty where there is none. Returns 0, or -1 with errno: no memory, or it cannot be read. */
+static int read_local(const char *path, struct local *out)
+{
+    out->text = file_read(path, LOCAL_MAX, &out->size, &out->mode);
+    if (!out->text && errno == ENOENT)
+        *out = (struct local){.text = strdup(""), .mode = 0644};
+    return out->text ? 0 : -1;
 }
 
 static bool has_lines(const char *path)
 {
-    size_t size;
-    mode_t mode;
-    char *text = read_local(path, &size, &mode);
-    const bool has = text && memmem(text, size, lines, sizeof(lines) - 1);
+    struct local local;
+    const bool has =
+        read_local(path, &local) == 0 && memmem(local.text, local.size, lines, sizeof(lines) - 1);
 
-    free(text);
+    free(local.text);
     return has;
 }
 
@@ -86,29 +88,29 @@ static int load(const char *verb, const char *profile)
     return status != 0;
 }
 
-static int put_back(const char *verb, const char *path, const char *text, size_t size, mode_t mode)
+static int put_back(const char *verb, const char *path, const struct local *was)
 {
     int err = 0;
 
-    if (size)
-        err = file_write(path, text, size, mode, true);
+    if (was->size)
+        err = file_write(path, was->text, was->size, was->mode, true);
     else if (unlink(path) < 0)
         err = -errno;
     return err ? complain(1, verb, "%s cannot be restored: %s", path, strerror(-err)) : 1;
 }
 
 /* The text with the lines at its end, or without them where they were found. NULL: no memory. */
-static char *edit(const char *text, size_t size, const char *found, size_t *length)
+static char *edit(const struct local *was, const char *found, size_t *length)
 {
-    const size_t lines_length = sizeof(lines) - 1, before = found ? (size_t)(found - text) : size;
-    char *out = malloc(size + lines_length + 1), *at = out;
+    const size_t lines_length = sizeof(lines) - 1, before = found ? (size_t)(found - was->text) : was->size;
+    char *out = malloc(was->size + lines_length + 1), *at = out;
 
     if (!out)
         return NULL;
-    at = mempcpy(at, text, before);
+    at = mempcpy(at, was->text, before);
     if (found)
-        at = mempcpy(at, found + lines_length, size - before - lines_length);
-    else if (size > 0 && text[size - 1] != '\n')
+        at = mempcpy(at, found + lines_length, was->size - before - lines_length);
+    else if (was->size > 0 && was->text[was->size - 1] != '\n')
         *at++ = '\n';
     if (!found)
         at = mempcpy(at, lines, lines_length);
@@ -116,26 +118,34 @@ static char *edit(const char *text, size_t size, const char *found, size_t *leng
     return out;
 }
 
-/* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
-static int change(const char *verb, size_t which, bool allow)
+/* Writes it and loads the profile. What cannot be loaded is put back. */
+static int replace(const char *verb, size_t which, const struct local *was, const char *text, size_t size)
 {
     const char *path = profiles[which].local;
-    size_t size, length;
-    mode_t mode;
+    const int err = file_write(path, text, size, was->mode, access(path, F_OK) == 0);
 
-    _cleanup_free_ char *text = read_local(path, &size, &mode);
-    if (!text)
-        return complain(1, verb, "cannot read %s: %s", path, strerror(errno));
-    const char *found = memmem(text, size, lines, sizeof(lines) - 1);
-    if (allow == (found != NULL))
-        return 0;
-    _cleanup_free_ char *changed = edit(text, size, found, &length);
-    if (!changed)
-        return complain(1, verb, "cannot change %s: out of memory", path);
-    const int err = file_write(path, changed, length, mode, access(path, F_OK) == 0);
     if (err)
         return complain(1, verb, "cannot write %s: %s", path, strerror(-err));
-    return load(verb, profiles[which].profile) ? put_back(verb, path, text, size, mode) : 0;
+    return load(verb, profiles[which].profile) ? put_back(verb, path, was) : 0;
+}
+
+/* Adds or removes the lines of one profile. */
+static int change(const char *verb, size_t which, bool allow)
+{
+    struct local was;
+    size_t length;
+    int status = 0;
+
+    if (read_local(profiles[which].local, &was) < 0)
+        return complain(1, verb, "cannot read %s: %s", profiles[which].local, strerror(errno));
+    const char *found = memmem(was.text, was.size, lines, sizeof(lines) - 1);
+    if (allow != (found != NULL)) {
+        char *changed = edit(&was, found, &length);
+        status = changed ? replace(verb, which, &was, changed, length) : complain(1, verb, "out of memory");
+        free(changed);
+    }
+    free(was.text);
+    return status;
 }
 
 static int change_all(const char *verb, bool allow)

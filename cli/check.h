@@ -16,6 +16,9 @@ struct check {
     bool color;
 };
 
+/* Whether the fix of a finding is another user's to type, and never root's. */
+bool check_is_theirs(const struct subject *subject, const struct finding *finding);
+
 /* For people: by areas, aligned. */
 void check_show(const struct check *check);
 

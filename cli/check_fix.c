@@ -45,18 +45,12 @@ static void each_command(const struct check *check,
     }
 }
 
-/* Whether the command is another user's to type, and never root's. */
-static bool is_theirs(const struct subject *subject, const struct finding *finding)
-{
-    return catalogue[finding->id].own && subject->other;
-}
-
 static void print_command(struct apply *apply, const struct finding *finding, char *line)
 {
     if (apply->last != finding)
         printf("\n# %s: %s\n", catalogue[finding->id].name, finding->seen);
     apply->last = finding;
-    if (is_theirs(apply->subject, finding))
+    if (check_is_theirs(apply->subject, finding))
         printf("# as %s: %s\n", apply->subject->name, line);
     else
         puts(line);
@@ -138,7 +132,7 @@ static int run_as_user(const struct subject *subject, char *line)
 
 static void run_command(struct apply *apply, const struct finding *finding, char *line)
 {
-    const bool theirs = is_theirs(apply->subject, finding);
+    const bool theirs = check_is_theirs(apply->subject, finding);
 
     if (*line == '#') {
         puts(line);

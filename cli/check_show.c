@@ -24,20 +24,19 @@ static int area_length(const char *name)
     return (int)strcspn(name, ".");
 }
 
-/* Who is to type what fixes it, if that is not who reads it; NULL: it is. */
-static const char *other_typist(const struct check *check, const struct finding *finding)
+bool check_is_theirs(const struct subject *subject, const struct finding *finding)
 {
-    return catalogue[finding->id].own && check->subject.other ? check->subject.name : NULL;
+    return catalogue[finding->id].own && subject->other;
 }
 
 static void show_fix(const struct check *check, const struct finding *finding)
 {
-    const char *typist = other_typist(check, finding);
+    const bool theirs = check_is_theirs(&check->subject, finding);
 
     for (const char *line = finding->fix; line && *line; line += strspn(line, "\n")) {
         const int length = (int)strcspn(line, "\n");
-        if (typist)
-            printf("             fix:  as %s: %.*s\n", typist, length, line);
+        if (theirs)
+            printf("             fix:  as %s: %.*s\n", check->subject.name, length, line);
         else
             printf("             fix:  %.*s\n", length, line);
         line += length;
@@ -104,12 +103,12 @@ int check_show_json(const struct check *check)
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
         const struct catalogue_entry *entry = &catalogue[finding->id];
-        const char *typist = other_typist(check, finding);
+        const bool theirs = check_is_theirs(&check->subject, finding);
         json_array_append_new(list, json_pack("{s:s, s:s%, s:s, s:o, s:s, s:o, s:o?}", "id", entry->name,
                                               "area", entry->name, area_length(entry->name), "level",
                                               levels[entry->level].word, "seen", text(finding->seen), "why",
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
-                                              typist ? text(typist) : NULL));
+                                              theirs ? text(check->subject.name) : NULL));
     }
     json_t *all =
         json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->subject.name),

@@ -44,9 +44,9 @@ static bool set_limits(void)
     static const struct {
         __rlimit_resource_t resource;
         rlim_t max;
-    } limits[] = {{RLIMIT_CORE, 0},           {RLIMIT_RTPRIO, 0},    {RLIMIT_NICE, 0},
-                  {RLIMIT_FSIZE, 16U << 20},  {RLIMIT_NOFILE, 1024}, {RLIMIT_NPROC, 4096},
-                  {RLIMIT_MEMLOCK, 8U << 20}, {RLIMIT_MSGQUEUE, 0}};
+    } limits[] = {{RLIMIT_CORE, 0},          {RLIMIT_RTPRIO, 0},   {RLIMIT_NICE, 0},
+                  {RLIMIT_FSIZE, 16U << 20}, {RLIMIT_NPROC, 4096}, {RLIMIT_MEMLOCK, 8U << 20},
+                  {RLIMIT_MSGQUEUE, 0}};
     struct rlimit limit;
 
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

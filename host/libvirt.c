@@ -45,17 +45,17 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
 void libvirt_hooks_probe(const struct probe_context *context, struct findings *out)
 {
     static const struct {
-        enum finding_id id;
         const char *words;
+        enum finding_id id;
         bool fixable;
     } states[HOOK_STATES] = {
-        [HOOK_GOOD] = {LIBVIRT_HOOKS, "enabled", false},
-        [HOOK_MISSING] = {LIBVIRT_HOOKS_MISSING, "not enabled", true},
-        [HOOK_CLOSED] = {LIBVIRT_HOOKS_SKIPPED, "not readable by this user", false},
-        [HOOK_BROKEN] = {LIBVIRT_HOOKS_BROKEN, "enabled, but cannot be run", true},
-        [HOOK_FOREIGN] = {LIBVIRT_HOOKS_BROKEN, "not virt-tap's, under its name", false},
-        [HOOK_UNSEEN] = {LIBVIRT_HOOKS_UNSEEN,
-                         "newer than the daemon (ignore this if the daemon was reloaded since)", true},
+        [HOOK_GOOD] = {"enabled", LIBVIRT_HOOKS, false},
+        [HOOK_MISSING] = {"not enabled", LIBVIRT_HOOKS_MISSING, true},
+        [HOOK_CLOSED] = {"not readable by this user", LIBVIRT_HOOKS_SKIPPED, false},
+        [HOOK_BROKEN] = {"enabled, but cannot be run", LIBVIRT_HOOKS_BROKEN, true},
+        [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_BROKEN, false},
+        [HOOK_UNSEEN] = {"newer than the daemon (ignore this if the daemon was reloaded since)",
+                         LIBVIRT_HOOKS_UNSEEN, true},
     };
     const time_t start = hooks_daemon_start();
     (void)context;

@@ -10,11 +10,10 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
-enum { OUTPUT_MAX = 1024 * 1024 };
+enum { OUTPUT_MAX = 1024 * 1024, STEP_MS = 10, STEP_CLOSED_MS = 1 };
 
 static int spawn(pid_t *pid, char *const argv[], const struct subject *subject, int output)
 {
@@ -69,26 +68,27 @@ static int ms_left(const struct timespec *start)
     return ms > 0 ? (int)ms : 0;
 }
 
-/* Reads until the program has ended, which is not when the last holder of the pipe has. Returns 0 or -errno.
+/* Reads until the program has ended, which is not when the last holder of the pipe has; that is why this
+ * looks at both in short steps. Returns 0 and the status of waitpid(2), or -errno, and then it has not ended.
  */
-static int follow(int pidfd, struct output *output)
+static int follow(pid_t pid, struct output *output, int *status)
 {
     struct timespec start;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (;;) {
-        struct pollfd ready[] = {{.fd = output->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
-        const int some = poll(ready, 2, ms_left(&start));
-        if (some < 0 && errno != EINTR)
+        struct pollfd ready = {.fd = output->fd, .events = POLLIN};
+        const pid_t ended = waitpid(pid, status, WNOHANG);
+        if (ended == pid)
+            break;
+        if (ended < 0)
             return -errno;
-        if (some == 0)
+        if (ms_left(&start) == 0)
             return -ETIMEDOUT;
-        if (some > 0 && ready[0].revents)
-            read_some(output);
         if (output->total > OUTPUT_MAX)
             return -EFBIG;
-        if (some > 0 && ready[1].revents)
-            break;
+        if (poll(&ready, 1, output->fd < 0 ? STEP_CLOSED_MS : STEP_MS) > 0)
+            read_some(output);
     }
     while (output->fd >= 0 && output->length < output->size - 1 && read_some(output))
         continue;
@@ -111,16 +111,13 @@ int program_run(char *const argv[], const struct subject *subject, char *out, si
     if (err)
         return err;
     struct output output = {.fd = ours, .text = out, .size = size};
-    _cleanup_close_ int pidfd = pidfd_open(pid, 0);
-    err = pidfd < 0 ? -errno : follow(pidfd, &output);
+    err = follow(pid, &output, &status);
     out[output.length] = '\0';
-    if (err)
+    if (err) {
         kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    if (err)
+        waitpid(pid, NULL, 0);
         return err;
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

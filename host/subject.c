@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "subject.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -15,7 +17,7 @@
 
 static int take_passwd(struct subject *out, const struct passwd *entry)
 {
-    if (entry) {
+    if (entry && text_is_printable(entry->pw_name)) {
         out->name = strdup(entry->pw_name);
         out->home = strdup(entry->pw_dir);
         out->in_passwd = true;

@@ -12,7 +12,7 @@ struct subject {
     gid_t gid;
     gid_t *groups; /* owned; the supplementary ones: this process's, or of the other user the database's */
     size_t group_count;
-    char *name;     /* owned; the number, where the database knows no name */
+    char *name;     /* owned; the number, where the database knows no printable name */
     char *home;     /* owned; "" where nothing is known */
     bool in_passwd; /* the user database knows them */
     bool other;     /* not who this process is */

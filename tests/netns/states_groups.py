@@ -22,7 +22,7 @@ STATES = [
     state("not in group kvm", groups("vmother") + "kvm 0660 root:kvm", "groups.kvm.missing",
           says=("usermod -a -G kvm vmuser",), never="groups.kvm.relogin"),
     state("in group kvm since after the login", groups("vmother,vmuser") + "kvm 0660 root:kvm", "groups.kvm.relogin",
-          says=("newgrp kvm",), never="groups.kvm groups.kvm.missing"),
+          says=("vmuser was added to group kvm after this login; log in again", "newgrp kvm"), never="groups.kvm groups.kvm.missing"),
     state("the device has another group", groups() + f"kvm 0660 root:{OTHER}", "groups.kvm.other groups.kvm.missing",
           says=("usermod -a -G vmother vmuser",)),
     state("the device has root's group", groups("vmuser") + "kvm 0660 root:root", "groups.kvm.other", groups=(KVM_GROUP,),

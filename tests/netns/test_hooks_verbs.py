@@ -201,7 +201,7 @@ class SELinux(HooksCase):
         for enforce, status in (("0", 0), ("1", 1)):
             sandbox.write("/sys/fs/selinux/enforce", enforce)
             said = self.hooks_verb("status", status=status)
-            self.assertEqual(said.count("user_home_t:s0, which libvirt may not run: restorecon -F"), status, said)
+            self.assertEqual(said.count("user_home_t:s0, which libvirt cannot run: restorecon -F"), status, said)
         os.removexattr(f"{self.hooks}/qemu", "security.selinux")
         self.assertIn("labelled not at all", self.hooks_verb("status", status=1))
 

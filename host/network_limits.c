@@ -8,6 +8,7 @@
 
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -44,12 +45,13 @@ static void look(struct rtnl *nl, const struct if_nameindex *interface, struct l
 }
 
 /* Where there is no port to tell: since which version Linux has it. */
-static bool is_older(const char *release, unsigned int major, unsigned int minor)
+static bool is_older(const char *release, unsigned long major, unsigned long minor)
 {
-    unsigned int is_major = 0, is_minor = 0;
+    char *dot;
+    const unsigned long is_major = strtoul(release, &dot, 10);
+    const unsigned long is_minor = *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
 
-    return sscanf(release, "%u.%u", &is_major, &is_minor) == 2 &&
-           (is_major < major || (is_major == major && is_minor < minor));
+    return is_major < major || (is_major == major && is_minor < minor);
 }
 
 void network_limits_probe(const struct probe_context *context, struct findings *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mend.h"
 
+#include "base/quote.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -62,22 +63,7 @@ void mend_install(enum package package, char *out, size_t size)
 
 void mend_quote(const char *word, char *out, size_t size)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/=@%+-";
-    char *at = out;
-
-    if (*word && word[strspn(word, plain)] == '\0' && strlen(word) < size) {
-        strcpy(out, word);
-        return;
-    }
-    *at++ = '\'';
-    for (; *word && (size_t)(at - out) + 6 < size; word++)
-        if (*word == '\'')
-            at = stpcpy(at, "'\\''");
-        else
-            *at++ = *word;
-    strcpy(at, "'");
-    if (*word)
-        strcpy(out, "''");
+    quote_into(word, out, size);
 }
 
 void mend_distribution(char *out, size_t size)

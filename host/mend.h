@@ -11,7 +11,7 @@ enum package { PACKAGE_QEMU, PACKAGE_LIBVIRT, PACKAGE_KERNEL };
  * comment where it is not known. */
 void mend_install(enum package package, char *out, size_t size);
 
-/* A word as a POSIX shell takes it, in quotes where it needs them. What does not fit becomes "''". */
+/* A word as a shell takes it: quote_into() of base/quote.h. */
 void mend_quote(const char *word, char *out, size_t size);
 
 /* The name that this distribution has for itself (PRETTY_NAME), "unknown" where it does not say. */

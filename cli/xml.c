@@ -194,7 +194,7 @@ static int put_out(const struct options *options, const char *path, const char *
     else if (options->output_dir)
         return write_beside(options, path, product, mode);
     else if (!options->in_place)
-        fwrite(product->text, 1, product->size, stdout);
+        print_document(options->job.name, product->text, product->size);
     else if (product->change.edits.count > 0)
         err = file_write(path, product->text, product->size, mode, true);
     return err ? complain(1, options->job.name, "cannot write %s: %s", path, strerror(-err)) : 0;

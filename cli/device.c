@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "device.h"
 
+#include "base/quote.h"
 #include "helper/number.h"
 #include "net/bridge.h"
 #include "net/link.h"
@@ -222,8 +223,8 @@ static int make(const struct device *device)
         complain(1, device->verb, "cannot open " TAP_DEVICE ": %s; `virt-tap check net` says what to do",
                  strerror(-err));
     } else if (!made && (err == -EBUSY || err == -EEXIST || err == -EINVAL)) {
-        complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what", device->name,
-                 device->name);
+        complain(1, device->verb, "the name '%s' is taken; `ip -d link show dev %s` tells by what",
+                 device->name, quote(device->name).text);
     } else {
         complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap bridge delete: what the bridge has goes back to its uplink, in one batch with the bridge's end. */
+#include "base/quote.h"
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -150,7 +151,7 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (state_in_progress(name))
         return complain(1, verb,
                         "the move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait", name,
-                        name);
+                        quote(name).text);
     const char *why = state_load(name, PHASE_CONFIRMED, &saved);
     state_path(path, name, PHASE_CONFIRMED);
     int status = 0;

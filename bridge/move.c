@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "move.h"
+
+#include "base/quote.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "net/switch.h"
@@ -113,7 +115,7 @@ static int refuse_stale_routes(struct view *view, const char *verb, const struct
             1, verb,
             "nothing is changed, for a route of '%s' through %s could not be set again (%s): `ip route show table "
             "all dev %s` and -6 have it; remove it, or mend what it needs",
-            move->uplink, text, strerror(-err), move->uplink);
+            move->uplink, text, strerror(-err), quote(move->uplink).text);
     }
     batch_free(&batch);
     return err < 0;
@@ -252,7 +254,7 @@ static int await_confirmation(const char *verb, const struct move *move)
     if (!isatty(STDIN_FILENO)) {
         printf("'%s' has the network of '%s' now. Unless you confirm within %g s, everything is put back:\n"
                "  virt-tap bridge confirm %s\n",
-               move->bridge, move->uplink, move->confirm_ms / 1000.0, move->bridge);
+               move->bridge, move->uplink, move->confirm_ms / 1000.0, quote(move->bridge).text);
         return finish_output(0, verb);
     }
     printf(
@@ -325,7 +327,7 @@ int move_create(struct view *view, const char *verb, const struct create *create
         return status;
     if (state_in_progress(create->name))
         return complain(1, verb, "a move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
-                        create->name, create->name);
+                        create->name, quote(create->name).text);
     const int err = collect(view, create, uplink, &move);
     if (err == 0 && refuse_stale_routes(view, verb, &move) != 0) {
         move_free(&move);

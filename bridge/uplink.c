@@ -2,6 +2,7 @@
  *
  * What stands against a NIC as a bridge's uplink: the kind of device it is, somebody who would undo the
  * change, and whatever names it and would stop matching without a word. */
+#include "base/quote.h"
 #include "move.h"
 #include "process.h"
 #include "sysctl.h"
@@ -292,6 +293,6 @@ int uplink_refuse(struct view *view, const char *verb, const struct create *crea
         return complain(1, verb,
                         "'%s' is managed by %s, which would undo the change: let that make the bridge, "
                         "`virt-tap bridge persist %s --uplink %s --apply`",
-                        uplink->name, manager, create->name, uplink->name);
+                        uplink->name, manager, quote(create->name).text, quote(uplink->name).text);
     return create->ignore_dependents ? 0 : refuse_dependents(view, verb, create, uplink);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap bridge: the table of its verbs, those that only plug and unplug, and what all share. */
+#include "base/quote.h"
 #include "bridge.h"
 #include "move.h"
 #include "net/link.h"
@@ -104,7 +105,7 @@ static int may_join(struct view *view, const char *verb, const struct link *port
             1, verb,
             "'%s' has addresses, which a port of '%s' could not use: make a bridge that takes them over, "
             "`virt-tap bridge create NAME --uplink %s`",
-            port->name, bridge->name, port->name);
+            port->name, bridge->name, quote(port->name).text);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/terminal.h"
 #include "check.h"
 #include "config.h"
 #include "host/fix.h"
@@ -47,8 +48,11 @@ static void show_finding(const struct check *check, const struct finding *findin
 {
     const struct catalogue_entry *entry = &catalogue[finding->id];
 
-    printf("  %s%-9s%s  %s  (%s)\n", check->color ? levels[entry->level].color : "",
-           levels[entry->level].word, check->color ? "\033[0m" : "", finding->seen, entry->name);
+    printf("  ");
+    terminal_color(check->color ? levels[entry->level].color : "");
+    printf("%-9s", levels[entry->level].word);
+    terminal_color(check->color ? "\033[0m" : "");
+    printf("  %s  (%s)\n", finding->seen, entry->name);
     if (entry->level != FINDING_OK)
         printf("             why:  %s\n", entry->why);
     show_fix(check, finding);

@@ -47,7 +47,7 @@ static int print_changed(const struct job *job, const char *xml)
     const int status = job_run(job, "--domain", xml, strlen(xml), &product);
 
     if (status == 0)
-        fwrite(product.text, 1, product.size, stdout);
+        print_document(job->name, product.text, product.size);
     product_free(&product);
     return finish_output(status, job->name);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "device.h"
 
+#include "base/quote.h"
 #include "helper/number.h"
 #include "host/network.h"
 #include "net/bridge.h"
@@ -218,8 +219,8 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
 static int explain(const struct device *device, int err)
 {
     if (err == -EBUSY || err == -EEXIST || err == -EINVAL)
-        return complain(1, device->verb, "the name '%s' is taken; `ip -d link show %s` tells by what",
-                        device->name, device->name);
+        return complain(1, device->verb, "the name '%s' is taken; `ip -d link show dev %s` tells by what",
+                        device->name, quote(device->name).text);
     if (err == -EAGAIN || err == -EPERM)
         return complain(1, device->verb,
                         "another user took '%s' while it was being made, so it was deleted; try again",

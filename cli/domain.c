@@ -3,6 +3,7 @@
  * virt-tap domain: what virt-tap xml does, to domains that libvirt has defined. Their definitions hold
  * secrets (passwords of displays), so that they are neither shown but for the lines that change, nor written
  * to any file. */
+#include "base/printable.h"
 #include "job.h"
 #include "libvirt.h"
 #include "verbs.h"
@@ -120,9 +121,10 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
 
 static bool is_yes(const char *name)
 {
-    char answer[8] = "";
+    char answer[8] = "", *line = printable_line(name);
 
-    fprintf(stderr, "Define %s so? [y/N] ", name);
+    fprintf(stderr, "Define %s so? [y/N] ", line ? line : "it");
+    free(line);
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -147,7 +149,7 @@ static int define(const struct session *session, virDomainPtr domain, const char
         return complain(1, session->job.name, "%s: libvirt does not define it: %s", name,
                         lib->virGetLastErrorMessage());
     if (lib->virDomainIsActive(defined) == 1)
-        fprintf(stderr, "%s: %s is running: this counts from its next start\n", session->job.name, name);
+        complain(0, session->job.name, "%s is running: this counts from its next start", name);
     lib->virDomainFree(defined);
     return 0;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job.h"
 
+#include "base/printable.h"
+#include "base/quote.h"
+#include "base/terminal.h"
 #include "verb.h"
 #include "xml/interface.h"
 
@@ -20,14 +23,17 @@ int complain_at(const char *name, const char *label, const struct xml_error *why
 static size_t tell_left(const struct job *job, const char *label, const struct domain *domain,
                         const struct change *change)
 {
-    struct xml_error where;
-    size_t left = 0;
+    struct xml_error where = {.line = 1, .column = 1};
+    size_t left = 0, at = 0;
 
     for (size_t i = 0; i < domain->interface_count; i++) {
+        const size_t open = domain->interfaces[i].node->open; /* they are in the order of the text */
         if (change->notes[i].outcome != OUTCOME_LEFT)
             continue;
-        document_fail(&domain->doc, domain->interfaces[i].node, &where, "interface %zu is left as it is: %s",
-                      i + 1, change->notes[i].reason);
+        xml_place(&where, domain->doc.text, at, open);
+        at = open;
+        snprintf(where.text, sizeof(where.text), "interface %zu is left as it is: %s", i + 1,
+                 change->notes[i].reason);
         complain_at(job->name, label, &where);
         left++;
     }
@@ -62,6 +68,18 @@ int job_run(const struct job *job, const char *label, const char *text, size_t s
     return result < 0;
 }
 
+void print_document(const char *name, const char *text, size_t size)
+{
+    const size_t escaped = terminal_document(text, size);
+
+    if (escaped > 0)
+        complain(
+            0, name,
+            "%zu characters that could steer this terminal are shown as escapes; a file or a pipe gets the "
+            "document as it is",
+            escaped);
+}
+
 void product_free(struct product *product)
 {
     change_free(&product->change);
@@ -69,22 +87,34 @@ void product_free(struct product *product)
     *product = (struct product){0};
 }
 
+/* A name that others chose, which makes no new line. */
+static void print_named(const char *before, const char *name, const char *behind)
+{
+    char *line = printable_line(name);
+
+    printf("%s%s%s", before, line ? line : "(no memory)", behind);
+    free(line);
+}
+
 static void show_interface(const struct domain *domain, size_t index)
 {
     const struct wish wish = {0};
     const struct interface *interface = &domain->interfaces[index];
     const struct tap *tap = interface->tap;
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], *mac = printable_line(interface->mac ? interface->mac : "no MAC");
     struct plan plan;
 
-    printf("  %zu  %-17.17s  ", index + 1, interface->mac ? interface->mac : "no MAC");
+    printf("  %zu  %-17s  ", index + 1, mac ? mac : "(no memory)");
+    free(mac);
     if (tap)
         printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, tap->isolated ? ", isolated" : "",
                interface_multi_queue(interface) ? ", multiqueue" : "");
-    else if (domain_judge(domain, reason) == 0 && interface_judge(interface, &wish, &plan, reason) == 0)
-        printf("could be a tap on %.15s\n", plan.bridge);
-    else
+    else if (domain_judge(domain, reason) < 0 || interface_judge(interface, &wish, &plan, reason) < 0)
         printf("no tap: %s\n", reason);
+    else if (name_valid(plan.bridge))
+        printf("could be a tap on %s\n", plan.bridge);
+    else
+        puts("no tap: no kernel takes the name of its bridge");
 }
 
 int job_show(const char *name, const char *label, const char *text, size_t size)
@@ -96,10 +126,9 @@ int job_show(const char *name, const char *label, const char *text, size_t size)
     if (domain_read(&domain, text, size, &why) < 0) {
         status = complain_at(name, label, &why);
     } else {
-        printf("%s: ", label);
-        for (const char *c = domain.name ? domain.name : ""; *c; c++)
-            putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
-        puts(domain.foreign ? ", a clone: its taps are another domain's" : "");
+        print_named("", label, ": ");
+        print_named("", domain.name ? domain.name : "",
+                    domain.foreign ? ", a clone: its taps are another domain's\n" : "\n");
         for (size_t i = 0; i < domain.interface_count; i++)
             show_interface(&domain, i);
         for (size_t i = 0; i < domain.tap_count; i++)
@@ -139,6 +168,7 @@ int unknown_option(char *argv[])
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
     const struct networks *networks = data;
+    char word[72]; /* the reason has room for it, which must not end amid quotes */
 
     for (size_t i = 0; i < networks->count; i++) {
         const char *found = network_bridge(networks->words[i]);
@@ -148,8 +178,8 @@ int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char 
             return 0;
         }
     }
-    snprintf(reason, REASON_SIZE, "the bridge of network '%.40s' is not known: --network '%.40s=BRIDGE'",
-             network, network);
+    snprintf(reason, REASON_SIZE, "the bridge of network '%.32s' is not known: --network %s=BRIDGE", network,
+             quote_into(network, word, sizeof(word)) ? word : "NAME");
     xml_clean(reason);
     return -1;
 }

@@ -30,6 +30,10 @@ struct product {
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out);
 void product_free(struct product *product);
 
+/* Prints a document to standard output, to the byte unless that is a terminal: then what could steer it is
+ * shown as escapes, and it is said how many. */
+void print_document(const char *name, const char *text, size_t size);
+
 /* Says NAME: LABEL:LINE:COLUMN: TEXT. Returns 1. */
 int complain_at(const char *name, const char *label, const struct xml_error *why);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
+#include "base/terminal.h"
 #include "config.h"
 #include "verbs.h"
 
@@ -71,6 +72,8 @@ int main(int argc, char *argv[])
 {
     char name[] = "virt-tap", version_verb[] = "version";
 
+    if (terminal_filter() < 0)
+        return complain(1, name, "no memory");
     if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
         return verb_run(&define_hook, argc, argv);
     if (argc < 1) /* an execve with an empty argv */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The bridges that a policy allows, as they are now. */
+#include "base/quote.h"
 #include "host/fix.h"
 #include "host/network.h"
 #include "policy_lint.h"
@@ -38,7 +39,7 @@ static void check_bridge(struct lint *lint, const struct policy *policy, const c
     if (!rule || !network_bridge_mac_varies(bridge))
         return;
     network_bridge_mac(bridge, mac);
-    fix_quote(bridge, name, sizeof(name));
+    quote_into(bridge, name, sizeof(name));
     lint_warn(
         lint, policy->files[rule->file].path, rule->line,
         "the MAC of bridge '%s' is not fixed: whoever has a tap on it can change the host's own; fix it: "

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verb.h"
 
+#include "base/printable.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int complain(int status, const char *name, const char *format, ...)
 {
+    char *text = NULL, *line;
     va_list args;
 
-    fprintf(stderr, "%s: ", name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
     va_end(args);
-    fputc('\n', stderr);
+    line = text ? printable_line(text) : NULL;
+    fprintf(stderr, "%s: %s\n", name, line ? line : "no memory to say what is wrong");
+    free(line);
+    free(text);
     return status;
 }
 

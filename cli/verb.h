@@ -34,8 +34,8 @@ int command_run(const struct command *command, int argc, char *argv[]);
  * verb's help instead, and nothing is done. Returns the exit status. */
 int verb_run(const struct verb *verb, int argc, char *argv[]);
 
-/* Says `NAME: TEXT` in one line on standard error; name is a verb's argv[0]. Returns status, for `return
- * complain(...)`. */
+/* Says `NAME: TEXT` in one line on standard error, whatever the text holds (base/printable.h); name is a
+ * verb's argv[0]. Returns status, for `return complain(...)`. */
 int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Flushes standard output, whose earlier failures count too. Returns status, or 1 with the reason said. */

@@ -183,7 +183,7 @@ static int put_out(const struct options *options, const char *path, const char *
     if (options->diff)
         diff_print(stdout, label_of(path), &product->change.edits, text, size, product->text);
     else if (!options->output_dir)
-        fwrite(product->text, 1, product->size, stdout);
+        print_document(options->job.name, product->text, product->size);
     else if (file_put(options->output_dir, basename(path), product->text, product->size, mode, &why) < 0)
         return complain(1, options->job.name, "cannot write %s/%s: %s", options->output_dir, basename(path),
                         why.text);

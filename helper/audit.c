@@ -12,13 +12,18 @@
 /* Without a date: every syslog daemon takes the time of arrival then, and we need no time zone. */
 void audit_say(const char *program, const char *text)
 {
-    const struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
     char line[2048];
 
     snprintf(line, sizeof(line), "<%d>%s[%d]: %.1900s", LOG_AUTHPRIV | LOG_NOTICE, program, getpid(), text);
     for (char *c = line; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
+    audit_send(line);
+}
+
+void audit_send(const char *line)
+{
+    const struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
     const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (sock < 0)
         return;

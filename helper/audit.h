@@ -10,3 +10,6 @@ void audit(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same of a text, as another program than the helper. */
 void audit_say(const char *program, const char *text);
+
+/* Sends a line as it is: `<PRIORITY>PROGRAM: TEXT`. May be called by a signal's handler. */
+void audit_send(const char *line);

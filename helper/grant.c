@@ -6,6 +6,7 @@
  * alternative name that takes CAP_NET_ADMIN to set (claim.h), is set before the tap is on any bridge. */
 #include "grant.h"
 
+#include "base/quote.h"
 #include "claim.h"
 #include "config.h"
 #include "judge.h"
@@ -103,10 +104,11 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
             why, "this kernel's tun device has no vnet headers or queues, which were asked for (--use-vnet, "
                  "--multi-queue); use another NIC model than virtio, one queue, or another kernel");
     if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
-        return refuse(why,
-                      "the name '%s' is taken by another device; choose another --name; `ip -d link show %s` "
-                      "tells what it is",
-                      what->name, what->name);
+        return refuse(
+            why,
+            "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
+            "tells what it is",
+            what->name, quote(what->name).text);
     return refuse(why,
                   "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
                   strerror(-err));
@@ -121,8 +123,9 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
         return refuse(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
             what->bridge->name);
-    return refuse(why, "cannot %s tap %s for bridge '%s': %s; `ip -d link show %s` shows how it is set up",
-                  step, tap->name, what->bridge->name, words, what->bridge->name);
+    return refuse(why,
+                  "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up",
+                  step, tap->name, what->bridge->name, words, quote(what->bridge->name).text);
 }
 
 /* It is the quota, too: of N slots each can be had once, so that two callers at the same time never both get

@@ -2,6 +2,7 @@
 #include "ondemand.h"
 
 #include "audit.h"
+#include "base/quote.h"
 #include "bridges.h"
 #include "config.h"
 #include "net/newbridge.h"
@@ -110,11 +111,12 @@ static int choose_mac(struct newbridge *is, struct refusal *why)
 static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const char *step, int err,
                 struct refusal *why)
 {
-    return refuse(
-        why,
-        "cannot make bridge '%s' as " BRIDGES_PATH ":%lu declares it (%s): %s; `ip -d link show %s` "
-        "shows how far it got",
-        entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err), entry->is.name);
+    return refuse(why,
+                  "cannot make bridge '%s' as " BRIDGES_PATH
+                  ":%lu declares it (%s): %s; `ip -d link show dev %s` "
+                  "shows how far it got",
+                  entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
+                  quote(entry->is.name).text);
 }
 
 static int mend(struct rtnl *nl, const struct bridges_entry *entry, const struct newbridge_state *state,

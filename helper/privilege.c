@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "privilege.h"
 
+#include "base/quote.h"
 #include "names.h"
 #include "refusal.h"
 
@@ -49,7 +50,7 @@ static int explain_missing(struct refusal *why)
         why,
         "no CAP_NET_ADMIN: the file capability of %s is another, or this is traced by a debugger; an "
         "administrator can type: setcap cap_net_admin=p %s",
-        path, path);
+        path, quote(path).text);
 }
 
 enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "protect.h"
 
+#include "base/quote.h"
 #include "grant.h"
 #include "judge.h"
 #include "net/port.h"
@@ -45,18 +46,18 @@ static int cannot(const struct protecting *p, const char *term, const char *need
 
 static int check_bridge(struct protecting *p)
 {
-    char needs[160];
+    char needs[128 + QUOTE_SIZE];
 
     if (p->wanted->guard && !p->bridge.stp) {
-        snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set %s type bridge stp_state 1)",
-                 p->what->bridge->name);
+        snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set dev %s type bridge stp_state 1)",
+                 quote(p->what->bridge->name).text);
         return cannot(p, "guard=yes", needs);
     }
     if (p->wanted->vlan && !p->bridge.vlan_filtering) {
         snprintf(
             needs, sizeof(needs),
-            "a bridge that filters VLANs, and a kernel that can (ip link set %s type bridge vlan_filtering 1)",
-            p->what->bridge->name);
+            "a bridge that filters VLANs, and a kernel that can (ip link set dev %s type bridge vlan_filtering 1)",
+            quote(p->what->bridge->name).text);
         return cannot(p, "vlan=", needs);
     }
     if (p->wanted->mac_lock && memcmp(p->what->guest_mac, p->bridge.mac, sizeof(p->bridge.mac)) == 0)
@@ -153,7 +154,7 @@ static int lock_mac(const struct protecting *p)
             p->why,
             "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
             "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
-            p->what->bridge->name, p->what->bridge->name);
+            p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);
     struct port_address found;

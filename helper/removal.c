@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "removal.h"
 
+#include "base/quote.h"
 #include "claim.h"
 #include "grant.h"
 #include "net/rtnl.h"
@@ -17,7 +18,8 @@ static bool is_callers(const struct tap_state *tap, const struct removal *what)
 {
     struct claim claim;
 
-    return claim_read(&claim, tap->altname) && (what->uid == 0 || claim.uid == what->uid);
+    return claim_read(&claim, tap->altname) &&
+           (claim.uid == what->uid || (what->uid == 0 && !what->domain[0]));
 }
 
 static bool is_domains(const struct tap_state *tap, const struct removal *what)
@@ -41,8 +43,14 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_
     if (err || !claim_read(&claim, tap->altname))
         return refuse(
             why,
-            "'%s' is not a tap that virt-tap made, and is left alone; `ip -d link show %s` tells what it is",
-            what->name, what->name);
+            "'%s' is not a tap that virt-tap made, and is left alone; `ip -d link show dev %s` tells what it is",
+            what->name, quote(what->name).text);
+    if (!is_callers(tap, what) && what->uid == 0)
+        return refuse(
+            why,
+            "tap '%s' belongs to uid %u, and with --domain only uid 0's own are meant, for another's "
+            "domain can have the same UUID; leave --domain out to delete it",
+            what->name, claim.uid);
     if (!is_callers(tap, what))
         return refuse(why,
                       "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",

@@ -17,8 +17,10 @@ struct removal {
     int ifindex;        /* with name: only if it has this index; 0: whichever */
     const char *claim;  /* with name: only if it has this claim; NULL: whichever */
     const char *domain; /* UUID; "": of whatever domain */
-    uid_t uid;          /* who asks: 0 may remove everybody's taps */
-    bool force;         /* also one that somebody holds */
+    /* Who asks. 0 may remove everybody's taps, but not by the domain: anybody may give a domain of theirs the
+     * UUID of another, so that a UUID means one of the caller's own. */
+    uid_t uid;
+    bool force; /* also one that somebody holds */
 };
 
 /* Finds what is to be removed; to be called without the capability effective. By name it must be there and

@@ -60,6 +60,7 @@ int hook_call_helper(const char *const words[], struct refusal *why)
     int status = 0;
     pid_t pid;
 
+    hook_begin_changes();
     if (said < 0)
         return refuse(why, "cannot call %s: %s", HELPER_PATH, strerror(errno));
     int err = start(&pid, words, said);

@@ -1,28 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hook.h"
 
+#include "base/terminal.h"
 #include "helper/audit.h"
 #include "xml/document.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syslog.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 /* Seconds: for all of it, more than the helper allows itself; and then for each step that is left, which is
- * to clean up. */
-enum { TIME_LIMIT = 40, TIME_MORE = 5 };
+ * to clean up; and how many of those there may be. */
+enum { TIME_LIMIT = 40, TIME_MORE = 5, STEPS_MAX = 5 };
 
+#define TOO_LATE "the hook did not end in time; `virt-tap gc` removes what it may have left"
+
+/* What the handler needs. */
+static volatile sig_atomic_t changes, late, late_status;
+static char late_line[sizeof("<999>" HOOK_NAME "[2147483647]: " TOO_LATE)];
+
+/* As long as nothing was changed, and so nothing is to be cleaned up, the time limit is the end, whatever the
+ * hook is at: waiting or computing. From then on what waits is interrupted, gives up and cleans up, which
+ * only calls the helper; should that not come to an end either, it is ended after a few steps. */
 static void on_time_limit(int signal_number)
 {
-    (void)signal_number; /* what waits is interrupted, and gives up */
+    static const char text[] = HOOK_NAME ": " TOO_LATE "\n";
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    (void)signal_number;
+    if (changes && ++late <= STEPS_MAX)
+        return;
+    if (late_status == 0)
+        audit_send(late_line);
+    if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        _exit(late_status);
+    _exit(late_status);
 }
 
-static void set_time_limit(void)
+void hook_begin_changes(void)
 {
+    changes = 1;
+}
+
+static void set_time_limit(bool may_fail)
+{
+    late_status = may_fail;
+    snprintf(late_line, sizeof(late_line), "<%d>" HOOK_NAME "[%d]: " TOO_LATE, LOG_AUTHPRIV | LOG_NOTICE,
+             getpid());
     const struct sigaction action = {.sa_handler = on_time_limit};
     const struct itimerval limit = {.it_value.tv_sec = TIME_LIMIT, .it_interval.tv_sec = TIME_MORE};
     sigset_t alarm_only;
@@ -49,10 +79,7 @@ static char *read_input(size_t *size, struct refusal *why)
         *size += (size_t)got;
     if (text && got >= 0)
         return text;
-    refuse(why, "cannot read what libvirt tells: %s",
-           !text            ? "no memory"
-           : errno == EINTR ? "it did not end in time"
-                            : strerror(errno));
+    refuse(why, "cannot read what libvirt tells: %s", text ? strerror(errno) : "no memory");
     free(text);
     return NULL;
 }
@@ -66,7 +93,7 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
         i++;
     if (i == count)
         return 0;
-    set_time_limit();
+    set_time_limit(events[i].may_fail);
     char *text = read_input(&size, &why);
     const int err = text ? events[i].run(text, size, &why) : -1;
     free(text);
@@ -80,12 +107,8 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
 
 int hook_write(const char *text, size_t size, struct refusal *why)
 {
-    while (size > 0) {
-        const ssize_t put = write(STDOUT_FILENO, text, size);
-        if (put < 0)
-            return refuse(why, "cannot hand the domain back to libvirt: %s", strerror(errno));
-        text += put;
-        size -= (size_t)put;
-    }
-    return 0;
+    if (terminal_filter() < 0)
+        return refuse(why, "no memory");
+    terminal_document(text, size);
+    return ferror(stdout) ? refuse(why, "cannot hand the domain back to libvirt: %s", strerror(errno)) : 0;
 }

@@ -26,13 +26,17 @@ struct hook_event {
     bool may_fail; /* its exit status counts, and libvirt shows what is said */
 };
 
-/* Runs the hook: reads standard input if the operation is one of these, and does it within a time limit;
- * every other operation is none of ours. Returns the exit status. */
+/* Runs the hook: reads standard input if the operation is one of these, and does it within a time limit,
+ * which ends computing, too; every other operation is none of ours. Returns the exit status. */
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[]);
+
+/* To be called before the first change of the host: from here on the time limit leaves time to undo it. */
+void hook_begin_changes(void);
 
 /* Calls virt-tap-helper with those words (NULL at the end; at most 14) and waits. Returns 0, or -1 and what
  * it said, or why it could not be called. */
 int hook_call_helper(const char *const words[], struct refusal *why);
 
-/* Writes all to standard output. Returns 0, or -1 and why not. */
+/* Writes a document to standard output, to the byte unless that is a terminal (base/terminal.h). Returns 0,
+ * or -1 and why not. */
 int hook_write(const char *text, size_t size, struct refusal *why);

@@ -8,19 +8,20 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static const char *find_bridge(void *data, bool network, const char *theirs)
 {
     return bridges_map(data, network, theirs);
 }
 
-/* What is left of a start of the same domain is replaced by `prepare`. */
-static bool is_of(const struct tap_state *tap, const struct domain *domain)
+bool mapping_is_own(const struct tap_state *tap, const struct domain *domain)
 {
+    struct claim claim;
     struct claim_alias alias;
 
-    return domain->uuid && tap->altname[0] && claim_read_alias(&alias, tap->alias) &&
-           strcasecmp(alias.domain, domain->uuid) == 0;
+    return domain->uuid && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
+           claim_read_alias(&alias, tap->alias) && strcasecmp(alias.domain, domain->uuid) == 0;
 }
 
 static bool is_taken(void *data, const struct domain *domain, const char *dev)
@@ -36,7 +37,7 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
     if (!err)
         err = taps_find(&nl, CLAIM_PREFIX, dev, &tap);
     rtnl_close(&nl);
-    return err != -ENODEV && (err || !is_of(&tap, domain));
+    return err != -ENODEV && (err || !mapping_is_own(&tap, domain));
 }
 
 struct wish mapping_wish(struct bridges *bridges)

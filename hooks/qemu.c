@@ -10,6 +10,7 @@
  *   restore    likewise, of one that was saved
  *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
  *              libvirt kill the running guest, so that there is none. */
+#include "base/quote.h"
 #include "helper/audit.h"
 #include "helper/bridges.h"
 #include "helper/claim.h"
@@ -62,8 +63,8 @@ static int check_domain(const struct domain *domain, struct refusal *why)
     if (domain->foreign)
         return refuse(why,
                       "domain '%.64s' is a clone, and its taps are another domain's; give it its own by: "
-                      "virt-tap domain rewrite '%.64s'",
-                      name, name);
+                      "virt-tap domain rewrite -- %s",
+                      name, quote(name).text);
     if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)
         return refuse(why, "domain '%.64s' has no UUID as libvirt writes it, after which its taps are known",
                       name);
@@ -218,7 +219,8 @@ static int filter(const char *text, size_t size, struct refusal *why)
     return err;
 }
 
-/* A tap that QEMU holds and that is on no bridge: only an administrator can put it back. */
+/* A tap of this domain that QEMU holds and that is on no bridge: only an administrator can put it back. The
+ * metadata could name any other. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     struct tap_state state = {0};
@@ -227,11 +229,12 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
 
     if (rtnl_open(&nl) < 0)
         return;
-    if (taps_find(&nl, CLAIM_PREFIX, tap->dev, &state) == 0 && !state.is_port) {
+    if (taps_find(&nl, CLAIM_PREFIX, tap->dev, &state) == 0 && mapping_is_own(&state, domain) &&
+        !state.is_port) {
         refuse(&text,
-               "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set "
-               "'%s' master '%s'",
-               tap->dev, name_of(domain), tap->dev, tap->bridge);
+               "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "
+               "master %s",
+               tap->dev, name_of(domain), quote(tap->dev).text, quote(tap->bridge).text);
         audit_say(HOOK_NAME, text.text);
     }
     rtnl_close(&nl);

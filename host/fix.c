@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fix.h"
 
+#include "base/quote.h"
 #include "cleanup.h"
 #include "kvm_device.h"
 #include "membership.h"
@@ -56,25 +57,6 @@ static const struct manager *find_manager(void)
     return NULL;
 }
 
-void fix_quote(const char *word, char *out, size_t size)
-{
-    char *at = out;
-
-    if (*word && word[strspn(word, plain)] == '\0' && strlen(word) < size) {
-        strcpy(out, word);
-        return;
-    }
-    *at++ = '\'';
-    for (; *word && (size_t)(at - out) + 6 < size; word++)
-        if (*word == '\'')
-            at = stpcpy(at, "'\\''");
-        else
-            *at++ = *word;
-    strcpy(at, "'");
-    if (*word)
-        strcpy(out, "''");
-}
-
 void fix_distribution(char *out, size_t size)
 {
     char text[4096];
@@ -89,7 +71,7 @@ typedef bool value_function(const struct subject *subject, const char *about, ch
 
 static bool quoted(const char *word, char out[VALUE_SIZE])
 {
-    fix_quote(word, out, VALUE_SIZE);
+    quote_into(word, out, VALUE_SIZE);
     return text_is_printable(word) && strcmp(out, "''") != 0;
 }
 
@@ -265,7 +247,7 @@ static void add_command(struct findings *list, struct finding *finding, const ch
     } else if (!needs_shell(line)) {
         finding_command(list, finding, "sudo ", line);
     } else {
-        fix_quote(line, command, sizeof(command));
+        quote_into(line, command, sizeof(command));
         finding_command(list, finding, "sudo sh -c ", command);
     }
 }

@@ -12,8 +12,5 @@
  * pass is left out. */
 void fix_findings(struct findings *list, const struct subject *subject);
 
-/* A word quoted for a POSIX shell where it needs that. What does not fit becomes "''". */
-void fix_quote(const char *word, char *out, size_t size);
-
 /* The distribution's own name (PRETTY_NAME of os-release), or "unknown". */
 void fix_distribution(char *out, size_t size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "membership.h"
 
+#include "base/quote.h"
 #include "fix.h"
 
 #include <grp.h>
@@ -29,7 +30,7 @@ void membership_group_name(gid_t gid, char *out, size_t size)
     const struct group *entry = getgrgid(gid);
 
     if (entry)
-        fix_quote(entry->gr_name, out, size);
+        quote_into(entry->gr_name, out, size);
     if (!entry || strcmp(out, entry->gr_name) != 0)
         snprintf(out, size, "%u", gid);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diff.h"
 
+#include "base/printable.h"
+
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Whole lines of a text, and the number of the first. */
@@ -11,9 +14,10 @@ struct lines {
     size_t number;
 };
 
-static size_t line_start(const char *text, size_t at)
+/* Not before `from`, where a line begins. */
+static size_t line_start(const char *text, size_t from, size_t at)
 {
-    while (at > 0 && text[at - 1] != '\n')
+    while (at > from && text[at - 1] != '\n')
         at--;
     return at;
 }
@@ -59,8 +63,8 @@ static void trim(struct lines *was, struct lines *is)
         is->number++;
     }
     while (was->start < was->end && is->start < is->end) {
-        const size_t a = was->end - line_start(was->text, was->end - 1);
-        const size_t b = is->end - line_start(is->text, is->end - 1);
+        const size_t a = was->end - line_start(was->text, was->start, was->end - 1);
+        const size_t b = is->end - line_start(is->text, is->start, is->end - 1);
         if (a != b || memcmp(was->text + was->end - a, is->text + is->end - a, a) != 0)
             break;
         was->end -= a;
@@ -79,23 +83,39 @@ static void print_hunk(FILE *file, struct lines was, struct lines is)
     print_lines(file, '+', &is);
 }
 
+/* Whether a place is before the end of the lines so far, or in the line that begins there. */
+static bool is_near(const char *text, size_t end, size_t at)
+{
+    return at <= end || !memchr(text + end, '\n', at - end);
+}
+
+/* A file's name may hold line feeds. */
+static void print_label(FILE *file, const char *label)
+{
+    char *line = printable_line(label);
+
+    fprintf(file, "--- %s\n+++ %s\n", line ? line : "(no memory)", line ? line : "(no memory)");
+    free(line);
+}
+
 void diff_print(FILE *file, const char *label, const struct edits *edits, const char *was, size_t was_size,
                 const char *is)
 {
     struct lines old = {.text = was, .number = 1}, new = {.text = is, .number = 1};
 
     if (edits->count > 0)
-        fprintf(file, "--- %s\n+++ %s\n", label, label);
+        print_label(file, label);
     for (size_t i = 0; i < edits->count;) {
-        const size_t start = line_start(was, edits->list[i].at);
+        const size_t start = line_start(was, old.end, edits->list[i].at);
         size_t end = start, grown = 0, shrunk = 0;
         old.number += count(was, old.end, start);
         new.number += count(was, old.end, start);
         new.start = new.end + (start - old.end);
         old.start = start;
-        for (; i < edits->count && (end == start || line_start(was, edits->list[i].at) <= end); i++) {
-            const size_t behind = line_end(was, edits->list[i].at + edits->list[i].cut, was_size);
-            end = behind > end ? behind : end;
+        for (; i < edits->count && (end == start || is_near(was, end, edits->list[i].at)); i++) {
+            const size_t behind = edits->list[i].at + edits->list[i].cut;
+            if (behind >= end)
+                end = line_end(was, behind, was_size);
             grown += strlen(edits->list[i].insert);
             shrunk += edits->list[i].cut;
         }

@@ -9,14 +9,23 @@
 
 static const char blanks[] = " \t\r\n";
 
+/* A namespace that is declared where the reader is. */
+struct binding {
+    const char *prefix; /* "" for elements without one */
+    const char *uri;    /* NULL: none */
+    const struct node *by;
+};
+
 struct reader {
     XML_Parser parser;
     struct document *out;
     struct node *in; /* the element that is open */
     size_t depth, node_room;
-    char *string;           /* where the next one goes */
-    const char **attribute; /* likewise */
-    char *text;             /* where that of the open element began */
+    char *string;                                     /* where the next one goes */
+    const char **attribute;                           /* likewise */
+    char *text;                                       /* where that of the open element began */
+    struct binding bindings[DOCUMENT_NAMESPACES_MAX]; /* the innermost last */
+    size_t binding_count;
     struct xml_error *why;
     bool failed;
 };
@@ -44,6 +53,36 @@ static const char *keep(struct reader *reader, const char *text)
     return kept;
 }
 
+/* Notes the namespaces that an element declares. A prefix of the empty namespace is as good as not declared
+ * (Namespaces in XML 1.0, 5). */
+static void declare(struct reader *reader, const struct node *node)
+{
+    for (const char **attribute = node->attributes; attribute[0] && attribute[1]; attribute += 2) {
+        const char *rest = attribute[0] + strlen("xmlns");
+        if (strncmp(attribute[0], "xmlns", strlen("xmlns")) != 0 || (*rest && *rest != ':'))
+            continue;
+        if (reader->binding_count == DOCUMENT_NAMESPACES_MAX) {
+            fail(reader, "more namespaces are declared around an element than any domain has");
+            return;
+        }
+        const char *uri = *rest && strcmp(attribute[1], "") == 0 ? NULL : attribute[1];
+        reader->bindings[reader->binding_count++] = (struct binding){*rest ? rest + 1 : "", uri, node};
+    }
+}
+
+static const char *namespace_of(const struct reader *reader, const char *name)
+{
+    const char *colon = strchr(name, ':');
+    const size_t length = colon ? (size_t)(colon - name) : 0;
+
+    for (size_t i = reader->binding_count; i > 0; i--) {
+        const struct binding *binding = &reader->bindings[i - 1];
+        if (strncmp(binding->prefix, name, length) == 0 && !binding->prefix[length])
+            return binding->uri;
+    }
+    return length == 0 ? "" : NULL;
+}
+
 static void XMLCALL start(void *data, const XML_Char *name, const XML_Char **attributes)
 {
     struct reader *reader = data;
@@ -67,6 +106,8 @@ static void XMLCALL start(void *data, const XML_Char *name, const XML_Char **att
     for (; *attributes; attributes++)
         *reader->attribute++ = keep(reader, *attributes);
     *reader->attribute++ = NULL;
+    declare(reader, node);
+    node->uri = namespace_of(reader, node->name);
     if (node->parent) {
         *(node->parent->last ? &node->parent->last->next : &node->parent->children) = node;
         node->parent->last = node;
@@ -89,6 +130,8 @@ static void XMLCALL end(void *data, const XML_Char *name)
         *reader->string++ = '\0';
         node->text = reader->text;
     }
+    while (reader->binding_count > 0 && reader->bindings[reader->binding_count - 1].by == node)
+        reader->binding_count--;
     reader->depth--;
     reader->in = node->parent;
 }
@@ -231,34 +274,11 @@ const char *node_attribute(const struct node *node, const char *name)
     return NULL;
 }
 
-/* The namespace of an element's name: "" for none, NULL for a prefix that nobody declares. */
-static const char *namespace_of(const struct node *node)
-{
-    const char *colon = strchr(node->name, ':');
-    const size_t length = colon ? (size_t)(colon - node->name) : 0;
-
-    for (const struct node *scope = node; scope; scope = scope->parent) {
-        for (const char **attribute = scope->attributes; *attribute; attribute += 2) {
-            if (strncmp(attribute[0], "xmlns", 5) != 0)
-                continue;
-            const char *declared = attribute[0] + 5;
-            if (length == 0 ? *declared == '\0'
-                            : *declared == ':' && strlen(declared + 1) == length &&
-                                  memcmp(declared + 1, node->name, length) == 0)
-                return attribute[1];
-        }
-    }
-    return length == 0 ? "" : NULL;
-}
-
 bool node_is_of(const struct node *node, const char *name, const char *uri)
 {
-    const char *colon = strchr(node->name, ':'), *found;
+    const char *colon = strchr(node->name, ':');
 
-    if (strcmp(colon ? colon + 1 : node->name, name) != 0)
-        return false;
-    found = namespace_of(node);
-    return found && strcmp(found, uri) == 0;
+    return strcmp(colon ? colon + 1 : node->name, name) == 0 && node->uri && strcmp(node->uri, uri) == 0;
 }
 
 bool node_is(const struct node *node, const char *name)

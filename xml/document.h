@@ -5,7 +5,8 @@
  *
  * Read by expat, which tells both, and of which a process loads a tenth of what it would of libxml2. Input is
  * hostile: no document type, hence no entities and nothing that is loaded from elsewhere; UTF-8 only; size,
- * depth and number are bounded. */
+ * depth and number are bounded. Reading takes time in proportion to the size, and so must all that is done
+ * with a document: no search of all of it, or of all attributes of an element, for each element or change. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,11 +14,17 @@
 
 /* What no real domain meets. A longer text does not pass libvirt's protocol (REMOTE_STRING_MAX), and a deeper
  * one not the parser that libvirt uses (libxml2's xmlParserMaxDepth). */
-enum { DOCUMENT_BYTES_MAX = 4 * 1024 * 1024, DOCUMENT_DEPTH_MAX = 256, DOCUMENT_NODES_MAX = 65536 };
+enum {
+    DOCUMENT_BYTES_MAX = 4 * 1024 * 1024,
+    DOCUMENT_DEPTH_MAX = 256,
+    DOCUMENT_NODES_MAX = 65536,
+    DOCUMENT_NAMESPACES_MAX = 256, /* declared by an element and those around it */
+};
 
 /* An element. Strings and nodes are the document's. */
 struct node {
     const char *name;        /* as it is written, with its prefix */
+    const char *uri;         /* its namespace: "" for none; NULL: nobody declares its prefix */
     const char **attributes; /* name and value in turn, up to NULL */
     const char *text;        /* what stands in it; NULL if there are elements in it */
     struct node *parent, *children, *last, *next;
@@ -64,6 +71,9 @@ size_t node_attribute_place(const struct document *doc, const struct node *node,
 
 /* Replaces what is no text, and would confuse a terminal or a log, by '?'. */
 void xml_clean(char *text);
+
+/* Moves the place that why tells, of offset `from` of a text, on to offset `to`. */
+void xml_place(struct xml_error *why, const char *text, size_t from, size_t to);
 
 /* Says what is wrong at an offset of the text, or at a node. Returns -1, for `return xml_fail(...)`. */
 int xml_fail(struct xml_error *why, const char *text, size_t offset, const char *format, ...)

@@ -186,6 +186,10 @@ int domain_read(struct domain *out, const char *text, size_t size, struct xml_er
     out->type = node_attribute(out->doc.nodes, "type");
     out->name = child_text(out->doc.nodes, "name");
     out->uuid = child_text(out->doc.nodes, "uuid");
+    if ((out->name && strlen(out->name) > DOMAIN_NAME_MAX) ||
+        (out->uuid && strlen(out->uuid) > DOMAIN_NAME_MAX))
+        return document_fail(&out->doc, out->doc.nodes, why,
+                             "its <name> or <uuid> is longer than a command line of QEMU's could hold");
     return read_interfaces(out, why) < 0 ? -1 : read_metadata(out, why);
 }
 

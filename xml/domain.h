@@ -18,7 +18,10 @@
 
 #define TAPS_NAMESPACE "urn:virt-tap"
 
-enum { INTERFACES_MAX = 1024 /* a bridge has fewer ports */ };
+enum {
+    INTERFACES_MAX = 1024,       /* a bridge has fewer ports */
+    DOMAIN_NAME_MAX = 128 * 1024 /* QEMU and the hooks get it as an argument: MAX_ARG_STRLEN (execve(2)) */
+};
 
 struct tap;
 

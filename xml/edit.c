@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "edit.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int edits_add(struct edits *edits, size_t at, size_t cut, char *insert)
 {
-    struct edit *more = insert ? reallocarray(edits->list, edits->count + 1, sizeof(*more)) : NULL;
+    const bool full = (edits->count & (edits->count - 1)) == 0; /* at 0, 1, 2, 4, 8 ... */
+    struct edit *more = edits->list;
 
-    if (!more) {
+    if (insert && full)
+        more = reallocarray(edits->list, edits->count ? 2 * edits->count : 1, sizeof(*more));
+    if (!insert || !more) {
         free(insert);
         return -1;
     }
     edits->list = more;
-    edits->list[edits->count++] = (struct edit){at, cut, insert};
+    edits->list[edits->count] = (struct edit){at, cut, insert, edits->count};
+    edits->count++;
     return 0;
 }
 
@@ -26,16 +31,14 @@ void edits_free(struct edits *edits)
     *edits = (struct edits){0};
 }
 
-/* By place; stable, which qsort(3) is not. The lists are short. */
-static void sort(struct edits *edits)
+/* By place, then as they were noted. */
+static int by_place(const void *a, const void *b)
 {
-    for (size_t i = 1; i < edits->count; i++) {
-        const struct edit edit = edits->list[i];
-        size_t to = i;
-        for (; to > 0 && edits->list[to - 1].at > edit.at; to--)
-            edits->list[to] = edits->list[to - 1];
-        edits->list[to] = edit;
-    }
+    const struct edit *first = a, *second = b;
+
+    if (first->at != second->at)
+        return first->at < second->at ? -1 : 1;
+    return first->number < second->number ? -1 : 1;
 }
 
 char *edits_apply(struct edits *edits, const char *text, size_t size, size_t *out_size)
@@ -43,7 +46,8 @@ char *edits_apply(struct edits *edits, const char *text, size_t size, size_t *ou
     size_t at = 0, total = size;
     char *out, *end;
 
-    sort(edits);
+    if (edits->count > 0)
+        qsort(edits->list, edits->count, sizeof(*edits->list), by_place);
     for (size_t i = 0; i < edits->count; i++) {
         const struct edit *edit = &edits->list[i];
         if (edit->at < at || edit->at > size || edit->cut > size - edit->at)

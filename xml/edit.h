@@ -8,6 +8,7 @@
 struct edit {
     size_t at, cut; /* bytes [at, at + cut) go */
     char *insert;   /* and this comes; owned */
+    size_t number;  /* of its note: edits at one place stay in that order */
 };
 
 struct edits {

@@ -11,12 +11,9 @@ void xml_clean(char *text)
             *c = '?';
 }
 
-int xml_fail(struct xml_error *why, const char *text, size_t offset, const char *format, ...)
+void xml_place(struct xml_error *why, const char *text, size_t from, size_t to)
 {
-    va_list args;
-
-    why->line = why->column = 1;
-    for (size_t i = 0; i < offset; i++) {
+    for (size_t i = from; i < to; i++) {
         if (text[i] == '\n') {
             why->line++;
             why->column = 1;
@@ -24,6 +21,14 @@ int xml_fail(struct xml_error *why, const char *text, size_t offset, const char 
             why->column++;
         }
     }
+}
+
+int xml_fail(struct xml_error *why, const char *text, size_t offset, const char *format, ...)
+{
+    va_list args;
+
+    why->line = why->column = 1;
+    xml_place(why, text, 0, offset);
     va_start(args, format);
     vsnprintf(why->text, sizeof(why->text), format, args);
     va_end(args);

@@ -14,7 +14,9 @@ struct rewriting {
     const struct domain *domain;
     const struct wish *wish;
     struct change *out;
-    char *entries; /* the taps that are new, one behind the other, or NULL */
+    FILE *list;    /* the taps that are new, one behind the other, which become entries; NULL: none yet */
+    char *entries; /* owned */
+    size_t size;   /* of entries */
     char *blanks;  /* the white space before each */
     struct xml_error *why;
 };
@@ -72,22 +74,35 @@ static int add_entry(struct rewriting *all, const struct interface *interface, c
     const char *prefix;
     const int prefix_length = prefix_of(all->domain->taps_node, &prefix);
     char *original = escape_text(all->domain->doc.text + node->open, node->end - node->open);
-    char *bridge = escape_attribute(plan->bridge), *entries = NULL, vlan[24] = "";
-    int length = -1;
+    char *bridge = escape_attribute(plan->bridge), vlan[24] = "";
 
     if (plan->vlan)
         snprintf(vlan, sizeof(vlan), " vlan='%u'", plan->vlan);
-    if (original && bridge)
-        length = asprintf(&entries, "%s%s<%.*stap dev='%s' bridge='%s'%s%s>%s</%.*stap>",
-                          all->entries ? all->entries : "", all->blanks, prefix_length, prefix, dev, bridge,
-                          vlan, plan->isolated ? " isolated='yes'" : "", original, prefix_length, prefix);
+    if (!all->list)
+        all->list = open_memstream(&all->entries, &all->size);
+    const bool written =
+        original && bridge && all->list &&
+        fprintf(all->list, "%s<%.*stap dev='%s' bridge='%s'%s%s>%s</%.*stap>", all->blanks, prefix_length,
+                prefix, dev, bridge, vlan, plan->isolated ? " isolated='yes'" : "", original, prefix_length,
+                prefix) > 0 &&
+        fflush(all->list) == 0;
     free(original);
     free(bridge);
-    if (length < 0)
+    if (!written)
         return no_memory(all);
-    free(all->entries);
-    all->entries = entries;
+    if (all->size > DOCUMENT_BYTES_MAX) /* white space and prefix come with each, and may be long */
+        return document_fail(&all->domain->doc, node, all->why,
+                             "the result would be longer than virt-tap reads");
     return 0;
+}
+
+/* Ends the list of entries. Returns 0, or -1: no memory. */
+static int end_entries(struct rewriting *all)
+{
+    FILE *list = all->list;
+
+    all->list = NULL;
+    return list && fclose(list) != 0 ? -1 : 0;
 }
 
 /* What is left in the metadata of an interface that is gone, under a name that is needed now. */
@@ -242,7 +257,10 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
         else
             result = rewrite_one(&all, i);
     }
-    if (result == 0 && all.entries) {
+    if (end_entries(&all) < 0 && result == 0)
+        result = no_memory(&all);
+    if (result == 0 && all.entries &&
+        blanks) { /* a tap was named after the domain, so that blanks were taken */
         if (!domain->taps_node)
             result = add_list(&all, blanks) < 0 ? no_memory(&all) : 0;
         else {

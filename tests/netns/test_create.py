@@ -202,8 +202,10 @@ class Delete(netcase.NetCase):
         self.delete(f"--domain={UUID.upper()}")
         self.assertEqual(sandbox.links() - self.before, {"vt-c", "vt-d", "vt-e"})
         self.delete(f"--domain={UUID}")  # nothing is left of it: that is no failure
-        self.delete(f"--domain={UUID}", uid=0)
-        self.assertEqual(sandbox.links() - self.before, {"vt-c", "vt-d"})
+        self.delete(f"--domain={UUID}", uid=0)  # root's own: another user's domain may have the same UUID
+        self.denied("delete", "--name=vt-e", f"--domain={UUID}", uid=0, says=[f"uid {OTHER}", "leave --domain out"])
+        self.assertEqual(sandbox.links() - self.before, {"vt-c", "vt-d", "vt-e"})
+        self.delete("--name=vt-e", uid=0)
         self.delete(f"--domain={other}", "--name=vt-c")
         self.delete("--name=vt-d")
 

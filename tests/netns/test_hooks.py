@@ -71,7 +71,7 @@ class Prepare(HookCase):
         self.fails("prepare", domain(("vt-web-a", "br0")), POLICY)
 
     def test_clone(self):
-        self.fails("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite 'web'")
+        self.fails("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite -- web")
 
     def test_hostile_metadata(self):
         """Other names than ours, and names of others."""
@@ -215,7 +215,7 @@ class Reconnect(HookCase):
         self.done("prepare", domain(("vt-web-a", "br0")))
         sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
         self.done("reconnect", domain(("vt-web-a", "br0")))
-        self.assertIn(b"ip link set 'vt-web-a' master 'br0'", heard(log))
+        self.assertIn(b"ip link set dev vt-web-a master br0", heard(log))
         self.done("release", domain(("vt-web-a", "br0")))
 
 

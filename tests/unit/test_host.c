@@ -2,6 +2,7 @@
  *
  * What host/ decides by its arguments alone: why there is no KVM on hosts that are not here, and how words
  * are quoted and read. */
+#include "base/quote.h"
 #include "host/fix.h"
 #include "host/kvm_absence.h"
 #include "host/kvm_device.h"
@@ -70,7 +71,7 @@ static void quoted(const char *word, const char *expected)
 {
     char out[16];
 
-    fix_quote(word, out, sizeof(out));
+    quote_into(word, out, sizeof(out));
     assert_string_equal(out, expected);
 }
 

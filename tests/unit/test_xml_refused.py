@@ -186,8 +186,8 @@ class Left(unittest.TestCase):
 
     def test_networks(self):
         network = BRIDGE.replace("bridge", "network").replace("br0", "lan")
-        self.left(DOMAIN.format(network), "--network 'lan=BRIDGE'")
-        self.left(DOMAIN.format(network), "--network 'lan=BRIDGE'", "--network", "la=br0", "--network", "lann=br0")
+        self.left(DOMAIN.format(network), "--network lan=BRIDGE")
+        self.left(DOMAIN.format(network), "--network lan=BRIDGE", "--network", "la=br0", "--network", "lann=br0")
         self.left(DOMAIN.format(network.replace("'lan'", "'lan' portgroup='p'")), "portgroup", "--network", "lan=br0")
         self.assertIn(b"bridge='br=1'", rewrite(DOMAIN.format(network.replace("lan", "l=n")), "--bridge", "br=1"))
         self.assertIn(b"bridge='br2'", rewrite(DOMAIN.format(network), "--network", "lan=br2"))

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "printable.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct range {
+    uint32_t first, last;
+};
+
+static const struct range hidden[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+    {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+static bool is_hidden(uint32_t character)
+{
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+        if (character >= hidden[i].first && character <= hidden[i].last)
+            return true;
+    return false;
+}
+
+/* How many bytes a character has that begins so; 0: none does. */
+static size_t length_of(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first <= 0xdf)
+        return 2;
+    if (first >= 0xe0 && first <= 0xef)
+        return 3;
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+/* Whether all bytes after the first are such, as far as they are there. */
+static bool goes_on(const unsigned char *bytes, size_t size, size_t length)
+{
+    for (size_t i = 1; i < length && i < size; i++)
+        if ((bytes[i] & 0xc0) != 0x80)
+            return false;
+    return true;
+}
+
+static uint32_t decode(const unsigned char *bytes, size_t length)
+{
+    uint32_t character = length == 1 ? bytes[0] : bytes[0] & (0xffU >> (length + 1));
+
+    for (size_t i = 1; i < length; i++)
+        character = character << 6 | (bytes[i] & 0x3fU);
+    return character;
+}
+
+/* Neither longer than need be, nor half of UTF-16's, nor beyond Unicode. */
+static bool is_character(uint32_t character, size_t length)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+    return character >= least[length] && character <= 0x10ffff && (character < 0xd800 || character > 0xdfff);
+}
+
+static size_t escape(uint32_t character, char out[PRINTABLE_PIECE])
+{
+    if (character < 0x10000)
+        return (size_t)snprintf(out, PRINTABLE_PIECE, "\\u%04x", character);
+    character -= 0x10000;
+    return (size_t)snprintf(out, PRINTABLE_PIECE, "\\u%04x\\u%04x", 0xd800 | character >> 10,
+                            0xdc00 | (character & 0x3ff));
+}
+
+size_t printable_character(const char *text, size_t size, bool whole, char out[PRINTABLE_PIECE],
+                           size_t *out_size)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    const size_t length = length_of(bytes[0]);
+    const bool well = length > 0 && goes_on(bytes, size, length);
+
+    if (well && size < length && !whole)
+        return 0;
+    if (!well || size < length || !is_character(decode(bytes, length), length)) {
+        *out_size = (size_t)snprintf(out, PRINTABLE_PIECE, "\\x%02x", bytes[0]);
+        return 1;
+    }
+    const uint32_t character = decode(bytes, length);
+    if (is_hidden(character)) {
+        *out_size = escape(character, out);
+    } else {
+        memcpy(out, text, length);
+        *out_size = length;
+    }
+    return length;
+}
+
+char *printable_line(const char *text)
+{
+    enum { GROWTH = 6 /* at most: one byte becomes \u001b */ };
+    const size_t size = strlen(text);
+    char *line = malloc(size * GROWTH + PRINTABLE_PIECE), *end = line;
+    size_t put;
+
+    if (!line)
+        return NULL;
+    for (size_t at = 0; at < size; end += put)
+        at += printable_character(text + at, size - at, true, end, &put);
+    *end = '\0';
+    return line;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "terminal.h"
+
+#include "printable.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct sink {
+    FILE *stream;
+    int fd;
+    bool exact;     /* let everything pass */
+    size_t escaped; /* how many characters were */
+    char begun[4];  /* a character whose last bytes have not come yet */
+    size_t begun_size;
+};
+
+static struct sink out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
+
+static bool write_all(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        const ssize_t put = write(fd, text, size);
+        if (put < 0 && errno != EINTR)
+            return false;
+        if (put > 0) {
+            text += put;
+            size -= (size_t)put;
+        }
+    }
+    return true;
+}
+
+static bool is_plain(char c)
+{
+    return (c >= ' ' && c <= '~') || c == '\n' || c == '\t';
+}
+
+/* Takes what is whole of the character that has begun; all of it if nothing follows. Returns how many bytes
+ * it put into to, which has room for 4 * PRINTABLE_PIECE. */
+static size_t take_begun(struct sink *sink, bool last, char *to)
+{
+    size_t put = 0, piece, used;
+
+    while (sink->begun_size > 0 &&
+           (used = printable_character(sink->begun, sink->begun_size, last, to + put, &piece)) > 0) {
+        const bool line = used == 1 && is_plain(sink->begun[0]);
+        sink->escaped += !line && to[put] == '\\';
+        if (line) {
+            to[put] = sink->begun[0];
+            piece = 1;
+        }
+        put += piece;
+        sink->begun_size -= used;
+        memmove(sink->begun, sink->begun + used, sink->begun_size);
+    }
+    return put;
+}
+
+static ssize_t filter(void *cookie, const char *text, size_t size)
+{
+    struct sink *sink = cookie;
+    char shown[4096];
+    size_t put = 0;
+
+    if (sink->exact)
+        return write_all(sink->fd, text, size) ? (ssize_t)size : 0;
+    for (size_t at = 0; at < size; at++) {
+        if (put + sizeof(sink->begun) * PRINTABLE_PIECE > sizeof(shown)) {
+            if (!write_all(sink->fd, shown, put))
+                return 0;
+            put = 0;
+        }
+        if (sink->begun_size == 0 && is_plain(text[at])) {
+            shown[put++] = text[at];
+            continue;
+        }
+        sink->begun[sink->begun_size++] = text[at];
+        put += take_begun(sink, false, shown + put);
+    }
+    return write_all(sink->fd, shown, put) ? (ssize_t)size : 0;
+}
+
+/* A character that was never ended. */
+static void finish(struct sink *sink)
+{
+    char shown[sizeof(sink->begun) * PRINTABLE_PIECE];
+
+    fflush(sink->stream);
+    write_all(sink->fd, shown, take_begun(sink, true, shown));
+}
+
+static void finish_both(void)
+{
+    finish(&out);
+    finish(&err);
+}
+
+static FILE *open_sink(struct sink *sink, int buffering)
+{
+    sink->stream = fopencookie(sink, "w", (cookie_io_functions_t){.write = filter});
+    if (sink->stream)
+        setvbuf(sink->stream, NULL, buffering, BUFSIZ);
+    return sink->stream;
+}
+
+int terminal_filter(void)
+{
+    if (!open_sink(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF) || !open_sink(&err, _IONBF) ||
+        atexit(finish_both) != 0)
+        return -ENOMEM;
+    stdout = out.stream;
+    stderr = err.stream;
+    return 0;
+}
+
+static void print_exactly(const char *text, size_t size, bool exact)
+{
+    finish(&out);
+    out.exact = exact;
+    fwrite(text, 1, size, stdout);
+    fflush(stdout);
+    out.exact = false;
+}
+
+size_t terminal_document(const char *text, size_t size)
+{
+    const size_t before = out.escaped;
+
+    print_exactly(text, size, !isatty(STDOUT_FILENO));
+    return out.escaped - before;
+}
+
+void terminal_color(const char *sequence)
+{
+    if (*sequence)
+        print_exactly(sequence, strlen(sequence), true);
+}

@@ -47,7 +47,7 @@ class Moves(DhcpCase):
 
     def test_put_back(self):
         self.client(*DHCLIENT)
-        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "1s")
+        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "2s")
         pid = self.next()["pid"]
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files(), 20))
         found = self.next()

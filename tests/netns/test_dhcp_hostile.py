@@ -60,7 +60,7 @@ class Impostors(DhcpCase):
         self.assertIn("will expire", said)  # there is no client
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
-        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "500ms")
+        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "2s")
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files() and "br0" not in sandbox.links(), 20), uplink.files())
         self.assertEqual(dhcpcase.started(), [])
         for pid in self.pids:
@@ -150,7 +150,7 @@ class Impostors(DhcpCase):
             self.pids.append(self.spawn(("dhclient", "eth0", "br0"), program, preexec_fn=lambda: become(USER)).pid)
         start = time.monotonic()
         self.nothing_happens()
-        self.assertLess(time.monotonic() - start, 20)
+        self.assertLess(time.monotonic() - start, 60)
 
     def test_next_to_the_hosts_own(self):
         """A user's is left alone where root's moves."""

@@ -205,7 +205,7 @@ class Apply(PersistCase):
         self.assert_restored()
 
     def test_unconfirmed(self):
-        self.apply(within="1s")
+        self.apply(within="4s")
         self.assert_restored()
 
     def test_the_manager_fails(self):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "cli/verb.h"
 #include "dhcp_words.h"
 #include "process.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Has the manager of the host's network take what persist has written, and let go of it again. */
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "net/link.h"
 #include "persist.h"
 #include "process.h"

@@ -2,9 +2,9 @@
 #include "file.h"
 
 #include "attributes.h"
+#include "base/cleanup.h"
 #include "folder.h"
 #include "helper/refusal.h"
-#include "host/cleanup.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "folder.h"
 
+#include "base/cleanup.h"
 #include "helper/refusal.h"
-#include "host/cleanup.h"
 
 #include <fcntl.h>
 #include <limits.h>

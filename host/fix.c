@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fix.h"
 
+#include "base/cleanup.h"
 #include "base/quote.h"
-#include "cleanup.h"
 #include "kvm_device.h"
 #include "membership.h"
 #include "net/link.h"

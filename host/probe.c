@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe.h"
 
+#include "base/cleanup.h"
 #include "child.h"
-#include "cleanup.h"
 #include "fix.h"
 
 #include <stdint.h>

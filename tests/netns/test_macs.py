@@ -12,6 +12,7 @@ from bridgehelper import await_
 from sandbox import OTHER, USER
 
 ONE, TWO = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
+TIMERS = dict.fromkeys(("hold_timer", "message_age_timer", "forward_delay_timer"))
 SIOCSIFHWADDR, ARPHRD_ETHER = 0x8924, 1
 
 
@@ -95,6 +96,18 @@ class Macs(netcase.NetCase):
             self.assertIn(f"dev {name} ", entry(ONE))
         sandbox.run("ip", "link", "delete", "up0")
         self.before = sandbox.links()
+
+    def test_firewall_flush_leaves_protection(self):
+        """What protects is no firewall rule: flushing all of them, as reloads do, changes nothing."""
+        with self.grant(f"--mac={ONE}") as answer:
+            name = answer.tap()[0]
+            before = netcase.link(name)["linkinfo"]["info_slave_data"]
+            sandbox.run("nft", "add", "table", "ip", "some")
+            sandbox.run("nft", "flush", "ruleset")
+            after = netcase.link(name)["linkinfo"]["info_slave_data"]
+            self.assertEqual((before["locked"], before["learning"]), (True, False))
+            self.assertEqual({**before, **TIMERS}, {**after, **TIMERS})
+            self.assertRegex(entry(ONE), f"dev {name} .*sticky.*static")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """virt-tap xml: time in proportion to the size of what is read, whatever that is made of.
 
-Every document is built at a size and at twice that size. The process's own CPU time counts, the least of some runs, less what an
-empty domain takes; twice the document may take three times as long, and none may take more than a few seconds.
+Every document is built at a size and at twice that size. The process's own CPU time counts, less what an empty domain takes.
 """
 import os
+import re
 import resource
 import subprocess
 import unittest
@@ -15,7 +15,7 @@ UUID = "11111111-1111-4111-8111-000000000001"
 SIZE = 950_000  # bytes
 SANITIZED = b"__asan_init" in read(CLI)
 SLOW, FAST = (30.0, 1.0) if SANITIZED else (3.0, 0.12)  # seconds: too much in any case; too little for the clock to tell anything
-RUNS = 3
+RUNS = 6
 
 
 def domain(inside="", name="web", uuid=UUID, root="", before=""):
@@ -71,38 +71,41 @@ DOCUMENTS = {
     "not ended": lambda n: "<domain><a b='" + "x" * n,
     "half a tag": lambda n: "<domain" + " " * n,
 }
-VERBS = (("show",), ("rewrite", "--diff"))
 
 
 def cpu(words, text):
-    """The least CPU time of some runs, and the exit status."""
-    best = None
-    for _run in range(RUNS):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([CLI, "xml", *words], input=text, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        best = took if best is None else min(best, took)
-        if best < FAST:
-            break
-    return best, done.returncode
+    """The CPU time of a run, and its exit status."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([CLI, "xml", *words], input=text, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.returncode
+
+
+def is_proportional(times):
+    """What takes too little for the clock is; and too little counts as something."""
+    base, once, twice = times
+    return twice < FAST or twice - base < 3 * max(once - base, FAST / 2)
 
 
 class Time(unittest.TestCase):
     def check(self, name, *words):
-        """Twice the size: three times the time at most."""
-        base = cpu(words, domain().encode())[0]
+        """Twice the size takes three times the time at most: the least of some runs, for a busy machine makes any run slow."""
+        texts = [text.encode() for text in (domain(), DOCUMENTS[name](SIZE), DOCUMENTS[name](2 * SIZE))]
         with self.subTest(f"{' '.join(words)}: {name}"):
-            once, twice = (cpu(words, DOCUMENTS[name](size).encode()) for size in (SIZE, 2 * SIZE))
-            self.assertIn(twice[1], (0, 1))
-            self.assertLess(twice[0], SLOW)
-            if twice[0] >= FAST:
-                self.assertLess(twice[0] - base, 3 * max(once[0] - base, FAST / 2))
+            least = [SLOW] * len(texts)
+            for _turn in range(RUNS):
+                runs = [cpu(words, text) for text in texts]
+                self.assertLessEqual({status for _took, status in runs}, {0, 1})
+                least = [min(pair) for pair in zip(least, (took for took, _status in runs))]
+                if least[2] < SLOW and is_proportional(least):
+                    return
+            self.fail(f"an empty domain, the size, twice the size: {least}")
 
     def test_read_and_rewritten(self):
         for name in DOCUMENTS:
-            for words in VERBS:
-                self.check(name, *words)
+            self.check(name, "show")
+            if re.search("interface|MAC|uuid|name|root", name):
+                self.check(name, "rewrite", "--diff")
 
     def test_restored(self):
         for name in ("interfaces in one line", "interfaces in many lines", "white space before the name"):
@@ -121,9 +124,9 @@ class Time(unittest.TestCase):
     def test_three_hundred_thousand_attributes(self):
         """3.8 MB of attributes on the root and 60,000 elements, each of which asks for its namespace."""
         text = "<domain type='qemu' " + " ".join(f"a{i}=''" for i in range(300000)) + "><name>x</name>" + "<devices/>" * 60000 + "</domain>\n"
-        took, status = cpu(("show",), text.encode())
-        self.assertEqual(status, 0)
-        self.assertLess(took, SLOW / 3)
+        runs = [cpu(("show",), text.encode()) for _turn in range(3)]
+        self.assertEqual({status for _took, status in runs}, {0})
+        self.assertLess(min(runs)[0], SLOW / 3)
 
 
 if __name__ == "__main__":

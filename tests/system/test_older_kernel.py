@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_limits.py there.
+
+Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+"""
+import os
+import unittest
+
+import kernelhost
+
+TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_limits.py")
+
+
+class OnADebianKernel(unittest.TestCase):
+    def test_limits(self):
+        helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
+        status, output = kernelhost.run(
+            os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
+            programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            modules=["bridge", "tun", "veth"], limit=300,
+            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
+        self.assertEqual(status, 0, output)
+        self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
+
+
+if __name__ == "__main__":
+    unittest.main()

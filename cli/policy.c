@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "config.h"
+#include "helper/names.h"
 #include "policy_lint.h"
 #include "verbs.h"
 
@@ -51,10 +52,14 @@ static int check(const char *name, const char *file, bool strict)
                         " with a line like: allow br0");
     if (!whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file ? file : counts, strerror(errno));
+    struct names names;
+    names_begin(&names);
     struct lint lint = {.path = path,
+                        .names = &names,
                         .dialect = is_called(path, "bridge.conf") ? POLICY_QEMU : POLICY_STRICT,
                         .draft = !counts || strcmp(path, counts) != 0};
     lint_policy(&lint);
+    names_end(&names);
     printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
            lint.errors, lint.warnings);
     const int status = lint.errors ? 1 : strict && lint.warnings ? 3 : 0;

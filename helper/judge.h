@@ -5,6 +5,7 @@
 
 #include "terms.h"
 
+struct caller;
 struct policy;
 struct refusal;
 struct request;

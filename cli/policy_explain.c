@@ -112,6 +112,8 @@ static void print_terms(const struct terms *terms)
         printf("quota: %u taps at once\n", terms->quota);
     else
         puts("quota: none");
+    if (terms->uids.set)
+        printf("quota: shared by uids %u to %u\n", terms->uids.first, terms->uids.last);
     printf("names: %s\n", terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD);
     if (terms->macs)
         printf("macs: %s..., by --mac\n", terms->macs);

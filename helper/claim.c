@@ -33,6 +33,11 @@ bool claim_read(struct claim *out, const char *text)
     return strcmp(again, text) == 0;
 }
 
+void claim_write_range(char out[CLAIM_SIZE], int bridge, uid_t first, uid_t last, unsigned int slot)
+{
+    snprintf(out, CLAIM_SIZE, "virt-tap-range.%d.%u-%u.%u", bridge, first, last, slot);
+}
+
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
     const uint8_t *mac = alias->mac;

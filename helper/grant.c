@@ -144,6 +144,27 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
+/* The quota that all callers of a rule's uid=FIRST-LAST share: likewise. */
+static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                       struct refusal *why)
+{
+    const struct uid_range *uids = &what->terms->uids;
+    char text[CLAIM_SIZE];
+    int err = uids->set ? -EEXIST : 0;
+
+    for (unsigned int slot = 0; err == -EEXIST && slot < what->terms->quota; slot++) {
+        claim_write_range(text, what->bridge->ifindex, uids->first, uids->last, slot);
+        err = link_add_altname(nl, ifindex, text);
+    }
+    if (err == -EEXIST)
+        return refuse(
+            why,
+            "uids %u to %u together have as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or "
+            "ask the administrator for a larger quota",
+            uids->first, uids->last, what->bridge->name, what->terms->rule, what->terms->quota);
+    return err ? fail_step(nl, "claim", tap, what, err, why) : 0;
+}
+
 /* The host's end of a guest's cable has the guest's MAC with another first byte, as libvirt does it
  * (virNetDevTapCreateInBridgePort); not known, a random one. A bridge without a MAC of its own takes its
  * ports' lowest: with 0xFE not this one. */
@@ -210,7 +231,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
         return fail_step(nl, "prepare", tap, what, err, why);
     if (what->kind.multi_queue && check_alone(nl, tap, what, why) < 0)
         return -1;
-    if (set_claim(nl, ifindex, tap, what, why) < 0)
+    if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);
     if (err)

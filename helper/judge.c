@@ -85,6 +85,7 @@ static int apply_terms(struct judgement *out, const struct terms *terms, const s
     out->protection.isolated =
         out->protection.isolated || request->isolated; /* which takes nothing from anybody */
     out->quota = terms->quota;
+    out->uids = terms->uids;
     out->mtu = terms->mtu;
     return terms->require_kvm ? open_kvm(out->rule, why) : 0;
 }

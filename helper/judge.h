@@ -14,8 +14,9 @@ struct request;
 
 /* What was allowed, and on which terms. */
 struct judgement {
-    unsigned int quota; /* taps of the caller's on that bridge at once; 0: as many as there are ports */
-    unsigned int mtu;   /* bytes; 0: the bridge's */
+    unsigned int quota;    /* taps of the caller's on that bridge at once; 0: as many as there are ports */
+    struct uid_range uids; /* whose quota that is too, together */
+    unsigned int mtu;      /* bytes; 0: the bridge's */
     struct protection protection;
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; cut if need be */
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who is asking: policy.conf is for callers with an account, and a deny by name is never lost."""
+import fcntl
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import time
 
 import netcase
 import sandbox
+from bridgehelper import TUNSETOWNER, TUNSETPERSIST
 from namescase import ME, SECOND, NamesCase
 from netcase import POLICY, QEMU_ACL
 from sandbox import OTHER, USER
@@ -104,6 +106,31 @@ class Ranges(NamesCase):
         self.refused(rules, f"{POLICY}:2 denies", uid=100002)
         self.refused(rules, "no rule", uid=100004)
         self.assertTrue(self.granted(f"allow br0 uid={USER}\n"))
+
+    def test_a_range_shares_one_quota(self):
+        sandbox.make_bridge("br1")
+        sandbox.write(POLICY, f"allow all uid=100000-100009 quota=2\nallow all quota=1\n")
+        with self.grant(uid=100000) as first, self.grant(uid=100009):
+            for uid in (100000, 100001, 100009):
+                self.refuse(uid=uid, says=["uids 100000 to 100009 together", "quota=2", f"{POLICY}:1"])
+            with self.grant(bridge="br1", uid=100001), self.grant():  # another bridge, and another rule
+                pass
+            first.close()
+            with self.grant(uid=100001) as third:
+                fcntl.ioctl(third.fds[0], TUNSETPERSIST, 1)  # what its holder does frees nothing
+                fcntl.ioctl(third.fds[0], TUNSETOWNER, OTHER)
+            self.refuse(uid=100002, says="together")
+        for name in ("vt-0", "vt-1", "br1"):
+            sandbox.run("ip", "link", "delete", name, check=False)
+
+    def test_a_users_own_quota_counts_as_well(self):
+        """Slots that a rule without a range gave are still theirs."""
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=1\n")
+        with self.grant():
+            sandbox.write(POLICY, f"allow br0 uid={USER}-{OTHER} quota=1\n")
+            self.refuse(says=f"uid {USER} has as many taps")
+            with self.grant(uid=OTHER):
+                pass
 
     def test_a_deny_by_name_refuses_callers_without_account(self):
         self.refused("allow br0 uid=100000-100003\ndeny br0 user=root\n", [f"{POLICY}:2", "has no account"], uid=100000)

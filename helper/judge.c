@@ -14,11 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
+enum { ROUNDS = 10 };
+
+/* Reads what is there now. *changed: policy.conf, which was not there before, is there by now. */
+static int read_now(struct policy *out, const char *bridge, bool *changed, struct refusal *why)
 {
     struct trusted trusted;
     const struct policy_source source = {&trusted, trusted_read, trusted_list};
 
+    *changed = false;
     trusted_begin(&trusted, TRUSTED_NO_LINKS);
     int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
     if (!out->absent)
@@ -26,12 +30,25 @@ int judge_read_policy(struct policy *out, const char *bridge, struct refusal *wh
     policy_free(out);
     trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
     err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
+    *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
     if (out->absent)
         return refuse(why,
                       "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
                       " with the line: allow %s",
                       bridge);
     return err;
+}
+
+int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        bool changed;
+        const int err = read_now(out, bridge, &changed, why);
+        if (!changed)
+            return err;
+        policy_free(out);
+    }
+    return refuse(why, POLICY_PATH " comes and goes; try again");
 }
 
 static int open_kvm(const char *rule, struct refusal *why)

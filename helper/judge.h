@@ -22,7 +22,9 @@ struct judgement {
 };
 
 /* Reads what the policy in force says of the bridge: the administrator's own file, strictly; QEMU's, with
- * QEMU's verdicts, only where the first does not exist. Returns and leaves to free as policy_read() does. */
+ * QEMU's verdicts, only where the first does not exist, also after the other was read. Where files have just
+ * been put into or taken from a folder that decides this, waits until that is over. Returns and leaves to
+ * free as policy_read() does. */
 int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why);
 
 /* Reads the policy as this process, and judges. Returns 0, or -1 and why not. */

@@ -10,6 +10,7 @@
 #include <nss.h>
 #endif
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,10 +100,16 @@ static int read_services(const char *database, char *out, size_t size, struct re
     const size_t length = strlen(database);
     struct policy_text text = {.bytes = NULL};
     struct trusted trusted;
+    char path[16];
 
     snprintf(out, size, "files");
     trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
-    const int err = trusted_read(&trusted, "/etc/nsswitch.conf", 65536, &text, why);
+    /* Both must be as root has them: firejail shows its users passwd and group with fewer lines. */
+    snprintf(path, sizeof(path), "/etc/%s", database);
+    int err = trusted_read(&trusted, path, SIZE_MAX, &text, why);
+    free(text.bytes);
+    if (!err || err == -ENOENT)
+        err = trusted_read(&trusted, "/etc/nsswitch.conf", 65536, &text, why);
     if (err)
         return err == -ENOENT ? 0 : -1;
     if (!text.bytes)

@@ -106,15 +106,22 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
     printf("rule: %s:%lu: %s\n", path, line, shown.text);
 }
 
-static void print_terms(const struct terms *terms)
+static void print_terms(const struct policy_verdict *verdict)
 {
+    const struct terms *terms = &verdict->rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct refusal why;
+
     if (terms->quota)
         printf("quota: %u taps at once\n", terms->quota);
     else
         puts("quota: none");
     if (terms->uids.set)
         printf("quota: shared by uids %u to %u\n", terms->uids.first, terms->uids.last);
-    printf("names: %s\n", terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD);
+    if (terms_names(names, terms, verdict->user, &why) == 0)
+        printf("names: %s\n", names);
+    else
+        printf("names: none may be chosen: %s\n", why.text);
     if (terms->macs)
         printf("macs: %s..., by --mac\n", terms->macs);
     if (terms->mtu)
@@ -203,7 +210,7 @@ static int explain(const char *name, struct request *request, const struct calle
                    strcmp(policy.files[0].path, QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
                    verdict.rule->line);
     if (allowed) {
-        print_terms(&verdict.rule->terms);
+        print_terms(&verdict);
     } else {
         printf("because: %s\n", why.text);
         if (!known && !policy.absent)

@@ -82,13 +82,17 @@ static int check_mac(const char *rule, const char *macs, const struct request *r
 }
 
 /* The terms of the rule that allows it. */
-static int apply_terms(struct judgement *out, const struct terms *terms, const struct request *request,
-                       struct refusal *why)
+static int apply_terms(struct judgement *out, const struct policy_verdict *verdict,
+                       const struct request *request, struct refusal *why)
 {
-    const char *names = terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD;
+    const struct terms *terms = &verdict->rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct refusal cause;
 
+    if (request->name && terms_names(names, terms, verdict->user, &cause) < 0)
+        return refuse(why, "--name=%s: %s: %.900s", request->name, out->rule, cause.text);
     if (request->name && fnmatch(names, request->name, 0) != 0)
-        return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
+        return refuse(why, "--name=%s: %s allows only names like %.256s; choose one of those", request->name,
                       out->rule, names);
     if (terms->protection.mac_lock && !request->has_mac && request->verb != REQUEST_BRIDGE)
         return refuse(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
@@ -126,7 +130,7 @@ static int decide(struct judgement *out, const struct policy *policy, const stru
                       "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",
                       file, verdict.rule->line, request->bridge, verdict.rule->name);
     snprintf(out->rule, sizeof(out->rule), "%.230s:%lu", file, verdict.rule->line);
-    return apply_terms(out, &verdict.rule->terms, request, why);
+    return apply_terms(out, &verdict, request, why);
 }
 
 int judge(struct judgement *out, const struct request *request, const struct caller *caller,

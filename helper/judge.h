@@ -10,8 +10,6 @@ struct policy;
 struct refusal;
 struct request;
 
-#define JUDGE_NAMES_UNLESS_TOLD "vt-*" /* a rule's name= */
-
 /* What was allowed, and on which terms. */
 struct judgement {
     unsigned int quota;    /* taps of the caller's on that bridge at once; 0: as many as there are ports */

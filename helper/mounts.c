@@ -80,18 +80,18 @@ static bool is_alone(const char *mountinfo, const struct mount *mount)
 }
 
 static bool is_the_hosts(const char *mountinfo, const struct mount *mount, const struct mount *parent,
-                         const struct mount *slash)
+                         const struct mount *slash, bool anywhere)
 {
     const bool whole = strcmp(mount->root, "/") == 0, at_top = !strchr(mount->point + 1, '/');
 
     if (!slash->slave && !slash->shared)
-        return whole && at_top && strcmp(mount->point, parent->point) != 0;
+        return whole && (at_top || anywhere) && strcmp(mount->point, parent->point) != 0;
     return (mount->slave || (mount->shared && !slash->slave)) &&
            (whole || (at_top && is_alone(mountinfo, mount)));
 }
 
 /* From one mount down to the root, as long as each shows what the one below it has. */
-static bool is_accepted(const char *mountinfo, uint64_t id)
+static bool is_accepted(const char *mountinfo, uint64_t id, bool anywhere)
 {
     struct mount mount, parent, slash;
     struct statx root;
@@ -103,7 +103,7 @@ static bool is_accepted(const char *mountinfo, uint64_t id)
         if (!find(mountinfo, mount.parent, &parent))
             return false;
         if (!shows_the_same(&mount, &parent))
-            return is_the_hosts(mountinfo, &mount, &parent, &slash);
+            return is_the_hosts(mountinfo, &mount, &parent, &slash, anywhere);
         mount = parent;
     }
     return true;
@@ -126,14 +126,14 @@ static char *read_mountinfo(void)
     return text;
 }
 
-int mounts_check(const char *path, uint64_t mount, struct refusal *why)
+int mounts_check(const char *path, uint64_t mount, bool anywhere, struct refusal *why)
 {
     static uint64_t accepted; /* the last; for no other process changes our mounts */
 
     if (mount == accepted)
         return 0;
     char *mountinfo = read_mountinfo();
-    const bool good = mountinfo && is_accepted(mountinfo, mount);
+    const bool good = mountinfo && is_accepted(mountinfo, mount, anywhere);
     free(mountinfo);
     if (!good) {
         refuse(

@@ -72,12 +72,70 @@ static size_t least_length(const char *pattern)
     return length;
 }
 
+static const char wildcards[] = "*?[\\";
+
+/* %u stands behind plain characters, and before one or nothing: else the names of one user are another's too.
+ */
 static const char *take_names(struct terms *out, const char *value)
 {
+    bool plain = true;
+
     out->names = value;
-    return strncmp(value, "vt-", 3) == 0 && least_length(value) < IFNAMSIZ
+    for (const char *c = value; *c; c++) {
+        plain = plain && !strchr(wildcards, *c);
+        if (*c != '%' || *++c == '%')
+            continue;
+        if (*c != 'u' || out->names_by_user || !plain || (c[1] && strchr(wildcards, c[1])))
+            return "%u (the user's name) at most once, between plain characters, and %% for a percent sign";
+        out->names_by_user = true;
+    }
+    /* A user's name has one character at least. */
+    return strncmp(value, "vt-", 3) == 0 && least_length(value) - out->names_by_user < IFNAMSIZ
                ? NULL
                : "a pattern that begins with vt- and that names of at most 15 characters can match";
+}
+
+/* Writes the pattern with the user's name for %u; returns the character behind it, '\0': none. */
+static char expand(char out[TERMS_NAMES_SIZE], const char *names, const char *user)
+{
+    size_t length = 0;
+    char behind = '\0';
+
+    for (const char *c = names; *c && length < TERMS_NAMES_SIZE - IDENTITY_NAME_SIZE; c++) {
+        if (*c != '%' || *++c == '%') {
+            out[length++] = *c;
+            continue;
+        }
+        length += (size_t)sprintf(out + length, "%s", user);
+        behind = c[1];
+    }
+    out[length] = '\0';
+    return behind;
+}
+
+int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const char *user, struct refusal *why)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *names = terms->names ? terms->names : TERMS_DEFAULT_NAMES;
+    const char behind = expand(out, names, user);
+
+    if (!terms->names_by_user)
+        return 0;
+    if (!*user)
+        return refuse(why, "name=%.64s needs the caller's user name, and there is no account", names);
+    if (user[strspn(user, plain)] || (behind && strchr(user, behind)))
+        return refuse(
+            why,
+            "name=%.64s cannot be used with the user name '%.64s': %%u takes letters, digits, '.', '_' and '-' "
+            "only, but not the character that follows it; an administrator can write a rule with user=%.64s",
+            names, user, user);
+    if (least_length(out) >= IFNAMSIZ)
+        return refuse(
+            why,
+            "name=%.64s cannot be used with the user name '%.64s': no name of at most 15 characters matches; an "
+            "administrator can write a rule with user=%.64s and a shorter pattern",
+            names, user, user);
+    return 0;
 }
 
 static const char *take_require(struct terms *out, const char *value)

@@ -9,7 +9,12 @@
 struct identity;
 struct refusal;
 
-enum { TERMS_QUOTA_MAX = 1023 /* a bridge has no more ports */ };
+#define TERMS_DEFAULT_NAMES "vt-*" /* name= */
+
+enum {
+    TERMS_QUOTA_MAX = 1023,  /* a bridge has no more ports */
+    TERMS_NAMES_SIZE = 4608, /* a line and a user's name */
+};
 
 /* uid=FIRST-LAST: whoever has one of these uids, with or without an account. */
 struct uid_range {
@@ -32,6 +37,7 @@ struct terms {
     struct uid_range uids;
     unsigned int quota; /* taps a user may have at once on the bridge, from 1 */
     const char *names;  /* glob: the names that the caller may choose */
+    bool names_by_user; /* they have %u, for the user's name */
     const char *macs;   /* how the guest's MAC must begin: whole bytes, as in 52:54:00 */
     unsigned int mtu;   /* bytes, instead of the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
@@ -46,3 +52,7 @@ int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why);
 /* Whether these terms are about that caller: 1 yes, 0 no; -1 and why nobody can tell. deny: they are a
  * deny's, for which names require more (identity.h). */
 int terms_match(const struct terms *terms, struct identity *who, bool deny, struct refusal *why);
+
+/* Writes the glob of the names that the rule allows, with that user's name for %u ("": the caller has no
+ * account). Returns 0, or -1 and why that name cannot stand there. */
+int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const char *user, struct refusal *why);

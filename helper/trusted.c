@@ -71,7 +71,7 @@ static int check(struct walk *w, const struct statx *st)
         st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
         return untrusted(w, "is writable by others than root");
     if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT && strcmp(w->path, "/") != 0) /* Linux 5.8 */
-        return mounts_check(w->path, st->stx_mnt_id, w->why);
+        return mounts_check(w->path, st->stx_mnt_id, w->trusted->links == TRUSTED_ROOTS_LINKS, w->why);
     return 0;
 }
 

@@ -99,6 +99,15 @@ static void refuses_bad_terms(void **state)
         {"mtu=65522", "from 68 to 65521"},
         {"name=", "begins with vt-"},
         {"name=eth*", "begins with vt-"},
+        {"name=vt-%", "at most once"},
+        {"name=vt-%d", "at most once"},
+        {"name=vt-%u%u", "at most once"},
+        {"name=vt-%u-%u", "at most once"},
+        {"name=vt-*%u", "at most once"},
+        {"name=vt-[ab]%u", "at most once"},
+        {"name=vt-%u*", "at most once"},
+        {"name=vt-%u?", "at most once"},
+        {"name=vt-0123456789ab%u", "at most 15 characters"},
         {"require=", "require= takes kvm"},
         {"require=tun", "require= takes kvm"},
         {"mac=open", "mac= takes lock"},
@@ -195,13 +204,75 @@ static void ranges_of_uids(void **state)
     assert_true(terms.uids.set && terms.uids.first == 7 && terms.uids.last == 9);
 }
 
+static const char *names_of(const char *text, const char *user)
+{
+    static char names[TERMS_NAMES_SIZE];
+
+    assert_int_equal(parse(text, false), 0);
+    return terms_names(names, &terms, user, &why) == 0 ? names : NULL;
+}
+
+static void names_by_user(void **state)
+{
+    static const struct {
+        const char *text, *user, *names; /* NULL: refused */
+    } cases[] = {
+        {"", "", "vt-*"},
+        {"name=vt-a*", "alice", "vt-a*"},
+        {"name=vt-%u", "alice", "vt-alice"},
+        {"name=vt-%u-*", "alice", "vt-alice-*"},
+        {"name=vt-%u-%%*", "alice", "vt-alice-%*"},
+        {"name=vt-%u.[ab]*", "a-b", "vt-a-b.[ab]*"},
+        {"name=vt-%u-*", "", NULL},
+        {"name=vt-%u-*", "a-b", NULL},
+        {"name=vt-%u", "a*", NULL},
+        {"name=vt-%u", "DOMAIN\\alice", NULL},
+        {"name=vt-%u", "alice@example", NULL},
+        {"name=vt-%u", "\xc3\xa9", NULL},
+        {"name=vt-%u", "twelveletter", "vt-twelveletter"},
+        {"name=vt-%u", "thirteenchars", NULL},
+        {"name=vt-%u-?*", "tenletters", "vt-tenletters-?*"},
+        {"name=vt-%u-?*", "elevenlette", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *names = names_of(cases[i].text, cases[i].user);
+        if (cases[i].names)
+            assert_string_equal(names, cases[i].names);
+        else
+            assert_null(names);
+    }
+    assert_null(names_of("name=vt-%u", "thirteenchars"));
+    assert_non_null(strstr(why.text, "'thirteenchars': no name of at most 15 characters matches"));
+}
+
+static void a_pattern_of_any_length_fits(void **state)
+{
+    static char text[4096] = "name=vt-[", names[TERMS_NAMES_SIZE];
+    (void)state;
+    memset(text + strlen(text), 'a', 4000);
+    strcat(text, "]");
+    assert_int_equal(terms_parse(&terms, text, false, &why), 0);
+    assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
+    assert_string_equal(names, terms.names);
+    memset(text, 'a', 4095);
+    memcpy(text, "vt-*", 4);
+    terms = (struct terms){.names = text}; /* longer than a line can be: cut, which no name can match */
+    assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_each_term),       cmocka_unit_test(takes_the_ends_of_each_range),
-        cmocka_unit_test(takes_each_protection), cmocka_unit_test(refuses_bad_terms),
-        cmocka_unit_test(a_deny_grants_nothing), cmocka_unit_test(all_selectors_must_match),
+        cmocka_unit_test(takes_each_term),
+        cmocka_unit_test(takes_the_ends_of_each_range),
+        cmocka_unit_test(takes_each_protection),
+        cmocka_unit_test(refuses_bad_terms),
+        cmocka_unit_test(a_deny_grants_nothing),
+        cmocka_unit_test(all_selectors_must_match),
         cmocka_unit_test(ranges_of_uids),
+        cmocka_unit_test(names_by_user),
+        cmocka_unit_test(a_pattern_of_any_length_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ class Terms(netcase.NetCase):
         sandbox.write(POLICY, "allow br0 name=vt-%u-*\n")
         with self.grant(f"--name=vt-{USERS[USER]}-1"), self.grant(f"--name=vt-{USERS[OTHER]}-1", uid=OTHER), self.grant():
             self.refuse(f"--name=vt-{USERS[OTHER]}-2", says=[f"{POLICY}:1", f"vt-{USERS[USER]}-*"])
-        sandbox.write(POLICY, "allow br0 name=vt-%u-0123*\n")
+        sandbox.write(POLICY, "allow br0 name=vt-%u-012345678*\n")
         self.refuse("--name=vt-x", says=[f"{POLICY}:1", f"'{USERS[USER]}'", "at most 15 characters"])
         sandbox.write(POLICY, "allow br0 name=vt-%um*\n")
         self.refuse("--name=vt-x", says=[f"'{USERS[USER]}'", "character that follows"])

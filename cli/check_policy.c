@@ -32,12 +32,14 @@ static bool allowed(const char *bridge, const struct subject *subject, struct ju
                     struct refusal *why)
 {
     const struct request request = {.verb = REQUEST_TAP, .bridge = bridge, .fd = -1};
-    struct own_name own = {.find = names_find_name};
-    const struct caller caller = {
-        subject->uid, subject->gid, subject->groups, subject->group_count, names_find_user, names_find_group,
-        NULL,         &own};
+    struct names names;
 
-    return judge(judgement, &request, &caller, why) == 0;
+    names_begin(&names);
+    const struct caller caller = {subject->uid, subject->gid, subject->groups, subject->group_count,
+                                  &names.source};
+    const int err = judge(judgement, &request, &caller, why);
+    names_end(&names);
+    return err == 0;
 }
 
 /* Bridges as names, or paths that end in them. */

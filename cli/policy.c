@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "config.h"
+#include "helper/names.h"
 #include "policy_lint.h"
 #include "verbs.h"
 
@@ -24,8 +25,7 @@ static const char *in_force(void)
     return lstat(QEMU_ACL_PATH, &st) == 0 || errno != ENOENT ? QEMU_ACL_PATH : NULL;
 }
 
-/* The whole path of the file named, which trusted_read() walks from '/'. */
-static bool whole_path(const char *file, char out[PATH_MAX])
+bool policy_whole_path(const char *file, char out[PATH_MAX])
 {
     char here[PATH_MAX] = "";
 
@@ -49,12 +49,16 @@ static int check(const char *name, const char *file, bool strict)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
                         " with a line like: allow br0");
-    if (!whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
+    if (!policy_whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file ? file : counts, strerror(errno));
+    struct names names;
+    names_begin(&names);
     struct lint lint = {.path = path,
+                        .names = &names,
                         .dialect = is_called(path, "bridge.conf") ? POLICY_QEMU : POLICY_STRICT,
                         .draft = !counts || strcmp(path, counts) != 0};
     lint_policy(&lint);
+    names_end(&names);
     printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
            lint.errors, lint.warnings);
     const int status = lint.errors ? 1 : strict && lint.warnings ? 3 : 0;
@@ -84,6 +88,13 @@ static const struct verb verbs[] = {
                 "\n"
                 "A FILE called bridge.conf is read as qemu-bridge-helper's, any other as a policy.conf.\n",
      .run = policy_check},
+    {.name = "edit",
+     .arguments = "[FILE]",
+     .summary = "change " POLICY_PATH ", or FILE, by an editor; saved only if it has no errors",
+     .options =
+         "The editor ($VISUAL, $EDITOR, editor or vi) gets a copy, which is checked and then put into the place of the\n"
+         "file, all at once. Takes root.\n",
+     .run = policy_edit},
     {.name = "explain",
      .arguments = "[--user USER] --bridge BRIDGE",
      .summary = "tell whether a user may use a bridge, by which rule, and what to change",

@@ -25,30 +25,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static int find_uid(const char *name, const char *user, uid_t *uid)
+static int find_uid(struct names *names, const char *name, const char *user, uid_t *uid)
 {
+    struct refusal why;
     unsigned long number;
 
     if (number_parse(user, 0, (uid_t)-2, &number)) {
         *uid = (uid_t)number;
         return 0;
     }
-    const int err = names_find_user(NULL, user, uid);
+    const int err = names_find_user(names, user, uid, &why);
     if (err == -ENOENT)
         return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
-    return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, strerror(-err))
-               : 0;
+    return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text) : 0;
 }
 
 /* Becomes that user for good, with the groups that the database gives them: files are read, and /dev/kvm is
  * opened, as who asks, and this process has nothing else to do. */
-static int become(const char *name, const char *user)
+static int become(struct names *names, const char *name, const char *user)
 {
-    char account[NAMES_SIZE];
+    char account[IDENTITY_NAME_SIZE];
+    struct refusal why;
     uid_t uid;
     gid_t gid;
 
-    if (find_uid(name, user, &uid) < 0)
+    if (find_uid(names, name, user, &uid) < 0)
         return -1;
     if (uid == getuid())
         return 0;
@@ -56,23 +57,27 @@ static int become(const char *name, const char *user)
         return complain(-1, name,
                         "--user=%s: only root can ask about another user; without it you ask about yourself",
                         user);
-    const int err = names_find_account(uid, account, &gid);
+    const int err = names_find_account(names, uid, account, &gid, &why);
     if (err)
         return complain(-1, name,
                         "the groups of user %u cannot be found: %s; `getent passwd %u` must show that user",
-                        uid, err == -ENOENT ? "there is no such user" : strerror(-err), uid);
+                        uid, err == -ENOENT ? "there is no such user" : why.text, uid);
     if (initgroups(account, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return complain(-1, name, "cannot become user '%s': %s", user, strerror(errno));
     return 0;
 }
 
-/* What the policy writes for this user: the name, or the number where none is known. */
-static void own_name(char out[NAMES_SIZE])
+/* The term by which a rule is about this user: the account, or the number where there is none. */
+static void write_selector(const struct caller *caller, char out[IDENTITY_NAME_SIZE + 8])
 {
-    gid_t unused;
+    char account[IDENTITY_NAME_SIZE];
+    struct refusal unused;
+    gid_t gid;
 
-    if (names_find_account(getuid(), out, &unused) != 0)
-        snprintf(out, NAMES_SIZE, "%u", getuid());
+    if (names_find_account(caller->names->context, caller->uid, account, &gid, &unused) == 0)
+        snprintf(out, IDENTITY_NAME_SIZE + 8, "user=%s", account);
+    else
+        snprintf(out, IDENTITY_NAME_SIZE + 8, "uid=%u", caller->uid);
 }
 
 static void print_caller(const struct caller *caller, const char *user)
@@ -101,13 +106,22 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
     printf("rule: %s:%lu: %s\n", path, line, shown.text);
 }
 
-static void print_terms(const struct terms *terms)
+static void print_terms(const struct policy_verdict *verdict)
 {
+    const struct terms *terms = &verdict->rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct refusal why;
+
     if (terms->quota)
         printf("quota: %u taps at once\n", terms->quota);
     else
         puts("quota: none");
-    printf("names: %s\n", terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD);
+    if (terms->uids.set)
+        printf("quota: shared by uids %u to %u\n", terms->uids.first, terms->uids.last);
+    if (terms_names(names, terms, verdict->user, &why) == 0)
+        printf("names: %s\n", names);
+    else
+        printf("names: none may be chosen: %s\n", why.text);
     if (terms->macs)
         printf("macs: %s..., by --mac\n", terms->macs);
     if (terms->mtu)
@@ -128,7 +142,7 @@ static void print_terms(const struct terms *terms)
 
 /* The line that would allow it, and where. */
 static void print_remedy(const struct policy *policy, const struct policy_rule *rule, const char *bridge,
-                         const char *user)
+                         const char *selector)
 {
     const char *path = policy->file_count ? policy->files[0].path : POLICY_PATH;
 
@@ -139,7 +153,7 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
     else if (strcmp(path, QEMU_ACL_PATH) == 0)
         printf("to allow it: add this line to %s, which is about every user: allow %s\n", path, bridge);
     else
-        printf("to allow it: add this line to %s: allow %s user=%s\n", path, bridge, user);
+        printf("to allow it: add this line to %s: allow %s %s\n", path, bridge, selector);
 }
 
 static void print_bridge(const char *bridge)
@@ -173,7 +187,7 @@ static void choose_mac(struct request *request, const struct terms *terms)
 
 static int explain(const char *name, struct request *request, const struct caller *caller)
 {
-    char user[NAMES_SIZE];
+    char selector[IDENTITY_NAME_SIZE + 8];
     struct judgement judgement;
     struct policy policy = {.rules = NULL};
     struct policy_verdict verdict = {.allowed = false};
@@ -181,7 +195,8 @@ static int explain(const char *name, struct request *request, const struct calle
     const bool known = judge_read_policy(&policy, request->bridge, &unused) == 0 &&
                        policy_decide(&verdict, &policy, request->bridge, caller, &unused) == 0;
 
-    own_name(user);
+    write_selector(caller, selector);
+    const char *user = strchr(selector, '=') + 1;
     if (!known)
         verdict.rule = NULL;
     else if (verdict.allowed)
@@ -195,13 +210,13 @@ static int explain(const char *name, struct request *request, const struct calle
                    strcmp(policy.files[0].path, QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
                    verdict.rule->line);
     if (allowed) {
-        print_terms(&verdict.rule->terms);
+        print_terms(&verdict);
     } else {
         printf("because: %s\n", why.text);
         if (!known && !policy.absent)
             puts("to mend it: virt-tap policy check tells all that is wrong");
         else
-            print_remedy(&policy, verdict.rule, request->bridge, user);
+            print_remedy(&policy, verdict.rule, request->bridge, selector);
     }
     print_bridge(request->bridge);
     policy_free(&policy);
@@ -209,7 +224,7 @@ static int explain(const char *name, struct request *request, const struct calle
 }
 
 /* Checks the name as the helper does. */
-static int ask(const char *name, const char *bridge)
+static int ask(struct names *names, const char *name, const char *bridge)
 {
     static gid_t groups[NGROUPS_MAX];
     char option[64], word[] = "virt-tap", fd[] = "--fd=0";
@@ -223,9 +238,7 @@ static int ask(const char *name, const char *bridge)
     const int count = getgroups(NGROUPS_MAX, groups);
     if (count < 0)
         return complain(1, name, "cannot tell which groups the user is in: %s", strerror(errno));
-    struct own_name own = {.find = names_find_name};
-    const struct caller caller = {getuid(),        getgid(),         groups, (size_t)count,
-                                  names_find_user, names_find_group, NULL,   &own};
+    const struct caller caller = {getuid(), getgid(), groups, (size_t)count, &names->source};
     return explain(name, &request, &caller);
 }
 
@@ -244,7 +257,9 @@ int policy_explain(int argc, char *argv[])
         return complain(2, argv[0], "%s%s; see %s --help",
                         optind < argc ? "there is no argument " : "no --bridge is given",
                         optind < argc ? argv[optind] : "", argv[0]);
-    if (user && become(argv[0], user) < 0)
-        return 1;
-    return ask(argv[0], bridge);
+    struct names names;
+    names_begin(&names);
+    const int status = user && become(&names, argv[0], user) < 0 ? 1 : ask(&names, argv[0], bridge);
+    names_end(&names);
+    return status;
 }

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct names;
 struct policy_files;
 
 struct lint {
     const char *path; /* the main file */
     enum policy_dialect dialect;
+    struct names *names;      /* for looking up the users and groups of rules */
     bool draft;               /* not the file that is in force: that others can write it is a warning only */
     size_t errors, warnings;  /* found */
     size_t rules, files_read; /* in all */

@@ -3,6 +3,7 @@
  * Rules that parse, and yet say nothing to anybody, or not to everybody. */
 #include "helper/names.h"
 #include "helper/number.h"
+#include "helper/refusal.h"
 #include "net/link.h"
 #include "policy_lint.h"
 
@@ -17,16 +18,18 @@ struct reach {
     bool for_all; /* everybody can read it */
     bool one_user, one_group;
     id_t user, group;
+    struct uid_range uids;
 };
 
 /* kind: "user" or "group". Returns false, having said so, if nobody is found. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
                  const char *kind, const char *name,
-                 int (*look_up)(struct names *names, const char *name, id_t *id), id_t *id)
+                 int (*look_up)(void *names, const char *name, id_t *id, struct refusal *why), id_t *id)
 {
+    struct refusal why;
     unsigned long number = 0;
-    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/terms.c */
-    const int err = is_number ? 0 : look_up(NULL, name, id);
+    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/identity.c */
+    const int err = is_number ? 0 : look_up(lint->names, name, id, &why);
 
     if (is_number)
         *id = (id_t)number;
@@ -36,38 +39,29 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", kind,
-                   name, strerror(-err), rule->name);
+                   name, why.text, rule->name);
     return !err;
-}
-
-/* An allow goes by the first name that the system has for a number (struct own_name). */
-static bool is_first_name(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
-                          uid_t uid)
-{
-    char first[NAMES_SIZE];
-    unsigned long number;
-
-    if (rule->deny || number_parse(rule->terms.user, 0, (uid_t)-2, &number) ||
-        names_find_name(NULL, uid, first) != 0 || strcmp(first, rule->terms.user) == 0)
-        return true;
-    lint_warn(
-        lint, policy->files[rule->file].path, rule->line,
-        "'%.64s' is a second name of uid %u, by which an allow is about nobody: write user=%.64s, or user=%u",
-        rule->terms.user, uid, first, uid);
-    return false;
 }
 
 static struct reach reach_of(struct lint *lint, const struct policy *policy, const struct policy_rule *rule)
 {
     const struct terms *terms = &rule->terms;
-    struct reach reach = {.one_user = terms->user, .one_group = terms->group};
+    struct reach reach = {.one_user = terms->user, .one_group = terms->group, .uids = terms->uids};
 
     reach.nobody =
         (terms->user && !find(lint, policy, rule, "user", terms->user, names_find_user, &reach.user)) ||
         (terms->group && !find(lint, policy, rule, "group", terms->group, names_find_group, &reach.group));
-    if (terms->user && !reach.nobody)
-        reach.nobody = !is_first_name(lint, policy, rule, reach.user);
     return reach;
+}
+
+/* Whether all uids that the other rule is about are in this range. */
+static bool holds_uids(const struct uid_range *uids, const struct reach *others)
+{
+    if (!uids->set)
+        return true;
+    if (others->one_user)
+        return others->user >= uids->first && others->user <= uids->last;
+    return others->uids.set && others->uids.first >= uids->first && others->uids.last <= uids->last;
 }
 
 static bool same_place(const struct policy *a, const struct policy_rule *x, const struct policy *b,
@@ -81,6 +75,7 @@ static bool is_wider(const struct policy_rule *rule, const struct reach *reach,
                      const struct policy_rule *other, const struct reach *others)
 {
     return !reach->nobody && (rule->all || (!other->all && strcmp(rule->name, other->name) == 0)) &&
+           holds_uids(&reach->uids, others) &&
            (!reach->one_user || (others->one_user && reach->user == others->user)) &&
            (!reach->one_group || (others->one_group && reach->group == others->group));
 }

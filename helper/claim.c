@@ -50,6 +50,11 @@ void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac
              mac[3], mac[4], mac[5]);
 }
 
+void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot)
+{
+    snprintf(out, CLAIM_SIZE, "virt-tap-range.%s.%u-%u.%u", bridge, first, last, slot);
+}
+
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
     const uint8_t *mac = alias->mac;

@@ -36,6 +36,10 @@ bool claim_read(struct claim *out, const char *text);
 /* The claim to a guest's MAC on a bridge. */
 void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6]);
 
+/* The claim of a range of uids, beside the one of the tap's owner: the quota that they share
+ * (uid=FIRST-LAST). */
+void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot);
+
 /* What the alias says, for people and for what cleans up: `virt-tap v=1 uid=1000 domain=UUID stays
  * mac=fe:54:00:12:34:56`. Only CAP_NET_ADMIN can change it, so that what a holder has changed since shows
  * against it. */

@@ -156,6 +156,27 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
+/* The quota that all callers of a rule's uid=FIRST-LAST share: likewise. */
+static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                       struct refusal *why)
+{
+    const struct uid_range *uids = &what->terms->uids;
+    char text[CLAIM_SIZE];
+    int err = uids->set ? -EEXIST : 0;
+
+    for (unsigned int slot = 0; err == -EEXIST && slot < what->terms->quota; slot++) {
+        claim_write_range(text, what->bridge->name, uids->first, uids->last, slot);
+        err = link_add_altname(nl, ifindex, text);
+    }
+    if (err == -EEXIST)
+        return refuse(
+            why,
+            "uids %u to %u together have as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or "
+            "ask the administrator for a larger quota",
+            uids->first, uids->last, what->bridge->name, what->terms->rule, what->terms->quota);
+    return err ? fail_step(nl, "claim", tap, what, err, why) : 0;
+}
+
 /* Nobody gets a MAC that another tap of ours on that bridge speaks for, whatever its holder has done to the
  * tap's own MAC since: that is what the claim is for. Nor one that is local on the bridge: the host's, an
  * uplink's, or one whose last five bytes a port has behind 0xFE, as libvirt gives its taps the guest's. */
@@ -240,7 +261,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return fail_step(nl, "prepare", tap, what, err, why);
-    if (set_claim(nl, ifindex, tap, what, why) < 0)
+    if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
         return -1;
     if (what->guest_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
         return -1;

@@ -14,11 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
+enum { ROUNDS = 10 };
+
+/* Reads what is there now. *changed: policy.conf, which was not there before, is there by now. */
+static int read_now(struct policy *out, const char *bridge, bool *changed, struct refusal *why)
 {
     struct trusted trusted;
     const struct policy_source source = {&trusted, trusted_read, trusted_list};
 
+    *changed = false;
     trusted_begin(&trusted, TRUSTED_NO_LINKS);
     int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
     if (!out->absent)
@@ -26,12 +30,25 @@ int judge_read_policy(struct policy *out, const char *bridge, struct refusal *wh
     policy_free(out);
     trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
     err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
+    *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
     if (out->absent)
         return refuse(why,
                       "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
                       " with the line: allow %s",
                       bridge);
     return err;
+}
+
+int judge_read_policy(struct policy *out, const char *bridge, struct refusal *why)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        bool changed;
+        const int err = read_now(out, bridge, &changed, why);
+        if (!changed)
+            return err;
+        policy_free(out);
+    }
+    return refuse(why, POLICY_PATH " comes and goes; try again");
 }
 
 static int open_kvm(const char *rule, struct refusal *why)
@@ -65,13 +82,17 @@ static int check_mac(const char *rule, const char *macs, const struct request *r
 }
 
 /* The terms of the rule that allows it. */
-static int apply_terms(struct judgement *out, const struct terms *terms, const struct request *request,
-                       struct refusal *why)
+static int apply_terms(struct judgement *out, const struct policy_verdict *verdict,
+                       const struct request *request, struct refusal *why)
 {
-    const char *names = terms->names ? terms->names : JUDGE_NAMES_UNLESS_TOLD;
+    const struct terms *terms = &verdict->rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct refusal cause;
 
+    if (request->name && terms_names(names, terms, verdict->user, &cause) < 0)
+        return refuse(why, "--name=%s: %s: %.900s", request->name, out->rule, cause.text);
     if (request->name && fnmatch(names, request->name, 0) != 0)
-        return refuse(why, "--name=%s: %s allows only names like %s; choose one of those", request->name,
+        return refuse(why, "--name=%s: %s allows only names like %.256s; choose one of those", request->name,
                       out->rule, names);
     if (terms->protection.mac_lock && !request->has_mac && request->verb != REQUEST_BRIDGE)
         return refuse(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
@@ -85,6 +106,7 @@ static int apply_terms(struct judgement *out, const struct terms *terms, const s
     out->protection.isolated =
         out->protection.isolated || request->isolated; /* which takes nothing from anybody */
     out->quota = terms->quota;
+    out->uids = terms->uids;
     out->mtu = terms->mtu;
     return terms->require_kvm ? open_kvm(out->rule, why) : 0;
 }
@@ -108,7 +130,7 @@ static int decide(struct judgement *out, const struct policy *policy, const stru
                       "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line",
                       file, verdict.rule->line, request->bridge, verdict.rule->name);
     snprintf(out->rule, sizeof(out->rule), "%.230s:%lu", file, verdict.rule->line);
-    return apply_terms(out, &verdict.rule->terms, request, why);
+    return apply_terms(out, &verdict, request, why);
 }
 
 int judge(struct judgement *out, const struct request *request, const struct caller *caller,

@@ -103,7 +103,8 @@ static void say(const char *text)
 static void on_time_limit(int signal_number)
 {
     static const char text[] =
-        "virt-tap-helper: gave up after 30 s; is the policy on a file system that hangs?\n";
+        "virt-tap-helper: gave up after 30 s; is the policy on a file system that hangs, or does a directory of "
+        "/etc/nsswitch.conf not answer?\n";
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     (void)signal_number;
     if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)

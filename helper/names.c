@@ -1,168 +1,264 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "names.h"
 
-#include "accounts.h"
 #include "refusal.h"
+#include "trusted.h"
 
 #include <errno.h>
 #include <grp.h>
+#ifdef __GLIBC__
+#include <nss.h>
+#endif
 #include <pwd.h>
-#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The entry of a group can be long: it names all members. */
-enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, ROOM_MOSTLY = 2048 };
+enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
-enum { TEXT_MAX = 1024 * 1024 }; /* of a file of accounts; NSS is asked for those of larger ones */
+enum kind { USER_BY_NAME, USER_BY_NUMBER, GROUP_BY_NAME, GROUP_BY_NUMBER };
 
-/* A look-up by key, with `room` bytes for the strings. Puts what was found in *out, and *found says whether
- * anything was. Returns as getpwnam_r(3) does. */
-typedef int look_up(const void *key, char *buffer, size_t room, void *out, bool *found);
-
-struct account {
-    char name[NAMES_SIZE];
-    gid_t gid;
+/* A question and its answer. */
+struct names_entry {
+    enum kind kind;
+    bool absent;
+    char name[IDENTITY_NAME_SIZE];
+    id_t id;
+    gid_t gid; /* of a user */
 };
 
-static int look_up_user(const void *key, char *buffer, size_t room, void *out, bool *found)
+/* Whether systemd-nsresourced (ns-NAME-N, src/nsresourced/nsresourcework.c) or systemd-machined
+ * (vu-MACHINE-N, vg-MACHINE-N, src/machine/machined-varlink.c) made the name up: for uids of a user namespace
+ * that any user can ask for, or of a container. Such users have the home '/'. */
+static bool is_made_up(const char *name, const char *home)
 {
-    struct passwd entry, *result = NULL;
-    const int err = getpwnam_r(key, &entry, buffer, room, &result);
+    const char *dash = strrchr(name, '-');
 
-    *found = result != NULL;
-    if (result)
-        *(uid_t *)out = entry.pw_uid;
-    return err;
+    return (strncmp(name, "ns-", 3) == 0 || strncmp(name, "vu-", 3) == 0 || strncmp(name, "vg-", 3) == 0) &&
+           dash - name > 3 && dash[1] && dash[1 + strspn(dash + 1, "0123456789")] == '\0' &&
+           strcmp(home, "/") == 0;
 }
 
-static int look_up_group(const void *key, char *buffer, size_t room, void *out, bool *found)
+/* Asks NSS with so much room for strings. Returns 0, -ENOENT, or another errno as getpwnam_r(3) does. */
+static int ask(struct names_entry *entry, char *buffer, size_t room)
 {
-    struct group entry, *result = NULL;
-    const int err = getgrnam_r(key, &entry, buffer, room, &result);
+    struct passwd user, *found_user = NULL;
+    struct group group, *found_group = NULL;
+    const char *name, *home = "/";
+    int err;
 
-    *found = result != NULL;
-    if (result)
-        *(gid_t *)out = entry.gr_gid;
-    return err;
+    errno = ELIBACC; /* what remains if glibc can load no service */
+    if (entry->kind == USER_BY_NAME)
+        err = getpwnam_r(entry->name, &user, buffer, room, &found_user);
+    else if (entry->kind == USER_BY_NUMBER)
+        err = getpwuid_r(entry->id, &user, buffer, room, &found_user);
+    else if (entry->kind == GROUP_BY_NAME)
+        err = getgrnam_r(entry->name, &group, buffer, room, &found_group);
+    else
+        err = getgrgid_r(entry->id, &group, buffer, room, &found_group);
+    if (!found_user && !found_group)
+        return err ? err : -ENOENT;
+    if (found_user) {
+        name = user.pw_name;
+        home = user.pw_dir;
+        entry->id = user.pw_uid;
+        entry->gid = user.pw_gid;
+    } else {
+        name = group.gr_name;
+        entry->id = group.gr_gid;
+    }
+    if (entry->kind == USER_BY_NAME || entry->kind == GROUP_BY_NAME)
+        return 0;
+    if (is_made_up(name, home))
+        return -ENOENT;
+    return snprintf(entry->name, sizeof(entry->name), "%s", name) < (int)sizeof(entry->name) ? 0
+                                                                                             : ENAMETOOLONG;
 }
 
-static int look_up_account(const void *key, char *buffer, size_t room, void *out, bool *found)
+/* Returns 0, -ENOENT, or another errno. */
+static int ask_in_room(struct names_entry *entry)
 {
-    struct passwd entry, *result = NULL;
-    struct account *account = out;
-    const int err = getpwuid_r(*(const uid_t *)key, &entry, buffer, room, &result);
-
-    *found = result != NULL;
-    if (!result)
-        return err;
-    if (strlen(entry.pw_name) >= sizeof(account->name))
-        return ENAMETOOLONG;
-    strcpy(account->name, entry.pw_name);
-    account->gid = entry.pw_gid;
-    return err;
-}
-
-static int find(look_up *function, const void *key, void *out)
-{
-    char few[ROOM_MOSTLY];
-    bool found = false;
-    int err = function(key, few, sizeof(few), out, &found);
+    char small[SMALL_ROOM];
+    int err = ask(entry, small, sizeof(small));
 
     for (size_t room = ROOM; err == ERANGE && room <= ROOM_MAX; room *= 4) {
         char *buffer = malloc(room);
         if (!buffer)
-            return -ENOMEM;
-        err = function(key, buffer, room, out, &found);
+            return ENOMEM;
+        err = ask(entry, buffer, room);
         free(buffer);
     }
-    if (!err)
-        return found ? 0 : -ENOENT;
-    return err == ENOENT ? -EIO : -err; /* a service that is not there: not the same as nobody of that name */
+    return err;
+}
+
+/* What nsswitch.conf says of a database; glibc's own default is the files. Returns 0, or -1 and why the file
+ * cannot be read. */
+static int read_services(const char *database, char *out, size_t size, struct refusal *why)
+{
+    const size_t length = strlen(database);
+    struct policy_text text = {.bytes = NULL};
+    struct trusted trusted;
+    char path[16];
+
+    snprintf(out, size, "files");
+    trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
+    /* Both must be as root has them: firejail shows its users passwd and group with fewer lines. */
+    snprintf(path, sizeof(path), "/etc/%s", database);
+    int err = trusted_read(&trusted, path, SIZE_MAX, &text, why);
+    free(text.bytes);
+    if (!err || err == -ENOENT)
+        err = trusted_read(&trusted, "/etc/nsswitch.conf", 65536, &text, why);
+    if (err)
+        return err == -ENOENT ? 0 : -1;
+    if (!text.bytes)
+        return 0;
+    text.bytes[text.size] = '\0';
+    char *rest = text.bytes;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        line += strspn(line, " \t");
+        line[strcspn(line, "#")] = '\0';
+        if (strncmp(line, database, length) == 0 && line[length] == ':')
+            snprintf(out, size, "%s", line + length + 1);
+    }
+    free(text.bytes);
+    return 0;
+}
+
+/* The next service of a line of nsswitch.conf, without the actions between them ([NOTFOUND=return]); NULL:
+ * none. */
+static const char *next_service(char **rest)
+{
+    bool action = false;
+
+    for (char *word; (word = strsep(rest, " \t"));) {
+        action = action || *word == '[';
+        if (*word && !action)
+            return word;
+        if (strchr(word, ']'))
+            action = false;
+    }
+    return NULL;
+}
+
+/* Asks each service alone, because NSS itself takes one that did not answer (its module cannot be loaded, its
+ * directory is down) for one that knows nobody, if another one does answer. Works from glibc 2.33 on; before,
+ * a process keeps the services of its first look-up. Returns 0, -ENOENT, or another -errno and which service.
+ */
+static int ask_each(struct names_entry *entry, struct refusal *why)
+{
+    const char *database = entry->kind <= USER_BY_NUMBER ? "passwd" : "group", *service;
+    char services[512], copy[sizeof(services)], *rest = copy;
+    int err = -ENOENT;
+
+    if (read_services(database, services, sizeof(services), why) < 0)
+        return -EIO;
+    strcpy(copy, services);
+    while (err == -ENOENT && (service = next_service(&rest))) {
+#ifdef __GLIBC__
+        err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(entry);
+#else
+        err = ask_in_room(entry);
+#endif
+        if (err > 0)
+            refuse(why, "the name service '%.64s' (%s in /etc/nsswitch.conf) did not answer: %s", service,
+                   database, err == ENOENT ? "it is not there" : strerror(err));
+    }
+#ifdef __GLIBC__
+    if (__nss_configure_lookup(database, services) < 0 && err <= 0)
+        return refuse(why, "the name services cannot be set up: %s", strerror(errno)), -EIO;
+#endif
+    return err > 0 ? -EIO : err;
+}
+
+static bool is_same(const struct names_entry *a, const struct names_entry *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    return a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME ? strcmp(a->name, b->name) == 0
+                                                               : a->id == b->id;
+}
+
+/* Answers what entry asks, from what was looked up before if it can. Returns as struct name_source has it. */
+static int look_up(struct names *names, struct names_entry *entry, struct refusal *why)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (is_same(&names->entries[i], entry)) {
+            *entry = names->entries[i];
+            return entry->absent ? -ENOENT : 0;
+        }
+    struct names_entry *entries = reallocarray(names->entries, names->count + 1, sizeof(*entries));
+    if (!entries)
+        return refuse(why, "no memory"), -ENOMEM;
+    names->entries = entries;
+    struct names_entry *answer = &entries[names->count];
+    *answer = *entry;
+    int err = ask_in_room(answer);
+    if (err)
+        err = ask_each(answer, why);
+    if (err && err != -ENOENT)
+        return err;
+    if (err)
+        *answer = *entry; /* the question */
+    answer->absent = err == -ENOENT;
+    names->count++;
+    *entry = *answer;
+    return err;
+}
+
+/* Returns false if no account can have so long a name. */
+static bool begin_by_name(struct names_entry *out, enum kind kind, const char *name)
+{
+    *out = (struct names_entry){.kind = kind};
+    return snprintf(out->name, sizeof(out->name), "%s", name) < (int)sizeof(out->name);
+}
+
+int names_find_user(void *names, const char *name, uid_t *uid, struct refusal *why)
+{
+    struct names_entry entry;
+    const int err = begin_by_name(&entry, USER_BY_NAME, name) ? look_up(names, &entry, why) : -ENOENT;
+
+    *uid = entry.id;
+    return err;
+}
+
+int names_find_group(void *names, const char *name, gid_t *gid, struct refusal *why)
+{
+    struct names_entry entry;
+    const int err = begin_by_name(&entry, GROUP_BY_NAME, name) ? look_up(names, &entry, why) : -ENOENT;
+
+    *gid = entry.id;
+    return err;
+}
+
+int names_find_account(void *names, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid, struct refusal *why)
+{
+    struct names_entry entry = {.kind = USER_BY_NUMBER, .id = uid};
+    const int err = look_up(names, &entry, why);
+
+    strcpy(name, entry.name);
+    *gid = entry.gid;
+    return err;
+}
+
+int names_find_group_name(void *names, gid_t gid, char name[IDENTITY_NAME_SIZE], struct refusal *why)
+{
+    struct names_entry entry = {.kind = GROUP_BY_NUMBER, .id = gid};
+    const int err = look_up(names, &entry, why);
+
+    strcpy(name, entry.name);
+    return err;
 }
 
 void names_begin(struct names *names)
 {
-    trusted_begin(&names->trusted, TRUSTED_ROOTS_LINKS);
-    names->nsswitch = names->users = names->groups = (struct names_text){.read = false};
+    *names = (struct names){
+        .source = {names, names_find_user, names_find_group, names_find_account, names_find_group_name}};
 }
 
 void names_end(struct names *names)
 {
-    free(names->nsswitch.bytes);
-    free(names->users.bytes);
-    free(names->groups.bytes);
+    free(names->entries);
     names_begin(names);
-}
-
-/* Returns the text, or NULL. */
-static const char *read_text(struct names *names, struct names_text *out, const char *path)
-{
-    struct policy_text text = {.bytes = NULL};
-    struct refusal unused;
-
-    if (out->read)
-        return out->bytes;
-    out->read = true;
-    if (trusted_read(&names->trusted, path, TEXT_MAX, &text, &unused) < 0 || !text.bytes)
-        return NULL;
-    text.bytes[text.size] = '\0';
-    if (strlen(text.bytes) == text.size)
-        out->bytes = text.bytes;
-    else
-        free(text.bytes);
-    return out->bytes;
-}
-
-/* The text of that file of users or groups if what it says of a name is final; else NULL. */
-static const char *final_text(struct names *names, struct names_text *out, const char *path,
-                              const char *database)
-{
-    if (!out->read) {
-        const char *nsswitch = read_text(names, &names->nsswitch, "/etc/nsswitch.conf");
-        if (nsswitch && accounts_files_first(nsswitch, database))
-            return read_text(names, out, path);
-        out->read = true;
-    }
-    return out->bytes;
-}
-
-static const char *users_of(struct names *names)
-{
-    return names ? final_text(names, &names->users, "/etc/passwd", "passwd") : NULL;
-}
-
-int names_find_user(struct names *names, const char *name, uid_t *uid)
-{
-    const char *users = users_of(names);
-
-    return users && accounts_find(users, ACCOUNTS_USERS, name, uid) ? 0 : find(look_up_user, name, uid);
-}
-
-int names_find_group(struct names *names, const char *name, gid_t *gid)
-{
-    const char *groups = names ? final_text(names, &names->groups, "/etc/group", "group") : NULL;
-
-    return groups && accounts_find(groups, ACCOUNTS_GROUPS, name, gid) ? 0 : find(look_up_group, name, gid);
-}
-
-int names_find_account(uid_t uid, char name[NAMES_SIZE], gid_t *gid)
-{
-    struct account account = {.gid = 0};
-    const int err = find(look_up_account, &uid, &account);
-
-    if (err)
-        return err;
-    strcpy(name, account.name);
-    *gid = account.gid;
-    return 0;
-}
-
-int names_find_name(struct names *names, uid_t uid, char name[NAMES_SIZE])
-{
-    const char *users = users_of(names);
-    gid_t unused;
-
-    return users && accounts_find_name(users, uid, name, NAMES_SIZE) ? 0
-                                                                     : names_find_account(uid, name, &unused);
 }

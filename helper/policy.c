@@ -322,7 +322,7 @@ int policy_read(struct policy *out, const char *path, enum policy_dialect dialec
 {
     struct reading r = {out, dialect, bridge, source, why};
 
-    *out = (struct policy){.rules = NULL};
+    *out = (struct policy){.dialect = dialect};
     return read_file(&r, path, NULL, NULL);
 }
 
@@ -340,26 +340,30 @@ void policy_free(struct policy *policy)
 int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
                   const struct caller *caller, struct refusal *why)
 {
-    struct caller by_any_name = *caller;
+    struct identity who;
+    struct refusal cause;
 
-    by_any_name.own = NULL; /* whom a deny is to keep out it does, whichever of his names it says */
+    identity_begin(&who, caller);
     *out = (struct policy_verdict){.allowed = false};
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         if (!is_about(rule, bridge) || (out->rule && !rule->deny))
             continue;
-        const int matches = terms_match(&rule->terms, rule->deny ? &by_any_name : caller);
+        const int matches = terms_match(&rule->terms, &who, rule->deny, &cause);
         if (matches < 0)
-            return refuse(
-                why,
-                "%s:%lu names a user or group that cannot be looked up: %s; nothing is allowed on '%s' "
-                "until it can",
-                policy->files[rule->file].path, rule->line, strerror(-matches), bridge);
+            return refuse(why, "%s:%lu cannot be decided, so nothing is allowed on '%s': %.1000s",
+                          policy->files[rule->file].path, rule->line, bridge, cause.text);
         if (!matches)
             continue;
         *out = (struct policy_verdict){.allowed = !rule->deny, .rule = rule};
         if (rule->deny)
             return 0;
     }
+    if (!out->rule || policy->dialect == POLICY_QEMU || out->rule->terms.uids.set)
+        return 0;
+    if (identity_require_account(&who, &cause) < 0)
+        return refuse(why, "%s:%lu would allow bridge '%s', but %.1000s", policy->files[out->rule->file].path,
+                      out->rule->line, bridge, cause.text);
+    memcpy(out->user, who.name, sizeof(out->user));
     return 0;
 }

@@ -23,6 +23,7 @@
 
 #include <net/if.h>
 
+#include "identity.h"
 #include "terms.h"
 
 struct refusal;
@@ -45,6 +46,7 @@ struct policy_file {
 };
 
 struct policy {
+    enum policy_dialect dialect;
     struct policy_rule *rules;
     size_t rule_count;
     struct policy_file *files; /* all that were read, in order; the first is the main one */
@@ -90,11 +92,13 @@ void policy_free(struct policy *policy);
 struct policy_verdict {
     bool allowed;
     const struct policy_rule *rule; /* that decided; NULL: none matched, and so the answer is no */
+    char user[IDENTITY_NAME_SIZE];  /* the caller's account, which an allow of policy.conf requires; "": none,
+                                     * by  a rule with uid=, or not asked for */
 };
 
-/* Judges: a deny that matches beats every allow, wherever it stands; of the allows the first that matches
- * decides; no rule, no bridge. caller->own counts for allows only. Returns 0; or -1 and why not, when a name
- * in a rule of that bridge could not be looked up: nobody knows then whom it is about. A function of its
- * arguments alone. */
+/* Decides: a deny that matches beats every allow, wherever it stands; of the allows the first that matches
+ * decides; no rule, no bridge. Under POLICY_STRICT an allow without uid= is for callers with an account only
+ * (identity.h); under POLICY_QEMU nobody is looked up. Returns 0; or -1 and why not, when nobody can tell
+ * whom a rule of that bridge is about, or the caller has no account. A function of its arguments alone. */
 int policy_decide(struct policy_verdict *out, const struct policy *policy, const char *bridge,
                   const struct caller *caller, struct refusal *why);

@@ -101,17 +101,21 @@ int privilege_lower(struct refusal *why)
 
 int privilege_become(uid_t uid, struct refusal *why)
 {
-    char name[NAMES_SIZE];
+    char name[IDENTITY_NAME_SIZE];
+    struct refusal cause;
+    struct names names;
     gid_t gid;
 
     if (getuid() != 0)
         return refuse(why,
                       "--owner=%u: only root may ask for somebody else, and this is uid %u; leave it out",
                       uid, getuid());
-    const int err = names_find_account(uid, name, &gid);
+    names_begin(&names);
+    const int err = names_find_account(&names, uid, name, &gid, &cause);
+    names_end(&names);
     if (err)
-        return refuse(why, "--owner=%u: %s; `getent passwd %u` must show that user", uid,
-                      err == -ENOENT ? "there is no such user" : strerror(-err), uid);
+        return refuse(why, "--owner=%u: %.900s; `getent passwd %u` must show that user", uid,
+                      err == -ENOENT ? "there is no such user" : cause.text, uid);
     if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
         initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
         prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)

@@ -25,14 +25,12 @@ static int ask_policy(struct judgement *out, const struct request *request, stru
 {
     static gid_t groups[NGROUPS_MAX];
     const int count = getgroups(NGROUPS_MAX, groups);
-    struct own_name own = {.find = names_find_name};
     struct names names;
 
     if (count < 0)
         return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
     names_begin(&names);
-    const struct caller caller = {getuid(),        getgid(),         groups, (size_t)count,
-                                  names_find_user, names_find_group, &names, &own};
+    const struct caller caller = {getuid(), getgid(), groups, (size_t)count, &names.source};
     const int err = judge(out, request, &caller, why);
     names_end(&names);
     return err;

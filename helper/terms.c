@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "terms.h"
 
+#include "identity.h"
 #include "number.h"
 #include "refusal.h"
 
-#include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 struct key {
@@ -25,6 +26,22 @@ static const char *take_group(struct terms *out, const char *value)
 {
     out->group = value;
     return *value ? NULL : "the name or number of a group";
+}
+
+/* One number, or FIRST-LAST. */
+static const char *take_uid(struct terms *out, const char *value)
+{
+    const char *dash = strchr(value, '-');
+    const size_t length = dash ? (size_t)(dash - value) : strlen(value);
+    char first[16];
+    unsigned long low = 0, high = 0;
+
+    snprintf(first, sizeof(first), "%.*s", (int)(length < sizeof(first) ? length : sizeof(first)), value);
+    if (length >= sizeof(first) || !number_parse(first, 0, (uid_t)-2, &low) ||
+        !number_parse(dash ? dash + 1 : first, low, (uid_t)-2, &high))
+        return "a uid, or a range of them as in 100000-165535";
+    out->uids = (struct uid_range){true, (uid_t)low, (uid_t)high};
+    return NULL;
 }
 
 static const char *take_quota(struct terms *out, const char *value)
@@ -55,12 +72,70 @@ static size_t least_length(const char *pattern)
     return length;
 }
 
+static const char wildcards[] = "*?[\\";
+
+/* %u stands behind plain characters, and before one or nothing: else the names of one user are another's too.
+ */
 static const char *take_names(struct terms *out, const char *value)
 {
+    bool plain = true;
+
     out->names = value;
-    return strncmp(value, "vt-", 3) == 0 && least_length(value) < IFNAMSIZ
+    for (const char *c = value; *c; c++) {
+        plain = plain && !strchr(wildcards, *c);
+        if (*c != '%' || *++c == '%')
+            continue;
+        if (*c != 'u' || out->names_by_user || !plain || (c[1] && strchr(wildcards, c[1])))
+            return "%u (the user's name) at most once, between plain characters, and %% for a percent sign";
+        out->names_by_user = true;
+    }
+    /* A user's name has one character at least. */
+    return strncmp(value, "vt-", 3) == 0 && least_length(value) - out->names_by_user < IFNAMSIZ
                ? NULL
                : "a pattern that begins with vt- and that names of at most 15 characters can match";
+}
+
+/* Writes the pattern with the user's name for %u; returns the character behind it, '\0': none. */
+static char expand(char out[TERMS_NAMES_SIZE], const char *names, const char *user)
+{
+    size_t length = 0;
+    char behind = '\0';
+
+    for (const char *c = names; *c && length < TERMS_NAMES_SIZE - IDENTITY_NAME_SIZE; c++) {
+        if (*c != '%' || *++c == '%') {
+            out[length++] = *c;
+            continue;
+        }
+        length += (size_t)sprintf(out + length, "%s", user);
+        behind = c[1];
+    }
+    out[length] = '\0';
+    return behind;
+}
+
+int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const char *user, struct refusal *why)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *names = terms->names ? terms->names : TERMS_DEFAULT_NAMES;
+    const char behind = expand(out, names, user);
+
+    if (!terms->names_by_user)
+        return 0;
+    if (!*user)
+        return refuse(why, "name=%.64s needs the caller's user name, and there is no account", names);
+    if (user[strspn(user, plain)] || (behind && strchr(user, behind)))
+        return refuse(
+            why,
+            "name=%.64s cannot be used with the user name '%.64s': %%u takes letters, digits, '.', '_' and '-' "
+            "only, but not the character that follows it; an administrator can write a rule with user=%.64s",
+            names, user, user);
+    if (least_length(out) >= IFNAMSIZ)
+        return refuse(
+            why,
+            "name=%.64s cannot be used with the user name '%.64s': no name of at most 15 characters matches; an "
+            "administrator can write a rule with user=%.64s and a shorter pattern",
+            names, user, user);
+    return 0;
 }
 
 static const char *take_require(struct terms *out, const char *value)
@@ -113,10 +188,10 @@ static const char *take_vlan(struct terms *out, const char *value)
 }
 
 static const struct key keys[] = {
-    {"user", true, take_user},          {"group", true, take_group},  {"quota", false, take_quota},
-    {"name", false, take_names},        {"mtu", false, take_mtu},     {"require", false, take_require},
-    {"mac", false, take_mac},           {"macs", false, take_macs},   {"vlan", false, take_vlan},
-    {"isolated", false, take_isolated}, {"guard", false, take_guard},
+    {"user", true, take_user},        {"group", true, take_group},        {"uid", true, take_uid},
+    {"quota", false, take_quota},     {"name", false, take_names},        {"mtu", false, take_mtu},
+    {"require", false, take_require}, {"mac", false, take_mac},           {"macs", false, take_macs},
+    {"vlan", false, take_vlan},       {"isolated", false, take_isolated}, {"guard", false, take_guard},
 };
 enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
 
@@ -154,58 +229,16 @@ int terms_parse(struct terms *out, char *text, bool deny, struct refusal *why)
     return 0;
 }
 
-/* Whether that is what the system calls the caller: 1 yes, 0 no, or -errno. */
-static int is_own_name(const struct caller *caller, const char *user)
+int terms_match(const struct terms *terms, struct identity *who, bool deny, struct refusal *why)
 {
-    struct own_name *own = caller->own;
+    const struct uid_range *uids = &terms->uids;
+    int matches = 1;
 
-    if (!own->asked)
-        own->err = own->find(caller->names, caller->uid, own->text);
-    own->asked = true;
-    if (own->err)
-        return own->err == -ENOENT ? 0 : own->err;
-    return strcmp(own->text, user) == 0;
-}
-
-static int match_user(const char *user, const struct caller *caller)
-{
-    unsigned long number;
-    uid_t uid = 0;
-
-    if (number_parse(user, 0, (uid_t)-2, &number))
-        return number == caller->uid;
-    const int own = caller->own ? is_own_name(caller, user) : 1;
-    if (own != 1)
-        return own;
-    const int err = caller->find_user(caller->names, user, &uid);
-    return err == -ENOENT ? 0 : err ? err : uid == caller->uid;
-}
-
-static bool in_group(const struct caller *caller, gid_t gid)
-{
-    bool found = caller->gid == gid;
-
-    for (size_t i = 0; i < caller->group_count && !found; i++)
-        found = caller->groups[i] == gid;
-    return found;
-}
-
-static int match_group(const char *group, const struct caller *caller)
-{
-    unsigned long number;
-    gid_t gid = 0;
-
-    if (number_parse(group, 0, (gid_t)-2, &number))
-        return in_group(caller, (gid_t)number);
-    const int err = caller->find_group(caller->names, group, &gid);
-    return err == -ENOENT ? 0 : err ? err : in_group(caller, gid);
-}
-
-int terms_match(const struct terms *terms, const struct caller *caller)
-{
-    const int user = terms->user ? match_user(terms->user, caller) : 1;
-
-    if (user != 1 || !terms->group)
-        return user;
-    return match_group(terms->group, caller);
+    if (uids->set)
+        matches = who->caller->uid >= uids->first && who->caller->uid <= uids->last;
+    if (matches == 1 && terms->user)
+        matches = identity_is_user(who, terms->user, deny, why);
+    if (matches == 1 && terms->group)
+        matches = identity_in_group(who, terms->group, deny, why);
+    return matches;
 }

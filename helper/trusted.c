@@ -4,6 +4,7 @@
  * can change what its names mean, so that nothing can be exchanged between the look and the next step. */
 #include "trusted.h"
 
+#include "mounts.h"
 #include "refusal.h"
 
 #include <dirent.h>
@@ -11,10 +12,13 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -22,6 +26,8 @@ enum {
     OVERFLOW_UID =
         65534, /* of whom a user namespace does not know (/proc/sys/kernel/overflowuid, as it ever is) */
     IS_LINK = 1,
+    SETTLE_MS = 200,
+    SETTLE_ROUNDS = 10,
 };
 
 struct walk {
@@ -39,10 +45,19 @@ static int untrusted(struct walk *w, const char *what)
     return -EPERM;
 }
 
-/* Whether what stands at w->path is root's alone. */
-static int check(struct walk *w, const struct stat *st)
+/* Looks at w->path, which may be a link, or at an open descriptor. Returns 0 or -errno. */
+static int look(const struct walk *w, int fd, struct statx *out)
 {
-    if (st->st_uid == OVERFLOW_UID) {
+    const char *path = fd < 0 ? w->path : "";
+    const int flags = fd < 0 ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
+
+    return statx(fd < 0 ? AT_FDCWD : fd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, out) < 0 ? -errno : 0;
+}
+
+/* Whether what stands at w->path is root's alone, and not a mount that hides what root has there. */
+static int check(struct walk *w, const struct statx *st)
+{
+    if (st->stx_uid == OVERFLOW_UID) {
         refuse(
             w->why,
             "%.255s: '%.255s' belongs to nobody, as root's do when seen from a user namespace (rootless container, "
@@ -50,12 +65,69 @@ static int check(struct walk *w, const struct stat *st)
             w->asked, w->path);
         return -EPERM;
     }
-    if (st->st_uid != 0)
+    if (st->stx_uid != 0)
         return untrusted(w, "does not belong to root");
-    if (!S_ISLNK(st->st_mode) &&
-        st->st_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
+    if (!S_ISLNK(st->stx_mode) &&
+        st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
         return untrusted(w, "is writable by others than root");
+    if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT && strcmp(w->path, "/") != 0) /* Linux 5.8 */
+        return mounts_check(w->path, st->stx_mnt_id, w->trusted->links == TRUSTED_ROOTS_LINKS, w->why);
     return 0;
+}
+
+/* Makes w->path the folder that it is in. */
+static void to_parent(struct walk *w)
+{
+    char *slash = strrchr(w->path, '/');
+
+    slash[slash == w->path] = '\0';
+}
+
+/* Whether the mode of a file of root's denies the caller something that these bits (of the others') are for.
+ */
+static bool mode_denies(const struct statx *st, unsigned int bits)
+{
+    const int count = getgroups(0, NULL);
+    gid_t *groups = count > 0 ? calloc((size_t)count, sizeof(*groups)) : NULL;
+    bool member = st->stx_gid == getegid();
+
+    if (count > 0 && (!groups || getgroups(count, groups) != count))
+        bits = 0; /* which denies nobody anything: not known */
+    for (int i = 0; i < count && bits; i++)
+        member = member || groups[i] == st->stx_gid;
+    free(groups);
+    if (st->stx_uid == geteuid())
+        bits <<= 6;
+    else if (member)
+        bits <<= 3;
+    return (st->stx_mode & bits) != bits;
+}
+
+/* After EACCES at w->path: returns that if the mode and group of the file, or of the folder above it, explain
+ * it; else -EPERM. */
+static int explain_denial(struct walk *w)
+{
+    struct statx st;
+    unsigned int bits = S_IROTH;
+
+    int err = look(w, -1, &st);
+    if (!err && S_ISDIR(st.stx_mode))
+        bits |= S_IXOTH;
+    if (err == -EACCES) {
+        to_parent(w);
+        bits = S_IXOTH;
+        err = look(w, -1, &st);
+    }
+    if (!err)
+        err = check(w, &st);
+    if (err || mode_denies(&st, bits))
+        return err ? err : -EACCES;
+    refuse(
+        w->why,
+        "%.255s: '%.255s' may be read by its mode, and yet cannot: a sandbox, a security module (AppArmor, SELinux) "
+        "or an ACL hides it, and perhaps a deny; an administrator can let it be read, or deny it by mode and group",
+        w->asked, w->path);
+    return -EPERM;
 }
 
 /* Replaces the link at w->path by its target. What stood behind it is at `rest`, its first character `next`
@@ -63,7 +135,7 @@ static int check(struct walk *w, const struct stat *st)
 __attribute__((noinline)) static int follow(struct walk *w, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
-    struct stat st;
+    struct statx st;
 
     if (w->trusted->links == TRUSTED_NO_LINKS) {
         refuse(w->why,
@@ -71,9 +143,9 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
                w->asked, w->path);
         return -EPERM;
     }
-    if (lstat(w->path, &st) < 0)
-        return -errno;
-    const int err = check(w, &st);
+    int err = look(w, -1, &st);
+    if (!err)
+        err = check(w, &st);
     if (err)
         return err;
     const ssize_t length = readlink(w->path, target, sizeof(target) - 1);
@@ -92,17 +164,18 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
  * w->path then being that folder. */
 static int check_folder(struct walk *w, char *end)
 {
-    struct stat st;
+    struct statx st;
     const char next = *end;
 
     *end = '\0';
-    if (lstat(w->path, &st) < 0)
-        return -errno;
-    if (S_ISLNK(st.st_mode))
+    int err = look(w, -1, &st);
+    if (err)
+        return err;
+    if (S_ISLNK(st.stx_mode))
         return follow(w, end, next);
-    if (!S_ISDIR(st.st_mode))
+    if (!S_ISDIR(st.stx_mode))
         return -ENOTDIR;
-    const int err = check(w, &st);
+    err = check(w, &st);
     if (!err)
         *end = next;
     return err;
@@ -126,9 +199,9 @@ static int check_folders(struct walk *w)
     return 0;
 }
 
-static int check_kind(const struct walk *w, const struct stat *st)
+static int check_kind(const struct walk *w, mode_t mode)
 {
-    if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
+    if (S_ISREG(mode) || S_ISDIR(mode))
         return 0;
     refuse(w->why, "%.255s is not a regular file; write the rules into one", w->asked);
     return -EPERM;
@@ -137,14 +210,14 @@ static int check_kind(const struct walk *w, const struct stat *st)
 /* Returns a descriptor or -errno. A device is not even opened, which may do something: root may be asked to
  * check a policy that somebody else wrote, and that includes one. Nobody but root can put one there between
  * the two calls. */
-static int open_trusted(struct walk *w)
+static int open_once(struct walk *w)
 {
     struct stat st;
 
     for (int links = 0; links <= LINKS_MAX; links++) {
         int err = check_folders(w);
         if (!err && lstat(w->path, &st) == 0 && !S_ISLNK(st.st_mode))
-            err = check_kind(w, &st);
+            err = check_kind(w, st.st_mode);
         if (!err) {
             const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
             if (fd >= 0)
@@ -152,9 +225,49 @@ static int open_trusted(struct walk *w)
             err = errno == ELOOP ? follow(w, w->path + strlen(w->path), '\0') : -errno;
         }
         if (err != IS_LINK)
-            return err;
+            return err == -EACCES ? explain_denial(w) : err;
     }
     return -ELOOP;
+}
+
+/* Waits if files were put into that folder, or taken from it, less than SETTLE_MS before we began to look: an
+ * editor puts the old file aside before it writes the new one. Returns whether it did. However long the
+ * caller stops us, a change since counts; one still to come does not, for the clock was set back. */
+static bool wait_until_settled(const struct timespec *began, const struct statx *folder)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_MS * 1000 * 1000L};
+    const struct statx_timestamp *change = &folder->stx_mtime;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t seconds = began->tv_sec - change->tv_sec;
+    const int64_t nanoseconds = began->tv_nsec - (int64_t)change->tv_nsec;
+    if (change->tv_sec > now.tv_sec || seconds > 1 || seconds * 1000 + nanoseconds / 1000000 >= SETTLE_MS)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+/* Opens the file asked for. One of policy.conf's kind is missing only if it stays so. Returns as open_once().
+ */
+static int open_trusted(struct walk *w)
+{
+    struct timespec began;
+    struct statx folder;
+
+    if (strlen(w->asked) >= sizeof(w->path))
+        return -ENAMETOOLONG;
+    for (int round = 0; round < SETTLE_ROUNDS; round++) {
+        clock_gettime(CLOCK_REALTIME, &began);
+        strcpy(w->path, w->asked);
+        const int fd = open_once(w);
+        if (fd != -ENOENT || w->trusted->links != TRUSTED_NO_LINKS)
+            return fd;
+        to_parent(w);
+        if (look(w, -1, &folder) < 0 || !wait_until_settled(&began, &folder))
+            return fd;
+    }
+    return -EAGAIN;
 }
 
 /* Reads a regular file from its start to its end, `size` being what it says of itself. */
@@ -181,16 +294,17 @@ static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
 /* Reads an open file after looking at what it is. */
 static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text *out)
 {
-    struct stat st;
+    struct statx st;
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    out->device = st.st_dev;
-    out->inode = st.st_ino;
-    int err = check_kind(w, &st);
+    int err = look(w, fd, &st);
+    if (err)
+        return err;
+    out->device = makedev(st.stx_dev_major, st.stx_dev_minor);
+    out->inode = st.stx_ino;
+    err = check_kind(w, st.stx_mode);
     if (!err)
         err = check(w, &st);
-    return err || S_ISDIR(st.st_mode) ? err : read_all(fd, (size_t)st.st_size, limit, out);
+    return err || S_ISDIR(st.stx_mode) ? err : read_all(fd, (size_t)st.stx_size, limit, out);
 }
 
 void trusted_begin(struct trusted *trusted, enum trusted_links links)
@@ -205,14 +319,12 @@ int trusted_read(void *context, const char *path, size_t limit, struct policy_te
 
     *out = (struct policy_text){.bytes = NULL};
     why->text[0] = '\0';
-    int err = strlen(path) < sizeof(w.path) ? 0 : -ENAMETOOLONG;
-    if (!err) {
-        strcpy(w.path, path);
-        err = open_trusted(&w);
-    }
+    int err = open_trusted(&w);
     if (err >= 0) {
         const int fd = err;
         err = read_checked(&w, fd, limit, out);
+        if (err == -EACCES)
+            err = explain_denial(&w);
         close(fd);
     }
     if (err) {
@@ -240,31 +352,58 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static void free_names(struct dirent **names, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* Lists the names in a folder once it has settled. Returns how many there are, to be freed, or -errno. */
+static int list_names(struct walk *w, struct dirent ***names)
+{
+    struct timespec began;
+    struct statx folder;
+
+    for (int round = 0; round < SETTLE_ROUNDS; round++) {
+        clock_gettime(CLOCK_REALTIME, &began);
+        const int fd = open_trusted(w);
+        if (fd < 0)
+            return fd;
+        const int count = scandirat(fd, ".", names, NULL, compare_bytes);
+        int err = count < 0 ? -errno : look(w, fd, &folder);
+        close(fd);
+        if (count < 0)
+            return err == -EACCES ? explain_denial(w) : err;
+        if (!err && !wait_until_settled(&began, &folder))
+            return count;
+        free_names(*names, count);
+        *names = NULL;
+        if (err)
+            return err;
+    }
+    return -EAGAIN;
+}
+
 int trusted_list(void *context, const char *folder, const char *pattern,
                  int (*each)(void *arg, const char *path), void *arg, struct refusal *why)
 {
-    struct walk w = {.asked = folder, .trusted = context, .why = why};
+    char path[PATH_MAX];
+    struct walk w = {.asked = path, .trusted = context, .why = why};
     struct dirent **found = NULL;
 
     why->text[0] = '\0';
     /* With a slash behind it the folder itself is one of those that are checked. */
-    int err = snprintf(w.path, sizeof(w.path), "%s/", folder) < (int)sizeof(w.path) ? open_trusted(&w)
-                                                                                    : -ENAMETOOLONG;
-    int count = 0;
-    if (err >= 0) {
-        const int fd = err;
-        count = scandirat(fd, ".", &found, NULL, compare_bytes);
-        err = count < 0 ? -errno : 0;
-        close(fd);
-    }
+    const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
+                                                                                      : -ENAMETOOLONG;
+    int err = count < 0 ? count : 0;
     for (int i = 0; i < count; i++) {
         if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
-            err = snprintf(w.path, sizeof(w.path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(w.path)
-                      ? each(arg, w.path)
+            err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
+                      ? each(arg, path)
                       : -ENAMETOOLONG;
-        free(found[i]);
     }
-    free(found);
+    free_names(found, count);
     if (err && !why->text[0])
         refuse(why, "%.255s cannot be read: %s; an administrator must mend that", folder, strerror(-err));
     return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Files that nobody but root can have written: owned by root, writable by nobody else, in folders of which
- * the same is true, up to '/'. */
+ * the same is true, up to '/', and not hidden by a mount (mounts.h). */
 #pragma once
 
 #include "policy.h"
@@ -9,7 +9,9 @@
 #include <limits.h>
 
 enum trusted_links {
-    TRUSTED_NO_LINKS,    /* a symbolic link is refused anywhere in the path */
+    /* A symbolic link is refused anywhere in the path; and where a folder has just changed, a file is missing
+     * only once it has not changed for a while: editors put the old one aside first. */
+    TRUSTED_NO_LINKS,
     TRUSTED_ROOTS_LINKS, /* one is followed if root's and in a folder of root's (NixOS keeps /etc so) */
 };
 
@@ -23,7 +25,8 @@ struct trusted {
 void trusted_begin(struct trusted *trusted, enum trusted_links links);
 
 /* The functions of a struct policy_source (see there), its context pointing to a struct trusted. They open as
- * the caller, follow nothing else, and wait for nothing (a FIFO, a device). */
+ * the caller, follow nothing else, and wait for nothing (a FIFO, a device). -EACCES is returned only where
+ * mode and group explain it; else -EPERM. */
 int trusted_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why);
 int trusted_list(void *context, const char *folder, const char *pattern,
                  int (*each)(void *arg, const char *path), void *arg, struct refusal *why);

@@ -78,14 +78,14 @@ static int start(const char *text, size_t size, struct refusal *why)
     return err;
 }
 
-static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], struct refusal *why)
+static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], const struct names *names,
+                       struct refusal *why)
 {
     const int count = getgroups(NGROUPS_MAX, groups);
 
     if (count < 0)
         return refuse(why, "cannot tell which groups libvirtd is in: %s", strerror(errno));
-    *out = (struct caller){getuid(),        getgid(),         groups, (size_t)count,
-                           names_find_user, names_find_group, NULL,   NULL};
+    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, &names->source};
     return 0;
 }
 
@@ -96,11 +96,13 @@ static int judge_port(const char *bridge, struct refusal *why)
     struct policy policy = {.rules = NULL};
     struct policy_verdict verdict = {.allowed = true};
     struct caller caller;
+    struct names names;
     int err = judge_read_policy(&policy, bridge, why);
 
+    names_begin(&names);
     if (policy.absent)
         err = 0;
-    else if (!err && find_caller(&caller, groups, why) == 0)
+    else if (!err && find_caller(&caller, groups, &names, why) == 0)
         err = policy_decide(&verdict, &policy, bridge, &caller, why);
     else
         err = -1;
@@ -110,6 +112,7 @@ static int judge_port(const char *bridge, struct refusal *why)
             "%s:%lu denies bridge '%.64s' to uid %u: deny %s; an administrator would have to remove that "
             "line, or the guest use another network",
             policy.files[verdict.rule->file].path, verdict.rule->line, bridge, getuid(), verdict.rule->name);
+    names_end(&names);
     policy_free(&policy);
     return err;
 }

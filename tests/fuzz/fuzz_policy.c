@@ -22,15 +22,33 @@ struct outcome {
 };
 
 /* Names beginning with 'a' are the caller's, and of those with '~' nobody knows whose they are. */
-static int find(struct names *names, const char *name, id_t *id)
+static int find(void *context, const char *name, id_t *id, struct refusal *why)
 {
-    (void)names;
+    (void)context;
     *id = 1000;
+    refuse(why, "no answer");
     return name[0] == '~' ? -EIO : name[0] == 'a' ? 0 : -ENOENT;
 }
 
+static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
+                        struct refusal *why)
+{
+    (void)context, (void)why;
+    strcpy(name, "a");
+    *gid = 1000;
+    return uid == 1000 ? 0 : -ENOENT;
+}
+
+static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct refusal *why)
+{
+    (void)context, (void)why;
+    snprintf(name, IDENTITY_NAME_SIZE, "g%u", gid);
+    return 0;
+}
+
+static const struct name_source memory_names = {NULL, find, find, find_account, find_group_name};
 static const gid_t groups[] = {100, 101};
-static const struct caller caller = {1000, 1000, groups, 2, find, find, NULL, NULL};
+static const struct caller caller = {1000, 1000, groups, 2, &memory_names};
 
 /* The verdict; a no without a rule if there is none. */
 static struct policy_verdict judged(const struct policy *policy, const char *bridge, bool *known)
@@ -122,13 +140,22 @@ struct tally {
     bool unknown, unknown_deny; /* a look-up failed */
 };
 
+static int match_of(const struct policy_rule *rule)
+{
+    struct identity who;
+    struct refusal why;
+
+    identity_begin(&who, &caller);
+    return terms_match(&rule->terms, &who, rule->deny, &why);
+}
+
 static struct tally tally_of(const struct policy *policy, const char *bridge)
 {
     struct tally tally = {.allows = false};
 
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        const int match = is_about(rule, bridge) ? terms_match(&rule->terms, &caller) : 0;
+        const int match = is_about(rule, bridge) ? match_of(rule) : 0;
         tally.unknown |= match < 0;
         tally.unknown_deny |= match < 0 && rule->deny;
         tally.denies |= match == 1 && rule->deny;
@@ -157,7 +184,7 @@ static void hold_verdict_is_right(const struct policy *policy, const char *bridg
         return;
     hold(verdict.rule >= policy->rules && verdict.rule < policy->rules + policy->rule_count);
     hold(verdict.rule->deny == !verdict.allowed);
-    hold(is_about(verdict.rule, bridge) && terms_match(&verdict.rule->terms, &caller) == 1);
+    hold(is_about(verdict.rule, bridge) && match_of(verdict.rule) == 1);
 }
 
 /* With 'deny NAME' in front of or behind all else in /main, nobody gets that bridge, and what others get is

@@ -2,6 +2,7 @@
  *
  * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
 #include "fuzz.h"
+#include "helper/identity.h"
 #include "helper/refusal.h"
 #include "helper/terms.h"
 
@@ -13,19 +14,22 @@
 
 /* 'a...' is 1000; 'b...' 1001, and so are digits, which are a name where they are no number that a user has.
  */
-static int find(struct names *names, const char *name, id_t *id)
+static int find(void *context, const char *name, id_t *id, struct refusal *why)
 {
-    (void)names;
+    (void)context;
+    refuse(why, "no answer");
     *id = name[0] == 'a' ? 1000 : 1001;
     return name[0] == '~' ? -EIO : strchr("ab0123456789", name[0]) ? 0 : -ENOENT;
 }
 
+/* Allows look no account up. */
+static const struct name_source names = {NULL, find, find, NULL, NULL};
 static const gid_t groups[] = {4, 1001, 0};
 static const struct caller callers[] = {
-    {1000, 1000, groups, 0, find, find, NULL, NULL},
-    {1001, 1000, groups, 2, find, find, NULL, NULL},
-    {0, 0, groups, 3, find, find, NULL, NULL},
-    {(uid_t)-2, (gid_t)-2, NULL, 0, find, find, NULL, NULL},
+    {1000, 1000, groups, 0, &names},
+    {1001, 1000, groups, 2, &names},
+    {0, 0, groups, 3, &names},
+    {(uid_t)-2, (gid_t)-2, NULL, 0, &names},
 };
 enum { CALLERS = sizeof(callers) / sizeof(callers[0]) };
 
@@ -54,6 +58,7 @@ static void hold_terms_are_sound(const struct terms *terms, const char *text, si
     hold_is_inside(terms->group, text, size);
     hold_is_inside(terms->names, text, size);
     hold_is_inside(terms->macs, text, size);
+    hold(terms->uids.first <= terms->uids.last);
     hold(terms->quota <= TERMS_QUOTA_MAX);
     hold(terms->protection.vlan <= 4094);
     hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
@@ -75,32 +80,40 @@ static int oracle_find(const char *word, id_t *id)
 {
     for (const char *c = word; *c; c++)
         if (*c < '0' || *c > '9')
-            return find(NULL, word, id);
+            return find(NULL, word, id, &(struct refusal){""});
     const unsigned long long number = strtoull(word, NULL, 10);
     *id = (id_t)number;
-    return number < (id_t)-1 ? 0 : find(NULL, word, id);
+    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct refusal){""});
 }
 
 static int oracle_match(const struct terms *terms, const struct caller *caller)
 {
     id_t id = 0;
     bool member = false;
-    int err = terms->user ? oracle_find(terms->user, &id) : 0;
 
+    if (terms->uids.set && (caller->uid < terms->uids.first || caller->uid > terms->uids.last))
+        return 0;
+    int err = terms->user ? oracle_find(terms->user, &id) : 0;
     if (err || (terms->user && id != caller->uid))
-        return err == -ENOENT ? 0 : err;
+        return err == -ENOENT || !err ? 0 : -1;
     if (!terms->group)
         return 1;
     err = oracle_find(terms->group, &id);
     for (size_t i = 0; i < caller->group_count; i++)
         member = member || caller->groups[i] == id;
-    return err == -ENOENT ? 0 : err ? err : member || caller->gid == id;
+    if (err)
+        return err == -ENOENT ? 0 : -1;
+    return member || caller->gid == id;
 }
 
 static void hold_matches_are_right(const struct terms *terms)
 {
-    for (size_t i = 0; i < CALLERS; i++)
-        hold(terms_match(terms, &callers[i]) == oracle_match(terms, &callers[i]));
+    for (size_t i = 0; i < CALLERS; i++) {
+        struct identity who;
+        struct refusal why;
+        identity_begin(&who, &callers[i]);
+        hold(terms_match(terms, &who, false, &why) == oracle_match(terms, &callers[i]));
+    }
 }
 
 static bool same_text(const char *a, const char *b)
@@ -144,6 +157,8 @@ static void hold_says_what_was_said(const struct terms *terms)
         fprintf(file, "group=%s\t ", terms->group);
     if (terms->user)
         fprintf(file, "user=%s", terms->user);
+    if (terms->uids.set)
+        fprintf(file, " uid=%u-%u", terms->uids.first, terms->uids.last);
     if (terms->protection.vlan)
         fprintf(file, " vlan=%u", terms->protection.vlan);
     fprintf(file, "%s%s%s", terms->protection.guard ? " guard=yes" : "",
@@ -153,6 +168,8 @@ static void hold_says_what_was_said(const struct terms *terms)
     hold(again.mtu == terms->mtu && again.require_kvm == terms->require_kvm && again.quota == terms->quota);
     hold(same_text(again.macs, terms->macs) && same_text(again.names, terms->names));
     hold(same_text(again.group, terms->group) && same_text(again.user, terms->user));
+    hold(again.uids.set == terms->uids.set && again.uids.first == terms->uids.first &&
+         again.uids.last == terms->uids.last);
     hold(again.protection.vlan == terms->protection.vlan &&
          again.protection.guard == terms->protection.guard);
     hold(again.protection.isolated == terms->protection.isolated &&

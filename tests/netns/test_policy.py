@@ -70,6 +70,20 @@ class Terms(netcase.NetCase):
             self.assertEqual(answer.tap()[0], "vt-web1")
         self.refuse("--name=vt-db", says=["--name=vt-db", f"{POLICY}:1", "vt-web*"])
 
+    def test_names_by_user(self):
+        """One rule gives each user names of their own."""
+        sandbox.write(POLICY, "allow br0 name=vt-%u-*\n")
+        with self.grant(f"--name=vt-{USERS[USER]}-1"), self.grant(f"--name=vt-{USERS[OTHER]}-1", uid=OTHER), self.grant():
+            self.refuse(f"--name=vt-{USERS[OTHER]}-2", says=[f"{POLICY}:1", f"vt-{USERS[USER]}-*"])
+        sandbox.write(POLICY, "allow br0 name=vt-%u-012345678*\n")
+        self.refuse("--name=vt-x", says=[f"{POLICY}:1", f"'{USERS[USER]}'", "at most 15 characters"])
+        sandbox.write(POLICY, "allow br0 name=vt-%um*\n")
+        self.refuse("--name=vt-x", says=[f"'{USERS[USER]}'", "character that follows"])
+        sandbox.write(POLICY, f"allow br0 uid={USER} name=vt-%u\n")
+        self.refuse("--name=vt-x", says="no account")
+        sandbox.write(POLICY, "allow br0 name=vt-%u*\n")
+        self.refuse(says=f"{POLICY}:1 does not parse")
+
     def test_mtu(self):
         for mtu in (68, 1400, 9000):
             sandbox.write(POLICY, f"allow br0 mtu={mtu}\n")

@@ -72,27 +72,50 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect)
     return read_policy_of(NULL, files, dialect);
 }
 
+
+static int find_user(void *context, const char *name, uid_t *uid, struct refusal *reason)
+{
+    (void)context;
+    if (strcmp(name, "broken") == 0)
+        return refuse(reason, "no answer"), -EIO;
+    *uid = strcmp(name, "bob") == 0 ? 1001 : 1000;
+    return strcmp(name, "alice") == 0 || strcmp(name, "al") == 0 || strcmp(name, "bob") == 0 ? 0 : -ENOENT;
+}
+
+static int find_group(void *context, const char *name, gid_t *gid, struct refusal *reason)
+{
+    (void)context;
+    if (strcmp(name, "broken") == 0)
+        return refuse(reason, "no answer"), -EIO;
+    *gid = strcmp(name, "own") == 0 ? 2000 : strcmp(name, "students") == 0 ? 2002 : 2003;
+    return strcmp(name, "nobody") == 0 ? -ENOENT : 0;
+}
+
+static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
+                        struct refusal *reason)
+{
+    (void)context;
+    if (uid == 1099)
+        return refuse(reason, "no answer"), -EIO;
+    strcpy(name, uid == 1003 ? "broken" : uid == 1004 ? "nobody" : "alice");
+    *gid = 1999;
+    return uid == 1000 || uid == 1002 || uid == 1003 || uid == 1004 ? 0 : -ENOENT;
+}
+
+static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct refusal *reason)
+{
+    (void)context;
+    if (gid == 2099)
+        return refuse(reason, "no answer"), -EIO;
+    snprintf(name, IDENTITY_NAME_SIZE, "%s", gid == 2000 ? "own" : gid == 2001 ? "readers" : "students");
+    return gid >= 2000 && gid <= 2002 ? 0 : -ENOENT;
+}
+
+const struct name_source memory_names = {NULL, find_user, find_group, find_account, find_group_name};
+
 static const gid_t groups[] = {2001, 2002};
 
-static int find_user(struct names *names, const char *name, uid_t *uid)
-{
-    (void)names;
-    if (strcmp(name, "broken") == 0)
-        return -EIO;
-    *uid = 1000;
-    return strcmp(name, "alice") == 0 ? 0 : -ENOENT;
-}
-
-static int find_group(struct names *names, const char *name, gid_t *gid)
-{
-    (void)names;
-    if (strcmp(name, "broken") == 0)
-        return -EIO;
-    *gid = 2002;
-    return strcmp(name, "students") == 0 ? 0 : -ENOENT;
-}
-
-const struct caller alice = {1000, 2000, groups, 2, find_user, find_group, NULL, NULL};
+const struct caller alice = {1000, 2000, groups, 2, &memory_names};
 
 struct policy_verdict decide(const char *bridge)
 {

@@ -23,8 +23,13 @@ struct memory_file {
 extern struct policy policy;
 extern struct refusal why;
 
-/* uid 1000, gid 2000, groups 2001 and 2002; alice and students are names of hers, and looking up 'broken'
- * fails. */
+/* Users: alice and al are both 1000, whose account is alice with gid 1999; bob is 1001. No account: 1001,
+ * whose name does not lead to one; 1002, whose name leads to 1000; 1004, whose name leads to nobody. Nobody
+ * can tell: 1003, 1099, the name 'broken'. Groups: own 2000, readers 2001, students 2002, any other name 2003
+ * but 'nobody', of whom there is none; 2099 cannot be looked up, other gids have no name. */
+extern const struct name_source memory_names;
+
+/* uid 1000, gid 2000, groups 2001 and 2002. */
 extern const struct caller alice;
 
 /* Reads "/main" of these files into `policy`; returns what policy_read() does. The other keeps only what is

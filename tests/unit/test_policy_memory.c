@@ -4,6 +4,7 @@
  * __wrap_ (tests/unit/meson.build), which fails the one that is to fail. */
 #include "helper/policy.h"
 #include "helper/refusal.h"
+#include "memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,13 +43,13 @@ char *__wrap_strdup(const char *text)
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static int read_two_files(void *context, const char *path, size_t limit, struct policy_text *out,
-                          struct refusal *why)
+                          struct refusal *reason)
 {
     const bool main_file = strcmp(path, "/main") == 0;
     const char *text = main_file ? "allow br0\nallow br1\ninclude /a\n" : "allow br2\ndeny br0\n";
     (void)context;
     (void)limit;
-    (void)why;
+    (void)reason;
     *out = (struct policy_text){.size = strlen(text), .inode = main_file ? 1 : 2};
     out->bytes = malloc(out->size + 1);
     assert_non_null(out->bytes);
@@ -59,11 +60,8 @@ static int read_two_files(void *context, const char *path, size_t limit, struct 
 /* Lets each call that takes memory fail in turn, until a reading gets by with fewer. */
 static void fail_each_call(enum policy_dialect dialect)
 {
-    static const struct caller caller = {.uid = 1000};
     static const struct policy_source source = {.read = read_two_files};
-    struct policy policy = {.rules = NULL};
     struct policy_verdict verdict;
-    struct refusal why = {""};
     int calls = 0;
 
     for (;; calls++) {
@@ -76,9 +74,9 @@ static void fail_each_call(enum policy_dialect dialect)
     assert_int_equal(calls_until_failure, 0);
     assert_int_equal(calls, 7); /* two paths; an array of 1 and 2 files; one of 1, 2 and 4 rules */
     assert_int_equal(policy.rule_count, 4);
-    assert_int_equal(policy_decide(&verdict, &policy, "br0", &caller, &why), 0);
+    assert_int_equal(policy_decide(&verdict, &policy, "br0", &alice, &why), 0);
     assert_false(verdict.allowed);
-    assert_int_equal(policy_decide(&verdict, &policy, "br2", &caller, &why), 0);
+    assert_int_equal(policy_decide(&verdict, &policy, "br2", &alice, &why), 0);
     assert_true(verdict.allowed);
     policy_free(&policy);
 }

@@ -66,43 +66,69 @@ static void terms_that_do_not_parse(void **state)
     assert_int_equal(verdict(FILES(MAIN("allow br0 group=students\n")), POLICY_QEMU, "br0"), -1);
 }
 
+/* What policy.conf says to somebody about br0, and why, if that is not to be known. */
+static int judged(const char *text, uid_t uid)
+{
+    struct policy_verdict result;
+    struct caller caller = alice;
+
+    caller.uid = uid;
+    assert_int_equal(read_policy(FILES(MAIN(text)), POLICY_STRICT), 0);
+    const int err = policy_decide(&result, &policy, "br0", &caller, &why);
+    if (!err && result.allowed)
+        assert_string_equal(result.user, result.rule->terms.uids.set ? "" : "alice");
+    policy_free(&policy);
+    return err ? err : result.allowed;
+}
+
 static void a_look_up_that_fails_denies(void **state)
 {
-    struct policy_verdict result;
     (void)state;
-    assert_int_equal(read_policy(FILES(MAIN("allow br0\ndeny br0 user=broken\nallow br1\n")), POLICY_STRICT),
-                     0);
-    assert_int_equal(policy_decide(&result, &policy, "br0", &alice, &why), -1);
-    assert_non_null(strstr(why.text, "/main:2 names a user or group that cannot be looked up"));
-    assert_int_equal(policy_decide(&result, &policy, "br1", &alice, &why), 0); /* not a rule of that bridge */
+    assert_int_equal(judged("allow br0\ndeny br0 user=broken\n", 1000), -1);
+    assert_non_null(strstr(why.text,
+                           "/main:2 cannot be decided, so nothing is allowed on 'br0': user 'broken' "
+                           "cannot be looked up: no answer"));
+    assert_int_equal(judged("allow br0\ndeny br1 user=broken\n", 1000), 1); /* not a rule of that bridge */
+    assert_int_equal(judged("allow br0 quota=1\nallow br0 user=broken\n", 1000),
+                     1); /* nor one that is tried */
+    assert_int_equal(judged("allow br0 user=broken quota=1\nallow br0\n", 1000), -1);
+}
+
+/* By whichever name it says, and an allow means the same. */
+static void rules_bind_under_any_name(void **state)
+{
+    (void)state;
+    assert_int_equal(judged("allow br0 user=al\n", 1000), 1);
+    assert_int_equal(judged("allow br0\ndeny br0 user=al\n", 1000), 0);
+    assert_int_equal(judged("allow br0\ndeny br0 user=alice\n", 1000), 0);
+    assert_int_equal(judged("allow br0\ndeny br0 user=bob\n", 1000), 1);
+    assert_int_equal(judged("allow br0\ndeny br0 user=nobody\n", 1000), 1);
+}
+
+/* An allow of policy.conf is for callers with an account, except one that admits uids. */
+static void without_an_account_nothing_is_allowed(void **state)
+{
+    static const uid_t nobodies[] = {1001, 1002, 1004};
+    struct policy_verdict result;
+    struct caller caller = alice;
+    (void)state;
+    for (size_t i = 0; i < sizeof(nobodies) / sizeof(nobodies[0]); i++) {
+        assert_int_equal(judged("allow br0\n", nobodies[i]), -1);
+        assert_non_null(strstr(why.text, "/main:1 would allow bridge 'br0', but uid 100"));
+        assert_non_null(strstr(why.text, "has no account"));
+        assert_int_equal(judged("allow br0 user=1000\nallow br1\n", nobodies[i]), 0);
+        assert_int_equal(judged("allow br0 uid=1000-1004\n", nobodies[i]), 1);
+        assert_int_equal(judged("allow br0 uid=1000-1004\ndeny br0 uid=1001-1004\n", nobodies[i]), 0);
+        assert_int_equal(judged("allow br0 uid=1000-1004\ndeny br0 user=nobody\n", nobodies[i]), -1);
+        assert_non_null(strstr(why.text, "/main:2 cannot be decided"));
+    }
+    assert_int_equal(judged("allow br0\n", 1099), -1);
+    assert_non_null(strstr(why.text, "uid 1099 cannot be looked up: no answer"));
+    assert_int_equal(judged("allow br0 uid=1099\n", 1099), 1);
+    caller.uid = 1099; /* a bridge.conf has QEMU's verdicts, and nobody is looked up */
+    assert_int_equal(read_policy(FILES(MAIN("allow br0\n")), POLICY_QEMU), 0);
+    assert_int_equal(policy_decide(&result, &policy, "br0", &caller, &why), 0);
     assert_true(result.allowed);
-    policy_free(&policy);
-}
-
-static int find_alice(struct names *names, uid_t uid, char name[TERMS_USER_SIZE])
-{
-    (void)names;
-    (void)uid;
-    strcpy(name, "al");
-    return 0;
-}
-
-/* By whichever of her names it says. */
-static void a_deny_binds_under_any_name(void **state)
-{
-    struct own_name own = {.find = find_alice};
-    struct caller al = alice;
-    struct policy_verdict result;
-    (void)state;
-    al.own = &own;
-    assert_int_equal(
-        read_policy(FILES(MAIN("allow br0 user=alice\nallow br1\ndeny br1 user=alice\n")), POLICY_STRICT), 0);
-    assert_int_equal(policy_decide(&result, &policy, "br0", &al, &why), 0);
-    assert_false(result.allowed);
-    assert_null(result.rule);
-    assert_int_equal(policy_decide(&result, &policy, "br1", &al, &why), 0);
-    assert_false(result.allowed);
-    assert_int_equal(result.rule->line, 3);
     policy_free(&policy);
 }
 
@@ -186,7 +212,8 @@ int main(void)
         cmocka_unit_test(rules_of_one_bridge),
         cmocka_unit_test(terms_that_do_not_parse),
         cmocka_unit_test(a_look_up_that_fails_denies),
-        cmocka_unit_test(a_deny_binds_under_any_name),
+        cmocka_unit_test(rules_bind_under_any_name),
+        cmocka_unit_test(without_an_account_nothing_is_allowed),
         cmocka_unit_test(includes_of_a_folder),
         cmocka_unit_test(the_same_inode_on_another_device_is_no_loop),
         cmocka_unit_test(tells_which_line_was_not_taken),

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The terms of a rule: each taken, and each refused in every way; and whom they are about. */
-#include "helper/refusal.h"
 #include "helper/terms.h"
+#include "memory.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +15,6 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct terms terms;
-static struct refusal why;
 
 /* What terms point into. */
 static char copy[128];
@@ -80,6 +78,17 @@ static void refuses_bad_terms(void **state)
     } cases[] = {
         {"user=", "user= takes the name"},
         {"group=", "group= takes the name"},
+        {"uid=", "uid= takes a uid"},
+        {"uid=root", "uid= takes a uid"},
+        {"uid=-5", "uid= takes a uid"},
+        {"uid=5-", "uid= takes a uid"},
+        {"uid=9-7", "uid= takes a uid"},
+        {"uid=5-6-7", "uid= takes a uid"},
+        {"uid=+5", "uid= takes a uid"},
+        {"uid=4294967295", "uid= takes a uid"},
+        {"uid=0-4294967295", "uid= takes a uid"},
+        {"uid=000000000000000000001", "uid= takes a uid"},
+        {"uid=1 uid=2", "uid= stands twice"},
         {"quota=0", "from 1 to 1023"},
         {"quota=1024", "from 1 to 1023"},
         {"quota=", "from 1 to 1023"},
@@ -90,6 +99,15 @@ static void refuses_bad_terms(void **state)
         {"mtu=65522", "from 68 to 65521"},
         {"name=", "begins with vt-"},
         {"name=eth*", "begins with vt-"},
+        {"name=vt-%", "at most once"},
+        {"name=vt-%d", "at most once"},
+        {"name=vt-%u%u", "at most once"},
+        {"name=vt-%u-%u", "at most once"},
+        {"name=vt-*%u", "at most once"},
+        {"name=vt-[ab]%u", "at most once"},
+        {"name=vt-%u*", "at most once"},
+        {"name=vt-%u?", "at most once"},
+        {"name=vt-0123456789ab%u", "at most 15 characters"},
         {"require=", "require= takes kvm"},
         {"require=tun", "require= takes kvm"},
         {"mac=open", "mac= takes lock"},
@@ -135,108 +153,126 @@ static void a_deny_grants_nothing(void **state)
     }
 }
 
-static int lookups;
-
-static int find_user(struct names *names, const char *name, uid_t *uid)
+static int match(const char *text, uid_t uid)
 {
-    (void)names;
-    lookups++;
-    *uid = strcmp(name, "alice") == 0 ? 1000 : 1001;
-    return strcmp(name, "nobody") == 0 ? -ENOENT : strcmp(name, "broken") == 0 ? -EIO : 0;
+    struct caller caller = alice;
+    struct identity who;
+
+    caller.uid = uid;
+    identity_begin(&who, &caller);
+    assert_int_equal(parse(text, false), 0);
+    return terms_match(&terms, &who, false, &why);
 }
 
-static int find_group(struct names *names, const char *name, gid_t *gid)
+static void all_selectors_must_match(void **state)
 {
-    (void)names;
-    lookups++;
-    *gid = strcmp(name, "students") == 0 ? 2002 : strcmp(name, "own") == 0 ? 2000 : 2999;
-    return strcmp(name, "nobody") == 0 ? -ENOENT : strcmp(name, "broken") == 0 ? -EIO : 0;
+    (void)state;
+    assert_int_equal(match("", 1000), 1);
+    assert_int_equal(match("user=alice group=students uid=999-1001", 1000), 1);
+    assert_int_equal(match("user=bob group=students uid=999-1001", 1000), 0);
+    assert_int_equal(match("user=alice group=teachers", 1000), 0);
+    assert_int_equal(match("user=alice group=students uid=1001-1002", 1000), 0);
+    assert_int_equal(match("user=bob group=broken", 1000), 0);
+    assert_int_equal(match("user=alice group=broken", 1000), -1);
+    assert_int_equal(match("uid=1001 user=broken", 1000), 0);
+    assert_int_equal(match("user=broken", 1000), -1);
 }
 
-static void is_about_the_right_caller(void **state)
+static void ranges_of_uids(void **state)
 {
-    static const gid_t groups[] = {2001, 2002};
-    static const struct caller caller = {1000,      2000,       groups, COUNT(groups),
-                                         find_user, find_group, NULL,   NULL};
     static const struct {
         const char *text;
+        uid_t uid;
         int match;
     } cases[] = {
-        {"", 1},
-        {"user=1000", 1},
-        {"user=1001", 0},
-        {"user=alice", 1},
-        {"user=bob", 0},
-        {"user=nobody", 0},
-        {"user=broken", -EIO},
-        {"group=2000", 1},
-        {"group=2001", 1},
-        {"group=2002", 1},
-        {"group=2003", 0},
-        {"group=own", 1},
-        {"group=students", 1},
-        {"group=teachers", 0},
-        {"group=nobody", 0},
-        {"group=broken", -EIO},
-        {"user=alice group=students", 1},
-        {"user=alice group=teachers", 0},
-        {"user=bob group=students", 0},
-        {"user=bob group=broken", 0},
-        {"user=4294967295", 0}, /* (uid_t)-1 is no user: a name, then, which bob has */
+        {"uid=7", 7, 1},
+        {"uid=7", 6, 0},
+        {"uid=7", 8, 0},
+        {"uid=7-9", 6, 0},
+        {"uid=7-9", 7, 1},
+        {"uid=7-9", 9, 1},
+        {"uid=7-9", 10, 0},
+        {"uid=0", 0, 1},
+        {"uid=5-5", 5, 1},
+        {"uid=0-4294967294", 0, 1},
+        {"uid=4294967294", 4294967294, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(match(cases[i].text, cases[i].uid), cases[i].match);
+    assert_int_equal(parse("uid=7-9", true), 0);
+    assert_true(terms.uids.set && terms.uids.first == 7 && terms.uids.last == 9);
+}
+
+static const char *names_of(const char *text, const char *user)
+{
+    static char names[TERMS_NAMES_SIZE];
+
+    assert_int_equal(parse(text, false), 0);
+    return terms_names(names, &terms, user, &why) == 0 ? names : NULL;
+}
+
+static void names_by_user(void **state)
+{
+    static const struct {
+        const char *text, *user, *names; /* NULL: refused */
+    } cases[] = {
+        {"", "", "vt-*"},
+        {"name=vt-a*", "alice", "vt-a*"},
+        {"name=vt-%u", "alice", "vt-alice"},
+        {"name=vt-%u-*", "alice", "vt-alice-*"},
+        {"name=vt-%u-%%*", "alice", "vt-alice-%*"},
+        {"name=vt-%u.[ab]*", "a-b", "vt-a-b.[ab]*"},
+        {"name=vt-%u-*", "", NULL},
+        {"name=vt-%u-*", "a-b", NULL},
+        {"name=vt-%u", "a*", NULL},
+        {"name=vt-%u", "DOMAIN\\alice", NULL},
+        {"name=vt-%u", "alice@example", NULL},
+        {"name=vt-%u", "\xc3\xa9", NULL},
+        {"name=vt-%u", "twelveletter", "vt-twelveletter"},
+        {"name=vt-%u", "thirteenchars", NULL},
+        {"name=vt-%u-?*", "tenletters", "vt-tenletters-?*"},
+        {"name=vt-%u-?*", "elevenlette", NULL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(parse(cases[i].text, false), 0);
-        assert_int_equal(terms_match(&terms, &caller), cases[i].match);
+        const char *names = names_of(cases[i].text, cases[i].user);
+        if (cases[i].names)
+            assert_string_equal(names, cases[i].names);
+        else
+            assert_null(names);
     }
-    lookups = 0;
-    assert_int_equal(parse("user=1000 group=2001", false), 0);
-    assert_int_equal(terms_match(&terms, &caller), 1);
-    assert_int_equal(lookups, 0);
+    assert_null(names_of("name=vt-%u", "thirteenchars"));
+    assert_non_null(strstr(why.text, "'thirteenchars': no name of at most 15 characters matches"));
 }
 
-static int names;
-
-static int find_name(struct names *list, uid_t uid, char name[TERMS_USER_SIZE])
+static void a_pattern_of_any_length_fits(void **state)
 {
-    (void)list;
-    names++;
-    strcpy(name, "alice");
-    return uid == 1000 ? 0 : uid == 1001 ? -ENOENT : -EIO;
-}
-
-/* With the caller's own name other users are not looked up, and a second name does not count. */
-static void goes_by_the_callers_name(void **state)
-{
-    static const char *const texts[] = {"user=alice", "user=bob", "user=broken", "user=nobody", "user=1000"};
-    static const int matches[] = {1, 0, 0, 0, 1};
-    struct own_name own = {.find = find_name};
-    struct caller caller = {1000, 2000, NULL, 0, find_user, find_group, NULL, &own};
+    static char text[4096] = "name=vt-[", names[TERMS_NAMES_SIZE];
     (void)state;
-    names = lookups = 0;
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        assert_int_equal(parse(texts[i], false), 0);
-        assert_int_equal(terms_match(&terms, &caller), matches[i]);
-    }
-    assert_int_equal(names, 1);
-    assert_int_equal(lookups, 1); /* alice: that the name is hers, too */
-    caller.uid = 1001;
-    own.asked = false;
-    assert_int_equal(parse("user=alice", false), 0);
-    assert_int_equal(terms_match(&terms, &caller), 0); /* a number without a name is nobody of that name */
-    caller.uid = 1002;
-    own.asked = false;
-    assert_int_equal(terms_match(&terms, &caller), -EIO);
-    assert_int_equal(lookups, 1);
+    memset(text + strlen(text), 'a', 4000);
+    strcat(text, "]");
+    assert_int_equal(terms_parse(&terms, text, false, &why), 0);
+    assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
+    assert_string_equal(names, terms.names);
+    memset(text, 'a', 4095);
+    memcpy(text, "vt-*", 4);
+    terms = (struct terms){.names = text}; /* longer than a line can be: cut, which no name can match */
+    assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_each_term),          cmocka_unit_test(takes_the_ends_of_each_range),
-        cmocka_unit_test(takes_each_protection),    cmocka_unit_test(refuses_bad_terms),
-        cmocka_unit_test(a_deny_grants_nothing),    cmocka_unit_test(is_about_the_right_caller),
-        cmocka_unit_test(goes_by_the_callers_name),
+        cmocka_unit_test(takes_each_term),
+        cmocka_unit_test(takes_the_ends_of_each_range),
+        cmocka_unit_test(takes_each_protection),
+        cmocka_unit_test(refuses_bad_terms),
+        cmocka_unit_test(a_deny_grants_nothing),
+        cmocka_unit_test(all_selectors_must_match),
+        cmocka_unit_test(ranges_of_uids),
+        cmocka_unit_test(names_by_user),
+        cmocka_unit_test(a_pattern_of_any_length_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

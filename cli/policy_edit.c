@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap policy edit: a copy beside the file, root's own editor, `policy check` of the copy, and a rename;
+ * so that whoever asks meanwhile reads the old file or the new one, and never half of it. */
+#include "config.h"
+#include "helper/names.h"
+#include "helper/refusal.h"
+#include "helper/trusted.h"
+#include "policy.h"
+#include "policy_lint.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { EDITOR_WORDS = 16 };
+
+struct edit {
+    const char *name;       /* of the verb */
+    char path[PATH_MAX];    /* the file */
+    char copy[PATH_MAX];    /* beside it; "": none */
+    int folder;             /* both are in, locked */
+    bool is_new;            /* there is no file yet */
+    struct stat was;        /* the file, as it was read */
+    struct policy_text old; /* what stood in it */
+};
+
+static int fail(const struct edit *edit, const char *what, const char *path)
+{
+    return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
+}
+
+/* Opens the folder of the file, and keeps other edits out. */
+static int lock_folder(struct edit *edit)
+{
+    char *slash = strrchr(edit->path, '/');
+
+    *slash = '\0';
+    edit->folder = open(slash == edit->path ? "/" : edit->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int err = edit->folder < 0 ? fail(edit, "cannot open the folder", edit->path) : 0;
+    *slash = '/';
+    if (err)
+        return err;
+    if (flock(edit->folder, LOCK_EX | LOCK_NB) < 0)
+        return complain(-1, edit->name, "somebody else is editing a policy in that folder; try again later");
+    return 0;
+}
+
+/* Reads a file that must be root's alone, as the helper does. Returns 0, or -errno, having said why if that
+ * is not ENOENT. */
+static int read_file(const struct edit *edit, const char *path, struct policy_text *out)
+{
+    struct trusted trusted;
+    struct refusal why;
+
+    trusted_begin(&trusted, TRUSTED_NO_LINKS);
+    const int err = trusted_read(&trusted, path, SIZE_MAX, out, &why);
+    if (err && err != -ENOENT)
+        complain(0, edit->name, "%s", why.text);
+    if (!err && !out->bytes)
+        return complain(-EISDIR, edit->name, "'%s' is a folder; name a file in it", path);
+    return err;
+}
+
+/* What a new file begins with: rules of a bridge.conf stay in force. */
+static void write_first_text(const struct edit *edit, FILE *file)
+{
+    fputs(
+        "# Who may put guests on which bridge: see virt-tap-policy(5). Nothing is allowed unless a line allows it.\n",
+        file);
+    if (strcmp(edit->path, POLICY_PATH) == 0 && access(QEMU_ACL_PATH, F_OK) == 0)
+        fputs("include " QEMU_ACL_PATH "\n", file);
+}
+
+/* Its name begins with a dot, so that no include of a folder's files matches it. */
+static int make_copy(struct edit *edit)
+{
+    const int folder = (int)(strrchr(edit->path, '/') - edit->path);
+
+    if (snprintf(edit->copy, sizeof(edit->copy), "%.*s/.%s.edit-XXXXXX", folder, edit->path,
+                 edit->path + folder + 1) >= (int)sizeof(edit->copy)) {
+        edit->copy[0] = '\0';
+        errno = ENAMETOOLONG;
+        return fail(edit, "cannot copy", edit->path);
+    }
+    const int fd = mkostemp(edit->copy, O_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) {
+        edit->copy[0] = '\0';
+        return fail(edit, "cannot make a copy beside", edit->path);
+    }
+    if (edit->is_new)
+        write_first_text(edit, file);
+    else
+        fwrite(edit->old.bytes, 1, edit->old.size, file);
+    return fclose(file) == 0 ? 0 : fail(edit, "cannot write", edit->copy);
+}
+
+/* Runs root's editor on the copy: $VISUAL, $EDITOR, or what the system has. No shell reads its words. */
+static int run_editor(const struct edit *edit)
+{
+    const char *visual = getenv("VISUAL"), *editor = getenv("EDITOR");
+    const char *chosen = visual && *visual ? visual : editor && *editor ? editor : "";
+    char *copy = strdupa(*chosen                                ? chosen
+                         : access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor"
+                                                                : "vi"),
+         *rest;
+    char *argv[EDITOR_WORDS + 2] = {NULL};
+    int count = 0, status = 0;
+    pid_t pid;
+
+    for (char *word = strtok_r(copy, " \t", &rest); word && count < EDITOR_WORDS;
+         word = strtok_r(NULL, " \t", &rest))
+        argv[count++] = word;
+    argv[count] = strdupa(edit->copy);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction interrupt, quit;
+    sigaction(SIGINT, &ignore, &interrupt); /* they are for the editor */
+    sigaction(SIGQUIT, &ignore, &quit);
+    sigset_t defaults;
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGINT);
+    sigaddset(&defaults, SIGQUIT);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    errno = count ? posix_spawnp(&pid, argv[0], NULL, &attributes, argv, environ) : ENOENT;
+    posix_spawnattr_destroy(&attributes);
+    const int err = errno;
+    while (!err && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGQUIT, &quit, NULL);
+    errno = err;
+    if (err)
+        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", count ? argv[0] : chosen);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
+    return 0;
+}
+
+/* Returns how many errors the copy has, having said them. */
+static size_t check_copy(const struct edit *edit)
+{
+    struct names names;
+    const char *slash = strrchr(edit->path, '/');
+
+    names_begin(&names);
+    struct lint lint = {.path = edit->copy,
+                        .names = &names,
+                        .dialect = strcmp(slash, "/bridge.conf") == 0 ? POLICY_QEMU : POLICY_STRICT,
+                        .draft = true};
+    lint_policy(&lint);
+    names_end(&names);
+    fflush(stdout);
+    return lint.errors;
+}
+
+/* Asks what to do about errors. Returns whether to edit again. */
+static bool ask_again(void)
+{
+    char answer[16];
+
+    for (;;) {
+        fputs(
+            "There are errors, for which everything would be refused. Edit again, or quit without saving? [e/q] ",
+            stderr);
+        if (!fgets(answer, sizeof(answer), stdin))
+            return false;
+        if (strcmp(answer, "e\n") == 0 || strcmp(answer, "q\n") == 0)
+            return *answer == 'e';
+    }
+}
+
+/* Whether the file is still the one that was read. */
+static bool is_unchanged(const struct edit *edit)
+{
+    const struct stat *was = &edit->was;
+    struct stat is;
+
+    if (lstat(edit->path, &is) < 0)
+        return edit->is_new && errno == ENOENT;
+    return !edit->is_new && is.st_dev == was->st_dev && is.st_ino == was->st_ino &&
+           is.st_size == was->st_size && is.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+           is.st_mtim.tv_nsec == was->st_mtim.tv_nsec && is.st_ctim.tv_sec == was->st_ctim.tv_sec &&
+           is.st_ctim.tv_nsec == was->st_ctim.tv_nsec;
+}
+
+/* Puts the copy into the place of the file, with its owner and mode. */
+static int install_copy(struct edit *edit)
+{
+    const mode_t mode = edit->is_new ? 0644 : edit->was.st_mode & 07777;
+    const int fd = open(edit->copy, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    const int err =
+        fd < 0 || fchown(fd, edit->was.st_uid, edit->was.st_gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0;
+
+    if (err)
+        fail(edit, "cannot prepare", edit->copy);
+    if (fd >= 0)
+        close(fd);
+    if (err)
+        return -1;
+    if (!is_unchanged(edit)) {
+        complain(0, edit->name,
+                 "'%s' was changed by somebody else meanwhile, and stays so; your version is '%s'",
+                 edit->path, edit->copy);
+        edit->copy[0] = '\0'; /* which is kept */
+        return -1;
+    }
+    if (renameat2(AT_FDCWD, edit->copy, AT_FDCWD, edit->path, edit->is_new ? RENAME_NOREPLACE : 0) < 0)
+        return fail(edit, "cannot replace", edit->path);
+    edit->copy[0] = '\0';
+    fsync(edit->folder);
+    printf("%s: saved\n", edit->path);
+    return 0;
+}
+
+static int edit_and_check(struct edit *edit)
+{
+    size_t errors;
+
+    do {
+        struct policy_text text = {.bytes = NULL};
+        if (run_editor(edit) < 0)
+            return -1;
+        const int err = read_file(edit, edit->copy, &text);
+        const bool same = !err && !edit->is_new && text.size == edit->old.size &&
+                          memcmp(text.bytes, edit->old.bytes, text.size) == 0;
+        free(text.bytes);
+        if (err)
+            return err == -ENOENT ? complain(-1, edit->name, "the copy is gone; nothing was changed") : -1;
+        if (same) {
+            printf("%s: not changed\n", edit->path);
+            return 0;
+        }
+        errors = check_copy(edit);
+        if (errors && !ask_again())
+            return complain(-1, edit->name, "nothing was changed");
+    } while (errors);
+    return install_copy(edit);
+}
+
+static int edit_file(struct edit *edit)
+{
+    if (lock_folder(edit) < 0)
+        return -1;
+    if (lstat(edit->path, &edit->was) < 0 && errno != ENOENT)
+        return fail(edit, "cannot look at", edit->path);
+    const int err = read_file(edit, edit->path, &edit->old);
+    if (err && err != -ENOENT)
+        return -1;
+    edit->is_new = err == -ENOENT;
+    return make_copy(edit) < 0 ? -1 : edit_and_check(edit);
+}
+
+int policy_edit(int argc, char *argv[])
+{
+    struct edit edit = {.name = argv[0], .folder = -1};
+
+    if (argc > 1 && argv[1][0] == '-')
+        return complain(2, argv[0], "there is no option '%s'; see %s --help", argv[1], argv[0]);
+    if (argc > 2)
+        return complain(2, argv[0], "one file at a time; see %s --help", argv[0]);
+    if (geteuid() != 0)
+        return complain(1, argv[0], "only root can change the policy; type: sudo %s", argv[0]);
+    if (!policy_whole_path(argc > 1 ? argv[1] : POLICY_PATH, edit.path))
+        return complain(1, argv[0], "cannot find '%s': %s", argv[1], strerror(errno));
+    const int err = edit_file(&edit);
+    if (edit.copy[0])
+        unlink(edit.copy);
+    if (edit.folder >= 0)
+        close(edit.folder);
+    free(edit.old.bytes);
+    return finish_output(err < 0 ? 1 : 0, argv[0]);
+}

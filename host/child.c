@@ -65,8 +65,10 @@ static bool set_limits(void)
 static bool set_descriptors(int fd)
 {
     const int high = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FD + 1);
-    const int null = open("/dev/null", O_RDWR | O_NOCTTY); /* stays open in programs, as 0, 1 and 2 */
+    int null = open("/dev/null", O_RDWR | O_NOCTTY); /* stays open in programs, as 0, 1 and 2 */
 
+    if (null < 0) /* on a file system mounted nodev: what cannot be read or written either */
+        null = open("/", O_PATH | O_DIRECTORY);
     if (high < 0 || null < 0)
         return false;
     for (int i = 0; i < CHILD_FD; i++)

@@ -385,7 +385,7 @@ int trusted_list(void *context, const char *folder, const char *pattern,
     const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
                                                                                       : -ENAMETOOLONG;
     int err = count < 0 ? count : 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; found && i < count; i++) {
         if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
             err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
                       ? each(arg, path)

@@ -342,7 +342,7 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
 
 static void free_names(struct dirent **names, int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; names && i < count; i++)
         free(names[i]);
     free(names);
 }

@@ -119,7 +119,7 @@ static int run_editor(const struct edit *edit)
          *rest;
     char *argv[EDITOR_WORDS + 2] = {NULL};
     int count = 0, status = 0;
-    pid_t pid;
+    pid_t pid = -1;
 
     for (char *word = strtok_r(copy, " \t", &rest); word && count < EDITOR_WORDS;
          word = strtok_r(NULL, " \t", &rest))

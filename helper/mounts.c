@@ -35,8 +35,10 @@ static bool parse_line(struct mount *out, const char *line)
         out->group = strtoul(shared + strlen(" shared:"), NULL, 10);
     if (out->slave)
         out->group = strtoul(slave + strlen(" master:"), NULL, 10);
-    return end && sscanf(line, "%llu %llu %23s %4095s %4095s ", &out->id, &out->parent, out->device,
-                         out->root, out->point) == 5;
+    char *rest;
+    out->id = strtoull(line, &rest, 10);
+    out->parent = strtoull(rest, &rest, 10);
+    return end && sscanf(rest, " %23s %4095s %4095s ", out->device, out->root, out->point) == 3;
 }
 
 /* Returns whether mountinfo has a mount of that number. */

@@ -18,8 +18,7 @@ struct refusal;
  * its own): in a peer group, or a slave of one where the root is. A bind mount of some folder only at the top
  *      level, and if no mount of other files is in that group;
  *   3. where the root is in no peer group (hosts without systemd, some containers): one whole file system at
- *      the top level, or anywhere: bridge.conf has QEMU's verdicts, and a whole one there can only be without
- * it.
+ *      the top level; with `anywhere`, at any (for bridge.conf, which has QEMU's verdicts).
  *
  * Returns 0; or -EPERM and why it is not accepted. */
 int mounts_check(const char *path, uint64_t mount, bool anywhere, struct refusal *why);

@@ -354,7 +354,7 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
 
 static void free_names(struct dirent **names, int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; names && i < count; i++)
         free(names[i]);
     free(names);
 }
@@ -397,7 +397,7 @@ int trusted_list(void *context, const char *folder, const char *pattern,
     const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
                                                                                       : -ENAMETOOLONG;
     int err = count < 0 ? count : 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; found && i < count; i++) {
         if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
             err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
                       ? each(arg, path)

@@ -84,8 +84,9 @@ class Hidden(SandboxCase):
         sandbox.write("/etc/qemu/deny.conf", "deny br0\n")
         self.addCleanup(os.unlink, "/etc/qemu/deny.conf")
         sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu/deny.conf\n")
+        self.hidden(f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "a mount of this process's own")
         for way in (f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "mount -t tmpfs -o mode=755 tmpfs /etc/qemu; echo allow all >/etc/qemu/bridge.conf"):
-            self.hidden(way, "a mount of this process's own")
+            self.hidden(way, "a mount of this process's own", outside="mount --make-rshared /")
 
     def test_declared_bridges(self):
         """Whose ports may all have to be isolated."""

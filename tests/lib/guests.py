@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 
 import sandbox
+import sanitized
 from bridgehelper import become
 from initramfs import Initramfs
 
@@ -69,7 +70,7 @@ def prepare(folder):
 
 def command(netdev, mac, *options):
     """The arguments for a QEMU with one network card on that -netdev (its id must be n0), serial line on stdio."""
-    return [QEMU, "-accel", "tcg", "-m", "128", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+    return [QEMU, "-accel", "tcg", "-m", "512" if sanitized.SANITIZED else "128", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-serial", "stdio", "-netdev", netdev, "-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile=", *options]
 
 

@@ -20,7 +20,10 @@ STATES = [state for table in TABLES for state in table.STATES]
 class States(unittest.TestCase):
     def test_each(self):
         checkcase.install()
-        for state in STATES:
+        states = [state for state in STATES if checkcase.has_kvm() or not checkcase.needs_kvm(state)]
+        if len(states) < len(STATES):
+            print(f"this machine has no KVM: {len(STATES) - len(states)} states are left out; tests/system/test_check.py looks in guests that have it")
+        for state in states:
             with self.subTest(state=state.name):
                 self.judge(state)
 

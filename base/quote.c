@@ -66,7 +66,7 @@ bool quote_into(const char *word, char *out, size_t size)
 
 struct quoted quote(const char *word)
 {
-    struct quoted out;
+    struct quoted out = {""};
 
     if (!quote_into(word, out.text, sizeof(out.text)))
         strcpy(out.text, "'(a name too long to be shown)'");

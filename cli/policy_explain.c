@@ -27,7 +27,7 @@
 
 static int find_uid(struct names *names, const char *name, const char *user, uid_t *uid)
 {
-    struct refusal why;
+    struct refusal why = {""};
     unsigned long number;
 
     if (number_parse(user, 0, (uid_t)-2, &number)) {
@@ -110,7 +110,7 @@ static void print_terms(const struct policy_verdict *verdict)
 {
     const struct terms *terms = &verdict->rule->terms;
     char names[TERMS_NAMES_SIZE];
-    struct refusal why;
+    struct refusal why = {""};
 
     if (terms->quota)
         printf("quota: %u taps at once\n", terms->quota);

@@ -87,7 +87,7 @@ static int apply_terms(struct judgement *out, const struct policy_verdict *verdi
 {
     const struct terms *terms = &verdict->rule->terms;
     char names[TERMS_NAMES_SIZE];
-    struct refusal cause;
+    struct refusal cause = {""};
 
     if (request->name && terms_names(names, terms, verdict->user, &cause) < 0)
         return refuse(why, "--name=%s: %s: %.900s", request->name, out->rule, cause.text);

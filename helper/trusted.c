@@ -396,10 +396,11 @@ int trusted_list(void *context, const char *folder, const char *pattern,
     /* With a slash behind it the folder itself is one of those that are checked. */
     const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
                                                                                       : -ENAMETOOLONG;
+    struct dirent *const *names = found;
     int err = count < 0 ? count : 0;
-    for (int i = 0; found && i < count; i++) {
-        if (!err && fnmatch(pattern, found[i]->d_name, FNM_PERIOD) == 0)
-            err = snprintf(path, sizeof(path), "%s/%s", folder, found[i]->d_name) < (int)sizeof(path)
+    for (int i = 0; names && i < count; i++) {
+        if (!err && fnmatch(pattern, names[i]->d_name, FNM_PERIOD) == 0)
+            err = snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) < (int)sizeof(path)
                       ? each(arg, path)
                       : -ENAMETOOLONG;
     }

@@ -8,7 +8,7 @@
 
 struct bridge {
     int ifindex;
-    unsigned int mtu;    /* bytes */
+    unsigned int mtu; /* bytes */
     uint8_t mac[6];
     char name[IFNAMSIZ]; /* its own name, which may differ from an alternative name asked for */
     char driver[32];     /* what the device really is, when it is no bridge; "" when it does not say */

@@ -23,7 +23,7 @@ static int look_again(struct rtnl *nl, const struct tap_state *seen, const char 
 /* Whether fd is the only queue. Leaves the device root's if so, else its owner's. */
 static int keep_others_out(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
 {
-    struct tap_state now;
+    struct tap_state now = {.ifindex = 0};
     int err = look_again(nl, seen, altname_prefix, &now);
 
     if (err)
@@ -44,7 +44,7 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct tap_state *seen
  * another, or a new one, which is gone when fd is closed. */
 static int take(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
 {
-    struct tap_state now;
+    struct tap_state now = {.ifindex = 0};
     int err = look_again(nl, seen, altname_prefix, &now);
 
     if (err)
@@ -59,7 +59,7 @@ static int take(struct rtnl *nl, int fd, const struct tap_state *seen, const cha
 
 int tap_delete(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
 {
-    struct tap_state now;
+    struct tap_state now = {.ifindex = 0};
     int err = fd < 0 ? 0 : take(nl, fd, seen, altname_prefix);
 
     if (err)

@@ -72,7 +72,6 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect)
     return read_policy_of(NULL, files, dialect);
 }
 
-
 static int find_user(void *context, const char *name, uid_t *uid, struct refusal *reason)
 {
     (void)context;

@@ -156,15 +156,12 @@ static void report_half_made(const struct found *found)
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
 static int delete_tap(const struct found *found, const struct gc *gc)
 {
-    char name[64], ifindex[64], claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE],
-        domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE];
+    char name[64], ifindex[64], claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE];
 
     snprintf(name, sizeof(name), "--name=%s", found->tap.name);
     snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", found->tap.ifindex);
     snprintf(claim, sizeof(claim), "--claim=%s", found->tap.altname);
-    snprintf(domain, sizeof(domain), "--domain=%s", found->alias.domain);
-    return helper_call(gc->name, (const char *[]){"delete", name, ifindex, claim,
-                                                  found->alias.domain[0] ? domain : NULL, NULL});
+    return helper_call(gc->name, (const char *[]){"delete", name, ifindex, claim, NULL});
 }
 
 static int collect_one(const struct found *found, const struct gc *gc)

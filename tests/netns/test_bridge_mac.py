@@ -120,14 +120,14 @@ class Warned(BridgeMac):
             finding, = self.found("--bridge=br1")
             self.assertEqual(finding["level"], "warning")
             self.assertIn("br1 is not fixed", finding["seen"])
-            self.assertEqual(finding["mend"][0], "ip link set dev br1 address 00:00:00:00:00:02")
+            self.assertEqual(finding["fix"][0], "ip link set dev br1 address 00:00:00:00:00:02")
             for words in ("bridge_hw", "MACAddress=", "cloned-mac-address", "netplan"):
-                self.assertIn(words, finding["mend"][1])
+                self.assertIn(words, finding["fix"][1])
             line, = self.policy_warnings()
             self.assertTrue(line.startswith(f"{POLICY}:1: warning: the MAC of bridge 'br1' is not fixed"), line)
             self.assertIn("ip link set dev br1 address 00:00:00:00:00:02", line)
             # the command ends it
-            sandbox.run(*shlex.split(finding["mend"][0]))
+            sandbox.run(*shlex.split(finding["fix"][0]))
             self.assertEqual((self.found(), self.policy_warnings()), ([], []))
             fcntl.ioctl(answer.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", answer.tap()[0].encode(), 1, bytes([0, 0, 0, 0, 0, 1])))
             self.assertEqual(address("br1"), "00:00:00:00:00:02")
@@ -137,8 +137,9 @@ class Warned(BridgeMac):
         with self.grant(f"--mac={FIRST}", bridge="br1"):
             pass
         self.assertEqual(address("br1"), "00:00:00:00:00:00")
-        command = self.found()[0]["mend"][0]
+        command, hint = self.found()[0]["fix"]
         self.assertRegex(command, r"^ip link set dev br1 address [0-9a-f][26ae](:[0-9a-f]{2}){5}$")
+        self.assertIn("MACAddress=" + command.split()[-1], hint)
         sandbox.run(*shlex.split(command))
         self.assertEqual(self.found(), [])
         self.assertNotEqual(address("br1"), "00:00:00:00:00:00")
@@ -157,7 +158,7 @@ class Warned(BridgeMac):
     def test_a_name_that_a_shell_would_run(self):
         sandbox.run("ip", "link", "set", "br1", "down", "name", "b;reboot")
         self.before = self.before - {"br1"} | {"b;reboot"}
-        self.assertRegex(self.found()[0]["mend"][0], r"^ip link set dev 'b;reboot' address ")
+        self.assertRegex(self.found()[0]["fix"][0], r"^ip link set dev 'b;reboot' address ")
         self.assertIn("ip link set dev 'b;reboot' address ", self.policy_warnings()[0])
 
 

@@ -95,9 +95,9 @@ class Terms(netcase.NetCase):
         self.refuse(says=["require=kvm", "/dev/kvm is not there", "virt-tap check kvm"])
         os.mknod("/dev/kvm", 0o020600, os.makedev(1, 3))
         self.addCleanup(os.unlink, "/dev/kvm")
-        self.refuse(says=["require=kvm", "may not be opened by this user"])
+        self.refuse(says=["require=kvm", "cannot be opened by this user"])
         os.chmod("/dev/kvm", 0o666)
-        self.refuse(says=["require=kvm", "is not KVM's device"])
+        self.refuse(says=["require=kvm", "is not the KVM device"])
         if netcase.real_kvm():
             with self.grant():
                 pass

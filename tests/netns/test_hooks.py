@@ -25,8 +25,8 @@ class Prepare(HookCase):
                 info = tap["linkinfo"]
                 self.assertEqual((info["info_data"]["multi_queue"], info["info_data"]["vnet_hdr"], info["info_slave_data"]["isolated"]),
                                  (queues, vnet, isolated))
-                self.assertEqual((tap["master"], tap["address"][:3], tap["ifalias"].split(" ")[:3]),
-                                 ("br0", "fe:", ["virt-tap", f"uid={uid}", f"domain={UUID}"]))
+                self.assertEqual((tap["master"], tap["address"][:3], tap["ifalias"].split(" ")[:4]),
+                                 ("br0", "fe:", ["virt-tap", "v=1", f"uid={uid}", f"domain={UUID}"]))
             for event, sub in (("start", "begin"), ("started", "begin"), ("attach", "begin"), ("stopped", "end"), ("unheard-of", "-")):
                 self.done(event, text, uid=uid, sub=sub)
             self.assertEqual(len(self.taps()), 3)

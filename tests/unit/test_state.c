@@ -12,9 +12,10 @@
 
 #include <cmocka.h>
 
-void *__real_malloc(
-    size_t size); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's */
-void *__wrap_malloc(size_t size); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static long left = -1; /* allocations until one fails; negative: none does */
 

@@ -125,7 +125,7 @@ static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct
     }
     if (ifindex < 0)
         return ifindex;
-    tap_forget_settings(*fd); /* of whoever was attached and left before it had an owner */
+    tap_forget_settings(*fd, kind); /* of whoever was attached and left before it had an owner */
     const int err = link_rename(nl, ifindex, name);
     if (err)
         link_delete(nl, ifindex);

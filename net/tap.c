@@ -57,7 +57,7 @@ int tap_set_group(int fd, gid_t group)
     return ioctl(fd, TUNSETGROUP, (unsigned long)group) < 0 ? -errno : 0;
 }
 
-void tap_forget_settings(int fd)
+void tap_forget_settings(int fd, struct tap_kind kind)
 {
     const struct tun_filter every_frame = {.count = 0};
     const int no_program = -1, any_size = INT_MAX, header_size = sizeof(struct virtio_net_hdr), on = 1,
@@ -69,7 +69,7 @@ void tap_forget_settings(int fd)
     ioctl(fd, TUNSETSTEERINGEBPF, &no_program);
     ioctl(fd, TUNSETOFFLOAD, 0UL);
     ioctl(fd, TUNSETSNDBUF, &any_size);
-    ioctl(fd, TUNSETLINK, (unsigned long)ARPHRD_ETHER);
+    ioctl(fd, TUNSETLINK, (unsigned long)(kind.tun ? ARPHRD_NONE : ARPHRD_ETHER));
     ioctl(fd, TUNSETCARRIER, &on);
     ioctl(fd, TUNSETVNETHDRSZ, &header_size);
     ioctl(fd, TUNSETVNETLE, &off);

@@ -40,7 +40,7 @@ int tap_set_group(int fd, gid_t group);
  * without a capability: frame filters, queue steering, offloads, buffer size, link type, carrier, the vnet
  * header's size and byte order (drivers/net/tun.c, __tun_chr_ioctl). What this kernel lacks cannot have been
  * changed. */
-void tap_forget_settings(int fd);
+void tap_forget_settings(int fd, struct tap_kind kind);
 
 /* From now on the tap stays when nobody holds it. Returns 0 or -errno. */
 int tap_set_persist(int fd);

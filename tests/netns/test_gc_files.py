@@ -174,10 +174,12 @@ class StateFiles(netcase.NetCase):
             with self.subTest(number):
                 hunter = subprocess.Popen(["python3", "-c", f"import os\nwhile True:\n try: os.kill(-1, {int(number)})\n except OSError: pass"],
                                           preexec_fn=lambda: bridgehelper.become(USER))
-                self.gc(within=6)
+                try:
+                    self.gc(within=15)
+                finally:
+                    hunter.kill()
+                    hunter.wait()
                 self.assertNotIn("vt-honest", sandbox.links())
-                hunter.kill()
-                hunter.wait()
                 for name, uid in (("vt-honest", OTHER), ("vt-hostile", USER)):
                     if name not in sandbox.links():
                         self.create(name, f"--domain={UUID}", uid=uid)

@@ -80,6 +80,7 @@ def decoded(text):
 class Terminal(netcase.NetCase):
     @classmethod
     def setUpClass(cls):
+        os.environ["VISUAL"] = "/bin/true"  # of `policy edit`, which would wait for somebody to type
         files = {"mac": DOMAIN.format("qemu", "web", NIC.format("bridge", XML, "br0", "vnet0", "virtio")),
                  "name": DOMAIN.format("qemu", XML, NIC.format("bridge", "52:54:00:00:00:01", "br0", XML, XML)),
                  "bridge": DOMAIN.format("qemu", "web", NIC.format("bridge", "52:54:00:00:00:01", XML, "vnet0", "virtio")),

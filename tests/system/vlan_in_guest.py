@@ -255,7 +255,7 @@ class WithOtherProtection(Vlan):
         self.tap(f"--mac={FOREIGN}")
         self.assertLess({(100, "static"), (200, "")}, self.entries(FOREIGN))
         self.tap(f"--mac={GUEST}")
-        self.refuse(f"--mac={GUEST}", uid=OTHER, says="knows that MAC already")
+        self.refuse(f"--mac={GUEST}", uid=OTHER, says="another tap on bridge")
 
     def test_isolated(self):
         sandbox.write(POLICY, "allow br0 vlan=100 isolated=yes mac=lock\n")

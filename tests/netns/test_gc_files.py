@@ -233,9 +233,10 @@ class Crowd(netcase.NetCase):
         os.unlink("/run/user/70050/libvirt/qemu/run/x.xml")
         begin = time.monotonic()
         said = sandbox.run(cli, "gc", "--wait=0", env={"VIRT_TAP_HELPER": self.helper}).stdout
-        self.assertLess(time.monotonic() - begin, 6)
+        self.assertLess(time.monotonic() - begin, 10)
         self.assertEqual(said, f"vt-70050: {GONE}\n")
-        self.delete(f"--domain={UUID}", uid=0)
+        for uid in range(70000, 70050):
+            self.delete(f"--domain={UUID}", uid=uid)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class WithoutTheLimits(Limits):
         for name, version in (("net.limit.addresses", "6.7"), ("net.limit.groups", "6.3")):
             self.assertEqual(found[name]["level"], "warning")
             self.assertIn(os.uname().release, found[name]["seen"])
-            self.assertIn(version, found[name]["mend"][0])
+            self.assertIn(version, found[name]["fix"][0])
 
     def test_a_grant_stands_and_check_tells(self):
         self.assertNotIn(BR_MAX_LEARNED, linkattrs.bridge("br0"))

@@ -101,6 +101,8 @@ def _furnish():
 def _private_etc():
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")  # a place for the copy, hidden again afterwards
     run("cp", "-a", "/etc/.", "/run")
+    if os.path.ismount("/etc"):  # in a sandbox within one: the policy may not lie behind two mounts
+        run("umount", "-l", "/etc")
     run("mount", "--bind", "/run", "/etc")
     run("umount", "-l", "/run")
     for folder in ("/etc/qemu", "/etc/virt-tap"):

@@ -24,8 +24,13 @@ DOMAIN = """<domain type='qemu'>
 # The first process of the host's pid namespace; it reaps what daemons leave.
 INIT = r"""
 hostname "$1"
+# An /etc of its own, in place of the sandbox's: the policy may not lie behind a mount of some folder.
+mount -t tmpfs -o mode=755 tmpfs /mnt
+cp -a /etc/. /mnt
+umount -l /etc
+mount --move /mnt /etc
 mkdir -p /run/libvirt /etc/libvirt /etc/virt-tap
-for folder in /run/libvirt /etc/libvirt /etc/virt-tap /var/lib/libvirt /var/log/libvirt; do mount -t tmpfs -o mode=755 tmpfs $folder; done
+for folder in /run/libvirt /var/lib/libvirt /var/log/libvirt; do mount -t tmpfs -o mode=755 tmpfs $folder; done
 mount -t sysfs sysfs /sys
 ip link set lo up
 echo ready

@@ -29,6 +29,7 @@ mount -t tmpfs -o mode=755 tmpfs /mnt
 cp -a /etc/. /mnt
 umount -l /etc
 mount --move /mnt /etc
+rm -rf /etc/libvirt /etc/virt-tap
 mkdir -p /run/libvirt /etc/libvirt /etc/virt-tap
 for folder in /run/libvirt /var/lib/libvirt /var/log/libvirt; do mount -t tmpfs -o mode=755 tmpfs $folder; done
 mount -t sysfs sysfs /sys

@@ -6,6 +6,7 @@
 
 #include "mounts.h"
 #include "refusal.h"
+#include "settle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,8 +27,6 @@ enum {
     OVERFLOW_UID =
         65534, /* of whom a user namespace does not know (/proc/sys/kernel/overflowuid, as it ever is) */
     IS_LINK = 1,
-    SETTLE_MS = 200,
-    SETTLE_ROUNDS = 10,
 };
 
 struct walk {
@@ -230,24 +229,6 @@ static int open_once(struct walk *w)
     return -ELOOP;
 }
 
-/* Waits if files were put into that folder, or taken from it, less than SETTLE_MS before we began to look: an
- * editor puts the old file aside before it writes the new one. Returns whether it did. However long the
- * caller stops us, a change since counts; one still to come does not, for the clock was set back. */
-static bool wait_until_settled(const struct timespec *began, const struct statx *folder)
-{
-    const struct timespec pause = {.tv_nsec = SETTLE_MS * 1000 * 1000L};
-    const struct statx_timestamp *change = &folder->stx_mtime;
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t seconds = began->tv_sec - change->tv_sec;
-    const int64_t nanoseconds = began->tv_nsec - (int64_t)change->tv_nsec;
-    if (change->tv_sec > now.tv_sec || seconds > 1 || seconds * 1000 + nanoseconds / 1000000 >= SETTLE_MS)
-        return false;
-    nanosleep(&pause, NULL);
-    return true;
-}
-
 /* Opens the file asked for. One of policy.conf's kind is missing only if it stays so. Returns as open_once().
  */
 static int open_trusted(struct walk *w)
@@ -264,7 +245,7 @@ static int open_trusted(struct walk *w)
         if (fd != -ENOENT || w->trusted->links != TRUSTED_NO_LINKS)
             return fd;
         to_parent(w);
-        if (look(w, -1, &folder) < 0 || !wait_until_settled(&began, &folder))
+        if (look(w, -1, &folder) < 0 || !settle_wait(&began, &folder))
             return fd;
     }
     return -EAGAIN;
@@ -375,7 +356,7 @@ static int list_names(struct walk *w, struct dirent ***names)
         close(fd);
         if (count < 0)
             return err == -EACCES ? explain_denial(w) : err;
-        if (!err && !wait_until_settled(&began, &folder))
+        if (!err && !settle_wait(&began, &folder))
             return count;
         free_names(*names, count);
         *names = NULL;

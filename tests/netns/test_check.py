@@ -7,6 +7,7 @@ import unittest
 
 import checkcase
 import sandbox
+import sanitized
 import states_groups
 import states_helper
 import states_kvm
@@ -21,6 +22,8 @@ class States(unittest.TestCase):
     def test_each(self):
         checkcase.install()
         for state in STATES:
+            if sanitized.SANITIZED and state.name in sanitized.STATES_LEFT_OUT:
+                continue
             with self.subTest(state=state.name):
                 self.judge(state)
 
@@ -49,6 +52,7 @@ class States(unittest.TestCase):
     def test_there_are_enough(self):
         self.assertGreaterEqual(sum(not state.tree for state in STATES), 35)
         self.assertEqual(len({state.name for state in STATES}), len(STATES))
+        self.assertLess(set(sanitized.STATES_LEFT_OUT), {state.name for state in STATES})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,12 @@ LEFT_OUT = {
                                                "then refuses, as it does whenever a look-up fails",
 }
 
+# Of the states of test_check: by what each takes away.
+STATES_LEFT_OUT = {
+    "no process can be made": "who looks for leaks is one",
+    "no /proc": "ASan reads there where its stack is",
+}
+
 
 def leave_out(script):
     """Before the tests of this script, which is running, are collected. Ends it, as skipped, if all of it is left out."""

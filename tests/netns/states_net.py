@@ -69,7 +69,7 @@ STATES = [
     state("/sys is of another network", "ip link add br1 type bridge; ip link add br0 type bridge; ip link set br0 up\n"
           'exec unshare --net sh -c \'ip link add name br0 type bridge; ip link set br0 up; exec "$@"\' sh "$@"', "net.unknown net.filter.skipped",
           user=0, never="net.bridge net.bridge.none net.filter"),
-    state("/sys is of another network, this one has no bridge", BRIDGE + 'exec unshare --net "$@"', "net.bridge.none", user=0,
+    state("/sys is of another network, this one has no bridge", BRIDGE + 'sleep 60 <&- >&- 2>&- & exec unshare --net "$@"', "net.bridge.none", user=0,
           never="net.bridge"),
     state("/sys/class/net cannot be read", "tree /sys/class; mkdir -m 0 /sys/class/net", "net.unknown", never="net.bridge.none"),
     state("bridges' frames bypass the firewall", NO_FILTER, "net.filter", never="net.filter.skipped"),

@@ -12,6 +12,8 @@ LEFT_OUT = {
     "test_move.Back.test_killed_anywhere": EACH_CALL,
     "test_move.Back.test_calls_failing": EACH_CALL,
     "test_ondemand_crowd.Death.test_at_each_system_call": EACH_CALL,
+    "test_callers.Starved.test_plenty_is_enough": "takes memory away of which ASan's own shadow needs far more",
+    "test_callers.Starved.test_limits_set_while_it_runs": EACH_CALL,
     "test_differential": "starts more than 5,000 helpers to compare verdicts; ./dev fuzz has the same parser read far more, with sanitizers",
     "test_grant.Privileges.test_clean_under_valgrind": "valgrind and ASan both want the memory to themselves",
     "test_help.Help.test_every_option_is_in_the_help": "starts the command 3,000 times, for words alone",

@@ -28,7 +28,7 @@ static char *annotation(const json_t *vmi, const char *key)
 }
 
 /* Reads NAME=BRIDGE,... Cuts text at the commas. */
-static int read_networks(struct networks *out, const char *name, char *text)
+static int read_networks(struct known *out, const char *name, char *text)
 {
     char *rest = text;
     int status = 0;
@@ -54,9 +54,9 @@ static int print_changed(const struct job *job, const char *xml)
 
 static int hook(const char *name, const char *vmi_text, const char *xml)
 {
-    struct networks networks = {0};
+    struct known known = {0};
     struct job job = {
-        .name = name, .change = domain_rewrite, .wish = {.find_network = networks_find, .data = &networks}};
+        .name = name, .change = domain_rewrite, .wish = {.find_network = networks_find, .data = &known}};
     json_error_t error;
     json_t *vmi = json_loads(vmi_text, JSON_REJECT_DUPLICATES, &error);
     char *bridge = annotation(vmi, "virt-tap/bridge"), *words = annotation(vmi, "virt-tap/networks");
@@ -68,11 +68,11 @@ static int hook(const char *name, const char *vmi_text, const char *xml)
     if (!status && bridge)
         status = wish_bridge(&job.wish, name, bridge) ? 1 : 0;
     if (!status && words)
-        status = read_networks(&networks, name, words);
+        status = read_networks(&known, name, words);
     if (!status)
         status = print_changed(&job, xml);
     json_decref(vmi);
-    free(networks.words);
+    known_free(&known);
     free(words);
     free(bridge);
     return status;

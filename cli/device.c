@@ -101,7 +101,7 @@ static int take_option(struct device *device, int option, const char *value)
                    : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
     case 'd':
         return complain(2, device->verb,
-                        "--domain is for taps of virt-tap's own, whose names begin with vt-");
+                        "--domain is for taps of virt-tap's own, whose names begin with vtap-");
     default:
         return 2;
     }
@@ -120,7 +120,7 @@ static int check(struct device *device)
         return complain(
             1, device->verb,
             "'%s' would be a plain device, which takes root; a tap on a bridge that the policy "
-            "allows you has a name that begins with vt-: virt-tap tap create vt-NAME --bridge=BRIDGE",
+            "allows you has a name that begins with vtap-: virt-tap tap create vtap-NAME --bridge=BRIDGE",
             device->name);
     if (device->kind.tun && (device->bridge || device->has_mac))
         return complain(1, device->verb,
@@ -298,7 +298,7 @@ int device_delete(int argc, char *argv[])
     while (getopt_long(argc, argv, "", options, NULL) == 'f')
         force = true;
     if (geteuid() != 0)
-        return complain(1, argv[0], "'%.64s' is none of virt-tap's own (vt-...): removing it takes root",
+        return complain(1, argv[0], "'%.64s' is none of virt-tap's own (vtap-...): removing it takes root",
                         argv[optind]);
     const int err = rtnl_open(&nl);
     if (err)

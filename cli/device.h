@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Plain taps and tuns, as tunctl and `ip tuntap` make them: root's business, without policy, under any name
- * but those of virt-tap's own (vt-...). */
+ * but those of virt-tap's own (vtap-...). */
 #pragma once
 
 /* `virt-tap tap create` and `delete` of such a name. Return the exit status, the reason said. */

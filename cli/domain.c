@@ -3,6 +3,7 @@
  * virt-tap domain: what virt-tap xml does, to domains that libvirt has defined. Their definitions hold
  * secrets (passwords of displays), so that they are neither shown but for the lines that change, nor written
  * to any file. */
+#include "base/cleanup.h"
 #include "base/printable.h"
 #include "job.h"
 #include "libvirt.h"
@@ -18,7 +19,7 @@ struct session {
     struct libvirt lib;
     virConnectPtr connection;
     struct job job;
-    struct networks networks; /* of --network */
+    struct known known; /* of --network */
     const char **interfaces;
     const char *uri;
     bool all, yes, strict;
@@ -89,6 +90,13 @@ static int judge_network(const char *name, const char *xml, char reason[REASON_S
     return result < 0 || found ? -1 : 0;
 }
 
+static bool is_taken(void *data, const struct domain *domain, const char *dev)
+{
+    const struct session *session = data;
+
+    return taken_by_another(&session->known.taken, domain, dev);
+}
+
 /* The bridge of a network: as told, else as libvirt says. */
 static int find_network(void *data, const char *name, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
@@ -97,7 +105,7 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
     char ignore[REASON_SIZE], *xml = NULL, *found = NULL;
     int result = -1;
 
-    if (networks_find((void *)&session->networks, name, bridge, ignore) == 0)
+    if (networks_find((void *)&session->known, name, bridge, ignore) == 0)
         return 0;
     virNetworkPtr network = lib->virNetworkLookupByName(session->connection, name);
     if (network) {
@@ -230,6 +238,24 @@ static int each_domain(const struct session *session, char *names[], int count)
     return status;
 }
 
+/* Learns which names of taps the domains of that libvirt have. */
+static int learn(struct session *session)
+{
+    const struct libvirt *lib = &session->lib;
+    virDomainPtr *list = NULL;
+    const int count = lib->virConnectListAllDomains(session->connection, &list, 0);
+    int err = 0;
+
+    for (int i = 0; i < count; i++) {
+        _cleanup_free_ char *text = lib->virDomainGetXMLDesc(list[i], VIR_DOMAIN_XML_INACTIVE);
+        if (text && !err)
+            err = taken_add_document(&session->known.taken, text, strlen(text));
+        lib->virDomainFree(list[i]);
+    }
+    free(list);
+    return count < 0 || err ? -1 : 0;
+}
+
 static int connect_and_run(struct session *session, char *names[], int count)
 {
     struct libvirt *lib = &session->lib;
@@ -241,7 +267,11 @@ static int connect_and_run(struct session *session, char *names[], int count)
     if (!session->connection)
         return complain(1, session->job.name, "no connection to libvirt%s%s: %s", session->uri ? " at " : "",
                         session->uri ? session->uri : "", lib->virGetLastErrorMessage());
-    status = each_domain(session, names, count);
+    if (session->job.known && learn(session) < 0)
+        status = complain(1, session->job.name, "cannot tell which names the taps of all domains have: %s",
+                          lib->virGetLastErrorMessage());
+    else
+        status = each_domain(session, names, count);
     lib->virConnectClose(session->connection);
     return finish_output(status, session->job.name);
 }
@@ -269,7 +299,7 @@ static int set_option(struct session *session, int option, char *argv[])
     case OPT_BRIDGE:
         return wish_bridge(wish, argv[0], optarg);
     case OPT_NETWORK:
-        return networks_add(&session->networks, argv[0], optarg);
+        return networks_add(&session->known, argv[0], optarg);
     default:
         return unknown_option(argv);
     }
@@ -281,13 +311,15 @@ static int run(int argc, char *argv[], change_function *function, const struct o
     int status = 0, option;
 
     opterr = 0;
-    session.networks.words = calloc((size_t)argc, sizeof(*session.networks.words));
+    session.known.words = calloc((size_t)argc, sizeof(*session.known.words));
     session.interfaces = calloc((size_t)argc, sizeof(*session.interfaces));
     session.job.wish.interfaces = session.interfaces;
+    session.job.known = function == domain_rewrite ? &session.known : NULL;
     session.job.wish.find_network = find_network;
+    session.job.wish.is_taken = is_taken;
     session.job.wish.data = &session;
-    if (!session.networks.words || !session.interfaces) {
-        free(session.networks.words);
+    if (!session.known.words || !session.interfaces) {
+        known_free(&session.known);
         free(session.interfaces);
         return complain(1, argv[0], "no memory");
     }
@@ -299,7 +331,7 @@ static int run(int argc, char *argv[], change_function *function, const struct o
         status = complain(2, argv[0], "there is nobody to ask: say --yes");
     if (!status)
         status = connect_and_run(&session, argv + optind, argc - optind);
-    free(session.networks.words);
+    known_free(&session.known);
     free(session.interfaces);
     return status;
 }

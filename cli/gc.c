@@ -2,6 +2,7 @@
  *
  * virt-tap gc: taps that were left behind. It looks twice, for a guest that starts has its taps for a moment
  * before it holds them. */
+#include "config.h"
 #include "helper/claim.h"
 #include "helper/number.h"
 #include "helper_call.h"
@@ -52,8 +53,9 @@ static bool is_half_made(const struct tap_state *tap)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
-    return !tap->kind.tun && strncmp(tap->name, "vt-", 3) == 0 && !tap->persist && !tap->up && !tap->master &&
-           tap->owner != UINT32_MAX && tap->name[strspn(tap->name, plain)] == '\0';
+    return !tap->kind.tun && strncmp(tap->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 && !tap->persist &&
+           !tap->up && !tap->master && tap->owner != UINT32_MAX &&
+           tap->name[strspn(tap->name, plain)] == '\0';
 }
 
 /* By what the kernel tells. Whether the domain runs is asked later, for all at once. */

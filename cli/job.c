@@ -40,6 +40,17 @@ static size_t tell_left(const struct job *job, const char *label, const struct d
     return left;
 }
 
+/* Remembers the names that it has given. */
+static int learn(const struct job *job, const struct domain *domain, const struct change *change)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < domain->interface_count && !err; i++)
+        if (change->notes[i].outcome == OUTCOME_DONE)
+            err = taken_add(&job->known->taken, domain, change->notes[i].dev);
+    return err;
+}
+
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out)
 {
     struct domain domain;
@@ -60,6 +71,8 @@ int job_run(const struct job *job, const char *label, const char *text, size_t s
     }
     if (result == 0 && job->schema)
         result = schema_check(job->schema, out->text, out->size, &why);
+    if (result == 0 && job->known && learn(job, &domain, &out->change) < 0)
+        result = xml_fail(&why, text, 0, "no memory");
     if (result == 0)
         out->left = tell_left(job, label, &domain, &out->change);
     else
@@ -153,9 +166,9 @@ int wish_bridge(struct wish *wish, const char *name, const char *word)
     return name_valid(word) ? 0 : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
 }
 
-int networks_add(struct networks *networks, const char *name, const char *word)
+int networks_add(struct known *known, const char *name, const char *word)
 {
-    networks->words[networks->count++] = word;
+    known->words[known->count++] = word;
     return network_bridge(word) ? 0 : complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", word);
 }
 
@@ -167,13 +180,13 @@ int unknown_option(char *argv[])
 
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
-    const struct networks *networks = data;
+    const struct known *known = data;
     char word[72]; /* the reason has room for it, which must not end amid quotes */
 
-    for (size_t i = 0; i < networks->count; i++) {
-        const char *found = network_bridge(networks->words[i]);
-        const size_t length = (size_t)(found - networks->words[i]) - 1;
-        if (strlen(network) == length && strncmp(networks->words[i], network, length) == 0) {
+    for (size_t i = 0; i < known->count; i++) {
+        const char *found = network_bridge(known->words[i]);
+        const size_t length = (size_t)(found - known->words[i]) - 1;
+        if (strlen(network) == length && strncmp(known->words[i], network, length) == 0) {
             snprintf(bridge, NAME_SIZE, "%s", found);
             return 0;
         }
@@ -182,4 +195,17 @@ int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char 
              quote_into(network, word, sizeof(word)) ? word : "NAME");
     xml_clean(reason);
     return -1;
+}
+
+bool taken_find(void *data, const struct domain *domain, const char *dev)
+{
+    const struct known *known = data;
+
+    return taken_by_another(&known->taken, domain, dev);
+}
+
+void known_free(struct known *known)
+{
+    free(known->words);
+    taken_free(&known->taken);
 }

@@ -4,6 +4,7 @@
  * share. */
 #pragma once
 
+#include "taken.h"
 #include "xml/change.h"
 #include "xml/diff.h"
 #include "xml/schema.h"
@@ -15,6 +16,7 @@ struct job {
     const char *name;        /* the command, for messages */
     change_function *change; /* domain_rewrite or domain_restore */
     struct wish wish;
+    struct known *known;   /* learns the names of taps that are given; NULL: nobody asks again */
     struct schema *schema; /* the result must pass it; NULL: need not */
 };
 
@@ -41,16 +43,21 @@ int complain_at(const char *name, const char *label, const struct xml_error *why
  */
 int job_show(const char *name, const char *label, const char *text, size_t size);
 
-/* The options that both have. They return 0, or 2 with the reason said. */
-struct networks {
+/* What is known beside the document: data of the wish's functions. */
+struct known {
     const char **words; /* of --network, NAME=BRIDGE */
     size_t count;
+    struct taken taken; /* by the domains at hand, also as they were just changed */
 };
+void known_free(struct known *known);
+
+/* The options that both have. They return 0, or 2 with the reason said. */
 int wish_bridge(struct wish *wish, const char *name, const char *word);
-int networks_add(struct networks *networks, const char *name, const char *word);
+int networks_add(struct known *known, const char *name, const char *word);
 
 /* Says that getopt_long(3) did not know an option. Returns 2. */
 int unknown_option(char *argv[]);
 
-/* A find_network function: data is a struct networks. */
+/* Functions of a wish: data is a struct known. */
+bool taken_find(void *data, const struct domain *domain, const char *dev);
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE]);

@@ -174,18 +174,7 @@ static void print_bridge(const char *bridge)
     bridges_free(&bridges);
 }
 
-/* One that the rule allows, for it is not asked which the guest has. */
-static void choose_mac(struct request *request, const struct terms *terms)
-{
-    static const char any[] = "52:54:00:00:00:00";
-    const char *macs = terms->macs ? terms->macs : "";
-    char mac[sizeof(any)];
-
-    snprintf(mac, sizeof(mac), "%s%s", macs, any + strlen(macs));
-    request->has_mac = mac_parse(mac, request->mac);
-}
-
-static int explain(const char *name, struct request *request, const struct caller *caller)
+static int explain(const char *name, const struct request *request, const struct caller *caller)
 {
     char selector[IDENTITY_NAME_SIZE + 8];
     struct judgement judgement;
@@ -199,8 +188,6 @@ static int explain(const char *name, struct request *request, const struct calle
     const char *user = strchr(selector, '=') + 1;
     if (!known)
         verdict.rule = NULL;
-    else if (verdict.allowed)
-        choose_mac(request, &verdict.rule->terms);
     const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
     printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not",
            request->bridge);
@@ -227,12 +214,12 @@ static int explain(const char *name, struct request *request, const struct calle
 static int ask(struct names *names, const char *name, const char *bridge)
 {
     static gid_t groups[NGROUPS_MAX];
-    char option[64], word[] = "virt-tap", fd[] = "--fd=0";
-    char *argv[] = {word, option, fd, NULL};
+    char option[64], word[] = "virt-tap", verb[] = "bridge";
+    char *argv[] = {word, verb, option, NULL};
     struct request request;
     struct refusal why = {""};
 
-    snprintf(option, sizeof(option), "--br=%s", bridge);
+    snprintf(option, sizeof(option), "--bridge=%s", bridge);
     if (request_parse(&request, argv, &why) != REQUEST_OK)
         return complain(1, name, "%s", why.text);
     const int count = getgroups(NGROUPS_MAX, groups);

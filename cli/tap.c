@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap tap: taps that stay, by virt-tap-helper, which alone has the privilege and asks the policy. */
+#include "config.h"
 #include "device.h"
 #include "helper_call.h"
 #include "verbs.h"
@@ -16,26 +17,31 @@
 
 enum { WORDS_MAX = 16 };
 
-/* The helper's command line; the words are allocated. */
+enum { PASS_ON = 1, OWNER, UP, MODE, PLAIN }; /* what becomes of an option */
+
+/* The helper's command line; the words are allocated. Each option may be given once, so that WORDS_MAX is
+ * enough. */
 struct words {
     char *argv[WORDS_MAX + 1];
     size_t count;
 };
 
-/* One option of ours, and the helper's; each may be given once, so that WORDS_MAX is enough. */
-struct translation {
-    struct option option;
-    const char *helpers;
-};
-
-static int add(struct words *words, const char *option, const char *value)
+static int add(struct words *words, char *word)
 {
-    char **word = &words->argv[words->count];
-
-    if (words->count == WORDS_MAX || asprintf(word, "%s%s", option, value ? value : "") < 0)
+    if (!word || words->count == WORDS_MAX)
         return complain(1, "virt-tap", "no memory");
-    words->argv[++words->count] = NULL;
+    words->argv[words->count++] = word;
+    words->argv[words->count] = NULL;
     return 0;
+}
+
+/* The helper's own verbs take the command's options. */
+static int add_option(struct words *words, const char *name, const char *value)
+{
+    char *word;
+
+    return add(words,
+               asprintf(&word, "--%s%s%s", name, value ? "=" : "", value ? value : "") < 0 ? NULL : word);
 }
 
 static int run_helper(const char *name, const struct words *words)
@@ -57,59 +63,64 @@ static int add_owner(struct words *words, const char *name, const char *user)
                         user);
     if (account)
         snprintf(number, sizeof(number), "%u", account->pw_uid);
-    return add(words, "--owner=", account ? number : user);
+    return add_option(words, "owner", account ? number : user);
 }
 
 /* What only plain devices have. */
 static int refuse_plain(const char *name, const char *option, const char *value)
 {
-    if (value && strcmp(option, "mode") == 0 && strcmp(value, "tap") == 0)
-        return 0;
     return complain(
         2, name,
-        "--%s%s%.32s is for plain devices: names that begin with vt- are taps on a bridge, of one user",
+        "--%s%s%.32s is for plain devices: names that begin with vtap- are taps on a bridge, of one user",
         option, value ? "=" : "", value ? value : "");
 }
 
-/* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
-static int translate(struct words *words, int argc, char *argv[], const struct translation *table,
-                     size_t count)
+static int take_option(struct words *words, const char *verb, const struct option *option, const char *value)
 {
-    struct option options[WORDS_MAX] = {{NULL, 0, NULL, 0}};
+    switch (option->val) {
+    case OWNER:
+        return add_owner(words, verb, value);
+    case UP: /* which a tap on a bridge is in any case */
+        return 0;
+    case MODE:
+        return strcmp(value, "tap") == 0 ? 0 : refuse_plain(verb, option->name, value);
+    case PLAIN:
+        return refuse_plain(verb, option->name, value);
+    default:
+        return add_option(words, option->name, value);
+    }
+}
+
+/* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
+static int take_words(struct words *words, int argc, char *argv[], const struct option *options)
+{
     unsigned int seen = 0;
     int index, result = 0;
 
-    for (size_t i = 0; i < count; i++)
-        options[i] = table[i].option;
     while (!result && (result = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (result == '?')
             return 2;
         if (seen & 1U << index)
             return complain(2, argv[0], "--%s is given twice", options[index].name);
         seen |= 1U << index;
-        if (result == 'o')
-            result = add_owner(words, argv[0], optarg);
-        else if (result == 'm' || result == 'p')
-            result = refuse_plain(argv[0], options[index].name, optarg);
-        else
-            result = table[index].helpers ? add(words, table[index].helpers, optarg) : 0;
+        result = take_option(words, argv[0], &options[index], optarg);
     }
     if (result > 0)
         return result;
     if (optind + 1 != argc)
         return complain(2, argv[0], "takes one NAME, not %d; see %s --help", argc - optind, argv[0]);
-    return add(words, "--name=", argv[optind]);
+    return add_option(words, "name", argv[optind]);
 }
 
-static int run(int argc, char *argv[], const char *verb, const struct translation *table, size_t count)
+static int run(int argc, char *argv[], const char *verb, const struct option *options)
 {
     struct words words = {.count = 0};
-    int result = add(&words, "virt-tap-helper", NULL);
+    int result = add(&words, strdup("virt-tap-helper"));
 
     if (!result)
-        result = add(&words, verb, NULL);
+        result = add(&words, strdup(verb));
     if (!result)
-        result = translate(&words, argc, argv, table, count);
+        result = take_words(&words, argc, argv, options);
     if (!result)
         result = run_helper(argv[0], &words);
     for (size_t i = 0; i < words.count; i++)
@@ -119,48 +130,39 @@ static int run(int argc, char *argv[], const char *verb, const struct translatio
 
 /* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them
  * then. */
-static bool is_plain(int argc, char *argv[], const struct translation *table, size_t count)
+static bool is_plain(int argc, char *argv[], const struct option *options)
 {
-    struct option options[WORDS_MAX] = {{NULL, 0, NULL, 0}};
     int result = 0;
 
-    for (size_t i = 0; i < count; i++)
-        options[i] = table[i].option;
     opterr = 0;
     optind = 0;
     while (result != -1 && result != '?')
         result = getopt_long(argc, argv, "", options, NULL);
     opterr = 1;
-    const bool plain = result == -1 && optind + 1 == argc && strncmp(argv[optind], "vt-", 3) != 0;
+    const bool plain =
+        result == -1 && optind + 1 == argc && strncmp(argv[optind], TAP_PREFIX, strlen(TAP_PREFIX)) != 0;
     optind = 0;
     return plain;
 }
 
 static int create(int argc, char *argv[])
 {
-    static const struct translation table[] = {
-        {{"bridge", required_argument, NULL, 1}, "--br="},
-        {{"multi-queue", no_argument, NULL, 1}, "--multi-queue"},
-        {{"vnet-hdr", no_argument, NULL, 1}, "--use-vnet"},
-        {{"mac", required_argument, NULL, 1}, "--mac="},
-        {{"domain", required_argument, NULL, 1}, "--domain="},
-        {{"owner", required_argument, NULL, 'o'}, NULL},
-        {{"user", required_argument, NULL, 'o'}, NULL},
-        {{"up", no_argument, NULL, 1}, NULL}, /* which a tap on a bridge is in any case */
-        {{"mode", required_argument, NULL, 'm'}, NULL},
-        {{"group", required_argument, NULL, 'p'}, NULL},
-        {{"packet-info", no_argument, NULL, 'p'}, NULL},
+    static const struct option options[] = {
+        {"bridge", required_argument, NULL, PASS_ON}, {"multi-queue", no_argument, NULL, PASS_ON},
+        {"vnet-hdr", no_argument, NULL, PASS_ON},     {"mac", required_argument, NULL, PASS_ON},
+        {"domain", required_argument, NULL, PASS_ON}, {"owner", required_argument, NULL, OWNER},
+        {"user", required_argument, NULL, OWNER},     {"up", no_argument, NULL, UP},
+        {"mode", required_argument, NULL, MODE},      {"group", required_argument, NULL, PLAIN},
+        {"packet-info", no_argument, NULL, PLAIN},    {.name = NULL},
     };
-    if (is_plain(argc, argv, table, sizeof(table) / sizeof(table[0])))
-        return device_create(argc, argv);
-    return run(argc, argv, "create", table, sizeof(table) / sizeof(table[0]));
+    return is_plain(argc, argv, options) ? device_create(argc, argv) : run(argc, argv, "create", options);
 }
 
 static int delete_(int argc, char *argv[])
 {
-    static const struct translation table[] = {{{"force", no_argument, NULL, 1}, "--force"}};
+    static const struct option options[] = {{"force", no_argument, NULL, PASS_ON}, {.name = NULL}};
 
-    return is_plain(argc, argv, table, 1) ? device_delete(argc, argv) : run(argc, argv, "delete", table, 1);
+    return is_plain(argc, argv, options) ? device_delete(argc, argv) : run(argc, argv, "delete", options);
 }
 
 static const struct verb verbs[] = {
@@ -169,14 +171,14 @@ static const struct verb verbs[] = {
         .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
         .summary = "make a tap that stays, for programs that open it by its name",
         .options =
-            "A NAME that begins with vt- is a tap on a bridge, for whom the policy allows it; any other a plain device,\n"
+            "A NAME that begins with vtap- is a tap on a bridge, for whom the policy allows it; any other a plain device,\n"
             "root only.\n\n"
             "  --bridge=BRIDGE  the bridge to plug it into\n"
             "  --multi-queue    several queues: what opens the tap must say so too (queues= of QEMU)\n"
             "  --vnet-hdr       frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)\n"
             "  --mac=MAC        the guest's MAC\n"
-            "  --domain=UUID    the libvirt domain that it is for (vt- only)\n"
-            "  --user=USER      whose it is, by name or number: root only, and vt- names are judged as that user's\n"
+            "  --domain=UUID    the libvirt domain that it is for (vtap- only)\n"
+            "  --user=USER      whose it is, by name or number: root only, and vtap- names are judged as that user's\n"
             "  --owner=USER     the same\n"
             "Of plain devices:\n"
             "  --mode=tap|tun   Ethernet frames (tap, unless told), or IP packets\n"

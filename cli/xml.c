@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap xml: files of domains pointed at taps, and back. */
+#include "base/cleanup.h"
 #include "config.h"
 #include "file.h"
 #include "helper/refusal.h"
@@ -15,7 +16,7 @@
 
 struct options {
     struct job job;
-    struct networks networks;
+    struct known known;
     const char **interfaces;
     const char *output_dir;
     bool in_place, diff, validate, strict;
@@ -111,7 +112,7 @@ static int set_option(struct options *options, int option, char *argv[])
     case OPT_BRIDGE:
         return wish_bridge(wish, argv[0], optarg);
     case OPT_NETWORK:
-        return networks_add(&options->networks, argv[0], optarg);
+        return networks_add(&options->known, argv[0], optarg);
     default:
         return unknown_option(argv);
     }
@@ -230,12 +231,32 @@ static int change_in_place(const struct options *options, const char *path)
     return status;
 }
 
+/* Learns which names of taps the other files have. What cannot be read twice, a pipe, is not asked. */
+static int learn(struct options *options)
+{
+    struct refusal ignored;
+    struct stat st;
+    int err = 0;
+
+    for (size_t i = 0; i < options->file_count && options->file_count > 1 && !err; i++) {
+        if (stat(options->files[i], &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        size_t size;
+        _cleanup_free_ char *text =
+            file_read(options->files[i], DOCUMENT_BYTES_MAX, &size, &st.st_mode, &ignored);
+        err = text ? taken_add_document(&options->known.taken, text, size) : 0;
+    }
+    return err;
+}
+
 /* All files, also after one has failed. */
 static int change_files(struct options *options)
 {
     char *name = (char *)options->job.name;
     int status = 0;
 
+    if (options->job.known && learn(options) < 0)
+        return complain(1, name, "no memory");
     if (options->validate) {
         struct xml_error why;
         options->job.schema = schema_load(DOMAIN_SCHEMA, &why);
@@ -262,15 +283,17 @@ static int change(int argc, char *argv[], change_function *function, const struc
     int status = 0, option;
 
     opterr = 0;
-    options.networks.words = calloc((size_t)argc, sizeof(*options.networks.words));
+    options.known.words = calloc((size_t)argc, sizeof(*options.known.words));
     options.interfaces = calloc((size_t)argc, sizeof(*options.interfaces));
     options.job.wish.interfaces = options.interfaces;
     if (!options.job.wish.data) {
+        options.job.known = function == domain_rewrite ? &options.known : NULL;
         options.job.wish.find_network = networks_find;
-        options.job.wish.data = &options.networks;
+        options.job.wish.is_taken = taken_find;
+        options.job.wish.data = &options.known;
     }
-    if (!options.networks.words || !options.interfaces) {
-        free(options.networks.words);
+    if (!options.known.words || !options.interfaces) {
+        known_free(&options.known);
         free(options.interfaces);
         return complain(1, argv[0], "no memory");
     }
@@ -283,7 +306,7 @@ static int change(int argc, char *argv[], change_function *function, const struc
     }
     if (!status)
         status = change_files(&options);
-    free(options.networks.words);
+    known_free(&options.known);
     free(options.interfaces);
     return status;
 }

@@ -197,11 +197,11 @@ static int check_options(const struct reading *r, struct bridges_entry *entry, u
 static int check_name(const struct reading *r, const char *name)
 {
     if (!ifname_valid(name) || strcmp(name, "all") == 0 || strcmp(name, "default") == 0 ||
-        strncmp(name, "vt-", 3) == 0)
+        strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0)
         return bad(
             r,
             "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
-            "'all' or 'default', and not as taps are named, vt-*",
+            "'all' or 'default', and not as taps are named, vtap-*",
             name, IFNAMSIZ - 1);
     return 0;
 }

@@ -101,8 +101,8 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
                       out->name);
     if (err == -EOPNOTSUPP)
         return refuse(
-            why, "this kernel's tun device has no vnet headers or queues, which were asked for (--use-vnet, "
-                 "--multi-queue); use another NIC model than virtio, one queue, or another kernel");
+            why,
+            "this kernel's tun device has no vnet headers, or no queues, which were asked for; use another NIC model than virtio, one queue, or another kernel");
     if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return refuse(
             why,

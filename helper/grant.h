@@ -15,7 +15,7 @@ struct rtnl;
 
 struct grant {
     const struct bridge *bridge;
-    const char *name; /* of the tap; NULL: vt-<n>, n from 0 to 7 if one is free, else random */
+    const char *name; /* of the tap; NULL: vtap-<n>, n from 0 to 7 if one is free, else random */
     struct tap_kind kind;
     const uint8_t *guest_mac; /* NULL: not known */
     const char *domain;       /* UUID of the domain that it is for; "": not known */

@@ -53,10 +53,12 @@ static enum request_result take_ifname(const char **out, const char *option, con
 /* 'all' would be refused with the advice to allow all. */
 static enum request_result take_bridge(struct request *out, const char *value, struct refusal *why)
 {
+    const char *option = out->verb == REQUEST_TAP ? "--br=" : "--bridge=";
+
     if (strcmp(value, "all") != 0)
-        return take_ifname(&out->bridge, "--br=", value, why);
-    refuse(why,
-           "--br='all': in a policy this means every bridge, so it can be no bridge's name here; name one");
+        return take_ifname(&out->bridge, option, value, why);
+    refuse(why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
+           option);
     return REQUEST_REFUSED;
 }
 
@@ -196,7 +198,8 @@ static enum request_result take_force(struct request *out, const char *value, st
 }
 
 static const struct option options[] = {
-    {"--br=", TAP | CREATE | BRIDGE, take_bridge},
+    {"--br=", TAP, take_bridge},
+    {"--bridge=", CREATE | BRIDGE, take_bridge},
     {"--fd=", TAP, take_fd},
     {"--name=", TAP | CREATE | DELETE, take_name},
     {"--mac=", TAP | CREATE, take_mac},
@@ -204,7 +207,8 @@ static const struct option options[] = {
     {"--isolated", CREATE, take_isolated},
     {"--domain=", CREATE | DELETE, take_domain},
     {"--owner=", CREATE, take_owner},
-    {"--use-vnet", TAP | CREATE, take_vnet},
+    {"--use-vnet", TAP, take_vnet},
+    {"--vnet-hdr", CREATE, take_vnet},
     {"--multi-queue", CREATE, take_multi_queue},
     {"--ifindex=", DELETE, take_ifindex},
     {"--claim=", DELETE, take_claim},
@@ -254,7 +258,8 @@ static enum request_result check_whole(const struct request *request, struct ref
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
     if (!request->bridge)
-        return usage(why, "no bridge is named; missing option: ", "--br=BRIDGE");
+        return usage(why, "no bridge is named; missing option: ",
+                     request->verb == REQUEST_TAP ? "--br=BRIDGE" : "--bridge=BRIDGE");
     if (request->verb == REQUEST_BRIDGE)
         return REQUEST_OK;
     if (request->verb == REQUEST_CREATE)

@@ -90,9 +90,11 @@ static const char *take_names(struct terms *out, const char *value)
         out->names_by_user = true;
     }
     /* A user's name has one character at least. */
-    return strncmp(value, "vt-", 3) == 0 && least_length(value) - out->names_by_user < IFNAMSIZ
+    return strncmp(value, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
+                   least_length(value) - out->names_by_user < IFNAMSIZ
                ? NULL
-               : "a pattern that begins with vt- and that names of at most 15 characters can match";
+               : "a pattern that begins with " TAP_PREFIX
+                 " and that names of at most 15 characters can match";
 }
 
 /* Writes the pattern with the user's name for %u; returns the character behind it, '\0': none. */

@@ -3,13 +3,15 @@
  * What stands behind the bridge in a rule of policy.conf: whom it is about, and what it grants. */
 #pragma once
 
+#include "config.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct identity;
 struct refusal;
 
-#define TERMS_DEFAULT_NAMES "vt-*" /* name= */
+#define TERMS_DEFAULT_NAMES TAP_PREFIX "*" /* name= */
 
 enum {
     TERMS_QUOTA_MAX = 1023,  /* a bridge has no more ports */

@@ -51,13 +51,13 @@ static const char *host_bridge(const struct node *network)
 
 static int make_bridge(const char *bridge, struct refusal *why)
 {
-    char option[sizeof("--br=") + NAME_SIZE];
+    char option[sizeof("--bridge=") + NAME_SIZE];
     struct bridges bridges;
     struct refusal reason = {""};
     int err = bridges_read(&bridges, why);
 
     if (!err && name_valid(bridge) && bridges_find(&bridges, bridge)) {
-        snprintf(option, sizeof(option), "--br=%s", bridge);
+        snprintf(option, sizeof(option), "--bridge=%s", bridge);
         err = hook_call_helper((const char *[]){"bridge", option, NULL}, &reason);
         if (err)
             refuse(why, "the network gets no bridge '%s': %s", bridge, reason.text);

@@ -11,6 +11,7 @@
  *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
  *              libvirt kill the running guest, so that there is none. */
 #include "base/quote.h"
+#include "config.h"
 #include "helper/audit.h"
 #include "helper/bridges.h"
 #include "helper/claim.h"
@@ -29,7 +30,7 @@ enum { UUID_LENGTH = 36 };
 
 /* Options of the helper. */
 struct words {
-    char bridge[sizeof("--br=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
+    char bridge[sizeof("--bridge=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
     char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
 };
 
@@ -99,7 +100,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
 
     if (interface->mac && strlen(interface->mac) > 17)
         return refuse(why, "its MAC is none");
-    snprintf(words.bridge, sizeof(words.bridge), "--br=%s", tap->bridge);
+    snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
     snprintf(words.mac, sizeof(words.mac), "--mac=%s", interface->mac ? interface->mac : "");
@@ -110,7 +111,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     if (interface->mac)
         argv[count++] = words.mac;
     if (interface_vnet_hdr(interface))
-        argv[count++] = "--use-vnet";
+        argv[count++] = "--vnet-hdr";
     if (interface_multi_queue(interface))
         argv[count++] = "--multi-queue";
     if (tap->vlan)
@@ -173,7 +174,7 @@ static int release(const char *text, size_t size, struct refusal *why)
     struct domain domain;
     int err = 0;
 
-    if (!tells_of_taps(text, size) && !memmem(text, size, "'vt-", 4))
+    if (!tells_of_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
         return 0;
     read_domain(&domain, text, size, why);
     if (domain.uuid && strlen(domain.uuid) == UUID_LENGTH)
@@ -243,7 +244,7 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
 static int reconnect(const char *text, size_t size, struct refusal *why)
 {
     struct domain domain = {0};
-    char bridge[sizeof("--br=") + NAME_SIZE];
+    char bridge[sizeof("--bridge=") + NAME_SIZE];
     int err = 0;
 
     if (tells_of_taps(text, size))
@@ -252,7 +253,7 @@ static int reconnect(const char *text, size_t size, struct refusal *why)
         const struct tap *tap = &domain.taps[i];
         if (!tap->interface)
             continue;
-        snprintf(bridge, sizeof(bridge), "--br=%s", tap->bridge);
+        snprintf(bridge, sizeof(bridge), "--bridge=%s", tap->bridge);
         if (if_nametoindex(tap->bridge) == 0)
             err = hook_call_helper((const char *[]){"bridge", bridge, NULL}, why);
         look_at_port(&domain, tap);

@@ -183,7 +183,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",
          "mkdir -p /etc/NetworkManager/conf.d\n"
-         "printf '%s\\n' '[device-virt-tap]' 'match-device=interface-name:vt-*' 'managed=0' "
+         "printf '%s\\n' '[device-virt-tap]' 'match-device=interface-name:vtap-*' 'managed=0' "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
     [NET_NETWORKMANAGER_SKIPPED] =
@@ -194,7 +194,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.claims", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and may take them off their bridge",
          "mkdir -p /etc/systemd/network\n"
-         "printf '%s\\n' '[Match]' 'Name=vt-*' '[Link]' 'Unmanaged=yes' "
+         "printf '%s\\n' '[Match]' 'Name=vtap-*' '[Link]' 'Unmanaged=yes' "
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Whether they would take a tap with a name like ours. */
-static const char sample[] = "vt-0";
+static const char sample[] = "vtap-0";
 
 /* What an ordinary user cannot read may say anything. Returns the first of the folders that is there and
  * closed, or NULL. */
@@ -28,7 +28,7 @@ static bool list_has_taps(const char *list)
 {
     char copy[1024], *save = NULL;
 
-    if (strlen(list) >= sizeof(copy) || strstr(list, "except:interface-name:vt-"))
+    if (strlen(list) >= sizeof(copy) || strstr(list, "except:interface-name:vtap-"))
         return false;
     strcpy(copy, list);
     for (const char *item = strtok_r(copy, ",; \t", &save); item; item = strtok_r(NULL, ",; \t", &save)) {
@@ -85,7 +85,7 @@ static void report_networkmanager(struct findings *out)
         globfree(&files);
     }
     if (search.unmanaged) {
-        finding_add(out, NET_NETWORKMANAGER, "NetworkManager is running, configured to leave vt-* alone");
+        finding_add(out, NET_NETWORKMANAGER, "NetworkManager is running, configured to leave vtap-* alone");
         return;
     }
     if (closed) {
@@ -94,7 +94,7 @@ static void report_networkmanager(struct findings *out)
         return;
     }
     finding_add(out, NET_NETWORKMANAGER_CLAIMS,
-                "NetworkManager is running, and nothing tells it to leave vt-* alone");
+                "NetworkManager is running, and nothing tells it to leave vtap-* alone");
     finding_fixable(out, "");
 }
 
@@ -185,11 +185,11 @@ static void search_networkd(glob_t *files, struct findings *out)
             continue;
         if (search.unmanaged)
             break;
-        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vt-*", last);
+        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vtap-*", last);
         finding_fixable(out, "");
         return;
     }
-    finding_add(out, NET_NETWORKD, "systemd-networkd is running, and none of its files matches vt-*");
+    finding_add(out, NET_NETWORKD, "systemd-networkd is running, and none of its files matches vtap-*");
 }
 
 static void report_networkd(struct findings *out)

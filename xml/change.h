@@ -18,7 +18,8 @@ struct wish {
     /* Of domain_map(), and there not NULL: what this host calls a bridge (or a network of libvirt's) of the
      * host that the domain comes from, which lives as long as data; NULL: the same. */
     const char *(*find_bridge)(void *data, bool network, const char *theirs);
-    /* Likewise: whether something else than this domain's own tap has that name here. */
+    /* Whether something else than this domain's own tap has that name. domain_map() needs it; NULL: nothing
+     * is known of others. */
     bool (*is_taken)(void *data, const struct domain *domain, const char *dev);
     void *data;
     const char *const *interfaces; /* by number, from 1, or by MAC; no others are touched */

@@ -4,7 +4,7 @@
  *
  *   <metadata>
  *     <vt:taps xmlns:vt='urn:virt-tap' version='1' uuid='UUID OF THE DOMAIN'>
- *       <vt:tap dev='vt-web-k3x7qa' bridge='br0'>THE INTERFACE AS IT WAS BEFORE, AS ESCAPED TEXT</vt:tap>
+ *       <vt:tap dev='vtap-web-k3x7q' bridge='br0'>THE INTERFACE AS IT WAS BEFORE, AS ESCAPED TEXT</vt:tap>
  *     </vt:taps>
  *   </metadata>
  *

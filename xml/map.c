@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES = 1000 /* other names for one tap */ };
-
 struct mapping {
     const struct domain *domain;
     const struct wish *wish;
@@ -108,16 +106,13 @@ static bool is_ours(const struct mapping *all, const char *dev)
     return false;
 }
 
-/* Another name, made as the first one was, in which only the number of the try differs. */
 static int find_free(const struct mapping *all, size_t index, char dev[NAME_SIZE])
 {
     const struct domain *domain = all->domain;
     const struct interface *interface = &domain->interfaces[index];
-    char seed[64];
 
-    for (int try = 1; try <= TRIES; try++) {
-        snprintf(seed, sizeof(seed), "%.30s/%zu/%d", interface->mac ? interface->mac : "", index + 1, try);
-        name_tap(dev, domain->name ? domain->name : "", domain->uuid, seed, index + 1);
+    for (unsigned int salt = 1; salt <= NAME_SALT_MAX; salt++) {
+        name_tap(dev, domain->name ? domain->name : "", domain->uuid, interface->mac, index + 1, salt);
         if (!is_ours(all, dev) && !all->wish->is_taken(all->wish->data, domain, dev))
             return 0;
     }

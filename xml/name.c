@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "name.h"
 
+#include "config.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,24 +35,30 @@ static uint64_t hash(uint64_t state, const char *text)
     return (state ^ 0xff) * 0x100000001b3; /* where one text ends and the next begins */
 }
 
-void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index)
+void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
+              unsigned int salt)
 {
     static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
-    char part[6] = "", number[24], code[7];
+    char part[5] = "", number[24], code[6];
     uint64_t state = 0xcbf29ce484222325;
     size_t length = 0;
 
-    for (const char *c = domain; *c && length < 5; c++)
+    for (const char *c = domain; *c && length < 4; c++)
         if (is_alphanumeric(*c))
             part[length++] = *c;
     snprintf(number, sizeof(number), "%zu", index);
     state = hash(state, uuid ? uuid : domain);
     state = hash(state, mac ? mac : number);
+    if (salt > 0) {
+        state = hash(state, number);
+        snprintf(number, sizeof(number), "%u", salt);
+        state = hash(state, number);
+    }
     state ^= state >> 32; /* FNV leaves the low bits of the last bytes' little mixed */
     state *= 0xff51afd7ed558ccd;
     state ^= state >> 33;
-    for (size_t i = 0; i < 6; i++, state >>= 5)
+    for (size_t i = 0; i < 5; i++, state >>= 5)
         code[i] = base32[state & 31];
-    code[6] = '\0';
-    snprintf(out, NAME_SIZE, "vt-%s%s%s", part, length ? "-" : "", code);
+    code[5] = '\0';
+    snprintf(out, NAME_SIZE, TAP_PREFIX "%s%s%s", part, length ? "-" : "", code);
 }

@@ -7,13 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NAME_SIZE = IFNAMSIZ };
+enum { NAME_SIZE = IFNAMSIZ, NAME_SALT_MAX = 1000 };
 
 /* Whether the kernel would take it as an interface's name, and it holds neither '%' nor control characters.
  */
 bool name_valid(const char *name);
 
-/* The name of a domain's tap: `vt-<5 of its name>-<6 base-32 characters of a hash>`, so that everybody who
+/* The name of a domain's tap: `vtap-<4 of its name>-<5 base-32 characters of a hash>`, so that everybody who
  * asks gets the same, without asking anybody. uuid may be NULL: then the name stands for it. mac may be NULL:
- * then the index does. */
-void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index);
+ * then the index does. salt: 0, or for another name because the one before was taken. */
+void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
+              unsigned int salt);

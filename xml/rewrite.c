@@ -26,7 +26,8 @@ static int no_memory(const struct rewriting *all)
     return xml_fail(all->why, all->domain->doc.text, 0, "no memory");
 }
 
-/* Whether another interface has that target, or was just given it; index is the one that wants it. */
+/* Whether another interface has that target, or was just given it, or another domain at hand has it; index
+ * is the one that wants it. */
 static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
 {
     for (size_t i = 0; i < all->domain->interface_count; i++) {
@@ -35,7 +36,7 @@ static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
         if (i != index && other && strcmp(other, dev) == 0)
             return true;
     }
-    return false;
+    return all->wish->is_taken && all->wish->is_taken(all->wish->data, all->domain, dev);
 }
 
 /* Gives the interface the name of its tap. */
@@ -48,13 +49,16 @@ static int give_name(const struct rewriting *all, size_t index)
     if (!domain->name)
         return document_fail(&domain->doc, domain->doc.nodes, all->why,
                              "the domain has no <name>, after which its taps are called");
-    name_tap(note->dev, domain->name, domain->uuid, interface->mac, index + 1);
-    if (is_taken(all, index, note->dev))
-        return document_fail(&domain->doc, interface->node, all->why,
-                             "another interface has the target '%s': give this one a MAC of its own",
-                             note->dev);
-    note->outcome = OUTCOME_DONE;
-    return 0;
+    for (unsigned int salt = 0; salt <= NAME_SALT_MAX; salt++) {
+        name_tap(note->dev, domain->name, domain->uuid, interface->mac, index + 1, salt);
+        if (is_taken(all, index, note->dev))
+            continue;
+        note->outcome = OUTCOME_DONE;
+        return 0;
+    }
+    return document_fail(
+        &domain->doc, interface->node, all->why,
+        "no name is free for its tap: others have the target '%s' and all that come after it", note->dev);
 }
 
 /* How the list's own name is prefixed: "vt:" where it is new. */

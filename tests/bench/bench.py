@@ -73,7 +73,7 @@ def write_policy(prefix, per_file):
     """A policy as a large site may have it: ten bridges, users and groups (by number with the prefix '700', by name with
     'bench'), so many rules in each included file, 0: all in one; the rule that allows the caller is the last of all,
     so that each other of the bridge is looked at, and no name stands twice for a bridge."""
-    kinds = ["allow {} user={} quota=4", "allow {} group={} quota=8 name=vt-x*", "deny {} user={}", "deny {} group=7{:0>4} user={}"]
+    kinds = ["allow {} user={} quota=4", "allow {} group={} quota=8 name=vtap-x*", "deny {} user={}", "deny {} group=7{:0>4} user={}"]
     rules = []
     for i in range(RULES - 1):
         name = f"{prefix}{i // 40 * 4 + i % 4:0>2}"

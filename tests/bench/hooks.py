@@ -18,7 +18,7 @@ import sandbox
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../data/hooks")
 EVENTS = ("prepare", "start", "started")
-TAP = "vt-web-5q3e4p"
+TAP = "vtap-web-5q3e4"
 # The same work: any number of cards, the clone's check, policy.conf's rules, a quota of 16, and undoing, in as few processes as it
 # takes. MAKE is what the kernel is told.
 MAKE = r"""ip -batch - <<END
@@ -47,7 +47,7 @@ for ((i = 1; i <= count; i++)); do
   read -r dev bridge mac queues < <(xmllint --xpath "concat($taps/*[$i]/@dev, ' ', $taps/*[$i]/@bridge, ' ', $nic/mac/@address, ' ',
     $nic/driver/@queues, '
 ')" - <<<"$xml")
-  [[ $dev == vt-* && $mac ]] || refuse "no such interface"
+  [[ $dev == vtap-* && $mac ]] || refuse "no such interface"
   allowed=
   while read -r verb where _; do
     [[ $where == "$bridge" || $where == all ]] || continue

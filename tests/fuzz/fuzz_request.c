@@ -184,7 +184,7 @@ static void hold_says_what_was_said(const struct request *r)
     if (r->multi_queue)
         add_word(&words, *room++, "--multi-queue");
     if (r->vnet_hdr)
-        add_word(&words, *room++, "--use-vnet");
+        add_word(&words, *room++, r->verb == REQUEST_TAP ? "--use-vnet" : "--vnet-hdr");
     if (r->has_owner)
         add_word(&words, *room++, "--owner=%u", r->owner);
     if (r->domain[0])
@@ -197,7 +197,7 @@ static void hold_says_what_was_said(const struct request *r)
     if (r->fd >= 0)
         add_word(&words, *room++, "--fd=%d", r->fd);
     if (r->bridge)
-        add_word(&words, *room++, "--br=%s", r->bridge);
+        add_word(&words, *room++, "--%s=%s", r->verb == REQUEST_TAP ? "br" : "bridge", r->bridge);
     hold(parse(&again, &words) == REQUEST_OK);
     hold(same_request(r, &again));
 }

@@ -34,11 +34,11 @@ static const char *find_bridge(void *data, bool network, const char *theirs)
     return "br8";
 }
 
-/* As if there were taps of these names: some that rewriting gives, and some of those that mapping tries. */
+/* As if there were taps of these names: half of those that rewriting and mapping try. */
 static bool is_taken(void *data, const struct domain *domain, const char *dev)
 {
     (void)data, (void)domain;
-    return strlen(dev) % 2 || (dev[strlen(dev) - 1] & 1);
+    return dev[strlen(dev) - 1] & 1;
 }
 
 /* Does it, and shows what it did. Returns the text that comes out, or NULL when it is refused. */

@@ -118,7 +118,7 @@ class Host:
         return set(os.listdir(self.path("/sys/class/net")))
 
     def taps(self):
-        return {name for name in self.links() if name.startswith(("vt-", "vnet"))}
+        return {name for name in self.links() if name.startswith(("vtap-", "vnet"))}
 
     def end(self):
         """Everything in it ends."""

@@ -65,7 +65,7 @@ class NetCase(unittest.TestCase):
 
     def create(self, name, *options, bridge="br0", **more):
         """A create that must be granted, and say nothing."""
-        answer = self.ask("create", f"--br={bridge}", f"--name={name}", *options, **more)
+        answer = self.ask("create", f"--bridge={bridge}", f"--name={name}", *options, **more)
         self.assertEqual((answer.status, answer.stderr), (0, ""))
 
     def delete(self, *options, **more):

@@ -46,7 +46,7 @@ class OnDemand(netcase.NetCase):
 
     def make(self, **more):
         """The helper's bridge, which must be done and say nothing."""
-        answer = self.ask("bridge", "--br=br-lab", **more)
+        answer = self.ask("bridge", "--bridge=br-lab", **more)
         self.assertEqual((answer.status, answer.stderr), (0, ""))
         return netcase.link("br-lab")
 

@@ -101,12 +101,12 @@ STATES = [
           "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0),
     state("the firewall, as another user", "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0,
           options=("--user", "vmuser")),
-    state("NetworkManager", NM, "net.networkmanager.claims", says=("match-device=interface-name:vt-*",)),
+    state("NetworkManager", NM, "net.networkmanager.claims", says=("match-device=interface-name:vtap-*",)),
     state("NetworkManager, told by a list", NM + "mkdir -p /etc/NetworkManager; printf '[keyfile]\\n"
-          "unmanaged-devices=mac:00:11:22:33:44:55;interface-name:vt-*\\n' >/etc/NetworkManager/NetworkManager.conf",
+          "unmanaged-devices=mac:00:11:22:33:44:55;interface-name:vtap-*\\n' >/etc/NetworkManager/NetworkManager.conf",
           "net.networkmanager", never="net.networkmanager.claims"),
     state("NetworkManager, told by a section", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-virt-tap]\\n"
-          "match-device=interface-name:vt-*\\nmanaged=0\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
+          "match-device=interface-name:vtap-*\\nmanaged=0\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
     state("NetworkManager, told about others", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-x]\\n"
           "match-device=interface-name:tap*\\nmanaged=0\\n[keyfile]\\nunmanaged-devices=interface-name:veth*\\n' "
           ">/etc/NetworkManager/conf.d/a.conf", "net.networkmanager.claims"),
@@ -115,18 +115,18 @@ STATES = [
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
-    state("networkd, as systemd ships it (its virtual machines have taps vt-*)", NETWORKD + networkd("80-vm-vt.network", "[Match]\\nName=vt-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
+    state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD + networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
     state("networkd, about all Ethernets", NETWORKD + networkd("20-all.network", "[Match]\\nType=ether\\n"),
           "net.networkd.claims", says=("20-all.network",)),
     state("networkd, about all but some", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* eth*\\n"),
           "net.networkd.claims", never="net.networkd"),
-    state("networkd, about all but ours", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vt-*\\n"), "net.networkd"),
+    state("networkd, about all but ours", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vtap-*\\n"), "net.networkd"),
     state("networkd, about all on this kind of host", NETWORKD + networkd("20-host.network", "[Match]\\nType=ether\\n"
           "Virtualization=no\\n"), "net.networkd.claims", never="net.networkd"),
     state("networkd, about one NIC", NETWORKD + networkd("20-nic.network", "[Match]\\nType=ether\\nMACAddress=52:54:00:77:00:01\\n"),
           "net.networkd"),
-    state("networkd, told in a file that is closed (netplan's)", NETWORKD + networkd("10-netplan.network", "[Match]\\nName=vt-*\\n") +
+    state("networkd, told in a file that is closed (netplan's)", NETWORKD + networkd("10-netplan.network", "[Match]\\nName=vtap-*\\n") +
           "chmod 0640 /etc/systemd/network/10-netplan.network", "net.networkd.skipped", never="net.networkd",
           says=("10-netplan.network",)),
     state("networkd, told in a folder that is closed", NETWORKD + "mkdir -p /run/systemd/network; chmod 0700 /run/systemd/network",
@@ -134,5 +134,5 @@ STATES = [
     state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
           "net.networkd", never="net.networkd.claims"),
     state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +
-          "printf '[Match]\\nName=vt-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-a.network", "net.networkd"),
+          "printf '[Match]\\nName=vtap-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-a.network", "net.networkd"),
 ]

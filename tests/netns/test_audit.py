@@ -32,7 +32,7 @@ class Audit(netcase.NetCase):
 
     def test_grant(self):
         with self.grant():
-            self.said(f"granted to uid {USER}: tap vt-0 on bridge br0 by {POLICY}:2")
+            self.said(f"granted to uid {USER}: tap vtap-0 on bridge br0 by {POLICY}:2")
 
     def test_before_the_answer(self):
         ours, theirs = socket.socketpair()
@@ -41,7 +41,7 @@ class Audit(netcase.NetCase):
         theirs.close()
         self.assertEqual(done.returncode, 1)
         granted, refused = self.lines()
-        self.assertIn("granted to uid 0: tap vt-0", granted)
+        self.assertIn("granted to uid 0: tap vtap-0", granted)
         self.assertIn("refused to uid 0: bridge br0: the tap was made, but could not be handed over", refused)
 
     def test_refusal(self):
@@ -59,12 +59,12 @@ class Audit(netcase.NetCase):
         self.assertRegex(self.lines()[0], r"\A[ -~]+\Z")
 
     def test_taps_that_stay(self):
-        self.create("vt-a")
-        self.said(f"granted to uid {USER}: tap vt-a on bridge br0 by {POLICY}:2, to stay")
-        self.denied("delete", "--name=vt-a", uid=sandbox.OTHER, says="belongs to")
-        self.assertIn(f"refused to uid {sandbox.OTHER}: tap 'vt-a' belongs to", self.lines()[0])
-        self.delete("--name=vt-a", uid=0)
-        self.said("deleted for uid 0: tap vt-a")
+        self.create("vtap-a")
+        self.said(f"granted to uid {USER}: tap vtap-a on bridge br0 by {POLICY}:2, to stay")
+        self.denied("delete", "--name=vtap-a", uid=sandbox.OTHER, says="belongs to")
+        self.assertIn(f"refused to uid {sandbox.OTHER}: tap 'vtap-a' belongs to", self.lines()[0])
+        self.delete("--name=vtap-a", uid=0)
+        self.said("deleted for uid 0: tap vtap-a")
 
     def test_a_stuck_log_delays_nobody(self):
         """A log that nobody reads fills up; syslog(3) would then wait for ever."""

@@ -118,16 +118,16 @@ class Show(BridgeCase):
     def test_the_picture(self):
         self.done("create", "br0", "--uplink", "eth0")
         self.done("confirm", "br0")
-        uplink.ip("tuntap", "add", "dev", "vt-a", "mode", "tap", "user", str(USER))
-        uplink.ip("link", "set", "vt-a", "address", "fe:54:00:00:00:01", "up",
+        uplink.ip("tuntap", "add", "dev", "vtap-a", "mode", "tap", "user", str(USER))
+        uplink.ip("link", "set", "vtap-a", "address", "fe:54:00:00:00:01", "up",
                   "alias", f"virt-tap v=1 uid={USER} domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3 stays mac=fe:54:00:00:00:01")
-        self.done("add", "br0", "vt-a")
-        sandbox.run("bridge", "link", "set", "dev", "vt-a", "isolated", "on", "locked", "on")
+        self.done("add", "br0", "vtap-a")
+        sandbox.run("bridge", "link", "set", "dev", "vtap-a", "isolated", "on", "locked", "on")
         bridges = self.picture("bridge", "show", "br0")
         self.assertEqual(bridges, self.picture("show"))
         ports = {port["name"]: port for port in bridges[0]["ports"]}
         self.assertEqual((ports["eth0"]["role"], ports["eth0"]["state"]), ("uplink", "forwarding"))
-        tap = ports["vt-a"]
+        tap = ports["vtap-a"]
         self.assertEqual((tap["role"], tap["owner"], tap["domain"], tap["carrier"]),
                          ("tap", {"uid": USER, "name": "vmuser"}, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3", False))
         self.assertEqual(tap["protection"], ["isolated", "mac-locked"])
@@ -135,9 +135,9 @@ class Show(BridgeCase):
         tree = virt_tap("show").stdout
         self.assertRegex(tree, r"(?m)^br0  up, mtu 1500, .*192\.0\.2\.10/24")
         self.assertRegex(tree, r"(?m)^├─ eth0 +uplink, forwarding$")
-        self.assertRegex(tree, r"(?m)^└─ vt-a +tap of vmuser, domain 8d0f\S+, no carrier \[isolated, mac-locked\]$")
+        self.assertRegex(tree, r"(?m)^└─ vtap-a +tap of vmuser, domain 8d0f\S+, no carrier \[isolated, mac-locked\]$")
         dot = virt_tap("show", "--dot").stdout
-        for line in ('"br0" -- "vt-a";', '"br0" -- "eth0";', '"vt-a" -- "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3" [style=dashed];'):
+        for line in ('"br0" -- "vtap-a";', '"br0" -- "eth0";', '"vtap-a" -- "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3" [style=dashed];'):
             self.assertIn(line, dot)
 
     def test_odd_names_do_no_harm(self):

@@ -52,7 +52,7 @@ class Granted(BridgeMac):
             before = address("br1")
             self.assertEqual(before, "fe:54:00:00:00:0b")
             for mac in LOWER:
-                for words in ((), ("--use-vnet",)):
+                for words in ((), ("--vnet-hdr",)):
                     with self.grant(f"--mac={mac}", *words, bridge="br1") as answer:
                         self.is_sound(answer.tap()[0], mac, before)
             for _ in range(20):  # a random one
@@ -68,14 +68,14 @@ class Granted(BridgeMac):
         self.assertEqual(address("br1"), before)
 
     def test_taps_that_stay(self):
-        self.create("vt-a", f"--mac={FIRST}", bridge="br1", uid=OTHER)
+        self.create("vtap-a", f"--mac={FIRST}", bridge="br1", uid=OTHER)
         before = address("br1")
         for number, mac in enumerate(LOWER):
-            self.create(f"vt-{number}", f"--mac={mac}", "--multi-queue", bridge="br1")
-            self.is_sound(f"vt-{number}", mac, before)
+            self.create(f"vtap-{number}", f"--mac={mac}", "--multi-queue", bridge="br1")
+            self.is_sound(f"vtap-{number}", mac, before)
         listed = json.loads(self.virt_tap("list", "--json"))
         self.assertTrue(not any(any(tap["changed"].values()) for tap in listed), listed)
-        for name in ("vt-a", *(f"vt-{number}" for number in range(len(LOWER)))):
+        for name in ("vtap-a", *(f"vtap-{number}" for number in range(len(LOWER)))):
             self.delete(f"--name={name}", uid=0)
 
     def test_an_uplinks_mac_stays(self):
@@ -167,7 +167,7 @@ class Ours(BridgeMac):
         sandbox.write(BRIDGES, "bridge br-lab\nbridge br-own mac=02:00:00:00:66:01\n")
         self.addCleanup(os.unlink, BRIDGES)
         for name in ("br-lab", "br-own"):
-            self.assertEqual(self.ask("bridge", f"--br={name}").status, 0)
+            self.assertEqual(self.ask("bridge", f"--bridge={name}").status, 0)
         self.virt_tap("bridge", "create", "br-new")
         names = ("br-lab", "br-own", "br-new")
         self.before |= set(names)

@@ -120,7 +120,7 @@ class Ranges(NamesCase):
                 fcntl.ioctl(third.fds[0], TUNSETPERSIST, 1)  # what its holder does frees nothing
                 fcntl.ioctl(third.fds[0], TUNSETOWNER, OTHER)
             self.refuse(uid=100002, says="together")
-        for name in ("vt-0", "vt-1", "br1"):
+        for name in ("vtap-0", "vtap-1", "br1"):
             sandbox.run("ip", "link", "delete", name, check=False)
 
     def test_a_users_own_quota_counts_as_well(self):
@@ -183,7 +183,7 @@ class Starved(NamesCase):
         trace = sandbox.RUN + "/trace"
         open(trace, "w", encoding="ascii").close()
         process = subprocess.Popen(["strace", "-f", "-o", trace, "-u", "mallory", "-e", "trace=openat", "-e", f"inject=openat:signal=SIGSTOP:when={nth}",
-                                    self.helper, "create", "--br=br0", "--name=vt-starved"],
+                                    self.helper, "create", "--bridge=br0", "--name=vtap-starved"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(process.kill)
         stopped = None

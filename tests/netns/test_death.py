@@ -81,36 +81,36 @@ class Create(Faults):
     """Before its last step a tap that is to stay is gone with us; after it, whole."""
 
     def strace(self, *options):
-        return self.ask("create", "--br=br0", "--name=vt-a", "--multi-queue", uid=0,
+        return self.ask("create", "--bridge=br0", "--name=vtap-a", "--multi-queue", uid=0,
                         wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
 
     def is_whole(self):
-        tap = netcase.link("vt-a")
+        tap = netcase.link("vtap-a")
         info = tap["linkinfo"]["info_data"]
         return (tap["master"], "UP" in tap["flags"], info["user"], info["persist"]) == ("br0", True, USERS[USER], True)
 
     def test_killed_anywhere(self):
         steps = self.walk()
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
         stayed = 0
         for name, nth in steps:
             with self.subTest(f"{name} {nth}"):
                 self.strace("-e", f"inject={name}:signal=SIGKILL:when={nth}")
-                bridgehelper.await_(lambda: "vt-a" not in sandbox.links(), seconds=0.2)
-                if "vt-a" in sandbox.links():
+                bridgehelper.await_(lambda: "vtap-a" not in sandbox.links(), seconds=0.2)
+                if "vtap-a" in sandbox.links():
                     self.assertTrue(self.is_whole())
-                    self.delete("--name=vt-a")
+                    self.delete("--name=vtap-a")
                     stayed += 1
         self.assertTrue(0 < stayed < 9, stayed)
 
     def test_each_call_failing(self):
         steps = [step for step in self.walk() if step[0] not in ("exit_group", "getuid")]  # which cannot fail
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
         for name, nth in steps:
             with self.subTest(f"{name} {nth}"):
                 if self.strace("-e", f"inject={name}:error=ENOMEM:when={nth}").status == 0:
                     self.assertTrue(self.is_whole())
-                    self.delete("--name=vt-a")
+                    self.delete("--name=vtap-a")
                 self.assertEqual(sandbox.links(), self.before)
 
 
@@ -118,24 +118,24 @@ class Delete(Faults):
     """Gone, or as it was."""
 
     def strace(self, *options):
-        return self.ask("delete", "--name=vt-a", uid=0, wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
+        return self.ask("delete", "--name=vtap-a", uid=0, wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
 
     def test_each_call_failing_or_the_last(self):
-        self.create("vt-a")
+        self.create("vtap-a")
         before = netcase.state()
         steps = self.walk()
         for name, nth in steps:
             for fault in ("error=ENOMEM", "signal=SIGKILL"):
                 with self.subTest(f"{name} {nth} {fault}"):
-                    if "vt-a" not in sandbox.links():
-                        self.create("vt-a")
+                    if "vtap-a" not in sandbox.links():
+                        self.create("vtap-a")
                         before = netcase.state()
                     done = self.strace("-e", f"inject={name}:{fault}:when={nth}").status == 0
-                    if "vt-a" in sandbox.links():
+                    if "vtap-a" in sandbox.links():
                         self.assertFalse(done)
                         self.assertEqual(netcase.state(), before)
-        if "vt-a" in sandbox.links():
-            self.delete("--name=vt-a")
+        if "vtap-a" in sandbox.links():
+            self.delete("--name=vtap-a")
 
 
 if __name__ == "__main__":

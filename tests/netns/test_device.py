@@ -95,10 +95,10 @@ class Device(unittest.TestCase):
                             (("delete", ""), "not there")):
             with self.subTest(words=words):
                 self.assertIn(says, self.virt_tap(*words, status=1))
-        for words, says in ((("create", "tap1", "--mode=bridge"), "tap (Ethernet) or tun (IP)"), (("create", "tap1", "--domain=x"), "begin with vt-"),
-                            (("create", "vt-1", "--bridge=br0", "--mode=tun"), "--mode=tun is for plain devices"),
-                            (("create", "vt-1", "--bridge=br0", "--group=x"), "--group=x is for plain devices"),
-                            (("create", "vt-1", "--bridge=br0", "--packet-info"), "--packet-info is for plain devices")):
+        for words, says in ((("create", "tap1", "--mode=bridge"), "tap (Ethernet) or tun (IP)"), (("create", "tap1", "--domain=x"), "begin with vtap-"),
+                            (("create", "vtap-1", "--bridge=br0", "--mode=tun"), "--mode=tun is for plain devices"),
+                            (("create", "vtap-1", "--bridge=br0", "--group=x"), "--group=x is for plain devices"),
+                            (("create", "vtap-1", "--bridge=br0", "--packet-info"), "--packet-info is for plain devices")):
             with self.subTest(words=words):
                 self.assertIn(says, self.virt_tap(*words, status=2))
 

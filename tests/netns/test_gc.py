@@ -82,43 +82,43 @@ class HalfMade(GcCase):
     """What a helper is making, or was stopped at, gc names and leaves alone."""
 
     def test_left_alone_and_named(self):
-        call, pid = self.stopped("vt-a")
-        by = f"vt-a: left alone: half made, by a helper of uid {USER} that still runs, or was stopped; it goes when that process " \
-             "ends, or by: virt-tap tap delete vt-a --force"
+        call, pid = self.stopped("vtap-a")
+        by = f"vtap-a: left alone: half made, by a helper of uid {USER} that still runs, or was stopped; it goes when that process " \
+             "ends, or by: virt-tap tap delete vtap-a --force"
         for uid, said in ((0, [by]), (USER, [by]), (OTHER, [])):
             for options in ((), ("--all",), ("--dry-run",)):
                 self.assertEqual(self.gc(*options, uid=uid), said)
         os.kill(pid, signal.SIGCONT)
         with call.finish() as answer:  # it goes on as if nothing had been
             self.assertTrue(answer.granted, answer)
-            self.assertEqual(netcase.link("vt-a")["master"], "br0")
+            self.assertEqual(netcase.link("vtap-a")["master"], "br0")
 
     def test_goes_with_its_maker_or_when_named(self):
-        call, pid = self.stopped("vt-a")
-        self.denied("delete", "--name=vt-a", says="in use")
-        self.denied("delete", "--name=vt-a", "--force", uid=OTHER, says="belongs to uid")
-        self.delete("--name=vt-a", "--force")
-        self.assertNotIn("vt-a", sandbox.links())
+        call, pid = self.stopped("vtap-a")
+        self.denied("delete", "--name=vtap-a", says="in use")
+        self.denied("delete", "--name=vtap-a", "--force", uid=OTHER, says="belongs to uid")
+        self.delete("--name=vtap-a", "--force")
+        self.assertNotIn("vtap-a", sandbox.links())
         os.kill(pid, signal.SIGCONT)
         call.finish().close()
-        call, pid = self.stopped("vt-b")
+        call, pid = self.stopped("vtap-b")
         os.kill(pid, signal.SIGKILL)
-        self.assertTrue(bridgehelper.await_(lambda: "vt-b" not in sandbox.links()))
+        self.assertTrue(bridgehelper.await_(lambda: "vtap-b" not in sandbox.links()))
         call.finish().close()
 
     def test_before_its_claim(self):
-        call, pid = self.stopped("vt-a", claimed=False)
-        self.assertFalse(netcase.link("vt-a").get("altnames"))
+        call, pid = self.stopped("vtap-a", claimed=False)
+        self.assertFalse(netcase.link("vtap-a").get("altnames"))
         self.assertEqual(self.gc("--all", uid=USER), [])
-        self.assertEqual(self.gc("--all"), ["vt-a: left alone: half made, by a helper that still runs, or was stopped; it goes when that "
-                                            "process ends, or by: ip link delete vt-a"])
+        self.assertEqual(self.gc("--all"), ["vtap-a: left alone: half made, by a helper that still runs, or was stopped; it goes when that "
+                                            "process ends, or by: ip link delete vtap-a"])
         os.kill(pid, signal.SIGKILL)
         call.finish().close()
 
     def test_what_others_made_to_stay(self):
-        sandbox.run("ip", "tuntap", "add", "vt-x", "mode", "tap", "user", str(USER))
+        sandbox.run("ip", "tuntap", "add", "vtap-x", "mode", "tap", "user", str(USER))
         self.assertEqual(self.gc("--all"), [])
-        sandbox.run("ip", "link", "delete", "vt-x")
+        sandbox.run("ip", "link", "delete", "vtap-x")
 
 
 class Meanwhile(GcCase):
@@ -138,93 +138,93 @@ class Meanwhile(GcCase):
     def test_another_tap_of_that_name(self):
         for uid in (USER, OTHER):
             with self.subTest(uid):
-                self.create("vt-a", f"--domain={UUID}")
+                self.create("vtap-a", f"--domain={UUID}")
                 process = self.start()
-                self.delete("--name=vt-a")
-                self.create("vt-a", f"--domain={UUID}", uid=uid)
+                self.delete("--name=vtap-a")
+                self.create("vtap-a", f"--domain={UUID}", uid=uid)
                 status, said = self.end(process)
                 self.assertEqual(status, 1)
-                self.assertRegex(said, r"\Avirt-tap-helper: the tap that has the name 'vt-a' by now is number \d+ with claim ")
-                self.assertIn("vt-a", sandbox.links())
-                self.delete("--name=vt-a", uid=0)
+                self.assertRegex(said, r"\Avirt-tap-helper: the tap that has the name 'vtap-a' by now is number \d+ with claim ")
+                self.assertIn("vtap-a", sandbox.links())
+                self.delete("--name=vtap-a", uid=0)
 
     def test_another_tap_of_that_number(self):
         """As root can make one (or the kernel, after two thousand million)."""
         sandbox.write(netcase.POLICY, "allow br0 quota=5\n")
-        self.create("vt-a", uid=OTHER)
-        self.create("vt-b", uid=OTHER)
-        number, first = sandbox.ifindex("vt-a"), claim("vt-a")
+        self.create("vtap-a", uid=OTHER)
+        self.create("vtap-b", uid=OTHER)
+        number, first = sandbox.ifindex("vtap-a"), claim("vtap-a")
         process = self.start()
-        self.delete("--name=vt-a", uid=0)
+        self.delete("--name=vtap-a", uid=0)
         fd = os.open("/dev/net/tun", os.O_RDWR)
         fcntl.ioctl(fd, 0x400454DA, struct.pack("I", number))  # TUNSETIFINDEX
-        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-a", PLAIN))
+        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vtap-a", PLAIN))
         fcntl.ioctl(fd, bridgehelper.TUNSETPERSIST, 1)
         os.close(fd)
         second = first.rpartition(".")[0] + ".4"
-        sandbox.run("ip", "link", "property", "add", "dev", "vt-a", "altname", second)
-        self.assertEqual(sandbox.ifindex("vt-a"), number)
+        sandbox.run("ip", "link", "property", "add", "dev", "vtap-a", "altname", second)
+        self.assertEqual(sandbox.ifindex("vtap-a"), number)
         self.assertEqual(self.end(process)[0], 1)
-        self.assertEqual(sandbox.links() - self.before, {"vt-a"})
-        self.delete("--name=vt-a", uid=0)
+        self.assertEqual(sandbox.links() - self.before, {"vtap-a"})
+        self.delete("--name=vtap-a", uid=0)
 
     def test_a_guest_has_it_by_then(self):
         for options, flags in (((), PLAIN), (("--multi-queue",), QUEUES)):
             with self.subTest(options):
-                self.create("vt-a", *options)
+                self.create("vtap-a", *options)
                 process = self.start()
-                fd = hold("vt-a", flags)
+                fd = hold("vtap-a", flags)
                 fcntl.ioctl(fd, TUNSETCARRIER, struct.pack("i", 0))
                 before = netcase.state()
                 status, said = self.end(process)
-                self.assertEqual((status, "'vt-a' is in use" in said), (1, True), said)
+                self.assertEqual((status, "'vtap-a' is in use" in said), (1, True), said)
                 self.assertEqual(netcase.state(), before)
                 os.close(fd)
-                self.delete("--name=vt-a")
+                self.delete("--name=vtap-a")
 
     def test_one_that_stays_does_not_keep_the_others(self):
-        for name in ("vt-a", "vt-b"):
+        for name in ("vtap-a", "vtap-b"):
             self.create(name)
-        fd = hold("vt-a")
+        fd = hold("vtap-a")
         fcntl.ioctl(fd, TUNSETCARRIER, struct.pack("i", 0))
         said = self.gc("--all", status=1)
-        self.assertEqual([line for line in said if line.startswith("vt-")], ["vt-b: removed: nobody holds it"])
+        self.assertEqual([line for line in said if line.startswith("vtap-")], ["vtap-b: removed: nobody holds it"])
         os.close(fd)
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
 
 
 class Identity(GcCase):
     """delete --ifindex --claim."""
 
     def test_the_one_that_is_meant(self):
-        self.create("vt-a")
-        self.create("vt-b")
-        right = (f"--ifindex={sandbox.ifindex('vt-a')}", f"--claim={claim('vt-a')}")
-        for options in ((f"--ifindex={sandbox.ifindex('vt-b')}",), (f"--claim={claim('vt-b')}",), (right[0], f"--claim={claim('vt-b')}"),
-                        (f"--ifindex={sandbox.ifindex('vt-b')}", right[1])):
+        self.create("vtap-a")
+        self.create("vtap-b")
+        right = (f"--ifindex={sandbox.ifindex('vtap-a')}", f"--claim={claim('vtap-a')}")
+        for options in ((f"--ifindex={sandbox.ifindex('vtap-b')}",), (f"--claim={claim('vtap-b')}",), (right[0], f"--claim={claim('vtap-b')}"),
+                        (f"--ifindex={sandbox.ifindex('vtap-b')}", right[1])):
             for force in ((), ("--force",)):
                 for uid in (USER, 0):
-                    self.denied("delete", "--name=vt-a", *options, *force, uid=uid, says="not the one that was meant")
-        self.delete("--name=vt-a", *right)
-        self.delete("--name=vt-b", f"--claim={claim('vt-b')}", "--force")
+                    self.denied("delete", "--name=vtap-a", *options, *force, uid=uid, says="not the one that was meant")
+        self.delete("--name=vtap-a", *right)
+        self.delete("--name=vtap-b", f"--claim={claim('vtap-b')}", "--force")
 
     def test_usage(self):
-        self.create("vt-a")
+        self.create("vtap-a")
         for words, says in ((["--ifindex=0"], "not '0'"), (["--ifindex=x"], "not 'x'"), (["--ifindex=-1"], "not '-1'"),
-                            (["--ifindex=4294967296"], "number of an interface"), (["--claim=vt-a"], "not 'vt-a'"), (["--claim="], "not ''"),
+                            (["--ifindex=4294967296"], "number of an interface"), (["--claim=vtap-a"], "not 'vtap-a'"), (["--claim="], "not ''"),
                             (["--claim=virt-tap.br0.02.3"], "not 'virt-tap.br0.02.3'"), (["--ifindex=1", "--ifindex=2"], "given twice")):
-            self.denied("delete", "--name=vt-a", *words, says=says, status=2)
-        for word in ("--ifindex=1", f"--claim={claim('vt-a')}"):
+            self.denied("delete", "--name=vtap-a", *words, says=says, status=2)
+        for word in ("--ifindex=1", f"--claim={claim('vtap-a')}"):
             self.denied("delete", f"--domain={UUID}", word, says="--name=NAME", status=2)
-            self.denied("create", "--br=br0", "--name=vt-b", word, says="does not go", status=2)
-        self.delete("--name=vt-a")
+            self.denied("create", "--bridge=br0", "--name=vtap-b", word, says="does not go", status=2)
+        self.delete("--name=vtap-a")
 
 
 class Queues(GcCase):
     """A tap of several queues is deleted only if nobody has any, and is as it was if somebody has."""
 
     def race(self, delete):
-        """Delete vt-m again and again while its owner attaches to it. Returns how often it went, and what the owner saw:
+        """Delete vtap-m again and again while its owner attaches to it. Returns how often it went, and what the owner saw:
         + attached, . it still is, ! it was deleted."""
         attach = f"""
 import fcntl, os, struct, time
@@ -232,12 +232,12 @@ end = time.monotonic() + 3
 while time.monotonic() < end:
     fd = os.open("/dev/net/tun", os.O_RDWR)
     try:
-        fcntl.ioctl(fd, {bridgehelper.TUNSETIFF}, struct.pack("16sH22x", b"vt-m", {QUEUES}))
+        fcntl.ioctl(fd, {bridgehelper.TUNSETIFF}, struct.pack("16sH22x", b"vtap-m", {QUEUES}))
         os.write(1, b"+")
         time.sleep(0.002)
         # Ours, and still there: the name leads to it, and our queue is one of its.
         name = fcntl.ioctl(fd, {bridgehelper.TUNGETIFF}, bytes(40)).split(bytes(1))[0]
-        os.write(1, b"." if name == b"vt-m" else b"!")
+        os.write(1, b"." if name == b"vtap-m" else b"!")
     except OSError as error:
         os.write(1, b"!" if error.errno == 77 else b"")  # EBADFD: it was taken away from under us
     os.close(fd)
@@ -247,40 +247,40 @@ while time.monotonic() < end:
         stat = f"/proc/{guest.pid}/stat"
         gone = 0
         while guest.poll() is None:
-            if "vt-m" not in sandbox.links():  # whoever attaches while it is made is another matter
+            if "vtap-m" not in sandbox.links():  # whoever attaches while it is made is another matter
                 guest.send_signal(signal.SIGSTOP)
                 bridgehelper.await_(lambda: sandbox.run("cat", stat, check=False).stdout.rpartition(")")[2].split()[:1] in (["T"], ["Z"]))
-                self.create("vt-m", "--multi-queue")
+                self.create("vtap-m", "--multi-queue")
                 guest.send_signal(signal.SIGCONT)
             gone += delete() == 0
         return gone, guest.communicate()[0]
 
     def test_while_its_owner_attaches(self):
-        gone, said = self.race(lambda: self.ask("delete", "--name=vt-m", uid=0).status)
+        gone, said = self.race(lambda: self.ask("delete", "--name=vtap-m", uid=0).status)
         self.assertNotIn(b"!", said, "a tap that its guest had was deleted")
         self.assertGreater(gone, 0)
         self.assertGreater(said.count(b"+"), 0)
-        if "vt-m" in sandbox.links():
-            self.assertEqual(netcase.link("vt-m")["linkinfo"]["info_data"]["user"], USERS[USER])
-            self.delete("--name=vt-m")
+        if "vtap-m" in sandbox.links():
+            self.assertEqual(netcase.link("vtap-m")["linkinfo"]["info_data"]["user"], USERS[USER])
+            self.delete("--name=vtap-m")
 
     def test_nobody_attaches_between_the_last_look_and_the_deletion(self):
         strace = ["strace", "-f", "-qq", "-o", f"{RUN}/trace"]
-        self.create("vt-m", "--multi-queue")
-        self.delete("--name=vt-m", uid=0, wrap=[*strace, "-e", "trace=sendmsg"])
+        self.create("vtap-m", "--multi-queue")
+        self.delete("--name=vtap-m", uid=0, wrap=[*strace, "-e", "trace=sendmsg"])
         with open(f"{RUN}/trace", encoding="ascii") as file:
             messages = len(file.readlines())
-        self.create("vt-m", "--multi-queue")
+        self.create("vtap-m", "--multi-queue")
         call = bridgehelper.Call([*strace, "-e", f"inject=sendmsg:signal=SIGSTOP:when={messages - 1}", self.helper, "delete",
-                                  "--name=vt-m"], pass_socket=False)
+                                  "--name=vtap-m"], pass_socket=False)
         self.assertTrue(bridgehelper.await_(lambda: self.stopped_child(call)))
-        attach = f"import fcntl; fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), {bridgehelper.TUNSETIFF}, b'vt-m'.ljust(16, bytes(1)) + " \
+        attach = f"import fcntl; fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), {bridgehelper.TUNSETIFF}, b'vtap-m'.ljust(16, bytes(1)) + " \
                  f"({QUEUES}).to_bytes(2, 'little') + bytes(22))"
         guest = sandbox.run("python3", "-c", attach, check=False, preexec_fn=lambda: bridgehelper.become(USER))
         self.assertIn("PermissionError", guest.stdout)
         os.kill(self.stopped_child(call), signal.SIGCONT)
         self.assertEqual(call.finish().status, 0)
-        self.assertNotIn("vt-m", sandbox.links())
+        self.assertNotIn("vtap-m", sandbox.links())
 
     def test_a_plain_device_of_roots(self):
         for options in (("multi_queue", "user", str(USER)), ("multi_queue",), ("user", str(USER)), ()):

@@ -39,7 +39,7 @@ class Opened:
 
 
 class StateFiles(netcase.NetCase):
-    """vt-hostile is USER's, vt-honest OTHER's, and both their domains do not run."""
+    """vtap-hostile is USER's, vtap-honest OTHER's, and both their domains do not run."""
 
     def setUp(self):
         super().setUp()
@@ -49,11 +49,11 @@ class StateFiles(netcase.NetCase):
             os.chown(f"/run/user/{uid}", uid, uid)
             os.chmod(f"/run/user/{uid}", 0o700)
         as_user(f"os.makedirs('{FOLDER}')")
-        self.create("vt-hostile", f"--domain={UUID}")
-        self.create("vt-honest", f"--domain={UUID}", uid=OTHER)
+        self.create("vtap-hostile", f"--domain={UUID}")
+        self.create("vtap-honest", f"--domain={UUID}", uid=OTHER)
 
     def tearDown(self):
-        for name in ("vt-hostile", "vt-honest"):
+        for name in ("vtap-hostile", "vtap-honest"):
             self.ask("delete", f"--name={name}", uid=0)
         sandbox.run("rm", "-rf", "/run/user", "/run/libvirt")
         super().tearDown()
@@ -73,11 +73,11 @@ class StateFiles(netcase.NetCase):
 
     def keeps(self, **more):
         """The hostile user's tap stays, the other's goes, and quickly."""
-        self.assertEqual(self.gc(**more), [f"vt-honest: {GONE}"])
-        self.assertIn("vt-hostile", sandbox.links())
+        self.assertEqual(self.gc(**more), [f"vtap-honest: {GONE}"])
+        self.assertIn("vtap-hostile", sandbox.links())
 
     def test_nothing_there(self):
-        self.assertEqual(self.gc(), [f"vt-honest: {GONE}", f"vt-hostile: {GONE}"])
+        self.assertEqual(self.gc(), [f"vtap-honest: {GONE}", f"vtap-hostile: {GONE}"])
 
     def test_what_runs(self):
         sandbox.write(f"{FOLDER}/x.xml", "x" * 3_000_000 + STATE.upper().replace("UUID>", "uuid>"), uid=USER)
@@ -100,16 +100,16 @@ class StateFiles(netcase.NetCase):
         sandbox.write(f"{RUN}/xdg/libvirt/qemu/run/x.xml", STATE, uid=USER)
         for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME"):
             self.assertEqual(self.gc(uid=USER, env={name: f"{RUN}/xdg"}), [])
-        self.assertEqual(self.gc(uid=USER), [f"vt-hostile: {GONE}"])
+        self.assertEqual(self.gc(uid=USER), [f"vtap-hostile: {GONE}"])
 
     def test_of_the_system(self):
-        self.create("vt-root", f"--domain={UUID}", uid=0)
+        self.create("vtap-root", f"--domain={UUID}", uid=0)
         sandbox.write("/run/libvirt/qemu/x.xml", STATE, mode=0o600)
         self.assertEqual(len(self.gc()), 2)
         sandbox.write("/run/libvirt/qemu/x.xml", "", uid=USER)  # not libvirt's
         self.assertEqual(self.gc(), [])
         os.unlink("/run/libvirt/qemu/x.xml")
-        self.assertEqual(self.gc(), [f"vt-root: {GONE}"])
+        self.assertEqual(self.gc(), [f"vtap-root: {GONE}"])
 
     def test_not_a_file(self):
         for script in (f"os.mkfifo('{FOLDER}/x.xml')", f"os.mkdir('{FOLDER}/x.xml')", f"os.symlink('x.xml', '{FOLDER}/x.xml')",
@@ -119,7 +119,7 @@ class StateFiles(netcase.NetCase):
             with self.subTest(script):
                 as_user(script)
                 self.keeps()
-                self.create("vt-honest", f"--domain={UUID}", uid=OTHER)
+                self.create("vtap-honest", f"--domain={UUID}", uid=OTHER)
                 sandbox.run("rm", "-rf", FOLDER)
                 as_user(f"os.makedirs('{FOLDER}')")
 
@@ -135,7 +135,7 @@ class StateFiles(netcase.NetCase):
             with self.subTest(script):
                 as_user(script)
                 self.keeps()
-                self.create("vt-honest", f"--domain={UUID}", uid=OTHER)
+                self.create("vtap-honest", f"--domain={UUID}", uid=OTHER)
                 self.assertFalse(any(opened))
 
     def test_too_much(self):
@@ -147,7 +147,7 @@ class StateFiles(netcase.NetCase):
             with self.subTest(script):
                 as_user(script)
                 self.keeps()
-                self.create("vt-honest", f"--domain={UUID}", uid=OTHER)
+                self.create("vtap-honest", f"--domain={UUID}", uid=OTHER)
                 sandbox.run("rm", "-rf", FOLDER)
                 as_user(f"os.makedirs('{FOLDER}')")
 
@@ -179,8 +179,8 @@ class StateFiles(netcase.NetCase):
                 finally:
                     hunter.kill()
                     hunter.wait()
-                self.assertNotIn("vt-honest", sandbox.links())
-                for name, uid in (("vt-honest", OTHER), ("vt-hostile", USER)):
+                self.assertNotIn("vtap-honest", sandbox.links())
+                for name, uid in (("vtap-honest", OTHER), ("vtap-hostile", USER)):
                     if name not in sandbox.links():
                         self.create(name, f"--domain={UUID}", uid=uid)
 
@@ -229,12 +229,12 @@ class Crowd(netcase.NetCase):
                 sandbox.write(f"{folder}/{i}.xml", "", uid=uid)
                 os.truncate(f"{folder}/{i}.xml", 4 << 20)
             os.mkfifo(f"{folder}/x.xml")
-            self.create(f"vt-{uid}", f"--domain={UUID}", uid=uid)
+            self.create(f"vtap-{uid}", f"--domain={UUID}", uid=uid)
         os.unlink("/run/user/70050/libvirt/qemu/run/x.xml")
         begin = time.monotonic()
         said = sandbox.run(cli, "gc", "--wait=0", env={"VIRT_TAP_HELPER": self.helper}).stdout
         self.assertLess(time.monotonic() - begin, 10)
-        self.assertEqual(said, f"vt-70050: {GONE}\n")
+        self.assertEqual(said, f"vtap-70050: {GONE}\n")
         for uid in range(70000, 70050):
             self.delete(f"--domain={UUID}", uid=uid)
 

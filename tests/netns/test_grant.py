@@ -19,7 +19,7 @@ class Contract(netcase.NetCase):
     def test_one_byte_one_descriptor_exit_zero(self):
         with self.grant() as answer:
             name, flags = answer.tap()
-            self.assertEqual(name, "vt-0")
+            self.assertEqual(name, "vtap-0")
             self.assertEqual(flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
     def test_no_vnet_header_unless_asked(self):
@@ -35,20 +35,20 @@ class Contract(netcase.NetCase):
         with self.grant() as answer:
             copy = os.dup(answer.fds[0])
             answer.close()
-            self.assertIn("vt-0", sandbox.links())
+            self.assertIn("vtap-0", sandbox.links())
             os.close(copy)
-        self.assertNotIn("vt-0", sandbox.links())
+        self.assertNotIn("vtap-0", sandbox.links())
 
     def test_names_begin_with_the_lowest_free_ones(self):
         with self.grant() as first, self.grant() as second:
-            self.assertEqual([first.tap()[0], second.tap()[0]], ["vt-0", "vt-1"])
+            self.assertEqual([first.tap()[0], second.tap()[0]], ["vtap-0", "vtap-1"])
             first.close()
             with self.grant() as third:
-                self.assertEqual(third.tap()[0], "vt-0")
+                self.assertEqual(third.tap()[0], "vtap-0")
 
     def test_a_name_of_the_callers(self):
-        with self.grant("--name=vt-web") as answer:
-            self.assertEqual(answer.tap()[0], "vt-web")
+        with self.grant("--name=vtap-web") as answer:
+            self.assertEqual(answer.tap()[0], "vtap-web")
 
     def test_other_socket_kinds(self):
         for kind in (socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
@@ -149,21 +149,21 @@ def drain(fd):
 class HolderIsNotTrusted(netcase.NetCase):
     def test_persistence_by_its_holder_changes_no_evidence(self):
         answer = self.grant()
-        before = netcase.link("vt-0")
+        before = netcase.link("vtap-0")
         fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETPERSIST, 1)
         fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETOWNER, OTHER)
         answer.close()
-        after = netcase.link("vt-0")
+        after = netcase.link("vtap-0")
         self.assertTrue(after["linkinfo"]["info_data"]["persist"])
         for key in ("altnames", "ifalias", "master", "mtu"):
             self.assertEqual(after[key], before[key])
-        sandbox.run("ip", "link", "delete", "vt-0")
+        sandbox.run("ip", "link", "delete", "vtap-0")
 
     def test_claim_and_alias_are_not_its_holders_to_change(self):
         with self.grant():
-            for change in (["property", "del", "dev", "vt-0", "altname", netcase.link("vt-0")["altnames"][0]],
-                           ["set", "vt-0", "alias", "x"], ["set", "vt-0", "nomaster"], ["set", "vt-0", "mtu", "1000"],
-                           ["delete", "vt-0"]):
+            for change in (["property", "del", "dev", "vtap-0", "altname", netcase.link("vtap-0")["altnames"][0]],
+                           ["set", "vtap-0", "alias", "x"], ["set", "vtap-0", "nomaster"], ["set", "vtap-0", "mtu", "1000"],
+                           ["delete", "vtap-0"]):
                 done = sandbox.run("setpriv", f"--reuid={USER}", "--clear-groups", "ip", "link", *change, check=False)
                 self.assertIn("Operation not permitted", done.stdout)
 
@@ -193,15 +193,15 @@ class Privileges(netcase.NetCase):
 
     def test_not_effective_when_a_refusal_is_spoken(self):
         trace = sandbox.RUN + "/trace"
-        sandbox.run("ip", "link", "add", "vt-x", "type", "veth", "peer", "name", "vt-y")
+        sandbox.run("ip", "link", "add", "vtap-x", "type", "veth", "peer", "name", "vtap-y")
         answer = bridgehelper.call(["strace", "-u", sandbox.USERS[USER], "-o", trace, "-e", "trace=capset,write,ioctl",
-                                    self.helper], "--name=vt-x")
+                                    self.helper], "--name=vtap-x")
         self.assertEqual(answer.status, 1)
         with open(trace, encoding="ascii") as file:
             acts = [line for line in file.read().splitlines() if line.startswith(("capset", 'write(2, "virt-tap-helper: '))]
         self.assertIn("effective=0", acts[-2])
         self.assertTrue(acts[-1].startswith("write(2"), acts)
-        sandbox.run("ip", "link", "delete", "vt-x")
+        sandbox.run("ip", "link", "delete", "vtap-x")
 
     def test_clean_under_valgrind(self):
         bare = sandbox.install(netcase.HELPER, "bare", caps=None)  # valgrind starts none with capabilities; root has them
@@ -222,8 +222,8 @@ class ManyAtOnce(netcase.NetCase):
             self.assertTrue(all(answer.granted for answer in answers), answers)
             names = {answer.tap()[0] for answer in answers}
             self.assertEqual(len(names), 64)
-            self.assertTrue(names > {f"vt-{i}" for i in range(8)}, names)
-            self.assertTrue(all(re.fullmatch(r"vt-\d{1,8}", name) for name in names), names)
+            self.assertTrue(names > {f"vtap-{i}" for i in range(8)}, names)
+            self.assertTrue(all(re.fullmatch(r"vtap-\d{1,8}", name) for name in names), names)
         finally:
             for answer in answers:
                 answer.close()

@@ -77,7 +77,7 @@ class Help(unittest.TestCase):
         sandbox.run("ip", "tuntap", "add", "dev", "plain0", "mode", "tap")
         before = netcase.state()
         for words in ("bridge create br9 --help", "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
-                      "tap create plain1 --mode --help", "tap create vt-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
+                      "tap create plain1 --mode --help", "tap create vtap-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
                       "bridge persist br0 --format -h", "bridge persist --help br0", "gc --all --wait 0 --help", "gc --wait --help",
                       "check --fix --apply --help", "bridge guard br0 --help"):
             self.is_help(*words.split())
@@ -159,7 +159,7 @@ class Help(unittest.TestCase):
         os.unlink(link)
 
     def test_the_helper(self):
-        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vt-a", "--help"]):
+        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):
             done = call(*words, program=netcase.HELPER)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith("Usage: virt-tap-helper"))

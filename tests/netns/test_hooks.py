@@ -15,12 +15,12 @@ from sandbox import OTHER, USER
 
 class Prepare(HookCase):
     def test_made_and_removed(self):
-        text = domain(("vt-web-a", "br0"), ("vt-web-b", "br0", "", "virtio", "<driver name='vhost' queues='4'/>"),
-                      ("vt-web-c", "br0", " isolated='yes'", "e1000"))
+        text = domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0", "", "virtio", "<driver name='vhost' queues='4'/>"),
+                      ("vtap-web-c", "br0", " isolated='yes'", "e1000"))
         for uid in (0, USER):
             self.done("prepare", text, uid=uid)
-            self.assertEqual(self.taps(), {"vt-web-a", "vt-web-b", "vt-web-c"})
-            for dev, queues, vnet, isolated in (("vt-web-a", False, True, False), ("vt-web-b", True, True, False), ("vt-web-c", False, False, True)):
+            self.assertEqual(self.taps(), {"vtap-web-a", "vtap-web-b", "vtap-web-c"})
+            for dev, queues, vnet, isolated in (("vtap-web-a", False, True, False), ("vtap-web-b", True, True, False), ("vtap-web-c", False, False, True)):
                 tap = netcase.link(dev)
                 info = tap["linkinfo"]
                 self.assertEqual((info["info_data"]["multi_queue"], info["info_data"]["vnet_hdr"], info["info_slave_data"]["isolated"]),
@@ -34,85 +34,85 @@ class Prepare(HookCase):
             self.assertEqual(self.taps(), set())
 
     def test_only_what_an_interface_names(self):
-        self.done("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br0"), nics=NIC.format("vt-web-a", 1, "virtio", "")))
-        self.assertEqual(self.taps(), {"vt-web-a"})
-        self.done("release", domain(("vt-web-a", "br0")))
+        self.done("prepare", domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0"), nics=NIC.format("vtap-web-a", 1, "virtio", "")))
+        self.assertEqual(self.taps(), {"vtap-web-a"})
+        self.done("release", domain(("vtap-web-a", "br0")))
 
     def test_release_goes_by_the_uuid_alone(self):
         """Metadata can be changed while the domain runs: it is gone, damaged, or names another's taps."""
-        self.create("vt-other", f"--domain={FOREIGN}", uid=0)
-        text = domain(("vt-web-a", "br0"))
-        for now in (domain(nics=NIC.format("vt-web-a", 1, "virtio", "")), text.replace("version=\"1\"", "version=\"9\""),
-                    domain(("vt-other", "br0")), domain(("vt-web-a", "br0"), owner=FOREIGN)):
+        self.create("vtap-other", f"--domain={FOREIGN}", uid=0)
+        text = domain(("vtap-web-a", "br0"))
+        for now in (domain(nics=NIC.format("vtap-web-a", 1, "virtio", "")), text.replace("version=\"1\"", "version=\"9\""),
+                    domain(("vtap-other", "br0")), domain(("vtap-web-a", "br0"), owner=FOREIGN)):
             self.done("prepare", text)
-            self.assertEqual(self.taps(), {"vt-web-a", "vt-other"})
+            self.assertEqual(self.taps(), {"vtap-web-a", "vtap-other"})
             self.done("release", now)
-            self.assertEqual(self.taps(), {"vt-other"})
-        self.unlink("vt-other")
+            self.assertEqual(self.taps(), {"vtap-other"})
+        self.unlink("vtap-other")
 
     def test_all_or_none(self):
         """The second has no rule: the first is removed again. Who, which, where, why, and what to type."""
         sandbox.make_bridge("br1")
-        self.fails("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br1")), "interface 2 (52:54:00:00:00:02) of domain 'web'",
-                   "tap 'vt-web-b' on bridge 'br1'", "no rule", "allow br1")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), ("vtap-web-b", "br1")), "interface 2 (52:54:00:00:00:02) of domain 'web'",
+                   "tap 'vtap-web-b' on bridge 'br1'", "no rule", "allow br1")
         self.unlink("br1")
 
     def test_refusals(self):
-        self.fails("prepare", domain(("vt-web-a", "br7")), "bridge 'br7'", "no rule")
+        self.fails("prepare", domain(("vtap-web-a", "br7")), "bridge 'br7'", "no rule")
         sandbox.write(POLICY, "allow br0 mac=lock\nallow br7\ndeny br-mgmt\n")
-        self.fails("prepare", domain(("vt-web-a", "br7")), "interface 1", "bridge 'br7'", "ip link")  # gone since
-        self.fails("prepare", domain(("vt-web-a", "br-mgmt")), f"{POLICY}:3 denies")
-        self.fails("prepare", domain(("vt-web-a", "br0", " vlan='7'")), "--vlan=7")
+        self.fails("prepare", domain(("vtap-web-a", "br7")), "interface 1", "bridge 'br7'", "ip link")  # gone since
+        self.fails("prepare", domain(("vtap-web-a", "br-mgmt")), f"{POLICY}:3 denies")
+        self.fails("prepare", domain(("vtap-web-a", "br0", " vlan='7'")), "--vlan=7")
         sandbox.write(POLICY, "allow br0 quota=1\n")
-        self.fails("prepare", domain(("vt-web-a", "br0"), ("vt-web-b", "br0")), "interface 2", "quota")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0")), "interface 2", "quota")
         sandbox.write(POLICY, "allow\n")
-        self.fails("prepare", domain(("vt-web-a", "br0")), f"{POLICY}:1")
+        self.fails("prepare", domain(("vtap-web-a", "br0")), f"{POLICY}:1")
         os.chmod(POLICY, 0o666)
-        self.fails("prepare", domain(("vt-web-a", "br0")), POLICY)
+        self.fails("prepare", domain(("vtap-web-a", "br0")), POLICY)
 
     def test_clone(self):
-        self.fails("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite -- web")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite -- web")
 
     def test_hostile_metadata(self):
         """Other names than ours, and names of others."""
-        for dev in ("eth0", "br0", "vt-a b", "vt-0123456789abc", "--force", "vt-$(id)", "vt-a%d", "lo"):
+        for dev in ("eth0", "br0", "vtap-a b", "vtap-0123456789a", "--force", "vtap-$(id)", "vtap-a%d", "lo"):
             self.fails("prepare", domain((dev, "br0")))
-        self.create("vt-other", f"--domain={FOREIGN}", uid=OTHER)
-        self.create("vt-root", f"--domain={FOREIGN}", uid=0)
-        sandbox.run("ip", "tuntap", "add", "vt-plain", "mode", "tap")
-        for dev in ("vt-other", "vt-root", "vt-plain"):
+        self.create("vtap-other", f"--domain={FOREIGN}", uid=OTHER)
+        self.create("vtap-root", f"--domain={FOREIGN}", uid=0)
+        sandbox.run("ip", "tuntap", "add", "vtap-plain", "mode", "tap")
+        for dev in ("vtap-other", "vtap-root", "vtap-plain"):
             for uid in (0, USER):
                 self.fails("prepare", domain((dev, "br0")), f"tap '{dev}'", "is taken", uid=uid)
                 self.done("release", domain((dev, "br0")), uid=uid)
                 self.assertIn(dev, self.taps())
-        self.assertEqual(self.taps(), {"vt-other", "vt-root", "vt-plain"})
-        self.unlink("vt-other", "vt-root", "vt-plain")
+        self.assertEqual(self.taps(), {"vtap-other", "vtap-root", "vtap-plain"})
+        self.unlink("vtap-other", "vtap-root", "vtap-plain")
 
     def test_left_over(self):
         """What a start that was killed has left is replaced; a tap that is held is not."""
-        self.create("vt-web-a", f"--domain={UUID}", uid=0)
-        index = sandbox.ifindex("vt-web-a")
-        self.done("prepare", domain(("vt-web-a", "br0")))
-        self.assertNotEqual(sandbox.ifindex("vt-web-a"), index)
-        self.done("release", domain(("vt-web-a", "br0")))
-        with self.grant("--name=vt-held", uid=0):
-            self.fails("prepare", domain(("vt-held", "br0")), "vt-held")
+        self.create("vtap-web-a", f"--domain={UUID}", uid=0)
+        index = sandbox.ifindex("vtap-web-a")
+        self.done("prepare", domain(("vtap-web-a", "br0")))
+        self.assertNotEqual(sandbox.ifindex("vtap-web-a"), index)
+        self.done("release", domain(("vtap-web-a", "br0")))
+        with self.grant("--name=vtap-held", uid=0):
+            self.fails("prepare", domain(("vtap-held", "br0")), "vtap-held")
 
     def test_kvm(self):
         """A guest that is to run by KVM is not begun where there is none; one without taps of ours is libvirt's own affair."""
-        self.fails("prepare", domain(("vt-web-a", "br0"), kind="kvm"), "'web' is to run by KVM", "/dev/kvm is not there", "virt-tap check kvm")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), kind="kvm"), "'web' is to run by KVM", "/dev/kvm is not there", "virt-tap check kvm")
         self.done("prepare", domain(kind="kvm"))
         if netcase.real_kvm():
-            self.done("prepare", domain(("vt-web-a", "br0"), kind="kvm"))
-            self.done("release", domain(("vt-web-a", "br0"), kind="kvm"))
+            self.done("prepare", domain(("vtap-web-a", "br0"), kind="kvm"))
+            self.done("release", domain(("vtap-web-a", "br0"), kind="kvm"))
         if os.path.exists("/dev/kvm"):
             os.unlink("/dev/kvm")
 
     def test_root_is_judged_by_policy(self):
         sandbox.write(POLICY, f"allow br0 user={USER}\n")
-        self.fails("prepare", domain(("vt-web-a", "br0")), "to uid 0")
-        self.done("prepare", domain(("vt-web-a", "br0")), uid=USER)
-        self.done("release", domain(("vt-web-a", "br0")), uid=USER)
+        self.fails("prepare", domain(("vtap-web-a", "br0")), "to uid 0")
+        self.done("prepare", domain(("vtap-web-a", "br0")), uid=USER)
+        self.done("release", domain(("vtap-web-a", "br0")), uid=USER)
 
 
 class Replay(HookCase):
@@ -122,7 +122,7 @@ class Replay(HookCase):
         for event, left in (("prepare", 1), ("start", 1), ("started", 1), ("reconnect", 1), ("stopped", 1), ("release", 0), ("restore", 0),
                             ("prepare", 1), ("stopped", 1), ("release", 0)):
             self.assertEqual(self.done(event, recorded(event), sub="end" if event in ("stopped", "release") else "begin"), "")
-            self.assertEqual(self.taps(), {"vt-web-5q3e4p"} if left else set(), event)
+            self.assertEqual(self.taps(), {"vtap-web-5q3e4"} if left else set(), event)
 
     def test_migration(self):
         """The bridge and nothing else: also not the way in which libvirt quotes its metadata."""
@@ -142,10 +142,10 @@ class Map(HookCase):
 
     def test_nothing_to_change(self):
         for event in ("migrate", "restore"):
-            self.assertEqual(self.done(event, domain(("vt-web-a", "br0"))), "")
+            self.assertEqual(self.done(event, domain(("vtap-web-a", "br0"))), "")
             self.assertEqual(self.done(event, domain()), "")
             sandbox.write(BRIDGES, "map bridge brB br1\nmap network lan br1\n")
-            self.assertEqual(self.done(event, domain(("vt-web-a", "br0"))), "")
+            self.assertEqual(self.done(event, domain(("vtap-web-a", "br0"))), "")
 
     def test_maps(self):
         sandbox.write(BRIDGES, "map bridge brA br0\nmap network lan br1\n")
@@ -154,10 +154,10 @@ class Map(HookCase):
                 "<interface type='network'><mac address='52:54:00:00:00:0a'/><source network='lan' bridge='brA'/></interface>"
                 "<interface type='network'><mac address='52:54:00:00:00:0b'/><source network='brA'/></interface>"
                 "<interface type='network'><mac address='52:54:00:00:00:0c'/><source network='lan' portgroup='x'/></interface>")
-        text = domain(("vt-web-a", "brA"), ("vt-web-b", "brZ"), more=more)
+        text = domain(("vtap-web-a", "brA"), ("vtap-web-b", "brZ"), more=more)
         text = text.replace("bridge='brZ'>&lt;interface type='bridge'/&gt;",
                             "bridge='brZ'>&lt;interface type='network'&gt;&lt;source network='lan'/&gt;&lt;/interface&gt;")
-        expected = text.replace("dev='vt-web-a' bridge='brA'", "dev='vt-web-a' bridge='br0'")
+        expected = text.replace("dev='vtap-web-a' bridge='brA'", "dev='vtap-web-a' bridge='br0'")
         expected = expected.replace("bridge='brZ'", "bridge='br1'").replace("<source bridge='brA'/>", "<source bridge='br0'/>")
         expected = expected.replace("<interface type='network'><mac address='52:54:00:00:00:0a'/><source network='lan' bridge='brA'/>",
                                     "<interface type='bridge'><mac address='52:54:00:00:00:0a'/><source bridge='br1'/>")
@@ -166,13 +166,13 @@ class Map(HookCase):
 
     def test_taken_names(self):
         """Of others, of another kind; but not what is left of this domain. What comes out can start here."""
-        self.create("vt-web-a", f"--domain={FOREIGN}", uid=0)
-        sandbox.run("ip", "link", "add", "vt-web-b", "type", "veth", "peer", "name", "vt-peer")
-        self.create("vt-web-c", f"--domain={UUID}", uid=0)
-        text = domain(*((f"vt-web-{letter}", "br0") for letter in "abcd"))
+        self.create("vtap-web-a", f"--domain={FOREIGN}", uid=0)
+        sandbox.run("ip", "link", "add", "vtap-web-b", "type", "veth", "peer", "name", "vtap-peer")
+        self.create("vtap-web-c", f"--domain={UUID}", uid=0)
+        text = domain(*((f"vtap-web-{letter}", "br0") for letter in "abcd"))
         out = self.done("migrate", text)
-        self.assertNotRegex(out, "vt-web-[ab]'")
-        for dev in ("vt-web-c", "vt-web-d"):
+        self.assertNotRegex(out, "vtap-web-[ab]'")
+        for dev in ("vtap-web-c", "vtap-web-d"):
             self.assertEqual(out.count(f"'{dev}'"), 2)
         self.assertIn(SECRET, out)
         self.assertEqual(self.done("restore", out), "")
@@ -180,29 +180,29 @@ class Map(HookCase):
         self.done("prepare", out)
         self.assertEqual(len(self.taps() - before), 3)
         self.done("release", out)
-        self.assertEqual(self.taps(), before - {"vt-web-c"})
-        self.unlink("vt-web-a", "vt-web-b")
+        self.assertEqual(self.taps(), before - {"vtap-web-c"})
+        self.unlink("vtap-web-a", "vtap-web-b")
 
     def test_no_name_twice(self):
         """The name that would be given is the one of another tap of the same domain."""
-        sandbox.run("ip", "tuntap", "add", "vt-web-a", "mode", "tap")
-        given = re.search("<vt:tap dev='(.*?)'", self.done("migrate", domain(("vt-web-a", "br0"))))[1]
-        out = self.done("migrate", domain(("vt-web-a", "br0"), (given, "br0")))
+        sandbox.run("ip", "tuntap", "add", "vtap-web-a", "mode", "tap")
+        given = re.search("<vt:tap dev='(.*?)'", self.done("migrate", domain(("vtap-web-a", "br0"))))[1]
+        out = self.done("migrate", domain(("vtap-web-a", "br0"), (given, "br0")))
         names = re.findall("<vt:tap dev='(.*?)'", out)
         self.assertEqual((len(set(names)), names[1]), (2, given))
-        self.unlink("vt-web-a")
+        self.unlink("vtap-web-a")
 
     def test_broken_maps(self):
         sandbox.write(BRIDGES, "map bridge brA\n")
         for event in ("migrate", "restore"):
-            self.fails(event, domain(("vt-web-a", "br0")), f"{BRIDGES}:1")
+            self.fails(event, domain(("vtap-web-a", "br0")), f"{BRIDGES}:1")
 
 
 class Reconnect(HookCase):
     def test_missing_bridge_comes_back(self):
         sandbox.write(POLICY, "allow br-lab\n")
         sandbox.write(BRIDGES, "bridge br-lab\n")
-        text = domain(("vt-web-a", "br-lab"))
+        text = domain(("vtap-web-a", "br-lab"))
         self.done("prepare", text)
         sandbox.run("ip", "link", "delete", "br-lab")
         self.done("reconnect", text)
@@ -212,11 +212,11 @@ class Reconnect(HookCase):
 
     def test_tap_off_its_bridge_is_told_the_log(self):
         log = netcase.system_log(self)
-        self.done("prepare", domain(("vt-web-a", "br0")))
-        sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
-        self.done("reconnect", domain(("vt-web-a", "br0")))
-        self.assertIn(b"ip link set dev vt-web-a master br0", heard(log))
-        self.done("release", domain(("vt-web-a", "br0")))
+        self.done("prepare", domain(("vtap-web-a", "br0")))
+        sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
+        self.done("reconnect", domain(("vtap-web-a", "br0")))
+        self.assertIn(b"ip link set dev vtap-web-a master br0", heard(log))
+        self.done("release", domain(("vtap-web-a", "br0")))
 
 
 

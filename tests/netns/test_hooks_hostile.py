@@ -22,7 +22,7 @@ class Hostile(HookCase):
     """Whatever stands in arguments and input."""
 
     def test_input(self):
-        good = domain(("vt-web-a", "br0"))
+        good = domain(("vtap-web-a", "br0"))
         cut = good[:good.index("<devices>")]
         wide = good.replace("<name>", "<!--" + "x" * 50_000_000 + "--><name>")
         for text, says in ((cut, "line"), (good + good, "line"), (good.replace("<domain", "<pool").replace("</domain", "</pool"), "no domain"),
@@ -42,7 +42,7 @@ class Hostile(HookCase):
                 self.assertEqual(self.done(event, text), "")
 
     def test_arguments(self):
-        text = domain(("vt-web-a", "br0"))
+        text = domain(("vtap-web-a", "br0"))
         for words in ([], [""], ["web"], ["web", ""], ["web", "prepare "], ["", "", "", ""], ["web", "Prepare", "begin", "-"],
                       ["web", "start", "prepare", "prepare"]):
             self.assertEqual(hookhost.call(f"{self.hooks}/qemu", words, text), (0, "", ""))
@@ -52,13 +52,13 @@ class Hostile(HookCase):
         self.assertEqual((empty.stdout, self.taps()), (b"", set()))
         for name in ("a b", "$(touch /run/vt/x)", "`id`\n;id", "--force", "../../etc", "x" * 100_000, ""):
             escaped = name.replace("&", "&amp;")
-            self.done("prepare", domain(("vt-web-a", "br0"), name=escaped), name=name)
-            self.done("release", domain(("vt-web-a", "br0"), name=escaped), name=name)
-            self.fails("prepare", domain(("vt-web-a", "br9"), name=escaped), name=name)
+            self.done("prepare", domain(("vtap-web-a", "br0"), name=escaped), name=name)
+            self.done("release", domain(("vtap-web-a", "br0"), name=escaped), name=name)
+            self.fails("prepare", domain(("vtap-web-a", "br9"), name=escaped), name=name)
         self.assertFalse(os.path.exists("/run/vt/x"))
 
     def test_release_and_reconnect_never_fail(self):
-        text = domain(("vt-web-a", "br0"))
+        text = domain(("vtap-web-a", "br0"))
         self.done("prepare", text)
         aside = self.installed + ".aside"
         for uid in (0, USER):
@@ -66,7 +66,7 @@ class Hostile(HookCase):
             self.addCleanup(lambda: os.path.exists(aside) and os.rename(aside, self.installed))
             for event in ("release", "reconnect"):
                 self.assertEqual(self.hook(event, text, uid=uid)[0], 0)
-            self.assertIn("vt-web-a", self.taps())
+            self.assertIn("vtap-web-a", self.taps())
             os.rename(aside, self.installed)
         sandbox.write(POLICY, "nonsense\n", mode=0o600)
         sandbox.run("ip", "link", "delete", "br0")
@@ -79,16 +79,16 @@ class Hostile(HookCase):
     def test_no_helper(self):
         os.rename(self.installed, self.installed + ".aside")
         self.addCleanup(os.rename, self.installed + ".aside", self.installed)
-        self.fails("prepare", domain(("vt-web-a", "br0")), f"cannot start {self.installed}", "./dev install")
+        self.fails("prepare", domain(("vtap-web-a", "br0")), f"cannot start {self.installed}", "./dev install")
 
     def test_nothing_from_the_environment(self):
         env = hookhost.ENVIRONMENT | {"VIRT_TAP_HELPER": "/bin/false", "LD_PRELOAD": "", "NLCB": "debug"}
-        self.done("prepare", domain(("vt-web-a", "br0")), env=env)
-        self.done("release", domain(("vt-web-a", "br0")), env=env)
+        self.done("prepare", domain(("vtap-web-a", "br0")), env=env)
+        self.done("release", domain(("vtap-web-a", "br0")), env=env)
 
     def test_time_limit(self):
         """Input that does not end, and a helper that hangs, whose child would keep libvirt's pipes open. The alarm comes early."""
-        text = domain(("vt-web-a", "br0")).encode()
+        text = domain(("vtap-web-a", "br0")).encode()
         sandbox.run("cp", "-a", self.installed, self.installed + ".aside")
         self.addCleanup(os.rename, self.installed + ".aside", self.installed)
         sandbox.write(self.installed, "#!/bin/sh\nexec sleep 600\n", mode=0o755)
@@ -122,9 +122,9 @@ class Hostile(HookCase):
     def test_secrets(self):
         """In no message and no log, whatever goes wrong."""
         log, logged = netcase.system_log(self), b""
-        good = domain(("vt-web-a", "br0"))
-        for text in (good, domain(("vt-web-a", "br7")), domain(("eth0", "br0")), good.replace("</devices>", ""), good.replace("'yes'", "'yes"),
-                     good.replace("version=\"1\"", ""), good[:good.index(SECRET) + 9], domain(("vt-web-a", "br0"), owner=FOREIGN)):
+        good = domain(("vtap-web-a", "br0"))
+        for text in (good, domain(("vtap-web-a", "br7")), domain(("eth0", "br0")), good.replace("</devices>", ""), good.replace("'yes'", "'yes"),
+                     good.replace("version=\"1\"", ""), good[:good.index(SECRET) + 9], domain(("vtap-web-a", "br0"), owner=FOREIGN)):
             for event in ("prepare", "reconnect", "release", "migrate", "restore"):
                 _status, _out, said = self.hook(event, text)
                 self.assertNotIn(SECRET[:9], said)

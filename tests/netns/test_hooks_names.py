@@ -21,49 +21,49 @@ class Owners(HookCase):
     """A UUID is nobody's own: a session's domain may have that of one of the system's."""
 
     def test_release_removes_own_taps_only(self):
-        for uid, name in ((USER, "vt-user"), (OTHER, "vt-other"), (0, "vt-root")):
+        for uid, name in ((USER, "vtap-user"), (OTHER, "vtap-other"), (0, "vtap-root")):
             self.create(name, f"--domain={UUID}", uid=uid)
-        text = domain(("vt-web-a", "br0"))
+        text = domain(("vtap-web-a", "br0"))
         self.done("release", text)
-        self.assertEqual(self.taps(), {"vt-user", "vt-other"})
+        self.assertEqual(self.taps(), {"vtap-user", "vtap-other"})
         self.done("release", text, uid=USER)
-        self.assertEqual(self.taps(), {"vt-other"})
-        self.unlink("vt-other")
+        self.assertEqual(self.taps(), {"vtap-other"})
+        self.unlink("vtap-other")
 
     def test_prepare_replaces_own_leftovers_only(self):
-        self.create("vt-user", f"--domain={UUID}")
-        self.create("vt-web-a", f"--domain={UUID}", uid=0)
-        index = sandbox.ifindex("vt-web-a")
-        self.done("prepare", domain(("vt-web-a", "br0")))
-        self.assertEqual(self.taps(), {"vt-user", "vt-web-a"})
-        self.assertNotEqual(sandbox.ifindex("vt-web-a"), index)
-        self.unlink("vt-web-a")
-        self.fails("prepare", domain(("vt-user", "br0")), "'vt-user' is taken")
-        self.fails("prepare", domain(("vt-web-b", "br0"), ("vt-user", "br0")), "'vt-user' is taken")  # vt-web-b goes again
-        self.assertEqual(self.taps(), {"vt-user"})
-        self.unlink("vt-user")
+        self.create("vtap-user", f"--domain={UUID}")
+        self.create("vtap-web-a", f"--domain={UUID}", uid=0)
+        index = sandbox.ifindex("vtap-web-a")
+        self.done("prepare", domain(("vtap-web-a", "br0")))
+        self.assertEqual(self.taps(), {"vtap-user", "vtap-web-a"})
+        self.assertNotEqual(sandbox.ifindex("vtap-web-a"), index)
+        self.unlink("vtap-web-a")
+        self.fails("prepare", domain(("vtap-user", "br0")), "'vtap-user' is taken")
+        self.fails("prepare", domain(("vtap-web-b", "br0"), ("vtap-user", "br0")), "'vtap-user' is taken")  # vtap-web-b goes again
+        self.assertEqual(self.taps(), {"vtap-user"})
+        self.unlink("vtap-user")
 
     def test_a_name_that_another_users_domain_has_is_taken(self):
-        text = domain(("vt-web-a", "br0"))
-        self.create("vt-web-a", f"--domain={UUID}", uid=0)
+        text = domain(("vtap-web-a", "br0"))
+        self.create("vtap-web-a", f"--domain={UUID}", uid=0)
         self.assertEqual(self.done("migrate", text), "")  # what is left of a former start
-        self.unlink("vt-web-a")
-        self.create("vt-web-a", f"--domain={UUID}")
+        self.unlink("vtap-web-a")
+        self.create("vtap-web-a", f"--domain={UUID}")
         out = self.done("migrate", text)
-        self.assertRegex(out, r"dev='vt-web-(?!a')\w+'")
-        self.unlink("vt-web-a")
+        self.assertRegex(out, r"dev='vtap-web-(?!a')\w+'")
+        self.unlink("vtap-web-a")
 
     def test_reconnect_tells_of_own_taps_only(self):
         log = netcase.system_log(self)
         for uid in (USER, 0):
-            self.create("vt-web-a", f"--domain={UUID}", uid=uid)
-            sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
+            self.create("vtap-web-a", f"--domain={UUID}", uid=uid)
+            sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
             heard(log)
-            self.done("reconnect", domain(("vt-web-a", "br0")))
-            self.assertEqual(b"ip link set dev vt-web-a master br0" in heard(log), uid == 0)
-            self.done("reconnect", domain(("vt-web-a", "br0"), uuid=FOREIGN))
+            self.done("reconnect", domain(("vtap-web-a", "br0")))
+            self.assertEqual(b"ip link set dev vtap-web-a master br0" in heard(log), uid == 0)
+            self.done("reconnect", domain(("vtap-web-a", "br0"), uuid=FOREIGN))
             self.assertNotIn(b"ip link set", heard(log))
-            self.unlink("vt-web-a")
+            self.unlink("vtap-web-a")
 
 
 class Pasted(HookCase):
@@ -93,40 +93,40 @@ class Pasted(HookCase):
 
     def test_a_clone(self):
         for word in WORDS:
-            said = self.hook("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN, name=word))[2]
+            said = self.hook("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN, name=word))[2]
             self.assertIn("virt-tap domain rewrite -- ", said)
             self.assertTrue(self.paste(said))
             self.assertRegex(said, r"\A[ -~]+\n\Z")
 
     def test_long_names(self):
-        said = self.hook("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN, name="a';pasted;'" * 23))[2]
+        said = self.hook("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN, name="a';pasted;'" * 23))[2]
         self.assertTrue(self.paste(said))
-        said = self.hook("prepare", domain(("vt-web-a", "br0"), owner=FOREIGN, name="x" * 5000))[2]
+        said = self.hook("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN, name="x" * 5000))[2]
         self.assertIn("virt-tap domain rewrite -- '(a name too long to be shown)'", said)  # cut it would be another's
-        self.fails("prepare", domain(("vt-web-a", "br0"), name="x" * (128 * 1024 + 1)), "longer than")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), name="x" * (128 * 1024 + 1)), "longer than")
 
     def test_a_bridge(self):
         log = netcase.system_log(self)
-        self.create("vt-web-a", f"--domain={UUID}", uid=0)
-        sandbox.run("ip", "link", "set", "vt-web-a", "nomaster")
+        self.create("vtap-web-a", f"--domain={UUID}", uid=0)
+        sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
         for word in ("a&apos;;pasted;&apos;", "$(pasted)", "`pasted`", ";pasted;", "&amp;pasted", "\x80"):
             heard(log)
-            said = self.hook("reconnect", domain(("vt-web-a", word)))[2] + heard(log).decode()
+            said = self.hook("reconnect", domain(("vtap-web-a", word)))[2] + heard(log).decode()
             if "ip link set" in said:
                 self.assertTrue(self.paste(said))
             self.assertRegex(said, r"\A[ -~\n]*\Z")
-        self.unlink("vt-web-a")
+        self.unlink("vtap-web-a")
 
     def test_names_of_bridges_in_the_helpers_refusals(self):
         sandbox.write(netcase.QEMU_ACL, "allow all\n")
         for name in ("a;pasted", "$(pasted)", "`pasted`", "a';pasted;'"):
             sandbox.run("ip", "link", "add", name, "type", "veth", "peer", "name", "ve1")
-            said = self.call(f"--br={name}").stderr + self.ask("create", f"--br={name}", "--name=vt-a").stderr
+            said = self.call(f"--br={name}").stderr + self.ask("create", f"--bridge={name}", "--name=vtap-a").stderr
             self.assertIn("not a bridge", said)
             self.paste(said)
             sandbox.run("ip", "link", "delete", name)
             sandbox.make_bridge(name)
-            said = self.ask("create", f"--br={name}", "--name=vt-a", "--vlan=7").stderr + \
+            said = self.ask("create", f"--bridge={name}", "--name=vtap-a", "--vlan=7").stderr + \
                 self.ask("delete", "--name=" + name).stderr + self.ask("delete", "--name=lo").stderr
             self.paste(said)
             sandbox.run("ip", "link", "delete", name)

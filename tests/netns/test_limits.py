@@ -66,9 +66,9 @@ class Ports(Limits):
             self.is_limited(name)
             answer.close()
         sandbox.write(POLICY, "allow br0\n")
-        self.create("vt-a", "--isolated", f"--mac={GUEST}", "--multi-queue")
-        self.is_limited("vt-a")
-        self.delete("--name=vt-a")
+        self.create("vtap-a", "--isolated", f"--mac={GUEST}", "--multi-queue")
+        self.is_limited("vtap-a")
+        self.delete("--name=vtap-a")
 
     def is_limited(self, name):
         port = linkattrs.port(name)
@@ -164,7 +164,7 @@ class Learned(Limits):
         return linkattrs.bridge(name).get(BR_MAX_LEARNED)
 
     def make(self):
-        self.assertEqual(self.ask("bridge", "--br=br-lab").status, 0)
+        self.assertEqual(self.ask("bridge", "--bridge=br-lab").status, 0)
         self.before |= {"br-lab"}
 
     def test_a_declared_bridge(self):

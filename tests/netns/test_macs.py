@@ -47,9 +47,9 @@ class Macs(netcase.NetCase):
                 self.refuse("--mac=52:54:00:00:00:0A", says="another tap")
                 with self.grant(f"--mac={ONE}", bridge="br1"), self.grant(f"--mac={TWO}", uid=OTHER):
                     pass
-            self.create("vt-a", f"--mac={ONE}")
+            self.create("vtap-a", f"--mac={ONE}")
             self.refuse(f"--mac={ONE}", uid=OTHER, says="another tap")
-            self.delete("--name=vt-a")
+            self.delete("--name=vtap-a")
             self.grant(f"--mac={ONE}", uid=OTHER).close()
             sandbox.run("ip", "link", "delete", "br1")
 

@@ -82,7 +82,7 @@ class NewTap(netcase.NetCase):
         super().setUp()
         sandbox.write(netcase.POLICY, "allow br0 user=vmother\n")
         self.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
-        self.helpers = ("-u", USERS[OTHER]), [self.helper, "create", "--br=br0", "--name=vt-a", "--multi-queue"]
+        self.helpers = ("-u", USERS[OTHER]), [self.helper, "create", "--bridge=br0", "--name=vtap-a", "--multi-queue"]
         self.roots = (), [self.cli, "tap", "create", "mine", "--multi-queue", "--user", USERS[OTHER], "--bridge", "br0"]
 
     def taps(self):
@@ -115,7 +115,7 @@ class NewTap(netcase.NetCase):
 
     def test_whoever_attaches_has_another_made(self):
         """Attached before it had an owner: the tap is deleted, and the one that is made instead is nobody else's."""
-        for how, name in ((self.helpers, "vt-a"), (self.roots, "mine")):
+        for how, name in ((self.helpers, "vtap-a"), (self.roots, "mine")):
             thief, done = Thief(self), []
             status, said = self.making(how, [lambda tap: done.append((tap, thief.do("attach", tap)))])
             self.assertEqual((status, self.taps()), (0, [name]), said)
@@ -138,7 +138,7 @@ class NewTap(netcase.NetCase):
 
     def test_settings_of_whoever_left_are_forgotten(self):
         """A filter that drops all frames, and a longer vnet header, set before the tap had an owner: no look shows them."""
-        for how, name in ((self.helpers, "vt-a"), (self.roots, "mine")):
+        for how, name in ((self.helpers, "vtap-a"), (self.roots, "mine")):
             thief, done = Thief(self), []
             status, said = self.making(how, [lambda tap: done.extend((thief.do("attach", tap), thief.do("deafen"), thief.do("close")))])
             self.assertEqual((status, done), (0, [True, True, True]), said)
@@ -171,17 +171,17 @@ class NewTap(netcase.NetCase):
         self.assertEqual(status, 0, said)
         self.assertGreater(len(refused), 4)
         self.assertEqual(set(refused[:-2]), {1}, refused)  # EPERM; the last stop is behind the owner's own
-        sandbox.run("ip", "link", "delete", "vt-a")
+        sandbox.run("ip", "link", "delete", "vtap-a")
 
     def test_a_crowd(self):
         """One process loops on the name, two attach to whatever appears: they get no queue of a tap that is made, and stop nobody."""
-        crowd = [in_background(loop_on, "vt-a"), in_background(attach_to_all), in_background(attach_to_all)]
+        crowd = [in_background(loop_on, "vtap-a"), in_background(attach_to_all), in_background(attach_to_all)]
         try:
             for nth in range(60):
-                answer = self.ask("create", "--br=br0", "--name=vt-a", "--multi-queue", uid=OTHER)
+                answer = self.ask("create", "--bridge=br0", "--name=vtap-a", "--multi-queue", uid=OTHER)
                 self.assertEqual(answer.status, 0, (nth, answer))
-                self.assertEqual(self.queues("vt-a"), 0)
-                sandbox.run("ip", "link", "delete", "vt-a")
+                self.assertEqual(self.queues("vtap-a"), 0)
+                sandbox.run("ip", "link", "delete", "vtap-a")
         finally:
             for pid in crowd:
                 os.kill(pid, signal.SIGKILL)

@@ -25,13 +25,13 @@ class Made(OnDemand):
         made, granted, again = self.said()
         self.assertEqual(made, f"made for uid {USER}: bridge br-lab by {POLICY}:1, as {BRIDGES}:1 declares it")
         for line in (granted, again):
-            self.assertRegex(line, r"^granted to uid \d+: tap vt-0 on bridge br-lab")
+            self.assertRegex(line, r"^granted to uid \d+: tap vtap-0 on bridge br-lab")
 
     def test_by_each_verb(self):
-        self.create("vt-a", bridge="br-lab")
+        self.create("vtap-a", bridge="br-lab")
         self.is_whole()
-        self.assertEqual(netcase.link("vt-a")["master"], "br-lab")
-        self.delete("--name=vt-a")
+        self.assertEqual(netcase.link("vtap-a")["master"], "br-lab")
+        self.delete("--name=vtap-a")
         self.remove()
         self.make()
         self.is_whole()
@@ -71,12 +71,12 @@ class Made(OnDemand):
         self.assertEqual(len({first, other, boot}), 3)
         os.mkdir("/etc/machine-id")
         self.remove()
-        self.denied("bridge", "--br=br-lab", says=["br-lab", "machine-id", "mac=MAC"])
+        self.denied("bridge", "--bridge=br-lab", says=["br-lab", "machine-id", "mac=MAC"])
         os.rmdir("/etc/machine-id")
         sandbox.write(BRIDGES, "bridge br-lab\nbridge br-lab2\n")
         macs = set()
         for name in ("br-lab", "br-lab2"):
-            self.assertEqual(self.ask("bridge", f"--br={name}").status, 0)
+            self.assertEqual(self.ask("bridge", f"--bridge={name}").status, 0)
             macs.add(netcase.link(name)["address"])
         sandbox.run("ip", "link", "delete", "br-lab2")
         self.assertEqual(len(macs), 2, "two bridges of a host have one MAC")
@@ -85,7 +85,7 @@ class Made(OnDemand):
         """The kernel gives a bridge 1,500 again with its last port, unless the MTU was set once it was there."""
         with self.grant(bridge="br-lab"):
             pass
-        self.assertTrue(bridgehelper.await_(lambda: not any(name.startswith("vt-") for name in sandbox.links())))
+        self.assertTrue(bridgehelper.await_(lambda: not any(name.startswith("vtap-") for name in sandbox.links())))
         self.assertEqual(netcase.link("br-lab")["mtu"], 1400)
 
     def test_an_mtu_too_small_for_ipv6(self):
@@ -100,7 +100,7 @@ class Made(OnDemand):
         self.assertEqual(addresses("br-lab"), ["10.66.0.1/24"])
         self.remove()
         sandbox.write(BRIDGES, WHOLE)
-        self.is_refusal(self.ask("bridge", "--br=br-lab"), says=[f"{BRIDGES}:1", "second address"])
+        self.is_refusal(self.ask("bridge", "--bridge=br-lab"), says=[f"{BRIDGES}:1", "second address"])
         sandbox.run("sysctl", "-w", "net.ipv6.conf.default.disable_ipv6=0")
 
 
@@ -205,8 +205,8 @@ class Refused(OnDemand):
 
     def refused(self, says, bridge="br-lab"):
         self.refuse(bridge=bridge, says=says)
-        self.denied("bridge", f"--br={bridge}", says=says)
-        self.denied("create", f"--br={bridge}", "--name=vt-a", says=says)
+        self.denied("bridge", f"--bridge={bridge}", says=says)
+        self.denied("create", f"--bridge={bridge}", "--name=vtap-a", says=says)
 
     def test_the_policy_is_asked_first(self):
         sandbox.write(POLICY, f"allow br-lab user={OTHER}\n")
@@ -224,7 +224,7 @@ class Refused(OnDemand):
         self.refused(bridge="br-other", says=["no bridge 'br-other'", BRIDGES])
         os.unlink(BRIDGES)
         self.refused(says=["no bridge 'br-lab'", BRIDGES])
-        self.assertEqual(self.ask("bridge", "--br=br0").status, 0)  # it is there: nothing to do
+        self.assertEqual(self.ask("bridge", "--bridge=br0").status, 0)  # it is there: nothing to do
 
     def test_files_that_do_not_count(self):
         for text, says in (("bridge br-lab colour=red\n", f"{BRIDGES}:1: a bridge has no option 'colour='"),
@@ -256,8 +256,8 @@ class Refused(OnDemand):
         sandbox.run("ip", "link", "property", "del", "dev", "br0", "altname", "br-lab")
 
     def test_usage(self):
-        for words, says in ((["bridge"], "--br=BRIDGE"), (["bridge", "--br=br-lab", "--name=vt-a"], "does not go"),
-                            (["bridge", "--br=br-lab", "--fd=3"], "does not go"), (["bridge", "br-lab"], "no such option")):
+        for words, says in ((["bridge"], "--bridge=BRIDGE"), (["bridge", "--bridge=br-lab", "--name=vtap-a"], "does not go"),
+                            (["bridge", "--bridge=br-lab", "--fd=3"], "does not go"), (["bridge", "br-lab"], "no such option")):
             self.denied(*words, says=says, status=2)
 
 

@@ -18,7 +18,7 @@ class Death(OnDemand):
     """Killed at each of its system calls, or failing at it: the next caller has a whole bridge."""
 
     def strace(self, *options):
-        return self.ask("bridge", "--br=br-lab", uid=0, wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
+        return self.ask("bridge", "--bridge=br-lab", uid=0, wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
 
     def test_at_each_system_call(self):
         self.assertEqual(self.strace().status, 0)
@@ -35,7 +35,7 @@ class Death(OnDemand):
                     done = self.strace("-e", f"inject={name}:{fault}:when={counts[name]}").status == 0
                     stages.add(self.stage())
                     if not done:
-                        self.assertEqual(self.ask("bridge", "--br=br-lab").status, 0)
+                        self.assertEqual(self.ask("bridge", "--bridge=br-lab").status, 0)
                     self.is_whole()
         self.assertGreater(len(stages), 5, stages)  # it did die in between
 
@@ -63,7 +63,7 @@ class Death(OnDemand):
         raised = raised[:raised.index("capset", raised.index("sendmsg"))].count("capset") + 1
         process = bridgehelper.Call(
             ["strace", "-qq", "-o", TRACE, "-u", USERS[USER], "-e", f"inject=capset:signal=SIGSTOP:when={raised}", self.helper,
-             "bridge", "--br=br-lab"], pass_socket=False)
+             "bridge", "--bridge=br-lab"], pass_socket=False)
         pid = process.process.pid
         self.assertTrue(bridgehelper.await_(lambda: "stopped by SIGSTOP" in read(TRACE)))
         act()
@@ -121,7 +121,7 @@ class AtOnce(OnDemand):
                 continue
             self.assertEqual((process.returncode, error), (0, ""))
             survivors += 1
-        ports = [name for name in sandbox.links() if name.startswith("vt-")]
+        ports = [name for name in sandbox.links() if name.startswith("vtap-")]
         self.assertGreaterEqual(len(ports), survivors)  # a victim may have answered before it died
         for name in ports:
             tap = netcase.link(name)

@@ -65,23 +65,23 @@ class Terms(netcase.NetCase):
             self.assertIn("denies", answer.stderr)
 
     def test_names(self):
-        sandbox.write(POLICY, "allow br0 name=vt-web*\n")
-        with self.grant("--name=vt-web1") as answer:
-            self.assertEqual(answer.tap()[0], "vt-web1")
-        self.refuse("--name=vt-db", says=["--name=vt-db", f"{POLICY}:1", "vt-web*"])
+        sandbox.write(POLICY, "allow br0 name=vtap-web*\n")
+        with self.grant("--name=vtap-web1") as answer:
+            self.assertEqual(answer.tap()[0], "vtap-web1")
+        self.refuse("--name=vtap-db", says=["--name=vtap-db", f"{POLICY}:1", "vtap-web*"])
 
     def test_names_by_user(self):
         """One rule gives each user names of their own."""
-        sandbox.write(POLICY, "allow br0 name=vt-%u-*\n")
-        with self.grant(f"--name=vt-{USERS[USER]}-1"), self.grant(f"--name=vt-{USERS[OTHER]}-1", uid=OTHER), self.grant():
-            self.refuse(f"--name=vt-{USERS[OTHER]}-2", says=[f"{POLICY}:1", f"vt-{USERS[USER]}-*"])
-        sandbox.write(POLICY, "allow br0 name=vt-%u-012345678*\n")
-        self.refuse("--name=vt-x", says=[f"{POLICY}:1", f"'{USERS[USER]}'", "at most 15 characters"])
-        sandbox.write(POLICY, "allow br0 name=vt-%um*\n")
-        self.refuse("--name=vt-x", says=[f"'{USERS[USER]}'", "character that follows"])
-        sandbox.write(POLICY, f"allow br0 uid={USER} name=vt-%u\n")
-        self.refuse("--name=vt-x", says="no account")
-        sandbox.write(POLICY, "allow br0 name=vt-%u*\n")
+        sandbox.write(POLICY, "allow br0 name=vtap-%u-*\n")
+        with self.grant(f"--name=vtap-{USERS[USER]}-1"), self.grant(f"--name=vtap-{USERS[OTHER]}-1", uid=OTHER), self.grant():
+            self.refuse(f"--name=vtap-{USERS[OTHER]}-2", says=[f"{POLICY}:1", f"vtap-{USERS[USER]}-*"])
+        sandbox.write(POLICY, "allow br0 name=vtap-%u-012345678*\n")
+        self.refuse("--name=vtap-x", says=[f"{POLICY}:1", f"'{USERS[USER]}'", "at most 15 characters"])
+        sandbox.write(POLICY, "allow br0 name=vtap-%um*\n")
+        self.refuse("--name=vtap-x", says=[f"'{USERS[USER]}'", "character that follows"])
+        sandbox.write(POLICY, f"allow br0 uid={USER} name=vtap-%u\n")
+        self.refuse("--name=vtap-x", says="no account")
+        sandbox.write(POLICY, "allow br0 name=vtap-%u*\n")
         self.refuse(says=f"{POLICY}:1 does not parse")
 
     def test_mtu(self):
@@ -183,7 +183,7 @@ class Quota(netcase.NetCase):
         self.refuse(says="quota=1")
         answer.close()
         self.refuse(says="quota=1")
-        sandbox.run("ip", "link", "delete", "vt-0")
+        sandbox.run("ip", "link", "delete", "vtap-0")
         with self.grant():
             pass
 

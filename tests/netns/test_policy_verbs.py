@@ -300,13 +300,13 @@ class Explain(VerbCase):
         self.assertEqual((code, other), (more.get("status", 0), own))
 
     def test_yes(self):
-        sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vt-x* mtu=1400\n")
+        sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vtap-x* mtu=1400\n")
         self.as_user(f"yes: {ME} may use bridge 'br0'", f"user: {ME}, uid {USER}, gid {USER}, groups {USER}",
-                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 4 taps", "names: vt-x*", "mtu: 1400")
+                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 4 taps", "names: vtap-x*", "mtu: 1400")
 
     def test_terms_unless_told(self):
         sandbox.write(POLICY, "allow all\n")
-        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 16", "names: vt-*", "mtu: the bridge's")
+        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 16", "names: vtap-*", "mtu: the bridge's")
         os.unlink(POLICY)
         sandbox.write(QEMU_ACL, "allow br0\n")
         self.as_user("yes", f"rule: {QEMU_ACL}:1: allow br0", "quota: none")

@@ -148,11 +148,11 @@ class MacLock(Protect):
 
     def test_taps_that_stay(self):
         self.rule("mac=lock isolated=yes")
-        self.create("vt-a", f"--mac={GUEST}")
-        self.assertTrue(port("vt-a")["locked"] and port("vt-a")["isolated"])
-        self.assertFalse(port("vt-a")["learning"] or port("vt-a")["flood"])
+        self.create("vtap-a", f"--mac={GUEST}")
+        self.assertTrue(port("vtap-a")["locked"] and port("vtap-a")["isolated"])
+        self.assertFalse(port("vtap-a")["learning"] or port("vtap-a")["flood"])
         self.assertIn("static", self.fdb(GUEST)[0])
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
         self.assertEqual(self.fdb(GUEST), [])
 
 
@@ -177,12 +177,12 @@ class Isolated(Protect):
 
     def test_asked_for_by_the_caller(self):
         sandbox.write(POLICY, "allow br0\n")
-        self.create("vt-a", "--isolated")
-        self.create("vt-b")
-        self.assertTrue(port("vt-a")["isolated"] and port("vt-a")["learning"])
-        self.assertFalse(port("vt-b")["isolated"])
-        self.delete("--name=vt-a")
-        self.delete("--name=vt-b")
+        self.create("vtap-a", "--isolated")
+        self.create("vtap-b")
+        self.assertTrue(port("vtap-a")["isolated"] and port("vtap-a")["learning"])
+        self.assertFalse(port("vtap-b")["isolated"])
+        self.delete("--name=vtap-a")
+        self.delete("--name=vtap-b")
 
 
 def frames_on(name):
@@ -230,9 +230,9 @@ class Vlan(Protect):
 
     def test_another_than_the_rules(self):
         self.rule("vlan=100")
-        self.denied("create", "--br=br0", "--name=vt-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=100"])
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=100"])
         self.rule("")
-        self.denied("create", "--br=br0", "--name=vt-a", "--vlan=101", says=["--vlan=101", "ask for none"])
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", "ask for none"])
 
 
 class WhatTheKernelCannotDo(Protect):

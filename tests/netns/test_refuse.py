@@ -35,19 +35,19 @@ class Request(netcase.NetCase):
     def test_names_that_mean_something_elsewhere(self):
         sandbox.write(QEMU_ACL, "allow all\n")
         self.refuse(bridge="all", says="every bridge")
-        for name in ("vt-$(x)", "vt-`x`", "vt-a;b", "vt-a\u00e9"):
+        for name in ("vtap-$(x)", "vtap-`x`", "vtap-a;b", "vtap-a\u00e9"):
             self.refuse(f"--name={name}", says="letters, digits")
 
     def test_name_outside_the_callers_own(self):
-        self.refuse("--name=eth0", says=["eth0", "vt-"])
-        self.refuse("--name=virt-tap.1", says="vt-")
+        self.refuse("--name=eth0", says=["eth0", "vtap-"])
+        self.refuse("--name=virt-tap.1", says="vtap-")
 
     def test_name_that_is_taken(self):
-        sandbox.run("ip", "link", "add", "vt-x", "type", "veth", "peer", "name", "vt-y")
-        self.refuse("--name=vt-x", says=["'vt-x' is taken", "choose another"])
-        sandbox.run("ip", "link", "delete", "vt-x")
-        sandbox.run("ip", "link", "property", "add", "dev", "br0", "altname", "vt-alt")
-        self.refuse("--name=vt-alt", says="'vt-alt' is taken")
+        sandbox.run("ip", "link", "add", "vtap-x", "type", "veth", "peer", "name", "vtap-y")
+        self.refuse("--name=vtap-x", says=["'vtap-x' is taken", "choose another"])
+        sandbox.run("ip", "link", "delete", "vtap-x")
+        sandbox.run("ip", "link", "property", "add", "dev", "br0", "altname", "vtap-alt")
+        self.refuse("--name=vtap-alt", says="'vtap-alt' is taken")
 
     def test_socket(self):
         def with_fd(fd, says):

@@ -106,7 +106,7 @@ class Hidden(SandboxCase):
         environment = {"PATH": os.environ["PATH"], "container": "lxc"}  # so that it runs inside of namespaces
         for option in (f"--blacklist={DENY}", f"--blacklist={FOLDER}", f"--blacklist={POLICY}", "--private-etc=qemu,passwd,group,nsswitch.conf",
                        "--whitelist=/etc/qemu"):
-            answer = bridgehelper.Call([*drop, option, "--", self.helper, "create", "--br=br0", "--name=vt-jailed"], 0, env=environment, pass_socket=False).finish()
+            answer = bridgehelper.Call([*drop, option, "--", self.helper, "create", "--bridge=br0", "--name=vtap-jailed"], 0, env=environment, pass_socket=False).finish()
             self.assertNotEqual(answer.status, 0, option)
             self.assertIn("virt-tap-helper: ", answer.stderr, option)
 

@@ -39,17 +39,17 @@ def foreign(name, *words, owner=OTHER):
 
 class Show(netcase.NetCase):
     def test_whose_it_is(self):
-        self.create("vt-a", f"--domain={UUID}")
-        with self.grant("--name=vt-b"):
-            self.assertEqual([port("vt-b")[key] for key in ("owner", "domain", "tun_owner", "changed")],
+        self.create("vtap-a", f"--domain={UUID}")
+        with self.grant("--name=vtap-b"):
+            self.assertEqual([port("vtap-b")[key] for key in ("owner", "domain", "tun_owner", "changed")],
                              [{"uid": USER, "name": "vmuser"}, None, None, UNCHANGED])
-            self.assertRegex(line("vt-b"), r"─ vt-b +tap of vmuser, \w+")
-        self.assertEqual([port("vt-a")[key] for key in ("role", "owner", "domain", "changed")],
+            self.assertRegex(line("vtap-b"), r"─ vtap-b +tap of vmuser, \w+")
+        self.assertEqual([port("vtap-a")[key] for key in ("role", "owner", "domain", "changed")],
                          ["tap", {"uid": USER, "name": "vmuser"}, UUID, UNCHANGED])
-        self.assertRegex(line("vt-a"), rf"─ vt-a +tap of vmuser, domain {UUID}, no carrier$")
-        self.assertIn(f'"vt-a" -- "{UUID}" [style=dashed];', show("show", "--dot"))
+        self.assertRegex(line("vtap-a"), rf"─ vtap-a +tap of vmuser, domain {UUID}, no carrier$")
+        self.assertIn(f'"vtap-a" -- "{UUID}" [style=dashed];', show("show", "--dot"))
         self.assertEqual(show("show"), show("bridge", "show", "br0"))
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
 
     def test_what_the_holder_says_is_believed_by_no_form(self):
         sandbox.write(POLICY, "allow br0 quota=4\n")
@@ -70,11 +70,11 @@ class Show(netcase.NetCase):
             self.delete(f"--name={name}")
 
     def test_a_tap_without_a_claim(self):
-        foreign("vt-x")
-        self.assertEqual([port("vt-x")[key] for key in ("role", "owner", "tun_owner", "domain", "changed")],
+        foreign("vtap-x")
+        self.assertEqual([port("vtap-x")[key] for key in ("role", "owner", "tun_owner", "domain", "changed")],
                          ["tap", None, {"uid": OTHER, "name": "vmother"}, None, None])
-        self.assertRegex(line("vt-x"), r"tap without a claim, TUN owner vmother, no carrier$")
-        sandbox.run("ip", "link", "delete", "vt-x")
+        self.assertRegex(line("vtap-x"), r"tap without a claim, TUN owner vmother, no carrier$")
+        sandbox.run("ip", "link", "delete", "vtap-x")
 
     def test_only_the_helpers_own_words_count(self):
         """An alias or alternative name that resembles a claim is none; one that is one counts without the other."""
@@ -84,20 +84,20 @@ class Show(netcase.NetCase):
                 (f"virt-tap of domain={UUID} uid={USER}", None, None), (f"{whole} domain={UUID}", None, None), (f"my {whole}", None, None),
                 ("", f"virt-tap.1.{USER}", None), ("", f"virt-tap.1.{USER}.00", None), ("", f"virt-tap.1.-{USER}.0", None),
                 (whole, None, USER), ("", f"virt-tap.1.{USER}.0", USER), (whole, "virt-tap.1.64999.x7", 64999)):
-            foreign("vt-x", "address", mac)
+            foreign("vtap-x", "address", mac)
             if alias:
-                sandbox.run("ip", "link", "set", "vt-x", "alias", alias)
+                sandbox.run("ip", "link", "set", "vtap-x", "alias", alias)
             if altname:
-                sandbox.run("ip", "link", "property", "add", "dev", "vt-x", "altname", altname)
+                sandbox.run("ip", "link", "property", "add", "dev", "vtap-x", "altname", altname)
             with self.subTest(alias=alias, altname=altname):
-                seen = port("vt-x")
+                seen = port("vtap-x")
                 self.assertEqual(seen["owner"] and seen["owner"]["uid"], owner)
                 self.assertEqual(seen["domain"], UUID if alias == whole else None)
                 self.assertIs(seen["tun_owner"] is None, owner is not None)
                 if owner == 64999:
                     self.assertIsNone(seen["owner"]["name"])
-                    self.assertIn("tap of uid 64999, domain", line("vt-x"))
-            sandbox.run("ip", "link", "delete", "vt-x")
+                    self.assertIn("tap of uid 64999, domain", line("vtap-x"))
+            sandbox.run("ip", "link", "delete", "vtap-x")
 
     def test_only_the_whole_start_of_an_alias_names_an_uplink(self):
         sandbox.run("ip", "link", "add", "p0", "type", "veth", "peer", "name", "p1")

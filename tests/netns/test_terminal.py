@@ -89,8 +89,8 @@ class Terminal(netcase.NetCase):
                  "other": DOMAIN.format("qemu", "web", f"<interface type='{XML}'/>"),
                  "root": f"<do\U000e0041main{XML.replace('&', '')}/>", "element": "<d\u200cx\u2060y/>",
                  "return": DOMAIN.format("qemu", "web", "<interface type='bridge'><source bridge='evil'/><!--\r<source bridge='good'/>   --></interface>\n"),
-                 "taps": hookcase.domain((f"vt-{XML}", "br0")), "taps-bridge": hookcase.domain(("vt-a", XML)),
-                 "taken": hookcase.domain(("vt-a", "br0")).replace("&lt;interface type='bridge'/&gt;", XML), "bytes": HOSTILE}
+                 "taps": hookcase.domain((f"vtap-{XML}", "br0")), "taps-bridge": hookcase.domain(("vtap-a", XML)),
+                 "taken": hookcase.domain(("vtap-a", "br0")).replace("&lt;interface type='bridge'/&gt;", XML), "bytes": HOSTILE}
         os.makedirs(FOLDER, exist_ok=True)
         cls.files = []
         for stem, text in files.items():
@@ -115,11 +115,11 @@ class Terminal(netcase.NetCase):
 
     def make_links(self):
         """A bridge and two taps of ours with such names, as root can make them."""
-        bridge, tap = f"br{ETHERNET}", f"vt-{ETHERNET}"
-        for command in (("link", "add", bridge, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", tap), ("tuntap", "add", "mode", "tap", "name", "vt-a")):
+        bridge, tap = f"br{ETHERNET}", f"vtap-{ETHERNET}"
+        for command in (("link", "add", bridge, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", tap), ("tuntap", "add", "mode", "tap", "name", "vtap-a")):
             subprocess.run(["ip", *map(name, command)], check=True, timeout=20)
         index = sandbox.ifindex(bridge)
-        for number, dev in enumerate((tap, "vt-a")):
+        for number, dev in enumerate((tap, "vtap-a")):
             subprocess.run(["ip", "link", "set", name(dev), "master", name(bridge), "alias", name(f"virt-tap uid={USER} domain={HOSTILE.replace(' ', '')[:20]}")],
                            check=True, timeout=20)
             subprocess.run(["ip", "link", "property", "add", "dev", name(dev), "altname", f"virt-tap.{index}.{USER}.{number}"], check=True, timeout=20)
@@ -134,14 +134,14 @@ class Terminal(netcase.NetCase):
             if command in SLOW:
                 continue
             for more in ([HOSTILE], ["--" + HOSTILE], ["--user", HOSTILE], ["--bridge", HOSTILE], ["--connect", HOSTILE, "x"], ["--network", HOSTILE],
-                         ["--interface", HOSTILE, self.files[0]], ["--output-dir", HOSTILE, self.files[0]], ["--name=" + HOSTILE], ["--mac", HOSTILE, "vt-b"],
-                         ["--uplink", HOSTILE, "br1"], ["--vmi", HOSTILE, "--domain", HOSTILE], ["--domain", HOSTILE, "vt-b"], ["-" + HOSTILE]):
+                         ["--interface", HOSTILE, self.files[0]], ["--output-dir", HOSTILE, self.files[0]], ["--name=" + HOSTILE], ["--mac", HOSTILE, "vtap-b"],
+                         ["--uplink", HOSTILE, "br1"], ["--vmi", HOSTILE, "--domain", HOSTILE], ["--domain", HOSTILE, "vtap-b"], ["-" + HOSTILE]):
                 text = piped([name(word) for word in (CLI, *words, *more)])
                 self.clean(text, [*words, *more])
         self.cli(HOSTILE)
         self.cli("xml", "define-hook", "--vmi", "{}", "--domain", HOSTILE.replace("\n", ""))
         self.each_way([f"{FOLDER}/{HOSTILE}/onDefineDomain"], executable=CLI)
-        self.cli("tap", "create", "vt-b", "--bridge=br0", env={**os.environ, "VIRT_TAP_HELPER": HOSTILE})
+        self.cli("tap", "create", "vtap-b", "--bridge=br0", env={**os.environ, "VIRT_TAP_HELPER": HOSTILE})
 
     def test_check(self):
         for words in (["--user", HOSTILE], ["--bridge", HOSTILE], [HOSTILE], ["net"], ["net", "--json"], ["net", "--fix"], ["helper", "--report"]):
@@ -178,7 +178,7 @@ class Terminal(netcase.NetCase):
     def test_interfaces(self):
         bridge, tap = self.make_links()
         for words in (["list"], ["show"], ["show", bridge], ["show", "--dot"], ["bridge", "show"], ["bridge", "add", bridge, tap],
-                      ["bridge", "remove", bridge, "vt-c"], ["bridge", "remove", "br0", tap], ["bridge", "persist", bridge, "--print"], ["bridge", "confirm", bridge],
+                      ["bridge", "remove", bridge, "vtap-c"], ["bridge", "remove", "br0", tap], ["bridge", "persist", bridge, "--print"], ["bridge", "confirm", bridge],
                       ["tap", "create", tap, "--bridge", bridge], ["tap", "delete", tap], ["tap", "create", f"x{ETHERNET}", "--bridge", tap],
                       ["policy", "explain", "--bridge", bridge], ["gc", "--all", "--wait=0", "--dry-run"]):
             self.cli(*words)
@@ -186,17 +186,17 @@ class Terminal(netcase.NetCase):
             text = self.cli(*words, env={**os.environ, "LC_ALL": "C"})
             if "not UTF-8" not in text:
                 json.loads(text)
-        for words in (["delete", f"--name={tap}"], ["delete", f"--name={HOSTILE}"], ["create", f"--br={bridge}", "--name=vt-b"], ["create", f"--br={HOSTILE}"],
-                      [HOSTILE], ["bridge", f"--br={bridge}"], [f"--br={bridge}", f"--fd={HOSTILE}"], ["delete", f"--domain={HOSTILE}"]):
+        for words in (["delete", f"--name={tap}"], ["delete", f"--name={HOSTILE}"], ["create", f"--bridge={bridge}", "--name=vtap-b"], ["create", f"--bridge={HOSTILE}"],
+                      [HOSTILE], ["bridge", f"--bridge={bridge}"], [f"--br={bridge}", f"--fd={HOSTILE}"], ["delete", f"--domain={HOSTILE}"]):
             self.each_way([self.helper, *words])
         for words in (["bridge", "delete", bridge], ["bridge", "create", bridge], ["bridge", "delete", bridge], ["tap", "delete", tap]):
             self.cli(*words)
-        for dev in (tap, "vt-a", bridge):
+        for dev in (tap, "vtap-a", bridge):
             subprocess.run(["ip", "link", "delete", name(dev)], check=False, stderr=subprocess.DEVNULL, timeout=20)
 
     def test_json_is_the_same_data(self):
         """Where a name holds what is no control character of ASCII, which JSON has escapes for in any case."""
-        dev, taken = "vt-\x7f\x9b\u202e", "br\u200b\ufeff"
+        dev, taken = "vtap-\x7f\x9b\u202e", "br\u200b\ufeff"
         for command in (("link", "add", taken, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", dev),
                         ("link", "set", dev, "master", taken), ("link", "property", "add", "dev", dev, "altname", "virt-tap.1.0.x1")):
             subprocess.run(["ip", *map(name, command)], check=True, timeout=20)
@@ -211,7 +211,7 @@ class Terminal(netcase.NetCase):
         sandbox.write(hookcase.BRIDGES, f"bridge {HOSTILE} x=y\n{HOSTILE}\n".encode(errors="surrogateescape"))
         self.addCleanup(os.unlink, hookcase.BRIDGES)
         for words in (["policy", "check"], ["policy", "check", f"/etc/virt-tap/{HOSTILE}"], ["policy", "explain", "--bridge", "br0"],
-                      ["policy", "explain", "--bridge", "br0", "--user", HOSTILE], ["xml", "map", "--diff", self.files[0]], ["tap", "create", "vt-b", "--bridge=br0"]):
+                      ["policy", "explain", "--bridge", "br0", "--user", HOSTILE], ["xml", "map", "--diff", self.files[0]], ["tap", "create", "vtap-b", "--bridge=br0"]):
             self.cli(*words)
         for folder in ("qemu.d", "network.d", "daemon.d"):
             path = f"/etc/libvirt/hooks/{folder}/{HOSTILE}"

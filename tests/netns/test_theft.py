@@ -43,33 +43,33 @@ class Taps(netcase.NetCase):
         self.assertEqual(self.state(name), before)
 
     def test_persistent_tap(self):
-        os.close(victims_tap("vt-vic", PLAIN, persist=True))
-        self.cannot_be_taken("vt-vic")
-        sandbox.run("ip", "link", "delete", "vt-vic")
+        os.close(victims_tap("vtap-vic", PLAIN, persist=True))
+        self.cannot_be_taken("vtap-vic")
+        sandbox.run("ip", "link", "delete", "vtap-vic")
 
     def test_persistent_multiqueue_tap(self):
-        os.close(victims_tap("vt-vic", MULTI, persist=True))
-        self.cannot_be_taken("vt-vic")
-        sandbox.run("ip", "link", "delete", "vt-vic")
+        os.close(victims_tap("vtap-vic", MULTI, persist=True))
+        self.cannot_be_taken("vtap-vic")
+        sandbox.run("ip", "link", "delete", "vtap-vic")
 
     def test_running_multiqueue_tap(self):
-        fd = victims_tap("vt-vic", MULTI, persist=False)
-        self.cannot_be_taken("vt-vic")
+        fd = victims_tap("vtap-vic", MULTI, persist=False)
+        self.cannot_be_taken("vtap-vic")
         os.close(fd)
 
     def test_running_tap_of_ours(self):
-        with self.grant("--name=vt-vic", uid=OTHER):
-            self.cannot_be_taken("vt-vic")
+        with self.grant("--name=vtap-vic", uid=OTHER):
+            self.cannot_be_taken("vtap-vic")
 
     def test_tap_by_its_alternative_name(self):
-        os.close(victims_tap("vt-vic", MULTI, persist=True))
-        sandbox.run("ip", "link", "property", "add", "dev", "vt-vic", "altname", "vt-alt")
-        self.cannot_be_taken("vt-vic", asked="vt-alt")
-        sandbox.run("ip", "link", "delete", "vt-vic")
+        os.close(victims_tap("vtap-vic", MULTI, persist=True))
+        sandbox.run("ip", "link", "property", "add", "dev", "vtap-vic", "altname", "vtap-alt")
+        self.cannot_be_taken("vtap-vic", asked="vtap-alt")
+        sandbox.run("ip", "link", "delete", "vtap-vic")
 
     def test_claim_is_not_a_way_to_a_tap(self):
         with self.grant(uid=OTHER):
-            self.refuse(f"--name={netcase.link('vt-0')['altnames'][0]}", says="--name=")
+            self.refuse(f"--name={netcase.link('vtap-0')['altnames'][0]}", says="--name=")
 
     def test_another_queue_of_a_tap_half_made(self):
         """Stops the helper at each system call from the making of the tap to its answer, and tries to attach."""
@@ -81,10 +81,10 @@ class Taps(netcase.NetCase):
             call = bridgehelper.Call([*strace, "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, "--use-vnet",
                                       "--br=br0", "--fd={fd}"])
             self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)), (syscall, nth))
-            self.assertIn("vt-0", sandbox.links())  # a refusal because there is no tap would look like safety
+            self.assertIn("vtap-0", sandbox.links())  # a refusal because there is no tap would look like safety
             for uid in (USER, OTHER):
                 for flags in (PLAIN, MULTI, PLAIN | bridgehelper.IFF_VNET_HDR, MULTI | bridgehelper.IFF_VNET_HDR):
-                    self.assertIn(bridgehelper.attach("vt-0", flags, uid), (errno.EBUSY, errno.EPERM, errno.EINVAL))
+                    self.assertIn(bridgehelper.attach("vtap-0", flags, uid), (errno.EBUSY, errno.EPERM, errno.EINVAL))
             os.kill(stopped_child(call.process.pid), signal.SIGCONT)
             with call.finish() as answer:
                 self.assertTrue(answer.granted, answer)

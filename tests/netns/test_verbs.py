@@ -31,36 +31,36 @@ class VerbCase(netcase.NetCase):
 
 class Verbs(VerbCase):
     def test_create_and_delete(self):
-        self.assertEqual(self.virt_tap("tap", "create", "vt-a", "--bridge", "br0", "--multi-queue", "--vnet-hdr",
+        self.assertEqual(self.virt_tap("tap", "create", "vtap-a", "--bridge", "br0", "--multi-queue", "--vnet-hdr",
                                        "--mac=52:54:00:00:00:01", "--domain", UUID), "")
-        tap = netcase.link("vt-a")
+        tap = netcase.link("vtap-a")
         self.assertEqual((tap["master"], tap["address"], tap["ifalias"]),
                          ("br0", "fe:54:00:00:00:01", f"virt-tap v=1 uid={USER} domain={UUID} stays mac=fe:54:00:00:00:01"))
         info = tap["linkinfo"]["info_data"]
         self.assertTrue(info["multi_queue"] and info["vnet_hdr"] and info["persist"])
-        self.assertIn(f"belongs to uid {USER}", self.virt_tap("tap", "delete", "vt-a", "--force", uid=OTHER, status=1))
-        self.assertEqual(self.virt_tap("tap", "delete", "vt-a"), "")
+        self.assertIn(f"belongs to uid {USER}", self.virt_tap("tap", "delete", "vtap-a", "--force", uid=OTHER, status=1))
+        self.assertEqual(self.virt_tap("tap", "delete", "vtap-a"), "")
 
     def test_for_another_user(self):
         for owner in (USERS[USER], str(USER)):
-            self.virt_tap("tap", "create", "--bridge=br0", "--owner", owner, "vt-a", uid=0)
-            self.assertEqual(netcase.link("vt-a")["linkinfo"]["info_data"]["user"], USERS[USER])
-            self.virt_tap("tap", "delete", "vt-a", uid=0)
+            self.virt_tap("tap", "create", "--bridge=br0", "--owner", owner, "vtap-a", uid=0)
+            self.assertEqual(netcase.link("vtap-a")["linkinfo"]["info_data"]["user"], USERS[USER])
+            self.virt_tap("tap", "delete", "vtap-a", uid=0)
         for owner in ("nosuchuser", ""):
-            self.assertIn("no such user", self.virt_tap("tap", "create", "vt-a", "--bridge=br0", "--owner", owner, uid=0, status=1))
-        self.assertIn("only root", self.virt_tap("tap", "create", "vt-a", "--bridge=br0", f"--owner={OTHER}", status=1))
+            self.assertIn("no such user", self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", "--owner", owner, uid=0, status=1))
+        self.assertIn("only root", self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", f"--owner={OTHER}", status=1))
 
     def test_refusals_are_the_helpers(self):
-        said = self.virt_tap("tap", "create", "vt-a", "--bridge=br1", status=1)
+        said = self.virt_tap("tap", "create", "vtap-a", "--bridge=br1", status=1)
         self.assertRegex(said, r"\Avirt-tap-helper: no rule [^\n]+ br1\n\Z")
 
     def test_usage(self):
         for words, says in ((["tap"], "no verb"), (["tap", "make"], "no verb 'make'"), (["nonsense"], "no verb 'nonsense'"), ([], "no verb"),
-                            (["tap", "create", "vt-a"], "--br=BRIDGE"), (["tap", "create", "--bridge=br0"], "one NAME"),
-                            (["tap", "create", "vt-a", "vt-b", "--bridge=br0"], "one NAME, not 2"),
-                            (["tap", "create", "vt-a", "--bridge=br0", "--bridge=br1"], "--bridge is given twice"),
-                            (["tap", "create", "vt-a", "--bogus"], "bogus"), (["tap", "delete"], "one NAME"),
-                            (["tap", "delete", "vt-a", "--bridge=br0"], "bridge"), (["list", "vt-a"], "'vt-a'"),
+                            (["tap", "create", "vtap-a"], "--bridge=BRIDGE"), (["tap", "create", "--bridge=br0"], "one NAME"),
+                            (["tap", "create", "vtap-a", "vtap-b", "--bridge=br0"], "one NAME, not 2"),
+                            (["tap", "create", "vtap-a", "--bridge=br0", "--bridge=br1"], "--bridge is given twice"),
+                            (["tap", "create", "vtap-a", "--bogus"], "bogus"), (["tap", "delete"], "one NAME"),
+                            (["tap", "delete", "vtap-a", "--bridge=br0"], "bridge"), (["list", "vtap-a"], "'vtap-a'"),
                             (["list", "--bogus"], "bogus")):
             self.assertIn(says, self.virt_tap(*words, status=2))
 
@@ -70,36 +70,36 @@ class Verbs(VerbCase):
         self.assertIn("No space left", sandbox.run("sh", "-c", f"{self.cli} help 2>&1 >/dev/full", check=False).stdout)
 
     def test_no_helper(self):
-        said = self.virt_tap("tap", "delete", "vt-a", status=1, helper="/nonexistent/helper")
+        said = self.virt_tap("tap", "delete", "vtap-a", status=1, helper="/nonexistent/helper")
         self.assertRegex(said, r"\Avirt-tap tap delete: cannot start /nonexistent/helper: No such file[^\n]+\n\Z")
 
     def test_list(self):
         self.assertEqual(self.virt_tap("list"), "There are no taps of virt-tap's.\n")
         self.assertEqual(json.loads(self.virt_tap("list", "--json")), [])
         sandbox.write(POLICY, "allow br0 quota=4\n")
-        sandbox.run("ip", "tuntap", "add", "vt-x", "mode", "tap")
-        self.create("vt-b", "--multi-queue", f"--domain={UUID}", "--mac=52:54:00:00:00:01")
-        self.create("vt-10", uid=OTHER)
-        with self.grant("--name=vt-2"):
+        sandbox.run("ip", "tuntap", "add", "vtap-x", "mode", "tap")
+        self.create("vtap-b", "--multi-queue", f"--domain={UUID}", "--mac=52:54:00:00:00:01")
+        self.create("vtap-10", uid=OTHER)
+        with self.grant("--name=vtap-2"):
             listed = json.loads(self.virt_tap("list", "--json"))
             table = self.virt_tap("list").splitlines()
-        self.assertEqual([tap["name"] for tap in listed], ["vt-2", "vt-10", "vt-b"])
+        self.assertEqual([tap["name"] for tap in listed], ["vtap-2", "vtap-10", "vtap-b"])
         self.assertEqual(listed[2], {
-            "name": "vt-b", "ifindex": sandbox.ifindex("vt-b"), "bridge": "br0", "owner": USERS[USER], "uid": USER, "domain": UUID,
-            "claim": netcase.link("vt-b")["altnames"][0], "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
+            "name": "vtap-b", "ifindex": sandbox.ifindex("vtap-b"), "bridge": "br0", "owner": USERS[USER], "uid": USER, "domain": UUID,
+            "claim": netcase.link("vtap-b")["altnames"][0], "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
             "persistent": True, "mtu": 1500, "mac": "fe:54:00:00:00:01",
             "port": {"isolated": False, "mac_lock": False, "guard": False, "vlan": None},
             "changed": {"mac": False, "owner": False, "persistence": False}})
         self.assertEqual([(tap["held"], tap["persistent"], tap["uid"], tap["queues"]) for tap in listed],
                          [(True, False, USER, 1), (False, True, OTHER, 0), (False, True, USER, 0)])
         self.assertEqual([line.split()[:4] for line in table],
-                         [["NAME", "BRIDGE", "OWNER", "HELD"], ["vt-2", "br0", "vmuser", "yes"], ["vt-10", "br0", "vmother", "no"],
-                          ["vt-b", "br0", "vmuser", "no"]])
-        sandbox.run("ip", "link", "set", "vt-b", "nomaster")
+                         [["NAME", "BRIDGE", "OWNER", "HELD"], ["vtap-2", "br0", "vmuser", "yes"], ["vtap-10", "br0", "vmother", "no"],
+                          ["vtap-b", "br0", "vmuser", "no"]])
+        sandbox.run("ip", "link", "set", "vtap-b", "nomaster")
         self.assertIsNone(json.loads(self.virt_tap("list", "--json"))[1]["bridge"])
-        self.delete("--name=vt-b")
-        self.delete("--name=vt-10", uid=OTHER)
-        sandbox.run("ip", "link", "delete", "vt-x")
+        self.delete("--name=vtap-b")
+        self.delete("--name=vtap-10", uid=OTHER)
+        sandbox.run("ip", "link", "delete", "vtap-x")
 
     def test_list_shows_protection_and_what_was_changed(self):
         sandbox.write(POLICY, "allow br0 mac=lock isolated=yes\n")
@@ -107,13 +107,13 @@ class Verbs(VerbCase):
             self.assertIn(" isolated,locked ", self.virt_tap("list"))
             fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETPERSIST, 1)
             fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETOWNER, OTHER)
-            mac = struct.pack("16sH6s16x", b"vt-0", 1, bytes.fromhex("fe5400000002"))
+            mac = struct.pack("16sH6s16x", b"vtap-0", 1, bytes.fromhex("fe5400000002"))
             fcntl.ioctl(answer.fds[0], 0x8924, mac)  # SIOCSIFHWADDR
         tap = json.loads(self.virt_tap("list", "--json"))[0]
         self.assertEqual(tap["port"], {"isolated": True, "mac_lock": True, "guard": False, "vlan": None})
         self.assertEqual(tap["changed"], {"mac": True, "owner": True, "persistence": True})
         self.assertIn(" mac,owner,stays ", self.virt_tap("list"))
-        self.delete("--name=vt-0")
+        self.delete("--name=vtap-0")
 
 
 class Gc(VerbCase):
@@ -135,32 +135,32 @@ class Gc(VerbCase):
         return sorted(self.virt_tap("gc", "--wait=0", *options, **more).splitlines())
 
     def test_domains(self):
-        self.create("vt-gone", f"--domain={UUID}")
-        self.create("vt-runs", f"--domain={RUNNING}")
-        self.create("vt-held", f"--domain={UUID}")
-        self.create("vt-mine")
-        self.create("vt-other", f"--domain={UUID}", uid=OTHER)
-        self.create("vt-root", f"--domain={UUID}", uid=0)
-        self.create("vt-rootruns", f"--domain={RUNNING}", uid=0)
+        self.create("vtap-gone", f"--domain={UUID}")
+        self.create("vtap-runs", f"--domain={RUNNING}")
+        self.create("vtap-held", f"--domain={UUID}")
+        self.create("vtap-mine")
+        self.create("vtap-other", f"--domain={UUID}", uid=OTHER)
+        self.create("vtap-root", f"--domain={UUID}", uid=0)
+        self.create("vtap-rootruns", f"--domain={RUNNING}", uid=0)
         fd = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-held", 0x1002))
+        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vtap-held", 0x1002))
         before = sandbox.links()
         reason = "nobody holds it, and its domain does not run"
-        self.assertEqual(self.gc("--dry-run"), ["vt-gone: would be removed: nobody seems to hold it, and its domain does not run"])
+        self.assertEqual(self.gc("--dry-run"), ["vtap-gone: would be removed: nobody seems to hold it, and its domain does not run"])
         self.assertEqual(sandbox.links(), before)
-        self.assertEqual(self.gc(), [f"vt-gone: removed: {reason}"])
-        self.assertEqual(sandbox.links(), before - {"vt-gone"})
-        self.assertEqual(self.gc("--all"), ["vt-mine: removed: nobody holds it"])
-        self.assertEqual(self.gc(uid=0), [f"vt-other: removed: {reason}", f"vt-root: removed: {reason}"])
+        self.assertEqual(self.gc(), [f"vtap-gone: removed: {reason}"])
+        self.assertEqual(sandbox.links(), before - {"vtap-gone"})
+        self.assertEqual(self.gc("--all"), ["vtap-mine: removed: nobody holds it"])
+        self.assertEqual(self.gc(uid=0), [f"vtap-other: removed: {reason}", f"vtap-root: removed: {reason}"])
         os.close(fd)
-        self.assertEqual(self.gc(uid=0), [f"vt-held: removed: {reason}"])
-        self.assertEqual(sandbox.links() - self.before, {"vt-runs", "vt-rootruns"})
+        self.assertEqual(self.gc(uid=0), [f"vtap-held: removed: {reason}"])
+        self.assertEqual(sandbox.links() - self.before, {"vtap-runs", "vtap-rootruns"})
         self.assertEqual(self.gc("--all", uid=0), [])
-        for name in ("vt-runs", "vt-rootruns"):
+        for name in ("vtap-runs", "vtap-rootruns"):
             self.delete(f"--name={name}", uid=0)
 
     def test_state_that_cannot_be_read_is_no_reason_to_remove(self):
-        self.create("vt-a", f"--domain={UUID}")
+        self.create("vtap-a", f"--domain={UUID}")
         for path in (self.session_dir, os.path.dirname(self.session_dir)):
             os.chmod(path, 0o700)
             self.assertEqual(self.gc(), [])
@@ -172,17 +172,17 @@ class Gc(VerbCase):
 
     def test_looks_twice(self):
         """A tap that somebody takes between the two looks stays."""
-        self.create("vt-a", f"--domain={UUID}")
+        self.create("vtap-a", f"--domain={UUID}")
         process = subprocess.Popen([self.cli, "gc", "--wait=1"], env={"VIRT_TAP_HELPER": self.helper}, stdout=subprocess.PIPE)
         time.sleep(0.5)
         fd = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vt-a", 0x1002))
+        fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vtap-a", 0x1002))
         self.assertEqual(process.communicate(timeout=20)[0], b"")
         os.close(fd)
-        self.delete("--name=vt-a")
+        self.delete("--name=vtap-a")
 
     def test_usage(self):
-        for words, says in ((["--wait=x"], "not 'x'"), (["--wait=3601"], "0 to 3600"), (["vt-a"], "'vt-a'"), (["--bogus"], "bogus")):
+        for words, says in ((["--wait=x"], "not 'x'"), (["--wait=3601"], "0 to 3600"), (["vtap-a"], "'vtap-a'"), (["--bogus"], "bogus")):
             self.assertIn(says, self.virt_tap("gc", *words, status=2))
 
 

@@ -74,7 +74,7 @@ class Base:
             nic, = [nic for nic in domain.iter("interface") if nic.find("target").get("dev") == tap.get("dev")]
             driver = nic.find("driver")
             options = ["--multi-queue"] if driver is not None and int(driver.get("queues", "1")) > 1 else []
-            self.run_here(self.helper, "create", "--br=" + tap.get("bridge"), "--name=" + tap.get("dev"), "--use-vnet", *options)
+            self.run_here(self.helper, "create", "--bridge=" + tap.get("bridge"), "--name=" + tap.get("dev"), "--vnet-hdr", *options)
             self.addCleanup(sandbox.run, "ip", "link", "delete", tap.get("dev"), check=False)
             made.append(tap.get("dev"))
         return made
@@ -127,7 +127,7 @@ class Base:
         self.addCleanup(self.virsh, "undefine", "second", check=False)
         self.assertIn("clone", self.virt_tap("restore", "--yes", "second", status=1))
         self.virt_tap("rewrite", "--yes", "second")
-        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vt-secon-\w{6} on br0\n\Z")
+        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vtap-secon-\w{6} on br0\n\Z")
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
 
@@ -255,9 +255,9 @@ class System(Base, unittest.TestCase):
         self.define("two", NIC.format(VIRTIO))
         self.virt_tap("rewrite", "--yes", "--all")
         shown = self.virt_tap("show", "--all")
-        self.assertEqual(len(re.findall("tap vt-(?:one|two)-", shown)), 2, shown)
+        self.assertEqual(len(re.findall("tap vtap-(?:one|two)-", shown)), 2, shown)
         self.virt_tap("restore", "--yes", "--all")
-        self.assertNotIn("tap vt-", self.virt_tap("show", "--all"))
+        self.assertNotIn("tap vtap-", self.virt_tap("show", "--all"))
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ class Session(HookTest):
                            preexec_fn=lambda: become(sandbox.USER)).stdout
 
     def taps(self):
-        return {name for name in sandbox.links() if name.startswith("vt-")}
+        return {name for name in sandbox.links() if name.startswith("vtap-")}
 
     def test_queues_three_cards_and_a_locked_mac(self):
         path, serial = self.HOME + "/web.xml", self.HOME + "/serial"

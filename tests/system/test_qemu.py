@@ -97,8 +97,8 @@ class Calls(QemuTest):
         self.one_tap(self.qemu(f"bridge,id=n0,helper={helper},br=br0", PAUSED))
 
     def test_helper_with_options_runs_through_a_shell(self):
-        tap = self.one_tap(self.qemu(f"tap,id=n0,helper={helper} --name=vt-mine", PAUSED))
-        self.assertEqual(tap, "vt-mine")
+        tap = self.one_tap(self.qemu(f"tap,id=n0,helper={helper} --name=vtap-mine", PAUSED))
+        self.assertEqual(tap, "vtap-mine")
 
     def test_killed_qemu_leaves_no_tap(self):
         qemu = self.qemu(f"tap,id=n0,helper={helper}", PAUSED)
@@ -113,16 +113,16 @@ class Persistent(QemuTest):
 
     def create(self, name, *options):
         done = sandbox.run("setpriv", f"--reuid={sandbox.USER}", f"--regid={sandbox.USER}", "--clear-groups", helper, "create",
-                           "--br=br0", f"--name={name}", "--use-vnet", *options)
+                           "--bridge=br0", f"--name={name}", "--vnet-hdr", *options)
         self.assertEqual(done.stdout, "")
         self.addCleanup(sandbox.run, helper, "delete", f"--name={name}")
 
     def test_guests_of_one_and_of_four_queues_reach_each_other(self):
         images = guests.prepare(os.environ["GUEST_KERNEL"])
-        self.create("vt-one")
-        self.create("vt-four", "--multi-queue")
-        one = self.qemu("tap,id=n0,ifname=vt-one,script=no,downscript=no", *guests.boot_options(images, "192.168.77.1/24"))
-        four = self.qemu("tap,id=n0,ifname=vt-four,script=no,downscript=no,queues=4",
+        self.create("vtap-one")
+        self.create("vtap-four", "--multi-queue")
+        one = self.qemu("tap,id=n0,ifname=vtap-one,script=no,downscript=no", *guests.boot_options(images, "192.168.77.1/24"))
+        four = self.qemu("tap,id=n0,ifname=vtap-four,script=no,downscript=no,queues=4",
                          *guests.boot_options(images, "192.168.77.2/24"), "-smp", "4", "-global", "virtio-net-pci.mq=on",
                          "-global", "virtio-net-pci.vectors=10", number=2)
         for guest in (one, four):
@@ -136,9 +136,9 @@ class Persistent(QemuTest):
             guest.end()
 
     def test_another_user_cannot(self):
-        self.create("vt-one")
-        self.create("vt-four", "--multi-queue")
-        for netdev in ("ifname=vt-one", "ifname=vt-four,queues=4"):
+        self.create("vtap-one")
+        self.create("vtap-four", "--multi-queue")
+        for netdev in ("ifname=vtap-one", "ifname=vtap-four,queues=4"):
             argv = guests.command(f"tap,id=n0,script=no,downscript=no,{netdev}", f"{MAC}1", PAUSED)
             qemu = guests.Qemu(argv, sandbox.OTHER)
             self.addCleanup(qemu.end)

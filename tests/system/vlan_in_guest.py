@@ -136,15 +136,15 @@ class Ports(Vlan):
                 self.rule(f"vlan={vlan}")
                 with self.grant() as answer:
                     self.is_access_port(answer.tap()[0], vlan)
-                self.create("vt-a", f"--vlan={vlan}", "--multi-queue")
-                self.is_access_port("vt-a", vlan)
-                self.delete("--name=vt-a")
-        self.denied("create", "--br=br0", "--name=vt-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=4094"])
+                self.create("vtap-a", f"--vlan={vlan}", "--multi-queue")
+                self.is_access_port("vtap-a", vlan)
+                self.delete("--name=vtap-a")
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=4094"])
 
     def test_not_filtering(self):
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0")
         self.refuse(says=[f"vlan= of {POLICY}:1", "filters VLANs", "vlan_filtering 1"])
-        self.denied("create", "--br=br0", "--name=vt-a", "--vlan=100", says="filters VLANs")
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=100", says="filters VLANs")
 
     def test_the_list_shows_it(self):
         cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
@@ -159,13 +159,13 @@ class Ports(Vlan):
 
         self.filter(1)
         self.rule("vlan=100")
-        self.create("vt-a")
+        self.create("vtap-a")
         self.rule("")
-        self.create("vt-b")
-        self.assertEqual(listed(), {"vt-a": 100, "vt-b": 1})
+        self.create("vtap-b")
+        self.assertEqual(listed(), {"vtap-a": 100, "vtap-b": 1})
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0")
-        self.assertEqual(listed(), {"vt-a": None, "vt-b": None})
-        for name in ("vt-a", "vt-b"):
+        self.assertEqual(listed(), {"vtap-a": None, "vtap-b": None})
+        for name in ("vtap-a", "vtap-b"):
             self.delete(f"--name={name}")
 
     def test_without_a_rule_for_it_the_bridge_decides(self):

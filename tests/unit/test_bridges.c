@@ -206,7 +206,7 @@ static void refuses_bad_lines(void **state)
         {"bridge br0\r", "cannot be a bridge's name"},
         {"bridge all", "'all' cannot be"},
         {"bridge default", "'default' cannot be"},
-        {"bridge vt-lab", "'vt-lab' cannot be"},
+        {"bridge vtap-lab", "'vtap-lab' cannot be"},
         {"map", "a map is:"},
         {"map bridge", "a map is:"},
         {"map bridge brA", "a map is:"},

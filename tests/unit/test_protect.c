@@ -121,7 +121,7 @@ static int protect(struct refusal *why)
 
     addresses = denied_vlan = 0;
     bridge_groups = 4096;
-    return protect_port(&nl, 1, "vt-0", &what, why);
+    return protect_port(&nl, 1, "vtap-0", &what, why);
 }
 
 static void refused(const char *says)

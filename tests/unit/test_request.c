@@ -40,8 +40,9 @@ static void takes_the_contract_of_qemu_and_libvirt(void **state)
 static void takes_a_name_of_the_caller(void **state)
 {
     (void)state;
-    assert_int_equal(request_parse(&request, ARGS("--name=vt-web", "--br=br0", "--fd=3"), &why), REQUEST_OK);
-    assert_string_equal(request.name, "vt-web");
+    assert_int_equal(request_parse(&request, ARGS("--name=vtap-web", "--br=br0", "--fd=3"), &why),
+                     REQUEST_OK);
+    assert_string_equal(request.name, "vtap-web");
 }
 
 static void takes_create(void **state)
@@ -49,13 +50,13 @@ static void takes_create(void **state)
     static const uint8_t mac[6] = {0x52, 0x54, 0, 0xab, 0xcd, 0xef};
     (void)state;
     assert_int_equal(request_parse(&request,
-                                   ARGS("create", "--br=br0", "--name=vt-a", "--use-vnet", "--multi-queue",
-                                        "--mac=52:54:00:aB:Cd:eF", DOMAIN, "--owner=1000"),
+                                   ARGS("create", "--bridge=br0", "--name=vtap-a", "--vnet-hdr",
+                                        "--multi-queue", "--mac=52:54:00:aB:Cd:eF", DOMAIN, "--owner=1000"),
                                    &why),
                      REQUEST_OK);
     assert_int_equal(request.verb, REQUEST_CREATE);
     assert_string_equal(request.bridge, "br0");
-    assert_string_equal(request.name, "vt-a");
+    assert_string_equal(request.name, "vtap-a");
     assert_true(request.vnet_hdr && request.multi_queue && request.has_mac && request.has_owner);
     assert_memory_equal(request.mac, mac, sizeof(mac));
     assert_string_equal(request.domain, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3");
@@ -65,9 +66,9 @@ static void takes_create(void **state)
 static void takes_delete(void **state)
 {
     (void)state;
-    assert_int_equal(request_parse(&request, ARGS("delete", "--name=vt-a"), &why), REQUEST_OK);
+    assert_int_equal(request_parse(&request, ARGS("delete", "--name=vtap-a"), &why), REQUEST_OK);
     assert_int_equal(request.verb, REQUEST_DELETE);
-    assert_string_equal(request.name, "vt-a");
+    assert_string_equal(request.name, "vtap-a");
     assert_string_equal(request.domain, "");
     assert_false(request.force);
     assert_int_equal(request_parse(&request, ARGS("delete", DOMAIN, "--force"), &why), REQUEST_OK);
@@ -101,22 +102,24 @@ static void refuses_wrong_values(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(words); i++) {
-        char *argv[] = {"virt-tap-helper",           "create", "--br=b", "--name=vt-a",
+        char *argv[] = {"virt-tap-helper",           "create", "--bridge=b", "--name=vtap-a",
                         (char *)(uintptr_t)words[i], NULL};
         assert_int_equal(request_parse(&request, argv, &why), REQUEST_USAGE);
         assert_non_null(strstr(why.text, "--help"));
     }
-    assert_int_equal(
-        request_parse(&request, ARGS("create", "--br=b", "--name=vt-a", "--mac=53:00:00:00:00:01"), &why),
-        REQUEST_REFUSED);
-    assert_int_equal(
-        request_parse(&request, ARGS("create", "--br=b", "--name=vt-a", "--mac=00:00:00:00:00:00"), &why),
-        REQUEST_REFUSED);
-    assert_int_equal(request_parse(&request, ARGS("create", "--br=b"), &why), REQUEST_USAGE);
-    assert_int_equal(request_parse(&request, ARGS("create", "--name=vt-a"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request,
+                                   ARGS("create", "--bridge=b", "--name=vtap-a", "--mac=53:00:00:00:00:01"),
+                                   &why),
+                     REQUEST_REFUSED);
+    assert_int_equal(request_parse(&request,
+                                   ARGS("create", "--bridge=b", "--name=vtap-a", "--mac=00:00:00:00:00:00"),
+                                   &why),
+                     REQUEST_REFUSED);
+    assert_int_equal(request_parse(&request, ARGS("create", "--bridge=b"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("create", "--name=vtap-a"), &why), REQUEST_USAGE);
     assert_int_equal(request_parse(&request, ARGS("delete"), &why), REQUEST_USAGE);
     assert_int_equal(request_parse(&request, ARGS("--multi-queue", "--br=b", "--fd=3"), &why), REQUEST_USAGE);
-    assert_int_equal(request_parse(&request, ARGS("--br=b", "create", "--name=vt-a"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("--br=b", "create", "--name=vtap-a"), &why), REQUEST_USAGE);
 }
 
 /* Only what claim_write() has written counts. */
@@ -230,10 +233,17 @@ static void refuses_wrong_usage(void **state)
         {"--br=br0", "--fd=99999999999999999999", "not '9999"},
         {"--fd=3", "--fd=3", "given twice, the second time as '--fd=3'"},
         {"--br=br0", "--br=br1", "given twice, the second time as '--br=br1'"},
-        {"--name=vt-a", "--name=vt-b", "given twice, the second time as '--name=vt-b'"},
+        {"--name=vtap-a", "--name=vtap-b", "given twice, the second time as '--name=vtap-b'"},
         {"--br", "br0", "no such option: '--br'"},
         {"--use-vnet=1", NULL, "no such option"},
         {"br0", NULL, "no such option: 'br0'"},
+        {"--bridge=br0", NULL, "does not go with what is asked: '--bridge=br0'"},
+        {"--vnet-hdr", NULL, "does not go with what is asked: '--vnet-hdr'"},
+        {"create", "--br=br0", "does not go with what is asked: '--br=br0'"},
+        {"create", "--use-vnet", "does not go with what is asked: '--use-vnet'"},
+        {"create", "--name=vtap-a", "--bridge=BRIDGE"},
+        {"bridge", NULL, "--bridge=BRIDGE"},
+        {"bridge", "--br=br0", "does not go with what is asked: '--br=br0'"},
         {"", NULL, "no such option: ''"},
     };
     (void)state;

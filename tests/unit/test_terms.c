@@ -29,11 +29,11 @@ static int parse(const char *text, bool deny)
 static void takes_each_term(void **state)
 {
     (void)state;
-    assert_int_equal(parse("\t user=alice  group=100 quota=4\tname=vt-a* mtu=1400 require=kvm ", false), 0);
+    assert_int_equal(parse("\t user=alice  group=100 quota=4\tname=vtap-a* mtu=1400 require=kvm ", false), 0);
     assert_string_equal(terms.user, "alice");
     assert_string_equal(terms.group, "100");
     assert_int_equal(terms.quota, 4);
-    assert_string_equal(terms.names, "vt-a*");
+    assert_string_equal(terms.names, "vtap-a*");
     assert_int_equal(terms.mtu, 1400);
     assert_true(terms.require_kvm);
     assert_false(terms.protection.mac_lock || terms.protection.isolated || terms.protection.guard);
@@ -56,8 +56,8 @@ static void takes_the_ends_of_each_range(void **state)
         assert_int_equal(parse(strcat(term, macs[i]), false), 0);
         assert_string_equal(terms.macs, macs[i]);
     }
-    assert_int_equal(parse("name=vt-*0123456789a*b", false), 0);
-    assert_int_equal(parse("name=vt-[0123456789abcdef]*", false), 0);
+    assert_int_equal(parse("name=vtap-*012345678*b", false), 0);
+    assert_int_equal(parse("name=vtap-[0123456789abcdef]*", false), 0);
 }
 
 static void takes_each_protection(void **state)
@@ -96,17 +96,17 @@ static const struct {
     {"quota=99999999999999999999999", "from 1 to 1023"},
     {"mtu=67", "from 68 to 65521"},
     {"mtu=65522", "from 68 to 65521"},
-    {"name=", "begins with vt-"},
-    {"name=eth*", "begins with vt-"},
-    {"name=vt-%", "at most once"},
-    {"name=vt-%d", "at most once"},
-    {"name=vt-%u%u", "at most once"},
-    {"name=vt-%u-%u", "at most once"},
-    {"name=vt-*%u", "at most once"},
-    {"name=vt-[ab]%u", "at most once"},
-    {"name=vt-%u*", "at most once"},
-    {"name=vt-%u?", "at most once"},
-    {"name=vt-0123456789ab%u", "at most 15 characters"},
+    {"name=", "begins with vtap-"},
+    {"name=eth*", "begins with vtap-"},
+    {"name=vtap-%", "at most once"},
+    {"name=vtap-%d", "at most once"},
+    {"name=vtap-%u%u", "at most once"},
+    {"name=vtap-%u-%u", "at most once"},
+    {"name=vtap-*%u", "at most once"},
+    {"name=vtap-[ab]%u", "at most once"},
+    {"name=vtap-%u*", "at most once"},
+    {"name=vtap-%u?", "at most once"},
+    {"name=vtap-0123456789%u", "at most 15 characters"},
     {"require=", "require= takes kvm"},
     {"require=tun", "require= takes kvm"},
     {"mac=open", "mac= takes lock"},
@@ -117,8 +117,8 @@ static const struct {
     {"macs=525400", "beginning of a MAC"},
     {"macs=01:00:5e", "unicast"},
     {"macs=fF", "unicast"},
-    {"name=vt-0123456789abc", "at most 15 characters"},
-    {"name=vt-*0123456789abc*", "at most 15 characters"},
+    {"name=vtap-0123456789a", "at most 15 characters"},
+    {"name=vtap-*0123456789a*", "at most 15 characters"},
     {"macs=5g", "beginning of a MAC"},
     {"macs=52:54:00:11:22:33:44", "beginning of a MAC"},
     {"isolated=no", "isolated= takes yes"},
@@ -146,8 +146,8 @@ static void refuses_bad_terms(void **state)
 
 static void a_deny_grants_nothing(void **state)
 {
-    static const char *const grants[] = {"quota=1", "name=vt-*", "mtu=1400",     "require=kvm", "mac=lock",
-                                         "macs=52", "vlan=1",    "isolated=yes", "guard=yes"};
+    static const char *const grants[] = {"quota=1", "name=vtap-*", "mtu=1400",     "require=kvm", "mac=lock",
+                                         "macs=52", "vlan=1",      "isolated=yes", "guard=yes"};
     (void)state;
     for (size_t i = 0; i < COUNT(grants); i++) {
         assert_int_equal(parse(grants[i], true), -1);
@@ -219,22 +219,22 @@ static void names_by_user(void **state)
     static const struct {
         const char *text, *user, *names; /* NULL: refused */
     } cases[] = {
-        {"", "", "vt-*"},
-        {"name=vt-a*", "alice", "vt-a*"},
-        {"name=vt-%u", "alice", "vt-alice"},
-        {"name=vt-%u-*", "alice", "vt-alice-*"},
-        {"name=vt-%u-%%*", "alice", "vt-alice-%*"},
-        {"name=vt-%u.[ab]*", "a-b", "vt-a-b.[ab]*"},
-        {"name=vt-%u-*", "", NULL},
-        {"name=vt-%u-*", "a-b", NULL},
-        {"name=vt-%u", "a*", NULL},
-        {"name=vt-%u", "DOMAIN\\alice", NULL},
-        {"name=vt-%u", "alice@example", NULL},
-        {"name=vt-%u", "\xc3\xa9", NULL},
-        {"name=vt-%u", "twelveletter", "vt-twelveletter"},
-        {"name=vt-%u", "thirteenchars", NULL},
-        {"name=vt-%u-?*", "tenletters", "vt-tenletters-?*"},
-        {"name=vt-%u-?*", "elevenlette", NULL},
+        {"", "", "vtap-*"},
+        {"name=vtap-a*", "alice", "vtap-a*"},
+        {"name=vtap-%u", "alice", "vtap-alice"},
+        {"name=vtap-%u-*", "alice", "vtap-alice-*"},
+        {"name=vtap-%u-%%*", "alice", "vtap-alice-%*"},
+        {"name=vtap-%u.[ab]*", "a-b", "vtap-a-b.[ab]*"},
+        {"name=vtap-%u-*", "", NULL},
+        {"name=vtap-%u-*", "a-b", NULL},
+        {"name=vtap-%u", "a*", NULL},
+        {"name=vtap-%u", "DOMAIN\\alice", NULL},
+        {"name=vtap-%u", "alice@example", NULL},
+        {"name=vtap-%u", "\xc3\xa9", NULL},
+        {"name=vtap-%u", "tenletters", "vtap-tenletters"},
+        {"name=vtap-%u", "elevenlette", NULL},
+        {"name=vtap-%u-?*", "eightlet", "vtap-eightlet-?*"},
+        {"name=vtap-%u-?*", "nineleter", NULL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -244,20 +244,20 @@ static void names_by_user(void **state)
         else
             assert_null(names);
     }
-    assert_null(names_of("name=vt-%u", "thirteenchars"));
+    assert_null(names_of("name=vtap-%u", "thirteenchars"));
     assert_non_null(strstr(why.text, "'thirteenchars': no name of at most 15 characters matches"));
 }
 
 static void a_pattern_of_any_length_fits(void **state)
 {
-    static char text[4600] = "name=vt-[", names[TERMS_NAMES_SIZE];
+    static char text[4600] = "name=vtap-[", names[TERMS_NAMES_SIZE];
     (void)state;
     memset(text + strlen(text), 'a', 4000);
     strcat(text, "]");
     assert_int_equal(terms_parse(&terms, text, false, &why), 0);
     assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
     assert_string_equal(names, terms.names);
-    snprintf(text, sizeof(text), "vt-*%4590d", 0);
+    snprintf(text, sizeof(text), "vtap-*%4590d", 0);
     terms = (struct terms){.names = text}; /* longer than a line can be: cut, which no name can match */
     assert_int_equal(terms_names(names, &terms, "alice", &why), 0);
 }

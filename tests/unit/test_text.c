@@ -109,7 +109,7 @@ static void quotes_for_a_shell(void **state)
     };
 
     (void)state;
-    assert_string_equal(quote("vt-web_1.2").text, "vt-web_1.2");
+    assert_string_equal(quote("vtap-web_1.2").text, "vtap-web_1.2");
     assert_string_equal(quote("").text, "''");
     assert_string_equal(quote("a b").text, "'a b'");
     assert_string_equal(quote("a'b").text, "'a'\\''b'");

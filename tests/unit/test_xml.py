@@ -102,7 +102,7 @@ class EveryDomain(unittest.TestCase):
         for name, text in self.files("out").items():
             plain = re.sub(rb"<!--.*?-->", b"", text, flags=re.S)
             there = len(re.findall(rb"<interface ", plain))
-            pointed = len(re.findall(rb"<target dev='vt-[^']+' managed='no'/>", plain))
+            pointed = len(re.findall(rb"<target dev='vtap-[^']+' managed='no'/>", plain))
             self.assertEqual(there - pointed, sum(one == name for one, _ in left), name)
             self.assertEqual(pointed, len(re.findall(rb"<vt:tap ", plain)), name)
 
@@ -211,7 +211,7 @@ class Files(unittest.TestCase):
         self.put("a", rewrite(self.text.replace(b"<model", b"<driver queues='4'/><model")))
         status, out, said = self.run_here("show", "a", "b")
         self.assertEqual((status, said), (0, ""))
-        self.assertRegex(out.decode(), r"\Aa: web\n  1  52:54:00:00:00:01  tap vt-web-\w+ on br0, multiqueue\n"
+        self.assertRegex(out.decode(), r"\Aa: web\n  1  52:54:00:00:00:01  tap vtap-web-\w+ on br0, multiqueue\n"
                                        r"b: web\n  1  52:54:00:00:00:01  could be a tap on br0\n\Z")
         self.assertEqual(self.run_here("show", "a", "missing")[0], 1)
         self.put("c", self.text.replace(b"type='kvm'", b"type='test'").replace(b"type='qemu'", b"type='test'"))

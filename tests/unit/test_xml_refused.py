@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""virt-tap xml: what is refused, in which words; what is left as it is; clones, and names of the user's choice."""
+"""virt-tap xml: what is refused, in which words; what is left as it is; clones, and names."""
 import re
 import tempfile
 import unittest
 
-from xmlcase import BRIDGE, DOMAIN, restore, rewrite, virt_tap
+from xmlcase import BRIDGE, DOMAIN, read, restore, rewrite, virt_tap
 
 
 class Refused(unittest.TestCase):
@@ -64,7 +64,7 @@ class Refused(unittest.TestCase):
 
     def test_deep_is_read_as_far_as_libvirt_reads(self):
         nested = "<a>" * 250 + "</a>" * 250
-        self.assertIn(b"vt-web-", rewrite(DOMAIN.format(BRIDGE + nested)))
+        self.assertIn(b"vtap-web-", rewrite(DOMAIN.format(BRIDGE + nested)))
 
     def test_encodings(self):
         for encoding in ("utf-16", "utf-16-le", "utf-32"):
@@ -76,12 +76,6 @@ class Refused(unittest.TestCase):
     def test_bridge_that_no_kernel_takes(self):
         for name in ("0123456789abcdef", "a/b", "a b", "..", "a%d", "", "a&#10;b"):
             self.refuse(DOMAIN.format(BRIDGE.replace("br0", name)), "5:5: ", "no kernel takes")
-
-    def test_one_name_for_two(self):
-        self.refuse(DOMAIN.format(BRIDGE + BRIDGE), r"\d+:\d+: ", "another interface has the target 'vt-web-")
-        name = re.search(rb"vt-web-\w+", rewrite(DOMAIN.format(BRIDGE)))[0].decode()
-        other = f"<interface type='user'><target dev='{name}'/></interface>"
-        self.refuse(DOMAIN.format(BRIDGE + other), r"5:5: ", "another interface has the target")
 
     def test_no_such_interface(self):
         for word in ("2", "0", "01", "52:54:00:00:00:02", "x", "1x"):
@@ -96,13 +90,13 @@ class Refused(unittest.TestCase):
 
     def test_damaged_metadata(self):
         good = rewrite(DOMAIN.format(BRIDGE)).decode()
-        name = re.search(r"vt-web-\w+", good)[0]
+        name = re.search(r"vtap-web-\w+", good)[0]
         for old, new, word in (
                 ("version='1'", "version='2'", "version 1"),
                 (" version='1'", "", "version 1"),
-                (f"<vt:tap dev='{name}'", "<vt:tap", "begins with vt-"),
-                (f"<vt:tap dev='{name}'", "<vt:tap dev='eth0'", "begins with vt-"),
-                (f"<vt:tap dev='{name}'", "<vt:tap dev='vt-0123456789abcd'", "begins with vt-"),
+                (f"<vt:tap dev='{name}'", "<vt:tap", "begins with vtap-"),
+                (f"<vt:tap dev='{name}'", "<vt:tap dev='eth0'", "begins with vtap-"),
+                (f"<vt:tap dev='{name}'", "<vt:tap dev='vtap-0123456789a'", "begins with vtap-"),
                 (" bridge='br0'>", ">", "such a bridge"),
                 (" bridge='br0'>", " bridge='a/b'>", "such a bridge"),
                 (" bridge='br0'>", " bridge='br0' vlan='4095'>", "vlan"),
@@ -205,8 +199,8 @@ class Clone(unittest.TestCase):
         clone = first.replace(b"000001</uuid>", b"000002</uuid>").replace(b"<name>web", b"<name>mail")
         clone = re.sub(rb"(</metadata>.*)00:01'", rb"\g<1>00:0f'", clone, flags=re.S)
         own = rewrite(clone)
-        self.assertNotIn(b"vt-web-", own)
-        self.assertEqual(len(set(re.findall(rb"vt-mail-\w+", own))), 1)
+        self.assertNotIn(b"vtap-web-", own)
+        self.assertEqual(len(set(re.findall(rb"vtap-mail-\w+", own))), 1)
         self.assertEqual(rewrite(own), own)
         fresh = DOMAIN.format(BRIDGE.replace("00:01", "00:0f")).replace("000001", "000002").replace("web", "mail")
         self.assertEqual(restore(own).decode(), fresh)
@@ -240,6 +234,64 @@ class Chosen(unittest.TestCase):
                             BRIDGE.replace("00:01", "00:02").encode() + b"\n  </devices>")
         self.assertEqual(restore(rewrite(back)).decode(), self.TWO)
         self.assertIn(b"no interface has it any more", virt_tap("show", stdin=gone)[1])
+
+
+class Names(unittest.TestCase):
+    """A tap's name is no other tap's, of this domain or of those at hand."""
+    # Domains whose taps would have one name: found by making 12,000.
+    PAIR = [DOMAIN.replace("000001<", f"{uuid:06}<").format(BRIDGE.replace("00:00:01", mac)) for uuid, mac in ((4, "00:03:cd"), (8, "00:00:e3"))]
+
+    def name(self, text):
+        names = re.findall(rb"<target dev='(vtap-web-[a-z2-7]{5})'", text)
+        self.assertEqual(len(names), 1)
+        return names[0].decode()
+
+    def files(self, *texts):
+        """What comes out when these are rewritten by one command."""
+        with tempfile.TemporaryDirectory() as folder:
+            for i, text in enumerate(texts):
+                with open(f"{folder}/{i}.xml", "wb") as file:
+                    file.write(text.encode() if isinstance(text, str) else text)
+            status, _, said = virt_tap("rewrite", "--in-place", *(f"{i}.xml" for i in range(len(texts))), folder=folder)
+            self.assertEqual((status, said), (0, ""))
+            return [read(f"{folder}/{i}.xml") for i in range(len(texts))]
+
+    def test_two_of_one_mac(self):
+        out = rewrite(DOMAIN.format(BRIDGE * 1024))
+        self.assertEqual(len(set(re.findall(rb"<target dev='vtap-web-[a-z2-7]{5}'", out))), 1024)
+        self.assertEqual(restore(out).decode(), DOMAIN.format(BRIDGE * 1024))
+
+    def test_name_of_another_interface(self):
+        name = self.name(rewrite(DOMAIN.format(BRIDGE)))
+        other = f"<interface type='user'><target dev='{name}'/></interface>"
+        self.assertIn(other.encode(), rewrite(DOMAIN.format(BRIDGE + other)))
+        self.assertNotEqual(self.name(rewrite(DOMAIN.format(BRIDGE + other)).replace(other.encode(), b"")), name)
+
+    def test_two_domains_at_hand(self):
+        alone = [self.name(rewrite(text)) for text in self.PAIR]
+        self.assertEqual(alone[0], alone[1])
+        for texts in (self.PAIR, self.PAIR[::-1]):
+            out = self.files(*texts)
+            self.assertEqual(self.name(out[0]), alone[0])
+            self.assertNotEqual(self.name(out[1]), alone[0])
+            self.assertEqual(self.files(*out), out)
+            self.assertEqual([restore(text).decode() for text in out], list(texts))
+
+    def test_name_that_a_later_file_has(self):
+        out = self.files(self.PAIR[0], rewrite(self.PAIR[1]))
+        self.assertEqual(out[1], rewrite(self.PAIR[1]))
+        self.assertNotEqual(self.name(out[0]), self.name(out[1]))
+
+    def test_same_domain_twice(self):
+        out = self.files(self.PAIR[0], self.PAIR[0], rewrite(self.PAIR[0]))
+        self.assertEqual(len(set(out)), 1)
+
+    def test_clone_does_not_keep_its_originals_name(self):
+        original = rewrite(DOMAIN.format(BRIDGE))
+        clone = original.replace(b"000001</uuid>", b"000002</uuid>")
+        out = self.files(clone, DOMAIN.format(BRIDGE))
+        self.assertEqual(out[1], original)
+        self.assertNotEqual(self.name(out[0]), self.name(original))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "taken.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct name {
+    char dev[NAME_SIZE];
+    char domain[]; /* its UUID, else its name */
+};
+
+static const char *key_of(const struct domain *domain)
+{
+    const char *name = domain->name ? domain->name : "";
+
+    return domain->uuid ? domain->uuid : name;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->dev, ((const struct name *)b)->dev);
+}
+
+int taken_add(struct taken *taken, const struct domain *domain, const char *dev)
+{
+    const char *key = key_of(domain);
+    struct name *name = calloc(1, sizeof(*name) + strlen(key) + 1);
+
+    if (!name)
+        return -ENOMEM;
+    strncpy(name->dev, dev, NAME_SIZE - 1);
+    strcpy(name->domain, key);
+    struct name **found = tsearch(name, &taken->names, compare);
+    if (!found || *found != name)
+        free(name);
+    return found ? 0 : -ENOMEM;
+}
+
+int taken_add_document(struct taken *taken, const char *text, size_t size)
+{
+    struct xml_error ignored;
+    struct domain domain;
+    int err = 0;
+
+    if (domain_read(&domain, text, size, &ignored) == 0 && !domain.foreign)
+        for (size_t i = 0; i < domain.tap_count && !err; i++)
+            err = domain.taps[i].interface ? taken_add(taken, &domain, domain.taps[i].dev) : 0;
+    domain_free(&domain);
+    return err;
+}
+
+bool taken_by_another(const struct taken *taken, const struct domain *domain, const char *dev)
+{
+    struct name wanted = {.dev = ""};
+
+    strncpy(wanted.dev, dev, NAME_SIZE - 1);
+    struct name *const *found = tfind(&wanted, &taken->names, compare);
+    return found && strcasecmp((*found)->domain, key_of(domain)) != 0;
+}
+
+void taken_free(struct taken *taken)
+{
+    tdestroy(taken->names, free);
+    taken->names = NULL;
+}

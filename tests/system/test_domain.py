@@ -127,9 +127,23 @@ class Base:
         self.addCleanup(self.virsh, "undefine", "second", check=False)
         self.assertIn("clone", self.virt_tap("restore", "--yes", "second", status=1))
         self.virt_tap("rewrite", "--yes", "second")
-        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vtap-secon-\w{6} on br0\n\Z")
+        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vtap-seco-\w{5} on br0\n\Z")
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
+
+    def test_name_that_another_domain_has(self):
+        """The UUIDs and MACs are those of tests/unit/test_xml_refused.py, whose hashes are the same."""
+        for name, uuid, mac in (("webs-a", 4, "03:cd"), ("webs-b", 8, "00:e3")):
+            devices = NIC.format(VIRTIO).replace("<source", f"<mac address='52:54:00:00:{mac}'/><source")
+            sandbox.write(f"{HOME}/{name}.xml", DOMAIN.format(
+                uuid=f"<uuid>11111111-1111-4111-8111-{uuid:012}</uuid>", name=name, boot="", devices=devices))
+            self.virsh("define", f"{HOME}/{name}.xml")
+            self.addCleanup(self.virsh, "undefine", name, check=False)
+            self.virt_tap("rewrite", "--yes", name)
+        taps = [ET.fromstring(self.definition(name)).find(f".//{TAPS}").get("dev") for name in ("webs-a", "webs-b")]
+        self.assertEqual(taps[0], "vtap-webs-fpxgb")
+        self.assertRegex(taps[1], r"\Avtap-webs-[a-z2-7]{5}\Z")
+        self.assertNotEqual(*taps)
 
     def test_secrets_stay_where_they_are(self):
         self.define("secret", NIC.format(VIRTIO), more="<graphics type='vnc' passwd='hunter2'/>")

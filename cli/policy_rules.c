@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Whom a rule is about, with names made numbers. */
 struct reach {
@@ -120,6 +121,56 @@ static void check_reached(struct lint *lint, const struct policy *policy, const 
                       : "all of that and more");
 }
 
+/* Whether a rule is about one user only, and who that is. */
+static bool is_one_user(const struct reach *reach, id_t *user)
+{
+    *user = reach->one_user ? reach->user : reach->uids.first;
+    return reach->one_user || (reach->uids.set && reach->uids.first == reach->uids.last);
+}
+
+/* Whether there are MACs, on some bridge, that both rules allow. */
+static bool overlap(const struct policy_rule *rule, const struct policy_rule *other)
+{
+    const char *macs = rule->terms.macs, *others = other->terms.macs;
+    const size_t length = macs && others ? strnlen(macs, strlen(others)) : 0;
+
+    return length > 0 && !other->deny && strncasecmp(macs, others, length) == 0 &&
+           (rule->all || other->all || strcmp(rule->name, other->name) == 0);
+}
+
+/* What mac=lock is worth: a MAC is nobody's while the guest that has it is off, or is a machine on the wire.
+ */
+static void check_macs(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                       size_t nth)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+    const char *file = policy->files[rule->file].path;
+    id_t user, other;
+
+    if (rule->terms.protection.mac_lock && !rule->terms.macs)
+        lint_warn(
+            lint, file, rule->line,
+            "mac=lock without macs= lets the user choose any MAC, that of a machine on the network too; say "
+            "which are theirs, as in macs=52:54:00:0a");
+    if (!rule->terms.macs || reaches[nth].nobody)
+        return;
+    if (!is_one_user(&reaches[nth], &user)) {
+        lint_warn(
+            lint, file, rule->line,
+            "several users share macs=%s, so that one can take the MAC of another's guest that is off; give "
+            "each a rule with macs= of their own",
+            rule->terms.macs);
+        return;
+    }
+    for (size_t i = 0; i < nth; i++)
+        if (overlap(rule, &policy->rules[i]) && !reaches[i].nobody && is_one_user(&reaches[i], &other) &&
+            other != user) {
+            lint_warn(lint, file, rule->line, "another user has some MACs of macs=%s, too: %s:%lu",
+                      rule->terms.macs, policy->files[policy->rules[i].file].path, policy->rules[i].line);
+            return;
+        }
+}
+
 static void check_rule(struct lint *lint, const struct policy *policy, const struct reach *reaches,
                        size_t nth)
 {
@@ -132,6 +183,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
                   strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms; policy.conf has)" : "");
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
+    check_macs(lint, policy, reaches, nth);
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,

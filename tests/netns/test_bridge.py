@@ -150,6 +150,7 @@ class Show(BridgeCase):
         self.done("create", "br0")
         done = sandbox.run(sandbox.install(uplink.CLI, caps=None), "show", preexec_fn=lambda: bridgehelper.become(USER))
         self.assertRegex(done.stdout, r"(?m)^br0  up, mtu 1500$")
+        self.assertTrue(await_(lambda: "NO-CARRIER" in uplink.ip("link", "show", "br0")))  # which the kernel finds out within a second
         self.refused("show", "eth0", says="'eth0' is not a bridge")
         self.refused("show", "nosuch", says="no bridge 'nosuch'")
 

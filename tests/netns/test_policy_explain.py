@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""virt-tap policy explain, which must say what the helper does, for real users."""
+import os
+
+import netcase
+import sandbox
+from netcase import POLICY, QEMU_ACL
+from policycase import ME, NO_LOOK_UP, VerbCase
+from sandbox import OTHER, USER, USERS
+
+BRIDGES = "/etc/virt-tap/bridges.conf"
+
+
+class SecondName(VerbCase):
+    """Two names of one number: both count, in an allow as in a deny."""
+
+    def test_a_second_name(self):
+        with open("/etc/passwd", encoding="utf-8") as file:
+            self.addCleanup(sandbox.write, "/etc/passwd", file.read())
+        self.only_files()
+        with open("/etc/passwd", "a", encoding="utf-8") as file:
+            file.write(f"second:x:{USER}:{USER}::/:/bin/sh\n")
+        sandbox.write(POLICY, "allow br0 user=second\n")
+        self.assertEqual(self.policy("check", "--strict")[0], 0)
+        self.assertEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+        sandbox.write(POLICY, f"allow br0 user={ME}\n")
+        self.assertEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+        sandbox.write(POLICY, "allow br0\ndeny br0 user=second\n")
+        self.assertEqual(self.policy("check")[0], 0)
+        self.assertNotEqual(self.policy("explain", "--bridge=br0", uid=USER)[0], 0)
+
+
+class Explain(VerbCase):
+    def explains(self, *lines, words=(), bridge="br0", status=0, **more):
+        """Each of lines must be the beginning of one line of output, in this order."""
+        code, output = self.policy("explain", f"--bridge={bridge}", *words, **more)
+        self.assertEqual(code, status, output)
+        rest = iter(output)
+        for line in lines:
+            self.assertTrue(any(text.startswith(line) for text in rest), (line, output))
+        with self.call(bridge=bridge, **{"uid": USER, **more}) as answer:
+            self.assertEqual(answer.granted, code == 0, answer)
+        return output
+
+    def as_user(self, *lines, groups=(), **more):
+        """The same must be said to the user and to root about the user; and the helper must do so."""
+        own = self.explains(*lines, uid=USER, groups=[USER, *groups], **more)
+        code, other = self.policy("explain", "--user", ME, "--bridge", more.get("bridge", "br0"))
+        self.assertEqual((code, other), (more.get("status", 0), own))
+
+    def test_yes(self):
+        sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vtap-x* mtu=1400\n")
+        self.as_user(f"yes: {ME} may use bridge 'br0'", f"user: {ME}, uid {USER}, gid {USER}, groups {USER}",
+                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 4 taps", "names: vtap-x*", "mtu: 1400")
+
+    def test_terms_unless_told(self):
+        sandbox.write(POLICY, "allow all\n")
+        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 16", "names: vtap-*", "mtu: the bridge's")
+        os.unlink(POLICY)
+        sandbox.write(QEMU_ACL, "allow br0\n")
+        self.as_user("yes", f"rule: {QEMU_ACL}:1: allow br0", "quota: none")
+
+    def test_no_rule(self):
+        sandbox.write(POLICY, f"allow br0 user={OTHER}\n")
+        self.as_user(f"no: {ME} may not", "because: no rule", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
+        os.unlink(POLICY)
+        sandbox.write(QEMU_ACL, "# none\n")
+        self.as_user("no", f"to allow it: add this line to {QEMU_ACL}, which is about every user: allow br0", status=1)
+
+    def test_no_policy(self):
+        self.as_user("no", "because: there is no policy", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
+
+    def test_the_line_to_add_helps(self):
+        sandbox.write(POLICY, "# none\n")
+        line = self.explains("no", uid=USER, status=1)[-1].rpartition(f"{POLICY}: ")[2]
+        sandbox.write(POLICY, f"# none\n{line}\n")
+        self.as_user("yes")
+        self.refuse(uid=OTHER, says="no rule")
+
+    def test_deny(self):
+        sandbox.write(POLICY, f"allow br0\ndeny br0 group={ME}\n")
+        self.as_user("no", f"rule: {POLICY}:2: deny br0 group={ME}", "because: ", "to allow it: take that line away", status=1)
+
+    def test_policy_that_does_not_count(self):
+        sandbox.write(POLICY, "allow br0\nnonsense\n")
+        self.as_user("no", f"because: {POLICY}:2 does not parse", "to mend it: virt-tap policy check", status=1)
+
+    def test_terms_that_are_not_met(self):
+        sandbox.write(POLICY, "allow br0 require=kvm\n")
+        self.as_user("no", f"rule: {POLICY}:1: allow br0 require=kvm", "because: ", "to allow it: change that line", status=1)
+        os.mknod("/dev/kvm", 0o020600, os.makedev(1, 3))
+        self.addCleanup(os.unlink, "/dev/kvm")
+        self.as_user("no", "rule: ", "because: ", status=1)  # root itself could open it
+        if netcase.real_kvm():
+            self.as_user("yes", "rule: ", "require: kvm")
+
+    def test_macs(self):
+        sandbox.write(POLICY, "allow br0 macs=52:54:00\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER)
+        self.assertEqual(code, 0, lines)
+        self.assertIn("macs: 52:54:00..., by --mac", lines)
+        self.refuse(says="--mac=MAC")
+        with self.grant("--mac=52:54:00:00:00:01"):
+            pass
+
+    def test_groups_of_the_database(self):
+        sandbox.write(POLICY, "allow br0 group=vtlab\n")
+        self.as_user("no", status=1)
+        with open("/etc/group", "r+", encoding="ascii") as file:
+            before = file.read()
+            file.write(f"vtlab:x:64777:{ME}\n")
+        self.addCleanup(sandbox.write, "/etc/group", before)
+        self.as_user("yes", f"user: {ME}, uid {USER}, gid {USER}, groups {USER} 64777", groups=[64777])
+
+    def test_files_are_read_as_that_user(self):
+        sandbox.write(POLICY, f"include {A}\n")
+        sandbox.write(A, "allow br0\n", mode=0o640, gid=USER)
+        self.as_user("yes", f"rule: {A}:1: allow br0")
+        sandbox.write(A, "allow br0\n", mode=0o640, gid=OTHER)
+        self.as_user("no", "because: no rule", status=1)
+
+    def test_name_that_cannot_be_looked_up(self):
+        self.only_files()
+        sandbox.write(POLICY, f"allow br0\ndeny br0 user={ME}\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER, wrap=NO_LOOK_UP)
+        self.assertEqual((code, lines[0]), (1, f"no: {USER} may not use bridge 'br0'"))
+        self.assertTrue(lines[2].startswith(f"because: {POLICY}:2 cannot be decided, so nothing is allowed on 'br0': uid {USER} cannot be looked up"), lines)
+
+    def test_root_about_itself(self):
+        sandbox.write(POLICY, "allow br0 user=root\n")
+        for words in ((), ("--user=root",), ("-u", "0")):
+            self.explains("yes: root", words=words, uid=0)
+
+    def test_user_about_himself_by_name(self):
+        sandbox.write(POLICY, "allow br0\n")
+        self.explains("yes", words=["--user", ME], uid=USER)
+
+    def test_bridge_that_is_not_there(self):
+        sandbox.write(POLICY, "allow all\n")
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertEqual(code, 0)
+        self.assertRegex(lines[-1], "but: there is no bridge 'br9'")
+        sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
+        self.addCleanup(os.unlink, BRIDGES)
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertRegex("\n".join(lines[-2:]), rf"bridge: missing, and made when .* {BRIDGES}:1 .*\nisolated: each tap")
+        self.assertNotIn("br9", sandbox.links())
+        sandbox.write(BRIDGES, "nonsense\n")
+        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+        self.assertIn(f"but: {BRIDGES}:1", lines[-1])
+
+    def test_refusals(self):
+        self.only_files()
+        sandbox.write(POLICY, "allow br0\n")
+        self.complains("explain", "--bridge=br0", "--user", USERS[OTHER], uid=USER, says="only root")
+        self.complains("explain", "--bridge=br0", "--user=nosuchuser", says="no user 'nosuchuser'")
+        self.complains("explain", "--bridge=br0", "--user=54321", says=["groups of user 54321", "no such user"])
+        self.complains("explain", "--bridge=br0", "--user=4294967295", says="no user")
+        self.complains("explain", "--bridge=br0", "--user", ME, uid=USER, wrap=NO_LOOK_UP, says="cannot be looked up")
+        self.complains("explain", "--bridge=a/b", says="not a name")
+        self.complains("explain", "--bridge=" + "x" * 200, says="not a name")
+        self.complains("explain", "--bridge=all", says="every bridge")
+        for words in ((), ("--bridge=br0", "x"), ("--bridge",), ("--br0",)):
+            self.complains("explain", *words, says="virt-tap policy explain: ", status=2)
+
+
+if __name__ == "__main__":
+    netcase.main()

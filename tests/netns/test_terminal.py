@@ -92,6 +92,7 @@ class Terminal(netcase.NetCase):
                  "taps": hookcase.domain((f"vtap-{XML}", "br0")), "taps-bridge": hookcase.domain(("vtap-a", XML)),
                  "taken": hookcase.domain(("vtap-a", "br0")).replace("&lt;interface type='bridge'/&gt;", XML), "bytes": HOSTILE}
         os.makedirs(FOLDER, exist_ok=True)
+        os.chdir(FOLDER)  # some verbs make files
         cls.files = []
         for stem, text in files.items():
             cls.files.append(f"{FOLDER}/{stem}{HOSTILE}.xml")
@@ -118,11 +119,10 @@ class Terminal(netcase.NetCase):
         bridge, tap = f"br{ETHERNET}", f"vtap-{ETHERNET}"
         for command in (("link", "add", bridge, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", tap), ("tuntap", "add", "mode", "tap", "name", "vtap-a")):
             subprocess.run(["ip", *map(name, command)], check=True, timeout=20)
-        index = sandbox.ifindex(bridge)
         for number, dev in enumerate((tap, "vtap-a")):
-            subprocess.run(["ip", "link", "set", name(dev), "master", name(bridge), "alias", name(f"virt-tap uid={USER} domain={HOSTILE.replace(' ', '')[:20]}")],
+            subprocess.run(["ip", "link", "set", name(dev), "master", name(bridge), "alias", name(f"virt-tap v=1 uid={USER} domain={HOSTILE.replace(' ', '')[:20]}")],
                            check=True, timeout=20)
-            subprocess.run(["ip", "link", "property", "add", "dev", name(dev), "altname", f"virt-tap.{index}.{USER}.{number}"], check=True, timeout=20)
+            subprocess.run(["ip", "link", "property", "add", "dev", name(dev), "altname", name(f"virt-tap.{bridge}.{USER}.{number}")], check=True, timeout=20)
         return bridge, tap
 
     def test_words(self):

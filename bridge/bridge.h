@@ -4,7 +4,7 @@
  * no policy is asked. */
 #pragma once
 
-#include "cli/verbs.h"
+#include "base/verb.h"
 #include "net/address.h"
 #include "net/links.h"
 #include "net/rtnl.h"

@@ -5,6 +5,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "state.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
 #include "base/cleanup.h"
-#include "cli/verb.h"
+#include "base/verb.h"
 #include "dhcp_words.h"
 #include "process.h"
 #include "rootpath.h"

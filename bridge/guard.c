@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The guard of a move (see move.h), how it is started, and the confirmation that it waits for. */
+#include "guard.h"
 #include "move.h"
 #include "net/link.h"
 #include "process.h"
+#include "state.h"
 
 #include <errno.h>
 #include <fcntl.h>

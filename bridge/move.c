@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "move.h"
+#include "guard.h"
+#include "state.h"
+#include "uplink.h"
 
 #include "base/quote.h"
 #include "net/link.h"
@@ -17,17 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static int read_state(struct rtnl *nl, int ifindex, struct move *move)
-{
-    int err = addresses_read(nl, ifindex, &move->addresses);
-
-    if (err == 0)
-        err = routes_read(nl, ifindex, &move->routes);
-    if (err == 0)
-        err = neighbours_read(nl, ifindex, &move->neighbours);
-    return err;
-}
 
 static json_t *own_addresses(const struct create *create)
 {
@@ -90,7 +82,7 @@ static int collect(struct view *view, const struct create *create, const struct 
     sysctl_differing(uplink->name, keep_setting, move);
     if (!move->own || !move->settings)
         return -ENOMEM;
-    return read_state(&view->nl, uplink->ifindex, move);
+    return move_read(&view->nl, uplink->ifindex, move);
 }
 
 /* The kernel keeps routes that it would not take today, such as one through a gateway whose subnet has no
@@ -174,62 +166,6 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
     const int status = view_send(view, verb, &batch, "move the network to", create->name);
     batch_free(&batch);
     return status;
-}
-
-/* Gone is also the name of another interface: never delete what is not ours. */
-static void delete_bridge(const struct links *links, const struct move *move, struct batch *batch)
-{
-    const struct link *bridge = links_by_name(links, move->bridge);
-
-    if (bridge && strcmp(bridge->kind, "bridge") == 0 && bridge->ifindex != move->uplink_index)
-        switch_delete(batch, bridge->ifindex);
-}
-
-int move_restore(struct move *move, const struct origin *origin)
-{
-    const long elapsed = move_clock() - move->saved_at;
-    const struct route_target routes = {.from = origin->ifindex,
-                                        .to = move->uplink_index,
-                                        .elapsed = (uint32_t)elapsed,
-                                        .learnt_behind = true};
-    struct address_target addresses = {.ifindex = move->uplink_index,
-                                       .from = origin->name,
-                                       .to = move->uplink,
-                                       .elapsed = (uint32_t)elapsed};
-    struct move present = {.mover = 0};
-    struct batch batch = {.error = 0};
-    struct view view = {.links = {.count = 0}};
-
-    persist_leave(move);
-    int err = rtnl_open(&view.nl);
-    if (err == 0)
-        err = links_read(&view.nl, &view.links);
-    if (err == 0 && !links_by_index(&view.links, move->uplink_index))
-        err = -ENODEV;
-    if (err == 0)
-        err = read_state(&view.nl, move->uplink_index, &present);
-    if (err == 0) {
-        delete_bridge(&view.links, move, &batch);
-        if (move->addr_gen_mode >= 0)
-            switch_set_addr_gen_mode(&batch, move->uplink_index, IN6_ADDR_GEN_MODE_NONE);
-        addresses_remove(&batch, &present.addresses);
-        routes_remove(&batch, &present.routes, &present.addresses);
-        switch_set_mtu(&batch, move->uplink_index, move->mtu);
-        addresses_add(&batch, &move->addresses, &addresses);
-        routes_add(&batch, &move->routes, &routes);
-        neighbours_add(&batch, &move->neighbours, move->uplink_index);
-        addresses.replace = true;
-        addresses_add(&batch, &move->addresses, &addresses);
-        if (move->addr_gen_mode >= 0)
-            switch_set_addr_gen_mode(&batch, move->uplink_index, move->addr_gen_mode);
-        err = batch_send(&view.nl, &batch, NULL);
-        dhcp_move(&move->clients, move->bridge, move->uplink);
-    }
-    batch_free(&batch);
-    move_free(&present);
-    view_close(&view);
-    persist_return(move);
-    return err;
 }
 
 static void put_back(const char *verb, struct move *move)

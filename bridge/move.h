@@ -58,40 +58,9 @@ struct origin {
     int ifindex;
 };
 
-/* Removes the bridge, if it is there, and gives the uplink the addresses and routes of the move, whatever
- * state it is in. Goes on after single failures. Returns 0 or the first -errno. */
+/* Reads the addresses, routes and neighbours of an interface into the move. Returns 0 or -errno. */
+int move_read(struct rtnl *nl, int ifindex, struct move *move);
+
+/* restore.c: removes the bridge, if it is there, and gives the uplink the addresses and routes of the move,
+ * whatever state it is in. Goes on after single failures. Returns 0 or the first -errno. */
 int move_restore(struct move *move, const struct origin *origin);
-
-/* state.c */
-void state_path(char path[64], const char *bridge, enum phase phase);
-
-/* The state as it is saved, for the caller to free; NULL: no memory. Never a part of it. */
-char *state_text(const struct move *move);
-
-/* Writes the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
-int state_save(const struct move *move);
-
-/* Reads the state of a phase; move_free() it in any case. Returns NULL, or why not: "" when there is none. */
-const char *state_load(const char *bridge, enum phase phase, struct move *out);
-
-/* From one phase to another. Returns 0 or -errno; -ENOENT: it is not in that phase, so another was first. */
-int state_advance(const char *bridge, enum phase from, enum phase to);
-
-/* Waits until the move leaves that phase. Returns whether it did in that time. */
-bool state_await(const char *bridge, enum phase phase, int ms);
-
-/* Whether a move of this bridge is not over: its guard lives. What a dead one left is removed. */
-bool state_in_progress(const char *bridge);
-
-/* guard.c: starts the guard of a saved state and waits until it is there. Returns 0 or says why not.
- */
-int guard_start(const char *verb, const char *bridge);
-int bridge_guard(int argc, char *argv[]);
-int bridge_confirm(int argc, char *argv[]);
-
-/* uplink.c: says why no NIC of this kind can be a bridge's uplink. Returns 0 when it can. */
-int uplink_refuse_kind(const char *verb, const struct link *uplink);
-
-/* Says why this NIC cannot become the bridge's uplink. Returns 0 when it can. */
-int uplink_refuse(struct view *view, const char *verb, const struct create *create,
-                  const struct link *uplink);

@@ -5,6 +5,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "uplink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

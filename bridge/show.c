@@ -3,8 +3,9 @@
  * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
  * once, and put into JSON; the other two forms are made from that. */
 #include "bridge.h"
-#include "helper/claim.h"
 #include "net/taps.h"
+#include "policy/claim.h"
+#include "verbs.h"
 
 #include <ctype.h>
 #include <getopt.h>

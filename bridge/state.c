@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The state of a move on disk: one JSON object, readable by root only. */
+#include "state.h"
 #include "base/cleanup.h"
 #include "dhcp_words.h"
 #include "move.h"

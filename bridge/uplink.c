@@ -2,6 +2,7 @@
  *
  * What stands against a NIC as a bridge's uplink: the kind of device it is, somebody who would undo the
  * change, and whatever names it and would stop matching without a word. */
+#include "uplink.h"
 #include "base/quote.h"
 #include "move.h"
 #include "process.h"

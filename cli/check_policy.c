@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/error.h"
 #include "check.h"
 #include "config.h"
-#include "helper/judge.h"
-#include "helper/names.h"
-#include "helper/policy.h"
-#include "helper/refusal.h"
-#include "helper/request.h"
+#include "policy/decide.h"
+#include "policy/names.h"
+#include "policy/policy.h"
 
 #include <glob.h>
 #include <string.h>
@@ -13,9 +12,9 @@
 /* Returns 0; or -1, having told why there is nothing to be judged by. */
 static int report_files(struct findings *out)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     struct policy policy = {.rules = NULL};
-    const int err = judge_read_policy(&policy, "br0", &why);
+    const int err = policy_load(&policy, "br0", &why);
 
     if (policy.absent) {
         finding_add(out, HELPER_POLICY_NONE, "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
@@ -28,16 +27,20 @@ static int report_files(struct findings *out)
 }
 
 /* Returns whether the user may use the bridge, or why not. */
-static bool allowed(const char *bridge, const struct subject *subject, struct judgement *judgement,
-                    struct refusal *why)
+static bool allowed(const char *bridge, const struct subject *subject, struct decision *decision,
+                    struct error *why)
 {
-    const struct request request = {.verb = REQUEST_TAP, .bridge = bridge, .fd = -1};
+    const struct question question = {.bridge = bridge};
+    struct policy policy = {.rules = NULL};
     struct names names;
 
     names_begin(&names);
     const struct caller caller = {subject->uid, subject->gid, subject->groups, subject->group_count,
                                   &names.source};
-    const int err = judge(judgement, &request, &caller, why);
+    const int err = policy_load(&policy, bridge, why) < 0
+                        ? -1
+                        : policy_decide(decision, &policy, &question, &caller, why);
+    policy_free(&policy);
     names_end(&names);
     return err == 0;
 }
@@ -45,14 +48,14 @@ static bool allowed(const char *bridge, const struct subject *subject, struct ju
 /* Bridges as names, or paths that end in them. */
 static void report_bridges(const struct subject *subject, char **bridges, size_t count, struct findings *out)
 {
-    struct judgement judgement;
-    struct refusal why = {""};
+    struct decision decision;
+    struct error why = {""};
 
     for (size_t i = 0; i < count; i++) {
         const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];
-        if (!allowed(bridge, subject, &judgement, &why))
+        if (!allowed(bridge, subject, &decision, &why))
             continue;
-        finding_add(out, HELPER_POLICY, "%s allows %s to %s", judgement.rule, bridge, subject->name);
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, subject->name);
         return;
     }
     finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);

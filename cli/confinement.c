@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "confinement.h"
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/verb.h"
 #include "bridge/process.h"
 #include "config.h"
-#include "file.h"
-#include "helper/refusal.h"
 #include "host/hooks.h"
-#include "verb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static bool is_missing(const char *path)
 
 static bool has_lines(const char *path)
 {
-    struct refusal why;
+    struct error why;
     size_t size;
     mode_t mode;
     char *text = file_read(path, LOCAL_MAX, &size, &mode, &why);
@@ -86,7 +86,7 @@ static int load(const char *verb, const char *profile)
 static int write_local(const char *verb, const struct file *file, const char *path, const char *text,
                        size_t size)
 {
-    struct refusal why;
+    struct error why;
     const char *slash = strrchr(path, '/');
     char folder[PATH_MAX];
 
@@ -98,7 +98,7 @@ static int write_local(const char *verb, const struct file *file, const char *pa
 
 static int put_back(const char *verb, const char *path, const struct file *was)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     struct file now;
 
     if (was->fd < 0)
@@ -140,7 +140,7 @@ static int change(const char *verb, size_t which, bool allow)
     /* In root's own folders a link is root's choice. */
     const char *path = realpath(profiles[which].local, real) ? real : profiles[which].local;
     struct file file = {.folder = -1, .fd = -1};
-    struct refusal why;
+    struct error why;
     int status = 0;
 
     if (!is_missing(path) && file_hold(&file, path, LOCAL_MAX, &why) < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "device.h"
 
+#include "base/number.h"
 #include "base/quote.h"
-#include "helper/number.h"
+#include "base/verb.h"
 #include "host/network.h"
 #include "net/bridge.h"
 #include "net/link.h"
@@ -12,7 +13,6 @@
 #include "net/tap.h"
 #include "net/tapdelete.h"
 #include "net/taps.h"
-#include "verb.h"
 
 #include <errno.h>
 #include <getopt.h>

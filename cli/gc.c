@@ -2,13 +2,13 @@
  *
  * virt-tap gc: taps that were left behind. It looks twice, for a guest that starts has its taps for a moment
  * before it holds them. */
+#include "base/number.h"
 #include "config.h"
-#include "helper/claim.h"
-#include "helper/number.h"
 #include "helper_call.h"
 #include "host/running.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
 #include "verbs.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper_call.h"
 
+#include "base/verb.h"
 #include "config.h"
-#include "verb.h"
 
 #include <errno.h>
 #include <spawn.h>

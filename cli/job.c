@@ -4,7 +4,7 @@
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/terminal.h"
-#include "verb.h"
+#include "base/verb.h"
 #include "xml/interface.h"
 
 #include <getopt.h>

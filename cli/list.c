@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
-#include "helper/claim.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
 #include "verbs.h"
 
 #include <errno.h>

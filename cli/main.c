@@ -2,6 +2,7 @@
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
 #include "base/terminal.h"
+#include "bridge/verbs.h"
 #include "config.h"
 #include "verbs.h"
 

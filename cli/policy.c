@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy.h"
 
+#include "base/file.h"
 #include "config.h"
-#include "helper/names.h"
+#include "policy/names.h"
 #include "policy_lint.h"
 #include "verbs.h"
 
@@ -25,15 +26,6 @@ static const char *in_force(void)
     return lstat(QEMU_ACL_PATH, &st) == 0 || errno != ENOENT ? QEMU_ACL_PATH : NULL;
 }
 
-bool policy_whole_path(const char *file, char out[PATH_MAX])
-{
-    char here[PATH_MAX] = "";
-
-    if (file[0] != '/' && !getcwd(here, sizeof(here)))
-        return false;
-    return snprintf(out, PATH_MAX, "%s%s%s", here, file[0] == '/' ? "" : "/", file) < PATH_MAX;
-}
-
 static bool is_called(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
@@ -49,7 +41,7 @@ static int check(const char *name, const char *file, bool strict)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
                         " with a line like: allow br0");
-    if (!policy_whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
+    if (!file_whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file ? file : counts, strerror(errno));
     struct names names;
     names_begin(&names);

@@ -2,13 +2,14 @@
  *
  * virt-tap policy edit: a copy beside the file, root's own editor, `policy check` of the copy, and a rename;
  * so that whoever asks meanwhile reads the old file or the new one, and never half of it. */
+#include "base/error.h"
+#include "base/file.h"
+#include "base/verb.h"
 #include "config.h"
-#include "helper/names.h"
-#include "helper/refusal.h"
-#include "helper/trusted.h"
 #include "policy.h"
+#include "policy/names.h"
+#include "policy/rootfile.h"
 #include "policy_lint.h"
-#include "verb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,11 +63,11 @@ static int lock_folder(struct edit *edit)
  * is not ENOENT. */
 static int read_file(const struct edit *edit, const char *path, struct policy_text *out)
 {
-    struct trusted trusted;
-    struct refusal why;
+    struct rootfile rootfile;
+    struct error why;
 
-    trusted_begin(&trusted, TRUSTED_NO_LINKS);
-    const int err = trusted_read(&trusted, path, SIZE_MAX, out, &why);
+    rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
+    const int err = rootfile_read(&rootfile, path, SIZE_MAX, out, &why);
     if (err && err != -ENOENT)
         complain(0, edit->name, "%s", why.text);
     if (!err && !out->bytes)
@@ -276,7 +277,7 @@ int policy_edit(int argc, char *argv[])
         return complain(2, argv[0], "one file at a time; see %s --help", argv[0]);
     if (geteuid() != 0)
         return complain(1, argv[0], "only root can change the policy; type: sudo %s", argv[0]);
-    if (!policy_whole_path(argc > 1 ? argv[1] : POLICY_PATH, edit.path))
+    if (!file_whole_path(argc > 1 ? argv[1] : POLICY_PATH, edit.path))
         return complain(1, argv[0], "cannot find '%s': %s", argv[1], strerror(errno));
     const int err = edit_file(&edit);
     if (edit.copy[0])

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap policy explain: the helper's own judgement, for one user and one bridge, with its reasons. */
+#include "base/error.h"
+#include "base/number.h"
+#include "base/verb.h"
 #include "config.h"
-#include "helper/bridges.h"
-#include "helper/grant.h"
-#include "helper/judge.h"
-#include "helper/names.h"
-#include "helper/number.h"
-#include "helper/policy.h"
-#include "helper/refusal.h"
-#include "helper/request.h"
+#include "net/bridge.h"
 #include "net/link.h"
 #include "policy.h"
-#include "policy_files.h"
-#include "verb.h"
+#include "policy/decide.h"
+#include "policy/declared.h"
+#include "policy/files.h"
+#include "policy/names.h"
+#include "policy/policy.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,7 +26,7 @@
 
 static int find_uid(struct names *names, const char *name, const char *user, uid_t *uid)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     unsigned long number;
 
     if (number_parse(user, 0, (uid_t)-2, &number)) {
@@ -45,7 +44,7 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
 static int become(struct names *names, const char *name, const char *user)
 {
     char account[IDENTITY_NAME_SIZE];
-    struct refusal why;
+    struct error why;
     uid_t uid;
     gid_t gid;
 
@@ -71,7 +70,7 @@ static int become(struct names *names, const char *name, const char *user)
 static void write_selector(const struct caller *caller, char out[IDENTITY_NAME_SIZE + 8])
 {
     char account[IDENTITY_NAME_SIZE];
-    struct refusal unused;
+    struct error unused;
     gid_t gid;
 
     if (names_find_account(caller->names->context, caller->uid, account, &gid, &unused) == 0)
@@ -91,26 +90,26 @@ static void print_caller(const struct caller *caller, const char *user)
 /* FILE:LINE: and what stands there. */
 static void print_rule(const char *path, enum policy_dialect dialect, unsigned long line)
 {
-    struct trusted trusted;
+    struct rootfile rootfile;
     struct policy_text text = {.bytes = NULL};
-    struct refusal why = {""}, shown = {""};
+    struct error why = {""}, shown = {""};
     size_t length = 0;
 
-    trusted_begin(&trusted, TRUSTED_ROOTS_LINKS);
-    if (trusted_read(&trusted, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
+    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+    if (rootfile_read(&rootfile, path, SIZE_MAX, &text, &why) == 0 && text.bytes) {
         const char *found = policy_files_line(&text, dialect, line, &length);
         if (found)
-            refuse(&shown, "%.*s", (int)length, found);
+            error_set(&shown, "%.*s", (int)length, found);
     }
     free(text.bytes);
     printf("rule: %s:%lu: %s\n", path, line, shown.text);
 }
 
-static void print_terms(const struct policy_verdict *verdict)
+static void print_terms(const struct policy_match *match)
 {
-    const struct terms *terms = &verdict->rule->terms;
+    const struct terms *terms = &match->rule->terms;
     char names[TERMS_NAMES_SIZE];
-    struct refusal why = {""};
+    struct error why = {""};
 
     if (terms->quota)
         printf("quota: %u taps at once\n", terms->quota);
@@ -118,7 +117,7 @@ static void print_terms(const struct policy_verdict *verdict)
         puts("quota: none");
     if (terms->uids.set)
         printf("quota: shared by uids %u to %u\n", terms->uids.first, terms->uids.last);
-    if (terms_names(names, terms, verdict->user, &why) == 0)
+    if (terms_names(names, terms, match->user, &why) == 0)
         printf("names: %s\n", names);
     else
         printf("names: none may be chosen: %s\n", why.text);
@@ -160,73 +159,59 @@ static void print_bridge(const char *bridge)
 {
     struct bridge found;
     struct bridges bridges;
-    struct refusal why = {""};
+    struct error why = {""};
     const int err = bridges_read(&bridges, &why);
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
     if (entry && bridge_find(bridge, &found) == -ENODEV)
         printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
                entry->line);
-    else if (err || grant_find_bridge(&found, bridge, &why) < 0)
+    else if (err || policy_find_bridge(&found, bridge, &why) < 0)
         printf("but: %s\n", why.text);
     if (entry && entry->isolated)
         puts("isolated: each tap of that bridge, as declared");
     bridges_free(&bridges);
 }
 
-static int explain(const char *name, const struct request *request, const struct caller *caller)
+static int explain(const char *name, const char *bridge, const struct caller *caller)
 {
+    const struct question question = {.bridge = bridge};
     char selector[IDENTITY_NAME_SIZE + 8];
-    struct judgement judgement;
+    struct decision decision = {.match = {.rule = NULL}};
     struct policy policy = {.rules = NULL};
-    struct policy_verdict verdict = {.allowed = false};
-    struct refusal why = {""}, unused = {""};
-    const bool known = judge_read_policy(&policy, request->bridge, &unused) == 0 &&
-                       policy_decide(&verdict, &policy, request->bridge, caller, &unused) == 0;
+    struct error why = {""};
+    const bool loaded = policy_load(&policy, bridge, &why) == 0;
+    const bool allowed = loaded && policy_decide(&decision, &policy, &question, caller, &why) == 0;
+    const struct policy_rule *rule = decision.match.rule;
 
     write_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
-    if (!known)
-        verdict.rule = NULL;
-    const bool allowed = judge(&judgement, request, caller, &why) == 0 && known && verdict.allowed;
-    printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not",
-           request->bridge);
+    printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not", bridge);
     print_caller(caller, user);
-    if (verdict.rule)
-        print_rule(policy.files[verdict.rule->file].path,
-                   strcmp(policy.files[0].path, QEMU_ACL_PATH) == 0 ? POLICY_QEMU : POLICY_STRICT,
-                   verdict.rule->line);
-    if (allowed) {
-        print_terms(&verdict);
+    if (rule)
+        print_rule(policy.files[rule->file].path, policy.dialect, rule->line);
+    if (allowed && rule) {
+        print_terms(&decision.match);
     } else {
         printf("because: %s\n", why.text);
-        if (!known && !policy.absent)
+        if (loaded ? decision.unknown : !policy.absent)
             puts("to mend it: virt-tap policy check tells all that is wrong");
         else
-            print_remedy(&policy, verdict.rule, request->bridge, selector);
+            print_remedy(&policy, rule, bridge, selector);
     }
-    print_bridge(request->bridge);
+    print_bridge(bridge);
     policy_free(&policy);
     return finish_output(allowed ? 0 : 1, name);
 }
 
-/* Checks the name as the helper does. */
 static int ask(struct names *names, const char *name, const char *bridge)
 {
-    static gid_t groups[NGROUPS_MAX];
-    char option[64], word[] = "virt-tap", verb[] = "bridge";
-    char *argv[] = {word, verb, option, NULL};
-    struct request request;
-    struct refusal why = {""};
+    struct caller caller;
+    struct error why = {""};
 
-    snprintf(option, sizeof(option), "--bridge=%s", bridge);
-    if (request_parse(&request, argv, &why) != REQUEST_OK)
+    if (policy_check_bridge("--bridge=", bridge, &why) < 0 || caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);
-    const int count = getgroups(NGROUPS_MAX, groups);
-    if (count < 0)
-        return complain(1, name, "cannot tell which groups the user is in: %s", strerror(errno));
-    const struct caller caller = {getuid(), getgid(), groups, (size_t)count, &names->source};
-    return explain(name, &request, &caller);
+    return explain(name, bridge, &caller);
 }
 
 int policy_explain(int argc, char *argv[])

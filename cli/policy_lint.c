@@ -1,49 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy_lint.h"
 
-#include "helper/refusal.h"
-#include "policy_files.h"
+#include "base/error.h"
+#include "policy/files.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
-{
-    struct refusal text = {""}, whole = {""};
-
-    vsnprintf(text.text, sizeof(text.text), format, args);
-    refuse(&whole, "%s:%lu: %s: %s", path, line, kind, text.text); /* one line, whatever the policy holds */
-    puts(whole.text);
-}
-
-void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(path, line, "error", format, args);
-    va_end(args);
-    lint->errors++;
-}
-
-void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(path, line, "warning", format, args);
-    va_end(args);
-    lint->warnings++;
-}
 
 /* The reason without the place at its beginning, which stands before it already. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
 {
-    struct refusal place = {""};
+    struct error place = {""};
 
-    refuse(&place, "%s:%lu ", path, line);
+    error_set(&place, "%s:%lu ", path, line);
     const size_t length = strlen(place.text);
     return strncmp(text, place.text, length) == 0 ? text + length : text;
 }
@@ -68,7 +38,7 @@ static bool say_failure(struct lint *lint, struct policy_files *files, const str
  * if there is no going on. In both cases the caller must policy_free(out). */
 static int read_all(struct lint *lint, struct policy_files *files, struct policy *out)
 {
-    struct refusal why = {""};
+    struct error why = {""};
 
     while (policy_files_read(files, out, lint->path, &why) < 0) {
         const bool go_on = say_failure(lint, files, out, why.text);
@@ -96,7 +66,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
     for (size_t i = 1; i < policy->file_count; i++) {
         struct policy_files files;
         struct policy alone = {.rules = NULL};
-        struct refusal why = {""};
+        struct error why = {""};
         const char *path = policy->files[i].path;
 
         policy_files_begin(&files, lint->dialect);
@@ -124,7 +94,7 @@ void lint_policy(struct lint *lint)
 {
     struct policy_files files;
     struct policy policy = {.rules = NULL}, for_all = {.rules = NULL};
-    struct refusal why = {""};
+    struct error why = {""};
 
     policy_files_begin(&files, lint->dialect);
     if (read_all(lint, &files, &policy) == 0) {

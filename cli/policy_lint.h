@@ -5,7 +5,7 @@
  * whole file stands at its line 1. */
 #pragma once
 
-#include "helper/policy.h"
+#include "policy/policy.h"
 
 #include <stdbool.h>
 #include <stddef.h>

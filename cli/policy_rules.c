@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Rules that parse, and yet say nothing to anybody, or not to everybody. */
-#include "helper/names.h"
-#include "helper/number.h"
-#include "helper/refusal.h"
+#include "base/error.h"
+#include "base/number.h"
 #include "net/link.h"
+#include "policy/names.h"
 #include "policy_lint.h"
 
 #include <errno.h>
@@ -25,9 +25,9 @@ struct reach {
 /* kind: "user" or "group". Returns false, having said so, if nobody is found. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
                  const char *kind, const char *name,
-                 int (*look_up)(void *names, const char *name, id_t *id, struct refusal *why), id_t *id)
+                 int (*look_up)(void *names, const char *name, id_t *id, struct error *why), id_t *id)
 {
-    struct refusal why;
+    struct error why;
     unsigned long number = 0;
     const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/identity.c */
     const int err = is_number ? 0 : look_up(lint->names, name, id, &why);

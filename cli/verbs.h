@@ -3,7 +3,7 @@
  * What stands in the table of main.c, each in a file of its own name. */
 #pragma once
 
-#include "verb.h"
+#include "base/verb.h"
 
 extern const struct command tap_command;
 extern const struct command policy_command;
@@ -13,9 +13,6 @@ int define_hook_run(int argc, char *argv[]);
 #define define_hook_arguments "--vmi JSON --domain XML"
 extern const char define_hook_options[];
 extern const struct command hooks_command;
-extern const struct command bridge_command;
-int bridge_show(int argc, char *argv[]);
-extern const char bridge_show_options[];
 int list_run(int argc, char *argv[]);
 extern const char list_options[];
 int gc_run(int argc, char *argv[]);

@@ -2,9 +2,9 @@
  *
  * virt-tap xml: files of domains pointed at taps, and back. */
 #include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "config.h"
-#include "file.h"
-#include "helper/refusal.h"
 #include "hooks/mapping.h"
 #include "job.h"
 #include "verbs.h"
@@ -162,7 +162,7 @@ static const char *label_of(const char *path)
 
 static char *read_file(const char *name, const char *path, size_t *size, mode_t *mode)
 {
-    struct refusal why;
+    struct error why;
     char *text = file_read(path, DOCUMENT_BYTES_MAX, size, mode, &why);
 
     if (!text)
@@ -179,7 +179,7 @@ static int finish_change(const struct options *options, const struct product *pr
 static int put_out(const struct options *options, const char *path, const char *text, size_t size,
                    mode_t mode, const struct product *product)
 {
-    struct refusal why;
+    struct error why;
 
     if (options->diff)
         diff_print(stdout, label_of(path), &product->change.edits, text, size, product->text);
@@ -214,7 +214,7 @@ static int change_file(const struct options *options, const char *path)
 static int change_in_place(const struct options *options, const char *path)
 {
     struct product product;
-    struct refusal why;
+    struct error why;
     struct file file;
     int status;
 
@@ -234,7 +234,7 @@ static int change_in_place(const struct options *options, const char *path)
 /* Learns which names of taps the other files have. What cannot be read twice, a pipe, is not asked. */
 static int learn(struct options *options)
 {
-    struct refusal ignored;
+    struct error ignored;
     struct stat st;
     int err = 0;
 
@@ -324,7 +324,7 @@ static int restore(int argc, char *argv[])
 /* As the hooks do it for a domain that comes from another host. */
 static int map(int argc, char *argv[])
 {
-    struct refusal why = {""};
+    struct error why = {""};
     struct bridges bridges;
     int status = bridges_read(&bridges, &why) < 0 ? complain(1, argv[0], "%s", why.text) : 0;
 

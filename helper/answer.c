@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "answer.h"
 
-#include "refusal.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-int answer_check(int fd, struct refusal *why)
+int answer_check(int fd, struct error *why)
 {
     int domain = 0;
     socklen_t size = sizeof(domain);
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
         return 0;
-    return refuse(why,
-                  "--fd=%d: %s; QEMU and libvirt give a Unix socket there: call this through -netdev "
-                  "tap,helper= or bridge_helper",
-                  fd,
-                  domain              ? "it is a socket, but not a Unix one"
-                  : errno == EBADF    ? "no such descriptor is open"
-                  : errno == ENOTSOCK ? "it is open, but not a socket"
-                                      : strerror(errno));
+    return error_set(why,
+                     "--fd=%d: %s; QEMU and libvirt give a Unix socket there: call this through -netdev "
+                     "tap,helper= or bridge_helper",
+                     fd,
+                     domain              ? "it is a socket, but not a Unix one"
+                     : errno == EBADF    ? "no such descriptor is open"
+                     : errno == ENOTSOCK ? "it is open, but not a socket"
+                                         : strerror(errno));
 }
 
-int answer_send(int fd, int descriptor, struct refusal *why)
+int answer_send(int fd, int descriptor, struct error *why)
 {
     char byte = 0;
     union {
@@ -45,6 +45,7 @@ int answer_send(int fd, int descriptor, struct refusal *why)
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
     if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
         return 0;
-    return refuse(why, "the tap was made, but could not be handed over on --fd=%d: %s; it is removed again",
-                  fd, errno == EPIPE || errno == ECONNREFUSED ? "the other end is closed" : strerror(errno));
+    return error_set(why,
+                     "the tap was made, but could not be handed over on --fd=%d: %s; it is removed again", fd,
+                     errno == EPIPE || errno == ECONNREFUSED ? "the other end is closed" : strerror(errno));
 }

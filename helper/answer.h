@@ -4,11 +4,11 @@
  * for. */
 #pragma once
 
-struct refusal;
+struct error;
 
 /* Whether fd is an open Unix socket. Returns 0, or -1 and why not. Ask before opening anything: a number that
  * is not open would soon be a file of our own. */
-int answer_check(int fd, struct refusal *why);
+int answer_check(int fd, struct error *why);
 
 /* Sends one byte 0 with one descriptor, and never waits for the other end. Returns 0, or -1 and why not. */
-int answer_send(int fd, int descriptor, struct refusal *why);
+int answer_send(int fd, int descriptor, struct error *why);

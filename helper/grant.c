@@ -6,17 +6,17 @@
  * alternative name that takes CAP_NET_ADMIN to set (claim.h), is set before the tap is on any bridge. */
 #include "grant.h"
 
+#include "base/error.h"
 #include "base/quote.h"
-#include "claim.h"
 #include "config.h"
-#include "judge.h"
 #include "net/link.h"
 #include "net/newtap.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
+#include "policy/decide.h"
 #include "protect.h"
-#include "refusal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,41 +29,20 @@ enum {
     NAME_TRIES = 32,
 };
 
-int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why)
-{
-    const int err = bridge_find(name, out);
-
-    if (err == -ENODEV)
-        return refuse(
-            why,
-            "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
-            "administrator can make one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
-            name);
-    if (err == -EMEDIUMTYPE)
-        return refuse(
-            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
-            name, out->driver[0] ? ": its driver is " : "", out->driver);
-    if (err)
-        return refuse(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
-    if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
-        return refuse(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
-    return 0;
-}
-
-int grant_open_device(struct refusal *why)
+int grant_open_device(struct error *why)
 {
     const int fd = tap_open();
 
     if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)
-        return refuse(why,
-                      TAP_DEVICE " is missing: the kernel's tun module is not loaded, or this is a container "
-                                 "without it; an administrator can type: modprobe tun");
+        return error_set(why, TAP_DEVICE
+                         " is missing: the kernel's tun module is not loaded, or this is a container "
+                         "without it; an administrator can type: modprobe tun");
     if (fd == -EACCES || fd == -EPERM)
-        return refuse(why, TAP_DEVICE
-                      " may not be opened by this user; an administrator can type: chmod 0666 " TAP_DEVICE
-                      " (the usual mode: making a tap takes CAP_NET_ADMIN all the same)");
+        return error_set(why, TAP_DEVICE
+                         " may not be opened by this user; an administrator can type: chmod 0666 " TAP_DEVICE
+                         " (the usual mode: making a tap takes CAP_NET_ADMIN all the same)");
     if (fd < 0)
-        return refuse(why, "cannot open " TAP_DEVICE ": %s", strerror(-fd));
+        return error_set(why, "cannot open " TAP_DEVICE ": %s", strerror(-fd));
     return fd;
 }
 
@@ -80,7 +59,7 @@ static void choose_name(int nth, char name[IFNAMSIZ])
 }
 
 /* Returns its ifindex, or -1 and why not. */
-static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
+static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
     int err = -EBUSY;
 
@@ -95,44 +74,45 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
     if (err > 0)
         return err;
     if (err == -EAGAIN || err == -EPERM)
-        return refuse(why,
-                      "another user took tap '%s' while it was being made, so it was deleted; try again, or "
-                      "find out who: `fuser -v " TAP_DEVICE "`",
-                      out->name);
+        return error_set(
+            why,
+            "another user took tap '%s' while it was being made, so it was deleted; try again, or "
+            "find out who: `fuser -v " TAP_DEVICE "`",
+            out->name);
     if (err == -EOPNOTSUPP)
-        return refuse(
+        return error_set(
             why,
             "this kernel's tun device has no vnet headers, or no queues, which were asked for; use another NIC model than virtio, one queue, or another kernel");
     if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
-        return refuse(
+        return error_set(
             why,
             "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
             "tells what it is",
             what->name, quote(what->name).text);
-    return refuse(why,
-                  "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
-                  strerror(-err));
+    return error_set(
+        why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
+        strerror(-err));
 }
 
 static int fail_step(const struct rtnl *nl, const char *step, const struct granted *tap,
-                     const struct grant *what, int err, struct refusal *why)
+                     const struct grant *what, int err, struct error *why)
 {
     const char *words = nl->reason[0] ? nl->reason : strerror(-err);
 
     if (err == -EXFULL)
-        return refuse(
+        return error_set(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
             what->bridge->name);
-    return refuse(why,
-                  "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up",
-                  step, tap->name, what->bridge->name, words, quote(what->bridge->name).text);
+    return error_set(why,
+                     "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up",
+                     step, tap->name, what->bridge->name, words, quote(what->bridge->name).text);
 }
 
 /* It is the quota, too: of N slots each can be had once, so that two callers at the same time never both get
  * the last. Without a quota the slot is a free one in any case: the tap's own number. Kernels before 5.5 have
  * no alternative names; a tap without a quota that goes with its holder does without. */
 static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                     struct refusal *why)
+                     struct error *why)
 {
     const unsigned int quota = what->terms->quota;
     struct claim claim = {.uid = what->uid, .unlimited = !quota, .slot = quota ? 0 : (unsigned int)ifindex};
@@ -145,20 +125,20 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
         err = link_add_altname(nl, ifindex, text);
     } while (err == -EEXIST && ++claim.slot < quota);
     if (quota && err == -EEXIST)
-        return refuse(
+        return error_set(
             why,
             "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, see `virt-tap list`, or ask "
             "the administrator for a larger quota",
             what->uid, what->bridge->name, what->terms->rule, quota);
     if (err == -EOPNOTSUPP && (quota || what->stays))
-        return refuse(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
-                      quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
+        return error_set(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
+                         quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
 /* The quota that all callers of a rule's uid=FIRST-LAST share: likewise. */
 static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                       struct refusal *why)
+                       struct error *why)
 {
     const struct uid_range *uids = &what->terms->uids;
     char text[CLAIM_SIZE];
@@ -169,7 +149,7 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
         err = link_add_altname(nl, ifindex, text);
     }
     if (err == -EEXIST)
-        return refuse(
+        return error_set(
             why,
             "uids %u to %u together have as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or "
             "ask the administrator for a larger quota",
@@ -181,7 +161,7 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
  * tap's own MAC since: that is what the claim is for. Nor one that is local on the bridge: the host's, an
  * uplink's, or one whose last five bytes a port has behind 0xFE, as libvirt gives its taps the guest's. */
 static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                     struct refusal *why)
+                     struct error *why)
 {
     struct port_address found;
     uint8_t mac[6];
@@ -191,7 +171,7 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
     claim_write_mac(text, what->bridge->name, mac);
     int err = link_add_altname(nl, ifindex, text);
     if (err == -EEXIST)
-        return refuse(
+        return error_set(
             why,
             "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
             "guest another",
@@ -204,9 +184,9 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
             continue;
         if (err)
             return fail_step(nl, "look for the MAC of", tap, what, err, why);
-        return refuse(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
-                      what->bridge->name, if_indextoname((unsigned int)found.ifindex, name) ? name : "?",
-                      i == 0 ? "has that MAC itself" : "speaks for a guest with that MAC");
+        return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
+                         what->bridge->name, if_indextoname((unsigned int)found.ifindex, name) ? name : "?",
+                         i == 0 ? "has that MAC itself" : "speaks for a guest with that MAC");
     }
     return 0;
 }
@@ -249,7 +229,7 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
 
 /* From a fresh tap to a port that is up. */
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                struct refusal *why)
+                struct error *why)
 {
     uint8_t mac[6];
     /* Of one queue: the caller's from the first, for nobody can attach to it, and later this takes the
@@ -276,7 +256,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     return err ? fail_step(nl, "start", tap, what, err, why) : 0;
 }
 
-int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why)
+int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
     *out = (struct granted){.fd = grant_open_device(why)};
     if (out->fd < 0)

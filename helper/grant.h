@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct judgement;
-struct refusal;
+struct decision;
+struct error;
 struct rtnl;
 
 struct grant {
@@ -21,7 +21,7 @@ struct grant {
     const char *domain;       /* UUID of the domain that it is for; "": not known */
     bool stays;               /* it will be made persistent */
     uid_t uid;                /* whose tap it is */
-    const struct judgement *terms;
+    const struct decision *terms;
 };
 
 struct granted {
@@ -29,12 +29,9 @@ struct granted {
     char name[IFNAMSIZ];
 };
 
-/* Looks the bridge up; to be called without the capability effective. Returns 0, or -1 and why not. */
-int grant_find_bridge(struct bridge *out, const char *name, struct refusal *why);
-
 /* Opens TAP_DEVICE. Returns a descriptor that the caller owns, or -1 and why not. */
-int grant_open_device(struct refusal *why);
+int grant_open_device(struct error *why);
 
 /* Makes the tap and bridges it; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0 and a
  * descriptor that the caller owns, or -1 and why not, nothing then being left behind. */
-int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct refusal *why);
+int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why);

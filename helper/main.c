@@ -18,10 +18,10 @@
  * the tap made to stay; from here on nothing can fail.
  *
  * Until 5 the tap is ours alone, and the kernel removes it with us. */
-#include "audit.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "config.h"
 #include "privilege.h"
-#include "refusal.h"
 #include "request.h"
 #include "serve.h"
 
@@ -115,15 +115,15 @@ static void on_time_limit(int signal_number)
 }
 
 /* So that no file opened later can get the number of a standard stream, and our words go into it. */
-static int open_standard_streams(struct refusal *why)
+static int open_standard_streams(struct error *why)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return refuse(why, "descriptor %d is closed and /dev/null cannot be opened in its place", fd);
+            return error_set(why, "descriptor %d is closed and /dev/null cannot be opened in its place", fd);
     return 0;
 }
 
-static int confine(struct refusal *why)
+static int confine(struct error *why)
 {
     const struct sigaction action = {.sa_handler = on_time_limit};
     sigset_t alarm_only;
@@ -137,18 +137,18 @@ static int confine(struct refusal *why)
     sigemptyset(&alarm_only);
     sigaddset(&alarm_only, SIGALRM);
     if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_only, NULL) < 0)
-        return refuse(why, "cannot set a time limit: %s", strerror(errno));
+        return error_set(why, "cannot set a time limit: %s", strerror(errno));
     alarm(TIME_LIMIT);
     return privilege_confine(why);
 }
 
 /* Root may ask for somebody else, and is then nobody else than that user. */
-static int settle(const struct request *request, struct refusal *why)
+static int settle(const struct request *request, struct error *why)
 {
     return request->has_owner ? privilege_become(request->owner, why) : privilege_lower(why);
 }
 
-static void report(const struct request *request, const struct refusal *why)
+static void report(const struct request *request, const struct error *why)
 {
     audit("refused to uid %u%s%s: %s", getuid(), request->bridge ? ": bridge " : "",
           request->bridge ? request->bridge : "", why->text);
@@ -157,12 +157,12 @@ static void report(const struct request *request, const struct refusal *why)
 
 int main(int argc, char *argv[])
 {
-    struct refusal why = {""};
+    struct error why = {""};
     struct request request;
     (void)argc;
 
     const int confined = confine(&why);
-    struct refusal bad_words = {""};
+    struct error bad_words = {""};
     const enum request_result result = request_parse(&request, argv, &bad_words);
     if (result == REQUEST_REFUSED)
         report(&request, &bad_words);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ondemand.h"
 
-#include "audit.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "base/quote.h"
-#include "bridges.h"
 #include "config.h"
 #include "net/newbridge.h"
 #include "net/rtnl.h"
+#include "policy/declared.h"
 #include "privilege.h"
-#include "refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,16 +89,17 @@ static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a *
  * from host and name, and not by chance: guests find the same neighbour when the bridge was made again, two
  * hosts do not share one, and a helper that comes upon a bridge without alias knows it. Nobody finds the
  * host's 128 secret bits in it: only 64 get past the first hash(), 40 into the MAC. */
-static int choose_mac(struct newbridge *is, struct refusal *why)
+static int choose_mac(struct newbridge *is, struct error *why)
 {
     char id[64] = "";
     const ssize_t length = read_host_id(id, sizeof(id));
 
     if (length < 0)
-        return refuse(why,
-                      "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
-                      "declare one in " BRIDGES_PATH ": mac=MAC",
-                      is->name, strerror((int)-length));
+        return error_set(
+            why,
+            "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
+            "declare one in " BRIDGES_PATH ": mac=MAC",
+            is->name, strerror((int)-length));
     uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
     state = hash(state, is->name, strlen(is->name));
     state ^= state >> 32; /* the last bytes reach only the high bits */
@@ -109,18 +110,18 @@ static int choose_mac(struct newbridge *is, struct refusal *why)
 }
 
 static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const char *step, int err,
-                struct refusal *why)
+                struct error *why)
 {
-    return refuse(why,
-                  "cannot make bridge '%s' as " BRIDGES_PATH
-                  ":%lu declares it (%s): %s; `ip -d link show dev %s` "
-                  "shows how far it got",
-                  entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
-                  quote(entry->is.name).text);
+    return error_set(why,
+                     "cannot make bridge '%s' as " BRIDGES_PATH
+                     ":%lu declares it (%s): %s; `ip -d link show dev %s` "
+                     "shows how far it got",
+                     entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
+                     quote(entry->is.name).text);
 }
 
 static int mend(struct rtnl *nl, const struct bridges_entry *entry, const struct newbridge_state *state,
-                struct refusal *why)
+                struct error *why)
 {
     char words[WORDS_SIZE];
 
@@ -136,7 +137,7 @@ static int mend(struct rtnl *nl, const struct bridges_entry *entry, const struct
 
 /* Makes what is missing, or mends what is there. Returns 0, or -1 and why not; *made: it was we. */
 static int act(const struct bridges_entry *entry, const struct newbridge_state *state, bool *made,
-               struct refusal *why)
+               struct error *why)
 {
     struct rtnl nl = {.sock = NULL};
 
@@ -157,21 +158,21 @@ static int act(const struct bridges_entry *entry, const struct newbridge_state *
 }
 
 static int check_kind(const struct bridges_entry *entry, const struct newbridge_state *state,
-                      struct refusal *why)
+                      struct error *why)
 {
     const char *name = entry->is.name;
 
     if (strcmp(state->name, name) != 0)
-        return refuse(why,
-                      "'%s' is declared in " BRIDGES_PATH ":%lu, but is an alternative name of '%s'; an "
-                      "administrator must take that away or declare another",
-                      name, entry->line, state->name);
+        return error_set(why,
+                         "'%s' is declared in " BRIDGES_PATH ":%lu, but is an alternative name of '%s'; an "
+                         "administrator must take that away or declare another",
+                         name, entry->line, state->name);
     if (strcmp(state->kind, "bridge") != 0)
-        return refuse(why,
-                      "'%s' is declared in " BRIDGES_PATH
-                      ":%lu, but is a network device of another kind: %s; an "
-                      "administrator must rename the one or the other",
-                      name, entry->line, state->kind[0] ? state->kind : "hardware");
+        return error_set(why,
+                         "'%s' is declared in " BRIDGES_PATH
+                         ":%lu, but is a network device of another kind: %s; an "
+                         "administrator must rename the one or the other",
+                         name, entry->line, state->kind[0] ? state->kind : "hardware");
     return 0;
 }
 
@@ -190,7 +191,7 @@ static void tell(const struct ondemand *asked, const struct bridges_entry *entry
 }
 
 static int complete(const struct ondemand *asked, const struct bridges_entry *entry, struct rtnl *nl,
-                    struct refusal *why)
+                    struct error *why)
 {
     struct newbridge_state state;
     unsigned int mended = 0;
@@ -202,7 +203,8 @@ static int complete(const struct ondemand *asked, const struct bridges_entry *en
         if (err == -EAGAIN)
             continue;
         if (err)
-            return refuse(why, "cannot look at bridge '%s': %s; try again", entry->is.name, strerror(-err));
+            return error_set(why, "cannot look at bridge '%s': %s; try again", entry->is.name,
+                             strerror(-err));
         if (state.ifindex && check_kind(entry, &state, why) < 0)
             return -1;
         if (state.ifindex && (!state.ours || !(state.differs & MENDED))) {
@@ -213,14 +215,14 @@ static int complete(const struct ondemand *asked, const struct bridges_entry *en
         if (act(entry, &state, &made, why) < 0)
             return -1;
     }
-    return refuse(why,
-                  "bridge '%s' does not stay as " BRIDGES_PATH
-                  ":%lu declares it: %s; does somebody else manage "
-                  "it?",
-                  entry->is.name, entry->line, describe(state.differs, words));
+    return error_set(why,
+                     "bridge '%s' does not stay as " BRIDGES_PATH
+                     ":%lu declares it: %s; does somebody else manage "
+                     "it?",
+                     entry->is.name, entry->line, describe(state.differs, words));
 }
 
-int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct refusal *why)
+int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why)
 {
     struct bridges bridges;
     struct bridges_entry entry = {.line = 0};
@@ -238,7 +240,7 @@ int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct re
         return -1;
     err = rtnl_open(&nl);
     if (err)
-        return refuse(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+        return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
     err = complete(asked, &entry, &nl, why);
     rtnl_close(&nl);
     *isolate_ports = entry.isolated;

@@ -10,7 +10,7 @@
 
 struct bridges;
 struct bridges_entry;
-struct refusal;
+struct error;
 
 struct ondemand {
     const char *bridge; /* which the policy has allowed */
@@ -22,4 +22,4 @@ struct ondemand {
  * alone. To be called without the capability effective; raises it around what must be made, and only then.
  * A declared bridge that somebody else has made is used as it is, with a word in the system's log when it
  * differs. Returns 0 and whether each of its ports is to be isolated, or -1 and why not. */
-int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct refusal *why);
+int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "privilege.h"
 
+#include "base/error.h"
 #include "base/quote.h"
-#include "names.h"
-#include "refusal.h"
+#include "policy/names.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +19,7 @@
 static const char self[] = "/proc/self/exe";
 
 /* Why a file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7), execve(2)). */
-static int explain_missing(struct refusal *why)
+static int explain_missing(struct error *why)
 {
     char path[256] = "virt-tap-helper", attribute[64];
     struct statvfs mount;
@@ -28,25 +28,25 @@ static int explain_missing(struct refusal *why)
     if (length > 0)
         path[length] = '\0';
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-        return refuse(
+        return error_set(
             why, "no CAP_NET_ADMIN: no_new_privs is set, under which file capabilities are void; start QEMU "
                  "without -sandbox on, and its systemd unit with NoNewPrivileges=no");
     if (getxattr(self, "security.capability", attribute, sizeof(attribute)) < 0)
-        return refuse(why,
-                      "no CAP_NET_ADMIN: the file capability is missing; an administrator can type: "
-                      "setcap cap_net_admin=p %s",
-                      path);
+        return error_set(why,
+                         "no CAP_NET_ADMIN: the file capability is missing; an administrator can type: "
+                         "setcap cap_net_admin=p %s",
+                         path);
     if (statvfs(self, &mount) == 0 && mount.f_flag & ST_NOSUID)
-        return refuse(
+        return error_set(
             why,
             "no CAP_NET_ADMIN: %s is on a file system mounted nosuid, where file capabilities are void; "
             "install it elsewhere, or mount that with suid",
             path);
     if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
-        return refuse(
+        return error_set(
             why, "no CAP_NET_ADMIN: it is not in the bounding set of whoever started this (a container, or "
                  "systemd's CapabilityBoundingSet=); add it there");
-    return refuse(
+    return error_set(
         why,
         "no CAP_NET_ADMIN: the file capability of %s is another, or this is traced by a debugger; an "
         "administrator can type: setcap cap_net_admin=p %s",
@@ -67,11 +67,12 @@ static int apply(uint32_t permitted, uint32_t effective)
     return (int)syscall(SYS_capset, &header, sets);
 }
 
-int privilege_confine(struct refusal *why)
+int privilege_confine(struct error *why)
 {
     if (geteuid() != getuid() || getegid() != getgid())
-        return refuse(why, "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
-                           "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
+        return error_set(why,
+                         "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
+                         "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
     /* The kernel refuses to permit what was not: that, and nothing that could go stale, says whether we have
      * it. */
     if ((getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) && apply(NET_ADMIN, 0) < 0) {
@@ -82,43 +83,44 @@ int privilege_confine(struct refusal *why)
     /* Gone already when a file capability was granted; but root runs this too. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return refuse(why, "could not give up privileges: %s", strerror(errno));
+        return error_set(why, "could not give up privileges: %s", strerror(errno));
     return 0;
 }
 
-int privilege_raise(struct refusal *why)
+int privilege_raise(struct error *why)
 {
     return apply(NET_ADMIN, NET_ADMIN) < 0
-               ? refuse(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
+               ? error_set(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
                : 0;
 }
 
-int privilege_lower(struct refusal *why)
+int privilege_lower(struct error *why)
 {
-    return apply(NET_ADMIN, 0) < 0 ? refuse(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
-                                   : 0;
+    return apply(NET_ADMIN, 0) < 0
+               ? error_set(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
+               : 0;
 }
 
-int privilege_become(uid_t uid, struct refusal *why)
+int privilege_become(uid_t uid, struct error *why)
 {
     char name[IDENTITY_NAME_SIZE];
-    struct refusal cause;
+    struct error cause;
     struct names names;
     gid_t gid;
 
     if (getuid() != 0)
-        return refuse(why,
-                      "--owner=%u: only root may ask for somebody else, and this is uid %u; leave it out",
-                      uid, getuid());
+        return error_set(why,
+                         "--owner=%u: only root may ask for somebody else, and this is uid %u; leave it out",
+                         uid, getuid());
     names_begin(&names);
     const int err = names_find_account(&names, uid, name, &gid, &cause);
     names_end(&names);
     if (err)
-        return refuse(why, "--owner=%u: %.900s; `getent passwd %u` must show that user", uid,
-                      err == -ENOENT ? "there is no such user" : cause.text, uid);
+        return error_set(why, "--owner=%u: %.900s; `getent passwd %u` must show that user", uid,
+                         err == -ENOENT ? "there is no such user" : cause.text, uid);
     if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
         initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
         prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
-        return refuse(why, "--owner=%u: cannot become that user: %s", uid, strerror(errno));
+        return error_set(why, "--owner=%u: cannot become that user: %s", uid, strerror(errno));
     return privilege_lower(why);
 }

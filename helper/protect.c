@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "protect.h"
 
+#include "base/error.h"
 #include "base/quote.h"
 #include "grant.h"
-#include "judge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
-#include "refusal.h"
+#include "policy/decide.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -28,20 +28,22 @@ struct protecting {
     const struct grant *what;
     const struct protection *wanted;
     struct bridge_settings bridge;
-    struct refusal *why;
+    struct error *why;
 };
 
 static int fail(const struct protecting *p, const char *term, int err)
 {
-    return refuse(p->why, "cannot do %s of %s for tap %s on bridge '%s': %s; nothing is granted without it",
-                  term, p->what->terms->rule, p->tap, p->what->bridge->name,
-                  p->nl->reason[0] ? p->nl->reason : strerror(-err));
+    return error_set(p->why,
+                     "cannot do %s of %s for tap %s on bridge '%s': %s; nothing is granted without it", term,
+                     p->what->terms->rule, p->tap, p->what->bridge->name,
+                     p->nl->reason[0] ? p->nl->reason : strerror(-err));
 }
 
 static int cannot(const struct protecting *p, const char *term, const char *needs)
 {
-    return refuse(p->why, "%s of %s cannot be had on bridge '%s': it takes %s; nothing is granted without it",
-                  term, p->what->terms->rule, p->what->bridge->name, needs);
+    return error_set(p->why,
+                     "%s of %s cannot be had on bridge '%s': it takes %s; nothing is granted without it",
+                     term, p->what->terms->rule, p->what->bridge->name, needs);
 }
 
 static int check_bridge(struct protecting *p)
@@ -61,9 +63,9 @@ static int check_bridge(struct protecting *p)
         return cannot(p, "vlan=", needs);
     }
     if (p->wanted->mac_lock && memcmp(p->what->guest_mac, p->bridge.mac, sizeof(p->bridge.mac)) == 0)
-        return refuse(p->why,
-                      "--mac is bridge '%s's own MAC, which no guest can have; give the guest another",
-                      p->what->bridge->name);
+        return error_set(p->why,
+                         "--mac is bridge '%s's own MAC, which no guest can have; give the guest another",
+                         p->what->bridge->name);
     return 0;
 }
 
@@ -150,7 +152,7 @@ static int lock_mac(const struct protecting *p)
     const int err = port_add_address(p->nl, p->ifindex, p->what->guest_mac);
 
     if (err == -EEXIST)
-        return refuse(
+        return error_set(
             p->why,
             "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
             "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
@@ -166,7 +168,7 @@ static int lock_mac(const struct protecting *p)
     return found.sticky ? 0 : cannot(p, "mac=lock", "sticky addresses: Linux 4.20 or newer");
 }
 
-int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct refusal *why)
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
 {
     struct protecting p = {.nl = nl,
                            .ifindex = ifindex,

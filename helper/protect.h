@@ -4,11 +4,10 @@
  * refused, never left out: all is read back. */
 #pragma once
 
-struct refusal;
+struct error;
 struct rtnl;
 struct grant;
 
 /* Protects a port that is on its bridge and not up yet. Returns 0, or -1 and why not; the port must not be
  * used then. */
-int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what,
-                 struct refusal *why);
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why);

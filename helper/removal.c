@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "removal.h"
 
+#include "base/error.h"
 #include "base/quote.h"
-#include "claim.h"
 #include "grant.h"
 #include "net/rtnl.h"
 #include "net/tapdelete.h"
 #include "net/taps.h"
-#include "refusal.h"
+#include "policy/claim.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,52 +30,51 @@ static bool is_domains(const struct tap_state *tap, const struct removal *what)
            (claim_read_alias(&alias, tap->alias) && strcmp(alias.domain, what->domain) == 0);
 }
 
-static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_state *tap,
-                        struct refusal *why)
+static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_state *tap, struct error *why)
 {
     struct claim claim;
     const int err = taps_find(nl, CLAIM_PREFIX, what->name, tap);
 
     if (err == -ENODEV)
-        return refuse(why, "there is no tap '%s'; `virt-tap list` shows those that there are", what->name);
+        return error_set(why, "there is no tap '%s'; `virt-tap list` shows those that there are", what->name);
     if (err && err != -EMEDIUMTYPE)
-        return refuse(why, "cannot look at '%s': %s; try again", what->name, strerror(-err));
+        return error_set(why, "cannot look at '%s': %s; try again", what->name, strerror(-err));
     if (err || !claim_read(&claim, tap->altname))
-        return refuse(
+        return error_set(
             why,
             "'%s' is not a tap that virt-tap made, and is left alone; `ip -d link show dev %s` tells what it is",
             what->name, quote(what->name).text);
     if (!is_callers(tap, what) && what->uid == 0)
-        return refuse(
+        return error_set(
             why,
             "tap '%s' belongs to uid %u, and with --domain only uid 0's own are meant, for another's "
             "domain can have the same UUID; leave --domain out to delete it",
             what->name, claim.uid);
     if (!is_callers(tap, what))
-        return refuse(why,
-                      "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
-                      what->name, claim.uid, what->uid);
+        return error_set(
+            why, "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
+            what->name, claim.uid, what->uid);
     if ((what->ifindex && tap->ifindex != what->ifindex) ||
         (what->claim && strcmp(tap->altname, what->claim) != 0))
-        return refuse(
+        return error_set(
             why,
             "the tap that has the name '%s' by now is number %d with claim %s, not the one that was "
             "meant, and is left alone; `virt-tap list` shows it",
             tap->name, tap->ifindex, tap->altname);
     if (!is_domains(tap, what))
-        return refuse(why, "tap '%s' is not of domain %s, but: %s", what->name, what->domain,
-                      tap->alias[0] ? tap->alias : "of none");
+        return error_set(why, "tap '%s' is not of domain %s, but: %s", what->name, what->domain,
+                         tap->alias[0] ? tap->alias : "of none");
     return 0;
 }
 
 static int find_all(struct rtnl *nl, const struct removal *what, struct tap_state **taps, size_t *count,
-                    struct refusal *why)
+                    struct error *why)
 {
     size_t found = 0;
     const int err = taps_list(nl, CLAIM_PREFIX, taps, count);
 
     if (err)
-        return refuse(why, "cannot list the taps of this host: %s; try again", strerror(-err));
+        return error_set(why, "cannot list the taps of this host: %s; try again", strerror(-err));
     for (size_t i = 0; i < *count; i++)
         if (is_callers(&(*taps)[i], what) && is_domains(&(*taps)[i], what))
             (*taps)[found++] = (*taps)[i];
@@ -83,7 +82,7 @@ static int find_all(struct rtnl *nl, const struct removal *what, struct tap_stat
     return 0;
 }
 
-int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct refusal *why)
+int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct error *why)
 {
     struct rtnl nl;
     int err = rtnl_open(&nl);
@@ -91,11 +90,11 @@ int removal_find(const struct removal *what, struct tap_state **taps, size_t *co
     *taps = NULL;
     *count = 0;
     if (err)
-        return refuse(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+        return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
     if (what->name) {
         *taps = malloc(sizeof(**taps));
         *count = 1;
-        err = *taps ? find_by_name(&nl, what, *taps, why) : refuse(why, "no memory");
+        err = *taps ? find_by_name(&nl, what, *taps, why) : error_set(why, "no memory");
     } else {
         err = find_all(&nl, what, taps, count, why);
     }
@@ -108,7 +107,7 @@ int removal_find(const struct removal *what, struct tap_state **taps, size_t *co
 }
 
 int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
-                   struct refusal *why)
+                   struct error *why)
 {
     const int fd = what->force ? -1 : grant_open_device(why);
 
@@ -120,11 +119,11 @@ int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct re
     if (!err || err == -ENODEV) /* somebody else did */
         return 0;
     if (err == -EBUSY)
-        return refuse(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
-                      tap->name);
+        return error_set(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
+                         tap->name);
     if (err == -ESTALE)
-        return refuse(why, "tap '%s' is another one than a moment ago, and is left alone; try again",
-                      tap->name);
-    return refuse(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
-                  nl->reason[0] ? nl->reason : strerror(-err));
+        return error_set(why, "tap '%s' is another one than a moment ago, and is left alone; try again",
+                         tap->name);
+    return error_set(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
+                     nl->reason[0] ? nl->reason : strerror(-err));
 }

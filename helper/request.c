@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "request.h"
 
-#include "claim.h"
+#include "base/error.h"
+#include "base/number.h"
 #include "net/link.h"
-#include "number.h"
-#include "refusal.h"
+#include "policy/claim.h"
+#include "policy/decide.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -19,7 +20,7 @@ static const char plain_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 struct option {
     const char *name; /* ends in '=' if it has a value */
     unsigned int verbs;
-    enum request_result (*take)(struct request *out, const char *value, struct refusal *why);
+    enum request_result (*take)(struct request *out, const char *value, struct error *why);
 };
 
 enum {
@@ -29,45 +30,27 @@ enum {
     BRIDGE = 1 << REQUEST_BRIDGE
 };
 
-static enum request_result usage(struct refusal *why, const char *what, const char *word)
+static enum request_result usage(struct error *why, const char *what, const char *word)
 {
-    refuse(why, "%s'%.64s'" SEE_HELP, what, word);
+    error_set(why, "%s'%.64s'" SEE_HELP, what, word);
     return REQUEST_USAGE;
 }
 
-static enum request_result take_ifname(const char **out, const char *option, const char *value,
-                                       struct refusal *why)
+static enum request_result take_bridge(struct request *out, const char *value, struct error *why)
 {
-    if (!ifname_valid(value)) {
-        refuse(
-            why,
-            "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', ':' and "
-            "'%%', and not '.' or '..'; `ip link` shows the names of this host",
-            option, value, IFNAMSIZ - 1);
-        return REQUEST_REFUSED;
-    }
-    *out = value;
-    return REQUEST_OK;
-}
-
-/* 'all' would be refused with the advice to allow all. */
-static enum request_result take_bridge(struct request *out, const char *value, struct refusal *why)
-{
-    const char *option = out->verb == REQUEST_TAP ? "--br=" : "--bridge=";
-
-    if (strcmp(value, "all") != 0)
-        return take_ifname(&out->bridge, option, value, why);
-    refuse(why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
-           option);
-    return REQUEST_REFUSED;
+    out->bridge = value;
+    return policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0
+               ? REQUEST_REFUSED
+               : REQUEST_OK;
 }
 
 /* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
-static enum request_result take_name(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
+    out->name = value;
     if (value[strspn(value, plain_characters)] == '\0')
-        return take_ifname(&out->name, "--name=", value, why);
-    refuse(
+        return ifname_check("--name=", value, why) < 0 ? REQUEST_REFUSED : REQUEST_OK;
+    error_set(
         why,
         "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those of this "
         "host",
@@ -75,7 +58,7 @@ static enum request_result take_name(struct request *out, const char *value, str
     return REQUEST_REFUSED;
 }
 
-static enum request_result take_fd(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_fd(struct request *out, const char *value, struct error *why)
 {
     unsigned long number = 0;
 
@@ -85,7 +68,7 @@ static enum request_result take_fd(struct request *out, const char *value, struc
     return REQUEST_OK;
 }
 
-static enum request_result take_owner(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_owner(struct request *out, const char *value, struct error *why)
 {
     unsigned long number = 0;
 
@@ -110,21 +93,21 @@ static const char *mac_problem(const uint8_t mac[6])
     return NULL;
 }
 
-static enum request_result take_mac(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_mac(struct request *out, const char *value, struct error *why)
 {
     if (!mac_parse(value, out->mac))
         return usage(why, "--mac takes the guest's MAC, as in 52:54:00:12:34:56, not ", value);
     const char *problem = mac_problem(out->mac);
     if (problem) {
-        refuse(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56", value,
-               problem);
+        error_set(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56",
+                  value, problem);
         return REQUEST_REFUSED;
     }
     out->has_mac = true;
     return REQUEST_OK;
 }
 
-static enum request_result take_domain(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_domain(struct request *out, const char *value, struct error *why)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     bool good = strlen(value) == sizeof(form) - 1;
@@ -139,28 +122,28 @@ static enum request_result take_domain(struct request *out, const char *value, s
     return usage(why, "--domain takes a domain's UUID, as `virsh domuuid` prints it, not ", value);
 }
 
-static enum request_result take_vnet(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_vnet(struct request *out, const char *value, struct error *why)
 {
     (void)value, (void)why;
     out->vnet_hdr = true;
     return REQUEST_OK;
 }
 
-static enum request_result take_multi_queue(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_multi_queue(struct request *out, const char *value, struct error *why)
 {
     (void)value, (void)why;
     out->multi_queue = true;
     return REQUEST_OK;
 }
 
-static enum request_result take_isolated(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_isolated(struct request *out, const char *value, struct error *why)
 {
     (void)value, (void)why;
     out->isolated = true;
     return REQUEST_OK;
 }
 
-static enum request_result take_vlan(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_vlan(struct request *out, const char *value, struct error *why)
 {
     unsigned long number = 0;
 
@@ -170,7 +153,7 @@ static enum request_result take_vlan(struct request *out, const char *value, str
     return REQUEST_OK;
 }
 
-static enum request_result take_ifindex(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_ifindex(struct request *out, const char *value, struct error *why)
 {
     unsigned long number = 0;
 
@@ -180,7 +163,7 @@ static enum request_result take_ifindex(struct request *out, const char *value, 
     return REQUEST_OK;
 }
 
-static enum request_result take_claim(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_claim(struct request *out, const char *value, struct error *why)
 {
     struct claim claim;
 
@@ -190,7 +173,7 @@ static enum request_result take_claim(struct request *out, const char *value, st
     return REQUEST_OK;
 }
 
-static enum request_result take_force(struct request *out, const char *value, struct refusal *why)
+static enum request_result take_force(struct request *out, const char *value, struct error *why)
 {
     (void)value, (void)why;
     out->force = true;
@@ -226,7 +209,7 @@ static bool is_option(const struct option *option, const char *word, const char 
 }
 
 static enum request_result parse_word(struct request *out, const char *word, unsigned int *seen,
-                                      struct refusal *why)
+                                      struct error *why)
 {
     const char *value;
 
@@ -243,7 +226,7 @@ static enum request_result parse_word(struct request *out, const char *word, uns
     return usage(why, "no such option: ", word);
 }
 
-static enum request_result check_delete(const struct request *request, struct refusal *why)
+static enum request_result check_delete(const struct request *request, struct error *why)
 {
     if (!request->name && !request->domain[0])
         return usage(why, "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
@@ -253,7 +236,7 @@ static enum request_result check_delete(const struct request *request, struct re
 }
 
 /* Whether all is there that the verb takes. */
-static enum request_result check_whole(const struct request *request, struct refusal *why)
+static enum request_result check_whole(const struct request *request, struct error *why)
 {
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
@@ -288,7 +271,7 @@ static bool asks_about_us(struct request *out, char *const argv[])
     return false;
 }
 
-enum request_result request_parse(struct request *out, char *const argv[], struct refusal *why)
+enum request_result request_parse(struct request *out, char *const argv[], struct error *why)
 {
     unsigned int seen = 0;
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct refusal;
+struct error;
 
 enum request_verb {
     REQUEST_TAP,    /* QEMU's form: a tap for the one at the other end of a socket */
@@ -42,4 +42,4 @@ struct request {
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */
 
 /* Reads argv[1] and on. Returns REQUEST_OK, or else says why. */
-enum request_result request_parse(struct request *out, char *const argv[], struct refusal *why);
+enum request_result request_parse(struct request *out, char *const argv[], struct error *why);

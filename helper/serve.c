@@ -2,15 +2,15 @@
 #include "serve.h"
 
 #include "answer.h"
-#include "audit.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "grant.h"
-#include "judge.h"
-#include "names.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "ondemand.h"
+#include "policy/decide.h"
+#include "policy/names.h"
 #include "privilege.h"
-#include "refusal.h"
 #include "removal.h"
 #include "request.h"
 
@@ -21,30 +21,40 @@
 #include <unistd.h>
 
 /* Who asks is read once, so that nothing deeper asks; and what is read of users and groups lasts as long. */
-static int ask_policy(struct judgement *out, const struct request *request, struct refusal *why)
+static int ask_policy(struct decision *out, const struct request *request, struct error *why)
 {
-    static gid_t groups[NGROUPS_MAX];
-    const int count = getgroups(NGROUPS_MAX, groups);
+    const struct question question = {
+        .bridge = request->bridge,
+        .tap = request->verb != REQUEST_BRIDGE,
+        .name = request->name,
+        .mac = request->has_mac ? request->mac : NULL,
+        .vlan = request->vlan,
+        .isolated = request->isolated,
+    };
+    struct policy policy = {.rules = NULL};
+    struct caller caller;
     struct names names;
 
-    if (count < 0)
-        return refuse(why, "cannot tell which groups the caller is in: %s", strerror(errno));
     names_begin(&names);
-    const struct caller caller = {getuid(), getgid(), groups, (size_t)count, &names.source};
-    const int err = judge(out, request, &caller, why);
+    int err = caller_self(&caller, &names.source, why);
+    if (!err)
+        err = policy_load(&policy, request->bridge, why);
+    if (!err)
+        err = policy_decide(out, &policy, &question, &caller, why);
+    policy_free(&policy);
     names_end(&names);
     return err;
 }
 
-static int open_rtnl(struct rtnl *nl, struct refusal *why)
+static int open_rtnl(struct rtnl *nl, struct error *why)
 {
     const int err = rtnl_open(nl);
 
-    return err ? refuse(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
+    return err ? error_set(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
 }
 
 /* In any case the capability is not effective when this returns, so that no refusal is spoken with it. */
-static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct refusal *why)
+static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct error *why)
 {
     if (privilege_raise(why) < 0)
         return -1;
@@ -53,48 +63,48 @@ static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl,
 }
 
 /* The last act: until here our death, at any point, takes the tap with it. */
-static int hand_over(const struct request *request, const struct granted *tap, struct refusal *why)
+static int hand_over(const struct request *request, const struct granted *tap, struct error *why)
 {
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
     const int err = tap_set_persist(tap->fd);
-    return err ? refuse(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
-                        tap->name, strerror(-err))
+    return err ? error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
+                           tap->name, strerror(-err))
                : 0;
 }
 
 /* Whether they may, and the bridge, which is made now if it is declared and missing. */
-static int prepare(const struct request *request, struct judgement *judgement, struct bridge *bridge,
-                   struct refusal *why)
+static int prepare(const struct request *request, struct decision *decision, struct bridge *bridge,
+                   struct error *why)
 {
     bool isolate_ports;
 
-    if (ask_policy(judgement, request, why) < 0)
+    if (ask_policy(decision, request, why) < 0)
         return -1;
-    const struct ondemand asked = {request->bridge, judgement->rule, getuid()};
+    const struct ondemand asked = {request->bridge, decision->rule, getuid()};
     if (ondemand_bridge(&asked, &isolate_ports, why) < 0)
         return -1;
-    judgement->protection.isolated = judgement->protection.isolated || isolate_ports;
-    return grant_find_bridge(bridge, request->bridge, why);
+    decision->protection.isolated = decision->protection.isolated || isolate_ports;
+    return policy_find_bridge(bridge, request->bridge, why);
 }
 
-static int serve_bridge(const struct request *request, struct refusal *why)
+static int serve_bridge(const struct request *request, struct error *why)
 {
-    struct judgement judgement;
+    struct decision decision;
     struct bridge bridge;
 
-    return prepare(request, &judgement, &bridge, why);
+    return prepare(request, &decision, &bridge, why);
 }
 
-static int serve_tap(const struct request *request, struct refusal *why)
+static int serve_tap(const struct request *request, struct error *why)
 {
-    struct judgement judgement;
+    struct decision decision;
     struct bridge bridge;
     struct granted tap;
     struct rtnl nl = {.sock = NULL};
 
     if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
-        prepare(request, &judgement, &bridge, why) < 0)
+        prepare(request, &decision, &bridge, why) < 0)
         return -1;
     const struct grant grant = {
         .bridge = &bridge,
@@ -104,12 +114,12 @@ static int serve_tap(const struct request *request, struct refusal *why)
         .domain = request->domain,
         .stays = request->verb == REQUEST_CREATE,
         .uid = getuid(),
-        .terms = &judgement,
+        .terms = &decision,
     };
     int err = make(&tap, &grant, &nl, why);
     if (!err) {
         audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
-              judgement.rule, grant.stays ? ", to stay" : "");
+              decision.rule, grant.stays ? ", to stay" : "");
         err = hand_over(request, &tap, why);
         close(tap.fd); /* if it was not handed over, this removes the tap */
     }
@@ -119,7 +129,7 @@ static int serve_tap(const struct request *request, struct refusal *why)
 
 /* All that can be: one that is in use is no reason to leave the others. */
 static int delete_each(const struct removal *what, const struct tap_state *taps, size_t count,
-                       struct refusal *why)
+                       struct error *why)
 {
     struct rtnl nl = {.sock = NULL};
     int err;
@@ -136,7 +146,7 @@ static int delete_each(const struct removal *what, const struct tap_state *taps,
     return privilege_lower(why) < 0 || err ? -1 : 0;
 }
 
-static int serve_delete(const struct request *request, struct refusal *why)
+static int serve_delete(const struct request *request, struct error *why)
 {
     const struct removal what = {request->name,   request->ifindex, request->claim,
                                  request->domain, getuid(),         request->force};
@@ -150,7 +160,7 @@ static int serve_delete(const struct request *request, struct refusal *why)
     return err;
 }
 
-int serve(const struct request *request, struct refusal *why)
+int serve(const struct request *request, struct error *why)
 {
     switch (request->verb) {
     case REQUEST_DELETE:

@@ -36,7 +36,7 @@ static int start(pid_t *pid, const char *const words[], int said)
 }
 
 /* What it said, without its own name before it. */
-static int quote(int said, int status, struct refusal *why)
+static int quote(int said, int status, struct error *why)
 {
     static const char name[] = "virt-tap-helper: ";
     char text[sizeof(why->text)];
@@ -48,13 +48,13 @@ static int quote(int said, int status, struct refusal *why)
     if (strncmp(words, name, strlen(name)) == 0)
         words += strlen(name);
     if (*words)
-        return refuse(why, "%s", words);
+        return error_set(why, "%s", words);
     if (WIFSIGNALED(status))
-        return refuse(why, "%s was ended by signal %d", HELPER_PATH, WTERMSIG(status));
-    return refuse(why, "%s failed without a word, exit status %d", HELPER_PATH, WEXITSTATUS(status));
+        return error_set(why, "%s was ended by signal %d", HELPER_PATH, WTERMSIG(status));
+    return error_set(why, "%s failed without a word, exit status %d", HELPER_PATH, WEXITSTATUS(status));
 }
 
-int hook_call_helper(const char *const words[], struct refusal *why)
+int hook_call_helper(const char *const words[], struct error *why)
 {
     const int said = memfd_create("said", MFD_CLOEXEC);
     int status = 0;
@@ -62,15 +62,15 @@ int hook_call_helper(const char *const words[], struct refusal *why)
 
     hook_begin_changes();
     if (said < 0)
-        return refuse(why, "cannot call %s: %s", HELPER_PATH, strerror(errno));
+        return error_set(why, "cannot call %s: %s", HELPER_PATH, strerror(errno));
     int err = start(&pid, words, said);
     if (err) {
-        err = refuse(why, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                     HELPER_PATH, strerror(err));
+        err = error_set(why, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+                        HELPER_PATH, strerror(err));
     } else if (waitpid(pid, &status, 0) < 0) { /* the time limit */
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
-        err = refuse(why, "%s did not end in time and was killed", HELPER_PATH);
+        err = error_set(why, "%s did not end in time and was killed", HELPER_PATH);
     } else if (status != 0) {
         err = quote(said, status, why);
     }

@@ -4,11 +4,11 @@
  * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
  * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
  * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
-#include "helper/claim.h"
 #include "hook.h"
 #include "host/running.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static bool may_be_orphan(const struct tap_state *tap, struct claim_alias *alias
 }
 
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
-static int remove_tap(const struct orphan *orphan, struct refusal *why)
+static int remove_tap(const struct orphan *orphan, struct error *why)
 {
     char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE], ifindex[32],
         claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE];
@@ -74,12 +74,12 @@ static int remove_tap(const struct orphan *orphan, struct refusal *why)
     return hook_call_helper((const char *[]){"delete", name, ifindex, claim, domain, NULL}, why);
 }
 
-static int remove_orphans(const struct tap_state *taps, size_t count, struct refusal *why)
+static int remove_orphans(const struct tap_state *taps, size_t count, struct error *why)
 {
     struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
     struct running *asked = calloc(count + 1, sizeof(*asked));
     size_t found = 0;
-    int err = orphans && asked ? 0 : refuse(why, "no memory");
+    int err = orphans && asked ? 0 : error_set(why, "no memory");
 
     for (size_t i = 0; i < count && !err; i++) {
         orphans[found].tap = taps[i];
@@ -98,7 +98,7 @@ static int remove_orphans(const struct tap_state *taps, size_t count, struct ref
     return err;
 }
 
-static int start(const char *text, size_t size, struct refusal *why)
+static int start(const char *text, size_t size, struct error *why)
 {
     struct tap_state *taps = NULL;
     struct rtnl nl;
@@ -112,7 +112,7 @@ static int start(const char *text, size_t size, struct refusal *why)
     if (!err)
         err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
     rtnl_close(&nl);
-    err = err ? refuse(why, "cannot list the interfaces of this host: %s", strerror(-err))
+    err = err ? error_set(why, "cannot list the interfaces of this host: %s", strerror(-err))
               : remove_orphans(taps, count, why);
     free(taps);
     return err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hook.h"
 
+#include "base/log.h"
 #include "base/terminal.h"
-#include "helper/audit.h"
 #include "xml/document.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ static void set_time_limit(bool may_fail)
 
 /* One byte more than a document may have, so that a longer one is seen to be that. libvirt does not mind that
  * the rest is not read (virCommandProcessIO ignores EPIPE). */
-static char *read_input(size_t *size, struct refusal *why)
+static char *read_input(size_t *size, struct error *why)
 {
     enum { ROOM = DOCUMENT_BYTES_MAX + 1 };
     char *text = malloc(ROOM);
@@ -79,14 +79,14 @@ static char *read_input(size_t *size, struct refusal *why)
         *size += (size_t)got;
     if (text && got >= 0)
         return text;
-    refuse(why, "cannot read what libvirt tells: %s", text ? strerror(errno) : "no memory");
+    error_set(why, "cannot read what libvirt tells: %s", text ? strerror(errno) : "no memory");
     free(text);
     return NULL;
 }
 
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[])
 {
-    struct refusal why = {""};
+    struct error why = {""};
     size_t i = 0, size;
 
     while (i < count && (argc < 3 || strcmp(argv[2], events[i].operation) != 0))
@@ -105,10 +105,10 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
     return events[i].may_fail;
 }
 
-int hook_write(const char *text, size_t size, struct refusal *why)
+int hook_write(const char *text, size_t size, struct error *why)
 {
     if (terminal_filter() < 0)
-        return refuse(why, "no memory");
+        return error_set(why, "no memory");
     terminal_document(text, size);
-    return ferror(stdout) ? refuse(why, "cannot hand the domain back to libvirt: %s", strerror(errno)) : 0;
+    return ferror(stdout) ? error_set(why, "cannot hand the domain back to libvirt: %s", strerror(errno)) : 0;
 }

@@ -11,7 +11,7 @@
  * what is root's should not hang on one. */
 #pragma once
 
-#include "helper/refusal.h"
+#include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 struct hook_event {
     const char *operation;
     /* Does it. Returns 0, or -1 and why not, which then fails, or is only told the log. */
-    int (*run)(const char *text, size_t size, struct refusal *why);
+    int (*run)(const char *text, size_t size, struct error *why);
     bool may_fail; /* its exit status counts, and libvirt shows what is said */
 };
 
@@ -35,8 +35,8 @@ void hook_begin_changes(void);
 
 /* Calls virt-tap-helper with those words (NULL at the end; at most 14) and waits. Returns 0, or -1 and what
  * it said, or why it could not be called. */
-int hook_call_helper(const char *const words[], struct refusal *why);
+int hook_call_helper(const char *const words[], struct error *why);
 
 /* Writes a document to standard output, to the byte unless that is a terminal (base/terminal.h). Returns 0,
  * or -1 and why not. */
-int hook_write(const char *text, size_t size, struct refusal *why);
+int hook_write(const char *text, size_t size, struct error *why);

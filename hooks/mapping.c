@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mapping.h"
 
-#include "helper/claim.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * What domain_map() (xml/change.h) asks of this host: what bridges.conf maps, and which names are taken. */
 #pragma once
 
-#include "helper/bridges.h"
+#include "policy/declared.h"
 #include "xml/change.h"
 
 struct tap_state;

@@ -10,11 +10,11 @@
  *   plugged       port-created of libvirt before 5.2
  *
  * libvirtd calls them again when it starts; what it is told then changes nothing for running guests. */
-#include "helper/bridges.h"
-#include "helper/judge.h"
-#include "helper/names.h"
-#include "helper/policy.h"
 #include "hook.h"
+#include "policy/decide.h"
+#include "policy/declared.h"
+#include "policy/names.h"
+#include "policy/policy.h"
 #include "xml/document.h"
 #include "xml/name.h"
 
@@ -25,13 +25,14 @@
 #include <unistd.h>
 
 /* Reads what libvirt tells, after which the caller must document_free() it in any case. */
-static int read_data(struct document *out, const char *text, size_t size, struct refusal *why)
+static int read_data(struct document *out, const char *text, size_t size, struct error *why)
 {
     struct xml_error error;
 
     if (document_read(out, text, size, &error) < 0)
-        return refuse(why, "the network's XML, line %u, column %u: %s", error.line, error.column, error.text);
-    return node_is(out->nodes, "hookData") ? 0 : refuse(why, "libvirt tells of no network");
+        return error_set(why, "the network's XML, line %u, column %u: %s", error.line, error.column,
+                         error.text);
+    return node_is(out->nodes, "hookData") ? 0 : error_set(why, "libvirt tells of no network");
 }
 
 static const char *attribute_of(const struct node *parent, const char *child, const char *attribute)
@@ -49,24 +50,24 @@ static const char *host_bridge(const struct node *network)
     return mode && strcmp(mode, "bridge") == 0 ? attribute_of(network, "bridge", "name") : NULL;
 }
 
-static int make_bridge(const char *bridge, struct refusal *why)
+static int make_bridge(const char *bridge, struct error *why)
 {
     char option[sizeof("--bridge=") + NAME_SIZE];
     struct bridges bridges;
-    struct refusal reason = {""};
+    struct error reason = {""};
     int err = bridges_read(&bridges, why);
 
     if (!err && name_valid(bridge) && bridges_find(&bridges, bridge)) {
         snprintf(option, sizeof(option), "--bridge=%s", bridge);
         err = hook_call_helper((const char *[]){"bridge", option, NULL}, &reason);
         if (err)
-            refuse(why, "the network gets no bridge '%s': %s", bridge, reason.text);
+            error_set(why, "the network gets no bridge '%s': %s", bridge, reason.text);
     }
     bridges_free(&bridges);
     return err;
 }
 
-static int start(const char *text, size_t size, struct refusal *why)
+static int start(const char *text, size_t size, struct error *why)
 {
     struct document doc = {0};
     int err = read_data(&doc, text, size, why);
@@ -78,36 +79,24 @@ static int start(const char *text, size_t size, struct refusal *why)
     return err;
 }
 
-static int find_caller(struct caller *out, gid_t groups[NGROUPS_MAX], const struct names *names,
-                       struct refusal *why)
-{
-    const int count = getgroups(NGROUPS_MAX, groups);
-
-    if (count < 0)
-        return refuse(why, "cannot tell which groups libvirtd is in: %s", strerror(errno));
-    *out = (struct caller){getuid(), getgid(), groups, (size_t)count, &names->source};
-    return 0;
-}
-
 /* Only a deny that matches. */
-static int judge_port(const char *bridge, struct refusal *why)
+static int judge_port(const char *bridge, struct error *why)
 {
-    static gid_t groups[NGROUPS_MAX];
     struct policy policy = {.rules = NULL};
-    struct policy_verdict verdict = {.allowed = true};
+    struct policy_match verdict = {.allowed = true};
     struct caller caller;
     struct names names;
-    int err = judge_read_policy(&policy, bridge, why);
+    int err = policy_load(&policy, bridge, why);
 
     names_begin(&names);
     if (policy.absent)
         err = 0;
-    else if (!err && find_caller(&caller, groups, &names, why) == 0)
-        err = policy_decide(&verdict, &policy, bridge, &caller, why);
+    else if (!err && caller_self(&caller, &names.source, why) == 0)
+        err = policy_match(&verdict, &policy, bridge, &caller, why);
     else
         err = -1;
     if (!err && !verdict.allowed && verdict.rule)
-        err = refuse(
+        err = error_set(
             why,
             "%s:%lu denies bridge '%.64s' to uid %u: deny %s; an administrator would have to remove that "
             "line, or the guest use another network",
@@ -117,7 +106,7 @@ static int judge_port(const char *bridge, struct refusal *why)
     return err;
 }
 
-static int port_created(const char *text, size_t size, struct refusal *why)
+static int port_created(const char *text, size_t size, struct error *why)
 {
     struct document doc = {0};
     int err = read_data(&doc, text, size, why);

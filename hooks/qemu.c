@@ -10,16 +10,16 @@
  *   restore    likewise, of one that was saved
  *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
  *              libvirt kill the running guest, so that there is none. */
+#include "base/kvm.h"
+#include "base/log.h"
 #include "base/quote.h"
 #include "config.h"
-#include "helper/audit.h"
-#include "helper/bridges.h"
-#include "helper/claim.h"
 #include "hook.h"
-#include "host/kvm_device.h"
 #include "mapping.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
+#include "policy/claim.h"
+#include "policy/declared.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,13 +42,13 @@ static bool tells_of_taps(const char *text, size_t size)
 }
 
 /* Reads the domain, after which the caller must domain_free() it in any case. */
-static int read_domain(struct domain *out, const char *text, size_t size, struct refusal *why)
+static int read_domain(struct domain *out, const char *text, size_t size, struct error *why)
 {
     struct xml_error error;
 
     if (domain_read(out, text, size, &error) == 0)
         return 0;
-    return refuse(why, "the domain's XML, line %u, column %u: %s", error.line, error.column, error.text);
+    return error_set(why, "the domain's XML, line %u, column %u: %s", error.line, error.column, error.text);
 }
 
 static const char *name_of(const struct domain *domain)
@@ -57,33 +57,33 @@ static const char *name_of(const struct domain *domain)
 }
 
 /* Its taps were named after the domain that it was cloned from, and would be removed with that. */
-static int check_domain(const struct domain *domain, struct refusal *why)
+static int check_domain(const struct domain *domain, struct error *why)
 {
     const char *name = name_of(domain);
 
     if (domain->foreign)
-        return refuse(why,
-                      "domain '%.64s' is a clone, and its taps are another domain's; give it its own by: "
-                      "virt-tap domain rewrite -- %s",
-                      name, quote(name).text);
+        return error_set(why,
+                         "domain '%.64s' is a clone, and its taps are another domain's; give it its own by: "
+                         "virt-tap domain rewrite -- %s",
+                         name, quote(name).text);
     if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)
-        return refuse(why, "domain '%.64s' has no UUID as libvirt writes it, after which its taps are known",
-                      name);
+        return error_set(
+            why, "domain '%.64s' has no UUID as libvirt writes it, after which its taps are known", name);
     if (domain->type && strcmp(domain->type, "kvm") == 0) {
         const int fd = kvm_device_open();
         if (fd < 0)
-            return refuse(why,
-                          "domain '%.64s' is to run by KVM, and " KVM_PATH
-                          " %s; `virt-tap check kvm` says how "
-                          "to mend that",
-                          name, kvm_device_problem(fd));
+            return error_set(why,
+                             "domain '%.64s' is to run by KVM, and " KVM_PATH
+                             " %s; `virt-tap check kvm` says how "
+                             "to mend that",
+                             name, kvm_device_problem(fd));
         close(fd);
     }
     return 0;
 }
 
 /* All of the domain's that nobody holds. */
-static int remove_taps(const struct domain *domain, struct refusal *why)
+static int remove_taps(const struct domain *domain, struct error *why)
 {
     struct words words;
 
@@ -91,7 +91,7 @@ static int remove_taps(const struct domain *domain, struct refusal *why)
     return hook_call_helper((const char *[]){"delete", words.domain, NULL}, why);
 }
 
-static int make_tap(const struct domain *domain, const struct interface *interface, struct refusal *why)
+static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
     const struct tap *tap = interface->tap;
     const char *argv[10] = {"create"};
@@ -99,7 +99,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     int count = 1;
 
     if (interface->mac && strlen(interface->mac) > 17)
-        return refuse(why, "its MAC is none");
+        return error_set(why, "its MAC is none");
     snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
@@ -124,7 +124,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
 /* What a start that was interrupted has left is replaced. */
 static void remove_left_over(const struct domain *domain)
 {
-    struct refusal ignored = {""}; /* if it stays, making the tap is refused with the reason */
+    struct error ignored = {""}; /* if it stays, making the tap is refused with the reason */
 
     for (size_t i = 0; i < domain->tap_count; i++)
         if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
@@ -134,25 +134,25 @@ static void remove_left_over(const struct domain *domain)
 }
 
 /* Those that an interface names, too. */
-static int make_taps(const struct domain *domain, struct refusal *why)
+static int make_taps(const struct domain *domain, struct error *why)
 {
-    struct refusal reason = {""};
+    struct error reason = {""};
 
     remove_left_over(domain);
     for (size_t i = 0; i < domain->interface_count; i++) {
         const struct interface *interface = &domain->interfaces[i];
         if (!interface->tap || make_tap(domain, interface, &reason) == 0)
             continue;
-        refuse(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
-               interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
-               interface->tap->bridge, reason.text);
+        error_set(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
+                  interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
+                  interface->tap->bridge, reason.text);
         remove_taps(domain, &reason);
         return -1;
     }
     return 0;
 }
 
-static int prepare(const char *text, size_t size, struct refusal *why)
+static int prepare(const char *text, size_t size, struct error *why)
 {
     struct domain domain;
     int err;
@@ -169,7 +169,7 @@ static int prepare(const char *text, size_t size, struct refusal *why)
 }
 
 /* The metadata may be damaged, gone, or name another's taps by now: only the UUID counts. */
-static int release(const char *text, size_t size, struct refusal *why)
+static int release(const char *text, size_t size, struct error *why)
 {
     struct domain domain;
     int err = 0;
@@ -183,7 +183,7 @@ static int release(const char *text, size_t size, struct refusal *why)
     return err;
 }
 
-static int map(const struct domain *domain, struct bridges *bridges, struct refusal *why)
+static int map(const struct domain *domain, struct bridges *bridges, struct error *why)
 {
     const struct wish wish = mapping_wish(bridges);
     struct xml_error error = {0};
@@ -193,10 +193,10 @@ static int map(const struct domain *domain, struct bridges *bridges, struct refu
     int err = domain_map(&change, domain, &wish, &error);
 
     if (err)
-        refuse(why, "domain '%.64s' cannot be mapped to this host: %s", name_of(domain), error.text);
+        error_set(why, "domain '%.64s' cannot be mapped to this host: %s", name_of(domain), error.text);
     if (!err && change.edits.count > 0) {
         out = edits_apply(&change.edits, domain->doc.text, domain->doc.size, &size);
-        err = out ? hook_write(out, size, why) : refuse(why, "no memory");
+        err = out ? hook_write(out, size, why) : error_set(why, "no memory");
     }
     free(out);
     change_free(&change);
@@ -204,7 +204,7 @@ static int map(const struct domain *domain, struct bridges *bridges, struct refu
 }
 
 /* Nothing on standard output: as it was. */
-static int filter(const char *text, size_t size, struct refusal *why)
+static int filter(const char *text, size_t size, struct error *why)
 {
     struct bridges bridges;
     struct domain domain = {0};
@@ -225,23 +225,24 @@ static int filter(const char *text, size_t size, struct refusal *why)
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     struct tap_state state = {0};
-    struct refusal text = {""};
+    struct error text = {""};
     struct rtnl nl;
 
     if (rtnl_open(&nl) < 0)
         return;
     if (taps_find(&nl, CLAIM_PREFIX, tap->dev, &state) == 0 && mapping_is_own(&state, domain) &&
         !state.is_port) {
-        refuse(&text,
-               "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "
-               "master %s",
-               tap->dev, name_of(domain), quote(tap->dev).text, quote(tap->bridge).text);
+        error_set(
+            &text,
+            "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "
+            "master %s",
+            tap->dev, name_of(domain), quote(tap->dev).text, quote(tap->bridge).text);
         audit_say(HOOK_NAME, text.text);
     }
     rtnl_close(&nl);
 }
 
-static int reconnect(const char *text, size_t size, struct refusal *why)
+static int reconnect(const char *text, size_t size, struct error *why)
 {
     struct domain domain = {0};
     char bridge[sizeof("--bridge=") + NAME_SIZE];

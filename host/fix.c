@@ -2,8 +2,8 @@
 #include "fix.h"
 
 #include "base/cleanup.h"
+#include "base/kvm.h"
 #include "base/quote.h"
-#include "kvm_device.h"
 #include "membership.h"
 #include "net/link.h"
 #include "network.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "groups.h"
 
-#include "kvm_device.h"
+#include "base/kvm.h"
 #include "membership.h"
 
 #include <grp.h>

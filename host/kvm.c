@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kvm.h"
 
+#include "base/kvm.h"
 #include "kvm_absence.h"
-#include "kvm_device.h"
 #include "membership.h"
 #include "text.h"
 #include "vcpu.h"

@@ -185,7 +185,8 @@ static void search_networkd(glob_t *files, struct findings *out)
             continue;
         if (search.unmanaged)
             break;
-        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vtap-*", last);
+        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vtap-*",
+                    last);
         finding_fixable(out, "");
         return;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "link.h"
 
+#include "base/error.h"
+
 #include "rtnl.h"
 
 #include <errno.h>
@@ -21,6 +23,17 @@ bool ifname_valid(const char *name)
         if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || strchr("/:%", *c))
             return false;
     return true;
+}
+
+int ifname_check(const char *option, const char *name, struct error *why)
+{
+    if (ifname_valid(name))
+        return 0;
+    return error_set(
+        why,
+        "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', ':' and "
+        "'%%', and not '.' or '..'; `ip link` shows the names of this host",
+        option, name, IFNAMSIZ - 1);
 }
 
 static int digit(char c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "files.h"
 
+#include "base/error.h"
 #include "fuzz.h"
-#include "helper/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -98,14 +98,14 @@ static const struct files_entry *find(const struct files *files, const char *pat
     return index < files->count ? &files->entries[index] : NULL;
 }
 
-static int fail(struct files *files, const char *path, int error, struct refusal *why)
+static int fail(struct files *files, const char *path, int error, struct error *why)
 {
     for (size_t i = 0; i < files_error_count; i++)
         if (files_errors[i].number == error) {
             files->errors |= 1U << i;
             files->fatal = files->reads == 1 || !files_errors[i].passed[files->dialect];
         }
-    refuse(why, "%s: error %d", path, error);
+    error_set(why, "%s: error %d", path, error);
     return -error;
 }
 
@@ -136,7 +136,7 @@ static char *make_text(const char *before, const struct files_entry *entry, cons
     return bytes;
 }
 
-int files_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why)
+int files_read(void *context, const char *path, size_t limit, struct policy_text *out, struct error *why)
 {
     struct files *files = context;
     const struct files_entry *entry = find(files, path);
@@ -165,7 +165,7 @@ int files_read(void *context, const char *path, size_t limit, struct policy_text
 }
 
 int files_list(void *context, const char *folder, const char *pattern,
-               int (*each)(void *arg, const char *path), void *arg, struct refusal *why)
+               int (*each)(void *arg, const char *path), void *arg, struct error *why)
 {
     struct files *files = context;
     (void)each;

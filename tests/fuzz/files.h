@@ -20,7 +20,7 @@
  * Other words mean nothing. */
 #pragma once
 
-#include "helper/policy.h"
+#include "policy/policy.h"
 
 #include <stdint.h>
 
@@ -62,8 +62,8 @@ void files_rewind(struct files *files, enum policy_dialect dialect);
 
 /* Of a struct policy_source; context is the struct files. Holds that it is asked only what it may be asked.
  */
-int files_read(void *context, const char *path, size_t limit, struct policy_text *out, struct refusal *why);
+int files_read(void *context, const char *path, size_t limit, struct policy_text *out, struct error *why);
 
 /* Likewise: every folder is empty. */
 int files_list(void *context, const char *folder, const char *pattern,
-               int (*each)(void *arg, const char *path), void *arg, struct refusal *why);
+               int (*each)(void *arg, const char *path), void *arg, struct error *why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz.h"
 
-#include "helper/refusal.h"
+#include "base/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +13,12 @@ void hold_failed(const char *text, const char *file, int line)
     abort();
 }
 
-void refusal_poison(struct refusal *why)
+void refusal_poison(struct error *why)
 {
     memset(why->text, '\n', sizeof(why->text));
 }
 
-void hold_one_line(const struct refusal *why)
+void hold_one_line(const struct error *why)
 {
     const size_t length = strnlen(why->text, sizeof(why->text));
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct refusal;
+struct error;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 _Noreturn void hold_failed(const char *text, const char *file, int line);
 
 /* Fills the refusal with bytes that are no text, so that a text which nobody wrote is noticed. */
-void refusal_poison(struct refusal *why);
+void refusal_poison(struct error *why);
 
 /* Holds that the refusal is one line, not empty, that ends within its array, without control characters. */
-void hold_one_line(const struct refusal *why);
+void hold_one_line(const struct error *why);

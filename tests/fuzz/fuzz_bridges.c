@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * bridges.conf of any bytes. */
+#include "base/error.h"
 #include "fuzz.h"
-#include "helper/bridges.h"
-#include "helper/refusal.h"
 #include "net/link.h"
+#include "policy/declared.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bridges bridges;
-    struct refusal why;
+    struct error why;
 
     refusal_poison(&why);
     if (bridges_parse(&bridges, "/main", (const char *)data, size, &why) < 0) {

@@ -2,11 +2,11 @@
  *
  * Policies of any bytes, in both dialects. files.h says how an input becomes files; what must hold of what is
  * read from them stands here, a function for each. */
+#include "base/error.h"
 #include "files.h"
 #include "fuzz.h"
-#include "helper/policy.h"
-#include "helper/refusal.h"
 #include "net/link.h"
+#include "policy/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,21 +17,21 @@ enum { NAMES_MOST = 24 };
 /* What one reading gave. */
 struct outcome {
     struct policy policy;
-    struct refusal why;
+    struct error why;
     int result;
 };
 
 /* Names beginning with 'a' are the caller's, and of those with '~' nobody knows whose they are. */
-static int find(void *context, const char *name, id_t *id, struct refusal *why)
+static int find(void *context, const char *name, id_t *id, struct error *why)
 {
     (void)context;
     *id = 1000;
-    refuse(why, "no answer");
+    error_set(why, "no answer");
     return name[0] == '~' ? -EIO : name[0] == 'a' ? 0 : -ENOENT;
 }
 
 static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
-                        struct refusal *why)
+                        struct error *why)
 {
     (void)context, (void)why;
     strcpy(name, "a");
@@ -39,7 +39,7 @@ static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE],
     return uid == 1000 ? 0 : -ENOENT;
 }
 
-static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct refusal *why)
+static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why)
 {
     (void)context, (void)why;
     snprintf(name, IDENTITY_NAME_SIZE, "g%u", gid);
@@ -51,17 +51,17 @@ static const gid_t groups[] = {100, 101};
 static const struct caller caller = {1000, 1000, groups, 2, &memory_names};
 
 /* The verdict; a no without a rule if there is none. */
-static struct policy_verdict judged(const struct policy *policy, const char *bridge, bool *known)
+static struct policy_match judged(const struct policy *policy, const char *bridge, bool *known)
 {
-    struct refusal why;
-    struct policy_verdict verdict;
+    struct error why;
+    struct policy_match verdict;
 
     refusal_poison(&why);
-    *known = policy_decide(&verdict, policy, bridge, &caller, &why) == 0;
+    *known = policy_match(&verdict, policy, bridge, &caller, &why) == 0;
     if (*known)
         return verdict;
     hold_one_line(&why);
-    return (struct policy_verdict){.allowed = false};
+    return (struct policy_match){.allowed = false};
 }
 
 static bool allowed(const struct policy *policy, const char *bridge)
@@ -143,7 +143,7 @@ struct tally {
 static int match_of(const struct policy_rule *rule)
 {
     struct identity who;
-    struct refusal why;
+    struct error why;
 
     identity_begin(&who, &caller);
     return terms_match(&rule->terms, &who, rule->deny, &why);
@@ -164,12 +164,12 @@ static struct tally tally_of(const struct policy *policy, const char *bridge)
     return tally;
 }
 
-/* policy_decide against another way to say the same. */
+/* policy_match against another way to say the same. */
 static void hold_verdict_is_right(const struct policy *policy, const char *bridge)
 {
     bool known, known_again;
-    const struct policy_verdict verdict = judged(policy, bridge, &known);
-    const struct policy_verdict again = judged(policy, bridge, &known_again);
+    const struct policy_match verdict = judged(policy, bridge, &known);
+    const struct policy_match again = judged(policy, bridge, &known_again);
     const struct tally tally = tally_of(policy, bridge);
 
     hold(known == known_again && verdict.allowed == again.allowed && verdict.rule == again.rule);
@@ -224,8 +224,8 @@ static void hold_one_bridge_is_enough(const struct outcome *all, struct files *f
         hold(strcmp(o.why.text, all->why.text) == 0);
     for (size_t i = 0; i < o.policy.rule_count; i++)
         hold(is_about(&o.policy.rules[i], bridge));
-    const struct policy_verdict one = judged(&o.policy, bridge, &known);
-    const struct policy_verdict same = judged(&all->policy, bridge, &known_of_all);
+    const struct policy_match one = judged(&o.policy, bridge, &known);
+    const struct policy_match same = judged(&all->policy, bridge, &known_of_all);
     hold(known == known_of_all && one.allowed == same.allowed && !one.rule == !same.rule);
     if (one.rule)
         hold(one.rule->file == same.rule->file && one.rule->line == same.rule->line);

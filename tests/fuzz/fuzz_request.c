@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Command lines of any bytes: the input, cut at each '\0', is argv; an empty input is an empty argv. */
+#include "base/error.h"
 #include "fuzz.h"
-#include "helper/refusal.h"
 #include "helper/request.h"
 #include "net/link.h"
 
@@ -123,7 +123,7 @@ static void hold_request_is_sound(const struct request *request, const struct wo
 /* Parses, and holds what holds of all outcomes. */
 static enum request_result parse(struct request *out, const struct words *words)
 {
-    struct refusal why;
+    struct error why;
 
     refusal_poison(&why);
     memset(out, 0xa5, sizeof(*out));

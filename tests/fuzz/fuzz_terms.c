@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
+#include "base/error.h"
 #include "fuzz.h"
-#include "helper/identity.h"
-#include "helper/refusal.h"
-#include "helper/terms.h"
+#include "policy/identity.h"
+#include "policy/terms.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -14,10 +14,10 @@
 
 /* 'a...' is 1000; 'b...' 1001, and so are digits, which are a name where they are no number that a user has.
  */
-static int find(void *context, const char *name, id_t *id, struct refusal *why)
+static int find(void *context, const char *name, id_t *id, struct error *why)
 {
     (void)context;
-    refuse(why, "no answer");
+    error_set(why, "no answer");
     *id = name[0] == 'a' ? 1000 : 1001;
     return name[0] == '~' ? -EIO : strchr("ab0123456789", name[0]) ? 0 : -ENOENT;
 }
@@ -80,10 +80,10 @@ static int oracle_find(const char *word, id_t *id)
 {
     for (const char *c = word; *c; c++)
         if (*c < '0' || *c > '9')
-            return find(NULL, word, id, &(struct refusal){""});
+            return find(NULL, word, id, &(struct error){""});
     const unsigned long long number = strtoull(word, NULL, 10);
     *id = (id_t)number;
-    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct refusal){""});
+    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct error){""});
 }
 
 static int oracle_match(const struct terms *terms, const struct caller *caller)
@@ -110,7 +110,7 @@ static void hold_matches_are_right(const struct terms *terms)
 {
     for (size_t i = 0; i < CALLERS; i++) {
         struct identity who;
-        struct refusal why;
+        struct error why;
         identity_begin(&who, &callers[i]);
         hold(terms_match(terms, &who, false, &why) == oracle_match(terms, &callers[i]));
     }
@@ -123,7 +123,7 @@ static bool same_text(const char *a, const char *b)
 
 static int parse(struct terms *out, char *text, bool deny)
 {
-    struct refusal why;
+    struct error why;
 
     refusal_poison(&why);
     memset(out, 0xa5, sizeof(*out));

@@ -55,7 +55,7 @@ class Lint(unittest.TestCase):
         for path in self.sources():
             if path.endswith(".h"):
                 headers.setdefault(os.path.dirname(path), path)
-        self.assertLess({"bridge", "cli", "helper", "hooks", "host", "net", "tests/unit", "newfolder"}, set(headers))
+        self.assertLess({"bridge", "cli", "helper", "hooks", "host", "net", "policy", "tests/unit", "newfolder"}, set(headers))
         planted = []
         for folder, path in headers.items():
             with open(f"{self.tree}/{path}", "a", encoding="utf-8") as file:
@@ -77,6 +77,19 @@ class Lint(unittest.TestCase):
                 status, said = self.lint(self.write(f"net/{name}.c", text))
                 self.assertEqual(status, 1, said)
                 self.assertIn(says, said)
+
+    def test_the_house(self):
+        """A look up, a circle, and a document that names what is gone."""
+        shutil.copytree(f"{ROOT}/build", f"{self.tree}/planted-build", dirs_exist_ok=True)
+        self.write("net/up.c", HEAD + '#include "helper/request.h"\n')
+        self.write("policy/up.c", HEAD + '#include "cli/verbs.h"\n')
+        self.write("docs/threat-model.md", "`net/nosuch.c: f`\n")
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True, timeout=60)
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True, timeout=60)
+        done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, sorted(done.stderr.splitlines())), (1, [
+            "docs/threat-model.md: there is no net/nosuch.c", "net/up.c:2: net/ may not include helper/",
+            "policy/up.c:2: policy/ may not include cli/", "these call each other in a circle: net/a.c net/b.c"]))
 
     def test_no_fault(self):
         path = self.write("net/good.c", function(60))

@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 struct policy policy;
-struct refusal why;
+struct error why;
 
 static int read_memory(void *context, const char *path, size_t limit, struct policy_text *out,
-                       struct refusal *reason)
+                       struct error *reason)
 {
     const struct memory_file *files = context;
 
@@ -42,7 +42,7 @@ static int read_memory(void *context, const char *path, size_t limit, struct pol
 }
 
 static int list_memory(void *context, const char *folder, const char *pattern,
-                       int (*each)(void *arg, const char *path), void *arg, struct refusal *reason)
+                       int (*each)(void *arg, const char *path), void *arg, struct error *reason)
 {
     const struct memory_file *files = context;
     const size_t length = strlen(folder);
@@ -72,40 +72,40 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect)
     return read_policy_of(NULL, files, dialect);
 }
 
-static int find_user(void *context, const char *name, uid_t *uid, struct refusal *reason)
+static int find_user(void *context, const char *name, uid_t *uid, struct error *reason)
 {
     (void)context;
     if (strcmp(name, "broken") == 0)
-        return refuse(reason, "no answer"), -EIO;
+        return error_set(reason, "no answer"), -EIO;
     *uid = strcmp(name, "bob") == 0 ? 1001 : 1000;
     return strcmp(name, "alice") == 0 || strcmp(name, "al") == 0 || strcmp(name, "bob") == 0 ? 0 : -ENOENT;
 }
 
-static int find_group(void *context, const char *name, gid_t *gid, struct refusal *reason)
+static int find_group(void *context, const char *name, gid_t *gid, struct error *reason)
 {
     (void)context;
     if (strcmp(name, "broken") == 0)
-        return refuse(reason, "no answer"), -EIO;
+        return error_set(reason, "no answer"), -EIO;
     *gid = strcmp(name, "own") == 0 ? 2000 : strcmp(name, "students") == 0 ? 2002 : 2003;
     return strcmp(name, "nobody") == 0 ? -ENOENT : 0;
 }
 
 static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
-                        struct refusal *reason)
+                        struct error *reason)
 {
     (void)context;
     if (uid == 1099)
-        return refuse(reason, "no answer"), -EIO;
+        return error_set(reason, "no answer"), -EIO;
     strcpy(name, uid == 1003 ? "broken" : uid == 1004 ? "nobody" : "alice");
     *gid = 1999;
     return uid == 1000 || uid == 1002 || uid == 1003 || uid == 1004 ? 0 : -ENOENT;
 }
 
-static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct refusal *reason)
+static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *reason)
 {
     (void)context;
     if (gid == 2099)
-        return refuse(reason, "no answer"), -EIO;
+        return error_set(reason, "no answer"), -EIO;
     snprintf(name, IDENTITY_NAME_SIZE, "%s", gid == 2000 ? "own" : gid == 2001 ? "readers" : "students");
     return gid >= 2000 && gid <= 2002 ? 0 : -ENOENT;
 }
@@ -116,10 +116,10 @@ static const gid_t groups[] = {2001, 2002};
 
 const struct caller alice = {1000, 2000, groups, 2, &memory_names};
 
-struct policy_verdict decide(const char *bridge)
+struct policy_match decide(const char *bridge)
 {
-    struct policy_verdict verdict;
-    assert_int_equal(policy_decide(&verdict, &policy, bridge, &alice, &why), 0);
+    struct policy_match verdict;
+    assert_int_equal(policy_match(&verdict, &policy, bridge, &alice, &why), 0);
     return verdict;
 }
 

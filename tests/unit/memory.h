@@ -3,8 +3,8 @@
  * Policies whose files live in memory, and somebody they are judged for. */
 #pragma once
 
-#include "helper/policy.h"
-#include "helper/refusal.h"
+#include "base/error.h"
+#include "policy/policy.h"
 
 struct memory_file {
     const char *path;
@@ -21,7 +21,7 @@ struct memory_file {
 
 /* The policy read last, and why it was not. */
 extern struct policy policy;
-extern struct refusal why;
+extern struct error why;
 
 /* Users: alice and al are both 1000, whose account is alice with gid 1999; bob is 1001. No account: 1001,
  * whose name does not lead to one; 1002, whose name leads to 1000; 1004, whose name leads to nobody. Nobody
@@ -38,7 +38,7 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect);
 int read_policy_of(const char *bridge, const struct memory_file *files, enum policy_dialect dialect);
 
 /* Judges `policy` for alice, which must not fail. */
-struct policy_verdict decide(const char *bridge);
+struct policy_match decide(const char *bridge);
 
 /* Both, and frees it: 1 allowed, 0 denied, -1 the policy does not count. */
 int verdict(const struct memory_file *files, enum policy_dialect dialect, const char *bridge);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * bridges.conf: each declaration taken, and each refused in every way, with its line. */
-#include "helper/bridges.h"
-#include "helper/refusal.h"
+#include "base/error.h"
+#include "policy/declared.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct bridges bridges;
-static struct refusal why;
+static struct error why;
 
 static int parse_bytes(const char *text, size_t size)
 {

@@ -31,7 +31,7 @@ static void compute(void)
         ;
 }
 
-static int computes(const char *text, size_t size, struct refusal *why)
+static int computes(const char *text, size_t size, struct error *why)
 {
     (void)text, (void)size, (void)why;
     tell();
@@ -40,17 +40,17 @@ static int computes(const char *text, size_t size, struct refusal *why)
 }
 
 /* As prepare, whose wait for the helper is interrupted, and which then removes what it had made. */
-static int cleans_up(const char *text, size_t size, struct refusal *why)
+static int cleans_up(const char *text, size_t size, struct error *why)
 {
     (void)text, (void)size;
     hook_begin_changes();
     tell();
     pause();
     tell();
-    return refuse(why, "cleaned up");
+    return error_set(why, "cleaned up");
 }
 
-static int changes_and_computes(const char *text, size_t size, struct refusal *why)
+static int changes_and_computes(const char *text, size_t size, struct error *why)
 {
     (void)text, (void)size, (void)why;
     hook_begin_changes();

@@ -2,10 +2,10 @@
  *
  * What host/ decides by its arguments alone: why there is no KVM on hosts that are not here, and how words
  * are quoted and read. */
+#include "base/kvm.h"
 #include "base/quote.h"
 #include "host/fix.h"
 #include "host/kvm_absence.h"
-#include "host/kvm_device.h"
 #include "host/text.h"
 
 #include <errno.h>

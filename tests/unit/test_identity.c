@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Who is asking: the account, and users and groups by name and number. */
-#include "helper/identity.h"
 #include "memory.h"
+#include "policy/identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,9 +2,9 @@
  *
  * Policies that are read when memory runs out. The linker sends each call of the functions below through
  * __wrap_ (tests/unit/meson.build), which fails the one that is to fail. */
-#include "helper/policy.h"
-#include "helper/refusal.h"
+#include "base/error.h"
 #include "memory.h"
+#include "policy/policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ char *__wrap_strdup(const char *text)
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static int read_two_files(void *context, const char *path, size_t limit, struct policy_text *out,
-                          struct refusal *reason)
+                          struct error *reason)
 {
     const bool main_file = strcmp(path, "/main") == 0;
     const char *text = main_file ? "allow br0\nallow br1\ninclude /a\n" : "allow br2\ndeny br0\n";
@@ -61,7 +61,7 @@ static int read_two_files(void *context, const char *path, size_t limit, struct 
 static void fail_each_call(enum policy_dialect dialect)
 {
     static const struct policy_source source = {.read = read_two_files};
-    struct policy_verdict verdict;
+    struct policy_match verdict;
     int calls = 0;
 
     for (;; calls++) {
@@ -74,9 +74,9 @@ static void fail_each_call(enum policy_dialect dialect)
     assert_int_equal(calls_until_failure, 0);
     assert_int_equal(calls, 7); /* two paths; an array of 1 and 2 files; one of 1, 2 and 4 rules */
     assert_int_equal(policy.rule_count, 4);
-    assert_int_equal(policy_decide(&verdict, &policy, "br0", &alice, &why), 0);
+    assert_int_equal(policy_match(&verdict, &policy, "br0", &alice, &why), 0);
     assert_false(verdict.allowed);
-    assert_int_equal(policy_decide(&verdict, &policy, "br2", &alice, &why), 0);
+    assert_int_equal(policy_match(&verdict, &policy, "br2", &alice, &why), 0);
     assert_true(verdict.allowed);
     policy_free(&policy);
 }

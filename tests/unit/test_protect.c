@@ -3,12 +3,12 @@
  * Ports of a kernel that passes over what it does not know, without a word. Such kernels are too old to be
  * had, so the calls of net/port.h are this file's own; what they say of a real kernel is in
  * tests/netns/test_protect.py. */
+#include "base/error.h"
 #include "helper/grant.h"
-#include "helper/judge.h"
 #include "helper/protect.h"
-#include "helper/refusal.h"
 #include "net/port.h"
 #include "net/rtnl.h"
+#include "policy/decide.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,11 +109,11 @@ int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
 }
 
 /* Asks for all protection. */
-static int protect(struct refusal *why)
+static int protect(struct error *why)
 {
     static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
     const struct bridge bridge = {.name = "br0"};
-    const struct judgement terms = {
+    const struct decision terms = {
         .rule = "policy.conf:1",
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
     const struct grant what = {.bridge = &bridge, .guest_mac = mac, .domain = "", .terms = &terms};
@@ -126,7 +126,7 @@ static int protect(struct refusal *why)
 
 static void refused(const char *says)
 {
-    struct refusal why = {""};
+    struct error why = {""};
 
     assert_int_equal(protect(&why), -1);
     assert_non_null(strstr(why.text, says));
@@ -135,7 +135,7 @@ static void refused(const char *says)
 
 static void test_a_kernel_that_knows_all(void **state)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     (void)state;
 
     assert_int_equal(protect(&why), 0);
@@ -146,7 +146,7 @@ static void test_a_kernel_that_knows_all(void **state)
 /* Without the limit of groups the grant stands, and the bridge is left as it is. */
 static void test_limit_of_groups(void **state)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     (void)state;
 
     assert_int_equal(protect(&why), 0);
@@ -165,7 +165,7 @@ static void test_limit_of_groups(void **state)
 
 static void test_multicast_router_of_a_vlan(void **state)
 {
-    struct refusal why = {""};
+    struct error why = {""};
     (void)state;
 
     assert_int_equal(protect(&why), 0);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The helper's command line: what is taken, and every way to be refused. */
-#include "helper/claim.h"
-#include "helper/refusal.h"
+#include "base/error.h"
 #include "helper/request.h"
 #include "net/link.h"
+#include "policy/claim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #define ARGS(...) ((char *[]){"virt-tap-helper", __VA_ARGS__, NULL})
 
 static struct request request;
-static struct refusal why;
+static struct error why;
 
 static void takes_the_contract_of_qemu_and_libvirt(void **state)
 {
@@ -302,13 +302,13 @@ static void takes_names_an_interface_can_have(void **state)
 static void a_refusal_is_one_line(void **state)
 {
     (void)state;
-    refuse(&why, "a\nb\x1b[31m%s", "\r\x7f\xc2\x9b\xff\x80");
+    error_set(&why, "a\nb\x1b[31m%s", "\r\x7f\xc2\x9b\xff\x80");
     assert_string_equal(why.text, "a?b?[31m??????");
 
     char longer[4 * sizeof(why.text)];
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
-    refuse(&why, "%s", longer);
+    error_set(&why, "%s", longer);
     assert_int_equal(strlen(why.text), sizeof(why.text) - 1);
 }
 

@@ -69,12 +69,12 @@ static void terms_that_do_not_parse(void **state)
 /* What policy.conf says to somebody about br0, and why, if that is not to be known. */
 static int judged(const char *text, uid_t uid)
 {
-    struct policy_verdict result;
+    struct policy_match result;
     struct caller caller = alice;
 
     caller.uid = uid;
     assert_int_equal(read_policy(FILES(MAIN(text)), POLICY_STRICT), 0);
-    const int err = policy_decide(&result, &policy, "br0", &caller, &why);
+    const int err = policy_match(&result, &policy, "br0", &caller, &why);
     if (!err && result.allowed)
         assert_string_equal(result.user, result.rule->terms.uids.set ? "" : "alice");
     policy_free(&policy);
@@ -109,7 +109,7 @@ static void rules_bind_under_any_name(void **state)
 static void without_an_account_nothing_is_allowed(void **state)
 {
     static const uid_t nobodies[] = {1001, 1002, 1004};
-    struct policy_verdict result;
+    struct policy_match result;
     struct caller caller = alice;
     (void)state;
     for (size_t i = 0; i < sizeof(nobodies) / sizeof(nobodies[0]); i++) {
@@ -127,7 +127,7 @@ static void without_an_account_nothing_is_allowed(void **state)
     assert_int_equal(judged("allow br0 uid=1099\n", 1099), 1);
     caller.uid = 1099; /* a bridge.conf has QEMU's verdicts, and nobody is looked up */
     assert_int_equal(read_policy(FILES(MAIN("allow br0\n")), POLICY_QEMU), 0);
-    assert_int_equal(policy_decide(&result, &policy, "br0", &caller, &why), 0);
+    assert_int_equal(policy_match(&result, &policy, "br0", &caller, &why), 0);
     assert_true(result.allowed);
     policy_free(&policy);
 }
@@ -156,7 +156,7 @@ static void includes_of_a_folder(void **state)
 
 /* Every file is inode 1, on a device of its own: the last character of its path. */
 static int read_devices(void *context, const char *path, size_t limit, struct policy_text *out,
-                        struct refusal *reason)
+                        struct error *reason)
 {
     const char *text = strcmp(path, "/1") == 0 ? "include /2\n" : "allow br0\n";
     (void)context, (void)limit, (void)reason;

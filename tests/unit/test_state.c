@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The saved state of a move when memory runs out: whole, or none. */
-#include "bridge/move.h"
+#include "bridge/state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The terms of a rule: each taken, and each refused in every way; and whom they are about. */
-#include "helper/terms.h"
 #include "memory.h"
+#include "policy/terms.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

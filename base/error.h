@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What went wrong: one line for a person. Functions fill it in where they know the cause; only programs
+ * print it. */
+#pragma once
+
+struct error {
+    char text[1536];
+};
+
+/* Puts what was asked, why it failed and what to do next in why->text: one line of at most its size, other
+ * than printable ASCII (with which a hostile caller or a broken file could write over a terminal) shown as
+ * '?'. Returns -1, for `return error_set(...)`. */
+int error_set(struct error *why, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Folders of which somebody else may be able to write a part. */
+#pragma once
+
+struct error;
+
+/* Opens a folder (O_PATH), step by step: a symbolic link on the way is followed only if it is root's or the
+ * caller's. Returns a descriptor that the caller owns, or -1 and why not. */
+int folder_open(const char *path, struct error *why);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verb.h"
+
+#include "printable.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int complain(int status, const char *name, const char *format, ...)
+{
+    char *text = NULL, *line;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    line = text ? printable_line(text) : NULL;
+    fprintf(stderr, "%s: %s\n", name, line ? line : "no memory to say what is wrong");
+    free(line);
+    free(text);
+    return status;
+}
+
+int finish_output(int status, const char *name)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return complain(1, name, "cannot write to standard output: %s", strerror(errno));
+}
+
+/* Whether one of the words asks for help, up to a -- that ends options. Also as the value of an option:
+ * whoever writes `--bridge --help` has no bridge of that name in mind. */
+static bool asks_for_help(int argc, char *const argv[])
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+/* Usage shows the arguments behind a space; there may be none. */
+static void print_arguments(const struct verb *verb)
+{
+    if (verb->arguments)
+        printf(" %s", verb->arguments);
+    putchar('\n');
+}
+
+static int help_command(const struct command *command, const char *name)
+{
+    printf("Usage: %s VERB [ARGUMENT...]\n\n%s\n\n", name, command->about);
+    for (size_t i = 0; i < command->count; i++) {
+        printf("  %s", command->verbs[i].name);
+        print_arguments(&command->verbs[i]);
+        printf("      %s\n", command->verbs[i].summary);
+    }
+    printf("\n%s VERB --help tells more; see virt-tap(1).\n", name);
+    return finish_output(0, name);
+}
+
+static int help_verb(const struct verb *verb, const char *name)
+{
+    printf("Usage: %s", name);
+    print_arguments(verb);
+    printf("\n%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
+    if (verb->options)
+        printf("\n%s", verb->options);
+    return finish_output(0, name);
+}
+
+int verb_run(const struct verb *verb, int argc, char *argv[])
+{
+    if (verb->verbs)
+        return command_run(verb->verbs, argc, argv);
+    return asks_for_help(argc, argv) ? help_verb(verb, argv[0]) : verb->run(argc, argv);
+}
+
+int command_run(const struct command *command, int argc, char *argv[])
+{
+    char name[128];
+
+    if (argc < 2)
+        return complain(2, argv[0], "no verb is given; see %s --help", argv[0]);
+    if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for_help(argc, argv)))
+        return help_command(command, argv[0]);
+    for (size_t i = 0; i < command->count; i++) {
+        const struct verb *verb = &command->verbs[i];
+        if (strcmp(verb->name, argv[1]) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%s %s", argv[0], verb->name);
+        argv[1] = name;
+        return verb_run(verb, argc - 1, argv + 1);
+    }
+    return complain(2, argv[0], "there is no verb '%.64s'; see %s --help", argv[1], argv[0]);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What can be a bridge's uplink. */
+#pragma once
+
+#include "bridge.h"
+
+/* Says why no NIC of this kind can be a bridge's uplink. Returns 0 when it can. */
+int uplink_refuse_kind(const char *verb, const struct link *uplink);
+
+/* Says why this NIC cannot become the bridge's uplink. Returns 0 when it can. */
+int uplink_refuse(struct view *view, const char *verb, const struct create *create,
+                  const struct link *uplink);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/error.h"
+#include "policy_lint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
+{
+    struct error text = {""}, whole = {""};
+
+    vsnprintf(text.text, sizeof(text.text), format, args);
+    error_set(&whole, "%s:%lu: %s: %s", path, line, kind,
+              text.text); /* one line, whatever the policy holds */
+    puts(whole.text);
+}
+
+void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(path, line, "error", format, args);
+    va_end(args);
+    lint->errors++;
+}
+
+void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(path, line, "warning", format, args);
+    va_end(args);
+    lint->warnings++;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "claim.h"
+
+#include "base/number.h"
+#include "net/link.h"
+#include "net/taps.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ALIAS_BEGIN "virt-tap v=1 "
+
+void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
+{
+    snprintf(out, CLAIM_SIZE, CLAIM_PREFIX "%s.%u.%s%u", claim->bridge, claim->uid,
+             claim->unlimited ? "x" : "", claim->slot);
+}
+
+/* From the right, for a bridge's name may have dots in it. */
+bool claim_read(struct claim *out, const char *text)
+{
+    unsigned long uid, slot;
+    char copy[CLAIM_SIZE], again[CLAIM_SIZE];
+
+    if (strlen(text) >= sizeof(copy) || strncmp(text, CLAIM_PREFIX, strlen(CLAIM_PREFIX)) != 0)
+        return false;
+    strcpy(copy, text + strlen(CLAIM_PREFIX));
+    char *last = strrchr(copy, '.');
+    if (!last)
+        return false;
+    *last++ = '\0';
+    char *middle = strrchr(copy, '.');
+    if (!middle)
+        return false;
+    *middle++ = '\0';
+    const bool unlimited = *last == 'x';
+    if (!ifname_valid(copy) || !number_parse(middle, 0, UINT_MAX, &uid) ||
+        !number_parse(last + unlimited, 0, UINT_MAX, &slot))
+        return false;
+    *out = (struct claim){.uid = (uid_t)uid, .unlimited = unlimited, .slot = (unsigned int)slot};
+    strcpy(out->bridge, copy);
+    claim_write(again, out); /* as we write it, without leading zeros */
+    return strcmp(again, text) == 0;
+}
+
+void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6])
+{
+    snprintf(out, CLAIM_SIZE, CLAIM_MAC_PREFIX "%s.%02x%02x%02x%02x%02x%02x", bridge, mac[0], mac[1], mac[2],
+             mac[3], mac[4], mac[5]);
+}
+
+void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot)
+{
+    snprintf(out, CLAIM_SIZE, "virt-tap-range.%s.%u-%u.%u", bridge, first, last, slot);
+}
+
+void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
+{
+    const uint8_t *mac = alias->mac;
+
+    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%02x:%02x:%02x:%02x:%02x:%02x", alias->uid,
+             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "", mac[0], mac[1],
+             mac[2], mac[3], mac[4], mac[5]);
+}
+
+/* One word; what it is not about stays as it is. */
+static bool read_word(struct claim_alias *out, const char *word)
+{
+    unsigned long uid = 0;
+
+    if (strcmp(word, "stays") == 0)
+        return out->stays = true;
+    if (strncmp(word, "mac=", 4) == 0)
+        return mac_parse(word + 4, out->mac);
+    if (strncmp(word, "domain=", 7) == 0 && strlen(word + 7) < sizeof(out->domain))
+        return strcpy(out->domain, word + 7);
+    if (strncmp(word, "uid=", 4) != 0 || !number_parse(word + 4, 0, UINT_MAX, &uid))
+        return false;
+    out->uid = (uid_t)uid;
+    return true;
+}
+
+bool claim_read_alias(struct claim_alias *out, const char *text)
+{
+    char copy[CLAIM_SIZE], again[CLAIM_SIZE], *rest = copy;
+
+    *out = (struct claim_alias){.stays = false};
+    if (strlen(text) >= sizeof(copy))
+        return false;
+    if (strncmp(text, ALIAS_BEGIN, strlen(ALIAS_BEGIN)) != 0)
+        return false;
+    strcpy(copy, text + strlen(ALIAS_BEGIN));
+    while (rest)
+        if (!read_word(out, strsep(&rest, " ")))
+            return false;
+    claim_write_alias(again, out);
+    return strcmp(again, text) == 0;
+}
+
+bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap)
+{
+    struct claim claim;
+    struct claim_alias alias;
+    const bool claimed = claim_read(&claim, tap->altname), noted = claim_read_alias(&alias, tap->alias);
+
+    if (!claimed && !noted)
+        return false;
+    *out = (struct claimed_tap){.uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
+    out->owner_changed = tap->owner != out->uid && tap->up; /* half made, it is root's */
+    if (noted) {
+        strcpy(out->domain, alias.domain);
+        out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
+        out->persistence_changed = alias.stays != tap->persist;
+    }
+    return true;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "decide.h"
+
+#include "base/error.h"
+#include "base/kvm.h"
+#include "config.h"
+#include "net/bridge.h"
+#include "net/link.h"
+#include "rootfile.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROUNDS = 10 };
+
+/* Reads what is there now. *changed: policy.conf, which was not there before, is there by now. */
+static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
+{
+    struct rootfile rootfile;
+    const struct policy_source source = {&rootfile, rootfile_read, rootfile_list};
+
+    *changed = false;
+    rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
+    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
+    if (!out->absent)
+        return err;
+    policy_free(out);
+    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
+    *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
+    if (out->absent)
+        return error_set(why,
+                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                         " with the line: allow %s",
+                         bridge);
+    return err;
+}
+
+int policy_load(struct policy *out, const char *bridge, struct error *why)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        bool changed;
+        const int err = read_now(out, bridge, &changed, why);
+        if (!changed)
+            return err;
+        policy_free(out);
+    }
+    return error_set(why, POLICY_PATH " comes and goes; try again");
+}
+
+static int open_kvm(const char *rule, struct error *why)
+{
+    const int fd = kvm_device_open();
+
+    if (fd < 0)
+        return error_set(why,
+                         "%s allows the bridge only to those who can use KVM (require=kvm), and " KVM_PATH
+                         " %s; `virt-tap "
+                         "check kvm` says how to mend that",
+                         rule, kvm_device_problem(fd));
+    close(fd);
+    return 0;
+}
+
+static int check_mac(const char *rule, const char *macs, const uint8_t *mac, struct error *why)
+{
+    char text[18];
+
+    if (!mac)
+        return error_set(why, "%s allows only guests whose MAC begins with %s; say which it has by --mac=MAC",
+                         rule, macs);
+    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+             mac[5]);
+    if (strncasecmp(text, macs, strlen(macs)) != 0)
+        return error_set(why, "--mac=%s: %s allows only MACs that begin with %s; give the guest one of those",
+                         text, rule, macs);
+    return 0;
+}
+
+/* The terms of the rule that allows it. */
+static int apply_terms(struct decision *out, const struct question *question, struct error *why)
+{
+    const struct terms *terms = &out->match.rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct error cause = {""};
+
+    if (question->name && terms_names(names, terms, out->match.user, &cause) < 0)
+        return error_set(why, "--name=%s: %s: %.900s", question->name, out->rule, cause.text);
+    if (question->name && fnmatch(names, question->name, 0) != 0)
+        return error_set(why, "--name=%s: %s allows only names like %.256s; choose one of those",
+                         question->name, out->rule, names);
+    if (question->tap && terms->protection.mac_lock && !question->mac)
+        return error_set(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
+                         out->rule);
+    if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
+        return -1;
+    if (question->vlan && question->vlan != terms->protection.vlan)
+        return error_set(why, "--vlan=%u: %s does not grant that VLAN; ask for %s%.0u", question->vlan,
+                         out->rule, terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
+    out->protection = terms->protection;
+    out->protection.isolated =
+        out->protection.isolated || question->isolated; /* which takes nothing from anybody */
+    out->quota = terms->quota;
+    out->uids = terms->uids;
+    out->mtu = terms->mtu;
+    return terms->require_kvm ? open_kvm(out->rule, why) : 0;
+}
+
+int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
+                  const struct caller *caller, struct error *why)
+{
+    *out = (struct decision){.quota = 0};
+    if (policy_match(&out->match, policy, question->bridge, caller, why) < 0) {
+        *out = (struct decision){.unknown = true};
+        return -1;
+    }
+    const struct policy_rule *rule = out->match.rule;
+    if (!rule)
+        return error_set(
+            why,
+            "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
+            "allow %s",
+            policy->files[0].path, question->bridge, caller->uid, question->bridge);
+    const char *file = policy->files[rule->file].path;
+    if (!out->match.allowed)
+        return error_set(
+            why, "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line", file,
+            rule->line, question->bridge, rule->name);
+    snprintf(out->rule, sizeof(out->rule), "%.230s:%lu", file, rule->line);
+    return apply_terms(out, question, why);
+}
+
+int policy_check_bridge(const char *option, const char *name, struct error *why)
+{
+    if (strcmp(name, "all") != 0) /* which would be refused with the advice to allow all */
+        return ifname_check(option, name, why);
+    return error_set(
+        why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
+        option);
+}
+
+int policy_find_bridge(struct bridge *out, const char *name, struct error *why)
+{
+    const int err = bridge_find(name, out);
+
+    if (err == -ENODEV)
+        return error_set(
+            why,
+            "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
+            "administrator can make one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
+            name);
+    if (err == -EMEDIUMTYPE)
+        return error_set(
+            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
+            name, out->driver[0] ? ": its driver is " : "", out->driver);
+    if (err)
+        return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
+    if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
+        return error_set(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
+    return 0;
+}

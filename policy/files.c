@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "files.h"
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINE_MOST = 4095 /* of qemu-bridge-helper's buffer: see helper/policy.h */ };
+
+void policy_files_begin(struct policy_files *files, enum policy_dialect dialect)
+{
+    *files = (struct policy_files){.dialect = dialect};
+    rootfile_begin(&files->rootfile, dialect == POLICY_STRICT ? ROOTFILE_NO_LINKS : ROOTFILE_ROOTS_LINKS);
+}
+
+void policy_files_free(struct policy_files *files)
+{
+    for (size_t i = 0; i < files->exception_count; i++)
+        free(files->exceptions[i].path);
+    free(files->untrusted);
+    files->exception_count = 0;
+    files->untrusted = NULL;
+}
+
+static bool excepted(const struct policy_files *files, const char *path, unsigned long line)
+{
+    for (size_t i = 0; i < files->exception_count; i++)
+        if (files->exceptions[i].line == line && strcmp(files->exceptions[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+bool policy_files_except(struct policy_files *files, const char *path, unsigned long line)
+{
+    struct policy_exception *next = &files->exceptions[files->exception_count];
+
+    if (files->exception_count == sizeof(files->exceptions) / sizeof(files->exceptions[0]) ||
+        excepted(files, path, line))
+        return false;
+    *next = (struct policy_exception){strdup(path), line};
+    if (!next->path)
+        return false;
+    files->exception_count++;
+    return true;
+}
+
+bool policy_files_readable_by_all(const char *path)
+{
+    char whole[PATH_MAX];
+    struct stat st;
+
+    /* The links of a bridge.conf are followed. What cannot be looked at fails to be read for other reasons.
+     */
+    if (!realpath(path, whole) || stat(whole, &st) < 0)
+        return true;
+    const mode_t wanted = S_ISDIR(st.st_mode) ? 0055 : 0044; /* root's group may have members, too */
+    if ((st.st_mode & wanted) != wanted)
+        return false;
+    for (char *slash = strrchr(whole, '/'); slash; slash = strrchr(whole, '/')) {
+        *slash = '\0';
+        if (stat(*whole ? whole : "/", &st) == 0 && (st.st_mode & 0011) != 0011)
+            return false;
+    }
+    return true;
+}
+
+const char *policy_files_line(const struct policy_text *text, enum policy_dialect dialect, unsigned long line,
+                              size_t *length)
+{
+    const char *at = text->bytes, *end = at + text->size;
+
+    for (unsigned long number = 1; at < end; number++) {
+        size_t most = (size_t)(end - at);
+        if (dialect == POLICY_QEMU && most > LINE_MOST)
+            most = LINE_MOST;
+        const char *newline = memchr(at, '\n', most);
+        *length = newline ? (size_t)(newline - at) : most;
+        if (number == line)
+            return at;
+        at += *length + (newline ? 1 : 0);
+    }
+    return NULL;
+}
+
+/* Takes the content of the excepted lines of that file out of its text; the lines keep their numbers. */
+static void empty_lines(const struct policy_files *files, const char *path, struct policy_text *text)
+{
+    for (size_t i = 0; i < files->exception_count; i++) {
+        const struct policy_exception *exception = &files->exceptions[i];
+        size_t length = 0;
+        if (!exception->line || strcmp(exception->path, path) != 0)
+            continue;
+        const char *line = policy_files_line(text, files->dialect, exception->line, &length);
+        if (!line || !length)
+            continue;
+        const size_t start = (size_t)(line - text->bytes), behind = start + length;
+        text->bytes[start] = '\n'; /* also where a bridge.conf's long line was cut without one */
+        const size_t skipped = behind < text->size && text->bytes[behind] == '\n' ? behind + 1 : behind;
+        memmove(text->bytes + start + 1, text->bytes + skipped, text->size - skipped);
+        text->size -= skipped - start - 1;
+    }
+}
+
+/* Returns 0 or -errno. */
+static int read_open(int fd, size_t limit, struct policy_text *out)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EPERM;
+    if ((size_t)st.st_size > limit)
+        return -EFBIG;
+    char *bytes = malloc((size_t)st.st_size + 1);
+    if (!bytes)
+        return -ENOMEM;
+    const ssize_t got = read(fd, bytes, (size_t)st.st_size);
+    *out = (struct policy_text){bytes, got > 0 ? (size_t)got : 0, st.st_dev, st.st_ino};
+    return 0;
+}
+
+/* Reads a file although somebody else could have written it. Returns 0 or -errno. */
+static int read_untrusted(const char *path, size_t limit, struct policy_text *out)
+{
+    const int fd = file_open(path);
+
+    if (fd < 0)
+        return fd;
+    const int err = read_open(fd, limit, out);
+    close(fd);
+    return err;
+}
+
+static bool hidden(const struct policy_files *files, const char *path)
+{
+    if (files->only)
+        return strcmp(path, files->only) != 0;
+    return files->for_all && strcmp(path, files->for_all) != 0 && !policy_files_readable_by_all(path);
+}
+
+static int read_one(void *context, const char *path, size_t limit, struct policy_text *out, struct error *why)
+{
+    struct policy_files *files = context;
+
+    if (hidden(files, path))
+        return -EACCES;
+    int err = rootfile_read(&files->rootfile, path, limit, out, why);
+    if (err == -EPERM) {
+        struct policy_text text = {.bytes = NULL};
+        const int unsafe = read_untrusted(path, limit, &text);
+        if (!unsafe && excepted(files, path, 0)) {
+            *out = text;
+            err = 0;
+        } else if (!unsafe) {
+            free(text.bytes);
+            free(files->untrusted);
+            files->untrusted = strdup(path);
+        }
+    }
+    if (err && files->failed)
+        files->failed(files->context, path, err, why->text);
+    if (!err && out->bytes)
+        empty_lines(files, path, out);
+    return err;
+}
+
+static int list_one(void *context, const char *folder, const char *pattern,
+                    int (*each)(void *arg, const char *path), void *arg, struct error *why)
+{
+    struct policy_files *files = context;
+
+    if (hidden(files, folder))
+        return -EACCES;
+    const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
+    if (err && err != -1 && files->failed) /* -1: one of its files, which was told of */
+        files->failed(files->context, folder, err, why->text);
+    return err;
+}
+
+int policy_files_read(struct policy_files *files, struct policy *out, const char *path, struct error *why)
+{
+    const struct policy_source source = {files, read_one, list_one};
+
+    free(files->untrusted);
+    files->untrusted = NULL;
+    return policy_read(out, path, files->dialect, NULL, &source, why);
+}

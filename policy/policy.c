@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy.h"
+
+#include "base/error.h"
+#include "net/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINE_SIZE = 4096,            /* of the buffer that qemu-bridge-helper reads lines into, '\0' included */
+    BYTES_MAX = 4 * 1024 * 1024, /* of all files together */
+    FILES_MAX = 4096,
+    DEPTH_MAX = 64,
+    QUOTA_DEFAULT = 16, /* of policy.conf; bridge.conf knows no quota */
+};
+
+/* The includes that lead to the file being read, innermost first. */
+struct chain {
+    const struct chain *outer;
+    dev_t device;
+    ino_t inode;
+    unsigned int depth;
+};
+
+struct reading {
+    struct policy *policy;
+    enum policy_dialect dialect;
+    const char *bridge; /* whose rules are kept; NULL: all are */
+    const struct policy_source *source;
+    struct error *why;
+};
+
+struct place {
+    unsigned int file;
+    unsigned long line;
+    const struct chain *chain;
+};
+
+/* A line that does not parse ends the file it stands in; what that means depends on the dialect and the file.
+ */
+enum line_result { LINE_OK, LINE_BAD = -2, LINE_REFUSED = -1 };
+
+static int read_file(struct reading *r, const char *path, const struct chain *outer,
+                     const struct place *from);
+
+/* What qemu-bridge-helper takes for white space (g_ascii_isspace): not '\v'. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
+}
+
+static enum line_result bad(struct reading *r, const struct place *at, const char *what, const char *word)
+{
+    error_set(r->why,
+              "%s:%lu does not parse: %s '%.64s'; an administrator must mend it before anything is granted",
+              r->policy->files[at->file].path, at->line, what, word);
+    return LINE_BAD;
+}
+
+static enum line_result no_memory(struct reading *r)
+{
+    return error_set(r->why, "the policy could not be read: no memory");
+}
+
+/* Grows an array by one element when its count is zero or a power of two. Returns the array, or NULL. */
+static void *grow(void *array, size_t count, size_t element)
+{
+    if (count & (count - 1))
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, element);
+}
+
+static bool is_about(const struct policy_rule *rule, const char *bridge)
+{
+    return rule->all || strcmp(rule->name, bridge) == 0;
+}
+
+static enum line_result keep_rule(struct reading *r, const struct policy_rule *rule)
+{
+    struct policy *p = r->policy;
+    struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
+
+    if (!rules)
+        return no_memory(r);
+    p->rules = rules;
+    rules[p->rule_count++] = *rule;
+    return LINE_OK;
+}
+
+/* argument: the bridge, and in policy.conf terms; it is changed, and the terms are kept. */
+static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, char *argument)
+{
+    struct error wrong; /* not cleared: 1.5 kB for each of many rules */
+    struct policy_rule rule = {.deny = deny, .file = at->file, .line = at->line};
+    char *terms = argument + (r->dialect == POLICY_STRICT ? strcspn(argument, " \t") : strlen(argument));
+
+    if (*terms)
+        *terms++ = '\0';
+    /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
+    if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
+        return bad(r, at, "no interface can have the name", argument);
+    rule.all = strcmp(argument, "all") == 0;
+    strcpy(rule.name, argument);
+    if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
+        error_set(r->why,
+                  "%s:%lu does not parse: %.512s; an administrator must mend it before anything is granted",
+                  r->policy->files[at->file].path, at->line, wrong.text);
+        return LINE_BAD;
+    }
+    if (r->dialect == POLICY_STRICT && !deny && !rule.terms.quota)
+        rule.terms.quota = QUOTA_DEFAULT;
+    return !r->bridge || is_about(&rule, r->bridge) ? keep_rule(r, &rule) : LINE_OK;
+}
+
+/* What reading the files of a folder needs for each of them. */
+struct including {
+    struct reading *r;
+    const struct place *at;
+    bool refused; /* by one of the files */
+};
+
+static int include_one(void *arg, const char *path)
+{
+    struct including *including = arg;
+
+    including->refused = read_file(including->r, path, including->at->chain, including->at) < 0;
+    return including->refused ? -1 : 0;
+}
+
+/* path is FOLDER/PATTERN; it is changed. */
+static enum line_result include_matching(struct reading *r, const struct place *at, char *path)
+{
+    struct including including = {r, at, false};
+    struct error cause = {""};
+    char *slash = strrchr(path, '/');
+
+    *slash = '\0';
+    if (strpbrk(path, "*?["))
+        return bad(r, at, "a pattern may stand behind the last '/' only, not in", path);
+    const int err =
+        r->source->list(r->source->context, *path ? path : "/", slash + 1, include_one, &including, &cause);
+    if (including.refused)
+        return LINE_REFUSED;
+    if (!err || err == -EACCES)
+        return LINE_OK;
+    error_set(r->why, "%s:%lu includes the files of a folder that does not count: %s",
+              r->policy->files[at->file].path, at->line, cause.text);
+    return LINE_REFUSED;
+}
+
+static enum line_result include(struct reading *r, const struct place *at, char *path)
+{
+    if (path[0] == '/' && r->dialect == POLICY_STRICT && strpbrk(path, "*?["))
+        return include_matching(r, at, path);
+    if (path[0] == '/')
+        return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
+    if (r->dialect == POLICY_STRICT)
+        return bad(r, at, "include takes an absolute path, not", path);
+    if (!path[0])
+        return LINE_OK; /* as any other file that is not there */
+    error_set(
+        r->why,
+        "%s:%lu includes '%.64s' by a relative path, which the caller could choose; write the whole path",
+        r->policy->files[at->file].path, at->line, path);
+    return LINE_REFUSED;
+}
+
+/* line is one line, '\0' at its end; it is changed. */
+static enum line_result parse_line(struct reading *r, const struct place *at, char *line)
+{
+    while (is_blank(*line))
+        line++;
+    if (*line == '#' || *line == '\0')
+        return LINE_OK;
+    char *argument = strchr(line, ' ');
+    if (!argument)
+        argument = strchr(line, '\t');
+    if (!argument)
+        return bad(r, at, "nothing follows", line);
+    *argument++ = '\0';
+    while (is_blank(*argument))
+        argument++;
+    for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)
+        *--end = '\0';
+    if (strcmp(line, "allow") == 0 || strcmp(line, "deny") == 0)
+        return add_rule(r, at, line[0] == 'd', argument);
+    if (strcmp(line, "include") == 0)
+        return include(r, at, argument);
+    return bad(r, at, "there is no rule", line);
+}
+
+/* How much of the text fgets() with a buffer of LINE_SIZE would take. */
+static size_t line_length(const char *text, size_t size)
+{
+    const size_t most = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
+    const char *newline = memchr(text, '\n', most);
+
+    return newline ? (size_t)(newline - text) + 1 : most;
+}
+
+static enum line_result parse_text(struct reading *r, struct place *at, const struct policy_text *text)
+{
+    enum line_result result = LINE_OK;
+
+    text->bytes[text->size] = '\0';
+    for (size_t done = 0; done < text->size && result == LINE_OK;) {
+        char *line = text->bytes + done;
+        const size_t length = line_length(line, text->size - done);
+        const char next = line[length];
+        line[length] = '\0'; /* while it is parsed */
+        done += length;
+        at->line++;
+        if (r->dialect == POLICY_STRICT && strlen(line) < length)
+            result = bad(r, at, "a byte of value 0 follows", line);
+        else if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
+            result = bad(r, at, "longer than 4,095 characters:", line);
+        else
+            result = parse_line(r, at, line);
+        line[length] = next;
+    }
+    if (result != LINE_OK &&
+        !r->policy->wrong_line) { /* the line itself, not the one that includes its file */
+        r->policy->wrong_file = at->file;
+        r->policy->wrong_line = at->line;
+    }
+    return result;
+}
+
+/* Whether a failure to read an include is passed over. */
+static bool passed_over(const struct reading *r, int err)
+{
+    if (r->dialect == POLICY_STRICT)
+        return err == -EACCES;
+    return err == -EACCES || err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -ENAMETOOLONG ||
+           err == -ENXIO || err == -ENODEV;
+}
+
+/* Takes the text over if it returns the index of the file; or -1. */
+static int add_file(struct reading *r, const char *path, char *text)
+{
+    struct policy *p = r->policy;
+    const struct policy_file file = {strdup(path), text};
+    struct policy_file *files = grow(p->files, p->file_count, sizeof(*files));
+
+    if (files)
+        p->files = files;
+    if (!files || !file.path) {
+        free(file.path);
+        no_memory(r);
+        return -1;
+    }
+    files[p->file_count] = file;
+    return (int)p->file_count++;
+}
+
+static bool being_read(const struct chain *chain, const struct policy_text *text)
+{
+    for (; chain; chain = chain->outer)
+        if (chain->device == text->device && chain->inode == text->inode)
+            return true;
+    return false;
+}
+
+static int read_text(struct reading *r, const char *path, const struct policy_text *text,
+                     const struct chain *outer)
+{
+    const struct chain chain = {outer, text->device, text->inode, outer ? outer->depth + 1 : 0};
+    struct place at = {.chain = &chain};
+    const int file = add_file(r, path, text->bytes);
+
+    if (file < 0) {
+        free(text->bytes);
+        return -1;
+    }
+    at.file = (unsigned int)file;
+    r->policy->bytes += text->size;
+    if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)
+        return error_set(r->why, "%s is one include too many: %d files and %d deep is the limit", path,
+                         FILES_MAX, DEPTH_MAX);
+    const enum line_result result = parse_text(r, &at, text);
+    /* qemu-bridge-helper keeps what stood before a bad line of an include, and goes on after the include. */
+    if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer) {
+        r->policy->wrong_line = 0;
+        return 0;
+    }
+    return result == LINE_OK ? 0 : -1;
+}
+
+/* Reads one file. from: the line that includes it, NULL for the main file. Returns 0, or -1 and why not. */
+static int read_file(struct reading *r, const char *path, const struct chain *outer, const struct place *from)
+{
+    struct policy_text text = {.bytes = NULL};
+    struct error cause = {""};
+    int err = r->source->read(r->source->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
+
+    if (err && from && passed_over(r, err))
+        return 0;
+    if (err && from)
+        return error_set(r->why, "%s:%lu includes a file that does not count: %s",
+                         r->policy->files[from->file].path, from->line, cause.text);
+    if (err) {
+        r->policy->absent = err == -ENOENT;
+        return error_set(r->why, "%s", cause.text);
+    }
+    if (!text.bytes) /* for fopen(), which the original uses, a folder is an empty file */
+        return from && r->dialect == POLICY_QEMU
+                   ? 0
+                   : error_set(r->why, "%s is a folder, not a policy file; write the rules into a file",
+                               path);
+    if (being_read(outer, &text)) {
+        /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
+        free(text.bytes);
+        return r->dialect == POLICY_QEMU
+                   ? 0
+                   : error_set(r->why, "%s:%lu includes %s, which is being read already",
+                               r->policy->files[from->file].path, from->line, path);
+    }
+    return read_text(r, path, &text, outer);
+}
+
+int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, const char *bridge,
+                const struct policy_source *source, struct error *why)
+{
+    struct reading r = {out, dialect, bridge, source, why};
+
+    *out = (struct policy){.dialect = dialect};
+    return read_file(&r, path, NULL, NULL);
+}
+
+void policy_free(struct policy *policy)
+{
+    for (size_t i = 0; i < policy->file_count; i++) {
+        free(policy->files[i].path);
+        free(policy->files[i].text);
+    }
+    free(policy->files);
+    free(policy->rules);
+    *policy = (struct policy){.rules = NULL};
+}
+
+int policy_match(struct policy_match *out, const struct policy *policy, const char *bridge,
+                 const struct caller *caller, struct error *why)
+{
+    struct identity who;
+    struct error cause;
+
+    identity_begin(&who, caller);
+    *out = (struct policy_match){.allowed = false};
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (!is_about(rule, bridge) || (out->rule && !rule->deny))
+            continue;
+        const int matches = terms_match(&rule->terms, &who, rule->deny, &cause);
+        if (matches < 0)
+            return error_set(why, "%s:%lu cannot be decided, so nothing is allowed on '%s': %.1000s",
+                             policy->files[rule->file].path, rule->line, bridge, cause.text);
+        if (!matches)
+            continue;
+        *out = (struct policy_match){.allowed = !rule->deny, .rule = rule};
+        if (rule->deny)
+            return 0;
+    }
+    if (!out->rule || policy->dialect == POLICY_QEMU || out->rule->terms.uids.set)
+        return 0;
+    if (identity_require_account(&who, &cause) < 0)
+        return error_set(why, "%s:%lu would allow bridge '%s', but %.1000s",
+                         policy->files[out->rule->file].path, out->rule->line, bridge, cause.text);
+    memcpy(out->user, who.name, sizeof(out->user));
+    return 0;
+}

@@ -40,10 +40,10 @@ def install(name, folder=PLACE, uid=0, mode=0o755):
 
 
 def started():
-    """What the fake clients wrote down that root has started: one dict each."""
+    """What the fake clients wrote down that root has started: one dict each, once its line is whole."""
     try:
         with open(STARTED, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file if line.endswith("\n")]
     except FileNotFoundError:
         return []
 

@@ -52,7 +52,7 @@ class Granted(BridgeMac):
             before = address("br1")
             self.assertEqual(before, "fe:54:00:00:00:0b")
             for mac in LOWER:
-                for words in ((), ("--vnet-hdr",)):
+                for words in ((), ("--use-vnet",)):
                     with self.grant(f"--mac={mac}", *words, bridge="br1") as answer:
                         self.is_sound(answer.tap()[0], mac, before)
             for _ in range(20):  # a random one

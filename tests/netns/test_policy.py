@@ -75,7 +75,7 @@ class Terms(netcase.NetCase):
         sandbox.write(POLICY, "allow br0 name=vtap-%u-*\n")
         with self.grant(f"--name=vtap-{USERS[USER]}-1"), self.grant(f"--name=vtap-{USERS[OTHER]}-1", uid=OTHER), self.grant():
             self.refuse(f"--name=vtap-{USERS[OTHER]}-2", says=[f"{POLICY}:1", f"vtap-{USERS[USER]}-*"])
-        sandbox.write(POLICY, "allow br0 name=vtap-%u-012345678*\n")
+        sandbox.write(POLICY, "allow br0 name=vtap-%u-01234*\n")
         self.refuse("--name=vtap-x", says=[f"{POLICY}:1", f"'{USERS[USER]}'", "at most 15 characters"])
         sandbox.write(POLICY, "allow br0 name=vtap-%um*\n")
         self.refuse("--name=vtap-x", says=[f"'{USERS[USER]}'", "character that follows"])

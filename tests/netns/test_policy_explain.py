@@ -5,9 +5,10 @@ import os
 import netcase
 import sandbox
 from netcase import POLICY, QEMU_ACL
-from policycase import ME, NO_LOOK_UP, VerbCase
+from policycase import FOLDER, ME, NO_LOOK_UP, VerbCase
 from sandbox import OTHER, USER, USERS
 
+A = f"{FOLDER}/a.conf"
 BRIDGES = "/etc/virt-tap/bridges.conf"
 
 

@@ -52,8 +52,9 @@ static int parse_address(struct create *create, const char *verb, const char *te
     if (!more)
         return complain(1, verb, "out of memory");
     create->addresses = more;
-    if (!cidr_parse(text, &more[create->address_count]))
-        return complain(1, verb, "'%.64s' is no address with a prefix length, such as 192.0.2.1/24", text);
+    const char *expected = cidr_parse(text, &more[create->address_count]);
+    if (expected)
+        return complain(1, verb, "--address takes %s, not '%.64s'", expected, text);
     create->address_count++;
     return 0;
 }

@@ -36,7 +36,7 @@ static int drop_own(struct rtnl *nl, const struct link *bridge, const struct mov
     json_array_foreach(saved->own, i, text)
     {
         struct cidr own;
-        if (json_is_string(text) && cidr_parse(json_string_value(text), &own))
+        if (json_is_string(text) && !cidr_parse(json_string_value(text), &own))
             address_drop(&batch, bridge->ifindex, &own);
     }
     const int err = batch_send(nl, &batch, NULL);

@@ -12,47 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool usable(const struct cidr *cidr)
-{
-    static const uint8_t nothing[16];
-
-    if (cidr->family == AF_INET)
-        return cidr->bytes[0] != 0 && cidr->bytes[0] < 224;
-    return cidr->bytes[0] != 0xff && memcmp(cidr->bytes, nothing, sizeof(nothing)) != 0;
-}
-
-bool cidr_parse(const char *text, struct cidr *out)
-{
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    char *end;
-
-    *out = (struct cidr){.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-    if (!slash || (size_t)(slash - text) >= sizeof(address) || slash[1] < '0' || slash[1] > '9')
-        return false;
-    memcpy(address, text, (size_t)(slash - text));
-    address[slash - text] = '\0';
-    const unsigned long prefix = strtoul(slash + 1, &end, 10);
-    if (*end != '\0' || prefix == 0 || prefix > (out->family == AF_INET ? 32 : 128))
-        return false;
-    out->prefix = (uint8_t)prefix;
-    return inet_pton(out->family, address, out->bytes) == 1 && usable(out);
-}
-
-bool cidr_equal(const struct cidr *one, const struct cidr *other)
-{
-    return one->family == other->family && one->prefix == other->prefix &&
-           memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
-}
-
-void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT])
-{
-    char address[INET6_ADDRSTRLEN];
-
-    inet_ntop(cidr->family, cidr->bytes, address, sizeof(address));
-    snprintf(text, CIDR_TEXT, "%s/%u", address, cidr->prefix);
-}
-
 struct cidr address_of(const struct nlmsghdr *msg)
 {
     const struct ifaddrmsg *info = nlmsg_data(msg);
@@ -177,10 +136,7 @@ void addresses_add(struct batch *batch, const struct messages *all, const struct
 static struct nl_msg *plain_message(int type, int flags, int ifindex, const struct cidr *cidr)
 {
     const struct ifaddrmsg info = {
-        .ifa_family = (uint8_t)cidr->family,
-        .ifa_prefixlen = cidr->prefix,
-        .ifa_scope = cidr->family == AF_INET && cidr->bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
-        .ifa_index = (uint32_t)ifindex};
+        .ifa_family = (uint8_t)cidr->family, .ifa_prefixlen = cidr->prefix, .ifa_index = (uint32_t)ifindex};
     const int length = cidr->family == AF_INET ? 4 : 16;
     struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
 

@@ -3,26 +3,13 @@
  * IP addresses of interfaces. */
 #pragma once
 
+#include "cidr.h"
 #include "batch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct rtnl;
-
-struct cidr {
-    int family; /* AF_INET or AF_INET6 */
-    uint8_t bytes[16];
-    uint8_t prefix;
-};
-
-enum { CIDR_TEXT = 64 }; /* room for cidr_print() */
-
-/* Reads ADDRESS/PREFIX, nothing before or behind it. An address that no interface may have (multicast, or
- * none at all) is refused. */
-bool cidr_parse(const char *text, struct cidr *out);
-bool cidr_equal(const struct cidr *one, const struct cidr *other);
-void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 
 /* The address that an RTM_NEWADDR message is about. */
 struct cidr address_of(const struct nlmsghdr *msg);

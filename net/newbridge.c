@@ -19,7 +19,7 @@
 
 enum { TICKS = 100 /* a second of IFLA_BR_FORWARD_DELAY (USER_HZ) */ };
 
-static size_t address_size(const struct newbridge_address *address)
+static size_t address_size(const struct cidr *address)
 {
     return address->family == AF_INET ? 4 : 16;
 }
@@ -107,7 +107,7 @@ static int on_address(void *arg, struct nl_msg *answer)
         return -EBADMSG;
     const struct nlattr *found = attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS];
     for (int i = 0; i < 2; i++) {
-        const struct newbridge_address *address = &looking->want->addresses[i];
+        const struct cidr *address = &looking->want->addresses[i];
         if ((int)header->ifa_index == looking->out->ifindex && header->ifa_family == address->family &&
             header->ifa_prefixlen == address->prefix && found &&
             nla_len(found) == (int)address_size(address) &&
@@ -118,8 +118,7 @@ static int on_address(void *arg, struct nl_msg *answer)
 }
 
 /* A request that begins with a struct ifaddrmsg for that address; NULL: no memory. */
-static struct nl_msg *address_message(int type, int flags, const struct newbridge_address *address,
-                                      int ifindex)
+static struct nl_msg *address_message(int type, int flags, const struct cidr *address, int ifindex)
 {
     const struct ifaddrmsg header = {.ifa_family = (uint8_t)address->family,
                                      .ifa_prefixlen = address->prefix,
@@ -137,7 +136,7 @@ static int look_for_addresses(struct rtnl *nl, struct looking *looking)
     int err = 0;
 
     for (int i = 0; i < 2 && !err; i++) {
-        const struct newbridge_address any = {.family = looking->want->addresses[i].family};
+        const struct cidr any = {.family = looking->want->addresses[i].family};
         if (!any.family)
             continue;
         looking->out->differs |= (unsigned int)NEWBRIDGE_ADDRESS << i;
@@ -189,7 +188,7 @@ int newbridge_make(struct rtnl *nl, const struct newbridge *want)
     return rtnl_talk(nl, msg);
 }
 
-static int add_address(struct rtnl *nl, int ifindex, const struct newbridge_address *address)
+static int add_address(struct rtnl *nl, int ifindex, const struct cidr *address)
 {
     struct nl_msg *msg = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, ifindex);
 

@@ -4,6 +4,8 @@
  * one that was killed finds out what is missing, and mends that. */
 #pragma once
 
+#include "cidr.h"
+
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,19 +16,13 @@ struct rtnl;
  * moment ago has none; it is known by its MAC. */
 #define NEWBRIDGE_ALIAS "virt-tap bridge"
 
-struct newbridge_address {
-    int family; /* AF_INET, AF_INET6; 0: none */
-    uint8_t bytes[16];
-    uint8_t prefix; /* bits */
-};
-
 struct newbridge {
     char name[IFNAMSIZ];
     uint8_t mac[6];
     unsigned int mtu; /* bytes; 0: the kernel's choice, the least of its ports' */
     bool stp;
-    unsigned int forward_delay;            /* seconds */
-    struct newbridge_address addresses[2]; /* one of each family at most */
+    unsigned int forward_delay; /* seconds */
+    struct cidr addresses[2];   /* one of each family at most */
 };
 
 /* How a bridge differs from what it should be: bits. Those before NEWBRIDGE_MAC are mended one by one, in

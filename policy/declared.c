@@ -47,58 +47,14 @@ static int bad(const struct reading *r, const char *format, ...)
 /* Each takes a value; returns what it must be, or NULL if it is that. */
 typedef const char *take_function(struct bridges_entry *out, const char *value);
 
-/* Of a network: its first `prefix` bits are the same. */
-static bool same_network(const uint8_t *a, const uint8_t *b, unsigned int prefix)
-{
-    const unsigned int whole = prefix / 8, rest = prefix % 8;
-
-    return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
-}
-
-/* Whether all bits behind the prefix are like that: as of the network itself, or of its broadcast address. */
-static bool host_part_is(const struct newbridge_address *address, bool ones)
-{
-    const unsigned int bits = address->family == AF_INET ? 32 : 128;
-
-    for (unsigned int bit = address->prefix; bit < bits; bit++)
-        if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != ones)
-            return false;
-    return true;
-}
-
-/* Whether an interface can have it, and a host be reached by it. */
-static bool is_hosts(const struct newbridge_address *address)
-{
-    const uint8_t *bytes = address->bytes;
-    static const uint8_t nothing[15];
-
-    if (address->family == AF_INET)
-        return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224 &&
-               (address->prefix > 30 || (!host_part_is(address, false) && !host_part_is(address, true)));
-    return bytes[0] != 0xff && memcmp(bytes, nothing, sizeof(nothing)) != 0 &&
-           !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
-           (address->prefix > 126 || !host_part_is(address, false));
-}
-
 static const char *take_address(struct bridges_entry *out, const char *value)
 {
-    static const char expected[] = "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
-    struct newbridge_address address = {.family = strchr(value, ':') ? AF_INET6 : AF_INET};
-    char text[INET6_ADDRSTRLEN];
-    const char *slash = strchr(value, '/');
-    unsigned long prefix;
+    struct cidr *first = &out->is.addresses[0], *second = &out->is.addresses[1];
+    struct cidr address;
+    const char *expected = cidr_parse(value, &address);
 
-    if (!slash || (size_t)(slash - value) >= sizeof(text) ||
-        !number_parse(slash + 1, 1, address.family == AF_INET ? 32 : 128, &prefix))
+    if (expected)
         return expected;
-    memcpy(text, value, (size_t)(slash - value));
-    text[slash - value] = '\0';
-    if (inet_pton(address.family, text, address.bytes) != 1)
-        return expected;
-    address.prefix = (uint8_t)prefix;
-    if (!is_hosts(&address))
-        return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";
-    struct newbridge_address *first = &out->is.addresses[0], *second = &out->is.addresses[1];
     if (first->family == address.family || second->family)
         return "one address of each family";
     *(first->family ? second : first) = address;
@@ -209,9 +165,8 @@ static int check_name(const struct reading *r, const char *name)
 static bool overlap(const struct newbridge *a, const struct newbridge *b)
 {
     for (int i = 0; i < 4; i++) {
-        const struct newbridge_address *of_a = &a->addresses[i / 2], *of_b = &b->addresses[i % 2];
-        if (of_a->family && of_a->family == of_b->family &&
-            same_network(of_a->bytes, of_b->bytes, of_a->prefix < of_b->prefix ? of_a->prefix : of_b->prefix))
+        const struct cidr *of_a = &a->addresses[i / 2], *of_b = &b->addresses[i % 2];
+        if (of_a->family && cidr_overlap(of_a, of_b))
             return true;
     }
     return false;

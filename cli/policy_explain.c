@@ -5,7 +5,6 @@
 #include "base/number.h"
 #include "base/verb.h"
 #include "config.h"
-#include "net/bridge.h"
 #include "net/link.h"
 #include "policy.h"
 #include "policy/decide.h"
@@ -157,13 +156,13 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
 
 static void print_bridge(const char *bridge)
 {
-    struct bridge found;
+    struct link found;
     struct bridges bridges;
     struct error why = {""};
     const int err = bridges_read(&bridges, &why);
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
-    if (entry && bridge_find(bridge, &found) == -ENODEV)
+    if (entry && link_find_bridge(bridge, &found) == -ENODEV)
         printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
                entry->line);
     else if (err || policy_find_bridge(&found, bridge, &why) < 0)

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "grant.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "ondemand.h"
 #include "policy/decide.h"
 #include "policy/names.h"
@@ -74,7 +73,7 @@ static int hand_over(const struct request *request, const struct granted *tap, s
 }
 
 /* Whether they may, and the bridge, which is made now if it is declared and missing. */
-static int prepare(const struct request *request, struct decision *decision, struct bridge *bridge,
+static int prepare(const struct request *request, struct decision *decision, struct link *bridge,
                    struct error *why)
 {
     bool isolate_ports;
@@ -91,7 +90,7 @@ static int prepare(const struct request *request, struct decision *decision, str
 static int serve_bridge(const struct request *request, struct error *why)
 {
     struct decision decision;
-    struct bridge bridge;
+    struct link bridge;
 
     return prepare(request, &decision, &bridge, why);
 }
@@ -99,9 +98,9 @@ static int serve_bridge(const struct request *request, struct error *why)
 static int serve_tap(const struct request *request, struct error *why)
 {
     struct decision decision;
-    struct bridge bridge;
+    struct link bridge;
     struct granted tap;
-    struct rtnl nl = {.sock = NULL};
+    struct rtnl nl = {.buffer = NULL};
 
     if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
         prepare(request, &decision, &bridge, why) < 0)
@@ -128,36 +127,33 @@ static int serve_tap(const struct request *request, struct error *why)
 }
 
 /* All that can be: one that is in use is no reason to leave the others. */
-static int delete_each(const struct removal *what, const struct tap_state *taps, size_t count,
-                       struct error *why)
+static int delete_each(const struct removal *what, const struct links *taps, struct error *why)
 {
-    struct rtnl nl = {.sock = NULL};
-    int err;
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    int err = open_rtnl(&nl, why);
 
-    if (privilege_raise(why) < 0)
-        return -1;
-    err = open_rtnl(&nl, why);
-    for (size_t i = 0; nl.sock && i < count; i++)
-        if (removal_delete(&nl, &taps[i], what, why) < 0)
+    for (size_t i = 0; nl.buffer && i < taps->count; i++)
+        if (removal_delete(&nl, &taps->list[i], what, why) < 0)
             err = -1;
         else
-            audit("deleted for uid %u: tap %s", what->uid, taps[i].name);
-    rtnl_close(&nl);
-    return privilege_lower(why) < 0 || err ? -1 : 0;
+            audit("deleted for uid %u: tap %s", what->uid, taps->list[i].name);
+    return err;
 }
 
 static int serve_delete(const struct request *request, struct error *why)
 {
     const struct removal what = {request->name,   request->ifindex, request->claim,
                                  request->domain, getuid(),         request->force};
-    struct tap_state *taps;
-    size_t count;
+    _cleanup_links_ struct links taps = {.list = NULL};
 
-    if (removal_find(&what, &taps, &count, why) < 0)
+    if (removal_find(&what, &taps, why) < 0)
         return -1;
-    const int err = count ? delete_each(&what, taps, count, why) : 0;
-    free(taps);
-    return err;
+    if (!taps.count)
+        return 0;
+    if (privilege_raise(why) < 0)
+        return -1;
+    const int err = delete_each(&what, &taps, why);
+    return privilege_lower(why) < 0 ? -1 : err;
 }
 
 int serve(const struct request *request, struct error *why)

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "config.h"
-#include "net/link.h"
 #include "rootfile.h"
 
 #include <arpa/inet.h>
@@ -18,7 +17,6 @@ enum {
     BYTES_MAX = 4 * 1024 * 1024, /* as of a policy */
     ENTRIES_MAX = 1024,          /* and so many maps: each is compared with all before it */
     MTU_MIN_IPV6 = 1280,
-    DELAY_UNLESS_TOLD = 15, /* seconds, with STP: the standard's and the kernel's */
 };
 
 static const char blanks[] = " \t";
@@ -49,15 +47,15 @@ typedef const char *take_function(struct bridges_entry *out, const char *value);
 
 static const char *take_address(struct bridges_entry *out, const char *value)
 {
-    struct cidr *first = &out->is.addresses[0], *second = &out->is.addresses[1];
+    struct bridge_spec *is = &out->is;
     struct cidr address;
     const char *expected = cidr_parse(value, &address);
 
     if (expected)
         return expected;
-    if (first->family == address.family || second->family)
+    if (is->address_count == 2 || (is->address_count == 1 && is->addresses[0].family == address.family))
         return "one address of each family";
-    *(first->family ? second : first) = address;
+    is->addresses[is->address_count++] = address;
     return NULL;
 }
 
@@ -72,10 +70,7 @@ static const char *take_mtu(struct bridges_entry *out, const char *value)
 
 static const char *take_mac(struct bridges_entry *out, const char *value)
 {
-    static const uint8_t none[6];
-
-    out->has_mac = mac_parse(value, out->is.mac) && !(out->is.mac[0] & 1) &&
-                   memcmp(out->is.mac, none, sizeof(none)) != 0;
+    out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
     return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
 }
 
@@ -139,10 +134,10 @@ static int parse_option(const struct reading *r, struct bridges_entry *out, char
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
 {
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
-        entry->is.forward_delay = DELAY_UNLESS_TOLD;
+        entry->is.forward_delay = BRIDGE_DEFAULT_DELAY;
     if (entry->is.stp && entry->is.forward_delay < 2)
         return bad(r, "with stp=yes, forward_delay= takes a number of seconds from 2 to 30");
-    for (int i = 0; i < 2; i++)
+    for (size_t i = 0; i < entry->is.address_count; i++)
         if (entry->is.addresses[i].family == AF_INET6 && entry->is.mtu && entry->is.mtu < MTU_MIN_IPV6)
             return bad(r, "an IPv6 address takes mtu=%d or more", MTU_MIN_IPV6);
     return 0;
@@ -162,13 +157,12 @@ static int check_name(const struct reading *r, const char *name)
     return 0;
 }
 
-static bool overlap(const struct newbridge *a, const struct newbridge *b)
+static bool overlap(const struct bridge_spec *a, const struct bridge_spec *b)
 {
-    for (int i = 0; i < 4; i++) {
-        const struct cidr *of_a = &a->addresses[i / 2], *of_b = &b->addresses[i % 2];
-        if (of_a->family && cidr_overlap(of_a, of_b))
-            return true;
-    }
+    for (size_t i = 0; i < a->address_count; i++)
+        for (size_t k = 0; k < b->address_count; k++)
+            if (cidr_overlap(&a->addresses[i], &b->addresses[k]))
+                return true;
     return false;
 }
 

@@ -8,6 +8,9 @@
 
 struct error;
 
+/* Of such characters are the names of our taps: none means anything to a shell. */
+#define IFNAME_PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
 /* Whether the kernel would take this as an interface's own name (net/core/dev.c, dev_valid_name), and neither
  * '%', which it would take as a pattern, nor control characters are in it. */
 bool ifname_valid(const char *name);

@@ -50,11 +50,9 @@ struct look {
  * is printed in a command. */
 static bool is_half_made(const struct link *tap)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
     return !tap->tun.kind.tun && strncmp(tap->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
            !tap->tun.persist && !(tap->flags & IFF_UP) && !tap->master && tap->tun.owner != UINT32_MAX &&
-           tap->name[strspn(tap->name, plain)] == '\0';
+           tap->name[strspn(tap->name, IFNAME_PLAIN)] == '\0';
 }
 
 /* By what the kernel tells. Whether the domain runs is asked later, for all at once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "link.h"
 
+#include "base/array.h"
 #include "rtnl.h"
 
 #include <errno.h>
@@ -228,12 +229,11 @@ static int add_link(void *arg, struct nlmsghdr *answer)
     struct links *out = listing->out;
 
     if (out->count == listing->room) {
-        const size_t room = listing->room ? 2 * listing->room : 16;
-        struct link *list = reallocarray(out->list, room, sizeof(*list));
+        struct link *list = array_grow(out->list, out->count, sizeof(*list));
         if (!list)
             return -ENOMEM;
         out->list = list;
-        listing->room = room;
+        listing->room = out->count ? 2 * out->count : 1;
     }
     const int err = link_read(&out->list[out->count], answer);
     if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "declared.h"
 
+#include "base/array.h"
 #include "base/error.h"
-#include "base/number.h"
 #include "config.h"
+#include "keywords.h"
 #include "rootfile.h"
 
 #include <arpa/inet.h>
@@ -42,12 +43,9 @@ static int bad(const struct reading *r, const char *format, ...)
                      r->line, text);
 }
 
-/* Each takes a value; returns what it must be, or NULL if it is that. */
-typedef const char *take_function(struct bridges_entry *out, const char *value);
-
-static const char *take_address(struct bridges_entry *out, const char *value)
+static const char *take_address(void *out, const char *value)
 {
-    struct bridge_spec *is = &out->is;
+    struct bridge_spec *is = &((struct bridges_entry *)out)->is;
     struct cidr address;
     const char *expected = cidr_parse(value, &address);
 
@@ -59,76 +57,28 @@ static const char *take_address(struct bridges_entry *out, const char *value)
     return NULL;
 }
 
-static const char *take_mtu(struct bridges_entry *out, const char *value)
+static const char *take_mac(void *arg, const char *value)
 {
-    unsigned long number = 0;
-    const bool good = number_parse(value, 68, 65521, &number); /* which its taps must have, too */
+    struct bridges_entry *out = arg;
 
-    out->is.mtu = (unsigned int)number;
-    return good ? NULL : "a number of bytes from 68 to 65521";
-}
-
-static const char *take_mac(struct bridges_entry *out, const char *value)
-{
     out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
     return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
 }
 
-static const char *take_forward_delay(struct bridges_entry *out, const char *value)
-{
-    unsigned long number = 0;
-    const bool good = number_parse(value, 0, 30, &number);
+#define FIELD(name) offsetof(struct bridges_entry, name)
+enum { FORWARD_DELAY = 0 /* its place in the list */ };
 
-    out->is.forward_delay = (unsigned int)number;
-    return good ? NULL : "a number of seconds from 0 to 30";
-}
-
-static const char *take_stp(struct bridges_entry *out, const char *value)
-{
-    out->is.stp = strcmp(value, "yes") == 0;
-    return out->is.stp ? NULL : "yes";
-}
-
-static const char *take_isolated(struct bridges_entry *out, const char *value)
-{
-    out->isolated = strcmp(value, "yes") == 0;
-    return out->isolated ? NULL : "yes";
-}
-
-enum { ADDRESS, FORWARD_DELAY }; /* places in the table that the code below knows */
-
-static const struct {
-    const char *name;
-    take_function *take;
-} options[] = {
-    [ADDRESS] = {"address", take_address},
-    [FORWARD_DELAY] = {"forward_delay", take_forward_delay},
-    {"mtu", take_mtu},
-    {"mac", take_mac},
-    {"stp", take_stp},
-    {"isolated", take_isolated},
+static const struct keyword list[] = {
+    [FORWARD_DELAY] = {"forward_delay", "a number of seconds from 0 to 30", .is_number = true,
+                       .offset = FIELD(is.forward_delay), .max = 30},
+    {"address", .take = take_address, .repeats = true},
+    {"mtu", "a number of bytes from 68 to 65521", .is_number = true, .offset = FIELD(is.mtu), .min = 68,
+     .max = 65521}, /* which its taps must have, too */
+    {"mac", .take = take_mac},
+    {"stp", "yes", .is_flag = true, .offset = FIELD(is.stp)},
+    {"isolated", "yes", .is_flag = true, .offset = FIELD(isolated)},
 };
-enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
-
-/* word is KEY=VALUE; seen has a bit for each key met before. */
-static int parse_option(const struct reading *r, struct bridges_entry *out, char *word, unsigned int *seen)
-{
-    char *value = strchr(word, '=');
-
-    if (!value)
-        return bad(r, "'%.64s' is not KEY=VALUE", word);
-    *value++ = '\0';
-    for (unsigned int i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(word, options[i].name) != 0)
-            continue;
-        if (*seen & 1U << i && i != ADDRESS)
-            return bad(r, "%s= stands twice", word);
-        *seen |= 1U << i;
-        const char *expected = options[i].take(out, value);
-        return expected ? bad(r, "%s= takes %s, not '%.64s'", word, expected, value) : 0;
-    }
-    return bad(r, "a bridge has no option '%.64s='", word);
-}
+static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "a bridge has no option"};
 
 /* What the options say together. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
@@ -183,18 +133,11 @@ static int check_clashes(const struct reading *r, const struct bridges_entry *en
     return 0;
 }
 
-/* Grows an array by one element when its count is zero or a power of two. Returns the array, or NULL. */
-static void *grow(void *array, size_t count, size_t element)
-{
-    if (count & (count - 1))
-        return array;
-    return reallocarray(array, count ? 2 * count : 1, element);
-}
-
 static int add_bridge(const struct reading *r, char **rest)
 {
     const char *name = strtok_r(NULL, blanks, rest);
     struct bridges_entry entry = {.line = r->line};
+    struct error wrong;
     unsigned int seen = 0;
 
     if (!name)
@@ -203,12 +146,12 @@ static int add_bridge(const struct reading *r, char **rest)
         return -1;
     strcpy(entry.is.name, name);
     for (char *word; (word = strtok_r(NULL, blanks, rest));)
-        if (parse_option(r, &entry, word, &seen) < 0)
-            return -1;
+        if (keywords_take(&options, &entry, word, &seen, &wrong) < 0)
+            return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
     struct bridges_entry *entries =
-        r->out->count < ENTRIES_MAX ? grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
+        r->out->count < ENTRIES_MAX ? array_grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
     if (!entries)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
     r->out->entries = entries;
@@ -232,7 +175,7 @@ static int add_map(const struct reading *r, char **rest)
     if (bridges_map(r->out, network, theirs))
         return bad(r, "%s '%.64s' is mapped twice", what, theirs);
     struct bridges_map *maps =
-        r->out->map_count < ENTRIES_MAX ? grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
+        r->out->map_count < ENTRIES_MAX ? array_grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
     if (!maps)
         return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
     r->out->maps = maps;

@@ -5,7 +5,7 @@
 #include "base/quote.h"
 #include "base/verb.h"
 #include "host/network.h"
-#include "net/link.h"
+#include "net/bridge.h"
 #include "net/newtap.h"
 #include "net/rtnl.h"
 #include "net/tap.h"
@@ -125,7 +125,7 @@ static int check(struct device *device)
                         "use --mode=tap");
     if (!device->bridge)
         return 0;
-    const int err = strlen(device->bridge) < IFNAMSIZ ? link_find_bridge(device->bridge, &bridge) : -ENODEV;
+    const int err = strlen(device->bridge) < IFNAMSIZ ? bridge_find(device->bridge, &bridge) : -ENODEV;
     if (err)
         return complain(1, device->verb,
                         "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",

@@ -5,7 +5,7 @@
 #include "base/number.h"
 #include "base/verb.h"
 #include "config.h"
-#include "net/link.h"
+#include "net/bridge.h"
 #include "policy.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
@@ -162,7 +162,7 @@ static void print_bridge(const char *bridge)
     const int err = bridges_read(&bridges, &why);
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
-    if (entry && link_find_bridge(bridge, &found) == -ENODEV)
+    if (entry && bridge_find(bridge, &found) == -ENODEV)
         printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
                entry->line);
     else if (err || policy_find_bridge(&found, bridge, &why) < 0)

@@ -7,10 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -58,6 +62,43 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
     for (size_t i = 1; i < 6; i++)
         mac[i] = (uint8_t)(state >> 8 * (i - 1));
     return 0;
+}
+
+static int ask_bridge(int sock, const char *name, struct link *out)
+{
+    struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq request = {.ifr_ifindex = 0};
+
+    strcpy(request.ifr_name, name);
+    if (ioctl(sock, SIOCGIFINDEX, &request) < 0)
+        return -errno;
+    out->ifindex = request.ifr_ifindex;
+    if (ioctl(sock, SIOCGIFMTU, &request) < 0)
+        return -errno;
+    out->mtu = (unsigned int)request.ifr_mtu;
+    if (ioctl(sock, SIOCGIFHWADDR, &request) < 0)
+        return -errno;
+    memcpy(out->mac, request.ifr_hwaddr.sa_data, sizeof(out->mac));
+    request.ifr_data = (char *)&driver;
+    if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
+        return -errno;
+    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte stays '\0' */
+    /* Last, so that the answers before were about the device that has this number. */
+    request.ifr_ifindex = out->ifindex;
+    if (ioctl(sock, SIOCGIFNAME, &request) < 0)
+        return -errno;
+    memcpy(out->name, request.ifr_name, sizeof(out->name));
+    out->is_bridge = strcmp(out->kind, "bridge") == 0;
+    return out->is_bridge ? 0 : -EMEDIUMTYPE;
+}
+
+int bridge_find(const char *name, struct link *out)
+{
+    *out = (struct link){.ifindex = 0};
+    if (strlen(name) >= IFNAMSIZ)
+        return -ENAMETOOLONG;
+    _cleanup_close_ const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return sock < 0 ? -errno : ask_bridge(sock, name, out);
 }
 
 static bool has_address(const struct messages *all, int ifindex, const struct cidr *wanted)
@@ -114,58 +155,38 @@ int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_s
     return err;
 }
 
-/* A request of that type with IFLA_LINKINFO, whose IFLA_INFO_DATA is to follow: end_options(). */
-struct options {
-    struct nl_msg *msg;
-    struct nlattr *info, *data;
-};
-
-static struct options begin_options(struct nl_msg *msg)
-{
-    struct options options = {.msg = msg};
-
-    if (!msg)
-        return options;
-    options.info = nla_nest_start(msg, IFLA_LINKINFO);
-    options.msg = rtnl_put_text(msg, IFLA_INFO_KIND, "bridge");
-    if (options.msg)
-        options.data = nla_nest_start(msg, IFLA_INFO_DATA);
-    return options;
-}
-
-static struct nl_msg *end_options(const struct options *options)
-{
-    if (options->msg) {
-        nla_nest_end(options->msg, options->data);
-        nla_nest_end(options->msg, options->info);
-    }
-    return options->msg;
-}
-
 /* Without the MTU: given here, the kernel does not take it for the user's choice, and the bridge has 1,500
  * again when its last port is gone (net/bridge/br_if.c, br_mtu_auto_adjust). */
 struct nl_msg *bridge_message(const struct bridge_spec *spec)
 {
-    const uint8_t on = 1;
     struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
 
     msg = rtnl_put_text(msg, IFLA_IFNAME, spec->name);
     msg = rtnl_put(msg, IFLA_ADDRESS, spec->mac, sizeof(spec->mac));
-    struct options options = begin_options(msg);
-    options.msg = rtnl_put_u32(options.msg, IFLA_BR_FORWARD_DELAY, TICKS * spec->forward_delay);
-    options.msg = rtnl_put_u32(options.msg, IFLA_BR_STP_STATE, spec->stp);
-    options.msg = rtnl_put_u32(options.msg, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
+    msg = rtnl_put_text(msg, IFLA_INFO_KIND, "bridge");
+    struct nlattr *data = rtnl_nest(msg, IFLA_INFO_DATA);
+    msg = rtnl_put_u32(msg, IFLA_BR_FORWARD_DELAY, TICKS * spec->forward_delay);
+    msg = rtnl_put_u32(msg, IFLA_BR_STP_STATE, spec->stp);
+    msg = rtnl_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
     if (spec->vlan_filtering)
-        options.msg = rtnl_put(options.msg, IFLA_BR_VLAN_FILTERING, &on, sizeof(on));
-    return end_options(&options);
+        msg = rtnl_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1);
+    rtnl_nest_end(msg, data);
+    rtnl_nest_end(msg, info);
+    return msg;
 }
 
 int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
 {
-    struct options options = begin_options(rtnl_link_message(RTM_NEWLINK, 0, ifindex, 0));
+    struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, 0, ifindex, 0);
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
 
-    options.msg = rtnl_put_u32(options.msg, type, value);
-    return rtnl_talk(nl, end_options(&options));
+    msg = rtnl_put_text(msg, IFLA_INFO_KIND, "bridge");
+    struct nlattr *data = rtnl_nest(msg, IFLA_INFO_DATA);
+    msg = rtnl_put_u32(msg, type, value);
+    rtnl_nest_end(msg, data);
+    rtnl_nest_end(msg, info);
+    return rtnl_talk(nl, msg);
 }
 
 static int refuse_advertisements(const char *name)

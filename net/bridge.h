@@ -9,6 +9,13 @@
 
 struct rtnl;
 
+/* A bridge's ifindex, MTU, MAC and name, and no more, by its name or alternative name: by ioctls, which the
+ * policy asks without a netlink socket. To be called without CAP_NET_ADMIN effective, with which the kernel
+ * would run modprobe for a name that is not there (net/core/dev_ioctl.c, dev_load). -ENODEV: there is no such
+ * device; -EMEDIUMTYPE: it is not a bridge, and out->kind is its driver ("": unknown), which the kernel's
+ * bridge alone calls "bridge". */
+int bridge_find(const char *name, struct link *out);
+
 /* Marks bridges as ours. RTM_NEWLINK does not take an alias (rtnl_create_link), so one that was made a moment
  * ago has none; it is known by its MAC. */
 #define BRIDGE_ALIAS "virt-tap bridge"

@@ -200,18 +200,6 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
     return out->is_tun ? 0 : -EMEDIUMTYPE;
 }
 
-int link_find_bridge(const char *name, struct link *out)
-{
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    int err = rtnl_open(&nl);
-
-    if (!err)
-        err = link_find(&nl, name, out);
-    if (err)
-        return err;
-    return out->is_bridge ? 0 : -EMEDIUMTYPE;
-}
-
 bool link_is_held(const struct link *tap)
 {
     return tap->tun.kind.multi_queue ? tap->tun.queues > 0 : tap->carrier;
@@ -247,12 +235,11 @@ static struct nl_msg *dump_message(const char *kind)
 {
     struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, NLM_F_DUMP, 0, 0);
 
-    if (!kind || !msg)
+    if (!kind)
         return msg;
-    struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO);
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
     msg = rtnl_put_text(msg, IFLA_INFO_KIND, kind);
-    if (msg)
-        nla_nest_end(msg, info);
+    rtnl_nest_end(msg, info);
     return msg;
 }
 
@@ -334,16 +321,11 @@ struct nl_msg *link_alias_message(int ifindex, const char *alias)
 
 static struct nl_msg *put_addr_gen_mode(struct nl_msg *msg, int mode)
 {
-    const uint8_t value = (uint8_t)mode;
+    struct nlattr *spec = rtnl_nest(msg, IFLA_AF_SPEC), *inet6 = rtnl_nest(msg, AF_INET6);
 
-    if (!msg)
-        return NULL;
-    struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC), *inet6 = nla_nest_start(msg, AF_INET6);
-    msg = rtnl_put(msg, IFLA_INET6_ADDR_GEN_MODE, &value, sizeof(value));
-    if (!msg)
-        return NULL;
-    nla_nest_end(msg, inet6);
-    nla_nest_end(msg, spec);
+    msg = rtnl_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, (uint8_t)mode);
+    rtnl_nest_end(msg, inet6);
+    rtnl_nest_end(msg, spec);
     return msg;
 }
 
@@ -361,11 +343,10 @@ int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
 {
     struct nl_msg *msg =
         rtnl_link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, 0);
-    struct nlattr *list = msg ? nla_nest_start(msg, IFLA_PROP_LIST | NLA_F_NESTED) : NULL;
+    struct nlattr *list = rtnl_nest(msg, IFLA_PROP_LIST | NLA_F_NESTED);
 
     msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
-    if (msg)
-        nla_nest_end(msg, list);
+    rtnl_nest_end(msg, list);
     return rtnl_talk(nl, msg);
 }
 

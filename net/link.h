@@ -94,10 +94,6 @@ int link_find(struct rtnl *nl, const char *name, struct link *out);
  * -EMEDIUMTYPE: it is another kind of device. */
 int link_find_tap(struct rtnl *nl, const char *name, struct link *out);
 
-/* The bridge of that name or alternative name, by a socket opened for that. -ENODEV: there is no such device;
- * -EMEDIUMTYPE: it is not a bridge (out->kind says what it is). */
-int link_find_bridge(const char *name, struct link *out);
-
 /* Whether somebody has a queue of a tap, as far as it shows: see carrier. */
 bool link_is_held(const struct link *tap);
 

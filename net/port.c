@@ -25,19 +25,16 @@ static struct nl_msg *port_message(int type, int nlm_flags, int ifindex)
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
 {
     struct nl_msg *msg = port_message(RTM_SETLINK, 0, ifindex);
-    struct nlattr *nest = msg ? nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED) : NULL;
+    struct nlattr *nest = rtnl_nest(msg, IFLA_PROTINFO | NLA_F_NESTED);
 
-    if (!nest || nla_put_u8(msg, IFLA_BRPORT_ISOLATED, options->isolated) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_LOCKED, options->locked) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_LEARNING, options->learning) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_UNICAST_FLOOD, options->flood) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_GUARD, options->guard) < 0 ||
-        nla_put_u8(msg, IFLA_BRPORT_MULTICAST_ROUTER, options->router) < 0 ||
-        nla_put_u32(msg, PORT_MCAST_MAX_GROUPS, options->max_groups) < 0) {
-        nlmsg_free(msg);
-        return -ENOMEM;
-    }
-    nla_nest_end(msg, nest);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_ISOLATED, options->isolated);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_LOCKED, options->locked);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_LEARNING, options->learning);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_UNICAST_FLOOD, options->flood);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_GUARD, options->guard);
+    msg = rtnl_put_u8(msg, IFLA_BRPORT_MULTICAST_ROUTER, options->router);
+    msg = rtnl_put_u32(msg, PORT_MCAST_MAX_GROUPS, options->max_groups);
+    rtnl_nest_end(msg, nest);
     return rtnl_talk(nl, msg);
 }
 
@@ -83,13 +80,10 @@ static int talk_vlan(struct rtnl *nl, int type, int ifindex, unsigned int vlan, 
 {
     const struct bridge_vlan_info info = {.flags = (uint16_t)flags, .vid = (uint16_t)vlan};
     struct nl_msg *msg = port_message(type, 0, ifindex);
-    struct nlattr *nest = msg ? nla_nest_start(msg, IFLA_AF_SPEC) : NULL;
+    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
 
-    if (!nest || nla_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info) < 0) {
-        nlmsg_free(msg);
-        return -ENOMEM;
-    }
-    nla_nest_end(msg, nest);
+    msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+    rtnl_nest_end(msg, nest);
     return rtnl_talk(nl, msg);
 }
 
@@ -107,14 +101,12 @@ int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
 {
     const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
     const struct bridge_vlan_info info = {.flags = BRIDGE_VLAN_INFO_ONLY_OPTS, .vid = (uint16_t)vlan};
-    const uint8_t disabled = MDB_RTR_TYPE_DISABLED;
     struct nl_msg *msg = rtnl_message(RTM_NEWVLAN, 0, &header, sizeof(header));
-    struct nlattr *entry = msg ? nla_nest_start(msg, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED) : NULL;
+    struct nlattr *entry = rtnl_nest(msg, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED);
 
     msg = rtnl_put(msg, BRIDGE_VLANDB_ENTRY_INFO, &info, sizeof(info));
-    msg = rtnl_put(msg, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, &disabled, sizeof(disabled));
-    if (msg)
-        nla_nest_end(msg, entry);
+    msg = rtnl_put_u8(msg, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, MDB_RTR_TYPE_DISABLED);
+    rtnl_nest_end(msg, entry);
     return rtnl_talk(nl, msg);
 }
 

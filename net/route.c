@@ -115,8 +115,6 @@ static struct nl_msg *address_message(const struct nlmsghdr *old, const struct a
 {
     struct ifaddrmsg info = *(const struct ifaddrmsg *)nlmsg_data(old);
     uint32_t flags = address_flags(old);
-    struct nl_msg *msg =
-        nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | (target->replace ? NLM_F_REPLACE : NLM_F_EXCL));
     struct nlattr *attr;
     int rest;
 
@@ -124,10 +122,10 @@ static struct nl_msg *address_message(const struct nlmsghdr *old, const struct a
         flags |= IFA_F_NODAD;
     info.ifa_index = (uint32_t)target->ifindex;
     info.ifa_flags = (uint8_t)flags;
-    if (!msg || nlmsg_append(msg, &info, sizeof(info), NLMSG_ALIGNTO) < 0) {
-        nlmsg_free(msg);
+    struct nl_msg *msg = rtnl_message(
+        RTM_NEWADDR, NLM_F_CREATE | (target->replace ? NLM_F_REPLACE : NLM_F_EXCL), &info, sizeof(info));
+    if (!msg)
         return NULL;
-    }
     nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(info), rest)
     {
         if (nla_type(attr) == IFA_LABEL)
@@ -203,15 +201,13 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
                                       : route.rtm_family == AF_INET ? NLM_F_APPEND
                                                                     : 0);
     const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
-    struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, flags);
     struct nlattr *attr;
     int rest;
 
     route.rtm_flags &= settable;
-    if (!msg || nlmsg_append(msg, &route, sizeof(route), NLMSG_ALIGNTO) < 0) {
-        nlmsg_free(msg);
+    struct nl_msg *msg = rtnl_message(RTM_NEWROUTE, flags, &route, sizeof(route));
+    if (!msg)
         return NULL;
-    }
     nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(route), rest)
     {
         put_attr(msg, attr, target, behind);

@@ -81,6 +81,22 @@ struct nl_msg *rtnl_put_u32(struct nl_msg *msg, int type, uint32_t value)
     return rtnl_put(msg, type, &value, sizeof(value));
 }
 
+struct nl_msg *rtnl_put_u8(struct nl_msg *msg, int type, uint8_t value)
+{
+    return rtnl_put(msg, type, &value, sizeof(value));
+}
+
+struct nlattr *rtnl_nest(struct nl_msg *msg, int type)
+{
+    return msg ? nla_nest_start(msg, type) : NULL;
+}
+
+void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest)
+{
+    if (msg)
+        nla_nest_end(msg, nest);
+}
+
 struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type)
 {
     return nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)msg, (int)header, type);

@@ -36,6 +36,11 @@ struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned 
 struct nl_msg *rtnl_put(struct nl_msg *msg, int type, const void *data, size_t size);
 struct nl_msg *rtnl_put_text(struct nl_msg *msg, int type, const char *text);
 struct nl_msg *rtnl_put_u32(struct nl_msg *msg, int type, uint32_t value);
+struct nl_msg *rtnl_put_u8(struct nl_msg *msg, int type, uint8_t value);
+
+/* Between these two, attributes are added to one that contains them. msg may be NULL. */
+struct nlattr *rtnl_nest(struct nl_msg *msg, int type);
+void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest);
 
 /* Sends msg, which it frees in any case (NULL is taken as 'no memory'), and waits until the kernel has
  * acknowledged it. Returns 0 or the kernel's -errno, its words then being in nl->reason. */

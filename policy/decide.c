@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/kvm.h"
 #include "config.h"
-#include "net/link.h"
+#include "net/bridge.h"
 #include "rootfile.h"
 
 #include <errno.h>
@@ -143,7 +143,7 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
 
 int policy_find_bridge(struct link *out, const char *name, struct error *why)
 {
-    const int err = link_find_bridge(name, out);
+    const int err = bridge_find(name, out);
 
     if (err == -ENODEV)
         return error_set(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Doing what was allowed: the tap, whole and on its bridge, or nothing. */
+ * Does what was allowed: the tap, whole and on its bridge, or nothing. */
 #pragma once
 
 #include "net/link.h"

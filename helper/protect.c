@@ -66,7 +66,7 @@ static int check_bridge(struct protecting *p)
     return 0;
 }
 
-/* Of a port that others are protected from by more than STP. */
+/* Whether others are protected from the port by more than STP. */
 static bool is_confined(const struct protection *wanted)
 {
     return wanted->isolated || wanted->mac_lock;
@@ -74,18 +74,18 @@ static bool is_confined(const struct protection *wanted)
 
 static int raise_bridge_groups(const struct protecting *p)
 {
-    struct link got = p->bridge;
+    static const char term[] = "the bridge's limit of multicast groups";
     const int ifindex = p->what->bridge->ifindex;
-    int err = 0;
+    struct link bridge;
 
-    if (got.bridge.max_groups >= BRIDGE_GROUPS)
+    if (p->bridge.bridge.max_groups >= BRIDGE_GROUPS)
         return 0;
-    err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
+    int err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (!err)
-        err = link_get(p->nl, ifindex, &got);
-    if (!err && got.bridge.max_groups < BRIDGE_GROUPS)
-        err = -EIO;
-    return err ? fail(p, "the bridge's limit of multicast groups", err) : 0;
+        err = link_get(p->nl, ifindex, &bridge);
+    if (err)
+        return fail(p, term, err);
+    return bridge.bridge.max_groups < BRIDGE_GROUPS ? fail(p, term, -EIO) : 0;
 }
 
 static int set_options(const struct protecting *p)
@@ -124,13 +124,14 @@ static int set_options(const struct protecting *p)
 
 static int set_vlan(const struct protecting *p)
 {
-    int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.bridge.default_vlan);
+    const int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.bridge.default_vlan);
 
-    if (!err) {
-        const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
-        err = has < 0 ? has : has ? 0 : -EIO;
-    }
-    return err ? fail(p, "vlan=", err) : 0;
+    if (err)
+        return fail(p, "vlan=", err);
+    const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
+    if (has > 0)
+        return 0;
+    return fail(p, "vlan=", has < 0 ? has : -EIO);
 }
 
 /* In the VLAN that the port is in, which on a new port is the one asked for or the bridge's own. */
@@ -168,26 +169,23 @@ static int lock_mac(const struct protecting *p)
 
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
 {
-    struct protecting p = {.nl = nl,
-                           .ifindex = ifindex,
-                           .tap = tap,
-                           .what = what,
-                           .wanted = &what->terms->protection,
-                           .why = why};
-    const struct protection *wanted = p.wanted;
+    const struct protection *wanted = &what->terms->protection;
+    const bool confined = is_confined(wanted);
+    struct protecting p = {
+        .nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .wanted = wanted, .why = why};
 
-    if (wanted->guard || wanted->vlan || is_confined(wanted)) {
-        const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
-        if (err)
-            return fail(&p, "the protection", err);
-        if (check_bridge(&p) < 0)
-            return -1;
-    }
-    if ((is_confined(wanted) || wanted->guard) && set_options(&p) < 0)
+    if (!wanted->guard && !wanted->vlan && !confined)
+        return 0;
+    const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
+    if (err)
+        return fail(&p, "the protection", err);
+    if (check_bridge(&p) < 0)
+        return -1;
+    if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;
     if (wanted->vlan && set_vlan(&p) < 0)
         return -1;
-    if (is_confined(wanted) && deny_vlan_router(&p) < 0)
+    if (confined && deny_vlan_router(&p) < 0)
         return -1;
     return wanted->mac_lock ? lock_mac(&p) : 0;
 }

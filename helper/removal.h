@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Taking away taps that virt-tap made. Neither policy nor the bridge is asked: a rule that is gone would else
- * leave taps for ever. */
+ * Removes taps that virt-tap made. Neither policy nor the bridge is asked: otherwise a rule that is gone
+ * would leave taps for ever. */
 #pragma once
 
 #include <stdbool.h>

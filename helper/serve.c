@@ -30,19 +30,14 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .vlan = request->vlan,
         .isolated = request->isolated,
     };
-    struct policy policy = {.rules = NULL};
+    _cleanup_policy_ struct policy policy = {.rules = NULL};
+    _cleanup_names_ struct names names;
     struct caller caller;
-    struct names names;
 
     names_begin(&names);
-    int err = caller_self(&caller, &names.source, why);
-    if (!err)
-        err = policy_load(&policy, request->bridge, why);
-    if (!err)
-        err = policy_decide(out, &policy, &question, &caller, why);
-    policy_free(&policy);
-    names_end(&names);
-    return err;
+    if (caller_self(&caller, &names.source, why) < 0 || policy_load(&policy, request->bridge, why) < 0)
+        return -1;
+    return policy_decide(out, &policy, &question, &caller, why);
 }
 
 static int open_rtnl(struct rtnl *nl, struct error *why)
@@ -67,12 +62,13 @@ static int hand_over(const struct request *request, const struct granted *tap, s
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
     const int err = tap_set_persist(tap->fd);
-    return err ? error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
-                           tap->name, strerror(-err))
-               : 0;
+    if (!err)
+        return 0;
+    return error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
+                     tap->name, strerror(-err));
 }
 
-/* Whether they may, and the bridge, which is made now if it is declared and missing. */
+/* Asks the policy, and finds the bridge, which is made now if it is declared and missing. */
 static int prepare(const struct request *request, struct decision *decision, struct link *bridge,
                    struct error *why)
 {
@@ -97,13 +93,15 @@ static int serve_bridge(const struct request *request, struct error *why)
 
 static int serve_tap(const struct request *request, struct error *why)
 {
+    /* Closed after the answer, for that takes the kernel longer than all of the policy. */
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct decision decision;
     struct link bridge;
     struct granted tap;
-    struct rtnl nl = {.buffer = NULL};
 
-    if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
-        prepare(request, &decision, &bridge, why) < 0)
+    if (request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0)
+        return -1;
+    if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
     const struct grant grant = {
         .bridge = &bridge,
@@ -115,18 +113,16 @@ static int serve_tap(const struct request *request, struct error *why)
         .uid = getuid(),
         .terms = &decision,
     };
-    int err = make(&tap, &grant, &nl, why);
-    if (!err) {
-        audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
-              decision.rule, grant.stays ? ", to stay" : "");
-        err = hand_over(request, &tap, why);
-        close(tap.fd); /* if it was not handed over, this removes the tap */
-    }
-    rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
+    if (make(&tap, &grant, &nl, why) < 0)
+        return -1;
+    audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name, decision.rule,
+          grant.stays ? ", to stay" : "");
+    const int err = hand_over(request, &tap, why);
+    close(tap.fd); /* if it was not handed over, this removes the tap */
     return err;
 }
 
-/* All that can be: one that is in use is no reason to leave the others. */
+/* Goes on after one that cannot be deleted. */
 static int delete_each(const struct removal *what, const struct links *taps, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};

@@ -191,7 +191,7 @@ class Quota(netcase.NetCase):
         """64 callers at once, some stopped for a while, some killed: N taps and no more, and N if nobody was killed."""
         quota, chance = 5, random.Random(1)
         sandbox.write(POLICY, f"allow br0 quota={quota}\n")
-        for number in range(int(os.environ.get("QUOTA_ROUNDS", "30"))):
+        for number in range(int(os.environ.get("QUOTA_ROUNDS", "8"))):
             calls = [bridgehelper.Call([self.helper, "--use-vnet", "--br=br0", "--fd={fd}"], USER) for _ in range(64)]
             disturbed = number % 3
             if disturbed:

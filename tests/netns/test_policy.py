@@ -143,7 +143,13 @@ class Folder(netcase.NetCase):
         self.refuse(says=[f"{POLICY}:1", FOLDER, "does not belong to root"])
 
     def test_folder_that_is_not_there(self):
+        """It holds no rules, as an empty one."""
         sandbox.run("rm", "-rf", FOLDER)
+        self.refuse(says="no rule")
+        sandbox.write(POLICY, f"include {FOLDER}/*.conf\nallow br0\n")
+        with self.grant():
+            pass
+        sandbox.write(POLICY, f"include {FOLDER}/none.conf\n")
         self.refuse(says=[f"{POLICY}:1", FOLDER, "No such file"])
 
     def test_folder_that_the_caller_may_not_read(self):

@@ -40,8 +40,8 @@ ip addr add "$ADDRESS" dev eth0
 ip link set eth0 up
 echo "{READY}"
 while read -r line; do
-	eval "$line"
-	echo "{DONE} $?"
+    eval "$line"
+    echo "{DONE} $?"
 done
 """
 

@@ -84,8 +84,10 @@ class Lint(unittest.TestCase):
         self.write("net/up.c", HEAD + '#include "helper/request.h"\n')
         self.write("policy/up.c", HEAD + '#include "cli/verbs.h"\n')
         self.write("docs/threat-model.md", "`net/nosuch.c: f`\n")
-        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True, timeout=60)
-        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True, timeout=60)
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True,
+                       timeout=60)
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True,
+                       timeout=60)
         done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, sorted(done.stderr.splitlines())), (1, [
             "docs/threat-model.md: there is no net/nosuch.c", "net/up.c:2: net/ may not include helper/",

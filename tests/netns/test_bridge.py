@@ -325,9 +325,11 @@ class Dhcp(BridgeCase):
         self.done("confirm", "br0")
         self.assertTrue(await_(lambda: self.pids("br0") and not self.pids("eth0")))
         self.assertEqual(uplink.addresses("br0"), leased)
+
         def renewed():
             life = [a["valid_life_time"] for a in json.loads(uplink.ip("-j", "addr", "show", "dev", "br0"))[0]["addr_info"] if a["family"] == "inet"]
             return life and life[0] >= 9
+
         await_(lambda: not renewed(), 5)
         self.assertTrue(await_(renewed, 15), "the lease is not kept alive")
         self.done("delete", "br0")

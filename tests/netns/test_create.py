@@ -4,9 +4,7 @@ import errno
 import fcntl
 import os
 import struct
-import unittest
 
-import bridgehelper
 import netcase
 import sandbox
 from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF, TUNSETOWNER, TUNSETPERSIST, attach

@@ -219,6 +219,5 @@ class Reconnect(HookCase):
         self.done("release", domain(("vtap-web-a", "br0")))
 
 
-
 if __name__ == "__main__":
     netcase.main()

@@ -133,7 +133,6 @@ class There(MoveCase):
         self.delete()
         self.assert_restored()
 
-
     def test_a_route_that_could_not_be_set_again(self):
         """Its gateway's subnet has no address any more: it would be lost, so nothing is begun."""
         uplink.ip("-6", "addr", "flush", "dev", "eth0", "scope", "global")

@@ -166,7 +166,10 @@ class NewTap(netcase.NetCase):
     def test_a_tap_half_made_is_roots(self):
         """Not even its owner to be can use it before it is bridged and protected."""
         refused = []
-        step = lambda tap: refused.extend(bridgehelper.attach(tap, MULTI, uid) for uid in (USER, OTHER))
+
+        def step(tap):
+            refused.extend(bridgehelper.attach(tap, MULTI, uid) for uid in (USER, OTHER))
+
         status, said = self.making(self.helpers, [lambda tap: None, *[step] * 10])
         self.assertEqual(status, 0, said)
         self.assertGreater(len(refused), 4)

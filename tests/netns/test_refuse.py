@@ -6,7 +6,6 @@ import socket
 import struct
 import subprocess
 
-import bridgehelper
 import netcase
 import sandbox
 from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF

@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import struct
-import sys
 import time
 
 import bridgehelper

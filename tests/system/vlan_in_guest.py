@@ -5,7 +5,6 @@ import os
 import select
 import socket
 import struct
-import sys
 
 import netcase
 import sandbox

@@ -208,7 +208,7 @@ class Clone(unittest.TestCase):
 
     def test_uuid_in_another_spelling_is_no_clone(self):
         text = rewrite(DOMAIN.format(BRIDGE)).replace(b"11111111-1111-4111-8111-000000000001</uuid>",
-                                                     b" 11111111111141118111000000000001</uuid>")
+                                                      b" 11111111111141118111000000000001</uuid>")
         self.assertIn(b"type='bridge'", restore(text))
 
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The hooks of one start of a domain with one card, against a bash hook with xmllint and ip(8) that does the same, in turn.
 
 libvirt calls the hook three times: prepare, start, started. Their standard input was recorded from libvirt 9.0

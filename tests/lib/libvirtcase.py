@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests with the hooks and a real libvirtd share: hosts, their domains, and what their guests are made of."""
 import os
 import re

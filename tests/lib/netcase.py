@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the network tests share: a host with the helper installed, a bridge, and nothing left behind after any test."""
 import json
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A host of one's own for a test or the demo: private namespaces, private /etc, /dev and /run.
 
 enter() starts the calling script again as the first process of new network, mount, pid, uts and ipc namespaces.

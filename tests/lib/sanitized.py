@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What `./dev test sanitized` leaves out, each with the reason. A name is a file's, or a file's, class's and test's."""
 import os
 import sys

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of the network: devices, bridges, uplinks, the firewall, and managers of the network."""
 from checkcase import State
 

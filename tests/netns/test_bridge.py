@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap bridge: what it makes and shows, what it refuses, with which words, and that a refusal changes nothing."""
 import json
 import os

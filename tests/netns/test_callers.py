@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Who is asking: policy.conf is for callers with an account, and a deny by name is never lost."""
 import fcntl
 import os

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap check --user: root looks as a user who is hostile, with programs and files of their making."""
 import ctypes
 import os

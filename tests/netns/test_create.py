@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Taps that stay: create and delete, whose they are, and who may open them."""
 import errno
 import fcntl

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The host's DHCP client moves along with its address: a process of root's, started again by its fixed path, with known words."""
 import json
 import os

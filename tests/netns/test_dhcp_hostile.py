@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Processes that are none of the host's DHCP clients, whatever they call themselves: nothing of theirs is started, ended or believed."""
 import contextlib
 import os

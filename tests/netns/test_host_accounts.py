@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The tests themselves do not care what accounts the host has: a suite runs on hosts that have others by their names and numbers."""
 import os
 import subprocess

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A guest's MAC is one guest's: no second tap of ours gets it, whatever a holder does to his own, and no host's is given away."""
 import fcntl
 import socket

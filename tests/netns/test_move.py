@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The safe move: a NIC's network goes to a bridge and back, unharmed, and comes back by itself when it must."""
 import json
 import os

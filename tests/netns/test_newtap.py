@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Multi-queue taps while they are made: who attaches before they have an owner gets nothing, and stops nobody."""
 import ctypes
 import fcntl

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap bridge persist: each manager's own parser takes what is written, and ifupdown makes the bridge for real."""
 import glob
 import os

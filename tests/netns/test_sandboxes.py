@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Policies that a sandbox of the caller's hides from the helper, and that an editor has put aside for a moment."""
 import os
 import shutil

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Nothing that steers a terminal, or hides, leaves virt-tap, its helper or its hooks: every verb, with names, files, aliases and words
 that others chose, on a terminal and on pipes.
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What a Linux without the limits of multicast groups (6.3) and learned addresses (6.7) grants, and what check says of it;
 and multicast snooping in each VLAN. Run by test_older_kernel.py on such a kernel."""
 import json

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The hooks under AppArmor, on a Debian kernel under TCG: the kernel that the tests run on may have none.
 
 Needs VIRT_TAP_CLI, VIRT_TAP_HELPER and VIRT_TAP_HOOKS (as built), GUEST_KERNEL (a folder filled by tests/lib/guest-kernel), and

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap check in guests of QEMU's, whose processors are chosen: one with AMD's extension, which QEMU emulates, and
 KVM's real modules; and one without.
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap domain with a real libvirtd, of a user and of the system: domains are rewritten, start on taps that the helper
 has made from their metadata, and are restored.
 

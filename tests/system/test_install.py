@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
 import os
 import sys

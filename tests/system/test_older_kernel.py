@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_limits.py there.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).

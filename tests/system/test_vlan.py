@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, and all of test_protect.py.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Wi-Fi uplinks, on a Debian kernel under TCG: mac80211_hwsim makes phys that a kernel takes for real ones.
 
 Needs VIRT_TAP_CLI (the built command) and GUEST_KERNEL_FULL (a folder filled by tests/lib/guest-kernel DIR full).

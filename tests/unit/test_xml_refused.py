@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap xml: what is refused, in which words; what is left as it is; clones, and names."""
 import re
 import tempfile

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap xml: time in proportion to the size of what is read, whatever that is made of.
 
 Every document is built at a size and at twice that size. The process's own CPU time counts, less what an empty domain takes.

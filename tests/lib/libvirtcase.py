@@ -9,6 +9,7 @@ import unittest
 import guests
 import hookhost
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_
 from libvirthost import DOMAIN
@@ -29,7 +30,7 @@ class HookTest(unittest.TestCase):
         _helper, cls.hooks = hookhost.install()
         cls.addClassCleanup(cls.uninstall)
         cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
-        cls.images = guests.prepare(os.environ["GUEST_KERNEL"])
+        cls.images = guests.prepare(needed.folder("GUEST_KERNEL"))
 
     @classmethod
     def uninstall(cls):

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 
+import needed
 import sanitized
 
 RUN = "/run/vt"  # private tmpfs, open to every user: neither nosuid nor behind somebody's 0700 home
@@ -30,8 +31,7 @@ def enter(limit=600):
         _furnish()
         return
     if os.geteuid() != 0:
-        print("skipped: needs root to make namespaces; ./dev test uses sudo", file=sys.stderr)
-        sys.exit(77)
+        needed.skip("namespaces require root; ./dev test uses sudo")
     sys.stdout.flush()
     # In the foreground, so that Ctrl-C reaches it. The shell is the first process of the pid namespace, for somebody
     # must reap what daemons leave: libvirtd waits for a QEMU that it has made an orphan itself.

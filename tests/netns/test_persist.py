@@ -6,10 +6,10 @@ import glob
 import os
 import shutil
 import subprocess
-import sys
 import unittest
 
 import bridgehelper
+import needed
 import sandbox
 import uplink
 from sandbox import USER
@@ -162,8 +162,8 @@ class Formats(PersistCase):
 
     def test_networkmanager(self):
         """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
-        nmcli = os.environ["NMCLI_FOLDER"] + "/usr/bin/nmcli"
-        libraries = os.path.dirname(glob.glob(os.environ["NMCLI_FOLDER"] + "/usr/lib/*/libnm.so.0")[0])
+        nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"
+        libraries = os.path.dirname(glob.glob(needed.folder("NMCLI_FOLDER") + "/usr/lib/*/libnm.so.0")[0])
         self.there()
         self.persist("br0", "--format=networkmanager")
         for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "slave-type"))):
@@ -346,4 +346,4 @@ class Choice(PersistCase):
 
 if __name__ == "__main__":
     sandbox.enter(200)
-    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())
+    needed.main()

@@ -9,10 +9,10 @@ import concurrent.futures
 import os
 import socket
 import subprocess
-import unittest
 
 import guests
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_, become
 from libvirtcase import _helper_of, BRIDGES, DOMAIN, HookTest, HostTest, nic, POLICY, VNC
@@ -266,4 +266,4 @@ class Session(HookTest):
 if __name__ == "__main__":
     sandbox.enter(390)
     libvirthost.prepare()
-    unittest.main()
+    needed.main()

@@ -3,10 +3,10 @@
 # Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
 import os
-import sys
 import unittest
 
 import bridgehelper
+import needed
 import sandbox
 from sandbox import USER
 
@@ -73,4 +73,4 @@ class Install(unittest.TestCase):
 
 if __name__ == "__main__":
     sandbox.enter(300)
-    sys.exit(not unittest.main(exit=False).result.wasSuccessful())
+    needed.main()

@@ -7,10 +7,10 @@ Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL 
 """
 import subprocess
 import time
-import unittest
 
 import guests
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
@@ -139,4 +139,4 @@ class Migration(HostTest):
 if __name__ == "__main__":
     sandbox.enter(390)
     libvirthost.prepare()
-    unittest.main()
+    needed.main()

@@ -9,6 +9,7 @@ import os
 import unittest
 
 import kernelhost
+import needed
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_limits.py")
@@ -18,7 +19,7 @@ class OnADebianKernel(unittest.TestCase):
     def test_limits(self):
         helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
         status, output = kernelhost.run(
-            os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
+            needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
@@ -27,4 +28,4 @@ class OnADebianKernel(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    needed.main()

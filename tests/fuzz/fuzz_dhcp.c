@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Command lines of DHCP clients, as /proc shows them, of any bytes: the input, cut at each '\0', is argv. What
- * root starts again from them must be options that we know, with values as they take them. */
+ * Command lines of DHCP clients, as /proc shows them, of any bytes: the input, cut at each '\0', is argv.
+ * What root starts again from them must be options that we know, with values as they take them. */
 #include "bridge/dhcp_words.h"
 #include "bridge/rootpath.h"
 #include "fuzz.h"

@@ -10,7 +10,7 @@ import netcase
 import sandbox
 from sandbox import OTHER, USER, USERS
 
-SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_verbs.py")
+SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_tap_verbs.py")
 FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/nsswitch.conf")
 NAME, OTHER_NAME = USERS[USER], USERS[OTHER]
 

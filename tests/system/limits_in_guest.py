@@ -14,7 +14,7 @@ import netcase
 import sandbox
 from linkattrs import BR_MAX_LEARNED, PORT_MAX_GROUPS, PORT_ROUTER
 from sandbox import USER
-from test_limits import Limits, SOURCE, snooping
+from test_port_limits import Limits, SOURCE, snooping
 
 
 class WithoutTheLimits(Limits):

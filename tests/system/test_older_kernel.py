@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_limits.py there.
+"""What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_port_limits.py there.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
@@ -12,7 +12,7 @@ import kernelhost
 import needed
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_limits.py")
+SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_port_limits.py")
 
 
 class OnADebianKernel(unittest.TestCase):

@@ -43,19 +43,15 @@ static void check(const char *line, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const uint8_t *newline = size > 0 ? memchr(data, '\n', size) : NULL;
-    char name[IFNAMSIZ] = "";
+    char *name = strndup((const char *)data, size), *newline;
 
-    if (!newline || newline == data || (size_t)(newline - data) >= sizeof(name) || memchr(data, '\0', size))
-        return 0;
-    memcpy(name, data, (size_t)(newline - data));
-    if (!isalnum((unsigned char)*name) || strpbrk(name, " \t\v\f\r\"*+#"))
-        return 0;
-    const size_t length = strcspn((const char *)newline + 1, "\n");
-    const size_t left = size - (size_t)(newline + 1 - data);
-    char *line = strndup((const char *)newline + 1, length < left ? length : left);
-    hold(line != NULL);
-    check(line, name);
-    free(line);
+    hold(name != NULL);
+    if (strlen(name) == size && (newline = strchr(name, '\n')) != NULL) {
+        *newline = '\0';
+        newline[1 + strcspn(newline + 1, "\n")] = '\0';
+        if (isalnum((unsigned char)*name) && strlen(name) < IFNAMSIZ && !strpbrk(name, " \t\v\f\r\"*+#"))
+            check(newline + 1, name);
+    }
+    free(name);
     return 0;
 }

@@ -87,20 +87,15 @@ static void check(const char *text, const char *uplink)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char name[IFNAMSIZ] = "eth0", *text;
+    char *text = strndup((const char *)data, size), *newline;
 
-    if (memchr(data, '\0', size) || size == 0)
-        return 0;
-    const uint8_t *newline = memchr(data, '\n', size);
-    const size_t first = newline ? (size_t)(newline - data) : 0;
-    if (first > 0 && first < sizeof(name) && strcspn((const char *)data, " \t\v\f\r#") > first) {
-        memcpy(name, data, first);
-        name[first] = '\0';
-    }
-    text = strndup((const char *)data + (newline ? first + 1 : 0), size - (newline ? first + 1 : 0));
     hold(text != NULL);
-    if (*text) /* fmemopen() makes no empty file */
-        check(text, name);
+    if (strlen(text) == size && (newline = strchr(text, '\n')) != NULL) {
+        *newline = '\0';
+        const bool is_name = *text && strlen(text) < IFNAMSIZ && !strpbrk(text, " \t\v\f\r#");
+        if (newline[1]) /* fmemopen() makes no empty file */
+            check(newline + 1, is_name ? text : "eth0");
+    }
     free(text);
     return 0;
 }

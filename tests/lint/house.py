@@ -78,22 +78,24 @@ def includes():
                     yield f"{path}:{number}: {folder}/ may not include {other[1]}/"
 
 
-def symbols(path):
-    """What the object file defines for others, and what it wants of them."""
-    defined, wanted = set(), set()
-    for line in subprocess.run(["nm", "-P", "-g", path], stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.splitlines():
-        name, kind = line.split()[:2]
-        (wanted if kind == "U" else defined).add(name)
-    return defined, wanted
+def symbols(paths):
+    """{object file: what it defines for others, what it wants of them}, by one call of nm for all."""
+    found = {path: (set(), set()) for path in paths}
+    listed = subprocess.run(["nm", "-P", "-g", "-A", *paths], stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout
+    for line in listed.splitlines():
+        path, name, kind = line.split()[:3]
+        found[path.removesuffix(":")][kind == "U"].add(name)
+    return found
 
 
 def calls(build):
     """{file: those that it calls}. No main() is called."""
+    paths = [f"{path}/{name}" for folder in BELOW for path, _, names in os.walk(f"{build}/{folder}") for name in names if name.endswith(".c.o")]
+    assert len(paths) > 50, f"{build} is no build of virt-tap's"
     files = {}
-    for folder in BELOW:
-        for path, _, names in os.walk(f"{build}/{folder}"):
-            files |= {f"{folder}/{name.removesuffix('.o')}": symbols(f"{path}/{name}") for name in names if name.endswith(".c.o")}
-    assert len(files) > 50, f"{build} is no build of virt-tap's"
+    for path, (defined, wanted) in symbols(paths).items():
+        folder, *_, name = os.path.relpath(path, build).split("/")
+        files[f"{folder}/{name.removesuffix('.o')}"] = defined, wanted
     home = {name: source for source, (defined, _) in files.items() for name in defined - {"main"}}
     return {source: {home[name] for name in wanted if name in home} - {source} for source, (_, wanted) in files.items()}
 

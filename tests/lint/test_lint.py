@@ -99,7 +99,7 @@ class Lint(unittest.TestCase):
                        timeout=60)
         subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True,
                        timeout=60)
-        done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
         self.assertEqual((done.returncode, sorted(done.stderr.splitlines())), (1, [
             r"'data/\xe4': the name is not plain ASCII without blanks", "'data/a name': the name is not plain ASCII without blanks",
             f"data/bare.sh: {NO_HEAD}", "docs/architecture.md: no C file defines nosuch()",

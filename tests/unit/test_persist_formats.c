@@ -77,8 +77,10 @@ static void plan_fact(struct persist_plan *plan, const char *word, const char *v
 static void plan_route(struct persist_plan *plan, const char *line)
 {
     struct persist_route *route = &plan->routes[plan->route_count++];
+    char metric[16] = "0";
 
-    assert_true(sscanf(line, "route %63s via %63s metric %u", route->to, route->via, &route->metric) >= 2);
+    assert_true(sscanf(line, "route %63s via %63s metric %15s", route->to, route->via, metric) >= 2);
+    route->metric = (uint32_t)strtoul(metric, NULL, 10);
     route->family = strchr(route->via, ':') ? AF_INET6 : AF_INET;
 }
 

@@ -26,16 +26,19 @@ static bool stands_alone(const char *line, const char *name)
 static void check(const char *line, const char *name)
 {
     const bool found = uplink_in_rule(line, name), comment = line[strspn(line, " \t\n\v\f\r")] == '#';
-    char *indented, *longer, *comment_of;
+    char *indented, *longer, *pattern, *comment_of;
 
     hold(asprintf(&indented, "\t %s", line) > 0 && asprintf(&comment_of, " # %s", line) > 0 &&
-         asprintf(&longer, "%s iifname \"%s\" accept", line, name) > 0);
+         asprintf(&longer, "%s iifname \"%s\" accept", line, name) > 0 &&
+         asprintf(&pattern, "%s oifname \"%.*s*\" drop", line, (int)(strlen(name) + 1) / 2, name) > 0);
     hold(uplink_in_rule(indented, name) == found);
     hold(!uplink_in_rule(comment_of, name));
     hold(!comment || !found);
     hold(comment || !stands_alone(line, name) || found);
     hold(!found || stands_alone(line, name) || strpbrk(line, "*+"));
     hold(uplink_in_rule(longer, name) == !comment);
+    hold(uplink_in_rule(pattern, name) == !comment);
+    free(pattern);
     free(longer);
     free(comment_of);
     free(indented);

@@ -7,6 +7,7 @@
 #include "move.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 struct persist_route {
     char to[CIDR_TEXT]; /* "default" or a prefix */
@@ -69,6 +70,10 @@ int persist_take(const char *verb, const struct persist_plan *plan, const struct
  * wrote are taken away. Says on standard error what fails, and goes on. */
 void persist_leave(const struct move *move);
 void persist_return(const struct move *move);
+
+/* Copies the text of an interfaces(5) file; the uplink's stanzas, and its name where interfaces are brought
+ * up, become comments that begin with "#virt-tap# ". Returns whether there were any. */
+bool persist_comment_out(FILE *in, FILE *out, const char *uplink);
 
 int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
 

@@ -24,9 +24,7 @@ static bool begins_stanza(const char *word)
     return strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
 }
 
-/* Copies a file's text; the uplink's stanzas, and its name where interfaces are brought up, as comments.
- * Returns whether there were any. */
-static bool comment_out(FILE *in, FILE *out, const char *uplink)
+bool persist_comment_out(FILE *in, FILE *out, const char *uplink)
 {
     char *line = NULL;
     size_t size = 0;
@@ -69,7 +67,7 @@ static int change_files(const struct persist_plan *plan, struct persist_files *f
                 fclose(in);
             continue;
         }
-        bool changed = *plan->uplink && comment_out(in, out, plan->uplink);
+        bool changed = *plan->uplink && persist_comment_out(in, out, plan->uplink);
         fclose(in);
         fflush(out);
         if (is_main && !strstr(text, "\nsource " FOLDER "/") && !strstr(text, "\nsource-directory " FOLDER) &&

@@ -80,16 +80,21 @@ static bool matches_pattern(const char *line, const char *name)
     return false;
 }
 
+bool uplink_in_rule(const char *line, const char *name)
+{
+    line += strspn(line, " \t\n\v\f\r");
+    return *line != '#' && (names_interface(line, name) || matches_pattern(line, name));
+}
+
 static void report_lines(struct dependents *all, const char *what, char *text, const char *name)
 {
     char *rest = NULL;
 
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char entry[160];
-        while (isspace((unsigned char)*line))
-            line++;
-        if (*line == '#' || (!names_interface(line, name) && !matches_pattern(line, name)))
+        if (!uplink_in_rule(line, name))
             continue;
+        line += strspn(line, " \t\v\f\r");
         snprintf(entry, sizeof(entry), "%s: %.100s", what, line);
         report(all, entry);
     }

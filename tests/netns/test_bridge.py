@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap bridge: what it makes and shows, what it refuses, with which words, and that a refusal changes nothing."""
 import json
 import os
@@ -324,9 +326,11 @@ class Dhcp(BridgeCase):
         self.done("confirm", "br0")
         self.assertTrue(await_(lambda: self.pids("br0") and not self.pids("eth0")))
         self.assertEqual(uplink.addresses("br0"), leased)
+
         def renewed():
             life = [a["valid_life_time"] for a in json.loads(uplink.ip("-j", "addr", "show", "dev", "br0"))[0]["addr_info"] if a["family"] == "inet"]
             return life and life[0] >= 9
+
         await_(lambda: not renewed(), 5)
         self.assertTrue(await_(renewed, 15), "the lease is not kept alive")
         self.done("delete", "br0")

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The host's DHCP client moves along with its address: a process of root's, started again by its fixed path, with known words."""
 import json
 import os
@@ -76,10 +78,12 @@ class Moves(DhcpCase):
 
     def test_udhcpc(self):
         """Its options may be joined, and written out."""
-        process = self.client("udhcpc", "-nRieth0", "--retries=5", "-T", "3", "-p/run/udhcpc.eth0.pid", "-x", "hostname:guest", "--background", "--script", "/etc/hostname")
+        process = self.client("udhcpc", "-nRieth0", "--retries=5", "-T", "3", "-p/run/udhcpc.eth0.pid", "-x", "hostname:guest", "--background", "--script",
+                              "/etc/hostname")
         found, said = self.moved(process)
         self.assertNotIn("goes on for", said)
-        self.assertEqual(found["argv"], ["udhcpc", "-n", "-R", "-i", "br0", "-t", "5", "-T", "3", "-p", "/run/udhcpc.br0.pid", "-x", "hostname:guest", "-b", "-s", "/etc/hostname"])
+        self.assertEqual(found["argv"], ["udhcpc", "-n", "-R", "-i", "br0", "-t", "5", "-T", "3", "-p", "/run/udhcpc.br0.pid", "-x", "hostname:guest", "-b",
+                                         "-s", "/etc/hostname"])
 
     def test_busybox(self):
         """One that is busybox's is moved with busybox, where there is nothing else of its name."""
@@ -153,7 +157,8 @@ class Words(DhcpCase):
 
     def test_other_words(self):
         for words, kept, dropped in ((("-e", "LD_PRELOAD=/tmp/x"), [], "-e LD_PRELOAD=/tmp/x"), (("-e", "IF_METRIC=1 x"), [], "-e IF_METRIC=1 x"),
-                                     (("-p", "67x"), [], "-p 67x"), (("-H", "-sf"), [], "-H -sf"), (("-H", "caf\u00e9"), [], "-H caf"), (("-unknown", "/tmp/x"), [], "-unknown, /tmp/x"),
+                                     (("-p", "67x"), [], "-p 67x"), (("-H", "-sf"), [], "-H -sf"), (("-H", "caf\u00e9"), [], "-H caf"),
+                                     (("-unknown", "/tmp/x"), [], "-unknown, /tmp/x"),
                                      (("-H", "a b;`c`"), ["-H", "a b;`c`"], ""), (("", "-q"), ["-q"], "")):
             with self.subTest(words=words):
                 argv, said = self.goes_on("dhclient", *words, "eth0")
@@ -219,8 +224,10 @@ class State(DhcpCase):
             state = json.load(file)
         sandbox.write(HOME + "/script", "", mode=0o755, uid=USER)
         evil = dhcpcase.install("evil", HOME, uid=USER)
-        for client, argv in (({"exe": evil, "argv": ["dhclient", "-q", "eth0"]}, ["dhclient", "-q", "eth0"]), ({"argv": ["dhclient", "-sf", HOME + "/script", "br0"]}, ["dhclient", "eth0"]),
-                             ({"argv": [HOME + "/dhclient", "br0"]}, ["dhclient", "eth0"]), ({"argv": [evil, "eth0"]}, None), ({"argv": []}, None), ({"argv": [1]}, None), ({}, None)):
+        for client, argv in (({"exe": evil, "argv": ["dhclient", "-q", "eth0"]}, ["dhclient", "-q", "eth0"]),
+                             ({"argv": ["dhclient", "-sf", HOME + "/script", "br0"]}, ["dhclient", "eth0"]),
+                             ({"argv": [HOME + "/dhclient", "br0"]}, ["dhclient", "eth0"]), ({"argv": [evil, "eth0"]}, None), ({"argv": []}, None),
+                             ({"argv": [1]}, None), ({}, None)):
             with self.subTest(client=client):
                 state["clients"] = [client]
                 sandbox.write(uplink.STATE + "/bridge.br0.arming", json.dumps(state), mode=0o600)

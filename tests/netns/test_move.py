@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The safe move: a NIC's network goes to a bridge and back, unharmed, and comes back by itself when it must."""
 import json
 import os
@@ -132,7 +134,6 @@ class There(MoveCase):
         self.confirm()
         self.delete()
         self.assert_restored()
-
 
     def test_a_route_that_could_not_be_set_again(self):
         """Its gateway's subnet has no address any more: it would be lost, so nothing is begun."""

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap tap create and delete of plain taps and tuns: what tunctl and ip tuntap do, beside ip tuntap itself."""
 import errno
 import fcntl

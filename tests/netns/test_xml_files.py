@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Root's `virt-tap xml` on files in folders that a user can write: what is replaced is the file that was read, and nothing of
 root's is read for its side effects, replaced, or given away."""
 import ctypes

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """persist --apply with a manager that takes its time: slow is no failure, and what hangs is ended with all it started."""
 import os
 import shutil

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Multi-queue taps while they are made: who attaches before they have an owner gets nothing, and stops nobody."""
 import ctypes
 import fcntl
@@ -166,7 +168,10 @@ class NewTap(netcase.NetCase):
     def test_a_tap_half_made_is_roots(self):
         """Not even its owner to be can use it before it is bridged and protected."""
         refused = []
-        step = lambda tap: refused.extend(bridgehelper.attach(tap, MULTI, uid) for uid in (USER, OTHER))
+
+        def step(tap):
+            refused.extend(bridgehelper.attach(tap, MULTI, uid) for uid in (USER, OTHER))
+
         status, said = self.making(self.helpers, [lambda tap: None, *[step] * 10])
         self.assertEqual(status, 0, said)
         self.assertGreater(len(refused), 4)

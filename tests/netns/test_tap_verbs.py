@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The command's verbs tap and list, as an ordinary user calls them."""
 import fcntl
 import json

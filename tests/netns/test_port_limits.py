@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What one guest cannot use up or take over, though frames of its own may cross: the bridge's multicast snooping, its place as
 a multicast router's port, and the table of addresses. Run on the kernel here, which may have all limits, and by
 tests/system/test_older_kernel.py on one that lacks two."""

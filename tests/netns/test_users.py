@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Users and groups by name: rules mean whom NSS means, and each is asked for once."""
 import os
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/verb.h"
 #include "dhcp_words.h"
-#include "process.h"
 #include "rootpath.h"
 
 #include <ctype.h>
@@ -334,7 +334,7 @@ static void start(const struct dhcp_client *client, const char *from, const char
                  "change: %s",
                  program->name, to, argv.dropped);
     if (err == 0)
-        process_detach(path, argv.words);
+        process_detach(path, (const char *const *)argv.words);
     dhcp_argv_free(&argv);
 }
 
@@ -363,19 +363,17 @@ void dhcp_move(const struct dhcp_clients *clients, const char *from, const char 
 
 int dhcp_begin(const char *verb, const char *interface)
 {
-    char name[IFNAMSIZ], option[] = "-i", path[PATH_MAX];
+    char path[PATH_MAX];
 
     if (*interface == '-')
         return complain(1, verb,
                         "'%s' is made, but DHCP clients take a name with '-' before it for an option: "
                         "use --address, or another name",
                         interface);
-    snprintf(name, sizeof(name), "%s", interface);
     for (size_t i = 0; i < dhcp_program_count; i++) {
-        char program[16];
-        snprintf(program, sizeof(program), "%s", dhcp_programs[i].name);
-        char *by_name[] = {program, name, NULL}, *by_option[] = {program, option, name, NULL};
-        if (find_start(dhcp_programs[i].name, path))
+        const char *program = dhcp_programs[i].name;
+        const char *by_name[] = {program, interface, NULL}, *by_option[] = {program, "-i", interface, NULL};
+        if (find_start(program, path))
             return process_detach(path, dhcp_programs[i].box ? by_option : by_name) < 0;
     }
     return complain(1, verb,

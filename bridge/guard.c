@@ -2,9 +2,10 @@
  *
  * The guard of a move (see move.h), how it is started, and the confirmation that it waits for. */
 #include "guard.h"
+#include "base/cleanup.h"
+#include "base/process.h"
 #include "move.h"
 #include "net/link.h"
-#include "process.h"
 #include "state.h"
 
 #include <errno.h>
@@ -23,36 +24,32 @@
 enum { ARM_MS = 10000 };
 
 /* A service of the system's own where systemd runs: a process of the login session would be ended with it. */
-static int start_unit(const char *verb, char *self, char *bridge)
+static int start_unit(const char *verb, const char *self, const char *bridge)
 {
-    char run[] = "systemd-run", quiet[] = "--quiet", collect[] = "--collect", what[] = "bridge",
-         guard[] = "guard";
-    char text[] = "--description=virt-tap: puts the network back unless the bridge is confirmed";
-    char *argv[] = {run, quiet, collect, text, self, what, guard, bridge, NULL};
-    char *output;
-    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
+    const char *const argv[] = {
+        "systemd-run", "--quiet",
+        "--collect",   "--description=virt-tap: restores the network unless the bridge is confirmed",
+        self,          "bridge",
+        "guard",       bridge,
+        NULL};
+    _cleanup_free_ char *output = NULL;
 
-    if (output)
-        output[strcspn(output, "\n")] = '\0';
-    if (status != 0)
-        complain(1, verb, "nothing is changed, for the guard cannot be started: systemd-run: %.200s",
-                 output && *output ? output : "no answer");
-    free(output);
-    return status != 0;
+    if (process_capture(argv, true, PROCESS_QUERY_MS, &output) == 0)
+        return 0;
+    return complain(1, verb, "nothing was changed: cannot start the guard: systemd-run: %.200s",
+                    process_reason(output));
 }
 
 int guard_start(const char *verb, const char *bridge)
 {
-    char self[PATH_MAX], name[IFNAMSIZ], path[64], program[] = "virt-tap", what[] = "bridge",
-                                                   guard[] = "guard";
-    char *argv[] = {program, what, guard, name, NULL};
+    const char *const argv[] = {"virt-tap", "bridge", "guard", bridge, NULL};
+    char self[PATH_MAX], path[64];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-    snprintf(name, sizeof(name), "%s", bridge);
     state_path(path, bridge, PHASE_ARMING);
     self[length > 0 ? length : 0] = '\0';
     const bool systemd = access("/run/systemd/system", F_OK) == 0;
-    const int failed = systemd ? start_unit(verb, self, name) : process_detach("/proc/self/exe", argv) < 0;
+    const int failed = systemd ? start_unit(verb, self, bridge) : process_detach("/proc/self/exe", argv) < 0;
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))
         return 0;
     unlink(path); /* too late for it from now on */

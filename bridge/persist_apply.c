@@ -2,9 +2,9 @@
  *
  * Has the manager of the host's network take what persist has written, and let go of it again. */
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "net/link.h"
 #include "persist.h"
-#include "process.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -33,7 +33,8 @@ static void fill_in(char word[WORD_SIZE], const char *pattern, size_t length, co
  * is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
-    char words[WORDS_MAX][WORD_SIZE], *argv[WORDS_MAX + 1], line[WORDS_MAX * WORD_SIZE] = "";
+    const char *argv[WORDS_MAX + 1];
+    char words[WORDS_MAX][WORD_SIZE], line[WORDS_MAX * WORD_SIZE] = "";
     _cleanup_free_ char *output = NULL;
     size_t count = 0;
 
@@ -45,7 +46,7 @@ static int run(const char *verb, const char *command, const char *bridge, const 
         word += length + (word[length] == ' ');
     }
     argv[count] = NULL;
-    const int status = process_capture(argv, 1, verb ? PROCESS_MANAGER_MS : LEAVE_MS, &output);
+    const int status = process_capture(argv, true, verb ? PROCESS_MANAGER_MS : LEAVE_MS, &output);
     if (status == 0 || !verb)
         return status != 0;
     if (status == -ETIMEDOUT)
@@ -56,9 +57,7 @@ static int run(const char *verb, const char *command, const char *bridge, const 
             line, PROCESS_MANAGER_MS / 60000);
     if (status < 0)
         return complain(1, verb, "cannot run `%s`: %s", line, strerror(-status));
-    if (output)
-        output[strcspn(output, "\n")] = '\0';
-    return complain(1, verb, "`%s` failed: %.200s", line, output && *output ? output : "it gives no reason");
+    return complain(1, verb, "`%s` failed: %.200s", line, process_reason(output));
 }
 
 static int run_all(const char *verb, const char *const commands[], size_t most, const char *bridge,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * One plan in the words of systemd-networkd, NetworkManager and netplan; ifupdown has a file of its own. */
+#include "base/cleanup.h"
+#include "base/process.h"
 #include "persist.h"
-#include "process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -214,42 +215,34 @@ static int write_netplan(const char *verb, const struct persist_plan *plan, stru
 }
 
 /* Whether a program takes what is there; one that is not installed has nothing against it. */
-static int ask(const char *verb, char *const argv[])
+static int ask(const char *verb, const char *program, const char *word)
 {
-    char *output;
-    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
+    _cleanup_free_ char *output = NULL;
+    const int status =
+        process_capture((const char *[]){program, word, NULL}, true, PROCESS_QUERY_MS, &output);
 
-    if (output)
-        output[strcspn(output, "\n")] = '\0';
+    if (status == 0 || status == -ENOENT)
+        return 0;
     if (status == -ETIMEDOUT)
-        complain(1, verb,
-                 "nothing is changed: `%s %s` did not finish within %d s and was killed; run it yourself "
-                 "to see what it waits for, then try again",
-                 argv[0], argv[1], PROCESS_QUERY_MS / 1000);
-    else if (status != 0 && status != -ENOENT)
-        complain(1, verb, "nothing is changed, for %s does not take it: %.300s", argv[0],
-                 output && *output ? output : "it gives no reason");
-    free(output);
-    return status != 0 && status != -ENOENT;
+        return complain(1, verb,
+                        "nothing is changed: `%s %s` did not finish within %d s and was killed; run it "
+                        "yourself to see what it waits for, then try again",
+                        program, word, PROCESS_QUERY_MS / 1000);
+    return complain(1, verb, "nothing is changed, for %s does not take it: %.300s", program,
+                    process_reason(output));
 }
 
 static int check_netplan(const char *verb, const struct persist_plan *plan, const struct persist_files *files)
 {
-    char program[] = "netplan", word[] = "get";
-    char *argv[] = {program, word, NULL};
-    (void)plan;
-    (void)files;
-    return ask(verb, argv);
+    (void)plan, (void)files;
+    return ask(verb, "netplan", "get");
 }
 
 static int check_ifupdown(const char *verb, const struct persist_plan *plan,
                           const struct persist_files *files)
 {
-    char program[] = "ifquery", name[IFNAMSIZ];
-    char *argv[] = {program, name, NULL};
     (void)files;
-    strcpy(name, plan->bridge);
-    return ask(verb, argv);
+    return ask(verb, "ifquery", plan->bridge);
 }
 
 const struct persist_format persist_formats[] = {

@@ -3,9 +3,10 @@
  * What stands against a NIC as a bridge's uplink: the kind of device it is, somebody who would undo the
  * change, and whatever names it and would stop matching without a word. */
 #include "uplink.h"
+#include "base/cleanup.h"
+#include "base/process.h"
 #include "base/quote.h"
 #include "move.h"
-#include "process.h"
 #include "sysctl.h"
 
 #include <ctype.h>
@@ -104,12 +105,10 @@ static int look_at_firewall(struct dependents *all, const char *verb, const char
                                               {"ebtables-legacy-save", NULL}};
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        char *output;
-        const int status =
-            process_capture((char *const *)(uintptr_t)programs[i], 0, PROCESS_QUERY_MS, &output);
+        _cleanup_free_ char *output = NULL;
+        const int status = process_capture(programs[i], false, PROCESS_QUERY_MS, &output);
         if (status == 0)
             report_lines(all, programs[i][0], output, name);
-        free(output);
         if (status == -ETIMEDOUT)
             return complain(
                 1, verb,

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/process.h"
 #include "check.h"
 #include "host/child.h"
 #include "host/program.h"
 #include "host/text.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Several findings may have the same fix; once is enough. */
@@ -65,24 +64,6 @@ void check_script(const struct check *check)
     each_command(check, print_command, &apply);
 }
 
-extern char **environ;
-
-static int run_shell(char *line)
-{
-    char shell[] = "sh", option[] = "-c";
-    char *argv[] = {shell, option, line, NULL};
-    pid_t pid;
-    int status;
-
-    const int err = posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
-    if (err)
-        return -err;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 /* A command in the user's own process, and what comes back from there. */
 struct order {
     const struct subject *subject;
@@ -97,11 +78,10 @@ struct answer {
 static void run_order(void *arg)
 {
     const struct order *order = arg;
-    char shell[] = "/bin/sh", option[] = "-c";
     struct answer answer = {.status = 0};
 
-    answer.status = program_run((char *[]){shell, option, order->line, NULL}, order->subject, answer.output,
-                                sizeof(answer.output));
+    answer.status = program_run((const char *[]){"/bin/sh", "-c", order->line, NULL}, order->subject,
+                                answer.output, sizeof(answer.output));
     child_write(&answer, sizeof(answer));
 }
 
@@ -143,7 +123,8 @@ static void run_command(struct apply *apply, const struct finding *finding, char
     else
         printf("+ %s\n", line);
     fflush(stdout);
-    const int status = theirs ? run_as_user(apply->subject, line) : run_shell(line);
+    const int status = theirs ? run_as_user(apply->subject, line)
+                              : process_run_terminal("/bin/sh", (const char *[]){"sh", "-c", line, NULL});
     if (status == 0)
         return;
     apply->failed++;

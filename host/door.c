@@ -91,8 +91,7 @@ static bool report_process(struct findings *out)
 
 static void try_it(const struct subject *subject, struct findings *out)
 {
-    char path[] = HELPER_PATH, verb[] = "delete", domain[] = "--domain=00000000-0000-4000-8000-000000000000";
-    char *argv[] = {path, verb, domain, NULL};
+    const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
     char words[1024];
     const int status = program_run(argv, subject, words, sizeof(words));
 

@@ -17,17 +17,17 @@
 void libvirt_probe(const struct probe_context *context, struct findings *out)
 {
     static const char schema[] = "/usr/share/libvirt/schemas/domain.rng";
-    const char *found = program_find((const char *const[]){"/usr/sbin/libvirtd", "/usr/sbin/virtqemud",
-                                                           "/usr/bin/libvirtd", "/usr/bin/virtqemud", NULL});
-    char words[1024], version[] = "--version";
+    const char *path = program_find((const char *const[]){"/usr/sbin/libvirtd", "/usr/sbin/virtqemud",
+                                                          "/usr/bin/libvirtd", "/usr/bin/virtqemud", NULL});
+    char words[1024];
 
-    if (!found) {
+    if (!path) {
         finding_add(out, LIBVIRT_MISSING, "neither libvirtd nor virtqemud is installed");
         finding_fixable(out, "");
         return;
     }
-    char *path = strdupa(found);
-    const int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
+    const int status =
+        program_run((const char *[]){path, "--version", NULL}, context->subject, words, sizeof(words));
     if (status == 0) {
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
     } else {

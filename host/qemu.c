@@ -27,16 +27,15 @@ static const char *find_qemu(char usr[64], char local[64])
 void qemu_probe(const struct probe_context *context, struct findings *out)
 {
     char usr[64], local[64], words[4096];
-    char version[] = "--version", accel[] = "-accel", help[] = "help";
-    const char *found = find_qemu(usr, local);
+    const char *path = find_qemu(usr, local);
 
-    if (!found) {
+    if (!path) {
         finding_add(out, QEMU_MISSING, "there is no QEMU for guests of this host's architecture");
         finding_fixable(out, "");
         return;
     }
-    char *path = strdupa(found);
-    int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
+    int status =
+        program_run((const char *[]){path, "--version", NULL}, context->subject, words, sizeof(words));
     if (status != 0) {
         finding_add(out, QEMU_BROKEN, "%s --version failed with status %d: %s", path, status,
                     program_first_line(words));
@@ -44,7 +43,8 @@ void qemu_probe(const struct probe_context *context, struct findings *out)
         return;
     }
     finding_add(out, QEMU_INSTALLED, "%s: %s", path, program_first_line(words));
-    status = program_run((char *[]){path, accel, help, NULL}, context->subject, words, sizeof(words));
+    status =
+        program_run((const char *[]){path, "-accel", "help", NULL}, context->subject, words, sizeof(words));
     if (status == 0 && text_has_word(words, "kvm")) {
         finding_add(out, QEMU_KVM, "KVM is among its accelerators");
     } else {

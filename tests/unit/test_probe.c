@@ -200,12 +200,11 @@ static char *command;
 
 static void run_program(void *arg)
 {
-    char shell[] = "/bin/sh", option[] = "-c";
     struct run run = {.status = 0};
     (void)arg;
 
     run.status =
-        program_run((char *[]){shell, option, command, NULL}, &subject, run.words, sizeof(run.words));
+        program_run((const char *[]){"/bin/sh", "-c", command, NULL}, &subject, run.words, sizeof(run.words));
     child_write(&run, sizeof(run));
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "file.h"
-
 #include "attributes.h"
 #include "cleanup.h"
 #include "error.h"

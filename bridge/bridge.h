@@ -28,6 +28,11 @@ const struct link *view_bridge(const struct view *view, const char *verb, const 
 /* The interface of that name, or NULL with the reason said. */
 const struct link *view_link(const struct view *view, const char *verb, const char *name);
 
+#define UPLINK_ALIAS "virt-tap uplink=" /* how the alias of a bridge names the NIC whose network it has */
+
+/* The uplink's name as the bridge's alias has it, or NULL. */
+const char *view_alias_uplink(const struct link *bridge);
+
 /* Sends a batch; on failure says `cannot WHAT NAME: reason`. Returns 0 or 1. */
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name);

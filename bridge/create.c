@@ -38,13 +38,6 @@ unsigned int confirm_parse(const char *text)
     return 0;
 }
 
-/* One that a device of its own may have: not nothing, and no group's. */
-static bool parse_mac(const char *text, uint8_t mac[6])
-{
-    static const uint8_t nothing[6];
-    return mac_parse(text, mac) && !(mac[0] & 1) && memcmp(mac, nothing, sizeof(nothing)) != 0;
-}
-
 static int parse_address(struct create *create, const char *verb, const char *text)
 {
     struct cidr *more = reallocarray(create->addresses, create->address_count + 1, sizeof(*more));
@@ -91,7 +84,7 @@ static int take_option(struct create *create, const char *verb, int option, cons
         create->vlan_filtering = true;
         return 0;
     case 'c':
-        create->has_mac = parse_mac(value, create->mac);
+        create->has_mac = mac_parse(value, create->mac) && mac_is_unicast(create->mac);
         return create->has_mac ? 0 : complain(1, verb, "'%.32s' is no MAC that a bridge may have", value);
     case 'w':
         create->confirm_ms = confirm_parse(value);

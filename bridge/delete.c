@@ -122,12 +122,10 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
 static const struct link *find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                                       const struct move *saved, const char *option, int *status)
 {
-    static const char prefix[] = "virt-tap uplink=";
-    const bool ours = strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0;
-    const char *name = option           ? option
-                       : *saved->uplink ? saved->uplink
-                       : ours           ? bridge->alias + sizeof(prefix) - 1
-                                        : NULL;
+    const char *name = option;
+
+    if (!name)
+        name = *saved->uplink ? saved->uplink : view_alias_uplink(bridge);
     const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
 
     *status = 0;

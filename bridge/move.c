@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "move.h"
-#include "guard.h"
-#include "state.h"
-#include "uplink.h"
-
 #include "base/quote.h"
+#include "guard.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "net/switch.h"
 #include "persist.h"
+#include "state.h"
 #include "sysctl.h"
+#include "uplink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -143,7 +142,7 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
 
     if (bridge < 0)
         return complain(1, verb, "'%s' is gone again", create->name);
-    snprintf(alias, sizeof(alias), "virt-tap uplink=%s", move->uplink);
+    snprintf(alias, sizeof(alias), UPLINK_ALIAS "%s", move->uplink);
     switch_set_alias(&batch, bridge, alias);
     if (create->mtu)
         switch_set_mtu(&batch, move->uplink_index, create->mtu);

@@ -100,11 +100,9 @@ static int read_network(struct view *view, const struct link *holder, struct per
 /* The port that leads out: by the alias of a bridge of ours, or the only one that is hardware. */
 static const struct link *uplink_of(const struct view *view, const struct link *bridge)
 {
-    static const char prefix[] = "virt-tap uplink=";
-    const struct link *found = NULL;
+    const char *name = view_alias_uplink(bridge);
+    const struct link *found = name ? links_by_name(&view->links, name) : NULL;
 
-    if (strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0)
-        found = links_by_name(&view->links, bridge->alias + sizeof(prefix) - 1);
     for (size_t i = 0; !found && i < view->links.count; i++)
         if (view->links.list[i].master == bridge->ifindex && !*view->links.list[i].kind)
             found = &view->links.list[i];
@@ -143,8 +141,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     strcpy(plan->bridge, name);
     if (uplink)
         strcpy(plan->uplink, uplink->name);
-    snprintf(plan->mac, sizeof(plan->mac), "%02x:%02x:%02x:%02x:%02x:%02x", holder->mac[0], holder->mac[1],
-             holder->mac[2], holder->mac[3], holder->mac[4], holder->mac[5]);
+    mac_print(plan->mac, holder->mac);
     plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;

@@ -3,6 +3,7 @@
  * A bridge in the words of whoever manages this host's network. */
 #pragma once
 
+#include "base/name.h"
 #include "bridge.h"
 #include "move.h"
 
@@ -18,7 +19,7 @@ struct persist_route {
 /* What is to be there after each start. */
 struct persist_plan {
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
-    char mac[18];
+    char mac[MAC_TEXT];
     unsigned int mtu; /* 0: as it comes */
     bool stp, vlan_filtering, dhcp;
     struct cidr *addresses;

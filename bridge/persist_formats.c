@@ -2,6 +2,7 @@
  *
  * One plan in the words of systemd-networkd, NetworkManager and netplan; ifupdown has a file of its own. */
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/process.h"
 #include "persist.h"
 
@@ -90,13 +91,12 @@ static int write_networkd(const char *verb, const struct persist_plan *plan, str
 /* A profile needs a UUID that stays the same: one made of its name (FNV-1a, twice). */
 static void print_uuid(FILE *out, const char *bridge, const char *part)
 {
-    uint64_t hash[2] = {0xcbf29ce484222325, 0x84222325cbf29ce4};
+    uint64_t hash[2] = {HASH_START, HASH_START << 32 | HASH_START >> 32};
     char name[64];
 
     snprintf(name, sizeof(name), "virt-tap %s %s", bridge, part);
     for (int i = 0; i < 2; i++)
-        for (const char *c = name; *c; c++)
-            hash[i] = (hash[i] ^ (unsigned char)*c) * 0x100000001b3;
+        hash[i] = hash_bytes(hash[i], name, strlen(name));
     fprintf(out, "uuid=%08x-%04x-4%03x-8%03x-%012llx\n", (unsigned int)(hash[0] >> 32),
             (unsigned int)(hash[0] >> 16) & 0xffff, (unsigned int)hash[0] & 0xfff,
             (unsigned int)(hash[1] >> 48) & 0xfff, (unsigned long long)hash[1] & 0xffffffffffff);

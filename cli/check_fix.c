@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/printable.h"
 #include "base/process.h"
 #include "check.h"
 #include "host/child.h"
 #include "host/program.h"
-#include "host/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,7 +103,7 @@ static int run_as_user(const struct subject *subject, char *line)
     answer.output[sizeof(answer.output) - 1] = '\0';
     char *rest = answer.output;
     for (char *text; (text = strsep(&rest, "\n"));) {
-        text_make_printable(text);
+        printable_mask(text);
         if (*text)
             printf("  %s\n", text);
     }

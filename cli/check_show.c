@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/printable.h"
 #include "base/terminal.h"
 #include "check.h"
 #include "config.h"
 #include "host/fix.h"
-#include "host/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static json_t *text(const char *bytes)
     char *copy = strdup(bytes);
 
     if (copy)
-        text_make_printable(copy);
+        printable_mask(copy);
     json_t *string = copy ? json_string(copy) : NULL;
     free(copy);
     return string;

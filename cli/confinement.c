@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "confinement.h"
-
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"

@@ -37,7 +37,7 @@ enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 struct found {
     struct tap_state tap;
     enum verdict verdict;
-    bool has_claim, has_alias;
+    bool has_claim;
     struct claim claim;
     struct claim_alias alias;
 };
@@ -59,7 +59,7 @@ static bool is_half_made(const struct tap_state *tap)
 }
 
 /* By what the kernel tells. Whether the domain runs is asked later, for all at once. */
-static enum verdict judge(const struct found *found, const struct gc *gc)
+static enum verdict decide(struct found *found, const struct gc *gc)
 {
     const struct tap_state *tap = &found->tap;
 
@@ -67,9 +67,7 @@ static enum verdict judge(const struct found *found, const struct gc *gc)
         return KEEP;
     if (is_half_made(tap))
         return HALF_MADE;
-    if (!found->has_claim || !found->has_alias || !tap->persist)
-        return KEEP;
-    if (tap->kind.multi_queue ? tap->queues > 0 : tap->carrier)
+    if (!claim_is_unused(tap, &found->claim, &found->alias))
         return KEEP;
     if (found->alias.domain[0])
         return DOMAIN_GONE;
@@ -117,8 +115,7 @@ static int fill(struct look *out, const struct tap_state *taps, size_t count, co
         struct found *found = &out->list[out->count];
         *found = (struct found){.tap = taps[i]};
         found->has_claim = claim_read(&found->claim, taps[i].altname);
-        found->has_alias = claim_read_alias(&found->alias, taps[i].alias);
-        found->verdict = judge(found, gc);
+        found->verdict = decide(found, gc);
         if (found->verdict != KEEP && (!before || was_seen(before, &taps[i])))
             out->count++;
     }

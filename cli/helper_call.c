@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper_call.h"
-
 #include "base/process.h"
 #include "base/verb.h"
 #include "config.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ondemand.h"
-
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "config.h"
 #include "net/newbridge.h"
 #include "net/rtnl.h"
@@ -11,10 +12,8 @@
 #include "privilege.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     TRIES = 20,          /* each look tells what is to be done next; others may do it meanwhile, or undo it */
@@ -54,41 +53,21 @@ static const char *describe(unsigned int differs, char out[WORDS_SIZE])
     return out;
 }
 
-/* Reads the start of a small file. Returns the length, or -errno. */
-static ssize_t read_start(const char *path, char *out, size_t size)
-{
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    const ssize_t length = read(fd, out, size);
-    const ssize_t result = length < 0 ? -errno : length;
-    close(fd);
-    return result;
-}
-
 /* What is this host's alone: systemd's number of the installation; or, where there is none (Alpine) or not
  * yet, that of this boot, which no bridge outlives. Returns the length, or -errno. */
 static ssize_t read_host_id(char *out, size_t size)
 {
-    const ssize_t length = read_start("/etc/machine-id", out, size);
+    const ssize_t length = text_read_no_link("/etc/machine-id", out, size);
 
-    return length == -ENOENT || (length >= 0 && length < HOST_ID_LENGTH)
-               ? read_start("/proc/sys/kernel/random/boot_id", out, size)
-               : length;
-}
-
-static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
-{
-    for (size_t i = 0; i < size; i++)
-        state = (state ^ (unsigned char)bytes[i]) * 0x100000001b3U;
-    return state;
+    if (length >= HOST_ID_LENGTH || (length < 0 && length != -ENOENT))
+        return length;
+    return text_read_no_link("/proc/sys/kernel/random/boot_id", out, size);
 }
 
 /* Without a MAC of its own a bridge takes the lowest of its ports', and another when that guest leaves. Made
  * from host and name, and not by chance: guests find the same neighbour when the bridge was made again, two
  * hosts do not share one, and a helper that comes upon a bridge without alias knows it. Nobody finds the
- * host's 128 secret bits in it: only 64 get past the first hash(), 40 into the MAC. */
+ * host's 128 secret bits in it: only 64 get past the first hash, 40 into the MAC. */
 static int choose_mac(struct newbridge *is, struct error *why)
 {
     char id[64] = "";
@@ -100,8 +79,8 @@ static int choose_mac(struct newbridge *is, struct error *why)
             "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
             "declare one in " BRIDGES_PATH ": mac=MAC",
             is->name, strerror((int)-length));
-    uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
-    state = hash(state, is->name, strlen(is->name));
+    uint64_t state = hash_bytes(HASH_START, id, (size_t)length);
+    state = hash_bytes(state, is->name, strlen(is->name));
     state ^= state >> 32; /* the last bytes reach only the high bits */
     is->mac[0] = 0x02;    /* locally administered */
     for (size_t i = 1; i < sizeof(is->mac); i++)

@@ -79,20 +79,6 @@ static enum request_result take_owner(struct request *out, const char *value, st
     return REQUEST_OK;
 }
 
-/* What is wrong with a guest's MAC; NULL: nothing. */
-static const char *mac_problem(const uint8_t mac[6])
-{
-    static const uint8_t none[6];
-
-    if (mac[0] & 1)
-        return "a multicast address";
-    if (memcmp(mac, none, sizeof(none)) == 0)
-        return "the address of all zeros";
-    if (mac[0] == 0xFE) /* see choose_mac() of grant.c; libvirt refuses it as well */
-        return "an address that begins with fe, as those of the host's ends of taps do";
-    return NULL;
-}
-
 static enum request_result take_mac(struct request *out, const char *value, struct error *why)
 {
     if (!mac_parse(value, out->mac))

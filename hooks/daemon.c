@@ -4,6 +4,8 @@
  * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
  * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
  * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "hook.h"
 #include "host/running.h"
 #include "net/rtnl.h"
@@ -22,17 +24,11 @@ enum { AGE_MIN = 60 /* seconds */ };
 /* Every daemon of libvirt's runs this hook. */
 static bool called_by_qemus_daemon(void)
 {
-    char path[32], name[32] = "";
-    FILE *file;
+    char path[32], name[32];
 
     snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    if (!fgets(name, sizeof(name), file))
-        name[0] = '\0';
-    fclose(file);
-    return strcmp(name, "libvirtd\n") == 0 || strcmp(name, "virtqemud\n") == 0;
+    return text_line(path, name, sizeof(name)) &&
+           (strcmp(name, "libvirtd") == 0 || strcmp(name, "virtqemud") == 0);
 }
 
 /* By when the kernel first showed it to anybody (udev, as a rule, at once), since it does not tell when it
@@ -56,9 +52,7 @@ static bool may_be_orphan(const struct tap_state *tap, struct claim_alias *alias
 {
     struct claim claim;
 
-    return tap->persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
-           claim_read_alias(alias, tap->alias) && alias->domain[0] &&
-           !(tap->kind.multi_queue ? tap->queues > 0 : tap->carrier) && is_old(tap);
+    return claim_is_unused(tap, &claim, alias) && alias->domain[0] && claim.uid == getuid() && is_old(tap);
 }
 
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
@@ -76,46 +70,43 @@ static int remove_tap(const struct orphan *orphan, struct error *why)
 
 static int remove_orphans(const struct tap_state *taps, size_t count, struct error *why)
 {
-    struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
-    struct running *asked = calloc(count + 1, sizeof(*asked));
+    _cleanup_free_ struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
+    _cleanup_free_ struct running *asked = calloc(count + 1, sizeof(*asked));
     size_t found = 0;
-    int err = orphans && asked ? 0 : error_set(why, "no memory");
+    int err = 0;
 
-    for (size_t i = 0; i < count && !err; i++) {
+    if (!orphans || !asked)
+        return error_set(why, "no memory");
+    for (size_t i = 0; i < count; i++) {
         orphans[found].tap = taps[i];
         if (!may_be_orphan(&taps[i], &orphans[found].alias))
             continue;
         asked[found] = (struct running){.uid = getuid(), .domain = orphans[found].alias.domain};
         found++;
     }
-    if (found > 0)
-        running_ask(asked, found);
+    running_ask(asked, found);
     for (size_t i = 0; i < found && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
         if (!asked[i].runs)
             err = remove_tap(&orphans[i], why);
-    free(orphans);
-    free(asked);
     return err;
 }
 
 static int start(const char *text, size_t size, struct error *why)
 {
-    struct tap_state *taps = NULL;
+    _cleanup_free_ struct tap_state *taps = NULL;
     struct rtnl nl;
     size_t count = 0;
-    int err;
 
     (void)text, (void)size;
     if (!called_by_qemus_daemon())
         return 0;
-    err = rtnl_open(&nl);
+    int err = rtnl_open(&nl);
     if (!err)
         err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
     rtnl_close(&nl);
-    err = err ? error_set(why, "cannot list the interfaces of this host: %s", strerror(-err))
-              : remove_orphans(taps, count, why);
-    free(taps);
-    return err;
+    if (err)
+        return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
+    return remove_orphans(taps, count, why);
 }
 
 int main(int argc, char *argv[])

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "catalogue.h"
-
 #include "config.h"
 
 #define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232\nchown root:kvm /dev/kvm"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "door.h"
-
+#include "base/text.h"
 #include "config.h"
 #include "program.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>

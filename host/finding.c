@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "finding.h"
-
-#include "text.h"
+#include "base/printable.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +19,7 @@ void finding_add(struct findings *list, enum finding_id id, const char *format, 
     if (!items || vasprintf(&seen, format, args) < 0) {
         list->lost = true;
     } else {
-        text_make_printable(seen);
+        printable_mask(seen);
         items[list->count++] = (struct finding){.id = id, .seen = seen};
     }
     va_end(args);

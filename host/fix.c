@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fix.h"
-
 #include "base/cleanup.h"
 #include "base/kvm.h"
+#include "base/printable.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "membership.h"
 #include "net/link.h"
 #include "network.h"
 #include "software.h"
-#include "text.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -72,7 +72,7 @@ typedef bool value_function(const struct subject *subject, const char *about, ch
 static bool quoted(const char *word, char out[VALUE_SIZE])
 {
     quote_into(word, out, VALUE_SIZE);
-    return text_is_printable(word) && strcmp(out, "''") != 0;
+    return printable_is(word) && strcmp(out, "''") != 0;
 }
 
 static bool user_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])

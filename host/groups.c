@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "groups.h"
-
 #include "base/kvm.h"
 #include "membership.h"
 

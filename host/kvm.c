@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kvm.h"
-
 #include "base/kvm.h"
+#include "base/text.h"
 #include "kvm_absence.h"
 #include "membership.h"
-#include "text.h"
 #include "vcpu.h"
 
 #include <errno.h>

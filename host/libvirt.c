@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "config.h"
 #include "hooks.h"
 #include "program.h"
 #include "software.h"
-#include "text.h"
 
 #include <errno.h>
 #include <glob.h>

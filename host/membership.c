@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "membership.h"
-
 #include "base/quote.h"
 #include "fix.h"
 

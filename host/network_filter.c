@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "firewall.h"
 #include "network.h"
-#include "text.h"
 
 #include <errno.h>
 #include <glob.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/name.h"
+#include "base/text.h"
 #include "net/switch.h"
 #include "network.h"
-#include "text.h"
 
 #include <linux/netdevice.h>
 #include <stdio.h>
@@ -31,7 +32,6 @@ void network_bridge_mac(const char *bridge, char out[NETWORK_MAC_SIZE])
     if (text_read(path, text, sizeof(text)) < 0 || strncmp(text, none, sizeof(none) - 1) == 0)
         text[0] = '\0'; /* of a bridge whose last port is gone */
     if (!text[0] && switch_random_mac(mac) == 0)
-        snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                 mac[5]);
+        mac_print(text, mac);
     snprintf(out, NETWORK_MAC_SIZE, "%.17s", text);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe.h"
-
 #include "base/cleanup.h"
 #include "child.h"
 #include "fix.h"

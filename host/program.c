@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "program.h"
-
 #include "base/cleanup.h"
 #include "base/process.h"
 

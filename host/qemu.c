@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "config.h"
 #include "program.h"
 #include "software.h"
-#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "running.h"
-
 #include "base/cleanup.h"
 
 #include <ctype.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "subject.h"
-
-#include "text.h"
+#include "base/printable.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,7 +16,7 @@
 
 static int take_passwd(struct subject *out, const struct passwd *entry)
 {
-    if (entry && text_is_printable(entry->pw_name)) {
+    if (entry && printable_is(entry->pw_name)) {
         out->name = strdup(entry->pw_name);
         out->home = strdup(entry->pw_dir);
         out->in_passwd = true;

@@ -13,18 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-bool ifname_valid(const char *name)
-{
-    const size_t length = strnlen(name, IFNAMSIZ);
-
-    if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || strchr("/:%", *c))
-            return false;
-    return true;
-}
-
 int ifname_check(const char *option, const char *name, struct error *why)
 {
     if (ifname_valid(name))
@@ -34,30 +22,6 @@ int ifname_check(const char *option, const char *name, struct error *why)
         "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', ':' and "
         "'%%', and not '.' or '..'; `ip link` shows the names of this host",
         option, name, IFNAMSIZ - 1);
-}
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-bool mac_parse(const char *text, uint8_t mac[6])
-{
-    uint8_t bytes[6];
-
-    if (strlen(text) != 17)
-        return false;
-    for (size_t i = 0; i < 6; i++) {
-        const int high = digit(text[3 * i]), low = digit(text[3 * i + 1]);
-        if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
-            return false;
-        bytes[i] = (uint8_t)(16 * high + low);
-    }
-    memcpy(mac, bytes, sizeof(bytes));
-    return true;
 }
 
 int link_index(struct rtnl *nl, const char *name)

@@ -4,6 +4,8 @@
  * if it gave any, are in nl->reason. No name here is ever cut: see ifname_valid(). */
 #pragma once
 
+#include "base/name.h"
+
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,17 +13,9 @@
 struct error;
 struct rtnl;
 
-/* Whether the kernel would take this as an interface's own name (net/core/dev.c, dev_valid_name), and neither
- * '%', which it would take as a pattern, nor control characters stand in it. */
-bool ifname_valid(const char *name);
-
 /* Says which names are, if this one is not; `option` is what it was given by. Returns 0, or -1 and why not.
  */
 int ifname_check(const char *option, const char *name, struct error *why);
-
-/* Reads a MAC, six pairs of hexadecimal digits with ':' between. Returns whether it is one; mac is else left
- * alone. */
-bool mac_parse(const char *text, uint8_t mac[6]);
 
 /* The index of the interface of that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);

@@ -69,3 +69,11 @@ struct claimed_tap {
 
 /* Reads claim and alias of a tap that taps_list() found with CLAIM_PREFIX. Returns whether it is ours. */
 bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap);
+
+/* Whether somebody holds the tap, as the kernel shows it. The holder of a tap of one queue can say otherwise
+ * (TUNSETCARRIER): only attaching to it, as the helper does, is certain. */
+bool claim_is_held(const struct tap_state *tap);
+
+/* Whether it is a tap of ours that outlasts its maker and nobody holds: with alias->domain it is an orphan
+ * unless that domain runs. Fills in claim and alias if so. */
+bool claim_is_unused(const struct tap_state *tap, struct claim *claim, struct claim_alias *alias);

@@ -116,10 +116,7 @@ static const char *take_mtu(struct bridges_entry *out, const char *value)
 
 static const char *take_mac(struct bridges_entry *out, const char *value)
 {
-    static const uint8_t none[6];
-
-    out->has_mac = mac_parse(value, out->is.mac) && !(out->is.mac[0] & 1) &&
-                   memcmp(out->is.mac, none, sizeof(none)) != 0;
+    out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
     return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
 }
 

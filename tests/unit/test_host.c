@@ -6,7 +6,7 @@
 #include "base/quote.h"
 #include "host/fix.h"
 #include "host/kvm_absence.h"
-#include "host/text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <setjmp.h>

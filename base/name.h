@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a network device may be called, and its MAC. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the kernel takes this as an interface's own name (net/core/dev.c, dev_valid_name), and it has
+ * neither '%', which would make it a pattern, nor control characters. */
+bool ifname_valid(const char *name);
+
+enum { MAC_TEXT = 18 /* with a '\0' */ };
+
+/* Reads six pairs of hexadecimal digits with ':' between. Returns whether it is that; mac is otherwise left
+ * alone. */
+bool mac_parse(const char *text, uint8_t mac[6]);
+
+/* Writes it as mac_parse() reads it, in lower case. Returns out. */
+const char *mac_print(char out[MAC_TEXT], const uint8_t mac[6]);
+
+/* Whether a device may have it: neither multicast nor all zeros. */
+bool mac_is_unicast(const uint8_t mac[6]);
+
+/* Why a guest cannot have this MAC, as the end of "a guest cannot have ..."; NULL: it can. */
+const char *mac_problem(const uint8_t mac[6]);

@@ -5,7 +5,7 @@
 #include "base/number.h"
 #include "config.h"
 #include "helper_call.h"
-#include "host/running.h"
+#include "host/domains.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "policy/claim.h"
@@ -86,7 +86,7 @@ static bool was_seen(const struct look *before, const struct tap_state *tap)
 /* Keeps what runs. */
 static int ask_libvirt(struct look *look)
 {
-    struct running *asked = calloc(look->count + 1, sizeof(*asked));
+    struct domain_query *asked = calloc(look->count + 1, sizeof(*asked));
     size_t count = 0, kept = 0, next = 0;
 
     if (!asked)
@@ -94,8 +94,8 @@ static int ask_libvirt(struct look *look)
     for (size_t i = 0; i < look->count; i++)
         if (look->list[i].verdict == DOMAIN_GONE)
             asked[count++] =
-                (struct running){.uid = look->list[i].claim.uid, .domain = look->list[i].alias.domain};
-    running_ask(asked, count);
+                (struct domain_query){.uid = look->list[i].claim.uid, .domain = look->list[i].alias.domain};
+    domains_ask(asked, count);
     for (size_t i = 0; i < look->count; i++)
         if (look->list[i].verdict != DOMAIN_GONE || !asked[next++].runs)
             look->list[kept++] = look->list[i];

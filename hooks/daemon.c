@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "hook.h"
-#include "host/running.h"
+#include "host/domains.h"
 #include "net/rtnl.h"
 #include "net/taps.h"
 #include "policy/claim.h"
@@ -71,7 +71,7 @@ static int remove_tap(const struct orphan *orphan, struct error *why)
 static int remove_orphans(const struct tap_state *taps, size_t count, struct error *why)
 {
     _cleanup_free_ struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
-    _cleanup_free_ struct running *asked = calloc(count + 1, sizeof(*asked));
+    _cleanup_free_ struct domain_query *asked = calloc(count + 1, sizeof(*asked));
     size_t found = 0;
     int err = 0;
 
@@ -81,10 +81,10 @@ static int remove_orphans(const struct tap_state *taps, size_t count, struct err
         orphans[found].tap = taps[i];
         if (!may_be_orphan(&taps[i], &orphans[found].alias))
             continue;
-        asked[found] = (struct running){.uid = getuid(), .domain = orphans[found].alias.domain};
+        asked[found] = (struct domain_query){.uid = getuid(), .domain = orphans[found].alias.domain};
         found++;
     }
-    running_ask(asked, found);
+    domains_ask(asked, found);
     for (size_t i = 0; i < found && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
         if (!asked[i].runs)
             err = remove_tap(&orphans[i], why);

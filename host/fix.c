@@ -67,7 +67,7 @@ void fix_distribution(char *out, size_t size)
 }
 
 /* What the placeholders stand for. Each returns whether there is a value that may stand in a command. */
-typedef bool value_function(const struct subject *subject, const char *about, char out[VALUE_SIZE]);
+typedef bool value_function(const struct user *user, const char *about, char out[VALUE_SIZE]);
 
 static bool quoted(const char *word, char out[VALUE_SIZE])
 {
@@ -75,17 +75,17 @@ static bool quoted(const char *word, char out[VALUE_SIZE])
     return printable_is(word) && strcmp(out, "''") != 0;
 }
 
-static bool user_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool user_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     (void)about;
-    return subject->uid != 0 && quoted(subject->name, out);
+    return user->uid != 0 && quoted(user->name, out);
 }
 
 /* Looked up here, whatever the probe saw. Nobody should join root's group. */
-static bool group_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool group_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     struct stat st;
-    (void)subject;
+    (void)user;
     (void)about;
 
     if (stat(KVM_PATH, &st) < 0 || st.st_gid == 0)
@@ -94,17 +94,17 @@ static bool group_value(const struct subject *subject, const char *about, char o
     return true;
 }
 
-static bool interface_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool interface_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
-    (void)subject;
+    (void)user;
     return ifname_valid(about) && quoted(about, out);
 }
 
 /* A bridge without ports has none, and is given a random one: the same in all that is said about it. */
-static bool mac_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool mac_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     static char bridge[IFNAMSIZ], mac[NETWORK_MAC_SIZE];
-    (void)subject;
+    (void)user;
 
     if (!ifname_valid(about))
         return false;
@@ -116,11 +116,11 @@ static bool mac_value(const struct subject *subject, const char *about, char out
     return *out != '\0';
 }
 
-static bool module_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool module_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     static const char *const modules[] = {
         "kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr", "vboxnetadp vboxnetflt vboxdrv", "vmmon"};
-    (void)subject;
+    (void)user;
 
     for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
         if (strcmp(modules[i], about) == 0) {
@@ -130,19 +130,19 @@ static bool module_value(const struct subject *subject, const char *about, char 
     return false;
 }
 
-static bool path_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool path_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
-    (void)subject;
+    (void)user;
     snprintf(out, VALUE_SIZE, "%s", about);
     return *about == '/' && about[strspn(about, plain)] == '\0' && strlen(about) < VALUE_SIZE;
 }
 
-static bool session_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool session_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     char folder[VALUE_SIZE];
     (void)about;
 
-    return qemu_session_folder(subject, folder, sizeof(folder)) && quoted(folder, out);
+    return qemu_session_folder(user, folder, sizeof(folder)) && quoted(folder, out);
 }
 
 static bool install_value(const char *packages, const struct manager *manager, char out[VALUE_SIZE])
@@ -154,26 +154,26 @@ static bool install_value(const char *packages, const struct manager *manager, c
     return true;
 }
 
-static bool qemu_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool qemu_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     const struct manager *manager = find_manager();
-    (void)subject;
+    (void)user;
     (void)about;
     return install_value(manager ? manager->qemu : managers[0].qemu, manager, out);
 }
 
-static bool libvirt_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool libvirt_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     const struct manager *manager = find_manager();
-    (void)subject;
+    (void)user;
     (void)about;
     return install_value(manager ? manager->libvirt : managers[0].libvirt, manager, out);
 }
 
-static bool kernel_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool kernel_value(const struct user *user, const char *about, char out[VALUE_SIZE])
 {
     const struct manager *manager = find_manager();
-    (void)subject;
+    (void)user;
     (void)about;
     return install_value(manager ? manager->kernel : managers[0].kernel, manager, out);
 }
@@ -196,7 +196,7 @@ static const struct {
 enum { PLACEHOLDERS = sizeof(placeholders) / sizeof(placeholders[0]) };
 
 /* Writes the placeholder that stands at `at`. Returns its length; 0: there is none; -1: it has no value. */
-static int write_value(FILE *out, const char *at, const struct subject *subject, const char *about)
+static int write_value(FILE *out, const char *at, const struct user *user, const char *about)
 {
     char value[VALUE_SIZE];
 
@@ -204,7 +204,7 @@ static int write_value(FILE *out, const char *at, const struct subject *subject,
         const size_t length = strlen(placeholders[i].name);
         if (strncmp(at, placeholders[i].name, length) != 0)
             continue;
-        if (!placeholders[i].value(subject, about, value))
+        if (!placeholders[i].value(user, about, value))
             return -1;
         fputs(value, out);
         return (int)length;
@@ -213,7 +213,7 @@ static int write_value(FILE *out, const char *at, const struct subject *subject,
 }
 
 /* One line of a template. Returns it, owned by the caller; NULL: it is left out, or there is no memory. */
-static char *expand(const char *line, size_t length, const struct subject *subject, const char *about)
+static char *expand(const char *line, size_t length, const struct user *user, const char *about)
 {
     char *text = NULL;
     size_t size = 0;
@@ -221,7 +221,7 @@ static char *expand(const char *line, size_t length, const struct subject *subje
     int skip = 0;
 
     for (size_t i = 0; out && i < length && skip >= 0; i += skip > 0 ? (size_t)skip : 1) {
-        skip = line[i] == '{' ? write_value(out, line + i, subject, about) : 0;
+        skip = line[i] == '{' ? write_value(out, line + i, user, about) : 0;
         if (skip == 0)
             fputc(line[i], out);
     }
@@ -259,14 +259,14 @@ static void add_command(struct findings *list, struct finding *finding, const ch
     }
 }
 
-void fix_findings(struct findings *list, const struct subject *subject)
+void fix_findings(struct findings *list, const struct user *user)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct finding *finding = &list->items[i];
         const char *lines = catalogue[finding->id].fix;
         for (size_t length; finding->fixable && lines && *lines; lines += length + (lines[length] == '\n')) {
             length = strcspn(lines, "\n");
-            _cleanup_free_ char *line = expand(lines, length, subject, finding->about);
+            _cleanup_free_ char *line = expand(lines, length, user, finding->about);
             if (line)
                 add_command(list, finding, line);
         }

@@ -74,9 +74,8 @@ static void report_port(struct look *look, const char *bridge, const char *port)
         finding_add(look->out, NET_UPLINK_WIFI, "%s has the Wi-Fi interface %s", bridge, port);
     if (!has_address(look->addresses, port))
         return;
-    finding_add(look->out, NET_UPLINK_ADDRESS, "%s is a port of %s and has an address of its own", port,
-                bridge);
-    finding_fixable(look->out, port);
+    finding_add_fixable(look->out, NET_UPLINK_ADDRESS, port,
+                        "%s is a port of %s and has an address of its own", port, bridge);
 }
 
 /* Tells of each port that is no tap. Returns how many those are; the first one's name is in uplink. */
@@ -109,22 +108,20 @@ static void report_bridge(struct look *look, const char *bridge)
     look->bridges++;
     look->uplinks += uplinks;
     if (!is_up(bridge)) {
-        finding_add(out, NET_BRIDGE_DOWN, "%s is down", bridge);
-        finding_fixable(out, bridge);
+        finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
     } else if (uplinks && read_number(bridge, "carrier", 0) != 1) {
-        finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged into %s%s", bridge,
-                    uplink, uplinks > 1 ? " and its other ports" : "");
-        finding_fixable(out, uplink);
+        finding_add_fixable(out, NET_BRIDGE_CARRIER, uplink,
+                            "%s has no carrier: nothing is plugged into %s%s", bridge, uplink,
+                            uplinks > 1 ? " and its other ports" : "");
     }
     if (network_bridge_mac_varies(bridge)) {
-        finding_add(out, NET_BRIDGE_MAC, "the MAC of %s is not fixed: it is the lowest of its ports'",
-                    bridge);
-        finding_fixable(out, bridge);
+        finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
+                            "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
     }
     const long delay = read_number(bridge, "bridge/forward_delay", 0);
     if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
-        finding_add(out, NET_BRIDGE_STP, "%s runs STP, and a new port waits %ld s", bridge, 2 * delay / 100);
-        finding_fixable(out, bridge);
+        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
+                            2 * delay / 100);
     }
     if (out->count != before)
         return;
@@ -140,14 +137,12 @@ static void report_asked(struct look *look)
 {
     const char *bridge = look->context->bridge;
 
-    if (if_nametoindex(bridge) && has(bridge, "bridge")) {
+    if (if_nametoindex(bridge) && has(bridge, "bridge"))
         report_bridge(look, bridge);
-    } else if (if_nametoindex(bridge)) {
+    else if (if_nametoindex(bridge))
         finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
-    } else {
-        finding_add(look->out, NET_BRIDGE_MISSING, "there is no interface %s", bridge);
-        finding_fixable(look->out, bridge);
-    }
+    else
+        finding_add_fixable(look->out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
 }
 
 static void report_all(struct look *look)
@@ -161,8 +156,7 @@ static void report_all(struct look *look)
         if_freenameindex(interfaces);
     if (look->bridges)
         return;
-    finding_add(look->out, NET_BRIDGE_NONE, "this host has no bridge");
-    finding_fixable(look->out, "");
+    finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
 }
 
 const char *network_sys_problem(void)
@@ -201,9 +195,8 @@ static void report_way_out(struct look *look)
     text_lines("/proc/net/route", wireless_route, interface);
     if (!interface[0])
         return;
-    finding_add(look->out, NET_UPLINK_WIFI, "this host's default route is through the Wi-Fi interface %s",
-                interface);
-    finding_fixable(look->out, "");
+    finding_add_fixable(look->out, NET_UPLINK_WIFI, "",
+                        "this host's default route is through the Wi-Fi interface %s", interface);
 }
 
 void network_bridges_probe(const struct probe_context *context, struct findings *out)

@@ -72,14 +72,13 @@ void network_limits_probe(const struct probe_context *context, struct findings *
     if (!limits.bridge)
         return;
     if (!limits.addresses) {
-        finding_add(out, NET_LIMIT_ADDRESSES,
-                    "this kernel (Linux %s) cannot limit how many addresses a bridge learns", kernel.release);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_LIMIT_ADDRESSES, "",
+                            "this kernel (Linux %s) cannot limit how many addresses a bridge learns",
+                            kernel.release);
     }
     if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3)) {
-        finding_add(out, NET_LIMIT_GROUPS,
-                    "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
-                    kernel.release);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_LIMIT_GROUPS, "",
+                            "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
+                            kernel.release);
     }
 }

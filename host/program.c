@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-int program_run(const char *const argv[], const struct subject *subject, char *out, size_t size)
+int program_run(const char *const argv[], const struct user *user, char *out, size_t size)
 {
     _cleanup_free_ char *home = NULL;
     _cleanup_free_ char *output = NULL;
 
     out[0] = '\0';
-    if (asprintf(&home, "HOME=%s", subject->home) < 0)
+    if (asprintf(&home, "HOME=%s", user->home) < 0)
         return -ENOMEM;
     const char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                        "LC_ALL=C", home, NULL};

@@ -30,15 +30,9 @@ static bool had_no_dad(const struct move *saved, const struct cidr *address)
 static int drop_own(struct rtnl *nl, const struct link *bridge, const struct move *saved)
 {
     struct batch batch = {.error = 0};
-    size_t i;
-    json_t *text;
 
-    json_array_foreach(saved->own, i, text)
-    {
-        struct cidr own;
-        if (json_is_string(text) && cidr_parse(json_string_value(text), &own))
-            address_drop(&batch, bridge->ifindex, &own);
-    }
+    for (size_t i = 0; i < saved->own_count; i++)
+        address_drop(&batch, bridge->ifindex, &saved->own[i]);
     const int err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     return err;

@@ -196,16 +196,13 @@ static void print_files(const struct persist_files *files)
 static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                  const struct persist_files *files)
 {
-    int err = persist_remember(plan->bridge, files); /* first: whatever happens, it can be taken back */
-    if (err < 0)
-        return complain(1, verb, "nothing is changed, for /etc/virt-tap cannot be written: %s",
-                        strerror(-err));
+    if (persist_remember(verb, plan->bridge, files) != 0) /* first: whatever happens, it can be undone */
+        return 1;
     if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan, files) != 0)) {
         persist_undo(verb, plan->bridge);
         return 1;
     }
-    err = persist_remember(plan->bridge, files);
-    return err < 0 ? complain(1, verb, "cannot write /etc/virt-tap: %s", strerror(-err)) : 0;
+    return persist_remember(verb, plan->bridge, files);
 }
 
 static int write_files(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
@@ -240,7 +237,7 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
     }
     int status = write_files(verb, plan, format, only_print);
     if (status != 0 && former.count > 0 && persist_store(verb, &former) == 0)
-        persist_remember(plan->bridge, &former);
+        persist_remember(verb, plan->bridge, &former);
     persist_free(&former);
     return status;
 }
@@ -251,19 +248,19 @@ struct applying {
     const struct persist_format *format;
 };
 
-static int take(void *context, const char *verb)
+static int apply_plan(void *context, const char *verb)
 {
     const struct applying *applying = context;
     const int status = persist(verb, applying->plan, applying->format, false);
 
-    return status ? status : persist_take(verb, applying->plan, applying->format);
+    return status ? status : persist_apply(verb, applying->plan, applying->format);
 }
 
 static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
                  const struct persist_format *format, unsigned int confirm_ms)
 {
     struct applying applying = {plan, format};
-    const struct manager manager = {format->name, format->moves_itself, take, &applying};
+    const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
     const struct create create = {.name = plan->bridge,
                                   .uplink = plan->uplink,
                                   .stp = -1,

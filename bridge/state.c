@@ -3,27 +3,26 @@
  * The state of a move on disk: one JSON object, readable by root only. */
 #include "state.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "dhcp_words.h"
 #include "move.h"
 #include "rootpath.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { FORMAT = 1, SIZE_MAX_BYTES = 64 * 1024 * 1024 };
+enum { FORMAT = 1, SIZE_MAX_BYTES = 64 * 1024 * 1024, BOOT_SIZE = 64 };
 
 static const char *const endings[] = {"arming", "moving", "moved", "confirmed", "restoring"};
 
@@ -38,54 +37,76 @@ void move_free(struct move *move)
     messages_free(&move->routes);
     messages_free(&move->neighbours);
     dhcp_free(&move->clients);
-    json_decref(move->settings);
-    json_decref(move->own);
+    free(move->own);
     *move = (struct move){.mover = 0};
 }
 
-long move_clock(void)
+int move_clock(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec;
+    return (int)now.tv_sec;
 }
 
-/* Which boot this is: after another one nothing of a saved state is true. */
-static void read_boot(char boot[64])
+/* After another boot nothing in a saved state is true any more. */
+static void read_boot(char boot[BOOT_SIZE])
 {
-    const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    const ssize_t got = fd < 0 ? -1 : read(fd, boot, 63);
-
-    if (fd >= 0)
-        close(fd);
-    boot[got > 0 ? got : 0] = '\0';
-    boot[strcspn(boot, "\n")] = '\0';
+    text_line("/proc/sys/kernel/random/boot_id", boot, BOOT_SIZE);
 }
 
-static json_t *write_message(const struct nlmsghdr *message)
-{
-    const uint8_t *bytes = (const uint8_t *)message;
-    const size_t length = message->nlmsg_len;
-    char *text = malloc(2 * length + 1);
+/* What is in the file besides lists, format and boot. */
+static const struct {
+    const char *key;
+    size_t offset, size;
+} texts[] = {
+    {"bridge", offsetof(struct move, bridge), sizeof(((struct move *)NULL)->bridge)},
+    {"uplink", offsetof(struct move, uplink), sizeof(((struct move *)NULL)->uplink)},
+    {"manager", offsetof(struct move, manager), sizeof(((struct move *)NULL)->manager)},
+};
+static const struct {
+    const char *key;
+    size_t offset; /* of an int or unsigned int */
+} numbers[] = {
+    {"uplink_index", offsetof(struct move, uplink_index)},
+    {"mtu", offsetof(struct move, mtu)},
+    {"addr_gen_mode", offsetof(struct move, addr_gen_mode)},
+    {"confirm_ms", offsetof(struct move, confirm_ms)},
+    {"saved_at", offsetof(struct move, saved_at)},
+    {"mover", offsetof(struct move, mover)},
+};
+static const struct {
+    const char *key;
+    size_t offset, header_size;
+} lists[] = {
+    {"addresses", offsetof(struct move, addresses), sizeof(struct ifaddrmsg)},
+    {"routes", offsetof(struct move, routes), sizeof(struct rtmsg)},
+    {"neighbours", offsetof(struct move, neighbours), sizeof(struct ndmsg)},
+};
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-    if (!text)
-        return NULL;
-    for (size_t i = 0; i < length; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    json_t *string = json_string(text);
-    free(text);
-    return string;
-}
-
-/* Takes over the item, which may be NULL. Without memory for it the list is freed, and set to NULL:
- * json_pack() then fails, so that a state is saved whole or not at all. */
+/* Takes over the item, which may be NULL. Without memory for it the list is freed and set to NULL, so that a
+ * state is saved whole or not at all. */
 static void append(json_t **list, json_t *item)
 {
     if (json_array_append_new(*list, item) == 0)
         return;
     json_decref(*list);
     *list = NULL;
+}
+
+/* In hexadecimal digits. */
+static json_t *write_message(const struct nlmsghdr *message)
+{
+    const uint8_t *bytes = (const uint8_t *)message;
+    const size_t length = message->nlmsg_len;
+    _cleanup_free_ char *text = malloc(2 * length + 1);
+
+    if (!text)
+        return NULL;
+    for (size_t i = 0; i < length; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    return json_string(text);
 }
 
 static json_t *write_messages(const struct messages *all)
@@ -110,123 +131,192 @@ static json_t *write_clients(const struct dhcp_clients *clients)
     return list;
 }
 
-static int digit(char c)
+static json_t *write_own(const struct move *move)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+    json_t *list = json_array();
+    char text[CIDR_TEXT];
 
-static bool read_message(const char *text, struct messages *out, size_t least)
-{
-    const size_t length = text ? strlen(text) / 2 : 0;
-    uint8_t *bytes = length >= NLMSG_HDRLEN + least ? malloc(length) : NULL;
-    struct nlmsghdr header;
-    bool good = bytes && strlen(text) == 2 * length;
-
-    for (size_t i = 0; good && i < length; i++) {
-        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        good = high >= 0 && low >= 0;
-        bytes[i] = (uint8_t)(16 * high + low);
+    for (size_t i = 0; i < move->own_count; i++) {
+        cidr_print(&move->own[i], text);
+        append(&list, json_string(text));
     }
-    if (good) {
-        memcpy(&header, bytes, sizeof(header));
-        good = header.nlmsg_len == length && messages_add(out, (struct nlmsghdr *)(void *)bytes) == 0;
-    }
-    free(bytes);
-    return good;
+    return list;
 }
 
-static bool read_messages(const json_t *list, struct messages *out, size_t least)
-{
-    size_t i;
-    json_t *text;
-
-    json_array_foreach(list, i, text) if (!read_message(json_string_value(text), out, least)) return false;
-    return json_is_array(list);
-}
-
-/* The words are judged when they are used: see dhcp_words(). */
-static bool read_client(const json_t *argv, struct dhcp_clients *out)
-{
-    char **words = calloc(json_array_size(argv) + 1, sizeof(*words));
-    bool good = words;
-    size_t i;
-    json_t *word;
-
-    json_array_foreach(argv, i, word) if (good)
-    {
-        words[i] = json_is_string(word) ? strdup(json_string_value(word)) : NULL;
-        good = words[i];
-    }
-    char **line = good ? dhcp_line(words) : NULL;
-    good = line && dhcp_add(out, -1, line) == 0;
-    for (i = 0; words && i < json_array_size(argv); i++)
-        free(words[i]);
-    free(words);
-    return good;
-}
-
-static bool read_clients(const json_t *list, struct dhcp_clients *out)
-{
-    size_t i;
-    json_t *client;
-
-    json_array_foreach(list, i, client) if (!read_client(json_object_get(client, "argv"), out)) return false;
-    return json_is_array(list);
-}
-
+/* NULL: no memory. */
 static json_t *to_json(const struct move *move)
 {
-    char boot[64];
+    const char *start = (const char *)move;
+    json_t *root = json_object();
+    char boot[BOOT_SIZE];
+    int failed = 0;
 
     read_boot(boot);
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:O}",
-                     "format", FORMAT, "boot", boot, "bridge", move->bridge, "uplink", move->uplink,
-                     "manager", move->manager, "uplink_index", move->uplink_index, "mtu", (int)move->mtu,
-                     "addr_gen_mode", move->addr_gen_mode, "confirm_ms", (int)move->confirm_ms, "saved_at",
-                     (json_int_t)move->saved_at, "mover", (int)move->mover, "addresses",
-                     write_messages(&move->addresses), "routes", write_messages(&move->routes), "neighbours",
-                     write_messages(&move->neighbours), "clients", write_clients(&move->clients), "own",
-                     move->own);
+    failed |= json_object_set_new(root, "format", json_integer(FORMAT));
+    failed |= json_object_set_new(root, "boot", json_string(boot));
+    for (size_t i = 0; i < COUNT(texts); i++)
+        failed |= json_object_set_new(root, texts[i].key, json_string(start + texts[i].offset));
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        int number;
+        memcpy(&number, start + numbers[i].offset, sizeof(number));
+        failed |= json_object_set_new(root, numbers[i].key, json_integer(number));
+    }
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        const void *list = start + lists[i].offset;
+        failed |= json_object_set_new(root, lists[i].key, write_messages(list));
+    }
+    failed |= json_object_set_new(root, "clients", write_clients(&move->clients));
+    failed |= json_object_set_new(root, "own", write_own(move));
+    if (!failed)
+        return root;
+    json_decref(root);
+    return NULL;
 }
 
 char *state_text(const struct move *move)
 {
     /* Not json_dumps(), which leaves out keys of objects when memory is out (jansson 2.14, src/dump.c). */
-    json_t *root = to_json(move);
+    json_auto_t *root = to_json(move);
     const size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
     char *text = size > 0 ? malloc(size + 1) : NULL;
 
-    if (text && json_dumpb(root, text, size, JSON_COMPACT) == size) {
-        text[size] = '\0';
-    } else {
+    if (!text)
+        return NULL;
+    if (json_dumpb(root, text, size, JSON_COMPACT) != size) {
         free(text);
-        text = NULL;
+        return NULL;
     }
-    json_decref(root);
+    text[size] = '\0';
     return text;
 }
 
-/* All of it in one write, or nothing. */
-static int write_text(int fd, const char *text)
+static int digit(char c)
 {
-    const size_t length = strlen(text);
-    const ssize_t written = write(fd, text, length);
+    static const char digits[] = "0123456789abcdef";
+    const char *found = c ? strchr(digits, c) : NULL;
 
-    if (written < 0 || fsync(fd) < 0)
-        return -errno;
-    return (size_t)written == length ? 0 : -ENOSPC;
+    return found ? (int)(found - digits) : -1;
 }
 
+static bool read_message(const char *text, struct messages *out, size_t header_size)
+{
+    const size_t length = text ? strlen(text) / 2 : 0;
+    _cleanup_free_ uint8_t *bytes = length >= NLMSG_HDRLEN + header_size ? malloc(length) : NULL;
+    struct nlmsghdr header;
+
+    if (!bytes || strlen(text) != 2 * length)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        bytes[i] = (uint8_t)(16 * high + low);
+    }
+    memcpy(&header, bytes, sizeof(header));
+    return header.nlmsg_len == length && messages_add(out, (struct nlmsghdr *)(void *)bytes) == 0;
+}
+
+static bool read_messages(const json_t *list, struct messages *out, size_t header_size)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!read_message(json_string_value(json_array_get(list, i)), out, header_size))
+            return false;
+    return json_is_array(list);
+}
+
+/* The words are checked when they are used: see dhcp_words(). */
+static bool read_client(const json_t *argv, struct dhcp_clients *out)
+{
+    const size_t count = json_array_size(argv);
+    _cleanup_free_ char **words = calloc(count + 1, sizeof(*words));
+    bool good = words;
+
+    for (size_t i = 0; good && i < count; i++) {
+        const char *word = json_string_value(json_array_get(argv, i));
+        words[i] = word ? strdup(word) : NULL;
+        good = words[i];
+    }
+    char **line = good ? dhcp_line(words) : NULL;
+    good = line && dhcp_add(out, -1, line) == 0;
+    for (size_t i = 0; words && i < count; i++)
+        free(words[i]);
+    return good;
+}
+
+static bool read_clients(const json_t *list, struct dhcp_clients *out)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!read_client(json_object_get(json_array_get(list, i), "argv"), out))
+            return false;
+    return json_is_array(list);
+}
+
+static bool read_own(const json_t *list, struct move *out)
+{
+    const size_t count = json_array_size(list);
+
+    out->own = calloc(count + 1, sizeof(*out->own));
+    if (!out->own || !json_is_array(list))
+        return false;
+    for (; out->own_count < count; out->own_count++) {
+        const char *text = json_string_value(json_array_get(list, out->own_count));
+        if (!text || !cidr_parse(text, &out->own[out->own_count]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_fields(const json_t *root, struct move *out)
+{
+    char *start = (char *)out;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        const char *text = json_string_value(json_object_get(root, texts[i].key));
+        if (!text || strlen(text) >= texts[i].size)
+            return false;
+        strcpy(start + texts[i].offset, text);
+    }
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        const json_t *value = json_object_get(root, numbers[i].key);
+        const int number = (int)json_integer_value(value);
+        if (!json_is_integer(value) || number != json_integer_value(value))
+            return false;
+        memcpy(start + numbers[i].offset, &number, sizeof(number));
+    }
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        void *list = start + lists[i].offset;
+        if (!read_messages(json_object_get(root, lists[i].key), list, lists[i].header_size))
+            return false;
+    }
+    return true;
+}
+
+static const char *from_json(const json_t *root, struct move *out)
+{
+    const char *boot = json_string_value(json_object_get(root, "boot"));
+    char now[BOOT_SIZE];
+
+    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !boot || !read_fields(root, out) ||
+        !read_clients(json_object_get(root, "clients"), &out->clients) ||
+        !read_own(json_object_get(root, "own"), out))
+        return "is damaged";
+    read_boot(now);
+    return strcmp(boot, now) == 0 ? NULL : "is of another boot";
+}
+
+/* All of it in one write, or nothing. Returns a descriptor that holds the lock, or -errno. */
 static int write_state(const char *text, const char *path)
 {
-    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const ssize_t length = (ssize_t)strlen(text);
+
     if (fd < 0)
         return -errno;
-    const int err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : write_text(fd, text);
-    if (err == 0)
-        return fd;
+    errno = ENOSPC; /* where write() writes a part */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && write(fd, text, (size_t)length) == length && fsync(fd) == 0)
+        return take_fd(&fd);
+    const int err = -errno;
     unlink(path);
-    close(fd);
     return err;
 }
 
@@ -271,46 +361,8 @@ int state_save(const struct move *move)
     state_path(path, move->bridge, PHASE_CONFIRMED); /* of a bridge that somebody removed by other means */
     unlink(path);
     state_path(path, move->bridge, PHASE_ARMING);
-    char *text = state_text(move);
-    if (!text)
-        return -ENOMEM;
-    const int fd = write_state(text, path);
-    free(text);
-    return fd;
-}
-
-static const char *from_json(json_t *root, struct move *out)
-{
-    const char *boot, *bridge, *uplink, *manager;
-    json_t *addresses, *routes, *neighbours, *clients;
-    int format, mtu, confirm_ms, mover;
-    json_int_t saved_at;
-    char now[64];
-
-    if (json_unpack(root, "{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:O}",
-                    "format", &format, "boot", &boot, "bridge", &bridge, "uplink", &uplink, "manager",
-                    &manager, "uplink_index", &out->uplink_index, "mtu", &mtu, "addr_gen_mode",
-                    &out->addr_gen_mode, "confirm_ms", &confirm_ms, "saved_at", &saved_at, "mover", &mover,
-                    "addresses", &addresses, "routes", &routes, "neighbours", &neighbours, "clients",
-                    &clients, "own", &out->own) < 0 ||
-        format != FORMAT || strlen(bridge) >= IFNAMSIZ || strlen(uplink) >= IFNAMSIZ ||
-        strlen(manager) >= sizeof(out->manager) ||
-        !read_messages(addresses, &out->addresses, sizeof(struct ifaddrmsg)) ||
-        !read_messages(routes, &out->routes, sizeof(struct rtmsg)) ||
-        !read_messages(neighbours, &out->neighbours, sizeof(struct ndmsg)) ||
-        !read_clients(clients, &out->clients))
-        return "is damaged";
-    read_boot(now);
-    if (strcmp(boot, now) != 0)
-        return "is of another boot";
-    strcpy(out->bridge, bridge);
-    strcpy(out->uplink, uplink);
-    strcpy(out->manager, manager);
-    out->mtu = (unsigned int)mtu;
-    out->confirm_ms = (unsigned int)confirm_ms;
-    out->saved_at = (long)saved_at;
-    out->mover = mover;
-    return NULL;
+    _cleanup_free_ char *text = state_text(move);
+    return text ? write_state(text, path) : -ENOMEM;
 }
 
 const char *state_load(const char *bridge, enum phase phase, struct move *out)
@@ -319,15 +371,13 @@ const char *state_load(const char *bridge, enum phase phase, struct move *out)
 
     *out = (struct move){.mover = 0};
     state_path(path, bridge, phase);
-    const int fd = open_state(path);
+    _cleanup_close_ const int fd = open_state(path);
     if (fd == -EPERM)
         return "is not a file that only root can have written";
     if (fd < 0)
         return fd == -ENOENT ? "" : "cannot be opened";
-    json_t *root = json_loadfd(fd, 0, NULL);
-    close(fd);
+    json_auto_t *root = json_loadfd(fd, 0, NULL);
     const char *why = root ? from_json(root, out) : "is damaged";
-    json_decref(root);
     if (why)
         move_free(out); /* half of it is worse than nothing */
     return why;
@@ -354,21 +404,18 @@ bool state_await(const char *bridge, enum phase phase, int ms)
 {
     const int64_t end = clock_ms() + ms;
     char path[64], event[sizeof(struct inotify_event) + NAME_MAX + 1];
-    const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    _cleanup_close_ const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     struct pollfd wait = {.fd = fd, .events = POLLIN};
 
     state_path(path, bridge, phase);
-    /* Removing a file that somebody holds open is only a change of its attributes. */
-    if (fd >= 0)
-        inotify_add_watch(fd, path, IN_MOVE_SELF | IN_ATTRIB);
+    /* IN_ATTRIB: that is all that happens to a file that is removed while somebody holds it open. */
+    inotify_add_watch(fd, path, IN_MOVE_SELF | IN_ATTRIB);
     while (access(path, F_OK) == 0) {
         const int64_t left = end - clock_ms();
         if (left <= 0 || poll(&wait, 1, (int)left) == 0)
             break;
         (void)!read(fd, event, sizeof(event));
     }
-    if (fd >= 0)
-        close(fd);
     return access(path, F_OK) != 0;
 }
 
@@ -379,12 +426,10 @@ bool state_in_progress(const char *bridge)
 
     for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
         state_path(path, bridge, phases[i]);
-        const int fd = open_state(path);
+        _cleanup_close_ const int fd = open_state(path);
         if (fd < 0)
             continue;
-        const bool held = flock(fd, LOCK_EX | LOCK_NB) < 0;
-        close(fd);
-        if (held)
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
             return true;
         unlink(path);
     }

@@ -188,7 +188,7 @@ class State(DhcpCase):
         for spoil in (lambda: (os.mkdir(uplink.STATE), os.chown(uplink.STATE, USER, USER)), lambda: (os.mkdir(uplink.STATE), os.chmod(uplink.STATE, 0o777)),
                       lambda: os.symlink(HOME, uplink.STATE), lambda: os.symlink("/etc", uplink.STATE), lambda: sandbox.write(uplink.STATE, "")):
             spoil()
-            self.assertIn("nothing is changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
+            self.assertIn("nothing was changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
             self.assertEqual(uplink.settled(), before)
             if os.path.isdir(uplink.STATE) and not os.path.islink(uplink.STATE):
                 os.rmdir(uplink.STATE)

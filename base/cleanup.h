@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 #define _cleanup_fclose_ __attribute__((cleanup(cleanup_fclose)))
+#define _cleanup_globfree_ __attribute__((cleanup(globfree))) /* of a zeroed glob_t */
 #define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 
 /* errno is that of what failed before. */

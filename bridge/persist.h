@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A bridge in the words of whoever manages this host's network. */
+ * A bridge in the configuration of whoever manages this host's network. */
 #pragma once
 
 #include "base/name.h"
 #include "bridge.h"
 #include "move.h"
+
+#include <stdio.h>
 
 struct persist_route {
     char to[CIDR_TEXT]; /* "default" or a prefix */
@@ -42,13 +44,19 @@ int persist_add(struct persist_files *files, mode_t mode, char *text, const char
     __attribute__((format(printf, 4, 5)));
 void persist_free(struct persist_files *files);
 
+/* Adds a file that begins with a comment on who wrote it and goes on with what write() writes. Returns as
+ * persist_add(). */
+int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
+                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 struct persist_format {
     const char *name;
-    /* Adds the files that say the plan. Returns 0 or says why not. */
-    int (*write)(const char *verb, const struct persist_plan *plan, struct persist_files *files);
-    /* Whether the manager's own parser takes the files that are in their places; NULL: it has none. Returns 0
-     * or says why not. */
-    int (*check)(const char *verb, const struct persist_plan *plan, const struct persist_files *files);
+    /* Adds the files that describe the plan. Returns 0 or -errno. */
+    int (*write)(const struct persist_plan *plan, struct persist_files *files);
+    /* Whether the manager's own parser accepts the files that are in their places; NULL: it has none. Returns
+     * 0 or says why not. */
+    int (*check)(const char *verb, const struct persist_plan *plan);
     const char *then; /* the command that makes the manager read them */
     bool then_name;   /* and ends with the bridge's name */
     bool owns_move;   /* see struct manager */
@@ -58,8 +66,8 @@ struct persist_format {
     const char *const apply[4], *const detach[2], *const reattach[3];
 };
 
-extern const struct persist_format persist_formats[];
-extern const size_t persist_format_count;
+/* The format of that name, or NULL. */
+const struct persist_format *persist_find_format(const char *name);
 
 /* persist_apply.c: makes the manager read the plan's files, and waits until the uplink is a port of the
  * bridge. Returns 0 or says why not. */
@@ -70,7 +78,7 @@ int persist_apply(const char *verb, const struct persist_plan *plan, const struc
 void persist_detach(const struct move *move);
 void persist_reattach(const struct move *move);
 
-int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files);
+int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files);
 
 /* persist_files.c: puts the files in their places, each whole or not at all; what was there is kept beside
  * it. Returns 0, or says why not, nothing being changed then. */

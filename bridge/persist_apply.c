@@ -94,17 +94,9 @@ int persist_apply(const char *verb, const struct persist_plan *plan, const struc
                     plan->bridge, WAIT_MS / 1000);
 }
 
-static const struct persist_format *format_of(const struct move *move)
-{
-    for (size_t i = 0; i < persist_format_count; i++)
-        if (strcmp(persist_formats[i].name, move->manager) == 0)
-            return &persist_formats[i];
-    return NULL;
-}
-
 void persist_detach(const struct move *move)
 {
-    const struct persist_format *format = format_of(move);
+    const struct persist_format *format = persist_find_format(move->manager);
 
     if (!format)
         return;
@@ -115,7 +107,7 @@ void persist_detach(const struct move *move)
 
 void persist_reattach(const struct move *move)
 {
-    const struct persist_format *format = format_of(move);
+    const struct persist_format *format = persist_find_format(move->manager);
 
     if (format)
         run_all("virt-tap bridge", format->reattach, sizeof(format->reattach) / sizeof(format->reattach[0]),

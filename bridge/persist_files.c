@@ -18,18 +18,14 @@
 #define LIST_FOLDER "/etc/virt-tap"
 #define KEPT ".virt-tap-old"
 
-int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
+static int add(struct persist_files *files, mode_t mode, char *text, const char *format, va_list args)
 {
-    const bool full = files->count == sizeof(files->list) / sizeof(files->list[0]);
     struct persist_file *file = &files->list[files->count];
-    va_list args;
+    const bool full = files->count == sizeof(files->list) / sizeof(files->list[0]);
 
     if (!text)
         return -ENOMEM;
-    va_start(args, format);
-    const int length = full ? 0 : vasprintf(&file->path, format, args);
-    va_end(args);
-    if (full || length < 0) {
+    if (full || vasprintf(&file->path, format, args) < 0) {
         free(text);
         return full ? -ENOSPC : -ENOMEM;
     }
@@ -37,6 +33,39 @@ int persist_add(struct persist_files *files, mode_t mode, char *text, const char
     file->mode = mode;
     files->count++;
     return 0;
+}
+
+int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    const int err = add(files, mode, text, format, args);
+    va_end(args);
+    return err;
+}
+
+int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
+                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
+{
+    char *text = NULL;
+    size_t size;
+    va_list args;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return -ENOMEM;
+    fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
+            plan->bridge, plan->bridge);
+    write(out, plan);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    va_start(args, format);
+    const int err = add(files, mode, text, format, args);
+    va_end(args);
+    return err;
 }
 
 void persist_free(struct persist_files *files)

@@ -201,7 +201,7 @@ class Refused(BridgeCase):
         self.refused("create", "br0", "--uplink", "tun0", says="no Ethernet device")
         uplink.ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
         uplink.ip("link", "set", "p0", "master", "br1")
-        self.refused("create", "br0", "--uplink", "p0", says="part of the bridge 'br1' already")
+        self.refused("create", "br0", "--uplink", "p0", says="already part of the bridge 'br1'")
 
     def test_addresses_that_are_there(self):
         self.create("--address", HOST4 + "/24", says=("there already, on 'eth0'", "moves with it"))

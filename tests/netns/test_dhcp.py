@@ -40,7 +40,7 @@ class Moves(DhcpCase):
     def test_dhclient_there_and_back(self):
         process = self.client(*DHCLIENT, env={"PATH_DHCLIENT_SCRIPT": HOME + "/evil", "PATH": HOME})
         found, said = self.moved(process)
-        self.assertNotIn("goes on for", said)
+        self.assertNotIn("is started for", said)
         self.assertEqual(found["argv"], [word.replace("eth0", "br0") for word in DHCLIENT])
         self.assertEqual((found["exe"], found["environment"]), (f"{PLACE}/dhclient", ENVIRONMENT))
         self.assertEqual(self.moved_back(found["pid"])["argv"], list(DHCLIENT))
@@ -78,7 +78,7 @@ class Moves(DhcpCase):
         """Its options may be joined, and written out."""
         process = self.client("udhcpc", "-nRieth0", "--retries=5", "-T", "3", "-p/run/udhcpc.eth0.pid", "-x", "hostname:guest", "--background", "--script", "/etc/hostname")
         found, said = self.moved(process)
-        self.assertNotIn("goes on for", said)
+        self.assertNotIn("is started for", said)
         self.assertEqual(found["argv"], ["udhcpc", "-n", "-R", "-i", "br0", "-t", "5", "-T", "3", "-p", "/run/udhcpc.br0.pid", "-x", "hostname:guest", "-b", "-s", "/etc/hostname"])
 
     def test_busybox(self):
@@ -169,7 +169,7 @@ class Words(DhcpCase):
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
         self.assertEqual(dhcpcase.started(), [])
-        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "goes on for 'br0' without" in line]
+        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "is started for 'br0' without" in line]
         return found["argv"], lost[0] if lost else ""
 
 

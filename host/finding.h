@@ -35,8 +35,8 @@ void finding_add(struct findings *list, enum finding_id id, const char *format, 
 void finding_fixable(struct findings *list, const char *about);
 
 /* Both, in one. */
-void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
+                         ...) __attribute__((format(printf, 4, 5)));
 
 /* Adds a command to a finding, its beginning and its end. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);

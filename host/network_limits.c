@@ -18,26 +18,19 @@ struct limits {
     bool addresses, groups;
 };
 
-static bool has(const char *interface, const char *what)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "/sys/class/net/%.15s/%s", interface, what);
-    return access(path, F_OK) == 0;
-}
-
 static void look(struct rtnl *nl, const struct if_nameindex *interface, struct limits *out)
 {
     struct bridge_settings bridge;
     struct port_options port;
     const int ifindex = (int)interface->if_index;
 
-    if (!out->bridge && has(interface->if_name, "bridge") && bridge_settings(nl, ifindex, &bridge) == 0) {
+    if (!out->bridge && network_has(interface->if_name, "bridge") &&
+        bridge_settings(nl, ifindex, &bridge) == 0) {
         out->bridge = true;
         out->addresses = bridge.knows_learned;
     }
     /* A kernel without snooping has no such file, and nothing to limit. */
-    if (!out->port && has(interface->if_name, "brport/multicast_router") &&
+    if (!out->port && network_has(interface->if_name, "brport/multicast_router") &&
         port_get(nl, ifindex, &port) == 0) {
         out->port = true;
         out->groups = port.knows_groups;

@@ -257,7 +257,7 @@ class Apply(PersistCase):
 
     def test_refusals(self):
         for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "say one of them"), (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "no time"),
-                                    (("--uplink=eth0", "--apply", "--format=x"), 1, "no format"), (("--uplink=lo", "--apply"), 1, "loopback")):
+                                    (("--uplink=eth0", "--apply", "--format=x"), 1, "not a format"), (("--uplink=lo", "--apply"), 1, "loopback")):
             self.assertIn(says, self.persist("br0", *words, status=status))
         self.there()
         self.assertIn("is there already", self.persist("br0", "--uplink=eth0", "--apply", status=1))
@@ -295,7 +295,7 @@ class Choice(PersistCase):
                             (("br0", "--uplink=e;x"), "cannot stand in a configuration")):
             self.assertIn(says, self.persist(*words, status=1))
         os.unlink("/etc/network/interfaces")
-        self.assertIn("say it with --format", self.persist("br0", "--uplink=eth0", status=1))
+        self.assertIn("name it with --format", self.persist("br0", "--uplink=eth0", status=1))
         sandbox.write("/etc/network/interfaces", INTERFACES)
         for words in ((), ("a", "b"), ("a", "--nosuch")):
             self.persist(*words, status=2)

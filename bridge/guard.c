@@ -53,9 +53,9 @@ int guard_start(const char *verb, const char *bridge)
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))
         return 0;
     unlink(path); /* too late for it from now on */
-    return failed
-               ? 1
-               : complain(1, verb, "nothing is changed, for the guard did not start in %d s", ARM_MS / 1000);
+    if (failed)
+        return 1;
+    return complain(1, verb, "nothing was changed: the guard did not start within %d s", ARM_MS / 1000);
 }
 
 static volatile sig_atomic_t expired; /* set by SIGALRM, which has no other way to tell */
@@ -79,13 +79,10 @@ static void set_timer(unsigned int ms)
  */
 static void end_mover(int fd, pid_t mover)
 {
-    const int process = pidfd_open(mover, 0);
+    _cleanup_close_ const int process = pidfd_open(mover, 0);
 
-    if (process < 0)
-        return;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (process >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
         pidfd_send_signal(process, SIGKILL, NULL, 0);
-    close(process);
 }
 
 /* Returns when create has finished, or died: then the lock is ours. */
@@ -100,7 +97,7 @@ static void wait_for_mover(int fd, const struct move *move)
     set_timer(0);
 }
 
-static int put_back(struct move *move)
+static int restore(struct move *move)
 {
     const struct origin origin = {move->uplink, move->uplink_index};
     const int err = move_restore(move, &origin);
@@ -109,10 +106,10 @@ static int put_back(struct move *move)
     state_path(path, move->bridge, PHASE_RESTORING);
     unlink(path);
     if (err < 0)
-        syslog(LOG_ERR, "'%s' was not confirmed; putting '%s' back failed: %s", move->bridge, move->uplink,
+        syslog(LOG_ERR, "'%s' was not confirmed; restoring '%s' failed: %s", move->bridge, move->uplink,
                strerror(-err));
     else
-        syslog(LOG_NOTICE, "'%s' was not confirmed: '%s' is as it was", move->bridge, move->uplink);
+        syslog(LOG_NOTICE, "'%s' was not confirmed: '%s' was restored", move->bridge, move->uplink);
     return err < 0;
 }
 
@@ -130,10 +127,10 @@ static int guard(struct move *move)
         return 1; /* create gave us up */
     wait_for_mover(fd, move);
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0)
-        return put_back(move);
+        return restore(move);
     state_await(move->bridge, PHASE_MOVED, (int)move->confirm_ms);
     if (state_advance(move->bridge, PHASE_MOVED, PHASE_RESTORING) == 0)
-        return put_back(move);
+        return restore(move);
     return 0;
 }
 
@@ -143,10 +140,10 @@ int bridge_guard(int argc, char *argv[])
 
     if (argc != 2 || !ifname_valid(argv[1]))
         return complain(2, argv[0], "takes a bridge; `virt-tap bridge create --uplink` starts it");
-    const char *why = state_load(argv[1], PHASE_ARMING, &move);
     openlog("virt-tap", LOG_PID, LOG_DAEMON);
-    const int status =
-        why ? complain(1, argv[0], "there is no move of '%.64s' to guard", argv[1]) : guard(&move);
+    if (state_load(argv[1], PHASE_ARMING, &move))
+        return complain(1, argv[0], "there is no move of '%.64s' to guard", argv[1]);
+    const int status = guard(&move);
     move_free(&move);
     return status;
 }
@@ -170,11 +167,11 @@ int bridge_confirm(int argc, char *argv[])
     if (loaded || !*why)
         return complain(
             1, argv[0],
-            "nothing of '%.64s' is to be confirmed: it is already, was put back, or is not there; "
-            "`virt-tap bridge show` tells",
+            "'%.64s' has nothing to confirm: it was confirmed or restored already, or does not exist; "
+            "`virt-tap bridge show` shows which",
             argv[1]);
     state_path(path, argv[1], PHASE_MOVED);
     return complain(1, argv[0],
-                    "nothing is confirmed, for %s %s: '%.64s' will be put back in time; then make it again",
-                    path, why, argv[1]);
+                    "cannot confirm: %s %s; '%.64s' will be restored in time; then create it again", path,
+                    why, argv[1]);
 }

@@ -69,7 +69,7 @@ static int change_file(const char *path, const struct persist_plan *plan, struct
         return 0;
     FILE *out = open_memstream(&text, &size);
     if (!out)
-        return -ENOMEM;
+        return -ENOMEM; /* cppcheck-suppress resourceLeak; `in` is closed by its attribute */
     bool changed = *plan->uplink && comment_out(in, out, plan->uplink);
     fflush(out);
     if (strcmp(path, MAIN_FILE) == 0 && !reads_folder(text)) {

@@ -273,7 +273,7 @@ class Refused(BridgeCase):
         with open(f"{STATE}/bridge.br0.moved", "w", encoding="ascii") as file:
             file.write(state)
         self.done("confirm", "br0")
-        self.refused("confirm", "br0", says="nothing of 'br0' is to be confirmed")
+        self.refused("confirm", "br0", says="'br0' has nothing to confirm")
         self.refused("confirm", "nosuch", says="nothing of 'nosuch'")
         self.assertTrue(await_(lambda: sandbox.run("pgrep", "-f", "bridge guard", check=False).returncode != 0), "the guard stays")
         for text, says in damages:

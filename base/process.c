@@ -226,7 +226,7 @@ int process_run(const struct process *process, char **output)
 {
     struct output collected = {.max = process->output_max ? process->output_max : OUTPUT_MAX};
     char found[PATH_MAX];
-    struct running child;
+    struct running child = {.pidfd = -1};
     int ends[2] = {-1, -1}, status;
 
     if (output)

@@ -18,7 +18,8 @@ static int report_files(struct findings *out)
     const int err = policy_load(&policy, "br0", &why);
 
     if (policy.absent) {
-        finding_add_fixable(out, HELPER_POLICY_NONE, "", "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
+        finding_add_fixable(out, HELPER_POLICY_NONE, "",
+                            "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
     }

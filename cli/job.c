@@ -163,7 +163,8 @@ static const char *network_bridge(const char *word)
 int wish_bridge(struct wish *wish, const char *name, const char *word)
 {
     wish->bridge = word;
-    return ifname_valid(word) ? 0 : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
+    return ifname_valid(word) ? 0
+                              : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
 }
 
 int networks_add(struct known *known, const char *name, const char *word)

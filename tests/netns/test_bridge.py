@@ -273,7 +273,7 @@ class Refused(BridgeCase):
             file.write(state)
         self.done("confirm", "br0")
         self.refused("confirm", "br0", says="'br0' has nothing to confirm")
-        self.refused("confirm", "nosuch", says="nothing of 'nosuch'")
+        self.refused("confirm", "nosuch", says="'nosuch' has nothing to confirm")
         self.assertTrue(await_(lambda: sandbox.run("pgrep", "-f", "bridge guard", check=False).returncode != 0), "the guard stays")
         for text, says in damages:
             with open(f"{STATE}/bridge.br0.confirmed", "w", encoding="ascii") as file:

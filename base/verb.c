@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verb.h"
-
 #include "printable.h"
 
 #include <ctype.h>

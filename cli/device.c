@@ -63,7 +63,6 @@ static int take_group(struct device *device, const char *text)
 
 static int take_option(struct device *device, int option, const char *value)
 {
-    static const uint8_t none[6];
 
     switch (option) {
     case 'm':
@@ -91,8 +90,7 @@ static int take_option(struct device *device, int option, const char *value)
         device->up = true;
         return 0;
     case 'a':
-        device->has_mac = mac_parse(value, device->mac) && !(device->mac[0] & 1) &&
-                          memcmp(device->mac, none, sizeof(none)) != 0;
+        device->has_mac = mac_parse(value, device->mac) && mac_is_unicast(device->mac);
         return device->has_mac
                    ? 0
                    : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);

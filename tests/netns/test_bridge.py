@@ -200,10 +200,10 @@ class Refused(BridgeCase):
         sandbox.make_bridge("br1")
         self.refused("create", "br0", "--uplink", "br1", says="a bridge itself")
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
-        self.refused("create", "br0", "--uplink", "tun0", says="no Ethernet device")
+        self.refused("create", "br0", "--uplink", "tun0", says="not an Ethernet device")
         uplink.ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
         uplink.ip("link", "set", "p0", "master", "br1")
-        self.refused("create", "br0", "--uplink", "p0", says="part of the bridge 'br1' already")
+        self.refused("create", "br0", "--uplink", "p0", says="already part of the bridge 'br1'")
 
     def test_addresses_that_are_there(self):
         self.create("--address", HOST4 + "/24", says=("there already, on 'eth0'", "moves with it"))
@@ -274,8 +274,8 @@ class Refused(BridgeCase):
         with open(f"{STATE}/bridge.br0.moved", "w", encoding="ascii") as file:
             file.write(state)
         self.done("confirm", "br0")
-        self.refused("confirm", "br0", says="nothing of 'br0' is to be confirmed")
-        self.refused("confirm", "nosuch", says="nothing of 'nosuch'")
+        self.refused("confirm", "br0", says="'br0' has nothing to confirm")
+        self.refused("confirm", "nosuch", says="'nosuch' has nothing to confirm")
         self.assertTrue(await_(lambda: sandbox.run("pgrep", "-f", "bridge guard", check=False).returncode != 0), "the guard stays")
         for text, says in damages:
             with open(f"{STATE}/bridge.br0.confirmed", "w", encoding="ascii") as file:

@@ -42,7 +42,7 @@ class Moves(DhcpCase):
     def test_dhclient_there_and_back(self):
         process = self.client(*DHCLIENT, env={"PATH_DHCLIENT_SCRIPT": HOME + "/evil", "PATH": HOME})
         found, said = self.moved(process)
-        self.assertNotIn("goes on for", said)
+        self.assertNotIn("is started for", said)
         self.assertEqual(found["argv"], [word.replace("eth0", "br0") for word in DHCLIENT])
         self.assertEqual((found["exe"], found["environment"]), (f"{PLACE}/dhclient", ENVIRONMENT))
         self.assertEqual(self.moved_back(found["pid"])["argv"], list(DHCLIENT))
@@ -174,7 +174,7 @@ class Words(DhcpCase):
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
         self.assertEqual(dhcpcase.started(), [])
-        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "goes on for 'br0' without" in line]
+        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "is started for 'br0' without" in line]
         return found["argv"], lost[0] if lost else ""
 
 
@@ -193,7 +193,7 @@ class State(DhcpCase):
         for spoil in (lambda: (os.mkdir(uplink.STATE), os.chown(uplink.STATE, USER, USER)), lambda: (os.mkdir(uplink.STATE), os.chmod(uplink.STATE, 0o777)),
                       lambda: os.symlink(HOME, uplink.STATE), lambda: os.symlink("/etc", uplink.STATE), lambda: sandbox.write(uplink.STATE, "")):
             spoil()
-            self.assertIn("nothing is changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
+            self.assertIn("nothing was changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
             self.assertEqual(uplink.settled(), before)
             if os.path.isdir(uplink.STATE) and not os.path.islink(uplink.STATE):
                 os.rmdir(uplink.STATE)

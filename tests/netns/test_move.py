@@ -149,7 +149,7 @@ class Back(MoveCase):
         self.create(within="1s")
         self.assertIn(HOST4 + "/24", uplink.addresses("br0"))
         self.assert_restored()
-        self.assertIn("nothing of 'br0'", self.confirm(status=1))
+        self.assertIn("'br0' has nothing to confirm", self.confirm(status=1))
 
     def test_enter_on_the_terminal(self):
         for answer, status in ((b"\n", 0), (b"", 1)):

@@ -157,7 +157,7 @@ class Formats(PersistCase):
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed, for netplan does not take it", said)
+        self.assertIn("nothing was changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
     def test_networkmanager(self):
@@ -299,11 +299,11 @@ class Choice(PersistCase):
         before = self.tree()
         for words, says in ((("br0",), "no bridge 'br0' to describe"), (("eth0",), "'eth0' is not a bridge"),
                             (("br0", "--uplink=nosuch"), "no interface 'nosuch'"), (("br0", "--uplink=lo"), "'lo' is the loopback"),
-                            (("br0", "--uplink=eth0", "--format=x"), "'x' is no format"), (("b$x", "--uplink=eth0"), "cannot stand in a configuration"),
+                            (("br0", "--uplink=eth0", "--format=x"), "'x' is not a format"), (("b$x", "--uplink=eth0"), "cannot stand in a configuration"),
                             (("br0", "--uplink=e;x"), "cannot stand in a configuration")):
             self.assertIn(says, self.persist(*words, status=1))
         os.unlink("/etc/network/interfaces")
-        self.assertIn("say it with --format", self.persist("br0", "--uplink=eth0", status=1))
+        self.assertIn("name it with --format", self.persist("br0", "--uplink=eth0", status=1))
         sandbox.write("/etc/network/interfaces", INTERFACES)
         for words in ((), ("a", "b"), ("a", "--nosuch")):
             self.persist(*words, status=2)
@@ -321,7 +321,7 @@ class Choice(PersistCase):
         before = self.tree()
         for words in (("persist", "br0", "--uplink=eth0", "--format=ifupdown"), ("unpersist", "br0")):
             done = virt_tap("bridge", *words)
-            self.assertEqual((done.returncode, "was, since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
+            self.assertEqual((done.returncode, "was changed since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
         os.unlink("/etc/network/interfaces.virt-tap-old")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)

@@ -6,7 +6,7 @@
 
 #include "probe.h"
 
-void door_probe(const struct probe_context *context, struct findings *out);
+void helper_probe(const struct probe_context *context, struct findings *out);
 
 /* Confinements that would be in its way, and what of its predecessor is left. */
-void door_surroundings_probe(const struct probe_context *context, struct findings *out);
+void helper_surroundings_probe(const struct probe_context *context, struct findings *out);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "subject.h"
-
-#include "text.h"
+#include "user.h"
+#include "base/printable.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -15,9 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int take_passwd(struct subject *out, const struct passwd *entry)
+static int take_passwd(struct user *out, const struct passwd *entry)
 {
-    if (entry && text_is_printable(entry->pw_name)) {
+    if (entry && printable_is(entry->pw_name)) {
         out->name = strdup(entry->pw_name);
         out->home = strdup(entry->pw_dir);
         out->in_passwd = true;
@@ -29,9 +28,9 @@ static int take_passwd(struct subject *out, const struct passwd *entry)
     return out->name && out->home ? 0 : -ENOMEM;
 }
 
-int subject_self(struct subject *out)
+int user_self(struct user *out)
 {
-    *out = (struct subject){.uid = getuid(), .gid = getgid()};
+    *out = (struct user){.uid = getuid(), .gid = getgid()};
     const int count = getgroups(0, NULL);
 
     out->groups = count < 0 ? NULL : calloc((size_t)count + 1, sizeof(gid_t));
@@ -41,11 +40,11 @@ int subject_self(struct subject *out)
     return take_passwd(out, getpwuid(out->uid));
 }
 
-int subject_find(struct subject *out, const char *name)
+int user_find(struct user *out, const char *name)
 {
     int count = 64;
 
-    *out = (struct subject){.other = true};
+    *out = (struct user){.other = true};
     errno = 0;
     const struct passwd *entry = getpwnam(name);
     if (!entry)
@@ -66,12 +65,12 @@ int subject_find(struct subject *out, const char *name)
     return 0;
 }
 
-void subject_free(struct subject *subject)
+void user_free(struct user *user)
 {
-    free(subject->groups);
-    free(subject->name);
-    free(subject->home);
-    *subject = (struct subject){.groups = NULL};
+    free(user->groups);
+    free(user->name);
+    free(user->home);
+    *user = (struct user){.groups = NULL};
 }
 
 /* The session keyring is inherited, and its keys could be read by the user's processes. Made as root, whose
@@ -91,22 +90,21 @@ static bool drop_capabilities(void)
            syscall(SYS_capset, &header, none) == 0;
 }
 
-int subject_become(const struct subject *subject)
+int user_become(const struct user *user)
 {
-    if (!subject->other)
+    if (!user->other)
         return 0;
-    if (!leave_keyring() || setgroups(subject->group_count, subject->groups) < 0 ||
-        setresgid(subject->gid, subject->gid, subject->gid) < 0 ||
-        setresuid(subject->uid, subject->uid, subject->uid) < 0 ||
-        (subject->uid != 0 && !drop_capabilities()) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if (!leave_keyring() || setgroups(user->group_count, user->groups) < 0 ||
+        setresgid(user->gid, user->gid, user->gid) < 0 || setresuid(user->uid, user->uid, user->uid) < 0 ||
+        (user->uid != 0 && !drop_capabilities()) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     return 0;
 }
 
-bool subject_has_group(const struct subject *subject, gid_t gid)
+bool user_has_group(const struct user *user, gid_t gid)
 {
-    for (size_t i = 0; i < subject->group_count; i++)
-        if (subject->groups[i] == gid)
+    for (size_t i = 0; i < user->group_count; i++)
+        if (user->groups[i] == gid)
             return true;
-    return subject->gid == gid;
+    return user->gid == gid;
 }

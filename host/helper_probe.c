@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "door.h"
-
+#include "helper_probe.h"
+#include "base/text.h"
 #include "config.h"
 #include "program.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,18 +52,15 @@ static bool report_file(struct findings *out)
     }
     const size_t before = out->count;
     if (st.st_mode & (S_ISUID | S_ISGID)) {
-        finding_add(out, HELPER_SETUID, HELPER_PATH " is set%s (mode %04o)",
-                    st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
-        finding_fixable(out, "");
+        finding_add_fixable(out, HELPER_SETUID, "", HELPER_PATH " is set%s (mode %04o)",
+                            st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
     }
     if (!has_capability()) {
-        finding_add(out, HELPER_CAPABILITY, HELPER_PATH " lacks the file capability cap_net_admin=p");
-        finding_fixable(out, "");
+        finding_add_fixable(out, HELPER_CAPABILITY, "",
+                            HELPER_PATH " lacks the file capability cap_net_admin=p");
     }
-    if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID) {
-        finding_add(out, HELPER_NOSUID, HELPER_PATH " is on a file system mounted nosuid");
-        finding_fixable(out, "");
-    }
+    if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID)
+        finding_add_fixable(out, HELPER_NOSUID, "", HELPER_PATH " is on a file system mounted nosuid");
     return out->count == before;
 }
 
@@ -73,46 +69,39 @@ static bool report_process(struct findings *out)
 {
     const size_t before = out->count;
 
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-        finding_add(out, HELPER_NONEWPRIVS, "no_new_privs is set for this process");
-        finding_fixable(out, "");
-    }
-    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0) {
-        finding_add(out, HELPER_BOUNDING, "CAP_NET_ADMIN is not in this process's bounding set");
-        finding_fixable(out, "");
-    }
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        finding_add_fixable(out, HELPER_NONEWPRIVS, "", "no_new_privs is set for this process");
+    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
+        finding_add_fixable(out, HELPER_BOUNDING, "", "CAP_NET_ADMIN is not in this process's bounding set");
     if (network_is_foreign()) {
-        finding_add(out, HELPER_USERNS,
-                    "this process is in a user namespace, and the network belongs to an outer one");
-        finding_fixable(out, "");
+        finding_add_fixable(out, HELPER_USERNS, "",
+                            "this process is in a user namespace, and the network belongs to an outer one");
     }
     return out->count == before;
 }
 
-static void try_it(const struct subject *subject, struct findings *out)
+static void try_it(const struct user *user, struct findings *out)
 {
-    char path[] = HELPER_PATH, verb[] = "delete", domain[] = "--domain=00000000-0000-4000-8000-000000000000";
-    char *argv[] = {path, verb, domain, NULL};
+    const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
     char words[1024];
-    const int status = program_run(argv, subject, words, sizeof(words));
+    const int status = program_run(argv, user, words, sizeof(words));
 
     if (status == 0)
         finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability and works");
     else if (status < 0)
-        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", subject->name,
-                    strerror(-status));
+        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", user->name, strerror(-status));
     else
         finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
     if (status < 0)
         finding_fixable(out, "");
 }
 
-void door_probe(const struct probe_context *context, struct findings *out)
+void helper_probe(const struct probe_context *context, struct findings *out)
 {
     const bool file = report_file(out), process = report_process(out);
 
     if (file && process)
-        try_it(context->subject, out);
+        try_it(context->user, out);
 }
 
 static bool names_helper(void *arg, const char *line, unsigned int number)
@@ -138,9 +127,8 @@ static void report_apparmor(struct findings *out)
         text_lines(local, names_helper, &named);
     if (named)
         return;
-    finding_add(out, HELPER_APPARMOR,
-                "AppArmor is enabled, and libvirtd's profile does not name " HELPER_PATH);
-    finding_fixable(out, "");
+    finding_add_fixable(out, HELPER_APPARMOR, "",
+                        "AppArmor is enabled, and libvirtd's profile does not name " HELPER_PATH);
 }
 
 static void report_selinux(struct findings *out)
@@ -153,8 +141,8 @@ static void report_selinux(struct findings *out)
     label[size > 0 ? size : 0] = '\0';
     if (size <= 0 || strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
         return;
-    finding_add(out, HELPER_SELINUX, "SELinux is enforcing, and the label of " HELPER_PATH " is %s", label);
-    finding_fixable(out, "");
+    finding_add_fixable(out, HELPER_SELINUX, "",
+                        "SELinux is enforcing, and the label of " HELPER_PATH " is %s", label);
 }
 
 static void report_leftovers(struct findings *out)
@@ -164,13 +152,11 @@ static void report_leftovers(struct findings *out)
     struct stat st;
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (stat(paths[i], &st) == 0 && st.st_mode & S_ISUID) {
-            finding_add(out, HELPER_LEFTOVER, "%s is setuid", paths[i]);
-            finding_fixable(out, paths[i]);
-        }
+        if (stat(paths[i], &st) == 0 && st.st_mode & S_ISUID)
+            finding_add_fixable(out, HELPER_LEFTOVER, paths[i], "%s is setuid", paths[i]);
 }
 
-void door_surroundings_probe(const struct probe_context *context, struct findings *out)
+void helper_surroundings_probe(const struct probe_context *context, struct findings *out)
 {
     (void)context;
     report_apparmor(out);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct subject {
+struct user {
     uid_t uid;
     gid_t gid;
     gid_t *groups; /* owned; the supplementary ones: this process's, or of the other user the database's */
@@ -18,19 +18,19 @@ struct subject {
     bool other;     /* not who this process is */
 };
 
-/* The user whose process this is. Returns 0, or -errno. The caller must subject_free(out) in any case. */
-int subject_self(struct subject *out);
+/* The user whose process this is. Returns 0, or -errno. The caller must user_free(out) in any case. */
+int user_self(struct user *out);
 
 /* The user of that name in the database, with all groups there. Returns 0; -ENOENT: there is none; or -errno.
- * The caller must subject_free(out) in any case. */
-int subject_find(struct subject *out, const char *name);
+ * The caller must user_free(out) in any case. */
+int user_find(struct user *out, const char *name);
 
-void subject_free(struct subject *subject);
+void user_free(struct user *user);
 
 /* Becomes another user for good, which requires root: their groups, no capability, a session keyring of its
  * own, and not to be traced by them before it executes a program. For oneself does nothing. Returns 0, or
  * -errno: the process must then end. */
-int subject_become(const struct subject *subject);
+int user_become(const struct user *user);
 
 /* Whether the process of that user has the group. */
-bool subject_has_group(const struct subject *subject, gid_t gid);
+bool user_has_group(const struct user *user, gid_t gid);

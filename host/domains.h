@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct running {
+struct domain_query {
     uid_t uid;          /* whose libvirt (0: qemu:///system) */
     const char *domain; /* UUID in lower case */
     bool runs;          /* the answer: it runs, starts or ends, or that cannot be told */
@@ -21,4 +21,4 @@ struct running {
 
 /* Answers all of them, in two seconds for every 32 users at most. As root anybody's can be asked, else the
  * caller's own; of other users the answer is yes. */
-void running_ask(struct running *asked, size_t count);
+void domains_ask(struct domain_query *asked, size_t count);

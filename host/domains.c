@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "running.h"
-
+#include "domains.h"
 #include "base/cleanup.h"
 
 #include <ctype.h>
@@ -34,7 +33,7 @@ enum {
 /* One user's questions, and the child that answers them. */
 struct look {
     uid_t uid;
-    struct running *asked;
+    struct domain_query *asked;
     size_t count;      /* of all questions, other users' among them */
     pid_t pid;         /* the child's */
     int fd;            /* the child's answers: a byte for each of this user's questions, in order; -1: none */
@@ -288,7 +287,7 @@ static void ask_users(struct look *looks, size_t count)
         end(&looks[i]);
 }
 
-static bool is_first_of_user(const struct running *asked, size_t which)
+static bool is_first_of_user(const struct domain_query *asked, size_t which)
 {
     for (size_t i = 0; i < which; i++)
         if (asked[i].uid == asked[which].uid)
@@ -296,7 +295,7 @@ static bool is_first_of_user(const struct running *asked, size_t which)
     return true;
 }
 
-void running_ask(struct running *asked, size_t count)
+void domains_ask(struct domain_query *asked, size_t count)
 {
     struct look looks[CHILDREN];
     size_t users = 0;

@@ -4,6 +4,7 @@
  * cannot be seen is shown as an escape. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,3 +23,7 @@ size_t printable_character(const char *text, size_t size, bool whole, char out[P
 /* A copy of the text in which all is shown so, thus of one line, to be freed by the caller; NULL: no memory.
  */
 char *printable_line(const char *text);
+
+/* The same of what is formatted, as far as it fits into out. */
+void printable_format(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));

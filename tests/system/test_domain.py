@@ -175,7 +175,7 @@ class Base:
                                  stdin=None, input=answer + "\n")
             self.assertEqual(done.returncode, status, done.stdout)
             self.assertIn("+    <interface type='ethernet'>", done.stdout)
-            self.assertIn("Define asked so? [y/N]", done.stdout)
+            self.assertIn("Apply this change to asked? [y/N]", done.stdout)
             self.assertEqual(self.definition("asked") == before, status == 1)
 
     def test_transient(self):

@@ -34,7 +34,7 @@ static int report_files(struct findings *out)
 
 static void report_declared(struct findings *out)
 {
-    struct error why = {""};
+    struct error why = {0};
     struct bridges bridges;
 
     if (bridges_read(&bridges, &why) < 0)

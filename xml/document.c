@@ -277,9 +277,12 @@ static int parse(struct reader *reader)
 static int check_declaration(const struct document *doc, size_t start, struct error *why)
 {
     static const char *const known[] = {"UTF-8", "US-ASCII", "ASCII"};
-    const char *text = doc->text + start, *end = memmem(text, doc->size - start, "?>", 2), *at;
+    const char *text = doc->text + start, *end, *at;
 
-    if (!end || end - text < 6 || memcmp(text, "<?xml", 5) != 0 || !strchr(blanks, text[5]))
+    if (doc->size - start < 6 || memcmp(text, "<?xml", 5) != 0 || !strchr(blanks, text[5]))
+        return 0;
+    end = memmem(text, doc->size - start, "?>", 2);
+    if (!end)
         return 0;
     at = memmem(text, (size_t)(end - text), "encoding", strlen("encoding"));
     if (!at)

@@ -92,7 +92,7 @@ class Base:
         self.virsh("start", "guest")
         for tap in taps:
             self.assertEqual(carrier(tap), 1)
-        self.assertIn("running: this counts from its next start", self.virt_tap("restore", "--yes", "guest"))
+        self.assertIn("running: the change takes effect at its next start", self.virt_tap("restore", "--yes", "guest"))
         self.assertEqual(self.definition("guest"), before)
         self.assertIn(taps[0], self.virsh("domiflist", "guest"))
         self.virsh("destroy", "guest")

@@ -4,7 +4,6 @@
 #include "base/quote.h"
 #include "bridge.h"
 #include "net/link.h"
-#include "net/switch.h"
 
 #include <getopt.h>
 #include <linux/if_arp.h>
@@ -67,8 +66,8 @@ static int join(struct view *view, int argc, char *argv[])
     if (status != 0)
         return status;
     struct batch batch = {.error = 0};
-    switch_join(&batch, port->ifindex, bridge->ifindex);
-    switch_up(&batch, port->ifindex);
+    batch_take(&batch, link_master_message(port->ifindex, bridge->ifindex), 0);
+    batch_take(&batch, link_up_message(port->ifindex), 0);
     status = view_send(view, argv[0], &batch, "plug in", port->name);
     batch_free(&batch);
     return status;
@@ -97,7 +96,7 @@ static int leave(struct view *view, int argc, char *argv[])
     if (port->master != bridge->ifindex)
         return complain(1, argv[0], "'%s' is not a port of '%s'", port->name, bridge->name);
     struct batch batch = {.error = 0};
-    switch_join(&batch, port->ifindex, 0);
+    batch_take(&batch, link_master_message(port->ifindex, 0), 0);
     status = view_send(view, argv[0], &batch, "unplug", port->name);
     batch_free(&batch);
     return status;

@@ -2,8 +2,8 @@
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
 #include "base/terminal.h"
-#include "bridge/verbs.h"
 #include "config.h"
+#include "program.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -25,12 +25,13 @@ static const struct verb verbs[] = {
     {.name = "bridge",
      .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
      .summary = "bridges of the host",
-     .verbs = &bridge_command},
+     .program = "virt-tap-bridge",
+     .start = program_start},
     {.name = "show",
      .arguments = "[BRIDGE] [--json|--dot]",
      .summary = "the picture: bridges and what is plugged in",
-     .options = bridge_show_options,
-     .run = bridge_show},
+     .program = "virt-tap-bridge",
+     .start = program_start},
     {.name = "hooks",
      .arguments = "enable|disable|status",
      .summary = "whether libvirt's domains make and remove their own taps",
@@ -51,11 +52,13 @@ static const struct verb verbs[] = {
     {.name = "domain",
      .arguments = "VERB",
      .summary = "point libvirt's domains at taps, and back",
-     .verbs = &domain_command},
+     .program = "virt-tap-domain",
+     .start = program_start},
     {.name = "xml",
      .arguments = "VERB",
      .summary = "point files of libvirt's domains at taps, and back",
-     .verbs = &xml_command},
+     .program = "virt-tap-xml",
+     .start = program_start},
 };
 
 static const struct command virt_tap = {
@@ -63,24 +66,17 @@ static const struct command virt_tap = {
     sizeof(verbs) / sizeof(verbs[0])};
 
 /* As KubeVirt starts it, through a link of that name. */
-static const struct verb define_hook = {.name = "onDefineDomain",
-                                        .arguments = define_hook_arguments,
-                                        .summary = "rewrite as KubeVirt's hook onDefineDomain",
-                                        .options = define_hook_options,
-                                        .run = define_hook_run};
+static const struct verb define_hook = {
+    .name = "onDefineDomain", .program = "virt-tap-xml", .start = program_start};
 
 int main(int argc, char *argv[])
 {
-    char name[] = "virt-tap", version_verb[] = "version";
+    char version_verb[] = "version";
 
-    if (terminal_filter() < 0)
-        return complain(1, name, "no memory");
     if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
-        return verb_run(&define_hook, argc, argv);
-    if (argc < 1) /* an execve with an empty argv */
-        return complain(2, name, "no verb is given; see %s --help", name);
-    argv[0] = name;
+        return terminal_filter() < 0 ? complain(1, "virt-tap", "no memory")
+                                     : verb_run(&define_hook, argc, argv);
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version_verb;
-    return command_run(&virt_tap, argc, argv);
+    return command_main(&virt_tap, argc, argv);
 }

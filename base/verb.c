@@ -2,6 +2,7 @@
 #include "verb.h"
 
 #include "printable.h"
+#include "terminal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -78,6 +79,8 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
 {
     if (verb->verbs)
         return command_run(verb->verbs, argc, argv);
+    if (verb->program)
+        return verb->start(verb, argc, argv);
     return asks_for_help(argc, argv) ? help_verb(verb, argv[0]) : verb->run(argc, argv);
 }
 
@@ -98,4 +101,16 @@ int command_run(const struct command *command, int argc, char *argv[])
         return verb_run(verb, argc - 1, argv + 1);
     }
     return complain(2, argv[0], "there is no verb '%.64s'; see %s --help", argv[1], argv[0]);
+}
+
+int command_main(const struct command *command, int argc, char *argv[])
+{
+    char name[] = "virt-tap", *no_words[] = {name, NULL};
+
+    if (terminal_filter() < 0)
+        return complain(1, name, "no memory");
+    if (argc < 1) /* an execve with an empty argv */
+        return command_run(command, 1, no_words);
+    argv[0] = name;
+    return command_run(command, argc, argv);
 }

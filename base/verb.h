@@ -18,6 +18,8 @@ struct verb {
      * alone. */
     int (*run)(int argc, char *argv[]);
     const struct command *verbs; /* instead of run */
+    const char *program;         /* instead of run: the program that has this verb, and its help */
+    int (*start)(const struct verb *verb, int argc, char *argv[]); /* how to start it; argv as run gets it */
 };
 
 struct command {
@@ -29,6 +31,10 @@ struct command {
 /* Runs the verb that argv[1] names; argv[0] is the command so far. Says itself what is wrong with the words,
  * and answers help, --help and -h at every level: see verb_run(). Returns the exit status. */
 int command_run(const struct command *command, int argc, char *argv[]);
+
+/* main() of a program that has these verbs: what it prints is filtered (base/terminal.h), and argv[0] is
+ * taken to be "virt-tap", whatever its caller says. Returns the exit status. */
+int command_main(const struct command *command, int argc, char *argv[]);
 
 /* Runs the verb; argv[0] is the whole command so far. With --help or -h anywhere before a `--` it shows the
  * verb's help instead, and nothing is done. Returns the exit status. */

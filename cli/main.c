@@ -2,8 +2,8 @@
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
 #include "base/terminal.h"
-#include "bridge/verbs.h"
 #include "config.h"
+#include "program.h"
 #include "verbs.h"
 
 #include <stdio.h>
@@ -25,12 +25,13 @@ static const struct verb verbs[] = {
     {.name = "bridge",
      .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
      .summary = "bridges of the host",
-     .verbs = &bridge_command},
+     .program = "virt-tap-bridge",
+     .start = program_start},
     {.name = "show",
      .arguments = "[BRIDGE] [--json|--dot]",
      .summary = "the picture: bridges and what is plugged in",
-     .options = bridge_show_options,
-     .run = bridge_show},
+     .program = "virt-tap-bridge",
+     .start = program_start},
     {.name = "hooks",
      .arguments = "enable|disable|status",
      .summary = "whether libvirt's domains make and remove their own taps",
@@ -71,16 +72,12 @@ static const struct verb define_hook = {.name = "onDefineDomain",
 
 int main(int argc, char *argv[])
 {
-    char name[] = "virt-tap", version_verb[] = "version";
+    char version_verb[] = "version";
 
-    if (terminal_filter() < 0)
-        return complain(1, name, "no memory");
     if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
-        return verb_run(&define_hook, argc, argv);
-    if (argc < 1) /* an execve with an empty argv */
-        return complain(2, name, "no verb is given; see %s --help", name);
-    argv[0] = name;
+        return terminal_filter() < 0 ? complain(1, "virt-tap", "no memory")
+                                     : verb_run(&define_hook, argc, argv);
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version_verb;
-    return command_run(&virt_tap, argc, argv);
+    return command_main(&virt_tap, argc, argv);
 }

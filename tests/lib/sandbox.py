@@ -4,6 +4,7 @@ enter() starts the calling script again as the first process of new network, mou
 Nothing of the machine is changed, whatever the script does, and when the script ends, in whichever way, the kernel
 ends everything that it left running.
 """
+import glob
 import os
 import shutil
 import stat
@@ -59,15 +60,23 @@ def write(path, text, mode=0o644, uid=0, gid=0):
 
 
 def install(program, name=None, caps="cap_net_admin=p", mode=0o755):
-    """Copy a program into the private tmpfs with a file capability (None for none); returns its path."""
+    """Copy a program into the private tmpfs with a file capability (None for none), and those that it starts (virt-tap-bridge beside
+    virt-tap); returns its path."""
     path = os.path.join(RUN, name or os.path.basename(program))
+    _copy(program, path, mode)
+    for other in glob.glob(program + "-*"):
+        if os.path.isfile(other):
+            _copy(other, os.path.join(RUN, os.path.basename(other)), mode)
+    if caps:
+        run("setcap", caps, path)
+    return path
+
+
+def _copy(program, path, mode):
     if os.path.exists(path):
         os.unlink(path)
     shutil.copyfile(program, path)
     os.chmod(path, mode)
-    if caps:
-        run("setcap", caps, path)
-    return path
 
 
 def make_bridge(name, *options):

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * virt-tap-bridge: the verbs bridge and show, which virt-tap starts as a program (cli/program.h). */
+#include "verbs.h"
+
+static const struct verb verbs[] = {
+    {.name = "bridge",
+     .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
+     .summary = "bridges of the host",
+     .verbs = &bridge_command},
+    {.name = "show",
+     .arguments = "[BRIDGE] [--json|--dot]",
+     .summary = "the picture: bridges and what is plugged in",
+     .options = bridge_show_options,
+     .run = bridge_show},
+};
+
+static const struct command program = {"Bridges of the host.", verbs, sizeof(verbs) / sizeof(verbs[0])};
+
+int main(int argc, char *argv[])
+{
+    return command_main(&program, argc, argv);
+}

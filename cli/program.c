@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "program.h"
+
+#include "base/cleanup.h"
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Finds a program beside the command that runs. Returns false if the installed one is to be taken. */
+static bool find_beside(const char *program, char path[PATH_MAX])
+{
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    struct stat folder;
+
+    if (length <= 0)
+        return false;
+    path[length] = '\0';
+    if (strcmp(path, COMMAND_PATH) == 0)
+        return false;
+    char *name = strrchr(path, '/') + 1;
+    const size_t room = PATH_MAX - (size_t)(name - path);
+    *name = '\0';
+    if (stat(path, &folder) < 0 || folder.st_mode & (S_IWOTH | S_ISVTX))
+        return false;
+    return snprintf(name, room, "%s", program) < (int)room && access(path, X_OK) == 0;
+}
+
+int program_start(const struct verb *verb, int argc, char *argv[])
+{
+    _cleanup_free_ char **words = calloc((size_t)argc + 2, sizeof(*words));
+    char path[PATH_MAX], command[] = "virt-tap";
+
+    if (!words)
+        return complain(1, argv[0], "no memory");
+    words[0] = command;
+    words[1] = (char *)(uintptr_t)verb->name;
+    memcpy(words + 2, argv + 1, ((size_t)argc - 1) * sizeof(*words));
+    if (!find_beside(verb->program, path))
+        snprintf(path, sizeof(path), "%s/%s", PROGRAMS_PATH, verb->program);
+    fflush(stdout);
+    execv(path, words);
+    return complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+                    path, strerror(errno));
+}

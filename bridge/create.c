@@ -10,130 +10,112 @@
 #include "sysctl.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CONFIRM_MOST = 24 * 60 * 60 * 1000, /* a day */
-    MTU_LEAST = 68,
-    MTU_MOST = 65535, /* IPv4's least, and what the kernel gives a bridge at most */
+    CONFIRM_MAX = 24 * 60 * 60 * 1000, /* a day */
+    MTU_MIN = 68,                      /* IPv4's */
+    MTU_MAX = 65535,                   /* the kernel's, of a bridge */
 };
 
-unsigned int confirm_parse(const char *text)
+struct create_options {
+    const char *uplink;
+    struct option_list addresses;
+    struct create_mac {
+        bool given;
+        uint8_t bytes[6];
+    } mac;
+    unsigned int mtu, confirm_ms;
+    int stp; /* 0: not given, STP_ON, or another: off */
+    bool dhcp, vlan_filtering, ignore_dependents;
+};
+
+enum { STP_ON = 1 };
+
+/* Takes one that a device of its own may have: not all zeros, not a multicast address. */
+static int take_mac(const char *verb, const char *option, const char *text, void *place)
+{
+    static const uint8_t zeros[6];
+    struct create_mac *mac = place;
+
+    mac->given =
+        mac_parse(text, mac->bytes) && !(mac->bytes[0] & 1) && memcmp(mac->bytes, zeros, sizeof(zeros)) != 0;
+    if (mac->given)
+        return 0;
+    return complain(1, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
+}
+
+int take_confirm_within(const char *verb, const char *option, const char *text, void *place)
 {
     static const struct {
         const char *name;
         unsigned int ms;
     } units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}};
-    char *end;
+    char *end = NULL;
+    const unsigned long value = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
 
-    if (*text < '0' || *text > '9')
-        return 0;
-    const unsigned long value = strtoul(text, &end, 10);
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strcmp(end, units[i].name) == 0)
-            return value <= CONFIRM_MOST / units[i].ms ? (unsigned int)value * units[i].ms : 0;
+    for (size_t i = 0; value > 0 && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].name) == 0 && value <= CONFIRM_MAX / units[i].ms) {
+            *(unsigned int *)place = (unsigned int)value * units[i].ms;
+            return 0;
+        }
+    return complain(2, verb, "--%s: '%.32s' is not a time, such as 60s; a day at most", option, text);
+}
+
+const struct option_entry bridge_create_options[] = {
+    OPTION_STRING("uplink", "NIC", "plug NIC in and move its addresses and routes to the bridge",
+                  struct create_options, uplink),
+    CONFIRM_WITHIN(struct create_options, confirm_ms),
+    OPTION_FLAG("ignore-dependents", "even if rules or devices name NIC, which they would no longer match",
+                struct create_options, ignore_dependents),
+    OPTION_LIST("address", "CIDR", "give the bridge this address; may be repeated", struct create_options,
+                addresses),
+    OPTION_FLAG("dhcp", "have the host's DHCP client ask for an address of the bridge", struct create_options,
+                dhcp),
+    OPTION_NUMBER("mtu", "N", "bytes of a frame", struct create_options, mtu, MTU_MIN, MTU_MAX, 0),
+    OPTION_CALL("mac", "MAC", "the bridge's own; default: the uplink's, or a random one that stays",
+                struct create_options, mac, take_mac),
+    OPTION_CHOICE("stp", "on|off", "spanning tree, with the delays that it takes (off)",
+                  struct create_options, stp),
+    OPTION_FLAG("vlan-filtering", "a bridge that keeps VLANs apart", struct create_options, vlan_filtering),
+    OPTION_END(struct create_options),
+};
+
+static int read_addresses(struct create *create, const char *verb, const struct option_list *texts)
+{
+    create->addresses = calloc(texts->count + 1, sizeof(*create->addresses));
+    if (!create->addresses)
+        return complain(1, verb, "no memory");
+    for (size_t i = 0; i < texts->count; i++)
+        if (!cidr_parse(texts->words[i], &create->addresses[i]))
+            return complain(1, verb, "'%.64s' is not an address with a prefix length, such as 192.0.2.1/24",
+                            texts->words[i]);
+    create->address_count = texts->count;
     return 0;
 }
 
-/* One that a device of its own may have: not nothing, and no group's. */
-static bool parse_mac(const char *text, uint8_t mac[6])
+/* What is asked for. Returns 0 or an exit status; create->addresses is the caller's to free. */
+static int read_options(struct create *create, const struct call *call)
 {
-    static const uint8_t nothing[6];
-    return mac_parse(text, mac) && !(mac[0] & 1) && memcmp(mac, nothing, sizeof(nothing)) != 0;
-}
+    const struct create_options *options = call->options;
 
-static int parse_address(struct create *create, const char *verb, const char *text)
-{
-    struct cidr *more = reallocarray(create->addresses, create->address_count + 1, sizeof(*more));
-
-    if (!more)
-        return complain(1, verb, "out of memory");
-    create->addresses = more;
-    if (!cidr_parse(text, &more[create->address_count]))
-        return complain(1, verb, "'%.64s' is no address with a prefix length, such as 192.0.2.1/24", text);
-    create->address_count++;
-    return 0;
-}
-
-static int parse_mtu(struct create *create, const char *verb, const char *text)
-{
-    char *end;
-    const unsigned long mtu = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || mtu < MTU_LEAST || mtu > MTU_MOST)
-        return complain(1, verb, "'%.32s' is no MTU: %d to %d bytes", text, MTU_LEAST, MTU_MOST);
-    create->mtu = (unsigned int)mtu;
-    return 0;
-}
-
-static int take_option(struct create *create, const char *verb, int option, const char *value)
-{
-    switch (option) {
-    case 'u':
-        create->uplink = value;
-        return 0;
-    case 'a':
-        return parse_address(create, verb, value);
-    case 'd':
-        create->dhcp = true;
-        return 0;
-    case 'm':
-        return parse_mtu(create, verb, value);
-    case 's':
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-            return complain(2, verb, "--stp takes on or off, not '%.32s'", value);
-        create->stp = strcmp(value, "on") == 0;
-        return 0;
-    case 'v':
-        create->vlan_filtering = true;
-        return 0;
-    case 'c':
-        create->has_mac = parse_mac(value, create->mac);
-        return create->has_mac ? 0 : complain(1, verb, "'%.32s' is no MAC that a bridge may have", value);
-    case 'w':
-        create->confirm_ms = confirm_parse(value);
-        return create->confirm_ms
-                   ? 0
-                   : complain(2, verb, "'%.32s' is no time, such as 60s; a day at most", value);
-    case 'i':
-        create->ignore_dependents = true;
-        return 0;
-    default:
-        return 2;
-    }
-}
-
-static int parse(struct create *create, int argc, char *argv[])
-{
-    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'},
-                                            {"address", required_argument, NULL, 'a'},
-                                            {"dhcp", no_argument, NULL, 'd'},
-                                            {"mtu", required_argument, NULL, 'm'},
-                                            {"stp", required_argument, NULL, 's'},
-                                            {"vlan-filtering", no_argument, NULL, 'v'},
-                                            {"mac", required_argument, NULL, 'c'},
-                                            {"confirm-within", required_argument, NULL, 'w'},
-                                            {"ignore-dependents", no_argument, NULL, 'i'},
-                                            {.name = NULL}};
-
-    *create = (struct create){.stp = -1, .confirm_ms = CONFIRM_MS};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        const int status = take_option(create, argv[0], option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (argc - optind != 1)
-        return complain(2, argv[0], "takes the name of one bridge; see --help");
-    create->name = argv[optind];
+    *create = (struct create){.name = call->words[0],
+                              .uplink = options->uplink,
+                              .mtu = options->mtu,
+                              .stp = options->stp ? options->stp == STP_ON : -1,
+                              .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                              .has_mac = options->mac.given,
+                              .dhcp = options->dhcp,
+                              .vlan_filtering = options->vlan_filtering,
+                              .ignore_dependents = options->ignore_dependents};
+    memcpy(create->mac, options->mac.bytes, sizeof(create->mac));
     if (!ifname_valid(create->name))
-        return complain(1, argv[0],
-                        "'%.64s' is no name for an interface: 1 to 15 characters without / : %% or space",
+        return complain(1, call->name,
+                        "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
-    return 0;
+    return read_addresses(create, call->name, &options->addresses);
 }
 
 static bool has_address(const struct messages *all, int ifindex, const struct cidr *cidr)
@@ -217,7 +199,7 @@ static int create_alone(struct view *view, const char *verb, const struct create
     for (size_t i = 0; i < create->address_count; i++)
         address_new(&batch, ifindex, &create->addresses[i]);
     switch_up(&batch, ifindex);
-    status = ifindex < 0 ? complain(1, verb, "'%s' is gone again", create->name)
+    status = ifindex < 0 ? complain(1, verb, "'%s' disappeared while it was being set up", create->name)
                          : view_send(view, verb, &batch, "configure the bridge", create->name);
     batch_free(&batch);
     if (status != 0 && ifindex > 0)
@@ -236,7 +218,7 @@ static int create_or_verify(struct view *view, const char *verb, const struct cr
     if (status < 0)
         status = complain(1, verb, "cannot read the addresses: %s", strerror(-status));
     else if (there && strcmp(there->kind, "bridge") != 0)
-        status = complain(1, verb, "the name '%s' is taken by something that is no bridge: choose another",
+        status = complain(1, verb, "the name '%s' is taken by something that is not a bridge: choose another",
                           create->name);
     else if (there && difference(view, create, there, &addresses))
         status = complain(1, verb, "the bridge '%s' is there, with another %s: change or delete it first",
@@ -251,16 +233,16 @@ static int create_or_verify(struct view *view, const char *verb, const struct cr
     return create_alone(view, verb, create);
 }
 
-int bridge_create(int argc, char *argv[])
+int bridge_create(const struct call *call)
 {
     struct create create;
     struct view view;
-    int status = parse(&create, argc, argv);
+    int status = read_options(&create, call);
 
     if (status == 0) {
-        status = view_open(&view, argv[0], true);
+        status = view_open(&view, call->name, true);
         if (status == 0)
-            status = create_or_verify(&view, argv[0], &create);
+            status = create_or_verify(&view, call->name, &create);
         view_close(&view);
     }
     free(create.addresses);

@@ -173,7 +173,7 @@ class Refused(BridgeCase):
         for mac in ("01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00", "x", "02:00:00:00:00:01:02"):
             self.refused("create", "br0", "--mac", mac, says="is no MAC")
         for name in ("a" * 16, "a/b", "a b", ".", "..", "a%d", "a:b", ""):
-            self.refused("create", name, says="is no name for an interface")
+            self.refused("create", name, says="is not a name for an interface")
         for time in ("0", "x", "-1", "60h", "99999999999", "", "1441m"):
             self.refused("create", "br0", "--confirm-within", time, status=2, says="is no time")
         self.refused("create", "br0", "--stp", "maybe", status=2, says="on or off")
@@ -187,7 +187,7 @@ class Refused(BridgeCase):
         for words in (("create", "br0"), ("delete", "br0"), ("add", "br0", "eth0"), ("remove", "br0", "eth0"), ("confirm", "br0")):
             done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
             self.assertEqual(done.returncode, 1)
-            self.assertIn("takes root", done.stdout)
+            self.assertIn("requires root", done.stdout)
         self.assertEqual(uplink.snapshot(), before)
 
     def test_the_kind_of_device(self):

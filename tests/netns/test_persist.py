@@ -302,7 +302,7 @@ class Choice(PersistCase):
         cli = sandbox.install(uplink.CLI, caps=None)
         for words in (("persist", "br0", "--uplink=eth0", "--format=networkd"), ("unpersist", "br0")):
             done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
-            self.assertEqual((done.returncode, "takes root" in done.stdout), (1, True), done.stdout)
+            self.assertEqual((done.returncode, "requires root" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
 
     def test_what_was_changed_since(self):

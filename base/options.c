@@ -25,7 +25,7 @@ static const struct option_entry *find(const struct parse *parse, const char *na
     size_t count = 0;
 
     for (const struct option_entry *entry = parse->table; entry && entry->name; entry++) {
-        if (strncmp(entry->name, name, length) != 0)
+        if (length == 0 || strncmp(entry->name, name, length) != 0)
             continue;
         if (!entry->name[length])
             return entry;

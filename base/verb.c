@@ -94,6 +94,18 @@ static int list_command(const struct command *command, const char *name)
     return finish_output(0, name);
 }
 
+static int check_count(const struct verb *verb, const struct call *call)
+{
+    const char *arguments = verb->arguments ? verb->arguments : "";
+
+    if (call->count > verb->max)
+        return complain(2, call->name, "unexpected argument '%.64s'; usage: %s %s", call->words[verb->max],
+                        call->name, arguments);
+    if (call->count < verb->min)
+        return complain(2, call->name, "an argument is missing; usage: %s %s", call->name, arguments);
+    return 0;
+}
+
 static int act(const struct verb *verb, char *argv[])
 {
     void *options = verb->options ? options_new(verb->options) : NULL;
@@ -101,11 +113,8 @@ static int act(const struct verb *verb, char *argv[])
     if (verb->options && !options)
         return complain(1, argv[0], "no memory");
     const int count = options_parse(verb->options, options, argv);
-    int status = count < 0 ? -count : 0;
-    const struct call call = {argv[0], argv + 1, (size_t)count, options};
-    if (!status && (call.count < verb->min || call.count > verb->max))
-        status = complain(2, argv[0], "wrong number of arguments; usage: %s%s%s", argv[0],
-                          verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
+    const struct call call = {argv[0], argv + 1, count < 0 ? 0 : (size_t)count, options};
+    int status = count < 0 ? -count : check_count(verb, &call);
     if (!status)
         status = verb->act(&call);
     options_free(verb->options, options);

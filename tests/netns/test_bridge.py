@@ -167,16 +167,17 @@ class Refused(BridgeCase):
     def test_words(self):
         for address in ("", "10.1.2.3", "10.1.2.3/33", "10.1.2.3/0", "10.1.2/24", "300.1.2.3/24", "10.1.2.3/24x", "2001:db8::1/129", "::/64",
                         "224.0.0.1/24", "ff02::1/64", "0.0.0.0/8", "10.1.2.3/-1", "10.1.2.3/ 8", "2001:db8::1%eth0/64", "1" * 60 + "/8"):
-            self.refused("create", "br0", "--address", address, says="no address with a prefix length")
+            self.refused("create", "br0", "--address", address, says="not an address with a prefix length")
         for mtu in ("67", "65536", "x", "", "-1", "1500x", "99999999999999999999"):
-            self.refused("create", "br0", "--mtu", mtu, says="is no MTU")
+            self.refused("create", "br0", "--mtu", mtu, status=2, says="from 68 to 65535")
         for mac in ("01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00", "x", "02:00:00:00:00:01:02"):
-            self.refused("create", "br0", "--mac", mac, says="is no MAC")
+            self.refused("create", "br0", "--mac", mac, says="is not a MAC")
         for name in ("a" * 16, "a/b", "a b", ".", "..", "a%d", "a:b", ""):
             self.refused("create", name, says="is not a name for an interface")
         for time in ("0", "x", "-1", "60h", "99999999999", "", "1441m"):
-            self.refused("create", "br0", "--confirm-within", time, status=2, says="is no time")
-        self.refused("create", "br0", "--stp", "maybe", status=2, says="on or off")
+            self.refused("create", "br0", "--confirm-within", time, status=2, says="is not a time")
+        self.refused("create", "br0", "--stp", "maybe", status=2, says="--stp=on|off")
+        self.refused("create", "br0", "--mtu=1500", "--mtu=1500", status=2, says="--mtu is given twice")
         for words in (("create",), ("create", "a", "b"), ("create", "a", "--nosuch"), ("delete",), ("add", "br0"), ("confirm",),
                       ("show", "a", "b"), ("nosuch",), ()):
             self.refused(*words, status=2)

@@ -18,7 +18,7 @@ static int version(const struct call *call)
 
 static const struct verb verbs[] = {
     {.name = "check",
-     .arguments = "[AREA...] [--user NAME] [--bridge NAME] [--json | --report | --fix [--apply]] [--strict]",
+     .arguments = "[AREA...] [--user=NAME] [--bridge=NAME] [--json | --report | --fix [--apply]] [--strict]",
      .summary = "can this host and this user run KVM guests on a bridge? found out by trying",
      .notes = check_notes,
      .options = check_options,

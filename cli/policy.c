@@ -90,7 +90,7 @@ static const struct verb verbs[] = {
      .max = 1,
      .act = policy_edit},
     {.name = "explain",
-     .arguments = "[--user USER] --bridge BRIDGE",
+     .arguments = "[--user=USER] --bridge=BRIDGE",
      .summary = "tell whether a user may use a bridge, by which rule, and what to change",
      .options = explain_options,
      .act = policy_explain},

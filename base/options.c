@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "options.h"
 
+#include "complain.h"
 #include "number.h"
-#include "verb.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  * something or has verbs of its own (`virt-tap policy check`). */
 #pragma once
 
+#include "complain.h"
 #include "options.h"
 
 #include <stddef.h>
@@ -53,10 +54,3 @@ int command_main(const struct command *command, int argc, char *argv[]);
 /* Runs the verb; argv[0] is the whole command so far. With --help or -h anywhere before a `--` it shows the
  * verb's help instead, and nothing is done. Returns the exit status. */
 int verb_run(const struct verb *verb, int argc, char *argv[]);
-
-/* Says `NAME: TEXT` in one line on standard error, whatever the text holds (base/printable.h); name is a
- * verb's argv[0]. Returns status, for `return complain(...)`. */
-int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* Flushes standard output, whose earlier failures count too. Returns status, or 1 with the reason said. */
-int finish_output(int status, const char *name);

@@ -98,7 +98,7 @@ static void reads(const char *text, const struct example *wanted, const char *wo
     assert_int_equal(found->length, wanted->length);
     assert_int_equal(found->names.count, wanted->names.count);
     assert_string_equal(found->user ? found->user : "-", wanted->user ? wanted->user : "-");
-    for (size_t i = 0; i < found->names.count; i++)
+    for (size_t i = 0; found->names.words && i < found->names.count; i++)
         assert_string_equal(found->names.words[i], wanted->names.words[i]);
     options_free(table, found);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "config.h"
 #include "policy/decide.h"
+#include "policy/declared.h"
 #include "policy/names.h"
 #include "policy/policy.h"
 
@@ -22,8 +23,23 @@ static int report_files(struct findings *out)
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
     }
+    if (!err && policy_shadows(&policy)) {
+        finding_add(out, HELPER_POLICY_SHADOWED,
+                    "there is a " QEMU_ACL_PATH ", which does not count beside " POLICY_PATH);
+        finding_fixable(out, "");
+    }
     policy_free(&policy);
     return err;
+}
+
+static void report_declared(struct findings *out)
+{
+    struct error why = {""};
+    struct bridges bridges;
+
+    if (bridges_read(&bridges, &why) < 0)
+        finding_add(out, HELPER_BRIDGES_BROKEN, "%s", why.text);
+    bridges_free(&bridges);
 }
 
 /* Returns whether the user may use the bridge, or why not. */
@@ -67,6 +83,7 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     char *asked = context->bridge ? strdupa(context->bridge) : NULL;
     glob_t paths = {.gl_pathc = 0};
 
+    report_declared(out);
     if (report_files(out) < 0)
         return;
     if (asked) {

@@ -50,6 +50,8 @@ static int check(const char *name, const char *file, bool strict)
                         .draft = !current || strcmp(path, current) != 0};
     lint_policy(&lint);
     names_end(&names);
+    if (!lint.draft && !lint.errors)
+        lint_beside(&lint);
     printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
            lint.errors, lint.warnings);
     if (lint.errors)

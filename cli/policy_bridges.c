@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The bridges that a policy allows, as they are now. */
+#include "base/error.h"
 #include "base/quote.h"
+#include "config.h"
 #include "host/fix.h"
 #include "host/network.h"
+#include "policy/declared.h"
 #include "policy_lint.h"
 
 #include <net/if.h>
@@ -45,6 +48,16 @@ static void check_bridge(struct lint *lint, const struct policy *policy, const c
         "the MAC of bridge '%s' is not fixed: whoever has a tap on it can change the host's own; fix it: "
         "ip link set dev %s address %s (`virt-tap check net` says how to make that stay)",
         bridge, name, mac);
+}
+
+void lint_beside(struct lint *lint)
+{
+    struct bridges bridges;
+    struct error why = {""};
+
+    if (bridges_read(&bridges, &why) < 0)
+        lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);
+    bridges_free(&bridges);
 }
 
 void lint_bridges(struct lint *lint, const struct policy *policy)

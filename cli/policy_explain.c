@@ -65,19 +65,6 @@ static int become(struct names *names, const char *name, const char *user)
     return 0;
 }
 
-/* The term by which a rule is about this user: the account, or the number where there is none. */
-static void write_selector(const struct caller *caller, char out[IDENTITY_NAME_SIZE + 8])
-{
-    char account[IDENTITY_NAME_SIZE];
-    struct error unused;
-    gid_t gid;
-
-    if (names_find_account(caller->names->context, caller->uid, account, &gid, &unused) == 0)
-        snprintf(out, IDENTITY_NAME_SIZE + 8, "user=%s", account);
-    else
-        snprintf(out, IDENTITY_NAME_SIZE + 8, "uid=%u", caller->uid);
-}
-
 static void print_caller(const struct caller *caller, const char *user)
 {
     printf("user: %s, uid %u, gid %u, groups", user, caller->uid, caller->gid);
@@ -175,7 +162,7 @@ static void print_bridge(const char *bridge)
 static int explain(const char *name, const char *bridge, const struct caller *caller)
 {
     const struct question question = {.bridge = bridge};
-    char selector[IDENTITY_NAME_SIZE + 8];
+    char selector[CALLER_SELECTOR_SIZE];
     struct decision decision = {.match = {.rule = NULL}};
     struct policy policy = {.rules = NULL};
     struct error why = {""};
@@ -183,7 +170,7 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
     const bool allowed = loaded && policy_decide(&decision, &policy, &question, caller, &why) == 0;
     const struct policy_rule *rule = decision.match.rule;
 
-    write_selector(caller, selector);
+    caller_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
     printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not", bridge);
     print_caller(caller, user);

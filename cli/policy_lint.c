@@ -2,6 +2,8 @@
 #include "policy_lint.h"
 
 #include "base/error.h"
+#include "config.h"
+#include "policy/decide.h"
 #include "policy/files.h"
 
 #include <errno.h>
@@ -112,6 +114,11 @@ void lint_policy(struct lint *lint)
         if (lint->dialect == POLICY_QEMU)
             say_cut_includes(lint, &policy);
         say_twice_included(lint, &policy);
+        if (!lint->draft && policy_shadows(&policy))
+            lint_warn(
+                lint, lint->path, 1,
+                QEMU_ACL_PATH
+                " does not count beside this file; to keep its rules, add the line: include " QEMU_ACL_PATH);
         lint_rules(lint, &policy, &for_all);
         lint_bridges(lint, &policy);
         policy_free(&for_all);

@@ -34,6 +34,9 @@ void lint_policy(struct lint *lint);
 /* Warns of bridges that are allowed, and that are there, whose MAC their guests' users can change. */
 void lint_bridges(struct lint *lint, const struct policy *policy);
 
+/* Says what is wrong beside the policy in force: declared bridges that cannot be read. */
+void lint_beside(struct lint *lint);
+
 /* Warns of rules that say nothing to anybody, or not to everybody. for_all: the same policy as those read it
  * who may read no more than everybody. */
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all);

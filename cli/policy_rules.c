@@ -8,6 +8,7 @@
 #include "policy_lint.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,9 +179,14 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
     const char *file = policy->files[rule->file].path;
 
     if (!rule->all && !ifname_valid(rule->name))
-        lint_warn(lint, file, rule->line, "can never match: no interface can have the name '%s'%s",
-                  rule->name,
-                  strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms; policy.conf has)" : "");
+        lint_warn(
+            lint, file, rule->line, "can never match: no interface can have the name '%s'%s", rule->name,
+            strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms, and no comments behind a rule)" : "");
+    else if (!rule->all && strpbrk(rule->name, ",;*?[]\"'") && if_nametoindex(rule->name) == 0)
+        lint_warn(
+            lint, file, rule->line,
+            "there is no bridge '%s': one rule is about one bridge, by its whole name and without quotes",
+            rule->name);
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);

@@ -38,24 +38,27 @@ static enum request_result usage(struct error *why, const char *what, const char
 
 static enum request_result take_bridge(struct request *out, const char *value, struct error *why)
 {
+    if (policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0)
+        return REQUEST_REFUSED;
     out->bridge = value;
-    return policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0
-               ? REQUEST_REFUSED
-               : REQUEST_OK;
+    return REQUEST_OK;
 }
 
 /* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
+    if (value[strspn(value, plain_characters)]) {
+        error_set(
+            why,
+            "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
+            "of this host",
+            value);
+        return REQUEST_REFUSED;
+    }
+    if (ifname_check("--name=", value, why) < 0)
+        return REQUEST_REFUSED;
     out->name = value;
-    if (value[strspn(value, plain_characters)] == '\0')
-        return ifname_check("--name=", value, why) < 0 ? REQUEST_REFUSED : REQUEST_OK;
-    error_set(
-        why,
-        "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those of this "
-        "host",
-        value);
-    return REQUEST_REFUSED;
+    return REQUEST_OK;
 }
 
 static enum request_result take_fd(struct request *out, const char *value, struct error *why)

@@ -109,6 +109,35 @@ static int apply_terms(struct decision *out, const struct question *question, st
     return terms->require_kvm ? open_kvm(out->rule, why) : 0;
 }
 
+bool policy_shadows(const struct policy *policy)
+{
+    if (policy->dialect != POLICY_STRICT || access(QEMU_ACL_PATH, F_OK) < 0)
+        return false;
+    for (size_t i = 0; i < policy->file_count; i++)
+        if (strcmp(policy->files[i].path, QEMU_ACL_PATH) == 0)
+            return false;
+    return true;
+}
+
+/* Returns -1, having said what would allow it. */
+static int refuse_unmentioned(const struct policy *policy, const char *bridge, const struct caller *caller,
+                              struct error *why)
+{
+    const bool strict = policy->dialect == POLICY_STRICT;
+    char selector[CALLER_SELECTOR_SIZE] = "";
+
+    if (strict)
+        caller_selector(caller, selector);
+    return error_set(
+        why,
+        "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
+        "allow %s%s%s%s",
+        policy->files[0].path, bridge, caller->uid, bridge, strict ? " " : "", selector,
+        policy_shadows(policy) ? "; " QEMU_ACL_PATH
+                                 " does not count beside it, unless it says: include " QEMU_ACL_PATH
+                               : "");
+}
+
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why)
 {
@@ -119,11 +148,7 @@ int policy_decide(struct decision *out, const struct policy *policy, const struc
     }
     const struct policy_rule *rule = out->match.rule;
     if (!rule)
-        return error_set(
-            why,
-            "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
-            "allow %s",
-            policy->files[0].path, question->bridge, caller->uid, question->bridge);
+        return refuse_unmentioned(policy, question->bridge, caller, why);
     const char *file = policy->files[rule->file].path;
     if (!out->match.allowed)
         return error_set(

@@ -40,6 +40,10 @@ int policy_load(struct policy *out, const char *bridge, struct error *why);
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why);
 
+/* Whether there is a bridge.conf whose rules do not count because policy.conf, which was read, does not
+ * include it. */
+bool policy_shadows(const struct policy *policy);
+
 /* Refuses what no bridge of a question can be called; `option` is what its name was given by. Returns 0, or
  * -1 and why not. */
 int policy_check_bridge(const char *option, const char *name, struct error *why);

@@ -168,6 +168,10 @@ static int read_one(void *context, const char *path, size_t limit, struct policy
         files->failed(files->context, path, err, why->text);
     if (!err && out->bytes)
         empty_lines(files, path, out);
+    if (strcmp(path, files->main) == 0 && ++files->times == 2 && files->failed)
+        files->failed(files->context, path, -ELOOP, "it includes itself");
+    if (!err && !out->bytes && files->failed)
+        files->failed(files->context, path, -EISDIR, "it is a folder, of which no file is read");
     return err;
 }
 
@@ -181,6 +185,8 @@ static int list_one(void *context, const char *folder, const char *pattern,
     const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
     if (err && err != -1 && files->failed) /* -1: one of its files, which was told of */
         files->failed(files->context, folder, err, why->text);
+    if (!err && files->failed && access(folder, F_OK) < 0)
+        files->failed(files->context, folder, -errno, strerror(errno));
     return err;
 }
 
@@ -190,5 +196,7 @@ int policy_files_read(struct policy_files *files, struct policy *out, const char
 
     free(files->untrusted);
     files->untrusted = NULL;
+    files->main = path;
+    files->times = 0;
     return policy_read(out, path, files->dialect, NULL, &source, why);
 }

@@ -23,9 +23,12 @@ struct policy_files {
     size_t exception_count;
     const char *only; /* this file alone is read, as if nobody could read the others; NULL: all are */
     const char
-        *for_all;    /* if not NULL, only what everybody can read is read, and in any case this main file */
+        *for_all;     /* if not NULL, only what everybody can read is read, and in any case this main file */
+    const char *main; /* the file that reading began with, */
+    unsigned int times; /* and how often it was read since */
     char *untrusted; /* owned; the last file met that could be read but for who else can write it, or NULL */
-    /* Called for each file or folder that could not be read, with the reason; NULL: nobody is told. */
+    /* Called for each file or folder that could not be read, or adds nothing, with the reason; NULL: nobody
+     * is told. */
     void (*failed)(void *context, const char *path, int err, const char *reason);
     void *context; /* handed to it */
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,18 @@ int caller_self(struct caller *out, const struct name_source *names, struct erro
         return error_set(why, "cannot tell which groups the caller is in: %s", strerror(errno));
     *out = (struct caller){getuid(), getgid(), groups, (size_t)count, names};
     return 0;
+}
+
+void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE])
+{
+    char account[IDENTITY_NAME_SIZE];
+    struct error unused;
+    gid_t gid;
+
+    if (caller->names->find_account(caller->names->context, caller->uid, account, &gid, &unused) == 0)
+        snprintf(out, CALLER_SELECTOR_SIZE, "user=%s", account);
+    else
+        snprintf(out, CALLER_SELECTOR_SIZE, "uid=%u", caller->uid);
 }
 
 void identity_begin(struct identity *out, const struct caller *caller)

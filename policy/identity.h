@@ -12,7 +12,10 @@
 
 struct error;
 
-enum { IDENTITY_NAME_SIZE = 256 /* with the '\0' */ };
+enum {
+    IDENTITY_NAME_SIZE = 256, /* with the '\0' */
+    CALLER_SELECTOR_SIZE = IDENTITY_NAME_SIZE + sizeof("user="),
+};
 
 /* Where names come from. Each function is handed the context, and returns 0 and what was found; -ENOENT:
  * there is none, as every name service says; or another -errno and the reason in `why`: nobody can tell. */
@@ -39,6 +42,10 @@ struct caller {
 /* Makes the caller this process, with the groups that it is in. Returns 0, or -1 and why not. What `out`
  * points to is valid until the next call. */
 int caller_self(struct caller *out, const struct name_source *names, struct error *why);
+
+/* Writes the term by which a rule is about this caller: user=NAME, or uid=NUMBER where there is no account.
+ */
+void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE]);
 
 /* The caller, and the account once it was looked up. */
 struct identity {

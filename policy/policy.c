@@ -16,6 +16,8 @@ enum {
     QUOTA_DEFAULT = 16, /* of policy.conf; bridge.conf knows no quota */
 };
 
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
 /* The includes that lead to the file being read, innermost first. */
 struct chain {
     const struct chain *outer;
@@ -51,11 +53,16 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
 }
 
+/* word: what is shown of the line; without white space behind it. */
 static enum line_result bad(struct reading *r, const struct place *at, const char *what, const char *word)
 {
+    size_t length = strlen(word);
+
+    while (length > 0 && is_blank(word[length - 1]))
+        length--;
     error_set(r->why,
-              "%s:%lu does not parse: %s '%.64s'; an administrator must mend it before anything is granted",
-              r->policy->files[at->file].path, at->line, what, word);
+              "%s:%lu does not parse: %s '%.*s'; an administrator must mend it before anything is granted",
+              r->policy->files[at->file].path, at->line, what, length < 64 ? (int)length : 64, word);
     return LINE_BAD;
 }
 
@@ -100,7 +107,10 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
         *terms++ = '\0';
     /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
     if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
-        return bad(r, at, "no interface can have the name", argument);
+        return bad(r, at,
+                   strlen(argument) < IFNAMSIZ ? "no interface can have the name"
+                                               : "an interface's name has at most 15 characters, not",
+                   argument);
     rule.all = strcmp(argument, "all") == 0;
     strcpy(rule.name, argument);
     if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
@@ -167,6 +177,16 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     return LINE_REFUSED;
 }
 
+/* What stands where a comment cannot: behind a rule. NULL: nothing. */
+static const char *comment_behind(const char *argument)
+{
+    const char *found = strchr(argument, '#');
+
+    while (found && (found == argument || !is_blank(found[-1])))
+        found = strchr(found + 1, '#');
+    return found;
+}
+
 /* line is one line, '\0' at its end; it is changed. */
 static enum line_result parse_line(struct reading *r, const struct place *at, char *line)
 {
@@ -180,6 +200,10 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
     if (!argument)
         return bad(r, at, "nothing follows", line);
     *argument++ = '\0';
+    if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
+        return bad(r, at, "an editor has put a byte order mark (BOM) before", line + strlen(byte_order_mark));
+    if (r->dialect == POLICY_STRICT && comment_behind(argument))
+        return bad(r, at, "a comment takes a line of its own, unlike", comment_behind(argument));
     while (is_blank(*argument))
         argument++;
     for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)

@@ -5,6 +5,7 @@
 #include "rootfile.h"
 
 #include "base/error.h"
+#include "base/quote.h"
 #include "mounts.h"
 #include "settle.h"
 
@@ -36,11 +37,12 @@ struct walk {
     char path[PATH_MAX]; /* the same, with the links met so far replaced by their targets */
 };
 
-static int untrusted(struct walk *w, const char *what)
+static int untrusted(struct walk *w, const char *what, const char *remedy)
 {
-    error_set(w->why,
-              "%.255s: '%.255s' %s; a policy must stand where only root can write, and be root's (mode 0644)",
-              w->asked, w->path, what);
+    error_set(
+        w->why,
+        "%.255s: '%.255s' %s; a policy must stand where only root can write; an administrator can type: %s %s",
+        w->asked, w->path, what, remedy, quote(w->path).text);
     return -EPERM;
 }
 
@@ -65,10 +67,10 @@ static int check(struct walk *w, const struct statx *st)
         return -EPERM;
     }
     if (st->stx_uid != 0)
-        return untrusted(w, "does not belong to root");
+        return untrusted(w, "does not belong to root", "chown root");
     if (!S_ISLNK(st->stx_mode) &&
         st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
-        return untrusted(w, "is writable by others than root");
+        return untrusted(w, "is writable by others than root", "chmod go-w");
     if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT && strcmp(w->path, "/") != 0) /* Linux 5.8 */
         return mounts_check(w->path, st->stx_mnt_id, w->rootfile->links == ROOTFILE_ROOTS_LINKS, w->why);
     return 0;
@@ -377,8 +379,10 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
 
     why->text[0] = '\0';
     /* With a slash behind it the folder itself is one of those that are checked. */
-    const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
-                                                                                      : -ENAMETOOLONG;
+    int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
+                                                                                : -ENAMETOOLONG;
+    if (count == -ENOENT) /* a folder that is not there holds nothing, as one that is empty */
+        count = 0;
     struct dirent *const *names = found;
     int err = count < 0 ? count : 0;
     for (int i = 0; names && i < count; i++) {

@@ -143,7 +143,13 @@ class Folder(netcase.NetCase):
         self.refuse(says=[f"{POLICY}:1", FOLDER, "does not belong to root"])
 
     def test_folder_that_is_not_there(self):
+        """It holds no rules, as an empty one."""
         sandbox.run("rm", "-rf", FOLDER)
+        self.refuse(says="no rule")
+        sandbox.write(POLICY, f"include {FOLDER}/*.conf\nallow br0\n")
+        with self.grant():
+            pass
+        sandbox.write(POLICY, f"include {FOLDER}/none.conf\n")
         self.refuse(says=[f"{POLICY}:1", FOLDER, "No such file"])
 
     def test_folder_that_the_caller_may_not_read(self):
@@ -191,7 +197,7 @@ class Quota(netcase.NetCase):
         """64 callers at once, some stopped for a while, some killed: N taps and no more, and N if nobody was killed."""
         quota, chance = 5, random.Random(1)
         sandbox.write(POLICY, f"allow br0 quota={quota}\n")
-        for number in range(int(os.environ.get("QUOTA_ROUNDS", "30"))):
+        for number in range(int(os.environ.get("QUOTA_ROUNDS", "8"))):
             calls = [bridgehelper.Call([self.helper, "--use-vnet", "--br=br0", "--fd={fd}"], USER) for _ in range(64)]
             disturbed = number % 3
             if disturbed:

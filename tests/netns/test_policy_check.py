@@ -8,6 +8,7 @@ from netcase import POLICY, QEMU_ACL
 from policycase import DRAFT, FOLDER, ME, NO_LOOK_UP, VerbCase
 from sandbox import OTHER, USER
 
+BRIDGES = "/etc/virt-tap/bridges.conf"
 A, B = f"{FOLDER}/a.conf", f"{FOLDER}/b.conf"
 
 
@@ -73,6 +74,68 @@ class Check(VerbCase):
             self.warns(f"allow br0 {one} macs={macs}\nallow br0 user={USER} group={ME} macs={others}\n", (2, "never match"))
         self.warns(f"allow br0 {one} macs=52:54:00:0a\nallow br0 {other} macs=52:54:00:0b\nallow br0 user=0 mac=lock macs=52:54:01\n")
 
+    def test_common_slips(self):
+        """Each names its cause."""
+        for text, says in (("allow br0\nEOF\n", "nothing follows 'EOF';"), ("\ufeffallow br0\n", "byte order mark (BOM) before 'allow'"),
+                           ("allow br-0123456789abc\n", "at most 15 characters, not 'br-0123456789abc'")):
+            for path in (QEMU_ACL, POLICY):
+                sandbox.write(path, text)
+                line = text.count("\n")
+                self.finds((f"{path}:{line}", "error", says))
+                self.refuse(says=[f"{path}:{line}", says.partition("'")[0]])
+                os.unlink(path)
+        for comment in ("# lab", "#", "\t#lab"):
+            sandbox.write(POLICY, f"allow br0 {comment}\n")
+            self.finds((f"{POLICY}:1", "error", f"a comment takes a line of its own, unlike '{comment.strip()}'"))
+            sandbox.write(POLICY, f"include /etc/qemu/bridge.conf {comment}\n")
+            self.finds((f"{POLICY}:1", "error", "a comment takes a line of its own"))
+        sandbox.write(POLICY, "allow br#0\n")
+        self.finds()
+        os.unlink(POLICY)
+        for name in ("br0,br1", "virbr*", '"br0"', "'br0'", "br0;", "br[0-9]"):
+            sandbox.write(QEMU_ACL, f"allow br0\nallow {name}\n")
+            self.finds((f"{QEMU_ACL}:2", "warning", f"there is no bridge '{name}'", "without quotes"))
+        sandbox.run("ip", "link", "add", "a,b", "address", "52:54:00:00:00:0c", "type", "bridge")
+        sandbox.write(QEMU_ACL, "allow a,b\n")
+        self.finds()
+        sandbox.run("ip", "link", "delete", "a,b")
+
+    def test_includes_that_add_nothing(self):
+        sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu\n")
+        self.finds(("/etc/qemu:1", "warning", "it is a folder"))
+        sandbox.write(QEMU_ACL, f"allow br0\ninclude {QEMU_ACL}\n")
+        self.finds((f"{QEMU_ACL}:1", "warning", "it includes itself"))
+        os.unlink(QEMU_ACL)
+        sandbox.write(POLICY, "allow br0\ninclude /etc/virt-tap/nosuch.d/*.conf\n")
+        self.finds(("/etc/virt-tap/nosuch.d:1", "warning", "No such file or directory"))
+        with self.grant():
+            pass
+
+    def test_bridge_conf_that_does_not_count(self):
+        sandbox.write(QEMU_ACL, "allow br0\n")
+        sandbox.write(POLICY, f"allow br1 user={ME}\n")
+        self.finds((f"{POLICY}:1", "warning", QEMU_ACL, "include"))
+        self.refuse(says=[f"allow br0 user={ME}", f"{QEMU_ACL} does not count", f"include {QEMU_ACL}"])
+        sandbox.write(POLICY, f"include {QEMU_ACL}\nallow br1 user={ME}\n")
+        self.finds()
+        with self.grant():
+            pass
+
+    def test_who_can_write_it(self):
+        """The command that mends it stands there."""
+        for mode, uid, command in ((0o660, 0, "chmod go-w"), (0o644, USER, "chown root")):
+            sandbox.write(QEMU_ACL, "allow br0\n", mode | 0o004, uid, USER)
+            self.finds((f"{QEMU_ACL}:1", "error", f"{command} {QEMU_ACL}"))
+            sandbox.run("sh", "-c", f"{command} {QEMU_ACL}")
+            self.finds()
+            os.unlink(QEMU_ACL)
+
+    def test_declared_bridges_that_do_not_parse(self):
+        sandbox.write(POLICY, f"allow br0 user={ME}\n")
+        sandbox.write(BRIDGES, "map bridge br0\n")
+        self.addCleanup(os.unlink, BRIDGES)
+        self.finds((f"{BRIDGES}:1", "error", "no tap is granted", f"{BRIDGES}:1: a map is"))
+
     def test_unknown_names(self):
         self.warns("allow br0 user=nosuchuser\nallow br0 group=nosuchgroup\nallow br0 user=4294967295\nallow br0 user=54321\n",
                    (1, "no user 'nosuchuser'"), (2, "no group 'nosuchgroup'"), (3, "no user '4294967295'"))
@@ -87,7 +150,7 @@ class Check(VerbCase):
                       + f"\nallow br3\0\ndeny br3 quota=1\ninclude {A}\nallow br0\n")
         sandbox.write(A, "allow br4\nbroken\nallow br5 colour=red\n")
         bad = f"{POLICY}:%d"
-        self.finds((bad % 2, "error", "no rule 'alow'"), (bad % 3, "error", "no interface can have"), (bad % 4, "error", "quota="),
+        self.finds((bad % 2, "error", "no rule 'alow'"), (bad % 3, "error", "at most 15 characters"), (bad % 4, "error", "quota="),
                    (bad % 5, "error", "nothing follows"), (bad % 6, "error", "absolute"), (bad % 7, "error", "4,095"),
                    (bad % 8, "error", "value 0"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
                    (f"{A}:3", "error", "colour"), (bad % 11, "warning", f"{POLICY}:1 comes first"))
@@ -105,7 +168,7 @@ class Check(VerbCase):
                       "include /nowhere/*.conf\nallow br0\n")
         bad = f"{POLICY}:%d"
         self.finds((bad % 1, "error", "No such file"), (bad % 2, "error", "not a regular file"), (bad % 3, "error", "symbolic link"),
-                   (bad % 4, "error", "being read already"), (bad % 5, "error", "folder"), (bad % 6, "error", "No such file"))
+                   (bad % 4, "error", "being read already"), (bad % 5, "error", "folder"), ("/nowhere:1", "warning", "No such file"))
 
     def test_files_that_others_can_write(self):
         """Each is told of, and read all the same, for what else is wrong with it."""
@@ -179,18 +242,18 @@ class Check(VerbCase):
         sandbox.write(A, "allow br1\nnonsense\ndeny br1\nnonsense\n")
         self.finds((f"{QEMU_ACL}:1", "warning", f"{QEMU_ACL}:7 denies"), (f"{QEMU_ACL}:2", "warning", "'br0 quota=4'", "no terms"),
                    (f"{QEMU_ACL}:3", "warning", "no interface can have"), (f"{A}:2", "warning", "the rest of this file is passed over", "nonsense"),
-                   (f"{B}:1", "warning", "passed over", "No such file"))
+                   (f"{B}:1", "warning", "passed over", "No such file"), ("/etc/qemu:1", "warning", "it is a folder"))
         sandbox.write(QEMU_ACL, "allow br0\nnonsense\ninclude a\n")
         self.finds((f"{QEMU_ACL}:2", "error", "nonsense"), (f"{QEMU_ACL}:3", "error", "relative path"))
 
     def test_bridge_conf_with_a_line_in_pieces(self):
         """qemu-bridge-helper takes what stands behind 4,095 characters for another line; so does the count of lines."""
         sandbox.write(QEMU_ACL, "allow br0" + " " * 4086 + "nonsense\nallow br0\nmore nonsense\n")
-        self.finds((f"{QEMU_ACL}:2", "error", "'nonsense?'"), (f"{QEMU_ACL}:4", "error", "'more'"), (f"{QEMU_ACL}:3", "warning", "the same"))
+        self.finds((f"{QEMU_ACL}:2", "error", "'nonsense'"), (f"{QEMU_ACL}:4", "error", "'more'"), (f"{QEMU_ACL}:3", "warning", "the same"))
 
     def test_bridge_conf_is_not_read_beside_policy_conf(self):
         sandbox.write(QEMU_ACL, "nonsense\n")
-        self.warns("allow br0\n")
+        self.warns("allow br0\n", (1, f"{QEMU_ACL} does not count"))
 
     def test_draft(self):
         """A file that is not in force yet: that it could not count where it is, is no error."""

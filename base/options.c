@@ -80,7 +80,7 @@ static int take_choice(const struct parse *parse, const struct option_entry *ent
 {
     int which = 1;
 
-    for (const char *word = entry->value; *word; which++) {
+    for (const char *word = entry->value; word && *word; which++) {
         const size_t length = strcspn(word, "|");
         if (strlen(text) == length && memcmp(word, text, length) == 0) {
             *place = which;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "program.h"
 
-#include "base/cleanup.h"
 #include "config.h"
 
 #include <errno.h>
@@ -9,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static bool find_beside(const char *program, char path[PATH_MAX])
 
 int program_start(const struct verb *verb, int argc, char *argv[])
 {
-    _cleanup_free_ char **words = calloc((size_t)argc + 2, sizeof(*words));
+    char **words = calloc((size_t)argc + 2, sizeof(*words));
     char path[PATH_MAX], command[] = "virt-tap";
 
     if (!words)
@@ -46,6 +46,9 @@ int program_start(const struct verb *verb, int argc, char *argv[])
         snprintf(path, sizeof(path), "%s/%s", PROGRAMS_PATH, verb->program);
     fflush(stdout);
     execv(path, words);
-    return complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                    path, strerror(errno));
+    const int status =
+        complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there", path,
+                 strerror(errno));
+    free(words);
+    return status;
 }

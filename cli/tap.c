@@ -11,55 +11,45 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 10 };
+enum { WORDS_MAX = 10, WORD_SIZE = 256 };
 
-/* The helper's command line. The words are owned. */
+/* The helper's command line. */
 struct words {
-    char *argv[WORDS_MAX + 1];
+    char text[WORDS_MAX][WORD_SIZE];
     size_t count;
-    bool lost; /* memory ran out */
+    bool too_long;
 };
 
-/* Adds --NAME=VALUE; NULL: nothing. */
+/* Adds --NAME=VALUE; NULL: nothing. No value that the helper accepts is nearly as long as a word may be. */
 static void add_value(struct words *words, const char *name, const char *value)
 {
     if (!value || words->count == WORDS_MAX)
         return;
-    if (asprintf(&words->argv[words->count], "--%s=%s", name, value) < 0)
-        words->lost = true;
-    else
-        words->count++;
+    const int length = snprintf(words->text[words->count++], WORD_SIZE, "--%s=%s", name, value);
+    words->too_long = words->too_long || length >= WORD_SIZE;
 }
 
 static void add_word(struct words *words, bool wanted, const char *word)
 {
-    if (!wanted || words->count == WORDS_MAX)
-        return;
-    words->argv[words->count] = strdup(word);
-    if (words->argv[words->count])
-        words->count++;
-    else
-        words->lost = true;
+    if (wanted && words->count < WORDS_MAX)
+        snprintf(words->text[words->count++], WORD_SIZE, "%s", word);
 }
 
 /* Becomes the helper. Returns the exit status if it cannot be started. */
 static int run_helper(const char *verb, struct words *words)
 {
-    words->argv[words->count] = NULL;
-    if (words->lost)
-        complain(1, verb, "no memory");
-    else
-        execv(helper_path(), words->argv);
-    if (!words->lost)
-        complain(1, verb, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                 helper_path(), strerror(errno));
+    char *argv[WORDS_MAX + 1] = {NULL};
+
+    if (words->too_long)
+        return complain(2, verb, "an argument is too long");
     for (size_t i = 0; i < words->count; i++)
-        free(words->argv[i]);
-    return 1;
+        argv[i] = words->text[i];
+    execv(helper_path(), argv);
+    return complain(1, verb, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+                    helper_path(), strerror(errno));
 }
 
 /* Whether virt-tap-helper makes and deletes taps of that name. */

@@ -97,16 +97,17 @@ static void reads(const char *text, const struct example *wanted, const char *wo
     assert_int_equal(found->wait, wanted->wait);
     assert_int_equal(found->length, wanted->length);
     assert_int_equal(found->names.count, wanted->names.count);
+    const struct option_list *list = &found->names, *listed = &wanted->names;
     assert_string_equal(found->user ? found->user : "-", wanted->user ? wanted->user : "-");
-    for (size_t i = 0; found->names.words && i < found->names.count; i++)
-        assert_string_equal(found->names.words[i], wanted->names.words[i]);
+    for (size_t i = 0; list->words && listed->words && i < listed->count; i++)
+        assert_string_equal(list->words[i], listed->words[i]);
     options_free(table, found);
 }
 
 static void test_read(void **state)
 {
     (void)state;
-    const char *names[] = {"a", "", "a"};
+    static const char *names[] = {"a", "", "a"};
     reads("", &(struct example){.wait = 10}, "");
     reads("one --all two", &(struct example){.wait = 10, .all = true}, "one two");
     reads("--fancy --mode tun -", &(struct example){.wait = 10, .form = FANCY, .mode = 2}, "-");

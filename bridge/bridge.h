@@ -6,7 +6,8 @@
 
 #include "base/verb.h"
 #include "net/address.h"
-#include "net/links.h"
+#include "net/bridge.h"
+#include "net/link.h"
 #include "net/rtnl.h"
 
 #include <stdbool.h>
@@ -45,14 +46,11 @@ struct manager {
 /* What `bridge create` is asked for. */
 struct create {
     const char *name;
-    const char *uplink; /* NULL: none */
-    struct cidr *addresses;
-    size_t address_count;
-    uint8_t mac[6];
-    unsigned int mtu; /* 0: not asked */
-    int stp;          /* -1: not asked */
+    const char *uplink;      /* NULL: none */
+    struct bridge_spec spec; /* of the bridge; its MAC is set if has_mac is */
+    bool has_mac, has_stp;   /* requested; and so are the MTU, VLAN filtering and addresses of spec */
     unsigned int confirm_ms;
-    bool has_mac, dhcp, vlan_filtering, ignore_dependents;
+    bool dhcp, ignore_dependents;
     const struct manager *manager; /* NULL: none is to know */
 };
 

@@ -6,8 +6,6 @@
 #include "dhcp.h"
 #include "move.h"
 #include "net/link.h"
-#include "net/switch.h"
-#include "sysctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +13,7 @@
 #include <string.h>
 
 enum {
+    TRIES = 20,                        /* to complete a bridge that somebody else changes meanwhile */
     CONFIRM_MAX = 24 * 60 * 60 * 1000, /* a day */
     MTU_MIN = 68,                      /* IPv4's */
     MTU_MAX = 65535,                   /* the kernel's, of a bridge */
@@ -37,11 +36,9 @@ enum { STP_ON = 1 };
 /* Takes one that a device of its own may have: not all zeros, not a multicast address. */
 static int take_mac(const char *verb, const char *option, const char *text, void *place)
 {
-    static const uint8_t zeros[6];
     struct create_mac *mac = place;
 
-    mac->given =
-        mac_parse(text, mac->bytes) && !(mac->bytes[0] & 1) && memcmp(mac->bytes, zeros, sizeof(zeros)) != 0;
+    mac->given = mac_parse(text, mac->bytes) && mac_is_unicast(mac->bytes);
     if (mac->given)
         return 0;
     return complain(1, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
@@ -83,86 +80,75 @@ const struct option_entry bridge_create_options[] = {
     OPTION_END(struct create_options),
 };
 
-static int read_addresses(struct create *create, const char *verb, const struct option_list *texts)
+static int read_addresses(struct bridge_spec *spec, const char *verb, const struct option_list *texts)
 {
-    create->addresses = calloc(texts->count + 1, sizeof(*create->addresses));
-    if (!create->addresses)
-        return complain(1, verb, "no memory");
-    for (size_t i = 0; i < texts->count; i++)
-        if (!cidr_parse(texts->words[i], &create->addresses[i]))
-            return complain(1, verb, "'%.64s' is not an address with a prefix length, such as 192.0.2.1/24",
-                            texts->words[i]);
-    create->address_count = texts->count;
+    if (texts->count > BRIDGE_ADDRESSES_MAX)
+        return complain(1, verb, "a bridge is given %d addresses at most", BRIDGE_ADDRESSES_MAX);
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *expected = cidr_parse(texts->words[i], &spec->addresses[i]);
+        if (expected)
+            return complain(1, verb, "--address takes %s, not '%.64s'", expected, texts->words[i]);
+    }
+    spec->address_count = texts->count;
     return 0;
 }
 
-/* What is asked for. Returns 0 or an exit status; create->addresses is the caller's to free. */
+/* What is asked for. Returns 0 or an exit status. */
 static int read_options(struct create *create, const struct call *call)
 {
     const struct create_options *options = call->options;
 
     *create = (struct create){.name = call->words[0],
                               .uplink = options->uplink,
-                              .mtu = options->mtu,
-                              .stp = options->stp ? options->stp == STP_ON : -1,
-                              .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                              .spec = {.mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
                               .has_mac = options->mac.given,
+                              .has_stp = options->stp != 0,
+                              .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
                               .dhcp = options->dhcp,
-                              .vlan_filtering = options->vlan_filtering,
                               .ignore_dependents = options->ignore_dependents};
-    memcpy(create->mac, options->mac.bytes, sizeof(create->mac));
+    create->spec.stp = options->stp == STP_ON;
+    create->spec.forward_delay = create->spec.stp ? BRIDGE_DEFAULT_DELAY : 0;
+    memcpy(create->spec.mac, options->mac.bytes, sizeof(create->spec.mac));
     if (!ifname_valid(create->name))
         return complain(1, call->name,
                         "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
-    return read_addresses(create, call->name, &options->addresses);
+    strcpy(create->spec.name, create->name);
+    return read_addresses(&create->spec, call->name, &options->addresses);
 }
 
-static bool has_address(const struct messages *all, int ifindex, const struct cidr *cidr)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        const struct cidr other = address_of(all->list[i]);
-        if (address_index(all->list[i]) == ifindex && cidr_equal(&other, cidr))
-            return true;
-    }
-    return false;
-}
-
-/* What of a bridge that is there is not as asked: a word for the message, or NULL. */
-static const char *difference(const struct view *view, const struct create *create, const struct link *bridge,
-                              const struct messages *addresses)
+/* What of a bridge that exists is not as requested: a word for the message, or NULL. */
+static const char *difference(const struct view *view, const struct create *create,
+                              const struct bridge_state *state)
 {
     const struct link *uplink = create->uplink ? links_by_name(&view->links, create->uplink) : NULL;
 
-    if (create->uplink && (!uplink || uplink->master != bridge->ifindex))
+    if (create->uplink && (!uplink || uplink->master != state->link.ifindex))
         return "uplink";
-    if (create->mtu && create->mtu != bridge->mtu)
+    if (state->differs & BRIDGE_MTU)
         return "MTU";
-    if (create->has_mac && memcmp(create->mac, bridge->mac, sizeof(bridge->mac)) != 0)
+    if (create->has_mac && state->differs & BRIDGE_MAC)
         return "MAC";
-    if (create->stp >= 0 && create->stp != bridge->bridge.stp)
+    if (create->has_stp && state->differs & BRIDGE_STP)
         return "STP";
-    if (create->vlan_filtering && !bridge->bridge.vlan_filtering)
+    if (state->differs & BRIDGE_VLAN_FILTERING)
         return "VLAN filtering";
-    for (size_t i = 0; i < create->address_count; i++)
-        if (!has_address(addresses, bridge->ifindex, &create->addresses[i]))
-            return "address";
-    return NULL;
+    return state->differs & BRIDGE_ADDRESSES ? "address" : NULL;
 }
 
 /* Of an address that the bridge is to get: whether somebody has it. Moving it from the uplink is no clash. */
 static int refuse_taken_addresses(const struct view *view, const char *verb, const struct create *create,
                                   const struct messages *all)
 {
-    for (size_t i = 0; i < create->address_count; i++)
+    for (size_t i = 0; i < create->spec.address_count; i++)
         for (size_t k = 0; k < all->count; k++) {
             const struct cidr other = address_of(all->list[k]);
             const struct link *holder = links_by_index(&view->links, address_index(all->list[k]));
             char text[CIDR_TEXT];
-            if (other.family != create->addresses[i].family ||
-                memcmp(other.bytes, create->addresses[i].bytes, sizeof(other.bytes)) != 0)
+            if (other.family != create->spec.addresses[i].family ||
+                memcmp(other.bytes, create->spec.addresses[i].bytes, sizeof(other.bytes)) != 0)
                 continue;
-            cidr_print(&create->addresses[i], text);
+            cidr_print(&create->spec.addresses[i], text);
             return complain(1, verb, "the address %s is there already, on '%s'%s", text,
                             holder ? holder->name : "?",
                             create->uplink && holder && strcmp(holder->name, create->uplink) == 0
@@ -172,65 +158,97 @@ static int refuse_taken_addresses(const struct view *view, const char *verb, con
     return 0;
 }
 
+/* Settles what of a bridge of ours is missing. */
+static int complete(struct rtnl *nl, const char *verb, const struct create *create,
+                    struct bridge_state *state)
+{
+    for (int tries = 0; tries < TRIES && state->differs & BRIDGE_COMPLETED; tries++) {
+        for (unsigned int bit = 1; bit & BRIDGE_COMPLETED; bit <<= 1) {
+            if (!(state->differs & bit))
+                continue;
+            const int err = bridge_complete(nl, &create->spec, state->link.ifindex, bit);
+            if (err)
+                return complain(1, verb, "cannot configure the bridge '%s': %s", create->name,
+                                *nl->reason ? nl->reason : strerror(-err));
+        }
+        const int err = bridge_look(nl, &create->spec, state);
+        if (err && err != -EAGAIN)
+            return complain(1, verb, "cannot look at '%s': %s", create->name, strerror(-err));
+        if (!err && !state->link.ifindex)
+            return complain(1, verb, "'%s' disappeared while it was being set up", create->name);
+    }
+    if (state->differs & BRIDGE_COMPLETED)
+        return complain(1, verb, "'%s' does not stay as it was set up: does somebody else manage it?",
+                        create->name);
+    return 0;
+}
+
 /* A bridge for guests only: no router advertisement of theirs may configure the host. */
 static int create_alone(struct view *view, const char *verb, const struct create *create)
 {
-    struct switch_options options = {.name = create->name,
-                                     .mac = create->mac,
-                                     .mtu = create->mtu,
-                                     .stp = create->stp == 1,
-                                     .vlan_filtering = create->vlan_filtering};
-    uint8_t mac[6];
-    struct batch batch = {.error = 0};
+    _cleanup_batch_ struct batch batch = {.error = 0};
+    struct bridge_state state = {.differs = 0};
 
-    if (!create->has_mac) {
-        if (switch_random_mac(mac) < 0)
-            return complain(1, verb, "the kernel gives no random numbers");
-        options.mac = mac;
-    }
-    switch_new(&batch, &options);
-    int status = view_send(view, verb, &batch, "make the bridge", create->name);
-    batch_free(&batch);
+    batch_take(&batch, bridge_message(&create->spec), 0);
+    if (view_send(view, verb, &batch, "make the bridge", create->name) != 0)
+        return 1;
+    const int err = bridge_look(&view->nl, &create->spec, &state);
+    if (err || !state.link.ifindex)
+        return complain(1, verb, "'%s' disappeared while it was being set up", create->name);
+    const int ifindex = state.link.ifindex;
+    const int status = complete(&view->nl, verb, create, &state);
     if (status != 0)
-        return status;
-    const int ifindex = link_index(&view->nl, create->name);
-    sysctl_set("ipv6", "conf", create->name, "accept_ra", "0");
-    sysctl_set("ipv6", "conf", create->name, "autoconf", "0");
-    for (size_t i = 0; i < create->address_count; i++)
-        address_new(&batch, ifindex, &create->addresses[i]);
-    switch_up(&batch, ifindex);
-    status = ifindex < 0 ? complain(1, verb, "'%s' disappeared while it was being set up", create->name)
-                         : view_send(view, verb, &batch, "configure the bridge", create->name);
-    batch_free(&batch);
-    if (status != 0 && ifindex > 0)
         link_delete(&view->nl, ifindex);
-    if (status == 0 && create->dhcp)
-        status = dhcp_begin(verb, create->name);
-    return status;
+    return status == 0 && create->dhcp ? dhcp_begin(verb, create->name) : status;
 }
 
-static int create_or_verify(struct view *view, const char *verb, const struct create *create)
+static int verify(struct view *view, const char *verb, const struct create *create,
+                  struct bridge_state *state)
 {
-    struct messages addresses = {.count = 0};
-    const struct link *there = links_by_name(&view->links, create->name);
-    int status = addresses_read(&view->nl, 0, &addresses);
+    const char *differs = difference(view, create, state);
 
-    if (status < 0)
-        status = complain(1, verb, "cannot read the addresses: %s", strerror(-status));
-    else if (there && strcmp(there->kind, "bridge") != 0)
-        status = complain(1, verb, "the name '%s' is taken by something that is not a bridge: choose another",
-                          create->name);
-    else if (there && difference(view, create, there, &addresses))
-        status = complain(1, verb, "the bridge '%s' is there, with another %s: change or delete it first",
-                          create->name, difference(view, create, there, &addresses));
-    else if (!there)
-        status = refuse_taken_addresses(view, verb, create, &addresses);
-    messages_free(&addresses);
-    if (status != 0 || there)
-        return status;
-    if (create->uplink)
-        return move_create(view, verb, create);
-    return create_alone(view, verb, create);
+    if (!state->link.is_bridge)
+        return complain(1, verb, "the name '%s' is taken by something that is not a bridge: choose another",
+                        create->name);
+    if (strcmp(state->link.name, create->name) != 0)
+        return complain(1, verb, "the name '%s' is taken, as an alternative one of '%s': choose another",
+                        create->name, state->link.name);
+    if (differs)
+        return complain(1, verb, "the bridge '%s' is there, with another %s: change or delete it first",
+                        create->name, differs);
+    return state->ours ? complete(&view->nl, verb, create, state) : 0;
+}
+
+/* Without --mac, and without an uplink whose MAC it takes: the one that this host gives a bridge of that
+ * name.
+ */
+static int choose_mac(const char *verb, struct create *create)
+{
+    const int err = create->has_mac || create->uplink ? 0 : bridge_host_mac(create->name, create->spec.mac);
+
+    return err ? complain(1, verb,
+                          "cannot choose a MAC, for /etc/machine-id cannot be read: %s; give one: --mac=MAC",
+                          strerror(-err))
+               : 0;
+}
+
+static int create_or_verify(struct view *view, const char *verb, struct create *create)
+{
+    _cleanup_messages_ struct messages addresses = {.count = 0};
+    struct bridge_state state;
+
+    if (choose_mac(verb, create) != 0)
+        return 1;
+    int err = bridge_look(&view->nl, &create->spec, &state);
+    if (!err)
+        err = addresses_read(&view->nl, 0, &addresses);
+    if (err)
+        return complain(1, verb, "cannot read the interfaces and their addresses: %s", strerror(-err));
+    if (state.link.ifindex)
+        return verify(view, verb, create, &state);
+    if (refuse_taken_addresses(view, verb, create, &addresses) != 0)
+        return 1;
+    return create->uplink ? move_create(view, verb, create) : create_alone(view, verb, create);
 }
 
 int bridge_create(const struct call *call)
@@ -239,12 +257,11 @@ int bridge_create(const struct call *call)
     struct view view;
     int status = read_options(&create, call);
 
-    if (status == 0) {
-        status = view_open(&view, call->name, true);
-        if (status == 0)
-            status = create_or_verify(&view, call->name, &create);
-        view_close(&view);
-    }
-    free(create.addresses);
+    if (status != 0)
+        return status;
+    status = view_open(&view, call->name, true);
+    if (status == 0)
+        status = create_or_verify(&view, call->name, &create);
+    view_close(&view);
     return status;
 }

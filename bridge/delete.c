@@ -35,8 +35,8 @@ static int drop_own(struct rtnl *nl, const struct link *bridge, const struct mov
     json_array_foreach(saved->own, i, text)
     {
         struct cidr own;
-        if (json_is_string(text) && cidr_parse(json_string_value(text), &own))
-            address_drop(&batch, bridge->ifindex, &own);
+        if (json_is_string(text) && !cidr_parse(json_string_value(text), &own))
+            batch_take(&batch, address_drop_message(bridge->ifindex, &own), EADDRNOTAVAIL);
     }
     const int err = batch_send(nl, &batch, NULL);
     batch_free(&batch);

@@ -7,7 +7,6 @@
 #include "base/quote.h"
 #include "net/link.h"
 #include "net/route.h"
-#include "net/switch.h"
 #include "persist.h"
 #include "sysctl.h"
 
@@ -26,8 +25,8 @@ static json_t *own_addresses(const struct create *create)
     json_t *list = json_array();
     char text[CIDR_TEXT];
 
-    for (size_t i = 0; i < create->address_count; i++) {
-        cidr_print(&create->addresses[i], text);
+    for (size_t i = 0; i < create->spec.address_count; i++) {
+        cidr_print(&create->spec.addresses[i], text);
         if (json_array_append_new(list, json_string(text)) < 0) {
             json_decref(list);
             return NULL;
@@ -117,14 +116,12 @@ static int refuse_stale_routes(struct view *view, const char *verb, const struct
 static int make_bridge(struct view *view, const char *verb, const struct create *create,
                        const struct link *uplink, const struct move *move)
 {
-    const struct switch_options options = {.name = create->name,
-                                           .mac = create->has_mac ? create->mac : uplink->mac,
-                                           .mtu = create->mtu ? create->mtu : uplink->mtu,
-                                           .stp = create->stp == 1,
-                                           .vlan_filtering = create->vlan_filtering};
+    struct bridge_spec spec = create->spec;
     struct batch batch = {.error = 0};
 
-    switch_new(&batch, &options);
+    if (!create->has_mac)
+        memcpy(spec.mac, uplink->mac, sizeof(spec.mac));
+    batch_take(&batch, bridge_message(&spec), 0);
     const int status = view_send(view, verb, &batch, "make the bridge", create->name);
     batch_free(&batch);
     if (status == 0)
@@ -144,25 +141,25 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
     if (bridge < 0)
         return complain(1, verb, "'%s' is gone again", create->name);
     snprintf(alias, sizeof(alias), "virt-tap uplink=%s", move->uplink);
-    switch_set_alias(&batch, bridge, alias);
-    if (create->mtu)
-        switch_set_mtu(&batch, move->uplink_index, create->mtu);
+    batch_take(&batch, link_alias_message(bridge, alias), 0);
+    if (create->spec.mtu)
+        batch_take(&batch, link_mtu_message(move->uplink_index, create->spec.mtu), 0);
     if (move->addr_gen_mode >= 0) /* the addresses that it would make are among those that move */
-        switch_set_addr_gen_mode(&batch, bridge, IN6_ADDR_GEN_MODE_NONE);
-    switch_up(&batch, bridge);
-    switch_up(&batch, move->uplink_index);
-    switch_join(&batch, move->uplink_index, bridge);
+        batch_take(&batch, link_addr_gen_mode_message(bridge, IN6_ADDR_GEN_MODE_NONE), 0);
+    batch_take(&batch, link_up_message(bridge), 0);
+    batch_take(&batch, link_up_message(move->uplink_index), 0);
+    batch_take(&batch, link_master_message(move->uplink_index, bridge), 0);
     if (move->addr_gen_mode >= 0)
-        switch_set_addr_gen_mode(&batch, move->uplink_index, IN6_ADDR_GEN_MODE_NONE);
+        batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
     addresses_remove(&batch, &move->addresses);
     routes_remove(&batch, &move->routes, &move->addresses);
     addresses_add(&batch, &move->addresses, &addresses);
-    for (size_t i = 0; i < create->address_count; i++)
-        address_new(&batch, bridge, &create->addresses[i]);
+    for (size_t i = 0; i < create->spec.address_count; i++)
+        batch_take(&batch, address_new_message(bridge, &create->spec.addresses[i]), 0);
     routes_add(&batch, &move->routes, &routes);
     neighbours_add(&batch, &move->neighbours, bridge);
     if (move->addr_gen_mode >= 0)
-        switch_set_addr_gen_mode(&batch, bridge, move->addr_gen_mode);
+        batch_take(&batch, link_addr_gen_mode_message(bridge, move->addr_gen_mode), 0);
     const int status = view_send(view, verb, &batch, "move the network to", create->name);
     batch_free(&batch);
     return status;

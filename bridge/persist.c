@@ -278,11 +278,10 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
 {
     struct applying applying = {plan, format};
     const struct manager manager = {format->name, format->moves_itself, take, &applying};
-    const struct create create = {.name = plan->bridge,
-                                  .uplink = plan->uplink,
-                                  .stp = -1,
-                                  .confirm_ms = confirm_ms,
-                                  .manager = &manager};
+    struct create create = {
+        .name = plan->bridge, .uplink = plan->uplink, .confirm_ms = confirm_ms, .manager = &manager};
+
+    strcpy(create.spec.name, plan->bridge);
 
     if (links_by_name(&view->links, plan->bridge))
         return complain(

@@ -77,7 +77,7 @@ static bool is_there(const struct persist_plan *plan)
     struct view view = {.links = {.count = 0}};
     bool there = false;
 
-    if (rtnl_open(&view.nl) == 0 && links_read(&view.nl, &view.links) == 0) {
+    if (rtnl_open(&view.nl) == 0 && links_read(&view.nl, NULL, &view.links) == 0) {
         const struct link *bridge = links_by_name(&view.links, plan->bridge);
         const struct link *uplink = links_by_name(&view.links, plan->uplink);
         there = bridge && uplink && uplink->master == bridge->ifindex;

@@ -4,7 +4,6 @@
 #include "base/quote.h"
 #include "bridge.h"
 #include "net/link.h"
-#include "net/switch.h"
 
 #include <linux/if_arp.h>
 #include <string.h>
@@ -55,8 +54,8 @@ static int join(struct view *view, const char *verb, const struct link *bridge, 
         return 0;
     if (may_join(view, verb, port, bridge) != 0)
         return 1;
-    switch_join(&batch, port->ifindex, bridge->ifindex);
-    switch_up(&batch, port->ifindex);
+    batch_take(&batch, link_master_message(port->ifindex, bridge->ifindex), 0);
+    batch_take(&batch, link_up_message(port->ifindex), 0);
     const int status = view_send(view, verb, &batch, "plug in", port->name);
     batch_free(&batch);
     return status;
@@ -70,7 +69,7 @@ static int leave(struct view *view, const char *verb, const struct link *bridge,
         return 0;
     if (port->master != bridge->ifindex)
         return complain(1, verb, "'%s' is not a port of '%s'", port->name, bridge->name);
-    switch_join(&batch, port->ifindex, 0);
+    batch_take(&batch, link_master_message(port->ifindex, 0), 0);
     const int status = view_send(view, verb, &batch, "unplug", port->name);
     batch_free(&batch);
     return status;

@@ -2,7 +2,6 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
-#include "net/switch.h"
 #include "persist.h"
 
 #include <errno.h>
@@ -25,7 +24,7 @@ static void delete_bridge(const struct links *links, const struct move *move, st
     const struct link *bridge = links_by_name(links, move->bridge);
 
     if (bridge && strcmp(bridge->kind, "bridge") == 0 && bridge->ifindex != move->uplink_index)
-        switch_delete(batch, bridge->ifindex);
+        batch_take(batch, link_delete_message(bridge->ifindex), ENODEV);
 }
 
 int move_restore(struct move *move, const struct origin *origin)
@@ -46,7 +45,7 @@ int move_restore(struct move *move, const struct origin *origin)
     persist_leave(move);
     int err = rtnl_open(&view.nl);
     if (err == 0)
-        err = links_read(&view.nl, &view.links);
+        err = links_read(&view.nl, NULL, &view.links);
     if (err == 0 && !links_by_index(&view.links, move->uplink_index))
         err = -ENODEV;
     if (err == 0)
@@ -54,17 +53,17 @@ int move_restore(struct move *move, const struct origin *origin)
     if (err == 0) {
         delete_bridge(&view.links, move, &batch);
         if (move->addr_gen_mode >= 0)
-            switch_set_addr_gen_mode(&batch, move->uplink_index, IN6_ADDR_GEN_MODE_NONE);
+            batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
         addresses_remove(&batch, &present.addresses);
         routes_remove(&batch, &present.routes, &present.addresses);
-        switch_set_mtu(&batch, move->uplink_index, move->mtu);
+        batch_take(&batch, link_mtu_message(move->uplink_index, move->mtu), 0);
         addresses_add(&batch, &move->addresses, &addresses);
         routes_add(&batch, &move->routes, &routes);
         neighbours_add(&batch, &move->neighbours, move->uplink_index);
         addresses.replace = true;
         addresses_add(&batch, &move->addresses, &addresses);
         if (move->addr_gen_mode >= 0)
-            switch_set_addr_gen_mode(&batch, move->uplink_index, move->addr_gen_mode);
+            batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, move->addr_gen_mode), 0);
         err = batch_send(&view.nl, &batch, NULL);
         dhcp_move(&move->clients, move->bridge, move->uplink);
     }

@@ -3,7 +3,6 @@
  * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
  * once, and put into JSON; the other two forms are made from that. */
 #include "bridge.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 #include "verbs.h"
 
@@ -35,8 +34,6 @@ const char bridge_show_notes[] =
 /* What is read, once each. */
 struct sight {
     const struct links *links;
-    struct tap_state *taps; /* those links that are taps, seen a moment later */
-    size_t tap_count;
     struct messages addresses;
 };
 
@@ -96,7 +93,7 @@ static json_t *protection_of(const struct link *port)
         json_array_append_new(list, json_string("bpdu-guard"));
     if (!port->port.learning)
         json_array_append_new(list, json_string("no-learning"));
-    if (!port->port.flooding)
+    if (!port->port.flood)
         json_array_append_new(list, json_string("no-flooding"));
     return list;
 }
@@ -110,19 +107,15 @@ static json_t *user_of(uid_t uid)
 
 /* Whose it is, by its claim. The TUN owner of a tap is its holder's to choose, and told of taps without a
  * claim only, under that name. */
-static void add_owner(json_t *picture, const struct sight *sight, int ifindex)
+static void add_owner(json_t *picture, const struct link *port)
 {
-    const struct tap_state *tap = NULL;
     struct claimed_tap claim;
 
-    for (size_t i = 0; i < sight->tap_count && !tap; i++)
-        if (sight->taps[i].ifindex == ifindex)
-            tap = &sight->taps[i];
-    if (!tap)
+    if (!port->is_tun)
         return;
-    if (!claim_read_tap(&claim, tap)) {
-        if (tap->owner != UINT32_MAX)
-            json_object_set_new(picture, "tun_owner", user_of(tap->owner));
+    if (!claim_read_tap(&claim, port)) {
+        if (port->tun.owner != UINT32_MAX)
+            json_object_set_new(picture, "tun_owner", user_of(port->tun.owner));
         return;
     }
     json_object_set_new(picture, "owner", user_of(claim.uid));
@@ -140,17 +133,17 @@ static const char *role_of(const struct link *port)
     return *port->kind ? "port" : "uplink";
 }
 
-static json_t *port_picture(const struct sight *sight, const struct link *port)
+static json_t *port_picture(const struct link *port)
 {
     static const char *const states[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
-    const char *state = port->port.state >= 0 && port->port.state < 5 ? states[port->port.state] : "unknown";
+    const char *state = port->port_state >= 0 && port->port_state < 5 ? states[port->port_state] : "unknown";
     json_t *picture = json_pack(
         "{s:o, s:s, s:s, s:b, s:s, s:o, s:i, s:n, s:n, s:n, s:n, s:o}", "name", plain(port->name), "role",
         role_of(port), "kind", *port->kind ? port->kind : "hardware", "carrier",
         (port->flags & IFF_LOWER_UP) != 0, "state", state, "mac", mac_text(port), "mtu", (int)port->mtu,
         "owner", "tun_owner", "domain", "changed", "protection", protection_of(port));
 
-    add_owner(picture, sight, port->ifindex);
+    add_owner(picture, port);
     return picture;
 }
 
@@ -161,7 +154,7 @@ static json_t *bridge_picture(const struct sight *sight, const struct link *brid
 
     for (size_t i = 0; i < links->count; i++)
         if (links->list[i].master == bridge->ifindex)
-            json_array_append_new(ports, port_picture(sight, &links->list[i]));
+            json_array_append_new(ports, port_picture(&links->list[i]));
     return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "name", plain(bridge->name), "up",
                      (bridge->flags & IFF_UP) != 0, "mac", mac_text(bridge), "mtu", (int)bridge->mtu, "stp",
                      bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "uplink",
@@ -296,13 +289,6 @@ static void print_dot(const json_t *bridges)
     puts("}");
 }
 
-static int look(struct sight *sight, struct view *view)
-{
-    const int err = addresses_read(&view->nl, 0, &sight->addresses);
-
-    return err < 0 ? err : taps_list(&view->nl, CLAIM_PREFIX, &sight->taps, &sight->tap_count);
-}
-
 static int picture(struct view *view, const char *verb, const char *name, json_t **out)
 {
     struct sight sight = {.links = &view->links};
@@ -310,7 +296,7 @@ static int picture(struct view *view, const char *verb, const char *name, json_t
 
     if (name && !only)
         return 1;
-    const int err = look(&sight, view);
+    const int err = addresses_read(&view->nl, 0, &sight.addresses);
     if (err == 0)
         *out = json_array();
     for (size_t i = 0; err == 0 && i < view->links.count; i++) {
@@ -322,7 +308,6 @@ static int picture(struct view *view, const char *verb, const char *name, json_t
         json_array_append_new(*out, bridge);
     }
     messages_free(&sight.addresses);
-    free(sight.taps);
     return err == 0 ? 0 : complain(1, verb, "cannot read the host's addresses and taps: %s", strerror(-err));
 }
 

@@ -288,7 +288,7 @@ int uplink_refuse(struct view *view, const char *verb, const struct create *crea
         return 1;
     if (refuse_master(view, verb, uplink) != 0)
         return 1;
-    if (create->mtu && uplink->max_mtu && create->mtu > uplink->max_mtu)
+    if (create->spec.mtu && uplink->max_mtu && create->spec.mtu > uplink->max_mtu)
         return complain(1, verb, "'%s' has an MTU of %u at most", uplink->name, uplink->max_mtu);
     if (manager && !create->manager)
         return complain(1, verb,

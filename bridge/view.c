@@ -13,7 +13,7 @@ int view_open(struct view *view, const char *verb, bool needs_root)
         return complain(1, verb, "this changes the host's network, which requires root: use sudo");
     int err = rtnl_open(&view->nl);
     if (err == 0)
-        err = links_read(&view->nl, &view->links);
+        err = links_read(&view->nl, NULL, &view->links);
     return err == 0 ? 0 : complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
 }
 

@@ -7,13 +7,10 @@
 #include "base/verb.h"
 #include "host/network.h"
 #include "net/bridge.h"
-#include "net/link.h"
 #include "net/newtap.h"
 #include "net/rtnl.h"
-#include "net/switch.h"
 #include "net/tap.h"
 #include "net/tapdelete.h"
-#include "net/taps.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -95,7 +92,7 @@ static const char *bridge_problem(int err)
 /* Finds the bridge, and checks that all fits together. */
 static int check(struct device *device)
 {
-    struct bridge bridge;
+    struct link bridge;
 
     if (!ifname_valid(device->name))
         return complain(1, device->verb,
@@ -165,11 +162,11 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
     if (err)
         return err;
     if (device->bridge) {
-        switch_set_addr_gen_mode(&batch, ifindex, IN6_ADDR_GEN_MODE_NONE);
-        switch_join(&batch, ifindex, device->bridge_index);
+        batch_take(&batch, link_addr_gen_mode_message(ifindex, IN6_ADDR_GEN_MODE_NONE), 0);
+        batch_take(&batch, link_master_message(ifindex, device->bridge_index), 0);
     }
     if (device->bridge || device->up)
-        switch_up(&batch, ifindex);
+        batch_take(&batch, link_up_message(ifindex), 0);
     err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     if (!err)
@@ -242,14 +239,14 @@ int device_create(const char *verb, const char *name, const struct tap_options *
 /* fd: to take it with; -1 with --force. */
 static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *name)
 {
-    struct tap_state tap = {.queues = 0};
-    int err = strlen(name) < IFNAMSIZ ? taps_find(nl, "", name, &tap) : -ENODEV;
+    struct link tap;
+    int err = strlen(name) < IFNAMSIZ ? link_find_tap(nl, name, &tap) : -ENODEV;
 
     if (err == -ENODEV || err == -EMEDIUMTYPE)
         return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are",
                         name, err == -ENODEV ? "not there" : "neither a tap nor a tun");
     if (!err)
-        err = tap_delete(nl, fd, &tap, "");
+        err = tap_delete(nl, fd, &tap);
     if (err == -EBUSY)
         return complain(1, verb, "'%s' is in use: end the program that holds it, or use --force", name);
     if (err == -ESTALE)

@@ -6,7 +6,6 @@
 #include "helper_call.h"
 #include "host/running.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 #include "verbs.h"
 
@@ -39,7 +38,7 @@ const char gc_notes[] =
 enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 
 struct found {
-    struct tap_state tap;
+    struct link tap;
     enum verdict verdict;
     bool has_claim, has_alias;
     struct claim claim;
@@ -53,34 +52,32 @@ struct look {
 
 /* What the helper makes is not persistent before all is done, and only the helper holds it by then. The name
  * is printed in a command. */
-static bool is_half_made(const struct tap_state *tap)
+static bool is_half_made(const struct link *tap)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
-    return !tap->kind.tun && strncmp(tap->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 && !tap->persist &&
-           !tap->up && !tap->master && tap->owner != UINT32_MAX &&
-           tap->name[strspn(tap->name, plain)] == '\0';
+    return !tap->tun.kind.tun && strncmp(tap->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
+           !tap->tun.persist && !(tap->flags & IFF_UP) && !tap->master && tap->tun.owner != UINT32_MAX &&
+           tap->name[strspn(tap->name, IFNAME_PLAIN)] == '\0';
 }
 
 /* By what the kernel tells. Whether the domain runs is asked later, for all at once. */
 static enum verdict judge(const struct found *found, const struct gc *gc)
 {
-    const struct tap_state *tap = &found->tap;
+    const struct link *tap = &found->tap;
 
     if (getuid() != 0 && (!found->has_claim || found->claim.uid != getuid()))
         return KEEP;
     if (is_half_made(tap))
         return HALF_MADE;
-    if (!found->has_claim || !found->has_alias || !tap->persist)
+    if (!found->has_claim || !found->has_alias || !tap->tun.persist)
         return KEEP;
-    if (tap->kind.multi_queue ? tap->queues > 0 : tap->carrier)
+    if (link_is_held(tap))
         return KEEP;
     if (found->alias.domain[0])
         return DOMAIN_GONE;
     return gc->all ? UNUSED : KEEP;
 }
 
-static bool was_seen(const struct look *before, const struct tap_state *tap)
+static bool was_seen(const struct look *before, const struct link *tap)
 {
     for (size_t i = 0; i < before->count; i++)
         if (before->list[i].tap.ifindex == tap->ifindex &&
@@ -111,19 +108,19 @@ static int ask_libvirt(struct look *look)
 }
 
 /* before: only what was seen then; NULL: all. */
-static int fill(struct look *out, const struct tap_state *taps, size_t count, const struct look *before,
-                const struct gc *gc)
+static int fill(struct look *out, const struct links *taps, const struct look *before, const struct gc *gc)
 {
-    out->list = calloc(count + 1, sizeof(*out->list));
+    out->list = calloc(taps->count + 1, sizeof(*out->list));
     if (!out->list)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < taps->count; i++) {
+        const struct link *tap = &taps->list[i];
         struct found *found = &out->list[out->count];
-        *found = (struct found){.tap = taps[i]};
-        found->has_claim = claim_read(&found->claim, taps[i].altname);
-        found->has_alias = claim_read_alias(&found->alias, taps[i].alias);
+        *found = (struct found){.tap = *tap};
+        found->has_claim = claim_read(&found->claim, tap->altname);
+        found->has_alias = claim_read_alias(&found->alias, tap->alias);
         found->verdict = judge(found, gc);
-        if (found->verdict != KEEP && (!before || was_seen(before, &taps[i])))
+        if (found->verdict != KEEP && (!before || was_seen(before, tap)))
             out->count++;
     }
     return ask_libvirt(out);
@@ -131,18 +128,15 @@ static int fill(struct look *out, const struct tap_state *taps, size_t count, co
 
 static int look(struct look *out, const struct look *before, const struct gc *gc)
 {
-    struct rtnl nl;
-    struct tap_state *taps = NULL;
-    size_t count = 0;
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_links_ struct links taps = {.list = NULL};
     int err = rtnl_open(&nl);
 
     *out = (struct look){NULL, 0};
     if (!err)
-        err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
-    rtnl_close(&nl);
+        err = links_read(&nl, "tun", &taps);
     if (!err)
-        err = fill(out, taps, count, before, gc);
-    free(taps);
+        err = fill(out, &taps, before, gc);
     return err ? complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
 }
 
@@ -162,7 +156,7 @@ static void report_half_made(const struct found *found)
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
 static int delete_tap(const struct found *found, const struct gc *gc)
 {
-    char name[64], ifindex[64], claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE];
+    char name[64], ifindex[64], claim[sizeof("--claim=") + LINK_ALTNAME_SIZE];
 
     snprintf(name, sizeof(name), "--name=%s", found->tap.name);
     snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", found->tap.ifindex);

@@ -4,12 +4,12 @@
 #include "base/cleanup.h"
 #include "net/port.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <linux/if_bridge.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 /* One line of the list. */
 struct line {
-    const struct tap_state *tap;
+    const struct link *tap;
     struct claimed_tap claim;
     char bridge[IFNAMSIZ]; /* "": of none now */
     char owner[64];        /* name, or number */
@@ -39,7 +39,7 @@ const char list_notes[] =
     "bridge enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
 
 /* Returns whether the tap is one of virt-tap's. */
-static bool fill(struct line *out, const struct tap_state *tap)
+static bool fill(struct line *out, const struct link *tap)
 {
     *out = (struct line){.tap = tap};
     if (!claim_read_tap(&out->claim, tap))
@@ -51,7 +51,7 @@ static bool fill(struct line *out, const struct tap_state *tap)
         snprintf(out->owner, sizeof(out->owner), "%u", out->claim.uid);
     if (tap->master)
         if_indextoname((unsigned int)tap->master, out->bridge);
-    out->held = tap->kind.multi_queue ? tap->queues > 0 : tap->carrier;
+    out->held = link_is_held(tap);
     return true;
 }
 
@@ -76,8 +76,8 @@ static int print_table(const struct line *lines, size_t count)
     printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "VLAN", "CHANGED", "CLAIM", "DOMAIN");
     for (size_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
-        const struct tap_state *tap = line->tap;
-        snprintf(queues, sizeof(queues), tap->kind.multi_queue ? "%u of many" : "1", tap->queues);
+        const struct link *tap = line->tap;
+        snprintf(queues, sizeof(queues), tap->tun.kind.multi_queue ? "%u of many" : "1", tap->tun.queues);
         snprintf(vlan, sizeof(vlan), line->vlan ? "%u" : "-", line->vlan);
         printf(
             format, tap->name, line->bridge[0] ? line->bridge : "-", line->owner, line->held ? "yes" : "no",
@@ -103,21 +103,22 @@ static json_t *mac_text(const uint8_t mac[6])
 
 static json_t *as_json(const struct line *line)
 {
-    const struct tap_state *tap = line->tap;
+    const struct link *tap = line->tap;
     json_t *port =
         json_pack("{s:b, s:b, s:b, s:o}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
                   "guard", tap->port.guard, "vlan", line->vlan ? json_integer(line->vlan) : json_null());
     json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->claim.mac_changed, "owner",
                                 line->claim.owner_changed, "persistence", line->claim.persistence_changed);
 
-    return json_pack(
-        "{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}", "name", tap->name,
-        "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge), "owner", line->owner, "uid",
-        (json_int_t)line->claim.uid, "domain", text_or_null(line->claim.domain), "claim",
-        text_or_null(line->claim.claimed ? tap->altname : ""), "held", line->held, "multi_queue",
-        tap->kind.multi_queue, "queues", tap->kind.multi_queue ? (int)tap->queues : (int)line->held,
-        "vnet_hdr", tap->kind.vnet_hdr, "persistent", tap->persist, "mtu", (int)tap->mtu, "mac",
-        mac_text(tap->mac), "port", port, "changed", changed);
+    return json_pack("{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}",
+                     "name", tap->name, "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge),
+                     "owner", line->owner, "uid", (json_int_t)line->claim.uid, "domain",
+                     text_or_null(line->claim.domain), "claim",
+                     text_or_null(line->claim.claimed ? tap->altname : ""), "held", line->held, "multi_queue",
+                     tap->tun.kind.multi_queue, "queues",
+                     tap->tun.kind.multi_queue ? (int)tap->tun.queues : (int)line->held, "vnet_hdr",
+                     tap->tun.kind.vnet_hdr, "persistent", tap->tun.persist, "mtu", (int)tap->mtu, "mac",
+                     mac_text(tap->mac), "port", port, "changed", changed);
 }
 
 static int print_json(const struct line *lines, size_t count, const char *name)
@@ -140,10 +141,12 @@ struct lines {
     size_t count;
 };
 
-static void see_vlan(void *arg, int ifindex, unsigned int vlan)
+static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
 {
     const struct lines *lines = arg;
 
+    if (!(flags & BRIDGE_VLAN_INFO_PVID))
+        return;
     for (size_t i = 0; i < lines->count; i++)
         if (lines->of[i].tap->ifindex == ifindex)
             lines->of[i].vlan = vlan;
@@ -152,7 +155,7 @@ static void see_vlan(void *arg, int ifindex, unsigned int vlan)
 /* A kernel that can filter VLANs gives every port one, and heeds it only on a bridge that does filter. */
 static int find_vlans(struct rtnl *nl, struct lines *lines)
 {
-    struct bridge_settings bridge = {.vlan_filtering = false};
+    struct link bridge = {.ifindex = 0};
     const int err = port_each_vlan(nl, see_vlan, lines);
     int asked = 0;
 
@@ -160,10 +163,10 @@ static int find_vlans(struct rtnl *nl, struct lines *lines)
         struct line *line = &lines->of[i];
         if (line->vlan && line->tap->master != asked) {
             asked = line->tap->master;
-            bridge.vlan_filtering = false;
-            bridge_settings(nl, asked, &bridge); /* one that is gone enforces nothing */
+            bridge.bridge.vlan_filtering = false;
+            link_get(nl, asked, &bridge); /* one that is gone enforces nothing */
         }
-        if (!bridge.vlan_filtering)
+        if (!bridge.bridge.vlan_filtering)
             line->vlan = 0;
     }
     return err;
@@ -174,13 +177,13 @@ static int by_name(const void *a, const void *b)
     return strverscmp(((const struct line *)a)->tap->name, ((const struct line *)b)->tap->name);
 }
 
-static int print(struct rtnl *nl, const struct tap_state *taps, size_t count, bool json, const char *name)
+static int print(struct rtnl *nl, const struct links *taps, bool json, const char *name)
 {
-    struct lines lines = {calloc(count ? count : 1, sizeof(*lines.of)), 0};
+    struct lines lines = {calloc(taps->count + 1, sizeof(*lines.of)), 0};
     int err = lines.of ? 0 : -ENOMEM, status;
 
-    for (size_t i = 0; i < count && !err; i++)
-        lines.count += fill(&lines.of[lines.count], &taps[i]);
+    for (size_t i = 0; i < taps->count && !err; i++)
+        lines.count += fill(&lines.of[lines.count], &taps->list[i]);
     if (!err)
         err = find_vlans(nl, &lines);
     if (err) {
@@ -196,16 +199,13 @@ static int print(struct rtnl *nl, const struct tap_state *taps, size_t count, bo
 int list_run(const struct call *call)
 {
     const struct list_options *options = call->options;
-    _cleanup_free_ struct tap_state *taps = NULL;
-    struct rtnl nl;
-    size_t count = 0;
+    _cleanup_links_ struct links taps = {.list = NULL};
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     int err = rtnl_open(&nl);
 
     if (!err)
-        err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
-    const int status =
-        err ? complain(1, call->name, "cannot list the interfaces of this host: %s", strerror(-err))
-            : print(&nl, taps, count, options->json, call->name);
-    rtnl_close(&nl);
-    return status;
+        err = links_read(&nl, "tun", &taps);
+    if (err)
+        return complain(1, call->name, "cannot list the interfaces of this host: %s", strerror(-err));
+    return print(&nl, &taps, options->json, call->name);
 }

@@ -6,7 +6,6 @@
 #include "base/verb.h"
 #include "config.h"
 #include "net/bridge.h"
-#include "net/link.h"
 #include "policy.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
@@ -143,7 +142,7 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
 
 static void print_bridge(const char *bridge)
 {
-    struct bridge found;
+    struct link found;
     struct bridges bridges;
     struct error why = {""};
     const int err = bridges_read(&bridges, &why);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Doing what was allowed: the tap, whole and on its bridge, or nothing. */
+ * Does what was allowed: the tap, whole and on its bridge, or nothing. */
 #pragma once
 
-#include "net/bridge.h"
+#include "net/link.h"
 #include "net/tap.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct error;
 struct rtnl;
 
 struct grant {
-    const struct bridge *bridge;
+    const struct link *bridge;
     const char *name; /* of the tap; NULL: vtap-<n>, n from 0 to 7 if one is free, else random */
     struct tap_kind kind;
     const uint8_t *guest_mac; /* NULL: not known */

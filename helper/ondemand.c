@@ -5,41 +5,34 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "config.h"
-#include "net/newbridge.h"
+#include "net/bridge.h"
 #include "net/rtnl.h"
 #include "policy/declared.h"
 #include "privilege.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-    TRIES = 20,          /* each look tells what is to be done next; others may do it meanwhile, or undo it */
-    HOST_ID_LENGTH = 32, /* digits */
+    TRIES = 20, /* each look tells what is to be done next; others may do it meanwhile, or undo it */
+    WORDS_SIZE = 160,
 };
 
 static const struct {
-    unsigned int bit;
+    unsigned int bits;
     const char *words;
 } differences[] = {
-    {NEWBRIDGE_NO_ALIAS, "alias"},
-    {NEWBRIDGE_RA, "router advertisements accepted"},
-    {NEWBRIDGE_MTU, "mtu"},
-    {NEWBRIDGE_ADDRESS, "address"},
-    {NEWBRIDGE_SECOND_ADDRESS, "second address"},
-    {NEWBRIDGE_LEARNED, "learned addresses not limited"},
-    {NEWBRIDGE_DOWN, "down"},
-    {NEWBRIDGE_MAC, "mac"},
-    {NEWBRIDGE_STP, "stp"},
-    {NEWBRIDGE_FORWARD_DELAY, "forward_delay"},
-};
-enum {
-    DIFFERENCE_COUNT = sizeof(differences) / sizeof(differences[0]),
-    WORDS_SIZE = 160, /* room for all of them */
-    MENDED = NEWBRIDGE_MAC - 1,
+    {BRIDGE_NO_ALIAS, "alias"},
+    {BRIDGE_RA, "router advertisements accepted"},
+    {BRIDGE_MTU, "mtu"},
+    {BRIDGE_ADDRESS, "address"},
+    {BRIDGE_ADDRESS << 1, "second address"},
+    {BRIDGE_LEARNED, "learned addresses not limited"},
+    {BRIDGE_DOWN, "down"},
+    {BRIDGE_MAC, "mac"},
+    {BRIDGE_STP, "stp"},
+    {BRIDGE_FORWARD_DELAY, "forward_delay"},
 };
 
 static const char *describe(unsigned int differs, char out[WORDS_SIZE])
@@ -47,66 +40,11 @@ static const char *describe(unsigned int differs, char out[WORDS_SIZE])
     size_t length = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; i < DIFFERENCE_COUNT; i++)
-        if (differs & differences[i].bit && length < WORDS_SIZE)
+    for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++)
+        if (differs & differences[i].bits && length < WORDS_SIZE)
             length += (size_t)snprintf(out + length, WORDS_SIZE - length, "%s%s", length ? ", " : "",
                                        differences[i].words);
     return out;
-}
-
-/* Reads the start of a small file. Returns the length, or -errno. */
-static ssize_t read_start(const char *path, char *out, size_t size)
-{
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    const ssize_t length = read(fd, out, size);
-    const ssize_t result = length < 0 ? -errno : length;
-    close(fd);
-    return result;
-}
-
-/* What is this host's alone: systemd's number of the installation; or, where there is none (Alpine) or not
- * yet, that of this boot, which no bridge outlives. Returns the length, or -errno. */
-static ssize_t read_host_id(char *out, size_t size)
-{
-    const ssize_t length = read_start("/etc/machine-id", out, size);
-
-    return length == -ENOENT || (length >= 0 && length < HOST_ID_LENGTH)
-               ? read_start("/proc/sys/kernel/random/boot_id", out, size)
-               : length;
-}
-
-static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
-{
-    for (size_t i = 0; i < size; i++)
-        state = (state ^ (unsigned char)bytes[i]) * 0x100000001b3U;
-    return state;
-}
-
-/* Without a MAC of its own a bridge takes the lowest of its ports', and another when that guest leaves. Made
- * from host and name, and not by chance: guests find the same neighbour when the bridge was made again, two
- * hosts do not share one, and a helper that comes upon a bridge without alias knows it. Nobody finds the
- * host's 128 secret bits in it: only 64 get past the first hash(), 40 into the MAC. */
-static int choose_mac(struct newbridge *is, struct error *why)
-{
-    char id[64] = "";
-    const ssize_t length = read_host_id(id, sizeof(id));
-
-    if (length < 0)
-        return error_set(
-            why,
-            "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
-            "declare one in " BRIDGES_PATH ": mac=MAC",
-            is->name, strerror((int)-length));
-    uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
-    state = hash(state, is->name, strlen(is->name));
-    state ^= state >> 32; /* the last bytes reach only the high bits */
-    is->mac[0] = 0x02;    /* locally administered */
-    for (size_t i = 1; i < sizeof(is->mac); i++)
-        is->mac[i] = (uint8_t)(state >> 8 * (i - 1));
-    return 0;
 }
 
 static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const char *step, int err,
@@ -120,13 +58,15 @@ static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const 
                      quote(entry->is.name).text);
 }
 
-static int mend(struct rtnl *nl, const struct bridges_entry *entry, const struct newbridge_state *state,
-                struct error *why)
+static int complete(struct rtnl *nl, const struct bridges_entry *entry, const struct bridge_state *state,
+                    struct error *why)
 {
     char words[WORDS_SIZE];
 
-    for (unsigned int bit = 1; bit & MENDED; bit <<= 1) {
-        const int err = state->differs & bit ? newbridge_mend(nl, &entry->is, state->ifindex, bit) : 0;
+    for (unsigned int bit = 1; bit & BRIDGE_COMPLETED; bit <<= 1) {
+        if (!(state->differs & bit))
+            continue;
+        const int err = bridge_complete(nl, &entry->is, state->link.ifindex, bit);
         if (err == -ENODEV)
             return 0; /* somebody deleted it meanwhile: look again */
         if (err)
@@ -135,84 +75,94 @@ static int mend(struct rtnl *nl, const struct bridges_entry *entry, const struct
     return 0;
 }
 
-/* Makes what is missing, or mends what is there. Returns 0, or -1 and why not; *made: it was we. */
-static int act(const struct bridges_entry *entry, const struct newbridge_state *state, bool *made,
-               struct error *why)
+static int make(struct rtnl *nl, const struct bridges_entry *entry, bool *made, struct error *why)
 {
-    struct rtnl nl = {.sock = NULL};
+    const int err = rtnl_talk(nl, bridge_message(&entry->is));
 
-    if (privilege_raise(why) < 0)
-        return -1;
-    int err = rtnl_open(&nl);
-    if (err)
-        err = fail(&nl, entry, "rtnetlink", err, why);
-    else if (state->ifindex)
-        err = mend(&nl, entry, state, why);
-    else {
-        err = newbridge_make(&nl, &entry->is);
-        *made = *made || !err;
-        err = err && err != -EEXIST ? fail(&nl, entry, "new", err, why) : 0;
-    }
-    rtnl_close(&nl);
-    return privilege_lower(why) < 0 || err ? -1 : 0;
+    if (!err)
+        *made = true;
+    return err && err != -EEXIST ? fail(nl, entry, "new", err, why) : 0;
 }
 
-static int check_kind(const struct bridges_entry *entry, const struct newbridge_state *state,
-                      struct error *why)
+/* Makes what is missing, or completes what is there. Returns 0, or -1 and why not; *made: it was we. */
+static int act(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
+               struct error *why)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    const int err = rtnl_open(&nl);
+
+    if (err)
+        return fail(&nl, entry, "rtnetlink", err, why);
+    return state->link.ifindex ? complete(&nl, entry, state, why) : make(&nl, entry, made, why);
+}
+
+static int act_with_privilege(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
+                              struct error *why)
+{
+    if (privilege_raise(why) < 0)
+        return -1;
+    const int err = act(entry, state, made, why);
+    return privilege_lower(why) < 0 ? -1 : err;
+}
+
+static int check_kind(const struct bridges_entry *entry, const struct link *link, struct error *why)
 {
     const char *name = entry->is.name;
 
-    if (strcmp(state->name, name) != 0)
+    if (strcmp(link->name, name) != 0)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH ":%lu, but is an alternative name of '%s'; an "
                          "administrator must take that away or declare another",
-                         name, entry->line, state->name);
-    if (strcmp(state->kind, "bridge") != 0)
+                         name, entry->line, link->name);
+    if (!link->is_bridge)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH
                          ":%lu, but is a network device of another kind: %s; an "
                          "administrator must rename the one or the other",
-                         name, entry->line, state->kind[0] ? state->kind : "hardware");
+                         name, entry->line, link->kind[0] ? link->kind : "hardware");
     return 0;
 }
 
-static void tell(const struct ondemand *asked, const struct bridges_entry *entry, bool made,
-                 unsigned int mended, unsigned int differs)
+static void report(const struct ondemand *asked, const struct bridges_entry *entry, bool made,
+                   unsigned int completed, unsigned int differs)
 {
     char words[WORDS_SIZE];
 
-    if (made || mended)
-        audit("%s for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it%s%s",
-              made ? "made" : "completed", asked->uid, entry->is.name, asked->rule, entry->line,
-              made ? "" : ": ", made ? "" : describe(mended, words));
+    if (made)
+        audit("made for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it", asked->uid,
+              entry->is.name, asked->rule, entry->line);
+    else if (completed)
+        audit("completed for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it: %s", asked->uid,
+              entry->is.name, asked->rule, entry->line, describe(completed, words));
     if (differs)
         audit("bridge %s, used for uid %u as it is, differs from " BRIDGES_PATH ":%lu: %s", entry->is.name,
               asked->uid, entry->line, describe(differs, words));
 }
 
-static int complete(const struct ondemand *asked, const struct bridges_entry *entry, struct rtnl *nl,
-                    struct error *why)
+static int look_and_act(const struct ondemand *asked, const struct bridges_entry *entry, struct rtnl *nl,
+                        struct error *why)
 {
-    struct newbridge_state state;
-    unsigned int mended = 0;
+    struct bridge_state state = {.differs = 0};
+    unsigned int completed = 0;
     bool made = false;
     char words[WORDS_SIZE];
 
     for (int tries = 0; tries < TRIES; tries++) {
-        const int err = newbridge_look(nl, &entry->is, &state);
+        const int err = bridge_look(nl, &entry->is, &state);
         if (err == -EAGAIN)
             continue;
         if (err)
             return error_set(why, "cannot look at bridge '%s': %s; try again", entry->is.name,
                              strerror(-err));
-        if (state.ifindex && check_kind(entry, &state, why) < 0)
+        if (state.link.ifindex && check_kind(entry, &state.link, why) < 0)
             return -1;
-        if (state.ifindex && (!state.ours || !(state.differs & MENDED))) {
-            tell(asked, entry, made, mended, state.differs & ~(unsigned int)NEWBRIDGE_NO_ALIAS);
+        const unsigned int missing = state.differs & BRIDGE_COMPLETED;
+        if (state.link.ifindex && (!state.ours || !missing)) {
+            report(asked, entry, made, completed, state.differs & ~(unsigned int)BRIDGE_NO_ALIAS);
             return 0;
         }
-        mended |= state.ifindex ? state.differs & MENDED : 0;
-        if (act(entry, &state, &made, why) < 0)
+        completed |= missing;
+        if (act_with_privilege(entry, &state, &made, why) < 0)
             return -1;
     }
     return error_set(why,
@@ -222,27 +172,38 @@ static int complete(const struct ondemand *asked, const struct bridges_entry *en
                      entry->is.name, entry->line, describe(state.differs, words));
 }
 
+/* Returns 1 and what is declared of that bridge, with its MAC; 0: nothing; or -1 and why not. */
+static int find_declared(const char *bridge, struct bridges_entry *out, struct error *why)
+{
+    _cleanup_bridges_ struct bridges bridges;
+
+    if (bridges_read(&bridges, why) < 0)
+        return -1;
+    const struct bridges_entry *found = bridges_find(&bridges, bridge);
+    if (!found)
+        return 0;
+    *out = *found;
+    const int err = out->has_mac ? 0 : bridge_host_mac(bridge, out->is.mac);
+    if (!err)
+        return 1;
+    return error_set(why,
+                     "bridge '%s' needs a MAC, and /etc/machine-id cannot be read: %s; an administrator can "
+                     "declare one in " BRIDGES_PATH ": mac=MAC",
+                     bridge, strerror(-err));
+}
+
 int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why)
 {
-    struct bridges bridges;
-    struct bridges_entry entry = {.line = 0};
-    struct rtnl nl;
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct bridges_entry entry;
 
     *isolate_ports = false;
-    int err = bridges_read(&bridges, why);
-    const struct bridges_entry *found = err ? NULL : bridges_find(&bridges, asked->bridge);
-    if (found)
-        entry = *found;
-    bridges_free(&bridges);
-    if (!found)
-        return err;
-    if (!entry.has_mac && choose_mac(&entry.is, why) < 0)
-        return -1;
-    err = rtnl_open(&nl);
+    const int declared = find_declared(asked->bridge, &entry, why);
+    if (declared <= 0)
+        return declared;
+    const int err = rtnl_open(&nl);
     if (err)
         return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
-    err = complete(asked, &entry, &nl, why);
-    rtnl_close(&nl);
     *isolate_ports = entry.isolated;
-    return err;
+    return look_and_act(asked, &entry, &nl, why);
 }

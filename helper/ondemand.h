@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Bridges on demand: one that is declared (bridges.h) and missing is made; one that somebody began to make
- * and did not finish is finished by whoever comes next. No lock: each step is one act of the kernel's that
- * fails or changes nothing when it was done before. They stay, whoever asked for them. */
+ * Bridges on demand: one that is declared (policy/declared.h) and missing is made; one that somebody began to
+ * make and did not finish is finished by whoever comes next. No lock: each step is one act of the kernel's
+ * that fails or changes nothing when it was done before. They stay, whoever asked for them. */
 #pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct bridges;
-struct bridges_entry;
 struct error;
 
 struct ondemand {

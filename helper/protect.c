@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "grant.h"
+#include "net/bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
@@ -27,7 +28,7 @@ struct protecting {
     const char *tap;
     const struct grant *what;
     const struct protection *wanted;
-    struct bridge_settings bridge;
+    struct link bridge;
     struct error *why;
 };
 
@@ -50,26 +51,22 @@ static int check_bridge(struct protecting *p)
 {
     char needs[128 + QUOTE_SIZE];
 
-    if (p->wanted->guard && !p->bridge.stp) {
+    if (p->wanted->guard && !p->bridge.bridge.kernel_stp) {
         snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set dev %s type bridge stp_state 1)",
                  quote(p->what->bridge->name).text);
         return cannot(p, "guard=yes", needs);
     }
-    if (p->wanted->vlan && !p->bridge.vlan_filtering) {
+    if (p->wanted->vlan && !p->bridge.bridge.vlan_filtering) {
         snprintf(
             needs, sizeof(needs),
             "a bridge that filters VLANs, and a kernel that can (ip link set dev %s type bridge vlan_filtering 1)",
             quote(p->what->bridge->name).text);
         return cannot(p, "vlan=", needs);
     }
-    if (p->wanted->mac_lock && memcmp(p->what->guest_mac, p->bridge.mac, sizeof(p->bridge.mac)) == 0)
-        return error_set(p->why,
-                         "--mac is bridge '%s's own MAC, which no guest can have; give the guest another",
-                         p->what->bridge->name);
     return 0;
 }
 
-/* Of a port that others are protected from by more than STP. */
+/* Whether others are protected from the port by more than STP. */
 static bool is_confined(const struct protection *wanted)
 {
     return wanted->isolated || wanted->mac_lock;
@@ -77,18 +74,18 @@ static bool is_confined(const struct protection *wanted)
 
 static int raise_bridge_groups(const struct protecting *p)
 {
-    struct bridge_settings got = p->bridge;
+    static const char term[] = "the bridge's limit of multicast groups";
     const int ifindex = p->what->bridge->ifindex;
-    int err = 0;
+    struct link bridge;
 
-    if (got.max_groups >= BRIDGE_GROUPS)
+    if (p->bridge.bridge.max_groups >= BRIDGE_GROUPS)
         return 0;
-    err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
+    int err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (!err)
-        err = bridge_settings(p->nl, ifindex, &got);
-    if (!err && got.max_groups < BRIDGE_GROUPS)
-        err = -EIO;
-    return err ? fail(p, "the bridge's limit of multicast groups", err) : 0;
+        err = link_get(p->nl, ifindex, &bridge);
+    if (err)
+        return fail(p, term, err);
+    return bridge.bridge.max_groups < BRIDGE_GROUPS ? fail(p, term, -EIO) : 0;
 }
 
 static int set_options(const struct protecting *p)
@@ -102,13 +99,14 @@ static int set_options(const struct protecting *p)
         .router = !is_confined(p->wanted),
         .max_groups = is_confined(p->wanted) ? PORT_GROUPS : 0,
     };
-    struct port_options got;
+    struct link port;
     int err = port_set(p->nl, p->ifindex, &wanted);
 
     if (!err)
-        err = port_get(p->nl, p->ifindex, &got);
+        err = link_get(p->nl, p->ifindex, &port);
     if (err)
         return fail(p, "the protection", err);
+    const struct port_options got = port.port;
     if (got.isolated != wanted.isolated)
         return cannot(p, "isolated=yes", "Linux 4.18 or newer");
     if (got.locked != wanted.locked)
@@ -126,21 +124,22 @@ static int set_options(const struct protecting *p)
 
 static int set_vlan(const struct protecting *p)
 {
-    int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.default_vlan);
+    const int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.bridge.default_vlan);
 
-    if (!err) {
-        const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
-        err = has < 0 ? has : has ? 0 : -EIO;
-    }
-    return err ? fail(p, "vlan=", err) : 0;
+    if (err)
+        return fail(p, "vlan=", err);
+    const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
+    if (has > 0)
+        return 0;
+    return fail(p, "vlan=", has < 0 ? has : -EIO);
 }
 
 /* In the VLAN that the port is in, which on a new port is the one asked for or the bridge's own. */
 static int deny_vlan_router(const struct protecting *p)
 {
-    const unsigned int vlan = p->wanted->vlan ? p->wanted->vlan : p->bridge.default_vlan;
+    const unsigned int vlan = p->wanted->vlan ? p->wanted->vlan : p->bridge.bridge.default_vlan;
 
-    if (!p->bridge.vlan_filtering || !p->bridge.vlan_snooping || !vlan)
+    if (!p->bridge.bridge.vlan_filtering || !p->bridge.bridge.vlan_snooping || !vlan)
         return 0;
     const int err = port_deny_vlan_router(p->nl, p->ifindex, vlan);
     return err ? fail(p, "no multicast router in its VLAN", err) : 0;
@@ -170,26 +169,23 @@ static int lock_mac(const struct protecting *p)
 
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
 {
-    struct protecting p = {.nl = nl,
-                           .ifindex = ifindex,
-                           .tap = tap,
-                           .what = what,
-                           .wanted = &what->terms->protection,
-                           .why = why};
-    const struct protection *wanted = p.wanted;
+    const struct protection *wanted = &what->terms->protection;
+    const bool confined = is_confined(wanted);
+    struct protecting p = {
+        .nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .wanted = wanted, .why = why};
 
-    if (wanted->guard || wanted->vlan || is_confined(wanted)) {
-        const int err = bridge_settings(nl, what->bridge->ifindex, &p.bridge);
-        if (err)
-            return fail(&p, "the protection", err);
-        if (check_bridge(&p) < 0)
-            return -1;
-    }
-    if ((is_confined(wanted) || wanted->guard) && set_options(&p) < 0)
+    if (!wanted->guard && !wanted->vlan && !confined)
+        return 0;
+    const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
+    if (err)
+        return fail(&p, "the protection", err);
+    if (check_bridge(&p) < 0)
+        return -1;
+    if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;
     if (wanted->vlan && set_vlan(&p) < 0)
         return -1;
-    if (is_confined(wanted) && deny_vlan_router(&p) < 0)
+    if (confined && deny_vlan_router(&p) < 0)
         return -1;
     return wanted->mac_lock ? lock_mac(&p) : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What a rule asks the bridge itself to enforce at a tap's port. What the kernel or the bridge cannot do is
- * refused, never left out: all is read back. */
+ * What a rule has the bridge itself enforce at a tap's port. What the kernel or the bridge cannot do is
+ * refused, never left out: everything is read back. */
 #pragma once
 
 struct error;

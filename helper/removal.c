@@ -6,7 +6,6 @@
 #include "grant.h"
 #include "net/rtnl.h"
 #include "net/tapdelete.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 
 #include <errno.h>
@@ -14,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_callers(const struct tap_state *tap, const struct removal *what)
+static bool is_callers(const struct link *tap, const struct removal *what)
 {
     struct claim claim;
 
@@ -22,7 +21,7 @@ static bool is_callers(const struct tap_state *tap, const struct removal *what)
            (claim.uid == what->uid || (what->uid == 0 && !what->domain[0]));
 }
 
-static bool is_domains(const struct tap_state *tap, const struct removal *what)
+static bool is_domains(const struct link *tap, const struct removal *what)
 {
     struct claim_alias alias;
 
@@ -30,10 +29,10 @@ static bool is_domains(const struct tap_state *tap, const struct removal *what)
            (claim_read_alias(&alias, tap->alias) && strcmp(alias.domain, what->domain) == 0);
 }
 
-static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_state *tap, struct error *why)
+static int find_by_name(struct rtnl *nl, const struct removal *what, struct link *tap, struct error *why)
 {
     struct claim claim;
-    const int err = taps_find(nl, CLAIM_PREFIX, what->name, tap);
+    const int err = link_find_tap(nl, what->name, tap);
 
     if (err == -ENODEV)
         return error_set(why, "there is no tap '%s'; `virt-tap list` shows those that there are", what->name);
@@ -67,53 +66,44 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct tap_
     return 0;
 }
 
-static int find_all(struct rtnl *nl, const struct removal *what, struct tap_state **taps, size_t *count,
-                    struct error *why)
+static int find_all(struct rtnl *nl, const struct removal *what, struct links *taps, struct error *why)
 {
+    const int err = links_read(nl, "tun", taps);
     size_t found = 0;
-    const int err = taps_list(nl, CLAIM_PREFIX, taps, count);
 
     if (err)
         return error_set(why, "cannot list the taps of this host: %s; try again", strerror(-err));
-    for (size_t i = 0; i < *count; i++)
-        if (is_callers(&(*taps)[i], what) && is_domains(&(*taps)[i], what))
-            (*taps)[found++] = (*taps)[i];
-    *count = found;
+    for (size_t i = 0; i < taps->count; i++)
+        if (is_callers(&taps->list[i], what) && is_domains(&taps->list[i], what))
+            taps->list[found++] = taps->list[i];
+    taps->count = found;
     return 0;
 }
 
-int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct error *why)
+int removal_find(const struct removal *what, struct links *taps, struct error *why)
 {
-    struct rtnl nl;
-    int err = rtnl_open(&nl);
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    const int err = rtnl_open(&nl);
 
-    *taps = NULL;
-    *count = 0;
+    *taps = (struct links){.list = NULL};
     if (err)
         return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
-    if (what->name) {
-        *taps = malloc(sizeof(**taps));
-        *count = 1;
-        err = *taps ? find_by_name(&nl, what, *taps, why) : error_set(why, "no memory");
-    } else {
-        err = find_all(&nl, what, taps, count, why);
-    }
-    rtnl_close(&nl);
-    if (err) {
-        free(*taps);
-        *taps = NULL;
-    }
-    return err;
+    if (!what->name)
+        return find_all(&nl, what, taps, why);
+    taps->list = malloc(sizeof(*taps->list));
+    if (!taps->list)
+        return error_set(why, "no memory");
+    taps->count = 1;
+    return find_by_name(&nl, what, taps->list, why);
 }
 
-int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
-                   struct error *why)
+int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal *what, struct error *why)
 {
     const int fd = what->force ? -1 : grant_open_device(why);
 
     if (fd < 0 && !what->force)
         return -1;
-    const int err = tap_delete(nl, fd, tap, CLAIM_PREFIX);
+    const int err = tap_delete(nl, fd, tap);
     if (fd >= 0)
         close(fd);
     if (!err || err == -ENODEV) /* somebody else did */

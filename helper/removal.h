@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Taking away taps that virt-tap made. Neither policy nor the bridge is asked: a rule that is gone would else
- * leave taps for ever. */
+ * Removes taps that virt-tap made. Neither policy nor the bridge is asked: otherwise a rule that is gone
+ * would leave taps for ever. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 
 struct error;
 struct rtnl;
-struct tap_state;
+struct link;
+struct links;
 
 struct removal {
     const char *name;   /* NULL: every name */
@@ -24,11 +25,10 @@ struct removal {
 };
 
 /* Finds what is to be removed; to be called without the capability effective. By name it must be there and
- * the caller's; by domain alone it is all that is the caller's, which may be nothing. Returns 0 and an array
- * that the caller must free(), or -1 and why not. */
-int removal_find(const struct removal *what, struct tap_state **taps, size_t *count, struct error *why);
+ * the caller's; by domain alone it is all that is the caller's, which may be nothing. Returns 0,
+ * or -1 and why not; links_free(taps) in any case. */
+int removal_find(const struct removal *what, struct links *taps, struct error *why);
 
 /* Removes one, if it still is what was found, by its ifindex (net/tapdelete.h); needs CAP_NET_ADMIN
  * effective, now and when nl was opened. Returns 0, or -1 and why not, nothing then being changed. */
-int removal_delete(struct rtnl *nl, const struct tap_state *tap, const struct removal *what,
-                   struct error *why);
+int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal *what, struct error *why);

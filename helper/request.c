@@ -2,8 +2,8 @@
 #include "request.h"
 
 #include "base/error.h"
+#include "base/ifname.h"
 #include "base/number.h"
-#include "net/link.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 
@@ -12,22 +12,24 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char plain_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
 #define SEE_HELP "; see virt-tap-helper --help"
-
-/* An option, for the verbs whose bits (1 << verb) stand in `verbs`. */
-struct option {
-    const char *name; /* ends in '=' if it has a value */
-    unsigned int verbs;
-    enum request_result (*take)(struct request *out, const char *value, struct error *why);
-};
 
 enum {
     TAP = 1 << REQUEST_TAP,
     CREATE = 1 << REQUEST_CREATE,
     DELETE = 1 << REQUEST_DELETE,
     BRIDGE = 1 << REQUEST_BRIDGE
+};
+
+/* An option, for the verbs whose bits (1 << verb) are in `verbs`. */
+struct option {
+    const char *name; /* ends in '=' if it has a value */
+    unsigned int verbs;
+    enum request_result (*take)(struct request *out, const char *value, struct error *why); /* or NULL */
+    size_t flag;       /* the bool that it sets in struct request; 0: none */
+    size_t number;     /* the int that its value, from min to max, is for; 0: none */
+    const char *takes; /* what the number must be */
+    unsigned long min, max;
 };
 
 static enum request_result usage(struct error *why, const char *what, const char *word)
@@ -38,7 +40,9 @@ static enum request_result usage(struct error *why, const char *what, const char
 
 static enum request_result take_bridge(struct request *out, const char *value, struct error *why)
 {
-    if (policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0)
+    const char *option = out->verb == REQUEST_TAP ? "--br=" : "--bridge=";
+
+    if (policy_check_bridge(option, value, why) < 0)
         return REQUEST_REFUSED;
     out->bridge = value;
     return REQUEST_OK;
@@ -47,7 +51,7 @@ static enum request_result take_bridge(struct request *out, const char *value, s
 /* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
-    if (value[strspn(value, plain_characters)]) {
+    if (value[strspn(value, IFNAME_PLAIN)]) {
         error_set(
             why,
             "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
@@ -61,35 +65,12 @@ static enum request_result take_name(struct request *out, const char *value, str
     return REQUEST_OK;
 }
 
-static enum request_result take_fd(struct request *out, const char *value, struct error *why)
-{
-    unsigned long number = 0;
-
-    if (!number_parse(value, 0, INT_MAX, &number))
-        return usage(why, "--fd takes the number of an open socket, not ", value);
-    out->fd = (int)number;
-    return REQUEST_OK;
-}
-
-static enum request_result take_owner(struct request *out, const char *value, struct error *why)
-{
-    unsigned long number = 0;
-
-    if (!number_parse(value, 0, (uid_t)-2, &number))
-        return usage(why, "--owner takes the number of a user (`id -u NAME`), not ", value);
-    out->owner = (uid_t)number;
-    out->has_owner = true;
-    return REQUEST_OK;
-}
-
 /* What is wrong with a guest's MAC; NULL: nothing. */
 static const char *mac_problem(const uint8_t mac[6])
 {
-    static const uint8_t none[6];
-
     if (mac[0] & 1)
         return "a multicast address";
-    if (memcmp(mac, none, sizeof(none)) == 0)
+    if (!mac_is_unicast(mac))
         return "the address of all zeros";
     if (mac[0] == 0xFE) /* see choose_mac() of grant.c; libvirt refuses it as well */
         return "an address that begins with fe, as those of the host's ends of taps do";
@@ -101,13 +82,11 @@ static enum request_result take_mac(struct request *out, const char *value, stru
     if (!mac_parse(value, out->mac))
         return usage(why, "--mac takes the guest's MAC, as in 52:54:00:12:34:56, not ", value);
     const char *problem = mac_problem(out->mac);
-    if (problem) {
-        error_set(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56",
-                  value, problem);
-        return REQUEST_REFUSED;
-    }
-    out->has_mac = true;
-    return REQUEST_OK;
+    if (!problem)
+        return REQUEST_OK;
+    error_set(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56", value,
+              problem);
+    return REQUEST_REFUSED;
 }
 
 static enum request_result take_domain(struct request *out, const char *value, struct error *why)
@@ -125,47 +104,6 @@ static enum request_result take_domain(struct request *out, const char *value, s
     return usage(why, "--domain takes a domain's UUID, as `virsh domuuid` prints it, not ", value);
 }
 
-static enum request_result take_vnet(struct request *out, const char *value, struct error *why)
-{
-    (void)value, (void)why;
-    out->vnet_hdr = true;
-    return REQUEST_OK;
-}
-
-static enum request_result take_multi_queue(struct request *out, const char *value, struct error *why)
-{
-    (void)value, (void)why;
-    out->multi_queue = true;
-    return REQUEST_OK;
-}
-
-static enum request_result take_isolated(struct request *out, const char *value, struct error *why)
-{
-    (void)value, (void)why;
-    out->isolated = true;
-    return REQUEST_OK;
-}
-
-static enum request_result take_vlan(struct request *out, const char *value, struct error *why)
-{
-    unsigned long number = 0;
-
-    if (!number_parse(value, 1, 4094, &number))
-        return usage(why, "--vlan takes a VLAN from 1 to 4094, not ", value);
-    out->vlan = (unsigned int)number;
-    return REQUEST_OK;
-}
-
-static enum request_result take_ifindex(struct request *out, const char *value, struct error *why)
-{
-    unsigned long number = 0;
-
-    if (!number_parse(value, 1, INT_MAX, &number))
-        return usage(why, "--ifindex takes the number of an interface, as `ip link` shows it, not ", value);
-    out->ifindex = (int)number;
-    return REQUEST_OK;
-}
-
 static enum request_result take_claim(struct request *out, const char *value, struct error *why)
 {
     struct claim claim;
@@ -176,31 +114,47 @@ static enum request_result take_claim(struct request *out, const char *value, st
     return REQUEST_OK;
 }
 
-static enum request_result take_force(struct request *out, const char *value, struct error *why)
-{
-    (void)value, (void)why;
-    out->force = true;
-    return REQUEST_OK;
-}
+#define FIELD(name) offsetof(struct request, name)
 
 static const struct option options[] = {
-    {"--br=", TAP, take_bridge},
-    {"--bridge=", CREATE | BRIDGE, take_bridge},
-    {"--fd=", TAP, take_fd},
-    {"--name=", TAP | CREATE | DELETE, take_name},
-    {"--mac=", TAP | CREATE, take_mac},
-    {"--vlan=", CREATE, take_vlan},
-    {"--isolated", CREATE, take_isolated},
-    {"--domain=", CREATE | DELETE, take_domain},
-    {"--owner=", CREATE, take_owner},
-    {"--use-vnet", TAP, take_vnet},
-    {"--vnet-hdr", CREATE, take_vnet},
-    {"--multi-queue", CREATE, take_multi_queue},
-    {"--ifindex=", DELETE, take_ifindex},
-    {"--claim=", DELETE, take_claim},
-    {"--force", DELETE, take_force},
+    {"--br=", TAP, .take = take_bridge},
+    {"--bridge=", CREATE | BRIDGE, .take = take_bridge},
+    {"--fd=", TAP, .number = FIELD(fd), .max = INT_MAX,
+     .takes = "--fd takes the number of an open socket, not "},
+    {"--name=", TAP | CREATE | DELETE, .take = take_name},
+    {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
+    {"--vlan=", CREATE, .number = FIELD(vlan), .min = 1, .max = 4094,
+     .takes = "--vlan takes a VLAN from 1 to 4094, not "},
+    {"--isolated", CREATE, .flag = FIELD(isolated)},
+    {"--domain=", CREATE | DELETE, .take = take_domain},
+    {"--owner=", CREATE, .number = FIELD(owner), .max = (uid_t)-2, .flag = FIELD(has_owner),
+     .takes = "--owner takes the number of a user (`id -u NAME`), not "},
+    {"--use-vnet", TAP, .flag = FIELD(vnet_hdr)},
+    {"--vnet-hdr", CREATE, .flag = FIELD(vnet_hdr)},
+    {"--multi-queue", CREATE, .flag = FIELD(multi_queue)},
+    {"--ifindex=", DELETE, .number = FIELD(ifindex), .min = 1, .max = INT_MAX,
+     .takes = "--ifindex takes the number of an interface, as `ip link` shows it, not "},
+    {"--claim=", DELETE, .take = take_claim},
+    {"--force", DELETE, .flag = FIELD(force)},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+static enum request_result take_option(struct request *out, const struct option *option, const char *value,
+                                       struct error *why)
+{
+    enum request_result result = REQUEST_OK;
+    unsigned long number = 0;
+
+    if (option->take)
+        result = option->take(out, value, why);
+    if (option->number && !number_parse(value, option->min, option->max, &number))
+        return usage(why, option->takes, value);
+    if (option->number)
+        memcpy((char *)out + option->number, &(unsigned int){(unsigned int)number}, sizeof(unsigned int));
+    if (option->flag && result == REQUEST_OK)
+        *(bool *)((char *)out + option->flag) = true;
+    return result;
+}
 
 /* Whether word is that option; and where its value begins. */
 static bool is_option(const struct option *option, const char *word, const char **value)
@@ -224,7 +178,7 @@ static enum request_result parse_word(struct request *out, const char *word, uns
         if (*seen & 1U << i && value[-1] == '=')
             return usage(why, "this is given twice, the second time as ", word);
         *seen |= 1U << i;
-        return options[i].take(out, value, why);
+        return take_option(out, &options[i], value, why);
     }
     return usage(why, "no such option: ", word);
 }
@@ -241,26 +195,26 @@ static enum request_result check_delete(const struct request *request, struct er
 /* Whether all is there that the verb takes. */
 static enum request_result check_whole(const struct request *request, struct error *why)
 {
+    const bool tap = request->verb == REQUEST_TAP;
+
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
     if (!request->bridge)
-        return usage(why, "no bridge is named; missing option: ",
-                     request->verb == REQUEST_TAP ? "--br=BRIDGE" : "--bridge=BRIDGE");
-    if (request->verb == REQUEST_BRIDGE)
-        return REQUEST_OK;
-    if (request->verb == REQUEST_CREATE)
-        return request->name ? REQUEST_OK
-                             : usage(why, "create needs a name; missing option: ", "--name=NAME");
-    return request->fd >= 0 ? REQUEST_OK
-                            : usage(why, "no socket to send the tap over; missing option: ", "--fd=FD");
+        return usage(why, "no bridge is named; missing option: ", tap ? "--br=BRIDGE" : "--bridge=BRIDGE");
+    if (request->verb == REQUEST_CREATE && !request->name)
+        return usage(why, "create needs a name; missing option: ", "--name=NAME");
+    if (tap && request->fd < 0)
+        return usage(why, "no socket to send the tap over; missing option: ", "--fd=FD");
+    return REQUEST_OK;
 }
 
 static enum request_verb verb_of(const char *word)
 {
-    return strcmp(word, "create") == 0   ? REQUEST_CREATE
-           : strcmp(word, "delete") == 0 ? REQUEST_DELETE
-           : strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE
-                                         : REQUEST_TAP;
+    if (strcmp(word, "create") == 0)
+        return REQUEST_CREATE;
+    if (strcmp(word, "delete") == 0)
+        return REQUEST_DELETE;
+    return strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE : REQUEST_TAP;
 }
 
 /* Whether a word, wherever on the line, asks for help or the version. */

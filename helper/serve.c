@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "grant.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "ondemand.h"
 #include "policy/decide.h"
 #include "policy/names.h"
@@ -31,19 +30,14 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .vlan = request->vlan,
         .isolated = request->isolated,
     };
-    struct policy policy = {.rules = NULL};
+    _cleanup_policy_ struct policy policy = {.rules = NULL};
+    _cleanup_names_ struct names names;
     struct caller caller;
-    struct names names;
 
     names_begin(&names);
-    int err = caller_self(&caller, &names.source, why);
-    if (!err)
-        err = policy_load(&policy, request->bridge, why);
-    if (!err)
-        err = policy_decide(out, &policy, &question, &caller, why);
-    policy_free(&policy);
-    names_end(&names);
-    return err;
+    if (caller_self(&caller, &names.source, why) < 0 || policy_load(&policy, request->bridge, why) < 0)
+        return -1;
+    return policy_decide(out, &policy, &question, &caller, why);
 }
 
 static int open_rtnl(struct rtnl *nl, struct error *why)
@@ -68,13 +62,14 @@ static int hand_over(const struct request *request, const struct granted *tap, s
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
     const int err = tap_set_persist(tap->fd);
-    return err ? error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
-                           tap->name, strerror(-err))
-               : 0;
+    if (!err)
+        return 0;
+    return error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
+                     tap->name, strerror(-err));
 }
 
-/* Whether they may, and the bridge, which is made now if it is declared and missing. */
-static int prepare(const struct request *request, struct decision *decision, struct bridge *bridge,
+/* Asks the policy, and finds the bridge, which is made now if it is declared and missing. */
+static int prepare(const struct request *request, struct decision *decision, struct link *bridge,
                    struct error *why)
 {
     bool isolate_ports;
@@ -91,20 +86,22 @@ static int prepare(const struct request *request, struct decision *decision, str
 static int serve_bridge(const struct request *request, struct error *why)
 {
     struct decision decision;
-    struct bridge bridge;
+    struct link bridge;
 
     return prepare(request, &decision, &bridge, why);
 }
 
 static int serve_tap(const struct request *request, struct error *why)
 {
+    /* Closed after the answer, for that takes the kernel longer than all of the policy. */
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct decision decision;
-    struct bridge bridge;
+    struct link bridge;
     struct granted tap;
-    struct rtnl nl = {.sock = NULL};
 
-    if ((request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0) ||
-        prepare(request, &decision, &bridge, why) < 0)
+    if (request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0)
+        return -1;
+    if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
     const struct grant grant = {
         .bridge = &bridge,
@@ -116,48 +113,43 @@ static int serve_tap(const struct request *request, struct error *why)
         .uid = getuid(),
         .terms = &decision,
     };
-    int err = make(&tap, &grant, &nl, why);
-    if (!err) {
-        audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
-              decision.rule, grant.stays ? ", to stay" : "");
-        err = hand_over(request, &tap, why);
-        close(tap.fd); /* if it was not handed over, this removes the tap */
-    }
-    rtnl_close(&nl); /* after the answer, for closing it takes the kernel longer than all of the policy */
+    if (make(&tap, &grant, &nl, why) < 0)
+        return -1;
+    audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name, decision.rule,
+          grant.stays ? ", to stay" : "");
+    const int err = hand_over(request, &tap, why);
+    close(tap.fd); /* if it was not handed over, this removes the tap */
     return err;
 }
 
-/* All that can be: one that is in use is no reason to leave the others. */
-static int delete_each(const struct removal *what, const struct tap_state *taps, size_t count,
-                       struct error *why)
+/* Goes on after one that cannot be deleted. */
+static int delete_each(const struct removal *what, const struct links *taps, struct error *why)
 {
-    struct rtnl nl = {.sock = NULL};
-    int err;
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    int err = open_rtnl(&nl, why);
 
-    if (privilege_raise(why) < 0)
-        return -1;
-    err = open_rtnl(&nl, why);
-    for (size_t i = 0; nl.sock && i < count; i++)
-        if (removal_delete(&nl, &taps[i], what, why) < 0)
+    for (size_t i = 0; nl.buffer && i < taps->count; i++)
+        if (removal_delete(&nl, &taps->list[i], what, why) < 0)
             err = -1;
         else
-            audit("deleted for uid %u: tap %s", what->uid, taps[i].name);
-    rtnl_close(&nl);
-    return privilege_lower(why) < 0 || err ? -1 : 0;
+            audit("deleted for uid %u: tap %s", what->uid, taps->list[i].name);
+    return err;
 }
 
 static int serve_delete(const struct request *request, struct error *why)
 {
     const struct removal what = {request->name,   request->ifindex, request->claim,
                                  request->domain, getuid(),         request->force};
-    struct tap_state *taps;
-    size_t count;
+    _cleanup_links_ struct links taps = {.list = NULL};
 
-    if (removal_find(&what, &taps, &count, why) < 0)
+    if (removal_find(&what, &taps, why) < 0)
         return -1;
-    const int err = count ? delete_each(&what, taps, count, why) : 0;
-    free(taps);
-    return err;
+    if (!taps.count)
+        return 0;
+    if (privilege_raise(why) < 0)
+        return -1;
+    const int err = delete_each(&what, &taps, why);
+    return privilege_lower(why) < 0 ? -1 : err;
 }
 
 int serve(const struct request *request, struct error *why)

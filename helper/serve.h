@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Doing what a request asks, from the question whether they may to the answer, as main.c's phases 3 to 5. */
+ * Carries out one request: policy, grant, reply; main.c's phases 3 to 5. */
 #pragma once
 
 struct error;

@@ -7,7 +7,6 @@
 #include "hook.h"
 #include "host/running.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 
 #include <stdio.h>
@@ -37,7 +36,7 @@ static bool called_by_qemus_daemon(void)
 
 /* By when the kernel first showed it to anybody (udev, as a rule, at once), since it does not tell when it
  * was made: it is at least as old as that. */
-static bool is_old(const struct tap_state *tap)
+static bool is_old(const struct link *tap)
 {
     char path[sizeof("/sys/class/net/") + IFNAMSIZ];
     struct stat st;
@@ -47,25 +46,24 @@ static bool is_old(const struct tap_state *tap)
 }
 
 struct orphan {
-    struct tap_state tap;
+    struct link tap;
     struct claim_alias alias;
 };
 
 /* All but whether its domain runs. */
-static bool may_be_orphan(const struct tap_state *tap, struct claim_alias *alias)
+static bool may_be_orphan(const struct link *tap, struct claim_alias *alias)
 {
     struct claim claim;
 
-    return tap->persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
-           claim_read_alias(alias, tap->alias) && alias->domain[0] &&
-           !(tap->kind.multi_queue ? tap->queues > 0 : tap->carrier) && is_old(tap);
+    return tap->tun.persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
+           claim_read_alias(alias, tap->alias) && alias->domain[0] && !link_is_held(tap) && is_old(tap);
 }
 
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
 static int remove_tap(const struct orphan *orphan, struct error *why)
 {
     char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE], ifindex[32],
-        claim[sizeof("--claim=") + TAPS_ALTNAME_SIZE];
+        claim[sizeof("--claim=") + LINK_ALTNAME_SIZE];
 
     snprintf(name, sizeof(name), "--name=%s", orphan->tap.name);
     snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", orphan->tap.ifindex);
@@ -74,16 +72,16 @@ static int remove_tap(const struct orphan *orphan, struct error *why)
     return hook_call_helper((const char *[]){"delete", name, ifindex, claim, domain, NULL}, why);
 }
 
-static int remove_orphans(const struct tap_state *taps, size_t count, struct error *why)
+static int remove_orphans(const struct links *taps, struct error *why)
 {
-    struct orphan *orphans = calloc(count + 1, sizeof(*orphans));
-    struct running *asked = calloc(count + 1, sizeof(*asked));
+    struct orphan *orphans = calloc(taps->count + 1, sizeof(*orphans));
+    struct running *asked = calloc(taps->count + 1, sizeof(*asked));
     size_t found = 0;
     int err = orphans && asked ? 0 : error_set(why, "no memory");
 
-    for (size_t i = 0; i < count && !err; i++) {
-        orphans[found].tap = taps[i];
-        if (!may_be_orphan(&taps[i], &orphans[found].alias))
+    for (size_t i = 0; i < taps->count && !err; i++) {
+        orphans[found].tap = taps->list[i];
+        if (!may_be_orphan(&taps->list[i], &orphans[found].alias))
             continue;
         asked[found] = (struct running){.uid = getuid(), .domain = orphans[found].alias.domain};
         found++;
@@ -100,22 +98,18 @@ static int remove_orphans(const struct tap_state *taps, size_t count, struct err
 
 static int start(const char *text, size_t size, struct error *why)
 {
-    struct tap_state *taps = NULL;
-    struct rtnl nl;
-    size_t count = 0;
-    int err;
+    _cleanup_links_ struct links taps = {.list = NULL};
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
 
     (void)text, (void)size;
     if (!called_by_qemus_daemon())
         return 0;
-    err = rtnl_open(&nl);
+    int err = rtnl_open(&nl);
     if (!err)
-        err = taps_list(&nl, CLAIM_PREFIX, &taps, &count);
-    rtnl_close(&nl);
-    err = err ? error_set(why, "cannot list the interfaces of this host: %s", strerror(-err))
-              : remove_orphans(taps, count, why);
-    free(taps);
-    return err;
+        err = links_read(&nl, "tun", &taps);
+    if (err)
+        return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
+    return remove_orphans(&taps, why);
 }
 
 int main(int argc, char *argv[])

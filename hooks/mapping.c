@@ -2,7 +2,6 @@
 #include "mapping.h"
 
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 
 #include <errno.h>
@@ -15,7 +14,7 @@ static const char *find_bridge(void *data, bool network, const char *theirs)
     return bridges_map(data, network, theirs);
 }
 
-bool mapping_is_own(const struct tap_state *tap, const struct domain *domain)
+bool mapping_is_own(const struct link *tap, const struct domain *domain)
 {
     struct claim claim;
     struct claim_alias alias;
@@ -26,17 +25,15 @@ bool mapping_is_own(const struct tap_state *tap, const struct domain *domain)
 
 static bool is_taken(void *data, const struct domain *domain, const char *dev)
 {
-    struct tap_state tap = {0};
-    struct rtnl nl;
-    int err;
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct link tap;
 
     (void)data;
     if (if_nametoindex(dev) == 0)
         return false;
-    err = rtnl_open(&nl);
+    int err = rtnl_open(&nl);
     if (!err)
-        err = taps_find(&nl, CLAIM_PREFIX, dev, &tap);
-    rtnl_close(&nl);
+        err = link_find_tap(&nl, dev, &tap);
     return err != -ENODEV && (err || !mapping_is_own(&tap, domain));
 }
 

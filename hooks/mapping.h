@@ -6,11 +6,11 @@
 #include "policy/declared.h"
 #include "xml/change.h"
 
-struct tap_state;
+struct link;
 
 /* Whether the tap was made for that domain by this user: another user's domain can have the same UUID. What
  * is left of a former start of it is replaced by `prepare`. */
-bool mapping_is_own(const struct tap_state *tap, const struct domain *domain);
+bool mapping_is_own(const struct link *tap, const struct domain *domain);
 
 /* A wish for domain_map(), by what bridges_read() has read; valid as long as that. Where the interfaces of
  * this host cannot be listed, a name that is there counts as taken. */

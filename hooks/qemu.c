@@ -17,7 +17,6 @@
 #include "hook.h"
 #include "mapping.h"
 #include "net/rtnl.h"
-#include "net/taps.h"
 #include "policy/claim.h"
 #include "policy/declared.h"
 
@@ -224,14 +223,13 @@ static int filter(const char *text, size_t size, struct error *why)
  * metadata could name any other. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
-    struct tap_state state = {0};
+    struct link state;
     struct error text = {""};
     struct rtnl nl;
 
     if (rtnl_open(&nl) < 0)
         return;
-    if (taps_find(&nl, CLAIM_PREFIX, tap->dev, &state) == 0 && mapping_is_own(&state, domain) &&
-        !state.is_port) {
+    if (link_find_tap(&nl, tap->dev, &state) == 0 && mapping_is_own(&state, domain) && !state.is_port) {
         error_set(
             &text,
             "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "

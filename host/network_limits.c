@@ -2,7 +2,7 @@
  *
  * What this kernel's bridges cannot limit. A tap is granted all the same (helper/protect.c), so this is where
  * it is told. */
-#include "net/port.h"
+#include "net/link.h"
 #include "net/rtnl.h"
 #include "network.h"
 
@@ -28,19 +28,18 @@ static bool has(const char *interface, const char *what)
 
 static void look(struct rtnl *nl, const struct if_nameindex *interface, struct limits *out)
 {
-    struct bridge_settings bridge;
-    struct port_options port;
+    struct link link;
     const int ifindex = (int)interface->if_index;
 
-    if (!out->bridge && has(interface->if_name, "bridge") && bridge_settings(nl, ifindex, &bridge) == 0) {
+    if (!out->bridge && has(interface->if_name, "bridge") && link_get(nl, ifindex, &link) == 0) {
         out->bridge = true;
-        out->addresses = bridge.knows_learned;
+        out->addresses = link.bridge.knows_learned;
     }
     /* A kernel without snooping has no such file, and nothing to limit. */
     if (!out->port && has(interface->if_name, "brport/multicast_router") &&
-        port_get(nl, ifindex, &port) == 0) {
+        link_get(nl, ifindex, &link) == 0) {
         out->port = true;
-        out->groups = port.knows_groups;
+        out->groups = link.port.knows_groups;
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "net/switch.h"
+#include "net/bridge.h"
 #include "network.h"
 #include "text.h"
 
@@ -30,7 +30,7 @@ void network_bridge_mac(const char *bridge, char out[NETWORK_MAC_SIZE])
     snprintf(path, sizeof(path), NET_PATH "/%.15s/address", bridge);
     if (text_read(path, text, sizeof(text)) < 0 || strncmp(text, none, sizeof(none) - 1) == 0)
         text[0] = '\0'; /* of a bridge whose last port is gone */
-    if (!text[0] && switch_random_mac(mac) == 0)
+    if (!text[0] && bridge_host_mac(bridge, mac) == 0)
         snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
                  mac[5]);
     snprintf(out, NETWORK_MAC_SIZE, "%.17s", text);

@@ -12,47 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool usable(const struct cidr *cidr)
-{
-    static const uint8_t nothing[16];
-
-    if (cidr->family == AF_INET)
-        return cidr->bytes[0] != 0 && cidr->bytes[0] < 224;
-    return cidr->bytes[0] != 0xff && memcmp(cidr->bytes, nothing, sizeof(nothing)) != 0;
-}
-
-bool cidr_parse(const char *text, struct cidr *out)
-{
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    char *end;
-
-    *out = (struct cidr){.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-    if (!slash || (size_t)(slash - text) >= sizeof(address) || slash[1] < '0' || slash[1] > '9')
-        return false;
-    memcpy(address, text, (size_t)(slash - text));
-    address[slash - text] = '\0';
-    const unsigned long prefix = strtoul(slash + 1, &end, 10);
-    if (*end != '\0' || prefix == 0 || prefix > (out->family == AF_INET ? 32 : 128))
-        return false;
-    out->prefix = (uint8_t)prefix;
-    return inet_pton(out->family, address, out->bytes) == 1 && usable(out);
-}
-
-bool cidr_equal(const struct cidr *one, const struct cidr *other)
-{
-    return one->family == other->family && one->prefix == other->prefix &&
-           memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
-}
-
-void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT])
-{
-    char address[INET6_ADDRSTRLEN];
-
-    inet_ntop(cidr->family, cidr->bytes, address, sizeof(address));
-    snprintf(text, CIDR_TEXT, "%s/%u", address, cidr->prefix);
-}
-
 struct cidr address_of(const struct nlmsghdr *msg)
 {
     const struct ifaddrmsg *info = nlmsg_data(msg);
@@ -99,114 +58,32 @@ int addresses_read(struct rtnl *nl, int ifindex, struct messages *out)
     return err;
 }
 
-void addresses_remove(struct batch *batch, const struct messages *all)
-{
-    for (size_t i = all->count; i-- > 0;)
-        batch_add(batch, all->list[i], RTM_DELADDR, 0, EADDRNOTAVAIL);
-}
-
-/* "eth0:web" becomes "br0:web"; what would be too long, or is somebody's own, becomes the plain name. */
-static void put_label(struct nl_msg *msg, const struct nlattr *attr, const struct address_target *target)
-{
-    char label[2 * IFNAMSIZ];
-    const size_t length = strlen(target->from);
-    const char *old = nla_data(attr);
-
-    snprintf(label, sizeof(label), "%s%s", target->to,
-             strncmp(old, target->from, length) == 0 && (old[length] == ':') ? old + length : "");
-    if (strcmp(target->from, target->to) == 0)
-        nla_put_string(msg, IFA_LABEL, old);
-    else
-        nla_put_string(msg, IFA_LABEL, strlen(label) < IFNAMSIZ ? label : target->to);
-}
-
-static void put_lifetime(struct nl_msg *msg, const struct nlattr *attr, uint32_t elapsed)
-{
-    struct ifa_cacheinfo info = {.ifa_valid = 0};
-
-    memcpy(&info, nla_data(attr), sizeof(info));
-    if (info.ifa_valid != UINT32_MAX) /* 0 is no lifetime that the kernel would take */
-        info.ifa_valid = info.ifa_valid > elapsed ? info.ifa_valid - elapsed : 1;
-    if (info.ifa_prefered != UINT32_MAX)
-        info.ifa_prefered = info.ifa_prefered > elapsed ? info.ifa_prefered - elapsed : 0;
-    nla_put(msg, IFA_CACHEINFO, sizeof(info), &info);
-}
-
-static struct nl_msg *address_message(const struct nlmsghdr *old, const struct address_target *target)
-{
-    struct ifaddrmsg info = *(const struct ifaddrmsg *)nlmsg_data(old);
-    uint32_t flags = address_flags(old);
-    struct nl_msg *msg =
-        nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | (target->replace ? NLM_F_REPLACE : NLM_F_EXCL));
-    struct nlattr *attr;
-    int rest;
-
-    if (info.ifa_family == AF_INET6 && !target->replace)
-        flags |= IFA_F_NODAD;
-    info.ifa_index = (uint32_t)target->ifindex;
-    info.ifa_flags = (uint8_t)flags;
-    if (!msg || nlmsg_append(msg, &info, sizeof(info), NLMSG_ALIGNTO) < 0) {
-        nlmsg_free(msg);
-        return NULL;
-    }
-    nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(info), rest)
-    {
-        if (nla_type(attr) == IFA_LABEL)
-            put_label(msg, attr, target);
-        else if (nla_type(attr) == IFA_CACHEINFO)
-            put_lifetime(msg, attr, target->elapsed);
-        else if (nla_type(attr) != IFA_FLAGS)
-            nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
-    }
-    nla_put_u32(msg, IFA_FLAGS, flags);
-    return msg;
-}
-
-void addresses_add(struct batch *batch, const struct messages *all, const struct address_target *target)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (((const struct ifaddrmsg *)nlmsg_data(all->list[i]))->ifa_family == AF_INET && !target->replace)
-            batch_take(batch, address_message(all->list[i], target), EEXIST);
-    for (size_t i = all->count; i-- > 0;)
-        if (((const struct ifaddrmsg *)nlmsg_data(all->list[i]))->ifa_family == AF_INET6 &&
-            (!target->replace || !(address_flags(all->list[i]) & IFA_F_NODAD)))
-            batch_take(batch, address_message(all->list[i], target), EEXIST);
-}
-
 /* A request of that type about one address, with nothing else in it. */
 static struct nl_msg *plain_message(int type, int flags, int ifindex, const struct cidr *cidr)
 {
-    const struct ifaddrmsg info = {
-        .ifa_family = (uint8_t)cidr->family,
-        .ifa_prefixlen = cidr->prefix,
-        .ifa_scope = cidr->family == AF_INET && cidr->bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
-        .ifa_index = (uint32_t)ifindex};
-    const int length = cidr->family == AF_INET ? 4 : 16;
-    struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+    const struct ifaddrmsg info = {.ifa_family = (uint8_t)cidr->family,
+                                   .ifa_prefixlen = cidr->prefix,
+                                   .ifa_scope = RT_SCOPE_UNIVERSE,
+                                   .ifa_index = (uint32_t)ifindex};
+    const size_t length = cidr->family == AF_INET ? 4 : 16;
+    struct nl_msg *msg = rtnl_message(type, flags, &info, sizeof(info));
 
-    if (msg && (nlmsg_append(msg, (void *)(uintptr_t)&info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
-                nla_put(msg, IFA_LOCAL, length, cidr->bytes) < 0 ||
-                nla_put(msg, IFA_ADDRESS, length, cidr->bytes) < 0)) {
-        nlmsg_free(msg);
-        msg = NULL;
-    }
-    return msg;
+    msg = rtnl_put(msg, IFA_LOCAL, cidr->bytes, length);
+    return rtnl_put(msg, IFA_ADDRESS, cidr->bytes, length);
 }
 
-void address_new(struct batch *batch, int ifindex, const struct cidr *cidr)
+struct nl_msg *address_new_message(int ifindex, const struct cidr *cidr)
 {
     struct nl_msg *msg = plain_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, cidr);
+    uint32_t broadcast;
 
-    if (msg && cidr->family == AF_INET && cidr->prefix < 31) {
-        uint32_t broadcast;
-        memcpy(&broadcast, cidr->bytes, sizeof(broadcast));
-        broadcast |= htonl(UINT32_MAX >> cidr->prefix);
-        nla_put_u32(msg, IFA_BROADCAST, broadcast);
-    }
-    batch_take(batch, msg, 0);
+    if (cidr->family != AF_INET || cidr->prefix > 30)
+        return msg;
+    memcpy(&broadcast, cidr->bytes, sizeof(broadcast));
+    return rtnl_put_u32(msg, IFA_BROADCAST, broadcast | htonl(UINT32_MAX >> cidr->prefix));
 }
 
-void address_drop(struct batch *batch, int ifindex, const struct cidr *cidr)
+struct nl_msg *address_drop_message(int ifindex, const struct cidr *cidr)
 {
-    batch_take(batch, plain_message(RTM_DELADDR, 0, ifindex, cidr), EADDRNOTAVAIL);
+    return plain_message(RTM_DELADDR, 0, ifindex, cidr);
 }

@@ -1,15 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bridge.h"
 
+#include "address.h"
+#include "base/cleanup.h"
+#include "rtnl.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int ask(int sock, const char *name, struct bridge *out)
+enum {
+    TICKS = 100, /* a second of IFLA_BR_FORWARD_DELAY (USER_HZ) */
+    /* How many addresses it learns: 16 for each of its 1,023 ports, which are 2 MB. Frames for others go to
+     * every port that is sent unknown ones. */
+    LEARNED_MAX = 16384,
+    HOST_ID_LENGTH = 32, /* digits */
+};
+
+/* Reads the start of a small file. Returns the length, or -errno. */
+static ssize_t read_start(const char *path, char *out, size_t size)
+{
+    _cleanup_close_ const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    const ssize_t length = read(fd, out, size);
+    return length < 0 ? -errno : length;
+}
+
+static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
+{
+    for (size_t i = 0; i < size; i++)
+        state = (state ^ (unsigned char)bytes[i]) * 0x100000001b3U;
+    return state;
+}
+
+/* What is this host's alone: systemd's number of the installation; or, where there is none (Alpine) or not
+ * yet, that of this boot, which no bridge outlives. Nobody finds the host's 128 secret bits in the MAC: only
+ * 64 get past the first hash(), 40 into the MAC. */
+int bridge_host_mac(const char *name, uint8_t mac[6])
+{
+    char id[64];
+    ssize_t length = read_start("/etc/machine-id", id, sizeof(id));
+
+    if (length == -ENOENT || (length >= 0 && length < HOST_ID_LENGTH))
+        length = read_start("/proc/sys/kernel/random/boot_id", id, sizeof(id));
+    if (length < 0)
+        return (int)length;
+    uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
+    state = hash(state, name, strlen(name));
+    state ^= state >> 32; /* the last bytes reach only the high bits */
+    mac[0] = 0x02;        /* locally administered */
+    for (size_t i = 1; i < 6; i++)
+        mac[i] = (uint8_t)(state >> 8 * (i - 1));
+    return 0;
+}
+
+static int ask_bridge(int sock, const char *name, struct link *out)
 {
     struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
     struct ifreq request = {.ifr_ifindex = 0};
@@ -27,24 +82,150 @@ static int ask(int sock, const char *name, struct bridge *out)
     request.ifr_data = (char *)&driver;
     if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
         return -errno;
-    memcpy(out->driver, driver.driver, sizeof(out->driver) - 1); /* the last byte stays '\0' */
+    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte stays '\0' */
     /* Last, so that the answers before were about the device that has this number. */
     request.ifr_ifindex = out->ifindex;
     if (ioctl(sock, SIOCGIFNAME, &request) < 0)
         return -errno;
     memcpy(out->name, request.ifr_name, sizeof(out->name));
-    return strcmp(out->driver, "bridge") == 0 ? 0 : -EMEDIUMTYPE;
+    out->is_bridge = strcmp(out->kind, "bridge") == 0;
+    return out->is_bridge ? 0 : -EMEDIUMTYPE;
 }
 
-int bridge_find(const char *name, struct bridge *out)
+int bridge_find(const char *name, struct link *out)
 {
-    *out = (struct bridge){.ifindex = 0};
+    *out = (struct link){.ifindex = 0};
     if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
-    const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (sock < 0)
-        return -errno;
-    const int err = ask(sock, name, out);
-    close(sock);
+    _cleanup_close_ const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return sock < 0 ? -errno : ask_bridge(sock, name, out);
+}
+
+static bool has_address(const struct messages *all, int ifindex, const struct cidr *wanted)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct cidr found = address_of(all->list[i]);
+        if (address_index(all->list[i]) == ifindex && cidr_equal(&found, wanted))
+            return true;
+    }
+    return false;
+}
+
+static unsigned int compare(const struct link *link, const struct bridge_spec *spec)
+{
+    const struct bridge_settings *is = &link->bridge;
+    unsigned int differs = 0;
+
+    if (strcmp(link->alias, BRIDGE_ALIAS) != 0)
+        differs |= BRIDGE_NO_ALIAS;
+    if (link->takes_advertisements)
+        differs |= BRIDGE_RA;
+    if (spec->mtu && link->mtu != spec->mtu)
+        differs |= BRIDGE_MTU;
+    if (is->knows_learned && is->max_learned == 0) /* another limit is somebody's choice */
+        differs |= BRIDGE_LEARNED;
+    if (!(link->flags & IFF_UP))
+        differs |= BRIDGE_DOWN;
+    if (!link->has_mac || memcmp(link->mac, spec->mac, sizeof(spec->mac)) != 0)
+        differs |= BRIDGE_MAC;
+    if (is->stp != spec->stp)
+        differs |= BRIDGE_STP;
+    if (is->forward_delay != TICKS * spec->forward_delay)
+        differs |= BRIDGE_FORWARD_DELAY;
+    if (spec->vlan_filtering && !is->vlan_filtering)
+        differs |= BRIDGE_VLAN_FILTERING;
+    return differs;
+}
+
+int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_state *out)
+{
+    _cleanup_messages_ struct messages addresses = {.count = 0};
+
+    *out = (struct bridge_state){.ours = false};
+    int err = link_find(nl, spec->name, &out->link);
+    if (err)
+        return err == -ENODEV ? 0 : err;
+    out->differs = compare(&out->link, spec);
+    out->ours = !(out->differs & BRIDGE_NO_ALIAS) || (!out->link.alias[0] && !(out->differs & BRIDGE_MAC));
+    if (spec->address_count)
+        err = addresses_read(nl, out->link.ifindex, &addresses);
+    for (size_t i = 0; i < spec->address_count; i++)
+        if (!has_address(&addresses, out->link.ifindex, &spec->addresses[i]))
+            out->differs |= (unsigned int)BRIDGE_ADDRESS << i;
     return err;
+}
+
+/* Without the MTU: given here, the kernel does not take it for the user's choice, and the bridge has 1,500
+ * again when its last port is gone (net/bridge/br_if.c, br_mtu_auto_adjust). */
+struct nl_msg *bridge_message(const struct bridge_spec *spec)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+
+    msg = rtnl_put_text(msg, IFLA_IFNAME, spec->name);
+    msg = rtnl_put(msg, IFLA_ADDRESS, spec->mac, sizeof(spec->mac));
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
+    msg = rtnl_put_text(msg, IFLA_INFO_KIND, "bridge");
+    struct nlattr *data = rtnl_nest(msg, IFLA_INFO_DATA);
+    msg = rtnl_put_u32(msg, IFLA_BR_FORWARD_DELAY, TICKS * spec->forward_delay);
+    msg = rtnl_put_u32(msg, IFLA_BR_STP_STATE, spec->stp);
+    msg = rtnl_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
+    if (spec->vlan_filtering)
+        msg = rtnl_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1);
+    rtnl_nest_end(msg, data);
+    rtnl_nest_end(msg, info);
+    return msg;
+}
+
+int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, 0, ifindex, 0);
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
+
+    msg = rtnl_put_text(msg, IFLA_INFO_KIND, "bridge");
+    struct nlattr *data = rtnl_nest(msg, IFLA_INFO_DATA);
+    msg = rtnl_put_u32(msg, type, value);
+    rtnl_nest_end(msg, data);
+    rtnl_nest_end(msg, info);
+    return rtnl_talk(nl, msg);
+}
+
+static int refuse_advertisements(const char *name)
+{
+    static const char *const keys[] = {"accept_ra", "autoconf"};
+    char path[64 + IFNAMSIZ];
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, keys[i]);
+        _cleanup_close_ const int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return errno == ENOENT ? -ENODEV : -errno; /* it went with the bridge, or with its IPv6 */
+        if (write(fd, "0", 1) != 1)
+            return -errno;
+    }
+    return 0;
+}
+
+int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex, unsigned int difference)
+{
+    int err = -EINVAL;
+
+    nl->reason[0] = '\0';
+    switch (difference) {
+    case BRIDGE_NO_ALIAS:
+        return rtnl_talk(nl, link_alias_message(ifindex, BRIDGE_ALIAS));
+    case BRIDGE_RA:
+        return refuse_advertisements(spec->name);
+    case BRIDGE_MTU:
+        return rtnl_talk(nl, link_mtu_message(ifindex, spec->mtu));
+    case BRIDGE_LEARNED:
+        return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
+    case BRIDGE_DOWN:
+        return link_up(nl, ifindex);
+    default:
+        break;
+    }
+    for (size_t i = 0; i < spec->address_count; i++)
+        if (difference == (unsigned int)BRIDGE_ADDRESS << i)
+            err = rtnl_talk(nl, address_new_message(ifindex, &spec->addresses[i]));
+    return err == -EEXIST ? 0 : err;
 }

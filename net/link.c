@@ -1,63 +1,281 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "link.h"
 
-#include "base/error.h"
-
+#include "base/array.h"
 #include "rtnl.h"
 
 #include <errno.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
-#include <netlink/socket.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-bool ifname_valid(const char *name)
+/* An unsigned number of whatever width the kernel chose for it. */
+static uint32_t number(const struct nlattr *attr, uint32_t fallback)
 {
-    const size_t length = strnlen(name, IFNAMSIZ);
-
-    if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || strchr("/:%", *c))
-            return false;
-    return true;
+    if (!attr || nla_len(attr) < 1)
+        return fallback;
+    if (nla_len(attr) == 1)
+        return nla_get_u8(attr);
+    return nla_len(attr) < 4 ? nla_get_u16(attr) : nla_get_u32(attr);
 }
 
-int ifname_check(const char *option, const char *name, struct error *why)
+static bool is_set(const struct nlattr *attr)
 {
-    if (ifname_valid(name))
-        return 0;
-    return error_set(
-        why,
-        "%s'%.64s' is not a name that an interface can have: 1 to %d characters, without blanks, '/', ':' and "
-        "'%%', and not '.' or '..'; `ip link` shows the names of this host",
-        option, name, IFNAMSIZ - 1);
+    return number(attr, 0) != 0;
 }
 
-static int digit(char c)
+/* Attributes in others: nla_parse_nested() takes no more types than the headers know. */
+static const struct nlattr *find(const struct nlattr *list, int type)
 {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
+    return list ? nla_find(nla_data(list), nla_len(list), type) : NULL;
 }
 
-bool mac_parse(const char *text, uint8_t mac[6])
+static void read_bridge(struct bridge_settings *out, const struct nlattr *data)
 {
-    uint8_t bytes[6];
+    const struct nlattr *learned = find(data, BRIDGE_FDB_MAX_LEARNED);
+    const struct nlattr *multi = find(data, IFLA_BR_MULTI_BOOLOPT);
+    struct br_boolopt_multi options = {.optmask = 0};
 
-    if (strlen(text) != 17)
-        return false;
-    for (size_t i = 0; i < 6; i++) {
-        const int high = digit(text[3 * i]), low = digit(text[3 * i + 1]);
-        if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
-            return false;
-        bytes[i] = (uint8_t)(16 * high + low);
+    if (multi)
+        nla_memcpy(&options, multi, sizeof(options));
+    *out = (struct bridge_settings){
+        .stp = is_set(find(data, IFLA_BR_STP_STATE)),
+        .kernel_stp = number(find(data, IFLA_BR_STP_STATE), 0) == 1, /* BR_KERNEL_STP */
+        .vlan_filtering = is_set(find(data, IFLA_BR_VLAN_FILTERING)),
+        .vlan_snooping = options.optmask & 1U << BR_BOOLOPT_MCAST_VLAN_SNOOPING,
+        .knows_learned = learned,
+        .max_learned = number(learned, 0),
+        .max_groups = number(find(data, IFLA_BR_MCAST_HASH_MAX), UINT32_MAX),
+        .default_vlan = number(find(data, IFLA_BR_VLAN_DEFAULT_PVID), 0),
+        .forward_delay = number(find(data, IFLA_BR_FORWARD_DELAY), 0),
+    };
+}
+
+static void read_port(struct link *out, const struct nlattr *data)
+{
+    const struct nlattr *groups = find(data, PORT_MCAST_MAX_GROUPS);
+
+    out->port_state = (int)number(find(data, IFLA_BRPORT_STATE), 0);
+    out->port = (struct port_options){
+        .isolated = is_set(find(data, IFLA_BRPORT_ISOLATED)),
+        .locked = is_set(find(data, IFLA_BRPORT_LOCKED)),
+        .learning = is_set(find(data, IFLA_BRPORT_LEARNING)),
+        .flood = is_set(find(data, IFLA_BRPORT_UNICAST_FLOOD)),
+        .guard = is_set(find(data, IFLA_BRPORT_GUARD)),
+        .router = is_set(find(data, IFLA_BRPORT_MULTICAST_ROUTER)),
+        .knows_groups = groups,
+        .max_groups = number(groups, 0),
+    };
+}
+
+static void read_tun(struct tun_settings *out, const struct nlattr *data)
+{
+    *out = (struct tun_settings){
+        .kind = {.tun = number(find(data, IFLA_TUN_TYPE), IFF_TAP) == IFF_TUN,
+                 .packet_info = is_set(find(data, IFLA_TUN_PI)),
+                 .vnet_hdr = is_set(find(data, IFLA_TUN_VNET_HDR)),
+                 .multi_queue = is_set(find(data, IFLA_TUN_MULTI_QUEUE))},
+        .persist = is_set(find(data, IFLA_TUN_PERSIST)),
+        .owner = number(find(data, IFLA_TUN_OWNER), UINT32_MAX),
+        .group = number(find(data, IFLA_TUN_GROUP), UINT32_MAX),
+        .queues =
+            number(find(data, IFLA_TUN_NUM_QUEUES), 0) + number(find(data, IFLA_TUN_NUM_DISABLED_QUEUES), 0),
+    };
+}
+
+static void read_info(struct link *out, const struct nlattr *info)
+{
+    const struct nlattr *kind = find(info, IFLA_INFO_KIND), *data = find(info, IFLA_INFO_DATA);
+    const struct nlattr *port_kind = find(info, IFLA_INFO_SLAVE_KIND);
+
+    if (kind)
+        nla_strlcpy(out->kind, kind, sizeof(out->kind));
+    if (port_kind)
+        nla_strlcpy(out->port_kind, port_kind, sizeof(out->port_kind));
+    out->is_bridge = strcmp(out->kind, "bridge") == 0;
+    out->is_tun = strcmp(out->kind, "tun") == 0;
+    out->is_port = strcmp(out->port_kind, "bridge") == 0;
+    if (out->is_bridge)
+        read_bridge(&out->bridge, data);
+    if (out->is_tun)
+        read_tun(&out->tun, data);
+    if (out->is_port)
+        read_port(out, find(info, IFLA_INFO_SLAVE_DATA));
+}
+
+static void read_altname(struct link *out, struct nlattr *list)
+{
+    struct nlattr *attr;
+    int rest;
+
+    nla_for_each_nested(attr, list, rest)
+    {
+        const bool claims = strncmp(nla_data(attr), LINK_CLAIM_PREFIX, strlen(LINK_CLAIM_PREFIX)) == 0;
+        if (nla_type(attr) != IFLA_ALT_IFNAME || (out->altname[0] && !claims))
+            continue;
+        nla_strlcpy(out->altname, attr, sizeof(out->altname));
+        if (claims)
+            return;
     }
-    memcpy(mac, bytes, sizeof(bytes));
-    return true;
+}
+
+/* An interface without IPv6 has no such part, and takes no router advertisements. */
+static void read_ipv6(struct link *out, const struct nlattr *inet6)
+{
+    const struct nlattr *conf = find(inet6, IFLA_INET6_CONF);
+    int32_t values[DEVCONF_ACCEPT_RA > DEVCONF_AUTOCONF ? DEVCONF_ACCEPT_RA + 1 : DEVCONF_AUTOCONF + 1] = {0};
+
+    if (!inet6)
+        return;
+    out->addr_gen_mode = (int)number(find(inet6, IFLA_INET6_ADDR_GEN_MODE), 0);
+    if (conf)
+        nla_memcpy(values, conf, sizeof(values));
+    out->takes_advertisements = values[DEVCONF_ACCEPT_RA] != 0 || values[DEVCONF_AUTOCONF] != 0;
+}
+
+static int link_read(struct link *out, struct nlmsghdr *msg)
+{
+    const struct ifinfomsg *info = nlmsg_data(msg);
+    struct nlattr *attrs[IFLA_MAX + 1];
+
+    if (nlmsg_parse(msg, sizeof(*info), attrs, IFLA_MAX, NULL) < 0 || !attrs[IFLA_IFNAME])
+        return -EBADMSG;
+    *out = (struct link){
+        .ifindex = info->ifi_index,
+        .type = info->ifi_type,
+        .flags = info->ifi_flags,
+        .master = (int)number(attrs[IFLA_MASTER], 0),
+        .lower = (int)number(attrs[IFLA_LINK], 0),
+        .mtu = number(attrs[IFLA_MTU], 0),
+        .min_mtu = number(attrs[IFLA_MIN_MTU], 0),
+        .max_mtu = number(attrs[IFLA_MAX_MTU], 0),
+        .carrier = is_set(attrs[IFLA_CARRIER]),
+        .has_mac = attrs[IFLA_ADDRESS] && nla_len(attrs[IFLA_ADDRESS]) == sizeof(out->mac),
+        .addr_gen_mode = -1,
+        .tun = {.owner = UINT32_MAX, .group = UINT32_MAX},
+    };
+    nla_strlcpy(out->name, attrs[IFLA_IFNAME], sizeof(out->name));
+    if (out->has_mac)
+        memcpy(out->mac, nla_data(attrs[IFLA_ADDRESS]), sizeof(out->mac));
+    if (attrs[IFLA_IFALIAS])
+        nla_strlcpy(out->alias, attrs[IFLA_IFALIAS], sizeof(out->alias));
+    if (attrs[IFLA_LINKINFO])
+        read_info(out, attrs[IFLA_LINKINFO]);
+    if (attrs[IFLA_PROP_LIST])
+        read_altname(out, attrs[IFLA_PROP_LIST]);
+    read_ipv6(out, find(attrs[IFLA_AF_SPEC], AF_INET6));
+    return 0;
+}
+
+static int on_link(void *out, struct nlmsghdr *answer)
+{
+    return link_read(out, answer);
+}
+
+int link_get(struct rtnl *nl, int ifindex, struct link *out)
+{
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_link, out);
+}
+
+int link_find(struct rtnl *nl, const char *name, struct link *out)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, 0, 0, 0);
+
+    return rtnl_ask(nl, rtnl_put_text(msg, IFLA_IFNAME, name), on_link, out);
+}
+
+int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
+{
+    const int err = link_find(nl, name, out);
+
+    if (err)
+        return err;
+    if (strcmp(out->name, name) != 0)
+        return -ENODEV;
+    return out->is_tun ? 0 : -EMEDIUMTYPE;
+}
+
+bool link_is_held(const struct link *tap)
+{
+    return tap->tun.kind.multi_queue ? tap->tun.queues > 0 : tap->carrier;
+}
+
+struct listing {
+    struct links *out;
+    const char *kind;
+    size_t room;
+};
+
+static int add_link(void *arg, struct nlmsghdr *answer)
+{
+    struct listing *listing = arg;
+    struct links *out = listing->out;
+
+    if (out->count == listing->room) {
+        struct link *list = array_grow(out->list, out->count, sizeof(*list));
+        if (!list)
+            return -ENOMEM;
+        out->list = list;
+        listing->room = out->count ? 2 * out->count : 1;
+    }
+    const int err = link_read(&out->list[out->count], answer);
+    if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)
+        return 0; /* a kernel that does not filter */
+    out->count++;
+    return err;
+}
+
+/* The kernel itself filters by kind (net/core/rtnetlink.c, link_kind_filtered). */
+static struct nl_msg *dump_message(const char *kind)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, NLM_F_DUMP, 0, 0);
+
+    if (!kind)
+        return msg;
+    struct nlattr *info = rtnl_nest(msg, IFLA_LINKINFO);
+    msg = rtnl_put_text(msg, IFLA_INFO_KIND, kind);
+    rtnl_nest_end(msg, info);
+    return msg;
+}
+
+int links_read(struct rtnl *nl, const char *kind, struct links *out)
+{
+    struct listing listing = {.out = out, .kind = kind};
+    int err = -EAGAIN;
+
+    *out = (struct links){.list = NULL};
+    for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++) {
+        out->count = 0;
+        err = rtnl_ask(nl, dump_message(kind), add_link, &listing);
+    }
+    return err;
+}
+
+void links_free(struct links *links)
+{
+    free(links->list);
+    *links = (struct links){.list = NULL};
+}
+
+const struct link *links_by_name(const struct links *links, const char *name)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (strcmp(links->list[i].name, name) == 0)
+            return &links->list[i];
+    return NULL;
+}
+
+const struct link *links_by_index(const struct links *links, int ifindex)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->list[i].ifindex == ifindex)
+            return &links->list[i];
+    return NULL;
 }
 
 int link_index(struct rtnl *nl, const char *name)
@@ -68,66 +286,88 @@ int link_index(struct rtnl *nl, const char *name)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
     /* Interface ioctls work on any socket (net/socket.c, sock_do_ioctl). */
-    return ioctl(nl_socket_get_fd(nl->sock), SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+    return ioctl(nl->fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+}
+
+static struct nl_msg *set_message(int ifindex)
+{
+    return rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
+}
+
+struct nl_msg *link_up_message(int ifindex)
+{
+    return rtnl_link_message(RTM_SETLINK, 0, ifindex, IFF_UP);
+}
+
+struct nl_msg *link_delete_message(int ifindex)
+{
+    return rtnl_link_message(RTM_DELLINK, 0, ifindex, 0);
+}
+
+struct nl_msg *link_master_message(int ifindex, int master)
+{
+    return rtnl_put_u32(set_message(ifindex), IFLA_MASTER, (uint32_t)master);
+}
+
+struct nl_msg *link_mtu_message(int ifindex, unsigned int mtu)
+{
+    return rtnl_put_u32(set_message(ifindex), IFLA_MTU, mtu);
+}
+
+struct nl_msg *link_alias_message(int ifindex, const char *alias)
+{
+    return rtnl_put_text(set_message(ifindex), IFLA_IFALIAS, alias);
+}
+
+static struct nl_msg *put_addr_gen_mode(struct nl_msg *msg, int mode)
+{
+    struct nlattr *spec = rtnl_nest(msg, IFLA_AF_SPEC), *inet6 = rtnl_nest(msg, AF_INET6);
+
+    msg = rtnl_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, (uint8_t)mode);
+    rtnl_nest_end(msg, inet6);
+    rtnl_nest_end(msg, spec);
+    return msg;
+}
+
+struct nl_msg *link_addr_gen_mode_message(int ifindex, int mode)
+{
+    return put_addr_gen_mode(set_message(ifindex), mode);
 }
 
 int link_rename(struct rtnl *nl, int ifindex, const char *name)
 {
-    struct nl_msg *msg = rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
-
-    if (msg && nla_put_string(msg, IFLA_IFNAME, name) < 0) {
-        nlmsg_free(msg);
-        msg = NULL;
-    }
-    return rtnl_talk(nl, msg);
+    return rtnl_talk(nl, rtnl_put_text(set_message(ifindex), IFLA_IFNAME, name));
 }
 
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
 {
     struct nl_msg *msg =
         rtnl_link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, 0);
-    struct nlattr *list = msg ? nla_nest_start(msg, IFLA_PROP_LIST | NLA_F_NESTED) : NULL;
+    struct nlattr *list = rtnl_nest(msg, IFLA_PROP_LIST | NLA_F_NESTED);
 
-    if (!list || nla_put_string(msg, IFLA_ALT_IFNAME, altname) < 0) {
-        nlmsg_free(msg);
-        return -ENOMEM;
-    }
-    nla_nest_end(msg, list);
-    return rtnl_talk(nl, msg);
-}
-
-static int put_no_addrgen(struct nl_msg *msg)
-{
-    struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC);
-    struct nlattr *inet6 = spec ? nla_nest_start(msg, AF_INET6) : NULL;
-
-    if (!inet6 || nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0)
-        return -ENOMEM;
-    nla_nest_end(msg, inet6);
-    nla_nest_end(msg, spec);
-    return 0;
-}
-
-int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)
-{
-    struct nl_msg *msg = rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
-
-    if (!msg || nla_put_u32(msg, IFLA_MASTER, (uint32_t)join->master) < 0 ||
-        nla_put_u32(msg, IFLA_MTU, join->mtu) < 0 ||
-        nla_put(msg, IFLA_ADDRESS, sizeof(join->mac), join->mac) < 0 ||
-        nla_put_string(msg, IFLA_IFALIAS, join->alias) < 0 || (join->no_addrgen && put_no_addrgen(msg) < 0)) {
-        nlmsg_free(msg);
-        return -ENOMEM;
-    }
+    msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
+    rtnl_nest_end(msg, list);
     return rtnl_talk(nl, msg);
 }
 
 int link_up(struct rtnl *nl, int ifindex)
 {
-    return rtnl_talk(nl, rtnl_link_message(RTM_SETLINK, 0, ifindex, IFF_UP));
+    return rtnl_talk(nl, link_up_message(ifindex));
 }
 
 int link_delete(struct rtnl *nl, int ifindex)
 {
-    return rtnl_talk(nl, rtnl_link_message(RTM_DELLINK, 0, ifindex, 0));
+    return rtnl_talk(nl, link_delete_message(ifindex));
+}
+
+int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)
+{
+    struct nl_msg *msg = link_master_message(ifindex, join->master);
+
+    msg = rtnl_put_u32(msg, IFLA_MTU, join->mtu);
+    msg = rtnl_put(msg, IFLA_ADDRESS, join->mac, sizeof(join->mac));
+    msg = rtnl_put_text(msg, IFLA_IFALIAS, join->alias);
+    if (join->no_addrgen)
+        msg = put_addr_gen_mode(msg, IN6_ADDR_GEN_MODE_NONE);
+    return rtnl_talk(nl, msg);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "route.h"
-#include "rtnl.h"
+#include "address.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What may be given to the kernel; the rest of a hop's flags is its own finding, and refused. */
@@ -76,6 +78,78 @@ int neighbours_read(struct rtnl *nl, int ifindex, struct messages *out)
     return err;
 }
 
+void addresses_remove(struct batch *batch, const struct messages *all)
+{
+    for (size_t i = all->count; i-- > 0;)
+        batch_add(batch, all->list[i], RTM_DELADDR, 0, EADDRNOTAVAIL);
+}
+
+/* "eth0:web" becomes "br0:web"; what would be too long, or is somebody's own, becomes the plain name. */
+static void put_label(struct nl_msg *msg, const struct nlattr *attr, const struct address_target *target)
+{
+    char label[2 * IFNAMSIZ];
+    const size_t length = strlen(target->from);
+    const char *old = nla_data(attr);
+
+    snprintf(label, sizeof(label), "%s%s", target->to,
+             strncmp(old, target->from, length) == 0 && (old[length] == ':') ? old + length : "");
+    if (strcmp(target->from, target->to) == 0)
+        nla_put_string(msg, IFA_LABEL, old);
+    else
+        nla_put_string(msg, IFA_LABEL, strlen(label) < IFNAMSIZ ? label : target->to);
+}
+
+static void put_lifetime(struct nl_msg *msg, const struct nlattr *attr, uint32_t elapsed)
+{
+    struct ifa_cacheinfo info = {.ifa_valid = 0};
+
+    memcpy(&info, nla_data(attr), sizeof(info));
+    if (info.ifa_valid != UINT32_MAX) /* 0 is no lifetime that the kernel would take */
+        info.ifa_valid = info.ifa_valid > elapsed ? info.ifa_valid - elapsed : 1;
+    if (info.ifa_prefered != UINT32_MAX)
+        info.ifa_prefered = info.ifa_prefered > elapsed ? info.ifa_prefered - elapsed : 0;
+    nla_put(msg, IFA_CACHEINFO, sizeof(info), &info);
+}
+
+static struct nl_msg *address_message(const struct nlmsghdr *old, const struct address_target *target)
+{
+    struct ifaddrmsg info = *(const struct ifaddrmsg *)nlmsg_data(old);
+    uint32_t flags = address_flags(old);
+    struct nlattr *attr;
+    int rest;
+
+    if (info.ifa_family == AF_INET6 && !target->replace)
+        flags |= IFA_F_NODAD;
+    info.ifa_index = (uint32_t)target->ifindex;
+    info.ifa_flags = (uint8_t)flags;
+    struct nl_msg *msg = rtnl_message(
+        RTM_NEWADDR, NLM_F_CREATE | (target->replace ? NLM_F_REPLACE : NLM_F_EXCL), &info, sizeof(info));
+    if (!msg)
+        return NULL;
+    nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(info), rest)
+    {
+        if (nla_type(attr) == IFA_LABEL)
+            put_label(msg, attr, target);
+        else if (nla_type(attr) == IFA_CACHEINFO)
+            put_lifetime(msg, attr, target->elapsed);
+        else if (nla_type(attr) != IFA_FLAGS)
+            nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
+    }
+    nla_put_u32(msg, IFA_FLAGS, flags);
+    return msg;
+}
+
+void addresses_add(struct batch *batch, const struct messages *all, const struct address_target *target)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (((const struct ifaddrmsg *)nlmsg_data(all->list[i]))->ifa_family == AF_INET && !target->replace)
+            batch_take(batch, address_message(all->list[i], target), EEXIST);
+    for (size_t i = all->count; i-- > 0;)
+        if (((const struct ifaddrmsg *)nlmsg_data(all->list[i]))->ifa_family == AF_INET6 &&
+            (!target->replace || !(address_flags(all->list[i]) & IFA_F_NODAD)))
+            batch_take(batch, address_message(all->list[i], target), EEXIST);
+}
+
 static void redirect_hops(struct nlattr *hops, const struct route_target *target)
 {
     struct rtnexthop *hop = nla_data(hops);
@@ -127,15 +201,13 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
                                       : route.rtm_family == AF_INET ? NLM_F_APPEND
                                                                     : 0);
     const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
-    struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, flags);
     struct nlattr *attr;
     int rest;
 
     route.rtm_flags &= settable;
-    if (!msg || nlmsg_append(msg, &route, sizeof(route), NLMSG_ALIGNTO) < 0) {
-        nlmsg_free(msg);
+    struct nl_msg *msg = rtnl_message(RTM_NEWROUTE, flags, &route, sizeof(route));
+    if (!msg)
         return NULL;
-    }
     nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(route), rest)
     {
         put_attr(msg, attr, target, behind);

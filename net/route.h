@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Routes and permanent neighbours of an interface, as the kernel's own messages, which are sent back with
- * another interface in them: so every attribute (metrics, sources, preferences, encapsulation) goes along. */
+ * Addresses, routes and permanent neighbours of an interface, as the kernel's own messages, which are sent
+ * back with another interface in them: so every attribute (metrics, sources, preferences, encapsulation) goes
+ * along. */
 #pragma once
 
-#include "batch.h"
+#include "rtnl.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct rtnl;
 
 /* Appends the RTM_NEWROUTE messages, of every table, that lead through the interface, but those which the
  * kernel makes with every address (table local) or for a while. */
@@ -17,6 +16,22 @@ int routes_read(struct rtnl *nl, int ifindex, struct messages *out);
 
 /* Appends the interface's RTM_NEWNEIGH messages that somebody set for good. */
 int neighbours_read(struct rtnl *nl, int ifindex, struct messages *out);
+
+/* Adds requests that remove all of these addresses, the last first: so no primary address takes its secondary
+ * ones along. One that is gone is no failure. */
+void addresses_remove(struct batch *batch, const struct messages *all);
+
+struct address_target {
+    int ifindex;
+    const char *from, *to; /* labels that begin with the name `from` begin with `to` instead */
+    uint32_t elapsed;      /* seconds since the addresses were read: their lifetimes are shorter by that */
+    bool replace;          /* of an address that is there, set the flags as they were read */
+};
+
+/* Adds requests that give these addresses to an interface, in the order that makes a dump show them as these
+ * were: IPv6 from the last to the first. IPv6 ones carry IFA_F_NODAD: they were there before, and
+ * duplicate detection would take a second. With `replace` that flag is as it was read. */
+void addresses_add(struct batch *batch, const struct messages *all, const struct address_target *target);
 
 struct route_target {
     int from, to;     /* ifindex */

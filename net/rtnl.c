@@ -2,166 +2,318 @@
 #include "rtnl.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
-    ANSWER_SIZE =
-        8192, /* an acknowledgement, with the kernel's words and, of kernels before 4.3, our request */
-    DUMP_SIZE = 65536, /* more than the kernel puts in one piece of a dump (32 KiB), or one link (with its
-                          many functions) */
+    ANSWER_SIZE = 65536, /* more than the kernel puts in one piece of a dump (32 KiB), or one link (with its
+                            many functions) */
+    /* Refusals wait in our receive buffer until all of a chunk is acted on, each accounted with 1 to 2 KiB.
+     */
+    CHUNK_SIZE = 8192,
+    RECEIVE_ROOM = 4 * 1024 * 1024,
 };
-
-struct talk {
-    struct rtnl *nl;
-    int (*each)(void *arg, struct nl_msg *answer); /* NULL: no answer is wanted */
-    void *arg;
-    int error; /* -errno of the kernel, or what each() said */
-    bool done;
-    bool changed; /* while it was dumped */
-};
-
-/* libnl turns errno into its own, coarser numbers; only its failures on our side of the socket come here. */
-static int nle_to_errno(int nle)
-{
-    switch (-nle) {
-    case NLE_NOMEM:
-        return -ENOMEM;
-    case NLE_NOACCESS:
-    case NLE_PERM:
-        return -EPERM;
-    case NLE_AGAIN:
-        return -EAGAIN;
-    case NLE_AF_NOSUPPORT:
-        return -EAFNOSUPPORT;
-    default:
-        return -EIO;
-    }
-}
 
 int rtnl_open(struct rtnl *nl)
 {
     const int on = 1;
 
-    *nl = (struct rtnl){.sock = nl_socket_alloc()};
-    if (!nl->sock)
+    *nl = (struct rtnl){.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+    if (nl->fd < 0)
+        return -errno;
+    nl->buffer = malloc(ANSWER_SIZE);
+    if (!nl->buffer) {
+        close(nl->fd);
         return -ENOMEM;
-    const int err = nl_connect(nl->sock, NETLINK_ROUTE);
-    if (err < 0) {
-        rtnl_close(nl);
-        return nle_to_errno(err);
     }
     /* Both only make answers shorter or clearer: a kernel without them is still usable. */
-    setsockopt(nl_socket_get_fd(nl->sock), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
-    setsockopt(nl_socket_get_fd(nl->sock), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-    /* One recvmsg per answer instead of a peek for its size and then the read. */
-    nl_socket_disable_msg_peek(nl->sock);
+    setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+    setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
     return 0;
 }
 
 void rtnl_close(struct rtnl *nl)
 {
-    nl_socket_free(nl->sock);
-    nl->sock = NULL;
+    if (nl->buffer)
+        close(nl->fd);
+    free(nl->buffer);
+    nl->buffer = NULL;
 }
 
-struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned int flags)
+struct nl_msg *rtnl_message(int type, int nlm_flags, const void *header, size_t size)
 {
-    const struct ifinfomsg info = {.ifi_index = ifindex, .ifi_flags = flags, .ifi_change = flags};
     struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK | nlm_flags);
 
-    if (msg && nlmsg_append(msg, (void *)(uintptr_t)&info, sizeof(info), NLMSG_ALIGNTO) < 0) {
+    if (msg && nlmsg_append(msg, (void *)(uintptr_t)header, size, NLMSG_ALIGNTO) < 0) {
         nlmsg_free(msg);
         return NULL;
     }
     return msg;
 }
 
-static int on_ack(struct nl_msg *msg, void *arg)
+struct nl_msg *rtnl_link_message(int type, int nlm_flags, int ifindex, unsigned int flags)
 {
-    struct talk *talk = arg;
-    (void)msg;
-    talk->done = true;
-    return NL_STOP;
+    const struct ifinfomsg info = {.ifi_index = ifindex, .ifi_flags = flags, .ifi_change = flags};
+
+    return rtnl_message(type, nlm_flags, &info, sizeof(info));
 }
 
-/* The words of an extended ack are attributes behind struct nlmsgerr (linux/netlink.h, NLMSGERR_ATTR_MSG);
- * the request's payload stands between when NETLINK_CAP_ACK did not cut it off. */
-static int on_error(struct sockaddr_nl *from, struct nlmsgerr *answer, void *arg)
+struct nl_msg *rtnl_put(struct nl_msg *msg, int type, const void *data, size_t size)
 {
-    struct talk *talk = arg;
-    struct nlmsghdr *header = (struct nlmsghdr *)((char *)answer - NLMSG_HDRLEN);
-    (void)from;
-
-    talk->error = answer->error;
-    talk->done = true;
-    if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
-        return NL_STOP;
-    size_t skip = sizeof(*answer);
-    if (!(header->nlmsg_flags & NLM_F_CAPPED))
-        skip += (size_t)nlmsg_datalen(&answer->msg);
-    if (header->nlmsg_len < NLMSG_HDRLEN + NLMSG_ALIGN(skip))
-        return NL_STOP;
-    struct nlattr *words =
-        nla_find((struct nlattr *)((char *)answer + NLMSG_ALIGN(skip)),
-                 (int)(header->nlmsg_len - NLMSG_HDRLEN - NLMSG_ALIGN(skip)), NLMSGERR_ATTR_MSG);
-    if (words)
-        nla_strlcpy(talk->nl->reason, words, sizeof(talk->nl->reason));
-    return NL_STOP;
-}
-
-static int on_message(struct nl_msg *msg, void *arg)
-{
-    struct talk *talk = arg;
-
-    talk->changed = talk->changed || nlmsg_hdr(msg)->nlmsg_flags & NLM_F_DUMP_INTR;
-    if (talk->each && !talk->error)
-        talk->error = talk->each(talk->arg, msg);
-    return NL_OK;
-}
-
-static int receive(struct nl_cb *cb, struct talk *talk)
-{
-    nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, talk);
-    nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_ack, talk);
-    nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_message, talk);
-    nl_cb_err(cb, NL_CB_CUSTOM, on_error, talk);
-    while (!talk->done) {
-        const int err = nl_recvmsgs(talk->nl->sock, cb); /* checks the sequence number */
-        if (err == -NLE_DUMP_INTR)
-            talk->changed = true;
-        else if (err < 0 && !talk->done)
-            return nle_to_errno(err);
+    if (msg && nla_put(msg, type, (int)size, data) < 0) {
+        nlmsg_free(msg);
+        return NULL;
     }
-    return talk->error ? talk->error : talk->changed ? -EAGAIN : 0;
+    return msg;
 }
 
-int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nl_msg *answer), void *arg)
+struct nl_msg *rtnl_put_text(struct nl_msg *msg, int type, const char *text)
 {
-    struct talk talk = {.nl = nl, .each = each, .arg = arg};
+    return rtnl_put(msg, type, text, strlen(text) + 1);
+}
 
+struct nl_msg *rtnl_put_u32(struct nl_msg *msg, int type, uint32_t value)
+{
+    return rtnl_put(msg, type, &value, sizeof(value));
+}
+
+struct nl_msg *rtnl_put_u8(struct nl_msg *msg, int type, uint8_t value)
+{
+    return rtnl_put(msg, type, &value, sizeof(value));
+}
+
+struct nlattr *rtnl_nest(struct nl_msg *msg, int type)
+{
+    return msg ? nla_nest_start(msg, type) : NULL;
+}
+
+void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest)
+{
+    if (msg)
+        nla_nest_end(msg, nest);
+}
+
+struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type)
+{
+    return nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)msg, (int)header, type);
+}
+
+/* Requests that are sent by one call; the last asks for an acknowledgement. */
+struct exchange {
+    struct rtnl *nl;
+    int (*each)(void *arg, struct nlmsghdr *answer); /* NULL: no answer is wanted */
+    void *arg;
+    const int *tolerated; /* for each request; NULL: nothing is */
+    uint32_t first, last; /* sequence numbers */
+    int error;            /* the first -errno of the kernel, or what each() returned */
+    uint32_t failed;      /* the request that it is about */
+    bool changed;         /* while it was dumped */
+    bool done;
+};
+
+/* The words of an extended ack are attributes after struct nlmsgerr (linux/netlink.h, NLMSGERR_ATTR_MSG); the
+ * request's payload is in between if NETLINK_CAP_ACK did not cut it off. */
+static void take_reason(struct rtnl *nl, const struct nlmsghdr *answer)
+{
+    const struct nlmsgerr *error = nlmsg_data(answer);
+    size_t skip = sizeof(*error);
+
+    if (!(answer->nlmsg_flags & NLM_F_ACK_TLVS))
+        return;
+    if (!(answer->nlmsg_flags & NLM_F_CAPPED))
+        skip += (size_t)nlmsg_datalen(&error->msg);
+    const struct nlattr *words = message_attr(answer, NLMSG_ALIGN(skip), NLMSGERR_ATTR_MSG);
+    if (words)
+        nla_strlcpy(nl->reason, words, sizeof(nl->reason));
+}
+
+static void take_error(struct exchange *x, const struct nlmsghdr *answer)
+{
+    int error = 0;
+
+    if (nlmsg_datalen(answer) >= (int)sizeof(error))
+        memcpy(&error, nlmsg_data(answer), sizeof(error));
+    if (answer->nlmsg_seq == x->last)
+        x->done = true;
+    if (error >= 0 || x->error)
+        return;
+    if (x->tolerated && x->tolerated[answer->nlmsg_seq - x->first] == -error)
+        return;
+    x->error = error;
+    x->failed = answer->nlmsg_seq;
+    if (answer->nlmsg_type == NLMSG_ERROR && nlmsg_datalen(answer) >= (int)sizeof(struct nlmsgerr))
+        take_reason(x->nl, answer);
+}
+
+static void take_answer(struct exchange *x, struct nlmsghdr *answer)
+{
+    if (answer->nlmsg_seq - x->first > x->last - x->first)
+        return; /* to a request that was given up */
+    if (answer->nlmsg_flags & NLM_F_DUMP_INTR)
+        x->changed = true;
+    if (answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE)
+        take_error(x, answer);
+    else if (x->each && !x->error)
+        x->error = x->each(x->arg, answer);
+}
+
+/* Sends the requests and takes answers until the last request is acknowledged. Returns 0, what the kernel
+ * refused then being in x->error; or -errno of the socket. */
+static int do_exchange(struct exchange *x, void *requests, size_t size)
+{
+    struct rtnl *nl = x->nl;
+    struct iovec data = {.iov_base = requests, .iov_len = size};
+    const struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+
+    if (sendmsg(nl->fd, &message, 0) < 0)
+        return -errno;
+    while (!x->done) {
+        const ssize_t got = recv(nl->fd, nl->buffer, ANSWER_SIZE, MSG_TRUNC);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got > ANSWER_SIZE)
+            return -EMSGSIZE;
+        int rest = (int)got;
+        for (struct nlmsghdr *answer = (struct nlmsghdr *)(void *)nl->buffer; nlmsg_ok(answer, rest);
+             answer = nlmsg_next(answer, &rest))
+            take_answer(x, answer);
+    }
+    return 0;
+}
+
+int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nlmsghdr *answer), void *arg)
+{
     nl->reason[0] = '\0';
     if (!msg)
         return -ENOMEM;
-    nl_socket_set_msg_buf_size(nl->sock, each ? DUMP_SIZE : ANSWER_SIZE);
-    int err = nl_send_auto(nl->sock, msg);
+    nl->sequence++;
+    struct exchange x = {.nl = nl, .each = each, .arg = arg, .first = nl->sequence, .last = nl->sequence};
+    nlmsg_hdr(msg)->nlmsg_seq = x.last;
+    const int err = do_exchange(&x, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
     nlmsg_free(msg);
-    if (err < 0)
-        return nle_to_errno(err);
-    struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
-    if (!cb)
-        return -ENOMEM;
-    err = receive(cb, &talk);
-    nl_cb_put(cb);
-    return err;
+    if (err || x.error)
+        return err ? err : x.error;
+    return x.changed ? -EAGAIN : 0;
 }
 
 int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
 {
     return rtnl_ask(nl, msg, NULL, NULL);
+}
+
+void messages_free(struct messages *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        free(all->list[i]);
+    free(all->list);
+    *all = (struct messages){.count = 0};
+}
+
+int messages_add(struct messages *all, const struct nlmsghdr *msg)
+{
+    struct nlmsghdr **list = reallocarray(all->list, all->count + 1, sizeof(struct nlmsghdr *));
+
+    if (!list)
+        return -ENOMEM;
+    all->list = list;
+    list[all->count] = calloc(1, NLMSG_ALIGN(msg->nlmsg_len));
+    if (!list[all->count])
+        return -ENOMEM;
+    memcpy(list[all->count++], msg, msg->nlmsg_len);
+    return 0;
+}
+
+static int keep(void *all, struct nlmsghdr *answer)
+{
+    return messages_add(all, answer);
+}
+
+int rtnl_dump(struct rtnl *nl, int type, const void *header, size_t size, struct messages *all)
+{
+    const size_t before = all->count;
+    int err = -EAGAIN;
+
+    for (int tries = 0; err == -EAGAIN && tries < DUMP_TRIES; tries++) {
+        while (all->count > before) /* of a dump under which something changed */
+            free(all->list[--all->count]);
+        err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, header, size), keep, all);
+    }
+    return err;
+}
+
+void batch_free(struct batch *batch)
+{
+    messages_free(&batch->requests);
+    free(batch->tolerated);
+    *batch = (struct batch){.error = 0};
+}
+
+void batch_add(struct batch *batch, const struct nlmsghdr *msg, int type, int flags, int tolerated)
+{
+    const size_t place = batch->requests.count;
+    int *more = reallocarray(batch->tolerated, place + 1, sizeof(*more));
+
+    if (more)
+        batch->tolerated = more;
+    if (!more || messages_add(&batch->requests, msg) < 0) {
+        batch->error = -ENOMEM;
+        return;
+    }
+    more[place] = tolerated;
+    struct nlmsghdr *request = batch->requests.list[place];
+    request->nlmsg_type = (uint16_t)type;
+    request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    request->nlmsg_pid = 0;
+}
+
+void batch_take(struct batch *batch, struct nl_msg *msg, int tolerated)
+{
+    if (msg)
+        batch_add(batch, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_type, nlmsg_hdr(msg)->nlmsg_flags & ~NLM_F_ACK,
+                  tolerated);
+    else
+        batch->error = -ENOMEM;
+    nlmsg_free(msg);
+}
+
+int batch_send(struct rtnl *nl, const struct batch *batch, size_t *failed)
+{
+    _Alignas(struct nlmsghdr) char chunk[CHUNK_SIZE];
+    const size_t count = batch->requests.count;
+    const int room = RECEIVE_ROOM;
+    int error = 0;
+
+    nl->reason[0] = '\0';
+    setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+    for (size_t begin = 0, end = 0; begin < count && !batch->error; begin = end) {
+        struct exchange x = {
+            .nl = nl, .error = error, .tolerated = batch->tolerated + begin, .first = nl->sequence + 1};
+        size_t used = 0, length = 0;
+        for (; end < count; end++, used += length) {
+            struct nlmsghdr *request = batch->requests.list[end];
+            if (used + NLMSG_ALIGN(request->nlmsg_len) > sizeof(chunk))
+                break;
+            length = NLMSG_ALIGN(request->nlmsg_len);
+            request->nlmsg_seq = ++nl->sequence;
+            memcpy(chunk + used, request, length);
+        }
+        if (end == begin)
+            return -EMSGSIZE;
+        /* Only the last is acknowledged; refusals come for all. */
+        ((struct nlmsghdr *)(void *)(chunk + used - length))->nlmsg_flags |= NLM_F_ACK;
+        x.last = nl->sequence;
+        const int err = do_exchange(&x, chunk, used);
+        if (err)
+            return err;
+        if (failed && x.failed)
+            *failed = begin + x.failed - x.first;
+        error = x.error;
+    }
+    return batch->error ? batch->error : error;
 }

@@ -2,38 +2,37 @@
 #include "tapdelete.h"
 
 #include "link.h"
-#include "taps.h"
+#include "rtnl.h"
 
 #include <errno.h>
 #include <string.h>
 
-static int look_again(struct rtnl *nl, const struct tap_state *seen, const char *altname_prefix,
-                      struct tap_state *now)
+static int look_again(struct rtnl *nl, const struct link *seen, struct link *now)
 {
-    const int err = taps_get(nl, altname_prefix, seen->ifindex, now);
+    const int err = link_get(nl, seen->ifindex, now);
 
     if (err)
-        return err == -EMEDIUMTYPE ? -ESTALE : err;
-    if (strcmp(now->name, seen->name) != 0 || strcmp(now->altname, seen->altname) != 0 ||
+        return err;
+    if (!now->is_tun || strcmp(now->name, seen->name) != 0 || strcmp(now->altname, seen->altname) != 0 ||
         strcmp(now->alias, seen->alias) != 0)
         return -ESTALE;
     return 0;
 }
 
 /* Whether fd is the only queue. Leaves the device root's if so, else its owner's. */
-static int keep_others_out(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
 {
-    struct tap_state now = {.ifindex = 0};
-    int err = look_again(nl, seen, altname_prefix, &now);
+    struct link now = {.ifindex = 0};
+    int err = look_again(nl, seen, &now);
 
     if (err)
         return err;
-    const uid_t owner = now.owner;
+    const uid_t owner = now.tun.owner;
     if (owner != UINT32_MAX) /* which nothing could give back */
         err = tap_set_owner(fd, 0);
     if (!err)
-        err = look_again(nl, seen, altname_prefix, &now);
-    if (!err && now.queues != 1)
+        err = look_again(nl, seen, &now);
+    if (!err && now.tun.queues != 1)
         err = -EBUSY;
     if (err && owner != UINT32_MAX)
         tap_set_owner(fd, owner);
@@ -42,28 +41,29 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct tap_state *seen
 
 /* By name, which is all that the kernel offers: where it does not mean the same device any more, fd holds
  * another, or a new one, which is gone when fd is closed. */
-static int take(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+static int take(struct rtnl *nl, int fd, const struct link *seen)
 {
-    struct tap_state now = {.ifindex = 0};
-    int err = look_again(nl, seen, altname_prefix, &now);
+    struct link now = {.ifindex = 0};
+    int err = look_again(nl, seen, &now);
 
     if (err)
         return err;
-    if (now.kind.multi_queue && now.queues > 0) /* not touched: a queue of ours would be given frames */
+    if (now.tun.kind.multi_queue &&
+        now.tun.queues > 0) /* not touched: a queue of ours would be given frames */
         return -EBUSY;
-    err = tap_attach(fd, now.name, now.kind);
-    if (err || !now.kind.multi_queue)
+    err = tap_attach(fd, now.name, now.tun.kind);
+    if (err || !now.tun.kind.multi_queue)
         return err;
-    return keep_others_out(nl, fd, seen, altname_prefix);
+    return keep_others_out(nl, fd, seen);
 }
 
-int tap_delete(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix)
+int tap_delete(struct rtnl *nl, int fd, const struct link *seen)
 {
-    struct tap_state now = {.ifindex = 0};
-    int err = fd < 0 ? 0 : take(nl, fd, seen, altname_prefix);
+    struct link now = {.ifindex = 0};
+    int err = fd < 0 ? 0 : take(nl, fd, seen);
 
     if (err)
         return err;
-    err = look_again(nl, seen, altname_prefix, &now);
+    err = look_again(nl, seen, &now);
     return err ? err : link_delete(nl, seen->ifindex);
 }

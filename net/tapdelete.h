@@ -4,9 +4,9 @@
 #pragma once
 
 struct rtnl;
-struct tap_state;
+struct link;
 
-/* Deletes the device that `seen` was read from (taps_list(), taps_find(), with the same altname_prefix), by
+/* Deletes the device that `seen` was read from (links_read(), link_find_tap()), by
  * its index, if index, name, alternative name and alias are still the same at that moment: names, and with
  * them commands, pass from one device to another. Needs CAP_NET_ADMIN effective, now and when nl was opened.
  *
@@ -19,4 +19,4 @@ struct tap_state;
  *
  * Returns 0; -EBUSY: somebody holds it; -ENODEV: it is gone; -ESTALE: it, or what has its name, is not what
  * was seen; or another -errno. It is then as it was. */
-int tap_delete(struct rtnl *nl, int fd, const struct tap_state *seen, const char *altname_prefix);
+int tap_delete(struct rtnl *nl, int fd, const struct link *seen);

@@ -2,8 +2,6 @@
 #include "claim.h"
 
 #include "base/number.h"
-#include "net/link.h"
-#include "net/taps.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -98,7 +96,7 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
     return strcmp(again, text) == 0;
 }
 
-bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap)
+bool claim_read_tap(struct claimed_tap *out, const struct link *tap)
 {
     struct claim claim;
     struct claim_alias alias;
@@ -107,11 +105,11 @@ bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap)
     if (!claimed && !noted)
         return false;
     *out = (struct claimed_tap){.uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
-    out->owner_changed = tap->owner != out->uid && tap->up; /* half made, it is root's */
+    out->owner_changed = tap->tun.owner != out->uid && tap->flags & IFF_UP; /* half made, it is root's */
     if (noted) {
         strcpy(out->domain, alias.domain);
         out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
-        out->persistence_changed = alias.stays != tap->persist;
+        out->persistence_changed = alias.stays != tap->tun.persist;
     }
     return true;
 }

@@ -11,12 +11,14 @@
  * lower case */
 #pragma once
 
+#include "net/link.h"
+
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CLAIM_PREFIX "virt-tap."
+#define CLAIM_PREFIX LINK_CLAIM_PREFIX
 #define CLAIM_MAC_PREFIX "virt-tap-mac."
 
 enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */, CLAIM_DOMAIN_SIZE = 37 };
@@ -55,8 +57,6 @@ void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias);
 /* Reads what claim_write_alias() writes. Returns whether it is that. */
 bool claim_read_alias(struct claim_alias *out, const char *text);
 
-struct tap_state;
-
 /* A tap of ours: whose it is, and what its holder has changed since. The holder of a descriptor needs no
  * capability for TUNSETOWNER, TUNSETPERSIST, TUNSETCARRIER and SIOCSIFHWADDR (drivers/net/tun.c,
  * __tun_chr_ioctl), so that none of what these set says whose a tap is. */
@@ -67,5 +67,5 @@ struct claimed_tap {
     bool mac_changed, owner_changed, persistence_changed;
 };
 
-/* Reads claim and alias of a tap that taps_list() found with CLAIM_PREFIX. Returns whether it is ours. */
-bool claim_read_tap(struct claimed_tap *out, const struct tap_state *tap);
+/* Reads claim and alias of a tap that links_read() found. Returns whether it is ours. */
+bool claim_read_tap(struct claimed_tap *out, const struct link *tap);

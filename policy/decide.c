@@ -5,7 +5,6 @@
 #include "base/kvm.h"
 #include "config.h"
 #include "net/bridge.h"
-#include "net/link.h"
 #include "rootfile.h"
 
 #include <errno.h>
@@ -167,7 +166,7 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
         option);
 }
 
-int policy_find_bridge(struct bridge *out, const char *name, struct error *why)
+int policy_find_bridge(struct link *out, const char *name, struct error *why)
 {
     const int err = bridge_find(name, out);
 
@@ -180,7 +179,7 @@ int policy_find_bridge(struct bridge *out, const char *name, struct error *why)
     if (err == -EMEDIUMTYPE)
         return error_set(
             why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
-            name, out->driver[0] ? ": its driver is " : "", out->driver);
+            name, out->kind[0] ? ": its driver is " : "", out->kind);
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
     if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */

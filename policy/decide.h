@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-struct bridge;
+struct link;
 
 /* What somebody wants. */
 struct question {
@@ -50,4 +50,4 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
 
 /* Finds the bridge that the policy was asked about: by its own name, for a deny is of a name, and would not
  * match an alternative one. Returns 0, or -1 and why not. */
-int policy_find_bridge(struct bridge *out, const char *name, struct error *why);
+int policy_find_bridge(struct link *out, const char *name, struct error *why);

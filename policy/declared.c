@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "declared.h"
 
+#include "base/array.h"
 #include "base/error.h"
-#include "base/number.h"
 #include "config.h"
-#include "net/link.h"
+#include "keywords.h"
 #include "rootfile.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,6 @@ enum {
     BYTES_MAX = 4 * 1024 * 1024, /* as of a policy */
     ENTRIES_MAX = 1024,          /* and so many maps: each is compared with all before it */
     MTU_MIN_IPV6 = 1280,
-    DELAY_UNLESS_TOLD = 15, /* seconds, with STP: the standard's and the kernel's */
 };
 
 static const char blanks[] = " \t";
@@ -44,149 +43,51 @@ static int bad(const struct reading *r, const char *format, ...)
                      r->line, text);
 }
 
-/* Each takes a value; returns what it must be, or NULL if it is that. */
-typedef const char *take_function(struct bridges_entry *out, const char *value);
-
-/* Of a network: its first `prefix` bits are the same. */
-static bool same_network(const uint8_t *a, const uint8_t *b, unsigned int prefix)
+static const char *take_address(void *out, const char *value)
 {
-    const unsigned int whole = prefix / 8, rest = prefix % 8;
+    struct bridge_spec *is = &((struct bridges_entry *)out)->is;
+    struct cidr address;
+    const char *expected = cidr_parse(value, &address);
 
-    return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
-}
-
-/* Whether all bits behind the prefix are like that: as of the network itself, or of its broadcast address. */
-static bool host_part_is(const struct newbridge_address *address, bool ones)
-{
-    const unsigned int bits = address->family == AF_INET ? 32 : 128;
-
-    for (unsigned int bit = address->prefix; bit < bits; bit++)
-        if ((address->bytes[bit / 8] >> (7 - bit % 8) & 1) != ones)
-            return false;
-    return true;
-}
-
-/* Whether an interface can have it, and a host be reached by it. */
-static bool is_hosts(const struct newbridge_address *address)
-{
-    const uint8_t *bytes = address->bytes;
-    static const uint8_t nothing[15];
-
-    if (address->family == AF_INET)
-        return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224 &&
-               (address->prefix > 30 || (!host_part_is(address, false) && !host_part_is(address, true)));
-    return bytes[0] != 0xff && memcmp(bytes, nothing, sizeof(nothing)) != 0 &&
-           !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
-           (address->prefix > 126 || !host_part_is(address, false));
-}
-
-static const char *take_address(struct bridges_entry *out, const char *value)
-{
-    static const char expected[] = "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
-    struct newbridge_address address = {.family = strchr(value, ':') ? AF_INET6 : AF_INET};
-    char text[INET6_ADDRSTRLEN];
-    const char *slash = strchr(value, '/');
-    unsigned long prefix;
-
-    if (!slash || (size_t)(slash - value) >= sizeof(text) ||
-        !number_parse(slash + 1, 1, address.family == AF_INET ? 32 : 128, &prefix))
+    if (expected)
         return expected;
-    memcpy(text, value, (size_t)(slash - value));
-    text[slash - value] = '\0';
-    if (inet_pton(address.family, text, address.bytes) != 1)
-        return expected;
-    address.prefix = (uint8_t)prefix;
-    if (!is_hosts(&address))
-        return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";
-    struct newbridge_address *first = &out->is.addresses[0], *second = &out->is.addresses[1];
-    if (first->family == address.family || second->family)
+    if (is->address_count == 2 || (is->address_count == 1 && is->addresses[0].family == address.family))
         return "one address of each family";
-    *(first->family ? second : first) = address;
+    is->addresses[is->address_count++] = address;
     return NULL;
 }
 
-static const char *take_mtu(struct bridges_entry *out, const char *value)
+static const char *take_mac(void *arg, const char *value)
 {
-    unsigned long number = 0;
-    const bool good = number_parse(value, 68, 65521, &number); /* which its taps must have, too */
+    struct bridges_entry *out = arg;
 
-    out->is.mtu = (unsigned int)number;
-    return good ? NULL : "a number of bytes from 68 to 65521";
-}
-
-static const char *take_mac(struct bridges_entry *out, const char *value)
-{
-    static const uint8_t none[6];
-
-    out->has_mac = mac_parse(value, out->is.mac) && !(out->is.mac[0] & 1) &&
-                   memcmp(out->is.mac, none, sizeof(none)) != 0;
+    out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
     return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
 }
 
-static const char *take_forward_delay(struct bridges_entry *out, const char *value)
-{
-    unsigned long number = 0;
-    const bool good = number_parse(value, 0, 30, &number);
+#define FIELD(name) offsetof(struct bridges_entry, name)
+enum { FORWARD_DELAY = 0 /* its place in the list */ };
 
-    out->is.forward_delay = (unsigned int)number;
-    return good ? NULL : "a number of seconds from 0 to 30";
-}
-
-static const char *take_stp(struct bridges_entry *out, const char *value)
-{
-    out->is.stp = strcmp(value, "yes") == 0;
-    return out->is.stp ? NULL : "yes";
-}
-
-static const char *take_isolated(struct bridges_entry *out, const char *value)
-{
-    out->isolated = strcmp(value, "yes") == 0;
-    return out->isolated ? NULL : "yes";
-}
-
-enum { ADDRESS, FORWARD_DELAY }; /* places in the table that the code below knows */
-
-static const struct {
-    const char *name;
-    take_function *take;
-} options[] = {
-    [ADDRESS] = {"address", take_address},
-    [FORWARD_DELAY] = {"forward_delay", take_forward_delay},
-    {"mtu", take_mtu},
-    {"mac", take_mac},
-    {"stp", take_stp},
-    {"isolated", take_isolated},
+static const struct keyword list[] = {
+    [FORWARD_DELAY] = {"forward_delay", "a number of seconds from 0 to 30", .is_number = true,
+                       .offset = FIELD(is.forward_delay), .max = 30},
+    {"address", .take = take_address, .repeats = true},
+    {"mtu", "a number of bytes from 68 to 65521", .is_number = true, .offset = FIELD(is.mtu), .min = 68,
+     .max = 65521}, /* which its taps must have, too */
+    {"mac", .take = take_mac},
+    {"stp", "yes", .is_flag = true, .offset = FIELD(is.stp)},
+    {"isolated", "yes", .is_flag = true, .offset = FIELD(isolated)},
 };
-enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
-
-/* word is KEY=VALUE; seen has a bit for each key met before. */
-static int parse_option(const struct reading *r, struct bridges_entry *out, char *word, unsigned int *seen)
-{
-    char *value = strchr(word, '=');
-
-    if (!value)
-        return bad(r, "'%.64s' is not KEY=VALUE", word);
-    *value++ = '\0';
-    for (unsigned int i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(word, options[i].name) != 0)
-            continue;
-        if (*seen & 1U << i && i != ADDRESS)
-            return bad(r, "%s= stands twice", word);
-        *seen |= 1U << i;
-        const char *expected = options[i].take(out, value);
-        return expected ? bad(r, "%s= takes %s, not '%.64s'", word, expected, value) : 0;
-    }
-    return bad(r, "a bridge has no option '%.64s='", word);
-}
+static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "a bridge has no option"};
 
 /* What the options say together. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
 {
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
-        entry->is.forward_delay = DELAY_UNLESS_TOLD;
+        entry->is.forward_delay = BRIDGE_DEFAULT_DELAY;
     if (entry->is.stp && entry->is.forward_delay < 2)
         return bad(r, "with stp=yes, forward_delay= takes a number of seconds from 2 to 30");
-    for (int i = 0; i < 2; i++)
+    for (size_t i = 0; i < entry->is.address_count; i++)
         if (entry->is.addresses[i].family == AF_INET6 && entry->is.mtu && entry->is.mtu < MTU_MIN_IPV6)
             return bad(r, "an IPv6 address takes mtu=%d or more", MTU_MIN_IPV6);
     return 0;
@@ -206,14 +107,12 @@ static int check_name(const struct reading *r, const char *name)
     return 0;
 }
 
-static bool overlap(const struct newbridge *a, const struct newbridge *b)
+static bool overlap(const struct bridge_spec *a, const struct bridge_spec *b)
 {
-    for (int i = 0; i < 4; i++) {
-        const struct newbridge_address *of_a = &a->addresses[i / 2], *of_b = &b->addresses[i % 2];
-        if (of_a->family && of_a->family == of_b->family &&
-            same_network(of_a->bytes, of_b->bytes, of_a->prefix < of_b->prefix ? of_a->prefix : of_b->prefix))
-            return true;
-    }
+    for (size_t i = 0; i < a->address_count; i++)
+        for (size_t k = 0; k < b->address_count; k++)
+            if (cidr_overlap(&a->addresses[i], &b->addresses[k]))
+                return true;
     return false;
 }
 
@@ -234,18 +133,11 @@ static int check_clashes(const struct reading *r, const struct bridges_entry *en
     return 0;
 }
 
-/* Grows an array by one element when its count is zero or a power of two. Returns the array, or NULL. */
-static void *grow(void *array, size_t count, size_t element)
-{
-    if (count & (count - 1))
-        return array;
-    return reallocarray(array, count ? 2 * count : 1, element);
-}
-
 static int add_bridge(const struct reading *r, char **rest)
 {
     const char *name = strtok_r(NULL, blanks, rest);
     struct bridges_entry entry = {.line = r->line};
+    struct error wrong;
     unsigned int seen = 0;
 
     if (!name)
@@ -254,12 +146,12 @@ static int add_bridge(const struct reading *r, char **rest)
         return -1;
     strcpy(entry.is.name, name);
     for (char *word; (word = strtok_r(NULL, blanks, rest));)
-        if (parse_option(r, &entry, word, &seen) < 0)
-            return -1;
+        if (keywords_take(&options, &entry, word, &seen, &wrong) < 0)
+            return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
     struct bridges_entry *entries =
-        r->out->count < ENTRIES_MAX ? grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
+        r->out->count < ENTRIES_MAX ? array_grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
     if (!entries)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
     r->out->entries = entries;
@@ -283,7 +175,7 @@ static int add_map(const struct reading *r, char **rest)
     if (bridges_map(r->out, network, theirs))
         return bad(r, "%s '%.64s' is mapped twice", what, theirs);
     struct bridges_map *maps =
-        r->out->map_count < ENTRIES_MAX ? grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
+        r->out->map_count < ENTRIES_MAX ? array_grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
     if (!maps)
         return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
     r->out->maps = maps;

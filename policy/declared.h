@@ -8,7 +8,7 @@
  * As strict as policy.conf: whatever is not understood, or clashes, refuses everything, with FILE:LINE. */
 #pragma once
 
-#include "net/newbridge.h"
+#include "net/bridge.h"
 
 #include <stddef.h>
 
@@ -18,7 +18,7 @@ enum { BRIDGES_NAME_SIZE = 256 /* of a network of libvirt's, which sets no limit
 
 /* A bridge that may be made when it is asked for and missing. */
 struct bridges_entry {
-    struct newbridge is; /* its MAC is all zeros when has_mac is not set */
+    struct bridge_spec is; /* its MAC is all zeros when has_mac is not set */
     bool has_mac;
     bool isolated;      /* every port of it is */
     unsigned long line; /* from 1 */
@@ -45,6 +45,7 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
 /* The same of the administrator's file, read as this process; where there is none, nothing is declared. */
 int bridges_read(struct bridges *out, struct error *why);
 void bridges_free(struct bridges *bridges);
+#define _cleanup_bridges_ __attribute__((cleanup(bridges_free)))
 
 /* What is declared of that name; NULL: nothing. Belongs to `bridges`. */
 const struct bridges_entry *bridges_find(const struct bridges *bridges, const char *name);

@@ -16,6 +16,7 @@ struct names {
 /* Begins with nothing looked up; names must not be moved, and must be ended. */
 void names_begin(struct names *names);
 void names_end(struct names *names);
+#define _cleanup_names_ __attribute__((cleanup(names_end)))
 
 /* The functions of a struct name_source (see there), its context pointing to a struct names. */
 int names_find_user(void *names, const char *name, uid_t *uid, struct error *why);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy.h"
 
+#include "base/array.h"
 #include "base/error.h"
-#include "net/link.h"
+#include "base/ifname.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,14 +72,6 @@ static enum line_result no_memory(struct reading *r)
     return error_set(r->why, "the policy could not be read: no memory");
 }
 
-/* Grows an array by one element when its count is zero or a power of two. Returns the array, or NULL. */
-static void *grow(void *array, size_t count, size_t element)
-{
-    if (count & (count - 1))
-        return array;
-    return reallocarray(array, count ? 2 * count : 1, element);
-}
-
 static bool is_about(const struct policy_rule *rule, const char *bridge)
 {
     return rule->all || strcmp(rule->name, bridge) == 0;
@@ -87,7 +80,7 @@ static bool is_about(const struct policy_rule *rule, const char *bridge)
 static enum line_result keep_rule(struct reading *r, const struct policy_rule *rule)
 {
     struct policy *p = r->policy;
-    struct policy_rule *rules = grow(p->rules, p->rule_count, sizeof(*rules));
+    struct policy_rule *rules = array_grow(p->rules, p->rule_count, sizeof(*rules));
 
     if (!rules)
         return no_memory(r);
@@ -266,7 +259,7 @@ static int add_file(struct reading *r, const char *path, char *text)
 {
     struct policy *p = r->policy;
     const struct policy_file file = {strdup(path), text};
-    struct policy_file *files = grow(p->files, p->file_count, sizeof(*files));
+    struct policy_file *files = array_grow(p->files, p->file_count, sizeof(*files));
 
     if (files)
         p->files = files;

@@ -65,6 +65,7 @@ struct policy {
 int policy_read(struct policy *out, const char *path, enum policy_dialect dialect, const char *bridge,
                 const struct policy_source *source, struct error *why);
 void policy_free(struct policy *policy);
+#define _cleanup_policy_ __attribute__((cleanup(policy_free)))
 
 struct policy_match {
     bool allowed;

@@ -2,35 +2,19 @@
 #include "terms.h"
 
 #include "base/error.h"
+#include "base/ifname.h"
 #include "base/number.h"
 #include "identity.h"
+#include "keywords.h"
 
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
-struct key {
-    const char *name;
-    bool selects; /* whom the rule is about: may stand in a deny too */
-    /* Takes the value; returns what it must be, or NULL if it is that. */
-    const char *(*take)(struct terms *out, const char *value);
-};
-
-static const char *take_user(struct terms *out, const char *value)
-{
-    out->user = value;
-    return *value ? NULL : "the name or number of a user";
-}
-
-static const char *take_group(struct terms *out, const char *value)
-{
-    out->group = value;
-    return *value ? NULL : "the name or number of a group";
-}
-
 /* One number, or FIRST-LAST. */
-static const char *take_uid(struct terms *out, const char *value)
+static const char *take_uid(void *arg, const char *value)
 {
+    struct terms *out = arg;
     const char *dash = strchr(value, '-');
     const size_t length = dash ? (size_t)(dash - value) : strlen(value);
     char first[16];
@@ -42,24 +26,6 @@ static const char *take_uid(struct terms *out, const char *value)
         return "a uid, or a range of them as in 100000-165535";
     out->uids = (struct uid_range){true, (uid_t)low, (uid_t)high};
     return NULL;
-}
-
-static const char *take_quota(struct terms *out, const char *value)
-{
-    unsigned long number = 0;
-    const bool good = number_parse(value, 1, TERMS_QUOTA_MAX, &number);
-
-    out->quota = (unsigned int)number;
-    return good ? NULL : "a number of taps from 1 to 1023";
-}
-
-static const char *take_mtu(struct terms *out, const char *value)
-{
-    unsigned long number = 0;
-    const bool good = number_parse(value, 68, 65521, &number); /* drivers/net/tun.c: tap's own limits */
-
-    out->mtu = (unsigned int)number;
-    return good ? NULL : "a number of bytes from 68 to 65521";
 }
 
 /* How many characters a name has at least that the pattern matches, as far as is plain. */
@@ -76,8 +42,9 @@ static const char wildcards[] = "*?[\\";
 
 /* %u stands behind plain characters, and before one or nothing: else the names of one user are another's too.
  */
-static const char *take_names(struct terms *out, const char *value)
+static const char *take_names(void *arg, const char *value)
 {
+    struct terms *out = arg;
     bool plain = true;
 
     out->names = value;
@@ -117,7 +84,6 @@ static char expand(char out[TERMS_NAMES_SIZE], const char *names, const char *us
 
 int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const char *user, struct error *why)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *names = terms->names ? terms->names : TERMS_DEFAULT_NAMES;
     const char behind = expand(out, names, user);
 
@@ -125,7 +91,7 @@ int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const cha
         return 0;
     if (!*user)
         return error_set(why, "name=%.64s needs the caller's user name, and there is no account", names);
-    if (user[strspn(user, plain)] || (behind && strchr(user, behind)))
+    if (user[strspn(user, IFNAME_PLAIN)] || (behind && strchr(user, behind)))
         return error_set(
             why,
             "name=%.64s cannot be used with the user name '%.64s': %%u takes letters, digits, '.', '_' and '-' "
@@ -140,20 +106,9 @@ int terms_names(char out[TERMS_NAMES_SIZE], const struct terms *terms, const cha
     return 0;
 }
 
-static const char *take_require(struct terms *out, const char *value)
+static const char *take_macs(void *arg, const char *value)
 {
-    out->require_kvm = strcmp(value, "kvm") == 0;
-    return out->require_kvm ? NULL : "kvm";
-}
-
-static const char *take_mac(struct terms *out, const char *value)
-{
-    out->protection.mac_lock = strcmp(value, "lock") == 0;
-    return out->protection.mac_lock ? NULL : "lock";
-}
-
-static const char *take_macs(struct terms *out, const char *value)
-{
+    struct terms *out = arg;
     static const char expected[] = "the beginning of a MAC, as in 52:54:00";
     size_t digits = 0;
 
@@ -168,55 +123,38 @@ static const char *take_macs(struct terms *out, const char *value)
                                            : "the beginning of a unicast MAC (its second digit is even)";
 }
 
-static const char *take_isolated(struct terms *out, const char *value)
-{
-    out->protection.isolated = strcmp(value, "yes") == 0;
-    return out->protection.isolated ? NULL : "yes";
-}
+#define FIELD(name) offsetof(struct terms, name)
 
-static const char *take_guard(struct terms *out, const char *value)
-{
-    out->protection.guard = strcmp(value, "yes") == 0;
-    return out->protection.guard ? NULL : "yes";
-}
-
-static const char *take_vlan(struct terms *out, const char *value)
-{
-    unsigned long number = 0;
-    const bool good = number_parse(value, 1, 4094, &number);
-
-    out->protection.vlan = (unsigned int)number;
-    return good ? NULL : "a VLAN from 1 to 4094";
-}
-
-static const struct key keys[] = {
-    {"user", true, take_user},        {"group", true, take_group},        {"uid", true, take_uid},
-    {"quota", false, take_quota},     {"name", false, take_names},        {"mtu", false, take_mtu},
-    {"require", false, take_require}, {"mac", false, take_mac},           {"macs", false, take_macs},
-    {"vlan", false, take_vlan},       {"isolated", false, take_isolated}, {"guard", false, take_guard},
+static const struct keyword list[] = {
+    /* whom the rule is about: these may be in a deny, too */
+    {"user", "the name or number of a user", .is_text = true, .offset = FIELD(user)},
+    {"group", "the name or number of a group", .is_text = true, .offset = FIELD(group)},
+    {"uid", .take = take_uid},
+    /* what it grants */
+    {"quota", "a number of taps from 1 to 1023", .is_number = true, .offset = FIELD(quota), .min = 1,
+     .max = TERMS_QUOTA_MAX},
+    {"name", .take = take_names},
+    {"mtu", "a number of bytes from 68 to 65521", .is_number = true, .offset = FIELD(mtu), .min = 68,
+     .max = 65521}, /* tap's own limits: drivers/net/tun.c */
+    {"require", "kvm", .is_flag = true, .offset = FIELD(require_kvm)},
+    {"mac", "lock", .is_flag = true, .offset = FIELD(protection.mac_lock)},
+    {"macs", .take = take_macs},
+    {"vlan", "a VLAN from 1 to 4094", .is_number = true, .offset = FIELD(protection.vlan), .min = 1,
+     .max = 4094},
+    {"isolated", "yes", .is_flag = true, .offset = FIELD(protection.isolated)},
+    {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
 };
-enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
+enum { SELECTING = 3 };
+static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "there is no term"};
 
-/* word is KEY=VALUE; seen has a bit for each key met before. */
-static int parse_word(struct terms *out, char *word, bool deny, unsigned int *seen, struct error *why)
+static int refuse_grant(const char *word, struct error *why)
 {
-    char *value = strchr(word, '=');
+    const size_t length = strcspn(word, "=");
 
-    if (!value)
-        return error_set(why, "'%.64s' is not KEY=VALUE", word);
-    *value++ = '\0';
-    for (unsigned int i = 0; i < KEY_COUNT; i++) {
-        if (strcmp(word, keys[i].name) != 0)
-            continue;
-        if (deny && !keys[i].selects)
-            return error_set(why, "%s= grants something, which a deny cannot", word);
-        if (*seen & 1U << i)
-            return error_set(why, "%s= stands twice", word);
-        *seen |= 1U << i;
-        const char *expected = keys[i].take(out, value);
-        return expected ? error_set(why, "%s= takes %s, not '%.64s'", word, expected, value) : 0;
-    }
-    return error_set(why, "there is no term '%.64s='", word);
+    for (size_t i = SELECTING; i < keys.count && word[length]; i++)
+        if (strncmp(word, list[i].name, length) == 0 && !list[i].name[length])
+            return error_set(why, "%s= grants something, which a deny cannot", list[i].name);
+    return 0;
 }
 
 int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
@@ -226,7 +164,7 @@ int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
 
     *out = (struct terms){.user = NULL};
     for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
-        if (parse_word(out, word, deny, &seen, why) < 0)
+        if ((deny && refuse_grant(word, why) < 0) || keywords_take(&keys, out, word, &seen, why) < 0)
             return -1;
     return 0;
 }

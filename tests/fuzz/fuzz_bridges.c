@@ -12,7 +12,7 @@
 static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
 {
     const struct bridges_entry *entry = &bridges->entries[index];
-    const struct newbridge *is = &entry->is;
+    const struct bridge_spec *is = &entry->is;
 
     hold(ifname_valid(is->name) && strncmp(is->name, "vtap-", 3) != 0);
     hold(bridges_find(bridges, is->name) == entry); /* so no name stands twice */
@@ -20,10 +20,10 @@ static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
     hold(is->mtu == 0 || (is->mtu >= 68 && is->mtu <= 65521));
     hold(is->forward_delay <= 30 && (!is->stp || is->forward_delay >= 2));
     hold(!entry->has_mac || !(is->mac[0] & 1));
-    hold(is->addresses[0].family || !is->addresses[1].family);
+    hold(is->address_count <= 2);
     for (int i = 0; i < 2; i++) {
         const int family = is->addresses[i].family, prefix = is->addresses[i].prefix;
-        hold(family == 0 || family == AF_INET || family == AF_INET6);
+        hold((i < (int)is->address_count) == (family == AF_INET || family == AF_INET6));
         hold(family == 0 || (prefix > 0 && prefix <= (family == AF_INET ? 32 : 128)));
         hold(family != AF_INET6 || is->mtu == 0 || is->mtu >= 1280);
     }

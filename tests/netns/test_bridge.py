@@ -165,8 +165,9 @@ class Refused(BridgeCase):
 
     def test_words(self):
         for address in ("", "10.1.2.3", "10.1.2.3/33", "10.1.2.3/0", "10.1.2/24", "300.1.2.3/24", "10.1.2.3/24x", "2001:db8::1/129", "::/64",
-                        "224.0.0.1/24", "ff02::1/64", "0.0.0.0/8", "10.1.2.3/-1", "10.1.2.3/ 8", "2001:db8::1%eth0/64", "1" * 60 + "/8"):
-            self.refused("create", "br0", "--address", address, says="not an address with a prefix length")
+                        "224.0.0.1/24", "ff02::1/64", "0.0.0.0/8", "10.1.2.3/-1", "10.1.2.3/ 8", "2001:db8::1%eth0/64", "1" * 60 + "/8",
+                        "127.0.0.1/8", "169.254.1.0/24", "10.1.2.255/24", "fe80::1/64"):
+            self.refused("create", "br0", "--address", address, says="--address takes")
         for mtu in ("67", "65536", "x", "", "-1", "1500x", "99999999999999999999"):
             self.refused("create", "br0", "--mtu", mtu, status=2, says="from 68 to 65535")
         for mac in ("01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00", "x", "02:00:00:00:00:01:02"):
@@ -205,7 +206,6 @@ class Refused(BridgeCase):
 
     def test_addresses_that_are_there(self):
         self.create("--address", HOST4 + "/24", says=("there already, on 'eth0'", "moves with it"))
-        self.refused("create", "br0", "--address", "127.0.0.1/8", says="there already, on 'lo'")
 
     def test_managers(self):
         index = sandbox.ifindex("eth0")

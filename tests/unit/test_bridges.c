@@ -38,7 +38,7 @@ static int clean_up(void **state)
 }
 
 /* What is declared of br0. */
-static const struct newbridge *declared(const char *text)
+static const struct bridge_spec *declared(const char *text)
 {
     assert_int_equal(parse(text), 0);
     assert_non_null(bridges_find(&bridges, "br0"));
@@ -50,7 +50,7 @@ static void takes_each_option(void **state)
     static const uint8_t mac[6] = {2, 0, 0, 0, 0x66, 1};
     uint8_t address[16];
     (void)state;
-    const struct newbridge *is = declared(
+    const struct bridge_spec *is = declared(
         "# ours\n\n \tbridge br0 address=10.66.0.1/24\taddress=fd00::1/64 mtu=9000 mac=02:00:00:00:66:01"
         " stp=yes forward_delay=4 isolated=yes ");
     assert_int_equal(is->addresses[0].family, AF_INET);
@@ -73,7 +73,7 @@ static void takes_each_option(void **state)
 static void has_defaults(void **state)
 {
     (void)state;
-    const struct newbridge *is = declared("bridge br0");
+    const struct bridge_spec *is = declared("bridge br0");
     assert_string_equal(is->name, "br0");
     assert_int_equal(is->addresses[0].family, 0);
     assert_int_equal(is->mtu, 0);

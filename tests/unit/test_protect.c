@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "helper/grant.h"
 #include "helper/protect.h"
+#include "net/bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
@@ -27,23 +28,6 @@ int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
     (void)nl;
     (void)ifindex;
     set = *options;
-    return 0;
-}
-
-int port_get(struct rtnl *nl, int ifindex, struct port_options *out)
-{
-    (void)nl;
-    (void)ifindex;
-    *out = (struct port_options){
-        .isolated = set.isolated && !ignored.isolated,
-        .locked = set.locked && !ignored.locked,
-        .learning = set.learning || ignored.learning,
-        .flood = set.flood || ignored.flood,
-        .guard = set.guard && !ignored.guard,
-        .router = set.router || ignored.router,
-        .max_groups = knows_groups && !ignored.max_groups ? set.max_groups : 0,
-        .knows_groups = knows_groups,
-    };
     return 0;
 }
 
@@ -99,12 +83,24 @@ int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
     return !vlan_ignored;
 }
 
-int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
+int link_get(struct rtnl *nl, int ifindex, struct link *out)
 {
     (void)nl;
     (void)ifindex;
-    *out = (struct bridge_settings){
-        .stp = true, .vlan_filtering = true, .vlan_snooping = vlan_snooping, .max_groups = bridge_groups};
+    *out = (struct link){.bridge = {.kernel_stp = true,
+                                    .vlan_filtering = true,
+                                    .vlan_snooping = vlan_snooping,
+                                    .max_groups = bridge_groups},
+                         .port = {
+                             .isolated = set.isolated && !ignored.isolated,
+                             .locked = set.locked && !ignored.locked,
+                             .learning = set.learning || ignored.learning,
+                             .flood = set.flood || ignored.flood,
+                             .guard = set.guard && !ignored.guard,
+                             .router = set.router || ignored.router,
+                             .max_groups = knows_groups && !ignored.max_groups ? set.max_groups : 0,
+                             .knows_groups = knows_groups,
+                         }};
     return 0;
 }
 
@@ -112,12 +108,12 @@ int bridge_settings(struct rtnl *nl, int ifindex, struct bridge_settings *out)
 static int protect(struct error *why)
 {
     static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
-    const struct bridge bridge = {.name = "br0"};
+    const struct link bridge = {.name = "br0"};
     const struct decision terms = {
         .rule = "policy.conf:1",
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
     const struct grant what = {.bridge = &bridge, .guest_mac = mac, .domain = "", .terms = &terms};
-    struct rtnl nl = {.sock = NULL};
+    struct rtnl nl = {.buffer = NULL};
 
     addresses = denied_vlan = 0;
     bridge_groups = 4096;

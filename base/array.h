@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Makes room for one more element in an array that is grown by this alone: its size is a power of two.
+ * Returns the array, or NULL, the old one then being as it was. */
+static inline void *array_grow(void *array, size_t count, size_t element)
+{
+    if (count & (count - 1))
+        return array;
+    return reallocarray(array, count ? 2 * count : 1, element);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "keywords.h"
+
+#include "base/error.h"
+#include "base/number.h"
+
+#include <string.h>
+
+/* Returns what the value must be, or NULL if it is that. */
+static const char *take_value(const struct keyword *key, void *out, const char *value)
+{
+    void *at = (char *)out + key->offset;
+    unsigned long number = 0;
+
+    if (key->take)
+        return key->take(out, value);
+    if (key->is_text) {
+        *(const char **)at = value;
+        return *value ? NULL : key->takes;
+    }
+    if (key->is_number && number_parse(value, key->min, key->max, &number)) {
+        *(unsigned int *)at = (unsigned int)number;
+        return NULL;
+    }
+    if (key->is_flag && strcmp(value, key->takes) == 0) {
+        *(bool *)at = true;
+        return NULL;
+    }
+    return key->takes;
+}
+
+int keywords_take(const struct keywords *keywords, void *out, char *word, unsigned int *seen,
+                  struct error *why)
+{
+    char *value = strchr(word, '=');
+
+    if (!value)
+        return error_set(why, "'%.64s' is not KEY=VALUE", word);
+    *value++ = '\0';
+    for (size_t i = 0; i < keywords->count; i++) {
+        const struct keyword *key = &keywords->list[i];
+        if (strcmp(word, key->name) != 0)
+            continue;
+        if (*seen & 1U << i && !key->repeats)
+            return error_set(why, "%s= stands twice", word);
+        *seen |= 1U << i;
+        const char *expected = take_value(key, out, value);
+        return expected ? error_set(why, "%s= takes %s, not '%.64s'", word, expected, value) : 0;
+    }
+    return error_set(why, "%s '%.64s='", keywords->unknown, word);
+}

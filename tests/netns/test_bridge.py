@@ -102,7 +102,7 @@ class Alone(BridgeCase):
         self.refused("add", "eth0", "p0", says="'eth0' is not a bridge")
         self.refused("remove", "nosuch", "p0", says="no bridge 'nosuch'")
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
-        self.refused("add", "br0", "tun0", says="no Ethernet device")
+        self.refused("add", "br0", "tun0", says="not an Ethernet device")
 
     def test_no_vlan_filtering_in_this_kernel_is_said(self):
         probe = sandbox.run("ip", "link", "add", "br9", "type", "bridge", "vlan_filtering", "1", check=False)
@@ -199,7 +199,7 @@ class Refused(BridgeCase):
         sandbox.make_bridge("br1")
         self.refused("create", "br0", "--uplink", "br1", says="a bridge itself")
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
-        self.refused("create", "br0", "--uplink", "tun0", says="no Ethernet device")
+        self.refused("create", "br0", "--uplink", "tun0", says="not an Ethernet device")
         uplink.ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
         uplink.ip("link", "set", "p0", "master", "br1")
         self.refused("create", "br0", "--uplink", "p0", says="part of the bridge 'br1' already")

@@ -199,7 +199,7 @@ class Refused(BridgeCase):
         sandbox.make_bridge("br1")
         self.refused("create", "br0", "--uplink", "br1", says="a bridge itself")
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
-        self.refused("create", "br0", "--uplink", "tun0", says="not an Ethernet device")
+        self.refused("create", "br0", "--uplink", "tun0", says="no Ethernet device")
         uplink.ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
         uplink.ip("link", "set", "p0", "master", "br1")
         self.refused("create", "br0", "--uplink", "p0", says="part of the bridge 'br1' already")

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "attributes.h"
-
 #include "error.h"
 
 #include <errno.h>

@@ -5,11 +5,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
+#define _cleanup_fclose_ __attribute__((cleanup(cleanup_fclose)))
+#define _cleanup_globfree_ __attribute__((cleanup(globfree))) /* of a zeroed glob_t */
 #define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 
 /* errno is that of what failed before. */
@@ -26,6 +30,12 @@ static inline void cleanup_closedir(DIR **folder)
 {
     if (*folder)
         closedir(*folder);
+}
+
+static inline void cleanup_fclose(FILE **file)
+{
+    if (*file)
+        fclose(*file);
 }
 
 static inline void cleanup_free(void *at)

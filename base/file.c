@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "file.h"
-
 #include "attributes.h"
 #include "cleanup.h"
 #include "error.h"
@@ -299,23 +298,50 @@ int file_replace(const struct file *file, const char *text, size_t size, struct 
     return 0;
 }
 
-int file_put(const char *folder, const char *name, const char *text, size_t size, mode_t mode,
-             struct error *why)
+static int put(const char *folder, const char *name, const char *text, size_t size, mode_t mode, bool durable,
+               struct error *why)
 {
     char temporary[TEMPORARY_SIZE];
-    const mode_t masked = umask(0);
-    umask(masked);
-    _cleanup_close_ int to = folder_open(folder, why);
-    _cleanup_close_ int fd = to < 0 ? -1 : make_temporary(to, temporary, why);
+    _cleanup_close_ const int to = folder_open(folder, why);
+    _cleanup_close_ const int fd = to < 0 ? -1 : make_temporary(to, temporary, why);
 
     if (fd < 0)
         return -1;
-    if (write_all(fd, text, size) == 0 && fchmod(fd, mode & 0666 & ~masked) == 0 &&
-        renameat(to, temporary, to, name) == 0)
+    if (write_all(fd, text, size) == 0 && fchmod(fd, mode) == 0 && (!durable || fsync(fd) == 0) &&
+        renameat(to, temporary, to, name) == 0) {
+        if (durable)
+            sync_folder(to);
         return 0;
+    }
     error_set(why, "%s", strerror(errno));
     remove_own(to, temporary, fd);
     return -1;
+}
+
+int file_put(const char *folder, const char *name, const char *text, size_t size, mode_t mode,
+             struct error *why)
+{
+    const mode_t masked = umask(0);
+
+    umask(masked);
+    return put(folder, name, text, size, mode & 0666 & ~masked, false, why);
+}
+
+int file_configure(const char *path, const char *text, mode_t mode, struct error *why)
+{
+    char folder[PATH_MAX];
+
+    if (snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder))
+        return error_set(why, "%s", strerror(ENAMETOOLONG));
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+            return error_set(why, "%s: %s", folder, strerror(errno));
+        *slash = '/';
+    }
+    char *name = strrchr(folder, '/');
+    *name++ = '\0';
+    return put(folder, name, text, strlen(text), mode, true, why);
 }
 
 bool file_whole_path(const char *file, char out[PATH_MAX])

@@ -56,3 +56,7 @@ int file_replace(const struct file *file, const char *text, size_t size, struct 
  * above. Returns 0, or -1 and why not. */
 int file_put(const char *folder, const char *name, const char *text, size_t size, mode_t mode,
              struct error *why);
+
+/* Puts the text into the file of that absolute path as file_put() does, but with that mode, whatever the
+ * umask, in folders that are made where they are missing, and on the disk before it returns. */
+int file_configure(const char *path, const char *text, mode_t mode, struct error *why);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "folder.h"
-
 #include "cleanup.h"
 #include "error.h"
 

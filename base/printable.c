@@ -109,3 +109,33 @@ char *printable_line(const char *text)
     *end = '\0';
     return line;
 }
+
+/* The length of the character at text if it is shown as it is, or 0. */
+static size_t plain_length(const char *text)
+{
+    char shown[PRINTABLE_PIECE];
+    size_t size;
+    const size_t length = printable_character(text, strlen(text), true, shown, &size);
+
+    return size == length && memcmp(shown, text, length) == 0 ? length : 0;
+}
+
+bool printable_is(const char *text)
+{
+    for (size_t length; *text; text += length) {
+        length = plain_length(text);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
+void printable_mask(char *text)
+{
+    while (*text) {
+        const size_t length = plain_length(text);
+        if (length == 0)
+            *text = '?';
+        text += length ? length : 1;
+    }
+}

@@ -22,3 +22,9 @@ size_t printable_character(const char *text, size_t size, bool whole, char out[P
 /* A copy of the text in which all is shown so, thus of one line, to be freed by the caller; NULL: no memory.
  */
 char *printable_line(const char *text);
+
+/* Whether all of the text is shown as it is, in one line. */
+bool printable_is(const char *text);
+
+/* Puts '?' for every byte of what is not. */
+void printable_mask(char *text);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "terminal.h"
-
 #include "printable.h"
 
 #include <errno.h>

@@ -19,6 +19,10 @@ struct view {
     struct links links;
 };
 
+#define _cleanup_view_ __attribute__((cleanup(view_close)))
+#define _cleanup_batch_ __attribute__((cleanup(batch_free)))
+#define _cleanup_messages_ __attribute__((cleanup(messages_free)))
+
 /* Looks. Returns 0 or says why not and returns an exit status. view_close() in any case. */
 int view_open(struct view *view, const char *verb, bool needs_root);
 void view_close(struct view *view);
@@ -29,6 +33,11 @@ const struct link *view_bridge(const struct view *view, const char *verb, const 
 /* The interface of that name, or NULL with the reason said. */
 const struct link *view_link(const struct view *view, const char *verb, const char *name);
 
+#define UPLINK_ALIAS "virt-tap uplink=" /* how the alias of a bridge names the NIC whose network it has */
+
+/* The uplink's name as the bridge's alias has it, or NULL. */
+const char *view_alias_uplink(const struct link *bridge);
+
 /* Sends a batch; on failure says `cannot WHAT NAME: reason`. Returns 0 or 1. */
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name);
@@ -36,10 +45,10 @@ int view_send(struct view *view, const char *verb, const struct batch *batch, co
 /* Who manages the host's network, and is to know of the move: struct persist_format has the names. */
 struct manager {
     const char *name;
-    bool moves_itself; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us,
+    bool owns_move; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us,
                           before */
     /* Puts its files in place and has it read them. Returns 0 or says why not; move_restore() undoes it. */
-    int (*take)(void *context, const char *verb);
+    int (*apply)(void *context, const char *verb);
     void *context;
 };
 

@@ -29,15 +29,9 @@ static bool had_no_dad(const struct move *saved, const struct cidr *address)
 static int drop_own(struct rtnl *nl, const struct link *bridge, const struct move *saved)
 {
     struct batch batch = {.error = 0};
-    size_t i;
-    json_t *text;
 
-    json_array_foreach(saved->own, i, text)
-    {
-        struct cidr own;
-        if (json_is_string(text) && !cidr_parse(json_string_value(text), &own))
-            batch_take(&batch, address_drop_message(bridge->ifindex, &own), EADDRNOTAVAIL);
-    }
+    for (size_t i = 0; i < saved->own_count; i++)
+        batch_take(&batch, address_drop_message(bridge->ifindex, &saved->own[i]), EADDRNOTAVAIL);
     const int err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     return err;
@@ -121,16 +115,13 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
 static const struct link *find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                                       const struct move *saved, const char *option, int *status)
 {
-    static const char prefix[] = "virt-tap uplink=";
-    const bool ours = strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0;
     const char *name = option;
 
-    *status = 0;
-    if (!name && *saved->uplink)
-        name = saved->uplink;
-    if (!name && ours)
-        name = bridge->alias + sizeof(prefix) - 1;
+    if (!name)
+        name = *saved->uplink ? saved->uplink : view_alias_uplink(bridge);
     const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
+
+    *status = 0;
     if (!name || (!option && (!uplink || uplink->master != bridge->ifindex)))
         return NULL;
     if (!uplink)

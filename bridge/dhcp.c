@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp.h"
 #include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "dhcp_words.h"
-#include "process.h"
 #include "rootpath.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,7 +27,7 @@ enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
 /* A program of the host's, and where it is. */
 struct identity {
     const char *name;
-    char *path; /* without links */
+    char path[PATH_MAX]; /* without links */
     dev_t device;
     ino_t inode;
 };
@@ -48,40 +48,26 @@ static int find_program(const char *name, size_t folder, char real[PATH_MAX], st
 
 static void find_identities(struct identities *all, const char *name)
 {
-    char real[PATH_MAX];
     struct stat st;
 
     for (size_t i = 0; name && i < FOLDERS && all->count < IDENTITIES; i++) {
-        if (find_program(name, i, real, &st) < 0)
-            continue;
         struct identity *identity = &all->list[all->count];
-        *identity =
-            (struct identity){.name = name, .path = strdup(real), .device = st.st_dev, .inode = st.st_ino};
-        all->count += identity->path != NULL;
+        if (find_program(name, i, identity->path, &st) < 0)
+            continue;
+        identity->name = name;
+        identity->device = st.st_dev;
+        identity->inode = st.st_ino;
+        all->count++;
     }
 }
 
-static void identities_free(struct identities *all)
-{
-    while (all->count > 0)
-        free(all->list[--all->count].path);
-}
-
-/* Reads /proc/PID/NAME up to size - 1 bytes. Returns how many, or -1. */
+/* Reads /proc/PID/NAME up to size - 1 bytes. Returns how many, or -errno. */
 static ssize_t read_proc(const char *pid, const char *name, char *text, size_t size)
 {
     char path[64];
-    size_t used = 0;
-    ssize_t got = 1;
 
     snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
-    _cleanup_close_ const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    while (fd >= 0 && got > 0 && used < size - 1) {
-        got = read(fd, text + used, size - 1 - used);
-        used += got > 0 ? (size_t)got : 0;
-    }
-    text[used] = '\0';
-    return fd < 0 || got < 0 ? -1 : (ssize_t)used;
+    return text_read(path, text, size);
 }
 
 /* "Uid:" is the real, effective, saved and file system uid, as our user namespace has them; a name before it
@@ -175,13 +161,12 @@ static bool dhcpcd_is_for(const char *title, const char *interface)
 static int is_client(char *const line[], const struct identity *identity, const char *interface)
 {
     const struct dhcp_program *program = dhcp_program(line[0]);
-    struct dhcp_argv argv;
+    __attribute__((cleanup(dhcp_argv_free))) struct dhcp_argv argv = {.count = 0};
 
     if (strcmp(identity->name, program->name) != 0 &&
         (!program->box || strcmp(identity->name, program->box) != 0))
         return false;
     const int err = dhcp_words(program, line, interface, interface, &argv);
-    dhcp_argv_free(&argv);
     return err == -ENOMEM ? err : err == 0;
 }
 
@@ -231,60 +216,48 @@ static time_t now(void)
 int dhcp_find(const char *interface, struct dhcp_clients *out)
 {
     const time_t end = now() + FIND_S;
-    struct identities known = {.count = 0};
-    int err = 0;
+    struct identities known;
 
+    known.count = 0; /* the rest, 64 kB, as far as it counts */
     *out = (struct dhcp_clients){.count = 0};
-    DIR *folder = proc_is_ours() ? opendir("/proc") : NULL;
+    _cleanup_closedir_ DIR *folder = proc_is_ours() ? opendir("/proc") : NULL;
     if (!folder)
         return -ENOENT;
     for (size_t i = 0; i < dhcp_program_count; i++) {
         find_identities(&known, dhcp_programs[i].name);
         find_identities(&known, dhcp_programs[i].box);
     }
-    for (const struct dirent *entry; err == 0 && (entry = readdir(folder)) != NULL;) {
-        if (isdigit((unsigned char)entry->d_name[0]))
-            err = look_at(&known, entry->d_name, interface, out);
-        if (err == 0 && now() > end)
-            err = -ETIMEDOUT;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (isdigit((unsigned char)entry->d_name[0]) && look_at(&known, entry->d_name, interface, out) < 0)
+            return -ENOMEM;
+        if (now() > end)
+            return -ETIMEDOUT;
     }
-    closedir(folder);
-    identities_free(&known);
-    return err;
-}
-
-static char **copy_words(char *const words[])
-{
-    size_t count = 0;
-
-    while (words[count])
-        count++;
-    char **copy = calloc(count + 1, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = strdup(words[i]);
-        if (copy[i])
-            continue;
-        while (i > 0)
-            free(copy[--i]);
-        free(copy);
-        return NULL;
-    }
-    return copy;
+    return 0;
 }
 
 int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
 {
+    _cleanup_close_ int pidfd = process;
     struct dhcp_client *more = reallocarray(clients->list, clients->count + 1, sizeof(*more));
+    size_t count = 0;
 
-    if (more)
-        clients->list = more;
-    char **copy = more ? copy_words(words) : NULL;
-    if (!copy) {
-        if (process >= 0)
-            close(process);
+    if (!more)
         return -ENOMEM;
+    clients->list = more;
+    while (words[count])
+        count++;
+    struct dhcp_client *client = &more[clients->count];
+    *client = (struct dhcp_client){.process = -1, .words = calloc(count + 1, sizeof(*client->words))};
+    if (!client->words)
+        return -ENOMEM;
+    clients->count++; /* from here on dhcp_free() frees it */
+    for (size_t i = 0; i < count; i++) {
+        client->words[i] = strdup(words[i]);
+        if (!client->words[i])
+            return -ENOMEM;
     }
-    more[clients->count++] = (struct dhcp_client){.process = process, .words = copy};
+    client->process = take_fd(&pidfd);
     return 0;
 }
 
@@ -313,12 +286,12 @@ static bool find_start(const char *name, char path[PATH_MAX])
     return false;
 }
 
-static void start(const struct dhcp_client *client, const char *from, const char *to)
+static void start_client(const struct dhcp_client *client, const char *from, const char *to)
 {
     static const char who[] = "virt-tap bridge";
     const struct dhcp_program *program = dhcp_program(client->words[0]);
+    __attribute__((cleanup(dhcp_argv_free))) struct dhcp_argv argv = {.count = 0};
     char path[PATH_MAX];
-    struct dhcp_argv argv;
 
     if (!program || (!find_start(program->name, path) && !find_start(program->box, path))) {
         complain(0, who,
@@ -327,15 +300,15 @@ static void start(const struct dhcp_client *client, const char *from, const char
                  to, client->words[0]);
         return;
     }
-    const int err = dhcp_words(program, client->words, from, to, &argv);
-    if (err == 0 && *argv.dropped)
-        complain(0, who,
-                 "%s goes on for '%s' without what virt-tap does not know, or what others than root could "
-                 "change: %s",
-                 program->name, to, argv.dropped);
-    if (err == 0)
-        process_detach(path, argv.words);
-    dhcp_argv_free(&argv);
+    if (dhcp_words(program, client->words, from, to, &argv) < 0)
+        return;
+    if (*argv.dropped)
+        complain(
+            0, who,
+            "%s is started for '%s' without options that virt-tap does not know, or whose files others than "
+            "root could change: %s",
+            program->name, to, argv.dropped);
+    process_detach(path, (const char *const *)argv.words);
 }
 
 static void end_clients(const char *interface)
@@ -358,27 +331,25 @@ void dhcp_move(const struct dhcp_clients *clients, const char *from, const char 
     end_clients(from);
     end_clients(to);
     for (size_t i = 0; i < clients->count; i++)
-        start(&clients->list[i], from, to);
+        start_client(&clients->list[i], from, to);
 }
 
 int dhcp_begin(const char *verb, const char *interface)
 {
-    char name[IFNAMSIZ], option[] = "-i", path[PATH_MAX];
+    char path[PATH_MAX];
 
     if (*interface == '-')
         return complain(1, verb,
-                        "'%s' is made, but DHCP clients take a name with '-' before it for an option: "
+                        "'%s' was created, but DHCP clients take a name with '-' before it for an option: "
                         "use --address, or another name",
                         interface);
-    snprintf(name, sizeof(name), "%s", interface);
     for (size_t i = 0; i < dhcp_program_count; i++) {
-        char program[16];
-        snprintf(program, sizeof(program), "%s", dhcp_programs[i].name);
-        char *by_name[] = {program, name, NULL}, *by_option[] = {program, option, name, NULL};
-        if (find_start(dhcp_programs[i].name, path))
+        const char *program = dhcp_programs[i].name;
+        const char *by_name[] = {program, interface, NULL}, *by_option[] = {program, "-i", interface, NULL};
+        if (find_start(program, path))
             return process_detach(path, dhcp_programs[i].box ? by_option : by_name) < 0;
     }
     return complain(1, verb,
-                    "'%s' is made, but there is no DHCP client: install dhcpcd-base, or use --address",
+                    "'%s' was created, but there is no DHCP client: install dhcpcd-base, or use --address",
                     interface);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp_words.h"
+#include "base/cleanup.h"
 #include "rootpath.h"
 
 #include <ctype.h>
@@ -12,85 +13,42 @@
 
 enum value { NONE, NUMBER, TEXT, FILE_READ, FILE_WRITTEN, METRIC, INTERFACE, GIVE_UP };
 
-struct dhcp_option {
-    const char *word, *other; /* other: a second spelling, or NULL */
+/* Options whose value is of one kind; one with two spellings as "-i/--interface". */
+struct dhcp_options {
     enum value value;
+    const char *words; /* between blanks; NULL: the end */
 };
 
 /* Of ISC dhclient 4.4 (client/dhclient.c, main); -i, -I, -df as Debian's ifupdown gives them. Each word is
  * one option, its value the next word. Left out: -e but for what ifupdown sets, since it gives the script's
  * environment; -n, which asks for nothing. */
-static const struct dhcp_option dhclient_options[] = {{"-4", NULL, NONE},
-                                                      {"-6", NULL, NONE},
-                                                      {"-1", NULL, NONE},
-                                                      {"-v", NULL, NONE},
-                                                      {"-q", NULL, NONE},
-                                                      {"-d", NULL, NONE},
-                                                      {"-nw", NULL, NONE},
-                                                      {"-w", NULL, NONE},
-                                                      {"-i", NULL, NONE},
-                                                      {"-I", NULL, NONE},
-                                                      {"-B", NULL, NONE},
-                                                      {"-nc", NULL, NONE},
-                                                      {"-S", NULL, NONE},
-                                                      {"-N", NULL, NONE},
-                                                      {"-T", NULL, NONE},
-                                                      {"-P", NULL, NONE},
-                                                      {"--no-pid", NULL, NONE},
-                                                      {"-p", NULL, NUMBER},
-                                                      {"-timeout", NULL, NUMBER},
-                                                      {"--timeout", NULL, NUMBER},
-                                                      {"--dad-wait-time", NULL, NUMBER},
-                                                      {"--prefix-len-hint", NULL, NUMBER},
-                                                      {"--decline-wait-time", NULL, NUMBER},
-                                                      {"--address-prefix-len", NULL, NUMBER},
-                                                      {"-s", NULL, TEXT},
-                                                      {"-g", NULL, TEXT},
-                                                      {"-H", NULL, TEXT},
-                                                      {"-F", NULL, TEXT},
-                                                      {"-V", NULL, TEXT},
-                                                      {"-C", NULL, TEXT},
-                                                      {"-D", NULL, TEXT},
-                                                      {"-cf", NULL, FILE_READ},
-                                                      {"-df", NULL, FILE_WRITTEN},
-                                                      {"-lf", NULL, FILE_WRITTEN},
-                                                      {"-pf", NULL, FILE_WRITTEN},
-                                                      {"-sf", NULL, FILE_READ},
-                                                      {"-e", NULL, METRIC},
-                                                      {"-r", NULL, GIVE_UP},
-                                                      {"-x", NULL, GIVE_UP},
-                                                      {.word = NULL}};
+static const struct dhcp_options dhclient_options[] = {
+    {NONE, "-4 -6 -1 -v -q -d -nw -w -i -I -B -nc -S -N -T -P --no-pid"},
+    {NUMBER,
+     "-p -timeout --timeout --dad-wait-time --prefix-len-hint --decline-wait-time --address-prefix-len"},
+    {TEXT, "-s -g -H -F -V -C -D"},
+    {FILE_READ, "-cf -sf"},
+    {FILE_WRITTEN, "-df -lf -pf"},
+    {METRIC, "-e"},
+    {GIVE_UP, "-r -x"},
+    {.words = NULL}};
 
 /* Of busybox (networking/udhcp/dhcpc.c). */
-static const struct dhcp_option udhcpc_options[] = {{"-i", "--interface", INTERFACE},
-                                                    {"-s", "--script", FILE_READ},
-                                                    {"-p", "--pidfile", FILE_WRITTEN},
-                                                    {"-t", "--retries", NUMBER},
-                                                    {"-T", "--timeout", NUMBER},
-                                                    {"-A", "--tryagain", NUMBER},
-                                                    {"-P", "--client-port", NUMBER},
-                                                    {"-r", "--request", TEXT},
-                                                    {"-V", "--vendorclass", TEXT},
-                                                    {"-F", "--fqdn", TEXT},
-                                                    {"-x", NULL, TEXT},
-                                                    {"-O", "--request-option", TEXT},
-                                                    {"-b", "--background", NONE},
-                                                    {"-B", "--broadcast", NONE},
-                                                    {"-C", "--clientid-none", NONE},
-                                                    {"-f", "--foreground", NONE},
-                                                    {"-n", "--now", NONE},
-                                                    {"-o", "--no-default-options", NONE},
-                                                    {"-q", "--quit", NONE},
-                                                    {"-R", "--release", NONE},
-                                                    {"-S", "--syslog", NONE},
-                                                    {"-v", NULL, NONE},
-                                                    {.word = NULL}};
+static const struct dhcp_options udhcpc_options[] = {
+    {INTERFACE, "-i/--interface"},
+    {FILE_READ, "-s/--script"},
+    {FILE_WRITTEN, "-p/--pidfile"},
+    {NUMBER, "-t/--retries -T/--timeout -A/--tryagain -P/--client-port"},
+    {TEXT, "-r/--request -V/--vendorclass -F/--fqdn -x -O/--request-option"},
+    {NONE,
+     "-b/--background -B/--broadcast -C/--clientid-none -f/--foreground -n/--now -o/--no-default-options "
+     "-q/--quit -R/--release -S/--syslog -v"},
+    {.words = NULL}};
 
 /* dhcpcd writes its state over its words, so that what it was started with is lost: its configuration is its
  * file. */
-static const struct dhcp_option dhcpcd_options[] = {
-    {"-k", "--release", GIVE_UP}, {"-x", "--exit", GIVE_UP},      {"-n", "--rebind", GIVE_UP},
-    {"-N", "--renew", GIVE_UP},   {"-U", "--dumplease", GIVE_UP}, {.word = NULL}};
+static const struct dhcp_options dhcpcd_options[] = {
+    {GIVE_UP, "-k/--release -x/--exit -n/--rebind -N/--renew -U/--dumplease"}, {.words = NULL}};
 
 const struct dhcp_program dhcp_programs[] = {
     {"dhcpcd", NULL, dhcpcd_options, true},
@@ -239,7 +197,46 @@ static bool may_have(enum value kind, const char *value)
     }
 }
 
-static int add_value(struct making *making, const struct dhcp_option *option, const char *value)
+/* An option of the program's. */
+struct option {
+    char word[32]; /* its first spelling */
+    enum value value;
+};
+
+/* Whether one of the spellings of an option, as in "-i/--interface", is that. */
+static bool is_spelled(const char *spellings, size_t size, const char *word, size_t length)
+{
+    for (const char *end = spellings + size; spellings < end;) {
+        const size_t one = strcspn(spellings, "/ ");
+        if (one == length && strncmp(spellings, word, length) == 0)
+            return true;
+        spellings += one + 1;
+    }
+    return false;
+}
+
+static bool find_option(const struct dhcp_program *program, const char *word, size_t length,
+                        struct option *out)
+{
+    for (const struct dhcp_options *options = program->options; options->words; options++)
+        for (const char *at = options->words; *at; at += strspn(at, " ")) {
+            const size_t size = strcspn(at, " ");
+            if (is_spelled(at, size, word, length)) {
+                out->value = options->value;
+                snprintf(out->word, sizeof(out->word), "%.*s", (int)strcspn(at, "/ "), at);
+                return true;
+            }
+            at += size;
+        }
+    return false;
+}
+
+static bool takes_value(const struct option *option)
+{
+    return option->value != NONE && option->value != GIVE_UP;
+}
+
+static int add_value(struct making *making, const struct option *option, const char *value)
 {
     const int err = add(making, option->word);
 
@@ -247,7 +244,7 @@ static int add_value(struct making *making, const struct dhcp_option *option, co
     return err == 0 ? add(making, value) : err;
 }
 
-static int take(struct making *making, const struct dhcp_option *option, const char *value)
+static int take(struct making *making, const struct option *option, const char *value)
 {
     if (option->value == GIVE_UP)
         return -ENOENT;
@@ -257,13 +254,12 @@ static int take(struct making *making, const struct dhcp_option *option, const c
         return drop(making, option->word, value);
     if (option->value == INTERFACE && !is_ours(making, value))
         return -ENOENT;
-    char *copy = value_for(making, option->value, value);
+    _cleanup_free_ char *copy = value_for(making, option->value, value);
     if (!copy)
         return -ENOMEM;
-    const int err =
-        may_have(option->value, copy) ? add_value(making, option, copy) : drop(making, option->word, value);
-    free(copy);
-    return err;
+    if (!may_have(option->value, copy))
+        return drop(making, option->word, value);
+    return add_value(making, option, copy);
 }
 
 /* An interface, as dhclient and dhcpcd take any number of. */
@@ -278,36 +274,21 @@ static int take_name(struct making *making, const char *word)
     return if_nametoindex(word) != 0 ? add(making, word) : drop(making, word, NULL);
 }
 
-static const struct dhcp_option *find_option(const struct dhcp_program *program, const char *word,
-                                             size_t length)
-{
-    for (const struct dhcp_option *option = program->options; option->word; option++)
-        if ((strlen(option->word) == length && strncmp(option->word, word, length) == 0) ||
-            (option->other && strlen(option->other) == length && strncmp(option->other, word, length) == 0))
-            return option;
-    return NULL;
-}
-
-static bool takes_value(const struct dhcp_option *option)
-{
-    return option->value != NONE && option->value != GIVE_UP;
-}
-
 /* "-nqieth0": options of one letter, and a value if the last takes one; *used counts the words after it. */
 static int take_joined(struct making *making, const char *word, const char *next, size_t *used)
 {
     for (const char *letter = word + 1; *letter; letter++) {
         const char one[] = {'-', *letter, '\0'};
-        const struct dhcp_option *option = find_option(making->program, one, 2);
-        if (!option)
+        struct option option;
+        if (!find_option(making->program, one, 2, &option))
             return drop(making, word, NULL);
-        const bool with_value = takes_value(option), attached = with_value && letter[1];
-        const char *value = attached ? letter + 1 : next;
-        const int err = take(making, option, with_value ? value : NULL);
-        if (err < 0 || with_value) {
-            *used += with_value && !attached && next;
-            return err;
+        if (takes_value(&option)) {
+            *used += !letter[1] && next;
+            return take(making, &option, letter[1] ? letter + 1 : next);
         }
+        const int err = take(making, &option, NULL);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -315,21 +296,21 @@ static int take_joined(struct making *making, const char *word, const char *next
 /* *used counts the words after it that belong to it. */
 static int take_option(struct making *making, const char *word, const char *next, size_t *used)
 {
-    const struct dhcp_option *option = find_option(making->program, word, strlen(word));
+    const size_t length = strcspn(word, "=");
+    struct option option;
 
-    if (option && takes_value(option)) {
-        *used += next != NULL;
-        return take(making, option, next);
+    if (find_option(making->program, word, strlen(word), &option)) {
+        const bool with_value = takes_value(&option);
+        *used += with_value && next;
+        return take(making, &option, with_value ? next : NULL);
     }
-    if (option)
-        return take(making, option, NULL);
     if (!making->program->getopt)
         return drop(making, word, NULL);
     if (word[1] != '-')
         return take_joined(making, word, next, used);
-    const size_t length = strcspn(word, "=");
-    option = find_option(making->program, word, length);
-    return option && word[length] ? take(making, option, word + length + 1) : drop(making, word, NULL);
+    if (word[length] && find_option(making->program, word, length, &option))
+        return take(making, &option, word + length + 1);
+    return drop(making, word, NULL);
 }
 
 int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct dhcp_option;
+struct dhcp_options;
 
 struct dhcp_program {
     const char *name; /* argv[0] */
     const char *box;  /* a program that runs as this one by its argv[0]; NULL: none */
-    const struct dhcp_option *options;
+    const struct dhcp_options *options;
     bool getopt; /* options may be joined ("-nq", "-ieth0"), and long ones have their value behind '=' */
 };
 

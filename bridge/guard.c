@@ -2,9 +2,10 @@
  *
  * The guard of a move (see move.h), how it is started, and the confirmation that it waits for. */
 #include "guard.h"
+#include "base/cleanup.h"
+#include "base/process.h"
 #include "move.h"
 #include "net/link.h"
-#include "process.h"
 #include "state.h"
 
 #include <errno.h>
@@ -23,42 +24,38 @@
 enum { ARM_MS = 10000 };
 
 /* A service of the system's own where systemd runs: a process of the login session would be ended with it. */
-static int start_unit(const char *verb, char *self, char *bridge)
+static int start_unit(const char *verb, const char *self, const char *bridge)
 {
-    char run[] = "systemd-run", quiet[] = "--quiet", collect[] = "--collect", what[] = "bridge",
-         guard[] = "guard";
-    char text[] = "--description=virt-tap: puts the network back unless the bridge is confirmed";
-    char *argv[] = {run, quiet, collect, text, self, what, guard, bridge, NULL};
-    char *output;
-    const int status = process_capture(argv, 1, PROCESS_QUERY_MS, &output);
+    const char *const argv[] = {
+        "systemd-run", "--quiet",
+        "--collect",   "--description=virt-tap: restores the network unless the bridge is confirmed",
+        self,          "bridge",
+        "guard",       bridge,
+        NULL};
+    _cleanup_free_ char *output = NULL;
 
-    if (output)
-        output[strcspn(output, "\n")] = '\0';
-    if (status != 0)
-        complain(1, verb, "nothing is changed, for the guard cannot be started: systemd-run: %.200s",
-                 output && *output ? output : "no answer");
-    free(output);
-    return status != 0;
+    if (process_capture(argv, true, PROCESS_QUERY_MS, &output) == 0)
+        return 0;
+    return complain(1, verb, "nothing was changed: cannot start the guard: systemd-run: %.200s",
+                    process_reason(output));
 }
 
 int guard_start(const char *verb, const char *bridge)
 {
-    char self[PATH_MAX], name[IFNAMSIZ], path[64], program[] = "virt-tap", what[] = "bridge",
-                                                   guard[] = "guard";
-    char *argv[] = {program, what, guard, name, NULL};
+    const char *const argv[] = {"virt-tap", "bridge", "guard", bridge, NULL};
+    char self[PATH_MAX], path[64];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-    snprintf(name, sizeof(name), "%s", bridge);
     state_path(path, bridge, PHASE_ARMING);
     self[length > 0 ? length : 0] = '\0';
     const bool systemd = access("/run/systemd/system", F_OK) == 0;
-    const int failed = systemd ? start_unit(verb, self, name) : process_detach("/proc/self/exe", argv) < 0;
+    const int failed = systemd ? start_unit(verb, self, bridge) : process_detach("/proc/self/exe", argv) < 0;
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))
         return 0;
     unlink(path); /* too late for it from now on */
-    return failed
-               ? 1
-               : complain(1, verb, "nothing is changed, for the guard did not start in %d s", ARM_MS / 1000);
+    if (failed)
+        return 1;
+    return complain(1, verb, "nothing was changed: the guard did not start within %d s", ARM_MS / 1000);
 }
 
 static volatile sig_atomic_t expired; /* set by SIGALRM, which has no other way to tell */
@@ -82,13 +79,10 @@ static void set_timer(unsigned int ms)
  */
 static void end_mover(int fd, pid_t mover)
 {
-    const int process = pidfd_open(mover, 0);
+    _cleanup_close_ const int process = pidfd_open(mover, 0);
 
-    if (process < 0)
-        return;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (process >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
         pidfd_send_signal(process, SIGKILL, NULL, 0);
-    close(process);
 }
 
 /* Returns when create has finished, or died: then the lock is ours. */
@@ -103,7 +97,7 @@ static void wait_for_mover(int fd, const struct move *move)
     set_timer(0);
 }
 
-static int put_back(struct move *move)
+static int restore(struct move *move)
 {
     const struct origin origin = {move->uplink, move->uplink_index};
     const int err = move_restore(move, &origin);
@@ -112,10 +106,10 @@ static int put_back(struct move *move)
     state_path(path, move->bridge, PHASE_RESTORING);
     unlink(path);
     if (err < 0)
-        syslog(LOG_ERR, "'%s' was not confirmed; putting '%s' back failed: %s", move->bridge, move->uplink,
+        syslog(LOG_ERR, "'%s' was not confirmed; restoring '%s' failed: %s", move->bridge, move->uplink,
                strerror(-err));
     else
-        syslog(LOG_NOTICE, "'%s' was not confirmed: '%s' is as it was", move->bridge, move->uplink);
+        syslog(LOG_NOTICE, "'%s' was not confirmed: '%s' was restored", move->bridge, move->uplink);
     return err < 0;
 }
 
@@ -133,10 +127,10 @@ static int guard(struct move *move)
         return 1; /* create gave us up */
     wait_for_mover(fd, move);
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0)
-        return put_back(move);
+        return restore(move);
     state_await(move->bridge, PHASE_MOVED, (int)move->confirm_ms);
     if (state_advance(move->bridge, PHASE_MOVED, PHASE_RESTORING) == 0)
-        return put_back(move);
+        return restore(move);
     return 0;
 }
 
@@ -147,10 +141,10 @@ int bridge_guard(const struct call *call)
 
     if (!ifname_valid(name))
         return complain(2, call->name, "'%.64s' is not a name that a bridge can have", name);
-    const char *why = state_load(name, PHASE_ARMING, &move);
     openlog("virt-tap", LOG_PID, LOG_DAEMON);
-    const int status =
-        why ? complain(1, call->name, "there is no move of '%.64s' to guard", name) : guard(&move);
+    if (state_load(name, PHASE_ARMING, &move))
+        return complain(1, call->name, "there is no move of '%.64s' to guard", name);
+    const int status = guard(&move);
     move_free(&move);
     return status;
 }
@@ -173,11 +167,11 @@ int bridge_confirm(const struct call *call)
     if (loaded || !*why)
         return complain(
             1, call->name,
-            "nothing of '%.64s' is to be confirmed: it is already, was put back, or is not there; "
-            "`virt-tap bridge show` tells",
+            "'%.64s' has nothing to confirm: it was confirmed or restored already, or does not exist; "
+            "`virt-tap bridge show` shows which",
             name);
     state_path(path, name, PHASE_MOVED);
     return complain(1, call->name,
-                    "nothing is confirmed, for %s %s: '%.64s' will be put back in time; then make it again",
-                    path, why, name);
+                    "cannot confirm: %s %s; '%.64s' will be restored in time; then create it again", path,
+                    why, name);
 }

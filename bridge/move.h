@@ -16,7 +16,6 @@
 #include "bridge.h"
 #include "dhcp.h"
 
-#include <jansson.h>
 #include <sys/types.h>
 
 #define STATE_FOLDER "/run/virt-tap"
@@ -37,17 +36,16 @@ struct move {
     unsigned int mtu; /* of the uplink */
     int addr_gen_mode;
     unsigned int confirm_ms;
-    long saved_at; /* seconds of CLOCK_BOOTTIME */
-    pid_t mover;   /* create's process */
+    int saved_at; /* seconds of CLOCK_BOOTTIME */
+    pid_t mover;  /* create's process */
     struct messages addresses, routes, neighbours;
     struct dhcp_clients clients; /* of the uplink */
-    json_t
-        *settings; /* struct sysctl of the uplink that go along; not saved, for they stay on the uplink too */
-    json_t *own;   /* addresses that the bridge was given besides, as texts */
+    struct cidr *own;            /* owned; addresses that the bridge was given besides */
+    size_t own_count;
 };
 
 void move_free(struct move *move);
-long move_clock(void);
+int move_clock(void);
 
 /* Everything of `bridge create --uplink`. Returns the exit status, the reason said. */
 int move_create(struct view *view, const char *verb, const struct create *create);
@@ -61,6 +59,6 @@ struct origin {
 /* Reads the addresses, routes and neighbours of an interface into the move. Returns 0 or -errno. */
 int move_read(struct rtnl *nl, int ifindex, struct move *move);
 
-/* restore.c: removes the bridge, if it is there, and gives the uplink the addresses and routes of the move,
+/* restore.c: removes the bridge, if there is one, and gives the uplink the addresses and routes of the move,
  * whatever state it is in. Goes on after single failures. Returns 0 or the first -errno. */
-int move_restore(struct move *move, const struct origin *origin);
+int move_restore(const struct move *move, const struct origin *origin);

@@ -2,6 +2,7 @@
  *
  * virt-tap bridge persist and unpersist: what is to be there, and who manages this host's network. */
 #include "persist.h"
+#include "base/cleanup.h"
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -88,37 +89,42 @@ static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-/* Addresses and routes of the interface that has them now. Whether DHCP gave an IPv4 address shows in its
- * lifetime, which takes CAP_NET_ADMIN to set, not in processes, which anybody can start. IPv6 addresses with
- * a lifetime come from router advertisements as well, and again without being configured. */
+/* Whether DHCP gave an IPv4 address shows in its lifetime, which requires CAP_NET_ADMIN to set, not in
+ * processes, which anybody can start. IPv6 addresses with a lifetime come from router advertisements as well,
+ * and again without being configured. */
+static int read_addresses(struct view *view, const struct link *holder, struct persist_plan *plan)
+{
+    _cleanup_messages_ struct messages all = {.count = 0};
+    int err = addresses_read(&view->nl, holder->ifindex, &all);
+
+    for (size_t i = 0; err == 0 && i < all.count; i++) {
+        const struct nlmsghdr *msg = all.list[i];
+        if (!(address_flags(msg) & IFA_F_PERMANENT))
+            plan->dhcp |= address_of(msg).family == AF_INET;
+        else if (!address_is_link_local(msg))
+            err = add_address(plan, msg);
+    }
+    return err;
+}
+
 static int read_network(struct view *view, const struct link *holder, struct persist_plan *plan)
 {
-    struct messages addresses = {.count = 0}, routes = {.count = 0};
-    int err = addresses_read(&view->nl, holder->ifindex, &addresses);
+    _cleanup_messages_ struct messages routes = {.count = 0};
+    int err = read_addresses(view, holder, plan);
 
-    for (size_t i = 0; err == 0 && i < addresses.count; i++) {
-        const bool stays = address_flags(addresses.list[i]) & IFA_F_PERMANENT;
-        if (stays && !address_is_link_local(addresses.list[i]))
-            err = add_address(plan, addresses.list[i]);
-        plan->dhcp = plan->dhcp || (!stays && address_of(addresses.list[i]).family == AF_INET);
-    }
     if (err == 0)
         err = routes_read(&view->nl, holder->ifindex, &routes);
     for (size_t i = 0; err == 0 && i < routes.count; i++)
         err = add_route(plan, routes.list[i]);
-    messages_free(&addresses);
-    messages_free(&routes);
     return err;
 }
 
 /* The port that leads out: by the alias of a bridge of ours, or the only one that is hardware. */
 static const struct link *uplink_of(const struct view *view, const struct link *bridge)
 {
-    static const char prefix[] = "virt-tap uplink=";
-    const struct link *found = NULL;
+    const char *name = view_alias_uplink(bridge);
+    const struct link *found = name ? links_by_name(&view->links, name) : NULL;
 
-    if (strncmp(bridge->alias, prefix, sizeof(prefix) - 1) == 0)
-        found = links_by_name(&view->links, bridge->alias + sizeof(prefix) - 1);
     for (size_t i = 0; !found && i < view->links.count; i++)
         if (view->links.list[i].master == bridge->ifindex && !*view->links.list[i].kind)
             found = &view->links.list[i];
@@ -157,8 +163,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     strcpy(plan->bridge, name);
     if (uplink)
         strcpy(plan->uplink, uplink->name);
-    snprintf(plan->mac, sizeof(plan->mac), "%02x:%02x:%02x:%02x:%02x:%02x", holder->mac[0], holder->mac[1],
-             holder->mac[2], holder->mac[3], holder->mac[4], holder->mac[5]);
+    mac_print(plan->mac, holder->mac);
     plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
@@ -169,14 +174,12 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
 
 static bool any_file(const char *pattern)
 {
-    glob_t found;
-    const bool any = glob(pattern, 0, NULL, &found) == 0;
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
 
-    globfree(&found);
-    return any;
+    return glob(pattern, 0, NULL, &found) == 0;
 }
 
-/* netplan first, for it writes for the other two; then who has state of running devices; files of ifupdown
+/* netplan first, since it writes for the other two; then who has state of running devices; files of ifupdown
  * last. */
 static const char *find_manager(void)
 {
@@ -186,18 +189,18 @@ static const char *find_manager(void)
         return "networkmanager";
     if (any_file("/run/systemd/netif/links/*"))
         return "networkd";
-    return access("/etc/network/interfaces", F_OK) == 0 && access("/sbin/ifup", X_OK) == 0 ? "ifupdown"
-                                                                                           : NULL;
+    if (access("/etc/network/interfaces", F_OK) == 0 && access("/sbin/ifup", X_OK) == 0)
+        return "ifupdown";
+    return NULL;
 }
 
 static const struct persist_format *choose(const char *verb, const char *name)
 {
     if (strcmp(name, "auto") == 0)
         name = find_manager();
-    for (size_t i = 0; name && i < persist_format_count; i++)
-        if (strcmp(persist_formats[i].name, name) == 0)
-            return &persist_formats[i];
-    complain(1, verb, "cannot tell what manages this host's network: use --format");
+    if (name)
+        return persist_find_format(name);
+    complain(1, verb, "cannot tell what manages this host's network: name it with --format");
     return NULL;
 }
 
@@ -210,23 +213,20 @@ static void print_files(const struct persist_files *files)
 static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                  const struct persist_files *files)
 {
-    int err = persist_remember(plan->bridge, files); /* first: whatever happens, it can be taken back */
-    if (err < 0)
-        return complain(1, verb, "nothing is changed, for /etc/virt-tap cannot be written: %s",
-                        strerror(-err));
-    if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan, files) != 0)) {
+    if (persist_remember(verb, plan->bridge, files) != 0) /* first: whatever happens, it can be undone */
+        return 1;
+    if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan) != 0)) {
         persist_undo(verb, plan->bridge);
         return 1;
     }
-    err = persist_remember(plan->bridge, files);
-    return err < 0 ? complain(1, verb, "cannot write /etc/virt-tap: %s", strerror(-err)) : 0;
+    return persist_remember(verb, plan->bridge, files);
 }
 
 static int write_files(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                        bool only_print)
 {
     struct persist_files files = {.count = 0};
-    const int err = format->write(verb, plan, &files);
+    const int err = format->write(plan, &files);
     int status = 0;
 
     if (err < 0)
@@ -254,7 +254,7 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
     }
     int status = write_files(verb, plan, format, only_print);
     if (status != 0 && former.count > 0 && persist_store(verb, &former) == 0)
-        persist_remember(plan->bridge, &former);
+        persist_remember(verb, plan->bridge, &former);
     persist_free(&former);
     return status;
 }
@@ -265,19 +265,19 @@ struct applying {
     const struct persist_format *format;
 };
 
-static int take(void *context, const char *verb)
+static int apply_plan(void *context, const char *verb)
 {
     const struct applying *applying = context;
     const int status = persist(verb, applying->plan, applying->format, false);
 
-    return status ? status : persist_take(verb, applying->plan, applying->format);
+    return status ? status : persist_apply(verb, applying->plan, applying->format);
 }
 
 static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
                  const struct persist_format *format, unsigned int confirm_ms)
 {
     struct applying applying = {plan, format};
-    const struct manager manager = {format->name, format->moves_itself, take, &applying};
+    const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
     struct create create = {
         .name = plan->bridge, .uplink = plan->uplink, .confirm_ms = confirm_ms, .manager = &manager};
 

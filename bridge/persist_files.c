@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Configuration files, written and taken back. Which files are a bridge's is written down in LIST_FOLDER. */
+ * Configuration files, written and undone. Which files are a bridge's is written down in LIST_FOLDER. */
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "persist.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,28 +17,55 @@
 
 #define LIST_FOLDER "/etc/virt-tap"
 #define KEPT ".virt-tap-old"
-#define HALF ".virt-tap-new"
 
-int persist_add(struct persist_files *files, int mode, char *text, const char *format, ...)
+static int add(struct persist_files *files, mode_t mode, char *text, const char *format, va_list args)
 {
     struct persist_file *file = &files->list[files->count];
-    va_list args;
+    const bool full = files->count == sizeof(files->list) / sizeof(files->list[0]);
 
-    if (!text || files->count == sizeof(files->list) / sizeof(files->list[0])) {
-        free(text);
-        return text ? -ENOSPC : -ENOMEM;
-    }
-    va_start(args, format);
-    const int length = vasprintf(&file->path, format, args);
-    va_end(args);
-    if (length < 0) {
-        free(text);
+    if (!text)
         return -ENOMEM;
+    if (full || vasprintf(&file->path, format, args) < 0) {
+        free(text);
+        return full ? -ENOSPC : -ENOMEM;
     }
     file->text = text;
     file->mode = mode;
     files->count++;
     return 0;
+}
+
+int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    const int err = add(files, mode, text, format, args);
+    va_end(args);
+    return err;
+}
+
+int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
+                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
+{
+    char *text = NULL;
+    size_t size;
+    va_list args;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return -ENOMEM;
+    fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
+            plan->bridge, plan->bridge);
+    write(out, plan);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    va_start(args, format);
+    const int err = add(files, mode, text, format, args);
+    va_end(args);
+    return err;
 }
 
 void persist_free(struct persist_files *files)
@@ -48,50 +77,15 @@ void persist_free(struct persist_files *files)
     files->count = 0;
 }
 
-static int make_folders(const char *path)
-{
-    char folder[PATH_MAX];
-
-    snprintf(folder, sizeof(folder), "%s", path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        *slash = '/';
-    }
-    return 0;
-}
-
-static int write_whole(const char *path, const char *text, int mode)
-{
-    char half[PATH_MAX];
-    const size_t length = strlen(text);
-
-    snprintf(half, sizeof(half), "%s" HALF, path);
-    int err = make_folders(path);
-    unlink(half);
-    const int fd = err < 0 ? -1 : open(half, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0)
-        return err < 0 ? err : -errno;
-    if (fchmod(fd, (mode_t)mode) < 0 || write(fd, text, length) != (ssize_t)length || fsync(fd) < 0)
-        err = errno ? -errno : -ENOSPC;
-    close(fd);
-    if (err == 0 && rename(half, path) < 0)
-        err = -errno;
-    if (err < 0)
-        unlink(half);
-    return err;
-}
-
 /* A second name for what is there, unless an older one is kept already: that is the administrator's own. */
-static int keep_old(const char *path)
+static int keep_old(const char *path, struct error *why)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
 
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
     if (link(path, kept) == 0 || errno == ENOENT || errno == EEXIST)
         return 0;
-    return -errno;
+    return error_set(why, "%s", strerror(errno));
 }
 
 /* Only such a file may be removed: another's is changed, and brought back. */
@@ -105,7 +99,7 @@ static long long changed_at(const struct stat *st)
     return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-/* What stood there before, if it was kept; else nothing, if the file is ours alone. */
+/* Restores what was there before, if it was kept; otherwise removes the file if it is ours alone. */
 static int bring_back(const char *path)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
@@ -125,12 +119,10 @@ int persist_store(const char *verb, const struct persist_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         const struct persist_file *file = &files->list[i];
-        int err = keep_old(file->path);
-        if (err == 0)
-            err = write_whole(file->path, file->text, file->mode);
-        if (err == 0)
+        struct error why = {""};
+        if (keep_old(file->path, &why) == 0 && file_configure(file->path, file->text, file->mode, &why) == 0)
             continue;
-        complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path, strerror(-err));
+        complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path, why.text);
         for (size_t done = 0; done <= i; done++)
             bring_back(files->list[done].path);
         return 1;
@@ -143,22 +135,24 @@ static void list_path(char path[PATH_MAX], const char *bridge)
     snprintf(path, PATH_MAX, LIST_FOLDER "/persist.%s", bridge);
 }
 
-int persist_remember(const char *bridge, const struct persist_files *files)
+int persist_remember(const char *verb, const char *bridge, const struct persist_files *files)
 {
-    char path[PATH_MAX], *text = NULL;
-    size_t size;
+    _cleanup_free_ char *text = NULL;
+    char path[PATH_MAX];
+    struct error why = {""};
     struct stat st;
+    size_t size;
     FILE *list = open_memstream(&text, &size);
 
     for (size_t i = 0; list && i < files->count; i++)
         fprintf(list, "%lld %s\n", lstat(files->list[i].path, &st) == 0 ? changed_at(&st) : 0,
                 files->list[i].path);
     if (!list || fclose(list) != 0)
-        return -ENOMEM;
+        return complain(1, verb, "no memory");
     list_path(path, bridge);
-    const int err = write_whole(path, text, 0600);
-    free(text);
-    return err;
+    if (file_configure(path, text, 0600, &why) == 0)
+        return 0;
+    return complain(1, verb, "cannot write %s: %s", path, why.text);
 }
 
 /* Calls each(arg, path, time of its last change when it was written) for every file remembered. Returns how
@@ -166,26 +160,25 @@ int persist_remember(const char *bridge, const struct persist_files *files)
 static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written),
                     void *arg)
 {
-    char path[PATH_MAX], *line = NULL;
+    _cleanup_free_ char *line = NULL;
+    char path[PATH_MAX];
     size_t size = 0;
-    int count = 0, err = 0;
+    int count = 0;
 
     list_path(path, bridge);
-    FILE *list = fopen(path, "re");
+    _cleanup_fclose_ FILE *list = fopen(path, "re");
     if (!list)
         return errno == ENOENT ? 0 : -errno;
-    while (err >= 0 && getline(&line, &size, list) > 0) {
-        char *file = strchr(line, ' ');
+    for (; getline(&line, &size, list) > 0; count++) {
+        const char *file = strchr(line, ' ');
         line[strcspn(line, "\n")] = '\0';
         if (!file || file[1] != '/')
-            err = -EBADMSG;
-        else
-            err = each(arg, file + 1, strtoll(line, NULL, 10));
-        count++;
+            return -EBADMSG;
+        const int err = each(arg, file + 1, strtoll(line, NULL, 10));
+        if (err < 0)
+            return err;
     }
-    free(line);
-    fclose(list);
-    return err < 0 ? err : count;
+    return count;
 }
 
 /* arg: the verb. What an administrator has written since would be lost. */
@@ -200,8 +193,8 @@ static int check_unchanged(void *arg, const char *path, long long written)
         return 0;
     complain(
         1, arg,
-        "nothing is changed, for %s was, since virt-tap wrote it: to keep it as it is now remove %s, which "
-        "stood there before, and try again",
+        "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, remove %s, "
+        "the file that was there before, and try again",
         path, kept);
     return -ESTALE;
 }
@@ -224,7 +217,7 @@ int persist_undo(const char *verb, const char *bridge)
     if (count > 0 && unlink(path) < 0)
         count = -errno;
     if (count < 0 && count != -ESTALE)
-        complain(1, verb, "cannot take back what was written for '%s' (see %s): %s", bridge, path,
+        complain(1, verb, "cannot undo what was written for '%s' (see %s): %s", bridge, path,
                  strerror(-count));
     return count;
 }
@@ -232,21 +225,19 @@ int persist_undo(const char *verb, const char *bridge)
 /* arg: the struct persist_files to add to. */
 static int read_one(void *arg, const char *path, long long written)
 {
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
     struct stat st;
     char *text = NULL;
     size_t size = 0;
-    FILE *file = fopen(path, "re");
     (void)written;
 
-    if (!file || fstat(fileno(file), &st) < 0 || (getdelim(&text, &size, '\0', file) < 0 && !feof(file))) {
-        const int err = errno;
-        if (file)
-            fclose(file);
-        free(text);
-        return err == ENOENT ? 0 : -err;
-    }
-    fclose(file);
-    return persist_add(arg, (int)(st.st_mode & 0777), text, "%s", path);
+    if (!file)
+        return errno == ENOENT ? 0 : -errno;
+    if (fstat(fileno(file), &st) == 0 && (getdelim(&text, &size, '\0', file) >= 0 || feof(file)))
+        return persist_add(arg, st.st_mode & 0777, text, "%s", path);
+    const int err = -errno;
+    free(text);
+    return err;
 }
 
 int persist_recall(const char *bridge, struct persist_files *files)

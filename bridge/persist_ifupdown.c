@@ -2,6 +2,7 @@
  *
  * One plan in the words of ifupdown. The uplink's own stanzas, wherever they are, would give it its addresses
  * again: they become comments. */
+#include "base/cleanup.h"
 #include "persist.h"
 
 #include <errno.h>
@@ -24,11 +25,9 @@ static bool begins_stanza(const char *word)
     return strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
 }
 
-/* Copies a file's text; the uplink's stanzas, and its name where interfaces are brought up, as comments.
- * Returns whether there were any. */
-static bool comment_out(FILE *in, FILE *out, const char *uplink)
+bool persist_comment_out(FILE *in, FILE *out, const char *uplink)
 {
-    char *line = NULL;
+    _cleanup_free_ char *line = NULL;
     size_t size = 0;
     bool inside = false, any = false;
 
@@ -39,51 +38,58 @@ static bool comment_out(FILE *in, FILE *out, const char *uplink)
             inside = strcmp(word, "iface") == 0 && strcmp(first, uplink) == 0;
         const bool brings_up = (strcmp(word, "auto") == 0 || strncmp(word, "allow-", 6) == 0) &&
                                strcmp(first, uplink) == 0 && (!*second || *second == '#');
-        const bool out_now = (inside || brings_up) && *word && *word != '#';
-        fprintf(out, "%s%s", out_now ? "#virt-tap# " : "", line);
-        any = any || out_now;
+        const bool comment = (inside || brings_up) && *word && *word != '#';
+        fprintf(out, "%s%s", comment ? "#virt-tap# " : "", line);
+        any |= comment;
     }
-    free(line);
     return any;
 }
 
-/* The files that say something about the uplink, and the main one if it reads no others. */
+/* Whether the main file reads those of the folder. */
+static bool reads_folder(const char *text)
+{
+    return strstr(text, "\nsource " FOLDER "/") || strstr(text, "\nsource-directory " FOLDER) ||
+           strncmp(text, "source " FOLDER "/", sizeof("source " FOLDER)) == 0;
+}
+
+/* Adds the file if it says something about the uplink, or is the main one and does not read the others. */
+static int change_file(const char *path, const struct persist_plan *plan, struct persist_files *files)
+{
+    static const char old[] = ".virt-tap-old";
+    const size_t length = strlen(path), end = sizeof(old) - 1;
+    char *text = NULL;
+    size_t size;
+
+    if (length > end && strcmp(path + length - end, old) == 0)
+        return 0;
+    _cleanup_fclose_ FILE *in = fopen(path, "re");
+    if (!in)
+        return 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return -ENOMEM; /* cppcheck-suppress resourceLeak; `in` is closed by its attribute */
+    bool changed = *plan->uplink && persist_comment_out(in, out, plan->uplink);
+    fflush(out);
+    if (strcmp(path, MAIN_FILE) == 0 && !reads_folder(text)) {
+        fputs("\nsource " FOLDER "/*\n", out);
+        changed = true;
+    }
+    const int err = fclose(out) == 0 ? 0 : -ENOMEM;
+    if (err == 0 && changed)
+        return persist_add(files, 0644, text, "%s", path);
+    free(text);
+    return err;
+}
+
 static int change_files(const struct persist_plan *plan, struct persist_files *files)
 {
-    glob_t paths = {.gl_pathc = 0};
+    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
     int err = 0;
 
     glob(MAIN_FILE, 0, NULL, &paths);
     glob(FOLDER "/*", GLOB_APPEND, NULL, &paths);
-    for (size_t i = 0; err == 0 && i < paths.gl_pathc; i++) {
-        const bool is_main = strcmp(paths.gl_pathv[i], MAIN_FILE) == 0;
-        const size_t length = strlen(paths.gl_pathv[i]);
-        char *text = NULL;
-        size_t size;
-        FILE *in = length > 13 && strcmp(paths.gl_pathv[i] + length - 13, ".virt-tap-old") == 0
-                       ? NULL
-                       : fopen(paths.gl_pathv[i], "re");
-        FILE *out = in ? open_memstream(&text, &size) : NULL;
-        if (!out) {
-            if (in)
-                fclose(in);
-            continue;
-        }
-        bool changed = *plan->uplink && comment_out(in, out, plan->uplink);
-        fclose(in);
-        fflush(out);
-        if (is_main && !strstr(text, "\nsource " FOLDER "/") && !strstr(text, "\nsource-directory " FOLDER) &&
-            strncmp(text, "source " FOLDER "/", sizeof("source " FOLDER)) != 0) {
-            fputs("\nsource " FOLDER "/*\n", out);
-            changed = true;
-        }
-        err = fclose(out) == 0 ? 0 : -ENOMEM;
-        if (err == 0 && changed)
-            err = persist_add(files, 0644, text, "%s", paths.gl_pathv[i]);
-        else
-            free(text);
-    }
-    globfree(&paths);
+    for (size_t i = 0; err == 0 && i < paths.gl_pathc; i++)
+        err = change_file(paths.gl_pathv[i], plan, files);
     return err;
 }
 
@@ -115,20 +121,11 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
     }
 }
 
-int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct persist_files *files)
+static void stanza(FILE *out, const struct persist_plan *plan)
 {
-    char *text = NULL, cidr[CIDR_TEXT];
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    (void)verb;
+    char cidr[CIDR_TEXT];
 
-    if (!out)
-        return -ENOMEM;
-    fprintf(
-        out,
-        "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\nauto %s\n",
-        plan->bridge, plan->bridge, plan->bridge);
-    fprintf(out, "iface %s inet %s\n", plan->bridge, plan->dhcp ? "dhcp" : "manual");
+    fprintf(out, "auto %s\niface %s inet %s\n", plan->bridge, plan->bridge, plan->dhcp ? "dhcp" : "manual");
     print_making(out, plan);
     /* By ip, as ifupdown itself does it: one stanza for both families and any number. Before the DHCP client,
      * which may find no server: the rest is there all the same. */
@@ -140,8 +137,11 @@ int persist_ifupdown(const char *verb, const struct persist_plan *plan, struct p
     }
     print_routes(out, plan);
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n", plan->bridge);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    const int err = persist_add(files, 0644, text, FOLDER "/virt-tap-%s", plan->bridge);
+}
+
+int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files)
+{
+    const int err = persist_write(files, plan, 0644, stanza, FOLDER "/virt-tap-%s", plan->bridge);
+
     return err < 0 ? err : change_files(plan, files);
 }

@@ -9,16 +9,14 @@
 
 int move_read(struct rtnl *nl, int ifindex, struct move *move)
 {
-    int err = addresses_read(nl, ifindex, &move->addresses);
-
-    if (err == 0)
-        err = routes_read(nl, ifindex, &move->routes);
-    if (err == 0)
-        err = neighbours_read(nl, ifindex, &move->neighbours);
-    return err;
+    const int err = addresses_read(nl, ifindex, &move->addresses);
+    if (err < 0)
+        return err;
+    const int failed = routes_read(nl, ifindex, &move->routes);
+    return failed < 0 ? failed : neighbours_read(nl, ifindex, &move->neighbours);
 }
 
-/* Gone is also the name of another interface: never delete what is not ours. */
+/* The name may be another interface's by now: never delete what is not ours. */
 static void delete_bridge(const struct links *links, const struct move *move, struct batch *batch)
 {
     const struct link *bridge = links_by_name(links, move->bridge);
@@ -27,49 +25,58 @@ static void delete_bridge(const struct links *links, const struct move *move, st
         batch_take(batch, link_delete_message(bridge->ifindex), ENODEV);
 }
 
-int move_restore(struct move *move, const struct origin *origin)
+/* All at once, so that the host is without its network for as short as possible. */
+static int send_all(struct view *view, const struct move *move, const struct move *present,
+                    const struct origin *origin)
 {
-    const long elapsed = move_clock() - move->saved_at;
-    const struct route_target routes = {.from = origin->ifindex,
-                                        .to = move->uplink_index,
-                                        .elapsed = (uint32_t)elapsed,
-                                        .learnt_behind = true};
-    struct address_target addresses = {.ifindex = move->uplink_index,
-                                       .from = origin->name,
-                                       .to = move->uplink,
-                                       .elapsed = (uint32_t)elapsed};
-    struct move present = {.mover = 0};
-    struct batch batch = {.error = 0};
-    struct view view = {.links = {.count = 0}};
+    const uint32_t elapsed = (uint32_t)(move_clock() - move->saved_at);
+    const struct route_target routes = {
+        .from = origin->ifindex, .to = move->uplink_index, .elapsed = elapsed, .learnt_behind = true};
+    struct address_target addresses = {
+        .ifindex = move->uplink_index, .from = origin->name, .to = move->uplink, .elapsed = elapsed};
+    _cleanup_batch_ struct batch batch = {.error = 0};
 
-    persist_leave(move);
+    delete_bridge(&view->links, move, &batch);
+    if (move->addr_gen_mode >= 0)
+        batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
+    addresses_remove(&batch, &present->addresses);
+    routes_remove(&batch, &present->routes, &present->addresses);
+    batch_take(&batch, link_mtu_message(move->uplink_index, move->mtu), 0);
+    addresses_add(&batch, &move->addresses, &addresses);
+    routes_add(&batch, &move->routes, &routes);
+    neighbours_add(&batch, &move->neighbours, move->uplink_index);
+    addresses.replace = true;
+    addresses_add(&batch, &move->addresses, &addresses);
+    if (move->addr_gen_mode >= 0)
+        batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, move->addr_gen_mode), 0);
+    return batch_send(&view->nl, &batch, NULL);
+}
+
+static int restore(const struct move *move, const struct origin *origin)
+{
+    __attribute__((cleanup(move_free))) struct move present = {.mover = 0};
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
+
     int err = rtnl_open(&view.nl);
-    if (err == 0)
-        err = links_read(&view.nl, NULL, &view.links);
-    if (err == 0 && !links_by_index(&view.links, move->uplink_index))
-        err = -ENODEV;
-    if (err == 0)
-        err = move_read(&view.nl, move->uplink_index, &present);
-    if (err == 0) {
-        delete_bridge(&view.links, move, &batch);
-        if (move->addr_gen_mode >= 0)
-            batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
-        addresses_remove(&batch, &present.addresses);
-        routes_remove(&batch, &present.routes, &present.addresses);
-        batch_take(&batch, link_mtu_message(move->uplink_index, move->mtu), 0);
-        addresses_add(&batch, &move->addresses, &addresses);
-        routes_add(&batch, &move->routes, &routes);
-        neighbours_add(&batch, &move->neighbours, move->uplink_index);
-        addresses.replace = true;
-        addresses_add(&batch, &move->addresses, &addresses);
-        if (move->addr_gen_mode >= 0)
-            batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, move->addr_gen_mode), 0);
-        err = batch_send(&view.nl, &batch, NULL);
-        dhcp_move(&move->clients, move->bridge, move->uplink);
-    }
-    batch_free(&batch);
-    move_free(&present);
-    view_close(&view);
-    persist_return(move);
+    if (err < 0)
+        return err;
+    err = links_read(&view.nl, NULL, &view.links);
+    if (err < 0)
+        return err;
+    if (!links_by_index(&view.links, move->uplink_index))
+        return -ENODEV;
+    err = move_read(&view.nl, move->uplink_index, &present);
+    if (err < 0)
+        return err;
+    err = send_all(&view, move, &present, origin);
+    dhcp_move(&move->clients, move->bridge, move->uplink);
+    return err;
+}
+
+int move_restore(const struct move *move, const struct origin *origin)
+{
+    persist_detach(move);
+    const int err = restore(move, origin);
+    persist_reattach(move);
     return err;
 }

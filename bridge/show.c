@@ -2,6 +2,7 @@
  *
  * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
  * once, and put into JSON; the other two forms are made from that. */
+#include "base/name.h"
 #include "bridge.h"
 #include "policy/claim.h"
 #include "verbs.h"
@@ -51,10 +52,9 @@ static json_t *plain(const char *text)
 
 static json_t *mac_text(const struct link *link)
 {
-    if (!link->has_mac)
-        return json_null();
-    return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", link->mac[0], link->mac[1], link->mac[2],
-                        link->mac[3], link->mac[4], link->mac[5]);
+    char text[MAC_TEXT];
+
+    return link->has_mac ? json_string(mac_print(text, link->mac)) : json_null();
 }
 
 static json_t *addresses_of(const struct messages *all, int ifindex)
@@ -75,10 +75,9 @@ static json_t *addresses_of(const struct messages *all, int ifindex)
 /* Of a bridge whose alias was written by `create --uplink`, or null. */
 static json_t *uplink_of(const struct link *bridge)
 {
-    static const char start[] = "virt-tap uplink=";
+    const char *name = view_alias_uplink(bridge);
 
-    return strncmp(bridge->alias, start, sizeof(start) - 1) == 0 ? plain(bridge->alias + sizeof(start) - 1)
-                                                                 : json_null();
+    return name ? plain(name) : json_null();
 }
 
 static json_t *protection_of(const struct link *port)

@@ -10,6 +10,9 @@ void state_path(char path[64], const char *bridge, enum phase phase);
 /* The state as it is saved, for the caller to free; NULL: no memory. Never a part of it. */
 char *state_text(const struct move *move);
 
+/* Reads it from a file. Returns NULL, or why not: then *out may be filled in part. */
+const char *state_parse(int fd, struct move *out);
+
 /* Writes the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
 int state_save(const struct move *move);
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What stands against a NIC as a bridge's uplink: the kind of device it is, somebody who would undo the
- * change, and whatever names it and would stop matching without a word. */
+ * What prevents a NIC from being a bridge's uplink: the kind of device it is, a manager that would undo the
+ * change, and whatever names it and would silently stop matching. */
 #include "uplink.h"
+#include "base/cleanup.h"
+#include "base/process.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "move.h"
-#include "process.h"
 #include "sysctl.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_arp.h>
 #include <linux/nexthop.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct dependents {
@@ -27,14 +27,14 @@ struct dependents {
     size_t count;
 };
 
-enum { MOST_LISTED = 8 };
+enum { LISTED_MAX = 8 };
 
 static void report(void *data, const char *text)
 {
     struct dependents *all = data;
     const size_t used = strlen(all->text);
 
-    if (all->count++ < MOST_LISTED)
+    if (all->count++ < LISTED_MAX)
         snprintf(all->text + used, sizeof(all->text) - used, "%s%.120s", used ? "; " : "", text);
 }
 
@@ -80,16 +80,21 @@ static bool matches_pattern(const char *line, const char *name)
     return false;
 }
 
+bool uplink_in_rule(const char *line, const char *name)
+{
+    line += strspn(line, " \t\n\v\f\r");
+    return *line != '#' && (names_interface(line, name) || matches_pattern(line, name));
+}
+
 static void report_lines(struct dependents *all, const char *what, char *text, const char *name)
 {
     char *rest = NULL;
 
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char entry[160];
-        while (isspace((unsigned char)*line))
-            line++;
-        if (*line == '#' || (!names_interface(line, name) && !matches_pattern(line, name)))
+        if (!uplink_in_rule(line, name))
             continue;
+        line += strspn(line, " \t\v\f\r");
         snprintf(entry, sizeof(entry), "%s: %.100s", what, line);
         report(all, entry);
     }
@@ -104,12 +109,10 @@ static int look_at_firewall(struct dependents *all, const char *verb, const char
                                               {"ebtables-legacy-save", NULL}};
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        char *output;
-        const int status =
-            process_capture((char *const *)(uintptr_t)programs[i], 0, PROCESS_QUERY_MS, &output);
+        _cleanup_free_ char *output = NULL;
+        const int status = process_capture(programs[i], false, PROCESS_QUERY_MS, &output);
         if (status == 0)
             report_lines(all, programs[i][0], output, name);
-        free(output);
         if (status == -ETIMEDOUT)
             return complain(
                 1, verb,
@@ -149,7 +152,7 @@ static void look_at_rules(struct dependents *all, struct rtnl *nl, const struct 
 {
     const struct fib_rule_hdr every = {.family = AF_UNSPEC};
     const struct nhmsg hops = {.nh_family = AF_UNSPEC};
-    struct messages rules = {.count = 0}, objects = {.count = 0};
+    _cleanup_messages_ struct messages rules = {.count = 0}, objects = {.count = 0};
     char entry[64];
 
     rtnl_dump(nl, RTM_GETRULE, &every, sizeof(every), &rules);
@@ -170,15 +173,13 @@ static void look_at_rules(struct dependents *all, struct rtnl *nl, const struct 
         snprintf(entry, sizeof(entry), "ip nexthop id %u", *(const uint32_t *)nla_data(id));
         report(all, entry);
     }
-    messages_free(&rules);
-    messages_free(&objects);
 }
 
 static void look_at_filters(struct dependents *all, struct rtnl *nl, const struct link *uplink)
 {
     static const uint32_t parents[] = {TC_H_ROOT, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
                                        TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)};
-    struct messages filters = {.count = 0};
+    _cleanup_messages_ struct messages filters = {.count = 0};
 
     for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
         const struct tcmsg of = {.tcm_ifindex = uplink->ifindex, .tcm_parent = parents[i]};
@@ -186,7 +187,6 @@ static void look_at_filters(struct dependents *all, struct rtnl *nl, const struc
     }
     if (filters.count > 0)
         report(all, "tc filters (`tc filter show dev` lists them)");
-    messages_free(&filters);
 }
 
 static int refuse_dependents(struct view *view, const char *verb, const struct create *create,
@@ -206,26 +206,17 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
     return complain(
         1, verb,
         "these name '%s' and would stop matching: %s%s; make them name '%s', or give --ignore-dependents",
-        uplink->name, all.text, all.count > MOST_LISTED ? "; and more" : "", create->name);
+        uplink->name, all.text, all.count > LISTED_MAX ? "; and more" : "", create->name);
 }
 
+/* Whether a line of the file begins so. */
 static bool file_says(const char *path, const char *line)
 {
-    char buffer[256];
-    struct stat st;
-    bool says = false;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    FILE *file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+    char text[8192], wanted[64];
 
-    while (file && !says && fgets(buffer, sizeof(buffer), file)) {
-        buffer[strcspn(buffer, "\n")] = '\0';
-        says = strncmp(buffer, line, strlen(line)) == 0;
-    }
-    if (file)
-        fclose(file);
-    else if (fd >= 0)
-        close(fd);
-    return says;
+    snprintf(wanted, sizeof(wanted), "\n%s", line);
+    text[0] = '\n';
+    return text_read_no_link(path, text + 1, sizeof(text) - 1) > 0 && strstr(text, wanted);
 }
 
 /* Both keep what they manage in /run, by interface index. networkd is not root: its file may be anything. */
@@ -251,14 +242,15 @@ static bool is_wireless(const struct link *link)
 static int refuse_master(const struct view *view, const char *verb, const struct link *uplink)
 {
     const struct link *master = links_by_index(&view->links, uplink->master);
+    const char *name = master ? master->name : "?";
 
     if (uplink->master == 0)
         return 0;
-    return complain(1, verb, "'%s' is part of the %s '%s' already: use '%s' %s", uplink->name,
-                    *uplink->port_kind ? uplink->port_kind : "device", master ? master->name : "?",
-                    master ? master->name : "that",
-                    strcmp(uplink->port_kind, "bridge") == 0 ? "itself"
-                                                             : "as the uplink, or take the NIC out of it");
+    if (strcmp(uplink->port_kind, "bridge") == 0)
+        return complain(1, verb, "'%s' is already part of the bridge '%s': use that", uplink->name, name);
+    return complain(1, verb,
+                    "'%s' is already part of the %s '%s': use '%s' as the uplink, or take the NIC out of it",
+                    uplink->name, *uplink->port_kind ? uplink->port_kind : "device", name, name);
 }
 
 int uplink_refuse_kind(const char *verb, const struct link *uplink)
@@ -274,7 +266,7 @@ int uplink_refuse_kind(const char *verb, const struct link *uplink)
     if (strcmp(uplink->kind, "bridge") == 0)
         return complain(1, verb, "'%s' is a bridge itself: use it, or name the NIC in it", uplink->name);
     if (uplink->type != ARPHRD_ETHER || !uplink->has_mac)
-        return complain(1, verb, "'%s' is no Ethernet device, and cannot be bridged", uplink->name);
+        return complain(1, verb, "'%s' is not an Ethernet device and cannot be bridged", uplink->name);
     return 0;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "check.h"
-
-#include "host/door.h"
 #include "host/groups.h"
+#include "host/helper_probe.h"
 #include "host/kvm.h"
 #include "host/network.h"
 #include "host/software.h"
@@ -30,8 +29,8 @@ static const struct probe net_probes[] = {
     {"net.filter", network_filter_probe, true},
 };
 static const struct probe helper_probes[] = {
-    {"helper.works", door_probe, false},
-    {"helper.apparmor", door_surroundings_probe, true},
+    {"helper.works", helper_probe, false},
+    {"helper.apparmor", helper_surroundings_probe, true},
     {"helper.policy", check_policy_probe, false},
 };
 static const struct probe qemu_probes[] = {
@@ -120,7 +119,7 @@ static void on_look_up_limit(int number)
 }
 
 /* The user database may hang here as in any probe. */
-static int find_subject(struct subject *out, const struct options *options, const char *name)
+static int find_subject(struct user *out, const struct options *options, const char *name)
 {
     const struct sigaction limit = {.sa_handler = on_look_up_limit};
 
@@ -128,7 +127,7 @@ static int find_subject(struct subject *out, const struct options *options, cons
         return complain(1, name, "--user: only root can become another user; run it as root");
     sigaction(SIGALRM, &limit, NULL);
     alarm(PROBE_SECONDS);
-    const int err = options->user ? subject_find(out, options->user) : subject_self(out);
+    const int err = options->user ? user_find(out, options->user) : user_self(out);
     alarm(0);
     signal(SIGALRM, SIG_DFL);
     if (err == -ENOENT)
@@ -144,7 +143,7 @@ static void look(struct check *check, const struct options *options)
     for (size_t i = 0; i < AREAS; i++)
         for (size_t p = 0; options->areas[i] && p < areas[i].count && count < PROBES_MAX; p++)
             chosen[count++] = &areas[i].probes[p];
-    const struct probe_context context = {&check->subject, check->bridge};
+    const struct probe_context context = {&check->user, check->bridge};
     findings_free(&check->findings);
     probes_run(chosen, count, &context, &check->findings);
 }
@@ -155,8 +154,8 @@ static int fix(struct check *check, const struct options *options)
 {
     const unsigned int failed = check_apply(check);
 
-    subject_free(&check->subject);
-    const int status = find_subject(&check->subject, options, check->name);
+    user_free(&check->user);
+    const int status = find_subject(&check->user, options, check->name);
     if (status)
         return status;
     look(check, options);
@@ -202,12 +201,12 @@ int check_run(const struct call *call)
         return status;
     check.bridge = options->bridge;
     signal(SIGCHLD, SIG_DFL); /* a caller may have had it ignored, and no child would be ours to wait for */
-    status = find_subject(&check.subject, options, call->name);
+    status = find_subject(&check.user, options, call->name);
     if (!status) {
         look(&check, options);
         status = finish_output(show(&check, options), call->name);
     }
     findings_free(&check.findings);
-    subject_free(&check.subject);
+    user_free(&check.user);
     return status;
 }

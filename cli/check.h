@@ -10,14 +10,14 @@
 /* What was found, and about whom. */
 struct check {
     const char *name; /* the command's, for messages */
-    struct subject subject;
+    struct user user;
     const char *bridge; /* that was asked about; NULL: any */
     struct findings findings;
     bool color;
 };
 
 /* Whether the fix of a finding is another user's to type, and never root's. */
-bool check_is_theirs(const struct subject *subject, const struct finding *finding);
+bool check_is_theirs(const struct user *user, const struct finding *finding);
 
 /* For people: by areas, aligned. */
 void check_show(const struct check *check);

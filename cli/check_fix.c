@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/printable.h"
+#include "base/process.h"
 #include "check.h"
 #include "host/child.h"
 #include "host/program.h"
-#include "host/text.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Several findings may have the same fix; once is enough. */
@@ -25,7 +24,7 @@ static bool said_before(const struct findings *list, size_t end, const char *lin
 }
 
 struct apply {
-    const struct subject *subject;
+    const struct user *user;
     const struct finding *last; /* whose commands were shown before */
     unsigned int failed;
 };
@@ -50,42 +49,24 @@ static void print_command(struct apply *apply, const struct finding *finding, ch
     if (apply->last != finding)
         printf("\n# %s: %s\n", catalogue[finding->id].name, finding->seen);
     apply->last = finding;
-    if (check_is_theirs(apply->subject, finding))
-        printf("# as %s: %s\n", apply->subject->name, line);
+    if (check_is_theirs(apply->user, finding))
+        printf("# as %s: %s\n", apply->user->name, line);
     else
         puts(line);
 }
 
 void check_script(const struct check *check)
 {
-    struct apply apply = {.subject = &check->subject};
+    struct apply apply = {.user = &check->user};
 
     printf("#!/bin/sh\n# Fixes for what virt-tap check found%s. Read them before you run them.\n",
            geteuid() == 0 ? ", for root" : "");
     each_command(check, print_command, &apply);
 }
 
-extern char **environ;
-
-static int run_shell(char *line)
-{
-    char shell[] = "sh", option[] = "-c";
-    char *argv[] = {shell, option, line, NULL};
-    pid_t pid;
-    int status;
-
-    const int err = posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ);
-    if (err)
-        return -err;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 /* A command in the user's own process, and what comes back from there. */
 struct order {
-    const struct subject *subject;
+    const struct user *user;
     char *line;
 };
 
@@ -97,22 +78,21 @@ struct answer {
 static void run_order(void *arg)
 {
     const struct order *order = arg;
-    char shell[] = "/bin/sh", option[] = "-c";
     struct answer answer = {.status = 0};
 
-    answer.status = program_run((char *[]){shell, option, order->line, NULL}, order->subject, answer.output,
-                                sizeof(answer.output));
+    answer.status = program_run((const char *[]){"/bin/sh", "-c", order->line, NULL}, order->user,
+                                answer.output, sizeof(answer.output));
     child_write(&answer, sizeof(answer));
 }
 
 /* Returns the exit status, or -errno. What was printed is shown a line each, indented. */
-static int run_as_user(const struct subject *subject, char *line)
+static int run_as_user(const struct user *user, char *line)
 {
-    struct order order = {subject, line};
+    struct order order = {user, line};
     struct answer answer;
     struct child child;
 
-    const int err = child_start(&child, subject, run_order, &order);
+    const int err = child_start(&child, user, run_order, &order);
     if (err)
         return err;
     child_set_limit(&child, PROGRAM_SECONDS + 2);
@@ -123,7 +103,7 @@ static int run_as_user(const struct subject *subject, char *line)
     answer.output[sizeof(answer.output) - 1] = '\0';
     char *rest = answer.output;
     for (char *text; (text = strsep(&rest, "\n"));) {
-        text_make_printable(text);
+        printable_mask(text);
         if (*text)
             printf("  %s\n", text);
     }
@@ -132,18 +112,19 @@ static int run_as_user(const struct subject *subject, char *line)
 
 static void run_command(struct apply *apply, const struct finding *finding, char *line)
 {
-    const bool theirs = check_is_theirs(apply->subject, finding);
+    const bool theirs = check_is_theirs(apply->user, finding);
 
     if (*line == '#') {
         puts(line);
         return;
     }
     if (theirs)
-        printf("+ as %s: %s\n", apply->subject->name, line);
+        printf("+ as %s: %s\n", apply->user->name, line);
     else
         printf("+ %s\n", line);
     fflush(stdout);
-    const int status = theirs ? run_as_user(apply->subject, line) : run_shell(line);
+    const int status = theirs ? run_as_user(apply->user, line)
+                              : process_run_terminal("/bin/sh", (const char *[]){"sh", "-c", line, NULL});
     if (status == 0)
         return;
     apply->failed++;
@@ -155,7 +136,7 @@ static void run_command(struct apply *apply, const struct finding *finding, char
 
 unsigned int check_apply(const struct check *check)
 {
-    struct apply apply = {.subject = &check->subject};
+    struct apply apply = {.user = &check->user};
 
     each_command(check, run_command, &apply);
     putchar('\n');

@@ -18,8 +18,8 @@ static int report_files(struct findings *out)
     const int err = policy_load(&policy, "br0", &why);
 
     if (policy.absent) {
-        finding_add(out, HELPER_POLICY_NONE, "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
-        finding_fixable(out, "");
+        finding_add_fixable(out, HELPER_POLICY_NONE, "",
+                            "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
     }
@@ -43,16 +43,14 @@ static void report_declared(struct findings *out)
 }
 
 /* Returns whether the user may use the bridge, or why not. */
-static bool allowed(const char *bridge, const struct subject *subject, struct decision *decision,
-                    struct error *why)
+static bool allowed(const char *bridge, const struct user *user, struct decision *decision, struct error *why)
 {
     const struct question question = {.bridge = bridge};
     struct policy policy = {.rules = NULL};
     struct names names;
 
     names_begin(&names);
-    const struct caller caller = {subject->uid, subject->gid, subject->groups, subject->group_count,
-                                  &names.source};
+    const struct caller caller = {user->uid, user->gid, user->groups, user->group_count, &names.source};
     const int err = policy_load(&policy, bridge, why) < 0
                         ? -1
                         : policy_decide(decision, &policy, &question, &caller, why);
@@ -62,20 +60,19 @@ static bool allowed(const char *bridge, const struct subject *subject, struct de
 }
 
 /* Bridges as names, or paths that end in them. */
-static void report_bridges(const struct subject *subject, char **bridges, size_t count, struct findings *out)
+static void report_bridges(const struct user *user, char **bridges, size_t count, struct findings *out)
 {
     struct decision decision;
     struct error why = {""};
 
     for (size_t i = 0; i < count; i++) {
         const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];
-        if (!allowed(bridge, subject, &decision, &why))
+        if (!allowed(bridge, user, &decision, &why))
             continue;
-        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, subject->name);
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, user->name);
         return;
     }
-    finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
-    finding_fixable(out, "");
+    finding_add_fixable(out, HELPER_POLICY_DENIED, "", "%s", why.text);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
@@ -87,11 +84,11 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     if (report_files(out) < 0)
         return;
     if (asked) {
-        report_bridges(context->subject, &asked, 1, out);
+        report_bridges(context->user, &asked, 1, out);
     } else if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) == 0) {
         for (size_t i = 0; i < paths.gl_pathc; i++)
             *strrchr(paths.gl_pathv[i], '/') = '\0';
-        report_bridges(context->subject, paths.gl_pathv, paths.gl_pathc, out);
+        report_bridges(context->user, paths.gl_pathv, paths.gl_pathc, out);
         globfree(&paths);
     } else {
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");

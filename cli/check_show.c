@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/printable.h"
 #include "base/terminal.h"
 #include "check.h"
 #include "config.h"
 #include "host/fix.h"
-#include "host/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -25,19 +25,19 @@ static int area_length(const char *name)
     return (int)strcspn(name, ".");
 }
 
-bool check_is_theirs(const struct subject *subject, const struct finding *finding)
+bool check_is_theirs(const struct user *user, const struct finding *finding)
 {
-    return catalogue[finding->id].own && subject->other;
+    return catalogue[finding->id].own && user->other;
 }
 
 static void show_fix(const struct check *check, const struct finding *finding)
 {
-    const bool theirs = check_is_theirs(&check->subject, finding);
+    const bool theirs = check_is_theirs(&check->user, finding);
 
     for (const char *line = finding->fix; line && *line; line += strspn(line, "\n")) {
         const int length = (int)strcspn(line, "\n");
         if (theirs)
-            printf("             fix:  as %s: %.*s\n", check->subject.name, length, line);
+            printf("             fix:  as %s: %.*s\n", check->user.name, length, line);
         else
             printf("             fix:  %.*s\n", length, line);
         line += length;
@@ -82,7 +82,7 @@ static json_t *text(const char *bytes)
     char *copy = strdup(bytes);
 
     if (copy)
-        text_make_printable(copy);
+        printable_mask(copy);
     json_t *string = copy ? json_string(copy) : NULL;
     free(copy);
     return string;
@@ -107,15 +107,15 @@ int check_show_json(const struct check *check)
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
         const struct catalogue_entry *entry = &catalogue[finding->id];
-        const bool theirs = check_is_theirs(&check->subject, finding);
+        const bool theirs = check_is_theirs(&check->user, finding);
         json_array_append_new(list, json_pack("{s:s, s:s%, s:s, s:o, s:s, s:o, s:o?}", "id", entry->name,
                                               "area", entry->name, area_length(entry->name), "level",
                                               levels[entry->level].word, "seen", text(finding->seen), "why",
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
-                                              theirs ? text(check->subject.name) : NULL));
+                                              theirs ? text(check->user.name) : NULL));
     }
     json_t *all =
-        json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->subject.name),
+        json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->user.name),
                   "bridge", check->bridge, "failures", (int)findings_count(&check->findings, FINDING_FAILURE),
                   "warnings", (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
     const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
@@ -145,10 +145,10 @@ static char *redact(const char *seen, const char *secret, const char *instead)
     return stream && fclose(stream) == 0 ? out : NULL;
 }
 
-static char *redact_user(const char *seen, const struct subject *subject)
+static char *redact_user(const char *seen, const struct user *user)
 {
-    char *half = redact(seen, subject->home, "HOME");
-    char *whole = half ? redact(half, subject->uid ? subject->name : "", "USER") : NULL;
+    char *half = redact(seen, user->home, "HOME");
+    char *whole = half ? redact(half, user->uid ? user->name : "", "USER") : NULL;
 
     free(half);
     return whole;
@@ -164,10 +164,10 @@ int check_report(const struct check *check)
     fix_distribution(distribution, sizeof(distribution));
     printf("virt-tap:     " VERSION "\nkernel:       %s %s %s\ndistribution: %s\n", name.sysname,
            name.release, name.machine, distribution);
-    printf("user:         %s\n\n", check->subject.uid ? "not root" : "root");
+    printf("user:         %s\n\n", check->user.uid ? "not root" : "root");
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
-        char *seen = redact_user(finding->seen, &check->subject);
+        char *seen = redact_user(finding->seen, &check->user);
         if (!seen)
             return -1;
         printf("%-8s %s: %s\n", levels[catalogue[finding->id].level].word, catalogue[finding->id].name, seen);

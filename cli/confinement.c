@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "confinement.h"
-
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/verb.h"
-#include "bridge/process.h"
 #include "config.h"
 #include "host/hooks.h"
 
@@ -68,18 +68,14 @@ static bool has_lines(const char *path)
 
 static int load(const char *verb, const char *profile)
 {
-    char program[] = "apparmor_parser", replace[] = "-r", *output;
-    char *path = strdupa(profile);
-    const int status =
-        process_capture((char *[]){program, replace, path, NULL}, 1, PROCESS_QUERY_MS, &output);
+    _cleanup_free_ char *output = NULL;
+    const int status = process_capture((const char *[]){"apparmor_parser", "-r", profile, NULL}, true,
+                                       PROCESS_QUERY_MS, &output);
 
-    if (output)
-        output[strcspn(output, "\n")] = '\0';
-    const char *reason = output && *output ? output : "apparmor_parser gives no reason";
-    if (status)
-        complain(1, verb, "AppArmor rejects %s: %.300s", profile, status < 0 ? strerror(-status) : reason);
-    free(output);
-    return status != 0;
+    if (status == 0)
+        return 0;
+    return complain(1, verb, "AppArmor rejects %s: %.300s", profile,
+                    status < 0 ? strerror(-status) : process_reason(output));
 }
 
 /* Puts text into the administrator's file. Returns 0, or 1 with the reason said. */

@@ -61,10 +61,7 @@ static int find_group(struct device *device, const char *text)
 
 static int read_mac(struct device *device, const char *text)
 {
-    static const uint8_t none[6];
-
-    device->has_mac =
-        mac_parse(text, device->mac) && !(device->mac[0] & 1) && memcmp(device->mac, none, sizeof(none)) != 0;
+    device->has_mac = mac_parse(text, device->mac) && mac_is_unicast(device->mac);
     if (device->has_mac)
         return 0;
     return complain(1, device->verb, "--mac=%.32s is not a MAC that a device may have", text);

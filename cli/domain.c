@@ -112,7 +112,7 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
         xml = lib->virNetworkGetXMLDesc(network, 0);
         found = lib->virNetworkGetBridgeName(network);
     }
-    if (!xml || !found || !name_valid(found)) {
+    if (!xml || !found || !ifname_valid(found)) {
         snprintf(reason, REASON_SIZE, "the bridge of network '%.40s' is not known: %.80s", name,
                  found ? "no kernel takes its name" : lib->virGetLastErrorMessage());
     } else if (judge_network(name, xml, reason) == 0) {

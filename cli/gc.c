@@ -4,7 +4,7 @@
  * before it holds them. */
 #include "config.h"
 #include "helper_call.h"
-#include "host/running.h"
+#include "host/domains.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 #include "verbs.h"
@@ -40,7 +40,7 @@ enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 struct found {
     struct link tap;
     enum verdict verdict;
-    bool has_claim, has_alias;
+    bool has_claim;
     struct claim claim;
     struct claim_alias alias;
 };
@@ -60,7 +60,7 @@ static bool is_half_made(const struct link *tap)
 }
 
 /* By what the kernel tells. Whether the domain runs is asked later, for all at once. */
-static enum verdict judge(const struct found *found, const struct gc *gc)
+static enum verdict decide(struct found *found, const struct gc *gc)
 {
     const struct link *tap = &found->tap;
 
@@ -68,9 +68,7 @@ static enum verdict judge(const struct found *found, const struct gc *gc)
         return KEEP;
     if (is_half_made(tap))
         return HALF_MADE;
-    if (!found->has_claim || !found->has_alias || !tap->tun.persist)
-        return KEEP;
-    if (link_is_held(tap))
+    if (!claim_is_unused(tap, &found->claim, &found->alias))
         return KEEP;
     if (found->alias.domain[0])
         return DOMAIN_GONE;
@@ -89,7 +87,7 @@ static bool was_seen(const struct look *before, const struct link *tap)
 /* Keeps what runs. */
 static int ask_libvirt(struct look *look)
 {
-    struct running *asked = calloc(look->count + 1, sizeof(*asked));
+    struct domain_query *asked = calloc(look->count + 1, sizeof(*asked));
     size_t count = 0, kept = 0, next = 0;
 
     if (!asked)
@@ -97,8 +95,8 @@ static int ask_libvirt(struct look *look)
     for (size_t i = 0; i < look->count; i++)
         if (look->list[i].verdict == DOMAIN_GONE)
             asked[count++] =
-                (struct running){.uid = look->list[i].claim.uid, .domain = look->list[i].alias.domain};
-    running_ask(asked, count);
+                (struct domain_query){.uid = look->list[i].claim.uid, .domain = look->list[i].alias.domain};
+    domains_ask(asked, count);
     for (size_t i = 0; i < look->count; i++)
         if (look->list[i].verdict != DOMAIN_GONE || !asked[next++].runs)
             look->list[kept++] = look->list[i];
@@ -118,8 +116,7 @@ static int fill(struct look *out, const struct links *taps, const struct look *b
         struct found *found = &out->list[out->count];
         *found = (struct found){.tap = *tap};
         found->has_claim = claim_read(&found->claim, tap->altname);
-        found->has_alias = claim_read_alias(&found->alias, tap->alias);
-        found->verdict = judge(found, gc);
+        found->verdict = decide(found, gc);
         if (found->verdict != KEEP && (!before || was_seen(before, tap)))
             out->count++;
     }

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper_call.h"
-
+#include "base/process.h"
 #include "base/verb.h"
 #include "config.h"
 
-#include <errno.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 const char *helper_path(void)
 {
@@ -21,19 +16,13 @@ const char *helper_path(void)
 
 int helper_call(const char *name, const char *const words[])
 {
-    char first[] = "virt-tap-helper";
-    char *argv[16] = {first};
-    int status = 0;
-    pid_t pid;
+    const char *argv[16] = {"virt-tap-helper"};
 
     for (size_t i = 0; i < 14 && words[i]; i++)
-        argv[i + 1] = (char *)(uintptr_t)words[i];
-    const int err = posix_spawn(&pid, helper_path(), NULL, NULL, argv, environ);
-    if (err)
+        argv[i + 1] = words[i];
+    const int status = process_run_terminal(helper_path(), argv);
+    if (status < 0)
         return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                        helper_path(), strerror(err));
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return complain(1, name, "lost %s: %s", helper_path(), strerror(errno));
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+                        helper_path(), strerror(-status));
+    return status < 128 ? status : 1;
 }

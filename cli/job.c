@@ -124,7 +124,7 @@ static void show_interface(const struct domain *domain, size_t index)
                interface_multi_queue(interface) ? ", multiqueue" : "");
     else if (domain_judge(domain, reason) < 0 || interface_judge(interface, &wish, &plan, reason) < 0)
         printf("no tap: %s\n", reason);
-    else if (name_valid(plan.bridge))
+    else if (ifname_valid(plan.bridge))
         printf("could be a tap on %s\n", plan.bridge);
     else
         puts("no tap: no kernel takes the name of its bridge");
@@ -157,13 +157,14 @@ static const char *network_bridge(const char *word)
 {
     const char *equals = strrchr(word, '=');
 
-    return equals && equals > word && name_valid(equals + 1) ? equals + 1 : NULL;
+    return equals && equals > word && ifname_valid(equals + 1) ? equals + 1 : NULL;
 }
 
 int wish_bridge(struct wish *wish, const char *name, const char *word)
 {
     wish->bridge = word;
-    return name_valid(word) ? 0 : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
+    return ifname_valid(word) ? 0
+                              : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
 }
 
 int networks_add(struct known *known, const char *name, const char *word)

@@ -2,6 +2,7 @@
  *
  * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
 #include "base/cleanup.h"
+#include "base/name.h"
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
@@ -98,7 +99,9 @@ static json_t *text_or_null(const char *text)
 
 static json_t *mac_text(const uint8_t mac[6])
 {
-    return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    char text[MAC_TEXT];
+
+    return json_string(mac_print(text, mac));
 }
 
 static json_t *as_json(const struct line *line)

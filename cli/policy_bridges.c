@@ -37,7 +37,7 @@ static const struct policy_rule *find_allow(const struct policy *policy, const c
 static void check_bridge(struct lint *lint, const struct policy *policy, const char *bridge)
 {
     const struct policy_rule *rule = find_allow(policy, bridge);
-    char mac[NETWORK_MAC_SIZE], name[64];
+    char mac[MAC_TEXT], name[64];
 
     if (!rule || !network_bridge_mac_varies(bridge))
         return;

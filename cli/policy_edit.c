@@ -4,6 +4,7 @@
  * so that whoever asks meanwhile reads the old file or the new one, and never half of it. */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/verb.h"
 #include "config.h"
 #include "policy.h"
@@ -14,17 +15,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { EDITOR_WORDS = 16 };
 
@@ -109,48 +106,63 @@ static int make_copy(struct edit *edit)
     return fclose(file) == 0 ? 0 : fail(edit, "cannot write", edit->copy);
 }
 
-/* Runs root's editor on the copy: $VISUAL, $EDITOR, or what the system has. No shell reads its words. */
+/* $VISUAL, $EDITOR, or what the system has. */
+static const char *choose_editor(void)
+{
+    static const char *const variables[] = {"VISUAL", "EDITOR"};
+
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *value = getenv(variables[i]);
+        if (value && *value)
+            return value;
+    }
+    return access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" : "vi";
+}
+
+/* Looks for the program in $PATH, as a shell does. */
+static const char *find_editor(const char *name, char path[PATH_MAX])
+{
+    const char *at = getenv("PATH");
+
+    if (strchr(name, '/'))
+        return name;
+    for (at = at ? at : "/usr/bin:/bin"; *at; at += *at == ':') {
+        const int length = (int)strcspn(at, ":");
+        snprintf(path, PATH_MAX, "%.*s/%s", length, at, name);
+        if (access(path, X_OK) == 0)
+            return path;
+        at += length;
+    }
+    return name;
+}
+
+/* Runs root's editor on the copy. No shell reads its words. */
 static int run_editor(const struct edit *edit)
 {
-    const char *visual = getenv("VISUAL"), *editor = getenv("EDITOR");
-    const char *chosen = visual && *visual ? visual : editor && *editor ? editor : "";
-    char *copy = strdupa(*chosen                                ? chosen
-                         : access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor"
-                                                                : "vi"),
-         *rest;
-    char *argv[EDITOR_WORDS + 2] = {NULL};
-    int count = 0, status = 0;
-    pid_t pid = -1;
-
-    for (char *word = strtok_r(copy, " \t", &rest); word && count < EDITOR_WORDS;
-         word = strtok_r(NULL, " \t", &rest))
-        argv[count++] = word;
-    argv[count] = strdupa(edit->copy);
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction interrupt, quit;
+    const char *chosen = choose_editor(), *argv[EDITOR_WORDS + 2] = {NULL};
+    char *rest = strdupa(chosen), path[PATH_MAX];
+    int count = 0;
+
+    for (char *word; count < EDITOR_WORDS && (word = strsep(&rest, " \t"));)
+        if (*word)
+            argv[count++] = word;
+    if (count == 0) {
+        errno = ENOENT;
+        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", chosen);
+    }
+    argv[count] = edit->copy;
     sigaction(SIGINT, &ignore, &interrupt); /* they are for the editor */
     sigaction(SIGQUIT, &ignore, &quit);
-    sigset_t defaults;
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGINT);
-    sigaddset(&defaults, SIGQUIT);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    errno = count ? posix_spawnp(&pid, argv[0], NULL, &attributes, argv, environ) : ENOENT;
-    posix_spawnattr_destroy(&attributes);
-    const int err = errno;
-    while (!err && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    const int status = process_run_terminal(find_editor(argv[0], path), argv);
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGQUIT, &quit, NULL);
-    errno = err;
-    if (err)
-        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", count ? argv[0] : chosen);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
-    return 0;
+    if (status < 0) {
+        errno = -status;
+        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", argv[0]);
+    }
+    return status == 0 ? 0 : complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
 }
 
 /* Returns how many errors the copy has, having said them. */

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 # The administrator's folder. `install`: makes it, with examples, and never changes what is there.
 # `remove`: takes away the examples that are unchanged, and the folder if nothing else is in it.
 set -eu

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 # next-steps.sh HELPER: what to type after the installation
 set -eu
 helper=$1

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 # setcap.sh HELPER: gives the installed helper its one capability. Packagers, who install under DESTDIR, do the same
 # on the user's machine: setcap cap_net_admin=p HELPER
 set -eu

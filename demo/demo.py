@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Two virtual machines of an ordinary user meet on one bridge, through virt-tap's helper: ./dev demo.
 
 Everything happens in namespaces that end with this program. Every command that is shown is the one that is run.

@@ -2,7 +2,7 @@
 #include "request.h"
 
 #include "base/error.h"
-#include "base/ifname.h"
+#include "base/name.h"
 #include "base/number.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
@@ -63,18 +63,6 @@ static enum request_result take_name(struct request *out, const char *value, str
         return REQUEST_REFUSED;
     out->name = value;
     return REQUEST_OK;
-}
-
-/* What is wrong with a guest's MAC; NULL: nothing. */
-static const char *mac_problem(const uint8_t mac[6])
-{
-    if (mac[0] & 1)
-        return "a multicast address";
-    if (!mac_is_unicast(mac))
-        return "the address of all zeros";
-    if (mac[0] == 0xFE) /* see choose_mac() of grant.c; libvirt refuses it as well */
-        return "an address that begins with fe, as those of the host's ends of taps do";
-    return NULL;
 }
 
 static enum request_result take_mac(struct request *out, const char *value, struct error *why)

@@ -4,8 +4,10 @@
  * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
  * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
  * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "hook.h"
-#include "host/running.h"
+#include "host/domains.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 
@@ -21,17 +23,11 @@ enum { AGE_MIN = 60 /* seconds */ };
 /* Every daemon of libvirt's runs this hook. */
 static bool called_by_qemus_daemon(void)
 {
-    char path[32], name[32] = "";
-    FILE *file;
+    char path[32], name[32];
 
     snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    if (!fgets(name, sizeof(name), file))
-        name[0] = '\0';
-    fclose(file);
-    return strcmp(name, "libvirtd\n") == 0 || strcmp(name, "virtqemud\n") == 0;
+    return text_line(path, name, sizeof(name)) &&
+           (strcmp(name, "libvirtd") == 0 || strcmp(name, "virtqemud") == 0);
 }
 
 /* By when the kernel first showed it to anybody (udev, as a rule, at once), since it does not tell when it
@@ -55,8 +51,7 @@ static bool may_be_orphan(const struct link *tap, struct claim_alias *alias)
 {
     struct claim claim;
 
-    return tap->tun.persist && claim_read(&claim, tap->altname) && claim.uid == getuid() &&
-           claim_read_alias(alias, tap->alias) && alias->domain[0] && !link_is_held(tap) && is_old(tap);
+    return claim_is_unused(tap, &claim, alias) && alias->domain[0] && claim.uid == getuid() && is_old(tap);
 }
 
 /* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
@@ -74,25 +69,24 @@ static int remove_tap(const struct orphan *orphan, struct error *why)
 
 static int remove_orphans(const struct links *taps, struct error *why)
 {
-    struct orphan *orphans = calloc(taps->count + 1, sizeof(*orphans));
-    struct running *asked = calloc(taps->count + 1, sizeof(*asked));
+    _cleanup_free_ struct orphan *orphans = calloc(taps->count + 1, sizeof(*orphans));
+    _cleanup_free_ struct domain_query *asked = calloc(taps->count + 1, sizeof(*asked));
     size_t found = 0;
-    int err = orphans && asked ? 0 : error_set(why, "no memory");
+    int err = 0;
 
-    for (size_t i = 0; i < taps->count && !err; i++) {
+    if (!orphans || !asked)
+        return error_set(why, "no memory");
+    for (size_t i = 0; i < taps->count; i++) {
         orphans[found].tap = taps->list[i];
         if (!may_be_orphan(&taps->list[i], &orphans[found].alias))
             continue;
-        asked[found] = (struct running){.uid = getuid(), .domain = orphans[found].alias.domain};
+        asked[found] = (struct domain_query){.uid = getuid(), .domain = orphans[found].alias.domain};
         found++;
     }
-    if (found > 0)
-        running_ask(asked, found);
+    domains_ask(asked, found);
     for (size_t i = 0; i < found && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
         if (!asked[i].runs)
             err = remove_tap(&orphans[i], why);
-    free(orphans);
-    free(asked);
     return err;
 }
 

@@ -57,7 +57,7 @@ static int make_bridge(const char *bridge, struct error *why)
     struct error reason = {""};
     int err = bridges_read(&bridges, why);
 
-    if (!err && name_valid(bridge) && bridges_find(&bridges, bridge)) {
+    if (!err && ifname_valid(bridge) && bridges_find(&bridges, bridge)) {
         snprintf(option, sizeof(option), "--bridge=%s", bridge);
         err = hook_call_helper((const char *[]){"bridge", option, NULL}, &reason);
         if (err)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "catalogue.h"
-
 #include "config.h"
 
 #define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232\nchown root:kvm /dev/kvm"
@@ -246,7 +245,8 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                "without a bridge there is nothing that the policy could allow"},
     [HELPER_POLICY_SHADOWED] = {"helper.policy.shadowed", FINDING_WARNING,
                                 "whom bridge.conf allows is refused unless policy.conf allows them too",
-                                "# once you want its rules: add this line to " POLICY_PATH ": include " QEMU_ACL_PATH},
+                                "# once you want its rules: add this line to " POLICY_PATH
+                                ": include " QEMU_ACL_PATH},
     [HELPER_BRIDGES_BROKEN] = {"helper.bridges.broken", FINDING_FAILURE,
                                "no tap is granted while the declared bridges cannot be read"},
     [QEMU_INSTALLED] = {"qemu.installed", FINDING_OK, "it runs the guests"},

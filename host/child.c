@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "child.h"
-
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +80,7 @@ static bool set_descriptors(int fd)
 }
 
 /* All that does not need to be the user comes before. */
-static bool isolate(const struct subject *user, int fd)
+static bool isolate(const struct user *user, int fd)
 {
     sigset_t none;
 
@@ -92,8 +91,7 @@ static bool isolate(const struct subject *user, int fd)
     signal(SIGPIPE, SIG_DFL);
     if (user->other && !set_limits())
         return false;
-    return subject_become(user) == 0 &&
-           prctl(PR_SET_PDEATHSIG, SIGKILL) == 0; /* forgotten when uids change */
+    return user_become(user) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0; /* forgotten when uids change */
 }
 
 static void stop_adopting(const struct child *child)
@@ -110,7 +108,7 @@ static pid_t fork_child(bool other)
     return pid < 0 ? fork() : pid;
 }
 
-int child_start(struct child *out, const struct subject *user, void (*run)(void *arg), void *arg)
+int child_start(struct child *out, const struct user *user, void (*run)(void *arg), void *arg)
 {
     int ends[2], adopts = 0;
 

@@ -11,7 +11,7 @@
  * killed. What comes from the child is that user's word: whoever reads it must check it. */
 #pragma once
 
-#include "subject.h"
+#include "user.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct child {
 
 /* Starts a child that calls run(arg) and ends, as `user` if that is another user. Returns 0 or -errno. The
  * caller must child_end(out) if it returned 0. */
-int child_start(struct child *out, const struct subject *user, void (*run)(void *arg), void *arg);
+int child_start(struct child *out, const struct user *user, void (*run)(void *arg), void *arg);
 
 /* From now on the child has so many seconds. */
 void child_set_limit(struct child *child, int seconds);

@@ -1,28 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "finding.h"
-
-#include "text.h"
+#include "base/printable.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
+static bool add(struct findings *list, enum finding_id id, const char *format, va_list args)
 {
     struct finding *items = reallocarray(list->items, list->count + 1, sizeof(*items));
     char *seen = NULL;
-    va_list args;
 
     if (items)
         list->items = items;
-    va_start(args, format);
     if (!items || vasprintf(&seen, format, args) < 0) {
         list->lost = true;
-    } else {
-        text_make_printable(seen);
-        items[list->count++] = (struct finding){.id = id, .seen = seen};
+        return false;
     }
+    printable_mask(seen);
+    items[list->count++] = (struct finding){.id = id, .seen = seen};
+    return true;
+}
+
+void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(list, id, format, args);
+    va_end(args);
+}
+
+void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
+                         ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (add(list, id, format, args))
+        finding_fixable(list, about);
     va_end(args);
 }
 

@@ -34,6 +34,10 @@ void finding_add(struct findings *list, enum finding_id id, const char *format, 
  * it is about, "" for none; one that is too long is none. */
 void finding_fixable(struct findings *list, const char *about);
 
+/* Both, in one. */
+void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
+                         ...) __attribute__((format(printf, 4, 5)));
+
 /* Adds a command to a finding, its beginning and its end. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "firewall.h"
-
-#include "text.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fix.h"
-
 #include "base/cleanup.h"
 #include "base/kvm.h"
+#include "base/printable.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "membership.h"
 #include "net/link.h"
 #include "network.h"
 #include "software.h"
-#include "text.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +20,23 @@
 enum { VALUE_SIZE = 512 };
 
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/=@%+-";
+
+enum placeholder {
+    USER,
+    GROUP,
+    INTERFACE,
+    MAC,
+    MODULE,
+    PATH,
+    SESSION,
+    INSTALL_QEMU,
+    INSTALL_LIBVIRT,
+    INSTALL_KERNEL,
+    PLACEHOLDERS,
+};
+static const char *const placeholders[PLACEHOLDERS] = {
+    "{user}",    "{group}",        "{interface}",       "{mac}",           "{module}", "{path}",
+    "{session}", "{install-qemu}", "{install-libvirt}", "{install-kernel}"};
 
 struct manager {
     const char *ids; /* of os-release's ID and ID_LIKE */
@@ -66,27 +83,16 @@ void fix_distribution(char *out, size_t size)
         snprintf(out, size, "unknown");
 }
 
-/* What the placeholders stand for. Each returns whether there is a value that may stand in a command. */
-typedef bool value_function(const struct subject *subject, const char *about, char out[VALUE_SIZE]);
-
 static bool quoted(const char *word, char out[VALUE_SIZE])
 {
     quote_into(word, out, VALUE_SIZE);
-    return text_is_printable(word) && strcmp(out, "''") != 0;
-}
-
-static bool user_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
-{
-    (void)about;
-    return subject->uid != 0 && quoted(subject->name, out);
+    return printable_is(word) && strcmp(out, "''") != 0;
 }
 
 /* Looked up here, whatever the probe saw. Nobody should join root's group. */
-static bool group_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool group_value(char out[VALUE_SIZE])
 {
     struct stat st;
-    (void)subject;
-    (void)about;
 
     if (stat(KVM_PATH, &st) < 0 || st.st_gid == 0)
         return false;
@@ -94,17 +100,10 @@ static bool group_value(const struct subject *subject, const char *about, char o
     return true;
 }
 
-static bool interface_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
-{
-    (void)subject;
-    return ifname_valid(about) && quoted(about, out);
-}
-
 /* A bridge without ports has none, and is given a random one: the same in all that is said about it. */
-static bool mac_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool mac_value(const char *about, char out[VALUE_SIZE])
 {
-    static char bridge[IFNAMSIZ], mac[NETWORK_MAC_SIZE];
-    (void)subject;
+    static char bridge[IFNAMSIZ], mac[MAC_TEXT];
 
     if (!ifname_valid(about))
         return false;
@@ -116,11 +115,10 @@ static bool mac_value(const struct subject *subject, const char *about, char out
     return *out != '\0';
 }
 
-static bool module_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool module_value(const char *about, char out[VALUE_SIZE])
 {
     static const char *const modules[] = {
         "kvm", "kvm_intel", "kvm_amd", "kvm_hv", "kvm_pr", "vboxnetadp vboxnetflt vboxdrv", "vmmon"};
-    (void)subject;
 
     for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
         if (strcmp(modules[i], about) == 0) {
@@ -130,81 +128,66 @@ static bool module_value(const struct subject *subject, const char *about, char 
     return false;
 }
 
-static bool path_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
-{
-    (void)subject;
-    snprintf(out, VALUE_SIZE, "%s", about);
-    return *about == '/' && about[strspn(about, plain)] == '\0' && strlen(about) < VALUE_SIZE;
-}
-
-static bool session_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+static bool session_value(const struct user *user, char out[VALUE_SIZE])
 {
     char folder[VALUE_SIZE];
-    (void)about;
 
-    return qemu_session_folder(subject, folder, sizeof(folder)) && quoted(folder, out);
+    return qemu_session_folder(user, folder, sizeof(folder)) && quoted(folder, out);
 }
 
-static bool install_value(const char *packages, const struct manager *manager, char out[VALUE_SIZE])
+static bool install_value(enum placeholder what, char out[VALUE_SIZE])
 {
-    if (manager)
-        snprintf(out, VALUE_SIZE, "%s %s", manager->install, packages);
-    else
-        snprintf(out, VALUE_SIZE, "# install with this system's package manager: %s", packages);
+    const struct manager *manager = find_manager(), *names = manager ? manager : &managers[0];
+    const char *packages = names->kernel;
+
+    if (what == INSTALL_QEMU)
+        packages = names->qemu;
+    else if (what == INSTALL_LIBVIRT)
+        packages = names->libvirt;
+    snprintf(out, VALUE_SIZE, "%s %s",
+             manager ? manager->install : "# install with this system's package manager:", packages);
     return true;
 }
 
-static bool qemu_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
+/* Whether there is a value for the placeholder that may be in a command. */
+static bool find_value(enum placeholder what, const struct user *user, const char *about,
+                       char out[VALUE_SIZE])
 {
-    const struct manager *manager = find_manager();
-    (void)subject;
-    (void)about;
-    return install_value(manager ? manager->qemu : managers[0].qemu, manager, out);
+    switch (what) {
+    case USER:
+        return user->uid != 0 && quoted(user->name, out);
+    case GROUP:
+        return group_value(out);
+    case INTERFACE:
+        return ifname_valid(about) && quoted(about, out);
+    case MAC:
+        return mac_value(about, out);
+    case MODULE:
+        return module_value(about, out);
+    case PATH:
+        snprintf(out, VALUE_SIZE, "%s", about);
+        return *about == '/' && about[strspn(about, plain)] == '\0';
+    case SESSION:
+        return session_value(user, out);
+    case INSTALL_QEMU:
+    case INSTALL_LIBVIRT:
+    case INSTALL_KERNEL:
+        return install_value(what, out);
+    default:
+        return false;
+    }
 }
-
-static bool libvirt_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
-{
-    const struct manager *manager = find_manager();
-    (void)subject;
-    (void)about;
-    return install_value(manager ? manager->libvirt : managers[0].libvirt, manager, out);
-}
-
-static bool kernel_value(const struct subject *subject, const char *about, char out[VALUE_SIZE])
-{
-    const struct manager *manager = find_manager();
-    (void)subject;
-    (void)about;
-    return install_value(manager ? manager->kernel : managers[0].kernel, manager, out);
-}
-
-static const struct {
-    const char *name;
-    value_function *value;
-} placeholders[] = {
-    {"{user}", user_value},
-    {"{group}", group_value},
-    {"{interface}", interface_value},
-    {"{mac}", mac_value},
-    {"{module}", module_value},
-    {"{path}", path_value},
-    {"{session}", session_value},
-    {"{install-qemu}", qemu_value},
-    {"{install-libvirt}", libvirt_value},
-    {"{install-kernel}", kernel_value},
-};
-enum { PLACEHOLDERS = sizeof(placeholders) / sizeof(placeholders[0]) };
 
 /* Writes the placeholder that stands at `at`. Returns its length; 0: there is none; -1: it has no value. */
-static int write_value(FILE *out, const char *at, const struct subject *subject, const char *about)
+static int write_value(FILE *out, const char *at, const struct user *user, const char *about)
 {
     char value[VALUE_SIZE];
 
-    for (size_t i = 0; i < PLACEHOLDERS; i++) {
-        const size_t length = strlen(placeholders[i].name);
-        if (strncmp(at, placeholders[i].name, length) != 0)
+    for (enum placeholder i = 0; i < PLACEHOLDERS; i++) {
+        const size_t length = strlen(placeholders[i]);
+        if (strncmp(at, placeholders[i], length) != 0)
             continue;
-        if (!placeholders[i].value(subject, about, value))
+        if (!find_value(i, user, about, value))
             return -1;
         fputs(value, out);
         return (int)length;
@@ -213,7 +196,7 @@ static int write_value(FILE *out, const char *at, const struct subject *subject,
 }
 
 /* One line of a template. Returns it, owned by the caller; NULL: it is left out, or there is no memory. */
-static char *expand(const char *line, size_t length, const struct subject *subject, const char *about)
+static char *expand(const char *line, size_t length, const struct user *user, const char *about)
 {
     char *text = NULL;
     size_t size = 0;
@@ -221,7 +204,7 @@ static char *expand(const char *line, size_t length, const struct subject *subje
     int skip = 0;
 
     for (size_t i = 0; out && i < length && skip >= 0; i += skip > 0 ? (size_t)skip : 1) {
-        skip = line[i] == '{' ? write_value(out, line + i, subject, about) : 0;
+        skip = line[i] == '{' ? write_value(out, line + i, user, about) : 0;
         if (skip == 0)
             fputc(line[i], out);
     }
@@ -259,14 +242,14 @@ static void add_command(struct findings *list, struct finding *finding, const ch
     }
 }
 
-void fix_findings(struct findings *list, const struct subject *subject)
+void fix_findings(struct findings *list, const struct user *user)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct finding *finding = &list->items[i];
         const char *lines = catalogue[finding->id].fix;
         for (size_t length; finding->fixable && lines && *lines; lines += length + (lines[length] == '\n')) {
             length = strcspn(lines, "\n");
-            _cleanup_free_ char *line = expand(lines, length, subject, finding->about);
+            _cleanup_free_ char *line = expand(lines, length, user, finding->about);
             if (line)
                 add_command(list, finding, line);
         }

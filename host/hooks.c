@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hooks.h"
-
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <glob.h>

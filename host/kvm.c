@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kvm.h"
-
 #include "base/kvm.h"
+#include "base/text.h"
 #include "kvm_absence.h"
 #include "membership.h"
-#include "text.h"
 #include "vcpu.h"
 
 #include <errno.h>
@@ -24,41 +23,38 @@ static bool has_acl(void)
 }
 
 /* open(2) said EACCES: because of the file system, of the node, or of who asks. */
-static void explain_refusal(const struct subject *subject, const struct stat *st, struct findings *out)
+static void explain_refusal(const struct user *user, const struct stat *st, struct findings *out)
 {
     const char *acl = has_acl() ? "; its ACL lets others in" : "";
     struct statvfs mount;
     char group[64];
 
     if (statvfs(KVM_PATH, &mount) == 0 && mount.f_flag & ST_NODEV) {
-        finding_add(out, KVM_DEVICE_NODEV, "/dev/kvm is on a file system mounted nodev");
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_DEVICE_NODEV, "", "/dev/kvm is on a file system mounted nodev");
         return;
     }
     membership_group_name(st->st_gid, group, sizeof(group));
     if (st->st_gid == 0 || (st->st_mode & 060) != 060) {
-        finding_add(out, KVM_DEVICE_MODE, "/dev/kvm has group %s and mode %04o%s", group, st->st_mode & 07777,
-                    acl);
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_DEVICE_MODE, "", "/dev/kvm has group %s and mode %04o%s", group,
+                            st->st_mode & 07777, acl);
         return;
     }
-    const enum membership in = membership(subject, st->st_gid);
+    const enum membership in = membership(user, st->st_gid);
     if (in == MEMBERSHIP_YES) { /* an ACL's mask stands where the group's mode is shown */
         finding_add(out, KVM_DEVICE_DENIED,
                     "/dev/kvm may not be opened by %s, though in group %s: see getfacl "
                     "/dev/kvm",
-                    subject->name, group);
+                    user->name, group);
         return;
     }
     if (in == MEMBERSHIP_RELOGIN) {
         finding_add(out, KVM_DEVICE_PERMISSION,
                     "/dev/kvm is for group %s: %s was added to it after this login; log in again%s", group,
-                    subject->name, acl);
+                    user->name, acl);
         return;
     }
-    finding_add(out, KVM_DEVICE_PERMISSION, "/dev/kvm is for group %s, and %s is not a member%s", group,
-                subject->name, acl);
-    finding_fixable(out, "");
+    finding_add_fixable(out, KVM_DEVICE_PERMISSION, "", "/dev/kvm is for group %s, and %s is not a member%s",
+                        group, user->name, acl);
 }
 
 static bool is_kvm_node(const struct stat *st)
@@ -75,26 +71,25 @@ static void explain_device(const struct probe_context *context, int err, struct 
         kvm_facts_gather(&facts);
         kvm_explain(&facts, out);
     } else if (err == -ENOTTY || (stat(KVM_PATH, &st) == 0 && !is_kvm_node(&st))) {
-        finding_add(out, KVM_DEVICE_WRONG, "/dev/kvm is not the character device %d:%d", MISC_MAJOR,
-                    KVM_MINOR);
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_DEVICE_WRONG, "", "/dev/kvm is not the character device %d:%d",
+                            MISC_MAJOR, KVM_MINOR);
     } else if (err == -EPROTONOSUPPORT) {
         finding_add(out, KVM_API, "/dev/kvm %s", kvm_device_problem(err));
     } else if (err == -EACCES && stat(KVM_PATH, &st) == 0) {
-        explain_refusal(context->subject, &st, out);
+        explain_refusal(context->user, &st, out);
     } else {
         finding_add(out, KVM_DEVICE_DENIED, "/dev/kvm %s", kvm_device_problem(err));
     }
 }
 
 /* It opened: by which right? */
-static void report_device(const struct subject *subject, struct findings *out)
+static void report_device(const struct user *user, struct findings *out)
 {
     struct stat st;
 
-    finding_add(out, KVM_DEVICE, "/dev/kvm opens for %s, API version %d", subject->name, KVM_API_VERSION);
-    if (subject->uid == 0 || stat(KVM_PATH, &st) < 0 || st.st_uid == subject->uid ||
-        (st.st_mode & 06) == 06 || subject_has_group(subject, st.st_gid))
+    finding_add(out, KVM_DEVICE, "/dev/kvm opens for %s, API version %d", user->name, KVM_API_VERSION);
+    if (user->uid == 0 || stat(KVM_PATH, &st) < 0 || st.st_uid == user->uid || (st.st_mode & 06) == 06 ||
+        user_has_group(user, st.st_gid))
         return;
     if (has_acl())
         finding_add(out, KVM_DEVICE_ACL, "it opens by its ACL, not by a group");
@@ -138,10 +133,9 @@ static void report_vcpu(const struct vcpu_run *run, struct findings *out)
         finding_add(out, KVM_VCPU_NATIVE, "a 64-bit guest runs natively");
         break;
     case VCPU_EMULATED:
-        finding_add(out, KVM_VCPU_EMULATED,
-                    "a 64-bit guest runs, but its instructions are emulated: a loop takes %.0f times as long",
-                    times);
-        finding_fixable(out, "");
+        finding_add_fixable(
+            out, KVM_VCPU_EMULATED, "",
+            "a 64-bit guest runs, but its instructions are emulated: a loop takes %.0f times as long", times);
         break;
     case VCPU_STUCK:
         finding_add(out, KVM_VCPU_STUCK, "KVM made a virtual machine but did not run it: %s", run->trouble);
@@ -164,7 +158,7 @@ void kvm_probe(const struct probe_context *context, struct findings *out)
         explain_device(context, kvm, out);
         return;
     }
-    report_device(context->subject, out);
+    report_device(context->user, out);
     report_flags(out);
     const int vm = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm < 0) {

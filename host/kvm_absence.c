@@ -6,13 +6,12 @@
 static void explain_x86(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->cpuid || facts->extension) { /* the kernel hides the flag where the firmware locks it */
-        finding_add(out, KVM_CPU_FIRMWARE, "the processor has %s, but the firmware (BIOS, UEFI) disables it",
-                    strcmp(facts->module, "kvm_amd") == 0 ? "AMD-V (SVM)" : "VT-x (VMX)");
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_CPU_FIRMWARE, "",
+                            "the processor has %s, but the firmware (BIOS, UEFI) disables it",
+                            strcmp(facts->module, "kvm_amd") == 0 ? "AMD-V (SVM)" : "VT-x (VMX)");
     } else if (facts->guest) {
-        finding_add(out, KVM_CPU_NESTED,
-                    "this is a virtual machine, and its processor has neither vmx nor svm");
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_CPU_NESTED, "",
+                            "this is a virtual machine, and its processor has neither vmx nor svm");
     } else {
         finding_add(out, KVM_CPU_NONE, "the processor has neither vmx (Intel VT-x) nor svm (AMD-V)");
     }
@@ -37,12 +36,11 @@ static void explain_other(const struct kvm_facts *facts, struct findings *out)
 static void explain_module(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->blocked[0]) {
-        finding_add(out, KVM_MODULE_BLOCKED, "%s keeps %s from being loaded", facts->blocked, facts->module);
-        finding_fixable(out, facts->module);
+        finding_add_fixable(out, KVM_MODULE_BLOCKED, facts->module, "%s keeps %s from being loaded",
+                            facts->blocked, facts->module);
     } else if (facts->has_module) {
-        finding_add(out, KVM_MODULE_MISSING, "the processor can run KVM, but the module %s is not loaded",
-                    facts->module);
-        finding_fixable(out, facts->module);
+        finding_add_fixable(out, KVM_MODULE_MISSING, facts->module,
+                            "the processor can run KVM, but the module %s is not loaded", facts->module);
     } else if (facts->modules) {
         finding_add(out, KVM_MODULE_ABSENT, "there is no KVM module for the running kernel %s",
                     facts->release);
@@ -58,10 +56,9 @@ static void explain_module(const struct kvm_facts *facts, struct findings *out)
 void kvm_explain(const struct kvm_facts *facts, struct findings *out)
 {
     if (facts->registered) {
-        finding_add(out, KVM_DEVICE_MISSING,
-                    "KVM is running, but /dev/kvm does not exist; a container must be given it "
-                    "(--device /dev/kvm)");
-        finding_fixable(out, "");
+        finding_add_fixable(out, KVM_DEVICE_MISSING, "",
+                            "KVM is running, but /dev/kvm does not exist; a container must be given it "
+                            "(--device /dev/kvm)");
     } else if (!facts->cpuinfo) {
         finding_add(out, KVM_CPU_UNKNOWN, "there is no KVM, and /proc/cpuinfo cannot be read");
     } else if (facts->extension && !facts->firmware_off && facts->module[0]) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "kvm_absence.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "config.h"
 #include "hooks.h"
 #include "program.h"
 #include "software.h"
-#include "text.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -17,23 +17,21 @@
 void libvirt_probe(const struct probe_context *context, struct findings *out)
 {
     static const char schema[] = "/usr/share/libvirt/schemas/domain.rng";
-    const char *found = program_find((const char *const[]){"/usr/sbin/libvirtd", "/usr/sbin/virtqemud",
-                                                           "/usr/bin/libvirtd", "/usr/bin/virtqemud", NULL});
-    char words[1024], version[] = "--version";
+    const char *path = program_find((const char *const[]){"/usr/sbin/libvirtd", "/usr/sbin/virtqemud",
+                                                          "/usr/bin/libvirtd", "/usr/bin/virtqemud", NULL});
+    char words[1024];
 
-    if (!found) {
-        finding_add(out, LIBVIRT_MISSING, "neither libvirtd nor virtqemud is installed");
-        finding_fixable(out, "");
+    if (!path) {
+        finding_add_fixable(out, LIBVIRT_MISSING, "", "neither libvirtd nor virtqemud is installed");
         return;
     }
-    char *path = strdupa(found);
-    const int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
+    const int status =
+        program_run((const char *[]){path, "--version", NULL}, context->user, words, sizeof(words));
     if (status == 0) {
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
     } else {
-        finding_add(out, LIBVIRT_BROKEN, "%s --version failed with status %d: %s", path, status,
-                    program_first_line(words));
-        finding_fixable(out, "");
+        finding_add_fixable(out, LIBVIRT_BROKEN, "", "%s --version failed with status %d: %s", path, status,
+                            program_first_line(words));
     }
     if (access(schema, R_OK) == 0)
         finding_add(out, LIBVIRT_SCHEMA, "%s exists", schema);
@@ -104,9 +102,8 @@ void libvirt_network_probe(const struct probe_context *context, struct findings 
             finding_add(out, LIBVIRT_NETWORK, "the network 'default' has its bridge %s", bridge);
             return;
         }
-        finding_add(out, LIBVIRT_NETWORK_BRIDGE,
-                    "the bridge %s of the network 'default' does not exist: the network is not started",
-                    bridge);
-        finding_fixable(out, "");
+        finding_add_fixable(
+            out, LIBVIRT_NETWORK_BRIDGE, "",
+            "the bridge %s of the network 'default' does not exist: the network is not started", bridge);
     }
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "membership.h"
-
 #include "base/quote.h"
 #include "fix.h"
 
@@ -10,14 +9,14 @@
 
 enum { GROUPS_MAX = 1024 };
 
-enum membership membership(const struct subject *subject, gid_t gid)
+enum membership membership(const struct user *user, gid_t gid)
 {
     gid_t groups[GROUPS_MAX];
     int count = GROUPS_MAX;
 
-    if (subject_has_group(subject, gid))
+    if (user_has_group(user, gid))
         return MEMBERSHIP_YES;
-    if (!subject->in_passwd || getgrouplist(subject->name, subject->gid, groups, &count) < 0)
+    if (!user->in_passwd || getgrouplist(user->name, user->gid, groups, &count) < 0)
         return MEMBERSHIP_NO;
     for (int i = 0; i < count; i++)
         if (groups[i] == gid)

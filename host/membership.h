@@ -3,7 +3,7 @@
  * Who is in a group: in the database, and in the process, which took its groups from there at login. */
 #pragma once
 
-#include "subject.h"
+#include "user.h"
 
 enum membership {
     MEMBERSHIP_YES,
@@ -11,7 +11,7 @@ enum membership {
     MEMBERSHIP_NO,
 };
 
-enum membership membership(const struct subject *subject, gid_t gid);
+enum membership membership(const struct user *user, gid_t gid);
 
 /* The group's name; its number where the database knows none, or one that a shell would not take as a plain
  * word. */

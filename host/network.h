@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/name.h"
 #include "probe.h"
 
 #include <stdbool.h>
@@ -15,7 +16,12 @@ void network_managers_probe(const struct probe_context *context, struct findings
 
 void network_limits_probe(const struct probe_context *context, struct findings *out);
 
-enum { NETWORK_MAC_SIZE = 18 }; /* text, with a '\0' */
+#define NETWORK_PATH "/sys/class/net"
+
+/* The file `what` of an interface in NETWORK_PATH: whether it is there, its first line, its number. */
+bool network_has(const char *interface, const char *what);
+bool network_text(const char *interface, const char *what, char *out, size_t size);
+long network_number(const char *interface, const char *what, long fallback);
 
 /* Whether that is a bridge whose MAC nobody has set, so that it takes the lowest of its ports': whoever holds
  * a tap on it can then change the host's own. The kernel tells by addr_assign_type (NET_ADDR_SET: set at its
@@ -23,7 +29,7 @@ enum { NETWORK_MAC_SIZE = 18 }; /* text, with a '\0' */
 bool network_bridge_mac_varies(const char *bridge);
 
 /* The MAC to give it for good: the one that it has now; or, where that is no MAC, a random one. */
-void network_bridge_mac(const char *bridge, char out[NETWORK_MAC_SIZE]);
+void network_bridge_mac(const char *bridge, char out[MAC_TEXT]);
 
 /* Why /sys does not show the network of this process, as when another's is mounted there; NULL: it does. */
 const char *network_sys_problem(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "network.h"
-#include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,37 +13,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NET_PATH "/sys/class/net"
-
 enum { STP_DELAY_MAX = 400 /* hundredths of a second; libvirt's bridges have 200 */ };
-
-static long read_number(const char *name, const char *what, long otherwise)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), NET_PATH "/%.15s/%s", name, what);
-    return text_number(path, otherwise);
-}
-
-static bool has(const char *name, const char *what)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), NET_PATH "/%.15s/%s", name, what);
-    return access(path, F_OK) == 0;
-}
 
 static bool is_up(const char *name)
 {
-    char path[128], flags[32];
+    char flags[32];
 
-    snprintf(path, sizeof(path), NET_PATH "/%.15s/flags", name);
-    return text_read(path, flags, sizeof(flags)) > 0 && strtoul(flags, NULL, 16) & IFF_UP;
+    return network_text(name, "flags", flags, sizeof(flags)) && strtoul(flags, NULL, 16) & IFF_UP;
 }
 
 static bool is_wireless(const char *name)
 {
-    return has(name, "wireless") || has(name, "phy80211");
+    return network_has(name, "wireless") || network_has(name, "phy80211");
 }
 
 /* Of a port: an address that people and routes use; a link-local one comes by itself. */
@@ -74,28 +56,25 @@ static void report_port(struct look *look, const char *bridge, const char *port)
         finding_add(look->out, NET_UPLINK_WIFI, "%s has the Wi-Fi interface %s", bridge, port);
     if (!has_address(look->addresses, port))
         return;
-    finding_add(look->out, NET_UPLINK_ADDRESS, "%s is a port of %s and has an address of its own", port,
-                bridge);
-    finding_fixable(look->out, port);
+    finding_add_fixable(look->out, NET_UPLINK_ADDRESS, port,
+                        "%s is a port of %s and has an address of its own", port, bridge);
 }
 
-/* Tells of each port that is no tap. Returns how many those are; the first one's name is in uplink. */
+/* Reports each port that is not a tap. Returns how many those are; the first one's name is in uplink. */
 static unsigned int report_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
 {
     char path[128];
     unsigned int count = 0;
 
-    snprintf(path, sizeof(path), NET_PATH "/%.15s/brif", bridge);
-    DIR *folder = opendir(path);
+    snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif", bridge);
+    _cleanup_closedir_ DIR *folder = opendir(path);
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.' || has(entry->d_name, "tun_flags"))
+        if (entry->d_name[0] == '.' || network_has(entry->d_name, "tun_flags"))
             continue;
         if (count++ == 0)
             snprintf(uplink, IFNAMSIZ, "%.15s", entry->d_name);
         report_port(look, bridge, entry->d_name);
     }
-    if (folder)
-        closedir(folder);
     return count;
 }
 
@@ -109,22 +88,20 @@ static void report_bridge(struct look *look, const char *bridge)
     look->bridges++;
     look->uplinks += uplinks;
     if (!is_up(bridge)) {
-        finding_add(out, NET_BRIDGE_DOWN, "%s is down", bridge);
-        finding_fixable(out, bridge);
-    } else if (uplinks && read_number(bridge, "carrier", 0) != 1) {
-        finding_add(out, NET_BRIDGE_CARRIER, "%s has no carrier: nothing is plugged into %s%s", bridge,
-                    uplink, uplinks > 1 ? " and its other ports" : "");
-        finding_fixable(out, uplink);
+        finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
+    } else if (uplinks && network_number(bridge, "carrier", 0) != 1) {
+        finding_add_fixable(out, NET_BRIDGE_CARRIER, uplink,
+                            "%s has no carrier: nothing is plugged into %s%s", bridge, uplink,
+                            uplinks > 1 ? " and its other ports" : "");
     }
     if (network_bridge_mac_varies(bridge)) {
-        finding_add(out, NET_BRIDGE_MAC, "the MAC of %s is not fixed: it is the lowest of its ports'",
-                    bridge);
-        finding_fixable(out, bridge);
+        finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
+                            "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
     }
-    const long delay = read_number(bridge, "bridge/forward_delay", 0);
-    if (read_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
-        finding_add(out, NET_BRIDGE_STP, "%s runs STP, and a new port waits %ld s", bridge, 2 * delay / 100);
-        finding_fixable(out, bridge);
+    const long delay = network_number(bridge, "bridge/forward_delay", 0);
+    if (network_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
+        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
+                            2 * delay / 100);
     }
     if (out->count != before)
         return;
@@ -140,14 +117,12 @@ static void report_asked(struct look *look)
 {
     const char *bridge = look->context->bridge;
 
-    if (if_nametoindex(bridge) && has(bridge, "bridge")) {
+    if (if_nametoindex(bridge) && network_has(bridge, "bridge"))
         report_bridge(look, bridge);
-    } else if (if_nametoindex(bridge)) {
+    else if (if_nametoindex(bridge))
         finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
-    } else {
-        finding_add(look->out, NET_BRIDGE_MISSING, "there is no interface %s", bridge);
-        finding_fixable(look->out, bridge);
-    }
+    else
+        finding_add_fixable(look->out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
 }
 
 static void report_all(struct look *look)
@@ -155,28 +130,13 @@ static void report_all(struct look *look)
     struct if_nameindex *interfaces = if_nameindex();
 
     for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
-        if (has(at->if_name, "bridge"))
+        if (network_has(at->if_name, "bridge"))
             report_bridge(look, at->if_name);
     if (interfaces)
         if_freenameindex(interfaces);
     if (look->bridges)
         return;
-    finding_add(look->out, NET_BRIDGE_NONE, "this host has no bridge");
-    finding_fixable(look->out, "");
-}
-
-const char *network_sys_problem(void)
-{
-    struct if_nameindex *interfaces = access(NET_PATH, R_OK | X_OK) == 0 ? if_nameindex() : NULL;
-    const char *problem = interfaces ? NULL : strerror(errno);
-
-    for (const struct if_nameindex *at = interfaces; at && at->if_index && !problem; at++)
-        if (read_number(at->if_name, "ifindex", 0) != (long)at->if_index &&
-            if_nametoindex(at->if_name) == at->if_index) /* else it has just gone */
-            problem = "it shows another network than this process is in";
-    if (interfaces)
-        if_freenameindex(interfaces);
-    return problem;
+    finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
 }
 
 static bool wireless_route(void *arg, const char *line, unsigned int number)
@@ -201,9 +161,8 @@ static void report_way_out(struct look *look)
     text_lines("/proc/net/route", wireless_route, interface);
     if (!interface[0])
         return;
-    finding_add(look->out, NET_UPLINK_WIFI, "this host's default route is through the Wi-Fi interface %s",
-                interface);
-    finding_fixable(look->out, "");
+    finding_add_fixable(look->out, NET_UPLINK_WIFI, "",
+                        "this host's default route is through the Wi-Fi interface %s", interface);
 }
 
 void network_bridges_probe(const struct probe_context *context, struct findings *out)
@@ -212,7 +171,7 @@ void network_bridges_probe(const struct probe_context *context, struct findings 
     const char *problem = network_sys_problem();
 
     if (problem) {
-        finding_add(out, NET_UNKNOWN, NET_PATH " cannot be read: %s", problem);
+        finding_add(out, NET_UNKNOWN, NETWORK_PATH " cannot be read: %s", problem);
         return;
     }
     if (getifaddrs(&look.addresses) < 0)

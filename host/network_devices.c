@@ -17,13 +17,12 @@ static void explain_tun(const struct probe_context *context, int error, struct f
     struct stat st;
 
     if (error == ENOENT || error == ENODEV || error == ENXIO) {
-        finding_add(out, NET_TUN_MISSING, TUN_PATH " %s",
-                    error == ENOENT ? "does not exist" : "has no driver");
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_TUN_MISSING, "", TUN_PATH " %s",
+                            error == ENOENT ? "does not exist" : "has no driver");
     } else if (error == EACCES || error == EPERM) {
         const bool known = stat(TUN_PATH, &st) == 0;
         finding_add(out, NET_TUN_PERMISSION, TUN_PATH " cannot be opened by %s (mode %04o): %s",
-                    context->subject->name, known ? st.st_mode & 07777 : 0, strerror(error));
+                    context->user->name, known ? st.st_mode & 07777 : 0, strerror(error));
         if (known && (st.st_mode & 06) != 06)
             finding_fixable(out, "");
     } else {
@@ -60,8 +59,7 @@ static void report_vhost(struct findings *out)
         finding_add(out, NET_VHOST_PERMISSION, VHOST_PATH " cannot be opened by this user: %s",
                     strerror(errno));
     } else {
-        finding_add(out, NET_VHOST_MISSING, VHOST_PATH " cannot be opened: %s", strerror(errno));
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_VHOST_MISSING, "", VHOST_PATH " cannot be opened: %s", strerror(errno));
     }
 }
 

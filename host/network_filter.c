@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "firewall.h"
 #include "network.h"
-#include "text.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -68,11 +68,10 @@ void network_filter_probe(const struct probe_context *context, struct findings *
     const int legacy6 = ip6 && !legacy4 ? firewall_legacy_drops(true) : 0;
     const int legacy = legacy4 ? legacy4 : legacy6;
     if (nft > 0) {
-        finding_add(out, NET_FILTER_DROP,
-                    "bridges' frames go through nftables, and its chain '%s' drops what no "
-                    "rule accepts (as Docker sets it)",
-                    where);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_FILTER_DROP, "",
+                            "bridges' frames go through nftables, and its chain '%s' drops what no "
+                            "rule accepts (as Docker sets it)",
+                            where);
     }
     if (legacy > 0) {
         finding_add(

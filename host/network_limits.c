@@ -18,25 +18,17 @@ struct limits {
     bool addresses, groups;
 };
 
-static bool has(const char *interface, const char *what)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "/sys/class/net/%.15s/%s", interface, what);
-    return access(path, F_OK) == 0;
-}
-
 static void look(struct rtnl *nl, const struct if_nameindex *interface, struct limits *out)
 {
     struct link link;
     const int ifindex = (int)interface->if_index;
 
-    if (!out->bridge && has(interface->if_name, "bridge") && link_get(nl, ifindex, &link) == 0) {
+    if (!out->bridge && network_has(interface->if_name, "bridge") && link_get(nl, ifindex, &link) == 0) {
         out->bridge = true;
         out->addresses = link.bridge.knows_learned;
     }
     /* A kernel without snooping has no such file, and nothing to limit. */
-    if (!out->port && has(interface->if_name, "brport/multicast_router") &&
+    if (!out->port && network_has(interface->if_name, "brport/multicast_router") &&
         link_get(nl, ifindex, &link) == 0) {
         out->port = true;
         out->groups = link.port.knows_groups;
@@ -71,14 +63,13 @@ void network_limits_probe(const struct probe_context *context, struct findings *
     if (!limits.bridge)
         return;
     if (!limits.addresses) {
-        finding_add(out, NET_LIMIT_ADDRESSES,
-                    "this kernel (Linux %s) cannot limit how many addresses a bridge learns", kernel.release);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_LIMIT_ADDRESSES, "",
+                            "this kernel (Linux %s) cannot limit how many addresses a bridge learns",
+                            kernel.release);
     }
     if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3)) {
-        finding_add(out, NET_LIMIT_GROUPS,
-                    "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
-                    kernel.release);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_LIMIT_GROUPS, "",
+                            "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
+                            kernel.release);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "network.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -93,9 +93,8 @@ static void report_networkmanager(struct findings *out)
                     closed);
         return;
     }
-    finding_add(out, NET_NETWORKMANAGER_CLAIMS,
-                "NetworkManager is running, and nothing tells it to leave vtap-* alone");
-    finding_fixable(out, "");
+    finding_add_fixable(out, NET_NETWORKMANAGER_CLAIMS, "",
+                        "NetworkManager is running, and nothing tells it to leave vtap-* alone");
 }
 
 /* A .network file of networkd (systemd.network(5)): all conditions of [Match] must hold. */
@@ -185,9 +184,8 @@ static void search_networkd(glob_t *files, struct findings *out)
             continue;
         if (search.unmanaged)
             break;
-        finding_add(out, NET_NETWORKD_CLAIMS, "systemd-networkd is running, and %s also matches vtap-*",
-                    last);
-        finding_fixable(out, "");
+        finding_add_fixable(out, NET_NETWORKD_CLAIMS, "",
+                            "systemd-networkd is running, and %s also matches vtap-*", last);
         return;
     }
     finding_add(out, NET_NETWORKD, "systemd-networkd is running, and none of its files matches vtap-*");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "probe.h"
-
 #include "base/cleanup.h"
 #include "child.h"
 #include "fix.h"
@@ -114,12 +113,11 @@ static size_t collect(struct child *worker, const struct work *work, struct find
 /* Adds what the probes found. Returns where to go on. */
 static size_t run_worker(struct work *work, struct findings *out)
 {
-    static const struct subject caller = {.other = false};
+    static const struct user caller = {.other = false};
     const struct probe *first = work->probes[work->from];
     struct child worker;
 
-    const int err =
-        child_start(&worker, first->as_caller ? &caller : work->context->subject, run_probes, work);
+    const int err = child_start(&worker, first->as_caller ? &caller : work->context->user, run_probes, work);
     if (err) {
         finding_add(out, CHECK_CRASH, "cannot start a process for '%s': %s", first->name, strerror(-err));
         return SIZE_MAX;
@@ -141,8 +139,8 @@ void probes_run(const struct probe *const *probes, size_t count, const struct pr
     struct work work = {.probes = probes, .context = context};
 
     while (work.from < count) {
-        work.end = same_user(probes, work.from, count, context->subject->other);
+        work.end = same_user(probes, work.from, count, context->user->other);
         work.from = run_worker(&work, out);
     }
-    fix_findings(out, context->subject);
+    fix_findings(out, context->user);
 }

@@ -5,12 +5,12 @@
 #pragma once
 
 #include "finding.h"
-#include "subject.h"
+#include "user.h"
 
 enum { PROBE_SECONDS = 5 };
 
 struct probe_context {
-    const struct subject *subject;
+    const struct user *user;
     const char *bridge; /* the one that was asked about; NULL: any */
 };
 
@@ -18,7 +18,7 @@ struct probe {
     const char *name; /* AREA.WHAT, for words about it */
     /* Looks, changes nothing, and adds what it found. It may be killed anywhere. */
     void (*run)(const struct probe_context *context, struct findings *out);
-    bool as_caller; /* it needs what the caller may see, whoever the subject is */
+    bool as_caller; /* it needs what the caller may see, whoever the user is */
 };
 
 /* Runs the probes in their order and adds what they found. One that does not end in PROBE_SECONDS, or dies,

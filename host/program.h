@@ -4,16 +4,14 @@
  * behind. */
 #pragma once
 
-#include "subject.h"
+#include "user.h"
 
 enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS: in a probe, its own limit comes first */
 
-/* Runs argv[0], a path, with an environment of PATH, HOME and LC_ALL=C, no input and no descriptors but
- * standard output and error, which go into `out`, NUL-terminated and cut to its size. Returns the exit status
- * or 128 + the signal that ended it; -ETIMEDOUT: it did not end in PROGRAM_SECONDS; -EFBIG: it printed more
- * than 1 MiB; or another -errno: it could not be run. Only the program itself is waited for, not what it
- * leaves running, even if that holds its output open. */
-int program_run(char *const argv[], const struct subject *subject, char *out, size_t size);
+/* Runs argv[0], a path, by process_run() with PATH, HOME and LC_ALL=C. `out` gets what it prints, errors too,
+ * NUL-terminated and cut to its size. Returns the exit status or 128 + the signal that ended it; -ETIMEDOUT:
+ * it did not end in PROGRAM_SECONDS; -EFBIG: it printed more than 1 MiB; or another -errno. */
+int program_run(const char *const argv[], const struct user *user, char *out, size_t size);
 
 /* The first of the paths, up to NULL, that this process may run; or NULL. */
 const char *program_find(const char *const paths[]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/text.h"
 #include "config.h"
 #include "program.h"
 #include "software.h"
-#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,37 +27,31 @@ static const char *find_qemu(char usr[64], char local[64])
 void qemu_probe(const struct probe_context *context, struct findings *out)
 {
     char usr[64], local[64], words[4096];
-    char version[] = "--version", accel[] = "-accel", help[] = "help";
-    const char *found = find_qemu(usr, local);
+    const char *path = find_qemu(usr, local);
 
-    if (!found) {
-        finding_add(out, QEMU_MISSING, "there is no QEMU for guests of this host's architecture");
-        finding_fixable(out, "");
+    if (!path) {
+        finding_add_fixable(out, QEMU_MISSING, "", "there is no QEMU for guests of this host's architecture");
         return;
     }
-    char *path = strdupa(found);
-    int status = program_run((char *[]){path, version, NULL}, context->subject, words, sizeof(words));
+    int status = program_run((const char *[]){path, "--version", NULL}, context->user, words, sizeof(words));
     if (status != 0) {
-        finding_add(out, QEMU_BROKEN, "%s --version failed with status %d: %s", path, status,
-                    program_first_line(words));
-        finding_fixable(out, "");
+        finding_add_fixable(out, QEMU_BROKEN, "", "%s --version failed with status %d: %s", path, status,
+                            program_first_line(words));
         return;
     }
     finding_add(out, QEMU_INSTALLED, "%s: %s", path, program_first_line(words));
-    status = program_run((char *[]){path, accel, help, NULL}, context->subject, words, sizeof(words));
-    if (status == 0 && text_has_word(words, "kvm")) {
+    status = program_run((const char *[]){path, "-accel", "help", NULL}, context->user, words, sizeof(words));
+    if (status == 0 && text_has_word(words, "kvm"))
         finding_add(out, QEMU_KVM, "KVM is among its accelerators");
-    } else {
-        finding_add(out, QEMU_ACCELERATOR, "KVM is not among the accelerators of %s", path);
-        finding_fixable(out, "");
-    }
+    else
+        finding_add_fixable(out, QEMU_ACCELERATOR, "", "KVM is not among the accelerators of %s", path);
 }
 
-bool qemu_session_folder(const struct subject *subject, char *out, size_t size)
+bool qemu_session_folder(const struct user *user, char *out, size_t size)
 {
-    const char *xdg = subject->other ? NULL : getenv("XDG_CONFIG_HOME");
+    const char *xdg = user->other ? NULL : getenv("XDG_CONFIG_HOME");
     const int length = xdg && *xdg ? snprintf(out, size, "%s/libvirt", xdg)
-                                   : snprintf(out, size, "%s/.config/libvirt", subject->home);
+                                   : snprintf(out, size, "%s/.config/libvirt", user->home);
 
     return length > 0 && (size_t)length < size;
 }
@@ -98,11 +92,11 @@ void qemu_session_probe(const struct probe_context *context, struct findings *ou
 {
     char folder[448], path[512], text[65536], helper[256] = "";
 
-    if (context->subject->uid == 0) {
+    if (context->user->uid == 0) {
         finding_add(out, QEMU_SESSION_SKIPPED, "root has no libvirt session");
         return;
     }
-    if (!qemu_session_folder(context->subject, folder, sizeof(folder))) {
+    if (!qemu_session_folder(context->user, folder, sizeof(folder))) {
         finding_add(out, QEMU_SESSION_UNSET, "the path of the session's configuration is too long");
         return;
     }

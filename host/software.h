@@ -8,7 +8,7 @@
 void qemu_probe(const struct probe_context *context, struct findings *out);
 void qemu_session_probe(const struct probe_context *context, struct findings *out);
 /* The folder of the configuration of the user's libvirt session. Returns whether it fitted into out. */
-bool qemu_session_folder(const struct subject *subject, char *out, size_t size);
+bool qemu_session_folder(const struct user *user, char *out, size_t size);
 
 void libvirt_probe(const struct probe_context *context, struct findings *out);
 void libvirt_hooks_probe(const struct probe_context *context, struct findings *out);

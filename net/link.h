@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "base/ifname.h"
+#include "base/name.h"
 #include "tap.h"
 
 #include <net/if.h>

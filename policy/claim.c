@@ -55,11 +55,11 @@ void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, ui
 
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
-    const uint8_t *mac = alias->mac;
+    char mac[MAC_TEXT];
 
-    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%02x:%02x:%02x:%02x:%02x:%02x", alias->uid,
-             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "", mac[0], mac[1],
-             mac[2], mac[3], mac[4], mac[5]);
+    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid,
+             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "",
+             mac_print(mac, alias->mac));
 }
 
 /* One word; what it is not about stays as it is. */
@@ -94,6 +94,12 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
             return false;
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
+}
+
+bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias)
+{
+    return tap->tun.persist && claim_read(claim, tap->altname) && claim_read_alias(alias, tap->alias) &&
+           !link_is_held(tap);
 }
 
 bool claim_read_tap(struct claimed_tap *out, const struct link *tap)

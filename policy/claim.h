@@ -69,3 +69,8 @@ struct claimed_tap {
 
 /* Reads claim and alias of a tap that links_read() found. Returns whether it is ours. */
 bool claim_read_tap(struct claimed_tap *out, const struct link *tap);
+
+/* Whether it is a tap of ours that outlasts its maker and that nobody holds, as far as it shows
+ * (link_is_held()): with alias->domain it is an orphan unless that domain runs. Fills in claim and alias if
+ * so. */
+bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias);

@@ -66,14 +66,12 @@ static int open_kvm(const char *rule, struct error *why)
 
 static int check_mac(const char *rule, const char *macs, const uint8_t *mac, struct error *why)
 {
-    char text[18];
+    char text[MAC_TEXT];
 
     if (!mac)
         return error_set(why, "%s allows only guests whose MAC begins with %s; say which it has by --mac=MAC",
                          rule, macs);
-    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-             mac[5]);
-    if (strncasecmp(text, macs, strlen(macs)) != 0)
+    if (strncasecmp(mac_print(text, mac), macs, strlen(macs)) != 0)
         return error_set(why, "--mac=%s: %s allows only MACs that begin with %s; give the guest one of those",
                          text, rule, macs);
     return 0;

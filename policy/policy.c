@@ -3,7 +3,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
-#include "base/ifname.h"
+#include "base/name.h"
 
 #include <errno.h>
 #include <stdlib.h>

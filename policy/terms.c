@@ -2,7 +2,7 @@
 #include "terms.h"
 
 #include "base/error.h"
-#include "base/ifname.h"
+#include "base/name.h"
 #include "base/number.h"
 #include "identity.h"
 #include "keywords.h"

@@ -111,10 +111,10 @@ static int read_tap(struct domain *out, struct node *node, struct xml_error *why
         .vlan = number(vlan, 4094),
         .isolated = isolated && strcmp(isolated, "yes") == 0,
     };
-    if (!tap->dev || strncmp(tap->dev, TAP_PREFIX, strlen(TAP_PREFIX)) != 0 || !name_valid(tap->dev))
+    if (!tap->dev || strncmp(tap->dev, TAP_PREFIX, strlen(TAP_PREFIX)) != 0 || !ifname_valid(tap->dev))
         return document_fail(&out->doc, node, why,
                              "damaged metadata: a tap's dev is a name that begins with " TAP_PREFIX);
-    if (!tap->bridge || !name_valid(tap->bridge))
+    if (!tap->bridge || !ifname_valid(tap->bridge))
         return document_fail(&out->doc, node, why, "damaged metadata: no kernel has such a bridge");
     if ((vlan && !tap->vlan) || (isolated && !tap->isolated))
         return document_fail(&out->doc, node, why,

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "name.h"
-
+#include "base/hash.h"
 #include "config.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-bool name_valid(const char *name)
-{
-    const size_t length = strlen(name);
-
-    if (length == 0 || length >= NAME_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c <= ' ' || *c == 0x7f || (unsigned char)*c == 0xa0 || strchr("/:%", *c))
-            return false;
-    return true;
-}
 
 /* Locale or not, these are the letters and digits that are meant. */
 static bool is_alphanumeric(char c)
@@ -25,14 +13,14 @@ static bool is_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* FNV-1a, of letters and digits only, capitals as small ones: a UUID or a MAC is the same in every spelling.
+/* Of letters and digits only, capitals as small ones: a UUID or a MAC is the same in every spelling.
  */
 static uint64_t hash(uint64_t state, const char *text)
 {
     for (; *text; text++)
         if (is_alphanumeric(*text))
-            state = (state ^ (uint64_t)(*text | (*text >= 'A' ? 0x20 : 0))) * 0x100000001b3;
-    return (state ^ 0xff) * 0x100000001b3; /* where one text ends and the next begins */
+            state = hash_byte(state, (unsigned char)(*text >= 'A' ? *text | 0x20 : *text));
+    return hash_byte(state, 0xff); /* where one text ends and the next begins */
 }
 
 void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
@@ -40,7 +28,7 @@ void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const c
 {
     static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
     char part[5] = "", number[24], code[6];
-    uint64_t state = 0xcbf29ce484222325;
+    uint64_t state = HASH_START;
     size_t length = 0;
 
     for (const char *c = domain; *c && length < 4; c++)

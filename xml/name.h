@@ -3,15 +3,13 @@
  * Names of taps and bridges in documents. */
 #pragma once
 
+#include "base/name.h"
+
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 enum { NAME_SIZE = IFNAMSIZ, NAME_SALT_MAX = 1000 };
-
-/* Whether the kernel would take it as an interface's name, and it holds neither '%' nor control characters.
- */
-bool name_valid(const char *name);
 
 /* The name of a domain's tap: `vtap-<4 of its name>-<5 base-32 characters of a hash>`, so that everybody who
  * asks gets the same, without asking anybody. uuid may be NULL: then the name stands for it. mac may be NULL:

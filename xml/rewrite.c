@@ -142,7 +142,7 @@ static int rewrite_one(struct rewriting *all, size_t index)
         note->outcome = OUTCOME_LEFT;
         return 0;
     }
-    if (!name_valid(plan.bridge))
+    if (!ifname_valid(plan.bridge))
         return document_fail(&domain->doc, interface->node, all->why,
                              "no kernel takes '%.40s' as the name of a bridge", plan.bridge);
     if (give_name(all, index) < 0 || add_entry(all, interface, note->dev, &plan) < 0)

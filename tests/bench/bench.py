@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The benchmark: our helper against the distribution's qemu-bridge-helper, called as QEMU calls them, in one run.
 
 It makes the place (namespaces, bridges, file capabilities, bridge.conf), lets the C program measure, and says what

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The benchmark of the rewriter, against xsltproc doing an identity transform and virt-xml, in one run.
 
 With --json FILE, for programs:

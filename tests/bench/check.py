@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The check against libvirt's virt-host-validate, in turn, in one run: wall time from exec to exit.
 
 The areas qemu and libvirt are left out, since they run other programs. Both see the same host: a bridge, the helper

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The hooks of one start of a domain with one card, against a bash hook with xmllint and ip(8) that does the same, in turn.
 
 libvirt calls the hook three times: prepare, start, started. Their standard input was recorded from libvirt 9.0
-(tests/data/hooks); "bare" is a bash hook that knows only this domain and checks nothing; "large" is the same domain with comments up to 38 kB. Summed is the wall time of the three, from exec to
-exit; taps are removed in between. --json FILE: {"unit": "ms", "runs", "small" and "large": {"ours", "bash", "bare": {"p50", "p95"},
-"ratio" to bash}}. It judges nothing.
+(tests/data/hooks); "bare" is a bash hook that knows only this domain and checks nothing; "large" is the same domain with
+comments up to 38 kB. Summed is the wall time of the three, from exec to exit; taps are removed in between.
+--json FILE: {"unit": "ms", "runs", "small" and "large": {"ours", "bash", "bare": {"p50", "p95"}, "ratio" to bash}}. It judges nothing.
 """
 import argparse
 import json

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The benchmark of the safe move: for how long a host is cut off while its NIC becomes the port of a bridge.
 
 A datagram goes to the router and back every 5 ms, while the host's network, an address by DHCP, moves to a bridge: once by

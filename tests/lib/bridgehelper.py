@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Calls a bridge helper as QEMU does (net/tap.c: net_bridge_run_helper): one end of a stream socketpair, everything
 else from 3 up closed, an answer of one byte with one descriptor."""
 import array

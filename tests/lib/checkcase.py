@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of a host, each made in a mount and network namespace of its own, and what `virt-tap check` says there."""
 import functools
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A host with a DHCP client of root's: the fake one (fakeclient.c), in a private /usr/sbin."""
 import json
 import os

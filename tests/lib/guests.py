@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Real QEMU guests under TCG: a Debian kernel, busybox, and a shell on the serial line.
 
 A guest boots in about three seconds and then runs the commands that it is sent, one at a time: what comes back was
@@ -40,8 +42,8 @@ ip addr add "$ADDRESS" dev eth0
 ip link set eth0 up
 echo "{READY}"
 while read -r line; do
-	eval "$line"
-	echo "{DONE} $?"
+    eval "$line"
+    echo "{DONE} $?"
 done
 """
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests of libvirt's hooks share: the hooks installed, and domains as libvirt 9.0 gives them on standard input."""
 import os
 

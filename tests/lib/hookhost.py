@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """libvirt's hooks, installed where this build expects them, and called as libvirt calls them."""
 import os
 import re

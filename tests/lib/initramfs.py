@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Archives that a Linux kernel unpacks as its first root: format cpio 'newc', made in memory."""
 import os
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A Debian kernel as a host: boots under TCG, runs one command as root, and brings back what it printed and its exit status.
 
 For what the kernel that the tests run on may lack. Root is an initramfs made for that one boot: busybox, Python with its

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests with the hooks and a real libvirtd share: hosts, their domains, and what their guests are made of."""
 import os
 import re
@@ -7,6 +9,7 @@ import unittest
 import guests
 import hookhost
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_
 from libvirthost import DOMAIN
@@ -27,7 +30,7 @@ class HookTest(unittest.TestCase):
         _helper, cls.hooks = hookhost.install()
         cls.addClassCleanup(cls.uninstall)
         cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
-        cls.images = guests.prepare(os.environ["GUEST_KERNEL"])
+        cls.images = guests.prepare(needed.folder("GUEST_KERNEL"))
 
     @classmethod
     def uninstall(cls):

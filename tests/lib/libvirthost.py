@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Hosts with a libvirtd and virt-tap's hooks, each in namespaces of its own inside the sandbox; two of them can migrate guests.
 
 The sandbox must have been entered, and hookhost.install() called.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Attributes of links as the kernel sends them: the `ip` of Debian 12 does not know the newest ones."""
 import socket
 import struct

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Frames of IGMP and MLD, as a guest sends them."""
 import struct
 

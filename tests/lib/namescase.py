@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests about accounts share: the files of names, and a second name service (nss_second.c)."""
 import glob
 import os

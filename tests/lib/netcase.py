@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the network tests share: a host with the helper installed, a bridge, and nothing left behind after any test."""
 import json
 import os
@@ -6,6 +8,7 @@ import sys
 import unittest
 
 import bridgehelper
+import needed
 import sandbox
 from sandbox import USER
 
@@ -123,4 +126,4 @@ def real_kvm():
 def main(limit=300):
     """Run the calling file's tests inside a sandbox."""
     sandbox.enter(limit)
-    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())
+    needed.main()

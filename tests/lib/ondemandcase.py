@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests of bridges on demand share: a bridge that is declared, and what can be read of it."""
 import json
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests of `virt-tap policy` share.
 
 The sandbox must have been entered.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A host of one's own for a test or the demo: private namespaces, private /etc, /dev and /run.
 
 enter() starts the calling script again as the first process of new network, mount, pid, uts and ipc namespaces.
@@ -11,6 +13,7 @@ import stat
 import subprocess
 import sys
 
+import needed
 import sanitized
 
 RUN = "/run/vt"  # private tmpfs, open to every user: neither nosuid nor behind somebody's 0700 home
@@ -29,8 +32,7 @@ def enter(limit=600):
         _furnish()
         return
     if os.geteuid() != 0:
-        print("skipped: needs root to make namespaces; ./dev test uses sudo", file=sys.stderr)
-        sys.exit(77)
+        needed.skip("namespaces require root; ./dev test uses sudo")
     sys.stdout.flush()
     # In the foreground, so that Ctrl-C reaches it. The shell is the first process of the pid namespace, for somebody
     # must reap what daemons leave: libvirtd waits for a QEMU that it has made an orphan itself.

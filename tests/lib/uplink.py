@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A host with a NIC, and a router on the other side of it: what the bridge tests move about.
 
 The NIC is a veth, eth0; the router is the network namespace 'router', with a web of its own. All in the sandbox."""

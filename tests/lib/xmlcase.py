@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the tests of `virt-tap xml` share: domains, and the command.
 
 Needs VIRT_TAP_CLI (the built virt-tap) and VIRT_TAP_SOURCE.

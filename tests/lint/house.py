@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""The structure of the house, in the tree that this file is in: which folder may include which, that no files call each other in a
-circle (by the symbols of a build's objects), and that what the documents name is there. Says every fault, and exits 1 if there is one.
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""The structure of the tree that this file is in: which folder may include which; that no files call each other in a circle (by the
+symbols of a build's objects); that the files and functions that the documents name exist; that every source file begins with its
+licence; that every file has a plain name. Prints every fault, and exits 1 if there is one.
 
 house.py BUILD
 """
@@ -12,8 +15,51 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BELOW = {  # folder: those that it may include; tests/ may include all
     "base": set(), "net": {"base"}, "xml": {"base"}, "policy": {"base", "net"}, "host": {"base", "net"}, "helper": {"base", "net", "policy"},
-    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks", "bridge"}}
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/threat-model.md")
+    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks"}}
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/interfaces.md", "docs/threat-model.md")
+HEAD = ["SPDX-License-Identifier: GPL-2.0-or-later", "Copyright the virt-tap authors"]
+C_HEAD = HEAD[:1]
+COMMENT = r'(?:/\* | \* |# |\.\\" )'
+OTHERS = ("tests/data/", "tests/fuzz/corpus/")  # what others wrote, or a fuzzer made
+
+
+def tracked():
+    """All files that belong to the tree, by git if it is a checkout."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, timeout=60)
+    if listed.returncode == 0 and listed.stdout:
+        return sorted(path for path in os.fsdecode(listed.stdout).split("\0") if path and os.path.lexists(f"{ROOT}/{path}"))
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in (".git", "__pycache__") and not os.path.exists(f"{folder}/{name}/build.ninja")
+                      and not (folder == ROOT and "build" in name)]
+        found += [os.path.relpath(f"{folder}/{name}", ROOT) for name in names]
+    return sorted(found)
+
+
+def plain_names():
+    for path in tracked():
+        if not re.fullmatch(r"[!-~]+", path):
+            yield f"{ascii(path)}: the name is not plain ASCII without blanks"
+
+
+def is_source(path, start):
+    return (path.endswith((".c", ".h", ".py", ".sh", "/meson.build")) or path in ("meson.build", "meson_options.txt")
+            or bool(re.search(r"\.[1-8]\.in$", path)) or path.startswith("data/completion/") or start.startswith("#!"))
+
+
+def licences():
+    for path in tracked():
+        if path.startswith(OTHERS) or not os.path.isfile(f"{ROOT}/{path}"):
+            continue
+        with open(f"{ROOT}/{path}", encoding="utf-8", errors="replace") as file:
+            lines = [file.readline() for _ in range(3)]
+        if not is_source(path, lines[0]):
+            continue
+        head = C_HEAD if path.endswith((".c", ".h")) else HEAD
+        begin = lines[1:] if lines[0].startswith("#!") else lines
+        if not all(re.fullmatch(COMMENT + re.escape(words) + r"(?: \*/)?\n", line) for words, line in zip(head, begin)):
+            yield f"{path}: does not begin with '{head[0]}'" + (f" and '{head[1]}'" if len(head) > 1 else "")
 
 
 def sources():
@@ -32,22 +78,24 @@ def includes():
                     yield f"{path}:{number}: {folder}/ may not include {other[1]}/"
 
 
-def symbols(path):
-    """What the object file defines for others, and what it wants of them."""
-    defined, wanted = set(), set()
-    for line in subprocess.run(["nm", "-P", "-g", path], stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.splitlines():
-        name, kind = line.split()[:2]
-        (wanted if kind == "U" else defined).add(name)
-    return defined, wanted
+def symbols(paths):
+    """{object file: what it defines for others, what it wants of them}, by one call of nm for all."""
+    found = {path: (set(), set()) for path in paths}
+    listed = subprocess.run(["nm", "-P", "-g", "-A", *paths], stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout
+    for line in listed.splitlines():
+        path, name, kind = line.split()[:3]
+        found[path.removesuffix(":")][kind == "U"].add(name)
+    return found
 
 
 def calls(build):
     """{file: those that it calls}. No main() is called."""
+    paths = [f"{path}/{name}" for folder in BELOW for path, _, names in os.walk(f"{build}/{folder}") for name in names if name.endswith(".c.o")]
+    assert len(paths) > 50, f"{build} is no build of virt-tap's"
     files = {}
-    for folder in BELOW:
-        for path, _, names in os.walk(f"{build}/{folder}"):
-            files |= {f"{folder}/{name.removesuffix('.o')}": symbols(f"{path}/{name}") for name in names if name.endswith(".c.o")}
-    assert len(files) > 50, f"{build} is no build of virt-tap's"
+    for path, (defined, wanted) in symbols(paths).items():
+        folder, *_, name = os.path.relpath(path, build).split("/")
+        files[f"{folder}/{name.removesuffix('.o')}"] = defined, wanted
     home = {name: source for source, (defined, _) in files.items() for name in defined - {"main"}}
     return {source: {home[name] for name in wanted if name in home} - {source} for source, (_, wanted) in files.items()}
 
@@ -68,16 +116,29 @@ def circles(build):
         yield "these call each other in a circle: " + " ".join(part)
 
 
+def functions():
+    """The names of all functions that the C files define."""
+    found = set()
+    for _, path in sources():
+        with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+            found |= set(re.findall(r"^[a-z_][\w \*]*?\b(\w+)\(", file.read(), re.MULTILINE))
+    return found
+
+
 def documents():
+    known = functions()
     for document in DOCUMENTS:
         with open(f"{ROOT}/{document}", encoding="utf-8") as file:
-            for path in sorted(set(re.findall(rf"`((?:{'|'.join(BELOW)})/\w+\.[ch])\b", file.read()))):
-                if not os.path.exists(f"{ROOT}/{path}"):
-                    yield f"{document}: there is no {path}"
+            text = file.read()
+        for path in sorted(set(re.findall(rf"`((?:{'|'.join(BELOW)}|tests|docs|data|demo)/[\w./-]+\.\w+)", text))):
+            if "NAME" not in path and not os.path.exists(f"{ROOT}/{path}"):
+                yield f"{document}: there is no {path}"
+        for name in sorted(set(re.findall(r"`(\w+)\(\)`", text)) - known):
+            yield f"{document}: no C file defines {name}()"
 
 
 def main():
-    faults = [*includes(), *circles(sys.argv[1]), *documents()]
+    faults = [*includes(), *circles(sys.argv[1]), *documents(), *licences(), *plain_names()]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

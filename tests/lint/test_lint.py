@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """`./dev lint` finds the faults that it is there to find: planted in a copy of the tree, in the header of each folder, also of one
 that it has never seen. The last thing that `./dev lint` does."""
 import os
@@ -18,7 +20,10 @@ static inline int planted_{}(int number)
         return 1;
 }}
 """
-HEAD = "/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
+HEAD = "/* SPDX-License-Identifier: GPL-2.0-or-later\n * Copyright the virt-tap authors */\n"
+NO_HEAD_IN_C = "does not begin with 'SPDX-License-Identifier: GPL-2.0-or-later'"
+NO_HEAD = NO_HEAD_IN_C + " and 'Copyright the virt-tap authors'"
+PYTHON = "# SPDX-License-Identifier: GPL-2.0-or-later\n# Copyright the virt-tap authors\n"
 LONG_LINE = "int planted_number;" + " " * 4 + "int   other_number;\n"
 
 
@@ -70,7 +75,7 @@ class Lint(unittest.TestCase):
 
     def test_other_faults(self):
         for name, text, says in (
-                ("long_function", function(61), "readability-function-size"), ("long_file", HEAD + "\n" * 400, "401 lines"),
+                ("long_function", function(61), "readability-function-size"), ("long_file", HEAD + "\n" * 399, "401 lines"),
                 ("format", HEAD + LONG_LINE, "clang-format-violations"),
                 ("null", HEAD + "int planted(void);\nint planted(void)\n{\n    int *nothing = 0;\n    return *nothing;\n}\n", "nullPointer")):
             with self.subTest(name):
@@ -79,21 +84,42 @@ class Lint(unittest.TestCase):
                 self.assertIn(says, said)
 
     def test_the_house(self):
-        """A look up, a circle, and a document that names what is gone."""
+        """A look up, a circle, documents that name what is gone, a file without a licence, and names with a blank or an umlaut."""
         shutil.copytree(f"{ROOT}/build", f"{self.tree}/planted-build", dirs_exist_ok=True)
         self.write("net/up.c", HEAD + '#include "helper/request.h"\n')
         self.write("policy/up.c", HEAD + '#include "cli/verbs.h"\n')
         self.write("docs/threat-model.md", "`net/nosuch.c: f`\n")
-        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True, timeout=60)
-        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True, timeout=60)
-        done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.write("docs/architecture.md", "`serve()` in `tests/lib/nosuch.py` calls `nosuch()`\n")
+        self.write("net/bare.c", "#pragma once\n")
+        self.write("data/bare.sh", "#!/bin/sh\ntrue\n")
+        self.write("tests/lib/half.py", PYTHON.splitlines()[0] + "\n")
+        self.write("data/a name", "")
+        self.write("data/\u00e4", "")
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True,
+                       timeout=60)
+        subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/b.c.o", "-xc", "-"], input=b"void a(void); void b(void) { a(); }", check=True,
+                       timeout=60)
+        done = subprocess.run(["python3", "tests/lint/house.py", "planted-build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
         self.assertEqual((done.returncode, sorted(done.stderr.splitlines())), (1, [
-            "docs/threat-model.md: there is no net/nosuch.c", "net/up.c:2: net/ may not include helper/",
-            "policy/up.c:2: policy/ may not include cli/", "these call each other in a circle: net/a.c net/b.c"]))
+            r"'data/\xe4': the name is not plain ASCII without blanks", "'data/a name': the name is not plain ASCII without blanks",
+            f"data/bare.sh: {NO_HEAD}", "docs/architecture.md: no C file defines nosuch()",
+            "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: there is no net/nosuch.c",
+            f"net/bare.c: {NO_HEAD_IN_C}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
+            f"tests/lib/half.py: {NO_HEAD}", "these call each other in a circle: net/a.c net/b.c"]))
+
+    def test_python(self):
+        for name, text, says in (("unused", "import os\n", "F401"), ("long", "#" * 161 + "\n", "E501"), ("undefined", "nosuch()\n", "F821"),
+                                 ("tabs", "if True:\n\tpass\n", "W191")):
+            with self.subTest(name):
+                status, said = self.lint(self.write(f"tests/lib/{name}.py", PYTHON + text))
+                self.assertEqual(status, 1, said)
+                self.assertIn(f"tests/lib/{name}.py:", said)
+                self.assertIn(says, said)
+                os.unlink(f"{self.tree}/tests/lib/{name}.py")
 
     def test_no_fault(self):
         path = self.write("net/good.c", function(60))
-        status, said = self.lint("net/tap.c", "net/tap.h", path)
+        status, said = self.lint("net/tap.c", "net/tap.h", path, "tests/lib/sandbox.py")
         self.assertEqual(status, 0, said)
         self.assertTrue(said.endswith("lint: clean\n"), said)
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Sets of bridge.conf files: what both helpers should say to one, and a maker of many.
 
 The prediction is written from what qemu-bridge-helper 7.2 was seen to do, not from anybody's code, and is checked

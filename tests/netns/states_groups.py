@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of groups: in the database, in the process, and of the device."""
 from checkcase import State
 from sandbox import OTHER, USER

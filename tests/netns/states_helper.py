@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of the helper and of its policy, and of the check itself when a probe does not come to its end."""
 from checkcase import State
 from sandbox import USER

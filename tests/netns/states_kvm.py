@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of KVM. What takes other hardware is told by files that stand for it (tree=True); errors that only a busy or
 broken KVM gives are put in by strace between the kernel and the command."""
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of the network: devices, bridges, uplinks, the firewall, and managers of the network."""
 from checkcase import State
 
@@ -115,7 +117,8 @@ STATES = [
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
-    state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD + networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
+    state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD +
+          networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
     state("networkd, about all Ethernets", NETWORKD + networkd("20-all.network", "[Match]\\nType=ether\\n"),
           "net.networkd.claims", says=("20-all.network",)),

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """States of QEMU and libvirt."""
 from checkcase import State
 

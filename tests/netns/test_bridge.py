@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap bridge: what it makes and shows, what it refuses, with which words, and that a refusal changes nothing."""
 import json
 import os
@@ -199,10 +201,10 @@ class Refused(BridgeCase):
         sandbox.make_bridge("br1")
         self.refused("create", "br0", "--uplink", "br1", says="a bridge itself")
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
-        self.refused("create", "br0", "--uplink", "tun0", says="no Ethernet device")
+        self.refused("create", "br0", "--uplink", "tun0", says="not an Ethernet device")
         uplink.ip("link", "add", "p0", "type", "veth", "peer", "name", "p1")
         uplink.ip("link", "set", "p0", "master", "br1")
-        self.refused("create", "br0", "--uplink", "p0", says="part of the bridge 'br1' already")
+        self.refused("create", "br0", "--uplink", "p0", says="already part of the bridge 'br1'")
 
     def test_addresses_that_are_there(self):
         self.create("--address", HOST4 + "/24", says=("there already, on 'eth0'", "moves with it"))
@@ -273,8 +275,8 @@ class Refused(BridgeCase):
         with open(f"{STATE}/bridge.br0.moved", "w", encoding="ascii") as file:
             file.write(state)
         self.done("confirm", "br0")
-        self.refused("confirm", "br0", says="nothing of 'br0' is to be confirmed")
-        self.refused("confirm", "nosuch", says="nothing of 'nosuch'")
+        self.refused("confirm", "br0", says="'br0' has nothing to confirm")
+        self.refused("confirm", "nosuch", says="'nosuch' has nothing to confirm")
         self.assertTrue(await_(lambda: sandbox.run("pgrep", "-f", "bridge guard", check=False).returncode != 0), "the guard stays")
         for text, says in damages:
             with open(f"{STATE}/bridge.br0.confirmed", "w", encoding="ascii") as file:
@@ -325,9 +327,11 @@ class Dhcp(BridgeCase):
         self.done("confirm", "br0")
         self.assertTrue(await_(lambda: self.pids("br0") and not self.pids("eth0")))
         self.assertEqual(uplink.addresses("br0"), leased)
+
         def renewed():
             life = [a["valid_life_time"] for a in json.loads(uplink.ip("-j", "addr", "show", "dev", "br0"))[0]["addr_info"] if a["family"] == "inet"]
             return life and life[0] >= 9
+
         await_(lambda: not renewed(), 5)
         self.assertTrue(await_(renewed, 15), "the lease is not kept alive")
         self.done("delete", "br0")

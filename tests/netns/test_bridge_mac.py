@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The host's own MAC on a bridge: no tap that is granted changes it, and check and policy check warn where a tap's holder can."""
 import fcntl
 import json

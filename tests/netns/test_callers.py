@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Who is asking: policy.conf is for callers with an account, and a deny by name is never lost."""
 import fcntl
 import os
@@ -110,7 +112,7 @@ class Ranges(NamesCase):
 
     def test_a_range_shares_one_quota(self):
         sandbox.make_bridge("br1")
-        sandbox.write(POLICY, f"allow all uid=100000-100009 quota=2\nallow all quota=1\n")
+        sandbox.write(POLICY, "allow all uid=100000-100009 quota=2\nallow all quota=1\n")
         with self.grant(uid=100000) as first, self.grant(uid=100009):
             for uid in (100000, 100001, 100009):
                 self.refuse(uid=uid, says=["uids 100000 to 100009 together", "quota=2", f"{POLICY}:1"])

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap check --user: root looks as a user who is hostile, with programs and files of their making."""
 import ctypes
 import os
@@ -223,7 +225,7 @@ class Hostile(unittest.TestCase):
                 (link + f"echo 'bridge_helper = \"{SECRET}\"' >/run/vt/target; chmod 600 /run/vt/target", "Permission denied"),
                 (f"truncate -s 1T {CONF} || truncate -s 1G {CONF}", "does not set"),
                 (f"printf 'bridge_helper = \"\\033[1m\\302\\233\\342\\200\\256x\"\\n' >{CONF}", "sets bridge_helper to ?[1m?????x"),
-                (f"rm -r /run/vt/.config; mkfifo /run/vt/.config", "cannot be read")):
+                ("rm -r /run/vt/.config; mkfifo /run/vt/.config", "cannot be read")):
             with self.subTest(setup=setup):
                 done, seconds = self.timed(asks(HOME + setup))
                 self.assertIn(expect, done.stdout)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Taps that stay: create and delete, whose they are, and who may open them."""
 import errno
 import fcntl
 import os
 import struct
-import unittest
 
-import bridgehelper
 import netcase
 import sandbox
 from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF, TUNSETOWNER, TUNSETPERSIST, attach

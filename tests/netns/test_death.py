@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The helper killed at each of its system calls, and each of its system calls failing in turn (strace -e inject).
 
 Whatever happens, it is one of two things: a complete grant and exit 0; or another exit, and no tap once the caller has

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The host's DHCP client moves along with its address: a process of root's, started again by its fixed path, with known words."""
 import json
 import os
@@ -40,7 +42,7 @@ class Moves(DhcpCase):
     def test_dhclient_there_and_back(self):
         process = self.client(*DHCLIENT, env={"PATH_DHCLIENT_SCRIPT": HOME + "/evil", "PATH": HOME})
         found, said = self.moved(process)
-        self.assertNotIn("goes on for", said)
+        self.assertNotIn("is started for", said)
         self.assertEqual(found["argv"], [word.replace("eth0", "br0") for word in DHCLIENT])
         self.assertEqual((found["exe"], found["environment"]), (f"{PLACE}/dhclient", ENVIRONMENT))
         self.assertEqual(self.moved_back(found["pid"])["argv"], list(DHCLIENT))
@@ -76,10 +78,12 @@ class Moves(DhcpCase):
 
     def test_udhcpc(self):
         """Its options may be joined, and written out."""
-        process = self.client("udhcpc", "-nRieth0", "--retries=5", "-T", "3", "-p/run/udhcpc.eth0.pid", "-x", "hostname:guest", "--background", "--script", "/etc/hostname")
+        process = self.client("udhcpc", "-nRieth0", "--retries=5", "-T", "3", "-p/run/udhcpc.eth0.pid", "-x", "hostname:guest", "--background", "--script",
+                              "/etc/hostname")
         found, said = self.moved(process)
         self.assertNotIn("goes on for", said)
-        self.assertEqual(found["argv"], ["udhcpc", "-n", "-R", "-i", "br0", "-t", "5", "-T", "3", "-p", "/run/udhcpc.br0.pid", "-x", "hostname:guest", "-b", "-s", "/etc/hostname"])
+        self.assertEqual(found["argv"], ["udhcpc", "-n", "-R", "-i", "br0", "-t", "5", "-T", "3", "-p", "/run/udhcpc.br0.pid", "-x", "hostname:guest", "-b",
+                                         "-s", "/etc/hostname"])
 
     def test_busybox(self):
         """One that is busybox's is moved with busybox, where there is nothing else of its name."""
@@ -153,7 +157,8 @@ class Words(DhcpCase):
 
     def test_other_words(self):
         for words, kept, dropped in ((("-e", "LD_PRELOAD=/tmp/x"), [], "-e LD_PRELOAD=/tmp/x"), (("-e", "IF_METRIC=1 x"), [], "-e IF_METRIC=1 x"),
-                                     (("-p", "67x"), [], "-p 67x"), (("-H", "-sf"), [], "-H -sf"), (("-H", "caf\u00e9"), [], "-H caf"), (("-unknown", "/tmp/x"), [], "-unknown, /tmp/x"),
+                                     (("-p", "67x"), [], "-p 67x"), (("-H", "-sf"), [], "-H -sf"), (("-H", "caf\u00e9"), [], "-H caf"),
+                                     (("-unknown", "/tmp/x"), [], "-unknown, /tmp/x"),
                                      (("-H", "a b;`c`"), ["-H", "a b;`c`"], ""), (("", "-q"), ["-q"], "")):
             with self.subTest(words=words):
                 argv, said = self.goes_on("dhclient", *words, "eth0")
@@ -169,7 +174,7 @@ class Words(DhcpCase):
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
         self.assertEqual(dhcpcase.started(), [])
-        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "goes on for 'br0' without" in line]
+        lost = [line.rpartition("could change: ")[2] for line in said.splitlines() if "is started for 'br0' without" in line]
         return found["argv"], lost[0] if lost else ""
 
 
@@ -188,7 +193,7 @@ class State(DhcpCase):
         for spoil in (lambda: (os.mkdir(uplink.STATE), os.chown(uplink.STATE, USER, USER)), lambda: (os.mkdir(uplink.STATE), os.chmod(uplink.STATE, 0o777)),
                       lambda: os.symlink(HOME, uplink.STATE), lambda: os.symlink("/etc", uplink.STATE), lambda: sandbox.write(uplink.STATE, "")):
             spoil()
-            self.assertIn("nothing is changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
+            self.assertIn("nothing was changed", self.virt_tap("create", "br0", "--uplink", "eth0", status=1))
             self.assertEqual(uplink.settled(), before)
             if os.path.isdir(uplink.STATE) and not os.path.islink(uplink.STATE):
                 os.rmdir(uplink.STATE)
@@ -219,8 +224,10 @@ class State(DhcpCase):
             state = json.load(file)
         sandbox.write(HOME + "/script", "", mode=0o755, uid=USER)
         evil = dhcpcase.install("evil", HOME, uid=USER)
-        for client, argv in (({"exe": evil, "argv": ["dhclient", "-q", "eth0"]}, ["dhclient", "-q", "eth0"]), ({"argv": ["dhclient", "-sf", HOME + "/script", "br0"]}, ["dhclient", "eth0"]),
-                             ({"argv": [HOME + "/dhclient", "br0"]}, ["dhclient", "eth0"]), ({"argv": [evil, "eth0"]}, None), ({"argv": []}, None), ({"argv": [1]}, None), ({}, None)):
+        for client, argv in (({"exe": evil, "argv": ["dhclient", "-q", "eth0"]}, ["dhclient", "-q", "eth0"]),
+                             ({"argv": ["dhclient", "-sf", HOME + "/script", "br0"]}, ["dhclient", "eth0"]),
+                             ({"argv": [HOME + "/dhclient", "br0"]}, ["dhclient", "eth0"]), ({"argv": [evil, "eth0"]}, None), ({"argv": []}, None),
+                             ({"argv": [1]}, None), ({}, None)):
             with self.subTest(client=client):
                 state["clients"] = [client]
                 sandbox.write(uplink.STATE + "/bridge.br0.arming", json.dumps(state), mode=0o600)

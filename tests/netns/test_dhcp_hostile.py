@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Processes that are none of the host's DHCP clients, whatever they call themselves: nothing of theirs is started, ended or believed."""
 import contextlib
 import os
@@ -16,7 +18,8 @@ from dhcpcase import HOME, PLACE, DhcpCase
 from sandbox import RUN, USER
 from uplink import virt_tap
 
-NAMES = {"dhclient": ("dhclient", "eth0", "br0"), "dhcpcd": ("dhcpcd: eth0 [ip4]",), "udhcpc": ("udhcpc", "-i", "eth0"), "busybox": ("busybox", "udhcpc", "-i", "eth0")}
+NAMES = {"dhclient": ("dhclient", "eth0", "br0"), "dhcpcd": ("dhcpcd: eth0 [ip4]",), "udhcpc": ("udhcpc", "-i", "eth0"),
+         "busybox": ("busybox", "udhcpc", "-i", "eth0")}
 ROOT = RUN + "/root"  # a root folder of its own, with the host's programs
 
 
@@ -97,8 +100,10 @@ class Impostors(DhcpCase):
         os.unlink(dhcpcase.STARTED)
 
     def test_programs_that_others_can_write(self):
-        for spoil in (lambda: os.chmod(PLACE + "/dhclient", 0o775), lambda: os.chmod(PLACE + "/dhclient", 0o757), lambda: os.chown(PLACE + "/dhclient", USER, USER),
-                      lambda: os.chmod(PLACE, 0o777), lambda: (os.unlink(PLACE + "/dhclient"), os.symlink(dhcpcase.install("dhclient", HOME), PLACE + "/dhclient"))):
+        for spoil in (lambda: os.chmod(PLACE + "/dhclient", 0o775), lambda: os.chmod(PLACE + "/dhclient", 0o757),
+                      lambda: os.chown(PLACE + "/dhclient", USER, USER),
+                      lambda: os.chmod(PLACE, 0o777),
+                      lambda: (os.unlink(PLACE + "/dhclient"), os.symlink(dhcpcase.install("dhclient", HOME), PLACE + "/dhclient"))):
             dhcpcase.install("dhclient")
             self.addCleanup(os.chmod, PLACE, 0o755)
             spoil()
@@ -133,7 +138,8 @@ class Impostors(DhcpCase):
 
     def test_command_lines(self):
         """Root's client that gives up its lease, asks for another interface, or says more than anybody can pass on."""
-        for argv in (("dhclient", "-r", "eth0"), ("dhclient", "-x", "eth0"), ("dhclient", "eth01"), ("dhclient", "-pf", "eth0"), ("dhclient",), ("dhclient", "eth0", "x" * 5000)):
+        for argv in (("dhclient", "-r", "eth0"), ("dhclient", "-x", "eth0"), ("dhclient", "eth01"), ("dhclient", "-pf", "eth0"), ("dhclient",),
+                     ("dhclient", "eth0", "x" * 5000)):
             self.impostor(*argv, executable=f"{PLACE}/dhclient")
         for argv in (("dhcpcd: eth01 [ip4]",), ("dhcpcd: [network proxy] eth0",), ("dhcpcd", "-k", "eth0")):
             self.impostor(*argv, executable=f"{PLACE}/dhcpcd")
@@ -168,7 +174,8 @@ class Impostors(DhcpCase):
         uplink.ip("addr", "del", "198.51.100.7/32", "dev", "eth0")
 
         def written():
-            done = [virt_tap("bridge", "persist", "br0", "--uplink", "eth0", "--format", name, "--print") for name in ("networkd", "networkmanager", "netplan", "ifupdown")]
+            done = [virt_tap("bridge", "persist", "br0", "--uplink", "eth0", "--format", name, "--print")
+                    for name in ("networkd", "networkmanager", "netplan", "ifupdown")]
             self.assertEqual([one.returncode for one in done], [0] * 4)
             return [one.stdout for one in done]
         before = written()

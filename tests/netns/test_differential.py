@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Thousands of bridge.conf files, judged by the distribution's qemu-bridge-helper and by ours.
 
 Replacing the one by the other must change no verdict, except where the original is wrong and ours refuses: an

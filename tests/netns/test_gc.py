@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What gc and delete act on: the very tap that was looked at, by its number and claim, looked at again; never one that somebody
 makes or holds."""
 import fcntl
@@ -6,7 +8,6 @@ import os
 import signal
 import struct
 import subprocess
-import time
 
 import bridgehelper
 import netcase

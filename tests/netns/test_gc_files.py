@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What users put where gc looks for libvirt's state files: root opens none of it with its own rights, waits for nothing, and
 it decides about that user's taps alone."""
 import ctypes

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What the helper grants: the contract with QEMU and libvirt, and what the tap is like, with a real kernel."""
 import fcntl
 import os

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Help is shown wherever a line asks for it, and nothing is done; wrong words get one line and exit status 2."""
 import ctypes
 import os

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """libvirt's qemu hook on real taps: the events' arguments and standard input as libvirt 9.0 gives them, without libvirt.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
@@ -217,7 +219,6 @@ class Reconnect(HookCase):
         self.done("reconnect", domain(("vtap-web-a", "br0")))
         self.assertIn(b"ip link set dev vtap-web-a master br0", heard(log))
         self.done("release", domain(("vtap-web-a", "br0")))
-
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """libvirt's qemu hook with whatever stands in arguments, input and environment.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """libvirt's hooks where others have a domain of the same UUID, and where names hold shell words.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The hooks of libvirt's network driver and of its daemons.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_HOOKS (the folder of the built hooks).
@@ -68,7 +70,8 @@ class Network(HookCase):
             self.done("port-created", port("virbr0"))
             self.done("plugged", plugged)
         sandbox.write(POLICY, "allow all\ndeny br-mgmt\n")
-        for event, text in (("port-created", port("br-mgmt")), ("plugged", plugged), ("port-created", NETWORK.format("br0", "nat", PORT.format("br-mgmt", UUID)))):
+        for event, text in (("port-created", port("br-mgmt")), ("plugged", plugged),
+                            ("port-created", NETWORK.format("br0", "nat", PORT.format("br-mgmt", UUID)))):
             self.fails(event, text, f"{POLICY}:2 denies bridge 'br-mgmt' to uid 0")
         sandbox.write(POLICY, f"deny br-mgmt user={USER}\n")
         self.done("port-created", port("br-mgmt"))

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap hooks enable, disable, status, and virt-tap xml map: an administrator's part of the hooks."""
 import os
 import shutil

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The tests themselves do not care what accounts the host has: a suite runs on hosts that have others by their names and numbers."""
 import os
 import subprocess
@@ -8,7 +10,7 @@ import netcase
 import sandbox
 from sandbox import OTHER, USER, USERS
 
-SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_verbs.py")
+SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_tap_verbs.py")
 FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/nsswitch.conf")
 NAME, OTHER_NAME = USERS[USER], USERS[OTHER]
 

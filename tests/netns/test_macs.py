@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A guest's MAC is one guest's: no second tap of ours gets it, whatever a holder does to his own, and no host's is given away."""
 import fcntl
-import os
 import socket
 import struct
 import unittest
@@ -9,7 +10,7 @@ import unittest
 import netcase
 import sandbox
 from bridgehelper import await_
-from sandbox import OTHER, USER
+from sandbox import OTHER
 
 ONE, TWO = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
 TIMERS = dict.fromkeys(("hold_timer", "message_age_timer", "forward_delay_timer"))

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The safe move: a NIC's network goes to a bridge and back, unharmed, and comes back by itself when it must."""
 import json
 import os
@@ -133,7 +135,6 @@ class There(MoveCase):
         self.delete()
         self.assert_restored()
 
-
     def test_a_route_that_could_not_be_set_again(self):
         """Its gateway's subnet has no address any more: it would be lost, so nothing is begun."""
         uplink.ip("-6", "addr", "flush", "dev", "eth0", "scope", "global")
@@ -148,7 +149,7 @@ class Back(MoveCase):
         self.create(within="1s")
         self.assertIn(HOST4 + "/24", uplink.addresses("br0"))
         self.assert_restored()
-        self.assertIn("nothing of 'br0'", self.confirm(status=1))
+        self.assertIn("'br0' has nothing to confirm", self.confirm(status=1))
 
     def test_enter_on_the_terminal(self):
         for answer, status in ((b"\n", 0), (b"", 1)):

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Bridges on demand: made as bridges.conf declares them, by whoever comes first; finished by whoever comes next."""
 import os
 import struct

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Bridges on demand when many ask at once, and the helper is killed or fails anywhere."""
 import os
 import random

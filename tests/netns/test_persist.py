@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap bridge persist: each manager's own parser takes what is written, and ifupdown makes the bridge for real."""
 import glob
 import os
 import shutil
 import subprocess
-import sys
 import unittest
 
 import bridgehelper
+import needed
 import sandbox
 import uplink
 from sandbox import USER
@@ -123,7 +125,8 @@ class Formats(PersistCase):
             os.makedirs("/run/systemd/netif/" + folder, exist_ok=True)
         sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
         with open(sandbox.RUN + "/networkd.log", "wb") as log:
-            process = subprocess.Popen([daemon], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
+            process = subprocess.Popen([daemon], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
         self.addCleanup(process.wait, 20)
         self.addCleanup(process.kill)
 
@@ -154,13 +157,13 @@ class Formats(PersistCase):
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed, for netplan does not take it", said)
+        self.assertIn("nothing was changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
     def test_networkmanager(self):
         """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
-        nmcli = os.environ["NMCLI_FOLDER"] + "/usr/bin/nmcli"
-        libraries = os.path.dirname(glob.glob(os.environ["NMCLI_FOLDER"] + "/usr/lib/*/libnm.so.0")[0])
+        nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"
+        libraries = os.path.dirname(glob.glob(needed.folder("NMCLI_FOLDER") + "/usr/lib/*/libnm.so.0")[0])
         self.there()
         self.persist("br0", "--format=networkmanager")
         for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "slave-type"))):
@@ -218,7 +221,8 @@ class Apply(PersistCase):
     def start(self, *command):
         """A daemon, for as long as the test; its log is in RUN."""
         with open(f"{sandbox.RUN}/{os.path.basename(command[0])}.log", "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={"SYSTEMD_LOG_TARGET": "console", "PATH": "/usr/bin:/bin"})
         self.addCleanup(process.wait, 20)
         self.addCleanup(process.kill)
 
@@ -231,15 +235,18 @@ class Apply(PersistCase):
         sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
         sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
         self.addCleanup(sandbox.run, "mount", "-o", "remount,rw", "/sys")
-        sandbox.write("/etc/systemd/network/50-wan.network", f"[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\nLinkLocalAddressing=no\nAddress={HOST4}/24\n[Route]\nGateway={ROUTER4}\n")
+        sandbox.write("/etc/systemd/network/50-wan.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\nLinkLocalAddressing=no\n"
+                      f"Address={HOST4}/24\n[Route]\nGateway={ROUTER4}\n")
         uplink.ip("-6", "route", "flush", "table", "all", "via", ROUTER6)
         uplink.ip("addr", "flush", "dev", "eth0")
         self.start("dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog")
         self.assertTrue(bridgehelper.await_(lambda: os.path.exists("/run/dbus/system_bus_socket")))
-        self.start("setpriv", "--reuid=systemd-network", "--regid=systemd-network", "--clear-groups", "--inh-caps=+net_admin,+net_raw,+net_bind_service,+net_broadcast",
+        self.start("setpriv", "--reuid=systemd-network", "--regid=systemd-network", "--clear-groups",
+                   "--inh-caps=+net_admin,+net_raw,+net_bind_service,+net_broadcast",
                    "--ambient-caps=+net_admin,+net_raw,+net_bind_service,+net_broadcast", "/lib/systemd/systemd-networkd")
         self.assertTrue(bridgehelper.await_(lambda: HOST4 + "/24" in uplink.addresses("eth0"), 20), self.log())
-        self.assertTrue(bridgehelper.await_(lambda: "configured" in sandbox.run("networkctl", "--no-pager", "list", "eth0", check=False).stdout, 20), self.log())
+        listed = ("networkctl", "--no-pager", "list", "eth0")
+        self.assertTrue(bridgehelper.await_(lambda: "configured" in sandbox.run(*listed, check=False).stdout, 20), self.log())
         before = self.tree()
         self.assertIn("managed by systemd-networkd", virt_tap("bridge", "create", "br0", "--uplink", "eth0").stdout)
         said = self.persist("br0", "--uplink=eth0", "--apply", "--confirm-within=4s")
@@ -256,7 +263,8 @@ class Apply(PersistCase):
         return sandbox.run("sh", "-c", f"cat {sandbox.RUN}/*.log; networkctl --no-pager status eth0; ip addr").stdout
 
     def test_refusals(self):
-        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "say one of them"), (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "no time"),
+        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "say one of them"),
+                                    (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "no time"),
                                     (("--uplink=eth0", "--apply", "--format=x"), 1, "no format"), (("--uplink=lo", "--apply"), 1, "loopback")):
             self.assertIn(says, self.persist("br0", *words, status=status))
         self.there()
@@ -295,7 +303,7 @@ class Choice(PersistCase):
                             (("br0", "--uplink=e;x"), "cannot be written to a configuration")):
             self.assertIn(says, self.persist(*words, status=1))
         os.unlink("/etc/network/interfaces")
-        self.assertIn("use --format", self.persist("br0", "--uplink=eth0", status=1))
+        self.assertIn("name it with --format", self.persist("br0", "--uplink=eth0", status=1))
         sandbox.write("/etc/network/interfaces", INTERFACES)
         for words in ((), ("a", "b"), ("a", "--nosuch"), ("br0", "--uplink=eth0", "--format=x")):
             self.persist(*words, status=2)
@@ -313,7 +321,7 @@ class Choice(PersistCase):
         before = self.tree()
         for words in (("persist", "br0", "--uplink=eth0", "--format=ifupdown"), ("unpersist", "br0")):
             done = virt_tap("bridge", *words)
-            self.assertEqual((done.returncode, "was, since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
+            self.assertEqual((done.returncode, "was changed since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
         os.unlink("/etc/network/interfaces.virt-tap-old")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
@@ -338,4 +346,4 @@ class Choice(PersistCase):
 
 if __name__ == "__main__":
     sandbox.enter(200)
-    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())
+    needed.main()

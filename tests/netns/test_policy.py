@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """policy.conf's terms, with real users, groups, quotas and /dev/kvm."""
 import fcntl
 import os

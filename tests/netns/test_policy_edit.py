@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap policy edit: the editor gets a copy, and the file is replaced as a whole, or not at all."""
 import os
 import pty

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Protected ports, with real frames: locked MACs, isolation, BPDU guard; and each of them refused where it cannot be had."""
 import fcntl
 import os

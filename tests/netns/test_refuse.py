@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Every refusal of the helper: one line that says what was asked, why not and what to do; nothing left behind."""
 import fcntl
 import os
@@ -6,7 +8,6 @@ import socket
 import struct
 import subprocess
 
-import bridgehelper
 import netcase
 import sandbox
 from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF

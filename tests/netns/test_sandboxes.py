@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Policies that a sandbox of the caller's hides from the helper, and that an editor has put aside for a moment."""
 import os
 import shutil
@@ -76,7 +78,8 @@ class Hidden(SandboxCase):
         self.addCleanup(shutil.rmtree, ELSEWHERE, True)
         sandbox.write(f"{ELSEWHERE}/deny.conf", DENIES)
         sandbox.write(POLICY, f"allow br0\ninclude {ELSEWHERE}/*.conf\n")
-        for way in (f"mount -t tmpfs -o mode=755 tmpfs {ELSEWHERE}", f"mount --bind {EMPTY}/unreadable {ELSEWHERE}/deny.conf", f"mount --bind {EMPTY} {ELSEWHERE}"):
+        for way in (f"mount -t tmpfs -o mode=755 tmpfs {ELSEWHERE}", f"mount --bind {EMPTY}/unreadable {ELSEWHERE}/deny.conf",
+                    f"mount --bind {EMPTY} {ELSEWHERE}"):
             self.hidden(way, "a mount of this process's own")
 
     def test_bridge_conf_and_its_includes(self):
@@ -85,7 +88,8 @@ class Hidden(SandboxCase):
         self.addCleanup(os.unlink, "/etc/qemu/deny.conf")
         sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu/deny.conf\n")
         self.hidden(f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "a mount of this process's own")
-        for way in (f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "mount -t tmpfs -o mode=755 tmpfs /etc/qemu; echo allow all >/etc/qemu/bridge.conf"):
+        for way in (f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf",
+                    "mount -t tmpfs -o mode=755 tmpfs /etc/qemu; echo allow all >/etc/qemu/bridge.conf"):
             self.hidden(way, "a mount of this process's own", outside="mount --make-rshared /")
 
     def test_declared_bridges(self):
@@ -106,7 +110,8 @@ class Hidden(SandboxCase):
         environment = {"PATH": os.environ["PATH"], "container": "lxc"}  # so that it runs inside of namespaces
         for option in (f"--blacklist={DENY}", f"--blacklist={FOLDER}", f"--blacklist={POLICY}", "--private-etc=qemu,passwd,group,nsswitch.conf",
                        "--whitelist=/etc/qemu"):
-            answer = bridgehelper.Call([*drop, option, "--", self.helper, "create", "--bridge=br0", "--name=vtap-jailed"], 0, env=environment, pass_socket=False).finish()
+            answer = bridgehelper.Call([*drop, option, "--", self.helper, "create", "--bridge=br0", "--name=vtap-jailed"], 0, env=environment,
+                                       pass_socket=False).finish()
             self.assertNotEqual(answer.status, 0, option)
             self.assertIn("virt-tap-helper: ", answer.stderr, option)
 

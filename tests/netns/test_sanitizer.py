@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """In builds with sanitizers: what they find in the programs ends these, and is written where `./dev test sanitized` looks."""
 import glob
 import os

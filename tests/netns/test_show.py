@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap show tells whose a tap is by its claim, whatever its holder has made of it."""
 import fcntl
 import json

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Nothing that steers a terminal, or hides, leaves virt-tap, its helper or its hooks: every verb, with names, files, aliases and words
 that others chose, on a terminal and on pipes.
 
@@ -11,7 +13,6 @@ import select
 import subprocess
 import termios
 import time
-import unittest
 
 import hookcase
 import hookhost
@@ -117,11 +118,12 @@ class Terminal(netcase.NetCase):
     def make_links(self):
         """A bridge and two taps of ours with such names, as root can make them."""
         bridge, tap = f"br{ETHERNET}", f"vtap-{ETHERNET}"
-        for command in (("link", "add", bridge, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", tap), ("tuntap", "add", "mode", "tap", "name", "vtap-a")):
+        for command in (("link", "add", bridge, "type", "bridge"), ("tuntap", "add", "mode", "tap", "name", tap),
+                        ("tuntap", "add", "mode", "tap", "name", "vtap-a")):
             subprocess.run(["ip", *map(name, command)], check=True, timeout=20)
         for number, dev in enumerate((tap, "vtap-a")):
-            subprocess.run(["ip", "link", "set", name(dev), "master", name(bridge), "alias", name(f"virt-tap v=1 uid={USER} domain={HOSTILE.replace(' ', '')[:20]}")],
-                           check=True, timeout=20)
+            alias = f"virt-tap v=1 uid={USER} domain={HOSTILE.replace(' ', '')[:20]}"
+            subprocess.run(["ip", "link", "set", name(dev), "master", name(bridge), "alias", name(alias)], check=True, timeout=20)
             subprocess.run(["ip", "link", "property", "add", "dev", name(dev), "altname", name(f"virt-tap.{bridge}.{USER}.{number}")], check=True, timeout=20)
         return bridge, tap
 
@@ -178,7 +180,8 @@ class Terminal(netcase.NetCase):
     def test_interfaces(self):
         bridge, tap = self.make_links()
         for words in (["list"], ["show"], ["show", bridge], ["show", "--dot"], ["bridge", "show"], ["bridge", "add", bridge, tap],
-                      ["bridge", "remove", bridge, "vtap-c"], ["bridge", "remove", "br0", tap], ["bridge", "persist", bridge, "--print"], ["bridge", "confirm", bridge],
+                      ["bridge", "remove", bridge, "vtap-c"], ["bridge", "remove", "br0", tap], ["bridge", "persist", bridge, "--print"],
+                      ["bridge", "confirm", bridge],
                       ["tap", "create", tap, "--bridge", bridge], ["tap", "delete", tap], ["tap", "create", f"x{ETHERNET}", "--bridge", tap],
                       ["policy", "explain", "--bridge", bridge], ["gc", "--all", "--wait=0", "--dry-run"]):
             self.cli(*words)
@@ -186,7 +189,8 @@ class Terminal(netcase.NetCase):
             text = self.cli(*words, env={**os.environ, "LC_ALL": "C"})
             if "not UTF-8" not in text:
                 json.loads(text)
-        for words in (["delete", f"--name={tap}"], ["delete", f"--name={HOSTILE}"], ["create", f"--bridge={bridge}", "--name=vtap-b"], ["create", f"--bridge={HOSTILE}"],
+        for words in (["delete", f"--name={tap}"], ["delete", f"--name={HOSTILE}"], ["create", f"--bridge={bridge}", "--name=vtap-b"],
+                      ["create", f"--bridge={HOSTILE}"],
                       [HOSTILE], ["bridge", f"--bridge={bridge}"], [f"--br={bridge}", f"--fd={HOSTILE}"], ["delete", f"--domain={HOSTILE}"]):
             self.each_way([self.helper, *words])
         for words in (["bridge", "delete", bridge], ["bridge", "create", bridge], ["bridge", "delete", bridge], ["tap", "delete", tap]):
@@ -207,11 +211,13 @@ class Terminal(netcase.NetCase):
             subprocess.run(["ip", "link", "delete", name(link)], check=True, timeout=20)
 
     def test_files_of_the_host(self):
-        sandbox.write(netcase.POLICY, f"allow br0 user={HOSTILE}\nallow {HOSTILE}\n{HOSTILE}\ninclude /etc/virt-tap/{HOSTILE}\n".encode(errors="surrogateescape"))
+        rules = f"allow br0 user={HOSTILE}\nallow {HOSTILE}\n{HOSTILE}\ninclude /etc/virt-tap/{HOSTILE}\n"
+        sandbox.write(netcase.POLICY, rules.encode(errors="surrogateescape"))
         sandbox.write(hookcase.BRIDGES, f"bridge {HOSTILE} x=y\n{HOSTILE}\n".encode(errors="surrogateescape"))
         self.addCleanup(os.unlink, hookcase.BRIDGES)
         for words in (["policy", "check"], ["policy", "check", f"/etc/virt-tap/{HOSTILE}"], ["policy", "explain", "--bridge", "br0"],
-                      ["policy", "explain", "--bridge", "br0", "--user", HOSTILE], ["xml", "map", "--diff", self.files[0]], ["tap", "create", "vtap-b", "--bridge=br0"]):
+                      ["policy", "explain", "--bridge", "br0", "--user", HOSTILE], ["xml", "map", "--diff", self.files[0]],
+                      ["tap", "create", "vtap-b", "--bridge=br0"]):
             self.cli(*words)
         for folder in ("qemu.d", "network.d", "daemon.d"):
             path = f"/etc/libvirt/hooks/{folder}/{HOSTILE}"
@@ -223,8 +229,10 @@ class Terminal(netcase.NetCase):
     def test_domains_of_libvirt(self):
         path = f"{FOLDER}/test.xml"
         nic = NIC.format("bridge", "52:54:00:00:00:01", "br0", "vnet0", "virtio")
-        sandbox.write(path, f"<node><domain type='test'><name>we\x9b31m\u202eb</name><memory>1</memory><os><type>hvm</type></os><devices>{nic}</devices></domain></node>")
-        for words in (["show", "--all"], ["rewrite", "--all", "--yes"], ["restore", "--all", "--yes"], ["show", HOSTILE], ["rewrite", "--yes", "we\x9b31m\u202eb"]):
+        sandbox.write(path, "<node><domain type='test'><name>we\x9b31m\u202eb</name><memory>1</memory><os><type>hvm</type></os>"
+                      f"<devices>{nic}</devices></domain></node>")
+        for words in (["show", "--all"], ["rewrite", "--all", "--yes"], ["restore", "--all", "--yes"], ["show", HOSTILE],
+                      ["rewrite", "--yes", "we\x9b31m\u202eb"]):
             text = self.cli("domain", words[0], "--connect", f"test://{path}", *words[1:])
         self.assertIn("we\\u009b31m\\u202eb", text)
 

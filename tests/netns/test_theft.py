@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What one user tries against another's taps, and against the policy, through the helper. Each of these worked
 against qemu-bridge-helper or is what the kernel lets a holder of CAP_NET_ADMIN do (drivers/net/tun.c)."""
 import errno
@@ -6,7 +8,6 @@ import fcntl
 import os
 import signal
 import struct
-import sys
 import time
 
 import bridgehelper

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Whether a libvirtd that AppArmor confines can run the hooks. Run by test_apparmor.py on a kernel with AppArmor.
 
 The profile is Debian's of libvirtd; a shell that is put under it stands in for libvirtd.

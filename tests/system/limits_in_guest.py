@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What a Linux without the limits of multicast groups (6.3) and learned addresses (6.7) grants, and what check says of it;
 and multicast snooping in each VLAN. Run by test_older_kernel.py on such a kernel."""
 import json
@@ -12,7 +14,7 @@ import netcase
 import sandbox
 from linkattrs import BR_MAX_LEARNED, PORT_MAX_GROUPS, PORT_ROUTER
 from sandbox import USER
-from test_limits import Limits, SOURCE, snooping
+from test_port_limits import Limits, SOURCE, snooping
 
 
 class WithoutTheLimits(Limits):

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The hooks under AppArmor, on a Debian kernel under TCG: the kernel that the tests run on may have none.
 
 Needs VIRT_TAP_CLI, VIRT_TAP_HELPER and VIRT_TAP_HOOKS (as built), GUEST_KERNEL (a folder filled by tests/lib/guest-kernel), and
@@ -8,21 +10,23 @@ import os
 import unittest
 
 import kernelhost
+import needed
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
 class OnADebianKernel(unittest.TestCase):
     def test_hooks(self):
-        env = {name: os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_CLI", "VIRT_TAP_HELPER", "VIRT_TAP_HOOKS", "APPARMOR_FOLDER")}
+        env = {name: os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_CLI", "VIRT_TAP_HELPER", "VIRT_TAP_HOOKS")}
+        env["APPARMOR_FOLDER"] = needed.folder("APPARMOR_FOLDER")
         hooks = [os.path.join(env["VIRT_TAP_HOOKS"], driver) for driver in ("qemu", "network", "daemon")]
         packages = [env["APPARMOR_FOLDER"] + path for path in ("/etc/apparmor.d", "/sbin/apparmor_parser")]
         status, output = kernelhost.run(
-            os.environ["GUEST_KERNEL"], ["python3", f"{HERE}/apparmor_in_guest.py"], programs=[env["VIRT_TAP_CLI"], env["VIRT_TAP_HELPER"], *hooks],
+            needed.folder("GUEST_KERNEL"), ["python3", f"{HERE}/apparmor_in_guest.py"], programs=[env["VIRT_TAP_CLI"], env["VIRT_TAP_HELPER"], *hooks],
             files=[HERE, *packages], limit=300, arguments="apparmor=1 security=apparmor", env={**env, "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual(status, 0, output)
         self.assertIn("\nOK\n", output)
 
 
 if __name__ == "__main__":
-    unittest.main()
+    needed.main()

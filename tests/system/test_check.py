@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap check in guests of QEMU's, whose processors are chosen: one with AMD's extension, which QEMU emulates, and
 KVM's real modules; and one without.
 
@@ -8,20 +10,19 @@ import glob
 import json
 import os
 import re
-import sys
 import unittest
 
 import guests
+import needed
 import sandbox
 from initramfs import Initramfs
 
 COMMAND = os.path.abspath(os.environ["VIRT_TAP_CLI"])
-KERNEL = os.path.abspath(os.environ["GUEST_KERNEL"])
 MODULES = ("irqbypass", "kvm", "kvm-amd")
 
 
 def module(name):
-    return glob.glob(f"{KERNEL}/lib/modules/*/kernel/**/{name}.ko", recursive=True)[0]
+    return glob.glob(f"{needed.folder('GUEST_KERNEL')}/lib/modules/*/kernel/**/{name}.ko", recursive=True)[0]
 
 
 def archive():
@@ -41,7 +42,7 @@ def archive():
 class Guests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.images = guests.prepare(KERNEL)
+        cls.images = guests.prepare(needed.folder("GUEST_KERNEL"))
         with open(cls.images.initramfs, "ab") as file:
             file.write(archive())
 
@@ -76,4 +77,4 @@ class Guests(unittest.TestCase):
 
 if __name__ == "__main__":
     sandbox.enter(300)
-    sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())
+    needed.main()

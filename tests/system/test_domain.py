@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap domain with a real libvirtd, of a user and of the system: domains are rewritten, start on taps that the helper
 has made from their metadata, and are restored.
 
@@ -12,6 +14,7 @@ import unittest
 import xml.etree.ElementTree as ET
 
 import guests
+import needed
 import sandbox
 from bridgehelper import await_, become
 from libvirthost import DOMAIN
@@ -196,7 +199,7 @@ class Session(Base, unittest.TestCase):
 
     def test_guest_on_the_bridge(self):
         """A multiqueue guest of an unprivileged user, which libvirt alone cannot give them."""
-        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        images = guests.prepare(needed.folder("GUEST_KERNEL"))
         boot = (f"<kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>"
                 f"<cmdline>{guests.kernel_arguments(GUEST + '/24')}</cmdline>")
         serial = f"<serial type='unix'><source mode='bind' path='{HOME}/serial'/></serial>"
@@ -276,4 +279,4 @@ class System(Base, unittest.TestCase):
 
 if __name__ == "__main__":
     sandbox.enter()
-    unittest.main()
+    needed.main()

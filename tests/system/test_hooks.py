@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Domains of a real libvirtd that get their taps from the hooks, and lose them, whatever happens in between.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
@@ -7,10 +9,10 @@ import concurrent.futures
 import os
 import socket
 import subprocess
-import unittest
 
 import guests
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_, become
 from libvirtcase import _helper_of, BRIDGES, DOMAIN, HookTest, HostTest, nic, POLICY, VNC
@@ -264,4 +266,4 @@ class Session(HookTest):
 if __name__ == "__main__":
     sandbox.enter(390)
     libvirthost.prepare()
-    unittest.main()
+    needed.main()

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
 import os
-import sys
 import unittest
 
 import bridgehelper
+import needed
 import sandbox
 from sandbox import USER
 
@@ -71,4 +73,4 @@ class Install(unittest.TestCase):
 
 if __name__ == "__main__":
     sandbox.enter(300)
-    sys.exit(not unittest.main(exit=False).result.wasSuccessful())
+    needed.main()

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Domains that migrate between two real libvirtds, and get their taps from the hooks on the one they come to.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import subprocess
 import time
-import unittest
 
 import guests
 import libvirthost
+import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
@@ -137,4 +139,4 @@ class Migration(HostTest):
 if __name__ == "__main__":
     sandbox.enter(390)
     libvirthost.prepare()
-    unittest.main()
+    needed.main()

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_limits.py there.
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What a Debian kernel under TCG, which lacks two of the limits, grants and tells; and all of test_port_limits.py there.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
@@ -7,16 +9,17 @@ import os
 import unittest
 
 import kernelhost
+import needed
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_limits.py")
+SUITES = (f"{TESTS}/system/limits_in_guest.py", f"{TESTS}/netns/test_port_limits.py")
 
 
 class OnADebianKernel(unittest.TestCase):
     def test_limits(self):
         helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
         status, output = kernelhost.run(
-            os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
+            needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
@@ -25,4 +28,4 @@ class OnADebianKernel(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    needed.main()

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """The helper under real QEMU, started by an unprivileged user, in every way that QEMU has to call a bridge helper.
 
 Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
@@ -8,6 +10,7 @@ import signal
 import unittest
 
 import guests
+import needed
 import sandbox
 from bridgehelper import IFF_TAP, IFF_VNET_HDR, await_
 
@@ -71,7 +74,7 @@ class QemuTest(unittest.TestCase):
 
 class Guests(QemuTest):
     def test_two_guests_reach_each_other(self):
-        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        images = guests.prepare(needed.folder("GUEST_KERNEL"))
         both = [self.qemu(f"tap,id=n0,helper={helper}", *guests.boot_options(images, f"192.168.77.{number}/24"),
                           number=number) for number in (1, 2)]
         for guest in both:
@@ -118,7 +121,7 @@ class Persistent(QemuTest):
         self.addCleanup(sandbox.run, helper, "delete", f"--name={name}")
 
     def test_guests_of_one_and_of_four_queues_reach_each_other(self):
-        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        images = guests.prepare(needed.folder("GUEST_KERNEL"))
         self.create("vtap-one")
         self.create("vtap-four", "--multi-queue")
         one = self.qemu("tap,id=n0,ifname=vtap-one,script=no,downscript=no", *guests.boot_options(images, "192.168.77.1/24"))
@@ -164,4 +167,4 @@ class Refusals(QemuTest):
 
 if __name__ == "__main__":
     sandbox.enter()
-    unittest.main()
+    needed.main()

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """A guest of a real 'virsh -c qemu:///session' gets on a bridge through the helper, or is told why not.
 
 Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
@@ -9,6 +11,7 @@ import socket
 import unittest
 
 import guests
+import needed
 import sandbox
 from bridgehelper import await_, become
 
@@ -66,7 +69,7 @@ class Session(unittest.TestCase):
         self.assertTrue(await_(lambda: not self.taps()), f"left over: {self.taps()}")
 
     def define(self, name, bridge):
-        images = guests.prepare(os.environ["GUEST_KERNEL"])
+        images = guests.prepare(needed.folder("GUEST_KERNEL"))
         xml = DOMAIN.format(name=name, bridge=bridge, images=images, serial=SERIAL,
                             cmdline=guests.kernel_arguments(GUEST + "/24"))
         sandbox.write(f"{HOME}/{name}.xml", xml)
@@ -107,4 +110,4 @@ class Session(unittest.TestCase):
 
 if __name__ == "__main__":
     sandbox.enter()
-    unittest.main()
+    needed.main()

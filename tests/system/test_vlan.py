@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, and all of test_protect.py.
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
@@ -7,6 +9,7 @@ import os
 import unittest
 
 import kernelhost
+import needed
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/netns/test_protect.py")
@@ -16,7 +19,7 @@ class OnADebianKernel(unittest.TestCase):
     def test_protected_ports(self):
         helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
         status, output = kernelhost.run(
-            os.environ["GUEST_KERNEL"], ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
+            needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
@@ -25,4 +28,4 @@ class OnADebianKernel(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    needed.main()

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """Access VLANs, with real frames, on a bridge that filters them. Run by test_vlan.py on a kernel that can."""
 import json
 import os
 import select
 import socket
 import struct
-import sys
 
 import netcase
 import sandbox

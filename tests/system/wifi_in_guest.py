@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """What becomes of a Wi-Fi uplink. Run by test_wifi.py on a kernel that has mac80211_hwsim, and so wlan0."""
 import os
 import subprocess

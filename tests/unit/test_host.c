@@ -4,9 +4,9 @@
  * are quoted and read. */
 #include "base/kvm.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "host/fix.h"
 #include "host/kvm_absence.h"
-#include "host/text.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -29,9 +29,9 @@ struct record {
 };
 
 static char user[] = "alice", home[] = "/nowhere";
-static const struct subject subject = {.uid = 1000, .name = user, .home = home};
+static const struct user somebody = {.uid = 1000, .name = user, .home = home};
 
-static const struct probe_context context = {&subject, NULL};
+static const struct probe_context context = {&somebody, NULL};
 
 static struct record lie; /* what the next worker says, besides "seen" */
 static uint32_t repeat;
@@ -172,7 +172,7 @@ static void children_leave_nothing(void **state)
     char rest;
     (void)state;
 
-    assert_int_equal(child_start(&child, &subject, describe, &inherited), 0);
+    assert_int_equal(child_start(&child, &somebody, describe, &inherited), 0);
     child_set_limit(&child, 5);
     assert_true(child_read(&child, &answer, sizeof(answer)));
     assert_int_equal(answer.session, answer.pid);
@@ -200,12 +200,11 @@ static char *command;
 
 static void run_program(void *arg)
 {
-    char shell[] = "/bin/sh", option[] = "-c";
     struct run run = {.status = 0};
     (void)arg;
 
-    run.status =
-        program_run((char *[]){shell, option, command, NULL}, &subject, run.words, sizeof(run.words));
+    run.status = program_run((const char *[]){"/bin/sh", "-c", command, NULL}, &somebody, run.words,
+                             sizeof(run.words));
     child_write(&run, sizeof(run));
 }
 
@@ -215,7 +214,7 @@ static void runs(char *line, int seconds, int status, const char *words)
     struct run run;
 
     command = line;
-    assert_int_equal(child_start(&child, &subject, run_program, NULL), 0);
+    assert_int_equal(child_start(&child, &somebody, run_program, NULL), 0);
     child_set_limit(&child, seconds);
     assert_true(child_read(&child, &run, sizeof(run)));
     child_end(&child);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
 void *__real_malloc(size_t size);
@@ -46,11 +47,13 @@ static void test_whole_or_none(void **state)
 {
     char program[] = "dhclient", option[] = "-pf", path[] = "/run/dhclient.eth0.pid", interface[] = "eth0";
     char *const words[] = {program, option, path, interface, NULL};
-    struct move move = {.bridge = "br0", .uplink = "eth0", .own = json_pack("[s]", "192.0.2.1/24")};
+    struct move move = {.bridge = "br0", .uplink = "eth0", .own_count = 1};
     size_t failures = 0;
     (void)state;
 
     json_set_alloc_funcs(__wrap_malloc, free);
+    move.own = calloc(1, sizeof(*move.own));
+    assert_true(move.own && cidr_parse("192.0.2.1/24", move.own));
     add_messages(&move.addresses, 3);
     add_messages(&move.routes, 4);
     add_messages(&move.neighbours, 2);

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap xml: golden pairs, and properties that hold for every domain that there is; files, and define-hook."""
 import glob
 import os

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap xml: what is refused, in which words; what is left as it is; clones, and names."""
 import re
 import tempfile
@@ -208,7 +210,7 @@ class Clone(unittest.TestCase):
 
     def test_uuid_in_another_spelling_is_no_clone(self):
         text = rewrite(DOMAIN.format(BRIDGE)).replace(b"11111111-1111-4111-8111-000000000001</uuid>",
-                                                     b" 11111111111141118111000000000001</uuid>")
+                                                      b" 11111111111141118111000000000001</uuid>")
         self.assertIn(b"type='bridge'", restore(text))
 
 

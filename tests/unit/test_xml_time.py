@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
 """virt-tap xml: time in proportion to the size of what is read, whatever that is made of.
 
 Every document is built at a size and at twice that size. The process's own CPU time counts, less what an empty domain takes.
@@ -47,7 +49,8 @@ DOCUMENTS = {
     "namespaces": lambda n: domain("<x:a/>" * (n // 60), root=attributes(n * 8 // 10, " xmlns:a{}='u'")),
     "namespaces within each other": lambda n: domain("".join(f"<a xmlns:p{i}='u{'x' * (n // 900)}'>" for i in range(240)) + repeat("<q:a/>", n // 2)[:6 * 60000]
                                                      + "</a>" * 240),
-    "long prefixes": lambda n: domain("".join(f"<{'p' * (n // 520)}{i}:a/>" for i in range(240)), root="".join(f" xmlns:{'p' * (n // 520)}{i}='u'" for i in range(240))),
+    "long prefixes": lambda n: domain("".join(f"<{'p' * (n // 520)}{i}:a/>" for i in range(240)),
+                                      root="".join(f" xmlns:{'p' * (n // 520)}{i}='u'" for i in range(240))),
     "lists of taps": lambda n: domain("<metadata>" + repeat("<x:taps/>", n)[:9 * 60000] + "</metadata>"),
     "depth": lambda n: domain("<a>" * 250 + "x" * n + "</a>" * 250),
     "many that are deep": lambda n: domain(repeat("<a>" * 50 + "</a>" * 50, n)[:350 * 1200]),

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper_probe.h"
+#include "base/text.h"
+#include "config.h"
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* The file capability as the kernel keeps it (capabilities(7)): is CAP_NET_ADMIN permitted? */
+static bool has_capability(void)
+{
+    struct vfs_ns_cap_data data = {.magic_etc = 0};
+    const ssize_t size = getxattr(HELPER_PATH, "security.capability", &data, sizeof(data));
+
+    return size >= (ssize_t)XATTR_CAPS_SZ_2 && data.data[0].permitted & 1U << CAP_NET_ADMIN;
+}
+
+/* The network's owner is a user namespace above ours, which the kernel does not even let us look at. */
+static bool network_is_foreign(void)
+{
+    const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    const int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+    const bool foreign = fd >= 0 && owner < 0 && errno == EPERM;
+
+    if (owner >= 0)
+        close(owner);
+    if (fd >= 0)
+        close(fd);
+    return foreign;
+}
+
+/* The file: what an administrator fixes once. Returns whether all is well. */
+static bool report_file(struct findings *out)
+{
+    struct stat st;
+    struct statvfs mount;
+
+    if (stat(HELPER_PATH, &st) < 0) {
+        finding_add(out, errno == ENOENT ? HELPER_MISSING : HELPER_EXEC, HELPER_PATH ": %s", strerror(errno));
+        finding_fixable(out, "");
+        return false;
+    }
+    const size_t before = out->count;
+    if (st.st_mode & (S_ISUID | S_ISGID)) {
+        finding_add_fixable(out, HELPER_SETUID, "", HELPER_PATH " is set%s (mode %04o)",
+                            st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
+    }
+    if (!has_capability()) {
+        finding_add_fixable(out, HELPER_CAPABILITY, "",
+                            HELPER_PATH " lacks the file capability cap_net_admin=p");
+    }
+    if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID)
+        finding_add_fixable(out, HELPER_NOSUID, "", HELPER_PATH " is on a file system mounted nosuid");
+    return out->count == before;
+}
+
+/* This process: what comes from how it was started. Root's own capabilities do not come from the file. */
+static bool report_process(struct findings *out)
+{
+    const size_t before = out->count;
+
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        finding_add_fixable(out, HELPER_NONEWPRIVS, "", "no_new_privs is set for this process");
+    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
+        finding_add_fixable(out, HELPER_BOUNDING, "", "CAP_NET_ADMIN is not in this process's bounding set");
+    if (network_is_foreign()) {
+        finding_add_fixable(out, HELPER_USERNS, "",
+                            "this process is in a user namespace, and the network belongs to an outer one");
+    }
+    return out->count == before;
+}
+
+static void try_it(const struct user *user, struct findings *out)
+{
+    const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
+    char words[1024];
+    const int status = program_run(argv, user, words, sizeof(words));
+
+    if (status == 0)
+        finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability and works");
+    else if (status < 0)
+        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", user->name, strerror(-status));
+    else
+        finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
+    if (status < 0)
+        finding_fixable(out, "");
+}
+
+void helper_probe(const struct probe_context *context, struct findings *out)
+{
+    const bool file = report_file(out), process = report_process(out);
+
+    if (file && process)
+        try_it(context->user, out);
+}
+
+static bool names_helper(void *arg, const char *line, unsigned int number)
+{
+    bool *named = arg;
+    (void)number;
+    *named = strstr(line, HELPER_PATH) != NULL;
+    return !*named;
+}
+
+static void report_apparmor(struct findings *out)
+{
+    static const char profile[] = "/etc/apparmor.d/usr.sbin.libvirtd";
+    static const char local[] = "/etc/apparmor.d/local/usr.sbin.libvirtd";
+    char enabled[8];
+    bool named = false;
+
+    if (text_read("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled)) <= 0 ||
+        *enabled != 'Y' || access(profile, F_OK) < 0)
+        return;
+    text_lines(profile, names_helper, &named);
+    if (!named)
+        text_lines(local, names_helper, &named);
+    if (named)
+        return;
+    finding_add_fixable(out, HELPER_APPARMOR, "",
+                        "AppArmor is enabled, and libvirtd's profile does not name " HELPER_PATH);
+}
+
+static void report_selinux(struct findings *out)
+{
+    char label[256];
+
+    if (text_number("/sys/fs/selinux/enforce", 0) != 1)
+        return;
+    const ssize_t size = getxattr(HELPER_PATH, "security.selinux", label, sizeof(label) - 1);
+    label[size > 0 ? size : 0] = '\0';
+    if (size <= 0 || strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
+        return;
+    finding_add_fixable(out, HELPER_SELINUX, "",
+                        "SELinux is enforcing, and the label of " HELPER_PATH " is %s", label);
+}
+
+static void report_leftovers(struct findings *out)
+{
+    static const char *const paths[] = {"/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper",
+                                        "/usr/lib/qemu-bridge-helper", "/usr/lib64/qemu/qemu-bridge-helper"};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (stat(paths[i], &st) == 0 && st.st_mode & S_ISUID)
+            finding_add_fixable(out, HELPER_LEFTOVER, paths[i], "%s is setuid", paths[i]);
+}
+
+void helper_surroundings_probe(const struct probe_context *context, struct findings *out)
+{
+    (void)context;
+    report_apparmor(out);
+    report_selinux(out);
+    report_leftovers(out);
+}

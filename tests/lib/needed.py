@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What ./dev sets up for the tests: `meson test` alone may lack it. A test without it is skipped, and its script ends with status 77
+and the reason on standard error. Under CI, ./dev takes that for a failure."""
+import os
+import sys
+import unittest
+
+SET_UP = {
+    "GUEST_KERNEL": "a folder made by `tests/lib/guest-kernel DIR`",
+    "GUEST_KERNEL_FULL": "a folder made by `tests/lib/guest-kernel DIR full`",
+    "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
+    "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon-system`",
+}
+_missing = []
+
+
+def folder(name):
+    """The folder that this variable names. Skips the test or class that asks if it is not there."""
+    path = os.environ.get(name, "")
+    if os.path.isdir(path):
+        return os.path.realpath(path)
+    reason = f"{name} must name {SET_UP[name]}; ./dev test sets it" + (f" ({path} is not there)" if path else "")
+    if reason not in _missing:
+        _missing.append(reason)
+    raise unittest.SkipTest(reason)
+
+
+def skip(reason):
+    """Ends the script as skipped."""
+    print(f"skipped: {reason}", file=sys.stderr)
+    sys.exit(77)
+
+
+def main():
+    """Runs the calling script's tests and ends it."""
+    passed = unittest.main(exit=False, verbosity=1).result.wasSuccessful()
+    if passed and _missing:
+        skip("; ".join(_missing))
+    sys.exit(not passed)

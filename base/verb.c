@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verb.h"
 #include "printable.h"
+
+#include "options.h"
 #include "terminal.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int complain(int status, const char *name, const char *format, ...)
-{
-    char *text = NULL, *line;
-    va_list args;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = NULL;
-    va_end(args);
-    line = text ? printable_line(text) : NULL;
-    fprintf(stderr, "%s: %s\n", name, line ? line : "no memory to say what is wrong");
-    free(line);
-    free(text);
-    return status;
-}
-
-int finish_output(int status, const char *name)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    return complain(1, name, "cannot write to standard output: %s", strerror(errno));
-}
 
 /* Whether one of the words asks for help, up to a -- that ends options. Also as the value of an option:
  * whoever writes `--bridge --help` has no bridge of that name in mind. */
@@ -70,8 +46,58 @@ static int help_verb(const struct verb *verb, const char *name)
     print_arguments(verb);
     printf("\n%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
     if (verb->options)
-        printf("\n%s", verb->options);
+        putchar('\n');
+    options_help(verb->options);
+    if (verb->notes)
+        printf("\n%s", verb->notes);
     return finish_output(0, name);
+}
+
+static int list_verb(const struct verb *verb, const char *name)
+{
+    options_list(verb->options);
+    puts("--help");
+    return finish_output(0, name);
+}
+
+static int list_command(const struct command *command, const char *name)
+{
+    for (size_t i = 0; i < command->count; i++)
+        puts(command->verbs[i].name);
+    puts("help\n--help");
+    return finish_output(0, name);
+}
+
+static int check_count(const struct verb *verb, const struct call *call)
+{
+    const char *arguments = verb->arguments ? verb->arguments : "";
+
+    if (call->count > verb->max)
+        return complain(2, call->name, "unexpected argument '%.64s'; usage: %s %s", call->words[verb->max],
+                        call->name, arguments);
+    if (call->count < verb->min)
+        return complain(2, call->name, "an argument is missing; usage: %s %s", call->name, arguments);
+    return 0;
+}
+
+static int act(const struct verb *verb, char *argv[])
+{
+    void *options = verb->options ? options_new(verb->options) : NULL;
+
+    if (verb->options && !options)
+        return complain(1, argv[0], "no memory");
+    const int count = options_parse(verb->options, options, argv);
+    const struct call call = {argv[0], argv + 1, count < 0 ? 0 : (size_t)count, options};
+    int status = count < 0 ? -count : check_count(verb, &call);
+    if (!status)
+        status = verb->act(&call);
+    options_free(verb->options, options);
+    return status;
+}
+
+static bool is_word(int argc, char *const argv[], const char *word)
+{
+    return argc > 1 && strcmp(argv[1], word) == 0;
 }
 
 int verb_run(const struct verb *verb, int argc, char *argv[])
@@ -80,15 +106,25 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
         return command_run(verb->verbs, argc, argv);
     if (verb->program)
         return verb->start(verb, argc, argv);
-    return asks_for_help(argc, argv) ? help_verb(verb, argv[0]) : verb->run(argc, argv);
+    if (is_word(argc, argv, "--list-options"))
+        return list_verb(verb, argv[0]);
+    if (asks_for_help(argc, argv))
+        return help_verb(verb, argv[0]);
+    return verb->run ? verb->run(argc, argv) : act(verb, argv);
 }
 
 int command_run(const struct command *command, int argc, char *argv[])
 {
-    char name[128];
+    char name[128], list[] = "--list-options";
 
     if (argc < 2)
         return complain(2, argv[0], "no verb is given; see %s --help", argv[0]);
+    if (is_word(argc, argv, "--list-options")) {
+        if (argc == 2)
+            return list_command(command, argv[0]);
+        argv[1] = argv[2]; /* the option goes on to the verb */
+        argv[2] = list;
+    }
     if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for_help(argc, argv)))
         return help_command(command, argv[0]);
     for (size_t i = 0; i < command->count; i++) {

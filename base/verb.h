@@ -4,22 +4,36 @@
  * something or has verbs of its own (`virt-tap policy check`). */
 #pragma once
 
+#include "complain.h"
+#include "options.h"
+
 #include <stddef.h>
 
 struct command;
 
+/* A verb's words, read. */
+struct call {
+    const char *name; /* the whole command ("virt-tap policy check"), for messages */
+    char **words;     /* that are not options; ends with NULL */
+    size_t count;
+    void *options; /* the verb's struct; NULL if it has no options */
+};
+
 struct verb {
     const char *name;
-    const char *arguments; /* as usage shows them; NULL: it takes none */
-    const char *summary;   /* one line, without a full stop */
-    const char *options;   /* what --help says besides, whole lines; NULL: nothing */
-    /* Does it; argv[0] is the whole command so far ("virt-tap policy check"), as getopt(3) and messages want
-     * it. Returns the exit status: 0 done, 1 refused or failed, 2 usage, 3 with --strict something was left
-     * alone. */
-    int (*run)(int argc, char *argv[]);
-    const struct command *verbs; /* instead of run */
-    const char *program;         /* instead of run: the program that has this verb, and its help */
-    int (*start)(const struct verb *verb, int argc, char *argv[]); /* how to start it; argv as run gets it */
+    const char *arguments;              /* as usage shows them; NULL: it takes none */
+    const char *summary;                /* one line, without a full stop */
+    const char *notes;                  /* what --help says besides, whole lines; NULL: nothing */
+    const struct option_entry *options; /* base/options.h; NULL: none */
+    size_t min, max;                    /* how many words that are not options it takes */
+    /* Does it. Returns the exit status: 0 done, 1 refused or failed, 2 usage, 3 with --strict something was
+     * left alone. */
+    int (*act)(const struct call *call);
+    int (*run)(int argc, char *argv[]); /* instead of act: reads the words itself; argv[0] is a call's name */
+    const struct command *verbs;        /* instead of act */
+    const char *program;                /* instead of act: the program that has this verb, and its help */
+    int (*start)(const struct verb *verb, int argc,
+                 char *argv[]); /* how to start it; argv[0] is a call's name */
 };
 
 struct command {
@@ -28,8 +42,9 @@ struct command {
     size_t count;
 };
 
-/* Runs the verb that argv[1] names; argv[0] is the command so far. Says itself what is wrong with the words,
- * and answers help, --help and -h at every level: see verb_run(). Returns the exit status. */
+/* Runs the verb that argv[1] names; argv[0] is the command so far. Reports itself what is wrong with the
+ * words, and answers help, --help and -h at every level: see verb_run(). `--list-options VERB...` prints the
+ * options of that verb, or the verbs of that command, one per line. Returns the exit status. */
 int command_run(const struct command *command, int argc, char *argv[]);
 
 /* main() of a program that has these verbs: what it prints is filtered (base/terminal.h), and argv[0] is
@@ -39,10 +54,3 @@ int command_main(const struct command *command, int argc, char *argv[]);
 /* Runs the verb; argv[0] is the whole command so far. With --help or -h anywhere before a `--` it shows the
  * verb's help instead, and nothing is done. Returns the exit status. */
 int verb_run(const struct verb *verb, int argc, char *argv[]);
-
-/* Says `NAME: TEXT` in one line on standard error, whatever the text holds (base/printable.h); name is a
- * verb's argv[0]. Returns status, for `return complain(...)`. */
-int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* Flushes standard output, whose earlier failures count too. Returns status, or 1 with the reason said. */
-int finish_output(int status, const char *name);

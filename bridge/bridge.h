@@ -63,14 +63,21 @@ struct create {
     const struct manager *manager; /* NULL: none is to know */
 };
 
-enum { CONFIRM_MS = 60000 /* unless told */ };
+/* Of --confirm-within (OPTION_CALL): reads "60s", "2m", "500ms" or a number of seconds to an unsigned int, in
+ * milliseconds, which is 0 if the option is not given. */
+int take_confirm_within(const char *verb, const char *option, const char *text, void *place);
+#define CONFIRM_WITHIN(type, field)                                                                          \
+    OPTION_CALL("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)", type,   \
+                field, take_confirm_within)
+enum { CONFIRM_MS = 60000 /* if it is not given */ };
 
-/* "60s", "2m", "500ms"; a bare number is seconds. Returns milliseconds, 0 when it is no such time. */
-unsigned int confirm_parse(const char *text);
-
-int bridge_create(int argc, char *argv[]);
-int bridge_delete(int argc, char *argv[]);
-int bridge_add(int argc, char *argv[]);
-int bridge_remove(int argc, char *argv[]);
-int bridge_persist(int argc, char *argv[]);
-int bridge_unpersist(int argc, char *argv[]);
+/* The verbs: see struct verb. */
+extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];
+int bridge_create(const struct call *call);
+int bridge_delete(const struct call *call);
+int bridge_add(const struct call *call);
+int bridge_remove(const struct call *call);
+int bridge_persist(const struct call *call);
+int bridge_unpersist(const struct call *call);
+int bridge_guard(const struct call *call);
+int bridge_confirm(const struct call *call);

@@ -8,125 +8,113 @@
 #include "net/link.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    TRIES = 20,                         /* to complete a bridge that somebody else changes meanwhile */
-    CONFIRM_MOST = 24 * 60 * 60 * 1000, /* a day */
-    MTU_LEAST = 68,
-    MTU_MOST = 65535, /* IPv4's least, and what the kernel gives a bridge at most */
+    TRIES = 20,                        /* to complete a bridge that somebody else changes meanwhile */
+    CONFIRM_MAX = 24 * 60 * 60 * 1000, /* a day */
+    MTU_MIN = 68,                      /* IPv4's */
+    MTU_MAX = 65535,                   /* the kernel's, of a bridge */
 };
 
-unsigned int confirm_parse(const char *text)
+struct create_options {
+    const char *uplink;
+    struct option_list addresses;
+    struct create_mac {
+        bool given;
+        uint8_t bytes[6];
+    } mac;
+    unsigned int mtu, confirm_ms;
+    int stp; /* 0: not given, STP_ON, or another: off */
+    bool dhcp, vlan_filtering, ignore_dependents;
+};
+
+enum { STP_ON = 1 };
+
+/* Takes one that a device of its own may have: not all zeros, not a multicast address. */
+static int take_mac(const char *verb, const char *option, const char *text, void *place)
+{
+    struct create_mac *mac = place;
+
+    mac->given = mac_parse(text, mac->bytes) && mac_is_unicast(mac->bytes);
+    if (mac->given)
+        return 0;
+    return complain(1, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
+}
+
+int take_confirm_within(const char *verb, const char *option, const char *text, void *place)
 {
     static const struct {
         const char *name;
         unsigned int ms;
     } units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}};
-    char *end;
+    char *end = NULL;
+    const unsigned long value = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : 0;
 
-    if (*text < '0' || *text > '9')
-        return 0;
-    const unsigned long value = strtoul(text, &end, 10);
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strcmp(end, units[i].name) == 0)
-            return value <= CONFIRM_MOST / units[i].ms ? (unsigned int)value * units[i].ms : 0;
-    return 0;
+    for (size_t i = 0; value > 0 && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].name) == 0 && value <= CONFIRM_MAX / units[i].ms) {
+            *(unsigned int *)place = (unsigned int)value * units[i].ms;
+            return 0;
+        }
+    return complain(2, verb, "--%s: '%.32s' is not a time, such as 60s; a day at most", option, text);
 }
 
-static int parse_address(struct bridge_spec *spec, const char *verb, const char *text)
+const struct option_entry bridge_create_options[] = {
+    OPTION_STRING("uplink", "NIC", "plug NIC in and move its addresses and routes to the bridge",
+                  struct create_options, uplink),
+    CONFIRM_WITHIN(struct create_options, confirm_ms),
+    OPTION_FLAG("ignore-dependents", "even if rules or devices name NIC, which they would no longer match",
+                struct create_options, ignore_dependents),
+    OPTION_LIST("address", "CIDR", "give the bridge this address; may be repeated", struct create_options,
+                addresses),
+    OPTION_FLAG("dhcp", "have the host's DHCP client ask for an address of the bridge", struct create_options,
+                dhcp),
+    OPTION_NUMBER("mtu", "N", "bytes of a frame", struct create_options, mtu, MTU_MIN, MTU_MAX, 0),
+    OPTION_CALL("mac", "MAC", "the bridge's own; default: the uplink's, or a random one that stays",
+                struct create_options, mac, take_mac),
+    OPTION_CHOICE("stp", "on|off", "spanning tree, with the delays that it takes (off)",
+                  struct create_options, stp),
+    OPTION_FLAG("vlan-filtering", "a bridge that keeps VLANs apart", struct create_options, vlan_filtering),
+    OPTION_END(struct create_options),
+};
+
+static int read_addresses(struct bridge_spec *spec, const char *verb, const struct option_list *texts)
 {
-    if (spec->address_count == BRIDGE_ADDRESSES_MAX)
+    if (texts->count > BRIDGE_ADDRESSES_MAX)
         return complain(1, verb, "a bridge is given %d addresses at most", BRIDGE_ADDRESSES_MAX);
-    const char *expected = cidr_parse(text, &spec->addresses[spec->address_count]);
-    if (expected)
-        return complain(1, verb, "--address takes %s, not '%.64s'", expected, text);
-    spec->address_count++;
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *expected = cidr_parse(texts->words[i], &spec->addresses[i]);
+        if (expected)
+            return complain(1, verb, "--address takes %s, not '%.64s'", expected, texts->words[i]);
+    }
+    spec->address_count = texts->count;
     return 0;
 }
 
-static int parse_mtu(struct create *create, const char *verb, const char *text)
+/* What is asked for. Returns 0 or an exit status. */
+static int read_options(struct create *create, const struct call *call)
 {
-    char *end;
-    const unsigned long mtu = strtoul(text, &end, 10);
+    const struct create_options *options = call->options;
 
-    if (*text < '0' || *text > '9' || *end != '\0' || mtu < MTU_LEAST || mtu > MTU_MOST)
-        return complain(1, verb, "'%.32s' is no MTU: %d to %d bytes", text, MTU_LEAST, MTU_MOST);
-    create->spec.mtu = (unsigned int)mtu;
-    return 0;
-}
-
-static int take_option(struct create *create, const char *verb, int option, const char *value)
-{
-    switch (option) {
-    case 'u':
-        create->uplink = value;
-        return 0;
-    case 'a':
-        return parse_address(&create->spec, verb, value);
-    case 'd':
-        create->dhcp = true;
-        return 0;
-    case 'm':
-        return parse_mtu(create, verb, value);
-    case 's':
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-            return complain(2, verb, "--stp takes on or off, not '%.32s'", value);
-        create->has_stp = true;
-        create->spec.stp = strcmp(value, "on") == 0;
-        create->spec.forward_delay = create->spec.stp ? BRIDGE_DEFAULT_DELAY : 0;
-        return 0;
-    case 'v':
-        create->spec.vlan_filtering = true;
-        return 0;
-    case 'c':
-        create->has_mac = mac_parse(value, create->spec.mac) && mac_is_unicast(create->spec.mac);
-        return create->has_mac ? 0 : complain(1, verb, "'%.32s' is no MAC that a bridge may have", value);
-    case 'w':
-        create->confirm_ms = confirm_parse(value);
-        return create->confirm_ms
-                   ? 0
-                   : complain(2, verb, "'%.32s' is no time, such as 60s; a day at most", value);
-    case 'i':
-        create->ignore_dependents = true;
-        return 0;
-    default:
-        return 2;
-    }
-}
-
-static int parse(struct create *create, int argc, char *argv[])
-{
-    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'},
-                                            {"address", required_argument, NULL, 'a'},
-                                            {"dhcp", no_argument, NULL, 'd'},
-                                            {"mtu", required_argument, NULL, 'm'},
-                                            {"stp", required_argument, NULL, 's'},
-                                            {"vlan-filtering", no_argument, NULL, 'v'},
-                                            {"mac", required_argument, NULL, 'c'},
-                                            {"confirm-within", required_argument, NULL, 'w'},
-                                            {"ignore-dependents", no_argument, NULL, 'i'},
-                                            {.name = NULL}};
-
-    *create = (struct create){.confirm_ms = CONFIRM_MS};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        const int status = take_option(create, argv[0], option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (argc - optind != 1)
-        return complain(2, argv[0], "takes the name of one bridge; see --help");
-    create->name = argv[optind];
+    *create = (struct create){.name = call->words[0],
+                              .uplink = options->uplink,
+                              .spec = {.mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
+                              .has_mac = options->mac.given,
+                              .has_stp = options->stp != 0,
+                              .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                              .dhcp = options->dhcp,
+                              .ignore_dependents = options->ignore_dependents};
+    create->spec.stp = options->stp == STP_ON;
+    create->spec.forward_delay = create->spec.stp ? BRIDGE_DEFAULT_DELAY : 0;
+    memcpy(create->spec.mac, options->mac.bytes, sizeof(create->spec.mac));
     if (!ifname_valid(create->name))
-        return complain(1, argv[0],
-                        "'%.64s' is no name for an interface: 1 to 15 characters without / : %% or space",
+        return complain(1, call->name,
+                        "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
     strcpy(create->spec.name, create->name);
-    return 0;
+    return read_addresses(&create->spec, call->name, &options->addresses);
 }
 
 /* What of a bridge that exists is not as requested: a word for the message, or NULL. */
@@ -220,7 +208,7 @@ static int verify(struct view *view, const char *verb, const struct create *crea
     const char *differs = difference(view, create, state);
 
     if (!state->link.is_bridge)
-        return complain(1, verb, "the name '%s' is taken by something that is no bridge: choose another",
+        return complain(1, verb, "the name '%s' is taken by something that is not a bridge: choose another",
                         create->name);
     if (strcmp(state->link.name, create->name) != 0)
         return complain(1, verb, "the name '%s' is taken, as an alternative one of '%s': choose another",
@@ -263,17 +251,17 @@ static int create_or_verify(struct view *view, const char *verb, struct create *
     return create->uplink ? move_create(view, verb, create) : create_alone(view, verb, create);
 }
 
-int bridge_create(int argc, char *argv[])
+int bridge_create(const struct call *call)
 {
     struct create create;
     struct view view;
-    int status = parse(&create, argc, argv);
+    int status = read_options(&create, call);
 
     if (status != 0)
         return status;
-    status = view_open(&view, argv[0], true);
+    status = view_open(&view, call->name, true);
     if (status == 0)
-        status = create_or_verify(&view, argv[0], &create);
+        status = create_or_verify(&view, call->name, &create);
     view_close(&view);
     return status;
 }

@@ -8,7 +8,6 @@
 #include "state.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -161,25 +160,25 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     return status;
 }
 
-int bridge_delete(int argc, char *argv[])
-{
-    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'}, {.name = NULL}};
-    const char *uplink = NULL;
-    struct view view;
+struct delete_options {
+    const char *uplink;
+};
 
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?')
-            return 2;
-        uplink = optarg;
-    }
-    if (argc - optind != 1)
-        return complain(2, argv[0], "takes the name of one bridge; see --help");
-    int status = view_open(&view, argv[0], true);
-    if (status == 0 && !links_by_name(&view.links, argv[optind]))
-        ; /* gone already, which is what was asked */
-    else if (status == 0)
-        status = delete (&view, argv[0], argv[optind], uplink);
+const struct option_entry bridge_delete_options[] = {
+    OPTION_STRING("uplink", "NIC", "what to move it to; default: the NIC that create took it from",
+                  struct delete_options, uplink),
+    OPTION_END(struct delete_options),
+};
+
+int bridge_delete(const struct call *call)
+{
+    const struct delete_options *options = call->options;
+    const char *name = call->words[0];
+    struct view view;
+    int status = view_open(&view, call->name, true);
+
+    if (status == 0 && links_by_name(&view.links, name)) /* otherwise it is gone already, as asked */
+        status = delete (&view, call->name, name, options->uplink);
     view_close(&view);
     return status;
 }

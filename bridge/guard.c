@@ -134,44 +134,44 @@ static int guard(struct move *move)
     return 0;
 }
 
-int bridge_guard(int argc, char *argv[])
+int bridge_guard(const struct call *call)
 {
+    const char *name = call->words[0];
     struct move move;
 
-    if (argc != 2 || !ifname_valid(argv[1]))
-        return complain(2, argv[0], "takes a bridge; `virt-tap bridge create --uplink` starts it");
+    if (!ifname_valid(name))
+        return complain(2, call->name, "'%.64s' is not a name that a bridge can have", name);
     openlog("virt-tap", LOG_PID, LOG_DAEMON);
-    if (state_load(argv[1], PHASE_ARMING, &move))
-        return complain(1, argv[0], "there is no move of '%.64s' to guard", argv[1]);
+    if (state_load(name, PHASE_ARMING, &move))
+        return complain(1, call->name, "there is no move of '%.64s' to guard", name);
     const int status = guard(&move);
     move_free(&move);
     return status;
 }
 
-int bridge_confirm(int argc, char *argv[])
+int bridge_confirm(const struct call *call)
 {
+    const char *name = call->words[0];
     struct move move;
     char path[64];
 
-    if (argc != 2 || argv[1][0] == '-')
-        return complain(2, argv[0], "takes a bridge; see --help");
     if (geteuid() != 0)
-        return complain(1, argv[0], "this takes root: use sudo");
-    if (!ifname_valid(argv[1]))
-        return complain(1, argv[0], "'%.64s' is not a name that a bridge can have", argv[1]);
-    const char *why = state_load(argv[1], PHASE_MOVED, &move);
+        return complain(1, call->name, "this requires root: use sudo");
+    if (!ifname_valid(name))
+        return complain(1, call->name, "'%.64s' is not a name that a bridge can have", name);
+    const char *why = state_load(name, PHASE_MOVED, &move);
     const bool loaded = why == NULL;
     move_free(&move);
-    if (loaded && state_advance(argv[1], PHASE_MOVED, PHASE_CONFIRMED) == 0)
+    if (loaded && state_advance(name, PHASE_MOVED, PHASE_CONFIRMED) == 0)
         return 0;
     if (loaded || !*why)
         return complain(
-            1, argv[0],
+            1, call->name,
             "'%.64s' has nothing to confirm: it was confirmed or restored already, or does not exist; "
             "`virt-tap bridge show` shows which",
-            argv[1]);
-    state_path(path, argv[1], PHASE_MOVED);
-    return complain(1, argv[0],
+            name);
+    state_path(path, name, PHASE_MOVED);
+    return complain(1, call->name,
                     "cannot confirm: %s %s; '%.64s' will be restored in time; then create it again", path,
-                    why, argv[1]);
+                    why, name);
 }

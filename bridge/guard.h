@@ -5,5 +5,3 @@
 
 /* Starts the guard of a saved state and waits until it is there. Returns 0 or says why not. */
 int guard_start(const char *verb, const char *bridge);
-int bridge_guard(int argc, char *argv[]);
-int bridge_confirm(int argc, char *argv[]);

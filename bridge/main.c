@@ -11,8 +11,10 @@ static const struct verb verbs[] = {
     {.name = "show",
      .arguments = "[BRIDGE] [--json|--dot]",
      .summary = "the picture: bridges and what is plugged in",
+     .notes = bridge_show_notes,
      .options = bridge_show_options,
-     .run = bridge_show},
+     .max = 1,
+     .act = bridge_show},
 };
 
 static const struct command program = {"Bridges of the host.", verbs, sizeof(verbs) / sizeof(verbs[0])};

@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <glob.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
@@ -20,9 +19,24 @@
 #include <unistd.h>
 
 struct persist_options {
-    const char *bridge, *uplink, *format;
+    const char *uplink;
+    int format; /* from 1, as `formats` below has them; 0: the first */
     unsigned int confirm_ms;
     bool only_print, apply;
+};
+
+#define FORMATS "auto|networkd|networkmanager|netplan|ifupdown"
+static const char *const formats[] = {"auto", "auto", "networkd", "networkmanager", "netplan", "ifupdown"};
+
+const struct option_entry bridge_persist_options[] = {
+    OPTION_STRING("uplink", "NIC", "of a bridge that does not exist yet", struct persist_options, uplink),
+    OPTION_CHOICE("format", FORMATS, "who makes the bridge; auto, the default: who manages this host",
+                  struct persist_options, format),
+    OPTION_FLAG("print", "only show what would be written", struct persist_options, only_print),
+    OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
+                struct persist_options, apply),
+    CONFIRM_WITHIN(struct persist_options, confirm_ms),
+    OPTION_END(struct persist_options),
 };
 
 static void plan_free(struct persist_plan *plan)
@@ -138,11 +152,11 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     if (bridge && !view_bridge(view, verb, name))
         return 1;
     if (!holder)
-        return complain(1, verb,
-                        "there is no bridge '%.15s' to describe: say which NIC it will have, with --uplink",
-                        name);
+        return complain(
+            1, verb, "there is no bridge '%.15s' to describe: name the NIC that it will have with --uplink",
+            name);
     if (uplink && !plain_name(uplink->name))
-        return complain(1, verb, "'%s' cannot stand in a configuration: letters, digits, . _ -",
+        return complain(1, verb, "'%s' cannot be written to a configuration: letters, digits, . _ -",
                         uplink->name);
     if (uplink && uplink_refuse_kind(verb, uplink) != 0)
         return 1;
@@ -184,15 +198,10 @@ static const struct persist_format *choose(const char *verb, const char *name)
 {
     if (strcmp(name, "auto") == 0)
         name = find_manager();
-    if (!name) {
-        complain(1, verb, "cannot tell what manages this host's network: name it with --format");
-        return NULL;
-    }
-    const struct persist_format *format = persist_find_format(name);
-    if (!format)
-        complain(1, verb, "'%.32s' is not a format: auto, networkd, networkmanager, netplan or ifupdown",
-                 name);
-    return format;
+    if (name)
+        return persist_find_format(name);
+    complain(1, verb, "cannot tell what manages this host's network: name it with --format");
+    return NULL;
 }
 
 static void print_files(const struct persist_files *files)
@@ -277,11 +286,10 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
     if (links_by_name(&view->links, plan->bridge))
         return complain(
             1, verb,
-            "'%s' is there already: what is written for it counts from the next start on, without "
-            "--apply",
+            "'%s' exists already: leave --apply out, and what is written for it takes effect at the next start",
             plan->bridge);
     if (!*plan->uplink)
-        return complain(1, verb, "--apply takes --uplink NIC");
+        return complain(1, verb, "--apply requires --uplink=NIC");
     return move_create(view, verb, &create);
 }
 
@@ -289,7 +297,7 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
                  const struct persist_format *format, const struct persist_options *options)
 {
     if (options->apply)
-        return apply(view, verb, plan, format, options->confirm_ms);
+        return apply(view, verb, plan, format, options->confirm_ms ? options->confirm_ms : CONFIRM_MS);
     const int status = persist(verb, plan, format, options->only_print);
     if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
@@ -297,68 +305,49 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
     return finish_output(status, verb);
 }
 
-static int parse(struct persist_options *out, int argc, char *argv[])
+static int check_names(const char *verb, const char *bridge, const char *uplink)
 {
-    static const struct option options[] = {{"uplink", required_argument, NULL, 'u'},
-                                            {"format", required_argument, NULL, 'f'},
-                                            {"print", no_argument, NULL, 'p'},
-                                            {"apply", no_argument, NULL, 'a'},
-                                            {"confirm-within", required_argument, NULL, 'w'},
-                                            {.name = NULL}};
+    const char *bad = plain_name(bridge) ? uplink : bridge;
 
-    *out = (struct persist_options){.bridge = "", .format = "auto", .confirm_ms = CONFIRM_MS};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?')
-            return 2;
-        out->only_print = out->only_print || option == 'p';
-        out->apply = out->apply || option == 'a';
-        out->uplink = option == 'u' ? optarg : out->uplink;
-        out->format = option == 'f' ? optarg : out->format;
-        if (option == 'w' && !(out->confirm_ms = confirm_parse(optarg)))
-            return complain(2, argv[0], "'%.32s' is no time, such as 60s; a day at most", optarg);
-    }
-    if (argc - optind != 1)
-        return complain(2, argv[0], "takes the name of one bridge; see --help");
-    if (out->apply && out->only_print)
-        return complain(2, argv[0], "--print changes nothing, and --apply does: say one of them");
-    out->bridge = argv[optind];
-    if (!plain_name(out->bridge) || (out->uplink && !plain_name(out->uplink)))
-        return complain(1, argv[0], "'%.64s' cannot stand in a configuration: letters, digits, . _ -",
-                        plain_name(out->bridge) ? out->uplink : out->bridge);
-    return 0;
+    if (!bad || plain_name(bad))
+        return 0;
+    return complain(1, verb, "'%.64s' cannot be written to a configuration: letters, digits, . _ -", bad);
 }
 
-int bridge_persist(int argc, char *argv[])
+int bridge_persist(const struct call *call)
 {
-    struct persist_options options;
+    const struct persist_options *options = call->options;
+    const char *bridge = call->words[0];
     struct persist_plan plan = {.mtu = 0};
     struct view view;
-    int status = parse(&options, argc, argv);
 
-    if (status != 0)
-        return status;
-    const struct persist_format *format = choose(argv[0], options.format);
+    if (options->apply && options->only_print)
+        return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
+    if (check_names(call->name, bridge, options->uplink) != 0)
+        return 1;
+    const struct persist_format *format = choose(call->name, formats[options->format]);
     if (!format)
         return 1;
-    status = view_open(&view, argv[0], !options.only_print);
+    int status = view_open(&view, call->name, !options->only_print);
     if (status == 0)
-        status = make_plan(&view, argv[0], options.bridge, options.uplink, &plan);
+        status = make_plan(&view, call->name, bridge, options->uplink, &plan);
     if (status == 0)
-        status = do_it(&view, argv[0], &plan, format, &options);
+        status = do_it(&view, call->name, &plan, format, options);
     view_close(&view);
     plan_free(&plan);
     return status;
 }
 
-int bridge_unpersist(int argc, char *argv[])
+int bridge_unpersist(const struct call *call)
 {
-    if (argc != 2 || !ifname_valid(argv[1]))
-        return complain(2, argv[0], "takes the name of one bridge; see --help");
+    const char *bridge = call->words[0];
+
+    if (!ifname_valid(bridge))
+        return complain(2, call->name, "'%.64s' is not a name that a bridge can have", bridge);
     if (geteuid() != 0)
-        return complain(1, argv[0], "this takes root: use sudo");
-    const int count = persist_undo(argv[0], argv[1]);
+        return complain(1, call->name, "this requires root: use sudo");
+    const int count = persist_undo(call->name, bridge);
     if (count == 0)
-        return complain(1, argv[0], "nothing was written for '%s'", argv[1]);
+        return complain(1, call->name, "nothing was written for '%s'", bridge);
     return count < 0;
 }

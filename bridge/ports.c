@@ -5,22 +5,20 @@
 #include "bridge.h"
 #include "net/link.h"
 
-#include <getopt.h>
 #include <linux/if_arp.h>
 #include <string.h>
 
-/* The two words of `add` and `remove`; no options but --help, which is answered already. */
-static int two_words(int argc, char *argv[])
+/* What keeps the interface from being a port, or NULL. */
+static const char *unfit(const struct link *port)
 {
-    static const struct option none[] = {{.name = NULL}};
-
-    optind = 0;
-    if (getopt_long(argc, argv, "", none, NULL) != -1)
-        return 2;
-    return argc - optind == 2 ? 0 : complain(2, argv[0], "takes a bridge and an interface; see --help");
+    if (port->flags & IFF_LOOPBACK)
+        return "the loopback";
+    if (strcmp(port->kind, "bridge") == 0)
+        return "a bridge itself";
+    return port->type == ARPHRD_ETHER ? NULL : "not an Ethernet device";
 }
 
-/* Whether the interface may be plugged in without anything of the host's getting lost. */
+/* Checks that plugging it in loses nothing of the host's. Returns 0 or 1, the reason printed. */
 static int may_join(struct view *view, const char *verb, const struct link *port, const struct link *bridge)
 {
     struct messages addresses = {.count = 0};
@@ -31,11 +29,8 @@ static int may_join(struct view *view, const char *verb, const struct link *port
         return complain(1, verb, "'%s' is already part of '%s': take it out there first", port->name,
                         master ? master->name : "another device");
     }
-    if (port->flags & IFF_LOOPBACK || strcmp(port->kind, "bridge") == 0 || port->type != ARPHRD_ETHER)
-        return complain(1, verb, "'%s' cannot be a port of a bridge: it is %s", port->name,
-                        port->flags & IFF_LOOPBACK          ? "the loopback"
-                        : strcmp(port->kind, "bridge") == 0 ? "a bridge itself"
-                                                            : "no Ethernet device");
+    if (unfit(port))
+        return complain(1, verb, "'%s' cannot be a port of a bridge: it is %s", port->name, unfit(port));
     const int err = addresses_read(&view->nl, port->ifindex, &addresses);
     for (size_t i = 0; i < addresses.count; i++)
         own += !address_is_link_local(addresses.list[i]);
@@ -51,62 +46,55 @@ static int may_join(struct view *view, const char *verb, const struct link *port
     return 0;
 }
 
-static int join(struct view *view, int argc, char *argv[])
+static int join(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
 {
-    int status = two_words(argc, argv);
-    if (status != 0 || (status = view_open(view, argv[0], true)) != 0)
-        return status;
-    const struct link *bridge = view_bridge(view, argv[0], argv[optind]);
-    const struct link *port = bridge ? view_link(view, argv[0], argv[optind + 1]) : NULL;
-    if (!port)
-        return 1;
+    struct batch batch = {.error = 0};
+
     if (port->master == bridge->ifindex)
         return 0;
-    status = may_join(view, argv[0], port, bridge);
-    if (status != 0)
-        return status;
-    struct batch batch = {.error = 0};
+    if (may_join(view, verb, port, bridge) != 0)
+        return 1;
     batch_take(&batch, link_master_message(port->ifindex, bridge->ifindex), 0);
     batch_take(&batch, link_up_message(port->ifindex), 0);
-    status = view_send(view, argv[0], &batch, "plug in", port->name);
+    const int status = view_send(view, verb, &batch, "plug in", port->name);
     batch_free(&batch);
     return status;
 }
 
-int bridge_add(int argc, char *argv[])
+static int leave(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
 {
-    struct view view = {.links = {.count = 0}};
-    const int status = join(&view, argc, argv);
+    struct batch batch = {.error = 0};
 
-    view_close(&view);
-    return status;
-}
-
-static int leave(struct view *view, int argc, char *argv[])
-{
-    int status = two_words(argc, argv);
-    if (status != 0 || (status = view_open(view, argv[0], true)) != 0)
-        return status;
-    const struct link *bridge = view_bridge(view, argv[0], argv[optind]);
-    const struct link *port = bridge ? view_link(view, argv[0], argv[optind + 1]) : NULL;
-    if (!port)
-        return 1;
     if (port->master == 0)
         return 0;
     if (port->master != bridge->ifindex)
-        return complain(1, argv[0], "'%s' is not a port of '%s'", port->name, bridge->name);
-    struct batch batch = {.error = 0};
+        return complain(1, verb, "'%s' is not a port of '%s'", port->name, bridge->name);
     batch_take(&batch, link_master_message(port->ifindex, 0), 0);
-    status = view_send(view, argv[0], &batch, "unplug", port->name);
+    const int status = view_send(view, verb, &batch, "unplug", port->name);
     batch_free(&batch);
     return status;
 }
 
-int bridge_remove(int argc, char *argv[])
+/* For the bridge and the interface that the two words name. */
+static int change(const struct call *call, int (*act)(struct view *view, const char *verb,
+                                                      const struct link *bridge, const struct link *port))
 {
-    struct view view = {.links = {.count = 0}};
-    const int status = leave(&view, argc, argv);
+    struct view view;
+    int status = view_open(&view, call->name, true);
+    const struct link *bridge = status ? NULL : view_bridge(&view, call->name, call->words[0]);
+    const struct link *port = bridge ? view_link(&view, call->name, call->words[1]) : NULL;
 
+    status = port ? act(&view, call->name, bridge, port) : 1;
     view_close(&view);
     return status;
+}
+
+int bridge_add(const struct call *call)
+{
+    return change(call, join);
+}
+
+int bridge_remove(const struct call *call)
+{
+    return change(call, leave);
 }

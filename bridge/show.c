@@ -8,7 +8,6 @@
 #include "verbs.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <linux/if.h>
 #include <pwd.h>
@@ -18,13 +17,20 @@
 
 enum form { TREE, JSON, DOT };
 
-const char bridge_show_options[] =
-    "  --json  for programs\n"
-    "  --dot   for Graphviz\n"
-    "\n"
-    "Whose a tap is, is known from the claim that its maker gave it. CHANGED is what its holder has changed\n"
-    "since: its MAC, its TUN owner, whether it stays; its carrier is its holder's word, too. A tap that virt-tap\n"
-    "did not make has no claim, only a TUN owner.\n";
+struct show_options {
+    int form; /* enum form */
+};
+
+const struct option_entry bridge_show_options[] = {
+    OPTION_SET("json", "for programs", struct show_options, form, JSON),
+    OPTION_SET("dot", "for Graphviz", struct show_options, form, DOT),
+    OPTION_END(struct show_options),
+};
+
+const char bridge_show_notes[] =
+    "A tap's owner is known from the claim that its maker gave it. CHANGED is what its holder has changed since:\n"
+    "its MAC, its TUN owner, whether it stays; its holder also controls its carrier. A tap that virt-tap did not\n"
+    "make has no claim, only a TUN owner.\n";
 
 /* What is read, once each. */
 struct sight {
@@ -319,28 +325,18 @@ static int print_picture(const char *verb, json_t *bridges, enum form form)
     return finish_output(0, verb);
 }
 
-int bridge_show(int argc, char *argv[])
+int bridge_show(const struct call *call)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, JSON}, {"dot", no_argument, NULL, DOT}, {.name = NULL}};
-    enum form form = TREE;
+    const struct show_options *options = call->options;
     struct view view;
     json_t *bridges = NULL;
+    int status = view_open(&view, call->name, false);
 
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?')
-            return 2;
-        form = (enum form)option;
-    }
-    if (argc - optind > 1)
-        return complain(2, argv[0], "takes one bridge, or none for all; see --help");
-    int status = view_open(&view, argv[0], false);
     if (status == 0)
-        status = picture(&view, argv[0], argc > optind ? argv[optind] : NULL, &bridges);
+        status = picture(&view, call->name, call->words[0], &bridges);
     view_close(&view);
     if (status == 0)
-        status = print_picture(argv[0], bridges, form);
+        status = print_picture(call->name, bridges, (enum form)options->form);
     json_decref(bridges);
     return status;
 }

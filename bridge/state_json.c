@@ -227,7 +227,7 @@ static bool read_own(const json_t *list, struct move *out)
         return false;
     for (; out->own_count < count; out->own_count++) {
         const char *text = json_string_value(json_array_get(list, out->own_count));
-        if (!text || !cidr_parse(text, &out->own[out->own_count]))
+        if (!text || cidr_parse(text, &out->own[out->own_count]))
             return false;
     }
     return true;

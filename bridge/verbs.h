@@ -6,5 +6,6 @@
 #include "base/verb.h"
 
 extern const struct command bridge_command;
-int bridge_show(int argc, char *argv[]);
-extern const char bridge_show_options[];
+extern const struct option_entry bridge_show_options[];
+extern const char bridge_show_notes[];
+int bridge_show(const struct call *call);

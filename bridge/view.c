@@ -10,7 +10,7 @@ int view_open(struct view *view, const char *verb, bool needs_root)
 {
     *view = (struct view){.links = {.count = 0}};
     if (needs_root && geteuid() != 0)
-        return complain(1, verb, "this changes the host's network, which takes root: use sudo");
+        return complain(1, verb, "this changes the host's network, which requires root: use sudo");
     int err = rtnl_open(&view->nl);
     if (err == 0)
         err = links_read(&view->nl, NULL, &view->links);

@@ -9,22 +9,11 @@
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-const char check_options[] =
-    "  AREA           kvm, groups, net, helper, qemu, libvirt; default: all of them\n"
-    "  --user NAME    check as that user, in a process of theirs (root only)\n"
-    "  --bridge NAME  check that bridge; default: any\n"
-    "  --json         for programs\n"
-    "  --report       for a bug report: versions and findings, without the user's name\n"
-    "  --fix          print the commands that fix what was found, as a script to be reviewed\n"
-    "  --fix --apply  run them one by one (root only), and check again\n"
-    "  --strict       exit with 3 if there are warnings and no failures\n";
 
 struct area {
     const char *name;
@@ -66,11 +55,30 @@ static const struct area areas[] = {
 
 enum { AREAS = sizeof(areas) / sizeof(areas[0]), PROBES_MAX = 32 };
 
+const char check_notes[] = "AREA is one of kvm, groups, net, helper, qemu, libvirt; default: all of them.\n";
+
+enum form { FORM_TEXT, FORM_JSON, FORM_REPORT, FORM_FIX };
+
 struct options {
-    const char *user;
-    const char *bridge;
-    bool json, report, fix, apply, strict;
+    const char *user, *bridge;
+    int form; /* enum form */
+    bool apply, strict;
     bool areas[AREAS];
+};
+
+const struct option_entry check_options[] = {
+    OPTION_STRING("user", "NAME", "check as that user, in a process of theirs (root only)", struct options,
+                  user),
+    OPTION_STRING("bridge", "NAME", "check that bridge; default: any", struct options, bridge),
+    OPTION_SET("json", "for programs", struct options, form, FORM_JSON),
+    OPTION_SET("report", "for a bug report: versions and findings, without the user's name", struct options,
+               form, FORM_REPORT),
+    OPTION_SET("fix", "print the commands that fix what was found, as a script to be reviewed",
+               struct options, form, FORM_FIX),
+    OPTION_FLAG("apply", "with --fix: run them one by one (root only), and check again", struct options,
+                apply),
+    OPTION_FLAG("strict", "exit with 3 if there are warnings and no failures", struct options, strict),
+    OPTION_END(struct options),
 };
 
 static int choose_area(struct options *out, const char *word, const char *name)
@@ -84,52 +92,19 @@ static int choose_area(struct options *out, const char *word, const char *name)
 }
 
 /* Returns 0, or the exit status. */
-static int parse(struct options *out, int argc, char *argv[])
+static int check_words(struct options *options, const struct call *call)
 {
-    static const struct option words[] = {
-        {"user", required_argument, NULL, 'u'}, {"bridge", required_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},       {"report", no_argument, NULL, 'r'},
-        {"fix", no_argument, NULL, 'f'},        {"apply", no_argument, NULL, 'a'},
-        {"strict", no_argument, NULL, 's'},     {NULL, 0, NULL, 0},
-    };
-
-    for (int word; (word = getopt_long(argc, argv, "", words, NULL)) >= 0;)
-        switch (word) {
-        case 'u':
-            out->user = optarg;
-            break;
-        case 'b':
-            out->bridge = optarg;
-            break;
-        case 'j':
-            out->json = true;
-            break;
-        case 'r':
-            out->report = true;
-            break;
-        case 'f':
-            out->fix = true;
-            break;
-        case 'a':
-            out->apply = true;
-            break;
-        case 's':
-            out->strict = true;
-            break;
-        default:
-            return 2; /* getopt_long has said why */
-        }
-    for (int i = optind; i < argc; i++)
-        if (choose_area(out, argv[i], argv[0]) != 0)
+    for (size_t i = 0; i < call->count; i++)
+        if (choose_area(options, call->words[i], call->name) != 0)
             return 2;
-    if (optind == argc)
-        memset(out->areas, true, sizeof(out->areas));
-    if (out->json + out->report + out->fix > 1)
-        return complain(2, argv[0], "--json, --report and --fix exclude each other");
-    if (out->apply && !out->fix)
-        return complain(2, argv[0], "--apply requires --fix");
-    if (out->bridge && !ifname_valid(out->bridge))
-        return complain(2, argv[0], "--bridge=%.64s: not a valid interface name", out->bridge);
+    if (call->count == 0)
+        memset(options->areas, true, sizeof(options->areas));
+    if (options->apply && options->form != FORM_FIX)
+        return complain(2, call->name, "--apply requires --fix");
+    if (options->bridge && !ifname_valid(options->bridge))
+        return complain(2, call->name, "--bridge=%.64s: not a valid interface name", options->bridge);
+    if (options->apply && geteuid() != 0)
+        return complain(1, call->name, "--apply: only root can fix the host; run it as root");
     return 0;
 }
 
@@ -192,16 +167,22 @@ static int show(struct check *check, const struct options *options)
 {
     int lost = 0, failed = 0;
 
-    if (options->json)
+    switch (options->form) {
+    case FORM_JSON:
         lost = check_show_json(check);
-    else if (options->report)
+        break;
+    case FORM_REPORT:
         lost = check_report(check);
-    else if (options->apply)
-        failed = fix(check, options);
-    else if (options->fix)
-        check_script(check);
-    else
+        break;
+    case FORM_FIX:
+        if (options->apply)
+            failed = fix(check, options);
+        else
+            check_script(check);
+        break;
+    default:
         check_show(check);
+    }
     if (lost || check->findings.lost)
         return complain(1, check->name, "out of memory");
     if (failed || findings_count(&check->findings, FINDING_FAILURE))
@@ -209,23 +190,21 @@ static int show(struct check *check, const struct options *options)
     return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
 }
 
-int check_run(int argc, char *argv[])
+int check_run(const struct call *call)
 {
-    struct options options = {.user = NULL};
+    struct options *options = call->options;
     const char *no_color = getenv("NO_COLOR");
-    struct check check = {.name = argv[0], .color = isatty(STDOUT_FILENO) && !(no_color && *no_color)};
+    struct check check = {.name = call->name, .color = isatty(STDOUT_FILENO) && !(no_color && *no_color)};
 
-    int status = parse(&options, argc, argv);
+    int status = check_words(options, call);
     if (status)
         return status;
-    if (options.apply && geteuid() != 0)
-        return complain(1, argv[0], "--apply: only root can fix the host; run it as root");
-    check.bridge = options.bridge;
+    check.bridge = options->bridge;
     signal(SIGCHLD, SIG_DFL); /* a caller may have had it ignored, and no child would be ours to wait for */
-    status = find_subject(&check.user, &options, argv[0]);
+    status = find_subject(&check.user, options, call->name);
     if (!status) {
-        look(&check, &options);
-        status = finish_output(show(&check, &options), argv[0]);
+        look(&check, options);
+        status = finish_output(show(&check, options), call->name);
     }
     findings_free(&check.findings);
     user_free(&check.user);

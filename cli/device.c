@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "device.h"
 
+#include "base/cleanup.h"
 #include "base/number.h"
 #include "base/quote.h"
 #include "base/verb.h"
@@ -12,7 +13,6 @@
 #include "net/tapdelete.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <grp.h>
 #include <linux/if_link.h>
 #include <pwd.h>
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is asked for. */
+/* What is asked for, its words looked up. */
 struct device {
     const char *verb, *name;
     struct tap_kind kind;
@@ -33,88 +33,72 @@ struct device {
     uint8_t bridge_mac[6];
 };
 
-static int take_user(struct device *device, const char *text)
+static int find_user(struct device *device, const char *text)
 {
     const struct passwd *account = getpwnam(text);
     unsigned long number = 0;
 
     device->has_user = account || number_parse(text, 0, (uid_t)-2, &number);
     device->user = account ? account->pw_uid : (uid_t)number;
-    return device->has_user
-               ? 0
-               : complain(1, device->verb,
-                          "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
-                          text);
+    if (device->has_user)
+        return 0;
+    return complain(1, device->verb,
+                    "--user=%.64s: there is no such user; `getent passwd` shows those that there are", text);
 }
 
-static int take_group(struct device *device, const char *text)
+static int find_group(struct device *device, const char *text)
 {
     const struct group *account = getgrnam(text);
     unsigned long number = 0;
 
     device->has_group = account || number_parse(text, 0, (gid_t)-2, &number);
     device->group = account ? account->gr_gid : (gid_t)number;
-    return device->has_group
-               ? 0
-               : complain(1, device->verb,
-                          "--group=%.64s: there is no such group; `getent group` shows those that there are",
-                          text);
+    if (device->has_group)
+        return 0;
+    return complain(1, device->verb,
+                    "--group=%.64s: there is no such group; `getent group` shows those that there are", text);
 }
 
-static int take_option(struct device *device, int option, const char *value)
+static int read_mac(struct device *device, const char *text)
 {
+    device->has_mac = mac_parse(text, device->mac) && mac_is_unicast(device->mac);
+    if (device->has_mac)
+        return 0;
+    return complain(1, device->verb, "--mac=%.32s is not a MAC that a device may have", text);
+}
 
-    switch (option) {
-    case 'm':
-        device->kind.tun = strcmp(value, "tun") == 0;
-        return device->kind.tun || strcmp(value, "tap") == 0
-                   ? 0
-                   : complain(2, device->verb, "--mode takes tap (Ethernet) or tun (IP), not '%.32s'", value);
-    case 'o':
-        return take_user(device, value);
-    case 'g':
-        return take_group(device, value);
-    case 'b':
-        device->bridge = value;
-        return 0;
-    case 'q':
-        device->kind.multi_queue = true;
-        return 0;
-    case 'v':
-        device->kind.vnet_hdr = true;
-        return 0;
-    case 'p':
-        device->kind.packet_info = true;
-        return 0;
-    case 'u':
-        device->up = true;
-        return 0;
-    case 'a':
-        device->has_mac = mac_parse(value, device->mac) && mac_is_unicast(device->mac);
-        return device->has_mac
-                   ? 0
-                   : complain(1, device->verb, "--mac=%.32s is no MAC that a device may have", value);
-    case 'd':
+static int look_up(struct device *device, const struct tap_options *options)
+{
+    if (options->domain)
         return complain(2, device->verb,
                         "--domain is for taps of virt-tap's own, whose names begin with vtap-");
-    default:
-        return 2;
-    }
+    if (options->user && find_user(device, options->user))
+        return 1;
+    if (options->group && find_group(device, options->group))
+        return 1;
+    return options->mac ? read_mac(device, options->mac) : 0;
 }
 
-/* The bridge, and that all fits together. */
+static const char *bridge_problem(int err)
+{
+    if (err == -ENODEV)
+        return "there is no such interface";
+    return err == -EMEDIUMTYPE ? "it is not a bridge" : strerror(-err);
+}
+
+/* Finds the bridge, and checks that all fits together. */
 static int check(struct device *device)
 {
     struct link bridge;
 
     if (!ifname_valid(device->name))
         return complain(1, device->verb,
-                        "'%.64s' is no name for an interface: 1 to 15 characters without / : %% or space",
+                        "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         device->name);
     if (geteuid() != 0)
         return complain(
             1, device->verb,
-            "'%s' would be a plain device, which takes root; a tap on a bridge that the policy "
+            "'%s' would be a plain device, which requires root; a tap on a bridge that the policy "
             "allows you has a name that begins with vtap-: virt-tap tap create vtap-NAME --bridge=BRIDGE",
             device->name);
     if (device->kind.tun && (device->bridge || device->has_mac))
@@ -127,10 +111,7 @@ static int check(struct device *device)
     if (err)
         return complain(1, device->verb,
                         "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",
-                        device->bridge,
-                        err == -ENODEV        ? "there is no such interface"
-                        : err == -EMEDIUMTYPE ? "it is not a bridge"
-                                              : strerror(-err));
+                        device->bridge, bridge_problem(err));
     device->bridge_index = bridge.ifindex;
     memcpy(device->bridge_mac, bridge.mac, sizeof(device->bridge_mac));
     if (device->has_mac && memcmp(device->mac, bridge.mac, sizeof(bridge.mac)) < 0 &&
@@ -142,28 +123,7 @@ static int check(struct device *device)
     return 0;
 }
 
-static int parse(struct device *device, int argc, char *argv[])
-{
-    static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},   {"user", required_argument, NULL, 'o'},
-        {"owner", required_argument, NULL, 'o'},  {"group", required_argument, NULL, 'g'},
-        {"bridge", required_argument, NULL, 'b'}, {"multi-queue", no_argument, NULL, 'q'},
-        {"vnet-hdr", no_argument, NULL, 'v'},     {"packet-info", no_argument, NULL, 'p'},
-        {"up", no_argument, NULL, 'u'},           {"mac", required_argument, NULL, 'a'},
-        {"domain", required_argument, NULL, 'd'}, {.name = NULL}};
-
-    *device = (struct device){.verb = argv[0]};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        const int status = take_option(device, option, optarg);
-        if (status)
-            return status;
-    }
-    device->name = argv[optind];
-    return check(device);
-}
-
-/* Of nobody the kernel would let everybody attach to it (drivers/net/tun.c, tun_not_capable). */
+/* Without an owner the kernel would let everybody attach to it (drivers/net/tun.c, tun_not_capable). */
 static int set_owner(int fd, const struct device *device)
 {
     int err = 0;
@@ -256,11 +216,20 @@ static int make(const struct device *device)
     return status;
 }
 
-int device_create(int argc, char *argv[])
+int device_create(const char *verb, const char *name, const struct tap_options *options)
 {
-    struct device device;
-    const int status = parse(&device, argc, argv);
+    struct device device = {.verb = verb,
+                            .name = name,
+                            .kind = {.tun = options->mode == MODE_TUN,
+                                     .multi_queue = options->multi_queue,
+                                     .vnet_hdr = options->vnet_hdr,
+                                     .packet_info = options->packet_info},
+                            .up = options->up,
+                            .bridge = options->bridge};
+    int status = look_up(&device, options);
 
+    if (!status)
+        status = check(&device);
     return status ? status : make(&device);
 }
 
@@ -276,36 +245,31 @@ static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *
     if (!err)
         err = tap_delete(nl, fd, &tap);
     if (err == -EBUSY)
-        return complain(1, verb, "'%s' is in use: end the program that holds it, or say --force", name);
+        return complain(1, verb, "'%s' is in use: end the program that holds it, or use --force", name);
     if (err == -ESTALE)
         return complain(1, verb, "'%s' is another device than a moment ago, and is left alone; try again",
                         name);
     return err ? complain(1, verb, "cannot remove '%s': %s", name, strerror(-err)) : 0;
 }
 
-int device_delete(int argc, char *argv[])
+int device_delete(const char *verb, const char *name, bool force)
 {
-    static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {.name = NULL}};
+    _cleanup_close_ int fd = -1;
     struct rtnl nl;
-    bool force = false;
 
-    optind = 0;
-    while (getopt_long(argc, argv, "", options, NULL) == 'f')
-        force = true;
     if (geteuid() != 0)
-        return complain(1, argv[0], "'%.64s' is none of virt-tap's own (vtap-...): removing it takes root",
-                        argv[optind]);
+        return complain(1, verb, "'%.64s' is not one of virt-tap's own (vtap-...): removing it requires root",
+                        name);
+    if (!force && (fd = tap_open()) < 0)
+        return complain(1, verb,
+                        "cannot open " TAP_DEVICE
+                        ": %s; use --force to remove it without trying whether it is "
+                        "in use",
+                        strerror(-fd));
     const int err = rtnl_open(&nl);
     if (err)
-        return complain(1, argv[0], "cannot ask the kernel for its interfaces: %s", strerror(-err));
-    const int fd = force ? -1 : tap_open();
-    const int status = fd < 0 && !force ? complain(1, argv[0],
-                                                   "cannot open " TAP_DEVICE ": %s; say --force "
-                                                   "to remove it without trying whether it is in use",
-                                                   strerror(-fd))
-                                        : remove_device(&nl, fd, argv[0], argv[optind]);
-    if (fd >= 0)
-        close(fd);
+        return complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
+    const int status = remove_device(&nl, fd, verb, name);
     rtnl_close(&nl);
     return status;
 }

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Plain taps and tuns, as tunctl and `ip tuntap` make them: root's business, without policy, under any name
- * but those of virt-tap's own (vtap-...). */
+ * Plain taps and tuns, as tunctl(8) and `ip tuntap` make them: root's business, without policy, under any
+ * name but those of virt-tap's own (vtap-...). */
 #pragma once
 
-/* `virt-tap tap create` and `delete` of such a name. Return the exit status, the reason said. */
-int device_create(int argc, char *argv[]);
-int device_delete(int argc, char *argv[]);
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The options of `virt-tap tap create`. NULL: not given. */
+struct tap_options {
+    const char *bridge, *mac, *domain, *user, *group;
+    int mode; /* enum tap_mode */
+    bool multi_queue, vnet_hdr, packet_info, up;
+};
+
+enum tap_mode { MODE_DEFAULT, MODE_TAP, MODE_TUN };
+
+/* `virt-tap tap create` and `delete` of such a name; verb is for messages. Return the exit status, the reason
+ * printed. */
+int device_create(const char *verb, const char *name, const struct tap_options *options);
+int device_delete(const char *verb, const char *name, bool force);

@@ -2,7 +2,6 @@
  *
  * virt-tap gc: taps that were left behind. It looks twice, for a guest that starts has its taps for a moment
  * before it holds them. */
-#include "base/number.h"
 #include "config.h"
 #include "helper_call.h"
 #include "host/domains.h"
@@ -11,25 +10,30 @@
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-const char gc_options[] =
-    "Removed is what nobody holds and whose libvirt domain does not run. Ordinary users remove their own, root\n"
-    "everybody's. What a helper is still making, or was stopped at, is left alone and named.\n"
-    "\n"
-    "  --all           also what nobody holds and is for no domain, as `virt-tap tap create` makes it\n"
-    "  --dry-run       only say what would be removed, if nobody turns out to hold it\n"
-    "  --wait=SECONDS  between the two looks (10)\n";
 
 struct gc {
     bool all, dry_run;
     unsigned int wait; /* seconds */
     const char *name;  /* for messages */
 };
+
+const struct option_entry gc_options[] = {
+    OPTION_FLAG("all",
+                "also taps that nobody holds and that are for no domain, as `virt-tap tap create` makes them",
+                struct gc, all),
+    OPTION_FLAG("dry-run", "only print what would be removed, if nobody turns out to hold it", struct gc,
+                dry_run),
+    OPTION_NUMBER("wait", "SECONDS", "between the two looks (10)", struct gc, wait, 0, 3600, 10),
+    OPTION_END(struct gc),
+};
+
+const char gc_notes[] =
+    "It removes taps that nobody holds and whose libvirt domain does not run. Ordinary users remove their own,\n"
+    "root everybody's. A tap that a helper is still making, or was stopped at, is left alone and named.\n";
 
 enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 
@@ -192,27 +196,10 @@ static int collect(const struct gc *gc)
     return finish_output(status, gc->name);
 }
 
-int gc_run(int argc, char *argv[])
+int gc_run(const struct call *call)
 {
-    static const struct option options[] = {{"all", no_argument, NULL, 'a'},
-                                            {"dry-run", no_argument, NULL, 'n'},
-                                            {"wait", required_argument, NULL, 'w'},
-                                            {NULL, 0, NULL, 0}};
-    struct gc gc = {.wait = 10, .name = argv[0]};
-    unsigned long wait = 0;
-    int option;
+    struct gc *gc = call->options;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == '?')
-            return 2;
-        gc.all = gc.all || option == 'a';
-        gc.dry_run = gc.dry_run || option == 'n';
-        if (option == 'w' && !number_parse(optarg, 0, 3600, &wait))
-            return complain(2, argv[0], "--wait takes seconds, 0 to 3600, not '%.64s'", optarg);
-        if (option == 'w')
-            gc.wait = (unsigned int)wait;
-    }
-    if (optind < argc)
-        return complain(2, argv[0], "takes no argument '%.64s'; see %s --help", argv[optind], argv[0]);
-    return collect(&gc);
+    gc->name = call->name;
+    return collect(gc);
 }

@@ -8,7 +8,6 @@
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,10 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int take_root(const char *verb)
+static int require_root(const char *verb)
 {
-    return geteuid() == 0 ? 0
-                          : complain(1, verb, "this changes what libvirt runs, which takes root: use sudo");
+    if (geteuid() == 0)
+        return 0;
+    return complain(1, verb, "this changes what libvirt runs, which requires root: use sudo");
 }
 
 static void target_of(char path[PATH_MAX], const char *driver)
@@ -126,9 +126,9 @@ static bool any_unseen(void)
     return any;
 }
 
-static int enable_all(const char *verb, bool and_reload)
+static int enable_all(const char *verb)
 {
-    int status = take_root(verb);
+    int status = require_root(verb);
 
     if (!status)
         status = check(verb);
@@ -140,60 +140,51 @@ static int enable_all(const char *verb, bool and_reload)
             status = complain(1, verb, "the hook of libvirt's driver %s cannot be put in its place: %s",
                               hooks_drivers[i], strerror(-err));
     }
+    return status;
+}
+
+struct enable_options {
+    bool reload;
+};
+
+static const struct option_entry enable_options[] = {
+    OPTION_FLAG("reload", "have the running daemons look for hooks again", struct enable_options, reload),
+    OPTION_END(struct enable_options),
+};
+
+static int enable(const struct call *call)
+{
+    const struct enable_options *options = call->options;
+    int status = enable_all(call->name);
+
     if (status)
         return status;
     puts("enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks");
-    if (and_reload)
-        status = reload(verb);
+    if (options->reload)
+        status = reload(call->name);
     else if (any_unseen())
-        puts("The daemon that runs has not looked for hooks since: `virt-tap hooks enable --reload`");
-    return finish_output(status, verb);
+        puts("The running daemon has not looked for hooks since: `virt-tap hooks enable --reload`");
+    return finish_output(status, call->name);
 }
 
-static int enable(int argc, char *argv[])
+static int disable(const struct call *call)
 {
-    static const struct option options[] = {{"reload", no_argument, NULL, 'r'}, {.name = NULL}};
-    bool and_reload = false;
-
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1; and_reload = true)
-        if (option == '?')
-            return 2;
-    return optind == argc ? enable_all(argv[0], and_reload)
-                          : complain(2, argv[0], "takes no '%.64s'", argv[optind]);
-}
-
-static int no_words(int argc, char *argv[])
-{
-    static const struct option none[] = {{.name = NULL}};
-
-    optind = 0;
-    if (getopt_long(argc, argv, "", none, NULL) != -1)
-        return 2;
-    return optind == argc ? 0 : complain(2, argv[0], "takes no '%.64s'", argv[optind]);
-}
-
-static int disable(int argc, char *argv[])
-{
-    int status = no_words(argc, argv);
-
-    if (!status)
-        status = take_root(argv[0]);
-    if (status)
-        return status;
+    if (require_root(call->name))
+        return 1;
     const int count = remove_links();
     if (count < 0)
-        return complain(1, argv[0], "a hook cannot be taken out of " HOOKS_FOLDER ": %s", strerror(-count));
-    status = confinement_forget(argv[0]);
+        return complain(1, call->name, "a hook cannot be taken out of " HOOKS_FOLDER ": %s",
+                        strerror(-count));
+    const int status = confinement_forget(call->name);
     if (!status)
         puts(
             count
                 ? "disabled: taps of domains that run stay until they end, and are then removed by `virt-tap gc`"
                 : "they were not enabled");
-    return finish_output(status, argv[0]);
+    return finish_output(status, call->name);
 }
 
-static int show_status(int argc, char *argv[])
+static int show_status(const struct call *call)
 {
     static const char *const words[HOOK_STATES] = {
         [HOOK_GOOD] = "enabled",
@@ -207,10 +198,8 @@ static int show_status(int argc, char *argv[])
     };
     const time_t start = hooks_daemon_start();
     char path[HOOKS_PATH_SIZE];
-    int status = no_words(argc, argv);
+    int status = 0;
 
-    if (status)
-        return status;
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i], start);
         hooks_path(path, hooks_drivers[i]);
@@ -220,17 +209,17 @@ static int show_status(int argc, char *argv[])
     }
     if (confinement_show() != 0)
         status = 1;
-    return finish_output(status, argv[0]);
+    return finish_output(status, call->name);
 }
 
 static const struct verb verbs[] = {
     {.name = "enable",
      .arguments = "[--reload]",
      .summary = "have libvirt call virt-tap's hooks, which make and remove domains' taps",
-     .options = "  --reload  have the daemons that run look for hooks again\n",
-     .run = enable},
-    {.name = "disable", .summary = "have libvirt not call them any more", .run = disable},
-    {.name = "status", .summary = "whether libvirt calls them; exit status 1 if not", .run = show_status},
+     .options = enable_options,
+     .act = enable},
+    {.name = "disable", .summary = "have libvirt not call them any more", .act = disable},
+    {.name = "status", .summary = "whether libvirt calls them; exit status 1 if not", .act = show_status},
 };
 
 const struct command hooks_command = {"libvirt's hooks: domains that make and remove their own taps.", verbs,

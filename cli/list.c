@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
+#include "base/cleanup.h"
 #include "base/name.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -8,7 +9,6 @@
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <linux/if_bridge.h>
 #include <pwd.h>
@@ -26,9 +26,16 @@ struct line {
     bool held;
 };
 
-const char list_options[] =
-    "  --json  an array of objects, for programs\n"
-    "\n"
+struct list_options {
+    bool json;
+};
+
+const struct option_entry list_options[] = {
+    OPTION_FLAG("json", "an array of objects, for programs", struct list_options, json),
+    OPTION_END(struct list_options),
+};
+
+const char list_notes[] =
     "HELD is what the tap's carrier says, which its holder can change. PORT and VLAN are what the\n"
     "bridge enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
 
@@ -64,7 +71,7 @@ static int print_table(const struct line *lines, size_t count)
     char queues[16], port[32], vlan[16], changed[32];
 
     if (!count) {
-        puts("There are no taps of virt-tap's.");
+        puts("No virt-tap taps.");
         return 0;
     }
     printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "VLAN", "CHANGED", "CLAIM", "DOMAIN");
@@ -192,25 +199,16 @@ static int print(struct rtnl *nl, const struct links *taps, bool json, const cha
     return finish_output(status, name);
 }
 
-int list_run(int argc, char *argv[])
+int list_run(const struct call *call)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    const struct list_options *options = call->options;
     _cleanup_links_ struct links taps = {.list = NULL};
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    bool json = false;
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == '?')
-            return 2;
-        json = true;
-    }
-    if (optind < argc)
-        return complain(2, argv[0], "takes no argument '%.64s'; see %s --help", argv[optind], argv[0]);
     int err = rtnl_open(&nl);
+
     if (!err)
         err = links_read(&nl, "tun", &taps);
     if (err)
-        return complain(1, argv[0], "cannot list the interfaces of this host: %s", strerror(-err));
-    return print(&nl, &taps, json, argv[0]);
+        return complain(1, call->name, "cannot list the interfaces of this host: %s", strerror(-err));
+    return print(&nl, &taps, options->json, call->name);
 }

@@ -6,22 +6,24 @@
 #include "program.h"
 #include "verbs.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-static int version(int argc, char *argv[])
+static int version(const struct call *call)
 {
-    (void)argc;
     puts("virt-tap " VERSION);
-    return finish_output(0, argv[0]);
+    return finish_output(0, call->name);
 }
 
 static const struct verb verbs[] = {
     {.name = "check",
-     .arguments = "[AREA...] [--user NAME] [--bridge NAME] [--json | --report | --fix [--apply]] [--strict]",
+     .arguments = "[AREA...] [--user=NAME] [--bridge=NAME] [--json | --report | --fix [--apply]] [--strict]",
      .summary = "can this host and this user run KVM guests on a bridge? found out by trying",
+     .notes = check_notes,
      .options = check_options,
-     .run = check_run},
+     .max = UINT_MAX,
+     .act = check_run},
     {.name = "bridge",
      .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
      .summary = "bridges of the host",
@@ -40,15 +42,17 @@ static const struct verb verbs[] = {
     {.name = "list",
      .arguments = "[--json]",
      .summary = "every tap that virt-tap made",
+     .notes = list_notes,
      .options = list_options,
-     .run = list_run},
+     .act = list_run},
     {.name = "policy", .arguments = "VERB", .summary = "who may use which bridge", .verbs = &policy_command},
     {.name = "gc",
      .arguments = "[--all] [--dry-run] [--wait=SECONDS]",
      .summary = "remove taps that were left behind",
+     .notes = gc_notes,
      .options = gc_options,
-     .run = gc_run},
-    {.name = "version", .summary = "the version of virt-tap", .run = version},
+     .act = gc_run},
+    {.name = "version", .summary = "the version of virt-tap", .act = version},
     {.name = "domain",
      .arguments = "VERB",
      .summary = "point libvirt's domains at taps, and back",

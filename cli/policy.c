@@ -8,7 +8,6 @@
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file that the helper would read; NULL: there is none. One that cannot be looked at is there. */
+/* The file that the helper would read; NULL: there is none. One that cannot be examined exists. */
 static const char *in_force(void)
 {
     struct stat st;
@@ -34,67 +33,69 @@ static bool is_called(const char *path, const char *name)
 
 static int check(const char *name, const char *file, bool strict)
 {
-    const char *counts = in_force();
+    const char *current = in_force();
     char path[PATH_MAX];
 
-    if (!file && !counts)
+    if (!file && !current)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
                         " with a line like: allow br0");
-    if (!file_whole_path(file ? file : counts, path) || access(path, F_OK) < 0)
-        return complain(1, name, "cannot read '%s': %s", file ? file : counts, strerror(errno));
+    if (!file_whole_path(file ? file : current, path) || access(path, F_OK) < 0)
+        return complain(1, name, "cannot read '%s': %s", file ? file : current, strerror(errno));
     struct names names;
     names_begin(&names);
     struct lint lint = {.path = path,
                         .names = &names,
                         .dialect = is_called(path, "bridge.conf") ? POLICY_QEMU : POLICY_STRICT,
-                        .draft = !counts || strcmp(path, counts) != 0};
+                        .draft = !current || strcmp(path, current) != 0};
     lint_policy(&lint);
     names_end(&names);
     if (!lint.draft && !lint.errors)
         lint_beside(&lint);
     printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
            lint.errors, lint.warnings);
-    const int status = lint.errors ? 1 : strict && lint.warnings ? 3 : 0;
-    return finish_output(status, name);
+    if (lint.errors)
+        return finish_output(1, name);
+    return finish_output(strict && lint.warnings ? 3 : 0, name);
 }
 
-static int policy_check(int argc, char *argv[])
-{
-    static const struct option options[] = {{"strict", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
-    bool strict = false;
+struct lint_options {
+    bool strict;
+};
 
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option != 's')
-            return 2;
-        strict = true;
-    }
-    if (argc - optind > 1)
-        return complain(2, argv[0], "one file at a time; see %s --help", argv[0]);
-    return check(argv[0], argv[optind], strict);
+static const struct option_entry lint_options[] = {
+    OPTION_FLAG("strict", "exit 3, not 0, if there are warnings", struct lint_options, strict),
+    OPTION_END(struct lint_options),
+};
+
+static int policy_check(const struct call *call)
+{
+    const struct lint_options *options = call->options;
+
+    return check(call->name, call->words[0], options->strict);
 }
 
 static const struct verb verbs[] = {
     {.name = "check",
      .arguments = "[--strict] [FILE]",
-     .summary = "read the policy that is in force, or FILE, and tell what is wrong with it",
-     .options = "  --strict  exit 3, not 0, if there are warnings\n"
-                "\n"
-                "A FILE called bridge.conf is read as qemu-bridge-helper's, any other as a policy.conf.\n",
-     .run = policy_check},
+     .summary = "read the policy that is in force, or FILE, and report what is wrong with it",
+     .notes = "A FILE called bridge.conf is read as qemu-bridge-helper's, any other as a policy.conf.\n",
+     .options = lint_options,
+     .max = 1,
+     .act = policy_check},
     {.name = "edit",
      .arguments = "[FILE]",
-     .summary = "change " POLICY_PATH ", or FILE, by an editor; saved only if it has no errors",
-     .options =
-         "The editor ($VISUAL, $EDITOR, editor or vi) gets a copy, which is checked and then put into the place of the\n"
-         "file, all at once. Takes root.\n",
-     .run = policy_edit},
+     .summary = "change " POLICY_PATH ", or FILE, with an editor; saved only if it has no errors",
+     .notes =
+         "The editor ($VISUAL, $EDITOR, editor or vi) gets a copy, which is checked and then replaces the file\n"
+         "in one step. Requires root.\n",
+     .max = 1,
+     .act = policy_edit},
     {.name = "explain",
-     .arguments = "[--user USER] --bridge BRIDGE",
+     .arguments = "[--user=USER] --bridge=BRIDGE",
      .summary = "tell whether a user may use a bridge, by which rule, and what to change",
-     .options = "  -u, --user USER      somebody else than yourself, by name or number; takes root\n"
-                "  -b, --bridge BRIDGE  the bridge\n",
-     .run = policy_explain},
+     .options = explain_options,
+     .act = policy_explain},
 };
 
 const struct command policy_command = {"Who may put guests on which bridge: see virt-tap-policy(5).", verbs,

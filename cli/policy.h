@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* virt-tap policy explain: see struct verb. */
-int policy_explain(int argc, char *argv[]);
+#include "base/verb.h"
 
-/* virt-tap policy edit: likewise. */
-int policy_edit(int argc, char *argv[]);
+/* virt-tap policy explain and policy edit: see struct verb. */
+extern const struct option_entry explain_options[];
+int policy_explain(const struct call *call);
+int policy_edit(const struct call *call);

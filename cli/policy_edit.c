@@ -279,23 +279,20 @@ static int edit_file(struct edit *edit)
     return make_copy(edit) < 0 ? -1 : edit_and_check(edit);
 }
 
-int policy_edit(int argc, char *argv[])
+int policy_edit(const struct call *call)
 {
-    struct edit edit = {.name = argv[0], .folder = -1};
+    struct edit edit = {.name = call->name, .folder = -1};
+    const char *file = call->count ? call->words[0] : POLICY_PATH;
 
-    if (argc > 1 && argv[1][0] == '-')
-        return complain(2, argv[0], "there is no option '%s'; see %s --help", argv[1], argv[0]);
-    if (argc > 2)
-        return complain(2, argv[0], "one file at a time; see %s --help", argv[0]);
     if (geteuid() != 0)
-        return complain(1, argv[0], "only root can change the policy; type: sudo %s", argv[0]);
-    if (!file_whole_path(argc > 1 ? argv[1] : POLICY_PATH, edit.path))
-        return complain(1, argv[0], "cannot find '%s': %s", argv[1], strerror(errno));
+        return complain(1, call->name, "only root can change the policy; type: sudo %s", call->name);
+    if (!file_whole_path(file, edit.path))
+        return complain(1, call->name, "cannot find '%s': %s", file, strerror(errno));
     const int err = edit_file(&edit);
     if (edit.copy[0])
         unlink(edit.copy);
     if (edit.folder >= 0)
         close(edit.folder);
     free(edit.old.bytes);
-    return finish_output(err < 0 ? 1 : 0, argv[0]);
+    return finish_output(err < 0 ? 1 : 0, call->name);
 }

@@ -14,7 +14,6 @@
 #include "policy/policy.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <grp.h>
 #include <limits.h>
 #include <stdint.h>
@@ -200,24 +199,28 @@ static int ask(struct names *names, const char *name, const char *bridge)
     return explain(name, bridge, &caller);
 }
 
-int policy_explain(int argc, char *argv[])
-{
-    static const struct option options[] = {
-        {"user", required_argument, NULL, 'u'}, {"bridge", required_argument, NULL, 'b'}, {NULL, 0, NULL, 0}};
-    const char *user = NULL, *bridge = NULL;
+struct explain_options {
+    const char *user, *bridge;
+};
 
-    for (int option; (option = getopt_long(argc, argv, "u:b:", options, NULL)) != -1;) {
-        if (option != 'u' && option != 'b')
-            return 2;
-        *(option == 'u' ? &user : &bridge) = optarg;
-    }
-    if (optind < argc || !bridge)
-        return complain(2, argv[0], "%s%s; see %s --help",
-                        optind < argc ? "there is no argument " : "no --bridge is given",
-                        optind < argc ? argv[optind] : "", argv[0]);
+const struct option_entry explain_options[] = {
+    OPTION_LETTER('u', "user", "USER", "another user than yourself, by name or number; requires root",
+                  struct explain_options, user),
+    OPTION_LETTER('b', "bridge", "BRIDGE", "the bridge", struct explain_options, bridge),
+    OPTION_END(struct explain_options),
+};
+
+int policy_explain(const struct call *call)
+{
+    const struct explain_options *options = call->options;
     struct names names;
+    int status = 1;
+
+    if (!options->bridge)
+        return complain(2, call->name, "no --bridge is given; see %s --help", call->name);
     names_begin(&names);
-    const int status = user && become(&names, argv[0], user) < 0 ? 1 : ask(&names, argv[0], bridge);
+    if (!options->user || become(&names, call->name, options->user) == 0)
+        status = ask(&names, call->name, options->bridge);
     names_end(&names);
     return status;
 }

@@ -1,199 +1,188 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virt-tap tap: taps that stay, by virt-tap-helper, which alone has the privilege and asks the policy. */
+ * virt-tap tap: taps that stay. Those on a bridge are made by virt-tap-helper, which alone has the privilege
+ * and asks the policy; plain devices by root (device.c). */
 #include "config.h"
 #include "device.h"
 #include "helper_call.h"
 #include "verbs.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <limits.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 16 };
+enum { WORDS_MAX = 10, WORD_SIZE = 256 };
 
-enum { PASS_ON = 1, OWNER, UP, MODE, PLAIN }; /* what becomes of an option */
-
-/* The helper's command line; the words are allocated. Each option may be given once, so that WORDS_MAX is
- * enough. */
+/* The helper's command line. */
 struct words {
-    char *argv[WORDS_MAX + 1];
+    char text[WORDS_MAX][WORD_SIZE];
     size_t count;
+    bool too_long;
 };
 
-static int add(struct words *words, char *word)
+/* Adds --NAME=VALUE; NULL: nothing. No value that the helper accepts is nearly as long as a word may be. */
+static void add_value(struct words *words, const char *name, const char *value)
 {
-    if (!word || words->count == WORDS_MAX)
-        return complain(1, "virt-tap", "no memory");
-    words->argv[words->count++] = word;
-    words->argv[words->count] = NULL;
-    return 0;
+    if (!value || words->count == WORDS_MAX)
+        return;
+    const int length = snprintf(words->text[words->count++], WORD_SIZE, "--%s=%s", name, value);
+    words->too_long = words->too_long || length >= WORD_SIZE;
 }
 
-/* The helper's own verbs take the command's options. */
-static int add_option(struct words *words, const char *name, const char *value)
+static void add_word(struct words *words, bool wanted, const char *word)
 {
-    char *word;
-
-    return add(words,
-               asprintf(&word, "--%s%s%s", name, value ? "=" : "", value ? value : "") < 0 ? NULL : word);
+    if (wanted && words->count < WORDS_MAX)
+        snprintf(words->text[words->count++], WORD_SIZE, "%s", word);
 }
 
-static int run_helper(const char *name, const struct words *words)
+/* Becomes the helper. Returns the exit status if it cannot be started. */
+static int run_helper(const char *verb, struct words *words)
 {
-    execv(helper_path(), words->argv);
-    return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+    char *argv[WORDS_MAX + 1] = {NULL};
+
+    if (words->too_long)
+        return complain(2, verb, "an argument is too long");
+    for (size_t i = 0; i < words->count; i++)
+        argv[i] = words->text[i];
+    execv(helper_path(), argv);
+    return complain(1, verb, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
                     helper_path(), strerror(errno));
 }
 
-/* The helper takes numbers only. */
-static int add_owner(struct words *words, const char *name, const char *user)
+/* Whether virt-tap-helper makes and deletes taps of that name. */
+static bool is_own(const char *name)
+{
+    return strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0;
+}
+
+static int refuse_plain(const char *verb, const char *option)
+{
+    return complain(2, verb,
+                    "%s is for plain devices: names that begin with vtap- are taps on a bridge, of one user",
+                    option);
+}
+
+/* Finds the user's number, which is all that the helper takes. Returns it as text, or NULL with the reason
+ * printed. */
+static const char *find_user(const char *verb, const char *user, char number[16])
 {
     const struct passwd *account = getpwnam(user);
-    char number[16];
 
-    if (!account && (!*user || user[strspn(user, "0123456789")]))
-        return complain(1, name,
-                        "--owner=%.64s: there is no such user; `getent passwd` shows those that there are",
-                        user);
-    if (account)
-        snprintf(number, sizeof(number), "%u", account->pw_uid);
-    return add_option(words, "owner", account ? number : user);
-}
-
-/* What only plain devices have. */
-static int refuse_plain(const char *name, const char *option, const char *value)
-{
-    return complain(
-        2, name,
-        "--%s%s%.32s is for plain devices: names that begin with vtap- are taps on a bridge, of one user",
-        option, value ? "=" : "", value ? value : "");
-}
-
-static int take_option(struct words *words, const char *verb, const struct option *option, const char *value)
-{
-    switch (option->val) {
-    case OWNER:
-        return add_owner(words, verb, value);
-    case UP: /* which a tap on a bridge is in any case */
-        return 0;
-    case MODE:
-        return strcmp(value, "tap") == 0 ? 0 : refuse_plain(verb, option->name, value);
-    case PLAIN:
-        return refuse_plain(verb, option->name, value);
-    default:
-        return add_option(words, option->name, value);
+    if (account) {
+        snprintf(number, 16, "%u", account->pw_uid);
+        return number;
     }
+    if (*user && !user[strspn(user, "0123456789")])
+        return user;
+    complain(1, verb, "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
+             user);
+    return NULL;
 }
 
-/* Reads options and the one NAME behind or between them. Returns 0 or the exit status. */
-static int take_words(struct words *words, int argc, char *argv[], const struct option *options)
-{
-    unsigned int seen = 0;
-    int index, result = 0;
-
-    while (!result && (result = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (result == '?')
-            return 2;
-        if (seen & 1U << index)
-            return complain(2, argv[0], "--%s is given twice", options[index].name);
-        seen |= 1U << index;
-        result = take_option(words, argv[0], &options[index], optarg);
-    }
-    if (result > 0)
-        return result;
-    if (optind + 1 != argc)
-        return complain(2, argv[0], "takes one NAME, not %d; see %s --help", argc - optind, argv[0]);
-    return add_option(words, "name", argv[optind]);
-}
-
-static int run(int argc, char *argv[], const char *verb, const struct option *options)
+static int create_own(const char *verb, const char *name, const struct tap_options *options)
 {
     struct words words = {.count = 0};
-    int result = add(&words, strdup("virt-tap-helper"));
+    char number[16];
+    const char *owner = NULL;
 
-    if (!result)
-        result = add(&words, strdup(verb));
-    if (!result)
-        result = take_words(&words, argc, argv, options);
-    if (!result)
-        result = run_helper(argv[0], &words);
-    for (size_t i = 0; i < words.count; i++)
-        free(words.argv[i]);
-    return result;
+    if (options->mode == MODE_TUN)
+        return refuse_plain(verb, "--mode=tun");
+    if (options->group)
+        return refuse_plain(verb, "--group");
+    if (options->packet_info)
+        return refuse_plain(verb, "--packet-info");
+    if (options->user && !(owner = find_user(verb, options->user, number)))
+        return 1;
+    add_word(&words, true, "virt-tap-helper");
+    add_word(&words, true, "create");
+    add_value(&words, "name", name);
+    add_value(&words, "bridge", options->bridge);
+    add_value(&words, "mac", options->mac);
+    add_value(&words, "domain", options->domain);
+    add_value(&words, "owner", owner);
+    add_word(&words, options->multi_queue, "--multi-queue");
+    add_word(&words, options->vnet_hdr, "--vnet-hdr");
+    return run_helper(verb, &words);
 }
 
-/* Whether the one NAME is not of virt-tap's own. What is wrong with the words is said by whoever reads them
- * then. */
-static bool is_plain(int argc, char *argv[], const struct option *options)
+static int create(const struct call *call)
 {
-    int result = 0;
+    const char *name = call->words[0];
 
-    opterr = 0;
-    optind = 0;
-    while (result != -1 && result != '?')
-        result = getopt_long(argc, argv, "", options, NULL);
-    opterr = 1;
-    const bool plain =
-        result == -1 && optind + 1 == argc && strncmp(argv[optind], TAP_PREFIX, strlen(TAP_PREFIX)) != 0;
-    optind = 0;
-    return plain;
+    return is_own(name) ? create_own(call->name, name, call->options)
+                        : device_create(call->name, name, call->options);
 }
 
-static int create(int argc, char *argv[])
+struct delete_options {
+    bool force;
+};
+
+static int delete (const struct call *call)
 {
-    static const struct option options[] = {
-        {"bridge", required_argument, NULL, PASS_ON}, {"multi-queue", no_argument, NULL, PASS_ON},
-        {"vnet-hdr", no_argument, NULL, PASS_ON},     {"mac", required_argument, NULL, PASS_ON},
-        {"domain", required_argument, NULL, PASS_ON}, {"owner", required_argument, NULL, OWNER},
-        {"user", required_argument, NULL, OWNER},     {"up", no_argument, NULL, UP},
-        {"mode", required_argument, NULL, MODE},      {"group", required_argument, NULL, PLAIN},
-        {"packet-info", no_argument, NULL, PLAIN},    {.name = NULL},
-    };
-    return is_plain(argc, argv, options) ? device_create(argc, argv) : run(argc, argv, "create", options);
+    const struct delete_options *options = call->options;
+    struct words words = {.count = 0};
+
+    if (!is_own(call->words[0]))
+        return device_delete(call->name, call->words[0], options->force);
+    add_word(&words, true, "virt-tap-helper");
+    add_word(&words, true, "delete");
+    add_value(&words, "name", call->words[0]);
+    add_word(&words, options->force, "--force");
+    return run_helper(call->name, &words);
 }
 
-static int delete_(int argc, char *argv[])
-{
-    static const struct option options[] = {{"force", no_argument, NULL, PASS_ON}, {.name = NULL}};
+static const struct option_entry create_options[] = {
+    OPTION_STRING("bridge", "BRIDGE", "the bridge to plug it into", struct tap_options, bridge),
+    OPTION_FLAG("multi-queue",
+                "several queues: whoever opens the tap must ask for them too (queues= of QEMU)",
+                struct tap_options, multi_queue),
+    OPTION_FLAG("vnet-hdr", "frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)",
+                struct tap_options, vnet_hdr),
+    OPTION_STRING("mac", "MAC", "the guest's MAC", struct tap_options, mac),
+    OPTION_STRING("domain", "UUID", "the libvirt domain that it is for (vtap- only)", struct tap_options,
+                  domain),
+    OPTION_STRING("user", "USER",
+                  "its owner, by name or number: root only; the policy for vtap- names is that user's",
+                  struct tap_options, user),
+    OPTION_STRING("owner", "USER", "the same", struct tap_options, user),
+    OPTION_CHOICE("mode", "tap|tun", "plain devices: Ethernet frames (tap, the default) or IP packets",
+                  struct tap_options, mode),
+    OPTION_STRING("group", "GROUP",
+                  "plain devices: for the members of that group; with --user for that user if a member",
+                  struct tap_options, group),
+    OPTION_FLAG("packet-info",
+                "plain devices: four bytes before each packet name its protocol (pi of ip-tuntap)",
+                struct tap_options, packet_info),
+    OPTION_FLAG("up", "plain devices: set it up at once; on a bridge it always is", struct tap_options, up),
+    OPTION_END(struct tap_options),
+};
 
-    return is_plain(argc, argv, options) ? device_delete(argc, argv) : run(argc, argv, "delete", options);
-}
+static const struct option_entry delete_options[] = {
+    OPTION_FLAG("force", "even if somebody holds it", struct delete_options, force),
+    OPTION_END(struct delete_options),
+};
 
 static const struct verb verbs[] = {
-    {
-        .name = "create",
-        .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
-        .summary = "make a tap that stays, for programs that open it by its name",
-        .options =
-            "A NAME that begins with vtap- is a tap on a bridge, for whom the policy allows it; any other a plain device,\n"
-            "root only.\n\n"
-            "  --bridge=BRIDGE  the bridge to plug it into\n"
-            "  --multi-queue    several queues: what opens the tap must say so too (queues= of QEMU)\n"
-            "  --vnet-hdr       frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)\n"
-            "  --mac=MAC        the guest's MAC\n"
-            "  --domain=UUID    the libvirt domain that it is for (vtap- only)\n"
-            "  --user=USER      whose it is, by name or number: root only, and vtap- names are judged as that user's\n"
-            "  --owner=USER     the same\n"
-            "Of plain devices:\n"
-            "  --mode=tap|tun   Ethernet frames (tap, unless told), or IP packets\n"
-            "  --group=GROUP    for the members of that group; with --user for that user if a member\n"
-            "  --packet-info    packets begin with four bytes that tell the protocol (pi of ip-tuntap)\n"
-            "  --up             set it up at once; on a bridge it always is\n",
-        .run = create,
-    },
-    {
-        .name = "delete",
-        .arguments = "NAME [--force]",
-        .summary = "remove a tap of yours; root: any tap or tun",
-        .options = "  --force  also one that somebody holds\n",
-        .run = delete_,
-    },
+    {.name = "create",
+     .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
+     .summary = "make a tap that stays, for programs that open it by its name",
+     .notes =
+         "A NAME that begins with vtap- is a tap on a bridge, for users whom the policy allows it; any other\n"
+         "is a plain device, root only.\n",
+     .options = create_options,
+     .min = 1,
+     .max = 1,
+     .act = create},
+    {.name = "delete",
+     .arguments = "NAME [--force]",
+     .summary = "remove a tap of yours; root: any tap or tun",
+     .options = delete_options,
+     .min = 1,
+     .max = 1,
+     .act = delete},
 };
 
 const struct command tap_command = {"Taps that stay when nobody holds them.", verbs,

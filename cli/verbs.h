@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What stands in the table of main.c, each in a file of its own name. */
+ * What the table of main.c names, each in a file of its own name. */
 #pragma once
 
 #include "base/verb.h"
@@ -8,9 +8,9 @@
 extern const struct command tap_command;
 extern const struct command policy_command;
 extern const struct command hooks_command;
-int list_run(int argc, char *argv[]);
-extern const char list_options[];
-int gc_run(int argc, char *argv[]);
-extern const char gc_options[];
-int check_run(int argc, char *argv[]);
-extern const char check_options[];
+
+extern const struct option_entry list_options[], gc_options[], check_options[];
+extern const char list_notes[], gc_notes[], check_notes[];
+int list_run(const struct call *call);
+int gc_run(const struct call *call);
+int check_run(const struct call *call);

@@ -15,7 +15,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BELOW = {  # folder: those that it may include; tests/ may include all
     "base": set(), "net": {"base"}, "xml": {"base"}, "policy": {"base", "net"}, "host": {"base", "net"}, "helper": {"base", "net", "policy"},
-    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks", "bridge"}}
+    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks"}}
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/interfaces.md", "docs/threat-model.md")
 HEAD = ["SPDX-License-Identifier: GPL-2.0-or-later", "Copyright the virt-tap authors"]
 C_HEAD = HEAD[:1]

@@ -16,12 +16,30 @@ from sandbox import USER
 
 CLI = os.path.abspath(os.environ["VIRT_TAP_CLI"])
 HELP = re.compile(r"Usage: (virt-tap[^\n]*)\n\n[^\n]+\n(?s:.*)\Z")
+SOURCE = os.environ["VIRT_TAP_SOURCE"]
+PAGES = {"check": "virt-tap-check.1", "bridge": "virt-tap-bridge.8", "show": "virt-tap-bridge.8", "hooks": "virt-tap-hooks.7",
+         "xml": "virt-tap-xml.1", "domain": "virt-tap-xml.1"}
+OF_OTHERS = {"virt-tap.1": {"--help", "--list-options", "--name"}, "virt-tap-hooks.7": {"--connect", "--uplink"}}  # of other verbs and programs
+NOT_LISTED = {"xml", "domain"}  # they read their options themselves
 COMMANDS = {"bridge", "hooks", "tap", "policy", "domain", "xml"}
 
 
 def call(*words, program=CLI, **more):
     return subprocess.run([program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=60, check=False, **more)
+
+
+def listed(*words):
+    """The options of a verb, or the verbs of a command."""
+    done = call("--list-options", *words)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout.splitlines()
+
+
+def options_of(page):
+    with open(f"{SOURCE}/docs/{page}.in", encoding="utf-8") as file:
+        text = re.sub(r"\\f.", "", file.read()).replace("\\-", "-")
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
 
 
 def verbs_of(text):
@@ -95,33 +113,51 @@ class Help(unittest.TestCase):
         for words in ("list -- --help", "gc -- -h", "tap create -- --help -h", "hooks status -- --help"):
             self.is_refused(*words.split())
 
-    def test_every_option_is_in_the_help_and_works(self):
-        """Options are tried before one that there is not, so that the verb does nothing."""
-        options = sorted({option for _words, text, _ in self.verbs for option in re.findall(r"--[a-z][a-z-]*", text)} - {"--help"})
-        self.assertGreater(len(options), 30)
+    def test_verbs_are_listed(self):
         for words, text, is_command in self.verbs:
-            if is_command or words in (["version"], ["bridge", "guard"], ["bridge", "confirm"], ["bridge", "unpersist"]):
-                continue
-            shown = set(re.findall(r"--[a-z][a-z-]*", text)) - {"--help"}
-            known = self.known(words, options)
+            if is_command:
+                self.assertEqual(listed(*words)[:-2], verbs_of(text), words)
+
+    def test_options_are_in_the_help(self):
+        self.assertGreater(len(self.options()), 20)
+        for words, options in self.options():
+            text = "\n\n".join(call(*words, "--help").stdout.split("\n\n")[2:])
             with self.subTest(words=words):
-                self.assertEqual({option for option in known if not any(longer.startswith(option) for longer in shown)} - shown, set(),
-                                 "taken, but not in the help")
-                self.assertEqual(shown - known - self.mentioned(words), set(), "in the help, but not taken")
+                self.assertEqual(re.findall(r"(?m)^  (?:-\w, )?(--[a-z-]+\S*)", text), options)
+                self.assertEqual(set(re.findall(r"(?<![\w`-])--[a-z-]+", text)) - {option.partition("=")[0] for option in options}, set())
 
-    @staticmethod
-    def mentioned(words):
-        """Options of other programs or verbs that a verb's help speaks of."""
-        return {("bridge", "show"): {"--uplink"}}.get(tuple(words), set())
+    def options(self):
+        """Of each verb, as --list-options tells them, without --help."""
+        return [(words, listed(*words)[:-1]) for words, _text, is_command in self.verbs if not is_command and words[0] not in NOT_LISTED]
 
-    def known(self, words, options):
-        """Those that the verb takes, without a value or with one."""
-        script = f'for option in {" ".join(options)}; do for word in $option $option=1; do echo "$option $("$@" $word --no-such-option 2>&1)"; done; done'
-        done = sandbox.run("sh", "-c", script, "sh", CLI, *words, preexec_fn=lambda: bridgehelper.become(USER))
-        lines = [line for line in done.stdout.splitlines() if line.startswith("--")]
-        self.assertEqual(len(lines), 2 * len(options), done.stdout)
-        return {option for option, said in (line.split(" ", 1) for line in lines)
-                if not re.search(rf"(?:option|:) '{option}(?:=1)?'(?! (?:requires|doesn))", said)}
+    def test_completion_offers_them(self):
+        for words, _text, is_command in self.verbs:
+            if words and words[0] in NOT_LISTED and not is_command:
+                continue
+            offered = self.complete(*words, "" if is_command else "-")
+            wanted = listed(*words) if is_command else [option.partition("=")[0] for option in listed(*words)]
+            with self.subTest(words=words):
+                self.assertEqual(offered, wanted + (["--version"] if not words else []))
+        self.assertEqual(self.complete("bridge", "create", "br0", "--stp", ""), ["on", "off"])
+        self.assertEqual(self.complete("bridge", "create", "br0", "--stp", "=", "of"), ["off"])
+
+    def complete(self, *words):
+        script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap
+            COMP_WORDS=(virt-tap "$@"); COMP_CWORD=$#; _virt_tap; echo "${{COMPREPLY[@]}}" """
+        return sandbox.run("bash", "-c", script, "bash", *words).stdout.split()
+
+    def test_man_pages_name_them(self):
+        """Every option of a verb is on its page, and the page names no option that no verb has."""
+        named = {}
+        for words, options in self.options():
+            page = PAGES.get(words[0], "virt-tap.1")
+            names = {option.partition("=")[0] for option in options}
+            named.setdefault(page, set()).update(names)
+            with self.subTest(words=words, page=page):
+                self.assertEqual(names - options_of(page), set(), "not on the page")
+        for page, names in named.items():
+            with self.subTest(page=page):
+                self.assertEqual(options_of(page) - names - OF_OTHERS.get(page, set()), set(), "on the page, but there is no such option")
 
     def test_wrong_words(self):
         for words, _text, is_command in self.verbs:
@@ -131,7 +167,7 @@ class Help(unittest.TestCase):
                 self.is_refused(*words, "nonsense", "--help")
                 self.is_refused(*words, "")
                 self.is_refused(*words, "--nonsense")
-            elif words not in (["version"], ["bridge", "guard"], ["bridge", "confirm"], ["bridge", "unpersist"]):
+            else:
                 self.is_refused(*words, "--nonsense")
 
     def test_odd_command_lines(self):

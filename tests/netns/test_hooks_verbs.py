@@ -84,7 +84,7 @@ class Links(HooksCase):
     def test_refusals(self):
         before = self.tree()
         for verb in ("enable", "disable"):
-            self.assertIn("takes root", self.hooks_verb(verb, uid=USER, status=1))
+            self.assertIn("requires root", self.hooks_verb(verb, uid=USER, status=1))
         for words in (("enable", "x"), ("disable", "x"), ("status", "--x"), ("status", "x"), ("enable", "--x"), ()):
             self.hooks_verb(*words, status=2)
         os.chmod(f"{self.hooks}/daemon", 0o644)

@@ -90,24 +90,24 @@ class Device(unittest.TestCase):
                             (("create", "tap1", "--bridge=" + 20 * "b"), "no such interface"),
                             (("create", "tun1", "--mode=tun", "--bridge=br0"), "a tun carries IP packets"),
                             (("create", "tun1", "--mode=tun", "--mac=52:54:00:00:00:01"), "a tun carries IP packets"),
-                            (("create", "tap1", "--mac=53:54:00:00:00:01"), "no MAC"), (("create", "tap1", "--mac=5"), "no MAC"),
-                            (("create", "tap%d"), "no name for an interface"), (("create", 16 * "t"), "no name for an interface"),
-                            (("create", ""), "no name for an interface"), (("create", "a/b"), "no name for an interface"),
+                            (("create", "tap1", "--mac=53:54:00:00:00:01"), "not a MAC"), (("create", "tap1", "--mac=5"), "not a MAC"),
+                            (("create", "tap%d"), "not a name for an interface"), (("create", 16 * "t"), "not a name for an interface"),
+                            (("create", ""), "not a name for an interface"), (("create", "a/b"), "not a name for an interface"),
                             (("delete", "nosuch"), "not there"), (("delete", "dummy0"), "neither a tap nor a tun"), (("delete", 20 * "x"), "not there"),
                             (("delete", ""), "not there")):
             with self.subTest(words=words):
                 self.assertIn(says, self.virt_tap(*words, status=1))
-        for words, says in ((("create", "tap1", "--mode=bridge"), "tap (Ethernet) or tun (IP)"), (("create", "tap1", "--domain=x"), "begin with vtap-"),
+        for words, says in ((("create", "tap1", "--mode=bridge"), "--mode=tap|tun: 'bridge' is not one of these"), (("create", "tap1", "--domain=x"), "begin with vtap-"),
                             (("create", "vtap-1", "--bridge=br0", "--mode=tun"), "--mode=tun is for plain devices"),
-                            (("create", "vtap-1", "--bridge=br0", "--group=x"), "--group=x is for plain devices"),
+                            (("create", "vtap-1", "--bridge=br0", "--group=x"), "--group is for plain devices"),
                             (("create", "vtap-1", "--bridge=br0", "--packet-info"), "--packet-info is for plain devices")):
             with self.subTest(words=words):
                 self.assertIn(says, self.virt_tap(*words, status=2))
 
     def test_not_root(self):
         self.virt_tap("create", "tap0", f"--user={USER}")
-        self.assertIn("a plain device, which takes root", self.virt_tap("create", "tap1", uid=USER, status=1))
-        self.assertIn("removing it takes root", self.virt_tap("delete", "tap0", uid=USER, status=1))
+        self.assertIn("a plain device, which requires root", self.virt_tap("create", "tap1", uid=USER, status=1))
+        self.assertIn("removing it requires root", self.virt_tap("delete", "tap0", uid=USER, status=1))
 
     def test_one_in_use(self):
         self.virt_tap("create", "tap0")

@@ -292,7 +292,7 @@ class Check(VerbCase):
 
     def test_usage(self):
         self.complains("check", "--colour", says="--colour", status=2)
-        self.complains("check", "a", "b", says="one file at a time", status=2)
+        self.complains("check", "a", "b", says="unexpected argument 'b'", status=2)
         self.complains("chek", says="no verb 'chek'", status=2)
 
     def test_output_that_cannot_be_written(self):

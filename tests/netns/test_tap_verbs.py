@@ -58,12 +58,13 @@ class Verbs(VerbCase):
 
     def test_usage(self):
         for words, says in ((["tap"], "no verb"), (["tap", "make"], "no verb 'make'"), (["nonsense"], "no verb 'nonsense'"), ([], "no verb"),
-                            (["tap", "create", "vtap-a"], "--bridge=BRIDGE"), (["tap", "create", "--bridge=br0"], "one NAME"),
-                            (["tap", "create", "vtap-a", "vtap-b", "--bridge=br0"], "one NAME, not 2"),
+                            (["tap", "create", "vtap-a"], "--bridge=BRIDGE"), (["tap", "create", "--bridge=br0"], "an argument is missing"),
+                            (["tap", "create", "vtap-a", "vtap-b", "--bridge=br0"], "unexpected argument 'vtap-b'"),
                             (["tap", "create", "vtap-a", "--bridge=br0", "--bridge=br1"], "--bridge is given twice"),
-                            (["tap", "create", "vtap-a", "--bogus"], "bogus"), (["tap", "delete"], "one NAME"),
+                            (["tap", "create", "vtap-a", "--bogus"], "bogus"), (["tap", "delete"], "an argument is missing"),
                             (["tap", "delete", "vtap-a", "--bridge=br0"], "bridge"), (["list", "vtap-a"], "'vtap-a'"),
-                            (["list", "--bogus"], "bogus")):
+                            (["list", "--bogus"], "bogus"), (["list", "--json=1"], "takes no value"), (["gc", "--wait"], "--wait requires a value: --wait=SECONDS"),
+                            (["tap", "create", "vtap-a", "--user=0", "--owner=0"], "--user and --owner exclude each other")):
             self.assertIn(says, self.virt_tap(*words, status=2))
 
     def test_help(self):
@@ -76,7 +77,7 @@ class Verbs(VerbCase):
         self.assertRegex(said, r"\Avirt-tap tap delete: cannot start /nonexistent/helper: No such file[^\n]+\n\Z")
 
     def test_list(self):
-        self.assertEqual(self.virt_tap("list"), "There are no taps of virt-tap's.\n")
+        self.assertEqual(self.virt_tap("list"), "No virt-tap taps.\n")
         self.assertEqual(json.loads(self.virt_tap("list", "--json")), [])
         sandbox.write(POLICY, "allow br0 quota=4\n")
         sandbox.run("ip", "tuntap", "add", "vtap-x", "mode", "tap")
@@ -184,7 +185,7 @@ class Gc(VerbCase):
         self.delete("--name=vtap-a")
 
     def test_usage(self):
-        for words, says in ((["--wait=x"], "not 'x'"), (["--wait=3601"], "0 to 3600"), (["vtap-a"], "'vtap-a'"), (["--bogus"], "bogus")):
+        for words, says in ((["--wait=x"], "not 'x'"), (["--wait=3601"], "from 0 to 3600"), (["vtap-a"], "'vtap-a'"), (["--bogus"], "bogus")):
             self.assertIn(says, self.virt_tap("gc", *words, status=2))
 
 

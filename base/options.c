@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "options.h"
+
+#include "complain.h"
+#include "number.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEEN_MAX = 32, HELP_COLUMN = 30 };
+
+/* What one call has read so far. */
+struct parse {
+    const struct option_entry *table, *seen[SEEN_MAX];
+    size_t seen_count;
+    char *options; /* the verb's struct */
+    const char *verb;
+};
+
+/* By its name, or the beginning of only one name. NULL, having said why. */
+static const struct option_entry *find(const struct parse *parse, const char *name, size_t length)
+{
+    const struct option_entry *found = NULL;
+    size_t count = 0;
+
+    for (const struct option_entry *entry = parse->table; entry && entry->name; entry++) {
+        if (length == 0 || strncmp(entry->name, name, length) != 0)
+            continue;
+        if (!entry->name[length])
+            return entry;
+        found = entry;
+        count++;
+    }
+    if (count == 1)
+        return found;
+    complain(2, parse->verb, "%s '--%.*s'; see %s --help",
+             count ? "more than one option begins with" : "there is no option",
+             (int)(length > 64 ? 64 : length), name, parse->verb);
+    return NULL;
+}
+
+static const struct option_entry *find_letter(const struct parse *parse, const char *word)
+{
+    for (const struct option_entry *entry = parse->table; entry && entry->name; entry++)
+        if (entry->letter == word[1])
+            return entry;
+    complain(2, parse->verb, "there is no option '%.64s'; see %s --help", word, parse->verb);
+    return NULL;
+}
+
+static int check_seen(struct parse *parse, const struct option_entry *entry)
+{
+    for (size_t i = 0; i < parse->seen_count; i++) {
+        if (parse->seen[i] == entry)
+            return complain(2, parse->verb, "--%s is given twice", entry->name);
+        if (parse->seen[i]->offset == entry->offset)
+            return complain(2, parse->verb, "--%s and --%s exclude each other", parse->seen[i]->name,
+                            entry->name);
+    }
+    if (entry->kind != OPTION_IS_LIST && parse->seen_count < SEEN_MAX)
+        parse->seen[parse->seen_count++] = entry;
+    return 0;
+}
+
+static int take_number(const struct parse *parse, const struct option_entry *entry, const char *text,
+                       unsigned int *place)
+{
+    unsigned long number;
+
+    if (!number_parse(text, entry->min, entry->max, &number))
+        return complain(2, parse->verb, "--%s requires a number from %u to %u, not '%.64s'", entry->name,
+                        entry->min, entry->max, text);
+    *place = (unsigned int)number;
+    return 0;
+}
+
+static int take_choice(const struct parse *parse, const struct option_entry *entry, const char *text,
+                       int *place)
+{
+    int which = 1;
+
+    for (const char *word = entry->value; word && *word; which++) {
+        const size_t length = strcspn(word, "|");
+        if (strlen(text) == length && memcmp(word, text, length) == 0) {
+            *place = which;
+            return 0;
+        }
+        word += length + (word[length] == '|');
+    }
+    return complain(2, parse->verb, "--%s=%s: '%.64s' is not one of these", entry->name, entry->value, text);
+}
+
+static int take_word(const struct parse *parse, const char *text, struct option_list *list)
+{
+    const char **more = reallocarray(list->words, list->count + 1, sizeof(*more));
+
+    if (!more)
+        return complain(1, parse->verb, "no memory");
+    list->words = more;
+    more[list->count++] = text;
+    return 0;
+}
+
+static int take(struct parse *parse, const struct option_entry *entry, const char *text)
+{
+    void *place = parse->options + entry->offset;
+    const int status = check_seen(parse, entry);
+
+    if (status)
+        return status;
+    switch (entry->kind) {
+    case OPTION_IS_FLAG:
+        *(bool *)place = true;
+        return 0;
+    case OPTION_IS_SET:
+        *(int *)place = (int)entry->min;
+        return 0;
+    case OPTION_IS_STRING:
+        *(const char **)place = text;
+        return 0;
+    case OPTION_IS_NUMBER:
+        return take_number(parse, entry, text, place);
+    case OPTION_IS_CHOICE:
+        return take_choice(parse, entry, text, place);
+    case OPTION_IS_LIST:
+        return take_word(parse, text, place);
+    case OPTION_IS_CALL:
+        return entry->take(parse->verb, entry->name, text, place);
+    }
+    return 2;
+}
+
+/* Reads the option *next, and its value, at the end of which it leaves *next. */
+static int read_option(struct parse *parse, char ***next)
+{
+    const char *word = **next, *value = NULL;
+    const struct option_entry *entry;
+
+    if (word[1] == '-') {
+        const size_t length = strcspn(word + 2, "=");
+        entry = find(parse, word + 2, length);
+        if (word[2 + length])
+            value = word + 3 + length;
+    } else {
+        entry = find_letter(parse, word);
+        if (word[2])
+            value = word + 2;
+    }
+    if (!entry)
+        return 2;
+    if (value && !entry->value)
+        return complain(2, parse->verb, "--%s takes no value", entry->name);
+    if (!value && entry->value) {
+        value = *++*next;
+        if (!value)
+            return complain(2, parse->verb, "--%s requires a value: --%s=%s", entry->name, entry->name,
+                            entry->value);
+    }
+    return take(parse, entry, value);
+}
+
+void *options_new(const struct option_entry *table)
+{
+    const struct option_entry *end = table;
+
+    while (end->name)
+        end++;
+    char *options = calloc(1, end->offset);
+    for (; options && table->name; table++)
+        if (table->kind == OPTION_IS_NUMBER)
+            memcpy(options + table->offset, &table->initial, sizeof(table->initial));
+    return options;
+}
+
+void options_free(const struct option_entry *table, void *options)
+{
+    for (; options && table->name; table++) {
+        if (table->kind != OPTION_IS_LIST)
+            continue;
+        const struct option_list *list = (void *)((char *)options + table->offset);
+        free(list->words);
+    }
+    free(options);
+}
+
+int options_parse(const struct option_entry *table, void *options, char *argv[])
+{
+    struct parse parse = {.table = table, .options = options, .verb = argv[0]};
+    char **kept = argv + 1, **next = argv + 1;
+
+    for (; *next && strcmp(*next, "--") != 0; next++) {
+        if ((*next)[0] != '-' || !(*next)[1]) {
+            *kept++ = *next;
+            continue;
+        }
+        const int status = read_option(&parse, &next);
+        if (status)
+            return -status;
+    }
+    if (*next)
+        next++;
+    while (*next)
+        *kept++ = *next++;
+    *kept = NULL;
+    return (int)(kept - argv) - 1;
+}
+
+/* Returns how long it is. */
+static int print_name(const struct option_entry *entry)
+{
+    return printf("--%s%s%s", entry->name, entry->value ? "=" : "", entry->value ? entry->value : "");
+}
+
+void options_help(const struct option_entry *table)
+{
+    for (; table && table->name; table++) {
+        int column = table->letter ? printf("  -%c, ", table->letter) : printf("  ");
+        column += print_name(table);
+        for (const char *line = table->help; *line;) {
+            const size_t length = strcspn(line, "\n");
+            if (column >= HELP_COLUMN)
+                column = printf("\n") - 1;
+            printf("%*s%.*s\n", HELP_COLUMN - column, "", (int)length, line);
+            line += length + (line[length] == '\n');
+            column = 0;
+        }
+    }
+}
+
+void options_list(const struct option_entry *table)
+{
+    for (; table && table->name; table++) {
+        print_name(table);
+        putchar('\n');
+    }
+}

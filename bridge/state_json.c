@@ -168,10 +168,12 @@ static int digit(char c)
 static bool read_message(const char *text, struct messages *out, size_t header_size)
 {
     const size_t length = text ? strlen(text) / 2 : 0;
-    _cleanup_free_ uint8_t *bytes = length >= NLMSG_HDRLEN + header_size ? malloc(length) : NULL;
     struct nlmsghdr header;
 
-    if (!bytes || strlen(text) != 2 * length)
+    if (length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
+        return false;
+    _cleanup_free_ uint8_t *bytes = malloc(length);
+    if (!bytes)
         return false;
     for (size_t i = 0; i < length; i++) {
         const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);

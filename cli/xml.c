@@ -242,7 +242,7 @@ static int learn(struct options *options)
 static int change_files(struct options *options)
 {
     const char *name = options->job.name;
-    struct error why;
+    struct error why = {0};
     int status = 0;
 
     if (options->job.known && learn(options) < 0)

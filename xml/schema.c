@@ -23,7 +23,7 @@ xmlRelaxNG *schema_load(const char *path, struct error *why)
     xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(path);
     xmlRelaxNG *grammar = NULL;
 
-    error_set(why, "%s", "");
+    *why = (struct error){0};
     if (parser) {
         xmlSetStructuredErrorFunc(why,
                                   keep_first); /* errors of reading a file do not go through the parser */
@@ -51,7 +51,7 @@ int schema_check(xmlRelaxNG *schema, const char *text, size_t size, struct error
     xmlRelaxNGValidCtxt *checker = tree ? xmlRelaxNGNewValidCtxt(schema) : NULL;
     int result = -1;
 
-    error_set(why, "%s", "");
+    *why = (struct error){0};
     if (checker) {
         xmlRelaxNGSetValidStructuredErrors(checker, keep_first, why);
         result = xmlRelaxNGValidateDoc(checker, tree);

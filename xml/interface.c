@@ -205,7 +205,7 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
 {
     const struct node *node = tap->interface->node;
     _cleanup_document_ struct document original = {0};
-    struct interface was;
+    struct interface was = {0};
 
     if (read_original(&original, doc, tap, &was, why) < 0)
         return -1;
@@ -242,7 +242,7 @@ int interface_adopt(struct edits *edits, const struct document *doc, const struc
 {
     const struct node *node = tap->node;
     _cleanup_document_ struct document original = {0};
-    struct interface was;
+    struct interface was = {0};
 
     if (read_original(&original, doc, tap, &was, why) < 0)
         return -1;

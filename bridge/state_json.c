@@ -170,7 +170,7 @@ static bool read_message(const char *text, struct messages *out, size_t header_s
     const size_t length = text ? strlen(text) / 2 : 0;
     struct nlmsghdr header;
 
-    if (length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
+    if (!text || length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
         return false;
     _cleanup_free_ uint8_t *bytes = malloc(length);
     if (!bytes)

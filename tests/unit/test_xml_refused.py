@@ -63,7 +63,8 @@ class Refused(unittest.TestCase):
                 rewrite(text)
             else:
                 self.refuse(text, f"1:{text.index('<b') + 1}: ", "more than 1000 attributes")
-        self.refuse(DOMAIN.format(BRIDGE.replace("<model", "<a " + " ".join(f"a{i}=''" for i in range(999)) + "/><model")), "5:5: ", "the result would be longer")
+        self.refuse(DOMAIN.format(BRIDGE.replace("<model", "<a " + " ".join(f"a{i}=''" for i in range(999)) + "/><model")), "5:5: ",
+                    "the result would be longer")
         self.refuse(DOMAIN.format(BRIDGE * 1025), r"\d+:\d+: ", "more than 1024 interfaces")
         filled = DOMAIN.format(BRIDGE)
         filled = filled.replace("</domain>", "x" * ((4 << 20) - len(filled)) + "</domain>")

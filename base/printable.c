@@ -117,7 +117,7 @@ static size_t plain_length(const char *text)
 {
     char shown[PRINTABLE_PIECE];
     size_t size;
-    const size_t length = printable_character(text, strlen(text), true, shown, &size);
+    const size_t length = printable_character(text, strnlen(text, 8), true, shown, &size);
 
     return size == length && memcmp(shown, text, length) == 0 ? length : 0;
 }

@@ -6,9 +6,11 @@
 #include "terminal.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Whether one of the words asks for help, up to a -- that ends options. Also as the value of an option:
  * whoever writes `--bridge --help` has no bridge of that name in mind. */
@@ -138,10 +140,19 @@ int command_run(const struct command *command, int argc, char *argv[])
     return complain(2, argv[0], "there is no verb '%.64s'; see %s --help", argv[1], argv[0]);
 }
 
+/* A file that is opened later must not become standard output. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDWR); /* the lowest that is free */
+}
+
 int command_main(const struct command *command, int argc, char *argv[])
 {
     char name[] = "virt-tap", *no_words[] = {name, NULL};
 
+    open_standard_descriptors();
     if (terminal_filter() < 0)
         return complain(1, name, "no memory");
     if (argc < 1) /* an execve with an empty argv */

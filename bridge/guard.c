@@ -30,8 +30,8 @@ static int start_unit(const char *verb, const char *self, const char *bridge)
         "systemd-run", "--quiet",
         "--collect",   "--description=virt-tap: restores the network unless the bridge is confirmed",
         self,          "bridge",
-        "guard",       bridge,
-        NULL};
+        "guard",       "--",
+        bridge,        NULL};
     _cleanup_free_ char *output = NULL;
 
     if (process_capture(argv, true, PROCESS_QUERY_MS, &output) == 0)
@@ -42,7 +42,7 @@ static int start_unit(const char *verb, const char *self, const char *bridge)
 
 int guard_start(const char *verb, const char *bridge)
 {
-    const char *const argv[] = {"virt-tap", "bridge", "guard", bridge, NULL};
+    const char *const argv[] = {"virt-tap", "bridge", "guard", "--", bridge, NULL};
     char self[PATH_MAX], path[64];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

@@ -233,8 +233,11 @@ static int read_one(void *arg, const char *path, long long written)
 
     if (!file)
         return errno == ENOENT ? 0 : -errno;
-    if (fstat(fileno(file), &st) == 0 && (getdelim(&text, &size, '\0', file) >= 0 || feof(file)))
+    if (fstat(fileno(file), &st) == 0 && (getdelim(&text, &size, '\0', file) >= 0 || feof(file))) {
+        if (feof(file) && ftell(file) == 0 && text)
+            text[0] = '\0'; /* which getdelim() leaves alone when there is nothing */
         return persist_add(arg, st.st_mode & 0777, text, "%s", path);
+    }
     const int err = -errno;
     free(text);
     return err;

@@ -18,19 +18,20 @@
 static bool find_beside(const char *program, char path[PATH_MAX])
 {
     const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    struct stat folder;
+    struct stat self, folder, found;
 
     if (length <= 0)
         return false;
     path[length] = '\0';
-    if (strcmp(path, COMMAND_PATH) == 0)
+    if (strcmp(path, COMMAND_PATH) == 0 || stat("/proc/self/exe", &self) < 0)
         return false;
     char *name = strrchr(path, '/') + 1;
     const size_t room = PATH_MAX - (size_t)(name - path);
     *name = '\0';
-    if (stat(path, &folder) < 0 || folder.st_mode & (S_IWOTH | S_ISVTX))
+    if (stat(path, &folder) < 0 || folder.st_mode & (S_IWOTH | S_ISVTX) || folder.st_uid != self.st_uid)
         return false;
-    return snprintf(name, room, "%s", program) < (int)room && access(path, X_OK) == 0;
+    return snprintf(name, room, "%s", program) < (int)room && stat(path, &found) == 0 &&
+           found.st_uid == self.st_uid && access(path, X_OK) == 0;
 }
 
 int program_start(const struct verb *verb, int argc, char *argv[])

@@ -10,7 +10,7 @@
  * argv[1] on. Returns only if it cannot be started, with exit status 1, having said why.
  *
  * The installed command starts the installed programs. One that runs elsewhere, as in a build tree, starts
- * those that lie beside it, if there are any, unless anybody may put files there (/tmp): whoever may write
- * any other folder could have replaced the command itself. The environment and the current folder have no
- * say. */
+ * those that lie beside it, if there are any, and if folder, command and program are one user's and not
+ * everybody may put files there (/tmp): who may write the folder could then have replaced the command itself.
+ * The environment and the current folder have no say. */
 int program_start(const struct verb *verb, int argc, char *argv[]);

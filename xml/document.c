@@ -10,6 +10,8 @@
 
 static const char blanks[] = " \t\r\n";
 
+enum { MINOR_MAX = 1000 };
+
 struct reader {
     xmlParserCtxt *parser;
     struct document *out;
@@ -21,6 +23,7 @@ struct reader {
     const char **attribute;     /* likewise */
     char *text;                 /* where that of the open element began */
     struct error *why;
+    unsigned int minor; /* errors so far that are not fatal: such as a prefix without a namespace */
     bool failed;
 };
 
@@ -40,6 +43,9 @@ static void on_error(void *data, libxml_error error)
     struct reader *reader = data;
     char text[300];
 
+    if (error->level != XML_ERR_FATAL &&
+        ++reader->minor > MINOR_MAX) /* each costs as much as its name is long */
+        fail(reader, "it has more errors in its namespaces than anybody makes");
     if (error->level != XML_ERR_FATAL || reader->failed)
         return;
     const int length = (int)strcspn(error->message, "\n");
@@ -318,6 +324,29 @@ const char *document_find_crowded(const char *text, size_t size)
     return NULL;
 }
 
+/* The first comment that has "--" in it; NULL: none. At each libxml2 copies what it has read of the comment
+ * so far, for its message, and goes on to the comment's end. In an instruction it may be no comment: it is
+ * refused all the same, since a broken declaration ends inside of one. */
+static const char *find_bad_comment(const char *text, size_t size)
+{
+    const char *end = text + size, *at = text;
+
+    while (at && (at = memchr(at, '<', (size_t)(end - at)))) {
+        const char *start = at;
+        const size_t left = (size_t)(end - at);
+        if (left >= 9 && memcmp(at, "<![CDATA[", 9) == 0) {
+            at = memmem(at, left, "]]>", 3);
+        } else if (left >= 4 && memcmp(at, "<!--", 4) == 0) {
+            at = memmem(at + 4, left - 4, "--", 2);
+            if (at && (at + 2 == end || at[2] != '>'))
+                return start;
+        } else {
+            at++;
+        }
+    }
+    return NULL;
+}
+
 /* Sees to it that libxml2 takes the text as UTF-8, too, which it would guess from its first bytes. */
 static int check(const struct document *doc, struct error *why)
 {
@@ -339,6 +368,10 @@ static int check(const struct document *doc, struct error *why)
     if (crowded)
         return xml_fail(why, text, (size_t)(crowded - text), "it has more than %d attributes",
                         DOCUMENT_ATTRIBUTES_MAX);
+    const char *bad = find_bad_comment(text, doc->size);
+    if (bad)
+        return xml_fail(why, text, (size_t)(bad - text),
+                        "this is not well-formed XML: a comment has -- in it");
     return 0;
 }
 

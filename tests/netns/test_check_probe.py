@@ -118,7 +118,7 @@ class Terminal(unittest.TestCase):
             self.assertEqual(one.status["CapPrm"], "0" * 16)
             self.assertEqual(one.status["Groups"].split(), [str(USER)])
             for fd, file in one.fds.items():
-                self.assertTrue(file == "/dev/null" or file.startswith(("pipe:", "anon_inode:", "/usr/", "/etc/", "/run/vt/.config/")), (fd, file))
+                self.assertTrue(file == "/dev/null" or file.startswith(("pipe:", "anon_inode:", "/usr/", "/etc/", "/proc/", "/run/vt/.config/")), (fd, file))
         return seen, said.decode(errors="replace")
 
     def each(self, one):

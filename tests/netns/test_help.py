@@ -211,6 +211,11 @@ class Help(unittest.TestCase):
                 self.assertEqual(done.stdout.startswith(folder), own, done)
                 self.assertNotIn("programs", done.stdout if not own else "")
             shutil.rmtree(folder) if mode != 0o755 else self.addCleanup(shutil.rmtree, folder)
+        for theirs in ("", "/virt-tap", "/virt-tap-xml"):  # who owns one of the three could not have replaced the others
+            os.chown(f"{sandbox.RUN}/programs755{theirs}", USER, USER)
+            done = call("xml", "x", program=f"{sandbox.RUN}/programs755/virt-tap")
+            self.assertNotIn("programs", done.stdout)
+            os.chown(f"{sandbox.RUN}/programs755{theirs}", 0, 0)
 
     def test_the_helper(self):
         for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):

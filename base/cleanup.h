@@ -51,3 +51,11 @@ static inline int take_fd(int *fd)
     *fd = -1;
     return taken;
 }
+
+static inline char *take_text(char **text)
+{
+    char *taken = *text;
+
+    *text = NULL;
+    return taken;
+}

@@ -11,6 +11,7 @@ int error_set(struct error *why, const char *format, ...)
     va_start(args, format);
     vsnprintf(why->text, sizeof(why->text), format, args);
     va_end(args);
+    why->line = why->column = 0;
     for (char *c = why->text; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';

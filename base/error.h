@@ -6,9 +6,10 @@
 
 struct error {
     char text[1536];
+    unsigned int line, column; /* in the document that it is about, from 1; 0: nowhere in particular */
 };
 
 /* Puts what was asked, why it failed and what to do next in why->text: one line of at most its size, other
  * than printable ASCII (with which a hostile caller or a broken file could write over a terminal) shown as
- * '?'. Returns -1, for `return error_set(...)`. */
+ * '?'. The place becomes 0. Returns -1, for `return error_set(...)`. */
 int error_set(struct error *why, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "printable.h"
 
+#include "cleanup.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,4 +140,22 @@ void printable_mask(char *text)
             *text = '?';
         text += length ? length : 1;
     }
+}
+
+void printable_format(char *out, size_t size, const char *format, va_list args)
+{
+    _cleanup_free_ char *text = NULL;
+    char piece[PRINTABLE_PIECE];
+    size_t length;
+
+    if (vasprintf(&text, format, args) < 0)
+        text = strdup("no memory");
+    const char *at = text ? text : "", *end = at + strlen(at);
+    for (; at < end; size -= length) {
+        at += printable_character(at, (size_t)(end - at), true, piece, &length);
+        if (length >= size)
+            break;
+        out = mempcpy(out, piece, length);
+    }
+    *out = '\0';
 }

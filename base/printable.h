@@ -4,6 +4,7 @@
  * cannot be seen is shown as an escape. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,3 +29,7 @@ bool printable_is(const char *text);
 
 /* Puts '?' for every byte of what is not. */
 void printable_mask(char *text);
+
+/* What printable_line() makes of what is formatted, as far as it fits into out. */
+void printable_format(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));

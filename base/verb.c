@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verb.h"
+#include "printable.h"
 
 #include "options.h"
 #include "terminal.h"

@@ -98,14 +98,15 @@ static int read_options(struct create *create, const struct call *call)
 {
     const struct create_options *options = call->options;
 
-    *create = (struct create){.name = call->words[0],
-                              .uplink = options->uplink,
-                              .spec = {.mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
-                              .has_mac = options->mac.given,
-                              .has_stp = options->stp != 0,
-                              .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
-                              .dhcp = options->dhcp,
-                              .ignore_dependents = options->ignore_dependents};
+    *create = (struct create){
+        .name = call->words[0],
+        .uplink = options->uplink,
+        .spec = {.created = true, .mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
+        .has_mac = options->mac.given,
+        .has_stp = options->stp != 0,
+        .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+        .dhcp = options->dhcp,
+        .ignore_dependents = options->ignore_dependents};
     create->spec.stp = options->stp == STP_ON;
     create->spec.forward_delay = create->spec.stp ? BRIDGE_DEFAULT_DELAY : 0;
     memcpy(create->spec.mac, options->mac.bytes, sizeof(create->spec.mac));

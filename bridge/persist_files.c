@@ -119,7 +119,7 @@ int persist_store(const char *verb, const struct persist_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         const struct persist_file *file = &files->list[i];
-        struct error why = {""};
+        struct error why = {0};
         if (keep_old(file->path, &why) == 0 && file_configure(file->path, file->text, file->mode, &why) == 0)
             continue;
         complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path, why.text);
@@ -139,7 +139,7 @@ int persist_remember(const char *verb, const char *bridge, const struct persist_
 {
     _cleanup_free_ char *text = NULL;
     char path[PATH_MAX];
-    struct error why = {""};
+    struct error why = {0};
     struct stat st;
     size_t size;
     FILE *list = open_memstream(&text, &size);

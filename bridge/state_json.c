@@ -168,10 +168,12 @@ static int digit(char c)
 static bool read_message(const char *text, struct messages *out, size_t header_size)
 {
     const size_t length = text ? strlen(text) / 2 : 0;
-    _cleanup_free_ uint8_t *bytes = length >= NLMSG_HDRLEN + header_size ? malloc(length) : NULL;
     struct nlmsghdr header;
 
-    if (!bytes || strlen(text) != 2 * length)
+    if (!text || length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
+        return false;
+    _cleanup_free_ uint8_t *bytes = malloc(length);
+    if (!bytes)
         return false;
     for (size_t i = 0; i < length; i++) {
         const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
@@ -227,7 +229,7 @@ static bool read_own(const json_t *list, struct move *out)
         return false;
     for (; out->own_count < count; out->own_count++) {
         const char *text = json_string_value(json_array_get(list, out->own_count));
-        if (!text || !cidr_parse(text, &out->own[out->own_count]))
+        if (!text || cidr_parse(text, &out->own[out->own_count]))
             return false;
     }
     return true;

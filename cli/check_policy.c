@@ -13,7 +13,7 @@
 /* Returns 0; or -1, having told why there is nothing to be judged by. */
 static int report_files(struct findings *out)
 {
-    struct error why = {""};
+    struct error why = {0};
     struct policy policy = {.rules = NULL};
     const int err = policy_load(&policy, "br0", &why);
 
@@ -34,7 +34,7 @@ static int report_files(struct findings *out)
 
 static void report_declared(struct findings *out)
 {
-    struct error why = {""};
+    struct error why = {0};
     struct bridges bridges;
 
     if (bridges_read(&bridges, &why) < 0)
@@ -63,7 +63,7 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
 static void report_bridges(const struct user *user, char **bridges, size_t count, struct findings *out)
 {
     struct decision decision;
-    struct error why = {""};
+    struct error why = {0};
 
     for (size_t i = 0; i < count; i++) {
         const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];

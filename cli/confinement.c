@@ -94,7 +94,7 @@ static int write_local(const char *verb, const struct file *file, const char *pa
 
 static int put_back(const char *verb, const char *path, const struct file *was)
 {
-    struct error why = {""};
+    struct error why = {0};
     struct file now;
 
     if (was->fd < 0)

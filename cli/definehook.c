@@ -4,8 +4,11 @@
  * and takes standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual
  * machine instance say what is not in the XML: virt-tap/bridge is --bridge, virt-tap/networks is --network,
  * separated by commas. */
+#include "definehook.h"
+
+#include "base/cleanup.h"
+#include "base/verb.h"
 #include "job.h"
-#include "verbs.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -43,39 +46,33 @@ static int read_networks(struct known *out, const char *name, char *text)
 
 static int print_changed(const struct job *job, const char *xml)
 {
-    struct product product;
-    const int status = job_run(job, "--domain", xml, strlen(xml), &product);
+    _cleanup_product_ struct product product = {0};
 
-    if (status == 0)
-        print_document(job->name, product.text, product.size);
-    product_free(&product);
-    return finish_output(status, job->name);
+    if (job_run(job, "--domain", xml, strlen(xml), &product) != 0)
+        return 1;
+    print_document(job->name, product.text, product.size);
+    return finish_output(0, job->name);
 }
 
 static int hook(const char *name, const char *vmi_text, const char *xml)
 {
-    struct known known = {0};
+    _cleanup_known_ struct known known = {0};
     struct job job = {
         .name = name, .change = domain_rewrite, .wish = {.find_network = networks_find, .data = &known}};
     json_error_t error;
-    json_t *vmi = json_loads(vmi_text, JSON_REJECT_DUPLICATES, &error);
-    char *bridge = annotation(vmi, "virt-tap/bridge"), *words = annotation(vmi, "virt-tap/networks");
-    int status = 0;
+    json_auto_t *vmi = json_loads(vmi_text, JSON_REJECT_DUPLICATES, &error);
 
-    if (!vmi || !json_is_object(vmi))
-        status = complain(1, name, "--vmi:%d:%d: this is no JSON object: %s", vmi ? 1 : error.line,
-                          vmi ? 1 : error.column, vmi ? "it is another value" : error.text);
-    if (!status && bridge)
-        status = wish_bridge(&job.wish, name, bridge) ? 1 : 0;
-    if (!status && words)
-        status = read_networks(&known, name, words);
-    if (!status)
-        status = print_changed(&job, xml);
-    json_decref(vmi);
-    known_free(&known);
-    free(words);
-    free(bridge);
-    return status;
+    if (!vmi)
+        return complain(1, name, "--vmi:%d:%d: this is not a JSON object: %s", error.line, error.column,
+                        error.text);
+    if (!json_is_object(vmi))
+        return complain(1, name, "--vmi:1:1: this is not a JSON object: it is another value");
+    _cleanup_free_ char *bridge = annotation(vmi, "virt-tap/bridge");
+    _cleanup_free_ char *words = annotation(vmi, "virt-tap/networks");
+    if ((bridge && wish_bridge(&job.wish, name, bridge) != 0) ||
+        (words && read_networks(&known, name, words) != 0))
+        return 1;
+    return print_changed(&job, xml);
 }
 
 int define_hook_run(int argc, char *argv[])

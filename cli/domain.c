@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virt-tap domain: what virt-tap xml does, to domains that libvirt has defined. Their definitions hold
- * secrets (passwords of displays), so that they are neither shown but for the lines that change, nor written
- * to any file. */
+ * virt-tap domain, a program of its own (program.h): what virt-tap xml does, to domains that libvirt has
+ * defined. Their definitions hold secrets (passwords of displays): only the lines that change are shown, and
+ * nothing is written to a file. */
 #include "base/cleanup.h"
 #include "base/printable.h"
+#include "base/verb.h"
 #include "job.h"
-#include "libvirt.h"
-#include "verbs.h"
 
 #include <getopt.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct session {
-    struct libvirt lib;
     virConnectPtr connection;
     struct job job;
     struct known known; /* of --network */
@@ -58,36 +58,55 @@ static const char rewrite_help[] = RESTORE_HELP
     "  --network NAME=BRIDGE the bridge of a network, instead of what libvirt says; may be repeated\n"
     "  --strict              exit 3 if an interface had to be left as it is\n";
 
-/* What in a network's definition holds for its interfaces, and could not for a tap. */
+/* libvirt prints errors itself by default. */
+static void print_nothing(void *data, virErrorPtr error)
+{
+    (void)data, (void)error;
+}
+
+static void cleanup_network(const virNetworkPtr *network)
+{
+    if (*network)
+        virNetworkFree(*network);
+}
+
+static void cleanup_domain(const virDomainPtr *domain)
+{
+    if (*domain)
+        virDomainFree(*domain);
+}
+#define _cleanup_network_ __attribute__((cleanup(cleanup_network)))
+#define _cleanup_virdomain_ __attribute__((cleanup(cleanup_domain)))
+
+/* What a network's definition adds to its interfaces, and could not to a tap. */
 static const char *unfit(const struct node *network)
 {
-    const struct node *group = node_child(network, "portgroup"), *port = node_child(network, "port");
-    const char *isolated = port ? node_attribute(port, "isolated") : NULL;
+    const struct node *group = node_child(network, "portgroup");
 
     for (; group; group = node_next(group, "portgroup"))
-        if (node_attribute(group, "default") && strcmp(node_attribute(group, "default"), "yes") == 0)
+        if (node_attribute_is(group, "default", "yes"))
             return "<portgroup default='yes'>";
     if (node_child(network, "virtualport"))
         return "<virtualport>";
     if (node_child(network, "vlan"))
         return "<vlan>";
-    return isolated && strcmp(isolated, "yes") == 0 ? "<port isolated='yes'>" : NULL;
+    if (node_attribute_is(node_child(network, "port"), "isolated", "yes"))
+        return "<port isolated='yes'>";
+    return NULL;
 }
 
-/* Returns 0, or -1 and why the network is no bridge to put taps on. */
+/* Returns 0, or -1 and why the network's interfaces cannot be taps on its bridge. */
 static int judge_network(const char *name, const char *xml, char reason[REASON_SIZE])
 {
-    struct document doc;
-    struct xml_error why;
-    const char *found = NULL;
-    int result = document_read(&doc, xml, strlen(xml), &why);
+    _cleanup_document_ struct document doc = {0};
+    struct error why;
 
-    if (result < 0)
-        snprintf(reason, REASON_SIZE, "network '%.30s' cannot be read: %.80s", name, why.text);
-    else if ((found = unfit(doc.nodes)))
-        snprintf(reason, REASON_SIZE, "network '%.40s' has %s, which its taps would not get", name, found);
-    document_free(&doc);
-    return result < 0 || found ? -1 : 0;
+    if (document_read(&doc, xml, strlen(xml), &why) < 0)
+        return reason_set(reason, "network '%.30s' cannot be read: %.80s", name, why.text);
+    const char *found = unfit(doc.nodes);
+    if (found)
+        return reason_set(reason, "network '%.40s' has %s, which its taps would not get", name, found);
+    return 0;
 }
 
 static bool is_taken(void *data, const struct domain *domain, const char *dev)
@@ -97,183 +116,179 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
     return taken_by_another(&session->known.taken, domain, dev);
 }
 
-/* The bridge of a network: as told, else as libvirt says. */
+/* The bridge of a network: by --network, else as libvirt says. */
 static int find_network(void *data, const char *name, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
-    const struct session *session = data;
-    const struct libvirt *lib = &session->lib;
-    char ignore[REASON_SIZE], *xml = NULL, *found = NULL;
-    int result = -1;
+    struct session *session = data;
+    char ignore[REASON_SIZE];
 
-    if (networks_find((void *)&session->known, name, bridge, ignore) == 0)
+    if (networks_find(&session->known, name, bridge, ignore) == 0)
         return 0;
-    virNetworkPtr network = lib->virNetworkLookupByName(session->connection, name);
-    if (network) {
-        xml = lib->virNetworkGetXMLDesc(network, 0);
-        found = lib->virNetworkGetBridgeName(network);
-    }
-    if (!xml || !found || !ifname_valid(found)) {
-        snprintf(reason, REASON_SIZE, "the bridge of network '%.40s' is not known: %.80s", name,
-                 found ? "no kernel takes its name" : lib->virGetLastErrorMessage());
-    } else if (judge_network(name, xml, reason) == 0) {
-        snprintf(bridge, NAME_SIZE, "%s", found);
-        result = 0;
-    }
-    xml_clean(reason);
-    free(xml);
-    free(found);
-    if (network)
-        lib->virNetworkFree(network);
-    return result;
+    _cleanup_network_ virNetworkPtr network = virNetworkLookupByName(session->connection, name);
+    _cleanup_free_ char *xml = network ? virNetworkGetXMLDesc(network, 0) : NULL;
+    _cleanup_free_ char *found = network ? virNetworkGetBridgeName(network) : NULL;
+    if (!xml || !found)
+        return reason_set(reason, "the bridge of network '%.40s' is not known: %.80s", name,
+                          virGetLastErrorMessage());
+    if (!ifname_valid(found))
+        return reason_set(reason, "the bridge of network '%.40s' is not known: no kernel takes its name",
+                          name);
+    if (judge_network(name, xml, reason) < 0)
+        return -1;
+    snprintf(bridge, NAME_SIZE, "%s", found);
+    return 0;
 }
 
 static bool is_yes(const char *name)
 {
-    char answer[8] = "", *line = printable_line(name);
+    _cleanup_free_ char *line = printable_line(name);
+    char answer[8] = "";
 
-    fprintf(stderr, "Define %s so? [y/N] ", line ? line : "it");
-    free(line);
+    fprintf(stderr, "Apply this change to %s? [y/N] ", line ? line : "it");
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* Defines the domain anew, if the user wants and it still is what was shown. */
+/* The definition, with its secrets, to be freed; NULL: it cannot be had. */
+static char *definition(virDomainPtr domain)
+{
+    return virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
+}
+
+static void cleanup_secret(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+}
+#define _cleanup_secret_ __attribute__((cleanup(cleanup_secret)))
+
+/* Defines the domain anew, if the user agrees and it still is what was shown. */
 static int define(const struct session *session, virDomainPtr domain, const char *name, const char *was,
                   const struct product *product)
 {
-    const struct libvirt *lib = &session->lib;
-    char *now;
-    bool same;
+    const char *command = session->job.name;
 
     if (!session->yes && !is_yes(name))
-        return complain(1, session->job.name, "%s: left as it is", name);
-    now = lib->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
-    same = now && strcmp(now, was) == 0;
-    free(now);
-    if (!same)
-        return complain(1, session->job.name, "%s: its definition was changed meanwhile: try again", name);
-    virDomainPtr defined =
-        lib->virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
+        return complain(1, command, "%s: left as it is", name);
+    _cleanup_secret_ char *now = definition(domain);
+    if (!now || strcmp(now, was) != 0)
+        return complain(1, command, "%s: its definition was changed meanwhile: try again", name);
+    _cleanup_virdomain_ virDomainPtr defined =
+        virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
     if (!defined)
-        return complain(1, session->job.name, "%s: libvirt does not define it: %s", name,
-                        lib->virGetLastErrorMessage());
-    if (lib->virDomainIsActive(defined) == 1)
-        complain(0, session->job.name, "%s is running: this counts from its next start", name);
-    lib->virDomainFree(defined);
+        return complain(1, command, "%s: libvirt does not define it: %s", name, virGetLastErrorMessage());
+    if (virDomainIsActive(defined) == 1)
+        complain(0, command, "%s is running: the change takes effect at its next start", name);
     return 0;
 }
 
 static int change_domain(const struct session *session, virDomainPtr domain)
 {
-    const struct libvirt *lib = &session->lib;
-    const char *name = lib->virDomainGetName(domain);
-    struct product product;
-    char *text;
-    int status;
+    const char *command = session->job.name, *name = virDomainGetName(domain);
+    _cleanup_product_ struct product product = {0};
 
-    if (lib->virDomainIsPersistent(domain) != 1)
-        return complain(1, session->job.name, "%s is transient: there is no definition of it to change",
-                        name);
-    text = lib->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
+    if (virDomainIsPersistent(domain) != 1)
+        return complain(1, command, "%s is transient: it has no definition to change", name);
+    _cleanup_secret_ char *text = definition(domain);
     if (!text)
-        return complain(1, session->job.name, "cannot read %s: %s", name, lib->virGetLastErrorMessage());
-    status = job_run(&session->job, name, text, strlen(text), &product);
+        return complain(1, command, "cannot read %s: %s", name, virGetLastErrorMessage());
+    int status = job_run(&session->job, name, text, strlen(text), &product);
     if (status == 0 && product.change.edits.count > 0) {
         diff_print(stdout, name, &product.change.edits, text, strlen(text), product.text);
         fflush(stdout);
         status = define(session, domain, name, text, &product);
     }
     if (status == 0 && session->strict && product.left > 0)
-        status = 3;
-    product_free(&product);
-    explicit_bzero(text, strlen(text));
-    free(text);
+        return 3;
     return status;
 }
 
 static int show_domain(const struct session *session, virDomainPtr domain)
 {
-    const char *name = session->lib.virDomainGetName(domain);
-    char *text = session->lib.virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
-    int status;
+    const char *name = virDomainGetName(domain);
+    _cleanup_free_ char *text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
 
     if (!text)
-        return complain(1, session->job.name, "cannot read %s: %s", name,
-                        session->lib.virGetLastErrorMessage());
-    status = job_show(session->job.name, name, text, strlen(text));
-    free(text);
-    return status;
+        return complain(1, session->job.name, "cannot read %s: %s", name, virGetLastErrorMessage());
+    return job_show(session->job.name, name, text, strlen(text));
 }
 
 static int one_domain(const struct session *session, virDomainPtr domain)
 {
-    const int status = session->job.change ? change_domain(session, domain) : show_domain(session, domain);
-
-    session->lib.virDomainFree(domain);
-    return status;
+    return session->job.change ? change_domain(session, domain) : show_domain(session, domain);
 }
 
-/* All domains, also after one has failed: 1 is worse than 3. */
+/* By name, else by UUID. */
+static int named_domain(const struct session *session, const char *name)
+{
+    _cleanup_virdomain_ virDomainPtr domain = virDomainLookupByName(session->connection, name);
+
+    if (!domain)
+        domain = virDomainLookupByUUIDString(session->connection, name);
+    if (!domain)
+        return complain(1, session->job.name, "there is no domain '%.60s'", name);
+    return one_domain(session, domain);
+}
+
+/* Of two exit statuses: 1 is worse than 3. */
+static int worse(int a, int b)
+{
+    return a == 1 || b == 0 ? a : b;
+}
+
+/* All domains, also after one has failed. */
 static int each_domain(const struct session *session, char *names[], int count)
 {
-    const struct libvirt *lib = &session->lib;
-    virDomainPtr *list = NULL;
+    _cleanup_free_ virDomainPtr *list = NULL;
     int status = 0;
 
-    if (session->all) {
-        count =
-            lib->virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
-        if (count < 0)
-            return complain(1, session->job.name, "cannot list the domains: %s",
-                            lib->virGetLastErrorMessage());
-    }
+    for (int i = 0; i < count && !session->all; i++)
+        status = worse(status, named_domain(session, names[i]));
+    if (!session->all)
+        return status;
+    count = virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+    if (count < 0)
+        return complain(1, session->job.name, "cannot list the domains: %s", virGetLastErrorMessage());
     for (int i = 0; i < count; i++) {
-        virDomainPtr domain = list ? list[i] : lib->virDomainLookupByName(session->connection, names[i]);
-        if (!domain)
-            domain = lib->virDomainLookupByUUIDString(session->connection, names[i]);
-        const int one = domain ? one_domain(session, domain)
-                               : complain(1, session->job.name, "there is no domain '%.60s'", names[i]);
-        status = status == 1 || one == 0 ? status : one;
+        status = worse(status, one_domain(session, list[i]));
+        virDomainFree(list[i]);
     }
-    free(list);
     return status;
 }
 
 /* Learns which names of taps the domains of that libvirt have. */
 static int learn(struct session *session)
 {
-    const struct libvirt *lib = &session->lib;
-    virDomainPtr *list = NULL;
-    const int count = lib->virConnectListAllDomains(session->connection, &list, 0);
+    _cleanup_free_ virDomainPtr *list = NULL;
+    const int count = virConnectListAllDomains(session->connection, &list, 0);
     int err = 0;
 
     for (int i = 0; i < count; i++) {
-        _cleanup_free_ char *text = lib->virDomainGetXMLDesc(list[i], VIR_DOMAIN_XML_INACTIVE);
+        _cleanup_free_ char *text = virDomainGetXMLDesc(list[i], VIR_DOMAIN_XML_INACTIVE);
         if (text && !err)
             err = taken_add_document(&session->known.taken, text, strlen(text));
-        lib->virDomainFree(list[i]);
+        virDomainFree(list[i]);
     }
-    free(list);
     return count < 0 || err ? -1 : 0;
 }
 
 static int connect_and_run(struct session *session, char *names[], int count)
 {
-    struct libvirt *lib = &session->lib;
+    const char *command = session->job.name, *at = session->uri ? " at " : "";
     int status;
 
-    if (libvirt_load(lib) < 0)
-        return complain(1, session->job.name, "libvirt's client library is not installed (Debian: libvirt0)");
-    session->connection = lib->virConnectOpenAuth(session->uri, *lib->virConnectAuthPtrDefault, 0);
+    virSetErrorFunc(NULL, print_nothing);
+    session->connection = virConnectOpenAuth(session->uri, virConnectAuthPtrDefault, 0);
     if (!session->connection)
-        return complain(1, session->job.name, "no connection to libvirt%s%s: %s", session->uri ? " at " : "",
-                        session->uri ? session->uri : "", lib->virGetLastErrorMessage());
+        return complain(1, command, "no connection to libvirt%s%s: %s", at, session->uri ? session->uri : "",
+                        virGetLastErrorMessage());
     if (session->job.known && learn(session) < 0)
-        status = complain(1, session->job.name, "cannot tell which names the taps of all domains have: %s",
-                          lib->virGetLastErrorMessage());
+        status = complain(1, command, "cannot tell which names the taps of all domains have: %s",
+                          virGetLastErrorMessage());
     else
         status = each_domain(session, names, count);
-    lib->virConnectClose(session->connection);
-    return finish_output(status, session->job.name);
+    virConnectClose(session->connection);
+    return finish_output(status, command);
 }
 
 static int set_option(struct session *session, int option, char *argv[])
@@ -326,9 +341,9 @@ static int run(int argc, char *argv[], change_function *function, const struct o
     while (!status && (option = getopt_long(argc, argv, "c:", known, NULL)) != -1)
         status = set_option(&session, option, argv);
     if (!status && session.all != (optind == argc))
-        status = complain(2, argv[0], "which domains? Name them, or --all");
+        status = complain(2, argv[0], "which domains? Name them, or use --all");
     if (!status && function && !session.yes && !isatty(STDIN_FILENO))
-        status = complain(2, argv[0], "there is nobody to ask: say --yes");
+        status = complain(2, argv[0], "not a terminal, so nobody can be asked: use --yes");
     if (!status)
         status = connect_and_run(&session, argv + optind, argc - optind);
     known_free(&session.known);
@@ -369,6 +384,16 @@ static const struct verb verbs[] = {
      .summary = "what the interfaces of defined domains are, or could be"},
 };
 
-const struct command domain_command = {
+static const struct command domain_command = {
     "Domains that libvirt has defined: point their interfaces at taps, and back.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
+
+static const struct verb commands[] = {{.name = "domain",
+                                        .arguments = "VERB",
+                                        .summary = "point libvirt's domains at taps, and back",
+                                        .verbs = &domain_command}};
+
+int main(int argc, char *argv[])
+{
+    return command_main(&(struct command){"Domains of libvirt.", commands, 1}, argc, argv);
+}

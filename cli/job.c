@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "job.h"
 
+#include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/terminal.h"
@@ -9,21 +10,21 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-int complain_at(const char *name, const char *label, const struct xml_error *why)
+/* Prints NAME: LABEL:LINE:COLUMN: TEXT. Returns 1. */
+static int complain_at(const char *name, const char *label, const struct error *why)
 {
     if (why->line == 0)
         return complain(1, name, "%s: %s", label, why->text);
     return complain(1, name, "%s:%u:%u: %s", label, why->line, why->column, why->text);
 }
 
-/* Says which interfaces were left as they are, and counts them. */
-static size_t tell_left(const struct job *job, const char *label, const struct domain *domain,
-                        const struct change *change)
+/* Reports which interfaces were left as they are. Returns how many. */
+static size_t report_left(const struct job *job, const char *label, const struct domain *domain,
+                          const struct change *change)
 {
-    struct xml_error where = {.line = 1, .column = 1};
+    struct error where = {.line = 1, .column = 1};
     size_t left = 0, at = 0;
 
     for (size_t i = 0; i < domain->interface_count; i++) {
@@ -40,45 +41,43 @@ static size_t tell_left(const struct job *job, const char *label, const struct d
     return left;
 }
 
-/* Remembers the names that it has given. */
+/* Remembers the names that it has given. Returns 0, or -ENOMEM. */
 static int learn(const struct job *job, const struct domain *domain, const struct change *change)
 {
     int err = 0;
 
-    for (size_t i = 0; i < domain->interface_count && !err; i++)
+    for (size_t i = 0; i < domain->interface_count && !err && job->known; i++)
         if (change->notes[i].outcome == OUTCOME_DONE)
             err = taken_add(&job->known->taken, domain, change->notes[i].dev);
     return err;
 }
 
+static int change(const struct job *job, const struct domain *domain, struct product *out, struct error *why)
+{
+    const struct document *doc = &domain->doc;
+
+    if (job->change(&out->change, domain, &job->wish, why) < 0)
+        return -1;
+    out->text = edits_apply(&out->change.edits, doc->text, doc->size, &out->size);
+    if (!out->text)
+        return error_set(why, "no memory");
+    if (out->size > DOCUMENT_BYTES_MAX || doc->count + domain->interface_count + 2 > DOCUMENT_NODES_MAX)
+        return xml_fail(why, doc->text, 0, "the result would be longer than virt-tap reads");
+    if (job->schema && schema_check(job->schema, out->text, out->size, why) < 0)
+        return -1;
+    return learn(job, domain, &out->change) < 0 ? error_set(why, "no memory") : 0;
+}
+
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out)
 {
-    struct domain domain;
-    struct xml_error why;
-    int result;
+    _cleanup_domain_ struct domain domain = {0};
+    struct error why;
 
     *out = (struct product){0};
-    result = domain_read(&domain, text, size, &why);
-    if (result == 0)
-        result = job->change(&out->change, &domain, &job->wish, &why);
-    if (result == 0) {
-        out->text = edits_apply(&out->change.edits, text, size, &out->size);
-        if (!out->text)
-            result = xml_fail(&why, text, 0, "no memory");
-        else if (out->size > DOCUMENT_BYTES_MAX ||
-                 domain.doc.count + domain.interface_count + 2 > DOCUMENT_NODES_MAX)
-            result = xml_fail(&why, text, 0, "the result would be longer than virt-tap reads");
-    }
-    if (result == 0 && job->schema)
-        result = schema_check(job->schema, out->text, out->size, &why);
-    if (result == 0 && job->known && learn(job, &domain, &out->change) < 0)
-        result = xml_fail(&why, text, 0, "no memory");
-    if (result == 0)
-        out->left = tell_left(job, label, &domain, &out->change);
-    else
-        complain_at(job->name, label, &why);
-    domain_free(&domain);
-    return result < 0;
+    if (domain_read(&domain, text, size, &why) < 0 || change(job, &domain, out, &why) < 0)
+        return complain_at(job->name, label, &why);
+    out->left = report_left(job, label, &domain, &out->change);
+    return 0;
 }
 
 void print_document(const char *name, const char *text, size_t size)
@@ -101,12 +100,11 @@ void product_free(struct product *product)
 }
 
 /* A name that others chose, which makes no new line. */
-static void print_named(const char *before, const char *name, const char *behind)
+static void print_named(const char *name, const char *behind)
 {
-    char *line = printable_line(name);
+    _cleanup_free_ char *line = printable_line(name);
 
-    printf("%s%s%s", before, line ? line : "(no memory)", behind);
-    free(line);
+    printf("%s%s", line ? line : "(no memory)", behind);
 }
 
 static void show_interface(const struct domain *domain, size_t index)
@@ -114,14 +112,15 @@ static void show_interface(const struct domain *domain, size_t index)
     const struct wish wish = {0};
     const struct interface *interface = &domain->interfaces[index];
     const struct tap *tap = interface->tap;
-    char reason[REASON_SIZE], *mac = printable_line(interface->mac ? interface->mac : "no MAC");
+    _cleanup_free_ char *mac = printable_line(interface->mac ? interface->mac : "no MAC");
+    const char *isolated = tap && tap->isolated ? ", isolated" : "";
+    const char *queues = interface_multi_queue(interface) ? ", multiqueue" : "";
+    char reason[REASON_SIZE];
     struct plan plan;
 
     printf("  %zu  %-17s  ", index + 1, mac ? mac : "(no memory)");
-    free(mac);
     if (tap)
-        printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, tap->isolated ? ", isolated" : "",
-               interface_multi_queue(interface) ? ", multiqueue" : "");
+        printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, isolated, queues);
     else if (domain_judge(domain, reason) < 0 || interface_judge(interface, &wish, &plan, reason) < 0)
         printf("no tap: %s\n", reason);
     else if (ifname_valid(plan.bridge))
@@ -132,25 +131,21 @@ static void show_interface(const struct domain *domain, size_t index)
 
 int job_show(const char *name, const char *label, const char *text, size_t size)
 {
-    struct domain domain;
-    struct xml_error why;
-    int status = 0;
+    _cleanup_domain_ struct domain domain = {0};
+    struct error why;
 
-    if (domain_read(&domain, text, size, &why) < 0) {
-        status = complain_at(name, label, &why);
-    } else {
-        print_named("", label, ": ");
-        print_named("", domain.name ? domain.name : "",
-                    domain.foreign ? ", a clone: its taps are another domain's\n" : "\n");
-        for (size_t i = 0; i < domain.interface_count; i++)
-            show_interface(&domain, i);
-        for (size_t i = 0; i < domain.tap_count; i++)
-            if (!domain.taps[i].interface)
-                printf("  -  tap %s on %s: no interface has it any more\n", domain.taps[i].dev,
-                       domain.taps[i].bridge);
-    }
-    domain_free(&domain);
-    return status;
+    if (domain_read(&domain, text, size, &why) < 0)
+        return complain_at(name, label, &why);
+    print_named(label, ": ");
+    print_named(domain.name ? domain.name : "",
+                domain.foreign ? ", a clone: its taps are another domain's\n" : "\n");
+    for (size_t i = 0; i < domain.interface_count; i++)
+        show_interface(&domain, i);
+    for (size_t i = 0; i < domain.tap_count; i++)
+        if (!domain.taps[i].interface)
+            printf("  -  tap %s on %s: no interface has it any more\n", domain.taps[i].dev,
+                   domain.taps[i].bridge);
+    return 0;
 }
 
 static const char *network_bridge(const char *word)
@@ -175,14 +170,14 @@ int networks_add(struct known *known, const char *name, const char *word)
 
 int unknown_option(char *argv[])
 {
-    return complain(2, argv[0], "'%.40s' is no option, or one without its argument; see %s --help",
+    return complain(2, argv[0], "'%.40s' is not an option, or lacks its argument; see %s --help",
                     argv[optind - 1], argv[0]);
 }
 
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
     const struct known *known = data;
-    char word[72]; /* the reason has room for it, which must not end amid quotes */
+    char word[72]; /* the reason has room for it, and for the name in escapes: it must not end amid quotes */
 
     for (size_t i = 0; i < known->count; i++) {
         const char *found = network_bridge(known->words[i]);
@@ -192,10 +187,8 @@ int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char 
             return 0;
         }
     }
-    snprintf(reason, REASON_SIZE, "the bridge of network '%.32s' is not known: --network %s=BRIDGE", network,
-             quote_into(network, word, sizeof(word)) ? word : "NAME");
-    xml_clean(reason);
-    return -1;
+    return reason_set(reason, "the bridge of network '%.32s' is not known: --network %s=BRIDGE", network,
+                      quote_into(network, word, sizeof(word)) ? word : "NAME");
 }
 
 bool taken_find(void *data, const struct domain *domain, const char *dev)

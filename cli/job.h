@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Rewriting or restoring one document, saying what is to be said: what `virt-tap xml` and `virt-tap domain`
- * share. */
+ * What `virt-tap xml` and `virt-tap domain` share: one document is rewritten, restored, mapped or shown, with
+ * the messages that go with it. */
 #pragma once
 
 #include "taken.h"
@@ -9,15 +9,12 @@
 #include "xml/diff.h"
 #include "xml/schema.h"
 
-typedef int change_function(struct change *out, const struct domain *domain, const struct wish *wish,
-                            struct xml_error *why);
-
 struct job {
     const char *name;        /* the command, for messages */
-    change_function *change; /* domain_rewrite or domain_restore */
+    change_function *change; /* domain_rewrite, domain_restore or domain_map */
     struct wish wish;
-    struct known *known;   /* learns the names of taps that are given; NULL: nobody asks again */
-    struct schema *schema; /* the result must pass it; NULL: need not */
+    struct known *known;        /* learns the names of taps that are given; NULL: nobody asks again */
+    struct _xmlRelaxNG *schema; /* the result must pass it; NULL: need not */
 };
 
 struct product {
@@ -27,20 +24,18 @@ struct product {
     size_t left; /* how many interfaces had to be left as they are */
 };
 
-/* Changes text, called label in messages. Returns 0, or 1 with the reason said. The caller must
+/* Changes text, called label in messages. Returns 0, or 1 with the reason printed. The caller must
  * product_free(out) in both cases. */
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out);
 void product_free(struct product *product);
+#define _cleanup_product_ __attribute__((cleanup(product_free)))
 
 /* Prints a document to standard output, to the byte unless that is a terminal: then what could steer it is
- * shown as escapes, and it is said how many. */
+ * shown as escapes, and a message tells how many. */
 void print_document(const char *name, const char *text, size_t size);
 
-/* Says NAME: LABEL:LINE:COLUMN: TEXT. Returns 1. */
-int complain_at(const char *name, const char *label, const struct xml_error *why);
-
-/* Prints what the document says of each interface and tap, a line each. Returns 0, or 1 with the reason said.
- */
+/* Prints what the document says of each interface and tap, a line each. Returns 0, or 1 with the reason
+ * printed. */
 int job_show(const char *name, const char *label, const char *text, size_t size);
 
 /* What is known beside the document: data of the wish's functions. */
@@ -50,12 +45,13 @@ struct known {
     struct taken taken; /* by the domains at hand, also as they were just changed */
 };
 void known_free(struct known *known);
+#define _cleanup_known_ __attribute__((cleanup(known_free)))
 
-/* The options that both have. They return 0, or 2 with the reason said. */
+/* The options that both have. They return 0, or 2 with the reason printed. */
 int wish_bridge(struct wish *wish, const char *name, const char *word);
 int networks_add(struct known *known, const char *name, const char *word);
 
-/* Says that getopt_long(3) did not know an option. Returns 2. */
+/* Reports an option that getopt_long(3) did not know. Returns 2. */
 int unknown_option(char *argv[]);
 
 /* Functions of a wish: data is a struct known. */

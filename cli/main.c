@@ -56,11 +56,13 @@ static const struct verb verbs[] = {
     {.name = "domain",
      .arguments = "VERB",
      .summary = "point libvirt's domains at taps, and back",
-     .verbs = &domain_command},
+     .program = "virt-tap-domain",
+     .start = program_start},
     {.name = "xml",
      .arguments = "VERB",
      .summary = "point files of libvirt's domains at taps, and back",
-     .verbs = &xml_command},
+     .program = "virt-tap-xml",
+     .start = program_start},
 };
 
 static const struct command virt_tap = {
@@ -68,11 +70,8 @@ static const struct command virt_tap = {
     sizeof(verbs) / sizeof(verbs[0])};
 
 /* As KubeVirt starts it, through a link of that name. */
-static const struct verb define_hook = {.name = "onDefineDomain",
-                                        .arguments = define_hook_arguments,
-                                        .summary = "rewrite as KubeVirt's hook onDefineDomain",
-                                        .notes = define_hook_options,
-                                        .run = define_hook_run};
+static const struct verb define_hook = {
+    .name = "onDefineDomain", .program = "virt-tap-xml", .start = program_start};
 
 int main(int argc, char *argv[])
 {

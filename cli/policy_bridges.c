@@ -53,7 +53,7 @@ static void check_bridge(struct lint *lint, const struct policy *policy, const c
 void lint_beside(struct lint *lint)
 {
     struct bridges bridges;
-    struct error why = {""};
+    struct error why = {0};
 
     if (bridges_read(&bridges, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);

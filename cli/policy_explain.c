@@ -24,7 +24,7 @@
 
 static int find_uid(struct names *names, const char *name, const char *user, uid_t *uid)
 {
-    struct error why = {""};
+    struct error why = {0};
     unsigned long number;
 
     if (number_parse(user, 0, (uid_t)-2, &number)) {
@@ -77,7 +77,7 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
 {
     struct rootfile rootfile;
     struct policy_text text = {.bytes = NULL};
-    struct error why = {""}, shown = {""};
+    struct error why = {0}, shown = {0};
     size_t length = 0;
 
     rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
@@ -94,7 +94,7 @@ static void print_terms(const struct policy_match *match)
 {
     const struct terms *terms = &match->rule->terms;
     char names[TERMS_NAMES_SIZE];
-    struct error why = {""};
+    struct error why = {0};
 
     if (terms->quota)
         printf("quota: %u taps at once\n", terms->quota);
@@ -144,7 +144,7 @@ static void print_bridge(const char *bridge)
 {
     struct link found;
     struct bridges bridges;
-    struct error why = {""};
+    struct error why = {0};
     const int err = bridges_read(&bridges, &why);
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
@@ -164,7 +164,7 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
     char selector[CALLER_SELECTOR_SIZE];
     struct decision decision = {.match = {.rule = NULL}};
     struct policy policy = {.rules = NULL};
-    struct error why = {""};
+    struct error why = {0};
     const bool loaded = policy_load(&policy, bridge, &why) == 0;
     const bool allowed = loaded && policy_decide(&decision, &policy, &question, caller, &why) == 0;
     const struct policy_rule *rule = decision.match.rule;
@@ -192,7 +192,7 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
 static int ask(struct names *names, const char *name, const char *bridge)
 {
     struct caller caller;
-    struct error why = {""};
+    struct error why = {0};
 
     if (policy_check_bridge("--bridge=", bridge, &why) < 0 || caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);

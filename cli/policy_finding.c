@@ -7,7 +7,7 @@
 
 static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
 {
-    struct error text = {""}, whole = {""};
+    struct error text = {0}, whole = {0};
 
     vsnprintf(text.text, sizeof(text.text), format, args);
     error_set(&whole, "%s:%lu: %s: %s", path, line, kind,

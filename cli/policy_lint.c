@@ -13,7 +13,7 @@
 /* The reason without the place at its beginning, which stands before it already. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
 {
-    struct error place = {""};
+    struct error place = {0};
 
     error_set(&place, "%s:%lu ", path, line);
     const size_t length = strlen(place.text);
@@ -40,7 +40,7 @@ static bool say_failure(struct lint *lint, struct policy_files *files, const str
  * if there is no going on. In both cases the caller must policy_free(out). */
 static int read_all(struct lint *lint, struct policy_files *files, struct policy *out)
 {
-    struct error why = {""};
+    struct error why = {0};
 
     while (policy_files_read(files, out, lint->path, &why) < 0) {
         const bool go_on = say_failure(lint, files, out, why.text);
@@ -68,7 +68,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
     for (size_t i = 1; i < policy->file_count; i++) {
         struct policy_files files;
         struct policy alone = {.rules = NULL};
-        struct error why = {""};
+        struct error why = {0};
         const char *path = policy->files[i].path;
 
         policy_files_begin(&files, lint->dialect);
@@ -96,7 +96,7 @@ void lint_policy(struct lint *lint)
 {
     struct policy_files files;
     struct policy policy = {.rules = NULL}, for_all = {.rules = NULL};
-    struct error why = {""};
+    struct error why = {0};
 
     policy_files_begin(&files, lint->dialect);
     if (read_all(lint, &files, &policy) == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "program.h"
 
+#include "base/cleanup.h"
 #include "config.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static bool find_beside(const char *program, char path[PATH_MAX])
 
 int program_start(const struct verb *verb, int argc, char *argv[])
 {
-    char **words = calloc((size_t)argc + 2, sizeof(*words));
+    _cleanup_free_ char **words = calloc((size_t)argc + 2, sizeof(*words));
     char path[PATH_MAX], command[] = "virt-tap";
 
     if (!words)
@@ -46,9 +47,6 @@ int program_start(const struct verb *verb, int argc, char *argv[])
         snprintf(path, sizeof(path), "%s/%s", PROGRAMS_PATH, verb->program);
     fflush(stdout);
     execv(path, words);
-    const int status =
-        complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there", path,
-                 strerror(errno));
-    free(words);
-    return status;
+    return complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+                    path, strerror(errno));
 }

@@ -41,14 +41,15 @@ int taken_add(struct taken *taken, const struct domain *domain, const char *dev)
 
 int taken_add_document(struct taken *taken, const char *text, size_t size)
 {
-    struct xml_error ignored;
-    struct domain domain;
+    _cleanup_domain_ struct domain domain = {0};
+    struct error ignored;
     int err = 0;
 
-    if (domain_read(&domain, text, size, &ignored) == 0 && !domain.foreign)
-        for (size_t i = 0; i < domain.tap_count && !err; i++)
-            err = domain.taps[i].interface ? taken_add(taken, &domain, domain.taps[i].dev) : 0;
-    domain_free(&domain);
+    if (domain_read(&domain, text, size, &ignored) < 0 || domain.foreign)
+        return 0;
+    for (size_t i = 0; i < domain.tap_count && !err; i++)
+        if (domain.taps[i].interface)
+            err = taken_add(taken, &domain, domain.taps[i].dev);
     return err;
 }
 

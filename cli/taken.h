@@ -9,8 +9,8 @@ struct taken {
     void *names; /* a tree, see tsearch(3); NULL: none */
 };
 
-/* Adds what the document names as its taps. A clone does not count, whose taps are another's, nor does what
- * is no domain. Returns 0, or -ENOMEM. */
+/* Adds the taps that the document names: none of a clone, which are another's, nor of what is not a domain.
+ * Returns 0, or -ENOMEM. */
 int taken_add_document(struct taken *taken, const char *text, size_t size);
 
 /* Adds one name of the domain's. Returns 0, or -ENOMEM. */

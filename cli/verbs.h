@@ -7,11 +7,6 @@
 
 extern const struct command tap_command;
 extern const struct command policy_command;
-extern const struct command domain_command;
-extern const struct command xml_command;
-int define_hook_run(int argc, char *argv[]);
-#define define_hook_arguments "--vmi JSON --domain XML"
-extern const char define_hook_options[];
 extern const struct command hooks_command;
 
 extern const struct option_entry list_options[], gc_options[], check_options[];

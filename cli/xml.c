@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virt-tap xml: files of domains pointed at taps, and back. */
+ * virt-tap xml, a program of its own (program.h): files of domains pointed at taps, and back. */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/verb.h"
 #include "config.h"
+#include "definehook.h"
 #include "hooks/mapping.h"
 #include "job.h"
-#include "verbs.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -124,24 +125,23 @@ static int by_base_name(const void *a, const void *b)
 }
 
 /* With --output-dir: two files of one name would overwrite each other. */
-static int check_names(const struct options *options, char *name)
+static int check_names(const struct options *options, const char *name)
 {
-    char **sorted = calloc(options->file_count + 1, sizeof(*sorted));
-    int status = sorted ? 0 : complain(1, name, "no memory");
+    const size_t count = options->file_count;
+    _cleanup_free_ char **sorted = calloc(count + 1, sizeof(*sorted));
 
-    for (size_t i = 0; i < options->file_count && sorted; i++)
-        sorted[i] = options->files[i];
-    if (sorted)
-        qsort(sorted, options->file_count, sizeof(*sorted), by_base_name);
-    for (size_t i = 1; i < options->file_count && sorted && !status; i++)
+    if (!sorted)
+        return complain(1, name, "no memory");
+    memcpy(sorted, options->files, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), by_base_name);
+    for (size_t i = 1; i < count; i++)
         if (by_base_name(&sorted[i - 1], &sorted[i]) == 0)
-            status = complain(2, name, "%s and %s would be the same file in %s", sorted[i - 1], sorted[i],
-                              options->output_dir);
-    free(sorted);
-    return status;
+            return complain(2, name, "%s and %s would be the same file in %s", sorted[i - 1], sorted[i],
+                            options->output_dir);
+    return 0;
 }
 
-static int check_files(const struct options *options, char *name)
+static int check_files(const struct options *options, const char *name)
 {
     const bool own_place = options->in_place || options->output_dir;
 
@@ -170,8 +170,8 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
     return text;
 }
 
-/* Returns the exit status, as far as the change has one of its own. */
-static int finish_change(const struct options *options, const struct product *product)
+/* What --strict makes of the exit status 0. */
+static int strict_status(const struct options *options, const struct product *product)
 {
     return options->strict && product->left > 0 ? 3 : 0;
 }
@@ -193,42 +193,31 @@ static int put_out(const struct options *options, const char *path, const char *
 
 static int change_file(const struct options *options, const char *path)
 {
-    struct product product;
+    _cleanup_product_ struct product product = {0};
     size_t size;
     mode_t mode;
-    char *text = read_file(options->job.name, path, &size, &mode);
-    int status;
+    _cleanup_free_ char *text = read_file(options->job.name, path, &size, &mode);
 
-    if (!text)
+    if (!text || job_run(&options->job, label_of(path), text, size, &product) != 0 ||
+        put_out(options, path, text, size, mode, &product) != 0)
         return 1;
-    status = job_run(&options->job, label_of(path), text, size, &product);
-    if (status == 0)
-        status = put_out(options, path, text, size, mode, &product);
-    if (status == 0)
-        status = finish_change(options, &product);
-    product_free(&product);
-    free(text);
-    return status;
+    return strict_status(options, &product);
 }
 
 static int change_in_place(const struct options *options, const char *path)
 {
-    struct product product;
+    _cleanup_product_ struct product product = {0};
     struct error why;
     struct file file;
-    int status;
 
     if (file_hold(&file, path, DOCUMENT_BYTES_MAX, &why) < 0)
         return complain(1, options->job.name, "cannot change %s: %s", path, why.text);
-    status = job_run(&options->job, path, file.text, file.size, &product);
+    int status = job_run(&options->job, path, file.text, file.size, &product);
     if (status == 0 && product.change.edits.count > 0 &&
         file_replace(&file, product.text, product.size, &why) < 0)
         status = complain(1, options->job.name, "cannot write %s: %s", path, why.text);
-    if (status == 0)
-        status = finish_change(options, &product);
-    product_free(&product);
     file_release(&file);
-    return status;
+    return status ? status : strict_status(options, &product);
 }
 
 /* Learns which names of taps the other files have. What cannot be read twice, a pipe, is not asked. */
@@ -252,13 +241,13 @@ static int learn(struct options *options)
 /* All files, also after one has failed. */
 static int change_files(struct options *options)
 {
-    char *name = (char *)options->job.name;
+    const char *name = options->job.name;
+    struct error why = {0};
     int status = 0;
 
     if (options->job.known && learn(options) < 0)
         return complain(1, name, "no memory");
     if (options->validate) {
-        struct xml_error why;
         options->job.schema = schema_load(DOMAIN_SCHEMA, &why);
         if (!options->job.schema)
             return complain(1, name, "cannot use " DOMAIN_SCHEMA " (of libvirt): %s", why.text);
@@ -324,11 +313,13 @@ static int restore(int argc, char *argv[])
 /* As the hooks do it for a domain that comes from another host. */
 static int map(int argc, char *argv[])
 {
-    struct error why = {""};
+    struct error why = {0};
     struct bridges bridges;
-    int status = bridges_read(&bridges, &why) < 0 ? complain(1, argv[0], "%s", why.text) : 0;
+    int status;
 
-    if (!status) {
+    if (bridges_read(&bridges, &why) < 0) {
+        status = complain(1, argv[0], "%s", why.text);
+    } else {
         const struct wish wish = mapping_wish(&bridges);
         status = change(argc, argv, domain_map, map_options, &wish);
     }
@@ -348,10 +339,9 @@ static int show(int argc, char *argv[])
         const char *path = i < argc ? argv[i] : "-";
         size_t size;
         mode_t mode;
-        char *text = read_file(argv[0], path, &size, &mode);
+        _cleanup_free_ char *text = read_file(argv[0], path, &size, &mode);
         if (!text || job_show(argv[0], label_of(path), text, size) != 0)
             status = 1;
-        free(text);
     }
     return finish_output(status, argv[0]);
 }
@@ -376,7 +366,7 @@ static const struct verb verbs[] = {
      .arguments = "[OPTION...] [FILE...]",
      .notes = map_help,
      .run = map,
-     .summary = "turn domains of other hosts to this one's bridges"},
+     .summary = "adapt domains of other hosts to this one's bridges"},
     {.name = "define-hook",
      .arguments = define_hook_arguments,
      .notes = define_hook_options,
@@ -384,5 +374,25 @@ static const struct verb verbs[] = {
      .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
 };
 
-const struct command xml_command = {"Domains of libvirt as files: point their interfaces at taps, and back.",
-                                    verbs, sizeof(verbs) / sizeof(verbs[0])};
+static const struct command xml_command = {
+    "Domains of libvirt as files: point their interfaces at taps, and back.", verbs,
+    sizeof(verbs) / sizeof(verbs[0])};
+
+static const struct verb commands[] = {
+    {.name = "xml",
+     .arguments = "VERB",
+     .summary = "point files of libvirt's domains at taps, and back",
+     .verbs = &xml_command},
+    {.name = "onDefineDomain",
+     .arguments = define_hook_arguments,
+     .notes = define_hook_options,
+     .run = define_hook_run,
+     .summary = "rewrite as KubeVirt's hook onDefineDomain"},
+};
+
+int main(int argc, char *argv[])
+{
+    return command_main(
+        &(struct command){"Files of libvirt's domains.", commands, sizeof(commands) / sizeof(commands[0])},
+        argc, argv);
+}

@@ -9,7 +9,9 @@ here=$(dirname "$0")
 
 case $1 in
   install)
-    [ -d "$folder" ] || install -d -m 755 "$folder"
+    for needed in "$folder" "$folder/policy.d"; do # the second: for include policy.d/*.conf
+      [ -d "$needed" ] || install -d -m 755 "$needed"
+    done
     for example in policy.conf.example bridges.conf.example; do
       [ -e "$folder/$example" ] || install -m 644 "$here/$example" "$folder/$example"
     done
@@ -18,6 +20,7 @@ case $1 in
     for example in policy.conf.example bridges.conf.example; do
       if cmp -s "$here/$example" "$folder/$example"; then rm "$folder/$example"; fi
     done
+    if [ -d "$folder/policy.d" ]; then rmdir --ignore-fail-on-non-empty "$folder/policy.d"; fi
     if [ -d "$folder" ]; then rmdir --ignore-fail-on-non-empty "$folder"; fi
     ;;
 esac

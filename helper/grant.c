@@ -176,6 +176,10 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
             what->bridge->name);
     if (err && err != -EOPNOTSUPP)
         return fail_step(nl, "claim a MAC for", tap, what, err, why);
+    if (memcmp(mac, what->bridge->mac, sizeof(mac)) == 0) /* also where its entry was flushed */
+        return error_set(
+            why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
+            what->bridge->name, what->bridge->name);
     for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
         err = port_find_address(nl, what->bridge->ifindex, mac, &found);
         if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))

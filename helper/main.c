@@ -157,12 +157,12 @@ static void report(const struct request *request, const struct error *why)
 
 int main(int argc, char *argv[])
 {
-    struct error why = {""};
+    struct error why = {0};
     struct request request;
     (void)argc;
 
     const int confined = confine(&why);
-    struct error bad_words = {""};
+    struct error bad_words = {0};
     const enum request_result result = request_parse(&request, argv, &bad_words);
     if (result == REQUEST_REFUSED)
         report(&request, &bad_words);

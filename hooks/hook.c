@@ -15,8 +15,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Seconds: for all of it, more than the helper allows itself; and then for each step that is left, which is
- * to clean up; and how many of those there may be. */
+/* Seconds: for all of it, more than the helper allows itself; and then for each step of cleaning up that is
+ * left; and how many of those there may be. */
 enum { TIME_LIMIT = 40, TIME_MORE = 5, STEPS_MAX = 5 };
 
 #define TOO_LATE "the hook did not end in time; `virt-tap gc` removes what it may have left"
@@ -25,9 +25,9 @@ enum { TIME_LIMIT = 40, TIME_MORE = 5, STEPS_MAX = 5 };
 static volatile sig_atomic_t changes, late, late_status;
 static char late_line[sizeof("<999>" HOOK_NAME "[2147483647]: " TOO_LATE)];
 
-/* As long as nothing was changed, and so nothing is to be cleaned up, the time limit is the end, whatever the
- * hook is at: waiting or computing. From then on what waits is interrupted, gives up and cleans up, which
- * only calls the helper; should that not come to an end either, it is ended after a few steps. */
+/* While nothing was changed, so that nothing is to be cleaned up, the time limit is the end, whether the hook
+ * waits or computes. From then on what waits is interrupted, gives up and cleans up, which only calls the
+ * helper; should that not end either, the hook is ended after a few steps. */
 static void on_time_limit(int signal_number)
 {
     static const char text[] = HOOK_NAME ": " TOO_LATE "\n";
@@ -84,9 +84,21 @@ static char *read_input(size_t *size, struct error *why)
     return NULL;
 }
 
+/* To libvirt, which may show it; and to the log, where it is all that is heard of it. */
+static void report(const struct error *why, bool log)
+{
+    struct error said = *why;
+
+    if (why->line > 0)
+        error_set(&said, "what libvirt tells, line %u, column %u: %s", why->line, why->column, why->text);
+    dprintf(STDERR_FILENO, HOOK_NAME ": %s\n", said.text);
+    if (log)
+        audit_say(HOOK_NAME, said.text);
+}
+
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[])
 {
-    struct error why = {""};
+    struct error why = {0};
     size_t i = 0, size;
 
     while (i < count && (argc < 3 || strcmp(argv[2], events[i].operation) != 0))
@@ -99,9 +111,7 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
     free(text);
     if (!err)
         return 0;
-    dprintf(STDERR_FILENO, HOOK_NAME ": %s\n", why.text);
-    if (!events[i].may_fail)
-        audit_say(HOOK_NAME, why.text);
+    report(&why, !events[i].may_fail);
     return events[i].may_fail;
 }
 

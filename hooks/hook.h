@@ -21,13 +21,13 @@
 /* One operation of a driver. */
 struct hook_event {
     const char *operation;
-    /* Does it. Returns 0, or -1 and why not, which then fails, or is only told the log. */
+    /* Does it. Returns 0, or -1 and why not: then the hook fails, or only the log is told. */
     int (*run)(const char *text, size_t size, struct error *why);
     bool may_fail; /* its exit status counts, and libvirt shows what is said */
 };
 
 /* Runs the hook: reads standard input if the operation is one of these, and does it within a time limit,
- * which ends computing, too; every other operation is none of ours. Returns the exit status. */
+ * which ends computing, too; every other operation is ignored. Returns the exit status. */
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[]);
 
 /* To be called before the first change of the host: from here on the time limit leaves time to undo it. */

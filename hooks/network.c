@@ -2,11 +2,11 @@
  *
  * The hook of libvirt's network driver.
  *
- *   start         of a network on a bridge of the host's: that bridge, if bridges.conf declares it, is there
- *                 and whole when libvirt comes to it. A bridge that nobody declares is not our affair.
- *   port-created  a guest's port on any network: refused where a deny rule is about the bridge and whom
- *                 libvirtd runs as. That no rule allows it is no reason here: libvirt's own networks would
- *                 end. A policy that cannot be read is one, for nobody can tell what it denies.
+ *   start         of a network on a bridge of the host: that bridge, if bridges.conf declares it, is made
+ *                 or completed before libvirt uses it. Bridges that are not declared are left alone.
+ *   port-created  a guest's port on any network: refused if a deny rule matches the bridge and the user that
+ *                 libvirtd runs as. No rule at all is no reason to refuse: libvirt's own networks would end.
+ *                 A policy that cannot be read is one, for nobody can tell what it denies.
  *   plugged       port-created of libvirt before 5.2
  *
  * libvirtd calls them again when it starts; what it is told then changes nothing for running guests. */
@@ -24,37 +24,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Reads what libvirt tells, after which the caller must document_free() it in any case. */
 static int read_data(struct document *out, const char *text, size_t size, struct error *why)
 {
-    struct xml_error error;
-
-    if (document_read(out, text, size, &error) < 0)
-        return error_set(why, "the network's XML, line %u, column %u: %s", error.line, error.column,
-                         error.text);
+    if (document_read(out, text, size, why) < 0)
+        return -1;
     return node_is(out->nodes, "hookData") ? 0 : error_set(why, "libvirt tells of no network");
-}
-
-static const char *attribute_of(const struct node *parent, const char *child, const char *attribute)
-{
-    const struct node *node = parent ? node_child(parent, child) : NULL;
-
-    return node ? node_attribute(node, attribute) : NULL;
 }
 
 /* The bridge of a network that has <forward mode='bridge'/>; NULL: it has none. */
 static const char *host_bridge(const struct node *network)
 {
-    const char *mode = attribute_of(network, "forward", "mode");
-
-    return mode && strcmp(mode, "bridge") == 0 ? attribute_of(network, "bridge", "name") : NULL;
+    if (!network || !node_attribute_is(node_child(network, "forward"), "mode", "bridge"))
+        return NULL;
+    return child_attribute(network, "bridge", "name");
 }
 
 static int make_bridge(const char *bridge, struct error *why)
 {
     char option[sizeof("--bridge=") + NAME_SIZE];
     struct bridges bridges;
-    struct error reason = {""};
+    struct error reason = {0};
     int err = bridges_read(&bridges, why);
 
     if (!err && ifname_valid(bridge) && bridges_find(&bridges, bridge)) {
@@ -69,14 +58,12 @@ static int make_bridge(const char *bridge, struct error *why)
 
 static int start(const char *text, size_t size, struct error *why)
 {
-    struct document doc = {0};
-    int err = read_data(&doc, text, size, why);
-    const char *bridge = err ? NULL : host_bridge(node_child(doc.nodes, "network"));
+    _cleanup_document_ struct document doc = {0};
 
-    if (bridge)
-        err = make_bridge(bridge, why);
-    document_free(&doc);
-    return err;
+    if (read_data(&doc, text, size, why) < 0)
+        return -1;
+    const char *bridge = host_bridge(node_child(doc.nodes, "network"));
+    return bridge ? make_bridge(bridge, why) : 0;
 }
 
 /* Only a deny that matches. */
@@ -108,18 +95,16 @@ static int judge_port(const char *bridge, struct error *why)
 
 static int port_created(const char *text, size_t size, struct error *why)
 {
-    struct document doc = {0};
-    int err = read_data(&doc, text, size, why);
+    _cleanup_document_ struct document doc = {0};
 
-    if (!err) {
-        const char *bridge = attribute_of(node_child(doc.nodes, "networkport"), "plug", "bridge");
-        if (!bridge)
-            bridge = attribute_of(node_child(doc.nodes, "network"), "bridge", "name");
-        if (bridge)
-            err = judge_port(bridge, why);
-    }
-    document_free(&doc);
-    return err;
+    if (read_data(&doc, text, size, why) < 0)
+        return -1;
+    const struct node *port = node_child(doc.nodes, "networkport"),
+                      *network = node_child(doc.nodes, "network");
+    const char *bridge = port ? child_attribute(port, "plug", "bridge") : NULL;
+    if (!bridge && network)
+        bridge = child_attribute(network, "bridge", "name");
+    return bridge ? judge_port(bridge, why) : 0;
 }
 
 int main(int argc, char *argv[])

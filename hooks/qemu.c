@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The hook of libvirt's qemu driver: a domain gets its taps before it starts and loses them when it has
- * ended. Which those are stands in its metadata (xml/domain.h); virt-tap-helper makes and removes them, as
- * far as the policy allows it to whom libvirtd runs as.
+ * ended. Its metadata names them (xml/domain.h); virt-tap-helper makes and removes them, as far as the policy
+ * allows it to the user that libvirtd runs as.
  *
  *   prepare    makes them all, or none: then the start fails, with the reason
  *   release    removes all of this domain; it follows a failed prepare, too
  *   migrate    on the destination: the domain with this host's bridges, and names that are free here
  *   restore    likewise, of one that was saved
- *   reconnect  libvirtd starts while the domain runs: brings back what it can. A failure here would make
- *              libvirt kill the running guest, so that there is none. */
+ *   reconnect  libvirtd starts while the domain runs: brings back what it can. It always succeeds: libvirt
+ *              would kill the running guest. */
+#include "base/cleanup.h"
 #include "base/kvm.h"
 #include "base/log.h"
 #include "base/quote.h"
@@ -33,21 +34,11 @@ struct words {
     char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
 };
 
-/* Whether taps of ours can be meant: most domains need no more than this look. What is cut off may tell of
- * some. */
+/* Whether it may have taps of ours: for most domains this look is all. A document that was cut off may have
+ * some in the rest. */
 static bool tells_of_taps(const char *text, size_t size)
 {
     return size > DOCUMENT_BYTES_MAX || memmem(text, size, TAPS_NAMESPACE, strlen(TAPS_NAMESPACE));
-}
-
-/* Reads the domain, after which the caller must domain_free() it in any case. */
-static int read_domain(struct domain *out, const char *text, size_t size, struct error *why)
-{
-    struct xml_error error;
-
-    if (domain_read(out, text, size, &error) == 0)
-        return 0;
-    return error_set(why, "the domain's XML, line %u, column %u: %s", error.line, error.column, error.text);
 }
 
 static const char *name_of(const struct domain *domain)
@@ -74,7 +65,7 @@ static int check_domain(const struct domain *domain, struct error *why)
             return error_set(why,
                              "domain '%.64s' is to run by KVM, and " KVM_PATH
                              " %s; `virt-tap check kvm` says how "
-                             "to mend that",
+                             "to fix that",
                              name, kvm_device_problem(fd));
         close(fd);
     }
@@ -98,7 +89,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     int count = 1;
 
     if (interface->mac && strlen(interface->mac) > 17)
-        return error_set(why, "its MAC is none");
+        return error_set(why, "its MAC is not one");
     snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
@@ -123,7 +114,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
 /* What a start that was interrupted has left is replaced. */
 static void remove_left_over(const struct domain *domain)
 {
-    struct error ignored = {""}; /* if it stays, making the tap is refused with the reason */
+    struct error ignored = {0}; /* if it stays, making the tap is refused with the reason */
 
     for (size_t i = 0; i < domain->tap_count; i++)
         if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
@@ -135,7 +126,7 @@ static void remove_left_over(const struct domain *domain)
 /* Those that an interface names, too. */
 static int make_taps(const struct domain *domain, struct error *why)
 {
-    struct error reason = {""};
+    struct error reason = {0};
 
     remove_left_over(domain);
     for (size_t i = 0; i < domain->interface_count; i++) {
@@ -153,68 +144,55 @@ static int make_taps(const struct domain *domain, struct error *why)
 
 static int prepare(const char *text, size_t size, struct error *why)
 {
-    struct domain domain;
-    int err;
+    _cleanup_domain_ struct domain domain = {0};
 
     if (!tells_of_taps(text, size))
         return 0;
-    err = read_domain(&domain, text, size, why);
-    if (!err && domain.tap_count > 0)
-        err = check_domain(&domain, why);
-    if (!err)
-        err = make_taps(&domain, why);
-    domain_free(&domain);
-    return err;
+    if (domain_read(&domain, text, size, why) < 0 || (domain.tap_count > 0 && check_domain(&domain, why) < 0))
+        return -1;
+    return make_taps(&domain, why);
 }
 
-/* The metadata may be damaged, gone, or name another's taps by now: only the UUID counts. */
+/* The metadata may be damaged, gone, or name another's taps by now: only the UUID matters. */
 static int release(const char *text, size_t size, struct error *why)
 {
-    struct domain domain;
-    int err = 0;
+    _cleanup_domain_ struct domain domain = {0};
 
     if (!tells_of_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
         return 0;
-    read_domain(&domain, text, size, why);
-    if (domain.uuid && strlen(domain.uuid) == UUID_LENGTH)
-        err = remove_taps(&domain, why);
-    domain_free(&domain);
-    return err;
+    domain_read(&domain, text, size, why);
+    return domain.uuid && strlen(domain.uuid) == UUID_LENGTH ? remove_taps(&domain, why) : 0;
 }
 
 static int map(const struct domain *domain, struct bridges *bridges, struct error *why)
 {
     const struct wish wish = mapping_wish(bridges);
-    struct xml_error error = {0};
-    struct change change = {0};
-    char *out = NULL;
+    _cleanup_change_ struct change change = {0};
     size_t size = 0;
-    int err = domain_map(&change, domain, &wish, &error);
 
-    if (err)
-        error_set(why, "domain '%.64s' cannot be mapped to this host: %s", name_of(domain), error.text);
-    if (!err && change.edits.count > 0) {
-        out = edits_apply(&change.edits, domain->doc.text, domain->doc.size, &size);
-        err = out ? hook_write(out, size, why) : error_set(why, "no memory");
+    if (domain_map(&change, domain, &wish, why) < 0) {
+        const struct error reason = *why;
+        return error_set(why, "domain '%.64s' cannot be mapped to this host: %s", name_of(domain),
+                         reason.text);
     }
-    free(out);
-    change_free(&change);
-    return err;
+    if (change.edits.count == 0)
+        return 0;
+    _cleanup_free_ char *out = edits_apply(&change.edits, domain->doc.text, domain->doc.size, &size);
+    return out ? hook_write(out, size, why) : error_set(why, "no memory");
 }
 
 /* Nothing on standard output: as it was. */
 static int filter(const char *text, size_t size, struct error *why)
 {
+    _cleanup_domain_ struct domain domain = {0};
     struct bridges bridges;
-    struct domain domain = {0};
     int err = bridges_read(&bridges, why);
 
     if (!err && (bridges.map_count > 0 || tells_of_taps(text, size))) {
-        err = read_domain(&domain, text, size, why);
+        err = domain_read(&domain, text, size, why);
         if (!err)
             err = map(&domain, &bridges, why);
     }
-    domain_free(&domain);
     bridges_free(&bridges);
     return err;
 }
@@ -224,7 +202,7 @@ static int filter(const char *text, size_t size, struct error *why)
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     struct link state;
-    struct error text = {""};
+    struct error text = {0};
     struct rtnl nl;
 
     if (rtnl_open(&nl) < 0)
@@ -242,12 +220,14 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
 
 static int reconnect(const char *text, size_t size, struct error *why)
 {
-    struct domain domain = {0};
+    _cleanup_domain_ struct domain domain = {0};
     char bridge[sizeof("--bridge=") + NAME_SIZE];
     int err = 0;
 
-    if (tells_of_taps(text, size))
-        err = read_domain(&domain, text, size, why);
+    if (!tells_of_taps(text, size))
+        return 0;
+    if (domain_read(&domain, text, size, why) < 0)
+        return -1;
     for (size_t i = 0; i < domain.tap_count && !err; i++) {
         const struct tap *tap = &domain.taps[i];
         if (!tap->interface)
@@ -257,7 +237,6 @@ static int reconnect(const char *text, size_t size, struct error *why)
             err = hook_call_helper((const char *[]){"bridge", bridge, NULL}, why);
         look_at_port(&domain, tap);
     }
-    domain_free(&domain);
     return err;
 }
 

@@ -111,12 +111,17 @@ static bool has_address(const struct messages *all, int ifindex, const struct ci
     return false;
 }
 
+static const char *alias_of(const struct bridge_spec *spec)
+{
+    return spec->created ? BRIDGE_CREATED_ALIAS : BRIDGE_ALIAS;
+}
+
 static unsigned int compare(const struct link *link, const struct bridge_spec *spec)
 {
     const struct bridge_settings *is = &link->bridge;
     unsigned int differs = 0;
 
-    if (strcmp(link->alias, BRIDGE_ALIAS) != 0)
+    if (strcmp(link->alias, alias_of(spec)) != 0)
         differs |= BRIDGE_NO_ALIAS;
     if (link->takes_advertisements)
         differs |= BRIDGE_RA;
@@ -146,7 +151,8 @@ int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_s
     if (err)
         return err == -ENODEV ? 0 : err;
     out->differs = compare(&out->link, spec);
-    out->ours = !(out->differs & BRIDGE_NO_ALIAS) || (!out->link.alias[0] && !(out->differs & BRIDGE_MAC));
+    out->ours = !(out->differs & BRIDGE_NO_ALIAS) ||
+                (!out->link.alias[0] && !(out->differs & BRIDGE_MAC) && out->differs & BRIDGE_DOWN);
     if (spec->address_count)
         err = addresses_read(nl, out->link.ifindex, &addresses);
     for (size_t i = 0; i < spec->address_count; i++)
@@ -212,7 +218,7 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     nl->reason[0] = '\0';
     switch (difference) {
     case BRIDGE_NO_ALIAS:
-        return rtnl_talk(nl, link_alias_message(ifindex, BRIDGE_ALIAS));
+        return rtnl_talk(nl, link_alias_message(ifindex, alias_of(spec)));
     case BRIDGE_RA:
         return refuse_advertisements(spec->name);
     case BRIDGE_MTU:

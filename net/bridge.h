@@ -17,8 +17,11 @@ struct rtnl;
 int bridge_find(const char *name, struct link *out);
 
 /* Marks bridges as ours. RTM_NEWLINK does not take an alias (rtnl_create_link), so one that was made a moment
- * ago has none; it is known by its MAC. */
+ * ago has none; it is known by its MAC, and by being down, since a tap's holder can give the tap that MAC and
+ * a bridge without one of its own the tap's. */
 #define BRIDGE_ALIAS "virt-tap bridge"
+#define BRIDGE_CREATED_ALIAS                                                                                 \
+    "virt-tap created" /* by an administrator's command: users' calls change nothing of it */
 
 enum {
     BRIDGE_ADDRESSES_MAX = 16,
@@ -29,6 +32,7 @@ struct bridge_spec {
     char name[IFNAMSIZ];
     uint8_t mac[6];
     unsigned int mtu; /* bytes; 0: the kernel's choice, the smallest of its ports' */
+    bool created;     /* by a command: see BRIDGE_CREATED_ALIAS */
     bool stp;
     bool vlan_filtering;        /* requested only if true: not every kernel has it */
     unsigned int forward_delay; /* seconds */

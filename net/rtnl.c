@@ -93,7 +93,7 @@ struct nlattr *rtnl_nest(struct nl_msg *msg, int type)
 
 void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest)
 {
-    if (msg)
+    if (msg && nest)
         nla_nest_end(msg, nest);
 }
 

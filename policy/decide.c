@@ -82,7 +82,7 @@ static int apply_terms(struct decision *out, const struct question *question, st
 {
     const struct terms *terms = &out->match.rule->terms;
     char names[TERMS_NAMES_SIZE];
-    struct error cause = {""};
+    struct error cause = {0};
 
     if (question->name && terms_names(names, terms, out->match.user, &cause) < 0)
         return error_set(why, "--name=%s: %s: %.900s", question->name, out->rule, cause.text);

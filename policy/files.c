@@ -185,8 +185,6 @@ static int list_one(void *context, const char *folder, const char *pattern,
     const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
     if (err && err != -1 && files->failed) /* -1: one of its files, which was told of */
         files->failed(files->context, folder, err, why->text);
-    if (!err && files->failed && access(folder, F_OK) < 0)
-        files->failed(files->context, folder, -errno, strerror(errno));
     return err;
 }
 

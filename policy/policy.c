@@ -136,7 +136,7 @@ static int include_one(void *arg, const char *path)
 static enum line_result include_matching(struct reading *r, const struct place *at, char *path)
 {
     struct including including = {r, at, false};
-    struct error cause = {""};
+    struct error cause = {0};
     char *slash = strrchr(path, '/');
 
     *slash = '\0';
@@ -309,7 +309,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
 static int read_file(struct reading *r, const char *path, const struct chain *outer, const struct place *from)
 {
     struct policy_text text = {.bytes = NULL};
-    struct error cause = {""};
+    struct error cause = {0};
     int err = r->source->read(r->source->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
 
     if (err && from && passed_over(r, err))

@@ -379,10 +379,8 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
 
     why->text[0] = '\0';
     /* With a slash behind it the folder itself is one of those that are checked. */
-    int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
-                                                                                : -ENAMETOOLONG;
-    if (count == -ENOENT) /* a folder that is not there holds nothing, as one that is empty */
-        count = 0;
+    const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
+                                                                                      : -ENAMETOOLONG;
     struct dirent *const *names = found;
     int err = count < 0 ? count : 0;
     for (int i = 0; names && i < count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "choice.h"
+#include "change.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,7 @@ bool wish_chooses(const struct wish *wish, const struct domain *domain, size_t i
     return wish->interface_count == 0;
 }
 
-int change_begin(struct change *out, const struct domain *domain, const struct wish *wish,
-                 struct xml_error *why)
+int change_begin(struct change *out, const struct domain *domain, const struct wish *wish, struct error *why)
 {
     *out = (struct change){.notes = calloc(domain->interface_count + 1, sizeof(*out->notes))};
     if (!out->notes)

@@ -6,15 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *child_attribute(const struct node *node, const char *child, const char *attribute)
-{
-    const struct node *found = node_child(node, child);
-
-    return found ? node_attribute(found, attribute) : NULL;
-}
-
-/* A decimal number of at most max, else 0. */
-static unsigned int number(const char *text, unsigned int max)
+unsigned int decimal_number(const char *text, unsigned int max)
 {
     unsigned int value = 0;
 
@@ -27,23 +19,21 @@ static unsigned int number(const char *text, unsigned int max)
 
 void interface_read(struct interface *out, struct node *node)
 {
-    const char *managed = child_attribute(node, "target", "managed");
-
     *out = (struct interface){
         .node = node,
         .type = node_attribute(node, "type"),
         .mac = child_attribute(node, "mac", "address"),
         .dev = child_attribute(node, "target", "dev"),
         .model = child_attribute(node, "model", "type"),
-        .queues = number(child_attribute(node, "driver", "queues"), 65535),
-        .mtu = number(child_attribute(node, "mtu", "size"), 65535),
+        .queues = decimal_number(child_attribute(node, "driver", "queues"), 65535),
+        .mtu = decimal_number(child_attribute(node, "mtu", "size"), 65535),
     };
-    out->unmanaged =
-        out->type && strcmp(out->type, "ethernet") == 0 && out->dev && managed && strcmp(managed, "no") == 0;
+    out->unmanaged = out->dev && node_attribute_is(node, "type", "ethernet") &&
+                     node_attribute_is(node_child(node, "target"), "managed", "no");
 }
 
 /* libvirt takes the interfaces of every <devices> that there is. */
-static int read_interfaces(struct domain *out, struct xml_error *why)
+static int read_interfaces(struct domain *out, struct error *why)
 {
     size_t room = 0;
 
@@ -84,7 +74,7 @@ static bool same_uuid(const char *a, const char *b)
 }
 
 /* Joins a tap and the interface whose target it is. */
-static int join(struct domain *out, struct tap *tap, struct xml_error *why)
+static int join(struct domain *out, struct tap *tap, struct error *why)
 {
     for (size_t i = 0; i < out->interface_count; i++) {
         struct interface *interface = &out->interfaces[i];
@@ -99,24 +89,24 @@ static int join(struct domain *out, struct tap *tap, struct xml_error *why)
     return 0;
 }
 
-static int read_tap(struct domain *out, struct node *node, struct xml_error *why)
+static int read_tap(struct domain *out, struct node *node, struct error *why)
 {
-    const char *vlan = node_attribute(node, "vlan"), *isolated = node_attribute(node, "isolated");
+    const char *vlan = node_attribute(node, "vlan");
     struct tap *tap = &out->taps[out->tap_count];
 
     *tap = (struct tap){
         .node = node,
         .dev = node_attribute(node, "dev"),
         .bridge = node_attribute(node, "bridge"),
-        .vlan = number(vlan, 4094),
-        .isolated = isolated && strcmp(isolated, "yes") == 0,
+        .vlan = decimal_number(vlan, 4094),
+        .isolated = node_attribute_is(node, "isolated", "yes"),
     };
     if (!tap->dev || strncmp(tap->dev, TAP_PREFIX, strlen(TAP_PREFIX)) != 0 || !ifname_valid(tap->dev))
         return document_fail(&out->doc, node, why,
                              "damaged metadata: a tap's dev is a name that begins with " TAP_PREFIX);
     if (!tap->bridge || !ifname_valid(tap->bridge))
         return document_fail(&out->doc, node, why, "damaged metadata: no kernel has such a bridge");
-    if ((vlan && !tap->vlan) || (isolated && !tap->isolated))
+    if ((vlan && !tap->vlan) || (node_attribute(node, "isolated") && !tap->isolated))
         return document_fail(&out->doc, node, why,
                              "damaged metadata: a tap has vlan='1' to '4094' and isolated='yes', or not");
     for (size_t i = 0; i < out->tap_count; i++)
@@ -126,12 +116,11 @@ static int read_tap(struct domain *out, struct node *node, struct xml_error *why
     return join(out, tap, why);
 }
 
-static int read_taps(struct domain *out, struct xml_error *why)
+static int read_taps(struct domain *out, struct error *why)
 {
-    const char *version = node_attribute(out->taps_node, "version");
     const char *uuid = node_attribute(out->taps_node, "uuid");
 
-    if (!version || strcmp(version, "1") != 0)
+    if (!node_attribute_is(out->taps_node, "version", "1"))
         return document_fail(&out->doc, out->taps_node, why,
                              "damaged metadata, or of a later virt-tap: this one knows taps of version 1");
     out->foreign = uuid && out->uuid && !same_uuid(uuid, out->uuid);
@@ -152,7 +141,7 @@ static int read_taps(struct domain *out, struct xml_error *why)
     return 0;
 }
 
-static int read_metadata(struct domain *out, struct xml_error *why)
+static int read_metadata(struct domain *out, struct error *why)
 {
     out->metadata = node_child(out->doc.nodes, "metadata");
     if (!out->metadata)
@@ -177,13 +166,13 @@ static const char *child_text(const struct node *parent, const char *name)
     return child ? child->text : NULL;
 }
 
-int domain_read(struct domain *out, const char *text, size_t size, struct xml_error *why)
+int domain_read(struct domain *out, const char *text, size_t size, struct error *why)
 {
     *out = (struct domain){0};
     if (document_read(&out->doc, text, size, why) < 0)
         return -1;
     if (!node_is(out->doc.nodes, "domain"))
-        return document_fail(&out->doc, out->doc.nodes, why, "this is no domain of libvirt, but <%.40s>",
+        return document_fail(&out->doc, out->doc.nodes, why, "this is not a libvirt domain, but <%.40s>",
                              out->doc.nodes->name);
     out->type = node_attribute(out->doc.nodes, "type");
     out->name = child_text(out->doc.nodes, "name");
@@ -203,12 +192,18 @@ void domain_free(struct domain *domain)
     *domain = (struct domain){0};
 }
 
+static bool is_model(const struct interface *interface, const char *const *models)
+{
+    while (interface->model && *models && strcmp(interface->model, *models) != 0)
+        models++;
+    return interface->model && *models;
+}
+
 /* libvirt reads <driver> of virtio models only. */
 static bool is_virtio(const struct interface *interface)
 {
-    return interface->model &&
-           (strcmp(interface->model, "virtio") == 0 || strcmp(interface->model, "virtio-transitional") == 0 ||
-            strcmp(interface->model, "virtio-non-transitional") == 0);
+    return is_model(interface,
+                    (const char *const[]){"virtio", "virtio-transitional", "virtio-non-transitional", NULL});
 }
 
 bool interface_multi_queue(const struct interface *interface)
@@ -218,7 +213,6 @@ bool interface_multi_queue(const struct interface *interface)
 
 bool interface_vnet_hdr(const struct interface *interface)
 {
-    return is_virtio(interface) || (interface->model && (strcmp(interface->model, "e1000e") == 0 ||
-                                                         strcmp(interface->model, "igb") == 0 ||
-                                                         strcmp(interface->model, "vmxnet3") == 0));
+    return is_virtio(interface) ||
+           is_model(interface, (const char *const[]){"e1000e", "igb", "vmxnet3", NULL});
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A domain of libvirt as virt-tap sees it: its interfaces, and the taps that its metadata tells of:
+ * A libvirt domain as virt-tap sees it: its interfaces, and the taps in its metadata:
  *
  *   <metadata>
  *     <vt:taps xmlns:vt='urn:virt-tap' version='1' uuid='UUID OF THE DOMAIN'>
@@ -60,8 +60,12 @@ struct domain {
 
 /* Reads a domain from a text, which must live as long as it. Metadata of ours that virt-tap would not have
  * written is refused. Returns 0, or -1 and why. The caller must domain_free(out) in both cases. */
-int domain_read(struct domain *out, const char *text, size_t size, struct xml_error *why);
+int domain_read(struct domain *out, const char *text, size_t size, struct error *why);
 void domain_free(struct domain *domain);
+#define _cleanup_domain_ __attribute__((cleanup(domain_free)))
+
+/* A decimal number of at most max; 0: text is NULL or something else. */
+unsigned int decimal_number(const char *text, unsigned int max);
 
 /* Reads one <interface>, also outside of a domain. tap is left NULL. */
 void interface_read(struct interface *out, struct node *node);

@@ -21,6 +21,7 @@ struct edits {
  * allocates can be passed on); then insert is freed. */
 int edits_add(struct edits *edits, size_t at, size_t cut, char *insert);
 void edits_free(struct edits *edits);
+#define _cleanup_edits_ __attribute__((cleanup(edits_free)))
 
 /* The text with the edits done, with a '\0' behind it, to be freed by the caller. *out_size is its length.
  * Sorts the list. NULL: memory is out, or two edits are about the same bytes. */

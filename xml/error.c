@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "document.h"
+#include "base/printable.h"
+#include "change.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-void xml_clean(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-}
-
-void xml_place(struct xml_error *why, const char *text, size_t from, size_t to)
+void xml_place(struct error *why, const char *text, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         if (text[i] == '\n') {
@@ -23,15 +14,24 @@ void xml_place(struct xml_error *why, const char *text, size_t from, size_t to)
     }
 }
 
-int xml_fail(struct xml_error *why, const char *text, size_t offset, const char *format, ...)
+int xml_fail(struct error *why, const char *text, size_t offset, const char *format, ...)
 {
     va_list args;
 
+    va_start(args, format);
+    printable_format(why->text, sizeof(why->text), format, args);
+    va_end(args);
     why->line = why->column = 1;
     xml_place(why, text, 0, offset);
+    return -1;
+}
+
+int reason_set(char reason[REASON_SIZE], const char *format, ...)
+{
+    va_list args;
+
     va_start(args, format);
-    vsnprintf(why->text, sizeof(why->text), format, args);
+    printable_format(reason, REASON_SIZE, format, args);
     va_end(args);
-    xml_clean(why->text);
     return -1;
 }

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "interface.h"
 
+#include "base/cleanup.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static int no_memory(const struct document *doc, struct xml_error *why)
-{
-    return xml_fail(why, doc->text, 0, "no memory");
-}
-
-static int leave(char reason[REASON_SIZE], const char *text)
-{
-    snprintf(reason, REASON_SIZE, "%s", text);
-    xml_clean(reason);
-    return -1;
-}
 
 /* <vlan> as an access VLAN: one tag, no trunk. */
 static int judge_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     const struct node *vlan = node_child(interface, "vlan"), *tag = vlan ? node_child(vlan, "tag") : NULL;
     const char *id = tag ? node_attribute(tag, "id") : NULL;
-    char *end = NULL;
 
     if (!vlan)
         return 0;
     if (node_attribute(vlan, "trunk") || !id || node_attribute(tag, "nativeMode") || node_next(tag, "tag"))
-        return leave(reason, "its <vlan> is more than one plain tag: a tap has one untagged VLAN");
-    plan->vlan = *id >= '0' && *id <= '9' && strlen(id) <= 4 ? (unsigned int)strtoul(id, &end, 10) : 0;
-    if (plan->vlan < 1 || plan->vlan > 4094 || *end)
-        return leave(reason, "its VLAN is not one of 1 to 4094");
-    return 0;
+        return reason_set(reason, "its <vlan> is more than one plain tag: a tap has one untagged VLAN");
+    plan->vlan = decimal_number(id, 4094);
+    return plan->vlan ? 0 : reason_set(reason, "its VLAN is not one of 1 to 4094");
 }
 
 /* What an interface of type ethernet does not do, or would do otherwise. */
@@ -47,23 +34,19 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
         {"downscript", "it has a <downscript>, which libvirt would run for the tap"},
     };
     static const char *const once[] = {"mac", "source", "target", "vlan", "port"};
-    const char *trust = node_attribute(interface, "trustGuestRxFilters");
-    const struct node *port = node_child(interface, "port");
-    const char *isolated = port ? node_attribute(port, "isolated") : NULL;
 
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
         if (node_child(interface, never[i].child))
-            return leave(reason, never[i].reason);
+            return reason_set(reason, "%s", never[i].reason);
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
         const struct node *first = node_child(interface, once[i]);
-        if (first && node_next(first, once[i])) {
-            snprintf(reason, REASON_SIZE, "it has more than one <%s>", once[i]);
-            return -1;
-        }
+        if (first && node_next(first, once[i]))
+            return reason_set(reason, "it has more than one <%s>", once[i]);
     }
-    if (trust && strcmp(trust, "no") != 0)
-        return leave(reason, "trustGuestRxFilters is nothing that libvirt does for a tap it does not manage");
-    plan->isolated = isolated && strcmp(isolated, "yes") == 0;
+    if (node_attribute(interface, "trustGuestRxFilters") &&
+        !node_attribute_is(interface, "trustGuestRxFilters", "no"))
+        return reason_set(reason, "libvirt ignores trustGuestRxFilters on taps that it does not manage");
+    plan->isolated = node_attribute_is(node_child(interface, "port"), "isolated", "yes");
     return judge_vlan(interface, plan, reason);
 }
 
@@ -72,28 +55,24 @@ static int judge_source(const struct interface *interface, const struct wish *wi
                         char reason[REASON_SIZE])
 {
     const struct node *source = node_child(interface->node, "source");
-    const char *name;
+    const char *type = interface->type ? interface->type : "";
+    const bool network = strcmp(type, "network") == 0;
 
-    if (!interface->type ||
-        (strcmp(interface->type, "bridge") != 0 && strcmp(interface->type, "network") != 0)) {
-        snprintf(reason, REASON_SIZE, "it is of type '%.20s', not bridge or network",
-                 interface->type ? interface->type : "");
-        xml_clean(reason);
-        return -1;
-    }
-    name = source ? node_attribute(source, interface->type) : NULL;
+    if (!network && strcmp(type, "bridge") != 0)
+        return reason_set(reason, "it is of type '%.20s', not bridge or network", type);
+    const char *name = source ? node_attribute(source, type) : NULL;
     if (!name || source->children)
-        return leave(reason, "its <source> names no bridge or network");
-    if (strcmp(interface->type, "network") == 0 && node_attribute(source, "portgroup"))
-        return leave(reason, "its portgroup may ask for a VLAN, a bandwidth or a virtual port");
-    if (wish->bridge || strcmp(interface->type, "bridge") == 0) {
+        return reason_set(reason, "its <source> names no bridge or network");
+    if (network && node_attribute(source, "portgroup"))
+        return reason_set(reason, REASON_PORTGROUP);
+    if (wish->bridge || !network) {
         plan->bridge = wish->bridge ? wish->bridge : name;
         return 0;
     }
     plan->bridge = plan->found;
     if (wish->find_network)
         return wish->find_network(wish->data, name, plan->found, reason);
-    return leave(reason, "the bridge of its network is not known");
+    return reason_set(reason, "the bridge of its network is not known");
 }
 
 int interface_judge(const struct interface *interface, const struct wish *wish, struct plan *plan,
@@ -128,7 +107,7 @@ int edit_attribute(struct edits *edits, const struct document *doc, const struct
     return edits_add(edits, at, length, escape_attribute(value));
 }
 
-static int replace(struct edits *edits, const struct node *node, char *text)
+int edit_replace(struct edits *edits, const struct node *node, char *text)
 {
     return edits_add(edits, node->open, node->end - node->open, text);
 }
@@ -139,9 +118,11 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
     const struct node *source = node_child(node, "source"), *target = node_child(node, "target");
     char *text;
 
-    if (edit_attribute(edits, doc, node, "type", "ethernet") < 0 ||
-        asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ||
-        replace(edits, target ? target : source, text) < 0 || (target && edit_remove(edits, doc, source) < 0))
+    if (asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ||
+        edit_replace(edits, target ? target : source, text) < 0 ||
+        edit_attribute(edits, doc, node, "type", "ethernet") < 0)
+        return -1;
+    if (target && edit_remove(edits, doc, source) < 0)
         return -1;
     for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
         const struct node *child = node_child(node, moved[i]);
@@ -151,22 +132,25 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
     return 0;
 }
 
-/* The stored original counts only if it is one interface that rewriting would have pointed at a tap. */
-static int read_original(struct document *out, const char *text, const struct document *doc,
-                         const struct tap *tap, struct interface *original, struct xml_error *why)
+/* The original that the metadata keeps of a tap: one interface that rewriting would have pointed at a tap,
+ * else it is refused. Must be freed in any case. */
+static int read_original(struct document *out, const struct document *doc, const struct tap *tap,
+                         struct interface *original, struct error *why)
 {
     const struct wish wish = {.bridge = tap->bridge};
-    char reason[sizeof(why->text)];
+    const char *text = tap->node->text;
+    char reason[REASON_SIZE];
     struct plan plan;
 
-    if (document_read(out, text, strlen(text), why) < 0) {
-        snprintf(reason, sizeof(reason), "%s", why->text);
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no XML: %s",
-                             tap->dev, reason);
-    }
-    if (!node_is(out->nodes, "interface"))
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no <interface>",
+    if (!text)
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is not text",
                              tap->dev);
+    if (document_read(out, text, strlen(text), why) < 0)
+        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is not XML: %s",
+                             tap->dev, why->text);
+    if (!node_is(out->nodes, "interface"))
+        return document_fail(doc, tap->node, why,
+                             "damaged metadata: the original of '%s' is not an <interface>", tap->dev);
     interface_read(original, out->nodes);
     if (interface_judge(original, &wish, &plan, reason) < 0)
         return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' cannot be: %s",
@@ -181,7 +165,7 @@ static int merge(struct edits *edits, const struct document *doc, const struct n
     static const char *const taken[] = {"source", "target", "vlan", "port"};
     const struct node *target = node_child(node, "target");
     const size_t end = target->open, start = blanks_before(doc, end);
-    char *text = NULL;
+    _cleanup_free_ char *text = NULL;
     size_t size;
     FILE *file = open_memstream(&text, &size);
 
@@ -195,101 +179,77 @@ static int merge(struct edits *edits, const struct document *doc, const struct n
             fwrite(doc->text + start, 1, end - start, file);
         fwrite(original->text + was->open, 1, was->end - was->open, file);
     }
-    if (fclose(file) != 0) {
-        free(text);
+    if (fclose(file) != 0 || edit_replace(edits, target, take_text(&text)) < 0)
         return -1;
-    }
-    return replace(edits, target, text) < 0
-               ? -1
-               : edit_attribute(edits, doc, node, "type", node_attribute(original->nodes, "type"));
+    return edit_attribute(edits, doc, node, "type", node_attribute(original->nodes, "type"));
 }
 
-/* Whether pointing the original at the tap gives exactly what stands in the document. 1 yes, 0 no, -1 no
- * memory. */
+/* Whether pointing the original at the tap gives exactly what is in the document. 1 yes, 0 no, -1 no memory.
+ */
 static int is_unchanged(const struct document *doc, const struct tap *tap, const struct document *original)
 {
     const struct node *node = tap->interface->node;
-    struct edits edits = {0};
-    char *pointed = NULL;
+    _cleanup_edits_ struct edits edits = {0};
     size_t size = 0;
 
-    if (interface_point(&edits, original, original->nodes, tap->dev) == 0)
-        pointed = edits_apply(&edits, original->text, original->size, &size);
-    const int result =
-        !pointed ? -1 : size == node->end - node->open && memcmp(pointed, doc->text + node->open, size) == 0;
-    free(pointed);
-    edits_free(&edits);
-    return result;
+    if (interface_point(&edits, original, original->nodes, tap->dev) < 0)
+        return -1;
+    _cleanup_free_ char *pointed = edits_apply(&edits, original->text, original->size, &size);
+    if (!pointed)
+        return -1;
+    return size == node->end - node->open && memcmp(pointed, doc->text + node->open, size) == 0;
 }
 
 int interface_unpoint(struct edits *edits, const struct document *doc, const struct tap *tap,
-                      struct xml_error *why)
+                      struct error *why)
 {
     const struct node *node = tap->interface->node;
-    struct document original = {0};
+    _cleanup_document_ struct document original = {0};
     struct interface was = {0};
-    const char *text = tap->node->text;
-    int result = -1;
 
-    if (!text)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text",
-                             tap->dev);
-    if (read_original(&original, text, doc, tap, &was, why) == 0) {
-        const int unchanged = is_unchanged(doc, tap, &original);
-        if (was.mac && (!tap->interface->mac || strcasecmp(was.mac, tap->interface->mac) != 0))
-            document_fail(doc, node, why, "its MAC is not that of the original: give it '%.20s' again first",
-                          was.mac);
-        else if (unchanged == 0 && node_child(node, "source"))
-            document_fail(doc, node, why,
-                          "it has a <source> now, where the original's belongs: take it out first");
-        else if (unchanged < 0 ||
-                 (unchanged ? replace(edits, node, strdup(text)) : merge(edits, doc, node, &original)) < 0)
-            no_memory(doc, why);
-        else
-            result = 0;
-    }
-    document_free(&original);
-    return result;
+    if (read_original(&original, doc, tap, &was, why) < 0)
+        return -1;
+    if (was.mac && (!tap->interface->mac || strcasecmp(was.mac, tap->interface->mac) != 0))
+        return document_fail(doc, node, why,
+                             "its MAC is not that of the original: give it '%.20s' again first", was.mac);
+    int result = is_unchanged(doc, tap, &original);
+    if (result == 0 && node_child(node, "source"))
+        return document_fail(doc, node, why,
+                             "it has a <source> now, where the original's belongs: take it out first");
+    if (result > 0)
+        result = edit_replace(edits, node, strdup(tap->node->text));
+    else if (result == 0)
+        result = merge(edits, doc, node, &original);
+    return result < 0 ? error_set(why, "no memory") : 0;
 }
 
 /* The original's text with the MAC that the interface has now, escaped; or NULL. */
 static char *with_mac(const struct document *original, const struct interface *was,
                       const struct interface *is)
 {
-    struct edits edits = {0};
-    char *text = NULL, *escaped = NULL;
+    _cleanup_edits_ struct edits edits = {0};
     size_t size;
 
-    if (!was->mac || !is->mac ||
-        edit_attribute(&edits, original, node_child(was->node, "mac"), "address", is->mac) == 0)
-        text = edits_apply(&edits, original->text, original->size, &size);
-    if (text)
-        escaped = escape_text(text, size);
-    free(text);
-    edits_free(&edits);
-    return escaped;
+    if (was->mac && is->mac &&
+        edit_attribute(&edits, original, node_child(was->node, "mac"), "address", is->mac) < 0)
+        return NULL;
+    _cleanup_free_ char *text = edits_apply(&edits, original->text, original->size, &size);
+    return text ? escape_text(text, size) : NULL;
 }
 
 int interface_adopt(struct edits *edits, const struct document *doc, const struct tap *tap, const char *dev,
-                    struct xml_error *why)
+                    struct error *why)
 {
-    struct document original = {0};
+    const struct node *node = tap->node;
+    _cleanup_document_ struct document original = {0};
     struct interface was = {0};
-    const char *text = tap->node->text;
-    int result = -1;
 
-    if (!text)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' is no text",
-                             tap->dev);
-    if (read_original(&original, text, doc, tap, &was, why) == 0) {
-        result =
-            edit_attribute(edits, doc, tap->node, "dev", dev) < 0 ||
-                    edits_add(edits, tap->node->open_end, tap->node->close - tap->node->open_end,
-                              with_mac(&original, &was, tap->interface)) < 0 ||
-                    edit_attribute(edits, doc, node_child(tap->interface->node, "target"), "dev", dev) < 0
-                ? no_memory(doc, why)
-                : 0;
-    }
-    document_free(&original);
-    return result;
+    if (read_original(&original, doc, tap, &was, why) < 0)
+        return -1;
+    if (edit_attribute(edits, doc, node, "dev", dev) < 0 ||
+        edits_add(edits, node->open_end, node->close - node->open_end,
+                  with_mac(&original, &was, tap->interface)) < 0 ||
+        edit_attribute(edits, doc, node_child(tap->interface->node, "target"), "dev", dev) < 0)
+        return error_set(why, "no memory");
+    return 0;
 }

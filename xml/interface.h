@@ -5,6 +5,8 @@
 
 #include "change.h"
 
+#define REASON_PORTGROUP "its portgroup may ask for a VLAN, a bandwidth or a virtual port"
+
 /* What its tap must be. */
 struct plan {
     const char *bridge;
@@ -26,12 +28,12 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
 /* Adds the edits that give a pointed interface back what it had in original: as it was, if nothing was
  * changed since. Returns 0, or -1 and why: the original is none. */
 int interface_unpoint(struct edits *edits, const struct document *doc, const struct tap *tap,
-                      struct xml_error *why);
+                      struct error *why);
 
 /* Adds the edits that make the tap of a clone, as interface and metadata tell it, its own: another name, and
  * the MAC of the interface in the stored original. Returns 0, or -1 and why. */
 int interface_adopt(struct edits *edits, const struct document *doc, const struct tap *tap, const char *dev,
-                    struct xml_error *why);
+                    struct error *why);
 
 /* Adds an edit that takes out an element and the white space before it. Returns 0, or -1: no memory. */
 int edit_remove(struct edits *edits, const struct document *doc, const struct node *node);
@@ -39,6 +41,10 @@ int edit_remove(struct edits *edits, const struct document *doc, const struct no
 /* Adds an edit that sets an attribute which is there. Returns 0, or -1: no memory. */
 int edit_attribute(struct edits *edits, const struct document *doc, const struct node *node, const char *name,
                    const char *value);
+
+/* Adds an edit that puts text (which becomes the list's; NULL: no memory) in the place of an element. Returns
+ * 0, or -1: no memory. */
+int edit_replace(struct edits *edits, const struct node *node, char *text);
 
 /* Where the white space before an offset begins. */
 size_t blanks_before(const struct document *doc, size_t offset);

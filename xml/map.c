@@ -2,8 +2,9 @@
  *
  * A domain from another host, pointed at what this one has. The originals that the metadata keeps stay as
  * they are: migrated back and restored, the domain is what it was, to the byte. */
-#include "choice.h"
 #include "interface.h"
+
+#include "base/cleanup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,12 @@ struct mapping {
     const struct domain *domain;
     const struct wish *wish;
     struct change *out;
-    struct xml_error *why;
+    struct error *why;
 };
 
 static int no_memory(const struct mapping *all)
 {
-    return xml_fail(all->why, all->domain->doc.text, 0, "no memory");
+    return error_set(all->why, "no memory");
 }
 
 /* What it is called here; NULL: as it is. */
@@ -47,7 +48,7 @@ static int map_source(const struct mapping *all, size_t index)
     const struct node *source = node_child(interface->node, "source");
     struct edits *edits = &all->out->edits;
     struct note *note = &all->out->notes[index];
-    char text[sizeof("<source bridge='&quot;'/>") + 6 * NAME_SIZE], *escaped;
+    char *text;
     bool network;
     const char *theirs = source_name(interface, &network);
     const char *ours = find(all, network, theirs);
@@ -56,40 +57,36 @@ static int map_source(const struct mapping *all, size_t index)
         return 0;
     if (network && (source->children || node_attribute(source, "portgroup"))) {
         note->outcome = OUTCOME_LEFT;
-        snprintf(note->reason, sizeof(note->reason),
-                 "its portgroup may ask for a VLAN, a bandwidth or a virtual port");
+        reason_set(note->reason, REASON_PORTGROUP);
         return 0;
     }
     note->outcome = OUTCOME_DONE;
     if (!network)
         return edit_attribute(edits, doc, source, "bridge", ours) < 0 ? no_memory(all) : 0;
-    escaped = escape_attribute(ours);
-    if (!escaped)
+    _cleanup_free_ char *escaped = escape_attribute(ours);
+    if (!escaped || asprintf(&text, "<source bridge='%s'/>", escaped) < 0 ||
+        edit_replace(edits, source, text) < 0 ||
+        edit_attribute(edits, doc, interface->node, "type", "bridge") < 0)
         return no_memory(all);
-    snprintf(text, sizeof(text), "<source bridge='%s'/>", escaped);
-    free(escaped);
-    return edit_attribute(edits, doc, interface->node, "type", "bridge") < 0 ||
-                   edits_add(edits, source->open, source->end - source->open, strdup(text)) < 0
-               ? no_memory(all)
-               : 0;
+    return 0;
 }
 
-/* By the network that the interface once named: where its bridge has a name that is no map's. */
+/* By the network that the interface once named: where its bridge has a name that no `map` line has. */
 static const char *find_by_original(const struct mapping *all, const struct tap *tap)
 {
-    struct document original = {0};
+    _cleanup_document_ struct document original = {0};
     struct interface was;
-    struct xml_error ignored;
+    struct error ignored;
     const char *ours = NULL, *text = tap->node->text;
     bool network;
 
-    if (text && document_read(&original, text, strlen(text), &ignored) == 0 &&
-        node_is(original.nodes, "interface")) {
-        interface_read(&was, original.nodes);
-        const char *name = source_name(&was, &network);
-        ours = network ? find(all, true, name) : NULL;
-    }
-    document_free(&original);
+    if (!text || document_read(&original, text, strlen(text), &ignored) < 0 ||
+        !node_is(original.nodes, "interface"))
+        return NULL;
+    interface_read(&was, original.nodes);
+    const char *name = source_name(&was, &network);
+    if (network)
+        ours = find(all, true, name);
     return ours && strcmp(ours, tap->bridge) != 0 ? ours : NULL;
 }
 
@@ -148,14 +145,17 @@ static int map_tap(const struct mapping *all, size_t index)
     return 0;
 }
 
-int domain_map(struct change *out, const struct domain *domain, const struct wish *wish,
-               struct xml_error *why)
+int domain_map(struct change *out, const struct domain *domain, const struct wish *wish, struct error *why)
 {
     const struct mapping all = {domain, wish, out, why};
-    int result = change_begin(out, domain, wish, why);
 
-    for (size_t i = 0; i < domain->interface_count && result == 0; i++)
-        if (wish_chooses(wish, domain, i))
-            result = domain->interfaces[i].tap ? map_tap(&all, i) : map_source(&all, i);
-    return result;
+    if (change_begin(out, domain, wish, why) < 0)
+        return -1;
+    for (size_t i = 0; i < domain->interface_count; i++) {
+        if (!wish_chooses(wish, domain, i))
+            continue;
+        if ((domain->interfaces[i].tap ? map_tap : map_source)(&all, i) < 0)
+            return -1;
+    }
+    return 0;
 }

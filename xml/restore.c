@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Giving interfaces back as they were, and taking away what rewriting put into the metadata. */
-#include "choice.h"
+ * Gives interfaces back as they were, and takes out what rewriting put into the metadata. */
 #include "interface.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Takes the whole list away, and the <metadata> that was made for it. */
+/* Takes out the whole list, and the <metadata> that was made for it. */
 static int remove_list(struct edits *edits, const struct domain *domain)
 {
     const struct node *metadata = domain->metadata;
-    const char *before = node_attribute(domain->taps_node, "metadata");
 
-    if (!before || metadata->mixed || metadata->children != metadata->last)
+    if (!node_attribute(domain->taps_node, "metadata") || metadata->mixed ||
+        metadata->children != metadata->last)
         return edit_remove(edits, &domain->doc, domain->taps_node);
-    if (strcmp(before, "empty") == 0)
+    if (node_attribute_is(domain->taps_node, "metadata", "empty"))
         return edits_add(edits, metadata->open_end - 1, metadata->end - metadata->open_end + 1, strdup("/>"));
     return edit_remove(edits, &domain->doc, domain->metadata);
 }
 
 /* What becomes of one tap of the list. Returns whether its entry goes, or -1 and why. */
 static int restore_one(struct change *out, const struct domain *domain, const struct wish *wish,
-                       const struct tap *tap, struct xml_error *why)
+                       const struct tap *tap, struct error *why)
 {
     struct note *note;
 
@@ -40,7 +39,7 @@ static int restore_one(struct change *out, const struct domain *domain, const st
 }
 
 int domain_restore(struct change *out, const struct domain *domain, const struct wish *wish,
-                   struct xml_error *why)
+                   struct error *why)
 {
     bool gone[INTERFACES_MAX];
     size_t left = 0;
@@ -58,9 +57,10 @@ int domain_restore(struct change *out, const struct domain *domain, const struct
         gone[i] = goes;
         left += !goes;
     }
-    int result = domain->tap_count > 0 && left == 0 ? remove_list(&out->edits, domain) : 0;
-    for (size_t i = 0; i < domain->tap_count && left > 0 && result == 0; i++)
-        if (gone[i])
-            result = edit_remove(&out->edits, &domain->doc, domain->taps[i].node);
-    return result < 0 ? xml_fail(why, domain->doc.text, 0, "no memory") : 0;
+    if (domain->tap_count > 0 && left == 0 && remove_list(&out->edits, domain) < 0)
+        return error_set(why, "no memory");
+    for (size_t i = 0; i < domain->tap_count && left > 0; i++)
+        if (gone[i] && edit_remove(&out->edits, &domain->doc, domain->taps[i].node) < 0)
+            return error_set(why, "no memory");
+    return 0;
 }

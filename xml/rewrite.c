@@ -3,8 +3,9 @@
  * Pointing interfaces at taps. The metadata goes where restoring can find and take it without a trace: right
  * behind <uuid>, else <name>, in white space copied from before it; or first in the <metadata> that is there.
  */
-#include "choice.h"
 #include "interface.h"
+
+#include "base/cleanup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +15,34 @@ struct rewriting {
     const struct domain *domain;
     const struct wish *wish;
     struct change *out;
-    FILE *list;    /* the taps that are new, one behind the other, which become entries; NULL: none yet */
-    char *entries; /* owned */
-    size_t size;   /* of entries */
-    char *blanks;  /* the white space before each */
-    struct xml_error *why;
+    FILE *list;    /* the taps that are new, one after the other, which become entries; NULL: none yet */
+    char *entries; /* owned, as are the next two */
+    char *metadata_blanks; /* the white space before the metadata */
+    char *blanks;          /* and before each entry */
+    size_t size;           /* of entries */
+    struct error *why;
 };
+
+/* Ends the list of entries. Returns 0, or -1: no memory. */
+static int end_entries(struct rewriting *all)
+{
+    FILE *list = all->list;
+
+    all->list = NULL;
+    return list ? fclose(list) : 0;
+}
+
+static void rewriting_free(struct rewriting *all)
+{
+    end_entries(all);
+    free(all->entries);
+    free(all->metadata_blanks);
+    free(all->blanks);
+}
 
 static int no_memory(const struct rewriting *all)
 {
-    return xml_fail(all->why, all->domain->doc.text, 0, "no memory");
+    return error_set(all->why, "no memory");
 }
 
 /* Whether another interface has that target, or was just given it, or another domain at hand has it; index
@@ -61,52 +80,49 @@ static int give_name(const struct rewriting *all, size_t index)
         "no name is free for its tap: others have the target '%s' and all that come after it", note->dev);
 }
 
-/* How the list's own name is prefixed: "vt:" where it is new. */
-static int prefix_of(const struct node *taps, const char **prefix)
+/* The prefix of the list, with its colon, is the first so many bytes of *name; of a new list "vt:". */
+static int prefix_of(const struct node *taps, const char **name)
 {
-    const char *colon = taps ? strchr(taps->name, ':') : NULL;
+    *name = taps ? taps->name : "vt:";
+    const char *colon = strchr(*name, ':');
+    return colon ? (int)(colon + 1 - *name) : 0;
+}
 
-    *prefix = taps ? taps->name : "vt:";
-    return taps ? (colon ? (int)(colon + 1 - taps->name) : 0) : 3;
+static int print_entry(const struct rewriting *all, const struct interface *interface, const char *dev,
+                       const struct plan *plan)
+{
+    const struct node *node = interface->node;
+    const char *prefix;
+    const int prefix_length = prefix_of(all->domain->taps_node, &prefix);
+    _cleanup_free_ char *original = escape_text(all->domain->doc.text + node->open, node->end - node->open);
+    _cleanup_free_ char *bridge = escape_attribute(plan->bridge);
+
+    if (!original || !bridge || !all->list)
+        return -1;
+    fprintf(all->list, "%s<%.*stap dev='%s' bridge='%s'", all->blanks, prefix_length, prefix, dev, bridge);
+    if (plan->vlan)
+        fprintf(all->list, " vlan='%u'", plan->vlan);
+    if (plan->isolated)
+        fputs(" isolated='yes'", all->list);
+    fprintf(all->list, ">%s</%.*stap>", original, prefix_length, prefix);
+    return fflush(all->list);
 }
 
 /* Adds the tap to the metadata to be. */
 static int add_entry(struct rewriting *all, const struct interface *interface, const char *dev,
                      const struct plan *plan)
 {
-    const struct node *node = interface->node;
-    const char *prefix;
-    const int prefix_length = prefix_of(all->domain->taps_node, &prefix);
-    char *original = escape_text(all->domain->doc.text + node->open, node->end - node->open);
-    char *bridge = escape_attribute(plan->bridge), vlan[24] = "";
+    const size_t before = all->size;
 
-    if (plan->vlan)
-        snprintf(vlan, sizeof(vlan), " vlan='%u'", plan->vlan);
     if (!all->list)
         all->list = open_memstream(&all->entries, &all->size);
-    const bool written =
-        original && bridge && all->list &&
-        fprintf(all->list, "%s<%.*stap dev='%s' bridge='%s'%s%s>%s</%.*stap>", all->blanks, prefix_length,
-                prefix, dev, bridge, vlan, plan->isolated ? " isolated='yes'" : "", original, prefix_length,
-                prefix) > 0 &&
-        fflush(all->list) == 0;
-    free(original);
-    free(bridge);
-    if (!written)
+    if (print_entry(all, interface, dev, plan) < 0)
         return no_memory(all);
-    if (all->size > DOCUMENT_BYTES_MAX) /* white space and prefix come with each, and may be long */
-        return document_fail(&all->domain->doc, node, all->why,
+    /* White space and prefix come with each, and may be long; an original is one text. */
+    if (all->size > DOCUMENT_BYTES_MAX || document_find_crowded(all->entries + before, all->size - before))
+        return document_fail(&all->domain->doc, interface->node, all->why,
                              "the result would be longer than virt-tap reads");
     return 0;
-}
-
-/* Ends the list of entries. Returns 0, or -1: no memory. */
-static int end_entries(struct rewriting *all)
-{
-    FILE *list = all->list;
-
-    all->list = NULL;
-    return list && fclose(list) != 0 ? -1 : 0;
 }
 
 /* What is left in the metadata of an interface that is gone, under a name that is needed now. */
@@ -122,9 +138,7 @@ int domain_judge(const struct domain *domain, char reason[REASON_SIZE])
 {
     if (!domain->type || strcmp(domain->type, "qemu") == 0 || strcmp(domain->type, "kvm") == 0)
         return 0;
-    snprintf(reason, REASON_SIZE, "a domain of type '%.20s' does not open taps by name", domain->type);
-    xml_clean(reason);
-    return -1;
+    return reason_set(reason, "a domain of type '%.20s' does not open taps by name", domain->type);
 }
 
 static int rewrite_one(struct rewriting *all, size_t index)
@@ -134,11 +148,8 @@ static int rewrite_one(struct rewriting *all, size_t index)
     struct note *note = &all->out->notes[index];
     struct plan plan;
 
-    if (domain_judge(domain, note->reason) < 0) {
-        note->outcome = OUTCOME_LEFT;
-        return 0;
-    }
-    if (interface_judge(interface, all->wish, &plan, note->reason) < 0) {
+    if (domain_judge(domain, note->reason) < 0 ||
+        interface_judge(interface, all->wish, &plan, note->reason) < 0) {
         note->outcome = OUTCOME_LEFT;
         return 0;
     }
@@ -147,14 +158,14 @@ static int rewrite_one(struct rewriting *all, size_t index)
                              "no kernel takes '%.40s' as the name of a bridge", plan.bridge);
     if (give_name(all, index) < 0 || add_entry(all, interface, note->dev, &plan) < 0)
         return -1;
-    return drop_orphan(all, note->dev) < 0 ||
-                   interface_point(&all->out->edits, &domain->doc, interface->node, note->dev) < 0
-               ? no_memory(all)
-               : 0;
+    if (drop_orphan(all, note->dev) < 0 ||
+        interface_point(&all->out->edits, &domain->doc, interface->node, note->dev) < 0)
+        return no_memory(all);
+    return 0;
 }
 
 /* A clone has its metadata from another domain: its taps become its own. */
-static int adopt(struct rewriting *all)
+static int adopt(const struct rewriting *all)
 {
     const struct domain *domain = all->domain;
 
@@ -163,119 +174,117 @@ static int adopt(struct rewriting *all)
         if (!tap->interface)
             continue;
         const size_t index = (size_t)(tap->interface - domain->interfaces);
-        if (give_name(all, index) < 0 || drop_orphan(all, all->out->notes[index].dev) < 0 ||
-            interface_adopt(&all->out->edits, &domain->doc, tap, all->out->notes[index].dev, all->why) < 0)
+        if (give_name(all, index) < 0)
+            return -1;
+        if (drop_orphan(all, all->out->notes[index].dev) < 0)
+            return no_memory(all);
+        if (interface_adopt(&all->out->edits, &domain->doc, tap, all->out->notes[index].dev, all->why) < 0)
             return -1;
     }
-    return edit_attribute(&all->out->edits, &domain->doc, domain->taps_node, "uuid", domain->uuid) < 0
-               ? no_memory(all)
-               : 0;
+    if (edit_attribute(&all->out->edits, &domain->doc, domain->taps_node, "uuid", domain->uuid) < 0)
+        return no_memory(all);
+    return 0;
 }
 
-/* Where the metadata goes if there is none, and the white space that goes before it. */
-static size_t new_place(const struct domain *domain, size_t *blanks, size_t *length)
+/* What the metadata goes behind if there is none. */
+static const struct node *anchor_of(const struct domain *domain)
 {
     const struct node *uuid = node_child(domain->doc.nodes, "uuid");
-    const struct node *anchor = uuid ? uuid : node_child(domain->doc.nodes, "name");
 
-    *blanks = blanks_before(&domain->doc, anchor->open);
-    *length = anchor->open - *blanks;
-    return anchor->end;
+    return uuid ? uuid : node_child(domain->doc.nodes, "name");
 }
 
 /* Takes the white space for the entries: as before those that there are, or two steps deeper than the
  * metadata. */
-static int take_blanks(struct rewriting *all, char **metadata_blanks)
+static int take_blanks(struct rewriting *all)
 {
     const struct domain *domain = all->domain;
-    const char *text = domain->doc.text;
-    size_t start, length, end;
+    const struct node *like = domain->metadata;
+    const char *text = domain->doc.text, *step = "";
 
     if (domain->taps_node)
-        end = domain->taps[0].node->open;
-    else if (domain->metadata)
-        end = domain->metadata->open;
-    else {
-        new_place(domain, &start, &length);
-        end = start + length;
-    }
-    start = blanks_before(&domain->doc, end);
-    *metadata_blanks = strndup(text + start, end - start);
-    const bool step = !domain->taps_node && memchr(text + start, '\n', end - start);
-    if (!*metadata_blanks || asprintf(&all->blanks, "%s%s", *metadata_blanks, step ? "    " : "") < 0) {
+        like = domain->taps[0].node;
+    else if (!like)
+        like = anchor_of(domain);
+    const size_t start = blanks_before(&domain->doc, like->open);
+    all->metadata_blanks = strndup(text + start, like->open - start);
+    if (!domain->taps_node && memchr(text + start, '\n', like->open - start))
+        step = "    ";
+    if (!all->metadata_blanks || asprintf(&all->blanks, "%s%s", all->metadata_blanks, step) < 0) {
         all->blanks = NULL;
         return no_memory(all);
     }
     return 0;
 }
 
-/* Adds the list of taps to a domain that has none. */
-static int add_list(const struct rewriting *all, const char *blanks)
+/* Adds the list of taps to a domain that has none, and <metadata> around it. Returns 0, or -1: no memory. */
+static int add_list(const struct rewriting *all)
 {
     const struct domain *domain = all->domain;
     const struct node *metadata = domain->metadata;
-    const bool empty = metadata && metadata->close == metadata->open_end && metadata->end == metadata->close;
-    const char *step = strchr(blanks, '\n') ? "  " : "";
-    char *uuid = domain->uuid ? escape_attribute(domain->uuid) : NULL, *list = NULL, *text = NULL;
-    size_t at, ignore;
-    int length = -1;
+    const bool empty = metadata && metadata->end == metadata->open_end; /* <metadata/> */
+    const char *blanks = all->metadata_blanks, *step = strchr(blanks, '\n') ? "  " : "";
+    _cleanup_free_ char *uuid = escape_attribute(domain->uuid ? domain->uuid : ""), *text = NULL;
+    size_t size;
+    FILE *list = uuid ? open_memstream(&text, &size) : NULL;
 
-    if (!domain->uuid || uuid)
-        length =
-            asprintf(&list, "%s%s<vt:taps xmlns:vt='" TAPS_NAMESPACE "' version='1'%s%s%s%s>%s%s%s</vt:taps>",
-                     blanks, step, uuid ? " uuid='" : "", uuid ? uuid : "", uuid ? "'" : "",
-                     !metadata ? " metadata='new'"
-                     : empty   ? " metadata='empty'"
-                               : "",
-                     all->entries, blanks, step);
-    free(uuid);
-    if (length < 0)
+    if (!list)
         return -1;
-    if (metadata && !empty)
-        return edits_add(&all->out->edits, metadata->open_end, 0, list);
-    length = asprintf(&text, "%s%s%s%s</metadata>", metadata ? "" : blanks, metadata ? ">" : "<metadata>",
-                      list, blanks);
-    free(list);
-    if (length < 0)
+    if (!metadata)
+        fprintf(list, "%s<metadata>", blanks);
+    if (empty)
+        fputc('>', list);
+    fprintf(list, "%s%s<vt:taps xmlns:vt='" TAPS_NAMESPACE "' version='1'", blanks, step);
+    if (domain->uuid)
+        fprintf(list, " uuid='%s'", uuid);
+    if (!metadata || empty)
+        fprintf(list, " metadata='%s'", empty ? "empty" : "new");
+    fprintf(list, ">%s%s%s</vt:taps>", all->entries, blanks, step);
+    if (!metadata || empty)
+        fprintf(list, "%s</metadata>", blanks);
+    if (fclose(list) != 0)
         return -1;
-    at = metadata ? metadata->open_end - 2 : new_place(domain, &ignore, &ignore);
-    return edits_add(&all->out->edits, at, metadata ? 2 : 0, text);
+    if (empty)
+        return edits_add(&all->out->edits, metadata->open_end - 2, 2, take_text(&text));
+    return edits_add(&all->out->edits, metadata ? metadata->open_end : anchor_of(domain)->end, 0,
+                     take_text(&text));
+}
+
+/* Puts the entries into the metadata. */
+static int add_entries(struct rewriting *all)
+{
+    const struct domain *domain = all->domain;
+    int err = end_entries(all);
+
+    if (!err && !all->entries)
+        return 0;
+    if (!err && !domain->taps_node)
+        err = add_list(all);
+    else if (!err)
+        err = edits_add(&all->out->edits, domain->taps[domain->tap_count - 1].node->end, 0,
+                        take_text(&all->entries));
+    return err ? no_memory(all) : 0;
 }
 
 int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
-                   struct xml_error *why)
+                   struct error *why)
 {
-    struct rewriting all = {.domain = domain, .wish = wish, .out = out, .why = why};
-    char *blanks = NULL;
-    int result = change_begin(out, domain, wish, why);
+    __attribute__((cleanup(rewriting_free))) struct rewriting all = {
+        .domain = domain, .wish = wish, .out = out, .why = why};
 
-    if (result == 0 && (domain->name || domain->metadata))
-        result = take_blanks(&all, &blanks);
-    if (result == 0 && domain->foreign)
-        result = adopt(&all);
-    for (size_t i = 0; i < domain->interface_count && result == 0; i++) {
+    if (change_begin(out, domain, wish, why) < 0)
+        return -1;
+    if ((domain->name || domain->metadata) && take_blanks(&all) < 0)
+        return -1;
+    if (domain->foreign && adopt(&all) < 0)
+        return -1;
+    for (size_t i = 0; i < domain->interface_count; i++) {
         if (out->notes[i].outcome == OUTCOME_DONE || !wish_chooses(wish, domain, i))
             continue;
         if (domain->interfaces[i].tap)
             out->notes[i].outcome = OUTCOME_DONE_BEFORE;
-        else
-            result = rewrite_one(&all, i);
+        else if (rewrite_one(&all, i) < 0)
+            return -1;
     }
-    if (end_entries(&all) < 0 && result == 0)
-        result = no_memory(&all);
-    if (result == 0 && all.entries &&
-        blanks) { /* a tap was named after the domain, so that blanks were taken */
-        if (!domain->taps_node)
-            result = add_list(&all, blanks) < 0 ? no_memory(&all) : 0;
-        else {
-            result = edits_add(&out->edits, domain->taps[domain->tap_count - 1].node->end, 0, all.entries) < 0
-                         ? no_memory(&all)
-                         : 0;
-            all.entries = NULL;
-        }
-    }
-    free(all.entries);
-    free(all.blanks);
-    free(blanks);
-    return result;
+    return add_entries(&all);
 }

@@ -5,12 +5,13 @@
 
 #include "document.h"
 
-struct schema;
+struct _xmlRelaxNG;
 
-/* Loads a RELAX NG grammar, which takes longer than anything else here. Returns it, to be freed with
+/* Loads a RELAX NG grammar, which takes longer than anything else here. Returns it, to be freed by
  * schema_free(); or NULL and why. */
-struct schema *schema_load(const char *path, struct xml_error *why);
-void schema_free(struct schema *schema);
+struct _xmlRelaxNG *schema_load(const char *path, struct error *why);
+void schema_free(struct _xmlRelaxNG *schema);
 
-/* Whether the grammar accepts a document that document_read() has read. Returns 0, or -1 and why. */
-int schema_check(const struct schema *schema, const char *text, size_t size, struct xml_error *why);
+/* Whether the grammar accepts a document: one that document_read() has read, as it was or changed since.
+ * Returns 0, or -1 and why. */
+int schema_check(struct _xmlRelaxNG *schema, const char *text, size_t size, struct error *why);

@@ -80,10 +80,10 @@ static int oracle_find(const char *word, id_t *id)
 {
     for (const char *c = word; *c; c++)
         if (*c < '0' || *c > '9')
-            return find(NULL, word, id, &(struct error){""});
+            return find(NULL, word, id, &(struct error){0});
     const unsigned long long number = strtoull(word, NULL, 10);
     *id = (id_t)number;
-    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct error){""});
+    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct error){0});
 }
 
 static int oracle_match(const struct terms *terms, const struct caller *caller)

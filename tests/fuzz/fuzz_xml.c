@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void hold_reason(const struct xml_error *why)
+static void hold_reason(const struct error *why)
 {
     const size_t length = strnlen(why->text, sizeof(why->text));
 
@@ -42,12 +42,10 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
 }
 
 /* Does it, and shows what it did. Returns the text that comes out, or NULL when it is refused. */
-static char *change(int (*function)(struct change *, const struct domain *, const struct wish *,
-                                    struct xml_error *),
-                    const struct domain *domain, size_t *size)
+static char *change(change_function *function, const struct domain *domain, size_t *size)
 {
     const struct wish wish = {.find_network = find_network, .find_bridge = find_bridge, .is_taken = is_taken};
-    struct xml_error why = {0};
+    struct error why = {0};
     struct change made;
     char *out = NULL, *shown = NULL;
     size_t shown_size;
@@ -69,12 +67,11 @@ static char *change(int (*function)(struct change *, const struct domain *, cons
 }
 
 /* Reads what came out, which must be taken, and changes it again: expected must come out. */
-static void hold_change(int (*function)(struct change *, const struct domain *, const struct wish *,
-                                        struct xml_error *),
-                        const char *text, size_t size, const char *expected, size_t expected_size)
+static void hold_change(change_function *function, const char *text, size_t size, const char *expected,
+                        size_t expected_size)
 {
     struct domain domain;
-    struct xml_error why;
+    struct error why;
     size_t out_size;
 
     hold(domain_read(&domain, text, size, &why) == 0);
@@ -88,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     struct domain domain;
-    struct xml_error why = {0};
+    struct error why = {0};
     size_t out_size;
 
     if (domain_read(&domain, text, size, &why) < 0) {

@@ -6,7 +6,7 @@
 # What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die() and as_root().
 
 # What each group needs, by the names of Debian's packages.
-build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libexpat1-dev libxml2-dev libvirt-dev libcmocka-dev'
+build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static'
 test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients ifupdown netplan.io procps systemd"

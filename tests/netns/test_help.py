@@ -5,6 +5,7 @@
 import ctypes
 import os
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -195,6 +196,21 @@ class Help(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("--vmi JSON", done.stdout)
         os.unlink(link)
+
+    def test_programs_that_it_starts(self):
+        """From where they are installed, or beside it in a folder that is not everybody's; never from the current folder or $PATH."""
+        for mode, own in ((0o755, True), (0o775, True), (0o1777, False), (0o777, False)):
+            folder = f"{sandbox.RUN}/programs{mode:o}"
+            os.mkdir(folder)
+            os.chmod(folder, mode)
+            shutil.copy(CLI, folder)
+            for name in ("virt-tap-xml", "virt-tap-domain", "virt-tap-bridge"):
+                sandbox.write(f"{folder}/{name}", '#!/bin/sh\necho "$0 $*"\n', 0o755)
+            for verb in ("xml", "domain", "bridge", "show"):
+                done = call(verb, "x", program=f"{folder}/virt-tap", cwd=f"{sandbox.RUN}/programs755", env={"PATH": f"{sandbox.RUN}/programs755"})
+                self.assertEqual(done.stdout.startswith(folder), own, done)
+                self.assertNotIn("programs", done.stdout if not own else "")
+            shutil.rmtree(folder) if mode != 0o755 else self.addCleanup(shutil.rmtree, folder)
 
     def test_the_helper(self):
         for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):

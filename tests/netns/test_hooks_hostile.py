@@ -27,7 +27,7 @@ class Hostile(HookCase):
         good = domain(("vtap-web-a", "br0"))
         cut = good[:good.index("<devices>")]
         wide = good.replace("<name>", "<!--" + "x" * 50_000_000 + "--><name>")
-        for text, says in ((cut, "line"), (good + good, "line"), (good.replace("<domain", "<pool").replace("</domain", "</pool"), "no domain"),
+        for text, says in ((cut, "line"), (good + good, "line"), (good.replace("<domain", "<pool").replace("</domain", "</pool"), "not a libvirt domain"),
                            ("<?xml version='1.0'?><!DOCTYPE x>" + good, ""), (wide, ""), ("x" * 50_000_000, ""),
                            (good.replace("version=\"1\"", "version=\"2\""), "damaged metadata"), (good.encode() + b"\0", ""),
                            (good.replace(f"<uuid>{UUID}", "<uuid>8d0f1b2c"), "clone"), (good.replace(f"<uuid>{UUID}</uuid>", ""), "UUID"),

@@ -165,7 +165,7 @@ class HalfMade(OnDemand):
         mac = self.make()["address"]
         for words, command in (
                 ("second address, down", "ip link set br-lab down"),  # with which the kernel drops those of IPv6
-                ("alias", "ip link set br-lab alias ''"), ("mtu", "ip link set br-lab mtu 1500"),
+                ("alias, second address, down", "ip link set br-lab down alias ''"), ("mtu", "ip link set br-lab mtu 1500"),
                 ("second address", f"ip addr del {ADDRESSES[1]} dev br-lab"), ("address", f"ip addr del {ADDRESSES[0]} dev br-lab")):
             self.said()
             sandbox.run("sh", "-c", command)
@@ -191,6 +191,35 @@ class HalfMade(OnDemand):
             "router advertisements accepted, mtu, address, " + ("learned addresses not limited, " if limited else "") + "mac, stp, forward_delay"])
         with self.grant(bridge="br-lab") as answer:  # the ports are ours: isolated, whoever made the bridge
             self.assertTrue(netcase.link(answer.tap()[0])["linkinfo"]["info_slave_data"]["isolated"])
+
+    def test_one_with_the_mac_of_a_users_tap_is_used_as_it_is(self):
+        """A bridge without a MAC of its own takes the lowest of its ports', and a tap's holder may choose that."""
+        mac = self.make()["address"]
+        self.remove()
+        self.said()
+        sandbox.run("ip", "link", "add", "br-lab", "type", "bridge")
+        sandbox.run("ip", "link", "set", "br-lab", "up")
+        self.addCleanup(sandbox.run, "ip", "link", "delete", "br-lab", check=False)
+        with self.grant(bridge="br-lab") as answer:
+            sandbox.run("ip", "link", "set", answer.tap()[0], "address", mac)
+            self.assertEqual(netcase.link("br-lab")["address"], mac)
+            before = (netcase.link("br-lab")["mtu"], addresses("br-lab"))
+            self.make()
+            self.assertEqual((netcase.link("br-lab")["mtu"], addresses("br-lab")), before)
+        self.assertNotIn("completed", "".join(self.said()))
+
+    def test_one_of_a_command_is_used_as_it_is(self):
+        mac = self.make()["address"]
+        self.remove()
+        self.said()
+        cli = os.path.join(os.path.dirname(netcase.HELPER), "../cli/virt-tap-bridge")
+        sandbox.run(cli, "bridge", "create", "br-lab", "--mtu=9000", "--address=10.99.0.1/24")
+        self.addCleanup(sandbox.run, "ip", "link", "delete", "br-lab", check=False)
+        self.assertEqual(netcase.link("br-lab")["address"], mac)
+        before = (netcase.state(), addresses("br-lab"))
+        self.make()
+        self.assertEqual((netcase.state(), addresses("br-lab")), before)
+        self.assertIn("used for uid", self.said()[0])
 
     def test_one_of_ours_that_was_changed_is_used_as_it_is(self):
         self.make()

@@ -63,7 +63,8 @@ class Verbs(VerbCase):
                             (["tap", "create", "vtap-a", "--bridge=br0", "--bridge=br1"], "--bridge is given twice"),
                             (["tap", "create", "vtap-a", "--bogus"], "bogus"), (["tap", "delete"], "an argument is missing"),
                             (["tap", "delete", "vtap-a", "--bridge=br0"], "bridge"), (["list", "vtap-a"], "'vtap-a'"),
-                            (["list", "--bogus"], "bogus"), (["list", "--json=1"], "takes no value"), (["gc", "--wait"], "--wait requires a value: --wait=SECONDS"),
+                            (["list", "--bogus"], "bogus"), (["list", "--json=1"], "takes no value"),
+                            (["gc", "--wait"], "--wait requires a value: --wait=SECONDS"),
                             (["tap", "create", "vtap-a", "--user=0", "--owner=0"], "--user and --owner exclude each other")):
             self.assertIn(says, self.virt_tap(*words, status=2))
 

@@ -95,7 +95,7 @@ class Base:
         self.virsh("start", "guest")
         for tap in taps:
             self.assertEqual(carrier(tap), 1)
-        self.assertIn("running: this counts from its next start", self.virt_tap("restore", "--yes", "guest"))
+        self.assertIn("running: the change takes effect at its next start", self.virt_tap("restore", "--yes", "guest"))
         self.assertEqual(self.definition("guest"), before)
         self.assertIn(taps[0], self.virsh("domiflist", "guest"))
         self.virsh("destroy", "guest")
@@ -178,7 +178,7 @@ class Base:
                                  stdin=None, input=answer + "\n")
             self.assertEqual(done.returncode, status, done.stdout)
             self.assertIn("+    <interface type='ethernet'>", done.stdout)
-            self.assertIn("Define asked so? [y/N]", done.stdout)
+            self.assertIn("Apply this change to asked? [y/N]", done.stdout)
             self.assertEqual(self.definition("asked") == before, status == 1)
 
     def test_transient(self):

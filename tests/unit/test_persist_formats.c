@@ -69,7 +69,7 @@ static void plan_fact(struct persist_plan *plan, const char *word, const char *v
     else if (strcmp(word, "dhcp") == 0)
         plan->dhcp = true;
     else if (strcmp(word, "address") == 0)
-        assert_true(cidr_parse(value, &plan->addresses[plan->address_count++]));
+        assert_null(cidr_parse(value, &plan->addresses[plan->address_count++]));
     else
         fail_msg("a plan has no '%s'", word);
 }

@@ -122,7 +122,7 @@ static int protect(struct error *why)
 
 static void refused(const char *says)
 {
-    struct error why = {""};
+    struct error why = {0};
 
     assert_int_equal(protect(&why), -1);
     assert_non_null(strstr(why.text, says));
@@ -131,7 +131,7 @@ static void refused(const char *says)
 
 static void test_a_kernel_that_knows_all(void **state)
 {
-    struct error why = {""};
+    struct error why = {0};
     (void)state;
 
     assert_int_equal(protect(&why), 0);
@@ -142,7 +142,7 @@ static void test_a_kernel_that_knows_all(void **state)
 /* Without the limit of groups the grant stands, and the bridge is left as it is. */
 static void test_limit_of_groups(void **state)
 {
-    struct error why = {""};
+    struct error why = {0};
     (void)state;
 
     assert_int_equal(protect(&why), 0);
@@ -161,7 +161,7 @@ static void test_limit_of_groups(void **state)
 
 static void test_multicast_router_of_a_vlan(void **state)
 {
-    struct error why = {""};
+    struct error why = {0};
     (void)state;
 
     assert_int_equal(protect(&why), 0);

@@ -53,7 +53,7 @@ static void test_whole_or_none(void **state)
 
     json_set_alloc_funcs(__wrap_malloc, free);
     move.own = calloc(1, sizeof(*move.own));
-    assert_true(move.own && cidr_parse("192.0.2.1/24", move.own));
+    assert_true(move.own && !cidr_parse("192.0.2.1/24", move.own));
     add_messages(&move.addresses, 3);
     add_messages(&move.routes, 4);
     add_messages(&move.neighbours, 2);

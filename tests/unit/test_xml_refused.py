@@ -29,13 +29,13 @@ class Refused(unittest.TestCase):
                 self.refuse(text, r"\d+:\d+: ")
 
     def test_the_place_is_said(self):
-        self.refuse("<domain>\n  é<a></b>\n</domain>", "2:9: ", "mismatched tag")
-        self.refuse("<domain>\n <b x='1' x='2'/></domain>", r"2:\d+: ", "duplicate attribute")
+        self.refuse("<domain>\n  é<a></b>\n</domain>", "2:11: ", "tag mismatch")
+        self.refuse("<domain>\n <b x='1' x='2'/></domain>", r"2:\d+: ", "redefined")
 
     def test_no_domain(self):
-        self.refuse("<network><name>x</name></network>", "1:1: ", "no domain", "<network>")
-        self.refuse("<domain xmlns='urn:x'/>", "1:1: ", "no domain")
-        self.refuse("<domainsnapshot><domain/></domainsnapshot>", "1:1: ", "no domain")
+        self.refuse("<network><name>x</name></network>", "1:1: ", "not a libvirt domain", "<network>")
+        self.refuse("<domain xmlns='urn:x'/>", "1:1: ", "not a libvirt domain")
+        self.refuse("<domainsnapshot><domain/></domainsnapshot>", "1:1: ", "not a libvirt domain")
 
     def test_truncated_anywhere(self):
         text = rewrite(DOMAIN.format(BRIDGE))
@@ -57,7 +57,14 @@ class Refused(unittest.TestCase):
         self.refuse("<domain>" + " " * (100 << 20), "", " it is longer than 4 MiB")
         self.refuse("<domain>" + "<a>" * 100000, r"1:\d+: ", "nested deeper")
         self.refuse("<domain>" + "<a/>" * 70000 + "</domain>", r"1:\d+: ", "more elements")
-        rewrite("<domain " + " ".join(f"a{i}=''" for i in range(300000)) + "/>")  # takes no time
+        for count, where in ((1000, ""), (1001, ""), (300000, ""), (300000, "<1"), (300000, "<?"), (300000, "<!--\1"), (300000, '<a "')):  # takes no time
+            text = f"<domain><name>x</name>{where}<b " + " ".join(f"a{i}=''" for i in range(count)) + "/></domain>"
+            if count == 1000:
+                rewrite(text)
+            else:
+                self.refuse(text, f"1:{text.index('<b') + 1}: ", "more than 1000 attributes")
+        self.refuse(DOMAIN.format(BRIDGE.replace("<model", "<a " + " ".join(f"a{i}=''" for i in range(999)) + "/><model")), "5:5: ",
+                    "the result would be longer")
         self.refuse(DOMAIN.format(BRIDGE * 1025), r"\d+:\d+: ", "more than 1024 interfaces")
         filled = DOMAIN.format(BRIDGE)
         filled = filled.replace("</domain>", "x" * ((4 << 20) - len(filled)) + "</domain>")
@@ -122,19 +129,19 @@ class Refused(unittest.TestCase):
         """restore takes an original only if rewriting it would have given the interface its tap."""
         good = rewrite(DOMAIN.format(BRIDGE)).decode()
         for original, word in (
-                ("", "no XML"), ("hello", "no XML"), ("<a/>", "no <interface>"), ("<x/><x/>", "no XML"),
-                (BRIDGE + BRIDGE, "junk after"), ("<!DOCTYPE a>" + BRIDGE, "document type"),
+                ("", "not XML"), ("hello", "not XML"), ("<a/>", "not an <interface>"), ("<x/><x/>", "not XML"),
+                (BRIDGE + BRIDGE, "Extra content"), ("<!DOCTYPE a>" + BRIDGE, "document type"),
                 (BRIDGE.replace("bridge'>", "user'>"), "of type 'user'"),
                 (BRIDGE.replace("bridge'>", "ethernet'>"), "of type 'ethernet'"),
                 (BRIDGE.replace("<model", "<script path='/evil'/><model"), "<script>"),
                 (BRIDGE.replace("<source bridge='br0'/>", ""), "names no bridge"),
                 (BRIDGE.replace("00:01", "00:02"), "its MAC is not that of the original"),
-                (BRIDGE.replace("interface", "hostdev"), "no <interface>")):
+                (BRIDGE.replace("interface", "hostdev"), "not an <interface>")):
             with self.subTest(original):
                 escaped = original.replace("&", "&amp;").replace("<", "&lt;")
                 self.refuse(re.sub("(<vt:tap [^>]*>).*(</vt:tap>)", lambda m, by=escaped: m[1] + by + m[2], good, flags=re.S),
                             r"\d+:\d+: ", word, verb="restore")
-        self.refuse(re.sub("(<vt:tap [^>]*>).*(</vt:tap>)", r"\1<interface/>\2", good, flags=re.S), r"\d+:\d+: ", "no text",
+        self.refuse(re.sub("(<vt:tap [^>]*>).*(</vt:tap>)", r"\1<interface/>\2", good, flags=re.S), r"\d+:\d+: ", "not text",
                     verb="restore")
         self.refuse(good.replace("<model type='virtio'/>\n    </interface>\n  </devices>",
                                  "<source><ip address='10.0.0.1'/></source></interface></devices>"),

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What is asked of the elements of a document. */
+#include "document.h"
+
+#include <string.h>
+
+const char *node_attribute(const struct node *node, const char *name)
+{
+    for (const char **attribute = node->attributes; *attribute; attribute += 2)
+        if (strcmp(attribute[0], name) == 0)
+            return attribute[1];
+    return NULL;
+}
+
+const char *child_attribute(const struct node *node, const char *child, const char *name)
+{
+    const struct node *found = node_child(node, child);
+
+    return found ? node_attribute(found, name) : NULL;
+}
+
+bool node_attribute_is(const struct node *node, const char *name, const char *value)
+{
+    const char *found = node ? node_attribute(node, name) : NULL;
+
+    return found && strcmp(found, value) == 0;
+}
+
+bool node_is_of(const struct node *node, const char *name, const char *uri)
+{
+    const char *colon = strchr(node->name, ':');
+
+    return strcmp(colon ? colon + 1 : node->name, name) == 0 && node->uri && strcmp(node->uri, uri) == 0;
+}
+
+bool node_is(const struct node *node, const char *name)
+{
+    return node_is_of(node, name, "");
+}
+
+struct node *node_child(const struct node *parent, const char *name)
+{
+    struct node *child = parent->children;
+
+    return !child || node_is(child, name) ? child : node_next(child, name);
+}
+
+struct node *node_next(const struct node *node, const char *name)
+{
+    struct node *next = node->next;
+
+    while (next && !node_is(next, name))
+        next = next->next;
+    return next;
+}
+
+/* The tag is as the grammar says: it was read. */
+size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name,
+                            size_t *length)
+{
+    const char *at = doc->text + node->open + 1 + strlen(node->name);
+
+    for (;;) {
+        at += strspn(at, " \t\r\n");
+        const size_t name_length = strcspn(at, "= \t\r\n");
+        const char *value = strpbrk(at, "'\""), *value_end = strchr(value + 1, *value);
+        if (strlen(name) == name_length && memcmp(at, name, name_length) == 0) {
+            *length = (size_t)(value_end - value) - 1;
+            return (size_t)(value - doc->text) + 1;
+        }
+        at = value_end + 1;
+    }
+}

@@ -263,12 +263,12 @@ class Apply(PersistCase):
         return sandbox.run("sh", "-c", f"cat {sandbox.RUN}/*.log; networkctl --no-pager status eth0; ip addr").stdout
 
     def test_refusals(self):
-        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "say one of them"),
-                                    (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "no time"),
-                                    (("--uplink=eth0", "--apply", "--format=x"), 1, "no format"), (("--uplink=lo", "--apply"), 1, "loopback")):
+        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "use one of them"),
+                                    (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "not a time"),
+                                    (("--uplink=eth0", "--apply", "--format=x"), 2, "not one of these"), (("--uplink=lo", "--apply"), 1, "loopback")):
             self.assertIn(says, self.persist("br0", *words, status=status))
         self.there()
-        self.assertIn("is there already", self.persist("br0", "--uplink=eth0", "--apply", status=1))
+        self.assertIn("exists already", self.persist("br0", "--uplink=eth0", "--apply", status=1))
         self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
         self.assert_restored()
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Ownership by cleanup attribute: what is declared so is released on every way out of its block. */
 #pragma once

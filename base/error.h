@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What went wrong: one line for a person. Functions fill it in where they know the cause; only programs
  * print it. */

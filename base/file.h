@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Whole files in and out, in folders that somebody else may be able to write: root works on users' files.
  * Nothing is opened before it is known to be a regular file (opening a device can do something, a FIFO can

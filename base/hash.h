@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * FNV-1a, 64 bits: spreads names over numbers. Not for secrets, nor against whoever wants two names to meet.
  */

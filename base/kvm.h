@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * /dev/kvm, opened and asked. No more than libc, so that the helper may link it. */
 #pragma once

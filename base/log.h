@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A trace in the system's log (facility authpriv) of what was granted and refused. It is no proof: the caller
  * can kill the helper before it is written. */

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
 #include "number.h"
 
 bool number_parse(const char *text, unsigned long least, unsigned long most, unsigned long *out)

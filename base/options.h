@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The options of a verb, as a table: it drives parsing, the text of --help and --list-options, and so
  * completion and the test of the man pages. */

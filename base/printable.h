@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Text that others wrote, made fit to be shown: what steers a terminal, turns the order of text around or
  * cannot be seen is shown as an escape. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The one way to run another program: never by a shell unless the program is one, never with a descriptor of
  * ours, every signal at its default. */

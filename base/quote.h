@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Words for the commands that messages tell people to type: pasted into a shell, a word is one argument and
  * runs nothing, whoever chose it. A word that begins with '-' is still an option to many a program: put -- or

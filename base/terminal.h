@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The one way by which a command's words leave it. What it shows holds names and texts that others chose
  * (domains, files, interfaces, accounts, errors of libraries); a terminal would obey the control characters

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Small texts that the kernel and administrators write: /proc, /sys, configuration. */
 #pragma once

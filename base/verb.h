@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The verbs of the virt-tap command, as tables: one table drives dispatch and usage. A verb either does
  * something or has verbs of its own (`virt-tap policy check`). */

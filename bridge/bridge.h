@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What the verbs of `virt-tap bridge` share. They are administration: the kernel decides, root is needed, and
  * no policy is asked. */

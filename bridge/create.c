@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap bridge create: what is asked, whether it is there already, and a bridge without an uplink. With an
  * uplink see move.h. */

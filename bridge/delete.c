@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap bridge delete: what the bridge has goes back to its uplink, in one batch with the bridge's end. */
 #include "base/quote.h"

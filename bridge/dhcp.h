@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The host's own DHCP client, which must ask on the interface that has the address. A client is moved by
  * killing it, so that it cannot give the address up, and starting it again for the other interface.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The DHCP clients that dhcp.h knows, and what of their command lines a client that is started again gets. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap-bridge: the verbs bridge and show, which virt-tap starts as a program (cli/program.h). */
 #include "verbs.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap bridge persist and unpersist: what is to be there, and who manages this host's network. */
 #include "persist.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Makes the manager of the host's network apply what persist has written, and let go of it. */
 #include "base/cleanup.h"

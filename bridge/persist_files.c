@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Configuration files, written and undone. Which files are a bridge's is written down in LIST_FOLDER. */
 #include "base/cleanup.h"

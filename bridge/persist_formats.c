@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A plan in the formats of systemd-networkd, NetworkManager and netplan; ifupdown has a file of its own. */
 #include "base/cleanup.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * One plan in the words of ifupdown. The uplink's own stanzas, wherever they are, would give it its addresses
  * again: they become comments. */

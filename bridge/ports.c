@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap bridge add and remove: what only plugs and unplugs. */
 #include "base/quote.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
  * once, and put into JSON; the other two forms are made from that. */

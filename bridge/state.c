@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The state of a move on disk, readable by root only. */
 #include "state.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Settings of one interface below /proc/sys/net/FAMILY/GROUP/INTERFACE/KEY. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What prevents a NIC from being a bridge's uplink: the kind of device it is, a manager that would undo the
  * change, and whatever names it and would silently stop matching. */

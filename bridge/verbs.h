@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * `virt-tap bridge`, and `virt-tap show`, which is the same as `virt-tap bridge show`. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What confines libvirt's daemons, and must let them run the hooks. AppArmor takes two lines more in the
  * profile. SELinux lets them run what is labelled as programs are (bin_t), which is what install(1) in a

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * KubeVirt's hook: its sidecar starts `onDefineDomain --vmi JSON --domain XML` before it defines a domain,
  * and takes standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Plain taps and tuns, as tunctl(8) and `ip tuntap` make them: root's business, without policy, under any
  * name but those of virt-tap's own (vtap-...). */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap domain, a program of its own (program.h): what virt-tap xml does, to domains that libvirt has
  * defined. Their definitions hold secrets (passwords of displays): only the lines that change are shown, and

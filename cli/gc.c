@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap gc: taps that were left behind. It looks twice, for a guest that starts has its taps for a moment
  * before it holds them. */

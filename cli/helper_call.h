@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap-helper, called by those who have no privilege of their own. */
 #pragma once

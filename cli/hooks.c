@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap hooks: whether libvirt calls virt-tap's hooks. A link for each driver, in the folder that libvirt
  * has for hooks of many makers; what is there and not ours stays. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What `virt-tap xml` and `virt-tap domain` share: one document is rewritten, restored, mapped or shown, with
  * the messages that go with it. */

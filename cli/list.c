@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
 #include "base/cleanup.h"

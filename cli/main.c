@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap: the command of users and administrators. It carries no privilege of its own. */
 #include "base/terminal.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap policy edit: a copy beside the file, root's own editor, `policy check` of the copy, and a rename;
  * so that whoever asks meanwhile reads the old file or the new one, and never half of it. */

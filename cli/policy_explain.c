@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap policy explain: the helper's own judgement, for one user and one bridge, with its reasons. */
 #include "base/error.h"

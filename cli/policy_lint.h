@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What is wrong with a policy: what the helper would refuse it for, and what it would take but cannot have
  * been meant. Findings go to standard output, one a line: FILE:LINE: error: ..., or warning:. What is about a

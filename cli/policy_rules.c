@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Rules that parse, and yet say nothing to anybody, or not to everybody. */
 #include "base/error.h"

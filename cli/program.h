@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Verbs that are programs of their own, as git has them: whoever lists taps need not load what rewrites
  * domains. They lie in PROGRAMS_PATH, and have the same table of verbs as virt-tap, but for the others'. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The names of taps that the domains at hand have, so that none is given to two domains. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap tap: taps that stay. Those on a bridge are made by virt-tap-helper, which alone has the privilege
  * and asks the policy; plain devices by root (device.c). */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap xml, a program of its own (program.h): files of domains pointed at taps, and back. */
 #include "base/cleanup.h"

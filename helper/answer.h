@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The answer that QEMU (net/tap.c, net_bridge_run_helper) and libvirt (virNetDevTapCreate's helper form) wait
  * for. */

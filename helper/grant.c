@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The order of acts is the safety: until the caller holds the descriptor, our death, at any point, removes
  * the tap, because the kernel removes one that is not persistent with its last descriptor. What a tap's

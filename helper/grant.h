@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Does what was allowed: the tap, whole and on its bridge, or nothing. */
 #pragma once

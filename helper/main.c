@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap-helper: gives an ordinary user's QEMU a tap on a bridge, if the administrator's policy says so.
  *

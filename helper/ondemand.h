@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Bridges on demand: one that is declared (policy/declared.h) and missing is made; one that somebody began to
  * make and did not finish is finished by whoever comes next. No lock: each step is one act of the kernel's

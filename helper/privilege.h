@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The one capability: CAP_NET_ADMIN, permitted from the file capability, effective only while the kernel is
  * asked to make and bridge the tap. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What a rule has the bridge itself enforce at a tap's port. What the kernel or the bridge cannot do is
  * refused, never left out: everything is read back. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Removes taps that virt-tap made. Neither policy nor the bridge is asked: otherwise a rule that is gone
  * would leave taps for ever. */

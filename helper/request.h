@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What is asked of the helper: its command line, checked strictly and asking nothing of the system. */
 #pragma once

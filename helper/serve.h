@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Carries out one request: policy, grant, reply; main.c's phases 3 to 5. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap-helper, which alone may do what the hooks ask for. */
 #include "base/cleanup.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The hook of libvirt's daemons. When the one that runs QEMU starts, taps go that were left behind by a start
  * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What domain_map() (xml/change.h) asks of this host: what bridges.conf maps, and which names are taken. */
 #pragma once

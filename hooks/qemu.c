@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The hook of libvirt's qemu driver: a domain gets its taps before it starts and loses them when it has
  * ended. Its metadata names them (xml/domain.h); virt-tap-helper makes and removes them, as far as the policy

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * All findings that there are. A finding's name is for ever: programs may wait for it. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A child process that looks at something, or changes a user's own files, perhaps as another user. Whatever
  * it and what it starts may do, the parent goes on in time, and nothing of theirs stays behind.

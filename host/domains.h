@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Which domains libvirt runs, by the state files that it keeps of each; without asking libvirt, which may be
  * the one that waits for us.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What a look at the host has found. Which findings there are, how bad each is, why it matters and what fixes
  * it is in catalogue.c; a probe adds what it saw, and whether the fix applies. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The IP firewall's policy for forwarded packets, asked of the kernel. Needs CAP_NET_ADMIN. */
 #pragma once

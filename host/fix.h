@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The commands that fix what was found, built from the catalogue's templates. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Whether the user is in the groups that open things, in the database and in this process. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * virt-tap-helper: is it there, can it get its capability, and does it work for this user? It is called to
  * remove the taps of a domain that there is not, which takes its capability and changes nothing. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Where libvirt looks for hooks, and what stands there in virt-tap's place. */
 #pragma once

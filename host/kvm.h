@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * KVM: opened, asked for a VM, and given a CPU to run. Flags and modules only explain why not. */
 #pragma once

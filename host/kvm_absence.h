@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Why there is no KVM: what the processor, the firmware and the kernel's modules say. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Who is in a group: in the database, and in the process, which took its groups from there at login. */
 #pragma once

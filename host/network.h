@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What a guest's frames meet: devices, bridges and their uplinks, the firewall, and managers of the network.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What this kernel's bridges cannot limit. A tap is granted all the same (helper/protect.c), so this is where
  * it is told. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Probes, each under a time limit and as the right user: they run one after another in a child process, which
  * is killed when one does not end, and started again behind it. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Other programs, run for what they print. Only in a child of child_start(), which ends what a program leaves
  * behind. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * QEMU and libvirt: what is installed, and how it is configured. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Whom the check is about: the user who runs it, or one whom root becomes in a child. */
 #pragma once

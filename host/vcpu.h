@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Whether a virtual CPU really runs, and how: a few instructions in 64-bit mode, a loop of known length, OUT
  * and HLT. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Bridges made to a specification: each step is one request that can be repeated, so that whoever comes after
  * one that was killed finds out what is missing, and completes it. */

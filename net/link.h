@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Network interfaces as rtnetlink shows them to everybody, and the requests that change them. Calls return 0
  * or -errno, the kernel's own words then being in nl->reason.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Ports of a bridge. Every call returns 0 or -errno, the kernel's own words then being in nl->reason. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Addresses, routes and permanent neighbours of an interface, as the kernel's own messages, which are sent
  * back with another interface in them: so every attribute (metrics, sources, preferences, encapsulation) goes

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Requests to rtnetlink, each of them acknowledged. libnl builds messages and finds attributes in them. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Deleting a tap or tun that was looked at before: that one, or none. */
 #pragma once

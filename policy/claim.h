@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Claims: alternative names of a tap that say whose it is and for whom it speaks, whatever its holder does to
  * it. Only CAP_NET_ADMIN can set one; each is unique in the namespace by the kernel's own rule, never an

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What the administrator has declared of bridges, in /etc/virt-tap/bridges.conf:
  *

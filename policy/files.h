@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The policy's files, read as the helper reads them, but going on behind what the helper stops at; so that
  * all that is wrong can be told at once. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Who is asking. A rule by name binds only whoever is known by name, so under policy.conf the caller must
  * have an account whose name leads back to its uid. That is positive evidence: whoever starves a look-up of

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * KEY=VALUE words of a file, taken into a struct by a table. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Whose mounts show us root's files. A setuid sandbox (firejail) mounts other files over them as its user
  * likes, root's too, and hides a deny so. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Users and groups as the name services of nsswitch.conf(5) have them. Each name or number is asked for once.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Paths are walked by name, folder by folder from '/': once a folder is seen to be root's alone, only root
  * can change what its names mean, so that nothing can be exchanged between the look and the next step. */

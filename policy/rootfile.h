@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Files that nobody but root can have written: owned by root, writable by nobody else, in folders of which
  * the same is true, up to '/', and not hidden by a mount (mounts.h). */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Folders in which somebody is at work: an editor puts the old file aside before it writes the new one. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Where the files of a policy are read from, so that it can be read from elsewhere than a file system. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What stands behind the bridge in a rule of policy.conf: whom it is about, and what it grants. */
 #pragma once

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Pointing a domain's interfaces at taps, back, and at what another host has. All only make a list of edits
  * of the text: what they do not touch stays, to the byte. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * An XML document: what it says, and where every element stands in the text, so that a change touches nothing
  * else.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A libvirt domain as virt-tap sees it: its interfaces, and the taps in its metadata:
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Changes to a text as a list of what is cut where and what comes instead: every other byte stays. */
 #pragma once

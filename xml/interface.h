@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * One interface: whether it can be pointed at a tap, and the edits that do it and undo it. */
 #pragma once

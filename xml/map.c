@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A domain from another host, pointed at what this one has. The originals that the metadata keeps stay as
  * they are: migrated back and restored, the domain is what it was, to the byte. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Gives interfaces back as they were, and takes out what rewriting put into the metadata. */
 #include "interface.h"

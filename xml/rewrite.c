@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Pointing interfaces at taps. The metadata goes where restoring can find and take it without a trace: right
  * behind <uuid>, else <name>, in white space copied from before it; or first in the <metadata> that is there.

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
 /*
  * Measures two bridge helpers against each other, called as QEMU calls them. bench.py starts it as root in a
  * sandbox and makes the network namespaces; the helpers run as an unprivileged user.

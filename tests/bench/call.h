@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
 /*
  * One call of a bridge helper, made as QEMU makes it (net/tap.c): one end of a stream socketpair, every other
  * descriptor from 3 up closed, an unprivileged user, an answer of one byte with one descriptor.

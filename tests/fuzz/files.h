@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A file system for policies, made of the bytes of one fuzz input. The text up to the first line that begins
  * with '@' is /main; each such line begins the next file, /1 to /9, and says what it is:

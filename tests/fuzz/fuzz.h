@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What the fuzz targets share. Each has one entry, called by libFuzzer, or by replay.c with the files of its
  * corpus; it aborts when something does not hold. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Command lines of DHCP clients, as /proc shows them, of any bytes: the input, cut at each '\0', is argv.
  * What root starts again from them must be options that we know, with values as they take them. */

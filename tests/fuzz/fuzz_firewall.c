@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What a firewall's program prints, of any bytes: the first line is the uplink's name, the next is judged. */
 #include "bridge/uplink.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * interfaces(5) of any bytes: the first line is the uplink's name, the rest the file, without '\0'. */
 #include "bridge/persist.h"

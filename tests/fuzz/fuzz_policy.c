@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Policies of any bytes, in both dialects. files.h says how an input becomes files; what must hold of what is
  * read from them stands here, a function for each. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Command lines of any bytes: the input, cut at each '\0', is argv; an empty input is an empty argv. */
 #include "base/error.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
 #include "base/error.h"

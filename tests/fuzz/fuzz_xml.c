@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Domains of libvirt, rewritten, restored and mapped. For every document that is taken: what comes out is
  * taken again, twice is once, and restoring gives back what went in, to the byte. For every one that is not:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Feeds a fuzz target with each file of the folders named, instead of libFuzzer: what was once found stays
  * tested where there is no clang. A file is named before it is tried, for a target ends by abort(). */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * In place of a DHCP client: writes down how it was started, if it may, and waits. */
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * A name service for tests: /etc/second/passwd and /etc/second/group. While there is /etc/second/down, its
  * directory is down. */

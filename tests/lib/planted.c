@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Faults for sanitizers to find, so that a test can tell that they would: argv[1] says which. */
 #include <limits.h>

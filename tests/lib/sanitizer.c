@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Linked into the programs of builds with sanitizers. A report must not get lost where a test expects a
  * failure anyway, and the helper, which its file capability makes AT_SECURE, heeds no options from its

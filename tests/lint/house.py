@@ -18,7 +18,6 @@ BELOW = {  # folder: those that it may include; tests/ may include all
     "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks"}}
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/interfaces.md", "docs/threat-model.md")
 HEAD = ["SPDX-License-Identifier: GPL-2.0-or-later", "Copyright the virt-tap authors"]
-C_HEAD = HEAD[:1]
 COMMENT = r'(?:/\* | \* |# |\.\\" )'
 OTHERS = ("tests/data/", "tests/fuzz/corpus/")  # what others wrote, or a fuzzer made
 
@@ -56,10 +55,9 @@ def licences():
             lines = [file.readline() for _ in range(3)]
         if not is_source(path, lines[0]):
             continue
-        head = C_HEAD if path.endswith((".c", ".h")) else HEAD
         begin = lines[1:] if lines[0].startswith("#!") else lines
-        if not all(re.fullmatch(COMMENT + re.escape(words) + r"(?: \*/)?\n", line) for words, line in zip(head, begin)):
-            yield f"{path}: does not begin with '{head[0]}'" + (f" and '{head[1]}'" if len(head) > 1 else "")
+        if not all(re.fullmatch(COMMENT + re.escape(words) + r"(?: \*/)?\n", line) for words, line in zip(HEAD, begin)):
+            yield f"{path}: does not begin with '{HEAD[0]}' and '{HEAD[1]}'"
 
 
 def sources():

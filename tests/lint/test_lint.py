@@ -21,8 +21,7 @@ static inline int planted_{}(int number)
 }}
 """
 HEAD = "/* SPDX-License-Identifier: GPL-2.0-or-later\n * Copyright the virt-tap authors */\n"
-NO_HEAD_IN_C = "does not begin with 'SPDX-License-Identifier: GPL-2.0-or-later'"
-NO_HEAD = NO_HEAD_IN_C + " and 'Copyright the virt-tap authors'"
+NO_HEAD = "does not begin with 'SPDX-License-Identifier: GPL-2.0-or-later' and 'Copyright the virt-tap authors'"
 PYTHON = "# SPDX-License-Identifier: GPL-2.0-or-later\n# Copyright the virt-tap authors\n"
 LONG_LINE = "int planted_number;" + " " * 4 + "int   other_number;\n"
 
@@ -104,7 +103,7 @@ class Lint(unittest.TestCase):
             r"'data/\xe4': the name is not plain ASCII without blanks", "'data/a name': the name is not plain ASCII without blanks",
             f"data/bare.sh: {NO_HEAD}", "docs/architecture.md: no C file defines nosuch()",
             "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: there is no net/nosuch.c",
-            f"net/bare.c: {NO_HEAD_IN_C}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
+            f"net/bare.c: {NO_HEAD}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
             f"tests/lib/half.py: {NO_HEAD}", "these call each other in a circle: net/a.c net/b.c"]))
 
     def test_python(self):

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Policies whose files live in memory, and somebody they are judged for. */
 #pragma once

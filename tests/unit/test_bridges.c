@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * bridges.conf: each declaration taken, and each refused in every way, with its line. */
 #include "base/error.h"

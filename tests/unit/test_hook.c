@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The time limit of libvirt's hooks (hooks/hook.c): it comes here when the test sends its signal. */
 #include "hooks/hook.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What host/ decides by its arguments alone: why there is no KVM on hosts that are not here, and how words
  * are quoted and read. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Who is asking: the account, and users and groups by name and number. */
 #include "memory.h"

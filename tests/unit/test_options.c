@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The table of options: what is read, what is refused, what help and --list-options print. */
 #include "base/options.h"

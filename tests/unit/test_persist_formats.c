@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The files that `virt-tap bridge persist` writes, to the byte. Each NAME.plan in the folder (argv[1]) says a
  * plan, a line a fact, and NAME.networkd and so on are the files of each format as --print shows them; of

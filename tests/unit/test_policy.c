@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Policy files in both dialects, and the judgement, on files that live in memory. The verdicts of POLICY_QEMU
  * are held against the real qemu-bridge-helper by tests/netns/test_differential.py. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Policies that are read when memory runs out. The linker sends each call of the functions below through
  * __wrap_ (tests/unit/meson.build), which fails the one that is to fail. */

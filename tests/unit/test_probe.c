@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What comes from a probe's process is the word of whoever owns it, and what it starts does not outlive it.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * How long other programs may take, and what is left of them. */
 #include "base/process.h"

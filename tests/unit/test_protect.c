@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * Ports of a kernel that passes over what it does not know, without a word. Such kernels are too old to be
  * had, so the calls of net/port.h are this file's own; what they say of a real kernel is in

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The helper's command line: what is taken, and every way to be refused. */
 #include "base/error.h"

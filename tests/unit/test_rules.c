@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What policy.conf has and bridge.conf has not: terms, and includes of a folder. */
 #include "memory.h"

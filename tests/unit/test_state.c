@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The saved state of a move when memory runs out: whole, or none. */
 #include "bridge/state.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * The terms of a rule: each taken, and each refused in every way; and whom they are about. */
 #include "memory.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
  *
  * What others wrote, shown and quoted (base/printable.c, base/quote.c). */
 #include "base/printable.h"

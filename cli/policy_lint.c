@@ -28,9 +28,7 @@ static bool say_failure(struct lint *lint, struct policy_files *files, const str
     const unsigned long line = policy->wrong_line;
     const char *path = line ? policy->files[policy->wrong_file].path : lint->path;
 
-    if (files->untrusted && !line && lint->draft)
-        lint_warn(lint, path, 1, "would not count where it is now: %s", reason);
-    else
+    if (!files->untrusted || line || !lint->draft)
         lint_error(lint, path, line ? line : 1, "%s", without_place(reason, path, line));
     if (files->untrusted && policy_files_except(files, files->untrusted, 0))
         return true;

@@ -222,7 +222,8 @@ class Back(MoveCase):
         return "moved" if moved else "put back"
 
     def test_killed_anywhere(self):
-        steps = self.steps()
+        """At each system call, but of the hundreds by which settings are read and written only at every eighth."""
+        steps = [step for i, step in enumerate(self.steps()) if step[0] not in ("openat", "read", "close") or i % 8 == 0]
         outcomes = {"moved": 0, "put back": 0, "missed": 0}
         for name, nth in steps:
             with self.subTest(f"{name} {nth}"):

@@ -86,7 +86,7 @@ class Death(OnDemand):
     def test_somebody_deletes_it_at_that_moment(self):
         """While it is completed: it is made again."""
         for what in ("ip link set br-lab down", "sysctl -w net.ipv6.conf.br-lab.accept_ra=1", "ip addr del 10.66.0.1/24 dev br-lab",
-                     "ip link set br-lab alias ''", "ip link set br-lab mtu 1500"):
+                     "ip link set br-lab down alias ''", "ip link set br-lab mtu 1500"):
             with self.subTest(what=what):
                 self.make()
                 self.meanwhile(lambda: sandbox.run("sh", "-c", what), self.remove)

@@ -43,8 +43,7 @@ struct bridge_settings {
     bool vlan_snooping;       /* the kernel can snoop multicast per VLAN (Linux 5.15) */
     bool knows_learned;       /* the kernel has max_learned (Linux 6.7) */
     unsigned int max_learned; /* addresses that it learns; 0: unlimited */
-    unsigned int
-        max_groups; /* multicast groups on all ports together, at which it disables snooping for good */
+    unsigned int max_groups; /* multicast groups on all ports; at this number it disables snooping for good */
     unsigned int default_vlan;  /* the VLAN of new ports; 0: none */
     unsigned int forward_delay; /* in 1/100 s */
 };
@@ -59,10 +58,7 @@ struct tun_settings {
 /* Prefix of the alternative names that virt-tap sets: policy/claim.h. */
 #define LINK_CLAIM_PREFIX "virt-tap."
 
-enum {
-    LINK_ALTNAME_SIZE = 128,
-    LINK_ALIAS_SIZE = 257
-}; /* linux/if.h: ALTIFNAMSIZ, IFALIASZ; including the '\0' */
+enum { LINK_ALTNAME_SIZE = 128, LINK_ALIAS_SIZE = 257 }; /* linux/if.h: ALTIFNAMSIZ, IFALIASZ; with a '\0' */
 
 struct link {
     int ifindex;
@@ -90,7 +86,7 @@ struct link {
     int port_state;                  /* BR_STATE_, if is_port */
 };
 
-/* Gets the interface with that index. -ENODEV: no such interface. */
+/* Gets the interface with that index, or with that name or alternative name. -ENODEV: no such interface. */
 int link_get(struct rtnl *nl, int ifindex, struct link *out);
 int link_find(struct rtnl *nl, const char *name, struct link *out);
 

@@ -35,10 +35,9 @@ struct address_target {
 void addresses_add(struct batch *batch, const struct messages *all, const struct address_target *target);
 
 struct route_target {
-    int from, to; /* ifindex */
-    uint32_t
-        elapsed; /* seconds since the routes were read, subtracted from the lifetimes of those that expire */
-    bool only_ask; /* -EEXIST for routes that exist and could be set again; otherwise why they could not */
+    int from, to;     /* ifindex */
+    uint32_t elapsed; /* seconds since the routes were read, subtracted from their lifetimes */
+    bool only_ask;    /* -EEXIST for routes that exist and could be set again; otherwise why they could not */
     bool learnt_behind; /* give routes from router advertisements the next higher metric: see routes_add() */
 };
 

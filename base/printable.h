@@ -21,8 +21,8 @@ enum { PRINTABLE_PIECE = 16 /* maximum bytes for one character as shown */ };
 size_t printable_character(const char *text, size_t size, bool whole, char out[PRINTABLE_PIECE],
                            size_t *out_size);
 
-/* Returns a copy of the text with every character so shown, and therefore on one line; the caller frees it.
- * NULL: no memory. */
+/* Returns a copy of the text with every character shown as above, and therefore on one line; the caller frees
+ * it. NULL: no memory. */
 char *printable_line(const char *text);
 
 /* Returns whether the whole text is shown unchanged, on one line. */

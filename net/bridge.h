@@ -76,7 +76,7 @@ struct bridge_state {
  * was changed meanwhile). It is not an error if there is no such device. */
 int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_state *out);
 
-/* A request that makes the bridge, down, and fails with -EEXIST if the name is taken. */
+/* Makes a request that makes the bridge, down, and fails with -EEXIST if the name is taken. */
 struct nl_msg *bridge_message(const struct bridge_spec *spec);
 
 /* Fixes one difference: one bit of BRIDGE_COMPLETED. Not an error if there is nothing to fix. BRIDGE_RA is

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Identifies the caller. A rule by name only works for a caller with a name, so policy.conf requires the
- * caller to have an account whose name maps back to its uid. This is positive evidence: starving a lookup of
- * memory or descriptors (glibc then skips a name service whose module it cannot load, and reports "not
+ * Identifies the caller. A rule by name only binds callers that are known by name, so policy.conf requires
+ * the caller to have an account whose name maps back to its uid. This is positive evidence: starving a lookup
+ * of memory or descriptors (glibc then skips a name service whose module it cannot load, and reports "not
  * found") costs the caller its account and never avoids a deny. */
 #pragma once
 

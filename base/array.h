@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Makes room for one more element in an array that is grown by this alone: its size is a power of two.
- * Returns the array, or NULL, the old one then being as it was. */
+/* Makes room for one more element in an array that only this function grows: its size is a power of two.
+ * Returns the array; or NULL, with the old one unchanged. */
 static inline void *array_grow(void *array, size_t count, size_t element)
 {
     if (count & (count - 1))

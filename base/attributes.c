@@ -22,7 +22,7 @@ static int keep_one(int from, int to, const char *name, struct error *why)
     const ssize_t size = fgetxattr(from, name, value, sizeof(value));
 
     if (size < 0 && errno == ENODATA)
-        return 0; /* gone meanwhile */
+        return 0; /* removed meanwhile */
     if (size >= 0 && fgetxattr(to, name, other, sizeof(other)) == size &&
         memcmp(value, other, (size_t)size) == 0)
         return 0;
@@ -32,7 +32,7 @@ static int keep_one(int from, int to, const char *name, struct error *why)
                      strerror(errno));
 }
 
-/* An access list that only the new file has, from its folder. */
+/* Removes an ACL that only the new file has, inherited from its folder. */
 static int drop_inherited(int from, int to, struct error *why)
 {
     if (fgetxattr(from, XATTR_NAME_POSIX_ACL_ACCESS, NULL, 0) >= 0 ||

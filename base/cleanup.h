@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Ownership by cleanup attribute: what is declared so is released on every way out of its block. */
+ * Ownership by cleanup attribute: a variable declared with one is released on every exit from its block. */
 #pragma once
 
 #include <dirent.h>
@@ -14,10 +14,10 @@
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 #define _cleanup_fclose_ __attribute__((cleanup(cleanup_fclose)))
-#define _cleanup_globfree_ __attribute__((cleanup(globfree))) /* of a zeroed glob_t */
+#define _cleanup_globfree_ __attribute__((cleanup(globfree))) /* for a zeroed glob_t */
 #define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
 
-/* errno is that of what failed before. */
+/* Preserves errno of the failure before it. */
 static inline void cleanup_close(const int *fd)
 {
     const int saved = errno;
@@ -44,7 +44,7 @@ static inline void cleanup_free(void *at)
     free(*(void **)at);
 }
 
-/* Ownership leaves: `return take_fd(&fd);`. */
+/* Transfers ownership: `return take_fd(&fd);`. */
 static inline int take_fd(int *fd)
 {
     const int taken = *fd;

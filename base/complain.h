@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * How commands report: only programs print, and in one line. */
+ * How commands report errors: only programs print, and one line each. */
 #pragma once
 
-/* Prints `NAME: TEXT` in one line on standard error, whatever the text holds (base/printable.h); name is a
- * verb's whole command. Returns status, for `return complain(...)`. */
+/* Prints `NAME: TEXT` to standard error as one line, whatever the text contains (base/printable.h); name is
+ * the verb's full command. Returns status, for `return complain(...)`. */
 int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Flushes standard output, whose earlier failures count too. Returns status, or 1 with the reason printed. */
+/* Flushes standard output, and checks for earlier write errors as well. Returns status; or, having printed
+ * the reason, 1. */
 int finish_output(int status, const char *name);

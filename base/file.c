@@ -46,7 +46,7 @@ static char *read_all(int fd, size_t guess, size_t max, size_t *size)
     return NULL;
 }
 
-/* Opens what the O_PATH descriptor is. It waits for nothing, and is not opened by its name again. */
+/* Opens what the O_PATH descriptor refers to, without blocking and without using its name again. */
 static int open_found(int found, int flags)
 {
     char path[sizeof("/proc/self/fd/") + 10];
@@ -68,7 +68,7 @@ int file_open(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-/* Only the kernel's own file system of pipes has those that only their owner could have opened. */
+/* Only the kernel's pipefs has pipes that only their owner can have opened. */
 static bool is_nameless_pipe(int fd)
 {
     struct statfs fs;
@@ -113,7 +113,7 @@ char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct
     return text;
 }
 
-/* Opens the folder of a path, and tells the name in it. */
+/* Opens the parent folder of a path, and returns the name in it. */
 static int open_parent(const char *path, char **name, struct error *why)
 {
     const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
@@ -197,8 +197,8 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
-/* A new file in the folder, of a name that nobody can guess. 0600 until all is right: it may hold passwords.
- * Returns its descriptor, or -1 and why not. */
+/* Creates a file in the folder with a name that nobody can guess. Its mode is 0600 until it is complete: it
+ * may contain passwords. Returns its descriptor, or -1 and why not. */
 static int make_temporary(int folder, char name[TEMPORARY_SIZE], struct error *why)
 {
     unsigned long random;
@@ -214,7 +214,7 @@ static int make_temporary(int folder, char name[TEMPORARY_SIZE], struct error *w
     return error_set(why, "cannot make a file beside it: no name is free");
 }
 
-/* Whether that name still is that file, unchanged; not a link to it. */
+/* Returns whether that name is still that file, unchanged, and not a link to it. */
 static bool is_same(int folder, const char *name, const struct stat *as_read)
 {
     struct stat st;
@@ -229,7 +229,7 @@ static int changed(struct error *why)
     return error_set(why, "it was changed or replaced after it was read, and is left alone: try again");
 }
 
-/* The file that was there has the temporary name afterwards, or is gone. */
+/* The old file has the temporary name afterwards, or is gone. */
 static int exchange(const struct file *file, const char *temporary, struct error *why)
 {
     if (renameat2(file->folder, temporary, file->folder, file->name, RENAME_EXCHANGE) == 0) {
@@ -264,7 +264,7 @@ static int fill(int fd, const struct file *file, const char *text, size_t size, 
     return fchmod(fd, was->st_mode & 0777) < 0 || fsync(fd) < 0 ? error_set(why, "%s", strerror(errno)) : 0;
 }
 
-/* So that the new name is on the disk, too; where the folder may not be read, that is left to the kernel. */
+/* Ensures that the new name is on disk too; if the folder cannot be read, that is left to the kernel. */
 static void sync_folder(int folder)
 {
     _cleanup_close_ int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -273,7 +273,7 @@ static void sync_folder(int folder)
         fsync(fd);
 }
 
-/* In a folder that others can write the name may be another's by now. */
+/* In a folder that others can write to, the name may refer to another file by now. */
 static void remove_own(int folder, const char *name, int fd)
 {
     struct stat own, st;

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LINKS_MAX = 40 /* the kernel's own limit */ };
+enum { LINKS_MAX = 40 /* the kernel's limit */ };
 
 struct walk {
-    int fd;              /* where it is; closed by whoever began */
-    char rest[PATH_MAX]; /* the way that is left */
+    int fd;              /* the current position; closed by whoever began the walk */
+    char rest[PATH_MAX]; /* the rest of the path */
     unsigned int links;
 };
 
@@ -32,7 +32,7 @@ static int start_at(struct walk *walk, const char *path, struct error *why)
     return fd < 0 ? error_set(why, "its folder: %s", strerror(errno)) : go(walk, fd);
 }
 
-/* Puts what the link says before the way that is left. */
+/* Prepends the link's target to the rest of the path. */
 static int follow(struct walk *walk, int link, const struct stat *st, const char *name, struct error *why)
 {
     char target[PATH_MAX], rest[PATH_MAX];
@@ -68,7 +68,7 @@ static int step(struct walk *walk, const char *name, struct error *why)
     return error_set(why, "'%.255s': %s", name, strerror(ENOTDIR));
 }
 
-/* Takes the next name off the way that is left; "": the end. */
+/* Removes the first name from the rest of the path; "": the end. */
 static int next_name(struct walk *walk, char name[NAME_MAX + 1], struct error *why)
 {
     const char *first = walk->rest + strspn(walk->rest, "/");

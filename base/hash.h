@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * FNV-1a, 64 bits: spreads names over numbers. Not for secrets, nor against whoever wants two names to meet.
- */
+ * FNV-1a, 64 bits, to map names to numbers. Not for secrets, and not resistant to deliberate collisions. */
 #pragma once
 
 #include <stddef.h>

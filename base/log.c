@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Without a date: every syslog daemon takes the time of arrival then, and we need no time zone. */
+/* Without a date: every syslog daemon then uses the time of arrival, and we need no time zone. */
 void audit_say(const char *program, const char *text)
 {
     char line[2048];

@@ -69,7 +69,7 @@ const char *mac_problem(const uint8_t mac[6])
         return "a multicast address";
     if (is_zero(mac))
         return "the address of all zeros";
-    if (mac[0] == 0xFE) /* see choose_mac() in helper/grant.c; libvirt refuses it as well */
+    if (mac[0] == 0xFE) /* see choose_mac() in helper/grant.c; libvirt refuses it too */
         return "an address that begins with fe, as those of the host's ends of taps do";
     return NULL;
 }

@@ -4,6 +4,6 @@
 
 #include <stdbool.h>
 
-/* Reads text that is wholly a decimal number from least to most: digits only, no sign, no blank. Returns
- * whether it is; `out` is else left alone. */
+/* Parses text that is a decimal number from least to most and nothing else: digits only, no sign, no blanks.
+ * Returns whether it is; otherwise `out` is unchanged. */
 bool number_parse(const char *text, unsigned long least, unsigned long most, unsigned long *out);

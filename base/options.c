@@ -11,15 +11,15 @@
 
 enum { SEEN_MAX = 32, HELP_COLUMN = 30 };
 
-/* What one call has read so far. */
+/* The state of one call. */
 struct parse {
     const struct option_entry *table, *seen[SEEN_MAX];
     size_t seen_count;
-    char *options; /* the verb's struct */
+    char *options; /* the verb's option struct */
     const char *verb;
 };
 
-/* By its name, or the beginning of only one name. NULL, having said why. */
+/* Finds an option by its name or an unambiguous prefix of it. Returns NULL, having printed why. */
 static const struct option_entry *find(const struct parse *parse, const char *name, size_t length)
 {
     const struct option_entry *found = NULL;
@@ -132,7 +132,7 @@ static int take(struct parse *parse, const struct option_entry *entry, const cha
     return 2;
 }
 
-/* Reads the option *next, and its value, at the end of which it leaves *next. */
+/* Reads the option at *next and its value, and leaves *next at the last word used. */
 static int read_option(struct parse *parse, char ***next)
 {
     const char *word = **next, *value = NULL;
@@ -207,7 +207,7 @@ int options_parse(const struct option_entry *table, void *options, char *argv[])
     return (int)(kept - argv) - 1;
 }
 
-/* Returns how long it is. */
+/* Returns its length. */
 static int print_name(const struct option_entry *entry)
 {
     return printf("--%s%s%s", entry->name, entry->value ? "=" : "", entry->value ? entry->value : "");

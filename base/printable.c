@@ -28,7 +28,7 @@ static bool is_hidden(uint32_t character)
     return false;
 }
 
-/* How many bytes a character has that begins so; 0: none does. */
+/* Returns the length in bytes of a character with that first byte; 0: not a first byte. */
 static size_t length_of(unsigned char first)
 {
     if (first < 0x80)
@@ -40,7 +40,7 @@ static size_t length_of(unsigned char first)
     return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
-/* Whether all bytes after the first are such, as far as they are there. */
+/* Returns whether all bytes after the first are continuation bytes, as far as they are there. */
 static bool goes_on(const unsigned char *bytes, size_t size, size_t length)
 {
     for (size_t i = 1; i < length && i < size; i++)
@@ -58,7 +58,7 @@ static uint32_t decode(const unsigned char *bytes, size_t length)
     return character;
 }
 
-/* Neither longer than need be, nor half of UTF-16's, nor beyond Unicode. */
+/* Returns whether this is neither an overlong encoding, nor a UTF-16 surrogate, nor beyond Unicode. */
 static bool is_character(uint32_t character, size_t length)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -113,7 +113,7 @@ char *printable_line(const char *text)
     return line;
 }
 
-/* The length of the character at text if it is shown as it is, or 0. */
+/* Returns the length of the character at text if it is shown unchanged, or 0. */
 static size_t plain_length(const char *text)
 {
     char shown[PRINTABLE_PIECE];

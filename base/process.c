@@ -21,11 +21,11 @@ enum {
     OUTPUT_STEP = 64 * 1024,
     TERM_MS = 1000,
     KILL_MS = 5000,
-    STEP_MS = 10, /* between two looks at a process without a pidfd (before Linux 5.3) */
+    STEP_MS = 10, /* between two checks of a process without a pidfd (before Linux 5.3) */
     FAILURE_FD = 3,
 };
 
-/* The errno of what fails here goes to FAILURE_FD, which executing the program closes. */
+/* On failure, sends errno to FAILURE_FD, which a successful exec closes. */
 static _Noreturn void execute(const struct process *process, const char *path)
 {
     static const char *const fixed[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
@@ -86,7 +86,7 @@ static _Noreturn void run_child(const struct process *process, const char *path,
         if (!process->same_group)
             setsid();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) /* it died before the line above */
+        if (getppid() != parent) /* it died before the prctl() above */
             _exit(127);
         dup2(null, 0);
         dup2(out, 1);
@@ -110,7 +110,7 @@ struct output {
     size_t used, size, max;
 };
 
-/* Reads once from a pipe that does not block. Returns how many bytes, 0 at the end, or -errno. */
+/* Reads once from a nonblocking pipe. Returns the number of bytes, 0 at the end, or -errno. */
 static ssize_t read_some(int fd, struct output *output)
 {
     if (output->size - output->used <= OUTPUT_STEP) {
@@ -130,13 +130,13 @@ static ssize_t read_some(int fd, struct output *output)
     return output->used > output->max ? -EFBIG : got;
 }
 
-/* A child that was started. */
+/* A running child. */
 struct running {
     pid_t pid;
-    int pidfd; /* -1: this kernel has none */
+    int pidfd; /* -1: not supported by this kernel */
 };
 
-/* Leaves it to be reaped, so that its number, and its group's, stay its own. */
+/* Does not reap it, so that its PID and process group ID are not reused. */
 static bool has_exited(const struct running *child)
 {
     siginfo_t info = {.si_pid = 0};
@@ -144,8 +144,8 @@ static bool has_exited(const struct running *child)
     return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
 }
 
-/* Waits until there is something to look at: of the process, of its output, or the time is over (end_ms 0:
- * never). Returns 0; -ETIMEDOUT; or -EINTR. */
+/* Waits until the process exits, there is output to read, or the time is over (end_ms 0: never). Returns 0;
+ * -ETIMEDOUT; or -EINTR. */
 static int wait_for(const struct running *child, int out, int64_t end_ms)
 {
     struct pollfd wait[] = {{.fd = child->pidfd, .events = POLLIN}, {.fd = out, .events = POLLIN}};
@@ -158,7 +158,7 @@ static int wait_for(const struct running *child, int out, int64_t end_ms)
     return poll(wait, 2, end_ms || child->pidfd < 0 ? (int)left : -1) < 0 ? -errno : 0;
 }
 
-/* Collects the output until the process has exited. Returns 0 or -errno. */
+/* Collects output until the process has exited. Returns 0 or -errno. */
 static int attend(const struct running *child, const struct process *process, int out, struct output *output)
 {
     const int64_t end = process->limit_ms ? clock_ms() + process->limit_ms : 0;
@@ -167,21 +167,21 @@ static int attend(const struct running *child, const struct process *process, in
         const int err = wait_for(child, out, end);
         if (err < 0 && (err != -EINTR || process->interruptible))
             return err;
-        const bool exited = has_exited(child); /* before the read: then that was the last of its output */
+        const bool exited = has_exited(child); /* before the read, which then gets its last output */
         const ssize_t got = out >= 0 ? read_some(out, output) : 0;
         if (got < 0 && got != -EAGAIN && got != -EINTR)
             return (int)got;
         if (got <= 0 && exited)
             return 0;
         if (got == 0)
-            out = -1; /* closed, though the process goes on */
+            out = -1; /* closed, although the process is still running */
     }
 }
 
 static void send_signal(const struct running *child, const struct process *process, int number)
 {
     if (!process->terminal && !process->same_group)
-        kill(-child->pid, number); /* its group, which is its own once it has called setsid() */
+        kill(-child->pid, number); /* its process group, which is its own after setsid() */
     kill(child->pid, number);
 }
 
@@ -193,13 +193,13 @@ static void end_process(const struct running *child, const struct process *proce
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         const int64_t end = clock_ms() + signals[i].ms;
-        send_signal(child, process, signals[i].number); /* also when it has exited: its group may not have */
+        send_signal(child, process, signals[i].number); /* even if it has exited: its group may not have */
         while (!has_exited(child) && wait_for(child, -1, end) != -ETIMEDOUT)
             continue;
     }
 }
 
-/* Starts it. Returns 0 or -errno, also of executing it, and then there is no child. */
+/* Starts the program. Returns 0 or -errno, including that of exec, in which case there is no child. */
 static int start(const struct process *process, const char *path, int out, struct running *child)
 {
     const pid_t parent = getpid();
@@ -251,7 +251,7 @@ int process_run(const struct process *process, char **output)
         free(collected.text);
     if (err < 0)
         end_process(&child, process);
-    if (!has_exited(&child)) /* not even by SIGKILL: a disk that hangs */
+    if (!has_exited(&child)) /* not even after SIGKILL: a disk that hangs */
         return -ETIMEDOUT;
     if (waitpid(child.pid, &status, 0) < 0)
         return -errno;

@@ -7,7 +7,7 @@
 
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/=@%+-";
 
-/* fish escapes by a backslash between single quotes, and csh looks for '!' there. */
+/* fish interprets a backslash in single quotes, and csh a '!'. */
 static bool is_quotable(char c)
 {
     return c >= ' ' && c <= '~' && !strchr("`\\!", c);
@@ -20,7 +20,7 @@ static bool all_quotable(const char *word)
     return !*word;
 }
 
-/* Appends, as far as there is room for one byte more. */
+/* Appends a piece if it fits, including the '\0'. */
 static bool append(char *out, size_t size, size_t *used, const char *piece)
 {
     const size_t length = strlen(piece);

@@ -13,9 +13,9 @@
 struct sink {
     FILE *stream;
     int fd;
-    bool exact;     /* let everything pass */
-    size_t escaped; /* how many characters were */
-    char begun[4];  /* a character whose last bytes have not come yet */
+    bool exact;     /* pass everything unchanged */
+    size_t escaped; /* the number of characters escaped */
+    char begun[4];  /* a character whose last bytes have not arrived yet */
     size_t begun_size;
 };
 
@@ -40,8 +40,8 @@ static bool is_plain(char c)
     return (c >= ' ' && c <= '~') || c == '\n' || c == '\t';
 }
 
-/* Takes what is whole of the character that has begun; all of it if nothing follows. Returns how many bytes
- * it put into to, which has room for 4 * PRINTABLE_PIECE. */
+/* Handles the complete part of the character that has begun, or all of it if nothing follows. Returns the
+ * number of bytes written to `to`, which has room for 4 * PRINTABLE_PIECE. */
 static size_t take_begun(struct sink *sink, bool last, char *to)
 {
     size_t put = 0, piece, used;
@@ -85,7 +85,7 @@ static ssize_t filter(void *cookie, const char *text, size_t size)
     return write_all(sink->fd, shown, put) ? (ssize_t)size : 0;
 }
 
-/* A character that was never ended. */
+/* Handles a character that was never completed. */
 static void finish(struct sink *sink)
 {
     char shown[sizeof(sink->begun) * PRINTABLE_PIECE];

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether one of the words asks for help, up to a -- that ends options. Also as the value of an option:
- * whoever writes `--bridge --help` has no bridge of that name in mind. */
+/* Returns whether one of the words before a -- asks for help, even as the value of an option: nobody who
+ * types `--bridge --help` means a bridge of that name. */
 static bool asks_for_help(int argc, char *const argv[])
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -23,7 +23,7 @@ static bool asks_for_help(int argc, char *const argv[])
     return false;
 }
 
-/* Usage shows the arguments behind a space; there may be none. */
+/* Usage shows the arguments after a space, if there are any. */
 static void print_arguments(const struct verb *verb)
 {
     if (verb->arguments)
@@ -125,7 +125,7 @@ int command_run(const struct command *command, int argc, char *argv[])
     if (is_word(argc, argv, "--list-options")) {
         if (argc == 2)
             return list_command(command, argv[0]);
-        argv[1] = argv[2]; /* the option goes on to the verb */
+        argv[1] = argv[2]; /* pass the option on to the verb */
         argv[2] = list;
     }
     if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for_help(argc, argv)))
@@ -146,7 +146,7 @@ static void open_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null", O_RDWR); /* the lowest that is free */
+            open("/dev/null", O_RDWR); /* uses the lowest free descriptor */
 }
 
 int command_main(const struct command *command, int argc, char *argv[])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The verbs of the virt-tap command, as tables: one table drives dispatch and usage. A verb either does
+ * The verbs of the virt-tap command as tables, which drive both dispatch and usage. A verb either does
  * something or has verbs of its own (`virt-tap policy check`). */
 #pragma once
 
@@ -12,29 +12,28 @@
 
 struct command;
 
-/* A verb's words, read. */
+/* A verb's parsed command line. */
 struct call {
-    const char *name; /* the whole command ("virt-tap policy check"), for messages */
-    char **words;     /* that are not options; ends with NULL */
+    const char *name; /* the full command ("virt-tap policy check"), for messages */
+    char **words;     /* the words that are not options; ends with NULL */
     size_t count;
-    void *options; /* the verb's struct; NULL if it has no options */
+    void *options; /* the verb's option struct; NULL if it has no options */
 };
 
 struct verb {
     const char *name;
-    const char *arguments;              /* as usage shows them; NULL: it takes none */
+    const char *arguments;              /* as shown in usage; NULL: takes none */
     const char *summary;                /* one line, without a full stop */
-    const char *notes;                  /* what --help says besides, whole lines; NULL: nothing */
+    const char *notes;                  /* further whole lines of --help; NULL: none */
     const struct option_entry *options; /* base/options.h; NULL: none */
-    size_t min, max;                    /* how many words that are not options it takes */
-    /* Does it. Returns the exit status: 0 done, 1 refused or failed, 2 usage, 3 with --strict something was
-     * left alone. */
+    size_t min, max;                    /* the number of words that are not options */
+    /* Runs the verb. Returns the exit status: 0 success, 1 refused or failed, 2 usage error, 3 something was
+     * left alone with --strict. */
     int (*act)(const struct call *call);
-    int (*run)(int argc, char *argv[]); /* instead of act: reads the words itself; argv[0] is a call's name */
+    int (*run)(int argc, char *argv[]); /* instead of act: parses argv itself; argv[0] is the full command */
     const struct command *verbs;        /* instead of act */
-    const char *program;                /* instead of act: the program that has this verb, and its help */
-    int (*start)(const struct verb *verb, int argc,
-                 char *argv[]); /* how to start it; argv[0] is a call's name */
+    const char *program; /* instead of act: the program that implements this verb and its help */
+    int (*start)(const struct verb *verb, int argc, char *argv[]); /* starts it; argv[0] likewise */
 };
 
 struct command {
@@ -43,15 +42,15 @@ struct command {
     size_t count;
 };
 
-/* Runs the verb that argv[1] names; argv[0] is the command so far. Reports itself what is wrong with the
- * words, and answers help, --help and -h at every level: see verb_run(). `--list-options VERB...` prints the
- * options of that verb, or the verbs of that command, one per line. Returns the exit status. */
+/* Runs the verb in argv[1]; argv[0] is the command up to it. Reports usage errors itself, and handles help,
+ * --help and -h at every level: see verb_run(). `--list-options VERB...` prints the options of that verb, or
+ * the verbs of that command, one per line. Returns the exit status. */
 int command_run(const struct command *command, int argc, char *argv[]);
 
-/* main() of a program that has these verbs: what it prints is filtered (base/terminal.h), and argv[0] is
- * taken to be "virt-tap", whatever its caller says. Returns the exit status. */
+/* main() of a program with these verbs: its output is filtered (base/terminal.h), and argv[0] is taken to be
+ * "virt-tap", whatever its caller passed. Returns the exit status. */
 int command_main(const struct command *command, int argc, char *argv[]);
 
-/* Runs the verb; argv[0] is the whole command so far. With --help or -h anywhere before a `--` it shows the
- * verb's help instead, and nothing is done. Returns the exit status. */
+/* Runs a verb; argv[0] is the full command. With --help or -h anywhere before a `--`, only prints the verb's
+ * help. Returns the exit status. */
 int verb_run(const struct verb *verb, int argc, char *argv[]);

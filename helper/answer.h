@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The answer that QEMU (net/tap.c, net_bridge_run_helper) and libvirt (virNetDevTapCreate's helper form) wait
+ * The reply that QEMU (net/tap.c, net_bridge_run_helper) and libvirt (virNetDevTapCreate's helper form) wait
  * for. */
 #pragma once
 
 struct error;
 
-/* Whether fd is an open Unix socket. Returns 0, or -1 and why not. Ask before opening anything: a number that
- * is not open would soon be a file of our own. */
+/* Checks that fd is an open Unix socket. Returns 0, or -1 and why not. Must be called before anything is
+ * opened: an fd number that is not open would soon be a file of our own. */
 int answer_check(int fd, struct error *why);
 
-/* Sends one byte 0 with one descriptor, and never waits for the other end. Returns 0, or -1 and why not. */
+/* Sends one zero byte with one descriptor, without ever waiting for the other end. Returns 0, or -1 and why
+ * not. */
 int answer_send(int fd, int descriptor, struct error *why);

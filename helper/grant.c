@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The order of acts is the safety: until the caller holds the descriptor, our death, at any point, removes
- * the tap, because the kernel removes one that is not persistent with its last descriptor. What a tap's
- * holder can change (its persistence, TUN owner, MAC, carrier) is evidence of nothing; so the claim, an
- * alternative name that takes CAP_NET_ADMIN to set (claim.h), is set before the tap is on any bridge. */
+ * Safety comes from the order of the steps. Until the caller has the descriptor, our death at any point
+ * removes the tap, because the kernel removes a tap that is not persistent with its last descriptor. What a
+ * tap's holder can change (its persistence, owner, MAC, carrier) proves nothing; the claim, an alternative
+ * name that only CAP_NET_ADMIN can set (claim.h), is therefore set before the tap is on any bridge. */
 #include "grant.h"
 
 #include "base/error.h"
@@ -45,8 +45,8 @@ int grant_open_device(struct error *why)
     return fd;
 }
 
-/* Writes the name to try, the nth time. Small numbers are nicest; but the kernel's own search for the lowest
- * (a name with "%d") looks at every device of the host: with 1,000 taps, that alone took half the time of a
+/* Writes the nth name to try. Small numbers are friendlier, but the kernel's own search for the lowest one (a
+ * name with "%d") looks at every device on the host: with 1,000 taps, that alone took half the time of a
  * start. */
 static void choose_name(int nth, char name[IFNAMSIZ])
 {
@@ -57,7 +57,7 @@ static void choose_name(int nth, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, TAP_PREFIX "%u", number);
 }
 
-/* Returns its ifindex, or -1 and why not. */
+/* Returns the tap's ifindex, or -1 and why not. */
 static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
     int err = -EBUSY;
@@ -107,9 +107,10 @@ static int fail_step(const struct rtnl *nl, const char *step, const struct grant
                      step, tap->name, what->bridge->name, words, quote(what->bridge->name).text);
 }
 
-/* It is the quota, too: of N slots each can be had once, so that two callers at the same time never both get
- * the last. Without a quota the slot is a free one in any case: the tap's own number. Kernels before 5.5 have
- * no alternative names; a tap without a quota that goes with its holder does without. */
+/* Sets the claim, which also enforces the quota: each of N slots can be taken only once, so that two
+ * concurrent callers never both get the last one. Without a quota, the slot is one that is always free: the
+ * tap's own index. Kernels before 5.5 have no alternative names; there, a tap without a quota that goes away
+ * with its holder has no claim. */
 static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                      struct error *why)
 {
@@ -135,7 +136,7 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
-/* The quota that all callers of a rule's uid=FIRST-LAST share: likewise. */
+/* Likewise for the quota that all callers of a rule with uid=FIRST-LAST share. */
 static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                        struct error *why)
 {
@@ -156,9 +157,9 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
     return err ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 
-/* Nobody gets a MAC that another tap of ours on that bridge speaks for, whatever its holder has done to the
- * tap's own MAC since: that is what the claim is for. Nor one that is local on the bridge: the host's, an
- * uplink's, or one whose last five bytes a port has behind 0xFE, as libvirt gives its taps the guest's. */
+/* Refuses a MAC that another tap of ours on that bridge was made for, whatever its holder has done to the
+ * tap's own MAC since: that is the purpose of the claim. Also refuses a MAC that is local on the bridge: the
+ * host's, an uplink's, or one whose last five bytes follow 0xFE on a port, as on libvirt's taps. */
 static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                      struct error *why)
 {
@@ -177,7 +178,7 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
             what->bridge->name);
     if (err && err != -EOPNOTSUPP)
         return fail_step(nl, "claim a MAC for", tap, what, err, why);
-    if (memcmp(mac, what->bridge->mac, sizeof(mac)) == 0) /* also where its entry was flushed */
+    if (memcmp(mac, what->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
         return error_set(
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
             what->bridge->name, what->bridge->name);
@@ -194,11 +195,12 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return 0;
 }
 
-/* The host's end of a guest's cable has the guest's MAC with 0xFE for its first byte, as libvirt does it
- * (virNetDevTapCreateInBridgePort); not known, a random one. No guest's begins so (request.c): neither its
- * own guest nor a neighbour has the same. A bridge whose MAC is not fixed takes the lowest of its ports':
- * with 0xFE not this one, unless it has taps only. Then ours must not be lower than theirs; the bridge's
- * kernel does not mind that two ports have one (net/bridge/br_fdb.c, fdb_add_local). */
+/* The host's end of a guest's link gets the guest's MAC with 0xFE as its first byte, as in libvirt
+ * (virNetDevTapCreateInBridgePort), or a random one if the guest's is unknown. No guest's MAC begins with
+ * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
+ * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
+ * must not be lower than theirs; the kernel allows two ports with the same MAC (net/bridge/br_fdb.c,
+ * fdb_add_local). */
 static void choose_mac(uint8_t mac[6], const struct grant *what)
 {
     if (what->guest_mac)
@@ -223,21 +225,22 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
     strcpy(note.domain, what->domain);
     claim_write_alias(alias, &note);
     int err = link_join(nl, ifindex, &join);
-    if (err == -EAFNOSUPPORT) { /* no IPv6: switched off, or an MTU under 1,280 */
+    if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
         join.no_addrgen = false;
         err = link_join(nl, ifindex, &join);
     }
     return err;
 }
 
-/* From a fresh tap to a port that is up. */
+/* Takes a new tap to a port that is up. */
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                 struct error *why)
 {
     uint8_t mac[6];
-    /* Of one queue: the caller's from the first, for nobody can attach to it, and later this takes the
-     * kernel's rtnl lock, which it then holds itself for the work that setting the link up leaves to do. Of
-     * several: root's until it is whole, or the caller could attach before it is bridged. */
+    /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
+     * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
+     * A multi-queue tap is root's until it is complete, or the caller could attach before it is on the
+     * bridge. */
     int err = what->kind.multi_queue ? 0 : tap_set_owner(tap->fd, what->uid);
 
     if (!err)
@@ -267,7 +270,7 @@ int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, st
     const int ifindex = make_tap(nl, out, what, why);
     int err = ifindex < 0 ? -1 : plug(nl, ifindex, out, what, why);
     if (err && ifindex > 0)
-        link_delete(nl, ifindex); /* by index: closing alone would leave it to others who might hold it */
+        link_delete(nl, ifindex); /* by index: merely closing it would leave it to others who might hold it */
     if (err && out->fd >= 0)
         close(out->fd);
     return err;

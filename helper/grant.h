@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Does what was allowed: the tap, whole and on its bridge, or nothing. */
+ * Carries out what was allowed: a complete tap on its bridge, or nothing. */
 #pragma once
 
 #include "net/link.h"
@@ -16,23 +16,23 @@ struct rtnl;
 
 struct grant {
     const struct link *bridge;
-    const char *name; /* of the tap; NULL: vtap-<n>, n from 0 to 7 if one is free, else random */
+    const char *name; /* of the tap; NULL: vtap-<n>, n from 0 to 7 if one is free, otherwise random */
     struct tap_kind kind;
-    const uint8_t *guest_mac; /* NULL: not known */
-    const char *domain;       /* UUID of the domain that it is for; "": not known */
+    const uint8_t *guest_mac; /* NULL: unknown */
+    const char *domain;       /* UUID of the domain it is for; "": unknown */
     bool stays;               /* it will be made persistent */
-    uid_t uid;                /* whose tap it is */
+    uid_t uid;                /* the tap's owner */
     const struct decision *terms;
 };
 
 struct granted {
-    int fd; /* holds the tap: the kernel removes it when the last holder is gone */
+    int fd; /* holds the tap: the kernel removes it when the last holder closes it */
     char name[IFNAMSIZ];
 };
 
 /* Opens TAP_DEVICE. Returns a descriptor that the caller owns, or -1 and why not. */
 int grant_open_device(struct error *why);
 
-/* Makes the tap and bridges it; needs CAP_NET_ADMIN effective, now and when nl was opened. Returns 0 and a
- * descriptor that the caller owns, or -1 and why not, nothing then being left behind. */
+/* Makes the tap and adds it to the bridge; CAP_NET_ADMIN must be effective now, and have been when nl was
+ * opened. Returns 0 and a descriptor that the caller owns, or -1 and why not, with nothing left behind. */
 int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why);

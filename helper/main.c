@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap-helper: gives an ordinary user's QEMU a tap on a bridge, if the administrator's policy says so.
+ * virt-tap-helper: gives an ordinary user's QEMU a tap on a bridge, if the administrator's policy allows it.
  *
- * The caller is taken to be hostile: it chooses argv, environment, descriptors, limits, working directory and
- * signal mask, and may stop or kill us at any instruction. What may happen in each phase:
+ * The caller is assumed to be hostile: it chooses argv, environment, descriptors, limits, working directory
+ * and signal mask, and may stop or kill us at any instruction. The phases, and what may happen in each:
  *
- *   0. scrub()     before any library is initialised: the environment is emptied.
- *   1. confine()   no input is read. Descriptors 0 to 2 exist, a time limit runs, all privileges but
- * CAP_NET_ADMIN are gone, and that one is not effective; no_new_privs is set. Root keeps the means to become
- *                  somebody else until 2 tells whether it is to.
- *   2. request     argv only. Asks nothing of the system but whether --fd is a Unix socket.
- *   3. policy      reads root's files and looks the bridge up as the caller, without any capability.
- *   4. grant       CAP_NET_ADMIN effective. Kernel calls with values that the phases before have checked;
- *                  opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has declared and
- *                  that is made now, and no file else. Or removal, which asks no policy.
- *   5. answer      not effective again. One line goes to the system's log; then the descriptor is sent, or
- * the tap made to stay; from here on nothing can fail.
+ *   0. scrub()     Before any library is initialised: the environment is emptied.
  *
- * Until 5 the tap is ours alone, and the kernel removes it with us. */
+ *   1. confine()   No input is read. Afterwards descriptors 0 to 2 exist, a time limit is running, all
+ *                  privileges except CAP_NET_ADMIN are gone, that one is not effective, and no_new_privs
+ *                  is set. Root keeps the means to change to another user until phase 2 tells whether to.
+ *
+ *   2. request     Reads argv only. Asks nothing of the system except whether --fd is a Unix socket.
+ *
+ *   3. policy      Reads root's files and looks up the bridge as the caller, with no capability effective.
+ *
+ *   4. grant       CAP_NET_ADMIN is effective. Makes kernel calls with values that the earlier phases
+ *                  checked; opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has
+ *                  declared and that is being made, and no other file. Or removes taps, without asking the
+ *                  policy.
+ *
+ *   5. answer      CAP_NET_ADMIN is not effective any more. One line goes to the system log; then the
+ *                  descriptor is sent, or the tap made persistent; after that nothing can fail.
+ *
+ * Until phase 5 the tap is ours alone, and the kernel removes it if we die. */
 #include "base/error.h"
 #include "base/log.h"
 #include "config.h"
@@ -74,7 +80,7 @@ static const char usage_text[] =
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
 
-/* Runs before the initialisers of all libraries, libnl's among them, which read environment variables. */
+/* Runs before the initialisers of all libraries, including libnl's, which read environment variables. */
 static void scrub(int argc, char **argv, char **envp)
 {
     (void)argc;
@@ -84,10 +90,10 @@ static void scrub(int argc, char **argv, char **envp)
 __attribute__((section(".preinit_array"), used)) static void (*const scrub_first)(int, char **,
                                                                                   char **) = scrub;
 
-/* Says why not, and sees to it that the words arrive. libvirt reads them in a thread that it does not wait
- * for once our socket is closed (virCommandAbort, src/util/vircommand.c): of 200 refusals it showed 45
- * without their reason, or with garbage behind it. It ends the text where standard error is closed; so that
- * comes first, and the socket later. */
+/* Prints why the request failed, and makes sure that the text arrives. libvirt reads it in a thread that it
+ * does not wait for once our socket is closed (virCommandAbort, src/util/vircommand.c): 45 of 200 refusals
+ * were shown without their reason, or with garbage after it. It terminates the text when standard error is
+ * closed, so close that first and the socket later. */
 static void say(const char *text)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -95,7 +101,7 @@ static void say(const char *text)
     struct stat st;
 
     if (poll(&room, 1, 1000) <= 0)
-        return; /* a pipe that nobody empties: QEMU would wait for ever with us */
+        return; /* a pipe that nobody reads: QEMU would wait for ever with us */
     dprintf(STDERR_FILENO, "virt-tap-helper: %s\n", text);
     if (fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
         return;
@@ -115,7 +121,7 @@ static void on_time_limit(int signal_number)
     _exit(1);
 }
 
-/* So that no file opened later can get the number of a standard stream, and our words go into it. */
+/* So that no file opened later gets the number of a standard stream, and our messages written into it. */
 static int open_standard_streams(struct error *why)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
@@ -131,8 +137,8 @@ static int confine(struct error *why)
 
     if (open_standard_streams(why) < 0)
         return -1;
-    /* To ignore them first drops one that the caller left pending. Words that nobody reads are no reason to
-     * die. */
+    /* Ignoring them first drops a signal that the caller left pending. SIGPIPE stays ignored: an unread
+     * message is no reason to die. */
     signal(SIGALRM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&alarm_only);
@@ -143,7 +149,7 @@ static int confine(struct error *why)
     return privilege_confine(why);
 }
 
-/* Root may ask for somebody else, and is then nobody else than that user. */
+/* Root may ask on behalf of a user, and then becomes that user. */
 static int settle(const struct request *request, struct error *why)
 {
     return request->has_owner ? privilege_become(request->owner, why) : privilege_lower(why);

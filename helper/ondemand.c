@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    TRIES = 20, /* each look tells what is to be done next; others may do it meanwhile, or undo it */
+    TRIES = 20, /* each look shows what to do next; others may do it, or undo it, meanwhile */
     WORDS_SIZE = 160,
 };
 
@@ -70,7 +70,7 @@ static int complete(struct rtnl *nl, const struct bridges_entry *entry, const st
             continue;
         const int err = bridge_complete(nl, &entry->is, state->link.ifindex, bit);
         if (err == -ENODEV)
-            return 0; /* somebody deleted it meanwhile: look again */
+            return 0; /* deleted by somebody meanwhile: look again */
         if (err)
             return fail(nl, entry, describe(bit, words), err, why);
     }
@@ -86,7 +86,7 @@ static int make(struct rtnl *nl, const struct bridges_entry *entry, bool *made, 
     return err && err != -EEXIST ? fail(nl, entry, "new", err, why) : 0;
 }
 
-/* Makes what is missing, or completes what is there. Returns 0, or -1 and why not; *made: it was we. */
+/* Makes the bridge, or completes an existing one. Returns 0, or -1 and why not; *made: it was made here. */
 static int act(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
                struct error *why)
 {
@@ -174,7 +174,7 @@ static int look_and_act(const struct ondemand *asked, const struct bridges_entry
                      entry->is.name, entry->line, describe(state.differs, words));
 }
 
-/* Returns 1 and what is declared of that bridge, with its MAC; 0: nothing; or -1 and why not. */
+/* Returns 1 and the declaration of that bridge, with its MAC; 0: not declared; or -1 and why not. */
 static int find_declared(const char *bridge, struct bridges_entry *out, struct error *why)
 {
     _cleanup_bridges_ struct bridges bridges;

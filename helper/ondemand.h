@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Bridges on demand: one that is declared (policy/declared.h) and missing is made; one that somebody began to
- * make and did not finish is finished by whoever comes next. No lock: each step is one act of the kernel's
- * that fails or changes nothing when it was done before. They stay, whoever asked for them. */
+ * Bridges on demand: a bridge that is declared (policy/declared.h) and missing is made, and one that another
+ * caller left unfinished is completed. No lock is needed: each step is one kernel request, which fails or
+ * changes nothing if it has been done before. The bridges stay, whoever asked for them. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,13 +12,13 @@
 struct error;
 
 struct ondemand {
-    const char *bridge; /* which the policy has allowed */
-    const char *rule;   /* by what; for the system's log */
-    uid_t uid;          /* to whom; likewise */
+    const char *bridge; /* allowed by the policy */
+    const char *rule;   /* the rule that allowed it; for the system log */
+    uid_t uid;          /* the user it was allowed to; likewise */
 };
 
-/* Sees to it that the bridge is there and whole, if bridges.conf declares it; what is not declared is left
- * alone. To be called without the capability effective; raises it around what must be made, and only then.
- * A declared bridge that somebody else has made is used as it is, with a word in the system's log when it
- * differs. Returns 0 and whether each of its ports is to be isolated, or -1 and why not. */
+/* Ensures that the bridge exists and is complete if bridges.conf declares it; others are left alone. Must be
+ * called without the capability effective; raises it only around what has to be made. A declared bridge that
+ * somebody else made is used as it is, and any difference is logged. Returns 0 and whether each of its ports
+ * is to be isolated, or -1 and why not. */
 int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why);

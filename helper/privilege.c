@@ -19,7 +19,8 @@
 
 static const char self[] = "/proc/self/exe";
 
-/* Why a file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7), execve(2)). */
+/* Reports why the file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7),
+ * execve(2)). */
 static int explain_missing(struct error *why)
 {
     char path[256] = "virt-tap-helper", attribute[64];
@@ -56,9 +57,8 @@ static int explain_missing(struct error *why)
 
 enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };
 
-/* Sets the capabilities to those, none of them inheritable, and none besides. By capset(2) itself: a library
- * reads /proc before main() to know capabilities that are not ours to keep (libcap-ng: 30 us of each start).
- */
+/* Sets exactly these capabilities, none of them inheritable. Uses capset(2) directly: libcap-ng would read
+ * /proc before main() to learn of capabilities that we do not keep (30 us of each start). */
 static int apply(uint32_t permitted, uint32_t effective)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -74,14 +74,14 @@ int privilege_confine(struct error *why)
         return error_set(why,
                          "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
                          "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
-    /* The kernel refuses to permit what was not: that, and nothing that could go stale, says whether we have
-     * it. */
+    /* The kernel refuses to permit a capability that was not permitted: this alone, which cannot go stale,
+     * tells whether we have it. */
     if ((getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) && apply(NET_ADMIN, 0) < 0) {
         const int missing = explain_missing(why);
         apply(0, 0);
         return missing;
     }
-    /* Gone already when a file capability was granted; but root runs this too. */
+    /* Already cleared if a file capability was granted; but root runs this too. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(why, "could not give up privileges: %s", strerror(errno));

@@ -15,14 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How many multicast groups a protected port may be in: one for each IPv6 address of the guest, and a few
- * more (mDNS, SSDP, LLMNR). A bridge that reaches its own limit, 4,096 by default, stops snooping for good,
- * so that one is raised to what all of its 1,023 ports together may be in. Up to Linux 6.18 at least, a join
- * that the port's limit refuses leaves an empty entry behind, which counts (__br_multicast_add_group): until
- * that is mended, the bridge's limit is how many joins of a hostile guest it takes. */
+/* The number of multicast groups that a protected port may be in: one for each IPv6 address of the guest, and
+ * a few more (mDNS, SSDP, LLMNR). A bridge that reaches its own limit, 4,096 by default, disables snooping
+ * for good, so that limit is raised to the sum for all of its 1,023 ports. Up to Linux 6.18 at least, a join
+ * refused by the port's limit leaves an empty entry behind, which counts (__br_multicast_add_group): until
+ * that is fixed, the bridge's limit is the number of joins that a hostile guest needs. */
 enum { PORT_GROUPS = 64, BRIDGE_GROUPS = 65536 };
 
-/* All that is about one port. */
+/* The parameters for one port. */
 struct protecting {
     struct rtnl *nl;
     int ifindex;
@@ -67,7 +67,7 @@ static int check_bridge(struct protecting *p)
     return 0;
 }
 
-/* Whether others are protected from the port by more than STP. */
+/* Returns whether others are protected from the port by more than the STP guard. */
 static bool is_confined(const struct protection *wanted)
 {
     return wanted->isolated || wanted->mac_lock;
@@ -116,7 +116,7 @@ static int set_options(const struct protecting *p)
         return cannot(p, "guard=yes", "Linux 3.8 or newer");
     if (got.router && !wanted.router)
         return fail(p, "no multicast router", -EIO);
-    if (got.knows_groups && got.max_groups != wanted.max_groups) /* where not: virt-tap check says so */
+    if (got.knows_groups && got.max_groups != wanted.max_groups) /* otherwise, virt-tap check reports it */
         return fail(p, "a limit of multicast groups", -EIO);
     if (got.learning != wanted.learning || got.flood != wanted.flood)
         return fail(p, "mac=lock", -EIO);
@@ -135,7 +135,7 @@ static int set_vlan(const struct protecting *p)
     return fail(p, "vlan=", has < 0 ? has : -EIO);
 }
 
-/* In the VLAN that the port is in, which on a new port is the one asked for or the bridge's own. */
+/* In the port's VLAN: on a new port, the one requested or the bridge's default. */
 static int deny_vlan_router(const struct protecting *p)
 {
     const unsigned int vlan = p->wanted->vlan ? p->wanted->vlan : p->bridge.bridge.default_vlan;
@@ -146,7 +146,7 @@ static int deny_vlan_router(const struct protecting *p)
     return err ? fail(p, "no multicast router in its VLAN", err) : 0;
 }
 
-/* Exclusive: an entry of a neighbour's is not moved to us. */
+/* NLM_F_EXCL: do not move another port's entry to ours. */
 static int lock_mac(const struct protecting *p)
 {
     const int err = port_add_address(p->nl, p->ifindex, p->what->guest_mac);

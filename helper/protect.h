@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a rule has the bridge itself enforce at a tap's port. What the kernel or the bridge cannot do is
- * refused, never left out: everything is read back. */
+ * Protection that a rule has the bridge itself enforce on a tap's port. If the kernel or the bridge cannot
+ * provide it, the request is refused, never granted without: every setting is read back. */
 #pragma once
 
 struct error;

@@ -107,7 +107,7 @@ int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal
     const int err = tap_delete(nl, fd, tap);
     if (fd >= 0)
         close(fd);
-    if (!err || err == -ENODEV) /* somebody else did */
+    if (!err || err == -ENODEV) /* somebody else deleted it */
         return 0;
     if (err == -EBUSY)
         return error_set(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",

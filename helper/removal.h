@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Removes taps that virt-tap made. Neither policy nor the bridge is asked: otherwise a rule that is gone
- * would leave taps for ever. */
+ * Removes taps that virt-tap made. Asks neither the policy nor the bridge: otherwise removing a rule would
+ * leave its taps behind for ever. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,21 +15,21 @@ struct link;
 struct links;
 
 struct removal {
-    const char *name;   /* NULL: every name */
-    int ifindex;        /* with name: only if it has this index; 0: whichever */
-    const char *claim;  /* with name: only if it has this claim; NULL: whichever */
-    const char *domain; /* UUID; "": of whatever domain */
-    /* Who asks. 0 may remove everybody's taps, but not by the domain: anybody may give a domain of theirs the
-     * UUID of another, so that a UUID means one of the caller's own. */
+    const char *name;   /* NULL: any name */
+    int ifindex;        /* with name: only if it has this index; 0: any */
+    const char *claim;  /* with name: only if it has this claim; NULL: any */
+    const char *domain; /* UUID; "": any domain */
+    /* The caller. 0 may remove anybody's taps, but not by domain: anybody may give their domain the UUID of
+     * another, so a UUID only selects the caller's own. */
     uid_t uid;
-    bool force; /* also one that somebody holds */
+    bool force; /* also a tap that somebody holds */
 };
 
-/* Finds what is to be removed; to be called without the capability effective. By name it must be there and
- * the caller's; by domain alone it is all that is the caller's, which may be nothing. Returns 0,
- * or -1 and why not; links_free(taps) in any case. */
+/* Finds the taps to remove; must be called without the capability effective. By name, the tap must exist and
+ * be the caller's; by domain alone, finds all of the caller's, which may be none. Returns 0, or -1 and why
+ * not. The caller must call links_free(taps) in either case. */
 int removal_find(const struct removal *what, struct links *taps, struct error *why);
 
-/* Removes one, if it still is what was found, by its ifindex (net/tapdelete.h); needs CAP_NET_ADMIN
- * effective, now and when nl was opened. Returns 0, or -1 and why not, nothing then being changed. */
+/* Removes one tap by its ifindex, if it is still the one that was found (net/tapdelete.h); CAP_NET_ADMIN must
+ * be effective now, and have been when nl was opened. Returns 0, or -1 and why not, with nothing changed. */
 int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal *what, struct error *why);

@@ -22,13 +22,13 @@ enum {
     BRIDGE = 1 << REQUEST_BRIDGE
 };
 
-/* An option, for the verbs whose bits (1 << verb) are in `verbs`. */
+/* An option, valid for the verbs whose bits (1 << verb) are in `verbs`. */
 struct option {
-    const char *name; /* ends in '=' if it has a value */
+    const char *name; /* ends in '=' if it takes a value */
     unsigned int verbs;
     enum request_result (*take)(struct request *out, const char *value, struct error *why); /* or NULL */
-    size_t flag;       /* the bool that it sets in struct request; 0: none */
-    size_t number;     /* the int that its value, from min to max, is for; 0: none */
+    size_t flag;       /* offset of the bool in struct request that it sets; 0: none */
+    size_t number;     /* offset of the int for its value, from min to max; 0: none */
     const char *takes; /* what the number must be */
     unsigned long min, max;
 };
@@ -49,7 +49,8 @@ static enum request_result take_bridge(struct request *out, const char *value, s
     return REQUEST_OK;
 }
 
-/* Names of ours go into commands that administrators type: nothing in them may mean something to a shell. */
+/* The names of our taps appear in commands that administrators type: no character may be special to a
+ * shell. */
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
     if (value[strspn(value, IFNAME_PLAIN)]) {
@@ -145,7 +146,7 @@ static enum request_result take_option(struct request *out, const struct option 
     return result;
 }
 
-/* Whether word is that option; and where its value begins. */
+/* Returns whether word is that option, and where its value begins. */
 static bool is_option(const struct option *option, const char *word, const char **value)
 {
     const size_t length = strlen(option->name);
@@ -181,7 +182,7 @@ static enum request_result check_delete(const struct request *request, struct er
     return REQUEST_OK;
 }
 
-/* Whether all is there that the verb takes. */
+/* Checks that everything the verb requires is there. */
 static enum request_result check_whole(const struct request *request, struct error *why)
 {
     const bool tap = request->verb == REQUEST_TAP;
@@ -206,7 +207,7 @@ static enum request_verb verb_of(const char *word)
     return strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE : REQUEST_TAP;
 }
 
-/* Whether a word, wherever on the line, asks for help or the version. */
+/* Returns whether any word on the command line asks for help or the version. */
 static bool asks_about_us(struct request *out, char *const argv[])
 {
     for (int i = 1; argv[i]; i++)

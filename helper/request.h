@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What is asked of the helper: its command line, checked strictly and asking nothing of the system. */
+ * The helper's command line, checked strictly and without asking the system anything. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,36 +11,36 @@
 struct error;
 
 enum request_verb {
-    REQUEST_TAP,    /* QEMU's form: a tap for the one at the other end of a socket */
-    REQUEST_CREATE, /* a tap that stays, for whoever opens it by its name */
+    REQUEST_TAP,    /* QEMU's form: a tap for the process at the other end of a socket */
+    REQUEST_CREATE, /* a persistent tap, for whoever opens it by name */
     REQUEST_DELETE, /* taps that virt-tap made */
-    REQUEST_BRIDGE, /* a bridge that is declared, if it is missing */
+    REQUEST_BRIDGE, /* a declared bridge, if it is missing */
     REQUEST_HELP,
     REQUEST_VERSION,
 };
 
-enum { REQUEST_DOMAIN_SIZE = 37 /* a UUID, with its '\0' */ };
+enum { REQUEST_DOMAIN_SIZE = 37 /* a UUID, including the '\0' */ };
 
 struct request {
     enum request_verb verb;
     const char *bridge; /* points into argv; a valid interface name */
-    const char *name;   /* likewise, of plain characters; NULL: the helper chooses, or any */
-    int fd;             /* a number from 0; not known to be open; -1: none */
+    const char *name;   /* likewise, of plain characters; NULL: the helper chooses, or any name */
+    int fd;             /* a number from 0, not known to be open; -1: none */
     bool vnet_hdr;
     bool multi_queue;
     bool has_mac;
     uint8_t mac[6];                   /* the guest's; unicast, and does not begin with fe */
     char domain[REQUEST_DOMAIN_SIZE]; /* UUID in lower case; "": none */
     bool has_owner;
-    uid_t owner; /* for whom root asks */
+    uid_t owner; /* the user for whom root asks */
     bool force;
-    int ifindex;       /* of the tap that is meant; 0: not given */
+    int ifindex;       /* of the tap to delete; 0: not given */
     const char *claim; /* likewise; points into argv; NULL: not given */
     bool isolated;
-    unsigned int vlan; /* 1 to 4094; 0: none asked for */
+    unsigned int vlan; /* 1 to 4094; 0: none requested */
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */
 
-/* Reads argv[1] and on. Returns REQUEST_OK, or else says why. */
+/* Parses argv[1] and the following. Returns REQUEST_OK; otherwise `why` is set. */
 enum request_result request_parse(struct request *out, char *const argv[], struct error *why);

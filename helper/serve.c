@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Who asks is read once, so that nothing deeper asks; and what is read of users and groups lasts as long. */
+/* The caller is read once, here, and nothing below reads it again; lookups of users and groups live as
+ * long. */
 static int ask_policy(struct decision *out, const struct request *request, struct error *why)
 {
     const struct question question = {
@@ -48,7 +49,7 @@ static int open_rtnl(struct rtnl *nl, struct error *why)
     return err ? error_set(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
 }
 
-/* In any case the capability is not effective when this returns, so that no refusal is spoken with it. */
+/* The capability is never effective on return, so that no refusal is printed with it. */
 static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct error *why)
 {
     if (privilege_raise(why) < 0)
@@ -57,7 +58,7 @@ static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl,
     return privilege_lower(why) < 0 || err ? -1 : 0;
 }
 
-/* The last act: until here our death, at any point, takes the tap with it. */
+/* The last step: until here, our death at any point removes the tap. */
 static int hand_over(const struct request *request, const struct granted *tap, struct error *why)
 {
     if (request->verb == REQUEST_TAP)
@@ -69,7 +70,7 @@ static int hand_over(const struct request *request, const struct granted *tap, s
                      tap->name, strerror(-err));
 }
 
-/* Asks the policy, and finds the bridge, which is made now if it is declared and missing. */
+/* Asks the policy and finds the bridge, making it if it is declared and missing. */
 static int prepare(const struct request *request, struct decision *decision, struct link *bridge,
                    struct error *why)
 {
@@ -94,7 +95,7 @@ static int serve_bridge(const struct request *request, struct error *why)
 
 static int serve_tap(const struct request *request, struct error *why)
 {
-    /* Closed after the answer, for that takes the kernel longer than all of the policy. */
+    /* Closed after the reply, because that takes the kernel longer than the whole policy. */
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct decision decision;
     struct link bridge;
@@ -123,7 +124,7 @@ static int serve_tap(const struct request *request, struct error *why)
     return err;
 }
 
-/* Goes on after one that cannot be deleted. */
+/* Continues after one that cannot be deleted. */
 static int delete_each(const struct removal *what, const struct links *taps, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};

@@ -19,7 +19,7 @@ struct cidr address_of(const struct nlmsghdr *msg)
     struct cidr cidr = {.family = info->ifa_family, .prefix = info->ifa_prefixlen};
     const struct nlattr *attr = message_attr(msg, sizeof(*info), IFA_LOCAL);
 
-    if (!attr) /* IPv6 has it only where the address has a peer */
+    if (!attr) /* IPv6 has it only if the address has a peer */
         attr = message_attr(msg, sizeof(*info), IFA_ADDRESS);
     if (attr && nla_len(attr) <= (int)sizeof(cidr.bytes))
         memcpy(cidr.bytes, nla_data(attr), (size_t)nla_len(attr));
@@ -59,7 +59,7 @@ int addresses_read(struct rtnl *nl, int ifindex, struct messages *out)
     return err;
 }
 
-/* A request of that type about one address, with nothing else in it. */
+/* Makes a request of that type for one address, with no other attributes. */
 static struct nl_msg *plain_message(int type, int flags, int ifindex, const struct cidr *cidr)
 {
     const struct ifaddrmsg info = {.ifa_family = (uint8_t)cidr->family,

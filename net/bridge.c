@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 enum {
-    TICKS = 100, /* a second of IFLA_BR_FORWARD_DELAY (USER_HZ) */
-    /* How many addresses it learns: 16 for each of its 1,023 ports, which are 2 MB. Frames for others go to
-     * every port that is sent unknown ones. */
+    TICKS = 100, /* per second in IFLA_BR_FORWARD_DELAY (USER_HZ) */
+    /* The number of addresses it learns: 16 for each of its 1,023 ports, which take 2 MB. Frames to other
+     * addresses are flooded to every port with unknown-unicast flooding. */
     LEARNED_MAX = 16384,
-    HOST_ID_LENGTH = 32, /* digits */
+    HOST_ID_LENGTH = 32, /* hexadecimal digits */
 };
 
 /* Reads the start of a small file. Returns the length, or -errno. */
@@ -44,9 +44,9 @@ static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a *
     return state;
 }
 
-/* What is this host's alone: systemd's number of the installation; or, where there is none (Alpine) or not
- * yet, that of this boot, which no bridge outlives. Nobody finds the host's 128 secret bits in the MAC: only
- * 64 get past the first hash(), 40 into the MAC. */
+/* Unique to this host: systemd's machine ID; or, if there is none (Alpine) or none yet, the boot ID, which no
+ * bridge outlives. The ID's 128 secret bits cannot be recovered from the MAC: only 64 remain after the first
+ * hash(), and 40 go into the MAC. */
 int bridge_host_mac(const char *name, uint8_t mac[6])
 {
     char id[64];
@@ -58,7 +58,7 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
         return (int)length;
     uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
     state = hash(state, name, strlen(name));
-    state ^= state >> 32; /* the last bytes reach only the high bits */
+    state ^= state >> 32; /* the last bytes affect only the high bits */
     mac[0] = 0x02;        /* locally administered */
     for (size_t i = 1; i < 6; i++)
         mac[i] = (uint8_t)(state >> 8 * (i - 1));
@@ -83,8 +83,8 @@ static int ask_bridge(int sock, const char *name, struct link *out)
     request.ifr_data = (char *)&driver;
     if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
         return -errno;
-    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte stays '\0' */
-    /* Last, so that the answers before were about the device that has this number. */
+    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte remains '\0' */
+    /* Last, to confirm that the answers before it were about the device with this index. */
     request.ifr_ifindex = out->ifindex;
     if (ioctl(sock, SIOCGIFNAME, &request) < 0)
         return -errno;
@@ -128,7 +128,7 @@ static unsigned int compare(const struct link *link, const struct bridge_spec *s
         differs |= BRIDGE_RA;
     if (spec->mtu && link->mtu != spec->mtu)
         differs |= BRIDGE_MTU;
-    if (is->knows_learned && is->max_learned == 0) /* another limit is somebody's choice */
+    if (is->knows_learned && is->max_learned == 0) /* another limit was set on purpose */
         differs |= BRIDGE_LEARNED;
     if (!(link->flags & IFF_UP))
         differs |= BRIDGE_DOWN;
@@ -162,8 +162,8 @@ int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_s
     return err;
 }
 
-/* Without the MTU: given here, the kernel does not take it for the user's choice, and the bridge has 1,500
- * again when its last port is gone (net/bridge/br_if.c, br_mtu_auto_adjust). */
+/* The MTU is not included: the kernel does not regard an MTU given here as set by the user, and resets the
+ * bridge to 1,500 when its last port is removed (net/bridge/br_if.c, br_mtu_auto_adjust). */
 struct nl_msg *bridge_message(const struct bridge_spec *spec)
 {
     struct nl_msg *msg = rtnl_link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
@@ -205,7 +205,7 @@ static int refuse_advertisements(const char *name)
         snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", name, keys[i]);
         _cleanup_close_ const int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
-            return errno == ENOENT ? -ENODEV : -errno; /* it went with the bridge, or with its IPv6 */
+            return errno == ENOENT ? -ENODEV : -errno; /* removed with the bridge or its IPv6 */
         if (write(fd, "0", 1) != 1)
             return -errno;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Bridges made to a specification: each step is one request that can be repeated, so that whoever comes after
- * one that was killed finds out what is missing, and completes it. */
+ * Bridges made to a specification. Each step is one request that can be repeated, so if a process is killed
+ * halfway, the next one finds out what is missing and completes it. */
 #pragma once
 
 #include "cidr.h"
@@ -10,29 +10,29 @@
 
 struct rtnl;
 
-/* A bridge's ifindex, MTU, MAC and name, and no more, by its name or alternative name: by ioctls, which the
- * policy asks without a netlink socket. To be called without CAP_NET_ADMIN effective, with which the kernel
- * would run modprobe for a name that is not there (net/core/dev_ioctl.c, dev_load). -ENODEV: there is no such
- * device; -EMEDIUMTYPE: it is not a bridge, and out->kind is its driver ("": unknown), which the kernel's
- * bridge alone calls "bridge". */
+/* Looks up a bridge by its name or alternative name, and fills in only its ifindex, MTU, MAC and name. Uses
+ * ioctls, so that the policy needs no netlink socket. Must be called without CAP_NET_ADMIN effective, with
+ * which the kernel would run modprobe for an unknown name (net/core/dev_ioctl.c, dev_load). Returns 0 or
+ * -errno. -ENODEV: no such device; -EMEDIUMTYPE: not a bridge, and out->kind is its driver ("": unknown; only
+ * the kernel's bridge has the driver "bridge"). */
 int bridge_find(const char *name, struct link *out);
 
-/* Marks bridges as ours. RTM_NEWLINK does not take an alias (rtnl_create_link), so one that was made a moment
- * ago has none; it is known by its MAC, and by being down, since a tap's holder can give the tap that MAC and
- * a bridge without one of its own the tap's. */
+/* Marks bridges as ours. RTM_NEWLINK does not take an alias (rtnl_create_link), so a bridge that was just
+ * made has none. It is recognised by its MAC and by being down; the MAC alone is not enough, since a tap's
+ * holder can give that MAC to the tap, and a bridge without a MAC of its own takes the tap's. */
 #define BRIDGE_ALIAS "virt-tap bridge"
 #define BRIDGE_CREATED_ALIAS                                                                                 \
-    "virt-tap created" /* by an administrator's command: users' calls change nothing of it */
+    "virt-tap created" /* by an administrator's command: users' requests do not change it */
 
 enum {
     BRIDGE_ADDRESSES_MAX = 16,
-    BRIDGE_DEFAULT_DELAY = 15, /* seconds, with STP: the standard's and the kernel's */
+    BRIDGE_DEFAULT_DELAY = 15, /* seconds, with STP: the default of the standard and of the kernel */
 };
 
 struct bridge_spec {
     char name[IFNAMSIZ];
     uint8_t mac[6];
-    unsigned int mtu; /* bytes; 0: the kernel's choice, the smallest of its ports' */
+    unsigned int mtu; /* bytes; 0: the kernel's choice, the lowest of its ports */
     bool created;     /* by a command: see BRIDGE_CREATED_ALIAS */
     bool stp;
     bool vlan_filtering;        /* requested only if true: not every kernel has it */
@@ -41,22 +41,23 @@ struct bridge_spec {
     size_t address_count;
 };
 
-/* Computes the MAC that a bridge of that name has on this host. Without one of its own a bridge takes the
- * lowest of its ports', and another when that guest leaves. Made from host and name, and not by chance:
- * guests find the same neighbour when the bridge was made again, two hosts do not share one, and whoever
- * comes upon a bridge without alias knows it. Returns 0, or -errno: /etc/machine-id cannot be read. */
+/* Computes the MAC that a bridge of that name has on this host. A bridge without a MAC of its own takes the
+ * lowest of its ports', and changes it when that guest leaves. This one is derived from the host and the
+ * name, not random: guests find the same neighbour when the bridge is recreated, two hosts do not share one,
+ * and a bridge without an alias can be recognised by it. Returns 0, or -errno: /etc/machine-id cannot be
+ * read. */
 int bridge_host_mac(const char *name, uint8_t mac[6]);
 
-/* How a bridge differs from its specification: bits. Those in BRIDGE_COMPLETED are set one by one, in this
- * order; the others are settled when it is made. */
+/* Bits for how a bridge differs from its specification. Those in BRIDGE_COMPLETED are set one by one, in this
+ * order; the others are set when the bridge is made. */
 enum {
     BRIDGE_NO_ALIAS = 1 << 0,
-    BRIDGE_RA = 1 << 1, /* it would take router advertisements, and make itself addresses from them */
+    BRIDGE_RA = 1 << 1, /* it would accept router advertisements and configure addresses from them */
     BRIDGE_MTU = 1 << 2,
-    BRIDGE_ADDRESS = 1 << 3, /* addresses[0] is missing; shifted by n: addresses[n] */
+    BRIDGE_ADDRESS = 1 << 3, /* addresses[0] is missing; shifted left by n: addresses[n] */
     BRIDGE_ADDRESSES = BRIDGE_ADDRESS * ((1 << BRIDGE_ADDRESSES_MAX) - 1),
-    BRIDGE_LEARNED = BRIDGE_ADDRESS << BRIDGE_ADDRESSES_MAX, /* it learns any number of addresses, which this
-                                                                kernel can limit (Linux 6.7) */
+    BRIDGE_LEARNED = BRIDGE_ADDRESS << BRIDGE_ADDRESSES_MAX, /* it learns an unlimited number of addresses,
+                                                                and the kernel can limit them (Linux 6.7) */
     BRIDGE_DOWN = BRIDGE_LEARNED << 1,
     BRIDGE_MAC = BRIDGE_LEARNED << 2,
     BRIDGE_STP = BRIDGE_LEARNED << 3,
@@ -66,23 +67,23 @@ enum {
 };
 
 struct bridge_state {
-    struct link link; /* ifindex 0: there is no such device */
+    struct link link; /* ifindex 0: no such device */
     bool ours;
-    unsigned int differs; /* bits of the above */
+    unsigned int differs; /* the bits above */
 };
 
-/* Looks at the device of that name or alternative name; no privilege is needed. Returns 0 or -errno (-EAGAIN:
- * it was changed meanwhile); that there is none is not a failure. */
+/* Looks up the device by its name or alternative name; needs no privilege. Returns 0 or -errno (-EAGAIN: it
+ * was changed meanwhile). It is not an error if there is no such device. */
 int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_state *out);
 
-/* A request that makes it, down, and fails when anything of that name is there (-EEXIST). */
+/* Makes a request that makes the bridge, down, and fails with -EEXIST if the name is taken. */
 struct nl_msg *bridge_message(const struct bridge_spec *spec);
 
-/* Settles one difference, one bit of BRIDGE_COMPLETED. That it is settled already is not a failure. BRIDGE_RA
- * goes through /proc/sys/net, where the kernel lets CAP_NET_ADMIN write as it lets root (net/sysctl_net.c,
- * net_ctl_permissions); rtnetlink shows these two settings and takes neither. */
+/* Fixes one difference: one bit of BRIDGE_COMPLETED. Not an error if there is nothing to fix. BRIDGE_RA is
+ * written to /proc/sys/net, where the kernel lets CAP_NET_ADMIN write like root (net/sysctl_net.c,
+ * net_ctl_permissions); rtnetlink only reports these two settings. */
 int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex, unsigned int difference);
 
-/* Sets one option of a bridge, of those in IFLA_INFO_DATA that are a u32: max_groups of struct
- * bridge_settings is IFLA_BR_MCAST_HASH_MAX (a power of 2), max_learned BRIDGE_FDB_MAX_LEARNED. */
+/* Sets one option of a bridge: a u32 in IFLA_INFO_DATA. For max_groups of struct bridge_settings it is
+ * IFLA_BR_MCAST_HASH_MAX (a power of 2), for max_learned BRIDGE_FDB_MAX_LEARNED. */
 int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value);

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether all bits after the prefix are equal to `bit`: the network's own address, or its broadcast address.
- */
+/* Returns whether all bits after the prefix are equal to `bit`: the network address or the broadcast
+ * address. */
 static bool host_part_is(const struct cidr *cidr, bool bit)
 {
     const unsigned int bits = cidr->family == AF_INET ? 32 : 128;
@@ -20,7 +20,7 @@ static bool host_part_is(const struct cidr *cidr, bool bit)
     return true;
 }
 
-/* Whether an interface can have it, and a host be reached by it. */
+/* Returns whether an interface can have this address, and a host can be reached by it. */
 static bool is_hosts(const struct cidr *cidr)
 {
     const uint8_t *bytes = cidr->bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * An IP address of an interface with the length of its prefix. */
+ * An interface's IP address with its prefix length. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,13 +13,13 @@ struct cidr {
     uint8_t prefix; /* bits */
 };
 
-enum { CIDR_TEXT = 64 }; /* room for cidr_print() */
+enum { CIDR_TEXT = 64 }; /* size of cidr_print()'s buffer */
 
-/* Reads ADDRESS/PREFIX, with nothing before or after it: a unicast address by which a host can be reached.
- * Returns NULL; or what it must be, for a message "takes ..., not ...". */
+/* Parses ADDRESS/PREFIX, with nothing before or after it: a unicast address that a host can have. Returns
+ * NULL if valid; otherwise what it must be, for a message "takes ..., not ...". */
 const char *cidr_parse(const char *text, struct cidr *out);
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_equal(const struct cidr *one, const struct cidr *other);
 
-/* Whether one of the two networks contains the other. */
+/* Returns whether one of the two networks contains the other. */
 bool cidr_overlap(const struct cidr *one, const struct cidr *other);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* An unsigned number of whatever width the kernel chose for it. */
+/* Reads an unsigned number of whatever width the kernel chose for it. */
 static uint32_t number(const struct nlattr *attr, uint32_t fallback)
 {
     if (!attr || nla_len(attr) < 1)
@@ -30,7 +30,7 @@ static bool is_set(const struct nlattr *attr)
     return number(attr, 0) != 0;
 }
 
-/* Attributes in others: nla_parse_nested() takes no more types than the headers know. */
+/* Finds a nested attribute: nla_parse_nested() only accepts types that the headers know. */
 static const struct nlattr *find(const struct nlattr *list, int type)
 {
     return list ? nla_find(nla_data(list), nla_len(list), type) : NULL;
@@ -125,7 +125,7 @@ static void read_altname(struct link *out, struct nlattr *list)
     }
 }
 
-/* An interface without IPv6 has no such part, and takes no router advertisements. */
+/* An interface without IPv6 has no such attribute, and ignores router advertisements. */
 static void read_ipv6(struct link *out, const struct nlattr *inet6)
 {
     const struct nlattr *conf = find(inet6, IFLA_INET6_CONF);
@@ -226,12 +226,12 @@ static int add_link(void *arg, struct nlmsghdr *answer)
     }
     const int err = link_read(&out->list[out->count], answer);
     if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)
-        return 0; /* a kernel that does not filter */
+        return 0; /* a kernel that does not filter by kind */
     out->count++;
     return err;
 }
 
-/* The kernel itself filters by kind (net/core/rtnetlink.c, link_kind_filtered). */
+/* The kernel does the filtering by kind (net/core/rtnetlink.c, link_kind_filtered). */
 static struct nl_msg *dump_message(const char *kind)
 {
     struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, NLM_F_DUMP, 0, 0);

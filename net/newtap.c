@@ -11,7 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* As long as a name can be, so that nobody can guess it in time. */
+/* Uses the maximum length, so that nobody can guess the name in time. */
 static int random_name(char name[IFNAMSIZ])
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
@@ -26,9 +26,9 @@ static int random_name(char name[IFNAMSIZ])
     return 0;
 }
 
-/* Whether nobody but us is attached, and nobody can be from now on: one look at all of it at the same moment.
- * Returns 0; -EAGAIN: somebody else has had a hand on it; or -EPERM: and took it for himself after it was
- * given away, which is no accident and not tried again. */
+/* Checks that nobody but us is attached, and that nobody can attach any more, from a single snapshot. Returns
+ * 0; -EAGAIN: somebody else has touched it; or -EPERM: somebody took ownership after it was given away, which
+ * is no accident, so there is no retry. */
 static int check_alone(const struct link *tap, const gid_t *group)
 {
     const uint32_t owner = group ? UINT32_MAX : 0, of_group = group ? *group : UINT32_MAX;
@@ -43,7 +43,7 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct tap_ki
     struct link tap = {.ifindex = 0};
     int err = tap_create(fd, name, kind);
 
-    if (err == -EBUSY) /* the random name is taken, which says nothing about the one asked for */
+    if (err == -EBUSY) /* the random name is taken, which says nothing about the requested one */
         return -EAGAIN;
     if (err)
         return err;
@@ -56,7 +56,7 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct tap_ki
         return tap.ifindex;
     const int ifindex = tap.ifindex ? tap.ifindex : link_index(nl, name);
     if (ifindex > 0)
-        link_delete(nl, ifindex); /* closing alone would leave it to others who hold it */
+        link_delete(nl, ifindex); /* merely closing it would leave it to others who hold it */
     return err;
 }
 
@@ -80,7 +80,7 @@ static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct
     }
     if (ifindex < 0)
         return ifindex;
-    tap_forget_settings(*fd, kind); /* of whoever was attached and left before it had an owner */
+    tap_forget_settings(*fd, kind); /* set by somebody who attached and left before it had an owner */
     const int err = link_rename(nl, ifindex, name);
     if (err)
         link_delete(nl, ifindex);

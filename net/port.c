@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A request about a port as such: struct ifinfomsg of family AF_BRIDGE. */
+/* Makes a request about a bridge port: struct ifinfomsg with family AF_BRIDGE. */
 static struct nl_msg *port_message(int type, int nlm_flags, int ifindex)
 {
     struct nl_msg *msg = rtnl_link_message(type, nlm_flags, ifindex, 0);
@@ -144,7 +144,7 @@ int port_each_vlan(struct rtnl *nl, port_vlan *each, void *arg)
     return rtnl_ask(nl, rtnl_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN), on_vlans, &vlans);
 }
 
-/* What one port is in. */
+/* The VLANs of one port. */
 struct membership {
     int ifindex;
     unsigned int vlan;

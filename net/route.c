@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What may be given to the kernel; the rest of a hop's flags is its own finding, and refused. */
+/* Flags that may be passed to the kernel; a hop's other flags are its own, and it refuses them. */
 static const unsigned char settable = RTNH_F_ONLINK | RTNH_F_PERVASIVE;
 
 enum { USER_HERTZ = 100 }; /* of rta_expires */
@@ -85,7 +85,8 @@ void addresses_remove(struct batch *batch, const struct messages *all)
         batch_add(batch, all->list[i], RTM_DELADDR, 0, EADDRNOTAVAIL);
 }
 
-/* "eth0:web" becomes "br0:web"; what would be too long, or is somebody's own, becomes the plain name. */
+/* "eth0:web" becomes "br0:web"; a label that would be too long, or was chosen freely, becomes the plain
+ * name. */
 static void put_label(struct nl_msg *msg, const struct nlattr *attr, const struct address_target *target)
 {
     char label[2 * IFNAMSIZ];
@@ -105,7 +106,7 @@ static void put_lifetime(struct nl_msg *msg, const struct nlattr *attr, uint32_t
     struct ifa_cacheinfo info = {.ifa_valid = 0};
 
     memcpy(&info, nla_data(attr), sizeof(info));
-    if (info.ifa_valid != UINT32_MAX) /* 0 is no lifetime that the kernel would take */
+    if (info.ifa_valid != UINT32_MAX) /* the kernel accepts no lifetime of 0 */
         info.ifa_valid = info.ifa_valid > elapsed ? info.ifa_valid - elapsed : 1;
     if (info.ifa_prefered != UINT32_MAX)
         info.ifa_prefered = info.ifa_prefered > elapsed ? info.ifa_prefered - elapsed : 0;
@@ -164,7 +165,7 @@ static void redirect_hops(struct nlattr *hops, const struct route_target *target
     }
 }
 
-/* Dumps tell when an IPv6 route expires, in another form than requests. */
+/* Dumps show when an IPv6 route expires in another form than requests take it. */
 static void put_expiry(struct nl_msg *msg, const struct nlattr *cache, uint32_t elapsed)
 {
     struct rta_cacheinfo info = {.rta_expires = 0};
@@ -197,7 +198,7 @@ static void put_attr(struct nl_msg *msg, const struct nlattr *attr, const struct
 static struct nl_msg *route_message(const struct nlmsghdr *old, const struct route_target *target)
 {
     struct rtmsg route = *route_of(old);
-    /* IPv4: behind its equals, so that their order stays; IPv6 would join them into one. */
+    /* IPv4: append after equal routes, to preserve their order; IPv6 would merge them into one. */
     const int flags = NLM_F_CREATE | (target->only_ask              ? NLM_F_EXCL
                                       : route.rtm_family == AF_INET ? NLM_F_APPEND
                                                                     : 0);

@@ -11,10 +11,8 @@
 #include <unistd.h>
 
 enum {
-    ANSWER_SIZE = 65536, /* more than the kernel puts in one piece of a dump (32 KiB), or one link (with its
-                            many functions) */
-    /* Refusals wait in our receive buffer until all of a chunk is acted on, each accounted with 1 to 2 KiB.
-     */
+    ANSWER_SIZE = 65536, /* more than one part of a dump (32 KiB), or one link with all its functions */
+    /* Errors wait in our receive buffer until the whole chunk is processed, each charged 1 to 2 KiB of it. */
     CHUNK_SIZE = 8192,
     RECEIVE_ROOM = 4 * 1024 * 1024,
 };
@@ -31,7 +29,7 @@ int rtnl_open(struct rtnl *nl)
         close(nl->fd);
         return -ENOMEM;
     }
-    /* Both only make answers shorter or clearer: a kernel without them is still usable. */
+    /* Both only make answers shorter or clearer: a kernel without them can still be used. */
     setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
     setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
     return 0;
@@ -103,21 +101,21 @@ struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type)
     return nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)msg, (int)header, type);
 }
 
-/* Requests that are sent by one call; the last asks for an acknowledgement. */
+/* Requests sent by one call; the last one asks for an acknowledgement. */
 struct exchange {
     struct rtnl *nl;
-    int (*each)(void *arg, struct nlmsghdr *answer); /* NULL: no answer is wanted */
+    int (*each)(void *arg, struct nlmsghdr *answer); /* NULL: no answer wanted */
     void *arg;
-    const int *tolerated; /* for each request; NULL: nothing is */
+    const int *tolerated; /* for each request; NULL: none */
     uint32_t first, last; /* sequence numbers */
-    int error;            /* the first -errno of the kernel, or what each() returned */
-    uint32_t failed;      /* the request that it is about */
-    bool changed;         /* while it was dumped */
+    int error;            /* the kernel's first -errno, or what each() returned */
+    uint32_t failed;      /* the request that it refers to */
+    bool changed;         /* the dump is inconsistent */
     bool done;
 };
 
-/* The words of an extended ack are attributes after struct nlmsgerr (linux/netlink.h, NLMSGERR_ATTR_MSG); the
- * request's payload is in between if NETLINK_CAP_ACK did not cut it off. */
+/* The attributes of an extended ack come after struct nlmsgerr (linux/netlink.h, NLMSGERR_ATTR_MSG), with the
+ * request's payload in between unless NETLINK_CAP_ACK removed it. */
 static void take_reason(struct rtnl *nl, const struct nlmsghdr *answer)
 {
     const struct nlmsgerr *error = nlmsg_data(answer);
@@ -162,8 +160,8 @@ static void take_answer(struct exchange *x, struct nlmsghdr *answer)
         x->error = x->each(x->arg, answer);
 }
 
-/* Sends the requests and takes answers until the last request is acknowledged. Returns 0, what the kernel
- * refused then being in x->error; or -errno of the socket. */
+/* Sends the requests and handles answers until the last request is acknowledged. Returns 0, with the kernel's
+ * error in x->error; or -errno of the socket. */
 static int do_exchange(struct exchange *x, void *requests, size_t size)
 {
     struct rtnl *nl = x->nl;
@@ -241,7 +239,7 @@ int rtnl_dump(struct rtnl *nl, int type, const void *header, size_t size, struct
     int err = -EAGAIN;
 
     for (int tries = 0; err == -EAGAIN && tries < DUMP_TRIES; tries++) {
-        while (all->count > before) /* of a dump under which something changed */
+        while (all->count > before) /* from an inconsistent dump */
             free(all->list[--all->count]);
         err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, header, size), keep, all);
     }
@@ -306,7 +304,7 @@ int batch_send(struct rtnl *nl, const struct batch *batch, size_t *failed)
         }
         if (end == begin)
             return -EMSGSIZE;
-        /* Only the last is acknowledged; refusals come for all. */
+        /* Only the last request is acknowledged; errors are reported for all of them. */
         ((struct nlmsghdr *)(void *)(chunk + used - length))->nlmsg_flags |= NLM_F_ACK;
         x.last = nl->sequence;
         const int err = do_exchange(&x, chunk, used);

@@ -20,7 +20,7 @@ static int look_again(struct rtnl *nl, const struct link *seen, struct link *now
     return 0;
 }
 
-/* Whether fd is the only queue. Leaves the device root's if so, else its owner's. */
+/* Checks whether fd is the only queue. If so, leaves the device owned by root, otherwise by its owner. */
 static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
 {
     struct link now = {.ifindex = 0};
@@ -29,7 +29,7 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
     if (err)
         return err;
     const uid_t owner = now.tun.owner;
-    if (owner != UINT32_MAX) /* which nothing could give back */
+    if (owner != UINT32_MAX) /* otherwise there is no way to unset it again */
         err = tap_set_owner(fd, 0);
     if (!err)
         err = look_again(nl, seen, &now);
@@ -40,8 +40,8 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
     return err;
 }
 
-/* By name, which is all that the kernel offers: where it does not mean the same device any more, fd holds
- * another, or a new one, which is gone when fd is closed. */
+/* Attaches by name, since the kernel offers nothing else: if the name no longer refers to the same device, fd
+ * is attached to another, or to a new one, which goes away when fd is closed. */
 static int take(struct rtnl *nl, int fd, const struct link *seen)
 {
     struct link now = {.ifindex = 0};
@@ -49,8 +49,7 @@ static int take(struct rtnl *nl, int fd, const struct link *seen)
 
     if (err)
         return err;
-    if (now.tun.kind.multi_queue &&
-        now.tun.queues > 0) /* not touched: a queue of ours would be given frames */
+    if (now.tun.kind.multi_queue && now.tun.queues > 0) /* do not attach: our queue would be given frames */
         return -EBUSY;
     err = tap_attach(fd, now.name, now.tun.kind);
     if (err || !now.tun.kind.multi_queue)

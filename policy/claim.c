@@ -16,7 +16,7 @@ void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
              claim->unlimited ? "x" : "", claim->slot);
 }
 
-/* From the right, for a bridge's name may have dots in it. */
+/* Parses from the right, since a bridge's name may contain dots. */
 bool claim_read(struct claim *out, const char *text)
 {
     unsigned long uid, slot;
@@ -39,7 +39,7 @@ bool claim_read(struct claim *out, const char *text)
         return false;
     *out = (struct claim){.uid = (uid_t)uid, .unlimited = unlimited, .slot = (unsigned int)slot};
     strcpy(out->bridge, copy);
-    claim_write(again, out); /* as we write it, without leading zeros */
+    claim_write(again, out); /* exactly as we write it, without leading zeros */
     return strcmp(again, text) == 0;
 }
 
@@ -63,7 +63,7 @@ void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
              mac_print(mac, alias->mac));
 }
 
-/* One word; what it is not about stays as it is. */
+/* Parses one word; fields that it does not set are unchanged. */
 static bool read_word(struct claim_alias *out, const char *word)
 {
     unsigned long uid = 0;
@@ -112,7 +112,7 @@ bool claim_read_tap(struct claimed_tap *out, const struct link *tap)
     if (!claimed && !noted)
         return false;
     *out = (struct claimed_tap){.uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
-    out->owner_changed = tap->tun.owner != out->uid && tap->flags & IFF_UP; /* half made, it is root's */
+    out->owner_changed = tap->tun.owner != out->uid && tap->flags & IFF_UP; /* an unfinished one is root's */
     if (noted) {
         strcpy(out->domain, alias.domain);
         out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;

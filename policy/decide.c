@@ -16,7 +16,7 @@
 
 enum { ROUNDS = 10 };
 
-/* Reads what is there now. *changed: policy.conf, which was not there before, is there by now. */
+/* Reads the files once. *changed: policy.conf did not exist before, but does now. */
 static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
 {
     struct rootfile rootfile;
@@ -78,7 +78,7 @@ static int check_mac(const char *rule, const char *macs, const uint8_t *mac, str
     return 0;
 }
 
-/* The terms of the rule that allows it. */
+/* Applies the terms of the rule that allowed it. */
 static int apply_terms(struct decision *out, const struct question *question, struct error *why)
 {
     const struct terms *terms = &out->match.rule->terms;
@@ -100,7 +100,7 @@ static int apply_terms(struct decision *out, const struct question *question, st
                          out->rule, terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
     out->protection = terms->protection;
     out->protection.isolated =
-        out->protection.isolated || question->isolated; /* which takes nothing from anybody */
+        out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */
     out->quota = terms->quota;
     out->uids = terms->uids;
     out->mtu = terms->mtu;
@@ -117,7 +117,7 @@ bool policy_shadows(const struct policy *policy)
     return true;
 }
 
-/* Returns -1, having said what would allow it. */
+/* Returns -1, with an error that says what would allow it. */
 static int refuse_unmentioned(const struct policy *policy, const char *bridge, const struct caller *caller,
                               struct error *why)
 {
@@ -158,7 +158,7 @@ int policy_decide(struct decision *out, const struct policy *policy, const struc
 
 int policy_check_bridge(const char *option, const char *name, struct error *why)
 {
-    if (strcmp(name, "all") != 0) /* which would be refused with the advice to allow all */
+    if (strcmp(name, "all") != 0) /* or the refusal would advise to allow all */
         return ifname_check(option, name, why);
     return error_set(
         why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
@@ -181,7 +181,7 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
             name, out->kind[0] ? ": its driver is " : "", out->kind);
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
-    if (strcmp(out->name, name) != 0) /* the policy was asked about a name, and a deny is of a name */
+    if (strcmp(out->name, name) != 0) /* an alternative name, which a deny would not match */
         return error_set(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
     return 0;
 }

@@ -10,45 +10,45 @@
 
 struct link;
 
-/* What somebody wants. */
+/* What the caller asks for. */
 struct question {
     const char *bridge;
-    bool tap;           /* a tap on it; else only the bridge */
+    bool tap;           /* a tap on the bridge; otherwise the bridge only */
     const char *name;   /* the tap's; NULL: any */
-    const uint8_t *mac; /* the guest's; NULL: not told */
+    const uint8_t *mac; /* the guest's; NULL: not given */
     unsigned int vlan;  /* 0: none */
     bool isolated;
 };
 
 /* What is granted. */
 struct decision {
-    struct policy_match match; /* what decided, also if it is a no; points into the policy */
-    bool unknown;              /* it is a no because nobody can tell whom a rule is about */
-    unsigned int quota;    /* taps of the caller's on that bridge at once; 0: as many as there are ports */
-    struct uid_range uids; /* whose quota that is too, together */
-    unsigned int mtu;      /* bytes; 0: the bridge's */
+    struct policy_match match; /* what decided, also if the answer is no; points into the policy */
+    bool unknown;              /* the answer is no because it cannot be determined whom a rule applies to */
+    unsigned int quota;        /* taps of the caller there at a time; 0: limited by the bridge's ports only */
+    struct uid_range uids;     /* the uids that share this quota */
+    unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
-    char rule[256]; /* FILE:LINE of the rule that allowed it, for people; cut if need be */
+    char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 
-/* Reads what the policy in force says of the bridge: the administrator's own file, strictly; QEMU's, with
- * QEMU's verdicts, only where the first does not exist, also after the other was read. Where files have just
- * been put into or taken from a folder that decides this, waits until that is over. Returns and leaves to
- * free as policy_read() does. */
+/* Reads what the policy in force says about the bridge: policy.conf, strictly; bridge.conf, with QEMU's
+ * verdicts, only if policy.conf does not exist, which is checked again after bridge.conf has been read. If
+ * files have just been added to or removed from a folder that matters here, waits until that has settled.
+ * Return value and ownership are those of policy_read(). */
 int policy_load(struct policy *out, const char *bridge, struct error *why);
 
-/* Returns 0: yes; or -1 and why not. */
+/* Returns 0 if allowed, or -1 and why not. */
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why);
 
-/* Whether there is a bridge.conf whose rules do not count because policy.conf, which was read, does not
+/* Returns whether there is a bridge.conf that is ignored because policy.conf, which was read, does not
  * include it. */
 bool policy_shadows(const struct policy *policy);
 
-/* Refuses what no bridge of a question can be called; `option` is what its name was given by. Returns 0, or
- * -1 and why not. */
+/* Refuses a name that no bridge in a question can have; `option` is the option that gave it. Returns 0, or -1
+ * and why not. */
 int policy_check_bridge(const char *option, const char *name, struct error *why);
 
-/* Finds the bridge that the policy was asked about: by its own name, for a deny is of a name, and would not
- * match an alternative one. Returns 0, or -1 and why not. */
+/* Looks up the bridge that the policy was asked about, by its own name only: a deny names a bridge, and would
+ * not match an alternative name. Returns 0, or -1 and why not. */
 int policy_find_bridge(struct link *out, const char *name, struct error *why);

@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-    BYTES_MAX = 4 * 1024 * 1024, /* as of a policy */
-    ENTRIES_MAX = 1024,          /* and so many maps: each is compared with all before it */
+    BYTES_MAX = 4 * 1024 * 1024, /* as for a policy */
+    ENTRIES_MAX = 1024,          /* also the limit for maps: each is compared with all before it */
     MTU_MIN_IPV6 = 1280,
 };
 
@@ -67,21 +67,21 @@ static const char *take_mac(void *arg, const char *value)
 }
 
 #define FIELD(name) offsetof(struct bridges_entry, name)
-enum { FORWARD_DELAY = 0 /* its place in the list */ };
+enum { FORWARD_DELAY = 0 /* its index in the list */ };
 
 static const struct keyword list[] = {
     [FORWARD_DELAY] = {"forward_delay", "a number of seconds from 0 to 30", .is_number = true,
                        .offset = FIELD(is.forward_delay), .max = 30},
     {"address", .take = take_address, .repeats = true},
     {"mtu", "a number of bytes from 68 to 65521", .is_number = true, .offset = FIELD(is.mtu), .min = 68,
-     .max = 65521}, /* which its taps must have, too */
+     .max = 65521}, /* the limit of taps, which need the same MTU */
     {"mac", .take = take_mac},
     {"stp", "yes", .is_flag = true, .offset = FIELD(is.stp)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(isolated)},
 };
 static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "a bridge has no option"};
 
-/* What the options say together. */
+/* Checks options against each other. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
 {
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
@@ -94,7 +94,7 @@ static int check_options(const struct reading *r, struct bridges_entry *entry, u
     return 0;
 }
 
-/* The kernel has no IPv6 settings for interfaces of two of these names (sysctl_dev_name_is_allowed), and
+/* The kernel has no IPv6 settings for interfaces with two of these names (sysctl_dev_name_is_allowed), and
  * users may give their taps names of the last kind. */
 static int check_name(const struct reading *r, const char *name)
 {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_MOST = 4095 /* of qemu-bridge-helper's buffer: see helper/policy.h */ };
+enum { LINE_MOST = 4095 /* what fits into qemu-bridge-helper's buffer: see policy.h */ };
 
 void policy_files_begin(struct policy_files *files, enum policy_dialect dialect)
 {
@@ -56,11 +56,11 @@ bool policy_files_readable_by_all(const char *path)
     char whole[PATH_MAX];
     struct stat st;
 
-    /* The links of a bridge.conf are followed. What cannot be looked at fails to be read for other reasons.
-     */
+    /* The links of a bridge.conf are followed. What cannot be examined here fails to be read for other
+     * reasons. */
     if (!realpath(path, whole) || stat(whole, &st) < 0)
         return true;
-    const mode_t wanted = S_ISDIR(st.st_mode) ? 0055 : 0044; /* root's group may have members, too */
+    const mode_t wanted = S_ISDIR(st.st_mode) ? 0055 : 0044; /* root's group may have other members */
     if ((st.st_mode & wanted) != wanted)
         return false;
     for (char *slash = strrchr(whole, '/'); slash; slash = strrchr(whole, '/')) {
@@ -89,7 +89,7 @@ const char *policy_files_line(const struct policy_text *text, enum policy_dialec
     return NULL;
 }
 
-/* Takes the content of the excepted lines of that file out of its text; the lines keep their numbers. */
+/* Empties that file's excepted lines in the text; line numbers do not change. */
 static void empty_lines(const struct policy_files *files, const char *path, struct policy_text *text)
 {
     for (size_t i = 0; i < files->exception_count; i++) {
@@ -101,7 +101,7 @@ static void empty_lines(const struct policy_files *files, const char *path, stru
         if (!line || !length)
             continue;
         const size_t start = (size_t)(line - text->bytes), behind = start + length;
-        text->bytes[start] = '\n'; /* also where a bridge.conf's long line was cut without one */
+        text->bytes[start] = '\n'; /* also where a bridge.conf's long line was cut */
         const size_t skipped = behind < text->size && text->bytes[behind] == '\n' ? behind + 1 : behind;
         memmove(text->bytes + start + 1, text->bytes + skipped, text->size - skipped);
         text->size -= skipped - start - 1;
@@ -127,7 +127,7 @@ static int read_open(int fd, size_t limit, struct policy_text *out)
     return 0;
 }
 
-/* Reads a file although somebody else could have written it. Returns 0 or -errno. */
+/* Reads a file that others could have written. Returns 0 or -errno. */
 static int read_untrusted(const char *path, size_t limit, struct policy_text *out)
 {
     const int fd = file_open(path);
@@ -184,7 +184,7 @@ static int list_one(void *context, const char *folder, const char *pattern,
     if (hidden(files, folder))
         return -EACCES;
     const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
-    if (err && err != -1 && files->failed) /* -1: one of its files, which was told of */
+    if (err && err != -1 && files->failed) /* -1: one of its files failed, and was reported */
         files->failed(files->context, folder, err, why->text);
     return err;
 }

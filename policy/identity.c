@@ -39,7 +39,7 @@ void identity_begin(struct identity *out, const struct caller *caller)
     *out = (struct identity){.caller = caller};
 }
 
-/* Looks the account up, once. Returns 0, or -1 and why nobody can tell. */
+/* Looks up the account, once. Returns 0, or -1 and why this cannot be determined. */
 static int find_account(struct identity *who, struct error *why)
 {
     const struct name_source *names = who->caller->names;
@@ -103,7 +103,8 @@ static bool has_gid(const struct caller *caller, gid_t gid)
     return caller->gid == gid;
 }
 
-/* Whether one of the caller's groups has that name: 1 yes, 0 no, -1 and why: one has none. */
+/* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
+ * name. */
 static int has_group_name(const struct caller *caller, const char *group, struct error *why)
 {
     const struct name_source *names = caller->names;

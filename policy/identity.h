@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Who is asking. A rule by name binds only whoever is known by name, so under policy.conf the caller must
- * have an account whose name leads back to its uid. That is positive evidence: whoever starves a look-up of
- * memory or descriptors (glibc then leaves out the name service whose module it cannot load, and reports "not
- * found") loses the account, never a deny. */
+ * Identifies the caller. A rule by name only binds callers that are known by name, so policy.conf requires
+ * the caller to have an account whose name maps back to its uid. This is positive evidence: starving a lookup
+ * of memory or descriptors (glibc then skips a name service whose module it cannot load, and reports "not
+ * found") costs the caller its account and never avoids a deny. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,18 +14,19 @@
 struct error;
 
 enum {
-    IDENTITY_NAME_SIZE = 256, /* with the '\0' */
+    IDENTITY_NAME_SIZE = 256, /* including the '\0' */
     CALLER_SELECTOR_SIZE = IDENTITY_NAME_SIZE + sizeof("user="),
 };
 
-/* Where names come from. Each function is handed the context, and returns 0 and what was found; -ENOENT:
- * there is none, as every name service says; or another -errno and the reason in `why`: nobody can tell. */
+/* Where names are looked up. Each function is passed the context and returns 0 and what was found; -ENOENT if
+ * every name service says that there is none; or another -errno, with the reason in `why`, if that cannot be
+ * determined. */
 struct name_source {
     void *context;
     int (*find_user)(void *context, const char *name, uid_t *uid, struct error *why);
     int (*find_group)(void *context, const char *name, gid_t *gid, struct error *why);
-    /* The account of a uid: its name and its group. -ENOENT also if the name was made up for a range of uids.
-     */
+    /* Finds the account of a uid: its name and primary group. Also -ENOENT if the name was generated for a
+     * range of uids. */
     int (*find_account)(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
                         struct error *why);
     int (*find_group_name)(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why);
@@ -35,20 +36,19 @@ struct name_source {
 struct caller {
     uid_t uid;
     gid_t gid;
-    const gid_t *groups; /* the supplementary ones */
+    const gid_t *groups; /* supplementary groups */
     size_t group_count;
     const struct name_source *names;
 };
 
-/* Makes the caller this process, with the groups that it is in. Returns 0, or -1 and why not. What `out`
- * points to is valid until the next call. */
+/* Sets the caller to this process, with its groups. Returns 0, or -1 and why not. What `out` points to is
+ * valid until the next call. */
 int caller_self(struct caller *out, const struct name_source *names, struct error *why);
 
-/* Writes the term by which a rule is about this caller: user=NAME, or uid=NUMBER where there is no account.
- */
+/* Writes the term that selects this caller in a rule: user=NAME, or uid=NUMBER if there is no account. */
 void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE]);
 
-/* The caller, and the account once it was looked up. */
+/* The caller, and its account once looked up. */
 struct identity {
     const struct caller *caller;
     enum { IDENTITY_NOT_ASKED, IDENTITY_NONE, IDENTITY_KNOWN } account;
@@ -58,13 +58,14 @@ struct identity {
 
 void identity_begin(struct identity *out, const struct caller *caller);
 
-/* Returns 0 if the caller has an account; -1 and in `why` that it has none, or that nobody can tell. */
+/* Returns 0 if the caller has an account; or -1 and why: it has none, or that cannot be determined. */
 int identity_require_account(struct identity *who, struct error *why);
 
-/* Whether that user (name or number) is the caller: 1 yes, 0 no, -1 and why nobody can tell. deny: the
- * question is a deny's, for which a name requires an account. */
+/* Checks whether that user (name or number) is the caller. Returns 1 yes, 0 no, or -1 and why this cannot be
+ * determined. With deny set, the check is for a deny rule, where a name requires the caller to have an
+ * account. */
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why);
 
-/* Likewise, whether the caller is in that group. For a deny the group of the account counts too, since a
- * setgid program can drop it, and a name requires a name for each gid of the caller. */
+/* Likewise for membership of that group. For a deny the account's primary group counts too, since a setgid
+ * program can drop it, and a group name requires each of the caller's gids to have a name. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * KEY=VALUE words of a file, taken into a struct by a table. */
+ * Parses KEY=VALUE words into a struct, driven by a table. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,15 +9,15 @@
 
 struct error;
 
-/* One key, and the one thing that its value is; offsets are in the struct. */
+/* One key and the type of its value (exactly one of those below); offsets are in the struct. */
 struct keyword {
     const char *name;
     const char *takes; /* what the value must be, for messages */
-    /* Takes any other value; returns what it must be, or NULL if it is that. */
+    /* Parses any other kind of value; returns what it must be, or NULL if it is valid. */
     const char *(*take)(void *out, const char *value);
-    bool is_text;   /* not empty, for the const char * at `offset`, which points into the word then */
-    bool is_number; /* from min to max, for the unsigned int at `offset` */
-    bool is_flag;   /* the word `takes`, which sets the bool at `offset` */
+    bool is_text;   /* not empty; sets the const char * at `offset`, which then points into the word */
+    bool is_number; /* from min to max; sets the unsigned int at `offset` */
+    bool is_flag;   /* the word in `takes`; sets the bool at `offset` */
     size_t offset;
     unsigned long min, max;
     bool repeats; /* may be given more than once */
@@ -26,10 +26,10 @@ struct keyword {
 struct keywords {
     const struct keyword *list;
     size_t count;
-    const char *unknown; /* what to say of a key that is not in the list: "there is no term" */
+    const char *unknown; /* message for a key that is not in the list: "there is no term" */
 };
 
-/* Takes one word, which is changed; *seen has a bit for each key met before, in the order of the list.
- * Returns 0, or -1 and what is wrong with it. */
+/* Parses one word and modifies it. *seen has a bit for each key seen so far, in the order of the list.
+ * Returns 0, or -1 and what is wrong with the word. */
 int keywords_take(const struct keywords *keywords, void *out, char *word, unsigned int *seen,
                   struct error *why);

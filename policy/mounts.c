@@ -20,7 +20,7 @@ struct mount {
     char root[PATH_MAX];  /* within its file system */
     char point[PATH_MAX]; /* where it is mounted */
     bool shared, slave;
-    unsigned long group; /* of peers: its own, or that of its master */
+    unsigned long group; /* peer group: its own, or its master's */
 };
 
 /* line ends with '\n' or '\0'. */
@@ -42,7 +42,7 @@ static bool parse_line(struct mount *out, const char *line)
     return end && sscanf(rest, " %23s %4095s %4095s ", out->device, out->root, out->point) == 3;
 }
 
-/* Returns whether mountinfo has a mount of that number. */
+/* Returns whether mountinfo has a mount with that ID. */
 static bool find(const char *mountinfo, unsigned long long id, struct mount *out)
 {
     for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line != '\0')
@@ -51,7 +51,7 @@ static bool find(const char *mountinfo, unsigned long long id, struct mount *out
     return false;
 }
 
-/* The part of a path behind a folder, with its '/'; "" if they are the same. */
+/* Returns the part of a path below a folder, with its leading '/'; "" if they are the same. */
 static const char *below(const char *path, const char *folder)
 {
     const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
@@ -59,7 +59,7 @@ static const char *below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 ? path + length : path;
 }
 
-/* Whether a mount shows what its parent has at that place. */
+/* Returns whether a mount shows the same files as its parent at that place. */
 static bool shows_the_same(const struct mount *mount, const struct mount *parent)
 {
     const char *root = strcmp(parent->root, "/") == 0 ? "" : parent->root, *rest = below(mount->root, root);
@@ -69,8 +69,9 @@ static bool shows_the_same(const struct mount *mount, const struct mount *parent
                   *below(mount->point, parent->point) ? below(mount->point, parent->point) : "/") == 0;
 }
 
-/* Whether no mount of other files is in its peer group. A bind mount that this process's sandbox made is in
- * that of the mount it came from; one that was made before the host's mounts began to propagate is alone. */
+/* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this
+ * process's sandbox is in the group of the mount it was made from; one made before the host's mounts began to
+ * propagate is alone. */
 static bool is_alone(const char *mountinfo, const struct mount *mount)
 {
     struct mount other;
@@ -93,7 +94,7 @@ static bool is_the_hosts(const char *mountinfo, const struct mount *mount, const
            (whole || (at_top && is_alone(mountinfo, mount)));
 }
 
-/* From one mount down to the root, as long as each shows what the one below it has. */
+/* Walks from a mount up to the root, as long as each mount shows the same files as its parent. */
 static bool is_accepted(const char *mountinfo, uint64_t id, bool anywhere)
 {
     struct mount mount, parent, slash;
@@ -112,7 +113,7 @@ static bool is_accepted(const char *mountinfo, uint64_t id, bool anywhere)
     return true;
 }
 
-/* Reads the whole file; returns its text, for the caller to free, or NULL. */
+/* Reads the whole file. Returns its text, for the caller to free, or NULL. */
 static char *read_mountinfo(void)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -131,7 +132,7 @@ static char *read_mountinfo(void)
 
 int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *why)
 {
-    static uint64_t accepted; /* the last; for no other process changes our mounts */
+    static uint64_t accepted; /* the last mount accepted; no other process changes our mounts */
 
     if (mount == accepted)
         return 0;

@@ -16,23 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The entry of a group can be long: it names all members. */
+/* The entry of a group can be long: it lists all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
 enum kind { USER_BY_NAME, USER_BY_NUMBER, GROUP_BY_NAME, GROUP_BY_NUMBER };
 
-/* A question and its answer. */
+/* A lookup and its result. */
 struct names_entry {
     enum kind kind;
     bool absent;
     char name[IDENTITY_NAME_SIZE];
     id_t id;
-    gid_t gid; /* of a user */
+    gid_t gid; /* primary group of a user */
 };
 
-/* Whether systemd-nsresourced (ns-NAME-N, src/nsresourced/nsresourcework.c) or systemd-machined
- * (vu-MACHINE-N, vg-MACHINE-N, src/machine/machined-varlink.c) made the name up: for uids of a user namespace
- * that any user can ask for, or of a container. Such users have the home '/'. */
+/* Returns whether systemd-nsresourced (ns-NAME-N, src/nsresourced/nsresourcework.c) or systemd-machined
+ * (vu-MACHINE-N, vg-MACHINE-N, src/machine/machined-varlink.c) generated the name: for uids of a user
+ * namespace that any user can request, or of a container. Such users have '/' as their home. */
 static bool is_made_up(const char *name, const char *home)
 {
     const char *dash = strrchr(name, '-');
@@ -42,7 +42,8 @@ static bool is_made_up(const char *name, const char *home)
            strcmp(home, "/") == 0;
 }
 
-/* Asks NSS with so much room for strings. Returns 0, -ENOENT, or another errno as getpwnam_r(3) does. */
+/* Asks NSS with a buffer of that size for strings. Returns 0, -ENOENT, or another errno from
+ * getpwnam_r(3). */
 static int ask(struct names_entry *entry, char *buffer, size_t room)
 {
     struct passwd user, *found_user = NULL;
@@ -50,7 +51,7 @@ static int ask(struct names_entry *entry, char *buffer, size_t room)
     const char *name, *home = "/";
     int err;
 
-    errno = ELIBACC; /* what remains if glibc can load no service */
+    errno = ELIBACC; /* stays set if glibc cannot load any service */
     if (entry->kind == USER_BY_NAME)
         err = getpwnam_r(entry->name, &user, buffer, room, &found_user);
     else if (entry->kind == USER_BY_NUMBER)
@@ -94,8 +95,8 @@ static int ask_in_room(struct names_entry *entry)
     return err;
 }
 
-/* What nsswitch.conf says of a database; glibc's own default is the files. Returns 0, or -1 and why the file
- * cannot be read. */
+/* Reads a database's services from nsswitch.conf; like glibc, defaults to "files". Returns 0, or -1 and why
+ * the file cannot be read. */
 static int read_services(const char *database, char *out, size_t size, struct error *why)
 {
     const size_t length = strlen(database);
@@ -105,7 +106,7 @@ static int read_services(const char *database, char *out, size_t size, struct er
 
     snprintf(out, size, "files");
     rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
-    /* Both must be as root has them: firejail shows its users passwd and group with fewer lines. */
+    /* Both must be root's own: firejail shows its users a passwd and group with fewer lines. */
     snprintf(path, sizeof(path), "/etc/%s", database);
     int err = rootfile_read(&rootfile, path, SIZE_MAX, &text, why);
     free(text.bytes);
@@ -127,8 +128,8 @@ static int read_services(const char *database, char *out, size_t size, struct er
     return 0;
 }
 
-/* The next service of a line of nsswitch.conf, without the actions between them ([NOTFOUND=return]); NULL:
- * none. */
+/* Returns the next service on a line of nsswitch.conf, without the actions in between ([NOTFOUND=return]);
+ * NULL: none. */
 static const char *next_service(char **rest)
 {
     bool action = false;
@@ -143,10 +144,10 @@ static const char *next_service(char **rest)
     return NULL;
 }
 
-/* Asks each service alone, because NSS itself takes one that did not answer (its module cannot be loaded, its
- * directory is down) for one that knows nobody, if another one does answer. Works from glibc 2.33 on; before,
- * a process keeps the services of its first look-up. Returns 0, -ENOENT, or another -errno and which service.
- */
+/* Asks each service separately, because NSS treats a service that failed (its module cannot be loaded, its
+ * directory is down) like one that knows nobody, provided that another one answers. Works with glibc 2.33 and
+ * newer; with older ones, a process keeps the services of its first lookup. Returns 0, -ENOENT, or another
+ * -errno and which service failed. */
 static int ask_each(struct names_entry *entry, struct error *why)
 {
     const char *database = entry->kind <= USER_BY_NUMBER ? "passwd" : "group", *service;
@@ -181,7 +182,8 @@ static bool is_same(const struct names_entry *a, const struct names_entry *b)
                                                                : a->id == b->id;
 }
 
-/* Answers what entry asks, from what was looked up before if it can. Returns as struct name_source has it. */
+/* Looks up what entry asks for, using an earlier lookup if there is one. Returns as struct name_source
+ * describes. */
 static int look_up(struct names *names, struct names_entry *entry, struct error *why)
 {
     for (size_t i = 0; i < names->count; i++)
@@ -201,14 +203,14 @@ static int look_up(struct names *names, struct names_entry *entry, struct error 
     if (err && err != -ENOENT)
         return err;
     if (err)
-        *answer = *entry; /* the question */
+        *answer = *entry; /* only what was asked */
     answer->absent = err == -ENOENT;
     names->count++;
     *entry = *answer;
     return err;
 }
 
-/* Returns false if no account can have so long a name. */
+/* Returns false if the name is too long for any account. */
 static bool begin_by_name(struct names_entry *out, enum kind kind, const char *name)
 {
     *out = (struct names_entry){.kind = kind};

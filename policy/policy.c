@@ -11,16 +11,16 @@
 #include <string.h>
 
 enum {
-    LINE_SIZE = 4096,            /* of the buffer that qemu-bridge-helper reads lines into, '\0' included */
+    LINE_SIZE = 4096,            /* of qemu-bridge-helper's line buffer, including the '\0' */
     BYTES_MAX = 4 * 1024 * 1024, /* of all files together */
     FILES_MAX = 4096,
     DEPTH_MAX = 64,
-    QUOTA_DEFAULT = 16, /* of policy.conf; bridge.conf knows no quota */
+    QUOTA_DEFAULT = 16, /* in policy.conf; bridge.conf has no quotas */
 };
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-/* The includes that lead to the file being read, innermost first. */
+/* The chain of includes that leads to the file being read, innermost first. */
 struct chain {
     const struct chain *outer;
     dev_t device;
@@ -31,7 +31,7 @@ struct chain {
 struct reading {
     struct policy *policy;
     enum policy_dialect dialect;
-    const char *bridge; /* whose rules are kept; NULL: all are */
+    const char *bridge; /* keep the rules about this bridge; NULL: all rules */
     const struct policy_source *source;
     struct error *why;
 };
@@ -42,20 +42,19 @@ struct place {
     const struct chain *chain;
 };
 
-/* A line that does not parse ends the file it stands in; what that means depends on the dialect and the file.
- */
+/* A line that does not parse ends its file; what follows from that depends on the dialect and the file. */
 enum line_result { LINE_OK, LINE_BAD = -2, LINE_REFUSED = -1 };
 
 static int read_file(struct reading *r, const char *path, const struct chain *outer,
                      const struct place *from);
 
-/* What qemu-bridge-helper takes for white space (g_ascii_isspace): not '\v'. */
+/* White space for qemu-bridge-helper (g_ascii_isspace): excludes '\v'. */
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
 }
 
-/* word: what is shown of the line; without white space behind it. */
+/* word: the part of the line to show, without trailing white space. */
 static enum line_result bad(struct reading *r, const struct place *at, const char *what, const char *word)
 {
     size_t length = strlen(word);
@@ -90,16 +89,16 @@ static enum line_result keep_rule(struct reading *r, const struct policy_rule *r
     return LINE_OK;
 }
 
-/* argument: the bridge, and in policy.conf terms; it is changed, and the terms are kept. */
+/* argument: the bridge and, in policy.conf, terms; it is modified and the terms are kept. */
 static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, char *argument)
 {
-    struct error wrong; /* not cleared: 1.5 kB for each of many rules */
+    struct error wrong; /* not zeroed: 1.5 kB for each of many rules */
     struct policy_rule rule = {.deny = deny, .file = at->file, .line = at->line};
     char *terms = argument + (r->dialect == POLICY_STRICT ? strcspn(argument, " \t") : strlen(argument));
 
     if (*terms)
         *terms++ = '\0';
-    /* qemu-bridge-helper checks the length only; names that no interface has match nothing. */
+    /* qemu-bridge-helper checks only the length; a name that no interface can have matches nothing. */
     if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
         return bad(r, at,
                    strlen(argument) < IFNAMSIZ ? "no interface can have the name"
@@ -118,11 +117,11 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     return !r->bridge || is_about(&rule, r->bridge) ? keep_rule(r, &rule) : LINE_OK;
 }
 
-/* What reading the files of a folder needs for each of them. */
+/* State for reading the files of a folder. */
 struct including {
     struct reading *r;
     const struct place *at;
-    bool refused; /* by one of the files */
+    bool refused; /* because of one of the files */
 };
 
 static int include_one(void *arg, const char *path)
@@ -133,7 +132,7 @@ static int include_one(void *arg, const char *path)
     return including->refused ? -1 : 0;
 }
 
-/* path is FOLDER/PATTERN; it is changed. */
+/* path is FOLDER/PATTERN; it is modified. */
 static enum line_result include_matching(struct reading *r, const struct place *at, char *path)
 {
     struct including including = {r, at, false};
@@ -163,7 +162,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     if (r->dialect == POLICY_STRICT)
         return bad(r, at, "include takes an absolute path, not", path);
     if (!path[0])
-        return LINE_OK; /* as any other file that is not there */
+        return LINE_OK; /* like any other missing file */
     error_set(
         r->why,
         "%s:%lu includes '%.64s' by a relative path, which the caller could choose; write the whole path",
@@ -171,7 +170,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     return LINE_REFUSED;
 }
 
-/* What stands where a comment cannot: behind a rule. NULL: nothing. */
+/* Returns a comment after a rule, where none is allowed; NULL: none. */
 static const char *comment_behind(const char *argument)
 {
     const char *found = strchr(argument, '#');
@@ -181,7 +180,7 @@ static const char *comment_behind(const char *argument)
     return found;
 }
 
-/* line is one line, '\0' at its end; it is changed. */
+/* line is one line, NUL-terminated; it is modified. */
 static enum line_result parse_line(struct reading *r, const struct place *at, char *line)
 {
     while (is_blank(*line))
@@ -209,7 +208,7 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
     return bad(r, at, "there is no rule", line);
 }
 
-/* How much of the text fgets() with a buffer of LINE_SIZE would take. */
+/* Returns how much of the text fgets() with a buffer of LINE_SIZE would read. */
 static size_t line_length(const char *text, size_t size)
 {
     const size_t most = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
@@ -239,14 +238,14 @@ static enum line_result parse_text(struct reading *r, struct place *at, const st
         line[length] = next;
     }
     if (result != LINE_OK &&
-        !r->policy->wrong_line) { /* the line itself, not the one that includes its file */
+        !r->policy->wrong_line) { /* the line itself, not the one that included its file */
         r->policy->wrong_file = at->file;
         r->policy->wrong_line = at->line;
     }
     return result;
 }
 
-/* Whether a failure to read an include is passed over. */
+/* Returns whether a failure to read an include is ignored. */
 static bool passed_over(const struct reading *r, int err)
 {
     if (r->dialect == POLICY_STRICT)
@@ -255,7 +254,7 @@ static bool passed_over(const struct reading *r, int err)
            err == -ENXIO || err == -ENODEV;
 }
 
-/* Takes the text over if it returns the index of the file; or -1. */
+/* Returns the index of the file, and takes ownership of the text; or -1. */
 static int add_file(struct reading *r, const char *path, char *text)
 {
     struct policy *p = r->policy;
@@ -298,7 +297,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
         return error_set(r->why, "%s is one include too many: %d files and %d deep is the limit", path,
                          FILES_MAX, DEPTH_MAX);
     const enum line_result result = parse_text(r, &at, text);
-    /* qemu-bridge-helper keeps what stood before a bad line of an include, and goes on after the include. */
+    /* qemu-bridge-helper keeps the rules before a bad line in an include, and continues after the include. */
     if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer) {
         r->policy->wrong_line = 0;
         return 0;
@@ -322,13 +321,13 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
         r->policy->absent = err == -ENOENT;
         return error_set(r->why, "%s", cause.text);
     }
-    if (!text.bytes) /* for fopen(), which the original uses, a folder is an empty file */
+    if (!text.bytes) /* to fopen(), which the original uses, a folder is an empty file */
         return from && r->dialect == POLICY_QEMU
                    ? 0
                    : error_set(r->why, "%s is a folder, not a policy file; write the rules into a file",
                                path);
     if (being_read(outer, &text)) {
-        /* The original goes round until it has no descriptors left, and finds no more rules on the way. */
+        /* The original loops until it runs out of descriptors, and finds no further rules meanwhile. */
         free(text.bytes);
         return r->dialect == POLICY_QEMU
                    ? 0

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Paths are walked by name, folder by folder from '/': once a folder is seen to be root's alone, only root
- * can change what its names mean, so that nothing can be exchanged between the look and the next step. */
+ * Paths are walked by name, folder by folder from '/'. Once a folder is known to be writable by root only,
+ * only root can change what the names in it refer to, so nothing can be exchanged between a check and the
+ * next step. */
 #include "rootfile.h"
 
 #include "base/error.h"
@@ -25,17 +26,16 @@
 #include <unistd.h>
 
 enum {
-    LINKS_MAX = 40, /* as many as the kernel follows in one path */
-    OVERFLOW_UID =
-        65534, /* of whom a user namespace does not know (/proc/sys/kernel/overflowuid, as it ever is) */
+    LINKS_MAX = 40,       /* the kernel's limit for one path */
+    OVERFLOW_UID = 65534, /* uids unmapped in a user namespace (/proc/sys/kernel/overflowuid's default) */
     IS_LINK = 1,
 };
 
 struct walk {
-    const char *asked; /* the path as it stands in the policy */
+    const char *asked; /* the path as written in the policy */
     struct rootfile *rootfile;
     struct error *why;
-    char path[PATH_MAX]; /* the same, with the links met so far replaced by their targets */
+    char path[PATH_MAX]; /* the same, with the links so far replaced by their targets */
 };
 
 static int untrusted(struct walk *w, const char *what, const char *remedy)
@@ -47,7 +47,7 @@ static int untrusted(struct walk *w, const char *what, const char *remedy)
     return -EPERM;
 }
 
-/* Looks at w->path, which may be a link, or at an open descriptor. Returns 0 or -errno. */
+/* Examines w->path, which may be a link, or an open descriptor. Returns 0 or -errno. */
 static int look(const struct walk *w, int fd, struct statx *out)
 {
     const char *path = fd < 0 ? w->path : "";
@@ -56,7 +56,7 @@ static int look(const struct walk *w, int fd, struct statx *out)
     return statx(fd < 0 ? AT_FDCWD : fd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, out) < 0 ? -errno : 0;
 }
 
-/* Whether what stands at w->path is root's alone, and not a mount that hides what root has there. */
+/* Checks that w->path is writable by root only, and is not a mount that hides root's own files. */
 static int check(struct walk *w, const struct statx *st)
 {
     if (st->stx_uid == OVERFLOW_UID) {
@@ -70,14 +70,14 @@ static int check(struct walk *w, const struct statx *st)
     if (st->stx_uid != 0)
         return untrusted(w, "does not belong to root", "chown root");
     if (!S_ISLNK(st->stx_mode) &&
-        st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets somebody write shows here too */
+        st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets others write shows here too */
         return untrusted(w, "is writable by others than root", "chmod go-w");
     if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT && strcmp(w->path, "/") != 0) /* Linux 5.8 */
         return mounts_check(w->path, st->stx_mnt_id, w->rootfile->links == ROOTFILE_ROOTS_LINKS, w->why);
     return 0;
 }
 
-/* Makes w->path the folder that it is in. */
+/* Changes w->path to its parent folder. */
 static void to_parent(struct walk *w)
 {
     char *slash = strrchr(w->path, '/');
@@ -85,8 +85,7 @@ static void to_parent(struct walk *w)
     slash[slash == w->path] = '\0';
 }
 
-/* Whether the mode of a file of root's denies the caller something that these bits (of the others') are for.
- */
+/* Returns whether the mode of a root-owned file denies the caller one of these bits (given as for others). */
 static bool mode_denies(const struct statx *st, unsigned int bits)
 {
     const int count = getgroups(0, NULL);
@@ -94,7 +93,7 @@ static bool mode_denies(const struct statx *st, unsigned int bits)
     bool member = st->stx_gid == getegid();
 
     if (count > 0 && (!groups || getgroups(count, groups) != count))
-        bits = 0; /* which denies nobody anything: not known */
+        bits = 0; /* which denies nothing: unknown */
     for (int i = 0; i < count && bits; i++)
         member = member || groups[i] == st->stx_gid;
     free(groups);
@@ -105,8 +104,8 @@ static bool mode_denies(const struct statx *st, unsigned int bits)
     return (st->stx_mode & bits) != bits;
 }
 
-/* After EACCES at w->path: returns that if the mode and group of the file, or of the folder above it, explain
- * it; else -EPERM. */
+/* After EACCES at w->path: returns -EACCES if the mode and group of the file or of its folder explain it;
+ * otherwise -EPERM. */
 static int explain_denial(struct walk *w)
 {
     struct statx st;
@@ -132,8 +131,8 @@ static int explain_denial(struct walk *w)
     return -EPERM;
 }
 
-/* Replaces the link at w->path by its target. What stood behind it is at `rest`, its first character `next`
- * having made way for a '\0'. Returns IS_LINK or -errno. Not inlined: its buffers are for links alone. */
+/* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
+ * was replaced by a '\0'. Returns IS_LINK or -errno. Not inlined, so that only links cost its buffers. */
 __attribute__((noinline)) static int follow(struct walk *w, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
@@ -154,7 +153,7 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
     if (length < 0)
         return -errno;
     target[length] = '\0';
-    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1; /* the link's own */
+    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1; /* the link's */
     *rest = next;
     if (snprintf(joined, sizeof(joined), "%.*s%s%s", folder, w->path, target, rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
@@ -162,8 +161,8 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
     return IS_LINK;
 }
 
-/* Checks one folder of the path, which ends at `end`. Returns 0; IS_LINK when a link was replaced; or -errno,
- * w->path then being that folder. */
+/* Checks one folder of the path, ending at `end`. Returns 0; IS_LINK if a link was replaced; or -errno, and
+ * w->path is then that folder. */
 static int check_folder(struct walk *w, char *end)
 {
     struct statx st;
@@ -183,14 +182,14 @@ static int check_folder(struct walk *w, char *end)
     return err;
 }
 
-/* Checks every folder that leads to w->path. Returns as check_folder() does. */
+/* Checks every folder that leads to w->path. Returns like check_folder(). */
 static int check_folders(struct walk *w)
 {
     char *known = w->rootfile->folder;
     const size_t length = (size_t)(strrchr(w->path, '/') - w->path) + 1;
 
     if (strncmp(known, w->path, length) == 0 && !known[length])
-        return 0; /* still, for only root could have changed it */
+        return 0; /* still valid: only root could have changed it */
     for (char *slash = w->path; slash; slash = strchr(slash + 1, '/')) {
         const int err = check_folder(w, slash == w->path ? slash + 1 : slash);
         if (err)
@@ -209,9 +208,9 @@ static int check_kind(const struct walk *w, mode_t mode)
     return -EPERM;
 }
 
-/* Returns a descriptor or -errno. A device is not even opened, which may do something: root may be asked to
- * check a policy that somebody else wrote, and that includes one. Nobody but root can put one there between
- * the two calls. */
+/* Returns a descriptor or -errno. Does not even open a device, which could have side effects: root may be
+ * asked to check a policy that somebody else wrote and that includes one. Only root could put one there
+ * between the two calls. */
 static int open_once(struct walk *w)
 {
     struct stat st;
@@ -232,8 +231,8 @@ static int open_once(struct walk *w)
     return -ELOOP;
 }
 
-/* Opens the file asked for. One of policy.conf's kind is missing only if it stays so. Returns as open_once().
- */
+/* Opens the requested file. With ROOTFILE_NO_LINKS, it counts as missing only if it stays so. Returns like
+ * open_once(). */
 static int open_trusted(struct walk *w)
 {
     struct timespec began;
@@ -254,7 +253,7 @@ static int open_trusted(struct walk *w)
     return -EAGAIN;
 }
 
-/* Reads a regular file from its start to its end, `size` being what it says of itself. */
+/* Reads a regular file from start to end; `size` is its size as reported. */
 static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
 {
     if (size > limit)
@@ -262,7 +261,7 @@ static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
     out->bytes = malloc(size + 1);
     if (!out->bytes)
         return -ENOMEM;
-    while (out->size <= size) { /* one more than it says: a file that grows is read again, not cut */
+    while (out->size <= size) { /* one byte more: a file that grows is read again, not truncated */
         const ssize_t got = read(fd, out->bytes + out->size, size + 1 - out->size);
         if (got < 0 && errno == EINTR)
             continue;
@@ -275,7 +274,7 @@ static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
     return -EAGAIN;
 }
 
-/* Reads an open file after looking at what it is. */
+/* Reads an open file after checking what it is. */
 static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text *out)
 {
     struct statx st;
@@ -294,7 +293,7 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
 void rootfile_begin(struct rootfile *rootfile, enum rootfile_links links)
 {
     rootfile->links = links;
-    rootfile->folder[0] = '\0'; /* and no more: it is a page that need not be touched */
+    rootfile->folder[0] = '\0'; /* not the whole array: that would touch a page for nothing */
 }
 
 int rootfile_read(void *context, const char *path, size_t limit, struct policy_text *out, struct error *why)
@@ -332,7 +331,7 @@ int rootfile_read(void *context, const char *path, size_t limit, struct policy_t
     return err;
 }
 
-/* Not alphasort(), which is the locale's. */
+/* Unlike alphasort(), which uses the locale. */
 static int compare_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -345,7 +344,8 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
-/* Lists the names in a folder once it has settled. Returns how many there are, to be freed, or -errno. */
+/* Lists the names in a folder once it has settled. Returns their number, or -errno; the caller frees the
+ * list. */
 static int list_names(struct walk *w, struct dirent ***names)
 {
     struct timespec began;
@@ -379,7 +379,7 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
     struct dirent **found = NULL;
 
     why->text[0] = '\0';
-    /* With a slash behind it the folder itself is one of those that are checked. */
+    /* The trailing slash makes the folder itself one of those checked. */
     const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
                                                                                       : -ENAMETOOLONG;
     struct dirent *const *names = found;

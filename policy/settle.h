@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Folders in which somebody is at work: an editor puts the old file aside before it writes the new one. */
+ * Handles folders that are being edited: an editor moves the old file away before it writes the new one. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +9,9 @@
 struct statx;
 struct timespec;
 
-enum { SETTLE_ROUNDS = 10 /* of waiting, until it counts as it is */ };
+enum { SETTLE_ROUNDS = 10 /* number of waits before the current state is accepted */ };
 
-/* Waits 200 ms if files were put into that folder, or taken from it, less than that before `began`
- * (CLOCK_REALTIME, read before the caller looked). However long the caller is stopped, a change since then
- * counts; one that is still to come does not, for the clock was set back. Returns whether it waited. */
+/* Waits 200 ms if files were added to that folder or removed from it less than 200 ms before `began`
+ * (CLOCK_REALTIME, read before the caller looked). A change after `began` counts however long the caller was
+ * stopped; a time in the future does not, since the clock was set back. Returns whether it waited. */
 bool settle_wait(const struct timespec *began, const struct statx *folder);

@@ -29,7 +29,7 @@ static const char *take_uid(void *arg, const char *value)
     return NULL;
 }
 
-/* How many characters a name has at least that the pattern matches, as far as is plain. */
+/* Returns the length of the shortest name that the pattern matches, as far as that is obvious. */
 static size_t least_length(const char *pattern)
 {
     size_t length = 0;
@@ -41,8 +41,8 @@ static size_t least_length(const char *pattern)
 
 static const char wildcards[] = "*?[\\";
 
-/* %u stands behind plain characters, and before one or nothing: else the names of one user are another's too.
- */
+/* %u must come after plain characters, and before a plain character or the end: otherwise the names of one
+ * user would also be another's. */
 static const char *take_names(void *arg, const char *value)
 {
     struct terms *out = arg;
@@ -57,7 +57,7 @@ static const char *take_names(void *arg, const char *value)
             return "%u (the user's name) at most once, between plain characters, and %% for a percent sign";
         out->names_by_user = true;
     }
-    /* A user's name has one character at least. */
+    /* A user's name has at least one character. */
     return strncmp(value, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
                    least_length(value) - out->names_by_user < IFNAMSIZ
                ? NULL
@@ -65,7 +65,7 @@ static const char *take_names(void *arg, const char *value)
                  " and that names of at most 15 characters can match";
 }
 
-/* Writes the pattern with the user's name for %u; returns the character behind it, '\0': none. */
+/* Writes the pattern with %u replaced by the user's name. Returns the character after it, '\0' if none. */
 static char expand(char out[TERMS_NAMES_SIZE], const char *names, const char *user)
 {
     size_t length = 0;
@@ -119,7 +119,7 @@ static const char *take_macs(void *arg, const char *value)
     out->macs = value;
     if (digits % 3 != 2 || digits > 17)
         return expected;
-    /* The lowest bit of the first byte: a group's address, which no guest can have. */
+    /* The lowest bit of the first byte marks a multicast address, which no guest can have. */
     return strchr("02468aceACE", value[1]) ? NULL
                                            : "the beginning of a unicast MAC (its second digit is even)";
 }
@@ -127,7 +127,7 @@ static const char *take_macs(void *arg, const char *value)
 #define FIELD(name) offsetof(struct terms, name)
 
 static const struct keyword list[] = {
-    /* whom the rule is about: these may be in a deny, too */
+    /* whom the rule applies to; also valid in a deny */
     {"user", "the name or number of a user", .is_text = true, .offset = FIELD(user)},
     {"group", "the name or number of a group", .is_text = true, .offset = FIELD(group)},
     {"uid", .take = take_uid},

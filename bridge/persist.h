@@ -39,8 +39,8 @@ struct persist_files {
     size_t count;
 };
 
-/* Adds a file. Takes ownership of text, also on failure. Returns 0, -ENOMEM (also if text is NULL) or
- * -ENOSPC. */
+/* Adds a file. Takes ownership of text, also on failure. Returns 0, -ENOMEM (also if text is
+ * NULL) or -ENOSPC. */
 int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void persist_free(struct persist_files *files);
@@ -54,8 +54,8 @@ struct persist_format {
     const char *name;
     /* Adds the files that describe the plan. Returns 0 or -errno. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files);
-    /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or reports why
-     * not. */
+    /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or
+     * reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
     const char *then; /* the command that makes the manager read them */
     bool then_name;   /* the bridge's name is appended to that command */

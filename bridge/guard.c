@@ -24,8 +24,7 @@
 
 enum { ARM_MS = 10000 };
 
-/* Under systemd, runs the guard as a system service: a process of the login session would be killed with
- * it. */
+/* Under systemd, runs the guard as a system service; a process of the login session would die with it. */
 static int start_unit(const char *verb, const char *self, const char *bridge)
 {
     const char *const argv[] = {
@@ -77,8 +76,8 @@ static void set_timer(unsigned int ms)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* The mover used up its time and is still working, or stopped. While it holds the lock its PID is not
- * reused. */
+/* The mover has used up its time and still works, or is stopped. While the lock is held, its PID cannot be
+ * another process's. */
 static void end_mover(int fd, pid_t mover)
 {
     _cleanup_close_ const int process = pidfd_open(mover, 0);

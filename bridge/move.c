@@ -67,8 +67,7 @@ static void print_gateway(const struct nlmsghdr *msg, char text[INET6_ADDRSTRLEN
 }
 
 /* The kernel keeps routes that it would no longer accept, such as one through a gateway whose subnet has no
- * address any more. Moving would lose such a route, so ask the kernel beforehand. Returns 0 or reports
- * which. */
+ * address any more. Moving would lose such a route, so ask beforehand. Returns 0 or reports which. */
 static int refuse_stale_routes(struct view *view, const char *verb, const struct move *move)
 {
     const struct route_target same = {.from = move->uplink_index, .to = move->uplink_index, .only_ask = true};

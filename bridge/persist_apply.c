@@ -30,8 +30,8 @@ static void fill_in(char word[WORD_SIZE], const char *pattern, int length, const
              length - before - 2, sign + 2);
 }
 
-/* Returns 0 or reports why not. verb NULL: a failure does not matter; the host is offline until this is
- * over. */
+/* Returns 0 or reports why not. verb NULL: failure is not reported and the timeout is DETACH_MS, since the
+ * host is offline until this is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
     char words[WORDS_MAX][WORD_SIZE], line[WORDS_MAX * WORD_SIZE] = "";

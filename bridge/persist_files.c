@@ -183,7 +183,7 @@ static int for_each(const char *bridge, int (*each)(void *arg, const char *path,
     return count;
 }
 
-/* arg: the verb. Refuses to lose what an administrator has written since. */
+/* arg: the verb. Fails if an administrator has changed the file since: the change would be lost. */
 static int check_unchanged(void *arg, const char *path, long long written)
 {
     char kept[PATH_MAX + sizeof(KEPT)];

@@ -46,7 +46,7 @@ bool persist_comment_out(FILE *in, FILE *out, const char *uplink)
     return any;
 }
 
-/* Whether the main file includes those in the folder. */
+/* Whether the main file includes those in the directory. */
 static bool reads_folder(const char *text)
 {
     return strstr(text, "\nsource " FOLDER "/") || strstr(text, "\nsource-directory " FOLDER) ||

@@ -19,8 +19,7 @@ static const char *unfit(const struct link *port)
     return port->type == ARPHRD_ETHER ? NULL : "not an Ethernet device";
 }
 
-/* Checks that the host loses nothing when the interface becomes a port. Returns 0, or 1 and reports why
- * not. */
+/* Checks that the host loses nothing when the interface becomes a port. Returns 0, or 1 and reports why. */
 static int may_join(struct view *view, const char *verb, const struct link *port, const struct link *bridge)
 {
     struct messages addresses = {.count = 0};

@@ -60,7 +60,7 @@ static int write_state(const char *text, const char *path)
     return err;
 }
 
-/* Checks that the folder is a real directory, not a link, and that only root can change it. */
+/* Checks that the state directory is a real directory, not a link, and that only root can change it. */
 static int check_folder(void)
 {
     char real[PATH_MAX];

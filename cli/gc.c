@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap gc: removes taps that were left behind. It looks twice, because a starting guest has its taps for
- * a moment before it opens them. */
+ * virt-tap gc: removes taps that were left behind. It looks twice, because a starting guest's taps exist for
+ * a moment before the guest holds them. */
 #include "config.h"
 #include "helper_call.h"
 #include "host/domains.h"

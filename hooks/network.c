@@ -10,7 +10,7 @@
  *                 stop working. An unreadable policy is, because nobody can tell what it denies.
  *   plugged       port-created in libvirt before 5.2
  *
- * libvirtd runs them again when it starts; what they return then does not affect running guests. */
+ * libvirtd runs them again when it starts; the results then do not affect running guests. */
 #include "hook.h"
 #include "policy/decide.h"
 #include "policy/declared.h"

@@ -93,7 +93,7 @@ static bool read_file(struct look *look, int fd)
     return true;
 }
 
-/* Whether all state files in a folder could be read, or the folder does not exist. */
+/* Whether all state files in a directory could be read, or it does not exist. */
 static bool read_folder(struct look *look, const char *path)
 {
     _cleanup_closedir_ DIR *folder = opendir(path);

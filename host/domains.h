@@ -20,6 +20,6 @@ struct domain_query {
     bool runs;          /* the answer: it is running, starting or stopping, or that is unknown */
 };
 
-/* Answers all queries, within two seconds for every 32 users. As root, queries about any user are answered;
- * otherwise only the caller's own, and for other users the answer is true. */
+/* Answers all queries, within two seconds for every 32 users. Root gets answers about any user, others only
+ * about themselves; the answer about anybody else is true. */
 void domains_ask(struct domain_query *asked, size_t count);

@@ -68,7 +68,7 @@ static bool is_unseen(const char *driver, time_t start)
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
     if (!start || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
-    for (size_t i = 0; i < files.gl_pathc; i++) /* a folder is always there, so it tells nothing */
+    for (size_t i = 0; i < files.gl_pathc; i++) /* a directory is always there, so it tells nothing */
         older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= start;
     globfree(&files);
     return !older;

@@ -31,6 +31,5 @@ bool network_bridge_mac_varies(const char *bridge);
 /* The MAC to fix it to: the current one, or a random one if the current one is not a MAC. */
 void network_bridge_mac(const char *bridge, char out[MAC_TEXT]);
 
-/* Why /sys does not show this process's network, as when another namespace's is mounted there; NULL: it
- * does. */
+/* Why /sys does not show this process's network, e.g. because another's is mounted there; NULL: it does. */
 const char *network_sys_problem(void);

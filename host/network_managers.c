@@ -14,8 +14,8 @@
 /* Whether they would manage a tap with a name like ours. */
 static const char sample[] = "vtap-0";
 
-/* Files that an ordinary user cannot read may contain anything. Returns the first existing folder that is not
- * readable, or NULL. */
+/* Files that an ordinary user cannot read may contain anything. Returns the first existing directory that is
+ * not readable, or NULL. */
 static const char *closed_folder(const char *const folders[])
 {
     for (; *folders; folders++)
@@ -165,7 +165,7 @@ static int by_base_name(const void *a, const void *b)
     return order ? order : strcmp(path_a, path_b); /* /etc, /run, /usr: in networkd's order of precedence */
 }
 
-/* The first matching file applies; of two files with the same name, the one in the first folder. */
+/* The first matching file applies; of two files with the same name, the one in the first directory. */
 static void search_networkd(glob_t *files, struct findings *out)
 {
     const char *last = "/";

@@ -348,8 +348,7 @@ static const char *find_bad_comment(const char *text, size_t size)
     return NULL;
 }
 
-/* Makes sure that libxml2 also takes the text as UTF-8, which it would otherwise guess from the first
- * bytes. */
+/* Makes sure that libxml2, which guesses from the first bytes, also takes the text as UTF-8. */
 static int check(const struct document *doc, struct error *why)
 {
     const char *text = doc->text;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What the verbs of `virt-tap bridge` share. They are administration: the kernel decides, root is needed, and
- * no policy is asked. */
+ * Shared by the verbs of `virt-tap bridge`. These are administrative commands: they require root, and the
+ * kernel decides. The policy is not consulted. */
 #pragma once
 
 #include "base/verb.h"
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An open socket and all interfaces, as a verb's first look found them. */
+/* A netlink socket and all interfaces, as found when the verb started. */
 struct view {
     struct rtnl nl;
     struct links links;
@@ -24,55 +24,56 @@ struct view {
 #define _cleanup_batch_ __attribute__((cleanup(batch_free)))
 #define _cleanup_messages_ __attribute__((cleanup(messages_free)))
 
-/* Looks. Returns 0 or says why not and returns an exit status. view_close() in any case. */
+/* Opens the socket and lists the interfaces. Returns 0, or an exit status after reporting the error. The
+ * caller must view_close() in either case. */
 int view_open(struct view *view, const char *verb, bool needs_root);
 void view_close(struct view *view);
 
-/* The bridge of that name, or NULL with the reason said. */
+/* Returns the bridge of that name, or NULL after reporting why. */
 const struct link *view_bridge(const struct view *view, const char *verb, const char *name);
 
-/* The interface of that name, or NULL with the reason said. */
+/* Returns the interface of that name, or NULL after reporting why. */
 const struct link *view_link(const struct view *view, const char *verb, const char *name);
 
-#define UPLINK_ALIAS "virt-tap uplink=" /* how the alias of a bridge names the NIC whose network it has */
+#define UPLINK_ALIAS "virt-tap uplink=" /* prefix of a bridge's alias; the name of its uplink follows */
 
-/* The uplink's name as the bridge's alias has it, or NULL. */
+/* Returns the uplink's name from the bridge's alias, or NULL. */
 const char *view_alias_uplink(const struct link *bridge);
 
-/* Sends a batch; on failure says `cannot WHAT NAME: reason`. Returns 0 or 1. */
+/* Sends a batch; reports failure as `cannot WHAT NAME: reason`. Returns 0 or 1. */
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name);
 
-/* Who manages the host's network, and is to know of the move: struct persist_format has the names. */
+/* The network manager of the host, to be told of the move; struct persist_format has the names. */
 struct manager {
     const char *name;
-    bool owns_move; /* it makes the bridge and moves the addresses; otherwise the kernel is told by us,
-                          before */
-    /* Puts its files in place and has it read them. Returns 0 or says why not; move_restore() undoes it. */
+    bool owns_move; /* it creates the bridge and moves the addresses; otherwise we do, before apply() */
+    /* Installs the manager's files and makes it read them. Returns 0 or reports why not; move_restore()
+     * undoes it. */
     int (*apply)(void *context, const char *verb);
     void *context;
 };
 
-/* What `bridge create` is asked for. */
+/* The arguments of `bridge create`. */
 struct create {
     const char *name;
     const char *uplink;      /* NULL: none */
-    struct bridge_spec spec; /* of the bridge; its MAC is set if has_mac is */
-    bool has_mac, has_stp;   /* requested; and so are the MTU, VLAN filtering and addresses of spec */
+    struct bridge_spec spec; /* of the bridge; its MAC is valid only if has_mac */
+    bool has_mac, has_stp;   /* given explicitly; likewise the MTU, VLAN filtering and addresses in spec */
     unsigned int confirm_ms;
     bool dhcp, ignore_dependents;
-    const struct manager *manager; /* NULL: none is to know */
+    const struct manager *manager; /* NULL: no manager to tell */
 };
 
-/* Of --confirm-within (OPTION_CALL): reads "60s", "2m", "500ms" or a number of seconds to an unsigned int, in
- * milliseconds, which is 0 if the option is not given. */
+/* OPTION_CALL handler of --confirm-within: parses "60s", "2m", "500ms" or a number of seconds into an
+ * unsigned int, in milliseconds; it is 0 if the option is not given. */
 int take_confirm_within(const char *verb, const char *option, const char *text, void *place);
 #define CONFIRM_WITHIN(type, field)                                                                          \
     OPTION_CALL("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)", type,   \
                 field, take_confirm_within)
-enum { CONFIRM_MS = 60000 /* if it is not given */ };
+enum { CONFIRM_MS = 60000 /* default */ };
 
-/* The verbs: see struct verb. */
+/* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];
 int bridge_create(const struct call *call);
 int bridge_delete(const struct call *call);

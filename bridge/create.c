@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap bridge create: what is asked, whether it is there already, and a bridge without an uplink. With an
- * uplink see move.h. */
+ * virt-tap bridge create: options, comparison with an existing bridge, and bridges without an uplink. For
+ * those with an uplink see move.h. */
 #include "bridge.h"
 #include "dhcp.h"
 #include "move.h"
@@ -14,10 +14,10 @@
 #include <string.h>
 
 enum {
-    TRIES = 20,                        /* to complete a bridge that somebody else changes meanwhile */
+    TRIES = 20,                        /* attempts to complete a bridge that somebody else is changing */
     CONFIRM_MAX = 24 * 60 * 60 * 1000, /* a day */
-    MTU_MIN = 68,                      /* IPv4's */
-    MTU_MAX = 65535,                   /* the kernel's, of a bridge */
+    MTU_MIN = 68,                      /* IPv4's minimum */
+    MTU_MAX = 65535,                   /* the kernel's maximum for a bridge */
 };
 
 struct create_options {
@@ -28,13 +28,13 @@ struct create_options {
         uint8_t bytes[6];
     } mac;
     unsigned int mtu, confirm_ms;
-    int stp; /* 0: not given, STP_ON, or another: off */
+    int stp; /* 0: not given; STP_ON; any other value: off */
     bool dhcp, vlan_filtering, ignore_dependents;
 };
 
 enum { STP_ON = 1 };
 
-/* Takes one that a device of its own may have: not all zeros, not a multicast address. */
+/* Accepts a MAC that a device may have: not all zeros, not a multicast address. */
 static int take_mac(const char *verb, const char *option, const char *text, void *place)
 {
     struct create_mac *mac = place;
@@ -94,7 +94,7 @@ static int read_addresses(struct bridge_spec *spec, const char *verb, const stru
     return 0;
 }
 
-/* What is asked for. Returns 0 or an exit status. */
+/* Parses the arguments. Returns 0 or an exit status. */
 static int read_options(struct create *create, const struct call *call)
 {
     const struct create_options *options = call->options;
@@ -119,7 +119,7 @@ static int read_options(struct create *create, const struct call *call)
     return read_addresses(&create->spec, call->name, &options->addresses);
 }
 
-/* What of a bridge that exists is not as requested: a word for the message, or NULL. */
+/* Returns a word for what differs between an existing bridge and the request, for the message, or NULL. */
 static const char *difference(const struct view *view, const struct create *create,
                               const struct bridge_state *state)
 {
@@ -138,7 +138,7 @@ static const char *difference(const struct view *view, const struct create *crea
     return state->differs & BRIDGE_ADDRESSES ? "address" : NULL;
 }
 
-/* Of an address that the bridge is to get: whether somebody has it. Moving it from the uplink is no clash. */
+/* Refuses an address for the bridge that another interface has. Moving it from the uplink is no conflict. */
 static int refuse_taken_addresses(const struct view *view, const char *verb, const struct create *create,
                                   const struct messages *all)
 {
@@ -160,7 +160,7 @@ static int refuse_taken_addresses(const struct view *view, const char *verb, con
     return 0;
 }
 
-/* Settles what of a bridge of ours is missing. */
+/* Adds what an existing bridge of ours lacks. */
 static int complete(struct rtnl *nl, const char *verb, const struct create *create,
                     struct bridge_state *state)
 {
@@ -185,7 +185,7 @@ static int complete(struct rtnl *nl, const char *verb, const struct create *crea
     return 0;
 }
 
-/* A bridge for guests only: no router advertisement of theirs may configure the host. */
+/* A bridge for guests only: their router advertisements must not configure the host. */
 static int create_alone(struct view *view, const char *verb, const struct create *create)
 {
     _cleanup_batch_ struct batch batch = {.error = 0};
@@ -221,9 +221,8 @@ static int verify(struct view *view, const char *verb, const struct create *crea
     return state->ours ? complete(&view->nl, verb, create, state) : 0;
 }
 
-/* Without --mac, and without an uplink whose MAC it takes: the one that this host gives a bridge of that
- * name.
- */
+/* Without --mac, and without an uplink to take it from, uses the MAC that this host derives from the
+ * bridge's name. */
 static int choose_mac(const char *verb, struct create *create)
 {
     const int err = create->has_mac || create->uplink ? 0 : bridge_host_mac(create->name, create->spec.mac);

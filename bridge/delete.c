@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap bridge delete: what the bridge has goes back to its uplink, in one batch with the bridge's end. */
+ * virt-tap bridge delete: gives everything the bridge has back to its uplink, in the same batch that deletes
+ * the bridge. */
 #include "base/quote.h"
 #include "move.h"
 #include "net/link.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether the address was among those of the uplink, and then without duplicate detection. */
+/* Whether the uplink had this address, with duplicate address detection off. */
 static bool had_no_dad(const struct move *saved, const struct cidr *address)
 {
     for (size_t i = 0; i < saved->addresses.count; i++) {
@@ -26,7 +27,7 @@ static bool had_no_dad(const struct move *saved, const struct cidr *address)
     return false;
 }
 
-/* The addresses that `create` was given besides go first, and their routes with them: the rest moves. */
+/* Removes the extra addresses given to `create` first, and with them their routes. The rest moves. */
 static int drop_own(struct rtnl *nl, const struct link *bridge, const struct move *saved)
 {
     struct batch batch = {.error = 0};
@@ -90,7 +91,7 @@ static int move_back(struct view *view, const char *verb, const struct link *bri
                           bridge->name, uplink->name, strerror(-err));
 }
 
-/* Without an uplink that would get it, no way out of the host may go with the bridge. */
+/* Without an uplink to move them to, the host's routes to the outside must not go with the bridge. */
 static int delete_alone(struct view *view, const char *verb, const struct link *bridge)
 {
     struct messages routes = {.count = 0};
@@ -111,8 +112,8 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
     return err == 0 ? 0 : complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
 }
 
-/* The uplink by option, by the saved state, or by the alias of a bridge of ours; NULL with *status set, 0
- * when there is none. */
+/* Finds the uplink: by option, by the saved state, or by the alias of a bridge of ours. On NULL sets *status,
+ * to 0 if there is none. */
 static const struct link *find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                                       const struct move *saved, const char *option, int *status)
 {
@@ -178,7 +179,7 @@ int bridge_delete(const struct call *call)
     struct view view;
     int status = view_open(&view, call->name, true);
 
-    if (status == 0 && links_by_name(&view.links, name)) /* otherwise it is gone already, as asked */
+    if (status == 0 && links_by_name(&view.links, name)) /* otherwise it is already gone, as requested */
         status = delete (&view, call->name, name, options->uplink);
     view_close(&view);
     return status;

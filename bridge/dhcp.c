@@ -25,10 +25,10 @@ enum { LINE_SIZE = 4096, FIND_S = 10, KILLED_MS = 1000, IDENTITIES = 16 };
 static const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
 enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
 
-/* A program of the host's, and where it is. */
+/* A program on the host and its location. */
 struct identity {
     const char *name;
-    char path[PATH_MAX]; /* without links */
+    char path[PATH_MAX]; /* free of symbolic links */
     dev_t device;
     ino_t inode;
 };
@@ -38,7 +38,7 @@ struct identities {
     size_t count;
 };
 
-/* Finds a program of that name which is root's alone. */
+/* Finds a program of that name that only root can change. */
 static int find_program(const char *name, size_t folder, char real[PATH_MAX], struct stat *st)
 {
     char path[64];
@@ -62,7 +62,7 @@ static void find_identities(struct identities *all, const char *name)
     }
 }
 
-/* Reads /proc/PID/NAME up to size - 1 bytes. Returns how many, or -errno. */
+/* Reads up to size - 1 bytes of /proc/PID/NAME. Returns the length, or -errno. */
 static ssize_t read_proc(const char *pid, const char *name, char *text, size_t size)
 {
     char path[64];
@@ -71,8 +71,8 @@ static ssize_t read_proc(const char *pid, const char *name, char *text, size_t s
     return text_read(path, text, size);
 }
 
-/* "Uid:" is the real, effective, saved and file system uid, as our user namespace has them; a name before it
- * cannot fake the line, since the kernel escapes line feeds (fs/proc/array.c). */
+/* "Uid:" gives the real, effective, saved and file system UIDs, as seen in our user namespace. The name
+ * before it cannot fake that line: the kernel escapes line feeds (fs/proc/array.c). */
 static bool is_roots(const char *pid)
 {
     char text[1024];
@@ -97,7 +97,7 @@ static bool is_at_home(const char *pid)
            same_file(pid, "root", "/");
 }
 
-/* Which of the host's programs the process runs, or NULL. */
+/* Returns which of the host's programs the process runs, or NULL. */
 static const struct identity *identify(const struct identities *all, const char *pid)
 {
     static const char deleted[] = " (deleted)";
@@ -122,9 +122,9 @@ static const struct identity *identify(const struct identities *all, const char 
     return NULL;
 }
 
-/* The words of a process up to NULL, pointing into text. What is not ASCII, and thus in no option that goes
- * along, is made a control character, which JSON can have. A longer command line than we would pass on is
- * none of a client's. Returns how many. */
+/* Reads a process's argv, NULL-terminated, pointing into text. Non-ASCII bytes, which no option we keep
+ * contains, become control characters, which JSON can represent. A command line longer than we would pass on
+ * is not a client's. Returns the number of words. */
 static size_t read_words(const char *pid, char text[LINE_SIZE], char *words[LINE_SIZE])
 {
     const ssize_t length = read_proc(pid, "cmdline", text, LINE_SIZE);
@@ -140,8 +140,8 @@ static size_t read_words(const char *pid, char text[LINE_SIZE], char *words[LINE
     return count;
 }
 
-/* dhcpcd writes its state over its words, "dhcpcd: eth0 [ip4]"; where it gives up root, the process that
- * keeps it is the "[privileged proxy] eth0 [ip4]" (src/privsep-root.c), "actioneer" before 9.4. */
+/* dhcpcd overwrites its argv with its state, "dhcpcd: eth0 [ip4]". With privilege separation, the process
+ * that stays root is "[privileged proxy] eth0 [ip4]" (src/privsep-root.c), "actioneer" before 9.4. */
 static bool dhcpcd_is_for(const char *title, const char *interface)
 {
     static const char *const before[] = {"dhcpcd: ", "dhcpcd: [privileged proxy] ",
@@ -157,8 +157,8 @@ static bool dhcpcd_is_for(const char *title, const char *interface)
     return false;
 }
 
-/* Returns whether these words are of a client for the interface that this program of the host's can be, or
- * -ENOMEM. */
+/* Returns whether these words are those of a client for the interface that this program of the host can be,
+ * or -ENOMEM. */
 static int is_client(char *const line[], const struct identity *identity, const char *interface)
 {
     const struct dhcp_program *program = dhcp_program(line[0]);
@@ -178,8 +178,7 @@ static int look_at(const struct identities *known, const char *pid, const char *
     char text[LINE_SIZE], *words[LINE_SIZE], name[IFNAMSIZ], dhcpcd[] = "dhcpcd";
     char *by_title[] = {dhcpcd, name, NULL};
 
-    /* It keeps its number as long as its pidfd takes signals: what is seen in between is all of one process.
-     */
+    /* While its pidfd accepts signals the PID is not reused, so all reads in between are of one process. */
     _cleanup_close_ int process = pidfd_open((pid_t)strtol(pid, NULL, 10), 0);
     if (process < 0 || !is_roots(pid) || !is_at_home(pid))
         return 0;
@@ -196,7 +195,7 @@ static int look_at(const struct identities *known, const char *pid, const char *
     return dhcp_add(out, take_fd(&process), line);
 }
 
-/* Whether the numbers in /proc are those of our own pid namespace. */
+/* Whether /proc shows the PIDs of our own PID namespace. */
 static bool proc_is_ours(void)
 {
     char target[16];
@@ -219,7 +218,7 @@ int dhcp_find(const char *interface, struct dhcp_clients *out)
     const time_t end = now() + FIND_S;
     struct identities known;
 
-    known.count = 0; /* the rest, 64 kB, as far as it counts */
+    known.count = 0; /* not the 64 kB of entries: only those below count are used */
     *out = (struct dhcp_clients){.count = 0};
     _cleanup_closedir_ DIR *folder = proc_is_ours() ? opendir("/proc") : NULL;
     if (!folder)
@@ -252,7 +251,7 @@ int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
     *client = (struct dhcp_client){.process = -1, .words = calloc(count + 1, sizeof(*client->words))};
     if (!client->words)
         return -ENOMEM;
-    clients->count++; /* from here on dhcp_free() frees it */
+    clients->count++; /* now dhcp_free() will free it */
     for (size_t i = 0; i < count; i++) {
         client->words[i] = strdup(words[i]);
         if (!client->words[i])
@@ -276,7 +275,7 @@ void dhcp_free(struct dhcp_clients *clients)
     *clients = (struct dhcp_clients){.count = 0};
 }
 
-/* Fills in where the program is, without links. Returns whether it is there. */
+/* Fills in the program's path, free of symbolic links. Returns whether it exists. */
 static bool find_start(const char *name, char path[PATH_MAX])
 {
     struct stat st;

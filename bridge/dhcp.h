@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The host's own DHCP client, which must ask on the interface that has the address. A client is moved by
- * killing it, so that it cannot give the address up, and starting it again for the other interface.
+ * The host's DHCP client, which must run on the interface that has the address. A client is moved by killing
+ * it, so that it cannot release the lease, and starting it again on the other interface.
  *
- * Any user can run a process that calls itself dhclient. A process counts as a client of the host's only if
- * its real, effective, saved and file system uids are 0, it lives in our own user, mount, pid and network
- * namespaces and under our own root folder, and its executable is dhclient, dhcpcd, udhcpc or busybox as a
- * file of root's that nobody else can write, in /usr/sbin, /sbin, /usr/bin or /bin (where Debian, Fedora,
- * Arch and Alpine have them): the same device and inode, or that path with " (deleted)", where an upgrade has
- * replaced it. Nothing else of another process is read, its command line least of all: reading that can block
- * for as long as its owner likes, if the memory behind it is a FUSE file. What is started is the fixed path,
- * with words that dhcp_words.h lets through and an empty environment. */
+ * Any user can run a process named dhclient. A process is taken for the host's client only if its real,
+ * effective, saved and file system UIDs are 0, it is in our user, mount, PID and network namespaces and under
+ * our root directory, and its executable is dhclient, dhcpcd, udhcpc or busybox, a file owned by root that
+ * nobody else can write, in /usr/sbin, /sbin, /usr/bin or /bin (where Debian, Fedora, Arch and Alpine install
+ * them): the same device and inode, or that path followed by " (deleted)" after an upgrade has replaced it.
+ * Nothing else about a foreign process is read, in particular not its command line: if the memory behind it
+ * is a FUSE file, that read blocks for as long as the file's owner likes. What we start is the fixed path,
+ * with arguments that dhcp_words.h accepts and an empty environment. */
 #pragma once
 
 #include <stddef.h>
 
 struct dhcp_client {
-    int process;  /* pidfd; -1: of a saved state */
-    char **words; /* ends with NULL; words[0] is dhclient, dhcpcd or udhcpc */
+    int process;  /* pidfd; -1: from a saved state */
+    char **words; /* argv, NULL-terminated; words[0] is dhclient, dhcpcd or udhcpc */
 };
 
 struct dhcp_clients {
@@ -26,18 +26,18 @@ struct dhcp_clients {
     size_t count;
 };
 
-/* Adds a client with the words up to NULL, copied; takes over the pidfd, or -1, in any case. Returns 0 or
- * -ENOMEM. */
+/* Adds a client with a copy of the NULL-terminated words. Takes ownership of the pidfd (or -1), also on
+ * failure. Returns 0 or -ENOMEM. */
 int dhcp_add(struct dhcp_clients *clients, int process, char *const words[]);
 
-/* Finds the clients that were started for this interface. Returns 0; -ETIMEDOUT when there are more processes
- * than can be looked at in 10 seconds; or another -errno. dhcp_free() in any case. */
+/* Finds the clients that were started for this interface. Returns 0, -ETIMEDOUT if the processes could not
+ * all be examined within 10 seconds, or another -errno. The caller must dhcp_free(out) in either case. */
 int dhcp_find(const char *interface, struct dhcp_clients *out);
 void dhcp_free(struct dhcp_clients *clients);
 
-/* If there are any: ends all clients of both interfaces that run now, and starts these again for the
- * interface `to`. Reports options that they lose on standard error. */
+/* If clients is not empty: kills all running clients of both interfaces and starts the given ones on the
+ * interface `to`. Options that had to be dropped are reported on standard error. */
 void dhcp_move(const struct dhcp_clients *clients, const char *from, const char *to);
 
-/* Starts the first client that the host has for the interface. Returns 0, or 1 with the reason reported. */
+/* Starts the first DHCP client installed on the host for the interface. Returns 0, or 1 and reports why. */
 int dhcp_begin(const char *verb, const char *interface);

@@ -14,15 +14,15 @@
 
 enum value { NONE, NUMBER, TEXT, FILE_READ, FILE_WRITTEN, METRIC, INTERFACE, GIVE_UP };
 
-/* Options whose value is of one kind; one with two spellings as "-i/--interface". */
+/* Options that take one kind of value. Two spellings of one option are given as "-i/--interface". */
 struct dhcp_options {
     enum value value;
-    const char *words; /* between blanks; NULL: the end */
+    const char *words; /* separated by blanks; NULL: end of the list */
 };
 
-/* Of ISC dhclient 4.4 (client/dhclient.c, main); -i, -I, -df as Debian's ifupdown gives them. Each word is
- * one option, its value the next word. Left out: -e but for what ifupdown sets, since it gives the script's
- * environment; -n, which asks for nothing. */
+/* ISC dhclient 4.4 (client/dhclient.c, main); -i, -I, -df as passed by Debian's ifupdown. Each word is one
+ * option, its value the next word. Left out: -e, except for what ifupdown sets, since it sets the script's
+ * environment; and -n, which requests no lease. */
 static const struct dhcp_options dhclient_options[] = {
     {NONE, "-4 -6 -1 -v -q -d -nw -w -i -I -B -nc -S -N -T -P --no-pid"},
     {NUMBER,
@@ -34,7 +34,7 @@ static const struct dhcp_options dhclient_options[] = {
     {GIVE_UP, "-r -x"},
     {.words = NULL}};
 
-/* Of busybox (networking/udhcp/dhcpc.c). */
+/* busybox (networking/udhcp/dhcpc.c). */
 static const struct dhcp_options udhcpc_options[] = {
     {INTERFACE, "-i/--interface"},
     {FILE_READ, "-s/--script"},
@@ -46,8 +46,8 @@ static const struct dhcp_options udhcpc_options[] = {
      "-q/--quit -R/--release -S/--syslog -v"},
     {.words = NULL}};
 
-/* dhcpcd writes its state over its words, so that what it was started with is lost: its configuration is its
- * file. */
+/* dhcpcd overwrites its argv with its state, so its original arguments are lost. Its configuration
+ * is in its file. */
 static const struct dhcp_options dhcpcd_options[] = {
     {GIVE_UP, "-k/--release -x/--exit -n/--rebind -N/--renew -U/--dumplease"}, {.words = NULL}};
 
@@ -137,7 +137,7 @@ static int drop(struct making *making, const char *option, const char *value)
     return 0;
 }
 
-/* The word with the interface's other name, or NULL: no memory. */
+/* Returns the word with the interface's name replaced, or NULL: out of memory. */
 static char *renamed(const struct making *making, const char *word)
 {
     const char *from = making->from;
@@ -167,7 +167,7 @@ static bool is_roots_place(const char *path)
     return err == 0 || (err == -ENOENT && *real);
 }
 
-/* The value for the other interface, for the caller to free, or NULL: no memory. */
+/* Returns the value for the other interface, to be freed by the caller, or NULL: out of memory. */
 static char *value_for(const struct making *making, enum value kind, const char *value)
 {
     if (kind == TEXT || kind == NUMBER || kind == METRIC)
@@ -175,11 +175,11 @@ static char *value_for(const struct making *making, enum value kind, const char 
     char *other = renamed(making, value);
     if (kind != FILE_READ || !other || access(other, F_OK) == 0)
         return other;
-    free(other); /* nobody has written such a file for the other interface */
+    free(other); /* no such file exists for the other interface */
     return strdup(value);
 }
 
-/* Whether the option may have this value. */
+/* Whether an option of this kind accepts the value. */
 static bool may_have(enum value kind, const char *value)
 {
     static const char metric[] = "IF_METRIC=";
@@ -198,13 +198,13 @@ static bool may_have(enum value kind, const char *value)
     }
 }
 
-/* An option of the program's. */
+/* One of the client's options. */
 struct option {
     char word[32]; /* its first spelling */
     enum value value;
 };
 
-/* Whether one of the spellings of an option, as in "-i/--interface", is that. */
+/* Whether `spellings`, such as "-i/--interface", includes this option. */
 static bool is_spelled(const char *spellings, size_t size, const char *word, size_t length)
 {
     for (const char *end = spellings + size; spellings < end;) {
@@ -263,7 +263,7 @@ static int take(struct making *making, const struct option *option, const char *
     return add_value(making, option, copy);
 }
 
-/* An interface, as dhclient and dhcpcd take any number of. */
+/* An interface: dhclient and dhcpcd accept any number. */
 static int take_name(struct making *making, const char *word)
 {
     if (making->program->box || !is_text(word))
@@ -275,7 +275,8 @@ static int take_name(struct making *making, const char *word)
     return if_nametoindex(word) != 0 ? add(making, word) : drop(making, word, NULL);
 }
 
-/* "-nqieth0": options of one letter, and a value if the last takes one; *used counts the words after it. */
+/* "-nqieth0": joined short options, and a value if the last one takes one. *used is the number of words after
+ * it consumed. */
 static int take_joined(struct making *making, const char *word, const char *next, size_t *used)
 {
     for (const char *letter = word + 1; *letter; letter++) {
@@ -294,7 +295,7 @@ static int take_joined(struct making *making, const char *word, const char *next
     return 0;
 }
 
-/* *used counts the words after it that belong to it. */
+/* *used is the number of words after it that belong to it. */
 static int take_option(struct making *making, const char *word, const char *next, size_t *used)
 {
     const size_t length = strcspn(word, "=");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The DHCP clients that dhcp.h knows, and what of their command lines a client that is started again gets. */
+ * The DHCP clients that dhcp.h supports, and which of their arguments survive a restart. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,37 +11,37 @@ struct dhcp_options;
 
 struct dhcp_program {
     const char *name; /* argv[0] */
-    const char *box;  /* a program that runs as this one by its argv[0]; NULL: none */
+    const char *box;  /* multi-call binary that runs as this client by argv[0]; NULL: none */
     const struct dhcp_options *options;
-    bool getopt; /* options may be joined ("-nq", "-ieth0"), and long ones have their value behind '=' */
+    bool getopt; /* short options may be joined ("-nq", "-ieth0"); long ones take their value after '=' */
 };
 
-/* The clients in the order in which dhcp_begin() looks for one. */
+/* The clients, in the order in which dhcp_begin() tries them. */
 extern const struct dhcp_program dhcp_programs[];
 extern const size_t dhcp_program_count;
 
 const struct dhcp_program *dhcp_program(const char *name);
 
-/* Finds the client that a process's words name. Returns the words from its name on, the folder before that
- * taken away, or NULL if it is none of ours. busybox may stand before it. */
+/* Finds the client named by a process's argv, skipping a leading busybox. Returns the words starting at the
+ * client's name, with its directory stripped, or NULL if it is not a supported client. */
 char **dhcp_line(char *words[]);
 
 struct dhcp_argv {
-    char **words; /* ends with NULL; owned */
+    char **words; /* NULL-terminated; owned */
     size_t count;
-    char dropped[256]; /* the options left out, as text: as many as there is room for */
+    char dropped[256]; /* the options left out, as text; cut to fit */
 };
 
-/* Makes the command line of a client of the interface `to` from that of one of `from`. The name of the
- * interface is replaced where it stands alone or between '.' and '-' in a file's name ("dhclient.eth0.pid");
- * of a file that is only read, if there is one of the other name.
+/* Builds the command line of a client for the interface `to` from that of a client for `from`. The
+ * interface's name is replaced where it is a word of its own or stands between '.' and '-' in a file name
+ * ("dhclient.eth0.pid"); in the name of a file that is only read, only if the file of the new name exists.
  *
- * Only options that are known go along, and only with a value as they take it: a number; printable ASCII that
- * does not begin with '-'; a file in a folder that only root can write to (see rootpath.h), which must be
- * root's if it exists. What is left out is in out->dropped.
+ * Only known options are kept, and only with a value they accept: a number; printable ASCII not starting with
+ * '-'; or a file in a directory that only root can write to (see rootpath.h), which must belong to root if it
+ * exists. What is left out is listed in out->dropped.
  *
- * Returns 0; -ENOENT if this is a client of neither interface, or one that was told to give it up; or
- * -ENOMEM. dhcp_argv_free() in any case. */
+ * Returns 0; -ENOENT if this is a client of neither interface, or was told to release its lease; or -ENOMEM.
+ * The caller must dhcp_argv_free(out) in either case. */
 int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,
                struct dhcp_argv *out);
 void dhcp_argv_free(struct dhcp_argv *argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The guard of a move (see move.h), how it is started, and the confirmation that it waits for. */
+ * The guard of a move (see move.h): how it is started, and the confirmation that it waits for. */
 #include "guard.h"
 #include "base/cleanup.h"
 #include "base/process.h"
@@ -24,7 +24,7 @@
 
 enum { ARM_MS = 10000 };
 
-/* A service of the system's own where systemd runs: a process of the login session would be ended with it. */
+/* Under systemd, runs the guard as a system service; a process of the login session would die with it. */
 static int start_unit(const char *verb, const char *self, const char *bridge)
 {
     const char *const argv[] = {
@@ -53,13 +53,13 @@ int guard_start(const char *verb, const char *bridge)
     const int failed = systemd ? start_unit(verb, self, bridge) : process_detach("/proc/self/exe", argv) < 0;
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))
         return 0;
-    unlink(path); /* too late for it from now on */
+    unlink(path); /* from now on it is too late for the guard */
     if (failed)
         return 1;
     return complain(1, verb, "nothing was changed: the guard did not start within %d s", ARM_MS / 1000);
 }
 
-static volatile sig_atomic_t expired; /* set by SIGALRM, which has no other way to tell */
+static volatile sig_atomic_t expired; /* set by SIGALRM */
 
 static void on_alarm(int signal_number)
 {
@@ -76,8 +76,8 @@ static void set_timer(unsigned int ms)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* It had all its time and is still at work, or stopped. While the lock is held its pid cannot be another's.
- */
+/* The mover has used up its time and still works, or is stopped. While the lock is held, its PID cannot be
+ * another process's. */
 static void end_mover(int fd, pid_t mover)
 {
     _cleanup_close_ const int process = pidfd_open(mover, 0);
@@ -86,7 +86,7 @@ static void end_mover(int fd, pid_t mover)
         pidfd_send_signal(process, SIGKILL, NULL, 0);
 }
 
-/* Returns when create has finished, or died: then the lock is ours. */
+/* Returns once create has finished or died. We then hold the lock. */
 static void wait_for_mover(int fd, const struct move *move)
 {
     set_timer(move->confirm_ms);
@@ -116,7 +116,7 @@ static int restore(struct move *move)
 
 static int guard(struct move *move)
 {
-    const struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART: flock() must notice */
+    const struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART: must interrupt flock() */
     char path[64];
 
     state_path(path, move->bridge, PHASE_ARMING);
@@ -125,7 +125,7 @@ static int guard(struct move *move)
     signal(SIGINT, SIG_IGN);
     sigaction(SIGALRM, &action, NULL);
     if (fd < 0 || state_advance(move->bridge, PHASE_ARMING, PHASE_MOVING) < 0)
-        return 1; /* create gave us up */
+        return 1; /* create gave up on us */
     wait_for_mover(fd, move);
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0)
         return restore(move);

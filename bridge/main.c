@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap-bridge: the verbs bridge and show, which virt-tap starts as a program (cli/program.h). */
+ * virt-tap-bridge: the verbs bridge and show, run by virt-tap as a separate program (cli/program.h). */
 #include "verbs.h"
 
 static const struct verb verbs[] = {

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* data: the name of the bridge, which gets what the uplink has. */
+/* Copies a setting of the uplink to the bridge, whose name is data. */
 static void copy_setting(void *data, const struct sysctl *setting)
 {
     if (setting->carried)
@@ -55,7 +55,7 @@ static int collect(struct view *view, const struct create *create, const struct 
     return move_read(&view->nl, uplink->ifindex, move);
 }
 
-/* The gateway of a request for a route, as text. */
+/* Formats the gateway of a route request. */
 static void print_gateway(const struct nlmsghdr *msg, char text[INET6_ADDRSTRLEN])
 {
     const struct rtmsg *route = msg ? nlmsg_data(msg) : NULL;
@@ -66,8 +66,8 @@ static void print_gateway(const struct nlmsghdr *msg, char text[INET6_ADDRSTRLEN
         inet_ntop(route->rtm_family, nla_data(gateway), text, INET6_ADDRSTRLEN);
 }
 
-/* The kernel keeps routes that it would not accept today, such as one through a gateway whose subnet no
- * longer has an address. Moving would lose it, so ask beforehand. Returns 0 or says which. */
+/* The kernel keeps routes that it would no longer accept, such as one through a gateway whose subnet has no
+ * address any more. Moving would lose such a route, so ask beforehand. Returns 0 or reports which. */
 static int refuse_stale_routes(struct view *view, const char *verb, const struct move *move)
 {
     const struct route_target same = {.from = move->uplink_index, .to = move->uplink_index, .only_ask = true};
@@ -87,7 +87,7 @@ static int refuse_stale_routes(struct view *view, const char *verb, const struct
         move->uplink, gateway, strerror(-err), quote(move->uplink).text);
 }
 
-/* The bridge itself, down, without what the uplink still has. */
+/* Creates the bridge itself, down, without what the uplink still has. */
 static int make_bridge(struct view *view, const char *verb, const struct create *create,
                        const struct link *uplink)
 {
@@ -103,7 +103,7 @@ static int make_bridge(struct view *view, const char *verb, const struct create 
     return status;
 }
 
-/* All at once: the host is without its network only for as long as the kernel needs for this one batch. */
+/* All in one batch: the host is offline only for as long as the kernel takes to process it. */
 static int move_to_bridge(struct view *view, const char *verb, const struct create *create,
                           const struct move *move)
 {
@@ -119,7 +119,7 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
     batch_take(&batch, link_alias_message(bridge, alias), 0);
     if (create->spec.mtu)
         batch_take(&batch, link_mtu_message(move->uplink_index, create->spec.mtu), 0);
-    if (move->addr_gen_mode >= 0) /* the addresses that it would make are among those that move */
+    if (move->addr_gen_mode >= 0) /* the addresses it would generate are among those being moved */
         batch_take(&batch, link_addr_gen_mode_message(bridge, IN6_ADDR_GEN_MODE_NONE), 0);
     batch_take(&batch, link_up_message(bridge), 0);
     batch_take(&batch, link_up_message(move->uplink_index), 0);
@@ -146,7 +146,7 @@ static void restore(const char *verb, struct move *move)
     char path[64];
 
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) < 0)
-        return; /* the guard does it */
+        return; /* the guard restores it */
     const int err = move_restore(move, &origin);
     if (err < 0)
         complain(1, verb, "restoring '%s' failed too: %s", move->uplink, strerror(-err));
@@ -178,7 +178,7 @@ static int await_confirmation(const char *verb, const struct move *move)
     return complain(1, verb, "'%s' was not confirmed: '%s' is being restored", move->bridge, move->uplink);
 }
 
-/* An address from DHCP ends with its lifetime if no client renews it. */
+/* An address from DHCP expires if no client renews it. */
 static void warn_without_client(const char *verb, const struct move *move)
 {
     char text[CIDR_TEXT];
@@ -196,7 +196,7 @@ static void warn_without_client(const char *verb, const struct move *move)
     }
 }
 
-/* Phase 3, with the guard there: by ourselves, by the manager, or both. */
+/* Phase 3, with the guard running: done by us, by the manager, or by both. */
 static int act(struct view *view, const char *verb, const struct create *create, const struct link *uplink,
                struct move *move)
 {
@@ -213,7 +213,7 @@ static int act(struct view *view, const char *verb, const struct create *create,
     return 0;
 }
 
-/* Phases 3 and 4. Closes the lock. */
+/* Phases 3 and 4. Closes `lock`. */
 static int act_guarded(struct view *view, const char *verb, const struct create *create,
                        const struct link *uplink, struct move *move, int lock)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap bridge persist and unpersist: what is to be there, and who manages this host's network. */
+ * virt-tap bridge persist and unpersist: collects what must exist, and finds the host's network manager. */
 #include "persist.h"
 #include "base/cleanup.h"
 #include "move.h"
@@ -21,7 +21,7 @@
 
 struct persist_options {
     const char *uplink;
-    int format; /* from 1, as `formats` below has them; 0: the first */
+    int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
     bool only_print, apply;
 };
@@ -57,8 +57,8 @@ static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-/* A route through one gateway, of the main table, that somebody set: the only ones that every manager can
- * say. */
+/* Adds a route of the main table, through one gateway, that an administrator set: the only kind that every
+ * manager can express. */
 static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
 {
     const struct rtmsg *info = nlmsg_data(msg);
@@ -90,9 +90,9 @@ static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-/* Whether DHCP gave an IPv4 address shows in its lifetime, which requires CAP_NET_ADMIN to set, not in
- * processes, which anybody can start. IPv6 addresses with a lifetime come from router advertisements as well,
- * and again without being configured. */
+/* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
+ * processes, which anybody can start. IPv6 addresses with a lifetime also come from router advertisements,
+ * and come back without being configured. */
 static int read_addresses(struct view *view, const struct link *holder, struct persist_plan *plan)
 {
     _cleanup_messages_ struct messages all = {.count = 0};
@@ -120,7 +120,8 @@ static int read_network(struct view *view, const struct link *holder, struct per
     return err;
 }
 
-/* The port that leads out: by the alias of a bridge of ours, or the only one that is hardware. */
+/* Finds the port that leads to the outside: the one in the alias of a bridge of ours, or the only
+ * hardware port. */
 static const struct link *uplink_of(const struct view *view, const struct link *bridge)
 {
     const char *name = view_alias_uplink(bridge);
@@ -132,7 +133,7 @@ static const struct link *uplink_of(const struct view *view, const struct link *
     return found && found->master == bridge->ifindex ? found : NULL;
 }
 
-/* One that needs no quoting in any of the formats, nor as a file's name, nor in a shell. */
+/* A name that needs no quoting in any of the formats, in a file name, or in a shell. */
 static bool plain_name(const char *name)
 {
     return ifname_valid(name) &&
@@ -180,8 +181,8 @@ static bool any_file(const char *pattern)
     return glob(pattern, 0, NULL, &found) == 0;
 }
 
-/* netplan first, since it writes for the other two; then who has state of running devices; files of ifupdown
- * last. */
+/* netplan first, since it writes for the other two; then managers with runtime state for devices; ifupdown,
+ * which only has files, last. */
 static const char *find_manager(void)
 {
     if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
@@ -214,7 +215,7 @@ static void print_files(const struct persist_files *files)
 static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                  const struct persist_files *files)
 {
-    if (persist_remember(verb, plan->bridge, files) != 0) /* first: whatever happens, it can be undone */
+    if (persist_remember(verb, plan->bridge, files) != 0) /* first, so that it can be undone */
         return 1;
     if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan) != 0)) {
         persist_undo(verb, plan->bridge);
@@ -247,8 +248,7 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
 {
     struct persist_files former = {.count = 0};
 
-    /* What it wrote at an earlier time goes first, so that what is read and kept is the administrator's own.
-     */
+    /* Removes what an earlier run wrote first, so that what is read and kept is the administrator's own. */
     if (!only_print && (persist_recall(plan->bridge, &former) < 0 || persist_undo(verb, plan->bridge) < 0)) {
         persist_free(&former);
         return 1;
@@ -260,7 +260,7 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
     return status;
 }
 
-/* What --apply takes along to the guarded move. */
+/* What --apply passes to the guarded move. */
 struct applying {
     const struct persist_plan *plan;
     const struct persist_format *format;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A bridge in the configuration of whoever manages this host's network. */
+ * Makes a bridge persistent in the configuration of the host's network manager. */
 #pragma once
 
 #include "base/name.h"
@@ -13,15 +13,15 @@
 struct persist_route {
     char to[CIDR_TEXT]; /* "default" or a prefix */
     char via[CIDR_TEXT];
-    uint32_t metric; /* 0: none said */
+    uint32_t metric; /* 0: not given */
     int family;
 };
 
-/* What is to be there after each start. */
+/* What must exist after every boot. */
 struct persist_plan {
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
     char mac[MAC_TEXT];
-    unsigned int mtu; /* 0: as it comes */
+    unsigned int mtu; /* 0: default */
     bool stp, vlan_filtering, dhcp;
     struct cidr *addresses;
     size_t address_count;
@@ -39,14 +39,13 @@ struct persist_files {
     size_t count;
 };
 
-/* Adds a file; owns text from then on, also when it fails. Returns 0, -ENOMEM (also if text is NULL) or
- * -ENOSPC. */
+/* Adds a file. Takes ownership of text, also on failure. Returns 0, -ENOMEM (also if text is
+ * NULL) or -ENOSPC. */
 int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void persist_free(struct persist_files *files);
 
-/* Adds a file that begins with a comment on who wrote it and goes on with what write() writes. Returns as
- * persist_add(). */
+/* Adds a file: a comment naming its author, then the output of write(). Returns as persist_add(). */
 int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
                   void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
     __attribute__((format(printf, 5, 6)));
@@ -55,47 +54,47 @@ struct persist_format {
     const char *name;
     /* Adds the files that describe the plan. Returns 0 or -errno. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files);
-    /* Whether the manager's own parser accepts the files that are in their places; NULL: it has none. Returns
-     * 0 or says why not. */
+    /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or
+     * reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
     const char *then; /* the command that makes the manager read them */
-    bool then_name;   /* and ends with the bridge's name */
+    bool then_name;   /* the bridge's name is appended to that command */
     bool owns_move;   /* see struct manager */
-    /* Commands, words between blanks, %b being the bridge and %u the uplink: how it applies files that are in
-     * their places; how it lets go of the bridge, before they are removed, and gets the uplink back, after.
-     */
+    /* Commands, words separated by blanks, with %b for the bridge and %u for the uplink. apply: applies the
+     * installed files. detach: releases the bridge, before the files are removed. reattach: takes the uplink
+     * back, after that. */
     const char *const apply[4], *const detach[2], *const reattach[3];
 };
 
-/* The format of that name, or NULL. */
+/* Returns the format of that name, or NULL. */
 const struct persist_format *persist_find_format(const char *name);
 
-/* persist_apply.c: makes the manager read the plan's files, and waits until the uplink is a port of the
- * bridge. Returns 0 or says why not. */
+/* persist_apply.c: makes the manager read the plan's files and waits until the uplink is a port of the
+ * bridge. Returns 0 or reports why not. */
 int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
 
-/* What a move's manager, if it has one, does before and after everything is restored; in between the files
- * that persist wrote are removed. Reports failures on standard error and goes on. */
+/* What the move's manager, if any, does before and after everything is restored. The files written by persist
+ * are removed in between. Failures are reported on standard error; both carry on. */
 void persist_detach(const struct move *move);
 void persist_reattach(const struct move *move);
 
-/* Copies the text of an interfaces(5) file; the uplink's stanzas, and its name where interfaces are brought
- * up, become comments that begin with "#virt-tap# ". Returns whether there were any. */
+/* Copies an interfaces(5) file. The uplink's stanzas, and its name in auto and similar lines, are turned into
+ * comments starting with "#virt-tap# ". Returns whether there were any. */
 bool persist_comment_out(FILE *in, FILE *out, const char *uplink);
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files);
 
-/* persist_files.c: puts the files in their places, each whole or not at all; what was there is kept beside
- * it. Returns 0, or says why not, nothing being changed then. */
+/* persist_files.c: installs the files, each atomically; existing files are kept beside them. Returns 0, or
+ * reports why not and changes nothing. */
 int persist_store(const char *verb, const struct persist_files *files);
 
-/* Removes all that persist_store() put there for this bridge and restores what was kept, unless somebody has
- * changed a file since. Returns how many files, or -errno and has said why not. */
+/* Removes all that persist_store() installed for this bridge and restores what was kept, except files changed
+ * since. Returns the number of files, or -errno after reporting why. */
 int persist_undo(const char *verb, const char *bridge);
 
-/* Remembers for persist_undo() which files those are, and their state. Returns 0 or says why not. */
+/* Records which files persist_undo() is to remove, and their state. Returns 0 or reports why not. */
 int persist_remember(const char *verb, const char *bridge, const struct persist_files *files);
 
-/* The files that are remembered, as they are now; persist_free() them in any case. Returns how many, or
- * -errno. */
+/* Returns the recorded files as they are now: their number, or -errno. The caller must persist_free() them in
+ * either case. */
 int persist_recall(const char *bridge, struct persist_files *files);

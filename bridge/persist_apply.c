@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Makes the manager of the host's network apply what persist has written, and let go of it. */
+ * Makes the host's network manager apply what persist has written, or release it. */
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "net/link.h"
@@ -15,7 +15,7 @@
 
 enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100, DETACH_MS = 30 * 1000 };
 
-/* One word of a command, its %b or %u filled in. */
+/* Expands %b or %u in one word of a command. */
 static void fill_in(char word[WORD_SIZE], const char *pattern, int length, const char *bridge,
                     const char *uplink)
 {
@@ -30,8 +30,8 @@ static void fill_in(char word[WORD_SIZE], const char *pattern, int length, const
              length - before - 2, sign + 2);
 }
 
-/* Returns 0 or reports why not; verb NULL: a failure does not matter, and the host has no network until this
- * is over. */
+/* Returns 0 or reports why not. verb NULL: failure is not reported and the timeout is DETACH_MS, since the
+ * host is offline until this is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
     char words[WORDS_MAX][WORD_SIZE], line[WORDS_MAX * WORD_SIZE] = "";
@@ -69,7 +69,7 @@ static int run_all(const char *verb, const char *const commands[], size_t max, c
     return 0;
 }
 
-/* Whether the uplink is a port of the bridge: managers answer before they are done. */
+/* Whether the uplink is a port of the bridge. Managers report success before they are done. */
 static bool is_there(const struct persist_plan *plan)
 {
     _cleanup_view_ struct view view = {.links = {.count = 0}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Configuration files, written and undone. Which files are a bridge's is written down in LIST_FOLDER. */
+ * Writes configuration files and undoes it. LIST_FOLDER records which files belong to a bridge. */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -78,7 +78,8 @@ void persist_free(struct persist_files *files)
     files->count = 0;
 }
 
-/* A second name for what is there, unless an older one is kept already: that is the administrator's own. */
+/* Makes a hard link to the existing file, unless an older one is already kept: that is the
+ * administrator's. */
 static int keep_old(const char *path, struct error *why)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
@@ -89,7 +90,7 @@ static int keep_old(const char *path, struct error *why)
     return error_set(why, "%s", strerror(errno));
 }
 
-/* Only such a file may be removed: another's is changed, and brought back. */
+/* Only a file of ours may be removed. Files of others are changed, and later restored. */
 static bool is_ours(const char *path)
 {
     return strstr(path, "virt-tap") != NULL;
@@ -100,7 +101,7 @@ static long long changed_at(const struct stat *st)
     return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-/* Restores what was there before, if it was kept; otherwise removes the file if it is ours alone. */
+/* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
 static int bring_back(const char *path)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
@@ -109,7 +110,7 @@ static int bring_back(const char *path)
     snprintf(kept, sizeof(kept), "%s" KEPT, path);
     const bool saved = lstat(kept, &old) == 0, there = lstat(path, &now) == 0;
     if (saved && there &&
-        old.st_ino == now.st_ino) /* one file still, which rename() would leave with both names */
+        old.st_ino == now.st_ino) /* still the same file, of which rename() would leave both names */
         return unlink(kept) < 0 ? -errno : 0;
     if (saved)
         return rename(kept, path) < 0 ? -errno : 0;
@@ -156,8 +157,8 @@ int persist_remember(const char *verb, const char *bridge, const struct persist_
     return complain(1, verb, "cannot write %s: %s", path, why.text);
 }
 
-/* Calls each(arg, path, time of its last change when it was written) for every file remembered. Returns how
- * many, 0: nothing is remembered, or the first negative that each() returned, or -errno. */
+/* Calls each(arg, path, mtime when it was written) for every recorded file. Returns the number of files (0:
+ * none recorded), the first negative value returned by each(), or -errno. */
 static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written),
                     void *arg)
 {
@@ -182,7 +183,7 @@ static int for_each(const char *bridge, int (*each)(void *arg, const char *path,
     return count;
 }
 
-/* arg: the verb. What an administrator has written since would be lost. */
+/* arg: the verb. Fails if an administrator has changed the file since: the change would be lost. */
 static int check_unchanged(void *arg, const char *path, long long written)
 {
     char kept[PATH_MAX + sizeof(KEPT)];
@@ -223,7 +224,7 @@ int persist_undo(const char *verb, const char *bridge)
     return count;
 }
 
-/* arg: the struct persist_files to add to. */
+/* arg: struct persist_files to add to. */
 static int read_one(void *arg, const char *path, long long written)
 {
     _cleanup_fclose_ FILE *file = fopen(path, "re");
@@ -236,7 +237,7 @@ static int read_one(void *arg, const char *path, long long written)
         return errno == ENOENT ? 0 : -errno;
     if (fstat(fileno(file), &st) == 0 && (getdelim(&text, &size, '\0', file) >= 0 || feof(file))) {
         if (feof(file) && ftell(file) == 0 && text)
-            text[0] = '\0'; /* which getdelim() leaves alone when there is nothing */
+            text[0] = '\0'; /* getdelim() does not touch it if there is nothing to read */
         return persist_add(arg, st.st_mode & 0777, text, "%s", path);
     }
     const int err = -errno;

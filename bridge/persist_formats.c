@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A plan in the formats of systemd-networkd, NetworkManager and netplan; ifupdown has a file of its own. */
+ * A plan as systemd-networkd, NetworkManager and netplan files. For ifupdown see persist_ifupdown.c. */
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/process.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A route's destination for formats that have no word for the default route. */
+/* A route's destination, for formats that have no keyword for the default route. */
 static const char *destination(const struct persist_route *route)
 {
     if (strcmp(route->to, "default") != 0)
@@ -77,7 +77,7 @@ static int write_networkd(const struct persist_plan *plan, struct persist_files 
     return persist_write(files, plan, 0644, networkd_uplink, "%s%s-uplink.network", start, plan->bridge);
 }
 
-/* A profile needs a UUID that stays the same: one made of its name. */
+/* A profile needs a stable UUID, so derive it from the name. */
 static void print_uuid(FILE *out, const char *bridge, const char *part)
 {
     uint64_t hash[2] = {HASH_START, HASH_START << 32 | HASH_START >> 32};
@@ -202,7 +202,7 @@ static int write_netplan(const struct persist_plan *plan, struct persist_files *
     return persist_write(files, plan, 0600, netplan, "/etc/netplan/99-virt-tap-%s.yaml", plan->bridge);
 }
 
-/* Whether a program accepts what is there; one that is not installed does not reject it. */
+/* Whether a program accepts the installed files. A program that is not installed accepts them. */
 static int ask(const char *verb, const char *program, const char *word)
 {
     _cleanup_free_ char *output = NULL;

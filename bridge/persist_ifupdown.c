@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * One plan in the words of ifupdown. The uplink's own stanzas, wherever they are, would give it its addresses
- * again: they become comments. */
+ * A plan as ifupdown files. The uplink's own stanzas, wherever they are, would give it its addresses back, so
+ * they are commented out. */
 #include "base/cleanup.h"
 #include "persist.h"
 
@@ -46,14 +46,14 @@ bool persist_comment_out(FILE *in, FILE *out, const char *uplink)
     return any;
 }
 
-/* Whether the main file reads those of the folder. */
+/* Whether the main file includes those in the directory. */
 static bool reads_folder(const char *text)
 {
     return strstr(text, "\nsource " FOLDER "/") || strstr(text, "\nsource-directory " FOLDER) ||
            strncmp(text, "source " FOLDER "/", sizeof("source " FOLDER)) == 0;
 }
 
-/* Adds the file if it says something about the uplink, or is the main one and does not read the others. */
+/* Adds the file if it configures the uplink, or if it is the main file and does not include the others. */
 static int change_file(const char *path, const struct persist_plan *plan, struct persist_files *files)
 {
     static const char old[] = ".virt-tap-old";
@@ -128,8 +128,8 @@ static void stanza(FILE *out, const struct persist_plan *plan)
 
     fprintf(out, "auto %s\niface %s inet %s\n", plan->bridge, plan->bridge, plan->dhcp ? "dhcp" : "manual");
     print_making(out, plan);
-    /* By ip, as ifupdown itself does it: one stanza for both families and any number. Before the DHCP client,
-     * which may find no server: the rest is there all the same. */
+    /* Uses ip, as ifupdown itself does: one stanza for both families and any number of addresses. It comes
+     * before the DHCP client, so that the rest is set up even if the client finds no server. */
     fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);

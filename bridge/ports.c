@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap bridge add and remove: what only plugs and unplugs. */
+ * virt-tap bridge add and remove: these only attach and detach ports. */
 #include "base/quote.h"
 #include "bridge.h"
 #include "net/link.h"
@@ -9,7 +9,7 @@
 #include <linux/if_arp.h>
 #include <string.h>
 
-/* What keeps the interface from being a port, or NULL. */
+/* Returns why the interface cannot be a port, or NULL. */
 static const char *unfit(const struct link *port)
 {
     if (port->flags & IFF_LOOPBACK)
@@ -19,7 +19,7 @@ static const char *unfit(const struct link *port)
     return port->type == ARPHRD_ETHER ? NULL : "not an Ethernet device";
 }
 
-/* Checks that plugging it in loses nothing of the host's. Returns 0 or 1, the reason printed. */
+/* Checks that the host loses nothing when the interface becomes a port. Returns 0, or 1 and reports why. */
 static int may_join(struct view *view, const char *verb, const struct link *port, const struct link *bridge)
 {
     struct messages addresses = {.count = 0};
@@ -76,7 +76,7 @@ static int leave(struct view *view, const char *verb, const struct link *bridge,
     return status;
 }
 
-/* For the bridge and the interface that the two words name. */
+/* Acts on the bridge and the interface that the two arguments name. */
 static int change(const struct call *call, int (*act)(struct view *view, const char *verb,
                                                       const struct link *bridge, const struct link *port))
 {

@@ -17,7 +17,7 @@ int move_read(struct rtnl *nl, int ifindex, struct move *move)
     return failed < 0 ? failed : neighbours_read(nl, ifindex, &move->neighbours);
 }
 
-/* The name may be another interface's by now: never delete what is not ours. */
+/* Another interface may have the name by now: never delete what is not ours. */
 static void delete_bridge(const struct links *links, const struct move *move, struct batch *batch)
 {
     const struct link *bridge = links_by_name(links, move->bridge);
@@ -26,7 +26,7 @@ static void delete_bridge(const struct links *links, const struct move *move, st
         batch_take(batch, link_delete_message(bridge->ifindex), ENODEV);
 }
 
-/* All at once, so that the host is without its network for as short as possible. */
+/* All in one batch, so that the host is offline for as short a time as possible. */
 static int send_all(struct view *view, const struct move *move, const struct move *present,
                     const struct origin *origin)
 {

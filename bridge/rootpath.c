@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40 /* as many as the kernel follows in one path */ };
+enum { LINKS_MAX = 40 /* the kernel's limit for one path */ };
 
 struct walk {
-    char *real;          /* PATH_MAX: what has been walked, without a '/' behind it; "" is '/' */
-    char rest[PATH_MAX]; /* what is left */
+    char *real;          /* PATH_MAX bytes: the part resolved so far, without a trailing '/'; "" is '/' */
+    char rest[PATH_MAX]; /* the part not yet resolved */
     int links;
 };
 
@@ -21,7 +21,7 @@ static bool only_roots(const struct stat *st)
     return st->st_uid == 0 && (S_ISLNK(st->st_mode) || !(st->st_mode & (S_IWGRP | S_IWOTH)));
 }
 
-/* Puts the target of the link at `real` before what is left. */
+/* Prepends the target of the link at `real` to the rest. */
 static int follow(struct walk *walk)
 {
     char target[PATH_MAX], joined[PATH_MAX];
@@ -42,7 +42,7 @@ static int follow(struct walk *walk)
     return 0;
 }
 
-/* Takes the next component from what is left, and looks at it. */
+/* Takes the next component from the rest and stats it. */
 static int step(struct walk *walk, struct stat *st)
 {
     char name[NAME_MAX + 1];
@@ -55,7 +55,7 @@ static int step(struct walk *walk, struct stat *st)
     memmove(walk->rest, walk->rest + behind, strlen(walk->rest + behind) + 1);
     if (strcmp(name, "..") == 0 && *walk->real)
         *strrchr(walk->real, '/') = '\0';
-    if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0 || !*name) /* none: what is left began with '/' */
+    if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0 || !*name) /* empty: the rest began with '/' */
         return lstat(*walk->real ? walk->real : "/", st) < 0 ? -errno : 0;
     const size_t used = strlen(walk->real);
     if (snprintf(walk->real + used, PATH_MAX - used, "/%s", name) >= (int)(PATH_MAX - used))

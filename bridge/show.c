@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap show, virt-tap bridge show: the picture, as a tree, as JSON or for Graphviz. All of it is read
- * once, and put into JSON; the other two forms are made from that. */
+ * virt-tap show, virt-tap bridge show: the host's bridges as a tree, as JSON or for Graphviz. Everything is
+ * read once into JSON, from which the other two forms are made. */
 #include "base/name.h"
 #include "bridge.h"
 #include "policy/claim.h"
@@ -33,13 +33,13 @@ const char bridge_show_notes[] =
     "its MAC, its TUN owner, whether it stays; its holder also controls its carrier. A tap that virt-tap did not\n"
     "make has no claim, only a TUN owner.\n";
 
-/* What is read, once each. */
+/* Everything that is read, once each. */
 struct sight {
     const struct links *links;
     struct messages addresses;
 };
 
-/* Names and aliases are whatever somebody gave the kernel: what is no plain text becomes '?'. */
+/* Names and aliases are whatever somebody gave the kernel: anything but plain text becomes '?'. */
 static json_t *plain(const char *text)
 {
     char copy[512];
@@ -73,7 +73,7 @@ static json_t *addresses_of(const struct messages *all, int ifindex)
     return list;
 }
 
-/* Of a bridge whose alias was written by `create --uplink`, or null. */
+/* The uplink of a bridge whose alias was written by `create --uplink`, or null. */
 static json_t *uplink_of(const struct link *bridge)
 {
     const char *name = view_alias_uplink(bridge);
@@ -105,8 +105,8 @@ static json_t *user_of(uid_t uid)
     return json_pack("{s:I, s:o}", "uid", (json_int_t)uid, "name", user ? plain(user->pw_name) : json_null());
 }
 
-/* Whose it is, by its claim. The TUN owner of a tap is its holder's to choose, and told of taps without a
- * claim only, under that name. */
+/* Adds the owner, according to the claim. The holder of a tap can set the TUN owner at will, so that is only
+ * shown for taps without a claim, under that name. */
 static void add_owner(json_t *picture, const struct link *port)
 {
     struct claimed_tap claim;
@@ -162,7 +162,7 @@ static json_t *bridge_picture(const struct sight *sight, const struct link *brid
                      "ports", ports);
 }
 
-/* The port that the bridge's alias names as its uplink is one, whatever kind of device it is. */
+/* The port named as uplink in the bridge's alias is the uplink, whatever kind of device it is. */
 static void mark_uplink(json_t *bridge)
 {
     const char *uplink = json_string_value(json_object_get(bridge, "uplink"));

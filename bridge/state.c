@@ -44,7 +44,7 @@ int move_clock(void)
     return (int)now.tv_sec;
 }
 
-/* All of it in one write, or nothing. Returns a descriptor that holds the lock, or -errno. */
+/* Writes everything, or nothing. Returns a descriptor that holds the lock, or -errno. */
 static int write_state(const char *text, const char *path)
 {
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -52,7 +52,7 @@ static int write_state(const char *text, const char *path)
 
     if (fd < 0)
         return -errno;
-    errno = ENOSPC; /* where write() writes a part */
+    errno = ENOSPC; /* in case write() was short */
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && write(fd, text, (size_t)length) == length && fsync(fd) == 0)
         return take_fd(&fd);
     const int err = -errno;
@@ -60,7 +60,7 @@ static int write_state(const char *text, const char *path)
     return err;
 }
 
-/* Whether the folder is root's alone, and a folder, not a link to one. */
+/* Checks that the state directory is a real directory, not a link, and that only root can change it. */
 static int check_folder(void)
 {
     char real[PATH_MAX];
@@ -72,7 +72,7 @@ static int check_folder(void)
     return S_ISDIR(st.st_mode) && strcmp(real, STATE_FOLDER) == 0 ? 0 : -EPERM;
 }
 
-/* Opens a saved state, a regular file of root's. Returns a descriptor or -errno. */
+/* Opens a saved state, which must be a regular file owned by root. Returns a descriptor or -errno. */
 static int open_state(const char *path)
 {
     struct stat st;
@@ -98,7 +98,7 @@ int state_save(const struct move *move)
     const int err = check_folder();
     if (err < 0)
         return err;
-    state_path(path, move->bridge, PHASE_CONFIRMED); /* of a bridge that somebody removed by other means */
+    state_path(path, move->bridge, PHASE_CONFIRMED); /* left by a bridge that was removed by other means */
     unlink(path);
     state_path(path, move->bridge, PHASE_ARMING);
     _cleanup_free_ char *text = state_text(move);
@@ -118,7 +118,7 @@ const char *state_load(const char *bridge, enum phase phase, struct move *out)
         return fd == -ENOENT ? "" : "cannot be opened";
     const char *why = state_parse(fd, out);
     if (why)
-        move_free(out); /* half of it is worse than nothing */
+        move_free(out); /* half a state is worse than none */
     return why;
 }
 
@@ -147,7 +147,7 @@ bool state_await(const char *bridge, enum phase phase, int ms)
     struct pollfd wait = {.fd = fd, .events = POLLIN};
 
     state_path(path, bridge, phase);
-    /* IN_ATTRIB: that is all that happens to a file that is removed while somebody holds it open. */
+    /* IN_ATTRIB: the only event when a file is removed while it is held open. */
     inotify_add_watch(fd, path, IN_MOVE_SELF | IN_ATTRIB);
     while (access(path, F_OK) == 0) {
         const int64_t left = end - clock_ms();

@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The saved states of moves, in STATE_FOLDER: see move.h. */
+ * The saved states of moves, in STATE_FOLDER; see move.h. */
 #pragma once
 
 #include "move.h"
 
 void state_path(char path[64], const char *bridge, enum phase phase);
 
-/* The state as it is saved, for the caller to free; NULL: no memory. Never a part of it. */
+/* Serializes the state, always completely. The caller frees the result. NULL: out of memory. */
 char *state_text(const struct move *move);
 
-/* Reads it from a file. Returns NULL, or why not: then *out may be filled in part. */
+/* Reads a state from a file. Returns NULL, or the reason; *out may then be partly filled. */
 const char *state_parse(int fd, struct move *out);
 
-/* Writes the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
+/* Saves the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
 int state_save(const struct move *move);
 
-/* Reads the state of a phase; move_free() it in any case. Returns NULL, or why not: "" when there is none. */
+/* Loads the state if it is in that phase. Returns NULL, or the reason: "" if there is none. The caller must
+ * move_free() it in either case. */
 const char *state_load(const char *bridge, enum phase phase, struct move *out);
 
-/* From one phase to another. Returns 0 or -errno; -ENOENT: it is not in that phase, so another was first. */
+/* Moves the state from one phase to another. Returns 0 or -errno; -ENOENT: it is not in phase `from`, so
+ * another process was first. */
 int state_advance(const char *bridge, enum phase from, enum phase to);
 
-/* Waits until the move leaves that phase. Returns whether it did in that time. */
+/* Waits until the move leaves that phase. Returns whether it did so in time. */
 bool state_await(const char *bridge, enum phase phase, int ms);
 
-/* Whether a move of this bridge is not over: its guard lives. What a dead one left is removed. */
+/* Returns whether a move of this bridge is in progress: its guard is alive. Removes what a dead one left. */
 bool state_in_progress(const char *bridge);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The state of a move as one JSON object. */
+ * The state of a move as a JSON object. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "dhcp_words.h"
@@ -17,13 +17,13 @@
 
 enum { FORMAT = 1, BOOT_SIZE = 64 };
 
-/* After another boot nothing in a saved state is true any more. */
+/* A saved state is void after a reboot. */
 static void read_boot(char boot[BOOT_SIZE])
 {
     text_line("/proc/sys/kernel/random/boot_id", boot, BOOT_SIZE);
 }
 
-/* What is in the file besides lists, format and boot. */
+/* The scalar members of the file, except format and boot. */
 static const struct {
     const char *key;
     size_t offset, size;
@@ -53,8 +53,8 @@ static const struct {
 };
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Takes over the item, which may be NULL. Without memory for it the list is freed and set to NULL, so that a
- * state is saved whole or not at all. */
+/* Takes ownership of the item, which may be NULL. Out of memory frees the list and sets it to NULL, so that a
+ * state is saved completely or not at all. */
 static void append(json_t **list, json_t *item)
 {
     if (json_array_append_new(*list, item) == 0)
@@ -63,7 +63,7 @@ static void append(json_t **list, json_t *item)
     *list = NULL;
 }
 
-/* In hexadecimal digits. */
+/* As hexadecimal digits. */
 static json_t *write_message(const struct nlmsghdr *message)
 {
     const uint8_t *bytes = (const uint8_t *)message;
@@ -111,7 +111,7 @@ static json_t *write_own(const struct move *move)
     return list;
 }
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 static json_t *to_json(const struct move *move)
 {
     const char *start = (const char *)move;
@@ -143,7 +143,7 @@ static json_t *to_json(const struct move *move)
 
 char *state_text(const struct move *move)
 {
-    /* Not json_dumps(), which leaves out keys of objects when memory is out (jansson 2.14, src/dump.c). */
+    /* Not json_dumps(), which omits object keys when it runs out of memory (jansson 2.14, src/dump.c). */
     json_auto_t *root = to_json(move);
     const size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
     char *text = size > 0 ? malloc(size + 1) : NULL;
@@ -194,7 +194,7 @@ static bool read_messages(const json_t *list, struct messages *out, size_t heade
     return json_is_array(list);
 }
 
-/* The words are checked when they are used: see dhcp_words(). */
+/* The words are checked when they are used; see dhcp_words(). */
 static bool read_client(const json_t *argv, struct dhcp_clients *out)
 {
     const size_t count = json_array_size(argv);

@@ -48,7 +48,8 @@ int sysctl_set(const char *family, const char *group, const char *interface, con
     return err;
 }
 
-/* Whole groups by their beginning; addr_gen_mode goes by netlink, for writing it here makes an address. */
+/* Groups of settings, by prefix. addr_gen_mode is copied by netlink: writing it here would
+ * generate an address. */
 static bool carried(const char *family, const char *group, const char *key)
 {
     static const char *const ipv4[] = {"arp_", "proxy_arp", "promote_secondaries"};
@@ -67,7 +68,7 @@ static bool carried(const char *family, const char *group, const char *key)
     return false;
 }
 
-/* Of the interface itself, or gone by netlink. */
+/* Settings specific to the interface, or copied by netlink. */
 static bool own(const char *key)
 {
     return strcmp(key, "mtu") == 0 || strcmp(key, "addr_gen_mode") == 0 || strcmp(key, "stable_secret") == 0;
@@ -80,7 +81,7 @@ static void look_at(const char *interface, struct sysctl *setting,
 
     if (own(setting->key) || sysctl_get(setting->family, setting->group, interface, setting->key, value) < 0)
         return;
-    /* Namespaces but the first have no default of neighbours' settings that one could read. */
+    /* Neighbour settings have no readable default except in the initial network namespace. */
     if (sysctl_get(setting->family, setting->group, "default", setting->key, other) == 0 &&
         strcmp(value, other) == 0)
         return;

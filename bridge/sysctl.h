@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Settings of one interface below /proc/sys/net/FAMILY/GROUP/INTERFACE/KEY. */
+ * Per-interface settings, /proc/sys/net/FAMILY/GROUP/INTERFACE/KEY. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 
 enum { SYSCTL_TEXT = 64 };
 
-/* Reads a setting into text, without the newline. Returns 0 or -errno: -ENOENT where this kernel, or this
- * interface, has none. */
+/* Reads a setting into text, without the newline. Returns 0 or -errno; -ENOENT: this kernel or interface does
+ * not have it. */
 int sysctl_get(const char *family, const char *group, const char *interface, const char *key,
                char text[SYSCTL_TEXT]);
 
@@ -20,11 +20,11 @@ int sysctl_set(const char *family, const char *group, const char *interface, con
 
 struct sysctl {
     const char *family, *group, *key, *value;
-    bool carried; /* it decides how an interface meets its neighbours and routers: it goes with the addresses
-                   */
+    bool carried; /* affects the interface's dealings with neighbours and routers, so it moves along with the
+                     addresses */
 };
 
-/* Calls found for each setting of the interface that differs from the default of this namespace, which a new
- * interface has. */
+/* Calls found for each of the interface's settings that differs from this namespace's default, which new
+ * interfaces get. */
 void sysctl_differing(const char *interface, void (*found)(void *data, const struct sysctl *setting),
                       void *data);

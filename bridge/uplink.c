@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What prevents a NIC from being a bridge's uplink: the kind of device it is, a manager that would undo the
- * change, and whatever names it and would silently stop matching. */
+ * What prevents a NIC from being a bridge's uplink: its kind, a manager that would undo the change, or
+ * something that refers to it by name and would silently stop matching. */
 #include "uplink.h"
 #include "base/cleanup.h"
 #include "base/process.h"
@@ -68,7 +68,7 @@ static bool names_interface(const char *line, const char *name)
     return false;
 }
 
-/* "eth*" and "eth+": a word that ends so and begins as the name does. */
+/* "eth*" and "eth+": a word with such an ending that the name begins with. */
 static bool matches_pattern(const char *line, const char *name)
 {
     for (const char *star = line; (star = strpbrk(star, "*+")) != NULL; star++) {
@@ -101,7 +101,7 @@ static void report_lines(struct dependents *all, const char *what, char *text, c
     }
 }
 
-/* Every rule that the kernel has is in one of these; a program that is not there has put none. */
+/* Every rule in the kernel shows up in one of these; a program that is not installed has added none. */
 static int look_at_firewall(struct dependents *all, const char *verb, const char *name)
 {
     static const char *const programs[][4] = {{"nft", "list", "ruleset", NULL},
@@ -133,7 +133,7 @@ static void look_at_links(struct dependents *all, const struct links *links, con
     for (size_t i = 0; i < links->count; i++) {
         const struct link *link = &links->list[i];
         char entry[64];
-        /* A VLAN device takes its frames before a bridge does; a veth only names its peer. */
+        /* A VLAN device receives its frames before the bridge does; a veth merely refers to its peer. */
         if (link->lower != uplink->ifindex || strcmp(link->kind, "vlan") == 0 ||
             strcmp(link->kind, "veth") == 0)
             continue;
@@ -148,7 +148,7 @@ static bool attr_is(const struct nlmsghdr *msg, size_t header, int type, const c
     return attr && nla_len(attr) > 0 && strncmp(nla_data(attr), text, (size_t)nla_len(attr)) == 0;
 }
 
-/* Kernels without one of these answer with an error, and have none. */
+/* A kernel that lacks one of these reports an error, and has no rules. */
 static void look_at_rules(struct dependents *all, struct rtnl *nl, const struct link *uplink)
 {
     const struct fib_rule_hdr every = {.family = AF_UNSPEC};
@@ -210,7 +210,7 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
         uplink->name, all.text, all.count > LISTED_MAX ? "; and more" : "", create->name);
 }
 
-/* Whether a line of the file begins so. */
+/* Whether the file has a line that begins so. */
 static bool file_says(const char *path, const char *line)
 {
     char text[8192], wanted[64];
@@ -220,7 +220,8 @@ static bool file_says(const char *path, const char *line)
     return text_read_no_link(path, text + 1, sizeof(text) - 1) > 0 && strstr(text, wanted);
 }
 
-/* Both keep what they manage in /run, by interface index. networkd is not root: its file may be anything. */
+/* Both record in /run what they manage, by interface index. networkd does not run as root, so its file
+ * is not trusted. */
 static const char *manager_of(const struct link *link)
 {
     char path[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * `virt-tap bridge`, and `virt-tap show`, which is the same as `virt-tap bridge show`. */
+ * `virt-tap bridge`, and `virt-tap show`, an alias of `virt-tap bridge show`. */
 #pragma once
 
 #include "base/verb.h"

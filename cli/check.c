@@ -119,7 +119,7 @@ static void on_look_up_limit(int number)
     _exit(1);
 }
 
-/* The user database may hang here as in any probe. */
+/* The user database may hang here, as in any probe. */
 static int find_subject(struct user *out, const struct options *options, const char *name)
 {
     const struct sigaction limit = {.sa_handler = on_look_up_limit};
@@ -149,8 +149,8 @@ static void look(struct check *check, const struct options *options)
     probes_run(chosen, count, &context, &check->findings);
 }
 
-/* Fixes, looks again (the user may have got a group), and shows what is left. Returns 0, or the exit status.
- */
+/* Applies the fixes, checks again (the user may have been added to a group), and shows what is left. Returns
+ * 0, or the exit status. */
 static int fix(struct check *check, const struct options *options)
 {
     const unsigned int failed = check_apply(check);
@@ -201,7 +201,7 @@ int check_run(const struct call *call)
     if (status)
         return status;
     check.bridge = options->bridge;
-    signal(SIGCHLD, SIG_DFL); /* a caller may have had it ignored, and no child would be ours to wait for */
+    signal(SIGCHLD, SIG_DFL); /* if our caller left it ignored, we could not wait for children */
     status = find_subject(&check.user, options, call->name);
     if (!status) {
         look(&check, options);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Several findings may have the same fix; once is enough. */
+/* Several findings may have the same fix; it is shown once. */
 static bool said_before(const struct findings *list, size_t end, const char *line, size_t length)
 {
     for (size_t i = 0; i < end; i++) {
@@ -26,11 +26,11 @@ static bool said_before(const struct findings *list, size_t end, const char *lin
 
 struct apply {
     const struct user *user;
-    const struct finding *last; /* whose commands were shown before */
+    const struct finding *last; /* the last finding shown */
     unsigned int failed;
 };
 
-/* Calls each() for every command, in order, each command once. */
+/* Calls each() for every distinct command, in order. */
 static void each_command(const struct check *check,
                          void (*each)(struct apply *apply, const struct finding *finding, char *line),
                          struct apply *apply)
@@ -65,14 +65,14 @@ void check_script(const struct check *check)
     each_command(check, print_command, &apply);
 }
 
-/* A command in the user's own process, and what comes back from there. */
+/* A command run in the user's own process, and its result. */
 struct order {
     const struct user *user;
     char *line;
 };
 
 struct answer {
-    int status; /* of program_run() */
+    int status; /* from program_run() */
     char output[1024];
 };
 
@@ -86,7 +86,7 @@ static void run_order(void *arg)
     child_write(&answer, sizeof(answer));
 }
 
-/* Returns the exit status, or -errno. What was printed is shown a line each, indented. */
+/* Returns the exit status, or -errno. Output is shown line by line, indented. */
 static int run_as_user(const struct user *user, char *line)
 {
     struct order order = {user, line};

@@ -11,7 +11,7 @@
 #include <glob.h>
 #include <string.h>
 
-/* Returns 0; or -1, having told why there is nothing to be judged by. */
+/* Returns 0, or -1 after reporting why there is no policy to decide by. */
 static int report_files(struct findings *out)
 {
     struct error why = {0};
@@ -43,7 +43,7 @@ static void report_declared(struct findings *out)
     bridges_free(&bridges);
 }
 
-/* Returns whether the user may use the bridge, or why not. */
+/* Whether the user may use the bridge, or why not. */
 static bool allowed(const char *bridge, const struct user *user, struct decision *decision, struct error *why)
 {
     const struct question question = {.bridge = bridge};
@@ -60,7 +60,7 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
     return err == 0;
 }
 
-/* Bridges as names, or paths that end in them. */
+/* Bridges are names, or paths that end in them. */
 static void report_bridges(const struct user *user, char **bridges, size_t count, struct findings *out)
 {
     struct decision decision;

@@ -77,7 +77,7 @@ void check_show(const struct check *check)
            findings_count(&check->findings, FINDING_SKIPPED));
 }
 
-/* A new reference. What is not printable is shown as '?'. */
+/* Returns a new reference. Unprintable characters become '?'. */
 static json_t *text(const char *bytes)
 {
     char *copy = strdup(bytes);
@@ -128,8 +128,8 @@ int check_show_json(const struct check *check)
     return whole ? 0 : -1;
 }
 
-/* The user's name and folder must not get into public places: what was seen, without them. NULL: no memory.
- */
+/* Removes the user's name and directory, which must not be published, from what was observed. NULL:
+ * out of memory. */
 static char *redact(const char *seen, const char *secret, const char *instead)
 {
     size_t size = 0, length = strlen(secret);

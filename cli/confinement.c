@@ -21,7 +21,7 @@
 
 enum { LOCAL_MAX = 1024 * 1024 };
 
-/* The daemons' profiles, as Debian and its kin name them, and the file of each for the administrator. */
+/* The daemons' profiles, named as on Debian and its derivatives, and each one's file for local changes. */
 static const struct {
     const char *profile, *local;
 } profiles[] = {
@@ -32,7 +32,7 @@ enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
 
 static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n";
 
-/* Whether the kernel's file begins with that. */
+/* Whether a file of the kernel starts with this character. */
 static bool says(const char *path, char wanted)
 {
     char answer = '\0';
@@ -79,7 +79,7 @@ static int load(const char *verb, const char *profile)
                     status < 0 ? strerror(-status) : process_reason(output));
 }
 
-/* Puts text into the administrator's file. Returns 0, or 1 with the reason said. */
+/* Writes the file for local changes. Returns 0, or 1 after reporting why. */
 static int write_local(const char *verb, const struct file *file, const char *path, const char *text,
                        size_t size)
 {
@@ -110,7 +110,7 @@ static int put_back(const char *verb, const char *path, const struct file *was)
     return complain(1, verb, "%s cannot be put back: %s", path, why.text);
 }
 
-/* The text with the lines, or without; its length in *size. NULL: no memory. */
+/* Returns the text with the lines added or removed, and its length in *size. NULL: out of memory. */
 static char *change_text(const struct file *file, const char *found, bool allow, size_t *size)
 {
     const char *text = file->text ? file->text : "";
@@ -130,11 +130,11 @@ static char *change_text(const struct file *file, const char *found, bool allow,
     return changed;
 }
 
-/* Adds or removes the lines of one profile, and loads it. What cannot be loaded is put back. */
+/* Adds or removes the lines of one profile and loads it. If it cannot be loaded, the file is restored. */
 static int change(const char *verb, size_t which, bool allow)
 {
     char real[PATH_MAX];
-    /* In root's own folders a link is root's choice. */
+    /* In root's own directories, links are root's choice. */
     const char *path = realpath(profiles[which].local, real) ? real : profiles[which].local;
     struct file file = {.folder = -1, .fd = -1};
     struct error why;
@@ -175,7 +175,7 @@ int confinement_forget(const char *verb)
     return change_all(verb, false);
 }
 
-/* Returns 1 where a hook has another label than programs have. */
+/* Returns 1 if a hook has a label other than that of programs. */
 static int show_labels(void)
 {
     char path[128], label[128];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * KubeVirt's hook: its sidecar starts `onDefineDomain --vmi JSON --domain XML` before it defines a domain,
- * and takes standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual
- * machine instance say what is not in the XML: virt-tap/bridge is --bridge, virt-tap/networks is --network,
- * separated by commas. */
+ * KubeVirt's hook: its sidecar runs `onDefineDomain --vmi JSON --domain XML` before it defines a domain, and
+ * takes standard output as the domain (kubevirt.io, docs/hook-sidecar.md). Two annotations of the virtual
+ * machine instance supply what is not in the XML: virt-tap/bridge is --bridge, virt-tap/networks is
+ * --network, separated by commas. */
 #include "definehook.h"
 
 #include "base/cleanup.h"
@@ -22,7 +22,7 @@ const char define_hook_options[] =
     "                 virt-tap/networks count\n"
     "  --domain XML   the domain; it comes out whole on standard output\n";
 
-/* The string of an annotation, to be freed; NULL: there is none. */
+/* Returns an annotation's string, to be freed; NULL: there is none. */
 static char *annotation(const json_t *vmi, const char *key)
 {
     const json_t *annotations = json_object_get(json_object_get(vmi, "metadata"), "annotations");
@@ -31,7 +31,7 @@ static char *annotation(const json_t *vmi, const char *key)
     return value ? strdup(value) : NULL;
 }
 
-/* Reads NAME=BRIDGE,... Cuts text at the commas. */
+/* Parses NAME=BRIDGE,... Cuts text at the commas. */
 static int read_networks(struct known *out, const char *name, char *text)
 {
     char *rest = text;

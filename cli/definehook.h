@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The verb that KubeVirt calls. */
+ * The verb that KubeVirt runs. */
 #pragma once
 
 int define_hook_run(int argc, char *argv[]);

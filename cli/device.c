@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is asked for, its words looked up. */
+/* The request, with its names resolved. */
 struct device {
     const char *verb, *name;
     struct tap_kind kind;
@@ -87,7 +87,7 @@ static const char *bridge_problem(int err)
     return err == -EMEDIUMTYPE ? "it is not a bridge" : strerror(-err);
 }
 
-/* Finds the bridge, and checks that all fits together. */
+/* Looks up the bridge, and checks that the options are consistent. */
 static int check(struct device *device)
 {
     struct link bridge;
@@ -124,7 +124,7 @@ static int check(struct device *device)
     return 0;
 }
 
-/* Without an owner the kernel would let everybody attach to it (drivers/net/tun.c, tun_not_capable). */
+/* Without an owner, the kernel lets anybody attach to it (drivers/net/tun.c, tun_not_capable). */
 static int set_owner(int fd, const struct device *device)
 {
     int err = 0;
@@ -144,14 +144,14 @@ static int set_mac(int fd, const struct device *device)
         return 0;
     if (!device->has_mac) {
         err = tap_get_mac(fd, mac);
-        mac[0] = 0xFE; /* so that the bridge does not take it for its own, being the lowest */
+        mac[0] = 0xFE; /* so that the bridge does not adopt it as the lowest MAC */
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
-            memcpy(mac, device->bridge_mac, sizeof(mac)); /* one of taps only: see helper/grant.c */
+            memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */
     }
     return err ? err : tap_set_mac(fd, mac);
 }
 
-/* From a fresh device to one that is as asked. Returns 0 or -errno. */
+/* Configures a new device as requested. Returns 0 or -errno. */
 static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *device)
 {
     struct batch batch = {.error = 0};
@@ -168,7 +168,7 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
     err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     if (!err)
-        err = set_owner(fd, device); /* last, so that nobody attaches to what is half made */
+        err = set_owner(fd, device); /* last, so that nobody can attach to a half-configured device */
     return err ? err : tap_set_persist(fd);
 }
 
@@ -213,7 +213,7 @@ static int make(const struct device *device)
     const int status = err ? explain(device, err) : make_with(&nl, &fd, device);
     rtnl_close(&nl);
     if (fd >= 0)
-        close(fd); /* and what does not stay goes */
+        close(fd); /* a device that is not persistent is gone with this */
     return status;
 }
 
@@ -234,7 +234,7 @@ int device_create(const char *verb, const char *name, const struct tap_options *
     return status ? status : make(&device);
 }
 
-/* fd: to take it with; -1 with --force. */
+/* fd: used to attach to it first; -1 with --force. */
 static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *name)
 {
     struct link tap;

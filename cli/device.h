@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Plain taps and tuns, as tunctl(8) and `ip tuntap` make them: root's business, without policy, under any
- * name but those of virt-tap's own (vtap-...). */
+ * Plain tap and tun devices, as tunctl(8) and `ip tuntap` create them: for root, without a policy, under any
+ * name except virt-tap's own (vtap-...). */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct tap_options {
 
 enum tap_mode { MODE_DEFAULT, MODE_TAP, MODE_TUN };
 
-/* `virt-tap tap create` and `delete` of such a name; verb is for messages. Return the exit status, the reason
- * printed. */
+/* `virt-tap tap create` and `delete` for such a name; verb is for messages. Return the exit status, having
+ * reported any error. */
 int device_create(const char *verb, const char *name, const struct tap_options *options);
 int device_delete(const char *verb, const char *name, bool force);

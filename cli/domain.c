@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap domain, a program of its own (program.h): what virt-tap xml does, to domains that libvirt has
- * defined. Their definitions hold secrets (passwords of displays): only the lines that change are shown, and
- * nothing is written to a file. */
+ * virt-tap domain, a program of its own (program.h): does what virt-tap xml does, for domains defined in
+ * libvirt. Their definitions contain secrets (display passwords): only changed lines are shown, and nothing
+ * is written to a file. */
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/verb.h"
@@ -20,7 +20,7 @@
 struct session {
     virConnectPtr connection;
     struct job job;
-    struct known known; /* of --network */
+    struct known known; /* from --network */
     const char **interfaces;
     const char *uri;
     bool all, yes, strict;
@@ -59,7 +59,7 @@ static const char rewrite_help[] = RESTORE_HELP
     "  --network NAME=BRIDGE the bridge of a network, instead of what libvirt says; may be repeated\n"
     "  --strict              exit 3 if an interface had to be left as it is\n";
 
-/* libvirt prints errors itself by default. */
+/* By default libvirt prints errors itself. */
 static void print_nothing(void *data, virErrorPtr error)
 {
     (void)data, (void)error;
@@ -79,7 +79,7 @@ static void cleanup_domain(const virDomainPtr *domain)
 #define _cleanup_network_ __attribute__((cleanup(cleanup_network)))
 #define _cleanup_virdomain_ __attribute__((cleanup(cleanup_domain)))
 
-/* What a network's definition adds to its interfaces, and could not to a tap. */
+/* What a network's definition gives its interfaces but could not give a tap. */
 static const char *unfit(const struct node *network)
 {
     const struct node *group = node_child(network, "portgroup");
@@ -117,7 +117,7 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
     return taken_by_another(&session->known.taken, domain, dev);
 }
 
-/* The bridge of a network: by --network, else as libvirt says. */
+/* Finds a network's bridge: from --network, otherwise by asking libvirt. */
 static int find_network(void *data, const char *name, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
     struct session *session = data;
@@ -149,7 +149,7 @@ static bool is_yes(const char *name)
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* The definition, with its secrets, to be freed; NULL: it cannot be had. */
+/* Returns the definition, with its secrets, to be freed; NULL: not available. */
 static char *definition(virDomainPtr domain)
 {
     return virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
@@ -163,7 +163,7 @@ static void cleanup_secret(char **text)
 }
 #define _cleanup_secret_ __attribute__((cleanup(cleanup_secret)))
 
-/* Defines the domain anew, if the user agrees and it still is what was shown. */
+/* Redefines the domain if the user agrees and it is still the one that was shown. */
 static int define(const struct session *session, virDomainPtr domain, const char *name, const char *was,
                   const struct product *product)
 {
@@ -219,7 +219,7 @@ static int one_domain(const struct session *session, virDomainPtr domain)
     return session->job.change ? change_domain(session, domain) : show_domain(session, domain);
 }
 
-/* By name, else by UUID. */
+/* By name, otherwise by UUID. */
 static int named_domain(const struct session *session, const char *name)
 {
     _cleanup_virdomain_ virDomainPtr domain = virDomainLookupByName(session->connection, name);
@@ -231,13 +231,13 @@ static int named_domain(const struct session *session, const char *name)
     return one_domain(session, domain);
 }
 
-/* Of two exit statuses: 1 is worse than 3. */
+/* The worse of two exit statuses: 1 is worse than 3. */
 static int worse(int a, int b)
 {
     return a == 1 || b == 0 ? a : b;
 }
 
-/* All domains, also after one has failed. */
+/* Processes all domains, even after a failure. */
 static int each_domain(const struct session *session, char *names[], int count)
 {
     _cleanup_free_ virDomainPtr *list = NULL;
@@ -257,7 +257,7 @@ static int each_domain(const struct session *session, char *names[], int count)
     return status;
 }
 
-/* Learns which names of taps the domains of that libvirt have. */
+/* Collects the tap names used by the domains of this libvirt. */
 static int learn(struct session *session)
 {
     _cleanup_free_ virDomainPtr *list = NULL;

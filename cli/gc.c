@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap gc: taps that were left behind. It looks twice, for a guest that starts has its taps for a moment
- * before it holds them. */
+ * virt-tap gc: removes taps that were left behind. It looks twice, because a starting guest's taps exist for
+ * a moment before the guest holds them. */
 #include "config.h"
 #include "helper_call.h"
 #include "host/domains.h"
@@ -51,8 +51,8 @@ struct look {
     size_t count;
 };
 
-/* What the helper makes is not persistent before all is done, and only the helper holds it by then. The name
- * is printed in a command. */
+/* The helper makes a tap persistent last, and until then only the helper holds it. The name is
+ * printed in a command. */
 static bool is_half_made(const struct link *tap)
 {
     return !tap->tun.kind.tun && strncmp(tap->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
@@ -60,7 +60,7 @@ static bool is_half_made(const struct link *tap)
            tap->name[strspn(tap->name, IFNAME_PLAIN)] == '\0';
 }
 
-/* By what the kernel tells. Whether the domain runs is asked later, for all at once. */
+/* Decides from kernel data. Whether the domains are running is asked later, for all at once. */
 static enum verdict decide(struct found *found, const struct gc *gc)
 {
     const struct link *tap = &found->tap;
@@ -85,7 +85,7 @@ static bool was_seen(const struct look *before, const struct link *tap)
     return false;
 }
 
-/* Keeps what runs. */
+/* Keeps the taps of running domains. */
 static int ask_libvirt(struct look *look)
 {
     struct domain_query *asked = calloc(look->count + 1, sizeof(*asked));
@@ -106,7 +106,7 @@ static int ask_libvirt(struct look *look)
     return 0;
 }
 
-/* before: only what was seen then; NULL: all. */
+/* before: only consider taps seen then; NULL: all. */
 static int fill(struct look *out, const struct links *taps, const struct look *before, const struct gc *gc)
 {
     out->list = calloc(taps->count + 1, sizeof(*out->list));
@@ -138,8 +138,8 @@ static int look(struct look *out, const struct look *before, const struct gc *gc
     return err ? complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
 }
 
-/* A tap that is not persistent goes with its maker. Until then whoever makes it may go on at any moment, and
- * somebody's guest has it: that is for whoever is asked by name to decide. */
+/* A tap that is not persistent disappears with its maker. Until then its maker may continue at any moment and
+ * hand it to a guest, so removing it takes an explicit delete by name. */
 static void report_half_made(const struct found *found)
 {
     const char *name = found->tap.name;
@@ -151,7 +151,7 @@ static void report_half_made(const struct found *found)
     printf(found->has_claim ? "virt-tap tap delete %s --force\n" : "ip link delete %s\n", name);
 }
 
-/* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
+/* The helper checks again that it is still this tap, and whether somebody holds it. */
 static int delete_tap(const struct found *found, const struct gc *gc)
 {
     char name[64], ifindex[64], claim[sizeof("--claim=") + LINK_ALTNAME_SIZE];
@@ -175,7 +175,7 @@ static int collect_one(const struct found *found, const struct gc *gc)
         return 0;
     }
     if (delete_tap(found, gc) != 0)
-        return 1; /* it has said why */
+        return 1; /* the helper has reported why */
     printf("%s: removed: nobody holds it%s\n", found->tap.name, reason);
     return 0;
 }

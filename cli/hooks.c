@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap hooks: whether libvirt calls virt-tap's hooks. A link for each driver, in the folder that libvirt
- * has for hooks of many makers; what is there and not ours stays. */
+ * virt-tap hooks: whether libvirt runs virt-tap's hooks. Installs one link for each driver in the directory
+ * that libvirt shares between hooks; files there that are not ours stay. */
 #include "host/hooks.h"
 #include "config.h"
 #include "confinement.h"
@@ -30,7 +30,7 @@ static void target_of(char path[PATH_MAX], const char *driver)
     snprintf(path, PATH_MAX, HOOKS_PATH "/%s", driver);
 }
 
-/* Before anything is changed: whether all of it can be. */
+/* Checks, before anything is changed, that all changes are possible. */
 static int check(const char *verb)
 {
     char path[HOOKS_PATH_SIZE], target[PATH_MAX];
@@ -54,7 +54,7 @@ static int check(const char *verb)
     return 0;
 }
 
-/* Made beside the folder, not in it: libvirt runs whatever it finds there. Returns 0 or -errno. */
+/* Created beside the directory, not in it: libvirt runs whatever it finds there. Returns 0 or -errno. */
 static int put_link(const char *driver)
 {
     static const char half[] = HOOKS_FOLDER "/.virt-tap-new";
@@ -78,7 +78,7 @@ static int put_link(const char *driver)
     return err;
 }
 
-/* Returns how many that are ours were removed, or -errno. */
+/* Returns the number of our links removed, or -errno. */
 static int remove_links(void)
 {
     char path[HOOKS_PATH_SIZE];
@@ -96,7 +96,7 @@ static int remove_links(void)
     return count;
 }
 
-/* By pidfd: a pid that is another's by now must get no signal. */
+/* By pidfd, so that a reused PID never gets the signal. */
 static int reload(const char *verb)
 {
     pid_t pids[HOOKS_DAEMONS_MAX], again[HOOKS_DAEMONS_MAX];

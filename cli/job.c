@@ -21,7 +21,7 @@ static int complain_at(const char *name, const char *label, const struct error *
     return complain(1, name, "%s:%u:%u: %s", label, why->line, why->column, why->text);
 }
 
-/* Reports which interfaces were left as they are. Returns how many. */
+/* Reports the interfaces that were left unchanged. Returns how many. */
 static size_t report_left(const struct job *job, const char *label, const struct domain *domain,
                           const struct change *change)
 {
@@ -29,7 +29,7 @@ static size_t report_left(const struct job *job, const char *label, const struct
     size_t left = 0, at = 0;
 
     for (size_t i = 0; i < domain->interface_count; i++) {
-        const size_t open = domain->interfaces[i].node->open; /* they are in the order of the text */
+        const size_t open = domain->interfaces[i].node->open; /* they are in document order */
         if (change->notes[i].outcome != OUTCOME_LEFT)
             continue;
         xml_place(&where, domain->doc.text, at, open);
@@ -42,7 +42,7 @@ static size_t report_left(const struct job *job, const char *label, const struct
     return left;
 }
 
-/* Remembers the names that it has given. Returns 0, or -ENOMEM. */
+/* Records the names given out. Returns 0 or -ENOMEM. */
 static int learn(const struct job *job, const struct domain *domain, const struct change *change)
 {
     int err = 0;
@@ -100,7 +100,7 @@ void product_free(struct product *product)
     *product = (struct product){0};
 }
 
-/* A name that others chose, which makes no new line. */
+/* Prints a name chosen by others, so that it cannot start a new line. */
 static void print_named(const char *name, const char *behind)
 {
     _cleanup_free_ char *line = printable_line(name);
@@ -178,7 +178,7 @@ int unknown_option(char *argv[])
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
     const struct known *known = data;
-    char word[72]; /* the reason has room for it, and for the name in escapes: it must not end amid quotes */
+    char word[72]; /* fits in the reason even when escaped, so that it is not cut inside the quotes */
 
     for (size_t i = 0; i < known->count; i++) {
         const char *found = network_bridge(known->words[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap list: the taps that virt-tap made, from the kernel, without privilege. */
+ * virt-tap list: the taps made by virt-tap, as reported by the kernel. Needs no privileges. */
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "net/port.h"
@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line of the list. */
+/* One line of output. */
 struct line {
     const struct link *tap;
     struct claimed_tap claim;
-    char bridge[IFNAMSIZ]; /* "": of none now */
-    char owner[64];        /* name, or number */
-    unsigned int vlan;     /* of frames without a tag; 0: the bridge filters none */
+    char bridge[IFNAMSIZ]; /* "": on no bridge now */
+    char owner[64];        /* name, or UID */
+    unsigned int vlan;     /* of untagged frames; 0: the bridge does not filter VLANs */
     bool held;
 };
 
@@ -57,7 +57,7 @@ static bool fill(struct line *out, const struct link *tap)
     return true;
 }
 
-/* Those words whose condition is true, with commas between; "-" when there are none. */
+/* The words whose condition is true, separated by commas; "-": none. */
 static const char *words(char out[32], const char *first, bool has_first, const char *second, bool has_second,
                          const char *third, bool has_third)
 {
@@ -156,7 +156,7 @@ static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int fla
             lines->of[i].vlan = vlan;
 }
 
-/* A kernel that can filter VLANs gives every port one, and heeds it only on a bridge that does filter. */
+/* A kernel with VLAN filtering gives every port a VLAN, but only enforces it on a bridge that filters. */
 static int find_vlans(struct rtnl *nl, struct lines *lines)
 {
     struct link bridge = {.ifindex = 0};
@@ -168,7 +168,7 @@ static int find_vlans(struct rtnl *nl, struct lines *lines)
         if (line->vlan && line->tap->master != asked) {
             asked = line->tap->master;
             bridge.bridge.vlan_filtering = false;
-            link_get(nl, asked, &bridge); /* one that is gone enforces nothing */
+            link_get(nl, asked, &bridge); /* a bridge that is gone enforces nothing */
         }
         if (!bridge.bridge.vlan_filtering)
             line->vlan = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap: the command of users and administrators. It carries no privilege of its own. */
+ * virt-tap: the command for users and administrators. It has no privileges of its own. */
 #include "base/terminal.h"
 #include "config.h"
 #include "program.h"
@@ -70,7 +70,7 @@ static const struct command virt_tap = {
     "A place on the host's bridges for the QEMU and libvirt guests of ordinary users.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
-/* As KubeVirt starts it, through a link of that name. */
+/* As run by KubeVirt, through a link of that name. */
 static const struct verb define_hook = {
     .name = "onDefineDomain", .program = "virt-tap-xml", .start = program_start};
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file that the helper would read; NULL: there is none. One that cannot be examined exists. */
+/* Returns the file that the helper would read; NULL: none. A file that cannot be examined exists. */
 static const char *in_force(void)
 {
     struct stat st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The bridges that a policy allows, as they are now. */
+ * The current state of the bridges that a policy allows. */
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
@@ -18,7 +18,7 @@ static bool is_about(const struct policy_rule *rule, const char *bridge)
     return rule->all || strcmp(rule->name, bridge) == 0;
 }
 
-/* The first rule that allows it; NULL: none does, or one denies it to everybody. */
+/* The first rule that allows the bridge; NULL: none, or it is denied to everybody. */
 static const struct policy_rule *find_allow(const struct policy *policy, const char *bridge)
 {
     const struct policy_rule *found = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap policy edit: a copy beside the file, root's own editor, `policy check` of the copy, and a rename;
- * so that whoever asks meanwhile reads the old file or the new one, and never half of it. */
+ * virt-tap policy edit: copies the file, runs root's own editor, runs `policy check` on the copy, and renames
+ * it. A concurrent reader sees either the old file or the new one, never half of one. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
@@ -27,13 +27,13 @@
 enum { EDITOR_WORDS = 16 };
 
 struct edit {
-    const char *name;       /* of the verb */
-    char path[PATH_MAX];    /* the file */
-    char copy[PATH_MAX];    /* beside it; "": none */
-    int folder;             /* both are in, locked */
-    bool is_new;            /* there is no file yet */
-    struct stat was;        /* the file, as it was read */
-    struct policy_text old; /* what stood in it */
+    const char *name;       /* name of the verb */
+    char path[PATH_MAX];    /* the policy file */
+    char copy[PATH_MAX];    /* the copy beside it; "": none */
+    int folder;             /* their directory, locked */
+    bool is_new;            /* the file does not exist yet */
+    struct stat was;        /* the file's status when it was read */
+    struct policy_text old; /* its content at that time */
 };
 
 static int fail(const struct edit *edit, const char *what, const char *path)
@@ -41,7 +41,7 @@ static int fail(const struct edit *edit, const char *what, const char *path)
     return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
 }
 
-/* Opens the folder of the file, and keeps other edits out. */
+/* Opens the file's directory, and locks out other edits. */
 static int lock_folder(struct edit *edit)
 {
     char *slash = strrchr(edit->path, '/');
@@ -57,8 +57,8 @@ static int lock_folder(struct edit *edit)
     return 0;
 }
 
-/* Reads a file that must be root's alone, as the helper does. Returns 0, or -errno, having said why if that
- * is not ENOENT. */
+/* Reads a file that only root may be able to change, as the helper does. Returns 0, or -errno; any error but
+ * ENOENT is reported. */
 static int read_file(const struct edit *edit, const char *path, struct policy_text *out)
 {
     struct rootfile rootfile;
@@ -73,7 +73,7 @@ static int read_file(const struct edit *edit, const char *path, struct policy_te
     return err;
 }
 
-/* What a new file begins with: rules of a bridge.conf stay in force. */
+/* The initial text of a new file: rules of an existing bridge.conf stay in force. */
 static void write_first_text(const struct edit *edit, FILE *file)
 {
     fputs(
@@ -83,7 +83,7 @@ static void write_first_text(const struct edit *edit, FILE *file)
         fputs("include " QEMU_ACL_PATH "\n", file);
 }
 
-/* Its name begins with a dot, so that no include of a folder's files matches it. */
+/* The copy's name starts with a dot, so that no include of a directory's files matches it. */
 static int make_copy(struct edit *edit)
 {
     const int folder = (int)(strrchr(edit->path, '/') - edit->path);
@@ -107,7 +107,7 @@ static int make_copy(struct edit *edit)
     return fclose(file) == 0 ? 0 : fail(edit, "cannot write", edit->copy);
 }
 
-/* $VISUAL, $EDITOR, or what the system has. */
+/* $VISUAL, $EDITOR, or the system's default. */
 static const char *choose_editor(void)
 {
     static const char *const variables[] = {"VISUAL", "EDITOR"};
@@ -120,7 +120,7 @@ static const char *choose_editor(void)
     return access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" : "vi";
 }
 
-/* Looks for the program in $PATH, as a shell does. */
+/* Looks up the program in $PATH, like a shell. */
 static const char *find_editor(const char *name, char path[PATH_MAX])
 {
     const char *at = getenv("PATH");
@@ -137,7 +137,7 @@ static const char *find_editor(const char *name, char path[PATH_MAX])
     return name;
 }
 
-/* Runs root's editor on the copy. No shell reads its words. */
+/* Runs root's editor on the copy. Its arguments do not pass through a shell. */
 static int run_editor(const struct edit *edit)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -154,7 +154,7 @@ static int run_editor(const struct edit *edit)
         return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", chosen);
     }
     argv[count] = edit->copy;
-    sigaction(SIGINT, &ignore, &interrupt); /* they are for the editor */
+    sigaction(SIGINT, &ignore, &interrupt); /* these signals are meant for the editor */
     sigaction(SIGQUIT, &ignore, &quit);
     const int status = process_run_terminal(find_editor(argv[0], path), argv);
     sigaction(SIGINT, &interrupt, NULL);
@@ -166,7 +166,7 @@ static int run_editor(const struct edit *edit)
     return status == 0 ? 0 : complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
 }
 
-/* Returns how many errors the copy has, having said them. */
+/* Returns the number of errors in the copy, after printing them. */
 static size_t check_copy(const struct edit *edit)
 {
     struct names names;
@@ -213,7 +213,7 @@ static bool is_unchanged(const struct edit *edit)
            is.st_ctim.tv_nsec == was->st_ctim.tv_nsec;
 }
 
-/* Puts the copy into the place of the file, with its owner and mode. */
+/* Replaces the file by the copy, with its owner and mode. */
 static int install_copy(struct edit *edit)
 {
     const mode_t mode = edit->is_new ? 0644 : edit->was.st_mode & 07777;
@@ -231,7 +231,7 @@ static int install_copy(struct edit *edit)
         complain(0, edit->name,
                  "'%s' was changed by somebody else meanwhile, and stays so; your version is '%s'",
                  edit->path, edit->copy);
-        edit->copy[0] = '\0'; /* which is kept */
+        edit->copy[0] = '\0'; /* keep it */
         return -1;
     }
     if (renameat2(AT_FDCWD, edit->copy, AT_FDCWD, edit->path, edit->is_new ? RENAME_NOREPLACE : 0) < 0)

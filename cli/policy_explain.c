@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap policy explain: the helper's own judgement, for one user and one bridge, with its reasons. */
+ * virt-tap policy explain: the helper's own decision for one user and one bridge, with its reasons. */
 #include "base/error.h"
 #include "base/number.h"
 #include "base/verb.h"
@@ -38,8 +38,8 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
     return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text) : 0;
 }
 
-/* Becomes that user for good, with the groups that the database gives them: files are read, and /dev/kvm is
- * opened, as who asks, and this process has nothing else to do. */
+/* Becomes the user irrevocably, with their groups in the database: files are read and /dev/kvm is opened as
+ * that user, and this process does nothing else. */
 static int become(struct names *names, const char *name, const char *user)
 {
     char account[IDENTITY_NAME_SIZE];
@@ -73,7 +73,7 @@ static void print_caller(const struct caller *caller, const char *user)
     puts(caller->group_count ? "" : " none");
 }
 
-/* FILE:LINE: and what stands there. */
+/* Prints FILE:LINE: and that line. */
 static void print_rule(const char *path, enum policy_dialect dialect, unsigned long line)
 {
     struct rootfile rootfile;
@@ -125,7 +125,7 @@ static void print_terms(const struct policy_match *match)
         printf("vlan: %u\n", terms->protection.vlan);
 }
 
-/* The line that would allow it, and where. */
+/* Prints the line that would allow it, and where to add it. */
 static void print_remedy(const struct policy *policy, const struct policy_rule *rule, const char *bridge,
                          const char *selector)
 {

@@ -12,7 +12,7 @@ static void say(const char *path, unsigned long line, const char *kind, const ch
 
     vsnprintf(text.text, sizeof(text.text), format, args);
     error_set(&whole, "%s:%lu: %s: %s", path, line, kind,
-              text.text); /* one line, whatever the policy holds */
+              text.text); /* a single line, whatever the policy contains */
     puts(whole.text);
 }
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The reason without the place at its beginning, which stands before it already. */
+/* The reason without the position at its start, which has already been printed. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
 {
     struct error place = {0};
@@ -21,7 +21,7 @@ static const char *without_place(const char *text, const char *path, unsigned lo
     return strncmp(text, place.text, length) == 0 ? text + length : text;
 }
 
-/* Says why reading ended. Returns whether it can go on behind that. */
+/* Reports why reading ended. Returns whether it can continue after that. */
 static bool say_failure(struct lint *lint, struct policy_files *files, const struct policy *policy,
                         const char *reason)
 {
@@ -35,8 +35,8 @@ static bool say_failure(struct lint *lint, struct policy_files *files, const str
     return line && policy_files_except(files, path, line);
 }
 
-/* Reads until nothing is wrong any more, each time without the line that was wrong before. Returns 0, or -1
- * if there is no going on. In both cases the caller must policy_free(out). */
+/* Reads repeatedly, each time without the line that was wrong, until no error is left. Returns 0, or -1 if it
+ * cannot continue. The caller must policy_free(out) in either case. */
 static int read_all(struct lint *lint, struct policy_files *files, struct policy *out)
 {
     struct error why = {0};
@@ -60,8 +60,8 @@ static void say_passed_over(void *context, const char *path, int err, const char
         lint_warn(lint, path, 1, "included, but passed over: %s", reason);
 }
 
-/* A bad line of a bridge.conf's include ends that file, and no more: reading each as if it were the main one
- * shows it. */
+/* A bad line in a file included by bridge.conf ends that file only; reading each as if it were the main
+ * file reveals it. */
 static void say_cut_includes(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++) {
@@ -80,7 +80,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
     }
 }
 
-/* A file that is there twice says nothing the second time. */
+/* A file included twice has no effect the second time. */
 static void say_twice_included(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What is wrong with a policy: what the helper would refuse it for, and what it would take but cannot have
- * been meant. Findings go to standard output, one a line: FILE:LINE: error: ..., or warning:. What is about a
- * whole file stands at its line 1. */
+ * Checks a policy, both for what makes the helper refuse it and for what the helper accepts but cannot have
+ * been intended. Findings go to standard output, one a line: FILE:LINE: error: ..., or warning: ... Findings
+ * about a whole file are reported at line 1. */
 #pragma once
 
 #include "policy/policy.h"
@@ -17,27 +17,27 @@ struct policy_files;
 struct lint {
     const char *path; /* the main file */
     enum policy_dialect dialect;
-    struct names *names;      /* for looking up the users and groups of rules */
-    bool draft;               /* not the file that is in force: that others can write it is a warning only */
-    size_t errors, warnings;  /* found */
-    size_t rules, files_read; /* in all */
+    struct names *names;      /* for looking up users and groups in rules */
+    bool draft;               /* not the file in force: being writable by others is only a warning */
+    size_t errors, warnings;  /* so far */
+    size_t rules, files_read; /* in total */
 };
 
-/* Says and counts one finding. */
+/* Prints and counts one finding. */
 void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Reads the policy of lint->path and says all that is wrong with it. */
+/* Reads the policy in lint->path and reports all problems with it. */
 void lint_policy(struct lint *lint);
 
-/* Warns of bridges that are allowed, and that are there, whose MAC their guests' users can change. */
+/* Warns of allowed, existing bridges whose MAC the users of their guests can change. */
 void lint_bridges(struct lint *lint, const struct policy *policy);
 
-/* Says what is wrong beside the policy in force: declared bridges that cannot be read. */
+/* Reports problems outside the policy in force: bridge declarations that cannot be read. */
 void lint_beside(struct lint *lint);
 
-/* Warns of rules that say nothing to anybody, or not to everybody. for_all: the same policy as those read it
- * who may read no more than everybody. */
+/* Warns of rules that have no effect for anybody, or only for some. for_all: the same policy as seen by those
+ * who can only read world-readable files. */
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Rules that parse, and yet say nothing to anybody, or not to everybody. */
+ * Rules that parse, but have no effect for anybody, or only for some. */
 #include "base/error.h"
 #include "base/number.h"
 #include "net/link.h"
@@ -15,23 +15,23 @@
 #include <string.h>
 #include <strings.h>
 
-/* Whom a rule is about, with names made numbers. */
+/* Whom a rule applies to, with names resolved to IDs. */
 struct reach {
-    bool nobody;  /* a name in it is nobody's, as far as is known */
+    bool nobody;  /* it names somebody who does not exist, as far as known */
     bool for_all; /* everybody can read it */
     bool one_user, one_group;
     id_t user, group;
     struct uid_range uids;
 };
 
-/* kind: "user" or "group". Returns false, having said so, if nobody is found. */
+/* kind: "user" or "group". Returns false after reporting that it does not exist. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
                  const char *kind, const char *name,
                  int (*look_up)(void *names, const char *name, id_t *id, struct error *why), id_t *id)
 {
     struct error why;
     unsigned long number = 0;
-    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in helper/identity.c */
+    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in policy/identity.c */
     const int err = is_number ? 0 : look_up(lint->names, name, id, &why);
 
     if (is_number)
@@ -57,7 +57,7 @@ static struct reach reach_of(struct lint *lint, const struct policy *policy, con
     return reach;
 }
 
-/* Whether all uids that the other rule is about are in this range. */
+/* Whether this range includes all UIDs of the other rule. */
 static bool holds_uids(const struct uid_range *uids, const struct reach *others)
 {
     if (!uids->set)
@@ -73,7 +73,7 @@ static bool same_place(const struct policy *a, const struct policy_rule *x, cons
     return x->line == y->line && strcmp(a->files[x->file].path, b->files[y->file].path) == 0;
 }
 
-/* Whether the one rule is about all whom, and every bridge that, the other is about. */
+/* Whether one rule covers everybody and every bridge that the other one does. */
 static bool is_wider(const struct policy_rule *rule, const struct reach *reach,
                      const struct policy_rule *other, const struct reach *others)
 {
@@ -83,8 +83,8 @@ static bool is_wider(const struct policy_rule *rule, const struct reach *reach,
            (!reach->one_group || (others->one_group && reach->group == others->group));
 }
 
-/* The first of the rules up to `end`, either of the denies or of the allows, that leaves the nth nothing to
- * decide; NULL if there is none. */
+/* Returns the first rule before `end`, among either the denies or the allows, that leaves the nth nothing to
+ * decide; NULL: none. */
 static const struct policy_rule *find_wider(const struct policy *policy, const struct reach *reaches,
                                             size_t nth, bool deny, size_t end)
 {
@@ -92,7 +92,7 @@ static const struct policy_rule *find_wider(const struct policy *policy, const s
 
     for (size_t i = 0; i < end; i++) {
         const struct policy_rule *other = &policy->rules[i];
-        /* In another file, it must be one that all can read who read this rule. */
+        /* A rule in another file must be readable by everybody who can read this one. */
         if (other->deny == deny && !same_place(policy, other, policy, rule) &&
             (reaches[i].for_all || other->file == rule->file) &&
             is_wider(other, &reaches[i], rule, &reaches[nth]))
@@ -123,14 +123,14 @@ static void check_reached(struct lint *lint, const struct policy *policy, const 
                       : "all of that and more");
 }
 
-/* Whether a rule is about one user only, and who that is. */
+/* Whether a rule is about exactly one user, and which. */
 static bool is_one_user(const struct reach *reach, id_t *user)
 {
     *user = reach->one_user ? reach->user : reach->uids.first;
     return reach->one_user || (reach->uids.set && reach->uids.first == reach->uids.last);
 }
 
-/* Whether there are MACs, on some bridge, that both rules allow. */
+/* Whether there are MACs that both rules allow on a common bridge. */
 static bool overlap(const struct policy_rule *rule, const struct policy_rule *other)
 {
     const char *macs = rule->terms.macs, *others = other->terms.macs;
@@ -140,8 +140,8 @@ static bool overlap(const struct policy_rule *rule, const struct policy_rule *ot
            (rule->all || other->all || strcmp(rule->name, other->name) == 0);
 }
 
-/* What mac=lock is worth: a MAC is nobody's while the guest that has it is off, or is a machine on the wire.
- */
+/* The limits of mac=lock: a MAC is free while the guest that has it is off, or if it is a
+ * machine on the wire. */
 static void check_macs(struct lint *lint, const struct policy *policy, const struct reach *reaches,
                        size_t nth)
 {
@@ -200,7 +200,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all)
 {
     struct reach *reaches = calloc(policy->rule_count + 1, sizeof(*reaches));
-    size_t next = 0; /* of for_all, whose rules stand in the same order */
+    size_t next = 0; /* index in for_all, whose rules are in the same order */
 
     if (!reaches) {
         lint_error(lint, lint->path, 1, "no memory to check its rules");

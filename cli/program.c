@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Finds a program beside the command that runs. Returns false if the installed one is to be taken. */
+/* Finds a program beside the running command. Returns false if the installed one is to be used. */
 static bool find_beside(const char *program, char path[PATH_MAX])
 {
     const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);

@@ -10,7 +10,7 @@
 
 struct name {
     char dev[NAME_SIZE];
-    char domain[]; /* its UUID, else its name */
+    char domain[]; /* its UUID, or else its name */
 };
 
 static const char *key_of(const struct domain *domain)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap tap: taps that stay. Those on a bridge are made by virt-tap-helper, which alone has the privilege
- * and asks the policy; plain devices by root (device.c). */
+ * virt-tap tap: persistent taps. Those on a bridge are made by virt-tap-helper, which alone has the privilege
+ * and checks the policy; plain devices by root (device.c). */
 #include "config.h"
 #include "device.h"
 #include "helper_call.h"
@@ -24,7 +24,8 @@ struct words {
     bool too_long;
 };
 
-/* Adds --NAME=VALUE; NULL: nothing. No value that the helper accepts is nearly as long as a word may be. */
+/* Adds --NAME=VALUE, or nothing if value is NULL. Every value that the helper accepts is much shorter than
+ * a word may be. */
 static void add_value(struct words *words, const char *name, const char *value)
 {
     if (!value || words->count == WORDS_MAX)
@@ -39,7 +40,7 @@ static void add_word(struct words *words, bool wanted, const char *word)
         snprintf(words->text[words->count++], WORD_SIZE, "%s", word);
 }
 
-/* Becomes the helper. Returns the exit status if it cannot be started. */
+/* Executes the helper. Returns the exit status if it cannot be started. */
 static int run_helper(const char *verb, struct words *words)
 {
     char *argv[WORDS_MAX + 1] = {NULL};
@@ -66,8 +67,7 @@ static int refuse_plain(const char *verb, const char *option)
                     option);
 }
 
-/* Finds the user's number, which is all that the helper takes. Returns it as text, or NULL with the reason
- * printed. */
+/* Looks up the UID, since the helper only takes numbers. Returns it as text, or NULL after reporting why. */
 static const char *find_user(const char *verb, const char *user, char number[16])
 {
     const struct passwd *account = getpwnam(user);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap xml, a program of its own (program.h): files of domains pointed at taps, and back. */
+ * virt-tap xml, a program of its own (program.h): points domain files at taps, and back. */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -37,7 +37,7 @@ enum {
     OPT_NETWORK
 };
 
-/* The last two are of rewrite only. */
+/* The last two are only for rewrite. */
 static const struct option rewrite_options[] = {
     {"in-place", no_argument, NULL, OPT_IN_PLACE},
     {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
@@ -125,7 +125,7 @@ static int by_base_name(const void *a, const void *b)
     return strcmp(basename(*(char *const *)a), basename(*(char *const *)b));
 }
 
-/* With --output-dir: two files of one name would overwrite each other. */
+/* With --output-dir, two files of the same name would overwrite each other. */
 static int check_names(const struct options *options, const char *name)
 {
     const size_t count = options->file_count;
@@ -171,7 +171,7 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
     return text;
 }
 
-/* What --strict makes of the exit status 0. */
+/* What --strict turns exit status 0 into. */
 static int strict_status(const struct options *options, const struct product *product)
 {
     return options->strict && product->left > 0 ? 3 : 0;
@@ -221,7 +221,8 @@ static int change_in_place(const struct options *options, const char *path)
     return status ? status : strict_status(options, &product);
 }
 
-/* Learns which names of taps the other files have. What cannot be read twice, a pipe, is not asked. */
+/* Collects the tap names used in the other files. Files that cannot be read twice, such as
+ * pipes, are skipped. */
 static int learn(struct options *options)
 {
     struct error ignored;
@@ -239,7 +240,7 @@ static int learn(struct options *options)
     return err;
 }
 
-/* All files, also after one has failed. */
+/* Processes all files, even after a failure. */
 static int change_files(struct options *options)
 {
     const char *name = options->job.name;
@@ -263,7 +264,7 @@ static int change_files(struct options *options)
     return finish_output(status, name);
 }
 
-/* wish: what else is wished than the options say. */
+/* wish: what is requested besides the options. */
 static int change(int argc, char *argv[], change_function *function, const struct option *known,
                   const struct wish *wish)
 {
@@ -311,7 +312,7 @@ static int restore(int argc, char *argv[])
     return change(argc, argv, domain_restore, restore_options, &(struct wish){0});
 }
 
-/* As the hooks do it for a domain that comes from another host. */
+/* Does what the hooks do for a domain from another host. */
 static int map(int argc, char *argv[])
 {
     struct error why = {0};

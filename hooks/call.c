@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap-helper, which alone may do what the hooks ask for. */
+ * Runs virt-tap-helper, which alone has the privileges that the hooks need. */
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "config.h"
@@ -12,7 +12,7 @@
 
 enum { WORDS_MAX = 14, OUTPUT_MAX = 64 * 1024 };
 
-/* Why it failed, without its own name before that. */
+/* Reports why the helper failed, without its name in front of the message. */
 static int explain(char *output, int status, struct error *why)
 {
     static const char name[] = "virt-tap-helper: ";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The hook of libvirt's daemons. When the one that runs QEMU starts, taps go that were left behind by a start
- * or an end which the daemon before did not live to see. It has begun nothing yet (src/remote/
- * remote_daemon.c: the hook is called before the drivers are), but another one of the same user may have, so
- * that a tap must be a minute old. `virt-tap gc` looks twice instead, and at all of them. */
+ * The hook of libvirt's daemons. When the one that runs QEMU starts, removes taps left behind by a domain
+ * start or stop that the previous daemon did not live to finish. The new daemon has not begun anything
+ * yet (src/remote/remote_daemon.c: the hook is called before the drivers are), but another daemon of the
+ * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
+ * and at all taps. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "hook.h"
@@ -21,7 +22,7 @@
 
 enum { AGE_MIN = 60 /* seconds */ };
 
-/* Every daemon of libvirt's runs this hook. */
+/* Every libvirt daemon runs this hook. */
 static bool called_by_qemus_daemon(void)
 {
     char path[32], name[32];
@@ -31,8 +32,8 @@ static bool called_by_qemus_daemon(void)
            (strcmp(name, "libvirtd") == 0 || strcmp(name, "virtqemud") == 0);
 }
 
-/* By when the kernel first showed it to anybody (udev, as a rule, at once), since it does not tell when it
- * was made: it is at least as old as that. */
+/* The kernel does not tell when a tap was made, so this uses when it was first announced (as a rule by udev,
+ * immediately): the tap is at least that old. */
 static bool is_old(const struct link *tap)
 {
     char path[sizeof("/sys/class/net/") + IFNAMSIZ];
@@ -47,7 +48,7 @@ struct orphan {
     struct claim_alias alias;
 };
 
-/* All but whether its domain runs. */
+/* Checks everything except whether its domain is running. */
 static bool may_be_orphan(const struct link *tap, struct claim_alias *alias)
 {
     struct claim claim;
@@ -55,7 +56,7 @@ static bool may_be_orphan(const struct link *tap, struct claim_alias *alias)
     return claim_is_unused(tap, &claim, alias) && alias->domain[0] && claim.uid == getuid() && is_old(tap);
 }
 
-/* The helper looks again whether it still is that tap, and finds out whether somebody holds it. */
+/* The helper checks again that it is still this tap, and whether somebody holds it. */
 static int remove_tap(const struct orphan *orphan, struct error *why)
 {
     char name[sizeof("--name=") + IFNAMSIZ], domain[sizeof("--domain=") + CLAIM_DOMAIN_SIZE], ifindex[32],
@@ -85,7 +86,7 @@ static int remove_orphans(const struct links *taps, struct error *why)
         found++;
     }
     domains_ask(asked, found);
-    for (size_t i = 0; i < found && !err; i++) /* libvirtd waits: not for each of many, if one cannot go */
+    for (size_t i = 0; i < found && !err; i++) /* libvirtd is waiting: stop at the first failure */
         if (!asked[i].runs)
             err = remove_tap(&orphans[i], why);
     return err;

@@ -16,19 +16,19 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Seconds: for all of it, more than the helper allows itself; and then for each step of cleaning up that is
- * left; and how many of those there may be. */
+/* In seconds: the limit for the whole hook, longer than the helper's own; then the limit for each remaining
+ * cleanup step. And the maximum number of those steps. */
 enum { TIME_LIMIT = 40, TIME_MORE = 5, STEPS_MAX = 5 };
 
 #define TOO_LATE "the hook did not end in time; `virt-tap gc` removes what it may have left"
 
-/* What the handler needs. */
+/* State for the signal handler. */
 static volatile sig_atomic_t changes, late, late_status;
 static char late_line[sizeof("<999>" HOOK_NAME "[2147483647]: " TOO_LATE)];
 
-/* While nothing was changed, so that nothing is to be cleaned up, the time limit is the end, whether the hook
- * waits or computes. From then on what waits is interrupted, gives up and cleans up, which only calls the
- * helper; should that not end either, the hook is ended after a few steps. */
+/* As long as nothing was changed, nothing needs cleaning up, and the time limit ends the hook whether it
+ * waits or computes. After that, a wait is interrupted, and the hook gives up and cleans up, which only takes
+ * calls of the helper. If that does not finish either, the hook is ended after a few steps. */
 static void on_time_limit(int signal_number)
 {
     static const char text[] = HOOK_NAME ": " TOO_LATE "\n";
@@ -64,11 +64,11 @@ static void set_time_limit(bool may_fail)
     sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
     setitimer(ITIMER_REAL, &limit, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* who ignores it gets no exit status of a child */
+    signal(SIGCHLD, SIG_DFL); /* a process that ignores it gets no exit status of its children */
 }
 
-/* One byte more than a document may have, so that a longer one is seen to be that. libvirt does not mind that
- * the rest is not read (virCommandProcessIO ignores EPIPE). */
+/* Reads one byte more than a document may have, to detect one that is too long. libvirt does not mind if the
+ * rest is not read (virCommandProcessIO ignores EPIPE). */
 static char *read_input(size_t *size, struct error *why)
 {
     enum { ROOM = DOCUMENT_BYTES_MAX + 1 };
@@ -85,7 +85,8 @@ static char *read_input(size_t *size, struct error *why)
     return NULL;
 }
 
-/* To libvirt, which may show it; and to the log, where it is all that is heard of it. */
+/* Prints the error for libvirt, which may show it; log: also to the log, the only trace of an error that does
+ * not fail the hook. */
 static void report(const struct error *why, bool log)
 {
     struct error said = *why;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What the hooks of all of libvirt's drivers share.
+ * Shared by the hooks of all libvirt drivers.
  *
- * libvirt calls a hook with OBJECT OPERATION SUBOPERATION EXTRA and XML on standard input, and waits for it
- * without limit, holding locks: a hook must end, leave no child behind that holds the pipes, and ask libvirt
- * nothing (docs/hooks of libvirt; src/util/virhook.c). qemu:///system runs it as root, a session as its user.
+ * libvirt runs a hook with the arguments OBJECT OPERATION SUBOPERATION EXTRA and XML on standard input, and
+ * waits for it without a time limit, holding locks. A hook must therefore terminate, leave no child behind
+ * that holds the pipes open, and never call libvirt (libvirt's docs/hooks; src/util/virhook.c).
+ * qemu:///system runs it as root, a session as its user.
  *
- * Arguments and input are hostile, as far as users may define domains. The name of the object is not used at
- * all. No environment variable is looked at, the helper's path is built in: libvirtd would pass none on, and
- * what is root's should not hang on one. */
+ * Arguments and input are untrusted as far as users may define domains. The name of the object is not used at
+ * all. No environment variable is read, and the helper's path is built in: libvirtd would not pass any on,
+ * and what root runs should not depend on one. */
 #pragma once
 
 #include "base/error.h"
@@ -17,27 +18,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HOOK_NAME "virt-tap" /* for messages and the system's log */
+#define HOOK_NAME "virt-tap" /* for messages and syslog */
 
 /* One operation of a driver. */
 struct hook_event {
     const char *operation;
-    /* Does it. Returns 0, or -1 and why not: then the hook fails, or only the log is told. */
+    /* Handles the operation. Returns 0, or -1 and why; then the hook fails, or the error is only logged. */
     int (*run)(const char *text, size_t size, struct error *why);
-    bool may_fail; /* its exit status counts, and libvirt shows what is said */
+    bool may_fail; /* its exit status matters, and libvirt reports its error */
 };
 
-/* Runs the hook: reads standard input if the operation is one of these, and does it within a time limit,
- * which ends computing, too; every other operation is ignored. Returns the exit status. */
+/* Runs the hook: if the operation is listed in events, reads standard input and handles it within a time
+ * limit that also applies to computation. Other operations are ignored. Returns the exit status. */
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[]);
 
-/* To be called before the first change of the host: from here on the time limit leaves time to undo it. */
+/* Call before the first change to the host: from then on the time limit leaves time to undo changes. */
 void hook_begin_changes(void);
 
-/* Calls virt-tap-helper with those words (NULL at the end; at most 14) and waits. Returns 0, or -1 and what
- * it said, or why it could not be called. */
+/* Runs virt-tap-helper with these arguments (NULL-terminated; at most 14) and waits. Returns 0, or -1 and its
+ * message, or why it could not be run. */
 int hook_call_helper(const char *const words[], struct error *why);
 
-/* Writes a document to standard output, to the byte unless that is a terminal (base/terminal.h). Returns 0,
- * or -1 and why not. */
+/* Writes a document to standard output: unchanged, unless that is a terminal (base/terminal.h). Returns 0,
+ * or -1 and why. */
 int hook_write(const char *text, size_t size, struct error *why);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What domain_map() (xml/change.h) asks of this host: what bridges.conf maps, and which names are taken. */
+ * What domain_map() (xml/change.h) needs to know about this host: the mappings in bridges.conf, and
+ * the names in use. */
 #pragma once
 
 #include "policy/declared.h"
@@ -9,10 +10,10 @@
 
 struct link;
 
-/* Whether the tap was made for that domain by this user: another user's domain can have the same UUID. What
- * is left of a former start of it is replaced by `prepare`. */
+/* Whether the tap was made by this user for that domain: another user's domain can have the same UUID.
+ * `prepare` replaces what an earlier start of the domain left. */
 bool mapping_is_own(const struct link *tap, const struct domain *domain);
 
-/* A wish for domain_map(), by what bridges_read() has read; valid as long as that. Where the interfaces of
- * this host cannot be listed, a name that is there counts as taken. */
+/* Builds the wish for domain_map() from what bridges_read() returned, which must outlive it. If this host's
+ * interfaces cannot be listed, every existing name counts as taken. */
 struct wish mapping_wish(struct bridges *bridges);

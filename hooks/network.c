@@ -3,14 +3,14 @@
  *
  * The hook of libvirt's network driver.
  *
- *   start         of a network on a bridge of the host: that bridge, if bridges.conf declares it, is made
- *                 or completed before libvirt uses it. Bridges that are not declared are left alone.
+ *   start         of a network on a host bridge: if bridges.conf declares the bridge, creates or completes it
+ *                 before libvirt uses it. Undeclared bridges are left alone.
  *   port-created  a guest's port on any network: refused if a deny rule matches the bridge and the user that
- *                 libvirtd runs as. No rule at all is no reason to refuse: libvirt's own networks would end.
- *                 A policy that cannot be read is one, for nobody can tell what it denies.
- *   plugged       port-created of libvirt before 5.2
+ *                 libvirtd runs as. The absence of rules is no reason to refuse: libvirt's own networks would
+ *                 stop working. An unreadable policy is, because nobody can tell what it denies.
+ *   plugged       port-created in libvirt before 5.2
  *
- * libvirtd calls them again when it starts; what it is told then changes nothing for running guests. */
+ * libvirtd runs them again when it starts; the results then do not affect running guests. */
 #include "hook.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
@@ -32,7 +32,7 @@ static int read_data(struct document *out, const char *text, size_t size, struct
     return node_is(out->nodes, "hookData") ? 0 : error_set(why, "libvirt tells of no network");
 }
 
-/* The bridge of a network that has <forward mode='bridge'/>; NULL: it has none. */
+/* The bridge of a network with <forward mode='bridge'/>; NULL: none. */
 static const char *host_bridge(const struct node *network)
 {
     if (!network || !node_attribute_is(node_child(network, "forward"), "mode", "bridge"))
@@ -67,7 +67,7 @@ static int start(const char *text, size_t size, struct error *why)
     return bridge ? make_bridge(bridge, why) : 0;
 }
 
-/* Only a deny that matches. */
+/* Refuses only if a deny rule matches. */
 static int judge_port(const char *bridge, struct error *why)
 {
     struct policy policy = {.rules = NULL};

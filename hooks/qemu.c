@@ -2,15 +2,15 @@
  * Copyright the virt-tap authors
  *
  * The hook of libvirt's qemu driver: a domain gets its taps before it starts and loses them when it has
- * ended. Its metadata names them (xml/domain.h); virt-tap-helper makes and removes them, as far as the policy
- * allows it to the user that libvirtd runs as.
+ * stopped. Its metadata names them (xml/domain.h); virt-tap-helper makes and removes them, as far as the
+ * policy allows it for the user that libvirtd runs as.
  *
- *   prepare    makes them all, or none: then the start fails, with the reason
- *   release    removes all of this domain; it follows a failed prepare, too
- *   migrate    on the destination: the domain with this host's bridges, and names that are free here
- *   restore    likewise, of one that was saved
- *   reconnect  libvirtd starts while the domain runs: brings back what it can. It always succeeds: libvirt
- *              would kill the running guest. */
+ *   prepare    makes all taps, or none: the start then fails, with the reason
+ *   release    removes all taps of this domain; it also follows a failed prepare
+ *   migrate    on the destination: returns the domain with this host's bridges and with names free here
+ *   restore    likewise, for a saved domain
+ *   reconnect  libvirtd starts while the domain is running: restores what it can. Always succeeds: on
+ *              failure libvirt would kill the running guest. */
 #include "base/cleanup.h"
 #include "base/kvm.h"
 #include "base/log.h"
@@ -29,14 +29,14 @@
 
 enum { UUID_LENGTH = 36 };
 
-/* Options of the helper. */
+/* Options for the helper. */
 struct words {
     char bridge[sizeof("--bridge=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
     char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
 };
 
-/* Whether it may have taps of ours: for most domains this look is all. A document that was cut off may have
- * some in the rest. */
+/* Whether the domain may have taps of ours: for most domains nothing else is checked. A truncated document
+ * may have some in the missing part. */
 static bool tells_of_taps(const char *text, size_t size)
 {
     return size > DOCUMENT_BYTES_MAX || memmem(text, size, TAPS_NAMESPACE, strlen(TAPS_NAMESPACE));
@@ -47,7 +47,7 @@ static const char *name_of(const struct domain *domain)
     return domain->name ? domain->name : "(without name)";
 }
 
-/* Its taps were named after the domain that it was cloned from, and would be removed with that. */
+/* The taps of a clone are named after the original domain, and would be removed with that. */
 static int check_domain(const struct domain *domain, struct error *why)
 {
     const char *name = name_of(domain);
@@ -73,7 +73,7 @@ static int check_domain(const struct domain *domain, struct error *why)
     return 0;
 }
 
-/* All of the domain's that nobody holds. */
+/* Removes all taps of the domain that nobody holds. */
 static int remove_taps(const struct domain *domain, struct error *why)
 {
     struct words words;
@@ -112,10 +112,10 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     return hook_call_helper(argv, why);
 }
 
-/* What a start that was interrupted has left is replaced. */
+/* Removes what an interrupted start left behind. */
 static void remove_left_over(const struct domain *domain)
 {
-    struct error ignored = {0}; /* if it stays, making the tap is refused with the reason */
+    struct error ignored = {0}; /* if it cannot be removed, making the tap fails with the reason */
 
     for (size_t i = 0; i < domain->tap_count; i++)
         if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
@@ -124,7 +124,7 @@ static void remove_left_over(const struct domain *domain)
         }
 }
 
-/* Those that an interface names, too. */
+/* Makes the taps that an interface refers to. */
 static int make_taps(const struct domain *domain, struct error *why)
 {
     struct error reason = {0};
@@ -154,7 +154,7 @@ static int prepare(const char *text, size_t size, struct error *why)
     return make_taps(&domain, why);
 }
 
-/* The metadata may be damaged, gone, or name another's taps by now: only the UUID matters. */
+/* The metadata may be damaged, gone, or name another domain's taps by now, so only the UUID is used. */
 static int release(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
@@ -182,7 +182,7 @@ static int map(const struct domain *domain, struct bridges *bridges, struct erro
     return out ? hook_write(out, size, why) : error_set(why, "no memory");
 }
 
-/* Nothing on standard output: as it was. */
+/* No output means unchanged. */
 static int filter(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
@@ -198,8 +198,8 @@ static int filter(const char *text, size_t size, struct error *why)
     return err;
 }
 
-/* A tap of this domain that QEMU holds and that is on no bridge: only an administrator can put it back. The
- * metadata could name any other. */
+/* Reports a tap of this domain that QEMU holds and that is on no bridge: only an administrator can put it
+ * back, since the metadata could name any other tap. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     struct link state;

@@ -7,13 +7,13 @@
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
-/* Not to be done unseen: it opens what the firewall may have been meant to close. */
+/* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
 #define PASS_FRAMES                                                                                          \
     "# either add a rule that accepts the bridge's frames, or stop filtering the frames of all bridges, "    \
     "those of containers included: sysctl -w net.bridge.bridge-nf-call-iptables=0 "                          \
     "net.bridge.bridge-nf-call-ip6tables=0"
 #define SESSION_CONF "{session}/qemu.conf"
-/* Every line before the last ends with a newline, so that the new one starts a line. */
+/* Every line but the last ends with a newline, so that the new one starts a line. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
     "touch " SESSION_CONF " && sed -i -e '/^ *bridge_helper/d' -e '$a\\' " SESSION_CONF                      \

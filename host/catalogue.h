@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * All findings that there are. A finding's name is for ever: programs may wait for it. */
+ * All findings. Names of findings are permanent: programs may depend on them. */
 #pragma once
 
 #include <stdbool.h>
 
 enum finding_level {
     FINDING_OK,
-    FINDING_SKIPPED, /* it could not be looked at, and nothing is said about it */
+    FINDING_SKIPPED, /* not examined, so nothing is said about it */
     FINDING_WARNING,
     FINDING_FAILURE,
 };
@@ -131,18 +131,26 @@ enum finding_id {
 struct catalogue_entry {
     const char *name; /* AREA.WHAT[.HOW] */
     enum finding_level level;
-    const char *why; /* why it matters, for people: without a full stop */
-    /* Shell commands or comments (#), a line each, that fix it where finding_fixable() says so; NULL: none.
-     * Only these come in where a placeholder is:
-     *   {user}       the user whom the check is about; none for root
-     *   {group}      the group of /dev/kvm, as it is now; none if it is root's
-     *   {interface}, {module}, {path}: what the finding is about, if it is a valid name of an interface, one
-     * of the modules that fix.c lists, or an absolute path of plain characters {mac}        a MAC for the
-     * bridge that the finding is about {session}    the folder of the configuration of the user's libvirt
-     * session {install-qemu}, {install-libvirt}, {install-kernel}: the command by which this distribution
-     *                (/etc/os-release) installs it */
+    const char *why; /* why it matters, for people; no full stop */
+    /* Shell commands or comments (#), one a line, that fix it if finding_fixable() says so; NULL: none.
+     * Placeholders are replaced only by:
+     *
+     *   {user}        the user whom the check is about; no value for root
+     *
+     *   {group}       the current group of /dev/kvm; no value if it is root's
+     *
+     *   {interface}, {module}, {path}
+     *                 what the finding is about, if it is a valid interface name, one of the modules listed
+     *                 in fix.c, or an absolute path of plain characters
+     *
+     *   {mac}         a MAC for the bridge that the finding is about
+     *
+     *   {session}     the configuration directory of the user's libvirt session
+     *
+     *   {install-qemu}, {install-libvirt}, {install-kernel}
+     *                 this distribution's (/etc/os-release) command to install it */
     const char *fix;
-    bool own; /* the user does it, to files of their own; otherwise root does it */
+    bool own; /* the user fixes it, in files of their own; otherwise root does */
 };
 
 extern const struct catalogue_entry catalogue[FINDING_COUNT];

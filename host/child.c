@@ -19,7 +19,7 @@
 
 enum { PAUSE_FIRST_NS = 50000, PAUSE_LAST_NS = 200000000, SWEEP_SECONDS = 1 };
 
-/* The children of this process (CONFIG_PROC_CHILDREN). Returns how many, or -1 where that is not known. */
+/* Lists the children of this process (CONFIG_PROC_CHILDREN). Returns how many, or -1 if unknown. */
 static int list_children(pid_t *out, int max)
 {
     char text[8192];
@@ -38,7 +38,7 @@ static int list_children(pid_t *out, int max)
     return -1;
 }
 
-/* Nothing in which root's processes may exceed those of users is passed on. */
+/* Lowers every limit in which root's processes may exceed those of users. */
 static bool set_limits(void)
 {
     static const struct {
@@ -52,7 +52,7 @@ static bool set_limits(void)
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         if (getrlimit(limits[i].resource, &limit) < 0)
             return false;
-        if (limit.rlim_max > limits[i].max) /* RLIM_INFINITY is the largest */
+        if (limit.rlim_max > limits[i].max) /* RLIM_INFINITY is the largest value */
             limit.rlim_max = limits[i].max;
         if (limit.rlim_cur > limit.rlim_max)
             limit.rlim_cur = limit.rlim_max;
@@ -65,9 +65,9 @@ static bool set_limits(void)
 static bool set_descriptors(int fd)
 {
     const int high = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FD + 1);
-    int null = open("/dev/null", O_RDWR | O_NOCTTY); /* stays open in programs, as 0, 1 and 2 */
+    int null = open("/dev/null", O_RDWR | O_NOCTTY); /* stays open across exec, as 0, 1 and 2 */
 
-    if (null < 0) /* on a file system mounted nodev: what cannot be read or written either */
+    if (null < 0) /* on a nodev file system: use what cannot be read or written either */
         null = open("/", O_PATH | O_DIRECTORY);
     if (high < 0 || null < 0)
         return false;
@@ -80,7 +80,7 @@ static bool set_descriptors(int fd)
     return true;
 }
 
-/* All that does not need to be the user comes before. */
+/* Everything that does not require being the user comes first. */
 static bool isolate(const struct user *user, int fd)
 {
     sigset_t none;
@@ -92,7 +92,7 @@ static bool isolate(const struct user *user, int fd)
     signal(SIGPIPE, SIG_DFL);
     if (user->other && !set_limits())
         return false;
-    return user_become(user) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0; /* forgotten when uids change */
+    return user_become(user) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0; /* cleared by a change of UID */
 }
 
 static void stop_adopting(const struct child *child)
@@ -209,7 +209,7 @@ static int kill_adopted(const struct child *child)
     return killed;
 }
 
-/* Takes its status, in ever longer steps, since most end at once. */
+/* Polls for its exit status at growing intervals, since most exit at once. */
 void child_end(struct child *child)
 {
     struct timespec pause = {.tv_nsec = PAUSE_FIRST_NS};

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A child process that looks at something, or changes a user's own files, perhaps as another user. Whatever
- * it and what it starts may do, the parent goes on in time, and nothing of theirs stays behind.
+ * A child process, possibly of another user, that inspects something or changes a user's own files. Whatever
+ * it and its descendants do, the parent continues in time, and nothing of theirs is left behind.
  *
- * The child has a session of its own without a terminal, /dev/null as standard input, output and error,
- * CHILD_FD, and no other descriptor; its folder is /. As another user it also has that user's groups, no
- * capability, a keyring and limits of its own; it cannot be traced by that user until it executes a program
- * (PR_SET_DUMPABLE); and it is the first process of a pid namespace, so that no process of theirs outlives
- * it. Where the kernel or a container allows none, what outlives it is adopted (PR_SET_CHILD_SUBREAPER) and
- * killed. What comes from the child is that user's word: whoever reads it must check it. */
+ * The child has its own session without a terminal, /dev/null as standard input, output and error, CHILD_FD,
+ * and no other descriptor; its working directory is /. As another user it also has that user's groups, no
+ * capabilities, its own keyring and limits; that user cannot trace it before it executes a program
+ * (PR_SET_DUMPABLE); and it is the init process of a PID namespace, so that no descendant outlives it. Where
+ * the kernel or a container does not allow a PID namespace, surviving descendants are adopted
+ * (PR_SET_CHILD_SUBREAPER) and killed. Data from the child is under that user's control: the reader must
+ * validate it. */
 #pragma once
 
 #include "user.h"
@@ -23,27 +24,27 @@ enum { CHILD_FD = 3, CHILD_ELDERS_MAX = 64 };
 
 struct child {
     pid_t pid;
-    int fd; /* owned; what the child writes to its CHILD_FD */
+    int fd; /* owned; the parent's end of the child's CHILD_FD */
     struct timespec deadline;
-    bool late;                      /* a read ended at the deadline */
-    pid_t elders[CHILD_ELDERS_MAX]; /* children that this process had before */
+    bool late;                      /* a read hit the deadline */
+    pid_t elders[CHILD_ELDERS_MAX]; /* children that this process already had */
     size_t elder_count;
     bool adopts;
 };
 
-/* Starts a child that calls run(arg) and ends, as `user` if that is another user. Returns 0 or -errno. The
- * caller must child_end(out) if it returned 0. */
+/* Starts a child that calls run(arg) and exits, running as `user` if that is another user. Returns 0 or
+ * -errno. After 0 the caller must child_end(out). */
 int child_start(struct child *out, const struct user *user, void (*run)(void *arg), void *arg);
 
-/* From now on the child has so many seconds. */
+/* Sets the child's deadline to this many seconds from now. */
 void child_set_limit(struct child *child, int seconds);
 
-/* Reads exactly so many bytes from the child. Returns whether they came before the deadline. */
+/* Reads exactly size bytes from the child. Returns whether they arrived before the deadline. */
 bool child_read(struct child *child, void *data, size_t size);
 
-/* In the child: writes to CHILD_FD. Returns whether all of it was written. */
+/* In the child: writes to CHILD_FD. Returns whether everything was written. */
 bool child_write(const void *data, size_t size);
 
-/* Kills the child, and what it has started. Waits a second at most: a process that cannot even be killed (a
- * disk that hangs) is left alone. */
+/* Kills the child and its descendants. Waits for at most one second: a process that cannot be killed (hung
+ * disk) is left alone. */
 void child_end(struct child *child);

@@ -19,33 +19,33 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Bounds of one user's look. A state file has some ten kilobytes for each domain that runs. */
+/* Limits per user. A state file has about ten kilobytes for each running domain. */
 enum {
-    CHILDREN = 32, /* at a time */
+    CHILDREN = 32, /* at the same time */
     LIMIT_MS = 2000,
     ENTRIES_MAX = 8192,
     FILE_MAX = 4 * 1024 * 1024,
     BYTES_MAX = 32 * 1024 * 1024,
     UUID_LENGTH = 36,
-    NO_GROUP = 65534, /* of a user without an account */
-    PIPE = 3          /* the child's descriptor for its answers */
+    NO_GROUP = 65534, /* for a user without an account */
+    PIPE = 3          /* the child's descriptor for answers */
 };
 
-/* One user's questions, and the child that answers them. */
+/* One user's queries, and the child that answers them. */
 struct look {
     uid_t uid;
     struct domain_query *asked;
-    size_t count;      /* of all questions, other users' among them */
-    pid_t pid;         /* the child's */
-    int fd;            /* the child's answers: a byte for each of this user's questions, in order; -1: none */
-    size_t next;       /* the question that the next byte answers */
-    size_t left;       /* what remains of this user's */
-    size_t bytes;      /* in the child: read so far */
-    size_t entries;    /* in the child: seen so far */
+    size_t count;      /* of all queries, including those about other users */
+    pid_t pid;         /* PID of the child */
+    int fd;            /* one byte for each of this user's queries, in order; -1: none */
+    size_t next;       /* the query that the next byte answers */
+    size_t left;       /* number of this user's queries still unanswered */
+    size_t bytes;      /* in the child: bytes read so far */
+    size_t entries;    /* in the child: entries seen so far */
     char *file_buffer; /* in the child */
 };
 
-/* Takes down that a domain runs, whose UUID begins there. */
+/* Records that the domain whose UUID starts at text is running. */
 static void found_uuid(struct look *look, const char *text)
 {
     char uuid[UUID_LENGTH + 1] = "";
@@ -57,8 +57,8 @@ static void found_uuid(struct look *look, const char *text)
             look->asked[i].runs = true;
 }
 
-/* Each state file holds <uuid>UUID</uuid> of its domain; another place with the same words keeps a tap that
- * could go. */
+/* Each state file contains its domain's <uuid>UUID</uuid>. If the same text appears elsewhere, a tap is kept
+ * that could have been removed. */
 static void search_file(struct look *look, size_t size)
 {
     static const char words[] = "<uuid>";
@@ -73,7 +73,8 @@ static void search_file(struct look *look, size_t size)
     }
 }
 
-/* Whether it is libvirt's own file, of its user's or root's, and short enough; then it has been searched. */
+/* Searches the file if it is libvirt's own, owned by its user or root, and not too large. Returns
+ * whether it did. */
 static bool read_file(struct look *look, int fd)
 {
     struct stat st;
@@ -92,7 +93,7 @@ static bool read_file(struct look *look, int fd)
     return true;
 }
 
-/* Whether all of a folder's state files could be read, or it is not there. */
+/* Whether all state files in a directory could be read, or it does not exist. */
 static bool read_folder(struct look *look, const char *path)
 {
     _cleanup_closedir_ DIR *folder = opendir(path);
@@ -112,7 +113,7 @@ static bool read_folder(struct look *look, const char *path)
         _cleanup_close_ int fd =
             openat(dirfd(folder), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
-            continue; /* it has ended meanwhile */
+            continue; /* the domain has ended meanwhile */
         if (fd < 0 || !read_file(look, fd))
             return false;
     }
@@ -123,12 +124,12 @@ static bool read_below(struct look *look, const char *folder, const char *rest)
     char path[PATH_MAX];
 
     if (!folder || folder[0] != '/')
-        return true; /* XDG: to be ignored */
+        return true; /* XDG requires it to be ignored */
     return snprintf(path, sizeof(path), "%s%s", folder, rest) < (int)sizeof(path) && read_folder(look, path);
 }
 
-/* The folders of state files (libvirt: src/qemu/qemu_conf.c, stateDir): of a session below XDG_RUNTIME_DIR,
- * or where that is not set in the user's cache. Of others' environments nothing is known. */
+/* The directories of state files (libvirt: src/qemu/qemu_conf.c, stateDir): for a session below
+ * XDG_RUNTIME_DIR or, if that is not set, in the user's cache. Other users' environments are unknown. */
 static bool read_folders(struct look *look, const struct passwd *account, bool own)
 {
     static const char rest[] = "/libvirt/qemu/run";
@@ -142,8 +143,8 @@ static bool read_folders(struct look *look, const struct passwd *account, bool o
            (!account || read_below(look, account->pw_dir, "/.cache/libvirt/qemu/run"));
 }
 
-/* For good. The new user can neither trace this process nor look into it: changing to another user's id took
- * away that it can be dumped (kernel/cred.c, commit_creds). */
+/* Irrevocable. The new user can neither trace this process nor read its memory: the change of UID made it
+ * non-dumpable (kernel/cred.c, commit_creds). */
 static bool become(uid_t uid, const struct passwd *account)
 {
     const gid_t gid = account ? account->pw_gid : NO_GROUP;
@@ -151,8 +152,9 @@ static bool become(uid_t uid, const struct passwd *account)
     return setgroups(1, &gid) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
 }
 
-/* Nothing of ours but the pipe, now at 3: neither a terminal, nor what would keep whoever reads our output
- * waiting for a child that hangs. The parent's clock ends it; its own, too, if the parent is gone. */
+/* Keeps nothing of ours but the pipe, now descriptor 3: no terminal, and nothing that would keep a
+ * reader of our output waiting for a hung child. The parent's timer kills the child; its own does if the
+ * parent is gone. */
 static bool detach(int fd)
 {
     const int pipe = fcntl(fd, F_DUPFD, PIPE + 1), null = open("/dev/null", O_RDWR);
@@ -172,7 +174,7 @@ static bool detach(int fd)
     return true;
 }
 
-/* The account, or NULL: there is none. Returns false where that cannot be told. */
+/* Looks up the account; NULL: there is none. Returns false if that is unknown. */
 static bool find_account(uid_t uid, const struct passwd **out)
 {
     errno = 0;
@@ -180,7 +182,7 @@ static bool find_account(uid_t uid, const struct passwd **out)
     return *out || errno == 0 || errno == ENOENT || errno == ESRCH;
 }
 
-/* Ends without an answer if anything goes wrong. */
+/* Exits without an answer if anything goes wrong. */
 static _Noreturn void answer(struct look *look, int fd)
 {
     const bool own = look->uid == geteuid();
@@ -200,7 +202,7 @@ static _Noreturn void answer(struct look *look, int fd)
     _exit(0);
 }
 
-/* Where there can be no child, there are no answers. */
+/* If no child can be created, there are no answers. */
 static void start(struct look *look)
 {
     int ends[2];
@@ -213,7 +215,7 @@ static void start(struct look *look)
     look->pid = fork();
     if (look->pid == 0) {
         close(ends[0]);
-        fcntl(ends[1], F_SETFL, 0); /* it may wait for the parent to read */
+        fcntl(ends[1], F_SETFL, 0); /* the child may wait for the parent to read */
         answer(look, ends[1]);
     }
     close(ends[1]);
@@ -223,7 +225,7 @@ static void start(struct look *look)
         close(ends[0]);
 }
 
-/* Takes what the child has answered. Returns whether more is to come. */
+/* Reads the child's answers. Returns whether more are to come. */
 static bool take_answers(struct look *look)
 {
     char answers[512];
@@ -242,8 +244,8 @@ static bool take_answers(struct look *look)
     return got > 0 && look->left > 0;
 }
 
-/* Not waited for: the user may have stopped it, or a file system of his keep it. It is killed, and whoever
- * inherits it reaps it. */
+/* Does not wait for the child: the user may have stopped it, or their file system may block it. It is killed,
+ * and reaped by whoever inherits it. */
 static void end(struct look *look)
 {
     if (look->fd < 0)
@@ -262,7 +264,7 @@ static int milliseconds_since(const struct timespec *begin)
     return (int)((now.tv_sec - begin->tv_sec) * 1000 + (now.tv_nsec - begin->tv_nsec) / 1000000);
 }
 
-/* One batch of users, at the same time: one who is slow costs the others nothing. */
+/* Handles one batch of users at the same time, so that a slow one does not delay the others. */
 static void ask_users(struct look *looks, size_t count)
 {
     struct pollfd fds[CHILDREN];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Which domains libvirt runs, by the state files that it keeps of each; without asking libvirt, which may be
- * the one that waits for us.
+ * Finds out which domains are running from libvirt's state files, without asking libvirt, which may itself be
+ * waiting for us.
  *
- * What a user's libvirt keeps, that user can replace by anything: links, FIFOs, devices, a million files, a
- * file system of his own that never answers. So each user's files are looked at by a child process that has
- * become that user, in a session of its own, within bounds of count, size and time. Whoever goes beyond them
- * decides about taps of his own alone, and they stay. */
+ * A user can replace the files of their own libvirt by anything: links, FIFOs, devices, a million files, a
+ * file system that never answers. So each user's files are read by a child process that has become that user,
+ * in a session of its own, within limits on count, size and time. Whoever exceeds the limits only affects
+ * their own taps, which are then kept. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,11 +15,11 @@
 #include <sys/types.h>
 
 struct domain_query {
-    uid_t uid;          /* whose libvirt (0: qemu:///system) */
-    const char *domain; /* UUID in lower case */
-    bool runs;          /* the answer: it runs, starts or ends, or that cannot be told */
+    uid_t uid;          /* owner of the libvirt daemon (0: qemu:///system) */
+    const char *domain; /* UUID, lower case */
+    bool runs;          /* the answer: it is running, starting or stopping, or that is unknown */
 };
 
-/* Answers all of them, in two seconds for every 32 users at most. As root anybody's can be asked, else the
- * caller's own; of other users the answer is yes. */
+/* Answers all queries, within two seconds for every 32 users. Root gets answers about any user, others only
+ * about themselves; the answer about anybody else is true. */
 void domains_ask(struct domain_query *asked, size_t count);

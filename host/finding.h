@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a look at the host has found. Which findings there are, how bad each is, why it matters and what fixes
- * it is in catalogue.c; a probe adds what it saw, and whether the fix applies. */
+ * The results of checking the host. catalogue.c lists all findings with their severity, why they matter and
+ * how to fix them; a probe adds what it observed and whether the fix applies. */
 #pragma once
 
 #include "catalogue.h"
@@ -15,34 +15,34 @@ enum { FINDING_ABOUT_SIZE = 64 };
 struct finding {
     enum finding_id id;
     bool fixable;
-    char about[FINDING_ABOUT_SIZE]; /* what the fix is about, as the probe says: not to be trusted; "" */
+    char about[FINDING_ABOUT_SIZE]; /* what the fix is about, according to the probe; untrusted; may be "" */
     char *seen;                     /* owned; one line */
-    char *fix; /* owned; commands, a line each, of fix_findings(); NULL: there is nothing to type */
+    char *fix;                      /* owned; commands, one a line, from fix_findings(); NULL: none */
 };
 
 struct findings {
     struct finding *items; /* owned */
     size_t count;
-    bool lost; /* memory ran out: findings are missing */
+    bool lost; /* out of memory: findings are missing */
 };
 
-/* Adds one; what is not printable in it is shown as '?'. Secrets (addresses, keys) must not be put in:
- * findings go into bug reports. */
+/* Adds a finding; unprintable characters become '?'. It must not contain secrets (addresses, keys): findings
+ * end up in bug reports. */
 void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Says that the catalogue's fix applies to the finding added last. about: the interface, module or path that
- * it is about, "" for none; one that is too long is none. */
+/* Marks the catalogue's fix as applicable to the last finding added. about: the interface, module or path
+ * concerned, or ""; one that is too long is dropped. */
 void finding_fixable(struct findings *list, const char *about);
 
-/* Both, in one. */
+/* Both of the above. */
 void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
                          ...) __attribute__((format(printf, 4, 5)));
 
-/* Adds a command to a finding, its beginning and its end. */
+/* Adds a command, given in two parts, to a finding. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);
 
-/* How many there are of that level. */
+/* Returns the number of findings of that level. */
 unsigned int findings_count(const struct findings *list, enum finding_level level);
 
 void findings_free(struct findings *list);

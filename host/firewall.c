@@ -26,7 +26,7 @@ struct search {
     bool ip4, ip6;
     bool found;
     bool done;
-    int error; /* the kernel's -errno */
+    int error; /* -errno from the kernel */
     char *where;
     size_t size;
 };
@@ -111,13 +111,13 @@ int firewall_nft_drops(bool ip4, bool ip6, char *where, size_t size)
     return err ? err : search.error ? search.error : search.found;
 }
 
-/* Both tables are told of in the same words, and asked for by the same numbers, but for a rule's beginning.
- */
+/* Both tables are reported in the same structures, and requested by the same numbers, except for the
+ * start of a rule. */
 _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo), "as of iptables");
 _Static_assert(sizeof(struct ipt_get_entries) == sizeof(struct ip6t_get_entries), "as of iptables");
 
-/* The policy is the verdict of the rule that the kernel puts at a chain's end (struct ipt_getinfo,
- * underflow). */
+/* The policy is the verdict of the rule that the kernel puts at the end of a chain (struct
+ * ipt_getinfo, underflow). */
 static int read_policy(const struct ipt_getinfo *info, const struct ipt_get_entries *table, bool ip6)
 {
     const size_t at = info->underflow[NF_INET_FORWARD];

@@ -40,7 +40,7 @@ static const char *const placeholders[PLACEHOLDERS] = {
     "{session}", "{install-qemu}", "{install-libvirt}", "{install-kernel}"};
 
 struct manager {
-    const char *ids; /* of os-release's ID and ID_LIKE */
+    const char *ids; /* from ID and ID_LIKE in os-release */
     const char *install, *qemu, *libvirt, *kernel;
 };
 
@@ -90,7 +90,7 @@ static bool quoted(const char *word, char out[VALUE_SIZE])
     return printable_is(word) && strcmp(out, "''") != 0;
 }
 
-/* Looked up here, whatever the probe saw. Nobody should join root's group. */
+/* Looked up here, not taken from the probe. Nobody should join root's group. */
 static bool group_value(char out[VALUE_SIZE])
 {
     struct stat st;
@@ -101,7 +101,7 @@ static bool group_value(char out[VALUE_SIZE])
     return true;
 }
 
-/* A bridge without ports has none, and is given a random one: the same in all that is said about it. */
+/* A bridge without ports has no MAC and is given a random one, the same wherever it is mentioned. */
 static bool mac_value(const char *about, char out[VALUE_SIZE])
 {
     static char bridge[IFNAMSIZ], mac[MAC_TEXT];
@@ -150,7 +150,7 @@ static bool install_value(enum placeholder what, char out[VALUE_SIZE])
     return true;
 }
 
-/* Whether there is a value for the placeholder that may be in a command. */
+/* Whether the placeholder has a value that is safe in a command. */
 static bool find_value(enum placeholder what, const struct user *user, const char *about,
                        char out[VALUE_SIZE])
 {
@@ -179,7 +179,8 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
     }
 }
 
-/* Writes the placeholder that stands at `at`. Returns its length; 0: there is none; -1: it has no value. */
+/* Writes the value of the placeholder at `at`. Returns the placeholder's length; 0: there is none; -1:
+ * it has no value. */
 static int write_value(FILE *out, const char *at, const struct user *user, const char *about)
 {
     char value[VALUE_SIZE];
@@ -196,7 +197,7 @@ static int write_value(FILE *out, const char *at, const struct user *user, const
     return 0;
 }
 
-/* One line of a template. Returns it, owned by the caller; NULL: it is left out, or there is no memory. */
+/* Expands one line of a template. Returns it, owned by the caller; NULL: left out, or out of memory. */
 static char *expand(const char *line, size_t length, const struct user *user, const char *about)
 {
     char *text = NULL;
@@ -215,7 +216,7 @@ static char *expand(const char *line, size_t length, const struct user *user, co
     return NULL;
 }
 
-/* Whether the command is more than one program and its words, in single quotes or without. */
+/* Whether the command is more than one program with plain or single-quoted arguments. */
 static bool needs_shell(const char *line)
 {
     bool inside = false;
@@ -228,7 +229,7 @@ static bool needs_shell(const char *line)
     return false;
 }
 
-/* For somebody who is not root: sudo runs one program, so what takes a shell gets one. */
+/* For users other than root: sudo runs a single program, so a command that needs a shell is given one. */
 static void add_command(struct findings *list, struct finding *finding, const char *line)
 {
     char command[2048];

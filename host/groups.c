@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Which group opens the device is the device's to say. */
+/* The device node determines which group grants access. */
 static void report_kvm(const struct user *user, struct findings *out)
 {
     struct stat st;
@@ -28,7 +28,7 @@ static void report_kvm(const struct user *user, struct findings *out)
     if (strcmp(group, "kvm") != 0)
         finding_add(out, GROUPS_KVM_OTHER, "the group of /dev/kvm is %s, not kvm", group);
     if (st.st_gid == 0)
-        return; /* nobody should join that one */
+        return; /* nobody should join this group */
     switch (membership(user, st.st_gid)) {
     case MEMBERSHIP_YES:
         finding_add(out, GROUPS_KVM, "%s is in group %s, which /dev/kvm is for", user->name, group);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Whether the user is in the groups that open things, in the database and in this process. */
+ * Whether the user is in the groups that grant access, in the user database and in this process. */
 #pragma once
 
 #include "probe.h"

@@ -17,7 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The file capability as the kernel keeps it (capabilities(7)): is CAP_NET_ADMIN permitted? */
+/* Whether the file capability, as stored by the kernel (capabilities(7)), permits CAP_NET_ADMIN. */
 static bool has_capability(void)
 {
     struct vfs_ns_cap_data data = {.magic_etc = 0};
@@ -26,7 +26,8 @@ static bool has_capability(void)
     return size >= (ssize_t)XATTR_CAPS_SZ_2 && data.data[0].permitted & 1U << CAP_NET_ADMIN;
 }
 
-/* The network's owner is a user namespace above ours, which the kernel does not even let us look at. */
+/* The network namespace is owned by a user namespace above ours, which the kernel does not even
+ * let us inspect. */
 static bool network_is_foreign(void)
 {
     const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -65,7 +66,7 @@ static bool report_file(struct findings *out)
     return out->count == before;
 }
 
-/* This process: what comes from how it was started. Root's own capabilities do not come from the file. */
+/* This process: what depends on how it was started. Root's own capabilities do not come from the file. */
 static bool report_process(struct findings *out)
 {
     const size_t before = out->count;

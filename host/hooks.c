@@ -38,7 +38,7 @@ size_t hooks_daemons(pid_t out[HOOKS_DAEMONS_MAX])
     return count;
 }
 
-/* Field 22 of /proc/PID/stat, behind the name in brackets. */
+/* Field 22 of /proc/PID/stat, after the name in parentheses. */
 time_t hooks_daemon_start(void)
 {
     char path[64], text[4096];
@@ -57,7 +57,7 @@ time_t hooks_daemon_start(void)
     return now.tv_sec - since_boot.tv_sec + (time_t)(ticks / sysconf(_SC_CLK_TCK));
 }
 
-/* Whether the daemon has looked for this driver's hooks before there was the first. */
+/* Whether the daemon looked for this driver's hooks before the first one was installed. */
 static bool is_unseen(const char *driver, time_t start)
 {
     char pattern[128];
@@ -68,7 +68,7 @@ static bool is_unseen(const char *driver, time_t start)
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
     if (!start || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
-    for (size_t i = 0; i < files.gl_pathc; i++) /* a folder is there from the beginning, and says nothing */
+    for (size_t i = 0; i < files.gl_pathc; i++) /* a directory is always there, so it tells nothing */
         older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= start;
     globfree(&files);
     return !older;
@@ -79,7 +79,7 @@ void hooks_path(char path[HOOKS_PATH_SIZE], const char *driver)
     snprintf(path, HOOKS_PATH_SIZE, HOOKS_FOLDER "/%s.d/50-virt-tap", driver);
 }
 
-/* A link to a hook of virt-tap's, of whatever prefix. */
+/* Whether this is a link to a virt-tap hook, under any prefix. */
 static bool is_ours(const char *path, const char *driver)
 {
     char target[PATH_MAX], end[64];

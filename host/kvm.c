@@ -19,11 +19,11 @@
 
 static bool has_acl(void)
 {
-    /* An access list that says no more than the mode is not stored. */
+    /* An ACL equivalent to the mode is not stored. */
     return getxattr(KVM_PATH, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-/* open(2) said EACCES: because of the file system, of the node, or of who asks. */
+/* open(2) failed with EACCES: because of the file system, the node's mode, or the user. */
 static void explain_refusal(const struct user *user, const struct stat *st, struct findings *out)
 {
     const char *acl = has_acl() ? "; its ACL lets others in" : "";
@@ -41,7 +41,7 @@ static void explain_refusal(const struct user *user, const struct stat *st, stru
         return;
     }
     const enum membership in = membership(user, st->st_gid);
-    if (in == MEMBERSHIP_YES) { /* an ACL's mask stands where the group's mode is shown */
+    if (in == MEMBERSHIP_YES) { /* with an ACL, the group bits are its mask */
         finding_add(out, KVM_DEVICE_DENIED,
                     "/dev/kvm may not be opened by %s, though in group %s: see getfacl "
                     "/dev/kvm",
@@ -83,7 +83,7 @@ static void explain_device(const struct probe_context *context, int err, struct 
     }
 }
 
-/* It opened: by which right? */
+/* The device could be opened: report what grants access. */
 static void report_device(const struct user *user, struct findings *out)
 {
     struct stat st;

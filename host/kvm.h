@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * KVM: opened, asked for a VM, and given a CPU to run. Flags and modules only explain why not. */
+ * KVM: opens it, creates a VM, and runs a CPU. Flags and modules serve only to explain a failure. */
 #pragma once
 
 #include "probe.h"

@@ -6,7 +6,7 @@
 
 static void explain_x86(const struct kvm_facts *facts, struct findings *out)
 {
-    if (facts->cpuid || facts->extension) { /* the kernel hides the flag where the firmware locks it */
+    if (facts->cpuid || facts->extension) { /* the kernel hides the flag if the firmware locked it */
         finding_add_fixable(out, KVM_CPU_FIRMWARE, "",
                             "the processor has %s, but the firmware (BIOS, UEFI) disables it",
                             strcmp(facts->module, "kvm_amd") == 0 ? "AMD-V (SVM)" : "VT-x (VMX)");

@@ -18,7 +18,7 @@
 
 enum { LOG_RECORDS = 20000 };
 
-/* The kernel clears the flag in /proc/cpuinfo where the firmware has locked the extension; CPUID keeps it. */
+/* If the firmware has locked the extension, the kernel clears the flag in /proc/cpuinfo; CPUID keeps it. */
 static bool cpuid_has_extension(void)
 {
 #ifdef __x86_64__
@@ -32,7 +32,7 @@ static bool cpuid_has_extension(void)
 #endif
 }
 
-/* The first processor's flags: on large hosts the whole file takes long to make. */
+/* The first processor's flags: on large hosts the whole file takes long to generate. */
 static void read_cpuinfo(struct kvm_facts *out)
 {
     char text[8192], vendor[32];
@@ -63,7 +63,7 @@ static bool says_firmware_off(const char *line)
            (strstr(line, "disabled") || strstr(line, "not enabled"));
 }
 
-/* Each read gives one message; without the right to read it nothing is known. */
+/* Each read returns one message. Without permission to read, nothing is known. */
 static bool log_says_firmware_off(void)
 {
     const int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -72,7 +72,7 @@ static bool log_says_firmware_off(void)
 
     for (int i = 0; fd >= 0 && !found && i < LOG_RECORDS; i++) {
         const ssize_t length = read(fd, line, sizeof(line) - 1);
-        if (length < 0 && errno == EPIPE) /* it was overwritten meanwhile */
+        if (length < 0 && errno == EPIPE) /* the message was overwritten meanwhile */
             continue;
         if (length <= 0)
             break;
@@ -84,7 +84,7 @@ static bool log_says_firmware_off(void)
     return found;
 }
 
-/* Modules are written with - or _ as it comes. */
+/* Module names are written with either - or _. */
 static bool same_module(const char *a, const char *b, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -144,7 +144,7 @@ static void find_block(struct kvm_facts *facts)
     }
 }
 
-/* modules.dep of a distribution has some 500 kB. */
+/* A distribution's modules.dep has about 500 kB. */
 static void find_module(struct kvm_facts *facts)
 {
     char path[128], *line = NULL;

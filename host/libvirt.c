@@ -40,7 +40,7 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
         finding_add(out, LIBVIRT_SCHEMA_MISSING, "%s does not exist", schema);
 }
 
-/* One finding for all drivers in one state. */
+/* One finding for all drivers in the same state. */
 void libvirt_hooks_probe(const struct probe_context *context, struct findings *out)
 {
     static const struct {
@@ -72,7 +72,7 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
     }
 }
 
-/* libvirt writes this file itself, always in this way. */
+/* libvirt writes this file itself, always in this form. */
 static bool find_bridge(const char *xml, char *out, size_t size)
 {
     static const char start[] = "<bridge name='";

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STP_DELAY_MAX = 400 /* hundredths of a second; libvirt's bridges have 200 */ };
+enum { STP_DELAY_MAX = 400 /* in 1/100 s; libvirt's bridges use 200 */ };
 
 static bool is_up(const char *name)
 {
@@ -28,7 +28,7 @@ static bool is_wireless(const char *name)
     return network_has(name, "wireless") || network_has(name, "phy80211");
 }
 
-/* Of a port: an address that people and routes use; a link-local one comes by itself. */
+/* Whether the port has an address that people and routes use; link-local ones are automatic. */
 static bool has_address(const struct ifaddrs *addresses, const char *name)
 {
     for (const struct ifaddrs *at = addresses; at; at = at->ifa_next) {
@@ -61,7 +61,7 @@ static void report_port(struct look *look, const char *bridge, const char *port)
                         "%s is a port of %s and has an address of its own", port, bridge);
 }
 
-/* Reports each port that is not a tap. Returns how many those are; the first one's name is in uplink. */
+/* Reports each port that is not a tap. Returns how many there are; uplink is the first one's name. */
 static unsigned int report_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
 {
     char path[128];
@@ -152,7 +152,7 @@ static bool wireless_route(void *arg, const char *line, unsigned int number)
     return true;
 }
 
-/* Who has no bridge to the outside yet will try with the NIC that he uses. */
+/* Without a bridge to the outside yet, the user will try the NIC that the host uses. */
 static void report_way_out(struct look *look)
 {
     char interface[IFNAMSIZ] = "";

@@ -31,7 +31,7 @@ static void explain_tun(const struct probe_context *context, int error, struct f
     }
 }
 
-/* The kernel is asked, and nothing is made. */
+/* Only queries the kernel; creates nothing. */
 static void report_tun(const struct probe_context *context, struct findings *out)
 {
     const int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether a setting is not 0; without the file there is nothing that could filter. Returns 1, 0 or -errno. */
+/* Whether a setting is nonzero. If the file does not exist, nothing is filtering. Returns 1, 0 or -errno. */
 static int is_on(const char *path)
 {
     char text[32];
@@ -21,8 +21,8 @@ static int is_on(const char *path)
     return strtol(text, NULL, 10) != 0;
 }
 
-/* Frames of a bridge go through the IP firewall if the host says so, or the bridge itself does. Returns 1, 0
- * or -errno. */
+/* A bridge's frames pass through the IP firewall if the host's setting or the bridge's own says so. Returns
+ * 1, 0 or -errno. */
 static int is_filtered(const char *sysctl, const char *of_bridges)
 {
     int filtered = is_on(sysctl);

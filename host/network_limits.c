@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What this kernel's bridges cannot limit. A tap is granted all the same (helper/protect.c), so this is where
- * it is told. */
+ * What this kernel's bridges cannot limit. Taps are granted all the same (helper/protect.c), so it is
+ * reported here. */
 #include "net/link.h"
 #include "net/rtnl.h"
 #include "network.h"
@@ -13,9 +13,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* What the kernel has shown of itself. */
+/* What the kernel has revealed so far. */
 struct limits {
-    bool bridge, port; /* one was seen */
+    bool bridge, port; /* at least one was seen */
     bool addresses, groups;
 };
 
@@ -28,7 +28,7 @@ static void look(struct rtnl *nl, const struct if_nameindex *interface, struct l
         out->bridge = true;
         out->addresses = link.bridge.knows_learned;
     }
-    /* A kernel without snooping has no such file, and nothing to limit. */
+    /* A kernel without multicast snooping lacks this file, and has nothing to limit. */
     if (!out->port && network_has(interface->if_name, "brport/multicast_router") &&
         link_get(nl, ifindex, &link) == 0) {
         out->port = true;
@@ -36,7 +36,7 @@ static void look(struct rtnl *nl, const struct if_nameindex *interface, struct l
     }
 }
 
-/* Where there is no port to tell: since which version Linux has it. */
+/* Without a port to examine: the Linux version that introduced it. */
 static bool is_older(const char *release, unsigned long major, unsigned long minor)
 {
     char *dot;

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether they would take a tap with a name like ours. */
+/* Whether they would manage a tap with a name like ours. */
 static const char sample[] = "vtap-0";
 
-/* What an ordinary user cannot read may say anything. Returns the first of the folders that is there and
- * closed, or NULL. */
+/* Files that an ordinary user cannot read may contain anything. Returns the first existing directory that is
+ * not readable, or NULL. */
 static const char *closed_folder(const char *const folders[])
 {
     for (; *folders; folders++)
@@ -24,7 +24,7 @@ static const char *closed_folder(const char *const folders[])
     return NULL;
 }
 
-/* Any item of a list in NetworkManager's words (device lists, NetworkManager.conf(5)). */
+/* Whether any item of a NetworkManager device list (NetworkManager.conf(5)) matches our taps. */
 static bool list_has_taps(const char *list)
 {
     char copy[1024], *save = NULL;
@@ -41,8 +41,8 @@ static bool list_has_taps(const char *list)
 }
 
 struct nm_search {
-    bool ours;      /* in a section about taps of ours */
-    bool unmanaged; /* found */
+    bool ours;      /* in a section that applies to our taps */
+    bool unmanaged; /* result */
 };
 
 static bool nm_line(void *arg, const char *line, unsigned int number)
@@ -98,12 +98,12 @@ static void report_networkmanager(struct findings *out)
                         "NetworkManager is running, and nothing tells it to leave vtap-* alone");
 }
 
-/* A .network file of networkd (systemd.network(5)): all conditions of [Match] must hold. */
+/* A .network file of systemd-networkd (systemd.network(5)): all conditions in [Match] must hold. */
 struct networkd_search {
     bool in_match, conditions, matches, unmanaged;
 };
 
-/* '!' before the list turns it round. */
+/* A leading '!' negates the list. */
 static bool any_matches(const char *patterns, const char *word)
 {
     char copy[1024], *save = NULL;
@@ -118,11 +118,11 @@ static bool any_matches(const char *patterns, const char *word)
     return otherwise;
 }
 
-/* Whether a line of [Match] may hold for a tap of ours. */
+/* Whether a line in [Match] may hold for one of our taps. */
 static bool may_match(const char *line, const char *value)
 {
     static const struct {
-        const char *key, *of_taps; /* NULL: taps have no such thing, or one that nobody could foresee */
+        const char *key, *of_taps; /* NULL: taps do not have this property, or its value is unpredictable */
     } conditions[] = {{"Name", sample},  {"Type", "ether"},    {"Kind", "tun"},
                       {"Driver", "tun"}, {"MACAddress", NULL}, {"PermanentMACAddress", NULL},
                       {"Path", NULL},    {"Property", NULL},   {"WLANInterfaceType", NULL},
@@ -132,7 +132,7 @@ static bool may_match(const char *line, const char *value)
     for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
         if (strlen(conditions[i].key) == length && strncmp(line, conditions[i].key, length) == 0)
             return conditions[i].of_taps && any_matches(value, conditions[i].of_taps);
-    return true; /* about the host */
+    return true; /* a condition on the host */
 }
 
 static bool networkd_line(void *arg, const char *line, unsigned int number)
@@ -162,10 +162,10 @@ static int by_base_name(const void *a, const void *b)
     const char *path_a = *(char *const *)a, *path_b = *(char *const *)b;
     const int order = strcmp(base_name(path_a), base_name(path_b));
 
-    return order ? order : strcmp(path_a, path_b); /* /etc, /run, /usr: as networkd prefers them */
+    return order ? order : strcmp(path_a, path_b); /* /etc, /run, /usr: in networkd's order of precedence */
 }
 
-/* The first file that matches decides; of two with one name the first folder's counts. */
+/* The first matching file applies; of two files with the same name, the one in the first directory. */
 static void search_networkd(glob_t *files, struct findings *out)
 {
     const char *last = "/";

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 128, ADDR_SET = 3 /* NET_ADDR_SET of linux/netdevice.h, which excludes net/if.h */ };
+enum { PATH_SIZE = 128, ADDR_SET = 3 /* NET_ADDR_SET of linux/netdevice.h, which conflicts with net/if.h */ };
 
 static const char *path_of(char path[PATH_SIZE], const char *interface, const char *what)
 {
@@ -47,7 +47,7 @@ const char *network_sys_problem(void)
 
     for (const struct if_nameindex *at = interfaces; at && at->if_index && !problem; at++)
         if (network_number(at->if_name, "ifindex", 0) != (long)at->if_index &&
-            if_nametoindex(at->if_name) == at->if_index) /* else it has just gone */
+            if_nametoindex(at->if_name) == at->if_index) /* otherwise it has just disappeared */
             problem = "it shows another network than this process is in";
     if (interfaces)
         if_freenameindex(interfaces);
@@ -65,7 +65,7 @@ void network_bridge_mac(const char *bridge, char out[MAC_TEXT])
 
     if (network_text(bridge, "address", out, MAC_TEXT) && mac_parse(out, mac) && mac_is_unicast(mac))
         return;
-    out[0] = '\0'; /* all zeros: of a bridge whose last port is gone */
+    out[0] = '\0'; /* all zeros: a bridge whose last port has been removed */
     if (bridge_host_mac(bridge, mac) == 0)
         mac_print(out, mac);
 }

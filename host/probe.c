@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEN_MAX = 4096, FINDINGS_MAX = 4096 /* of one probe */ };
+enum { SEEN_MAX = 4096, FINDINGS_MAX = 4096 /* per probe */ };
 
-/* From the worker: one for each finding, with what was seen behind it, and one behind each probe. */
+/* Sent by the worker: one for each finding, followed by its text, and one after each probe. */
 struct record {
     uint32_t probe;
-    uint32_t id; /* PROBE_DONE: the probe has ended */
+    uint32_t id; /* PROBE_DONE: the probe has finished */
     uint32_t fixable;
     uint32_t seen_size;
     char about[FINDING_ABOUT_SIZE];
@@ -65,8 +65,8 @@ static void run_probes(void *arg)
     }
 }
 
-/* AREA of AREA.WHAT is the same. A worker that says it found something in another area than it was sent to
- * does not tell the truth. */
+/* Whether AREA in AREA.WHAT is the same. A worker that reports a finding in another area than its probe's is
+ * not telling the truth. */
 static bool same_area(const char *a, const char *b)
 {
     const size_t length = strcspn(a, ".");
@@ -74,8 +74,8 @@ static bool same_area(const char *a, const char *b)
     return strncmp(a, b, length) == 0 && b[length] == '.';
 }
 
-/* The worker may belong to a user: nothing of it is believed but within these bounds, and no command is
- * taken from it (fix_findings() writes them). */
+/* The worker may be under a user's control: everything from it is checked against these limits, and no
+ * command is accepted from it (fix_findings() writes those). */
 static bool read_finding(struct child *worker, const struct probe *probe, const struct record *record,
                          struct findings *out)
 {
@@ -92,7 +92,8 @@ static bool read_finding(struct child *worker, const struct probe *probe, const 
     return true;
 }
 
-/* Takes what the worker sends until all is done or it fails. Returns the first probe that has not ended. */
+/* Receives findings until all probes are done or the worker fails. Returns the first probe that
+ * has not finished. */
 static size_t collect(struct child *worker, const struct work *work, struct findings *out)
 {
     struct record record;
@@ -111,7 +112,7 @@ static size_t collect(struct child *worker, const struct work *work, struct find
     return at;
 }
 
-/* Adds what the probes found. Returns where to go on. */
+/* Adds the probes' findings. Returns where to continue. */
 static size_t run_worker(struct work *work, struct findings *out)
 {
     static const struct user caller = {.other = false};

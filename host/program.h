@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Other programs, run for what they print. Only in a child of child_start(), which ends what a program leaves
- * behind. */
+ * Runs other programs for their output. Only for use in a child of child_start(), which kills what a program
+ * leaves behind. */
 #pragma once
 
 #include "user.h"
 
-enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS: in a probe, its own limit comes first */
+enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS, so that a probe hits its own limit first */
 
-/* Runs argv[0], a path, by process_run() with PATH, HOME and LC_ALL=C. `out` gets what it prints, errors too,
- * NUL-terminated and cut to its size. Returns the exit status or 128 + the signal that ended it; -ETIMEDOUT:
- * it did not end in PROGRAM_SECONDS; -EFBIG: it printed more than 1 MiB; or another -errno. */
+/* Runs argv[0], a path, through process_run() with PATH, HOME and LC_ALL=C. `out` receives standard output
+ * and error, NUL-terminated and cut to its size. Returns the exit status, or 128 + the signal that killed it;
+ * -ETIMEDOUT: it exceeded PROGRAM_SECONDS; -EFBIG: it printed more than 1 MiB; or another -errno. */
 int program_run(const char *const argv[], const struct user *user, char *out, size_t size);
 
-/* The first of the paths, up to NULL, that this process may run; or NULL. */
+/* Returns the first of the NULL-terminated paths that this process may execute, or NULL. */
 const char *program_find(const char *const paths[]);
 
-/* Cuts the text behind its first line. Returns it. */
+/* Cuts the text after its first line. Returns it. */
 const char *program_first_line(char *text);

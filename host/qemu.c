@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* The one for guests of this host's own kind, which alone can use KVM. */
+/* The one for the host's own architecture, the only one that can use KVM. */
 static const char *find_qemu(char usr[64], char local[64])
 {
     struct utsname name;
@@ -59,8 +59,8 @@ bool qemu_session_folder(const struct user *user, char *out, size_t size)
 
 enum setting { SETTING_NONE, SETTING_BROKEN, SETTING_GOOD };
 
-/* The first of that name counts (virConfGetValue); a string is in quotes of either kind, and a comment may
- * follow it (src/util/virconf.c, virConfParseString). */
+/* The first setting of that name applies (virConfGetValue). A string is in single or double quotes, and may
+ * be followed by a comment (src/util/virconf.c, virConfParseString). */
 static enum setting read_setting(const char *text, const char *name, char *out, size_t size)
 {
     const size_t name_length = strlen(name);
@@ -84,7 +84,7 @@ static enum setting read_setting(const char *text, const char *name, char *out, 
         out[length] = '\0';
         at += 2 + length;
         at += strspn(at, " \t\r");
-        return strchr("#\n", *at) ? SETTING_GOOD : SETTING_BROKEN; /* the end of the file as well */
+        return strchr("#\n", *at) ? SETTING_GOOD : SETTING_BROKEN; /* also matches the end of the file */
     }
     return SETTING_NONE;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * QEMU and libvirt: what is installed, and how it is configured. */
+ * QEMU and libvirt: what is installed and how it is configured. */
 #pragma once
 
 #include "probe.h"
 
 void qemu_probe(const struct probe_context *context, struct findings *out);
 void qemu_session_probe(const struct probe_context *context, struct findings *out);
-/* The folder of the configuration of the user's libvirt session. Returns whether it fitted into out. */
+/* The configuration directory of the user's libvirt session. Returns whether it fits in out. */
 bool qemu_session_folder(const struct user *user, char *out, size_t size);
 
 void libvirt_probe(const struct probe_context *context, struct findings *out);

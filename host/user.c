@@ -60,7 +60,7 @@ int user_find(struct user *out, const char *name)
         if (!groups)
             return -ENOMEM;
         out->groups = groups;
-        enough = getgrouplist(out->name, out->gid, out->groups, &count); /* sets count to what it takes */
+        enough = getgrouplist(out->name, out->gid, out->groups, &count); /* sets count to the required size */
     }
     out->group_count = (size_t)count;
     return 0;
@@ -74,14 +74,14 @@ void user_free(struct user *user)
     *user = (struct user){.groups = NULL};
 }
 
-/* The session keyring is inherited, and its keys could be read by the user's processes. Made as root, whose
- * quota no user can exhaust. */
+/* The session keyring is inherited, and the user's processes could read its keys. The new one is created as
+ * root, whose quota no user can exhaust. */
 static bool leave_keyring(void)
 {
     return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS || errno == EPERM;
 }
 
-/* The change of uids has done this already, unless securebits forbid it (capabilities(7)). */
+/* The UID change has already done this, unless securebits prevent it (capabilities(7)). */
 static bool drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

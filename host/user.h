@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Whom the check is about: the user who runs it, or one whom root becomes in a child. */
+ * The user whom the check is about: the one running it, or one that root becomes in a child. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,27 +11,27 @@
 struct user {
     uid_t uid;
     gid_t gid;
-    gid_t *groups; /* owned; the supplementary ones: this process's, or of the other user the database's */
+    gid_t *groups; /* owned; supplementary groups: of this process, or another user's from the database */
     size_t group_count;
-    char *name;     /* owned; the number, where the database knows no printable name */
-    char *home;     /* owned; "" where nothing is known */
-    bool in_passwd; /* the user database knows them */
-    bool other;     /* not who this process is */
+    char *name;     /* owned; the UID if the database has no printable name */
+    char *home;     /* owned; "": unknown */
+    bool in_passwd; /* found in the user database */
+    bool other;     /* not the user of this process */
 };
 
-/* The user whose process this is. Returns 0, or -errno. The caller must user_free(out) in any case. */
+/* The user of this process. Returns 0 or -errno. The caller must user_free(out) in either case. */
 int user_self(struct user *out);
 
-/* The user of that name in the database, with all groups there. Returns 0; -ENOENT: there is none; or -errno.
- * The caller must user_free(out) in any case. */
+/* Looks up a user by name, with all groups in the database. Returns 0, -ENOENT if there is none, or another
+ * -errno. The caller must user_free(out) in either case. */
 int user_find(struct user *out, const char *name);
 
 void user_free(struct user *user);
 
-/* Becomes another user for good, which requires root: their groups, no capability, a session keyring of its
- * own, and not to be traced by them before it executes a program. For oneself does nothing. Returns 0, or
- * -errno: the process must then end. */
+/* Becomes another user irrevocably, which requires root: with their groups, no capabilities, a new session
+ * keyring, and not traceable by them before executing a program. No-op for the current user. Returns 0, or
+ * -errno: the process must then exit. */
 int user_become(const struct user *user);
 
-/* Whether the process of that user has the group. */
+/* Whether the user's process has the group. */
 bool user_has_group(const struct user *user, gid_t gid);

@@ -29,13 +29,13 @@ void vcpu_try(struct vcpu_run *out, int kvm_fd, int vm_fd)
 
 enum {
     PAGE = 4096,
-    PML4 = PAGE, /* the code is on page 0; three pages map the first 2 MiB to themselves */
+    PML4 = PAGE, /* the code is on page 0; three pages identity-map the first 2 MiB */
     PDPT = 2 * PAGE,
     PD = 3 * PAGE,
     MEMORY = 4 * PAGE,
     PORT = 0x80,
-    TURNS = 1000, /* 1.4 ms where each instruction is emulated, less than 1 us natively */
-    TRIES = 3,    /* the best counts: somebody else may have had the CPU in between */
+    TURNS = 1000, /* 1.4 ms if each instruction is emulated, less than 1 us natively */
+    TRIES = 3,    /* the best one is used: another process may have had the CPU in between */
     TOO_SLOW = 100,
     STEP_MS = 50,
     LIMIT_MS = 500,
@@ -43,8 +43,8 @@ enum {
 
 static const uint64_t mark = 0x123456789abcdef0;
 
-/* With rcx the number of turns. In another mode than 64 bit the first byte is an instruction of its own, and
- * rax not what it should be. */
+/* Runs with the number of iterations in rcx. Outside 64-bit mode the first byte is an instruction of its own,
+ * and rax gets a wrong value. */
 static const uint8_t code[] = {
     0x48, 0xb8, 0xf0, 0xde, 0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12, /* mov rax, mark */
     0x48, 0xff, 0xc9,                                           /* dec rcx */
@@ -86,7 +86,7 @@ static void write_memory(uint8_t *memory)
     memcpy(memory + PD, &pd, sizeof(pd));
 }
 
-/* 64-bit mode as after an operating system's first steps (Intel SDM 3A, 9.8.5). */
+/* 64-bit mode, as an operating system sets it up at boot (Intel SDM 3A, 9.8.5). */
 static bool set_long_mode(int fd)
 {
     struct kvm_sregs sregs;
@@ -152,10 +152,10 @@ static double now_ns(clockid_t clock)
 
 static void on_alarm(int number)
 {
-    (void)number; /* it is enough that KVM_RUN returns */
+    (void)number; /* making KVM_RUN return is enough */
 }
 
-/* A timer that goes on, since its first signal may come just before KVM_RUN. */
+/* A repeating timer, since its first signal may arrive just before KVM_RUN. */
 static bool arm(void)
 {
     const struct sigaction action = {.sa_handler = on_alarm};
@@ -175,7 +175,7 @@ static void disarm(void)
     setitimer(ITIMER_REAL, &never, NULL);
 }
 
-/* Lets the CPU run until it comes out for that reason. */
+/* Runs the CPU until it exits for this reason. */
 static bool run_until(struct vcpu *cpu, struct vcpu_run *out, unsigned int reason)
 {
     const double end = now_ns(CLOCK_MONOTONIC) + LIMIT_MS * 1e6;
@@ -194,7 +194,7 @@ static bool run_until(struct vcpu *cpu, struct vcpu_run *out, unsigned int reaso
     }
 }
 
-/* The CPU time that so many turns of the loop take. */
+/* The CPU time that this many iterations of the loop take. */
 static bool run_loop(struct vcpu *cpu, struct vcpu_run *out, uint64_t turns, double *ns)
 {
     struct kvm_regs regs = {.rcx = turns, .rflags = 2};
@@ -224,7 +224,7 @@ static double host_loop_ns(void)
     return (now_ns(CLOCK_THREAD_CPUTIME_ID) - start) / (TURNS * 10);
 }
 
-/* One turn first, for all that a first run costs; and what a run costs besides its turns is taken off. */
+/* Runs one iteration first, to absorb the cost of a first run, and subtracts the overhead of a run. */
 static bool measure(struct vcpu *cpu, struct vcpu_run *out)
 {
     double empty, full;

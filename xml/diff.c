@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whole lines of a text, and the number of the first. */
+/* Whole lines of a text, and the number of the first one. */
 struct lines {
     const char *text;
     size_t start, end;
     size_t number;
 };
 
-/* Not before `from`, where a line begins. */
+/* Returns where the line starts, but not before `from`, which is the start of a line. */
 static size_t line_start(const char *text, size_t from, size_t at)
 {
     while (at > from && text[at - 1] != '\n')
@@ -50,7 +50,7 @@ static void print_lines(FILE *file, char sign, const struct lines *lines)
     }
 }
 
-/* Leaves out the lines that both begin with, and that both end with. */
+/* Drops the lines common to the start of both, and to the end of both. */
 static void trim(struct lines *was, struct lines *is)
 {
     while (was->start < was->end && is->start < is->end) {
@@ -84,13 +84,13 @@ static void print_hunk(FILE *file, struct lines was, struct lines is)
     print_lines(file, '+', &is);
 }
 
-/* Whether a place is before the end of the lines so far, or in the line that begins there. */
+/* Whether a position is before the end of the lines so far, or in the line that starts there. */
 static bool is_near(const char *text, size_t end, size_t at)
 {
     return at <= end || !memchr(text + end, '\n', at - end);
 }
 
-/* A file's name may hold line feeds. */
+/* A file name may contain line feeds. */
 static void print_label(FILE *file, const char *label)
 {
     char *line = printable_line(label);

@@ -16,20 +16,20 @@ enum { MINOR_MAX = 1000 };
 struct reader {
     xmlParserCtxt *parser;
     struct document *out;
-    struct node *in; /* the element that is open */
+    struct node *in; /* the currently open element */
     size_t depth, node_room;
-    size_t namespaces; /* that are declared here */
+    size_t namespaces; /* number of those declared here */
     int declared[DOCUMENT_DEPTH_MAX];
-    char *string, *strings_end; /* where the next one goes */
-    const char **attribute;     /* likewise */
-    char *text;                 /* where that of the open element began */
+    char *string, *strings_end; /* where the next string goes */
+    const char **attribute;     /* where the next attribute goes */
+    char *text;                 /* start of the open element's text */
     struct error *why;
-    unsigned int minor; /* errors so far that are not fatal: such as a prefix without a namespace */
+    unsigned int minor; /* number of non-fatal errors so far, such as an undeclared prefix */
     bool failed;
 };
 
-/* The first reason counts. libxml2 goes on after an error, up to the next callback, which must stop it: not
- * at once, since it uses what that would free. */
+/* Keeps the first reason. After an error libxml2 continues to the next callback, which must stop the parser.
+ * It must not be stopped here, since libxml2 still uses what that would free. */
 static void fail(struct reader *reader, const char *text)
 {
     const size_t at = libxml_offset(reader->parser), size = reader->out->size;
@@ -45,7 +45,7 @@ static void on_error(void *data, libxml_error error)
     char text[300];
 
     if (error->level != XML_ERR_FATAL &&
-        ++reader->minor > MINOR_MAX) /* each costs as much as its name is long */
+        ++reader->minor > MINOR_MAX) /* each costs time in proportion to its name's length */
         fail(reader, "it has more errors in its namespaces than anybody makes");
     if (error->level != XML_ERR_FATAL || reader->failed)
         return;
@@ -54,7 +54,7 @@ static void on_error(void *data, libxml_error error)
     fail(reader, text);
 }
 
-/* Whether a callback has nothing to do any more. */
+/* Whether a callback should do nothing any more. */
 static bool is_over(struct reader *reader)
 {
     if (reader->failed)
@@ -62,7 +62,7 @@ static bool is_over(struct reader *reader)
     return reader->failed;
 }
 
-/* A string that is decoded, with its '\0', is never longer than how it is written with what is around it. */
+/* A decoded string, with its '\0', is never longer than its encoded form and the markup around it. */
 static void append(struct reader *reader, const char *text, size_t length)
 {
     if (length > (size_t)(reader->strings_end - reader->string))
@@ -86,7 +86,7 @@ static const char *keep(struct reader *reader, const char *text, size_t length)
     return end_string(reader, start);
 }
 
-/* libxml2 leaves each & of a value written as it wants it back for its tree: as &#38;. */
+/* libxml2 leaves every & in a value in the form that it wants for its own tree: as &#38;. */
 static const char *keep_value(struct reader *reader, const char *value, const char *end)
 {
     static const char written[] = "&#38;";
@@ -100,7 +100,7 @@ static const char *keep_value(struct reader *reader, const char *value, const ch
     return end_string(reader, start);
 }
 
-/* Of each attribute there are five: its name, prefix and URI; where the value begins, and ends. */
+/* Each attribute is five entries: name, prefix, URI, start and end of the value. */
 static void keep_attributes(struct reader *reader, int count, const xmlChar **attributes)
 {
     for (; count > 0; count--, attributes += 5) {
@@ -113,7 +113,7 @@ static void keep_attributes(struct reader *reader, int count, const xmlChar **at
     *reader->attribute++ = NULL;
 }
 
-/* There can be no '<' inside a tag, so the nearest one before its end is where it begins. */
+/* A tag cannot contain '<', so it starts at the nearest one before its end. */
 static size_t tag_start(const struct reader *reader, size_t end)
 {
     const char *text = reader->out->text, *start = memrchr(text, '<', end);
@@ -135,7 +135,7 @@ static struct node *add_node(struct reader *reader, size_t open, size_t open_end
     return node;
 }
 
-/* libxml2 is at the end of the tag: at > or />. Where it is not, it is about to say what is wrong. */
+/* libxml2 is at the end of the tag, at > or />. If not, it is about to report an error. */
 static void on_start(void *data, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri,
                      int declared, const xmlChar **namespaces, int count, int defaulted,
                      const xmlChar **attributes)
@@ -166,7 +166,7 @@ static void on_start(void *data, const xmlChar *local, const xmlChar *prefix, co
     reader->text = reader->string;
 }
 
-/* libxml2 is behind the tag. */
+/* libxml2 is just after the tag. */
 static void on_end(void *data, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri)
 {
     struct reader *reader = data;
@@ -228,7 +228,7 @@ static size_t count(const char *text, size_t size, char c, size_t max)
     return found;
 }
 
-/* Makes room for all there can be. Every element takes a '<', every attribute a '='. */
+/* Allocates for the maximum: every element takes a '<', every attribute a '='. */
 static int make_room(struct reader *reader)
 {
     struct document *out = reader->out;
@@ -246,8 +246,8 @@ static int make_room(struct reader *reader)
     return 0;
 }
 
-/* The encoding is not libxml2's affair: it would read by a converted text, and tell offsets of that. After
- * errors it is to call back as without them (XML_PARSE_RECOVER), so as to be stopped. */
+/* libxml2 must not handle the encoding: it would parse converted text, and its offsets would refer to that.
+ * XML_PARSE_RECOVER makes it call back after errors as usual, so that it can be stopped. */
 static int parse(struct reader *reader)
 {
     static const xmlSAXHandler handler = {
@@ -280,7 +280,7 @@ static int parse(struct reader *reader)
     return reader->failed ? -1 : 0;
 }
 
-/* What the XML declaration names as the encoding must be true of UTF-8. */
+/* The encoding named in the XML declaration must be compatible with UTF-8. */
 static int check_declaration(const struct document *doc, size_t start, struct error *why)
 {
     static const char *const known[] = {"UTF-8", "US-ASCII", "ASCII"};
@@ -305,7 +305,7 @@ static int check_declaration(const struct document *doc, size_t start, struct er
         "its XML declaration names another encoding: convert it to UTF-8, and the declaration too");
 }
 
-/* Also in what is not well-formed, a tag ends at the next '<' for the parser. */
+/* To the parser, a tag ends at the next '<', even if the text is not well-formed. */
 const char *document_find_crowded(const char *text, size_t size)
 {
     const char *end = text + size, *tag = text;
@@ -325,9 +325,9 @@ const char *document_find_crowded(const char *text, size_t size)
     return NULL;
 }
 
-/* The first comment that has "--" in it; NULL: none. At each libxml2 copies what it has read of the comment
- * so far, for its message, and goes on to the comment's end. In an instruction it may be no comment: it is
- * refused all the same, since a broken declaration ends inside of one. */
+/* Returns the first comment with "--" in it; NULL: none. At each one libxml2 copies the comment so far for
+ * its message, and then continues to the comment's end. Inside an instruction it may not be a comment, but is
+ * refused all the same, since a broken declaration ends inside one. */
 static const char *find_bad_comment(const char *text, size_t size)
 {
     const char *end = text + size, *at = text;
@@ -348,7 +348,7 @@ static const char *find_bad_comment(const char *text, size_t size)
     return NULL;
 }
 
-/* Sees to it that libxml2 takes the text as UTF-8, too, which it would guess from its first bytes. */
+/* Makes sure that libxml2, which guesses from the first bytes, also takes the text as UTF-8. */
 static int check(const struct document *doc, struct error *why)
 {
     const char *text = doc->text;

@@ -33,7 +33,7 @@ void interface_read(struct interface *out, struct node *node)
                      node_attribute_is(node_child(node, "target"), "managed", "no");
 }
 
-/* libvirt takes the interfaces of every <devices> that there is. */
+/* libvirt uses the interfaces of every <devices> element. */
 static int read_interfaces(struct domain *out, struct error *why)
 {
     size_t room = 0;
@@ -57,7 +57,7 @@ static int read_interfaces(struct domain *out, struct error *why)
     return 0;
 }
 
-/* The UUID's digits in every spelling that libvirt knows. */
+/* Compares the UUID's digits, in any spelling that libvirt accepts. */
 static bool same_uuid(const char *a, const char *b)
 {
     static const char ignored[] = "- \t\r\n";
@@ -74,7 +74,7 @@ static bool same_uuid(const char *a, const char *b)
     }
 }
 
-/* Joins a tap and the interface whose target it is. */
+/* Links a tap and the interface that has it as target. */
 static int join(struct domain *out, struct tap *tap, struct error *why)
 {
     for (size_t i = 0; i < out->interface_count; i++) {
@@ -200,7 +200,7 @@ static bool is_model(const struct interface *interface, const char *const *model
     return interface->model && *models;
 }
 
-/* libvirt reads <driver> of virtio models only. */
+/* libvirt reads <driver> for virtio models only. */
 static bool is_virtio(const struct interface *interface)
 {
     return is_model(interface,

@@ -5,13 +5,13 @@
  *
  *   <metadata>
  *     <vt:taps xmlns:vt='urn:virt-tap' version='1' uuid='UUID OF THE DOMAIN'>
- *       <vt:tap dev='vtap-web-k3x7q' bridge='br0'>THE INTERFACE AS IT WAS BEFORE, AS ESCAPED TEXT</vt:tap>
+ *       <vt:tap dev='vtap-web-k3x7q' bridge='br0'>THE ORIGINAL INTERFACE, AS ESCAPED TEXT</vt:tap>
  *     </vt:taps>
  *   </metadata>
  *
- * A tap may also have vlan='1' to '4094' and isolated='yes'. What else a tap needs (MAC, queues, MTU) is in
- * the interface, where people may change it. taps may have metadata='new' or 'empty': what there was before
- * it (rewrite.c). */
+ * A tap may also have vlan='1' to '4094' and isolated='yes'. Its other properties (MAC, queues, MTU) are in
+ * the interface, where people may change them. taps may have metadata='new' or 'empty', which records what
+ * preceded it (rewrite.c). */
 #pragma once
 
 #include "document.h"
@@ -20,22 +20,22 @@
 #define TAPS_NAMESPACE "urn:virt-tap"
 
 enum {
-    INTERFACES_MAX = 1024,       /* a bridge has fewer ports */
-    DOMAIN_NAME_MAX = 128 * 1024 /* QEMU and the hooks get it as an argument: MAX_ARG_STRLEN (execve(2)) */
+    INTERFACES_MAX = 1024,       /* a bridge cannot have as many ports */
+    DOMAIN_NAME_MAX = 128 * 1024 /* passed to QEMU and the hooks as an argument: MAX_ARG_STRLEN (execve(2)) */
 };
 
 struct tap;
 
-/* Strings and nodes belong to the document; NULL: there is none. */
+/* Strings and nodes belong to the document; NULL: not present. */
 struct interface {
     struct node *node;
     const char *type, *mac;
-    const char *dev;       /* its target */
-    const char *model;     /* of the device that the guest sees */
-    unsigned int queues;   /* 0: not said */
-    unsigned int mtu;      /* 0: not said */
-    bool unmanaged;        /* of type ethernet, with a target that is there already */
-    const struct tap *tap; /* what the metadata says of this target */
+    const char *dev;       /* target device */
+    const char *model;     /* of the device presented to the guest */
+    unsigned int queues;   /* 0: not given */
+    unsigned int mtu;      /* 0: not given */
+    bool unmanaged;        /* of type ethernet, with an existing target */
+    const struct tap *tap; /* the metadata's entry for this target */
 };
 
 struct tap {
@@ -56,22 +56,22 @@ struct domain {
     struct node *taps_node; /* NULL: none; then there are no taps either */
     struct tap *taps;
     size_t tap_count;
-    bool foreign; /* the taps are another domain's: this one is a clone of it */
+    bool foreign; /* the taps belong to another domain, of which this is a clone */
 };
 
-/* Reads a domain from a text, which must live as long as it. Metadata of ours that virt-tap would not have
- * written is refused. Returns 0, or -1 and why. The caller must domain_free(out) in both cases. */
+/* Parses a domain from a text, which must outlive it. virt-tap metadata that virt-tap would not have written
+ * is rejected. Returns 0, or -1 and why. The caller must domain_free(out) in either case. */
 int domain_read(struct domain *out, const char *text, size_t size, struct error *why);
 void domain_free(struct domain *domain);
 #define _cleanup_domain_ __attribute__((cleanup(domain_free)))
 
-/* A decimal number of at most max; 0: text is NULL or something else. */
+/* Parses a decimal number of at most max; 0: text is NULL or not such a number. */
 unsigned int decimal_number(const char *text, unsigned int max);
 
-/* Reads one <interface>, also outside of a domain. tap is left NULL. */
+/* Reads one <interface>, which need not be in a domain. tap is left NULL. */
 void interface_read(struct interface *out, struct node *node);
 
-/* Whether libvirt asks the kernel for more than one queue of this interface's tap, and for vnet headers: the
- * tap must have been made likewise (qemu_interface.c, virDomainNetIsVirtioModel). */
+/* Whether libvirt requests multiple queues, or vnet headers, for this interface's tap: the tap must have been
+ * created with the same flags (qemu_interface.c, virDomainNetIsVirtioModel). */
 bool interface_multi_queue(const struct interface *interface);
 bool interface_vnet_hdr(const struct interface *interface);

@@ -9,7 +9,7 @@
 
 int edits_add(struct edits *edits, size_t at, size_t cut, char *insert)
 {
-    const bool full = (edits->count & (edits->count - 1)) == 0; /* at 0, 1, 2, 4, 8 ... */
+    const bool full = (edits->count & (edits->count - 1)) == 0; /* grown at 0, 1, 2, 4, 8 ... */
     struct edit *more = edits->list;
 
     if (insert && full)
@@ -32,7 +32,7 @@ void edits_free(struct edits *edits)
     *edits = (struct edits){0};
 }
 
-/* By place, then as they were noted. */
+/* By position, then in the order added. */
 static int by_place(const void *a, const void *b)
 {
     const struct edit *first = a, *second = b;

@@ -9,7 +9,7 @@ void xml_place(struct error *why, const char *text, size_t from, size_t to)
         if (text[i] == '\n') {
             why->line++;
             why->column = 1;
-        } else if (((unsigned char)text[i] & 0xc0) != 0x80) { /* not inside a UTF-8 character */
+        } else if (((unsigned char)text[i] & 0xc0) != 0x80) { /* do not cut inside a UTF-8 character */
             why->column++;
         }
     }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* <vlan> as an access VLAN: one tag, no trunk. */
+/* Reads <vlan> as an access VLAN: one tag, no trunk. */
 static int judge_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     const struct node *vlan = node_child(interface, "vlan"), *tag = vlan ? node_child(vlan, "tag") : NULL;
@@ -23,7 +23,7 @@ static int judge_vlan(const struct node *interface, struct plan *plan, char reas
     return plan->vlan ? 0 : reason_set(reason, "its VLAN is not one of 1 to 4094");
 }
 
-/* What an interface of type ethernet does not do, or would do otherwise. */
+/* Rejects what an interface of type ethernet does not support, or treats differently. */
 static int judge_content(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     static const struct {
@@ -51,7 +51,7 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
     return judge_vlan(interface, plan, reason);
 }
 
-/* Which bridge it is about. */
+/* Finds the bridge that the interface is on. */
 static int judge_source(const struct interface *interface, const struct wish *wish, struct plan *plan,
                         char reason[REASON_SIZE])
 {
@@ -133,8 +133,8 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
     return 0;
 }
 
-/* The original that the metadata keeps of a tap: one interface that rewriting would have pointed at a tap,
- * else it is refused. Must be freed in any case. */
+/* Parses the original stored in a tap's metadata: it must be a single interface that rewriting would have
+ * pointed at a tap. Must be freed in either case. */
 static int read_original(struct document *out, const struct document *doc, const struct tap *tap,
                          struct interface *original, struct error *why)
 {
@@ -159,7 +159,7 @@ static int read_original(struct document *out, const struct document *doc, const
     return 0;
 }
 
-/* Gives back what rewriting took, and leaves alone what others changed since. */
+/* Restores what rewriting removed, and leaves alone what others have changed since. */
 static int merge(struct edits *edits, const struct document *doc, const struct node *node,
                  const struct document *original)
 {
@@ -185,8 +185,8 @@ static int merge(struct edits *edits, const struct document *doc, const struct n
     return edit_attribute(edits, doc, node, "type", node_attribute(original->nodes, "type"));
 }
 
-/* Whether pointing the original at the tap gives exactly what is in the document. 1 yes, 0 no, -1 no memory.
- */
+/* Whether pointing the original at the tap gives exactly what is in the document. 1: yes, 0: no, -1:
+ * out of memory. */
 static int is_unchanged(const struct document *doc, const struct tap *tap, const struct document *original)
 {
     const struct node *node = tap->interface->node;
@@ -224,7 +224,7 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
     return result < 0 ? error_set(why, "no memory") : 0;
 }
 
-/* The original's text with the MAC that the interface has now, escaped; or NULL. */
+/* Returns the original's text with the interface's current MAC, escaped; or NULL. */
 static char *with_mac(const struct document *original, const struct interface *was,
                       const struct interface *is)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What differs between the versions of libxml2. */
+ * Differences between versions of libxml2. */
 #pragma once
 
 #include <libxml/parser.h>
@@ -13,7 +13,7 @@ typedef const xmlError *libxml_error;
 typedef xmlErrorPtr libxml_error;
 #endif
 
-/* Where a parser is in its text, which it must not have to decode; to be asked by its callbacks. */
+/* The parser's position in its input, which must not need transcoding. To be called from its callbacks. */
 static inline size_t libxml_offset(xmlParserCtxt *parser)
 {
 #if LIBXML_VERSION >= 21500

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A domain from another host, pointed at what this one has. The originals that the metadata keeps stay as
- * they are: migrated back and restored, the domain is what it was, to the byte. */
+ * Adapts a domain from another host to this one. The originals stored in the metadata stay as they are: after
+ * migrating back and restoring, the domain is byte for byte what it was. */
 #include "interface.h"
 
 #include "base/cleanup.h"
@@ -23,7 +23,7 @@ static int no_memory(const struct mapping *all)
     return error_set(all->why, "no memory");
 }
 
-/* What it is called here; NULL: as it is. */
+/* Its name on this host; NULL: unchanged. */
 static const char *find(const struct mapping *all, bool network, const char *theirs)
 {
     const char *ours = theirs ? all->wish->find_bridge(all->wish->data, network, theirs) : NULL;
@@ -41,7 +41,7 @@ static const char *source_name(const struct interface *interface, bool *network)
     return node_attribute(source, *network ? "network" : "bridge");
 }
 
-/* Of an interface that libvirt itself puts on a bridge. */
+/* Maps an interface that libvirt itself puts on a bridge. */
 static int map_source(const struct mapping *all, size_t index)
 {
     const struct interface *interface = &all->domain->interfaces[index];
@@ -72,7 +72,7 @@ static int map_source(const struct mapping *all, size_t index)
     return 0;
 }
 
-/* By the network that the interface once named: where its bridge has a name that no `map` line has. */
+/* Uses the network that the interface originally named, for a bridge name that no `map` line has. */
 static const char *find_by_original(const struct mapping *all, const struct tap *tap)
 {
     _cleanup_document_ struct document original = {0};
@@ -91,7 +91,7 @@ static const char *find_by_original(const struct mapping *all, const struct tap 
     return ours && strcmp(ours, tap->bridge) != 0 ? ours : NULL;
 }
 
-/* Whether this domain's taps have that name already: as it came, or given just now. */
+/* Whether one of this domain's taps already has that name, from the start or just given. */
 static bool is_ours(const struct mapping *all, const char *dev)
 {
     for (size_t i = 0; i < all->domain->interface_count; i++)

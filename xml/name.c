@@ -8,20 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Locale or not, these are the letters and digits that are meant. */
+/* Letters and digits in ASCII, whatever the locale. */
 static bool is_alphanumeric(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Of letters and digits only, capitals as small ones: a UUID or a MAC is the same in every spelling.
- */
+/* Hashes letters and digits only, in lower case: a UUID or MAC has the same hash in every spelling. */
 static uint64_t hash(uint64_t state, const char *text)
 {
     for (; *text; text++)
         if (is_alphanumeric(*text))
             state = hash_byte(state, (unsigned char)(*text >= 'A' ? *text | 0x20 : *text));
-    return hash_byte(state, 0xff); /* where one text ends and the next begins */
+    return hash_byte(state, 0xff); /* separates two texts */
 }
 
 void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
@@ -43,7 +42,7 @@ void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const c
         snprintf(number, sizeof(number), "%u", salt);
         state = hash(state, number);
     }
-    state ^= state >> 32; /* FNV leaves the low bits of the last bytes' little mixed */
+    state ^= state >> 32; /* FNV mixes the last bytes poorly into the low bits */
     state *= 0xff51afd7ed558ccd;
     state ^= state >> 33;
     for (size_t i = 0; i < 5; i++, state >>= 5)

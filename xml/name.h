@@ -12,8 +12,9 @@
 
 enum { NAME_SIZE = IFNAMSIZ, NAME_SALT_MAX = 1000 };
 
-/* The name of a domain's tap: `vtap-<4 of its name>-<5 base-32 characters of a hash>`, so that everybody who
- * asks gets the same, without asking anybody. uuid may be NULL: then the name stands for it. mac may be NULL:
- * then the index does. salt: 0, or for another name because the one before was taken. */
+/* Builds the name of a domain's tap: `vtap-<4 characters of its name>-<5 base-32 characters of a hash>`.
+ * Everybody computes the same name without coordination. uuid may be NULL: then the domain's name is
+ * used. mac may be NULL: then the index is used. salt: 0, or another value for another name if the
+ * previous one was taken. */
 void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
               unsigned int salt);

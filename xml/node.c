@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What is asked of the elements of a document. */
+ * Queries on the elements of a document. */
 #include "document.h"
 
 #include <string.h>
@@ -56,7 +56,7 @@ struct node *node_next(const struct node *node, const char *name)
     return next;
 }
 
-/* The tag is as the grammar says: it was read. */
+/* The tag is known to be well-formed, since it has been parsed. */
 size_t node_attribute_place(const struct document *doc, const struct node *node, const char *name,
                             size_t *length)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Gives interfaces back as they were, and takes out what rewriting put into the metadata. */
+ * Restores interfaces, and removes what rewriting added to the metadata. */
 #include "interface.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Takes out the whole list, and the <metadata> that was made for it. */
+/* Removes the whole list, and the <metadata> that was created for it. */
 static int remove_list(struct edits *edits, const struct domain *domain)
 {
     const struct node *metadata = domain->metadata;
@@ -20,7 +20,7 @@ static int remove_list(struct edits *edits, const struct domain *domain)
     return edit_remove(edits, &domain->doc, domain->metadata);
 }
 
-/* What becomes of one tap of the list. Returns whether its entry goes, or -1 and why. */
+/* Restores one tap of the list. Returns whether its entry is to be removed, or -1 and why. */
 static int restore_one(struct change *out, const struct domain *domain, const struct wish *wish,
                        const struct tap *tap, struct error *why)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Pointing interfaces at taps. The metadata goes where restoring can find and take it without a trace: right
- * behind <uuid>, else <name>, in white space copied from before it; or first in the <metadata> that is there.
- */
+ * Points interfaces at taps. The metadata goes where restoring can find and remove it without a trace:
+ * directly after <uuid>, or else <name>, with the white space before that copied; or first in an
+ * existing <metadata>. */
 #include "interface.h"
 
 #include "base/cleanup.h"
@@ -16,15 +16,15 @@ struct rewriting {
     const struct domain *domain;
     const struct wish *wish;
     struct change *out;
-    FILE *list;    /* the taps that are new, one after the other, which become entries; NULL: none yet */
-    char *entries; /* owned, as are the next two */
-    char *metadata_blanks; /* the white space before the metadata */
-    char *blanks;          /* and before each entry */
+    FILE *list;            /* collects the entries for new taps; NULL: none yet */
+    char *entries;         /* owned, as are the next two */
+    char *metadata_blanks; /* white space before the metadata */
+    char *blanks;          /* white space before each entry */
     size_t size;           /* of entries */
     struct error *why;
 };
 
-/* Ends the list of entries. Returns 0, or -1: no memory. */
+/* Finishes the list of entries. Returns 0, or -1 if out of memory. */
 static int end_entries(struct rewriting *all)
 {
     FILE *list = all->list;
@@ -46,8 +46,8 @@ static int no_memory(const struct rewriting *all)
     return error_set(all->why, "no memory");
 }
 
-/* Whether another interface has that target, or was just given it, or another domain at hand has it; index
- * is the one that wants it. */
+/* Whether that is the target of another interface than number index, which wants it, or has just been given
+ * to one, or is used by another domain at hand. */
 static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
 {
     for (size_t i = 0; i < all->domain->interface_count; i++) {
@@ -59,7 +59,7 @@ static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
     return all->wish->is_taken && all->wish->is_taken(all->wish->data, all->domain, dev);
 }
 
-/* Gives the interface the name of its tap. */
+/* Gives an interface the name of its tap. */
 static int give_name(const struct rewriting *all, size_t index)
 {
     const struct domain *domain = all->domain;
@@ -81,7 +81,8 @@ static int give_name(const struct rewriting *all, size_t index)
         "no name is free for its tap: others have the target '%s' and all that come after it", note->dev);
 }
 
-/* The prefix of the list, with its colon, is the first so many bytes of *name; of a new list "vt:". */
+/* The prefix of the list, including its colon, is the returned number of bytes at *name; "vt:"
+ * for a new list. */
 static int prefix_of(const struct node *taps, const char **name)
 {
     *name = taps ? taps->name : "vt:";
@@ -109,7 +110,7 @@ static int print_entry(const struct rewriting *all, const struct interface *inte
     return fflush(all->list);
 }
 
-/* Adds the tap to the metadata to be. */
+/* Adds the tap to the new metadata. */
 static int add_entry(struct rewriting *all, const struct interface *interface, const char *dev,
                      const struct plan *plan)
 {
@@ -119,14 +120,14 @@ static int add_entry(struct rewriting *all, const struct interface *interface, c
         all->list = open_memstream(&all->entries, &all->size);
     if (print_entry(all, interface, dev, plan) < 0)
         return no_memory(all);
-    /* White space and prefix come with each, and may be long; an original is one text. */
+    /* White space and prefix are repeated in each entry and may be long; an original is a single text. */
     if (all->size > DOCUMENT_BYTES_MAX || document_find_crowded(all->entries + before, all->size - before))
         return document_fail(&all->domain->doc, interface->node, all->why,
                              "the result would be longer than virt-tap reads");
     return 0;
 }
 
-/* What is left in the metadata of an interface that is gone, under a name that is needed now. */
+/* Removes the entry that a deleted interface left in the metadata, if its name is now needed. */
 static int drop_orphan(const struct rewriting *all, const char *dev)
 {
     for (size_t i = 0; i < all->domain->tap_count; i++)
@@ -165,7 +166,7 @@ static int rewrite_one(struct rewriting *all, size_t index)
     return 0;
 }
 
-/* A clone has its metadata from another domain: its taps become its own. */
+/* A clone has the metadata of another domain: gives it taps of its own. */
 static int adopt(const struct rewriting *all)
 {
     const struct domain *domain = all->domain;
@@ -187,7 +188,7 @@ static int adopt(const struct rewriting *all)
     return 0;
 }
 
-/* What the metadata goes behind if there is none. */
+/* The element after which new metadata goes. */
 static const struct node *anchor_of(const struct domain *domain)
 {
     const struct node *uuid = node_child(domain->doc.nodes, "uuid");
@@ -195,8 +196,7 @@ static const struct node *anchor_of(const struct domain *domain)
     return uuid ? uuid : node_child(domain->doc.nodes, "name");
 }
 
-/* Takes the white space for the entries: as before those that there are, or two steps deeper than the
- * metadata. */
+/* Takes the white space for entries from existing ones, or indents two steps deeper than the metadata. */
 static int take_blanks(struct rewriting *all)
 {
     const struct domain *domain = all->domain;
@@ -218,7 +218,8 @@ static int take_blanks(struct rewriting *all)
     return 0;
 }
 
-/* Adds the list of taps to a domain that has none, and <metadata> around it. Returns 0, or -1: no memory. */
+/* Adds the list of taps to a domain without one, and <metadata> around it if needed. Returns 0, or -1 if
+ * out of memory. */
 static int add_list(const struct rewriting *all)
 {
     const struct domain *domain = all->domain;
@@ -251,7 +252,7 @@ static int add_list(const struct rewriting *all)
                      take_text(&text));
 }
 
-/* Puts the entries into the metadata. */
+/* Inserts the entries into the metadata. */
 static int add_entries(struct rewriting *all)
 {
     const struct domain *domain = all->domain;

@@ -7,7 +7,7 @@
 #include <libxml/relaxng.h>
 #include <string.h>
 
-/* What libxml2 says first. It counts lines, and tells no columns of a tree. */
+/* Keeps libxml2's first message. It has line numbers but no columns for a tree. */
 static void keep_first(void *data, libxml_error error)
 {
     struct error *why = data;
@@ -27,7 +27,7 @@ xmlRelaxNG *schema_load(const char *path, struct error *why)
     *why = (struct error){0};
     if (parser) {
         xmlSetStructuredErrorFunc(why,
-                                  keep_first); /* errors of reading a file do not go through the parser */
+                                  keep_first); /* errors in reading a file do not go through the parser */
         xmlRelaxNGSetParserStructuredErrors(parser, keep_first, why);
         grammar = xmlRelaxNGParse(parser);
         xmlRelaxNGFreeParserCtxt(parser);
@@ -44,7 +44,7 @@ void schema_free(xmlRelaxNG *schema)
         xmlRelaxNGFree(schema);
 }
 
-/* Read again, as the tree that libxml2 validates. */
+/* Parses the document again, into the tree that libxml2 validates. */
 int schema_check(xmlRelaxNG *schema, const char *text, size_t size, struct error *why)
 {
     xmlDoc *tree =

@@ -7,6 +7,7 @@
 #include "rtnl.h"
 
 #include <errno.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -38,7 +39,8 @@ static int check_alone(const struct link *tap, const gid_t *group)
     return tap->tun.queues == 1 && tap->tun.group == of_group && !tap->tun.persist ? 0 : -EAGAIN;
 }
 
-static int create_alone(struct rtnl *nl, int fd, const char *name, struct tap_kind kind, const gid_t *group)
+static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg *question,
+                        struct tap_kind kind, const gid_t *group)
 {
     struct link tap = {.ifindex = 0};
     int err = tap_create(fd, name, kind);
@@ -49,7 +51,7 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct tap_ki
         return err;
     err = group ? tap_set_group(fd, *group) : tap_set_owner(fd, 0);
     if (!err)
-        err = link_find(nl, name, &tap);
+        err = link_ask(nl, question, &tap);
     if (!err)
         err = check_alone(&tap, group);
     if (!err)
@@ -65,7 +67,14 @@ static int create_under_random_name(struct rtnl *nl, int fd, struct tap_kind kin
     char name[IFNAMSIZ];
     const int err = random_name(name);
 
-    return err ? err : create_alone(nl, fd, name, kind, group);
+    if (err)
+        return err;
+    struct nl_msg *question = link_question(name);
+    if (!question)
+        return -ENOMEM;
+    const int ifindex = create_alone(nl, fd, name, question, kind, group);
+    nlmsg_free(question);
+    return ifindex;
 }
 
 static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct tap_kind kind,

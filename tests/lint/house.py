@@ -72,7 +72,7 @@ def includes():
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 other = re.match(r'#include "(\w+)/', line)
-                if other and other[1] not in BELOW[folder]:
+                if other and other[1] not in BELOW[folder] | {folder}:
                     yield f"{path}:{number}: {folder}/ may not include {other[1]}/"
 
 

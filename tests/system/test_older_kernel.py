@@ -20,7 +20,7 @@ class OnADebianKernel(unittest.TestCase):
         helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
-            programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            programs=[helper, cli, f"{cli}-bridge"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual(status, 0, output)

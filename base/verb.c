@@ -113,7 +113,7 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
         return list_verb(verb, argv[0]);
     if (asks_for_help(argc, argv))
         return help_verb(verb, argv[0]);
-    return verb->run ? verb->run(argc, argv) : act(verb, argv);
+    return act(verb, argv);
 }
 
 int command_run(const struct command *command, int argc, char *argv[])

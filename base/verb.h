@@ -30,10 +30,10 @@ struct verb {
     /* Runs the verb. Returns the exit status: 0 success, 1 refused or failed, 2 usage error, 3 something was
      * left alone with --strict. */
     int (*act)(const struct call *call);
-    int (*run)(int argc, char *argv[]); /* instead of act: parses argv itself; argv[0] is the full command */
-    const struct command *verbs;        /* instead of act */
-    const char *program; /* instead of act: the program that implements this verb and its help */
-    int (*start)(const struct verb *verb, int argc, char *argv[]); /* starts it; argv[0] likewise */
+    const struct command *verbs; /* instead of act */
+    const char *program;         /* instead of act: the program that implements this verb and its help */
+    int (*start)(const struct verb *verb, int argc,
+                 char *argv[]); /* starts it; argv[0] is the full command */
 };
 
 struct command {

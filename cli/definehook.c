@@ -11,16 +11,24 @@
 #include "base/verb.h"
 #include "job.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char define_hook_options[] =
-    "  --vmi JSON     the virtual machine instance; of its annotations, virt-tap/bridge and\n"
-    "                 virt-tap/networks count\n"
-    "  --domain XML   the domain; it comes out whole on standard output\n";
+struct hook_options {
+    const char *vmi, *xml;
+};
+
+const struct option_entry define_hook_options[] = {
+    OPTION_STRING(
+        "vmi", "JSON",
+        "the virtual machine instance; of its annotations, virt-tap/bridge and\nvirt-tap/networks count",
+        struct hook_options, vmi),
+    OPTION_STRING("domain", "XML", "the domain; it comes out whole on standard output", struct hook_options,
+                  xml),
+    OPTION_END(struct hook_options),
+};
 
 /* Returns an annotation's string, to be freed; NULL: there is none. */
 static char *annotation(const json_t *vmi, const char *key)
@@ -31,18 +39,13 @@ static char *annotation(const json_t *vmi, const char *key)
     return value ? strdup(value) : NULL;
 }
 
-/* Parses NAME=BRIDGE,... Cuts text at the commas. */
-static int read_networks(struct known *out, const char *name, char *text)
+/* Cuts text, NAME=BRIDGE,..., at the commas. Returns 0 or -1: no memory. */
+static int split(struct option_list *out, char *text)
 {
-    char *rest = text;
-    int status = 0;
-
     out->words = calloc(strlen(text) + 1, sizeof(*out->words));
-    if (!out->words)
-        return complain(1, name, "no memory");
-    for (const char *word; !status && (word = strsep(&rest, ","));)
-        status = networks_add(out, name, word) ? 1 : 0;
-    return status;
+    while (out->words && text)
+        out->words[out->count++] = strsep(&text, ",");
+    return out->words ? 0 : -1;
 }
 
 static int print_changed(const struct job *job, const char *xml)
@@ -57,7 +60,8 @@ static int print_changed(const struct job *job, const char *xml)
 
 static int hook(const char *name, const char *vmi_text, const char *xml)
 {
-    _cleanup_known_ struct known known = {0};
+    struct known known = {.networks = NULL};
+    struct option_list networks = {.count = 0};
     struct job job = {
         .name = name, .change = domain_rewrite, .wish = {.find_network = networks_find, .data = &known}};
     json_error_t error;
@@ -70,29 +74,19 @@ static int hook(const char *name, const char *vmi_text, const char *xml)
         return complain(1, name, "--vmi:1:1: this is not a JSON object: it is another value");
     _cleanup_free_ char *bridge = annotation(vmi, "virt-tap/bridge");
     _cleanup_free_ char *words = annotation(vmi, "virt-tap/networks");
-    if ((bridge && wish_bridge(&job.wish, name, bridge) != 0) ||
-        (words && read_networks(&known, name, words) != 0))
-        return 1;
-    return print_changed(&job, xml);
+    if (words && split(&networks, words) < 0)
+        return complain(1, name, "no memory");
+    const bool good = wish_set(&job.wish, &known, name, bridge, &networks) == 0;
+    const int status = good ? print_changed(&job, xml) : 1;
+    free(networks.words);
+    return status;
 }
 
-int define_hook_run(int argc, char *argv[])
+int define_hook_run(const struct call *call)
 {
-    static const struct option known[] = {
-        {"vmi", required_argument, NULL, 'v'}, {"domain", required_argument, NULL, 'd'}, {0}};
-    const char *vmi = NULL, *xml = NULL;
-    int option;
+    const struct hook_options *options = call->options;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        if (option == 'v')
-            vmi = optarg;
-        else if (option == 'd')
-            xml = optarg;
-        else
-            return unknown_option(argv);
-    }
-    if (!vmi || !xml || optind < argc)
-        return complain(2, argv[0], "it takes --vmi JSON and --domain XML");
-    return hook(argv[0], vmi, xml);
+    if (!options->vmi || !options->xml)
+        return complain(2, call->name, "it takes --vmi JSON and --domain XML");
+    return hook(call->name, options->vmi, options->xml);
 }

@@ -4,6 +4,8 @@
  * The verb that KubeVirt runs. */
 #pragma once
 
-int define_hook_run(int argc, char *argv[]);
-#define define_hook_arguments "--vmi JSON --domain XML"
-extern const char define_hook_options[];
+#include "base/verb.h"
+
+#define define_hook_arguments "--vmi=JSON --domain=XML"
+extern const struct option_entry define_hook_options[];
+int define_hook_run(const struct call *call);

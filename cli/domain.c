@@ -9,55 +9,49 @@
 #include "base/verb.h"
 #include "job.h"
 
-#include <getopt.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct session {
-    virConnectPtr connection;
-    struct job job;
-    struct known known; /* from --network */
-    const char **interfaces;
-    const char *uri;
+struct domain_options {
+    const char *uri, *bridge;
+    struct option_list interfaces, networks;
     bool all, yes, strict;
 };
 
-enum { OPT_ALL = 256, OPT_YES, OPT_STRICT, OPT_INTERFACE, OPT_BRIDGE, OPT_NETWORK };
-
-static const struct option show_options[] = {
-    {"connect", required_argument, NULL, 'c'}, {"all", no_argument, NULL, OPT_ALL}, {0}};
-static const struct option restore_options[] = {
-    {"connect", required_argument, NULL, 'c'},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"yes", no_argument, NULL, OPT_YES},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {0},
-};
-static const struct option rewrite_options[] = {
-    {"connect", required_argument, NULL, 'c'},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"yes", no_argument, NULL, OPT_YES},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {"bridge", required_argument, NULL, OPT_BRIDGE},
-    {"network", required_argument, NULL, OPT_NETWORK},
-    {"strict", no_argument, NULL, OPT_STRICT},
-    {0},
+struct session {
+    struct known known; /* first, for taken_find() */
+    virConnectPtr connection;
+    struct job job;
+    const struct domain_options *options;
 };
 
-#define SHOW_HELP                                                                                            \
-    "  -c, --connect URI     the libvirt to ask, also a remote one; as virsh without it\n"                   \
-    "  --all                 every domain that is defined there\n"
-#define RESTORE_HELP                                                                                         \
-    SHOW_HELP "  --yes                 do not ask\n"                                                         \
-              "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"
-static const char rewrite_help[] = RESTORE_HELP
-    "  --bridge BRIDGE       put all taps on BRIDGE, whatever the interfaces name\n"
-    "  --network NAME=BRIDGE the bridge of a network, instead of what libvirt says; may be repeated\n"
-    "  --strict              exit 3 if an interface had to be left as it is\n";
+#define SHOW_OPTIONS                                                                                         \
+    OPTION_LETTER('c', "connect", "URI", "the libvirt to ask, also a remote one; as virsh without it",       \
+                  struct domain_options, uri),                                                               \
+        OPTION_FLAG("all", "every domain that is defined there", struct domain_options, all)
+#define CHANGE_OPTIONS                                                                                       \
+    SHOW_OPTIONS, OPTION_FLAG("yes", "do not ask", struct domain_options, yes),                              \
+        OPTION_LIST("interface", "MAC|N",                                                                    \
+                    "only this interface, by MAC or by number from 1; may be repeated",                      \
+                    struct domain_options, interfaces)
+
+static const struct option_entry show_options[] = {SHOW_OPTIONS, OPTION_END(struct domain_options)};
+static const struct option_entry restore_options[] = {CHANGE_OPTIONS, OPTION_END(struct domain_options)};
+static const struct option_entry rewrite_options[] = {
+    CHANGE_OPTIONS,
+    OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name",
+                  struct domain_options, bridge),
+    OPTION_LIST("network", "NAME=BRIDGE",
+                "the bridge of a network, instead of what libvirt says; may be repeated",
+                struct domain_options, networks),
+    OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", struct domain_options, strict),
+    OPTION_END(struct domain_options),
+};
 
 /* By default libvirt prints errors itself. */
 static void print_nothing(void *data, virErrorPtr error)
@@ -108,13 +102,6 @@ static int judge_network(const char *name, const char *xml, char reason[REASON_S
     if (found)
         return reason_set(reason, "network '%.40s' has %s, which its taps would not get", name, found);
     return 0;
-}
-
-static bool is_taken(void *data, const struct domain *domain, const char *dev)
-{
-    const struct session *session = data;
-
-    return taken_by_another(&session->known.taken, domain, dev);
 }
 
 /* Finds a network's bridge: from --network, otherwise by asking libvirt. */
@@ -169,7 +156,7 @@ static int define(const struct session *session, virDomainPtr domain, const char
 {
     const char *command = session->job.name;
 
-    if (!session->yes && !is_yes(name))
+    if (!session->options->yes && !is_yes(name))
         return complain(1, command, "%s: left as it is", name);
     _cleanup_secret_ char *now = definition(domain);
     if (!now || strcmp(now, was) != 0)
@@ -199,7 +186,7 @@ static int change_domain(const struct session *session, virDomainPtr domain)
         fflush(stdout);
         status = define(session, domain, name, text, &product);
     }
-    if (status == 0 && session->strict && product.left > 0)
+    if (status == 0 && session->options->strict && product.left > 0)
         return 3;
     return status;
 }
@@ -238,16 +225,17 @@ static int worse(int a, int b)
 }
 
 /* Processes all domains, even after a failure. */
-static int each_domain(const struct session *session, char *names[], int count)
+static int each_domain(const struct session *session, char *names[], size_t name_count)
 {
     _cleanup_free_ virDomainPtr *list = NULL;
     int status = 0;
 
-    for (int i = 0; i < count && !session->all; i++)
+    for (size_t i = 0; i < name_count; i++)
         status = worse(status, named_domain(session, names[i]));
-    if (!session->all)
+    if (!session->options->all)
         return status;
-    count = virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+    const int count =
+        virConnectListAllDomains(session->connection, &list, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
     if (count < 0)
         return complain(1, session->job.name, "cannot list the domains: %s", virGetLastErrorMessage());
     for (int i = 0; i < count; i++) {
@@ -273,15 +261,15 @@ static int learn(struct session *session)
     return count < 0 || err ? -1 : 0;
 }
 
-static int connect_and_run(struct session *session, char *names[], int count)
+static int connect_and_run(struct session *session, char *names[], size_t count)
 {
-    const char *command = session->job.name, *at = session->uri ? " at " : "";
+    const char *command = session->job.name, *uri = session->options->uri, *at = uri ? " at " : "";
     int status;
 
     virSetErrorFunc(NULL, print_nothing);
-    session->connection = virConnectOpenAuth(session->uri, virConnectAuthPtrDefault, 0);
+    session->connection = virConnectOpenAuth(uri, virConnectAuthPtrDefault, 0);
     if (!session->connection)
-        return complain(1, command, "no connection to libvirt%s%s: %s", at, session->uri ? session->uri : "",
+        return complain(1, command, "no connection to libvirt%s%s: %s", at, uri ? uri : "",
                         virGetLastErrorMessage());
     if (session->job.known && learn(session) < 0)
         status = complain(1, command, "cannot tell which names the taps of all domains have: %s",
@@ -292,96 +280,64 @@ static int connect_and_run(struct session *session, char *names[], int count)
     return finish_output(status, command);
 }
 
-static int set_option(struct session *session, int option, char *argv[])
+static int run(const struct call *call, change_function *function)
 {
-    struct wish *wish = &session->job.wish;
+    const struct domain_options *options = call->options;
+    struct session session = {.job = {.name = call->name, .change = function}, .options = options};
+    struct wish *wish = &session.job.wish;
 
-    switch (option) {
-    case 'c':
-        session->uri = optarg;
-        return 0;
-    case OPT_ALL:
-        session->all = true;
-        return 0;
-    case OPT_YES:
-        session->yes = true;
-        return 0;
-    case OPT_STRICT:
-        session->strict = true;
-        return 0;
-    case OPT_INTERFACE:
-        session->interfaces[wish->interface_count++] = optarg;
-        return 0;
-    case OPT_BRIDGE:
-        return wish_bridge(wish, argv[0], optarg);
-    case OPT_NETWORK:
-        return networks_add(&session->known, argv[0], optarg);
-    default:
-        return unknown_option(argv);
-    }
-}
-
-static int run(int argc, char *argv[], change_function *function, const struct option *known)
-{
-    struct session session = {.job = {.name = argv[0], .change = function}};
-    int status = 0, option;
-
-    opterr = 0;
-    session.known.words = calloc((size_t)argc, sizeof(*session.known.words));
-    session.interfaces = calloc((size_t)argc, sizeof(*session.interfaces));
-    session.job.wish.interfaces = session.interfaces;
+    *wish = (struct wish){
+        .interfaces = options->interfaces.words,
+        .interface_count = options->interfaces.count,
+        .find_network = find_network,
+        .is_taken = taken_find,
+        .data = &session,
+    };
     session.job.known = function == domain_rewrite ? &session.known : NULL;
-    session.job.wish.find_network = find_network;
-    session.job.wish.is_taken = is_taken;
-    session.job.wish.data = &session;
-    if (!session.known.words || !session.interfaces) {
-        known_free(&session.known);
-        free(session.interfaces);
-        return complain(1, argv[0], "no memory");
-    }
-    while (!status && (option = getopt_long(argc, argv, "c:", known, NULL)) != -1)
-        status = set_option(&session, option, argv);
-    if (!status && session.all != (optind == argc))
-        status = complain(2, argv[0], "which domains? Name them, or use --all");
-    if (!status && function && !session.yes && !isatty(STDIN_FILENO))
-        status = complain(2, argv[0], "not a terminal, so nobody can be asked: use --yes");
+    int status = wish_set(wish, &session.known, call->name, options->bridge, &options->networks);
+    if (!status && options->all != (call->count == 0))
+        status = complain(2, call->name, "which domains? Name them, or use --all");
+    if (!status && function && !options->yes && !isatty(STDIN_FILENO))
+        status = complain(2, call->name, "not a terminal, so nobody can be asked: use --yes");
     if (!status)
-        status = connect_and_run(&session, argv + optind, argc - optind);
-    known_free(&session.known);
-    free(session.interfaces);
+        status = connect_and_run(&session, call->words, call->count);
+    taken_free(&session.known.taken);
     return status;
 }
 
-static int rewrite(int argc, char *argv[])
+static int rewrite(const struct call *call)
 {
-    return run(argc, argv, domain_rewrite, rewrite_options);
+    return run(call, domain_rewrite);
 }
 
-static int restore(int argc, char *argv[])
+static int restore(const struct call *call)
 {
-    return run(argc, argv, domain_restore, restore_options);
+    return run(call, domain_restore);
 }
 
-static int show(int argc, char *argv[])
+static int show(const struct call *call)
 {
-    return run(argc, argv, NULL, show_options);
+    return run(call, NULL);
 }
 
 static const struct verb verbs[] = {
     {.name = "rewrite",
      .arguments = "[OPTION...] DOMAIN...|--all",
-     .notes = rewrite_help,
-     .run = rewrite,
+     .options = rewrite_options,
+     .max = UINT_MAX,
+     .act = rewrite,
      .summary = "point the interfaces of defined domains at taps of virt-tap"},
     {.name = "restore",
      .arguments = "[OPTION...] DOMAIN...|--all",
-     .notes = RESTORE_HELP,
-     .run = restore,
+     .options = restore_options,
+     .max = UINT_MAX,
+     .act = restore,
      .summary = "give their interfaces back as they were before rewrite"},
     {.name = "show",
      .arguments = "[OPTION...] DOMAIN...|--all",
-     .notes = SHOW_HELP,
-     .run = show,
+     .options = show_options,
+     .max = UINT_MAX,
+     .act = show,
      .summary = "what the interfaces of defined domains are, or could be"},
 };
 

@@ -9,7 +9,6 @@
 #include "base/verb.h"
 #include "xml/interface.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,34 +155,28 @@ static const char *network_bridge(const char *word)
     return equals && equals > word && ifname_valid(equals + 1) ? equals + 1 : NULL;
 }
 
-int wish_bridge(struct wish *wish, const char *name, const char *word)
+int wish_set(struct wish *wish, struct known *known, const char *name, const char *bridge,
+             const struct option_list *networks)
 {
-    wish->bridge = word;
-    return ifname_valid(word) ? 0
-                              : complain(2, name, "no kernel takes '%.40s' as the name of a bridge", word);
-}
-
-int networks_add(struct known *known, const char *name, const char *word)
-{
-    known->words[known->count++] = word;
-    return network_bridge(word) ? 0 : complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", word);
-}
-
-int unknown_option(char *argv[])
-{
-    return complain(2, argv[0], "'%.40s' is not an option, or lacks its argument; see %s --help",
-                    argv[optind - 1], argv[0]);
+    wish->bridge = bridge;
+    known->networks = networks;
+    if (bridge && !ifname_valid(bridge))
+        return complain(2, name, "no kernel takes '%.40s' as the name of a bridge", bridge);
+    for (size_t i = 0; i < networks->count; i++)
+        if (!network_bridge(networks->words[i]))
+            return complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", networks->words[i]);
+    return 0;
 }
 
 int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char reason[REASON_SIZE])
 {
-    const struct known *known = data;
+    const struct option_list *networks = ((const struct known *)data)->networks;
     char word[72]; /* fits in the reason even when escaped, so that it is not cut inside the quotes */
 
-    for (size_t i = 0; i < known->count; i++) {
-        const char *found = network_bridge(known->words[i]);
-        const size_t length = (size_t)(found - known->words[i]) - 1;
-        if (strlen(network) == length && strncmp(known->words[i], network, length) == 0) {
+    for (size_t i = 0; i < networks->count; i++) {
+        const char *found = network_bridge(networks->words[i]);
+        const size_t length = (size_t)(found - networks->words[i]) - 1;
+        if (strlen(network) == length && strncmp(networks->words[i], network, length) == 0) {
             snprintf(bridge, NAME_SIZE, "%s", found);
             return 0;
         }
@@ -197,10 +190,4 @@ bool taken_find(void *data, const struct domain *domain, const char *dev)
     const struct known *known = data;
 
     return taken_by_another(&known->taken, domain, dev);
-}
-
-void known_free(struct known *known)
-{
-    free(known->words);
-    taken_free(&known->taken);
 }

@@ -5,6 +5,7 @@
  * the messages that go with it. */
 #pragma once
 
+#include "base/options.h"
 #include "taken.h"
 #include "xml/change.h"
 #include "xml/diff.h"
@@ -40,19 +41,14 @@ int job_show(const char *name, const char *label, const char *text, size_t size)
 
 /* What is known besides the document; passed as data to the wish's functions. */
 struct known {
-    const char **words; /* of --network, NAME=BRIDGE */
-    size_t count;
-    struct taken taken; /* from the domains at hand, including changes just made */
+    const struct option_list *networks; /* of --network, NAME=BRIDGE */
+    struct taken taken;                 /* from the domains at hand, including changes just made */
 };
-void known_free(struct known *known);
-#define _cleanup_known_ __attribute__((cleanup(known_free)))
 
-/* The options that both commands have. They return 0, or 2 after reporting why. */
-int wish_bridge(struct wish *wish, const char *name, const char *word);
-int networks_add(struct known *known, const char *name, const char *word);
-
-/* Reports an option that getopt_long(3) rejected. Returns 2. */
-int unknown_option(char *argv[]);
+/* Sets the wish's bridge and the known networks; NULL, or an empty list: none. Returns 0, or 2 after
+ * reporting why. */
+int wish_set(struct wish *wish, struct known *known, const char *name, const char *bridge,
+             const struct option_list *networks);
 
 /* Functions for a wish; data is a struct known. */
 bool taken_find(void *data, const struct domain *domain, const char *dev);

@@ -11,114 +11,56 @@
 #include "hooks/mapping.h"
 #include "job.h"
 
-#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct options {
+struct xml_options {
+    const char *output_dir, *bridge;
+    struct option_list interfaces, networks;
+    bool in_place, diff, validate, strict;
+};
+
+struct run {
     struct job job;
     struct known known;
-    const char **interfaces;
-    const char *output_dir;
-    bool in_place, diff, validate, strict;
+    const struct xml_options *options;
     char **files;
     size_t file_count;
 };
 
-enum {
-    OPT_IN_PLACE = 256,
-    OPT_OUTPUT_DIR,
-    OPT_DIFF,
-    OPT_VALIDATE,
-    OPT_STRICT,
-    OPT_INTERFACE,
-    OPT_BRIDGE,
-    OPT_NETWORK
-};
+/* What all that change files have. */
+#define OUTPUT_OPTIONS                                                                                       \
+    OPTION_FLAG("in-place", "change the files themselves; each one whole, or not at all",                    \
+                struct xml_options, in_place),                                                               \
+        OPTION_STRING("output-dir", "DIR", "write files of the same names there", struct xml_options,        \
+                      output_dir),                                                                           \
+        OPTION_FLAG("diff", "show what would change instead, as a unified diff", struct xml_options, diff),  \
+        OPTION_FLAG("validate", "refuse a result that libvirt's domain.rng does not accept",                 \
+                    struct xml_options, validate)
+#define INTERFACE_OPTION                                                                                     \
+    OPTION_LIST("interface", "MAC|N", "only this interface, by MAC or by number from 1; may be repeated",    \
+                struct xml_options, interfaces)
 
-/* The last two are only for rewrite. */
-static const struct option rewrite_options[] = {
-    {"in-place", no_argument, NULL, OPT_IN_PLACE},
-    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
-    {"diff", no_argument, NULL, OPT_DIFF},
-    {"validate", no_argument, NULL, OPT_VALIDATE},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {"strict", no_argument, NULL, OPT_STRICT},
-    {"bridge", required_argument, NULL, OPT_BRIDGE},
-    {"network", required_argument, NULL, OPT_NETWORK},
-    {0},
+static const struct option_entry rewrite_options[] = {
+    OUTPUT_OPTIONS,
+    INTERFACE_OPTION,
+    OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name",
+                  struct xml_options, bridge),
+    OPTION_LIST("network", "NAME=BRIDGE", "the bridge of a network; may be repeated", struct xml_options,
+                networks),
+    OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", struct xml_options, strict),
+    OPTION_END(struct xml_options),
 };
-static const struct option restore_options[] = {
-    {"in-place", no_argument, NULL, OPT_IN_PLACE},
-    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
-    {"diff", no_argument, NULL, OPT_DIFF},
-    {"validate", no_argument, NULL, OPT_VALIDATE},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {0},
-};
-static const struct option map_options[] = {
-    {"in-place", no_argument, NULL, OPT_IN_PLACE},
-    {"output-dir", required_argument, NULL, OPT_OUTPUT_DIR},
-    {"diff", no_argument, NULL, OPT_DIFF},
-    {"validate", no_argument, NULL, OPT_VALIDATE},
-    {0},
-};
+static const struct option_entry restore_options[] = {OUTPUT_OPTIONS, INTERFACE_OPTION,
+                                                      OPTION_END(struct xml_options)};
+static const struct option_entry map_options[] = {OUTPUT_OPTIONS, OPTION_END(struct xml_options)};
 
-#define OUTPUT_HELP                                                                                          \
-    "  --in-place            change the files themselves; each one whole, or not at all\n"                   \
-    "  --output-dir DIR      write files of the same names there\n"                                          \
-    "  --diff                show what would change instead, as a unified diff\n"                            \
-    "  --interface MAC|N     only this interface, by MAC or by number from 1; may be repeated\n"             \
-    "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
-
-static const char rewrite_help[] =
-    OUTPUT_HELP "  --bridge BRIDGE       put all taps on BRIDGE, whatever the interfaces name\n"
-                "  --network NAME=BRIDGE the bridge of a network; may be repeated\n"
-                "  --strict              exit 3 if an interface had to be left as it is\n"
-                "\nWithout FILE, or where it is -, standard input is read.\n";
-static const char map_help[] =
+#define INPUT_NOTE "Without FILE, or where it is -, standard input is read.\n"
+static const char map_notes[] =
     "Bridges and networks become this host's, as /etc/virt-tap/bridges.conf maps them, and taps whose names are taken\n"
-    "here get others: what the hooks do when a domain comes by migration, or from a file that it was saved to.\n\n"
-    "  --in-place            change the files themselves; each one whole, or not at all\n"
-    "  --output-dir DIR      write files of the same names there\n"
-    "  --diff                show what would change instead, as a unified diff\n"
-    "  --validate            refuse a result that libvirt's domain.rng does not accept\n"
-    "\nWithout FILE, or where it is -, standard input is read.\n";
-static const char restore_help[] = OUTPUT_HELP "\nWithout FILE, or where it is -, standard input is read.\n";
-static const char show_help[] = "Without FILE, or where it is -, standard input is read.\n";
-
-static int set_option(struct options *options, int option, char *argv[])
-{
-    struct wish *wish = &options->job.wish;
-
-    switch (option) {
-    case OPT_IN_PLACE:
-        options->in_place = true;
-        return 0;
-    case OPT_OUTPUT_DIR:
-        options->output_dir = optarg;
-        return 0;
-    case OPT_DIFF:
-        options->diff = true;
-        return 0;
-    case OPT_VALIDATE:
-        options->validate = true;
-        return 0;
-    case OPT_STRICT:
-        options->strict = true;
-        return 0;
-    case OPT_INTERFACE:
-        options->interfaces[wish->interface_count++] = optarg;
-        return 0;
-    case OPT_BRIDGE:
-        return wish_bridge(wish, argv[0], optarg);
-    case OPT_NETWORK:
-        return networks_add(&options->known, argv[0], optarg);
-    default:
-        return unknown_option(argv);
-    }
-}
+    "here get others: what the hooks do when a domain comes by migration, or from a file that it was saved to.\n\n" INPUT_NOTE;
 
 static int by_base_name(const void *a, const void *b)
 {
@@ -126,34 +68,35 @@ static int by_base_name(const void *a, const void *b)
 }
 
 /* With --output-dir, two files of the same name would overwrite each other. */
-static int check_names(const struct options *options, const char *name)
+static int check_names(const struct run *run, const char *name)
 {
-    const size_t count = options->file_count;
+    const size_t count = run->file_count;
     _cleanup_free_ char **sorted = calloc(count + 1, sizeof(*sorted));
 
     if (!sorted)
         return complain(1, name, "no memory");
-    memcpy(sorted, options->files, count * sizeof(*sorted));
+    memcpy(sorted, run->files, count * sizeof(*sorted));
     qsort(sorted, count, sizeof(*sorted), by_base_name);
     for (size_t i = 1; i < count; i++)
         if (by_base_name(&sorted[i - 1], &sorted[i]) == 0)
             return complain(2, name, "%s and %s would be the same file in %s", sorted[i - 1], sorted[i],
-                            options->output_dir);
+                            run->options->output_dir);
     return 0;
 }
 
-static int check_files(const struct options *options, const char *name)
+static int check_files(const struct run *run, const char *name)
 {
+    const struct xml_options *options = run->options;
     const bool own_place = options->in_place || options->output_dir;
 
     if (options->in_place + options->diff + (options->output_dir != NULL) > 1)
         return complain(2, name, "--in-place, --output-dir and --diff exclude each other");
-    if (options->file_count > 1 && !own_place && !options->diff)
+    if (run->file_count > 1 && !own_place && !run->options->diff)
         return complain(2, name, "several files need --in-place, --output-dir or --diff");
-    for (size_t i = 0; i < options->file_count && own_place; i++)
-        if (strcmp(options->files[i], "-") == 0)
+    for (size_t i = 0; i < run->file_count && own_place; i++)
+        if (strcmp(run->files[i], "-") == 0)
             return complain(2, name, "standard input has no name to be written under");
-    return options->output_dir ? check_names(options, name) : 0;
+    return run->options->output_dir ? check_names(run, name) : 0;
 }
 
 static const char *label_of(const char *path)
@@ -172,207 +115,197 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
 }
 
 /* What --strict turns exit status 0 into. */
-static int strict_status(const struct options *options, const struct product *product)
+static int strict_status(const struct run *run, const struct product *product)
 {
-    return options->strict && product->left > 0 ? 3 : 0;
+    return run->options->strict && product->left > 0 ? 3 : 0;
 }
 
-static int put_out(const struct options *options, const char *path, const char *text, size_t size,
-                   mode_t mode, const struct product *product)
+static int put_out(const struct run *run, const char *path, const char *text, size_t size, mode_t mode,
+                   const struct product *product)
 {
     struct error why;
 
-    if (options->diff)
+    if (run->options->diff)
         diff_print(stdout, label_of(path), &product->change.edits, text, size, product->text);
-    else if (!options->output_dir)
-        print_document(options->job.name, product->text, product->size);
-    else if (file_put(options->output_dir, basename(path), product->text, product->size, mode, &why) < 0)
-        return complain(1, options->job.name, "cannot write %s/%s: %s", options->output_dir, basename(path),
+    else if (!run->options->output_dir)
+        print_document(run->job.name, product->text, product->size);
+    else if (file_put(run->options->output_dir, basename(path), product->text, product->size, mode, &why) < 0)
+        return complain(1, run->job.name, "cannot write %s/%s: %s", run->options->output_dir, basename(path),
                         why.text);
     return 0;
 }
 
-static int change_file(const struct options *options, const char *path)
+static int change_file(const struct run *run, const char *path)
 {
     _cleanup_product_ struct product product = {0};
     size_t size;
     mode_t mode;
-    _cleanup_free_ char *text = read_file(options->job.name, path, &size, &mode);
+    _cleanup_free_ char *text = read_file(run->job.name, path, &size, &mode);
 
-    if (!text || job_run(&options->job, label_of(path), text, size, &product) != 0 ||
-        put_out(options, path, text, size, mode, &product) != 0)
+    if (!text || job_run(&run->job, label_of(path), text, size, &product) != 0 ||
+        put_out(run, path, text, size, mode, &product) != 0)
         return 1;
-    return strict_status(options, &product);
+    return strict_status(run, &product);
 }
 
-static int change_in_place(const struct options *options, const char *path)
+static int change_in_place(const struct run *run, const char *path)
 {
     _cleanup_product_ struct product product = {0};
     struct error why;
     struct file file;
 
     if (file_hold(&file, path, DOCUMENT_BYTES_MAX, &why) < 0)
-        return complain(1, options->job.name, "cannot change %s: %s", path, why.text);
-    int status = job_run(&options->job, path, file.text, file.size, &product);
+        return complain(1, run->job.name, "cannot change %s: %s", path, why.text);
+    int status = job_run(&run->job, path, file.text, file.size, &product);
     if (status == 0 && product.change.edits.count > 0 &&
         file_replace(&file, product.text, product.size, &why) < 0)
-        status = complain(1, options->job.name, "cannot write %s: %s", path, why.text);
+        status = complain(1, run->job.name, "cannot write %s: %s", path, why.text);
     file_release(&file);
-    return status ? status : strict_status(options, &product);
+    return status ? status : strict_status(run, &product);
 }
 
 /* Collects the tap names used in the other files. Files that cannot be read twice, such as
  * pipes, are skipped. */
-static int learn(struct options *options)
+static int learn(struct run *run)
 {
     struct error ignored;
     struct stat st;
     int err = 0;
 
-    for (size_t i = 0; i < options->file_count && options->file_count > 1 && !err; i++) {
-        if (stat(options->files[i], &st) < 0 || !S_ISREG(st.st_mode))
+    for (size_t i = 0; i < run->file_count && run->file_count > 1 && !err; i++) {
+        if (stat(run->files[i], &st) < 0 || !S_ISREG(st.st_mode))
             continue;
         size_t size;
         _cleanup_free_ char *text =
-            file_read(options->files[i], DOCUMENT_BYTES_MAX, &size, &st.st_mode, &ignored);
-        err = text ? taken_add_document(&options->known.taken, text, size) : 0;
+            file_read(run->files[i], DOCUMENT_BYTES_MAX, &size, &st.st_mode, &ignored);
+        err = text ? taken_add_document(&run->known.taken, text, size) : 0;
     }
     return err;
 }
 
 /* Processes all files, even after a failure. */
-static int change_files(struct options *options)
+static int change_files(struct run *run)
 {
-    const char *name = options->job.name;
+    const char *name = run->job.name;
     struct error why = {0};
     int status = 0;
 
-    if (options->job.known && learn(options) < 0)
+    if (run->job.known && learn(run) < 0)
         return complain(1, name, "no memory");
-    if (options->validate) {
-        options->job.schema = schema_load(DOMAIN_SCHEMA, &why);
-        if (!options->job.schema)
+    if (run->options->validate) {
+        run->job.schema = schema_load(DOMAIN_SCHEMA, &why);
+        if (!run->job.schema)
             return complain(1, name, "cannot use " DOMAIN_SCHEMA " (of libvirt): %s", why.text);
     }
-    for (size_t i = 0; i < options->file_count; i++) {
-        const int one = options->in_place ? change_in_place(options, options->files[i])
-                                          : change_file(options, options->files[i]);
+    for (size_t i = 0; i < run->file_count; i++) {
+        const int one =
+            run->options->in_place ? change_in_place(run, run->files[i]) : change_file(run, run->files[i]);
         if (status != 1 && one != 0)
             status = one;
     }
-    schema_free(options->job.schema);
+    schema_free(run->job.schema);
     return finish_output(status, name);
 }
 
 /* wish: what is requested besides the options. */
-static int change(int argc, char *argv[], change_function *function, const struct option *known,
-                  const struct wish *wish)
+static int change(const struct call *call, change_function *function, const struct wish *wish)
 {
     static char standard_input[] = "-";
     char *only_input[] = {standard_input};
-    struct options options = {.job = {.name = argv[0], .change = function, .wish = *wish}};
-    int status = 0, option;
+    const struct xml_options *options = call->options;
+    struct run run = {
+        .job = {.name = call->name, .change = function, .wish = *wish},
+        .options = options,
+        .files = call->count ? call->words : only_input,
+        .file_count = call->count ? call->count : 1,
+    };
 
-    opterr = 0;
-    options.known.words = calloc((size_t)argc, sizeof(*options.known.words));
-    options.interfaces = calloc((size_t)argc, sizeof(*options.interfaces));
-    options.job.wish.interfaces = options.interfaces;
-    if (!options.job.wish.data) {
-        options.job.known = function == domain_rewrite ? &options.known : NULL;
-        options.job.wish.find_network = networks_find;
-        options.job.wish.is_taken = taken_find;
-        options.job.wish.data = &options.known;
+    run.job.wish.interfaces = options->interfaces.words;
+    run.job.wish.interface_count = options->interfaces.count;
+    if (!wish->data) {
+        run.job.known = function == domain_rewrite ? &run.known : NULL;
+        run.job.wish.find_network = networks_find;
+        run.job.wish.is_taken = taken_find;
+        run.job.wish.data = &run.known;
     }
-    if (!options.known.words || !options.interfaces) {
-        known_free(&options.known);
-        free(options.interfaces);
-        return complain(1, argv[0], "no memory");
-    }
-    while (!status && (option = getopt_long(argc, argv, "", known, NULL)) != -1)
-        status = set_option(&options, option, argv);
-    if (!status) {
-        options.files = optind < argc ? argv + optind : only_input;
-        options.file_count = optind < argc ? (size_t)(argc - optind) : 1;
-        status = check_files(&options, argv[0]);
-    }
+    int status = wish_set(&run.job.wish, &run.known, call->name, options->bridge, &options->networks);
     if (!status)
-        status = change_files(&options);
-    known_free(&options.known);
-    free(options.interfaces);
+        status = check_files(&run, call->name);
+    if (!status)
+        status = change_files(&run);
+    taken_free(&run.known.taken);
     return status;
 }
 
-static int rewrite(int argc, char *argv[])
+static int rewrite(const struct call *call)
 {
-    return change(argc, argv, domain_rewrite, rewrite_options, &(struct wish){0});
+    return change(call, domain_rewrite, &(struct wish){0});
 }
 
-static int restore(int argc, char *argv[])
+static int restore(const struct call *call)
 {
-    return change(argc, argv, domain_restore, restore_options, &(struct wish){0});
+    return change(call, domain_restore, &(struct wish){0});
 }
 
 /* Does what the hooks do for a domain from another host. */
-static int map(int argc, char *argv[])
+static int map(const struct call *call)
 {
+    _cleanup_bridges_ struct bridges bridges;
     struct error why = {0};
-    struct bridges bridges;
-    int status;
 
-    if (bridges_read(&bridges, &why) < 0) {
-        status = complain(1, argv[0], "%s", why.text);
-    } else {
-        const struct wish wish = mapping_wish(&bridges);
-        status = change(argc, argv, domain_map, map_options, &wish);
-    }
-    bridges_free(&bridges);
-    return status;
+    if (bridges_read(&bridges, &why) < 0)
+        return complain(1, call->name, "%s", why.text);
+    const struct wish wish = mapping_wish(&bridges);
+    return change(call, domain_map, &wish);
 }
 
-static int show(int argc, char *argv[])
+static int show(const struct call *call)
 {
-    static const struct option none[] = {{0}};
     int status = 0;
 
-    opterr = 0;
-    if (getopt_long(argc, argv, "", none, NULL) != -1)
-        return unknown_option(argv);
-    for (int i = optind; i < argc || i == optind; i++) {
-        const char *path = i < argc ? argv[i] : "-";
+    for (size_t i = 0; i < call->count || i == 0; i++) {
+        const char *path = call->count ? call->words[i] : "-";
         size_t size;
         mode_t mode;
-        _cleanup_free_ char *text = read_file(argv[0], path, &size, &mode);
-        if (!text || job_show(argv[0], label_of(path), text, size) != 0)
+        _cleanup_free_ char *text = read_file(call->name, path, &size, &mode);
+        if (!text || job_show(call->name, label_of(path), text, size) != 0)
             status = 1;
     }
-    return finish_output(status, argv[0]);
+    return finish_output(status, call->name);
 }
 
 static const struct verb verbs[] = {
     {.name = "rewrite",
      .arguments = "[OPTION...] [FILE...]",
-     .notes = rewrite_help,
-     .run = rewrite,
+     .notes = INPUT_NOTE,
+     .options = rewrite_options,
+     .max = UINT_MAX,
+     .act = rewrite,
      .summary = "point the interfaces of domains at taps of virt-tap"},
     {.name = "restore",
      .arguments = "[OPTION...] [FILE...]",
-     .notes = restore_help,
-     .run = restore,
+     .notes = INPUT_NOTE,
+     .options = restore_options,
+     .max = UINT_MAX,
+     .act = restore,
      .summary = "give the interfaces back as they were before rewrite"},
     {.name = "show",
      .arguments = "[FILE...]",
-     .notes = show_help,
-     .run = show,
+     .notes = INPUT_NOTE,
+     .max = UINT_MAX,
+     .act = show,
      .summary = "what the interfaces of domains are, or could be"},
     {.name = "map",
      .arguments = "[OPTION...] [FILE...]",
-     .notes = map_help,
-     .run = map,
+     .notes = map_notes,
+     .options = map_options,
+     .max = UINT_MAX,
+     .act = map,
      .summary = "adapt domains of other hosts to this one's bridges"},
     {.name = "define-hook",
      .arguments = define_hook_arguments,
-     .notes = define_hook_options,
-     .run = define_hook_run,
+     .options = define_hook_options,
+     .act = define_hook_run,
      .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
 };
 
@@ -387,8 +320,8 @@ static const struct verb commands[] = {
      .verbs = &xml_command},
     {.name = "onDefineDomain",
      .arguments = define_hook_arguments,
-     .notes = define_hook_options,
-     .run = define_hook_run,
+     .options = define_hook_options,
+     .act = define_hook_run,
      .summary = "rewrite as KubeVirt's hook onDefineDomain"},
 };
 

@@ -17,7 +17,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 class OnADebianKernel(unittest.TestCase):
     def test_wifi(self):
         cli = os.path.realpath(os.environ["VIRT_TAP_CLI"])
-        status, output = kernelhost.run(needed.folder("GUEST_KERNEL_FULL"), ["python3", f"{HERE}/wifi_in_guest.py"], programs=[cli], files=[HERE],
+        status, output = kernelhost.run(needed.folder("GUEST_KERNEL_FULL"), ["python3", f"{HERE}/wifi_in_guest.py"],
+                                        programs=[cli, f"{cli}-bridge"], files=[HERE],
                                         modules=["bridge", "mac80211_hwsim"], limit=200, env={"VIRT_TAP_CLI": cli, "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual(status, 0, output)
         self.assertIn("\nOK\n", output)

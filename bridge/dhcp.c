@@ -349,7 +349,7 @@ int dhcp_begin(const char *verb, const char *interface)
         if (find_start(program, path))
             return process_detach(path, dhcp_programs[i].box ? by_option : by_name) < 0;
     }
-    return complain(1, verb,
-                    "'%s' was created, but there is no DHCP client: install dhcpcd-base, or use --address",
-                    interface);
+    return complain(
+        1, verb, "'%s' was created, but no DHCP client is installed: install dhcpcd-base, or use --address",
+        interface);
 }

@@ -25,8 +25,7 @@ static int report_files(struct findings *out)
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
     }
     if (!err && policy_shadows(&policy)) {
-        finding_add(out, HELPER_POLICY_SHADOWED,
-                    "there is a " QEMU_ACL_PATH ", which does not count beside " POLICY_PATH);
+        finding_add(out, HELPER_POLICY_SHADOWED, QEMU_ACL_PATH " is ignored because " POLICY_PATH " exists");
         finding_fixable(out, "");
     }
     policy_free(&policy);

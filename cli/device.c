@@ -72,7 +72,7 @@ static int look_up(struct device *device, const struct tap_options *options)
 {
     if (options->domain)
         return complain(2, device->verb,
-                        "--domain is for taps of virt-tap's own, whose names begin with vtap-");
+                        "--domain is only for taps on a bridge, whose names begin with vtap-");
     if (options->user && find_user(device, options->user))
         return 1;
     if (options->group && find_group(device, options->group))
@@ -259,7 +259,7 @@ int device_delete(const char *verb, const char *name, bool force)
     struct rtnl nl;
 
     if (geteuid() != 0)
-        return complain(1, verb, "'%.64s' is not one of virt-tap's own (vtap-...): removing it requires root",
+        return complain(1, verb, "removing '%.64s' requires root, because its name does not begin with vtap-",
                         name);
     if (!force && (fd = tap_open()) < 0)
         return complain(1, verb,

@@ -132,9 +132,9 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
     const char *path = policy->file_count ? policy->files[0].path : POLICY_PATH;
 
     if (rule && rule->deny)
-        printf("to allow it: take that line away, or select others by it; a deny beats every allow\n");
+        printf("to allow it: remove that line, or narrow it to other users; a deny overrides every allow\n");
     else if (rule)
-        printf("to allow it: change that line, for no later one is tried\n");
+        printf("to allow it: change that line; no later one is tried\n");
     else if (strcmp(path, QEMU_ACL_PATH) == 0)
         printf("to allow it: add this line to %s, which is about every user: allow %s\n", path, bridge);
     else
@@ -181,7 +181,7 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
     } else {
         printf("because: %s\n", why.text);
         if (loaded ? decision.unknown : !policy.absent)
-            puts("to mend it: virt-tap policy check tells all that is wrong");
+            puts("to fix it: run virt-tap policy check, which lists every error");
         else
             print_remedy(&policy, rule, bridge, selector);
     }

@@ -117,7 +117,7 @@ void lint_policy(struct lint *lint)
             lint_warn(
                 lint, lint->path, 1,
                 QEMU_ACL_PATH
-                " does not count beside this file; to keep its rules, add the line: include " QEMU_ACL_PATH);
+                " is ignored because this file exists; to keep its rules, add the line: include " QEMU_ACL_PATH);
         lint_rules(lint, &policy, &for_all);
         lint_bridges(lint, &policy);
         policy_free(&for_all);

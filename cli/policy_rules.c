@@ -159,15 +159,15 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
     if (!is_one_user(&reaches[nth], &user)) {
         lint_warn(
             lint, file, rule->line,
-            "several users share macs=%s, so that one can take the MAC of another's guest that is off; give "
-            "each a rule with macs= of their own",
+            "several users share macs=%s, so one can take over the MAC of another's stopped guest; give "
+            "each user a rule with their own macs=",
             rule->terms.macs);
         return;
     }
     for (size_t i = 0; i < nth; i++)
         if (overlap(rule, &policy->rules[i]) && !reaches[i].nobody && is_one_user(&reaches[i], &other) &&
             other != user) {
-            lint_warn(lint, file, rule->line, "another user has some MACs of macs=%s, too: %s:%lu",
+            lint_warn(lint, file, rule->line, "macs=%s overlaps with another user's in %s:%lu",
                       rule->terms.macs, policy->files[policy->rules[i].file].path, policy->rules[i].line);
             return;
         }
@@ -184,10 +184,9 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
             lint, file, rule->line, "can never match: no interface can have the name '%s'%s", rule->name,
             strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms, and no comments behind a rule)" : "");
     else if (!rule->all && strpbrk(rule->name, ",;*?[]\"'") && if_nametoindex(rule->name) == 0)
-        lint_warn(
-            lint, file, rule->line,
-            "there is no bridge '%s': one rule is about one bridge, by its whole name and without quotes",
-            rule->name);
+        lint_warn(lint, file, rule->line,
+                  "there is no bridge '%s'; name one bridge per rule, in full and without quotes",
+                  rule->name);
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);

@@ -97,9 +97,8 @@ int privilege_raise(struct error *why)
 
 int privilege_lower(struct error *why)
 {
-    return apply(NET_ADMIN, 0) < 0
-               ? error_set(why, "CAP_NET_ADMIN could not be laid down: %s", strerror(errno))
-               : 0;
+    return apply(NET_ADMIN, 0) < 0 ? error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno))
+                                   : 0;
 }
 
 int privilege_become(uid_t uid, struct error *why)

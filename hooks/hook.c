@@ -80,7 +80,7 @@ static char *read_input(size_t *size, struct error *why)
         *size += (size_t)got;
     if (text && got >= 0)
         return text;
-    error_set(why, "cannot read what libvirt tells: %s", text ? strerror(errno) : "no memory");
+    error_set(why, "cannot read libvirt's XML: %s", text ? strerror(errno) : "no memory");
     free(text);
     return NULL;
 }
@@ -92,7 +92,7 @@ static void report(const struct error *why, bool log)
     struct error said = *why;
 
     if (why->line > 0)
-        error_set(&said, "what libvirt tells, line %u, column %u: %s", why->line, why->column, why->text);
+        error_set(&said, "libvirt's XML, line %u, column %u: %s", why->line, why->column, why->text);
     dprintf(STDERR_FILENO, HOOK_NAME ": %s\n", said.text);
     if (log)
         audit_say(HOOK_NAME, said.text);

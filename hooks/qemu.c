@@ -64,8 +64,7 @@ static int check_domain(const struct domain *domain, struct error *why)
         const int fd = kvm_device_open();
         if (fd < 0)
             return error_set(why,
-                             "domain '%.64s' is to run by KVM, and " KVM_PATH
-                             " %s; `virt-tap check kvm` says how "
+                             "domain '%.64s' uses KVM, but " KVM_PATH " %s; `virt-tap check kvm` says how "
                              "to fix that",
                              name, kvm_device_problem(fd));
         close(fd);

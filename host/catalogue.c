@@ -245,8 +245,8 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_POLICY_SKIPPED] = {"helper.policy.skipped", FINDING_SKIPPED,
                                "without a bridge there is nothing that the policy could allow"},
     [HELPER_POLICY_SHADOWED] = {"helper.policy.shadowed", FINDING_WARNING,
-                                "whom bridge.conf allows is refused unless policy.conf allows them too",
-                                "# once you want its rules: add this line to " POLICY_PATH
+                                "users allowed only by bridge.conf are refused",
+                                "# to keep its rules, add this line to " POLICY_PATH
                                 ": include " QEMU_ACL_PATH},
     [HELPER_BRIDGES_BROKEN] = {"helper.bridges.broken", FINDING_FAILURE,
                                "no tap is granted while the declared bridges cannot be read"},

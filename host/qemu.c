@@ -31,7 +31,7 @@ void qemu_probe(const struct probe_context *context, struct findings *out)
     const char *path = find_qemu(usr, local);
 
     if (!path) {
-        finding_add_fixable(out, QEMU_MISSING, "", "there is no QEMU for guests of this host's architecture");
+        finding_add_fixable(out, QEMU_MISSING, "", "no QEMU for this host's architecture is installed");
         return;
     }
     int status = program_run((const char *[]){path, "--version", NULL}, context->user, words, sizeof(words));

@@ -59,7 +59,7 @@ static int open_kvm(const char *rule, struct error *why)
         return error_set(why,
                          "%s allows the bridge only to those who can use KVM (require=kvm), and " KVM_PATH
                          " %s; `virt-tap "
-                         "check kvm` says how to mend that",
+                         "check kvm` says how to fix that",
                          rule, kvm_device_problem(fd));
     close(fd);
     return 0;
@@ -131,9 +131,10 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
         "allow %s%s%s%s",
         policy->files[0].path, bridge, caller->uid, bridge, strict ? " " : "", selector,
-        policy_shadows(policy) ? "; " QEMU_ACL_PATH
-                                 " does not count beside it, unless it says: include " QEMU_ACL_PATH
-                               : "");
+        policy_shadows(policy)
+            ? "; " QEMU_ACL_PATH
+              " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH
+            : "");
 }
 
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,

@@ -23,7 +23,7 @@ struct question {
 /* What is granted. */
 struct decision {
     struct policy_match match; /* what decided, also if the answer is no; points into the policy */
-    bool unknown;              /* the answer is no because it cannot be determined whom a rule applies to */
+    bool unknown;              /* refused because a user or group in a rule could not be looked up */
     unsigned int quota;        /* taps of the caller there at a time; 0: limited by the bridge's ports only */
     struct uid_range uids;     /* the uids that share this quota */
     unsigned int mtu;          /* bytes; 0: the bridge's */

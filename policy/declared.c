@@ -40,7 +40,7 @@ static int bad(const struct reading *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return error_set(r->why, "%s:%lu: %s; an administrator must mend it, see virt-tap-bridges(5)", r->path,
+    return error_set(r->why, "%s:%lu: %s; an administrator must fix it, see virt-tap-bridges(5)", r->path,
                      r->line, text);
 }
 
@@ -214,7 +214,7 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
     while (!err && rest) {
         char *line = strsep(&rest, "\n");
         r.line++;
-        err = !rest && !whole ? bad(&r, "a byte of value 0 stands here") : parse_line(&r, line);
+        err = !rest && !whole ? bad(&r, "a NUL byte") : parse_line(&r, line);
     }
     free(copy);
     return err;

@@ -172,7 +172,7 @@ static int read_one(void *context, const char *path, size_t limit, struct policy
     if (strcmp(path, files->main) == 0 && ++files->times == 2 && files->failed)
         files->failed(files->context, path, -ELOOP, "it includes itself");
     if (!err && !out->bytes && files->failed)
-        files->failed(files->context, path, -EISDIR, "it is a folder, of which no file is read");
+        files->failed(files->context, path, -EISDIR, "it is a folder, so no file in it is read");
     return err;
 }
 

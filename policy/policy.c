@@ -61,8 +61,7 @@ static enum line_result bad(struct reading *r, const struct place *at, const cha
 
     while (length > 0 && is_blank(word[length - 1]))
         length--;
-    error_set(r->why,
-              "%s:%lu does not parse: %s '%.*s'; an administrator must mend it before anything is granted",
+    error_set(r->why, "%s:%lu does not parse: %s '%.*s'; nothing is granted until an administrator fixes it",
               r->policy->files[at->file].path, at->line, what, length < 64 ? (int)length : 64, word);
     return LINE_BAD;
 }
@@ -107,8 +106,7 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     rule.all = strcmp(argument, "all") == 0;
     strcpy(rule.name, argument);
     if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
-        error_set(r->why,
-                  "%s:%lu does not parse: %.512s; an administrator must mend it before anything is granted",
+        error_set(r->why, "%s:%lu does not parse: %.512s; nothing is granted until an administrator fixes it",
                   r->policy->files[at->file].path, at->line, wrong.text);
         return LINE_BAD;
     }
@@ -196,7 +194,8 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
     if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
         return bad(r, at, "an editor has put a byte order mark (BOM) before", line + strlen(byte_order_mark));
     if (r->dialect == POLICY_STRICT && comment_behind(argument))
-        return bad(r, at, "a comment takes a line of its own, unlike", comment_behind(argument));
+        return bad(r, at,
+                   "a comment must be on a line of its own, not behind a rule:", comment_behind(argument));
     while (is_blank(*argument))
         argument++;
     for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)
@@ -230,7 +229,7 @@ static enum line_result parse_text(struct reading *r, struct place *at, const st
         done += length;
         at->line++;
         if (r->dialect == POLICY_STRICT && strlen(line) < length)
-            result = bad(r, at, "a byte of value 0 follows", line);
+            result = bad(r, at, "a NUL byte follows", line);
         else if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
             result = bad(r, at, "longer than 4,095 characters:", line);
         else

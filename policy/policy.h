@@ -85,7 +85,7 @@ struct policy_match {
 /* Decides. A matching deny overrides every allow, wherever it is; of the allows, the first that matches
  * decides; without a matching rule, the answer is no. With POLICY_STRICT, an allow without uid= is only for
  * callers that have an account (identity.h); with POLICY_QEMU nobody is looked up. Returns 0; or -1 and why
- * not, if it cannot be determined whom a rule for that bridge applies to, or the caller has no account.
+ * not, if a user or group in a rule for that bridge cannot be looked up, or the caller has no account.
  * Depends on its arguments alone. */
 int policy_match(struct policy_match *out, const struct policy *policy, const char *bridge,
                  const struct caller *caller, struct error *why);

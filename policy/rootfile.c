@@ -325,8 +325,7 @@ int rootfile_read(void *context, const char *path, size_t limit, struct policy_t
                 "chgrp) on it, and 0755 on its folder",
                 path, strerror(-err));
         else if (!why->text[0])
-            error_set(why, "%.255s cannot be read: %s; an administrator must mend that", path,
-                      strerror(-err));
+            error_set(why, "%.255s cannot be read: %s; an administrator must fix that", path, strerror(-err));
     }
     return err;
 }
@@ -392,6 +391,6 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
     }
     free_names(found, count);
     if (err && !why->text[0])
-        error_set(why, "%.255s cannot be read: %s; an administrator must mend that", folder, strerror(-err));
+        error_set(why, "%.255s cannot be read: %s; an administrator must fix that", folder, strerror(-err));
     return err;
 }

@@ -127,7 +127,7 @@ class Moves(DhcpCase):
             self.virt_tap("create", made[-1], "--dhcp")
             self.assertEqual(self.next()["argv"], made)
         os.unlink(PLACE + "/udhcpc")
-        self.assertIn("there is no DHCP client", self.virt_tap("create", "br4", "--dhcp", status=1))
+        self.assertIn("no DHCP client is installed", self.virt_tap("create", "br4", "--dhcp", status=1))
 
 
 class Words(DhcpCase):

@@ -102,7 +102,7 @@ class Prepare(HookCase):
 
     def test_kvm(self):
         """A guest that is to run by KVM is not begun where there is none; one without taps of ours is libvirt's own affair."""
-        self.fails("prepare", domain(("vtap-web-a", "br0"), kind="kvm"), "'web' is to run by KVM", "/dev/kvm is not there", "virt-tap check kvm")
+        self.fails("prepare", domain(("vtap-web-a", "br0"), kind="kvm"), "'web' uses KVM", "/dev/kvm is not there", "virt-tap check kvm")
         self.done("prepare", domain(kind="kvm"))
         if netcase.real_kvm():
             self.done("prepare", domain(("vtap-web-a", "br0"), kind="kvm"))

@@ -108,7 +108,7 @@ class Device(unittest.TestCase):
     def test_not_root(self):
         self.virt_tap("create", "tap0", f"--user={USER}")
         self.assertIn("a plain device, which requires root", self.virt_tap("create", "tap1", uid=USER, status=1))
-        self.assertIn("removing it requires root", self.virt_tap("delete", "tap0", uid=USER, status=1))
+        self.assertIn("requires root", self.virt_tap("delete", "tap0", uid=USER, status=1))
 
     def test_one_in_use(self):
         self.virt_tap("create", "tap0")

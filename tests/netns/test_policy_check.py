@@ -70,7 +70,7 @@ class Check(VerbCase):
         one, other, single = f"user={ME} mac=lock", f"user={OTHER}", f"uid={OTHER}"
         for macs, others in (("52:54", "52:54"), ("52", "52:54:00:0a"), ("52:54:00:0A", "52:54"), ("aa:bb", "AA:BB:0c")):
             for second in (other, single):
-                self.warns(f"allow br0 {one} macs={macs}\nallow br0 {second} macs={others}\n", (2, f"macs={others}, too: {POLICY}:1"))
+                self.warns(f"allow br0 {one} macs={macs}\nallow br0 {second} macs={others}\n", (2, f"macs={others} overlaps with another user's in {POLICY}:1"))
             self.warns(f"allow all {one} macs={macs}\nallow br0 {other} macs={others}\n", (2, f"{POLICY}:1"))
             self.warns(f"allow br1 {one} macs={macs}\nallow br0 {other} macs={others}\n")
             self.warns(f"allow br0 {one} macs={macs}\nallow br0 user={USER} group={ME} macs={others}\n", (2, "never match"))
@@ -88,9 +88,9 @@ class Check(VerbCase):
                 os.unlink(path)
         for comment in ("# lab", "#", "\t#lab"):
             sandbox.write(POLICY, f"allow br0 {comment}\n")
-            self.finds((f"{POLICY}:1", "error", f"a comment takes a line of its own, unlike '{comment.strip()}'"))
+            self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not behind a rule: '{comment.strip()}'"))
             sandbox.write(POLICY, f"include /etc/qemu/bridge.conf {comment}\n")
-            self.finds((f"{POLICY}:1", "error", "a comment takes a line of its own"))
+            self.finds((f"{POLICY}:1", "error", "a comment must be on a line of its own"))
         sandbox.write(POLICY, "allow br#0\n")
         self.finds()
         os.unlink(POLICY)
@@ -112,7 +112,7 @@ class Check(VerbCase):
         sandbox.write(QEMU_ACL, "allow br0\n")
         sandbox.write(POLICY, f"allow br1 user={ME}\n")
         self.finds((f"{POLICY}:1", "warning", QEMU_ACL, "include"))
-        self.refuse(says=[f"allow br0 user={ME}", f"{QEMU_ACL} does not count", f"include {QEMU_ACL}"])
+        self.refuse(says=[f"allow br0 user={ME}", f"{QEMU_ACL} is ignored", f"include {QEMU_ACL}"])
         sandbox.write(POLICY, f"include {QEMU_ACL}\nallow br1 user={ME}\n")
         self.finds()
         with self.grant():
@@ -149,7 +149,7 @@ class Check(VerbCase):
         bad = f"{POLICY}:%d"
         self.finds((bad % 2, "error", "no rule 'alow'"), (bad % 3, "error", "at most 15 characters"), (bad % 4, "error", "quota="),
                    (bad % 5, "error", "nothing follows"), (bad % 6, "error", "absolute"), (bad % 7, "error", "4,095"),
-                   (bad % 8, "error", "value 0"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
+                   (bad % 8, "error", "NUL byte"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
                    (f"{A}:3", "error", "colour"), (bad % 11, "warning", f"{POLICY}:1 comes first"))
 
     def test_more_errors_than_anybody_reads(self):
@@ -250,7 +250,7 @@ class Check(VerbCase):
 
     def test_bridge_conf_is_not_read_beside_policy_conf(self):
         sandbox.write(QEMU_ACL, "nonsense\n")
-        self.warns("allow br0\n", (1, f"{QEMU_ACL} does not count"))
+        self.warns("allow br0\n", (1, f"{QEMU_ACL} is ignored"))
 
     def test_draft(self):
         """A file that is not in force yet is judged by what it says, not by where it is."""

@@ -82,11 +82,11 @@ class Explain(VerbCase):
 
     def test_deny(self):
         sandbox.write(POLICY, f"allow br0\ndeny br0 group={ME}\n")
-        self.as_user("no", f"rule: {POLICY}:2: deny br0 group={ME}", "because: ", "to allow it: take that line away", status=1)
+        self.as_user("no", f"rule: {POLICY}:2: deny br0 group={ME}", "because: ", "to allow it: remove that line", status=1)
 
     def test_policy_that_does_not_count(self):
         sandbox.write(POLICY, "allow br0\nnonsense\n")
-        self.as_user("no", f"because: {POLICY}:2 does not parse", "to mend it: virt-tap policy check", status=1)
+        self.as_user("no", f"because: {POLICY}:2 does not parse", "to fix it: run virt-tap policy check", status=1)
 
     def test_terms_that_are_not_met(self):
         sandbox.write(POLICY, "allow br0 require=kvm\n")

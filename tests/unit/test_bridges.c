@@ -118,7 +118,7 @@ static void refuses(const char *text, const char *says)
     if (!strstr(why.text, says))
         fail_msg("'%s' got: %s", text, why.text);
     assert_int_equal(strncmp(why.text, "/main:", 6), 0);
-    assert_non_null(strstr(why.text, "an administrator must mend it"));
+    assert_non_null(strstr(why.text, "an administrator must fix it"));
     assert_null(strchr(why.text, '\n'));
 }
 
@@ -224,7 +224,7 @@ static void refuses_bad_lines(void **state)
         refuses(cases[i].text, cases[i].says);
     assert_int_equal(parse_bytes("bridge br0\nbridge br1\0 isolated=yes\nbridge br2\n", 46), -1);
     assert_string_equal(why.text,
-                        "/main:2: a byte of value 0 stands here; an administrator must mend it, see "
+                        "/main:2: a NUL byte; an administrator must fix it, see "
                         "virt-tap-bridges(5)");
 }
 

@@ -146,7 +146,8 @@ static void open_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null", O_RDWR); /* uses the lowest free descriptor */
+            open("/dev/null",
+                 fd ? O_RDONLY : O_WRONLY); /* uses the lowest free descriptor; its use still fails */
 }
 
 int command_main(const struct command *command, int argc, char *argv[])

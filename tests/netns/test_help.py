@@ -214,6 +214,12 @@ class Help(unittest.TestCase):
             self.assertNotIn("programs", done.stdout)
             os.chown(f"{sandbox.RUN}/programs755{theirs}", 0, 0)
 
+    def test_closed_descriptors(self):
+        """What a verb opens does not become its standard output; writing there still fails."""
+        for closed in ("<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"):
+            done = sandbox.run("sh", "-c", f"{CLI} list {closed}", check=False)
+            self.assertEqual(done.returncode, 1, closed)
+
     def test_the_helper(self):
         for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):
             done = call(*words, program=netcase.HELPER)

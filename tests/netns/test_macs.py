@@ -71,13 +71,21 @@ class Macs(netcase.NetCase):
         self.before = sandbox.links()
         for policy in ("allow br0 mac=lock\n", "allow br0\n"):
             sandbox.write(netcase.POLICY, policy)
-            self.refuse("--mac=52:54:00:77:00:fe", says=["--mac", "'br0'"])
+            self.refuse("--mac=52:54:00:77:00:fe", says=["--mac", "'br0'", "has that MAC itself"])
             self.refuse("--mac=52:54:00:11:22:33", says=["--mac", "'up0'", "has that MAC itself"])
             self.refuse("--mac=52:54:00:44:55:66", says=["--mac", "'vnet0'", "speaks for a guest"])
             self.grant("--mac=52:54:00:44:55:67").close()
         for port in ("up0", "vnet0"):
             sandbox.run("ip", "link", "delete", port)
         self.before = sandbox.links()
+
+    def test_the_bridges_own_where_its_entry_is_gone(self):
+        sandbox.run("bridge", "fdb", "del", "52:54:00:77:00:fe", "dev", "br0", "self", check=False)
+        sandbox.run("bridge", "fdb", "flush", "dev", "br0", check=False)  # what iproute2 calls it from 6.1 on
+        self.assertIn("not found", entry("52:54:00:77:00:fe"))
+        for policy in ("allow br0 mac=lock\n", "allow br0\n"):
+            sandbox.write(netcase.POLICY, policy)
+            self.refuse("--mac=52:54:00:77:00:fe", says=["--mac", "'br0'", "has that MAC itself"])
 
     def test_a_frame_does_not_move_it(self):
         """From an unlocked port, with the locked guest's source."""

@@ -71,6 +71,15 @@ class There(MoveCase):
         self.delete()
         self.assert_restored()
 
+    def test_a_name_with_a_dash(self):
+        """Which the guard, too, must not take for an option."""
+        done = virt_tap("bridge", "create", "--uplink", "eth0", "--confirm-within", "60s", "--", "-br")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for verb in ("confirm", "delete"):
+            done = virt_tap("bridge", verb, "--", "-br")
+            self.assertEqual(done.returncode, 0, done.stdout)
+        self.assert_restored()
+
     def test_own_address_stays_with_the_bridge(self):
         self.create("--address", "10.9.8.7/24", "--address", "2001:db8:99::1/64", "--mtu", "1400")
         self.assertIn("10.9.8.7/24", uplink.addresses("br0"))

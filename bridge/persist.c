@@ -14,6 +14,7 @@
 #include <glob.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct persist_options {
     const char *uplink;
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
-    bool only_print, apply;
+    bool only_print, apply, lossy;
 };
 
 #define FORMATS "auto|networkd|networkmanager|netplan|ifupdown"
@@ -37,6 +38,7 @@ const struct option_entry bridge_persist_options[] = {
     OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
+    OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
 
@@ -57,37 +59,103 @@ static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-/* Adds a route of the main table, through one gateway, that an administrator set: the only kind that every
- * manager can express. */
+void persist_lose(struct persist_plan *plan, const char *format, ...)
+{
+    const size_t length = strlen(plan->lost);
+    va_list args;
+
+    va_start(args, format);
+    if (length + 2 < sizeof(plan->lost)) {
+        if (length)
+            strcpy(plan->lost + length, ", ");
+        vsnprintf(plan->lost + strlen(plan->lost), sizeof(plan->lost) - strlen(plan->lost), format, args);
+    }
+    va_end(args);
+}
+
+/* Whether an administrator, or a DHCP client's script, set the route; others come back by themselves. */
+static bool is_configured(const struct persist_plan *plan, const struct rtmsg *info)
+{
+    if (info->rtm_protocol != RTPROT_BOOT && info->rtm_protocol != RTPROT_STATIC &&
+        info->rtm_protocol != RTPROT_UNSPEC)
+        return false;
+    return !plan->dhcp || info->rtm_family != AF_INET || info->rtm_dst_len != 0;
+}
+
+/* Says what of a route is more than its destination, gateway and metric. */
+static void lose_attributes(struct persist_plan *plan, const struct nlmsghdr *msg, const char *to)
+{
+    static const struct {
+        int type;
+        const char *name;
+    } others[] = {{RTA_MULTIPATH, "several gateways"},
+                  {RTA_PREFSRC, "source address"},
+                  {RTA_METRICS, "MTU or other metrics"},
+                  {RTA_ENCAP, "encapsulation"},
+                  {RTA_VIA, "gateway of the other family"}};
+    const struct rtmsg *info = nlmsg_data(msg);
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (message_attr(msg, sizeof(*info), others[i].type))
+            persist_lose(plan, "the %s of the route to %s", others[i].name, to);
+    if (info->rtm_table != RT_TABLE_MAIN)
+        persist_lose(plan, "a route to %s that is not in the table main", to);
+}
+
+/* Adds a route that an administrator set: of the main table, with at most one gateway, the only kind that
+ * every manager can express. */
 static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
 {
     const struct rtmsg *info = nlmsg_data(msg);
     const struct nlattr *gateway = message_attr(msg, sizeof(*info), RTA_GATEWAY);
     const struct nlattr *to = message_attr(msg, sizeof(*info), RTA_DST);
     const struct nlattr *metric = message_attr(msg, sizeof(*info), RTA_PRIORITY);
-    struct persist_route *more;
-
-    if (!gateway || info->rtm_table != RT_TABLE_MAIN || info->rtm_protocol == RTPROT_RA ||
-        info->rtm_protocol == RTPROT_DHCP ||
-        (plan->dhcp && info->rtm_family == AF_INET && info->rtm_dst_len == 0))
-        return 0;
-    more = reallocarray(plan->routes, plan->route_count + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    plan->routes = more;
-    struct persist_route *route = &more[plan->route_count++];
     struct cidr prefix = {.family = info->rtm_family, .prefix = info->rtm_dst_len};
-    *route = (struct persist_route){.family = info->rtm_family};
-    inet_ntop(info->rtm_family, nla_data(gateway), route->via, sizeof(route->via));
+    struct persist_route route = {.family = info->rtm_family, .onlink = info->rtm_flags & RTNH_F_ONLINK};
+
+    if (!is_configured(plan, info))
+        return 0;
     if (to)
         memcpy(prefix.bytes, nla_data(to), (size_t)nla_len(to));
     if (to)
-        cidr_print(&prefix, route->to);
+        cidr_print(&prefix, route.to);
     else
-        strcpy(route->to, "default");
+        strcpy(route.to, "default");
+    lose_attributes(plan, msg, route.to);
+    if (info->rtm_table != RT_TABLE_MAIN || message_attr(msg, sizeof(*info), RTA_MULTIPATH))
+        return 0;
+    if (gateway)
+        inet_ntop(info->rtm_family, nla_data(gateway), route.via, sizeof(route.via));
     if (metric)
-        route->metric = *(const uint32_t *)nla_data(metric);
+        route.metric = *(const uint32_t *)nla_data(metric);
+    struct persist_route *more = reallocarray(plan->routes, plan->route_count + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    plan->routes = more;
+    more[plan->route_count++] = route;
     return 0;
+}
+
+/* Whether one of the static addresses is in the same network as the gateway. */
+static bool is_near(const struct persist_plan *plan, const struct persist_route *route)
+{
+    struct cidr gateway = {.family = route->family, .prefix = route->family == AF_INET ? 32 : 128};
+
+    if (inet_pton(route->family, route->via, gateway.bytes) != 1)
+        return true;
+    for (size_t i = 0; i < plan->address_count; i++)
+        if (cidr_overlap(&gateway, &plan->addresses[i]))
+            return true;
+    return route->family == AF_INET6 && gateway.bytes[0] == 0xfe && (gateway.bytes[1] & 0xc0) == 0x80;
+}
+
+/* Gateways outside of all networks, as at many hosters, are only accepted if the route says so. Of networks
+ * that DHCP gives nothing is known. */
+static void mark_onlink(struct persist_plan *plan)
+{
+    for (size_t i = 0; i < plan->route_count; i++)
+        if (!plan->dhcp && !is_near(plan, &plan->routes[i]))
+            plan->routes[i].onlink = true;
 }
 
 /* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
@@ -117,6 +185,7 @@ static int read_network(struct view *view, const struct link *holder, struct per
         err = routes_read(&view->nl, holder->ifindex, &routes);
     for (size_t i = 0; err == 0 && i < routes.count; i++)
         err = add_route(plan, routes.list[i]);
+    mark_onlink(plan);
     return err;
 }
 
@@ -228,11 +297,12 @@ static int write_files(const char *verb, const struct persist_plan *plan, const 
                        bool only_print)
 {
     struct persist_files files = {.count = 0};
-    const int err = format->write(plan, &files);
+    struct error why = {0};
+    const int err = format->write(plan, &files, &why);
     int status = 0;
 
     if (err < 0)
-        status = complain(1, verb, "nothing is changed: %s", strerror(-err));
+        status = complain(1, verb, "nothing is changed: %s", why.text[0] ? why.text : strerror(-err));
     else if (only_print)
         print_files(&files);
     else
@@ -306,6 +376,18 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
     return finish_output(status, verb);
 }
 
+/* What cannot be carried over is listed, and refused unless --lossy. Returns 0 or 1. */
+static int check_losses(const char *verb, const struct persist_plan *plan, bool lossy)
+{
+    if (!plan->lost[0])
+        return 0;
+    complain(1, verb,
+             lossy ? "this is not carried over: %s"
+                   : "nothing is changed, for this cannot be carried over: %s; --lossy goes on without it",
+             plan->lost);
+    return !lossy;
+}
+
 static int check_names(const char *verb, const char *bridge, const char *uplink)
 {
     const char *bad = plain_name(bridge) ? uplink : bridge;
@@ -332,6 +414,8 @@ int bridge_persist(const struct call *call)
     int status = view_open(&view, call->name, !options->only_print);
     if (status == 0)
         status = make_plan(&view, call->name, bridge, options->uplink, &plan);
+    if (status == 0)
+        status = check_losses(call->name, &plan, options->lossy);
     if (status == 0)
         status = do_it(&view, call->name, &plan, format, options);
     view_close(&view);

@@ -4,6 +4,7 @@
  * Makes a bridge persistent in the configuration of the host's network manager. */
 #pragma once
 
+#include "base/error.h"
 #include "base/name.h"
 #include "bridge.h"
 #include "move.h"
@@ -11,9 +12,10 @@
 #include <stdio.h>
 
 struct persist_route {
-    char to[CIDR_TEXT]; /* "default" or a prefix */
-    char via[CIDR_TEXT];
-    uint32_t metric; /* 0: not given */
+    char to[CIDR_TEXT];  /* "default" or a prefix */
+    char via[CIDR_TEXT]; /* "": none, on the link itself */
+    bool onlink;         /* the gateway is in none of the interface's networks */
+    uint32_t metric;     /* 0: not given */
     int family;
 };
 
@@ -27,7 +29,11 @@ struct persist_plan {
     size_t address_count;
     struct persist_route *routes;
     size_t route_count;
+    char lost[400]; /* what no format can express, for a person; "": nothing */
 };
+
+/* Adds to what is lost, with a comma. */
+void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct persist_file {
     char *path, *text; /* owned */
@@ -45,15 +51,18 @@ int persist_add(struct persist_files *files, mode_t mode, char *text, const char
     __attribute__((format(printf, 4, 5)));
 void persist_free(struct persist_files *files);
 
-/* Adds a file: a comment naming its author, then the output of write(). Returns as persist_add(). */
+/* Writes a comment that names a file's author: its first line. */
+void persist_head(FILE *out, const struct persist_plan *plan);
+
+/* Adds a file: that comment, then the output of write(). Returns as persist_add(). */
 int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
                   void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 struct persist_format {
     const char *name;
-    /* Adds the files that describe the plan. Returns 0 or -errno. */
-    int (*write)(const struct persist_plan *plan, struct persist_files *files);
+    /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
+    int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or
      * reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
@@ -78,11 +87,23 @@ int persist_apply(const char *verb, const struct persist_plan *plan, const struc
 void persist_detach(const struct move *move);
 void persist_reattach(const struct move *move);
 
-/* Copies an interfaces(5) file. The uplink's stanzas, and its name in auto and similar lines, are turned into
- * comments starting with "#virt-tap# ". Returns whether there were any. */
-bool persist_comment_out(FILE *in, FILE *out, const char *uplink);
+/* A route's destination, for formats that have no keyword for the default route. */
+const char *persist_destination(const struct persist_route *route);
 
-int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files);
+/* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
+ * persist_networkd(). */
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
+                          struct error *why);
+
+/* Writes netplan's whole file. section and id: where the NIC is defined; moved: what its definition said, as
+ * lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
+                           const char *moved);
+
+/* persist_ifupdown.c, persist_netplan.c, persist_networkd.c: as write() of struct persist_format. */
+int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);
+int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why);
+int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 
 /* persist_files.c: installs the files, each atomically; existing files are kept beside them. Returns 0, or
  * reports why not and changes nothing. */

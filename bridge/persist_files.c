@@ -46,6 +46,19 @@ int persist_add(struct persist_files *files, mode_t mode, char *text, const char
     return err;
 }
 
+const char *persist_destination(const struct persist_route *route)
+{
+    if (strcmp(route->to, "default") != 0)
+        return route->to;
+    return route->family == AF_INET ? "0.0.0.0/0" : "::/0";
+}
+
+void persist_head(FILE *out, const struct persist_plan *plan)
+{
+    fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
+            plan->bridge, plan->bridge);
+}
+
 int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
                   void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
 {
@@ -56,8 +69,7 @@ int persist_write(struct persist_files *files, const struct persist_plan *plan, 
 
     if (!out)
         return -ENOMEM;
-    fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
-            plan->bridge, plan->bridge);
+    persist_head(out, plan);
     write(out, plan);
     if (fclose(out) != 0) {
         free(text);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A plan as systemd-networkd, NetworkManager and netplan files. For ifupdown see persist_ifupdown.c. */
+ * A plan as NetworkManager's files, and the table of all formats. */
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "persist.h"
 
 #include <errno.h>
@@ -12,69 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A route's destination, for formats that have no keyword for the default route. */
-static const char *destination(const struct persist_route *route)
-{
-    if (strcmp(route->to, "default") != 0)
-        return route->to;
-    return route->family == AF_INET ? "0.0.0.0/0" : "::/0";
-}
-
-static const char *yes_no(bool is)
-{
-    return is ? "yes" : "no";
-}
-
 static const char *true_false(bool is)
 {
     return is ? "true" : "false";
-}
-
-static void networkd_network(FILE *out, const struct persist_plan *plan)
-{
-    char text[CIDR_TEXT];
-
-    fprintf(out, "[Match]\nName=%s\n\n[Network]\nDHCP=%s\n", plan->bridge, yes_no(plan->dhcp));
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], text);
-        fprintf(out, "Address=%s\n", text);
-    }
-    for (size_t i = 0; i < plan->route_count; i++) {
-        const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "\n[Route]\nDestination=%s\nGateway=%s\n", destination(route), route->via);
-        if (route->metric)
-            fprintf(out, "Metric=%u\n", route->metric);
-    }
-}
-
-static void networkd_netdev(FILE *out, const struct persist_plan *plan)
-{
-    fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
-    if (plan->mtu)
-        fprintf(out, "MTUBytes=%u\n", plan->mtu);
-    fprintf(out, "\n[Bridge]\nSTP=%s\nVLANFiltering=%s\n", yes_no(plan->stp), yes_no(plan->vlan_filtering));
-    if (!plan->stp)
-        fputs("ForwardDelaySec=0\n", out);
-}
-
-static void networkd_uplink(FILE *out, const struct persist_plan *plan)
-{
-    fprintf(out, "[Match]\nName=%s\n\n", plan->uplink);
-    if (plan->mtu)
-        fprintf(out, "[Link]\nMTUBytes=%u\n\n", plan->mtu);
-    fprintf(out, "[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
-}
-
-static int write_networkd(const struct persist_plan *plan, struct persist_files *files)
-{
-    static const char start[] = "/etc/systemd/network/05-virt-tap-";
-    int err = persist_write(files, plan, 0644, networkd_netdev, "%s%s.netdev", start, plan->bridge);
-
-    if (err == 0)
-        err = persist_write(files, plan, 0644, networkd_network, "%s%s.network", start, plan->bridge);
-    if (err < 0 || !*plan->uplink)
-        return err;
-    return persist_write(files, plan, 0644, networkd_uplink, "%s%s-uplink.network", start, plan->bridge);
 }
 
 /* A profile needs a stable UUID, so derive it from the name. */
@@ -107,10 +48,14 @@ static void keyfile_family(FILE *out, const struct persist_plan *plan, int famil
         const struct persist_route *route = &plan->routes[i];
         if (route->family != family)
             continue;
-        fprintf(out, "route%u=%s,%s", ++routes, destination(route), route->via);
+        fprintf(out, "route%u=%s", ++routes, persist_destination(route));
+        if (*route->via || route->metric)
+            fprintf(out, ",%s", route->via);
         if (route->metric)
             fprintf(out, ",%u", route->metric);
         fputc('\n', out);
+        if (route->onlink)
+            fprintf(out, "route%u_options=onlink=true\n", routes);
     }
     const char *without = family == AF_INET ? "disabled" : "auto";
     if (plan->dhcp)
@@ -144,8 +89,10 @@ static void keyfile_uplink(FILE *out, const struct persist_plan *plan)
         fprintf(out, "\n[ethernet]\nmtu=%u\n", plan->mtu);
 }
 
-static int write_networkmanager(const struct persist_plan *plan, struct persist_files *files)
+static int write_networkmanager(const struct persist_plan *plan, struct persist_files *files,
+                                struct error *why)
 {
+    (void)why;
     static const char start[] = "/etc/NetworkManager/system-connections/virt-tap-";
     const int err =
         persist_write(files, plan, 0600, keyfile_bridge, "%s%s.nmconnection", start, plan->bridge);
@@ -153,53 +100,6 @@ static int write_networkmanager(const struct persist_plan *plan, struct persist_
     if (err < 0 || !*plan->uplink)
         return err;
     return persist_write(files, plan, 0600, keyfile_uplink, "%s%s-uplink.nmconnection", start, plan->bridge);
-}
-
-static void netplan_lists(FILE *out, const struct persist_plan *plan)
-{
-    char cidr[CIDR_TEXT];
-
-    if (plan->address_count)
-        fputs("      addresses:\n", out);
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], cidr);
-        fprintf(out, "        - \"%s\"\n", cidr);
-    }
-    if (plan->route_count)
-        fputs("      routes:\n", out);
-    for (size_t i = 0; i < plan->route_count; i++) {
-        const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "        - to: \"%s\"\n          via: \"%s\"\n", route->to, route->via);
-        if (route->metric)
-            fprintf(out, "          metric: %u\n", route->metric);
-    }
-}
-
-static void netplan(FILE *out, const struct persist_plan *plan)
-{
-    fputs("network:\n  version: 2\n", out);
-    if (*plan->uplink)
-        fprintf(out,
-                "  ethernets:\n    \"%s\":\n      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n"
-                "      link-local: []\n",
-                plan->uplink);
-    if (*plan->uplink && plan->mtu)
-        fprintf(out, "      mtu: %u\n", plan->mtu);
-    fprintf(out, "  bridges:\n    \"%s\":\n      macaddress: \"%s\"\n      dhcp4: %s\n      interfaces: [",
-            plan->bridge, plan->mac, true_false(plan->dhcp));
-    if (*plan->uplink)
-        fprintf(out, "\"%s\"", plan->uplink);
-    fprintf(out, "]\n      parameters:\n        stp: %s\n", true_false(plan->stp));
-    if (!plan->stp)
-        fputs("        forward-delay: 0\n", out);
-    if (plan->mtu)
-        fprintf(out, "      mtu: %u\n", plan->mtu);
-    netplan_lists(out, plan);
-}
-
-static int write_netplan(const struct persist_plan *plan, struct persist_files *files)
-{
-    return persist_write(files, plan, 0600, netplan, "/etc/netplan/99-virt-tap-%s.yaml", plan->bridge);
 }
 
 /* Whether a program accepts the installed files. A program that is not installed accepts them. */
@@ -219,20 +119,31 @@ static int ask(const char *verb, const char *program, const char *word)
     return complain(1, verb, "nothing was changed: %s rejects it: %.300s", program, process_reason(output));
 }
 
-static int check_netplan(const char *verb, const struct persist_plan *plan)
-{
-    (void)plan;
-    return ask(verb, "netplan", "get");
-}
-
+/* Asks ifupdown what it will do: bring the bridge up, and give its port no address. */
 static int check_ifupdown(const char *verb, const struct persist_plan *plan)
 {
-    return ask(verb, "ifquery", plan->bridge);
+    _cleanup_free_ char *port = NULL, *automatic = NULL;
+
+    if (ask(verb, "ifquery", plan->bridge) != 0)
+        return 1;
+    process_capture((const char *[]){"ifquery", plan->uplink, NULL}, false, PROCESS_QUERY_MS, &port);
+    if (port && (strncmp(port, "address:", 8) == 0 || strstr(port, "\naddress:")))
+        return complain(1, verb,
+                        "nothing was changed: ifupdown would still give '%s' an address (`ifquery %s`)",
+                        plan->uplink, plan->uplink);
+    const int status = process_capture((const char *[]){"ifquery", "--list", "-a", NULL}, false,
+                                       PROCESS_QUERY_MS, &automatic);
+    if (status == -ENOENT || (automatic && text_has_word(automatic, plan->bridge)))
+        return 0;
+    return complain(
+        1, verb,
+        "nothing was changed: ifupdown does not read what was written for '%s' (`ifquery --list -a`)",
+        plan->bridge);
 }
 
 static const struct persist_format formats[] = {
     {.name = "networkd",
-     .write = write_networkd,
+     .write = persist_networkd,
      .then = "networkctl reload",
      .owns_move = true,
      .apply = {"networkctl reload", "networkctl reconfigure %u"},
@@ -246,8 +157,7 @@ static const struct persist_format formats[] = {
                "nmcli connection up virt-tap-%b-uplink"},
      .reattach = {"nmcli connection reload", "nmcli device connect %u"}},
     {.name = "netplan",
-     .write = write_netplan,
-     .check = check_netplan,
+     .write = persist_netplan,
      .then = "netplan try",
      .owns_move = true,
      .apply = {"netplan apply"},

@@ -1,96 +1,152 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A plan as ifupdown files. The uplink's own stanzas, wherever they are, would give it its addresses back, so
- * they are commented out. */
+ * A plan as ifupdown files: a file of the bridge's own, which is read last, so that whatever makes its port
+ * (a bond, a VLAN) comes first; and the NIC's stanzas edited, wherever they are. */
 #include "base/cleanup.h"
-#include "persist.h"
+#include "base/process.h"
+#include "persist_interfaces.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAIN_FILE "/etc/network/interfaces"
-#define FOLDER "/etc/network/interfaces.d"
+#define OWN_FILE "/etc/network/virt-tap-"
 
-static bool begins_stanza(const char *word)
+enum { DEPTH_MAX = 8 };
+
+/* What walks the files that ifupdown reads. */
+struct walk {
+    struct persist_files *files;
+    struct persist_taken *taken;
+    int depth;
+};
+
+static int edit_file(struct walk *walk, const char *path);
+
+/* The files that a `source-directory` names: those with plain names (ifupdown's config.c). */
+static int edit_folder(struct walk *walk, const char *path)
 {
-    static const char *const words[] = {"iface",  "mapping",    "auto",    "source", "source-directory",
-                                        "rename", "no-scripts", "template"};
+    struct dirent **names = NULL;
+    const int count = scandir(path, &names, NULL, alphasort);
+    int err = 0;
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
-}
-
-bool persist_comment_out(FILE *in, FILE *out, const char *uplink)
-{
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    bool inside = false, any = false;
-
-    while (getline(&line, &size, in) > 0) {
-        char word[32] = "", first[IFNAMSIZ + 1] = "", second[IFNAMSIZ + 1] = "";
-        sscanf(line, "%31s %16s %16s", word, first, second);
-        if (begins_stanza(word))
-            inside = strcmp(word, "iface") == 0 && strcmp(first, uplink) == 0;
-        const bool brings_up = (strcmp(word, "auto") == 0 || strncmp(word, "allow-", 6) == 0) &&
-                               strcmp(first, uplink) == 0 && (!*second || *second == '#');
-        const bool comment = (inside || brings_up) && *word && *word != '#';
-        fprintf(out, "%s%s", comment ? "#virt-tap# " : "", line);
-        any |= comment;
+    for (int i = 0; i < count; i++) {
+        _cleanup_free_ char *file = NULL;
+        const bool plain =
+            names[i]->d_name[strspn(names[i]->d_name,
+                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] ==
+            '\0';
+        if (err == 0 && plain)
+            err = asprintf(&file, "%s/%s", path, names[i]->d_name) < 0 ? -ENOMEM : edit_file(walk, file);
+        free(names[i]);
     }
-    return any;
-}
-
-/* Whether the main file includes those in the directory. */
-static bool reads_folder(const char *text)
-{
-    return strstr(text, "\nsource " FOLDER "/") || strstr(text, "\nsource-directory " FOLDER) ||
-           strncmp(text, "source " FOLDER "/", sizeof("source " FOLDER)) == 0;
-}
-
-/* Adds the file if it configures the uplink, or if it is the main file and does not include the others. */
-static int change_file(const char *path, const struct persist_plan *plan, struct persist_files *files)
-{
-    static const char old[] = ".virt-tap-old";
-    const size_t length = strlen(path), end = sizeof(old) - 1;
-    char *text = NULL;
-    size_t size;
-
-    if (length > end && strcmp(path + length - end, old) == 0)
-        return 0;
-    _cleanup_fclose_ FILE *in = fopen(path, "re");
-    if (!in)
-        return 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return -ENOMEM; /* cppcheck-suppress resourceLeak; `in` is closed by its attribute */
-    bool changed = *plan->uplink && persist_comment_out(in, out, plan->uplink);
-    fflush(out);
-    if (strcmp(path, MAIN_FILE) == 0 && !reads_folder(text)) {
-        fputs("\nsource " FOLDER "/*\n", out);
-        changed = true;
-    }
-    const int err = fclose(out) == 0 ? 0 : -ENOMEM;
-    if (err == 0 && changed)
-        return persist_add(files, 0644, text, "%s", path);
-    free(text);
+    free(names);
     return err;
 }
 
-static int change_files(const struct persist_plan *plan, struct persist_files *files)
+/* Edits what one pattern of a `source` or `source-directory` line in the file `from` names. */
+static int edit_pattern(struct walk *walk, const char *from, const char *pattern, bool folders)
 {
-    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    _cleanup_free_ char *path = NULL;
     int err = 0;
 
-    glob(MAIN_FILE, 0, NULL, &paths);
-    glob(FOLDER "/*", GLOB_APPEND, NULL, &paths);
-    for (size_t i = 0; err == 0 && i < paths.gl_pathc; i++)
-        err = change_file(paths.gl_pathv[i], plan, files);
+    if (strpbrk(pattern, "$`\"'\\"))
+        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern),
+               -EINVAL;
+    if (asprintf(&path, "%.*s%s", *pattern == '/' ? 0 : (int)(strrchr(from, '/') - from) + 1, from, pattern) <
+        0)
+        return -ENOMEM;
+    glob(path, GLOB_BRACE, NULL, &found);
+    for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
+        err = folders ? edit_folder(walk, found.gl_pathv[i]) : edit_file(walk, found.gl_pathv[i]);
+    return err;
+}
+
+/* Edits all files that this one names. */
+static int edit_sources(struct walk *walk, const char *path)
+{
+    _cleanup_fclose_ FILE *in = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    int err = 0;
+
+    if (!in)
+        return 0;
+    while (err == 0 && getline(&line, &size, in) > 0) {
+        char *rest = line + strspn(line, " \t");
+        const char *word = strsep(&rest, " \t\n"), *pattern;
+        const bool folders = strcmp(word, "source-directory") == 0;
+        while (err == 0 && (folders || strcmp(word, "source") == 0) && (pattern = strsep(&rest, " \t\n")))
+            if (*pattern)
+                err = edit_pattern(walk, path, pattern, folders);
+    }
+    return err;
+}
+
+/* Whether ifupdown reads the bridge's file already, by this line. */
+static bool is_sourced(const char *text, const char *line)
+{
+    const char *at = strstr(text, line);
+
+    return at && (at == text || at[-1] == '\n');
+}
+
+static int edit_text(struct walk *walk, const char *path, FILE *in, char **text)
+{
+    const struct persist_plan *plan = walk->taken->plan;
+    char source[sizeof("source " OWN_FILE "\n") + IFNAMSIZ];
+    size_t size;
+    FILE *out = open_memstream(text, &size);
+
+    if (!out)
+        return -ENOMEM;
+    bool changed = persist_edit_interfaces(in, out, walk->taken);
+    fflush(out);
+    snprintf(source, sizeof(source), "source " OWN_FILE "%s\n", plan->bridge);
+    if (strcmp(path, MAIN_FILE) == 0 && !is_sourced(*text, source)) {
+        fprintf(out, "\n%s", source);
+        changed = true;
+    }
+    return fclose(out) == 0 ? changed : -ENOMEM;
+}
+
+/* Whether a file that is read twice has been edited before. */
+static bool is_done(const struct persist_files *files, const char *path)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->list[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static int edit_file(struct walk *walk, const char *path)
+{
+    static const char old[] = ".virt-tap-old";
+    const size_t length = strlen(path), end = sizeof(old) - 1;
+    _cleanup_free_ char *text = NULL;
+    struct stat st;
+
+    if ((length > end && strcmp(path + length - end, old) == 0) || is_done(walk->files, path))
+        return 0;
+    if (walk->depth == DEPTH_MAX)
+        return error_set(&walk->taken->why, "%.200s: files name each other", path), -ELOOP;
+    _cleanup_fclose_ FILE *in = fopen(path, "re");
+    if (!in || fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    int err = edit_text(walk, path, in, &text);
+    if (err > 0)
+        err = persist_add(walk->files, st.st_mode & 0777, take_text(&text), "%s", path);
+    walk->depth++;
+    if (err == 0)
+        err = edit_sources(walk, path);
+    walk->depth--;
     return err;
 }
 
@@ -104,7 +160,10 @@ static void print_making(FILE *out, const struct persist_plan *plan)
     if (*plan->uplink) {
         if (plan->mtu)
             fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->uplink, plan->mtu);
-        fprintf(out, "    pre-up ip link set dev %s master %s up\n", plan->uplink, plan->bridge);
+        /* The bridge has the same MAC, and so the same link-local address. */
+        fprintf(out, "    pre-up ip link set dev %s addrgenmode none master %s up\n", plan->uplink,
+                plan->bridge);
+        fprintf(out, "    pre-up ip -6 addr flush dev %s\n", plan->uplink);
     }
     if (plan->mtu)
         fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->bridge, plan->mtu);
@@ -114,15 +173,17 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    pre-up ip %sroute replace %s via %s dev %s", route->family == AF_INET6 ? "-6 " : "",
-                route->to, route->via, plan->bridge);
+        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s", route->family == AF_INET6 ? "-6 " : "",
+                route->to, *route->via ? " via " : "", route->via, plan->bridge,
+                route->onlink ? " onlink" : "");
         if (route->metric)
             fprintf(out, " metric %u", route->metric);
         fputc('\n', out);
     }
 }
 
-static void stanza(FILE *out, const struct persist_plan *plan)
+void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const char *options,
+                            const char *inet6)
 {
     char cidr[CIDR_TEXT];
 
@@ -137,12 +198,55 @@ static void stanza(FILE *out, const struct persist_plan *plan)
                 plan->addresses[i].family == AF_INET6 ? " nodad" : "");
     }
     print_routes(out, plan);
-    fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n", plan->bridge);
+    fprintf(out, "%s    post-down ip link delete dev %s 2>/dev/null || true\n%s", options, plan->bridge,
+            inet6);
 }
 
-int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files)
+/* Whether ifupdown knows the interface already: somebody else's stanza. */
+static bool is_configured(const char *name)
 {
-    const int err = persist_write(files, plan, 0644, stanza, FOLDER "/virt-tap-%s", plan->bridge);
+    return process_capture((const char *[]){"ifquery", name, NULL}, false, PROCESS_QUERY_MS, NULL) == 0;
+}
 
-    return err < 0 ? err : change_files(plan, files);
+/* Adds the bridge's file, with what the NIC's stanzas gave for it. */
+static int add_own(const struct persist_plan *plan, struct persist_files *files, const char *options,
+                   const char *inet6)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return -ENOMEM;
+    persist_head(out, plan);
+    persist_ifupdown_print(out, plan, options, inet6);
+    if (fclose(out) != 0)
+        return -ENOMEM;
+    return persist_add(files, 0644, text, OWN_FILE "%s", plan->bridge);
+}
+
+int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    _cleanup_free_ char *options = NULL, *inet6 = NULL;
+    size_t options_size, inet6_size;
+    struct persist_taken taken = {.plan = plan,
+                                  .options = open_memstream(&options, &options_size),
+                                  .inet6 = open_memstream(&inet6, &inet6_size)};
+    struct walk walk = {files, &taken, 0};
+    int err = -ENOMEM;
+
+    if (is_configured(plan->bridge))
+        return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
+                         plan->bridge),
+               -EEXIST;
+    if (taken.options && taken.inet6)
+        err = edit_file(&walk, MAIN_FILE);
+    if (taken.options && fclose(taken.options) != 0)
+        err = -ENOMEM;
+    if (taken.inet6 && fclose(taken.inet6) != 0)
+        err = -ENOMEM;
+    *why = taken.why;
+    if (err == 0 && why->text[0])
+        err = -EINVAL;
+    return err < 0 ? err : add_own(plan, files, options, inet6);
 }

@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors
  *
  * interfaces(5) of any bytes: the first line is the uplink's name, the rest the file, without '\0'. */
-#include "bridge/persist.h"
+#include "bridge/persist_interfaces.h"
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -11,76 +11,59 @@
 
 static const char mark[] = "#virt-tap# ";
 
-/* Comments out; returns what comes out, to be freed. */
-static char *comment_out(const char *text, const char *uplink, bool *changed)
+/* Edits the file for a bridge br0; returns what comes out, to be freed. */
+static char *edit(const char *text, const char *uplink, bool *changed)
 {
-    char *result = NULL;
-    size_t size;
+    struct persist_plan plan = {.bridge = "br0"};
+    struct persist_taken taken = {.plan = &plan};
+    char *result = NULL, *options = NULL, *inet6 = NULL;
+    size_t size, options_size, inet6_size;
     FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r"), *out = open_memstream(&result, &size);
 
-    hold(in && out);
-    *changed = persist_comment_out(in, out, uplink);
+    strcpy(plan.uplink, uplink);
+    taken.options = open_memstream(&options, &options_size);
+    taken.inet6 = open_memstream(&inet6, &inet6_size);
+    hold(in && out && taken.options && taken.inet6);
+    *changed = persist_edit_interfaces(in, out, &taken);
     fclose(in);
-    hold(fclose(out) == 0);
+    hold(fclose(out) == 0 && fclose(taken.options) == 0 && fclose(taken.inet6) == 0);
+    free(options);
+    free(inet6);
     return result;
 }
 
-static const char *line_end(const char *line)
+static size_t line_length(const char *line)
 {
     const char *newline = strchr(line, '\n');
 
-    return newline ? newline + 1 : line + strlen(line);
+    return newline ? (size_t)(newline - line) : strlen(line);
 }
 
-/* The word of this number in the line, without what is between words. */
-static bool word_is(const char *line, int number, const char *expected)
+/* Each line is still there, in order, as it was or with the mark in front. */
+static void hold_lines(const char *before, const char *after)
 {
-    static const char blanks[] = " \t\v\f\r";
-
-    line += strspn(line, blanks);
-    for (; number > 0; number--) {
-        line += strcspn(line, " \t\v\f\r\n");
-        line += strspn(line, blanks);
-    }
-    return strncmp(line, expected, strlen(expected)) == 0 && strchr(" \t\v\f\r\n", line[strlen(expected)]);
-}
-
-/* Each line is as it was, or has the mark in front: taking the marks away gives back the bytes. Nothing is
- * left that configures the uplink, and no comment or empty line is marked. */
-static void hold_restores(const char *before, const char *after, const char *uplink, bool changed)
-{
-    bool marked = false;
-
     while (*before) {
-        const size_t length = (size_t)(line_end(before) - before);
-        const bool same = strncmp(before, after, length) == 0;
-        const bool with_mark = !same && strncmp(after, mark, strlen(mark)) == 0;
-        hold(same || with_mark);
-        if (with_mark) {
-            after += strlen(mark);
-            hold(strncmp(before, after, length) == 0);
-            hold(before[strspn(before, " \t\v\f\r")] != '#' && strspn(before, " \t\v\f\r\n") < length);
-        } else {
-            hold(!word_is(before, 0, "iface") || !word_is(before, 1, uplink));
-            hold(!word_is(before, 0, "auto") || !word_is(before, 1, uplink) || !word_is(before, 2, ""));
-        }
-        marked = marked || with_mark;
-        before += length;
-        after += length;
+        const size_t length = line_length(before);
+        const char *line = after;
+        if (strncmp(line, mark, strlen(mark)) == 0 && strncmp(before, mark, strlen(mark)) != 0)
+            line += strlen(mark);
+        hold(*after);
+        if (line_length(line) == length && strncmp(before, line, length) == 0)
+            before += length + (before[length] == '\n');
+        after += line_length(after);
+        after += *after == '\n';
     }
-    hold(!*after);
-    hold(marked == changed);
 }
 
 static void check(const char *text, const char *uplink)
 {
     bool changed, again;
-    char *after = comment_out(text, uplink, &changed);
-    char *twice = comment_out(after, uplink, &again);
+    char *after = edit(text, uplink, &changed);
+    char *twice = edit(after, uplink, &again);
 
-    hold_restores(text, after, uplink, changed);
+    hold_lines(text, after);
     hold(changed || strcmp(text, after) == 0);
-    hold(!again && strcmp(after, twice) == 0);
+    hold(!again && strcmp(after, twice) == 0); /* nothing is left to be done */
     hold(!changed || strstr(text, uplink));
     free(twice);
     free(after);
@@ -93,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hold(text != NULL);
     if (strlen(text) == size && (newline = strchr(text, '\n')) != NULL) {
         *newline = '\0';
-        const bool is_name = *text && strlen(text) < IFNAMSIZ && !strpbrk(text, " \t\v\f\r#");
+        const bool is_name = *text && strlen(text) < IFNAMSIZ && !strpbrk(text, " \t\v\f\r#:");
         if (newline[1]) /* fmemopen() makes no empty file */
             check(newline + 1, is_name ? text : "eth0");
     }

@@ -116,7 +116,7 @@ class Formats(PersistCase):
         self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
         for name, line in (("br0.netdev", "MACAddress=52:54:00:aa:00:01"), ("br0.netdev", "ForwardDelaySec=0"), ("br0.network", f"Address={HOST6}/64"),
                            ("br0.network", f"Gateway={ROUTER4}\nMetric=100"), ("br0-uplink.network", "Bridge=br0")):
-            with open(f"/etc/systemd/network/05-virt-tap-{name}", encoding="ascii") as file:
+            with open(f"/etc/systemd/network/0-virt-tap-{name}", encoding="ascii") as file:
                 self.assertIn(line + "\n", file.read())
         daemon = "/lib/systemd/systemd-networkd"
         sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
@@ -137,7 +137,7 @@ class Formats(PersistCase):
         with open(sandbox.RUN + "/networkd.log", encoding="utf-8") as log:
             said = log.read()
         self.assertTrue(ok, said)
-        self.assertNotRegex(said, r"05-virt-tap\S+:\d+:")
+        self.assertNotRegex(said, r"0-virt-tap\S+:\d+:")
 
     def test_netplan(self):
         self.there()
@@ -250,7 +250,7 @@ class Apply(PersistCase):
         before = self.tree()
         self.assertIn("managed by systemd-networkd", virt_tap("bridge", "create", "br0", "--uplink", "eth0").stdout)
         said = self.persist("br0", "--uplink=eth0", "--apply", "--confirm-within=4s")
-        self.assertIn("/etc/systemd/network/05-virt-tap-br0.network", said)
+        self.assertIn("/etc/systemd/network/0-virt-tap-br0.network", said)
         self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
         self.assertTrue(bridgehelper.await_(lambda: uplink.addresses("br0") == [HOST4 + "/24"] and not uplink.addresses("eth0"), 3), self.log())
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files(), 30), uplink.files())
@@ -279,7 +279,7 @@ class Choice(PersistCase):
             return self.persist("br0", "--uplink=eth0", "--print")
         self.assertIn("# /etc/network/interfaces.d/virt-tap-br0\n", chosen())
         sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")
-        self.assertIn("# /etc/systemd/network/05-virt-tap-br0.netdev\n", chosen())
+        self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
         sandbox.write("/run/NetworkManager/devices/7", "[device]\nmanaged=true\n")
         self.assertIn("# /etc/NetworkManager/system-connections/virt-tap-br0.nmconnection\n", chosen())
         sandbox.write("/etc/netplan/01-all.yaml", "network: {version: 2}\n", mode=0o600)

@@ -3,10 +3,11 @@
  *
  * The files that `virt-tap bridge persist` writes, to the byte. Each NAME.plan in the folder (argv[1]) says a
  * plan, a line a fact, and NAME.networkd and so on are the files of each format as --print shows them; of
- * ifupdown the bridge's own, for the others depend on this host's /etc. Each NAME.interfaces becomes
- * NAME.interfaces.out when eth0 becomes an uplink. With GOLDEN=write in the environment, what is expected is
- * written anew: look at the difference before you commit it. */
+ * ifupdown the bridge's own stanzas. NAME.network is the NIC's file for networkd, if it has one. Each
+ * NAME.interfaces becomes NAME.interfaces.out when eth0 becomes an uplink. With GOLDEN=write in the
+ * environment, what is expected is written anew: look at the difference before you commit it. */
 #include "bridge/persist.h"
+#include "bridge/persist_interfaces.h"
 
 #include <glob.h>
 #include <setjmp.h>
@@ -75,14 +76,17 @@ static void plan_fact(struct persist_plan *plan, const char *word, const char *v
         fail_msg("a plan has no '%s'", word);
 }
 
+/* route TO via GATEWAY [onlink] [metric N], or: route TO link */
 static void plan_route(struct persist_plan *plan, const char *line)
 {
     struct persist_route *route = &plan->routes[plan->route_count++];
-    char metric[16] = "0";
+    const char *metric = strstr(line, " metric ");
 
-    assert_true(sscanf(line, "route %63s via %63s metric %15s", route->to, route->via, metric) >= 2);
-    route->metric = (uint32_t)strtoul(metric, NULL, 10);
-    route->family = strchr(route->via, ':') ? AF_INET6 : AF_INET;
+    assert_true(sscanf(line, "route %63s via %63s", route->to, route->via) == 2 || strstr(line, " link"));
+    route->onlink = strstr(line, " onlink") != NULL;
+    if (metric)
+        route->metric = (uint32_t)strtoul(metric + strlen(" metric "), NULL, 10);
+    route->family = strchr(route->to, ':') || strchr(route->via, ':') ? AF_INET6 : AF_INET;
 }
 
 static void plan_read(struct persist_plan *plan, const char *path)
@@ -106,20 +110,31 @@ static void compare_format(const struct persist_format *format, const struct per
                            const char *stem)
 {
     struct persist_files files = {.count = 0};
+    struct error why = {0};
     char *path, *text = NULL;
     size_t size;
 
-    assert_int_equal(format->write(plan, &files), 0);
+    assert_true(asprintf(&path, "%s.network", stem) > 0);
+    char *own = read_text(path);
+    free(path);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    const size_t count = strcmp(format->name, "ifupdown") == 0 ? 1 : files.count;
-    for (size_t i = 0; i < count; i++)
+    if (strcmp(format->name, "ifupdown") == 0)
+        persist_ifupdown_print(out, plan, "    dns-nameservers 192.0.2.53\n", "");
+    else if (strcmp(format->name, "netplan") == 0)
+        persist_netplan_print(out, plan, "ethernets", plan->uplink, NULL);
+    else if (strcmp(format->name, "networkd") == 0)
+        assert_int_equal(persist_networkd_from(plan, own ? own : "", &files, &why), 0);
+    else
+        assert_int_equal(format->write(plan, &files, &why), 0);
+    for (size_t i = 0; i < files.count; i++)
         fprintf(out, "%s# %s %o\n%s", i ? "\n" : "", files.list[i].path, (unsigned int)files.list[i].mode,
                 files.list[i].text);
     assert_int_equal(fclose(out), 0);
     assert_true(asprintf(&path, "%s.%s", stem, format->name) > 0);
     compare(path, text);
     free(path);
+    free(own);
     free(text);
     persist_free(&files);
 }
@@ -152,23 +167,36 @@ static void try_plan(const char *path)
     free(stem);
 }
 
+/* The file as edited for a bridge br0, and what was taken from it. */
 static void try_interfaces(const char *path)
 {
-    char *expected, *text = NULL;
-    size_t size;
+    struct cidr addresses[2];
+    struct persist_plan plan = {
+        .bridge = "br0", .uplink = "eth0", .addresses = addresses, .address_count = 2};
+    struct persist_taken taken = {.plan = &plan};
+    char *expected, *text = NULL, *options = NULL, *inet6 = NULL, *original = read_text(path);
+    size_t size, options_size, inet6_size;
     FILE *in = fopen(path, "re"), *out = open_memstream(&text, &size);
 
-    assert_true(in && out);
-    const bool changed = persist_comment_out(in, out, "eth0");
+    assert_null(cidr_parse("192.0.2.10/24", &addresses[0]));
+    assert_null(cidr_parse("2001:db8::10/64", &addresses[1]));
+    taken.options = open_memstream(&options, &options_size);
+    taken.inet6 = open_memstream(&inet6, &inet6_size);
+    assert_true(original && in && out && taken.options && taken.inet6);
+    const bool changed = persist_edit_interfaces(in, out, &taken);
     fclose(in);
+    assert_int_equal(fclose(taken.options) | fclose(taken.inet6), 0);
+    fflush(out);
+    assert_int_equal(changed, strcmp(original, text) != 0);
+    if (*options || *inet6 || taken.why.text[0])
+        fprintf(out, "---- taken\n%s%s%s\n", options, inet6, taken.why.text);
     assert_int_equal(fclose(out), 0);
     assert_true(asprintf(&expected, "%s.out", path) > 0);
     compare(expected, text);
     free(expected);
-    char *original = read_text(path);
-    assert_non_null(original);
-    assert_int_equal(changed, strcmp(original, text) != 0);
     free(original);
+    free(options);
+    free(inet6);
     free(text);
 }
 

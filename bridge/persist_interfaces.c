@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "persist_interfaces.h"
+
+#include "base/cleanup.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#define BLANKS " \t\v\f\r\n"
+
+enum { WORDS = 6, SOURCES_MAX = 8 };
+
+enum stanza { OTHERS, NIC_STATIC, NIC_DHCP, NIC_INET6, ALIAS };
+
+struct editor {
+    FILE *out;
+    struct persist_taken *taken;
+    enum stanza where;
+    bool changed;
+};
+
+/* A line as ifupdown joins it: physical lines that end with a backslash go on in the next one; but not
+ * comments. */
+struct line {
+    char *raw;   /* all of it, owned */
+    char *words; /* a copy without newlines and backslashes, owned */
+    size_t size, words_size;
+};
+
+static bool is_comment(const char *text)
+{
+    text += strspn(text, BLANKS);
+    return *text == '#' || *text == '\0';
+}
+
+static bool goes_on(const char *text, size_t length)
+{
+    return length >= 2 && text[length - 1] == '\n' && text[length - 2] == '\\';
+}
+
+/* Reads a line. Returns false at the end, and also if there is no memory, which `out` then shows, too. */
+static bool next_line(FILE *in, struct line *line)
+{
+    _cleanup_free_ char *more = NULL;
+    size_t more_size = 0;
+    ssize_t length = getline(&line->raw, &line->size, in);
+
+    if (length <= 0)
+        return false;
+    while (!is_comment(line->raw) && goes_on(line->raw, (size_t)length)) {
+        const ssize_t next = getline(&more, &more_size, in);
+        char *longer = next > 0 ? realloc(line->raw, (size_t)(length + next) + 1) : NULL;
+        if (!longer)
+            break;
+        strcpy(longer + length, more);
+        line->raw = longer;
+        line->size = (size_t)(length + next) + 1;
+        length += next;
+    }
+    free(line->words);
+    line->words = strdup(line->raw);
+    for (char *at = line->words; at && (at = strpbrk(at, "\\\n"));)
+        if (*at == '\n' || at[1] == '\n')
+            *at = ' ';
+        else
+            at++;
+    for (size_t end = line->words ? strlen(line->words) : 0; end > 0 && strchr(BLANKS, line->words[end - 1]);
+         end--)
+        line->words[end - 1] = '\0';
+    return line->words != NULL;
+}
+
+static void line_free(struct line *line)
+{
+    free(line->raw);
+    free(line->words);
+}
+
+#define _cleanup_line_ __attribute__((cleanup(line_free)))
+
+static bool is_one_of(const char *word, const char *const words[])
+{
+    for (; *words; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+static bool begins_stanza(const char *word)
+{
+    static const char *const words[] = {
+        "iface", "mapping", "auto", "rename", "source", "source-directory", "template", "no-scripts", NULL};
+
+    return is_one_of(word, words) || strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
+}
+
+static bool is_alias(const char *name, const char *nic)
+{
+    const size_t length = strlen(nic);
+
+    return length && strncmp(name, nic, length) == 0 && name[length] == ':';
+}
+
+/* Writes the line's physical lines as comments. */
+static void comment(struct editor *e, const char *raw)
+{
+    while (*raw) {
+        const char *newline = strchr(raw, '\n');
+        const int length = newline ? (int)(newline - raw) : (int)strlen(raw);
+        fprintf(e->out, "#virt-tap# %.*s\n", length, raw);
+        raw += length + (newline != NULL);
+    }
+    e->changed = true;
+}
+
+/* The value behind a line's first word. */
+static const char *value_of(const char *words)
+{
+    words += strspn(words, BLANKS);
+    words += strcspn(words, BLANKS);
+    return words + strspn(words, BLANKS);
+}
+
+static void cannot(struct editor *e, const char *what, const char *value)
+{
+    if (!e->taken->why.text[0])
+        error_set(&e->taken->why,
+                  "the configuration of '%s' has %s (%.100s), which cannot be carried over to a bridge",
+                  e->taken->plan->uplink, what, value);
+}
+
+/* auto, allow-hotplug and the like: an alias's name goes. */
+static void edit_names(struct editor *e, const struct line *line)
+{
+    _cleanup_free_ char *copy = strdup(line->words), *left = strdup("");
+    char *rest = copy, *longer;
+    bool any = false, others = false;
+
+    for (const char *word; copy && left && (word = strsep(&rest, BLANKS));) {
+        const bool alias = is_alias(word, e->taken->plan->uplink);
+        any |= alias;
+        if (!*word || alias)
+            continue;
+        others |= *left != '\0';
+        if (asprintf(&longer, "%s%s%s", left, *left ? " " : "", word) < 0)
+            return;
+        free(left);
+        left = longer;
+    }
+    if (!any) {
+        fputs(line->raw, e->out);
+        return;
+    }
+    comment(e, line->raw);
+    if (others)
+        fprintf(e->out, "%s\n", left);
+}
+
+static void edit_mapping(struct editor *e, const struct line *line)
+{
+    _cleanup_free_ char *copy = strdup(line->words);
+    char *rest = copy;
+
+    for (const char *word; copy && (word = strsep(&rest, BLANKS));)
+        if (*word && *e->taken->plan->uplink && fnmatch(word, e->taken->plan->uplink, 0) == 0)
+            cannot(e, "a mapping", line->words);
+    fputs(line->raw, e->out);
+}
+
+static void edit_iface(struct editor *e, const struct line *line, char words[WORDS][64], int count)
+{
+    const struct persist_plan *plan = e->taken->plan;
+    const char *method = words[3];
+    const bool inet6 = strcmp(words[2], "inet6") == 0;
+
+    e->where = OTHERS;
+    if (is_alias(words[1], plan->uplink)) {
+        e->where = ALIAS;
+        comment(e, line->raw);
+        return;
+    }
+    if (strcmp(words[1], plan->uplink) != 0) {
+        fputs(line->raw, e->out);
+        return;
+    }
+    for (int i = 2; i < count; i++)
+        if (strcmp(words[i], "inherits") == 0)
+            cannot(e, "a stanza that inherits", line->words);
+    e->where = NIC_STATIC;
+    if (strcmp(method, "dhcp") == 0)
+        e->where = NIC_DHCP;
+    if (strcmp(method, "manual") == 0) {
+        fputs(line->raw, e->out);
+        return;
+    }
+    if (inet6 && (strcmp(method, "auto") == 0 || strcmp(method, "dhcp") == 0)) {
+        e->where = NIC_INET6;
+        fprintf(e->taken->inet6, "\niface %s inet6 %s\n", plan->bridge, method);
+    } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
+        cannot(e, "a method other than static, dhcp, auto and manual", line->words);
+    }
+    comment(e, line->raw);
+    fprintf(e->out, "iface %s %s manual\n", plan->uplink, inet6 ? "inet6" : "inet");
+}
+
+/* Whether a command sets addresses or routes, which the bridge gets from what the kernel has. */
+static bool is_network_command(const char *command)
+{
+    char program[32] = "", first[16] = "", second[16] = "";
+
+    sscanf(command, "%31s %15s %15s", program, first, second);
+    const char *name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
+    const char *object = *first == '-' ? second : first;
+    if (strcmp(name, "route") == 0 || strcmp(name, "ifconfig") == 0)
+        return true;
+    return strcmp(name, "ip") == 0 && *object &&
+           (strncmp("address", object, strlen(object)) == 0 || strncmp("route", object, strlen(object)) == 0);
+}
+
+/* A static address that the NIC does not have would be lost. */
+static void check_address(struct editor *e, const char *value)
+{
+    const struct persist_plan *plan = e->taken->plan;
+    const int family = strchr(value, ':') ? AF_INET6 : AF_INET;
+    char text[INET6_ADDRSTRLEN + 1];
+    uint8_t bytes[16] = {0};
+
+    snprintf(text, sizeof(text), "%.*s", (int)strcspn(value, "/" BLANKS), value);
+    const bool parsed = inet_pton(family, text, bytes) == 1;
+    for (size_t i = 0; parsed && i < plan->address_count; i++)
+        if (plan->addresses[i].family == family &&
+            memcmp(plan->addresses[i].bytes, bytes, family == AF_INET ? 4 : 16) == 0)
+            return;
+    cannot(e, "an address that it does not have now", value);
+}
+
+/* An option in one of the NIC's stanzas. */
+static void edit_option(struct editor *e, const struct line *line, const char *word)
+{
+    static const char *const commands[] = {"up", "pre-up", "post-up", "down", "pre-down", "post-down", NULL};
+    static const char *const the_device[] = {"hwaddress", "mtu", NULL};
+    static const char *const known[] = {
+        "address",     "netmask", "broadcast",          "network",      "gateway",      "metric",
+        "pointopoint", "scope",   "preferred-lifetime", "dad-attempts", "dad-interval", NULL};
+    static const char *const settings[] = {"accept_ra", "autoconf", "privext", NULL};
+    static const char *const client[] = {"hostname", "leasehours", "leasetime", "vendor",
+                                         "client",   "metric",     NULL};
+    const char *value = value_of(line->words);
+    FILE *to = NULL;
+    bool drop = is_one_of(word, known);
+
+    if (is_one_of(word, commands))
+        drop = is_network_command(value);
+    else if (e->where == NIC_INET6 && !is_one_of(word, the_device))
+        to = e->taken->inet6;
+    else if (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && is_one_of(word, client)))
+        to = e->taken->options;
+    else if (e->where == NIC_STATIC && strcmp(word, "address") == 0)
+        check_address(e, value);
+    else if (is_one_of(word, settings))
+        drop = true;
+    if (to)
+        fprintf(to, "    %s %s\n", word, value);
+    else if (is_one_of(word, settings))
+        fprintf(e->taken->options, "    pre-up echo %s >/proc/sys/net/ipv6/conf/%s/%s\n", value,
+                e->taken->plan->bridge, word[0] == 'p' ? "use_tempaddr" : word);
+    if (to || drop)
+        comment(e, line->raw);
+    else
+        fputs(line->raw, e->out);
+}
+
+static void edit_line(struct editor *e, const struct line *line)
+{
+    char words[WORDS][64] = {""};
+    const int count = sscanf(line->words, "%63s %63s %63s %63s %63s %63s", words[0], words[1], words[2],
+                             words[3], words[4], words[5]);
+
+    if (is_comment(line->raw))
+        fputs(line->raw, e->out);
+    else if (strcmp(words[0], "iface") == 0)
+        edit_iface(e, line, words, count);
+    else if (begins_stanza(words[0])) {
+        e->where = OTHERS;
+        if (strcmp(words[0], "mapping") == 0)
+            edit_mapping(e, line);
+        else if (strcmp(words[0], "auto") == 0 || strncmp(words[0], "allow-", 6) == 0)
+            edit_names(e, line);
+        else
+            fputs(line->raw, e->out);
+    } else if (e->where == ALIAS) {
+        if (strcmp(words[0], "address") == 0)
+            check_address(e, value_of(line->words));
+        comment(e, line->raw);
+    } else if (e->where == OTHERS) {
+        fputs(line->raw, e->out);
+    } else {
+        edit_option(e, line, words[0]);
+    }
+}
+
+bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken)
+{
+    _cleanup_line_ struct line line = {.raw = NULL};
+    struct editor editor = {.out = out, .taken = taken};
+
+    while (next_line(in, &line))
+        edit_line(&editor, &line);
+    return editor.changed;
+}

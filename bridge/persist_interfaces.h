@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Edits the files of interfaces(5) so that a NIC becomes a bridge's port: what makes the NIC (bond, VLAN,
+ * MTU, scripts, firewall) stays with it, its addresses go, and what only its stanzas say (name servers, the
+ * words of its DHCP client, IPv6 autoconfiguration) is taken for the bridge's. */
+#pragma once
+
+#include "base/error.h"
+#include "persist.h"
+
+#include <stdio.h>
+
+/* What an edit takes from the NIC's stanzas. */
+struct persist_taken {
+    const struct persist_plan *plan;
+    FILE *options;    /* lines for the bridge's stanza */
+    FILE *inet6;      /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
+    struct error why; /* its text is not "": what cannot be taken */
+};
+
+/* Copies an interfaces(5) file. Of the NIC's stanzas, what must not be done any more becomes a comment that
+ * starts with "#virt-tap# ", and their method becomes `manual`; `auto` and similar lines name it as before,
+ * but not its aliases (eth0:1). Returns whether anything differs. */
+bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken);
+
+/* Writes the bridge's own stanzas; options and inet6: what the NIC's gave for them, "": nothing. */
+void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const char *options,
+                            const char *inet6);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * A plan as systemd-networkd's files. What the NIC's own file says (name servers, domains, DHCP, rules) is
+ * taken over as systemd-analyze shows it with all drop-ins; what the kernel has beyond it is added. */
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "net/link.h"
+#include "persist.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* networkd takes the first file, in the order of the names in all folders, that matches (systemd.network(5)):
+ * this one comes before those that people number. */
+#define START "0-virt-tap-"
+#define FOLDER "/etc/systemd/network/"
+
+static const char *yes_no(bool is)
+{
+    return is ? "yes" : "no";
+}
+
+/* Whether a file's [Match] has a Name= that matches. arg: the NIC's name. */
+static bool matches(const char *path, const char *nic)
+{
+    char text[16384], names[512];
+
+    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", names, sizeof(names)))
+        return false;
+    char *rest = names;
+    for (const char *word; (word = strsep(&rest, " \t"));)
+        if (*word && fnmatch(word, nic, 0) == 0)
+            return true;
+    return false;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
+}
+
+/* Finds the file of the NIC's: the one that networkd says to use, or else the first one that matches.
+ * Returns its name; "": none. */
+static void find_file(const char *nic, char name[NAME_MAX + 1])
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    char state[64], text[8192], path[PATH_MAX] = "";
+
+    *name = '\0';
+    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(nic));
+    if (text_read(state, text, sizeof(text)) > 0 && text_value(text, "NETWORK_FILE", path, sizeof(path)) &&
+        strrchr(path, '/') && !strstr(path, START) && access(path, R_OK) == 0) {
+        snprintf(name, NAME_MAX + 1, "%s", strrchr(path, '/') + 1);
+        return;
+    }
+    glob("{/etc,/run,/usr/lib,/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &found);
+    qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_names);
+    for (size_t i = 0; i < found.gl_pathc && !*name; i++)
+        if (!strstr(found.gl_pathv[i], "/" START) && matches(found.gl_pathv[i], nic))
+            snprintf(name, NAME_MAX + 1, "%s", strrchr(found.gl_pathv[i], '/') + 1);
+}
+
+/* The text of a file with its drop-ins, for the caller to free; NULL: none. */
+static char *read_merged(const char *name)
+{
+    _cleanup_free_ char *path = NULL;
+    char *text = NULL;
+
+    if (!*name || asprintf(&path, "systemd/network/%s", name) < 0)
+        return NULL;
+    if (process_capture((const char *[]){"systemd-analyze", "cat-config", "--no-pager", path, NULL}, false,
+                        PROCESS_QUERY_MS, &text) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* Copies the sections of the text: only [Link], or all but [Link] and [Match]. Returns 0, or -EINVAL and why
+ * one of them cannot be a bridge's. */
+static int copy_sections(FILE *out, const char *text, bool only_link, struct error *why)
+{
+    static const char *const on_top[] = {"VLAN",  "MACVLAN", "MACVTAP", "IPVLAN",        "IPVTAP",
+                                         "VXLAN", "Tunnel",  "Xfrm",    "Bridge",        "Bond",
+                                         "VRF",   "MACsec",  "IPoIB",   "BatmanAdvanced"};
+    bool copied = false;
+
+    for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
+        end = line + strcspn(line, "\n");
+        const char *start = line + strspn(line, " \t");
+        if (*start == '[') {
+            const bool link = strncmp(start, "[Link]", 6) == 0;
+            copied = link == only_link && strncmp(start, "[Match]", 7) != 0;
+        }
+        for (size_t i = 0; i < sizeof(on_top) / sizeof(on_top[0]) && copied; i++)
+            if (strncmp(start, on_top[i], strlen(on_top[i])) == 0 && strchr(" =", start[strlen(on_top[i])]))
+                return error_set(
+                           why,
+                           "the NIC's file for networkd has %s=, which cannot be carried over to a bridge",
+                           on_top[i]),
+                       -EINVAL;
+        if (copied && *start != '#' && *start != ';' && end > start)
+            fprintf(out, "%s%.*s\n", *start == '[' ? "\n" : "", (int)(end - line), line);
+    }
+    return 0;
+}
+
+/* The IAID of the NIC's DHCP lease: the bridge must use the same, or the server takes it for another host.
+ * The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
+static bool read_iaid(const char *nic, unsigned int *iaid)
+{
+    char path[64], text[4096], id[64];
+
+    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(nic));
+    return text_read(path, text, sizeof(text)) > 0 && text_value(text, "CLIENTID", id, sizeof(id)) &&
+           sscanf(id, "ff%8x", iaid) == 1;
+}
+
+/* What the kernel has, and the text has not. */
+static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
+{
+    char cidr[CIDR_TEXT], address[CIDR_TEXT + 1];
+    unsigned int iaid;
+
+    if (!*text || (plan->dhcp && !strstr(text, "DHCP=")))
+        fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
+    for (size_t i = 0; i < plan->address_count; i++) {
+        cidr_print(&plan->addresses[i], cidr);
+        snprintf(address, sizeof(address), "=%.*s", (int)strcspn(cidr, "/"), cidr);
+        if (!strstr(text, address))
+            fprintf(out, "\n[Address]\nAddress=%s\n", cidr);
+    }
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct persist_route *route = &plan->routes[i];
+        snprintf(address, sizeof(address), "=%s", *route->via ? route->via : route->to);
+        if (strstr(text, address))
+            continue;
+        fprintf(out, "\n[Route]\nDestination=%s\n", persist_destination(route));
+        if (*route->via)
+            fprintf(out, "Gateway=%s\n", route->via);
+        else
+            fputs("Scope=link\n", out);
+        if (route->onlink)
+            fputs("GatewayOnLink=yes\n", out);
+        if (route->metric)
+            fprintf(out, "Metric=%u\n", route->metric);
+    }
+    if (*plan->uplink && plan->dhcp && read_iaid(plan->uplink, &iaid))
+        fprintf(out, "\n[DHCPv4]\nIAID=%u\n", iaid);
+}
+
+static void print_netdev(FILE *out, const struct persist_plan *plan)
+{
+    fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
+    if (plan->mtu)
+        fprintf(out, "MTUBytes=%u\n", plan->mtu);
+    fprintf(out, "\n[Bridge]\nSTP=%s\nVLANFiltering=%s\n", yes_no(plan->stp), yes_no(plan->vlan_filtering));
+    if (!plan->stp)
+        fputs("ForwardDelaySec=0\n", out);
+}
+
+/* The bridge's file, or the port's. */
+static int add_network(const struct persist_plan *plan, const char *text, bool port,
+                       struct persist_files *files, struct error *why)
+{
+    _cleanup_free_ char *all = NULL;
+    size_t size;
+    FILE *out = open_memstream(&all, &size);
+
+    if (!out)
+        return -ENOMEM;
+    persist_head(out, plan);
+    fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
+    const int err = copy_sections(out, text, port, why);
+    if (port && plan->mtu)
+        fprintf(out, "\n[Link]\nMTUBytes=%u\n", plan->mtu);
+    if (port)
+        fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
+    else
+        print_rest(out, plan, text);
+    if (fclose(out) != 0)
+        return -ENOMEM;
+    return err < 0 ? err
+                   : persist_add(files, 0644, take_text(&all), FOLDER START "%s%s.network", plan->bridge,
+                                 port ? "-uplink" : "");
+}
+
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
+                          struct error *why)
+{
+    int err = persist_write(files, plan, 0644, print_netdev, FOLDER START "%s.netdev", plan->bridge);
+
+    if (err == 0)
+        err = add_network(plan, text, false, files, why);
+    if (err == 0 && *plan->uplink)
+        err = add_network(plan, text, true, files, why);
+    return err;
+}
+
+int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    char name[NAME_MAX + 1] = "";
+    _cleanup_free_ char *text = NULL;
+
+    if (*plan->uplink)
+        find_file(plan->uplink, name);
+    if (*name && strcmp(name, START) < 0)
+        return error_set(
+                   why,
+                   "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
+                   name, name),
+               -EEXIST;
+    text = read_merged(name);
+    if (*name && !text)
+        return error_set(
+                   why,
+                   "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
+                   plan->uplink, name, name),
+               -EIO;
+    return persist_networkd_from(plan, text ? text : "", files, why);
+}

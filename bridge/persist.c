@@ -6,15 +6,10 @@
 #include "base/cleanup.h"
 #include "move.h"
 #include "net/link.h"
-#include "net/route.h"
 #include "uplink.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <glob.h>
-#include <linux/if_addr.h>
-#include <linux/rtnetlink.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,153 +36,6 @@ const struct option_entry bridge_persist_options[] = {
     OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
-
-static void plan_free(struct persist_plan *plan)
-{
-    free(plan->addresses);
-    free(plan->routes);
-}
-
-static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
-{
-    struct cidr *more = reallocarray(plan->addresses, plan->address_count + 1, sizeof(*more));
-
-    if (!more)
-        return -ENOMEM;
-    plan->addresses = more;
-    more[plan->address_count++] = address_of(msg);
-    return 0;
-}
-
-void persist_lose(struct persist_plan *plan, const char *format, ...)
-{
-    const size_t length = strlen(plan->lost);
-    va_list args;
-
-    va_start(args, format);
-    if (length + 2 < sizeof(plan->lost)) {
-        if (length)
-            strcpy(plan->lost + length, ", ");
-        vsnprintf(plan->lost + strlen(plan->lost), sizeof(plan->lost) - strlen(plan->lost), format, args);
-    }
-    va_end(args);
-}
-
-/* Whether an administrator, or a DHCP client's script, set the route; others come back by themselves. */
-static bool is_configured(const struct persist_plan *plan, const struct rtmsg *info)
-{
-    if (info->rtm_protocol != RTPROT_BOOT && info->rtm_protocol != RTPROT_STATIC &&
-        info->rtm_protocol != RTPROT_UNSPEC)
-        return false;
-    return !plan->dhcp || info->rtm_family != AF_INET || info->rtm_dst_len != 0;
-}
-
-/* Says what of a route is more than its destination, gateway and metric. */
-static void lose_attributes(struct persist_plan *plan, const struct nlmsghdr *msg, const char *to)
-{
-    static const struct {
-        int type;
-        const char *name;
-    } others[] = {{RTA_MULTIPATH, "several gateways"},
-                  {RTA_PREFSRC, "source address"},
-                  {RTA_METRICS, "MTU or other metrics"},
-                  {RTA_ENCAP, "encapsulation"},
-                  {RTA_VIA, "gateway of the other family"}};
-    const struct rtmsg *info = nlmsg_data(msg);
-
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (message_attr(msg, sizeof(*info), others[i].type))
-            persist_lose(plan, "the %s of the route to %s", others[i].name, to);
-    if (info->rtm_table != RT_TABLE_MAIN)
-        persist_lose(plan, "a route to %s that is not in the table main", to);
-}
-
-/* Adds a route that an administrator set: of the main table, with at most one gateway, the only kind that
- * every manager can express. */
-static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
-{
-    const struct rtmsg *info = nlmsg_data(msg);
-    const struct nlattr *gateway = message_attr(msg, sizeof(*info), RTA_GATEWAY);
-    const struct nlattr *to = message_attr(msg, sizeof(*info), RTA_DST);
-    const struct nlattr *metric = message_attr(msg, sizeof(*info), RTA_PRIORITY);
-    struct cidr prefix = {.family = info->rtm_family, .prefix = info->rtm_dst_len};
-    struct persist_route route = {.family = info->rtm_family, .onlink = info->rtm_flags & RTNH_F_ONLINK};
-
-    if (!is_configured(plan, info))
-        return 0;
-    if (to)
-        memcpy(prefix.bytes, nla_data(to), (size_t)nla_len(to));
-    if (to)
-        cidr_print(&prefix, route.to);
-    else
-        strcpy(route.to, "default");
-    lose_attributes(plan, msg, route.to);
-    if (info->rtm_table != RT_TABLE_MAIN || message_attr(msg, sizeof(*info), RTA_MULTIPATH))
-        return 0;
-    if (gateway)
-        inet_ntop(info->rtm_family, nla_data(gateway), route.via, sizeof(route.via));
-    if (metric)
-        route.metric = *(const uint32_t *)nla_data(metric);
-    struct persist_route *more = reallocarray(plan->routes, plan->route_count + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    plan->routes = more;
-    more[plan->route_count++] = route;
-    return 0;
-}
-
-/* Whether one of the static addresses is in the same network as the gateway. */
-static bool is_near(const struct persist_plan *plan, const struct persist_route *route)
-{
-    struct cidr gateway = {.family = route->family, .prefix = route->family == AF_INET ? 32 : 128};
-
-    if (inet_pton(route->family, route->via, gateway.bytes) != 1)
-        return true;
-    for (size_t i = 0; i < plan->address_count; i++)
-        if (cidr_overlap(&gateway, &plan->addresses[i]))
-            return true;
-    return route->family == AF_INET6 && gateway.bytes[0] == 0xfe && (gateway.bytes[1] & 0xc0) == 0x80;
-}
-
-/* Gateways outside of all networks, as at many hosters, are only accepted if the route says so. Of networks
- * that DHCP gives nothing is known. */
-static void mark_onlink(struct persist_plan *plan)
-{
-    for (size_t i = 0; i < plan->route_count; i++)
-        if (!plan->dhcp && !is_near(plan, &plan->routes[i]))
-            plan->routes[i].onlink = true;
-}
-
-/* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
- * processes, which anybody can start. IPv6 addresses with a lifetime also come from router advertisements,
- * and come back without being configured. */
-static int read_addresses(struct view *view, const struct link *holder, struct persist_plan *plan)
-{
-    _cleanup_messages_ struct messages all = {.count = 0};
-    int err = addresses_read(&view->nl, holder->ifindex, &all);
-
-    for (size_t i = 0; err == 0 && i < all.count; i++) {
-        const struct nlmsghdr *msg = all.list[i];
-        if (!(address_flags(msg) & IFA_F_PERMANENT))
-            plan->dhcp |= address_of(msg).family == AF_INET;
-        else if (!address_is_link_local(msg))
-            err = add_address(plan, msg);
-    }
-    return err;
-}
-
-static int read_network(struct view *view, const struct link *holder, struct persist_plan *plan)
-{
-    _cleanup_messages_ struct messages routes = {.count = 0};
-    int err = read_addresses(view, holder, plan);
-
-    if (err == 0)
-        err = routes_read(&view->nl, holder->ifindex, &routes);
-    for (size_t i = 0; err == 0 && i < routes.count; i++)
-        err = add_route(plan, routes.list[i]);
-    mark_onlink(plan);
-    return err;
-}
 
 /* Finds the port that leads to the outside: the one in the alias of a bridge of ours, or the only
  * hardware port. */
@@ -238,7 +86,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
-    const int err = read_network(view, holder, plan);
+    const int err = persist_read_network(view, holder, plan);
     return err == 0 ? 0
                     : complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
 }
@@ -419,7 +267,7 @@ int bridge_persist(const struct call *call)
     if (status == 0)
         status = do_it(&view, call->name, &plan, format, options);
     view_close(&view);
-    plan_free(&plan);
+    persist_plan_free(&plan);
     return status;
 }
 

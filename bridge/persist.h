@@ -32,8 +32,9 @@ struct persist_plan {
     char lost[400]; /* what no format can express, for a person; "": nothing */
 };
 
-/* Adds to what is lost, with a comma. */
-void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */
+int persist_read_network(struct view *view, const struct link *holder, struct persist_plan *plan);
+void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
     char *path, *text; /* owned */

@@ -134,11 +134,15 @@ static int store(const char *verb, const struct persist_plan *plan, const struct
 {
     if (persist_remember(verb, plan->bridge, files) != 0) /* first, so that it can be undone */
         return 1;
-    if (persist_store(verb, files) != 0 || (format->check && format->check(verb, plan) != 0)) {
+    if (persist_store(verb, files) != 0) {
         persist_undo(verb, plan->bridge);
         return 1;
     }
-    return persist_remember(verb, plan->bridge, files);
+    const int status = persist_remember(verb, plan->bridge, files);
+    if (status == 0 && (!format->check || format->check(verb, plan) == 0))
+        return 0;
+    persist_undo(verb, plan->bridge);
+    return 1;
 }
 
 static int write_files(const char *verb, const struct persist_plan *plan, const struct persist_format *format,

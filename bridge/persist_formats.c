@@ -32,12 +32,39 @@ static void print_uuid(FILE *out, const char *bridge, const char *part)
             (unsigned int)(hash[1] >> 48) & 0xfff, (unsigned long long)hash[1] & 0xffffffffffff);
 }
 
-static void keyfile_family(FILE *out, const struct persist_plan *plan, int family)
+/* Asks NetworkManager for one value; "": none. */
+static void nm_value(const char *const argv[], char *out, size_t size)
 {
+    _cleanup_free_ char *output = NULL;
+
+    *out = '\0';
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &output) == 0 && output)
+        snprintf(out, size, "%.*s", (int)strcspn(output, "\n"), output);
+}
+
+/* Writes a list of the profile that the NIC uses, such as its name servers: nmcli separates by commas, a
+ * keyfile by semicolons. */
+static void keyfile_list(FILE *out, const char *profile, const char *group, const char *key)
+{
+    char property[32], value[512];
+    const char *argv[] = {"nmcli", "--escape", "no", "-g", property, "connection", "show", profile, NULL};
+
+    snprintf(property, sizeof(property), "%s.%s", group, key);
+    nm_value(argv, value, sizeof(value));
+    if (!*profile || !*value)
+        return;
+    for (char *comma = value; (comma = strchr(comma, ','));)
+        *comma = ';';
+    fprintf(out, "%s=%s;\n", key, value);
+}
+
+static void keyfile_family(FILE *out, const struct persist_plan *plan, int family, const char *profile)
+{
+    const char *group = family == AF_INET ? "ipv4" : "ipv6";
     unsigned int addresses = 0, routes = 0;
     char text[CIDR_TEXT];
 
-    fprintf(out, "\n[%s]\n", family == AF_INET ? "ipv4" : "ipv6");
+    fprintf(out, "\n[%s]\n", group);
     for (size_t i = 0; i < plan->address_count; i++) {
         if (plan->addresses[i].family != family)
             continue;
@@ -57,6 +84,8 @@ static void keyfile_family(FILE *out, const struct persist_plan *plan, int famil
         if (route->onlink)
             fprintf(out, "route%u_options=onlink=true\n", routes);
     }
+    keyfile_list(out, profile, group, "dns");
+    keyfile_list(out, profile, group, "dns-search");
     const char *without = family == AF_INET ? "disabled" : "auto";
     if (plan->dhcp)
         without = "auto";
@@ -65,6 +94,10 @@ static void keyfile_family(FILE *out, const struct persist_plan *plan, int famil
 
 static void keyfile_bridge(FILE *out, const struct persist_plan *plan)
 {
+    char profile[128] = "";
+    const char *argv[] = {"nmcli",  "--escape", "no",         "-g", "GENERAL.CONNECTION",
+                          "device", "show",     plan->uplink, NULL};
+
     fprintf(out, "[connection]\nid=virt-tap-%s\n", plan->bridge);
     print_uuid(out, plan->bridge, "bridge");
     fprintf(out, "type=bridge\ninterface-name=%s\nautoconnect-slaves=1\n\n[bridge]\nmac-address=%s\nstp=%s\n",
@@ -75,8 +108,10 @@ static void keyfile_bridge(FILE *out, const struct persist_plan *plan)
         fputs("vlan-filtering=true\n", out);
     if (plan->mtu)
         fprintf(out, "\n[ethernet]\nmtu=%u\n", plan->mtu);
-    keyfile_family(out, plan, AF_INET);
-    keyfile_family(out, plan, AF_INET6);
+    if (*plan->uplink)
+        nm_value(argv, profile, sizeof(profile));
+    keyfile_family(out, plan, AF_INET, profile);
+    keyfile_family(out, plan, AF_INET6, profile);
 }
 
 static void keyfile_uplink(FILE *out, const struct persist_plan *plan)

@@ -42,6 +42,27 @@ static void copy_free(struct copy *copy)
 
 #define _cleanup_copy_ __attribute__((cleanup(copy_free)))
 
+/* The reason in what netplan printed: in the last line of a Python traceback, or behind `Command failed: `,
+ * with version 1.1 even if it exits with 0. NULL: it did not fail. */
+static const char *netplan_reason(char *output, bool failed)
+{
+    char *found = output ? strstr(output, "Command failed: ") : NULL;
+
+    if (found)
+        return process_reason(found + strlen("Command failed: "));
+    found = output ? strstr(output, "onflicting default route") : NULL;
+    if (found)
+        return process_reason(found - 1);
+    if (!failed)
+        return NULL;
+    if (!output || !strstr(output, "Traceback"))
+        return process_reason(output);
+    for (char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        if (*line != ' ')
+            found = line; /* the frames, and an excerpt of the file, are indented */
+    return process_reason(found);
+}
+
 /* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. Newer versions report
  * errors of the files with exit status 0. */
 static char *netplan(struct copy *copy, const char *verb, const char *argument)
@@ -51,7 +72,8 @@ static char *netplan(struct copy *copy, const char *verb, const char *argument)
         process_capture((const char *[]){"netplan", verb, "--root-dir", copy->root, argument, NULL}, true,
                         PROCESS_QUERY_MS, &output);
 
-    if (status == 0 && (!output || (!strstr(output, "Command failed") && !strstr(output, "onflicting"))))
+    const char *reason = netplan_reason(output, status > 0);
+    if (status >= 0 && !reason)
         return output ? output : strdup("");
     if (status == -ETIMEDOUT)
         error_set(
@@ -61,9 +83,23 @@ static char *netplan(struct copy *copy, const char *verb, const char *argument)
     else if (status < 0)
         error_set(copy->why, "cannot run netplan: %s", strerror(-status));
     else
-        error_set(copy->why, "netplan rejects it: %.300s", process_reason(output));
+        error_set(copy->why, "netplan rejects it: %.300s", reason);
     free(output);
     return NULL;
+}
+
+/* Copies the host's files, if there are any. */
+static bool copy_files(struct copy *copy)
+{
+    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
+    const char *argv[] = {"cp", "-a", "/etc/netplan", folder, NULL};
+
+    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
+    if (access(FOLDER, F_OK) < 0 ? mkdir(folder, 0700) == 0
+                                 : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+        return true;
+    error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
+    return false;
 }
 
 static bool make_copy(struct copy *copy)
@@ -77,11 +113,7 @@ static bool make_copy(struct copy *copy)
         return false;
     }
     snprintf(to, sizeof(to), "%s/etc", copy->root);
-    if (mkdir(to, 0700) == 0 && process_capture((const char *[]){"cp", "-a", "/etc/netplan", to, NULL}, false,
-                                                PROCESS_QUERY_MS, NULL) == 0)
-        return true;
-    error_set(copy->why, "cannot copy /etc/netplan to %s", copy->root);
-    return false;
+    return mkdir(to, 0700) == 0 && copy_files(copy);
 }
 
 /* Whether a generated .network file is for the NIC. */
@@ -120,11 +152,12 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
         char key[ID_SIZE + 16];
         snprintf(key, sizeof(key), "%s.%s", sections[i], copy->id);
+        const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
         free(copy->definition);
-        copy->definition = netplan(copy, "get", key);
-        if (!copy->definition)
-            return false;
-        if (strncmp(copy->definition, "null", 4) != 0)
+        copy->definition = NULL;
+        const int status = process_capture(argv, false, PROCESS_QUERY_MS,
+                                           &copy->definition); /* fails if there is nothing at all */
+        if (status == 0 && copy->definition && strncmp(copy->definition, "null", 4) != 0)
             copy->section = sections[i];
     }
     return true;
@@ -252,8 +285,7 @@ static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
 
     snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
     process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL);
-    if (process_capture((const char *[]){"cp", "-a", "/etc/netplan", folder, NULL}, false, PROCESS_QUERY_MS,
-                        NULL) != 0)
+    if (!copy_files(copy))
         return false;
     for (size_t i = 0; i < files->count; i++) {
         _cleanup_free_ char *path = NULL;

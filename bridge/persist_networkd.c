@@ -121,24 +121,33 @@ static bool read_iaid(const char *nic, unsigned int *iaid)
            sscanf(id, "ff%8x", iaid) == 1;
 }
 
+/* Whether a line of the text has the value, an address for one, with or without a prefix. */
+static bool has_value(const char *text, const char *value)
+{
+    const size_t length = strcspn(value, "/");
+
+    for (const char *at = text; (at = strchr(at, '=')); at++)
+        if (strncmp(at + 1, value, length) == 0 && strchr("/\r\n", at[1 + length]))
+            return true;
+    return false;
+}
+
 /* What the kernel has, and the text has not. */
 static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
 {
-    char cidr[CIDR_TEXT], address[CIDR_TEXT + 1];
+    char cidr[CIDR_TEXT];
     unsigned int iaid;
 
     if (!*text || (plan->dhcp && !strstr(text, "DHCP=")))
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        snprintf(address, sizeof(address), "=%.*s", (int)strcspn(cidr, "/"), cidr);
-        if (!strstr(text, address))
+        if (!has_value(text, cidr))
             fprintf(out, "\n[Address]\nAddress=%s\n", cidr);
     }
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        snprintf(address, sizeof(address), "=%s", *route->via ? route->via : route->to);
-        if (strstr(text, address))
+        if (has_value(text, *route->via ? route->via : route->to))
             continue;
         fprintf(out, "\n[Route]\nDestination=%s\n", persist_destination(route));
         if (*route->via)

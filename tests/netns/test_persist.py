@@ -32,6 +32,9 @@ class PersistCase(unittest.TestCase):
     def setUp(self):
         uplink.make()
         self.addCleanup(uplink.remove)
+        for words in (("route", "flush", "table", "77"), ("-6", "route", "flush", "table", "77"),
+                      ("route", "replace", "default", "via", ROUTER4, "dev", "eth0", "metric", "100")):
+            uplink.ip(*words)  # what no format can express: see Losses
         for folder in ("/etc/network", "/etc/netplan", "/etc/NetworkManager/system-connections", "/etc/systemd/network"):
             shutil.rmtree(folder, ignore_errors=True)
         sandbox.write("/etc/network/interfaces", INTERFACES)
@@ -75,7 +78,7 @@ class Formats(PersistCase):
         self.only_static()
         self.there()
         said = self.persist("br0", "--format", "ifupdown")
-        self.assertIn("wrote /etc/network/interfaces.d/virt-tap-br0", said)
+        self.assertIn("wrote /etc/network/virt-tap-br0", said)
         self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
         uplink.ip("addr", "flush", "dev", "eth0")
         sandbox.write("/run/network/ifstate", "lo=lo\n")
@@ -99,8 +102,8 @@ class Formats(PersistCase):
             self.persist("br0", "--uplink", "eth0", "--format=ifupdown")
             with open("/etc/network/interfaces", encoding="ascii") as file:
                 text = file.read()
-            for line in ("#virt-tap# allow-hotplug eth0\n", "#virt-tap# iface eth0 inet static\n", "\niface other inet manual\n", "\nauto lo\n",
-                         "\nsource /etc/network/interfaces.d/*\n"):
+            for line in ("\nallow-hotplug eth0\n", "#virt-tap# iface eth0 inet static\niface eth0 inet manual\n", "#virt-tap#     address 192.0.2.10/24\n",
+                         "\niface other inet manual\n", "\nauto lo\n", "\nsource /etc/network/virt-tap-br0\n"):
                 self.assertIn(line, text)
             with open("/etc/network/interfaces.virt-tap-old", encoding="ascii") as file:
                 self.assertEqual(file.read(), INTERFACES)
@@ -157,7 +160,7 @@ class Formats(PersistCase):
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing was changed: netplan rejects it", said)
+        self.assertIn("nothing is changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
     def test_networkmanager(self):
@@ -202,7 +205,7 @@ class Apply(PersistCase):
     def test_confirmed(self):
         self.apply()
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
-        self.assertIn("/etc/network/interfaces.d/virt-tap-br0", self.tree())
+        self.assertIn("/etc/network/virt-tap-br0", self.tree())
         done = virt_tap("bridge", "delete", "br0")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
         self.assert_restored()
@@ -273,11 +276,185 @@ class Apply(PersistCase):
         self.assert_restored()
 
 
+class Losses(PersistCase):
+    """What cannot be carried over is listed, and refused."""
+
+    def refuse(self, *words, says, command="persist"):
+        before = self.tree()
+        done = virt_tap("bridge", command, *words)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for word in says:
+            self.assertIn(word, done.stdout)
+        self.assertEqual(self.tree(), before)
+
+    def test_routes(self):
+        uplink.ip("route", "add", "203.0.113.0/24", "via", ROUTER4, "table", "77")
+        uplink.ip("route", "add", "198.18.0.0/15", "via", ROUTER4, "src", HOST4)
+        uplink.ip("route", "add", "198.51.100.128/25", "via", ROUTER4, "mtu", "1300")
+        uplink.ip("route", "add", "100.64.0.0/10", "nexthop", "via", ROUTER4, "nexthop", "via", "192.0.2.2")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd",
+                    says=["nothing is changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main", "source address of the route to 198.18.0.0/15",
+                          "MTU or other metrics of the route to 198.51.100.128/25", "several gateways of the route to 100.64.0.0/10"])
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print", "--lossy")
+        self.assertIn("this is not carried over: ", said)
+        self.assertIn(f"Destination=198.18.0.0/15\nGateway={ROUTER4}\n", said)
+        self.assertNotIn("203.0.113.0", said.split("[NetDev]")[1])
+
+    def test_routes_that_come_back_by_themselves(self):
+        uplink.ip("route", "add", "203.0.113.0/24", "via", ROUTER4, "proto", "bird")
+        self.assertNotIn("203.0.113.0", self.persist("br0", "--uplink=eth0", "--format=networkd", "--print"))
+
+    def test_gateway_outside(self):
+        self.only_static()
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", "203.0.113.5/32", "dev", "eth0")
+        uplink.ip("route", "add", "172.31.1.1", "dev", "eth0")
+        uplink.ip("route", "add", "default", "via", "172.31.1.1")
+        for form, lines in (("networkd", ("Gateway=172.31.1.1\nGatewayOnLink=yes", "Destination=172.31.1.1/32\nScope=link")),
+                            ("netplan", ('via: "172.31.1.1"\n          on-link: true', 'to: "172.31.1.1/32"\n          scope: link')),
+                            ("networkmanager", ("route2=172.31.1.1/32\n", "route1=0.0.0.0/0,172.31.1.1\nroute1_options=onlink=true"))):
+            said = self.persist("br0", "--uplink=eth0", f"--format={form}", "--print")
+            for line in lines:
+                self.assertIn(line, said)
+        sandbox.write("/etc/network/interfaces", INTERFACES.replace("192.0.2.10/24", "203.0.113.5/32").replace("192.0.2.1", "172.31.1.1"))
+        self.assertIn("default via 172.31.1.1 dev br0 onlink", self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print"))
+
+    def test_ifupdown(self):
+        for text, says in ((INTERFACES.replace("192.0.2.10", "192.0.2.77"), "an address that it does not have now (192.0.2.77/24)"),
+                           (INTERFACES + "mapping eth*\n  script /bin/true\n", "a mapping"),
+                           (INTERFACES.replace("inet static", "inet ppp"), "a method other than"),
+                           (INTERFACES.replace("inet static", "inet static inherits lan"), "a stanza that inherits"),
+                           (INTERFACES + "source $HOME/x\n", "'source $HOME/x' is not understood"),
+                           (INTERFACES + "source /etc/network/interfaces.virt\n", None),
+                           (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):
+            sandbox.write("/etc/network/interfaces", text)
+            if says:
+                self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing is changed: ", says])
+        sandbox.write("/etc/network/loop", "source /etc/network/l*p\n")
+        sandbox.write("/etc/network/interfaces", INTERFACES + "source loop\n")
+        self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["files name each other"])
+
+    def test_ifupdown_reads_what_was_not_seen(self):
+        """The answer of ifquery is what counts: everything is taken back."""
+        tool = shutil.which("ifquery")
+        sandbox.run("mount", "--bind", sandbox.RUN, sandbox.RUN)
+        fake = sandbox.RUN + "/ifquery"
+        sandbox.write(fake, '#!/bin/sh\ncase $1 in br0) exit $(cat /etc/network/*br0 >/dev/null 2>&1; echo $?);; eth0) echo "address: 192.0.2.10";; *) echo "lo br0";; esac\n', mode=0o755)
+        sandbox.run("mount", "--bind", fake, tool)
+        self.addCleanup(sandbox.run, "umount", tool)
+        self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["would still give 'eth0' an address"])
+        sandbox.write(fake, '#!/bin/sh\ncase $1 in br0) exit $(cat /etc/network/*br0 >/dev/null 2>&1; echo $?);; eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
+        self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
+
+    def test_networkd(self):
+        sandbox.write("/etc/systemd/network/0-first.network", "[Match]\nName=eth0\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd reads 0-first.network before", "rename it"])
+        os.unlink("/etc/systemd/network/0-first.network")
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
+
+    def test_netplan(self):
+        lan = "network: {version: 2, ethernets: {eth0: {addresses: [%s]}}}\n"
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["was written by cloud-init", "99-disable-network-config.cfg"])
+        sandbox.write("/etc/cloud/cloud.cfg.d/99.cfg", "network: {config: disabled}\n")
+        self.assertIn("wrote /etc/netplan/50-cloud-init.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address", "netplan knows nothing"])
+
+
+class CarriedOver(PersistCase):
+    """What the NIC's own configuration says beyond addresses."""
+
+    def setUp(self):
+        super().setUp()
+        self.only_static()
+
+    def test_ifupdown(self):
+        """A firewall stays with the NIC, name servers go, and so do addresses in any file that is read, to the byte and back."""
+        sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
+        sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
+                      "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n", mode=0o640)
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  accept_ra 0\nauto eth0:1\niface eth0:1 inet static\n  address 192.0.2.11/24\n")
+        before = self.tree()
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+        said = sandbox.run("ifquery", "eth0", "br0").stdout
+        self.assertIn("dns-nameservers: 192.0.2.53", said)
+        self.assertNotIn("address:", said)
+        self.assertEqual(sandbox.run("ifquery", "--list", "-a").stdout.split(), ["lo", "eth0", "br0"])
+        self.assertEqual(os.stat("/etc/network/hosts.d/lan.conf").st_mode & 0o777, 0o640)
+        uplink.ip("addr", "flush", "dev", "eth0")
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        sandbox.run("ifup", "-a")
+        self.assertTrue(os.path.exists("/run/firewall"))
+        self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
+        self.assertEqual(uplink.addresses("eth0"), [])
+        self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
+        self.assertIn("0", sandbox.run("cat", "/proc/sys/net/ipv6/conf/br0/accept_ra").stdout)
+        sandbox.run("ifdown", "br0", "eth0")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
+
+    def test_networkd(self):
+        sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nAddress={HOST4}/24\n")
+        sandbox.write("/etc/systemd/network/10-lan.network.d/more.conf", "[Network]\nDomains=example.org\n[RoutingPolicyRule]\nFrom=192.0.2.10\nTable=77\n")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
+        for line in ("DNS=192.0.2.53", f"Address={HOST4}/24", "Domains=example.org", "[RoutingPolicyRule]\nFrom=192.0.2.10", f"Gateway={ROUTER4}", f"Address={HOST6}/64"):
+            self.assertIn(line + "\n", said[1])
+            self.assertNotIn(line, said[2])
+        self.assertIn("RequiredForOnline=no\n", said[2])
+
+    def test_netplan(self):
+        """Its lists are merged, so that they must go from where they are; and an entry of another name is found by its MAC."""
+        sandbox.write("/etc/netplan/00-installer.yaml", "# kept\nnetwork:\n  version: 2\n  ethernets:\n    lan0:\n      match: {macaddress: '52:54:00:aa:00:01'}\n      set-name: eth0\n"
+                      f"      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n      routes: [{{to: default, via: {ROUTER4}}}]\n      nameservers: {{addresses: [192.0.2.53], search: [example.org]}}\n", mode=0o600)
+        sandbox.write("/etc/netplan/01-other.yaml", "# stays as it is\nnetwork: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
+        before = self.tree()
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan")
+        self.assertNotIn("01-other", said)
+        sandbox.run("netplan", "generate", "--root-dir", "/")
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        with open("/run/systemd/network/10-netplan-lan0.network", encoding="ascii") as port, open("/run/systemd/network/10-netplan-br0.network", encoding="ascii") as bridge:
+            texts = port.read(), bridge.read()
+        for line in (f"Address={HOST4}/24", f"Gateway={ROUTER4}", "DNS=192.0.2.53", "Domains=example.org"):
+            self.assertNotIn(line, texts[0])
+            self.assertIn(line, texts[1])
+        self.assertIn("Bridge=br0", texts[0])
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(glob.glob("/tmp/virt-tap-netplan.*"), [])
+
+    def test_networkmanager(self):
+        """Name servers of the profile that the NIC uses. No NetworkManager runs here: a stand-in for nmcli answers as 1.42 does."""
+        sandbox.write(sandbox.RUN + "/stand-in/nmcli", "#!/bin/sh\ncase \"$4 $5 $7\" in 'GENERAL.CONNECTION device eth0') echo 'Wired connection 1';; 'ipv4.dns connection Wired connection 1') "
+                      "echo 192.0.2.53,192.0.2.54;; 'ipv6.dns connection Wired connection 1') echo 2001:db8::53;; 'ipv4.dns-search connection Wired connection 1') "
+                      "echo example.org;; *) echo;; esac\n", mode=0o755)
+        sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={sandbox.RUN}/stand-in:/usr/bin", "overlay", "/usr/bin")
+        self.addCleanup(sandbox.run, "umount", "-l", "/usr/bin")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkmanager", "--print")
+        self.assertIn("dns=192.0.2.53;192.0.2.54;\ndns-search=example.org;\n", said.split("[ipv6]")[0])
+        self.assertIn("dns=2001:db8::53;\nmethod=manual\n", said.split("[ipv6]")[1])
+
+    def test_netplan_by_dhcp(self):
+        """A scalar is overridden: cloud-init's file is not touched."""
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        for address in (HOST4 + "/24", HOST6 + "/64"):  # and with the first its secondary
+            uplink.ip("addr", "del", address, "dev", "eth0")
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true, dhcp6: true}}}\n", mode=0o600)
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan")
+        self.assertEqual(said.count("wrote "), 1)
+        with open("/etc/netplan/99-virt-tap-br0.yaml", encoding="ascii") as file:
+            text = file.read()
+        self.assertIn("dhcp4: true", text.split("bridges:")[1])
+        self.assertIn("dhcp4: false", text.split("bridges:")[0])
+
+
 class Choice(PersistCase):
     def test_who_manages_the_host(self):
         def chosen():
             return self.persist("br0", "--uplink=eth0", "--print")
-        self.assertIn("# /etc/network/interfaces.d/virt-tap-br0\n", chosen())
+        self.assertIn("# /etc/network/virt-tap-br0\n", chosen())
         sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")
         self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
         sandbox.write("/run/NetworkManager/devices/7", "[device]\nmanaged=true\n")
@@ -337,13 +514,13 @@ class Choice(PersistCase):
         self.assertEqual({path: text for path, (text, _) in self.tree().items() if "persist." not in path}, before)
 
     def test_a_place_that_cannot_be_written(self):
-        sandbox.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "/etc/network/interfaces.d")
-        self.addCleanup(sandbox.run, "umount", "/etc/network/interfaces.d")
+        sandbox.run("mount", "--bind", "-o", "ro", "/etc/network", "/etc/network")
+        self.addCleanup(sandbox.run, "umount", "/etc/network")
         before = self.tree()
         self.assertIn("cannot be written", self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
         self.assertEqual(self.tree(), before)
 
 
 if __name__ == "__main__":
-    sandbox.enter(200)
+    sandbox.enter(400)
     needed.main()

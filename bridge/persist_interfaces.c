@@ -252,19 +252,21 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
     FILE *to = NULL;
     bool drop = is_one_of(word, known);
 
-    if (is_one_of(word, commands))
+    if (e->where == ALIAS)
+        drop = true;
+    else if (is_one_of(word, commands))
         drop = is_network_command(value);
     else if (e->where == NIC_INET6 && !is_one_of(word, the_device))
         to = e->taken->inet6;
     else if (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && is_one_of(word, client)))
         to = e->taken->options;
-    else if (e->where == NIC_STATIC && strcmp(word, "address") == 0)
-        check_address(e, value);
     else if (is_one_of(word, settings))
         drop = true;
+    if ((e->where == NIC_STATIC || e->where == ALIAS) && strcmp(word, "address") == 0)
+        check_address(e, value);
     if (to)
         fprintf(to, "    %s %s\n", word, value);
-    else if (is_one_of(word, settings))
+    else if (e->where != ALIAS && is_one_of(word, settings))
         fprintf(e->taken->options, "    pre-up echo %s >/proc/sys/net/ipv6/conf/%s/%s\n", value,
                 e->taken->plan->bridge, word[0] == 'p' ? "use_tempaddr" : word);
     if (to || drop)
@@ -278,28 +280,20 @@ static void edit_line(struct editor *e, const struct line *line)
     char words[WORDS][64] = {""};
     const int count = sscanf(line->words, "%63s %63s %63s %63s %63s %63s", words[0], words[1], words[2],
                              words[3], words[4], words[5]);
+    const bool begins = !is_comment(line->raw) && begins_stanza(words[0]);
 
-    if (is_comment(line->raw))
-        fputs(line->raw, e->out);
-    else if (strcmp(words[0], "iface") == 0)
-        edit_iface(e, line, words, count);
-    else if (begins_stanza(words[0])) {
+    if (begins)
         e->where = OTHERS;
-        if (strcmp(words[0], "mapping") == 0)
-            edit_mapping(e, line);
-        else if (strcmp(words[0], "auto") == 0 || strncmp(words[0], "allow-", 6) == 0)
-            edit_names(e, line);
-        else
-            fputs(line->raw, e->out);
-    } else if (e->where == ALIAS) {
-        if (strcmp(words[0], "address") == 0)
-            check_address(e, value_of(line->words));
-        comment(e, line->raw);
-    } else if (e->where == OTHERS) {
+    if (begins && strcmp(words[0], "iface") == 0)
+        edit_iface(e, line, words, count);
+    else if (begins && strcmp(words[0], "mapping") == 0)
+        edit_mapping(e, line);
+    else if (begins && (strcmp(words[0], "auto") == 0 || strncmp(words[0], "allow-", 6) == 0))
+        edit_names(e, line);
+    else if (e->where == OTHERS || is_comment(line->raw))
         fputs(line->raw, e->out);
-    } else {
+    else
         edit_option(e, line, words[0]);
-    }
 }
 
 bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken)

@@ -117,8 +117,12 @@ static bool read_iaid(const char *nic, unsigned int *iaid)
     char path[64], text[4096], id[64];
 
     snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(nic));
-    return text_read(path, text, sizeof(text)) > 0 && text_value(text, "CLIENTID", id, sizeof(id)) &&
-           sscanf(id, "ff%8x", iaid) == 1;
+    if (text_read(path, text, sizeof(text)) <= 0 || !text_value(text, "CLIENTID", id, sizeof(id)) ||
+        strncmp(id, "ff", 2) != 0 || strlen(id) < 10)
+        return false;
+    id[10] = '\0';
+    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
+    return true;
 }
 
 /* Whether a line of the text has the value, an address for one, with or without a prefix. */

@@ -293,7 +293,8 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "198.51.100.128/25", "via", ROUTER4, "mtu", "1300")
         uplink.ip("route", "add", "100.64.0.0/10", "nexthop", "via", ROUTER4, "nexthop", "via", "192.0.2.2")
         self.refuse("br0", "--uplink=eth0", "--format=networkd",
-                    says=["nothing is changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main", "source address of the route to 198.18.0.0/15",
+                    says=["nothing is changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main",
+                          "source address of the route to 198.18.0.0/15",
                           "MTU or other metrics of the route to 198.51.100.128/25", "several gateways of the route to 100.64.0.0/10"])
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print", "--lossy")
         self.assertIn("this is not carried over: ", said)
@@ -339,11 +340,12 @@ class Losses(PersistCase):
         tool = shutil.which("ifquery")
         sandbox.run("mount", "--bind", sandbox.RUN, sandbox.RUN)
         fake = sandbox.RUN + "/ifquery"
-        sandbox.write(fake, '#!/bin/sh\ncase $1 in br0) exit $(cat /etc/network/*br0 >/dev/null 2>&1; echo $?);; eth0) echo "address: 192.0.2.10";; *) echo "lo br0";; esac\n', mode=0o755)
+        known = "#!/bin/sh\ncase $1 in br0) cat /etc/network/*br0 >/dev/null 2>&1; exit $?;; "
+        sandbox.write(fake, known + 'eth0) echo "address: 192.0.2.10";; *) echo "lo br0";; esac\n', mode=0o755)
         sandbox.run("mount", "--bind", fake, tool)
         self.addCleanup(sandbox.run, "umount", tool)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["would still give 'eth0' an address"])
-        sandbox.write(fake, '#!/bin/sh\ncase $1 in br0) exit $(cat /etc/network/*br0 >/dev/null 2>&1; echo $?);; eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
+        sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
     def test_networkd(self):
@@ -376,7 +378,8 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
                       "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n", mode=0o640)
-        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  accept_ra 0\nauto eth0:1\niface eth0:1 inet static\n  address 192.0.2.11/24\n")
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  accept_ra 0\nauto eth0:1\n"
+                      "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
         said = sandbox.run("ifquery", "eth0", "br0").stdout
@@ -397,25 +400,30 @@ class CarriedOver(PersistCase):
         self.assertEqual(self.tree(), before)
 
     def test_networkd(self):
-        sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nAddress={HOST4}/24\n")
+        sandbox.write("/etc/systemd/network/10-lan.network",
+                      f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nAddress={HOST4}/24\n")
         sandbox.write("/etc/systemd/network/10-lan.network.d/more.conf", "[Network]\nDomains=example.org\n[RoutingPolicyRule]\nFrom=192.0.2.10\nTable=77\n")
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
-        for line in ("DNS=192.0.2.53", f"Address={HOST4}/24", "Domains=example.org", "[RoutingPolicyRule]\nFrom=192.0.2.10", f"Gateway={ROUTER4}", f"Address={HOST6}/64"):
+        for line in ("DNS=192.0.2.53", f"Address={HOST4}/24", "Domains=example.org", "[RoutingPolicyRule]\nFrom=192.0.2.10", f"Gateway={ROUTER4}",
+                     f"Address={HOST6}/64"):
             self.assertIn(line + "\n", said[1])
             self.assertNotIn(line, said[2])
         self.assertIn("RequiredForOnline=no\n", said[2])
 
     def test_netplan(self):
         """Its lists are merged, so that they must go from where they are; and an entry of another name is found by its MAC."""
-        sandbox.write("/etc/netplan/00-installer.yaml", "# kept\nnetwork:\n  version: 2\n  ethernets:\n    lan0:\n      match: {macaddress: '52:54:00:aa:00:01'}\n      set-name: eth0\n"
-                      f"      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n      routes: [{{to: default, via: {ROUTER4}}}]\n      nameservers: {{addresses: [192.0.2.53], search: [example.org]}}\n", mode=0o600)
+        sandbox.write("/etc/netplan/00-installer.yaml",
+                      "# kept\nnetwork:\n  version: 2\n  ethernets:\n    lan0:\n      match: {macaddress: '52:54:00:aa:00:01'}\n      set-name: eth0\n"
+                      f"      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n      routes: [{{to: default, via: {ROUTER4}}}]\n"
+                      "      nameservers: {addresses: [192.0.2.53], search: [example.org]}\n", mode=0o600)
         sandbox.write("/etc/netplan/01-other.yaml", "# stays as it is\nnetwork: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan")
         self.assertNotIn("01-other", said)
         sandbox.run("netplan", "generate", "--root-dir", "/")
         self.addCleanup(shutil.rmtree, "/run/systemd")
-        with open("/run/systemd/network/10-netplan-lan0.network", encoding="ascii") as port, open("/run/systemd/network/10-netplan-br0.network", encoding="ascii") as bridge:
+        with open("/run/systemd/network/10-netplan-lan0.network",
+                  encoding="ascii") as port, open("/run/systemd/network/10-netplan-br0.network", encoding="ascii") as bridge:
             texts = port.read(), bridge.read()
         for line in (f"Address={HOST4}/24", f"Gateway={ROUTER4}", "DNS=192.0.2.53", "Domains=example.org"):
             self.assertNotIn(line, texts[0])
@@ -427,8 +435,10 @@ class CarriedOver(PersistCase):
 
     def test_networkmanager(self):
         """Name servers of the profile that the NIC uses. No NetworkManager runs here: a stand-in for nmcli answers as 1.42 does."""
-        sandbox.write(sandbox.RUN + "/stand-in/nmcli", "#!/bin/sh\ncase \"$4 $5 $7\" in 'GENERAL.CONNECTION device eth0') echo 'Wired connection 1';; 'ipv4.dns connection Wired connection 1') "
-                      "echo 192.0.2.53,192.0.2.54;; 'ipv6.dns connection Wired connection 1') echo 2001:db8::53;; 'ipv4.dns-search connection Wired connection 1') "
+        sandbox.write(sandbox.RUN + "/stand-in/nmcli",
+                      "#!/bin/sh\ncase \"$4 $5 $7\" in 'GENERAL.CONNECTION device eth0') echo 'Wired connection 1';; 'ipv4.dns connection Wired connection 1') "
+                      "echo 192.0.2.53,192.0.2.54;; 'ipv6.dns connection Wired connection 1') echo 2001:db8::53;; "
+                      "'ipv4.dns-search connection Wired connection 1') "
                       "echo example.org;; *) echo;; esac\n", mode=0o755)
         sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={sandbox.RUN}/stand-in:/usr/bin", "overlay", "/usr/bin")
         self.addCleanup(sandbox.run, "umount", "-l", "/usr/bin")

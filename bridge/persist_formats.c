@@ -202,14 +202,15 @@ static int write_netplan(const struct persist_plan *plan, struct persist_files *
     return persist_write(files, plan, 0600, netplan, "/etc/netplan/99-virt-tap-%s.yaml", plan->bridge);
 }
 
-/* Whether a program accepts the installed files. A program that is not installed accepts them. */
+/* Whether a program accepts the installed files. A program that is not installed accepts them. netplan 1.1
+ * (Debian 13) exits with 0 after 'Command failed'; other versions do not. */
 static int ask(const char *verb, const char *program, const char *word)
 {
     _cleanup_free_ char *output = NULL;
     const int status =
         process_capture((const char *[]){program, word, NULL}, true, PROCESS_QUERY_MS, &output);
 
-    if (status == 0 || status == -ENOENT)
+    if (status == -ENOENT || (status == 0 && !(output && strstr(output, "Command failed"))))
         return 0;
     if (status == -ETIMEDOUT)
         return complain(1, verb,

@@ -151,7 +151,7 @@ def start_guests(images, helper):
     started = time.monotonic()
     with progress(started):
         for qemu in running:
-            qemu.ready()
+            qemu.ready(LIMIT)
     say(f"Both run after {time.monotonic() - started:.0f} s. QEMU called the helper by itself, because of  -netdev {netdev}")
     for line in administrator(f"grep -E '^(Uid|CapEff)' /proc/{running[0].process.pid}/status").splitlines():
         quote(line.expandtabs())

@@ -20,12 +20,15 @@ void vcpu_try(struct vcpu_run *out, int kvm_fd, int vm_fd)
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
 
 enum {
     PAGE = 4096,
@@ -34,8 +37,9 @@ enum {
     PD = 3 * PAGE,
     MEMORY = 4 * PAGE,
     PORT = 0x80,
-    TURNS = 1000, /* 1.4 ms if each instruction is emulated, less than 1 us natively */
-    TRIES = 3,    /* the best one is used: another process may have had the CPU in between */
+    CPUID_MAX = 256, /* KVM_MAX_CPUID_ENTRIES */
+    TURNS = 1000,    /* 1.4 ms if each instruction is emulated, less than 1 us natively */
+    TRIES = 3,       /* the best one is used: another process may have had the CPU in between */
     TOO_SLOW = 100,
     STEP_MS = 50,
     LIMIT_MS = 500,
@@ -86,6 +90,19 @@ static void write_memory(uint8_t *memory)
     memcpy(memory + PD, &pd, sizeof(pd));
 }
 
+/* Gives the CPU all the features that KVM supports. Since Linux 6.12, KVM_SET_SREGS refuses 64-bit mode to a
+ * CPU whose CPUID lacks it (kvm_valid_sregs() in arch/x86/kvm/x86.c). */
+static bool set_cpuid(int kvm_fd, int fd)
+{
+    _cleanup_free_ struct kvm_cpuid2 *cpuid =
+        calloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(struct kvm_cpuid_entry2));
+
+    if (!cpuid)
+        return false;
+    cpuid->nent = CPUID_MAX;
+    return ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) == 0 && ioctl(fd, KVM_SET_CPUID2, cpuid) == 0;
+}
+
 /* 64-bit mode, as an operating system sets it up at boot (Intel SDM 3A, 9.8.5). */
 static bool set_long_mode(int fd)
 {
@@ -129,6 +146,8 @@ static bool make_vcpu(struct vcpu *cpu, struct vcpu_run *out, int kvm_fd, int vm
     cpu->run = mmap(NULL, cpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
     if (cpu->run == MAP_FAILED)
         return refused(out, "mapping the CPU's state");
+    if (!set_cpuid(kvm_fd, cpu->fd))
+        return refused(out, "the CPU's features");
     return set_long_mode(cpu->fd) || refused(out, "64-bit mode");
 }
 

@@ -50,12 +50,12 @@ def run(folder, command, *, files=(), programs=(), modules=(), env=None, memory=
     files      files and folders of this machine that it needs; of those that are folders everything in them
     programs   programs of this machine besides PROGRAMS, by name or path; they bring their libraries along
     modules    names of kernel modules to be loaded, in that order; those that they depend on come first
-    env        the environment, besides PATH, HOME and LANG
+    env        the environment, besides PATH, HOME, LANG and NO_COLOR (Python 3.14 colours what unittest says)
     memory     in MiB
     arguments  more of the kernel's command line
     limit      seconds for all of it
     """
-    env = {"VIRT_TAP_SANITIZED": "1" if sanitized.SANITIZED else "", **(env or {})}
+    env = {"VIRT_TAP_SANITIZED": "1" if sanitized.SANITIZED else "", "NO_COLOR": "1", **(env or {})}
     line = shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *command])
     with tempfile.TemporaryDirectory() as work:
         with open(f"{work}/initramfs", "wb") as file:

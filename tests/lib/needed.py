@@ -10,7 +10,7 @@ SET_UP = {
     "GUEST_KERNEL": "a folder made by `tests/lib/guest-kernel DIR`",
     "GUEST_KERNEL_FULL": "a folder made by `tests/lib/guest-kernel DIR full`",
     "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
-    "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon-system`",
+    "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",
 }
 _missing = []
 

@@ -5,11 +5,11 @@
 #
 # What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die() and as_root().
 
-# What each group needs, by the names of Debian's packages.
+# What each group needs, by the names of Debian's packages; those with a question mark only some releases have.
 build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
-guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static'
+guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils'
 test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
-libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients ifupdown netplan.io procps systemd"
+libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network libvirt-clients ifupdown netplan.io procps systemd"
 bench_packages="$test_packages xsltproc virtinst libxml2-utils"
 lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc"
 # libclang-rt-dev has libFuzzer and the sanitizers of the clang that is Debian's default.
@@ -45,28 +45,53 @@ reason_of() {
   esac
 }
 
-# missing PACKAGE...: prints those that are not installed
+# known PACKAGE: apt can install it
+known() {
+  LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+}
+
+# missing PACKAGE...: prints those that are not installed, without those that this release does not have
 missing() {
   for package; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf ' %s' "$package"
+    name=${package#\?}
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" != installed ] || continue
+    [ "$name" = "$package" ] || known "$name" || continue
+    printf ' %s' "$name"
   done
 }
 
-# setup GROUP...: installs what is missing, and says first what and why
+# agreed: asks, if there is a terminal to ask on
+agreed() {
+  [ -t 0 ] && [ -t 2 ] || return 0
+  printf 'dev: install these, and the packages that they depend on? [Y/n] ' >&2
+  read -r answer || return 1
+  case $answer in
+    '' | y | Y | yes) ;;
+    *) return 1 ;;
+  esac
+}
+
+# setup GROUP...: lists what is missing, with the reason, asks, and installs it
 setup() {
   wanted=
+  if ! command -v dpkg-query >/dev/null; then
+    echo "dev: not a Debian system; these Debian packages, by whatever name, must be here:" >&2
+    for group; do echo "  $group:" $(packages_of "$group" | tr -d '?') >&2; done
+    return 0
+  fi
   for group; do
-    packages=$(packages_of "$group")
-    if ! command -v dpkg-query >/dev/null; then
-      echo "dev: not a Debian system; these Debian packages, by whatever name, must be here:" $packages >&2
-      continue
-    fi
-    absent=$(missing $packages)
+    absent=
+    for package in $(missing $(packages_of "$group")); do
+      case " $wanted " in *" $package "*) ;; *) absent="$absent $package" ;; esac
+    done
     [ -n "$absent" ] || continue
-    echo "dev: installing for '$group' ($(reason_of "$group")):$absent" >&2
-    wanted="$wanted $absent"
+    [ -n "$wanted" ] || echo 'dev: these Debian packages are missing:' >&2
+    echo "$absent" | fold -s -w 76 | sed "1i\\  $group: $(reason_of "$group")
+s/^ */    /" >&2
+    wanted="$wanted$absent"
   done
   [ -n "$wanted" ] || return 0
+  agreed || die 'nothing was installed'
   as_root apt-get update >&2 || die "apt-get update failed; is the network there?"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted >&2
 }

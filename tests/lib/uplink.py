@@ -76,13 +76,19 @@ def snapshot():
     return re.sub(r'"NO-CARRIER",|,"LOWER_UP"|"tentative":true,|"operstate":"\w+",|,?"linkdown"', "", text)
 
 
+def uncertain():
+    """Whether the kernel still asks if somebody else has an IPv6 address: its routes come afterwards."""
+    return any("LOWER_UP" in link["flags"] and any("dadfailed" not in address for address in link["addr_info"])
+               for link in json.loads(ip("-j", "-6", "addr", "show", "tentative")) if link)
+
+
 def settled():
     """The same, once the kernel has done what follows from the last change: carrier, routes of IPv6."""
     last = [snapshot()]
 
     def same():
         last.append(snapshot())
-        return last[-1] == last[-2]
+        return last[-1] == last[-2] and not uncertain()
     await_(same, step=0.1)
     return last[-1]
 

@@ -169,9 +169,10 @@ class Help(unittest.TestCase):
 
     def test_odd_command_lines(self):
         many = ["x"] * 1000
+        installed = sandbox.install(CLI, caps=None)  # the build may be in a home that others cannot enter
         for words, text, is_command in self.verbs:
             if words and words != ["xml", "show"] and words != ["domain", "show"]:
-                done = call(*words, *many, preexec_fn=lambda: bridgehelper.become(USER))
+                done = call(*words, *many, program=installed, preexec_fn=lambda: bridgehelper.become(USER))
                 self.assertIn(done.returncode, (0, 1, 2), words)
                 self.assertLess(len(done.stderr), 400 if words[0] not in ("xml", "domain") else 1 << 20)
             if not is_command:

@@ -163,18 +163,28 @@ class Formats(PersistCase):
         self.assertIn("nothing is changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
+    def test_netplan_that_fails_with_status_0(self):
+        """As netplan 1.1 does."""
+        sandbox.write(sandbox.RUN + "/netplan", "#!/bin/sh\necho 'Command failed: /etc/netplan/01-broken.yaml:1:49: invalid boolean value' >&2\n", mode=0o755)
+        sandbox.run("mount", "--bind", sandbox.RUN + "/netplan", shutil.which("netplan"))
+        self.addCleanup(sandbox.run, "umount", shutil.which("netplan"))
+        before = self.tree()
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+        self.assertIn("nothing was changed: netplan rejects it: Command failed: /etc/netplan/01-broken.yaml", said)
+        self.assertEqual(self.tree(), before)
+
     def test_networkmanager(self):
         """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
         nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"
         libraries = os.path.dirname(glob.glob(needed.folder("NMCLI_FOLDER") + "/usr/lib/*/libnm.so.0")[0])
         self.there()
         self.persist("br0", "--format=networkmanager")
-        for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "slave-type"))):
+        for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "bridge"))):
             path = f"/etc/NetworkManager/system-connections/{name}.nmconnection"
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
             with open(path, encoding="ascii") as file:
                 done = sandbox.run(nmcli, "--offline", "connection", "modify", "connection.autoconnect", "yes", stdin=file, env={"LD_LIBRARY_PATH": libraries})
-            for word in words:
+            for word in words:  # of newer versions, slave-type is called port-type
                 self.assertIn(word, done.stdout.replace("type=ethernet", "802-3-ethernet"))
 
 

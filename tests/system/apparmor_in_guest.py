@@ -44,7 +44,7 @@ class Confined(unittest.TestCase):
         shutil.copy(HELPER, helper)
         run("mount", "-t", "securityfs", "securityfs", "/sys/kernel/security")
         shutil.copytree(PACKAGES + "/etc/apparmor.d", "/etc/apparmor.d")
-        shutil.copy(PACKAGES + "/sbin/apparmor_parser", "/usr/sbin/apparmor_parser")
+        shutil.copy(os.environ["APPARMOR_PARSER"], "/usr/sbin/apparmor_parser")
         os.makedirs("/etc/libvirt")
         open(LOCAL, "a", encoding="ascii").close()  # as the package's installation makes it
         run("apparmor_parser", "-a", "/etc/apparmor.d/usr.sbin.libvirtd")

@@ -33,7 +33,9 @@ class WithoutTheLimits(Limits):
             self.assertIn(version, found[name]["fix"][0])
 
     def test_a_grant_stands_and_check_tells(self):
-        self.assertNotIn(BR_MAX_LEARNED, linkattrs.bridge("br0"))
+        if BR_MAX_LEARNED in linkattrs.bridge("br0"):  # a release whose kernel has both
+            self.assertEqual({"net.limit.addresses", "net.limit.groups"} & set(self.check()), set())
+            return
         self.says()  # of a bridge without ports
         answer, name = self.guest("mac=lock isolated=yes")
         port = linkattrs.port(name)

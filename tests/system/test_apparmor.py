@@ -4,8 +4,9 @@
 """The hooks under AppArmor, on a Debian kernel under TCG: the kernel that the tests run on may have none.
 
 Needs VIRT_TAP_CLI, VIRT_TAP_HELPER and VIRT_TAP_HOOKS (as built), GUEST_KERNEL (a folder filled by tests/lib/guest-kernel), and
-APPARMOR_FOLDER, where Debian's apparmor and libvirt-daemon-system are unpacked.
+APPARMOR_FOLDER, where Debian's apparmor and libvirtd's profile are unpacked.
 """
+import glob
 import os
 import unittest
 
@@ -20,7 +21,9 @@ class OnADebianKernel(unittest.TestCase):
         env = {name: os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_CLI", "VIRT_TAP_HELPER", "VIRT_TAP_HOOKS")}
         env["APPARMOR_FOLDER"] = needed.folder("APPARMOR_FOLDER")
         hooks = [os.path.join(env["VIRT_TAP_HOOKS"], driver) for driver in ("qemu", "network", "daemon")]
-        packages = [env["APPARMOR_FOLDER"] + path for path in ("/etc/apparmor.d", "/sbin/apparmor_parser")]
+        # Since Debian 13 everything is below /usr.
+        [env["APPARMOR_PARSER"]] = glob.glob(env["APPARMOR_FOLDER"] + "/**/sbin/apparmor_parser", recursive=True)
+        packages = [env["APPARMOR_FOLDER"] + "/etc/apparmor.d", env["APPARMOR_PARSER"]]
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["python3", f"{HERE}/apparmor_in_guest.py"], programs=[env["VIRT_TAP_CLI"], env["VIRT_TAP_HELPER"], *hooks],
             files=[HERE, *packages], limit=300, arguments="apparmor=1 security=apparmor", env={**env, "PYTHONDONTWRITEBYTECODE": "1"})

@@ -96,7 +96,8 @@ static int put_link(const char *verb, const char *driver)
     return 0;
 }
 
-/* Returns the number of our links removed, or -errno. */
+/* Also removes their folders, if nothing else is in there. Returns the number of our links removed, or
+ * -errno. */
 static int remove_links(void)
 {
     char path[HOOKS_PATH_SIZE];
@@ -109,6 +110,8 @@ static int remove_links(void)
         hooks_path(path, hooks_drivers[i]);
         if (unlink(path) < 0)
             return -errno;
+        *strrchr(path, '/') = '\0';
+        rmdir(path);
         count++;
     }
     return count;

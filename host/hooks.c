@@ -7,10 +7,12 @@
 #include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const hooks_drivers[HOOKS_DRIVERS] = {"qemu", "network", "daemon"};
@@ -37,9 +39,15 @@ size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
     return count;
 }
 
+/* Nanoseconds since 1970, as files' times are. */
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 /* Returns the kernel's start time of a process, or 0: field 22 of /proc/PID/stat, after the name in
  * parentheses. */
-static time_t start_of(pid_t pid)
+static int64_t start_of(pid_t pid)
 {
     char path[64], text[4096];
     struct timespec now, since_boot;
@@ -51,7 +59,7 @@ static time_t start_of(pid_t pid)
     const long long ticks = at ? strtoll(at, NULL, 10) : 0;
     if (!ticks || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
         return 0;
-    return now.tv_sec - since_boot.tv_sec + (time_t)(ticks / sysconf(_SC_CLK_TCK));
+    return nanoseconds(now) - nanoseconds(since_boot) + ticks * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
@@ -61,15 +69,15 @@ void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
 
 /* Returns when the daemon last looked for hooks; 0: unknown. The stamp of an earlier process is older than
  * the start of this one. */
-static time_t last_look(const struct hooks_daemon *daemon)
+static int64_t last_look(const struct hooks_daemon *daemon)
 {
     char path[HOOKS_PATH_SIZE];
     struct stat st;
-    const time_t start = start_of(daemon->pid);
+    const int64_t start = start_of(daemon->pid);
 
     hooks_stamp_path(path, daemon->name);
-    if (lstat(path, &st) == 0 && st.st_mtime > start && start)
-        return st.st_mtime;
+    if (start && lstat(path, &st) == 0 && nanoseconds(st.st_mtim) > start)
+        return nanoseconds(st.st_mtim);
     return start;
 }
 
@@ -84,14 +92,14 @@ static bool calls(const char *daemon, const char *driver)
 }
 
 /* Returns when the last of the daemons that call the driver's hooks looked for them; 0: none runs. */
-static time_t oldest_look(const char *driver)
+static int64_t oldest_look(const char *driver)
 {
     struct hooks_daemon found[HOOKS_DAEMONS_MAX];
     const size_t count = hooks_daemons(found);
-    time_t oldest = 0;
+    int64_t oldest = 0;
 
     for (size_t i = 0; i < count; i++) {
-        const time_t look = calls(found[i].name, driver) ? last_look(&found[i]) : 0;
+        const int64_t look = calls(found[i].name, driver) ? last_look(&found[i]) : 0;
         if (look && (!oldest || look < oldest))
             oldest = look;
     }
@@ -101,7 +109,7 @@ static time_t oldest_look(const char *driver)
 /* Whether a daemon looked for this driver's hooks before the first one was installed. */
 static bool is_unseen(const char *driver)
 {
-    const time_t look = oldest_look(driver);
+    const int64_t look = oldest_look(driver);
     char pattern[128];
     struct stat st;
     glob_t files;
@@ -111,7 +119,8 @@ static bool is_unseen(const char *driver)
     if (!look || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
     for (size_t i = 0; i < files.gl_pathc; i++) /* a directory is always there, so it tells nothing */
-        older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= look;
+        older |=
+            lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && nanoseconds(st.st_ctim) <= look;
     globfree(&files);
     return !older;
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <time.h>
 
 #define HOOKS_FOLDER "/etc/libvirt/hooks"
 

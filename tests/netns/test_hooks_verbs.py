@@ -57,7 +57,7 @@ class Links(HooksCase):
         self.assertEqual(sorted(os.listdir(FOLDER)), ["daemon.d", "network.d", "qemu.d"])
         self.assertEqual(self.hooks_verb("status").count("  enabled\n"), 3)
         self.assertIn("disabled", self.hooks_verb("disable"))
-        self.assertEqual([path for path, target in self.tree() if target], [])
+        self.assertEqual(os.listdir(FOLDER), [])
         self.assertIn("were not enabled", self.hooks_verb("disable"))
 
     def test_of_another_prefix(self):
@@ -117,7 +117,7 @@ class LinkedFolder(HooksCase):
         self.assertEqual(self.hooks_verb("status").count("  enabled\n"), 3)
         self.hooks_verb("disable")
         self.assertEqual(os.listdir(sandbox.RUN + "/git"), [])
-        self.assertEqual(sorted(os.listdir(FOLDER)), ["daemon.d", "network.d", "qemu.d"])
+        self.assertEqual(sorted(os.listdir(FOLDER)), ["qemu.d"])
 
     def test_what_is_no_folder(self):
         os.makedirs(FOLDER)
@@ -139,7 +139,7 @@ class Daemon(HooksCase):
         self.addCleanup(daemon.kill)
         sandbox.write(f"/run/{name}.pid", f"{daemon.pid}\n")
         self.addCleanup(sandbox.run, "rm", "-f", f"/run/{name}.pid")
-        time.sleep(1.1)  # the kernel's account of when a process started is in whole seconds here
+        time.sleep(0.1)
         return daemon
 
     def lines(self, status):
@@ -170,7 +170,7 @@ class Daemon(HooksCase):
         self.hooks_verb("enable", "--reload")
         self.hooks_verb("disable")
         daemon.kill()
-        time.sleep(1.1)
+        time.sleep(0.1)
         self.start("libvirtd")
         self.hooks_verb("enable")
         self.assertEqual(len(self.lines(1)), 3)
@@ -184,7 +184,7 @@ class Daemon(HooksCase):
         """Each driver is compared with its own daemon, and `daemon` with all of them."""
         network = self.start("virtnetworkd")
         self.hooks_verb("enable")
-        time.sleep(1.1)
+        time.sleep(0.1)
         qemu = self.start("virtqemud")
         self.assertEqual(self.lines(1), ["network", "daemon"])
         said = self.hooks_verb("enable", "--reload")

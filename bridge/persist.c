@@ -7,6 +7,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "portjson.h"
 #include "uplink.h"
 
 #include <arpa/inet.h>
@@ -124,7 +125,7 @@ static int read_network(struct view *view, const struct link *holder, struct per
  * hardware port. */
 static const struct link *uplink_of(const struct view *view, const struct link *bridge)
 {
-    const char *name = view_alias_uplink(bridge);
+    const char *name = port_alias_uplink(bridge);
     const struct link *found = name ? links_by_name(&view->links, name) : NULL;
 
     for (size_t i = 0; !found && i < view->links.count; i++)

@@ -202,12 +202,16 @@ static int write_netplan(const struct persist_plan *plan, struct persist_files *
     return persist_write(files, plan, 0600, netplan, "/etc/netplan/99-virt-tap-%s.yaml", plan->bridge);
 }
 
-/* Whether a program accepts the installed files. A program that is not installed accepts them. */
-static int ask(const char *verb, const char *program, const char *word)
+static int refuse(const char *verb, const char *program, const char *reason)
 {
-    _cleanup_free_ char *output = NULL;
-    const int status =
-        process_capture((const char *[]){program, word, NULL}, true, PROCESS_QUERY_MS, &output);
+    return complain(1, verb, "nothing was changed: %s rejects it: %.300s", program, reason);
+}
+
+/* Whether a program accepts the installed files, and what it says. A program that is not installed accepts
+ * them. */
+static int ask(const char *verb, const char *program, const char *word, char **output)
+{
+    const int status = process_capture((const char *[]){program, word, NULL}, true, PROCESS_QUERY_MS, output);
 
     if (status == 0 || status == -ENOENT)
         return 0;
@@ -216,18 +220,52 @@ static int ask(const char *verb, const char *program, const char *word)
                         "nothing was changed: `%s %s` did not finish within %d s and was killed; run it "
                         "yourself to see what it waits for, then try again",
                         program, word, PROCESS_QUERY_MS / 1000);
-    return complain(1, verb, "nothing was changed: %s rejects it: %.300s", program, process_reason(output));
+    return -1;
+}
+
+/* netplan prints a Python traceback, which ends with the reason, or `Command failed: REASON`, with version
+ * 1.1 even if it exits with 0. */
+static const char *netplan_reason(char *output, bool failed)
+{
+    char *found = output ? strstr(output, "Command failed: ") : NULL;
+
+    if (found)
+        return process_reason(found + strlen("Command failed: "));
+    if (!failed)
+        return NULL;
+    if (!output || !strstr(output, "Traceback"))
+        return process_reason(output);
+    for (char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        if (*line != ' ')
+            found = line; /* the frames, and an excerpt of the file, are indented */
+    return process_reason(found);
 }
 
 static int check_netplan(const char *verb, const struct persist_plan *plan)
 {
-    (void)plan;
-    return ask(verb, "netplan", "get");
+    _cleanup_free_ char *output = NULL;
+    const int status = ask(verb, "netplan", "get", &output);
+    const bool other_kind = status < 0 && output && strstr(output, "changes device type");
+    const char *reason = status > 0 ? NULL : netplan_reason(output, status < 0);
+
+    if (!reason)
+        return status;
+    if (!other_kind)
+        return refuse(verb, "netplan", reason);
+    return complain(
+        1, verb,
+        "nothing was changed: netplan's own files define '%s' as a bond, a VLAN or another device "
+        "that netplan makes, and virt-tap would define it as a network card; add the bridge there "
+        "yourself, under bridges: with interfaces: [%s]",
+        plan->uplink, plan->uplink);
 }
 
 static int check_ifupdown(const char *verb, const struct persist_plan *plan)
 {
-    return ask(verb, "ifquery", plan->bridge);
+    _cleanup_free_ char *output = NULL;
+    const int status = ask(verb, "ifquery", plan->bridge, &output);
+
+    return status < 0 ? refuse(verb, "ifquery", process_reason(output)) : status;
 }
 
 static const struct persist_format formats[] = {

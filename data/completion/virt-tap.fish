@@ -51,7 +51,7 @@ function __virt_tap
         case -b
             set name --bridge
     end
-    set -l begin
+    set -l begin ''
     if string match -q -- '--*=*' $current
         set name (string split -m 1 = -- $current)[1]
         set begin $name=
@@ -59,7 +59,7 @@ function __virt_tap
     set -l option (string match -- "$name=*" $list)
     if string match -q -- '--*' $name; and test -n "$option"
         for value in (__virt_tap_values $option)
-            echo $begin$value
+            echo "$begin$value"
         end
         return
     end

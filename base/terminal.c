@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "terminal.h"
+#include "number.h"
 #include "printable.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct sink {
@@ -139,4 +141,38 @@ void terminal_color(const char *sequence)
 {
     if (*sequence)
         print_exactly(sequence, strlen(sequence), true);
+}
+
+bool terminal_has_color(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    if (!isatty(STDOUT_FILENO) || (no_color && *no_color))
+        return false;
+    return terminal && *terminal && strcmp(terminal, "dumb") != 0;
+}
+
+unsigned int terminal_width(void)
+{
+    struct winsize size = {.ws_col = 0};
+    const char *columns = getenv("COLUMNS");
+    unsigned long number;
+
+    if (!isatty(STDOUT_FILENO))
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return columns && number_parse(columns, 1, 1000, &number) ? (unsigned int)number : 80;
+}
+
+bool terminal_has_utf8(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"}; /* the order of setlocale(3) */
+
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *locale = getenv(variables[i]);
+        if (locale && *locale)
+            return strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
+    }
+    return false;
 }

@@ -5,6 +5,7 @@
  * interfaces, accounts, library errors), and a terminal would act on control characters in them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Filters stdout and stderr: from now on, everything printed to them is shown as printable_character() does,
@@ -20,3 +21,13 @@ size_t terminal_document(const char *text, size_t size);
 
 /* Prints a control sequence of our own to standard output, bypassing the filter. "": none. */
 void terminal_color(const char *sequence);
+
+/* Whether standard output is a terminal that takes colours, and the user wants them (NO_COLOR, no-color.org).
+ */
+bool terminal_has_color(void);
+
+/* Returns the number of columns of the terminal that is standard output; 0: it is none. */
+unsigned int terminal_width(void);
+
+/* Whether the locale of the environment has UTF-8. */
+bool terminal_has_utf8(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "verb.h"
+#include "config.h"
 #include "printable.h"
 
 #include "options.h"
@@ -15,12 +16,50 @@
 
 /* Returns whether one of the words before a -- asks for help, even as the value of an option: nobody who
  * types `--bridge --help` means a bridge of that name. */
-static bool asks_for_help(int argc, char *const argv[])
+static bool asks_for(int argc, char *const argv[], const char *option, const char *letter)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+        if (strcmp(argv[i], option) == 0 || strcmp(argv[i], letter) == 0)
             return true;
     return false;
+}
+
+static bool asks_for_help(int argc, char *const argv[])
+{
+    return asks_for(argc, argv, "--help", "-h");
+}
+
+static bool asks_for_version(int argc, char *const argv[])
+{
+    return asks_for(argc, argv, "--version", "--version");
+}
+
+static int print_version(const char *name)
+{
+    puts("virt-tap " VERSION);
+    return finish_output(0, name);
+}
+
+/* The man page of a verb, by the first word after virt-tap. */
+static const char *page_of(const char *name)
+{
+    static const struct {
+        const char *verb, *page;
+    } pages[] = {{"check", "virt-tap-check(1)"},
+                 {"bridge", "virt-tap-bridge(8)"},
+                 {"show", "virt-tap-bridge(8)"},
+                 {"hooks", "virt-tap-hooks(7)"},
+                 {"xml", "virt-tap-xml(1)"},
+                 {"domain", "virt-tap-xml(1)"},
+                 {"policy", "virt-tap(1) and virt-tap-policy(5)"}};
+    const char *verb = strchr(name, ' ');
+
+    for (size_t i = 0; verb && i < sizeof(pages) / sizeof(pages[0]); i++) {
+        const size_t length = strlen(pages[i].verb);
+        if (strncmp(verb + 1, pages[i].verb, length) == 0 && strchr(" ", verb[1 + length]))
+            return pages[i].page;
+    }
+    return "virt-tap(1)";
 }
 
 /* Usage shows the arguments after a space, if there are any. */
@@ -39,7 +78,7 @@ static int help_command(const struct command *command, const char *name)
         print_arguments(&command->verbs[i]);
         printf("      %s\n", command->verbs[i].summary);
     }
-    printf("\n%s VERB --help tells more; see virt-tap(1).\n", name);
+    printf("\n%s VERB --help tells more; see %s.\n", name, page_of(name));
     return finish_output(0, name);
 }
 
@@ -53,13 +92,14 @@ static int help_verb(const struct verb *verb, const char *name)
     options_help(verb->options);
     if (verb->notes)
         printf("\n%s", verb->notes);
+    printf("\nSee %s.\n", page_of(name));
     return finish_output(0, name);
 }
 
 static int list_verb(const struct verb *verb, const char *name)
 {
     options_list(verb->options);
-    puts("--help");
+    puts("--help\n--version");
     return finish_output(0, name);
 }
 
@@ -67,7 +107,7 @@ static int list_command(const struct command *command, const char *name)
 {
     for (size_t i = 0; i < command->count; i++)
         puts(command->verbs[i].name);
-    puts("help\n--help");
+    puts("help\n--help\n--version");
     return finish_output(0, name);
 }
 
@@ -111,14 +151,24 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
         return verb->start(verb, argc, argv);
     if (is_word(argc, argv, "--list-options"))
         return list_verb(verb, argv[0]);
-    if (asks_for_help(argc, argv))
+    if (asks_for_help(argc, argv) || (verb->max == 0 && argc == 2 && is_word(argc, argv, "help")))
         return help_verb(verb, argv[0]);
+    if (asks_for_version(argc, argv))
+        return print_version(argv[0]);
     return act(verb, argv);
+}
+
+static const struct verb *find_verb(const struct command *command, const char *name)
+{
+    for (size_t i = 0; i < command->count; i++)
+        if (strcmp(command->verbs[i].name, name) == 0)
+            return &command->verbs[i];
+    return NULL;
 }
 
 int command_run(const struct command *command, int argc, char *argv[])
 {
-    char name[128], list[] = "--list-options";
+    char name[128], list[] = "--list-options", help[] = "--help";
 
     if (argc < 2)
         return complain(2, argv[0], "no verb is given; see %s --help", argv[0]);
@@ -128,12 +178,16 @@ int command_run(const struct command *command, int argc, char *argv[])
         argv[1] = argv[2]; /* pass the option on to the verb */
         argv[2] = list;
     }
+    if (strcmp(argv[1], "help") == 0 && argc > 2 && find_verb(command, argv[2])) {
+        memmove(argv + 1, argv + 2, ((size_t)argc - 2) * sizeof(*argv)); /* help VERB: VERB --help */
+        argv[argc - 1] = help;
+    }
     if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for_help(argc, argv)))
         return help_command(command, argv[0]);
-    for (size_t i = 0; i < command->count; i++) {
-        const struct verb *verb = &command->verbs[i];
-        if (strcmp(verb->name, argv[1]) != 0)
-            continue;
+    if (argv[1][0] == '-' && asks_for_version(argc, argv))
+        return print_version(argv[0]);
+    const struct verb *verb = find_verb(command, argv[1]);
+    if (verb) {
         snprintf(name, sizeof(name), "%s %s", argv[0], verb->name);
         argv[1] = name;
         return verb_run(verb, argc - 1, argv + 1);

@@ -43,14 +43,15 @@ struct command {
 };
 
 /* Runs the verb in argv[1]; argv[0] is the command up to it. Reports usage errors itself, and handles help,
- * --help and -h at every level: see verb_run(). `--list-options VERB...` prints the options of that verb, or
- * the verbs of that command, one per line. Returns the exit status. */
+ * --help, -h and --version at every level: see verb_run(). `--list-options VERB...` prints the options of
+ * that verb, or the verbs of that command, one per line. Returns the exit status. */
 int command_run(const struct command *command, int argc, char *argv[]);
 
 /* main() of a program with these verbs: its output is filtered (base/terminal.h), and argv[0] is taken to be
  * "virt-tap", whatever its caller passed. Returns the exit status. */
 int command_main(const struct command *command, int argc, char *argv[]);
 
-/* Runs a verb; argv[0] is the full command. With --help or -h anywhere before a `--`, only prints the verb's
- * help. Returns the exit status. */
+/* Runs a verb; argv[0] is the full command. With --help, -h or --version anywhere before a `--`, or the word
+ * help alone for a verb that takes no words, only prints the verb's help or the version. Returns the exit
+ * status. */
 int verb_run(const struct verb *verb, int argc, char *argv[]);

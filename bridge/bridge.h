@@ -37,9 +37,6 @@ const struct link *view_link(const struct view *view, const char *verb, const ch
 
 #define UPLINK_ALIAS "virt-tap uplink=" /* prefix of a bridge's alias; the name of its uplink follows */
 
-/* Returns the uplink's name from the bridge's alias, or NULL. */
-const char *view_alias_uplink(const struct link *bridge);
-
 /* Sends a batch; reports failure as `cannot WHAT NAME: reason`. Returns 0 or 1. */
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name);

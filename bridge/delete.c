@@ -7,6 +7,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "portjson.h"
 #include "state.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
     const char *name = option;
 
     if (!name)
-        name = *saved->uplink ? saved->uplink : view_alias_uplink(bridge);
+        name = *saved->uplink ? saved->uplink : port_alias_uplink(bridge);
     const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
 
     *status = 0;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "move.h"
 #include "net/link.h"
+#include "portjson.h"
 #include "uplink.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ const struct option_entry bridge_persist_options[] = {
  * hardware port. */
 static const struct link *uplink_of(const struct view *view, const struct link *bridge)
 {
-    const char *name = view_alias_uplink(bridge);
+    const char *name = port_alias_uplink(bridge);
     const struct link *found = name ? links_by_name(&view->links, name) : NULL;
 
     for (size_t i = 0; !found && i < view->links.count; i++)

@@ -47,13 +47,6 @@ const struct link *view_bridge(const struct view *view, const char *verb, const 
     return NULL;
 }
 
-const char *view_alias_uplink(const struct link *bridge)
-{
-    const size_t length = sizeof(UPLINK_ALIAS) - 1;
-
-    return strncmp(bridge->alias, UPLINK_ALIAS, length) == 0 ? bridge->alias + length : NULL;
-}
-
 int view_send(struct view *view, const char *verb, const struct batch *batch, const char *what,
               const char *name)
 {

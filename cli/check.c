@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/terminal.h"
 #include "check.h"
 #include "host/groups.h"
 #include "host/helper_probe.h"
@@ -194,8 +195,7 @@ static int show(struct check *check, const struct options *options)
 int check_run(const struct call *call)
 {
     struct options *options = call->options;
-    const char *no_color = getenv("NO_COLOR");
-    struct check check = {.name = call->name, .color = isatty(STDOUT_FILENO) && !(no_color && *no_color)};
+    struct check check = {.name = call->name, .color = terminal_has_color()};
 
     int status = check_words(options, call);
     if (status)

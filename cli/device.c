@@ -12,6 +12,7 @@
 #include "net/rtnl.h"
 #include "net/tap.h"
 #include "net/tapdelete.h"
+#include "policy/claim.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -163,6 +164,7 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
         batch_take(&batch, link_addr_gen_mode_message(ifindex, IN6_ADDR_GEN_MODE_NONE), 0);
         batch_take(&batch, link_master_message(ifindex, device->bridge_index), 0);
     }
+    batch_take(&batch, link_alias_message(ifindex, CLAIM_PLAIN_ALIAS), 0);
     if (device->bridge || device->up)
         batch_take(&batch, link_up_message(ifindex), 0);
     err = batch_send(nl, &batch, NULL);

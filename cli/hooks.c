@@ -4,6 +4,7 @@
  * virt-tap hooks: whether libvirt runs virt-tap's hooks. Installs one link for each driver in the directory
  * that libvirt shares between hooks; files there that are not ours stay. */
 #include "host/hooks.h"
+#include "base/cleanup.h"
 #include "config.h"
 #include "confinement.h"
 #include "verbs.h"
@@ -16,7 +17,10 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { RELOAD_SECONDS = 10 };
 
 static int require_root(const char *verb)
 {
@@ -46,84 +50,136 @@ static int check(const char *verb)
             return complain(1, verb,
                             "%s cannot be run: %s; `./dev install` in virt-tap's source puts it there",
                             target, strerror(errno));
-        if (hooks_look(hooks_drivers[i], 0) == HOOK_FOREIGN)
-            return complain(1, verb,
-                            "nothing is changed, for %s is there and not virt-tap's: move it out of the way",
+        if (hooks_look(hooks_drivers[i]) == HOOK_FOREIGN)
+            return complain(1, verb, "nothing was changed: %s exists and is not virt-tap's; move it away",
                             path);
     }
     return 0;
 }
 
-/* Created beside the directory, not in it: libvirt runs whatever it finds there. Returns 0 or -errno. */
-static int put_link(const char *driver)
+/* Makes the link, or replaces one of ours. It is made beside the folder, because libvirt runs whatever it
+ * finds in there; an administrator may have linked that folder to another file system. */
+static int make_link(const char *target, const char *path)
 {
     static const char half[] = HOOKS_FOLDER "/.virt-tap-new";
-    char path[HOOKS_PATH_SIZE], target[PATH_MAX], there[PATH_MAX];
+
+    unlink(half);
+    if (symlink(target, half) == 0 && rename(half, path) == 0)
+        return 0;
+    const int err = -errno;
+    unlink(half);
+    if (err != -EXDEV)
+        return err;
+    unlink(path);
+    return symlink(target, path) < 0 ? -errno : 0;
+}
+
+static int put_link(const char *verb, const char *driver)
+{
+    char path[HOOKS_PATH_SIZE], folder[HOOKS_PATH_SIZE], target[PATH_MAX], there[PATH_MAX];
+    struct stat st;
 
     hooks_path(path, driver);
     target_of(target, driver);
     const ssize_t length = readlink(path, there, sizeof(there));
     if (length == (ssize_t)strlen(target) && memcmp(there, target, (size_t)length) == 0)
         return 0;
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    if ((mkdir(HOOKS_FOLDER, 0755) < 0 && errno != EEXIST) || (mkdir(path, 0755) < 0 && errno != EEXIST))
-        return -errno;
-    *slash = '/';
-    unlink(half);
-    if (symlink(target, half) == 0 && rename(half, path) == 0)
-        return 0;
-    const int err = -errno;
-    unlink(half);
-    return err;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+    mkdir(HOOKS_FOLDER, 0755);
+    mkdir(folder, 0755);
+    if (lstat(folder, &st) == 0 && (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return complain(1, verb, "%s is neither a folder nor a link to one; remove it, and try again",
+                        folder);
+    const int err = make_link(target, path);
+    if (err)
+        return complain(1, verb, "cannot make the link %s: %s", path, strerror(-err));
+    return 0;
 }
 
-/* Returns the number of our links removed, or -errno. */
+/* Also removes their folders, if nothing else is in there. Returns the number of our links removed, or
+ * -errno. */
 static int remove_links(void)
 {
     char path[HOOKS_PATH_SIZE];
     int count = 0;
 
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
-        const enum hook_state state = hooks_look(hooks_drivers[i], 0);
+        const enum hook_state state = hooks_look(hooks_drivers[i]);
         if (state == HOOK_MISSING || state == HOOK_FOREIGN)
             continue;
         hooks_path(path, hooks_drivers[i]);
         if (unlink(path) < 0)
             return -errno;
+        *strrchr(path, '/') = '\0';
+        rmdir(path);
         count++;
     }
     return count;
 }
 
-/* By pidfd, so that a reused PID never gets the signal. */
+/* By pidfd, so that a reused PID never gets the signal. Returns 0 or -errno. */
+static int send_reload(size_t which, const struct hooks_daemon *daemon)
+{
+    struct hooks_daemon again[HOOKS_DAEMONS_MAX];
+    const _cleanup_close_ int fd = pidfd_open(daemon->pid, 0);
+
+    if (fd < 0 || hooks_daemons(again) <= which || again[which].pid != daemon->pid)
+        return -ESRCH;
+    return pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* When the daemon last told our hook that it reloads; 0: never. */
+static struct timespec reload_time(const char *daemon)
+{
+    char path[HOOKS_PATH_SIZE];
+    struct stat st;
+
+    hooks_stamp_path(path, daemon);
+    if (lstat(path, &st) < 0)
+        return (struct timespec){0};
+    return st.st_mtim;
+}
+
+/* Reloads a daemon, and waits until it has called our hook. */
+static int reload_one(const char *verb, size_t which, const struct hooks_daemon *daemon)
+{
+    const struct timespec before = reload_time(daemon->name), step = {.tv_nsec = 20 * 1000 * 1000};
+    const int err = send_reload(which, daemon);
+
+    if (err)
+        return complain(1, verb, "the hooks are enabled, but %s (process %d) cannot be told: %s; restart it",
+                        daemon->name, daemon->pid, strerror(-err));
+    for (int waited = 0; waited < RELOAD_SECONDS * 50; waited++) {
+        const struct timespec now = reload_time(daemon->name);
+        if (now.tv_sec != before.tv_sec || now.tv_nsec != before.tv_nsec) {
+            printf("reloaded: %s, process %d\n", daemon->name, daemon->pid);
+            return 0;
+        }
+        nanosleep(&step, NULL);
+    }
+    return complain(1, verb,
+                    "the hooks are enabled, but %s (process %d) was told to reload and has not called them "
+                    "within %d seconds; restart it",
+                    daemon->name, daemon->pid, RELOAD_SECONDS);
+}
+
 static int reload(const char *verb)
 {
-    pid_t pids[HOOKS_DAEMONS_MAX], again[HOOKS_DAEMONS_MAX];
-    const size_t count = hooks_daemons(pids);
+    struct hooks_daemon found[HOOKS_DAEMONS_MAX];
+    const size_t count = hooks_daemons(found);
+    int status = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        const int fd = pidfd_open(pids[i], 0);
-        const bool same = fd >= 0 && hooks_daemons(again) == count && again[i] == pids[i];
-        const int err = !same ? ESRCH : pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0 ? errno : 0;
-        if (fd >= 0)
-            close(fd);
-        if (err)
-            return complain(1, verb,
-                            "the hooks are enabled, but libvirt's daemon %d cannot be told: %s; restart it",
-                            pids[i], strerror(err));
-        printf("reloaded: process %d\n", pids[i]);
-    }
-    return 0;
+    for (size_t i = 0; i < count && !status; i++)
+        status = reload_one(verb, i, &found[i]);
+    return status;
 }
 
 static bool any_unseen(void)
 {
-    const time_t start = hooks_daemon_start();
     bool any = false;
 
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-        any = any || hooks_look(hooks_drivers[i], start) == HOOK_UNSEEN;
+        any = any || hooks_look(hooks_drivers[i]) == HOOK_UNSEEN;
     return any;
 }
 
@@ -135,12 +191,8 @@ static int enable_all(const char *verb)
         status = check(verb);
     if (!status)
         status = confinement_allow(verb);
-    for (size_t i = 0; !status && i < HOOKS_DRIVERS; i++) {
-        const int err = put_link(hooks_drivers[i]);
-        if (err)
-            status = complain(1, verb, "the hook of libvirt's driver %s cannot be put in its place: %s",
-                              hooks_drivers[i], strerror(-err));
-    }
+    for (size_t i = 0; !status && i < HOOKS_DRIVERS; i++)
+        status = put_link(verb, hooks_drivers[i]);
     return status;
 }
 
@@ -149,7 +201,8 @@ struct enable_options {
 };
 
 static const struct option_entry enable_options[] = {
-    OPTION_FLAG("reload", "have the running daemons look for hooks again", struct enable_options, reload),
+    OPTION_FLAG("reload", "have the running daemons look for hooks again, and wait until they have",
+                struct enable_options, reload),
     OPTION_END(struct enable_options),
 };
 
@@ -174,14 +227,11 @@ static int disable(const struct call *call)
         return 1;
     const int count = remove_links();
     if (count < 0)
-        return complain(1, call->name, "a hook cannot be taken out of " HOOKS_FOLDER ": %s",
-                        strerror(-count));
+        return complain(1, call->name, "cannot remove a hook from " HOOKS_FOLDER ": %s", strerror(-count));
     const int status = confinement_forget(call->name);
     if (!status)
-        puts(
-            count
-                ? "disabled: taps of domains that run stay until they end, and are then removed by `virt-tap gc`"
-                : "they were not enabled");
+        puts(count ? "disabled: taps of running domains stay until they end; then `virt-tap gc` removes them"
+                   : "the hooks were not enabled");
     return finish_output(status, call->name);
 }
 
@@ -190,19 +240,18 @@ static int show_status(const struct call *call)
     static const char *const words[HOOK_STATES] = {
         [HOOK_GOOD] = "enabled",
         [HOOK_MISSING] = "not enabled: virt-tap hooks enable",
-        [HOOK_CLOSED] = "not to be looked at by this user",
+        [HOOK_CLOSED] = "unknown: this user may not read the folder; use sudo",
         [HOOK_BROKEN] = "enabled, but cannot be run: virt-tap hooks enable",
         [HOOK_FOREIGN] =
-            "shadowed by something that is not virt-tap's: move it out of the way, virt-tap hooks enable",
+            "shadowed by a file that is not virt-tap's: move it away, then virt-tap hooks enable",
         [HOOK_UNSEEN] =
             "enabled, but newer than the daemon, which must be reloaded: virt-tap hooks enable --reload",
     };
-    const time_t start = hooks_daemon_start();
     char path[HOOKS_PATH_SIZE];
     int status = 0;
 
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
-        const enum hook_state state = hooks_look(hooks_drivers[i], start);
+        const enum hook_state state = hooks_look(hooks_drivers[i]);
         hooks_path(path, hooks_drivers[i]);
         printf("%-8s %s  %s\n", hooks_drivers[i], path, words[state]);
         if (state != HOOK_GOOD)
@@ -219,7 +268,7 @@ static const struct verb verbs[] = {
      .summary = "have libvirt call virt-tap's hooks, which make and remove domains' taps",
      .options = enable_options,
      .act = enable},
-    {.name = "disable", .summary = "have libvirt not call them any more", .act = disable},
+    {.name = "disable", .summary = "stop libvirt from calling them", .act = disable},
     {.name = "status", .summary = "whether libvirt calls them; exit status 1 if not", .act = show_status},
 };
 

@@ -3,29 +3,17 @@
  *
  * virt-tap list: the taps made by virt-tap, as reported by the kernel. Needs no privileges. */
 #include "base/cleanup.h"
-#include "base/name.h"
-#include "net/port.h"
+#include "base/printable.h"
+#include "base/terminal.h"
+#include "bridge/portjson.h"
+#include "bridge/table.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
 #include "verbs.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <linux/if_bridge.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One line of output. */
-struct line {
-    const struct link *tap;
-    struct claimed_tap claim;
-    char bridge[IFNAMSIZ]; /* "": on no bridge now */
-    char owner[64];        /* name, or UID */
-    unsigned int vlan;     /* of untagged frames; 0: the bridge does not filter VLANs */
-    bool held;
-};
 
 struct list_options {
     bool json;
@@ -37,179 +25,152 @@ const struct option_entry list_options[] = {
 };
 
 const char list_notes[] =
-    "HELD is what the tap's carrier says, which its holder can change. PORT and VLAN are what the\n"
-    "bridge enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays.\n";
+    "HELD is what the tap's carrier says, which its holder can change. PROTECTION and VLAN are what the bridge\n"
+    "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays. An OWNER in\n"
+    "parentheses is the TUN owner of a plain device. On a terminal, columns that do not fit are left out.\n";
 
-/* Returns whether the tap is one of virt-tap's. */
-static bool fill(struct line *out, const struct link *tap)
+enum { COLUMNS = 10, CELL_SIZE = 512 };
+
+static const struct table_column columns[COLUMNS] = {
+    {"NAME", 0, false},   {"BRIDGE", 1, false},     {"OWNER", 2, false}, {"HELD", 6, false},
+    {"QUEUES", 8, false}, {"PROTECTION", 3, false}, {"VLAN", 7, false},  {"CHANGED", 4, false},
+    {"CLAIM", 9, false},  {"DOMAIN", 5, true},
+};
+
+static void write_owner(const json_t *tap, char out[CELL_SIZE])
 {
-    *out = (struct line){.tap = tap};
-    if (!claim_read_tap(&out->claim, tap))
-        return false;
-    const struct passwd *account = getpwuid(out->claim.uid);
-    if (account)
-        snprintf(out->owner, sizeof(out->owner), "%s", account->pw_name);
+    char user[CELL_SIZE - 2];
+
+    if (json_is_object(json_object_get(tap, "owner")))
+        json_user(json_object_get(tap, "owner"), out, CELL_SIZE);
+    else if (*json_user(json_object_get(tap, "tun_owner"), user, sizeof(user)))
+        snprintf(out, CELL_SIZE, "(%s)", user);
+}
+
+static void write_domain(const json_t *tap, char out[CELL_SIZE])
+{
+    const char *name = json_text(tap, "domain_name");
+
+    snprintf(out, CELL_SIZE, "%s", *name ? name : json_text(tap, "domain"));
+}
+
+static void write_numbers(const json_t *tap, char queues[CELL_SIZE], char vlan[CELL_SIZE])
+{
+    const int open = (int)json_integer_value(json_object_get(tap, "queues"));
+
+    if (json_flag(tap, "multi_queue"))
+        snprintf(queues, CELL_SIZE, "%d/many", open);
     else
-        snprintf(out->owner, sizeof(out->owner), "%u", out->claim.uid);
-    if (tap->master)
-        if_indextoname((unsigned int)tap->master, out->bridge);
-    out->held = link_is_held(tap);
-    return true;
+        snprintf(queues, CELL_SIZE, "1");
+    if (json_is_integer(json_object_get(tap, "vlan")))
+        snprintf(vlan, CELL_SIZE, "%d", (int)json_integer_value(json_object_get(tap, "vlan")));
 }
 
-/* The words whose condition is true, separated by commas; "-": none. */
-static const char *words(char out[32], const char *first, bool has_first, const char *second, bool has_second,
-                         const char *third, bool has_third)
+/* Writes one row, in the order of the columns. Returns 0 or -ENOMEM. */
+static int add_row(const json_t *tap, char *cells[COLUMNS])
 {
-    snprintf(out, 32, "%s%s%s%s%s", has_first ? first : "", has_first && (has_second || has_third) ? "," : "",
-             has_second ? second : "", has_second && has_third ? "," : "", has_third ? third : "");
-    return *out ? out : "-";
-}
+    char texts[COLUMNS][CELL_SIZE] = {""};
 
-static int print_table(const struct line *lines, size_t count)
-{
-    static const char format[] = "%-15s %-15s %-12s %-4s %-9s %-21s %-4s %-14s %-28s %s\n";
-    char queues[16], port[32], vlan[16], changed[32];
-
-    if (!count) {
-        puts("No virt-tap taps.");
-        return 0;
-    }
-    printf(format, "NAME", "BRIDGE", "OWNER", "HELD", "QUEUES", "PORT", "VLAN", "CHANGED", "CLAIM", "DOMAIN");
-    for (size_t i = 0; i < count; i++) {
-        const struct line *line = &lines[i];
-        const struct link *tap = line->tap;
-        snprintf(queues, sizeof(queues), tap->tun.kind.multi_queue ? "%u of many" : "1", tap->tun.queues);
-        snprintf(vlan, sizeof(vlan), line->vlan ? "%u" : "-", line->vlan);
-        printf(
-            format, tap->name, line->bridge[0] ? line->bridge : "-", line->owner, line->held ? "yes" : "no",
-            queues,
-            words(port, "isolated", tap->port.isolated, "locked", tap->port.locked, "guard", tap->port.guard),
-            vlan,
-            words(changed, "mac", line->claim.mac_changed, "owner", line->claim.owner_changed, "stays",
-                  line->claim.persistence_changed),
-            line->claim.claimed ? tap->altname : "-", line->claim.domain[0] ? line->claim.domain : "-");
+    snprintf(texts[0], CELL_SIZE, "%s", json_text(tap, "name"));
+    snprintf(texts[1], CELL_SIZE, "%s", json_text(tap, "bridge"));
+    write_owner(tap, texts[2]);
+    strcpy(texts[3], json_flag(tap, "held") ? "yes" : "no");
+    write_numbers(tap, texts[4], texts[6]);
+    json_words(json_object_get(tap, "protection"), texts[5], CELL_SIZE);
+    json_words(json_object_get(tap, "changed"), texts[7], CELL_SIZE);
+    snprintf(texts[8], CELL_SIZE, "%s", json_text(tap, "claim"));
+    write_domain(tap, texts[9]);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        cells[i] = printable_line(texts[i]);
+        if (!cells[i])
+            return -ENOMEM;
     }
     return 0;
 }
 
-static json_t *text_or_null(const char *text)
+static int print_table(const json_t *taps)
 {
-    return *text ? json_string(text) : json_null();
-}
+    const size_t rows = json_array_size(taps);
+    char **cells = calloc(rows * COLUMNS, sizeof(*cells));
+    int err = cells ? 0 : -ENOMEM;
 
-static json_t *mac_text(const uint8_t mac[6])
-{
-    char text[MAC_TEXT];
-
-    return json_string(mac_print(text, mac));
-}
-
-static json_t *as_json(const struct line *line)
-{
-    const struct link *tap = line->tap;
-    json_t *port =
-        json_pack("{s:b, s:b, s:b, s:o}", "isolated", tap->port.isolated, "mac_lock", tap->port.locked,
-                  "guard", tap->port.guard, "vlan", line->vlan ? json_integer(line->vlan) : json_null());
-    json_t *changed = json_pack("{s:b, s:b, s:b}", "mac", line->claim.mac_changed, "owner",
-                                line->claim.owner_changed, "persistence", line->claim.persistence_changed);
-
-    return json_pack("{s:s, s:i, s:o, s:s, s:I, s:o, s:o, s:b, s:b, s:i, s:b, s:b, s:i, s:o, s:o, s:o}",
-                     "name", tap->name, "ifindex", tap->ifindex, "bridge", text_or_null(line->bridge),
-                     "owner", line->owner, "uid", (json_int_t)line->claim.uid, "domain",
-                     text_or_null(line->claim.domain), "claim",
-                     text_or_null(line->claim.claimed ? tap->altname : ""), "held", line->held, "multi_queue",
-                     tap->tun.kind.multi_queue, "queues",
-                     tap->tun.kind.multi_queue ? (int)tap->tun.queues : (int)line->held, "vnet_hdr",
-                     tap->tun.kind.vnet_hdr, "persistent", tap->tun.persist, "mtu", (int)tap->mtu, "mac",
-                     mac_text(tap->mac), "port", port, "changed", changed);
-}
-
-static int print_json(const struct line *lines, size_t count, const char *name)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        if (json_array_append_new(list, as_json(&lines[i])) < 0) {
-            json_decref(list);
-            return complain(1, name, "no memory, or a name that is not UTF-8");
-        }
-    const int failed = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    json_decref(list);
-    putchar('\n');
-    return failed ? complain(1, name, "cannot write the list") : 0;
-}
-
-struct lines {
-    struct line *of;
-    size_t count;
-};
-
-static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
-{
-    const struct lines *lines = arg;
-
-    if (!(flags & BRIDGE_VLAN_INFO_PVID))
-        return;
-    for (size_t i = 0; i < lines->count; i++)
-        if (lines->of[i].tap->ifindex == ifindex)
-            lines->of[i].vlan = vlan;
-}
-
-/* A kernel with VLAN filtering gives every port a VLAN, but only enforces it on a bridge that filters. */
-static int find_vlans(struct rtnl *nl, struct lines *lines)
-{
-    struct link bridge = {.ifindex = 0};
-    const int err = port_each_vlan(nl, see_vlan, lines);
-    int asked = 0;
-
-    for (size_t i = 0; i < lines->count && !err; i++) {
-        struct line *line = &lines->of[i];
-        if (line->vlan && line->tap->master != asked) {
-            asked = line->tap->master;
-            bridge.bridge.vlan_filtering = false;
-            link_get(nl, asked, &bridge); /* a bridge that is gone enforces nothing */
-        }
-        if (!bridge.bridge.vlan_filtering)
-            line->vlan = 0;
-    }
+    for (size_t i = 0; i < rows && !err; i++)
+        err = add_row(json_array_get(taps, i), cells + i * COLUMNS);
+    if (!err)
+        err = table_print(columns, COLUMNS, cells, rows, terminal_width(), terminal_has_color());
+    for (size_t i = 0; cells && i < rows * COLUMNS; i++)
+        free(cells[i]);
+    free(cells);
     return err;
 }
 
-static int by_name(const void *a, const void *b)
+static int print(const json_t *taps, bool json)
 {
-    return strverscmp(((const struct line *)a)->tap->name, ((const struct line *)b)->tap->name);
+    if (json) {
+        const int failed = json_dumpf(taps, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+        return failed ? -EIO : 0;
+    }
+    if (json_array_size(taps) > 0)
+        return print_table(taps);
+    puts("No virt-tap taps.");
+    return 0;
 }
 
-static int print(struct rtnl *nl, const struct links *taps, bool json, const char *name)
-{
-    struct lines lines = {calloc(taps->count + 1, sizeof(*lines.of)), 0};
-    int err = lines.of ? 0 : -ENOMEM, status;
+struct found {
+    const struct link *tap;
+};
 
-    for (size_t i = 0; i < taps->count && !err; i++)
-        lines.count += fill(&lines.of[lines.count], &taps->list[i]);
-    if (!err)
-        err = find_vlans(nl, &lines);
-    if (err) {
-        status = complain(1, name, "cannot list the taps: %s", strerror(-err));
-    } else {
-        qsort(lines.of, lines.count, sizeof(*lines.of), by_name);
-        status = json ? print_json(lines.of, lines.count, name) : print_table(lines.of, lines.count);
-    }
-    free(lines.of);
-    return finish_output(status, name);
+static int by_name(const void *a, const void *b)
+{
+    const struct found *one = a, *other = b;
+
+    return strverscmp(one->tap->name, other->tap->name);
+}
+
+/* Adds our taps, sorted by name. Returns 0 or -ENOMEM. */
+static int collect(const struct ports *ports, json_t *taps)
+{
+    _cleanup_free_ struct found *found = calloc(ports->links->count + 1, sizeof(*found));
+    size_t count = 0;
+
+    if (!found)
+        return -ENOMEM;
+    for (size_t i = 0; i < ports->links->count; i++)
+        if (port_is_ours(&ports->links->list[i]))
+            found[count++].tap = &ports->links->list[i];
+    qsort(found, count, sizeof(*found), by_name);
+    for (size_t i = 0; i < count; i++)
+        if (json_array_append_new(taps, port_json(ports, found[i].tap)) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
+static int list(struct rtnl *nl, bool json)
+{
+    _cleanup_links_ struct links links = {.list = NULL};
+    _cleanup_ports_ struct ports ports = {.vlans = NULL};
+    _cleanup_json_ json_t *taps = json_array();
+    int err = links_read(nl, NULL, &links);
+
+    if (err)
+        return err;
+    err = ports_read(&ports, nl, &links);
+    if (err)
+        return err;
+    err = taps ? collect(&ports, taps) : -ENOMEM;
+    return err ? err : print(taps, json);
 }
 
 int list_run(const struct call *call)
 {
     const struct list_options *options = call->options;
-    _cleanup_links_ struct links taps = {.list = NULL};
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     int err = rtnl_open(&nl);
 
     if (!err)
-        err = links_read(&nl, "tun", &taps);
+        err = list(&nl, options->json);
     if (err)
-        return complain(1, call->name, "cannot list the interfaces of this host: %s", strerror(-err));
-    return print(&nl, &taps, options->json, call->name);
+        return complain(1, call->name, "cannot list the taps: %s", strerror(-err));
+    return finish_output(0, call->name);
 }

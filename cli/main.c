@@ -76,12 +76,8 @@ static const struct verb define_hook = {
 
 int main(int argc, char *argv[])
 {
-    char version_verb[] = "version";
-
     if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
         return terminal_filter() < 0 ? complain(1, "virt-tap", "no memory")
                                      : verb_run(&define_hook, argc, argv);
-    if (argc > 1 && strcmp(argv[1], "--version") == 0)
-        argv[1] = version_verb;
     return command_main(&virt_tap, argc, argv);
 }

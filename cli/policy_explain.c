@@ -4,10 +4,13 @@
  * virt-tap policy explain: the helper's own decision for one user and one bridge, with its reasons. */
 #include "base/error.h"
 #include "base/number.h"
+#include "base/quote.h"
 #include "base/verb.h"
 #include "config.h"
 #include "net/bridge.h"
+#include "net/rtnl.h"
 #include "policy.h"
+#include "policy/claim.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/files.h"
@@ -91,18 +94,21 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
     printf("rule: %s:%lu: %s\n", path, line, shown.text);
 }
 
-static void print_terms(const struct policy_match *match)
+/* QEMU's options for a guest whose MAC the helper must know. */
+static void print_qemu(const char *bridge)
+{
+    char netdev[512];
+
+    snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC", bridge);
+    printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
+}
+
+static void print_terms(const struct policy_match *match, const char *bridge)
 {
     const struct terms *terms = &match->rule->terms;
     char names[TERMS_NAMES_SIZE];
     struct error why = {0};
 
-    if (terms->quota)
-        printf("quota: %u taps at once\n", terms->quota);
-    else
-        puts("quota: none");
-    if (terms->uids.set)
-        printf("quota: shared by uids %u to %u\n", terms->uids.first, terms->uids.last);
     if (terms_names(names, terms, match->user, &why) == 0)
         printf("names: %s\n", names);
     else
@@ -117,6 +123,8 @@ static void print_terms(const struct policy_match *match)
         puts("require: kvm");
     if (terms->protection.mac_lock)
         puts("mac: lock, to what --mac says");
+    if (terms->protection.mac_lock || terms->macs)
+        print_qemu(bridge);
     if (terms->protection.isolated)
         puts("isolated: yes");
     if (terms->protection.guard)
@@ -141,53 +149,155 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
         printf("to allow it: add this line to %s: allow %s %s\n", path, bridge, selector);
 }
 
-static void print_bridge(const char *bridge)
+/* Whether the bridge exists, or would be made. */
+struct bridge_facts {
+    bool usable, isolated;
+    unsigned long declared; /* missing, and declared at this line; 0: not so */
+    struct error why;       /* if it is not usable */
+};
+
+static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 {
     struct link found;
     struct bridges bridges;
-    struct error why = {0};
-    const int err = bridges_read(&bridges, &why);
-    const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
 
+    *out = (struct bridge_facts){.usable = false};
+    const int err = bridges_read(&bridges, &out->why);
+    const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
     if (entry && bridge_find(bridge, &found) == -ENODEV)
-        printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
-               entry->line);
-    else if (err || policy_find_bridge(&found, bridge, &why) < 0)
-        printf("but: %s\n", why.text);
-    if (entry && entry->isolated)
-        puts("isolated: each tap of that bridge, as declared");
+        out->declared = entry->line;
+    out->usable = out->declared || (!err && policy_find_bridge(&found, bridge, &out->why) == 0);
+    out->isolated = entry && entry->isolated;
     bridges_free(&bridges);
+}
+
+/* How many taps count towards a quota: what slots of it are claimed (policy/claim.h), as the helper does. */
+struct used {
+    unsigned int of_user, of_range, quota; /* quota 0: none */
+};
+
+static bool is_claimed(struct rtnl *nl, const char *claim)
+{
+    struct link found;
+
+    return link_find(nl, claim, &found) == 0;
+}
+
+static struct used count_used(const struct terms *terms, const char *bridge, uid_t uid)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct claim claim = {.uid = uid};
+    struct used used = {.quota = terms->quota};
+    char text[CLAIM_SIZE];
+
+    snprintf(claim.bridge, sizeof(claim.bridge), "%s", bridge);
+    if (rtnl_open(&nl) < 0)
+        return used;
+    for (; claim.slot < terms->quota; claim.slot++) {
+        claim_write(text, &claim);
+        used.of_user += is_claimed(&nl, text);
+        claim_write_range(text, bridge, terms->uids.first, terms->uids.last, claim.slot);
+        used.of_range += terms->uids.set && is_claimed(&nl, text);
+    }
+    return used;
+}
+
+static bool is_full(const struct used *used)
+{
+    return used->quota && (used->of_user >= used->quota || used->of_range >= used->quota);
+}
+
+static void print_quota(const struct terms *terms, const struct used *used)
+{
+    if (used->quota)
+        printf("quota: %u of %u taps in use\n", used->of_user, used->quota);
+    else
+        puts("quota: none");
+    if (terms->uids.set)
+        printf("quota: shared by uids %u to %u, %u of %u taps in use\n", terms->uids.first, terms->uids.last,
+               used->of_range, used->quota);
+    if (is_full(used))
+        puts("because: the quota is used up\n"
+             "to allow it: end a guest or delete a tap, see virt-tap list; or raise quota= in that line");
+}
+
+/* The first line. A bridge that is not there is named first, since nothing else matters then. */
+static void print_verdict(bool allowed, const char *user, const char *bridge,
+                          const struct bridge_facts *state)
+{
+    printf("%s: %s %s use bridge '%s'", allowed ? "yes" : "no", user, allowed ? "may" : "may not", bridge);
+    if (!state->usable)
+        printf(": %s", state->why.text);
+    putchar('\n');
+}
+
+static void print_bridge(const struct bridge_facts *state)
+{
+    if (state->declared)
+        printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
+               state->declared);
+    if (state->isolated)
+        puts("isolated: each tap of that bridge, as declared");
+}
+
+/* What the policy says, with the reasons. */
+struct answer {
+    const char *bridge, *selector; /* of the caller, as in a rule */
+    bool loaded, allowed;
+    struct policy policy;
+    struct decision decision;
+    struct used used;
+    struct error why;
+};
+
+static void decide(struct answer *answer, const struct caller *caller)
+{
+    const struct question question = {.bridge = answer->bridge};
+
+    answer->loaded = policy_load(&answer->policy, answer->bridge, &answer->why) == 0;
+    answer->allowed = answer->loaded &&
+                      policy_decide(&answer->decision, &answer->policy, &question, caller, &answer->why) == 0;
+    const struct policy_rule *rule = answer->decision.match.rule;
+    if (answer->allowed && rule)
+        answer->used = count_used(&rule->terms, answer->bridge, caller->uid);
+}
+
+static void print_reasons(const struct answer *answer)
+{
+    const struct policy *policy = &answer->policy;
+    const struct policy_rule *rule = answer->decision.match.rule;
+
+    if (rule)
+        print_rule(policy->files[rule->file].path, policy->dialect, rule->line);
+    if (answer->allowed && rule) {
+        print_quota(&rule->terms, &answer->used);
+        print_terms(&answer->decision.match, answer->bridge);
+        return;
+    }
+    printf("because: %s\n", answer->why.text);
+    if (answer->loaded ? answer->decision.unknown : !policy->absent)
+        puts("to fix it: run virt-tap policy check, which lists every error");
+    else
+        print_remedy(policy, rule, answer->bridge, answer->selector);
 }
 
 static int explain(const char *name, const char *bridge, const struct caller *caller)
 {
-    const struct question question = {.bridge = bridge};
     char selector[CALLER_SELECTOR_SIZE];
-    struct decision decision = {.match = {.rule = NULL}};
-    struct policy policy = {.rules = NULL};
-    struct error why = {0};
-    const bool loaded = policy_load(&policy, bridge, &why) == 0;
-    const bool allowed = loaded && policy_decide(&decision, &policy, &question, caller, &why) == 0;
-    const struct policy_rule *rule = decision.match.rule;
+    struct answer answer = {.bridge = bridge, .selector = selector};
+    struct bridge_facts state;
 
     caller_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
-    printf("%s: %s %s use bridge '%s'\n", allowed ? "yes" : "no", user, allowed ? "may" : "may not", bridge);
+    look_at_bridge(&state, bridge);
+    decide(&answer, caller);
+    const bool yes = answer.allowed && state.usable && !is_full(&answer.used);
+    print_verdict(yes, user, bridge, &state);
     print_caller(caller, user);
-    if (rule)
-        print_rule(policy.files[rule->file].path, policy.dialect, rule->line);
-    if (allowed && rule) {
-        print_terms(&decision.match);
-    } else {
-        printf("because: %s\n", why.text);
-        if (loaded ? decision.unknown : !policy.absent)
-            puts("to fix it: run virt-tap policy check, which lists every error");
-        else
-            print_remedy(&policy, rule, bridge, selector);
-    }
-    print_bridge(bridge);
-    policy_free(&policy);
-    return finish_output(allowed ? 0 : 1, name);
+    print_reasons(&answer);
+    print_bridge(&state);
+    policy_free(&answer.policy);
+    return finish_output(yes ? 0 : 1, name);
 }
 
 static int ask(struct names *names, const char *name, const char *bridge)

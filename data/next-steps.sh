@@ -5,18 +5,36 @@
 set -eu
 helper=$1
 
+bridge=$(ip -brief link show type bridge 2>/dev/null | awk 'NR == 1 { print $1 }')
+user=$(id -un)
+[ "$user" != root ] || user=${SUDO_USER:-alice}
 policy=/etc/virt-tap/policy.conf
+rule="allow ${bridge:-br0} user=$user"
 if [ -e /etc/qemu/bridge.conf ] && [ ! -e "$policy" ]; then
-  policy=/etc/qemu/bridge.conf # which goes on being read, until there is a policy.conf
+  policy=/etc/qemu/bridge.conf # stays in force until there is a policy.conf; it cannot name users
+  rule="allow ${bridge:-br0}"
+fi
+mac=52:54:00$(od -An -N3 -tx1 /dev/urandom | tr ' ' :)
+
+echo 'virt-tap is installed. What to type next:'
+echo
+if [ -n "$bridge" ]; then
+  echo "  1. A bridge: this host has $bridge. All of them:"
+  echo "       virt-tap show"
+else
+  echo "  1. A bridge: this host has none. With the network card eth0 as its uplink:"
+  echo "       sudo virt-tap bridge create br0 --uplink=eth0"
 fi
 cat <<TEXT
-virt-tap is installed. What to type next:
-
-  1. Who may use which bridge (nobody, unless you say so):
-       echo 'allow br0' | sudo tee -a $policy
-  2. QEMU, as any user:
-       qemu-system-x86_64 ... -netdev tap,id=n0,br=br0,helper=$helper -device virtio-net,netdev=n0
-  3. libvirt, as any user (qemu:///session):
+  2. Who may use it (nobody, by default):
+       echo '$rule' | sudo tee -a $policy
+  3. Whether it works, and what to do if not:
+       virt-tap check --bridge=${bridge:-br0}
+  4. QEMU, as that user; each guest needs a MAC of its own:
+       qemu-system-x86_64 ... -netdev tap,id=n0,br=${bridge:-br0},helper=$helper \\
+         -device virtio-net,netdev=n0,mac=$mac
+  5. libvirt, as that user (qemu:///session):
        mkdir -p ~/.config/libvirt
        echo 'bridge_helper = "$helper"' >> ~/.config/libvirt/qemu.conf
+     A session daemon that is running must be started again: end libvirtd or virtqemud, or log out and in.
 TEXT

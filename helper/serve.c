@@ -37,7 +37,12 @@ static int ask_policy(struct decision *out, const struct request *request, struc
     struct caller caller;
 
     names_begin(&names);
-    if (caller_self(&caller, &names.source, why) < 0 || policy_load(&policy, request->bridge, why) < 0)
+    if (caller_self(&caller, &names.source, why) < 0)
+        return -1;
+    const int err = policy_load(&policy, request->bridge, why);
+    if (policy.absent)
+        return policy_refuse_absent(request->bridge, &caller, why);
+    if (err)
         return -1;
     return policy_decide(out, &policy, &question, &caller, why);
 }

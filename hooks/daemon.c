@@ -5,14 +5,20 @@
  * start or stop that the previous daemon did not live to finish. The new daemon has not begun anything
  * yet (src/remote/remote_daemon.c: the hook is called before the drivers are), but another daemon of the
  * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
- * and at all taps. */
+ * and at all taps.
+ *
+ * When a system daemon reloads, it has looked for hooks anew: that leaves no trace in the kernel, so this
+ * hook records it for `virt-tap hooks status` (host/hooks.h). */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "hook.h"
 #include "host/domains.h"
+#include "host/hooks.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,9 +114,36 @@ static int start(const char *text, size_t size, struct error *why)
     return remove_orphans(&taps, why);
 }
 
+/* /run is root's, so nobody else can have put anything in the way. */
+static int stamp(const char *daemon, struct error *why)
+{
+    char path[HOOKS_PATH_SIZE];
+
+    hooks_stamp_path(path, daemon);
+    if (mkdir("/run/virt-tap", 0755) < 0 && errno != EEXIST)
+        return error_set(why, "cannot make /run/virt-tap: %s", strerror(errno));
+    const _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0 || futimens(fd, NULL) < 0)
+        return error_set(why, "cannot write %s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* Sessions' daemons look for hooks in the same way, but none is recorded: the file is about the system's. */
+static int reload(const char *text, size_t size, struct error *why)
+{
+    struct hooks_daemon daemons[HOOKS_DAEMONS_MAX];
+    const size_t count = getuid() == 0 ? hooks_daemons(daemons) : 0;
+
+    (void)text, (void)size;
+    for (size_t i = 0; i < count; i++)
+        if (daemons[i].pid == getppid())
+            return stamp(daemons[i].name, why);
+    return 0;
+}
+
 int main(int argc, char *argv[])
 {
-    static const struct hook_event events[] = {{"start", start, false}};
+    static const struct hook_event events[] = {{"start", start, false}, {"reload", reload, false}};
 
-    return hook_run(events, 1, argc, argv);
+    return hook_run(events, sizeof(events) / sizeof(events[0]), argc, argv);
 }

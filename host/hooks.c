@@ -7,69 +7,120 @@
 #include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const hooks_drivers[HOOKS_DRIVERS] = {"qemu", "network", "daemon"};
 
-size_t hooks_daemons(pid_t out[HOOKS_DAEMONS_MAX])
+/* Who calls hooks, in which PID file it is found, and the driver of its hooks besides "daemon"; NULL: all. */
+static const struct {
+    const char *file, *name, *driver;
+} daemons[] = {{"/run/libvirtd.pid", "libvirtd", NULL},
+               {"/run/libvirt/libvirtd.pid", "libvirtd", NULL},
+               {"/run/virtqemud.pid", "virtqemud", "qemu"},
+               {"/run/virtnetworkd.pid", "virtnetworkd", "network"}};
+
+size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
 {
-    static const struct {
-        const char *file, *name;
-    } daemons[] = {{"/run/libvirtd.pid", "libvirtd"},
-                   {"/run/libvirt/libvirtd.pid", "libvirtd"},
-                   {"/run/virtqemud.pid", "virtqemud"},
-                   {"/run/virtnetworkd.pid", "virtnetworkd"}};
     char path[64], comm[64];
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
         const long pid = text_number(daemons[i].file, 0);
         snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-        if (pid <= 0 || text_read(path, comm, sizeof(comm)) <= 0)
-            continue;
-        comm[strcspn(comm, "\n")] = '\0';
-        if (strcmp(comm, daemons[i].name) == 0)
-            out[count++] = (pid_t)pid;
+        if (pid > 0 && text_line(path, comm, sizeof(comm)) && strcmp(comm, daemons[i].name) == 0)
+            out[count++] = (struct hooks_daemon){(pid_t)pid, daemons[i].name};
     }
     return count;
 }
 
-/* Field 22 of /proc/PID/stat, after the name in parentheses. */
-time_t hooks_daemon_start(void)
+/* Nanoseconds since 1970, as files' times are. */
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Returns the kernel's start time of a process, or 0: field 22 of /proc/PID/stat, after the name in
+ * parentheses. */
+static int64_t start_of(pid_t pid)
 {
     char path[64], text[4096];
-    pid_t pids[HOOKS_DAEMONS_MAX];
+    struct timespec now, since_boot;
 
-    if (hooks_daemons(pids) == 0)
-        return 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", pids[0]);
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     const char *at = text_read(path, text, sizeof(text)) > 0 ? strrchr(text, ')') : NULL;
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
     const long long ticks = at ? strtoll(at, NULL, 10) : 0;
-    struct timespec now, since_boot;
     if (!ticks || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
         return 0;
-    return now.tv_sec - since_boot.tv_sec + (time_t)(ticks / sysconf(_SC_CLK_TCK));
+    return nanoseconds(now) - nanoseconds(since_boot) + ticks * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
-/* Whether the daemon looked for this driver's hooks before the first one was installed. */
-static bool is_unseen(const char *driver, time_t start)
+void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
 {
+    snprintf(path, HOOKS_PATH_SIZE, "/run/virt-tap/%s.reloaded", daemon);
+}
+
+/* Returns when the daemon last looked for hooks; 0: unknown. The stamp of an earlier process is older than
+ * the start of this one. */
+static int64_t last_look(const struct hooks_daemon *daemon)
+{
+    char path[HOOKS_PATH_SIZE];
+    struct stat st;
+    const int64_t start = start_of(daemon->pid);
+
+    hooks_stamp_path(path, daemon->name);
+    if (start && lstat(path, &st) == 0 && nanoseconds(st.st_mtim) > start)
+        return nanoseconds(st.st_mtim);
+    return start;
+}
+
+/* Returns whether that daemon calls the driver's hooks. */
+static bool calls(const char *daemon, const char *driver)
+{
+    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+        if (strcmp(daemons[i].name, daemon) == 0)
+            return !daemons[i].driver || strcmp(driver, "daemon") == 0 ||
+                   strcmp(daemons[i].driver, driver) == 0;
+    return false;
+}
+
+/* Returns when the last of the daemons that call the driver's hooks looked for them; 0: none runs. */
+static int64_t oldest_look(const char *driver)
+{
+    struct hooks_daemon found[HOOKS_DAEMONS_MAX];
+    const size_t count = hooks_daemons(found);
+    int64_t oldest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const int64_t look = calls(found[i].name, driver) ? last_look(&found[i]) : 0;
+        if (look && (!oldest || look < oldest))
+            oldest = look;
+    }
+    return oldest;
+}
+
+/* Whether a daemon looked for this driver's hooks before the first one was installed. */
+static bool is_unseen(const char *driver)
+{
+    const int64_t look = oldest_look(driver);
     char pattern[128];
     struct stat st;
     glob_t files;
     bool older = false;
 
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
-    if (!start || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
+    if (!look || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
     for (size_t i = 0; i < files.gl_pathc; i++) /* a directory is always there, so it tells nothing */
-        older |= lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && st.st_ctime <= start;
+        older |=
+            lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && nanoseconds(st.st_ctim) <= look;
     globfree(&files);
     return !older;
 }
@@ -90,7 +141,7 @@ static bool is_ours(const char *path, const char *driver)
     return length > wanted && strcmp(target + length - wanted, end) == 0;
 }
 
-enum hook_state hooks_look(const char *driver, time_t start)
+enum hook_state hooks_look(const char *driver)
 {
     char path[HOOKS_PATH_SIZE];
     struct stat st;
@@ -102,5 +153,5 @@ enum hook_state hooks_look(const char *driver, time_t start)
         return HOOK_FOREIGN;
     if (access(path, X_OK) < 0)
         return HOOK_BROKEN;
-    return is_unseen(driver, start) ? HOOK_UNSEEN : HOOK_GOOD;
+    return is_unseen(driver) ? HOOK_UNSEEN : HOOK_GOOD;
 }

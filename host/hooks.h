@@ -5,7 +5,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <time.h>
 
 #define HOOKS_FOLDER "/etc/libvirt/hooks"
 
@@ -18,20 +17,28 @@ enum hook_state {
     HOOK_CLOSED,  /* no permission to look */
     HOOK_BROKEN,  /* ours, but not executable */
     HOOK_FOREIGN, /* not ours */
-    HOOK_UNSEEN,  /* the first hook of its driver, and newer than the daemon, which looks for hooks only when
-                     it starts */
+    HOOK_UNSEEN, /* the first hook of its driver, and newer than a daemon's last look: it looks for hooks when
+                    it starts, and when it reloads */
     HOOK_STATES,
 };
 
 /* The path of the driver's link. */
 void hooks_path(char path[HOOKS_PATH_SIZE], const char *driver);
 
-/* Returns what is at that path; start: from hooks_daemon_start(). */
-enum hook_state hooks_look(const char *driver, time_t start);
+/* Returns what is at that path, also compared with the running system daemons that call it: qemu by libvirtd
+ * and virtqemud, network by libvirtd and virtnetworkd, daemon by all of them. */
+enum hook_state hooks_look(const char *driver);
 
-/* The kernel's start time of the system's libvirt daemon; 0: none found. */
-time_t hooks_daemon_start(void);
+/* A running system daemon that calls hooks. */
+struct hooks_daemon {
+    pid_t pid;        /* may be reused at any moment: open a pidfd and ask again */
+    const char *name; /* of its program; a constant */
+};
 
-/* Finds the running system daemons that call hooks, by their PID files, each of which is verified. Returns
- * how many. PIDs may be reused at any moment: open a pidfd and ask again. */
-size_t hooks_daemons(pid_t out[HOOKS_DAEMONS_MAX]);
+/* Finds them by their PID files, each of which is verified. Returns how many. */
+size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX]);
+
+/* The path of the file whose mtime tells when that daemon last reloaded. Only root can write it: our daemon
+ * hook, which libvirt calls on SIGHUP after having looked for hooks anew (src/util/virhook.c, virHookCall:
+ * VIR_HOOK_DAEMON_OP_RELOAD). */
+void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon);

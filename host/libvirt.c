@@ -53,16 +53,14 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_CLOSED] = {"not readable by this user", LIBVIRT_HOOKS_SKIPPED, false},
         [HOOK_BROKEN] = {"enabled, but cannot be run", LIBVIRT_HOOKS_BROKEN, true},
         [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_BROKEN, false},
-        [HOOK_UNSEEN] = {"newer than the daemon (ignore this if the daemon was reloaded since)",
-                         LIBVIRT_HOOKS_UNSEEN, true},
+        [HOOK_UNSEEN] = {"newer than the daemon, which must be reloaded", LIBVIRT_HOOKS_UNSEEN, true},
     };
-    const time_t start = hooks_daemon_start();
     (void)context;
 
     for (int state = 0; state < HOOK_STATES; state++) {
         char list[64] = "";
         for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-            if (hooks_look(hooks_drivers[i], start) == (enum hook_state)state)
+            if (hooks_look(hooks_drivers[i]) == (enum hook_state)state)
                 strcat(strcat(list, " "), hooks_drivers[i]);
         if (!*list)
             continue;

@@ -187,8 +187,11 @@ int link_get(struct rtnl *nl, int ifindex, struct link *out)
 int link_find(struct rtnl *nl, const char *name, struct link *out)
 {
     struct nl_msg *msg = rtnl_link_message(RTM_GETLINK, 0, 0, 0);
+    int attribute = IFLA_IFNAME; /* which the kernel also compares with alternative names */
 
-    return rtnl_ask(nl, rtnl_put_text(msg, IFLA_IFNAME, name), on_link, out);
+    if (strlen(name) >= IFNAMSIZ)
+        attribute = IFLA_ALT_IFNAME;
+    return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), on_link, out);
 }
 
 struct nl_msg *link_question(const char *name)

@@ -25,6 +25,9 @@
 #define CLAIM_PREFIX LINK_CLAIM_PREFIX
 #define CLAIM_MAC_PREFIX "virt-tap-mac."
 
+/* The alias of the plain devices that `virt-tap tap create` makes for root: no claim, no policy. */
+#define CLAIM_PLAIN_ALIAS "virt-tap plain"
+
 enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */, CLAIM_DOMAIN_SIZE = 37 };
 
 struct claim {

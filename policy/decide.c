@@ -16,6 +16,10 @@
 
 enum { ROUNDS = 10 };
 
+/* QEMU runs a helper with blanks in it by a shell, and appends its own options (net/tap.c,
+ * net_bridge_run_helper). */
+#define SAY_MAC "--mac=MAC (of QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
+
 /* Reads the files once. *changed: policy.conf did not exist before, but does now. */
 static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
 {
@@ -32,10 +36,7 @@ static int read_now(struct policy *out, const char *bridge, bool *changed, struc
     err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
     *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
     if (out->absent)
-        return error_set(why,
-                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
-                         " with the line: allow %s",
-                         bridge);
+        return error_set(why, "there is no policy, so nothing is allowed");
     return err;
 }
 
@@ -49,6 +50,17 @@ int policy_load(struct policy *out, const char *bridge, struct error *why)
         policy_free(out);
     }
     return error_set(why, POLICY_PATH " comes and goes; try again");
+}
+
+int policy_refuse_absent(const char *bridge, const struct caller *caller, struct error *why)
+{
+    char selector[CALLER_SELECTOR_SIZE];
+
+    caller_selector(caller, selector);
+    return error_set(why,
+                     "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                     " with the line: allow %s %s",
+                     bridge, selector);
 }
 
 static int open_kvm(const char *rule, struct error *why)
@@ -70,8 +82,8 @@ static int check_mac(const char *rule, const char *macs, const uint8_t *mac, str
     char text[MAC_TEXT];
 
     if (!mac)
-        return error_set(why, "%s allows only guests whose MAC begins with %s; say which it has by --mac=MAC",
-                         rule, macs);
+        return error_set(why, "%s allows only guests whose MAC begins with %s; give it with " SAY_MAC, rule,
+                         macs);
     if (strncasecmp(mac_print(text, mac), macs, strlen(macs)) != 0)
         return error_set(why, "--mac=%s: %s allows only MACs that begin with %s; give the guest one of those",
                          text, rule, macs);
@@ -91,8 +103,7 @@ static int apply_terms(struct decision *out, const struct question *question, st
         return error_set(why, "--name=%s: %s allows only names like %.256s; choose one of those",
                          question->name, out->rule, names);
     if (question->tap && terms->protection.mac_lock && !question->mac)
-        return error_set(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
-                         out->rule);
+        return error_set(why, "%s locks the guest to its MAC (mac=lock); give it with " SAY_MAC, out->rule);
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (question->vlan && question->vlan != terms->protection.vlan)

@@ -283,7 +283,8 @@ static int parse(struct reader *reader)
 /* The encoding named in the XML declaration must be compatible with UTF-8. */
 static int check_declaration(const struct document *doc, size_t start, struct error *why)
 {
-    static const char *const known[] = {"UTF-8", "US-ASCII", "ASCII"};
+    /* libxml2, and so libvirt, takes the second for the first (encoding.c, xmlParseCharEncoding). */
+    static const char *const known[] = {"UTF-8", "UTF8", "US-ASCII", "ASCII"};
     const char *text = doc->text + start, *end, *at;
 
     if (doc->size - start < 6 || memcmp(text, "<?xml", 5) != 0 || !strchr(blanks, text[5]))
@@ -300,9 +301,10 @@ static int check_declaration(const struct document *doc, size_t start, struct er
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (length == strlen(known[i]) && strncasecmp(at + 1, known[i], length) == 0)
             return 0;
-    return xml_fail(
-        why, doc->text, start,
-        "its XML declaration names another encoding: convert it to UTF-8, and the declaration too");
+    return xml_fail(why, doc->text, start,
+                    "its XML declaration names another encoding, '%.*s': convert the file to UTF-8, with "
+                    "iconv(1), and write encoding='UTF-8' there",
+                    (int)(length > 32 ? 32 : length), at + 1);
 }
 
 /* To the parser, a tag ends at the next '<', even if the text is not well-formed. */

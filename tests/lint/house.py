@@ -15,7 +15,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BELOW = {  # folder: those that it may include; tests/ may include all
     "base": set(), "net": {"base"}, "xml": {"base"}, "policy": {"base", "net"}, "host": {"base", "net"}, "helper": {"base", "net", "policy"},
-    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks"}}
+    "hooks": {"base", "net", "policy", "xml", "host"}, "bridge": {"base", "net", "policy"}, "cli": {"base", "net", "policy", "xml", "host", "hooks", "bridge"}}
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/interfaces.md", "docs/threat-model.md")
 HEAD = ["SPDX-License-Identifier: GPL-2.0-or-later", "Copyright the virt-tap authors"]
 COMMENT = r'(?:/\* | \* |# |\.\\" )'
@@ -55,7 +55,7 @@ def licences():
             lines = [file.readline() for _ in range(3)]
         if not is_source(path, lines[0]):
             continue
-        begin = lines[1:] if lines[0].startswith("#!") else lines
+        begin = lines[1:] if lines[0].startswith(("#!", "#compdef")) else lines
         if not all(re.fullmatch(COMMENT + re.escape(words) + r"(?: \*/)?\n", line) for words, line in zip(HEAD, begin)):
             yield f"{path}: does not begin with '{HEAD[0]}' and '{HEAD[1]}'"
 

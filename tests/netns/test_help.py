@@ -4,9 +4,12 @@
 """Help is shown wherever a line asks for it, and nothing is done; wrong words get one line and exit status 2."""
 import ctypes
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
+import time
 import unittest
 
 import bridgehelper
@@ -19,7 +22,7 @@ HELP = re.compile(r"Usage: (virt-tap[^\n]*)\n\n[^\n]+\n(?s:.*)\Z")
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
 PAGES = {"check": "virt-tap-check.1", "bridge": "virt-tap-bridge.8", "show": "virt-tap-bridge.8", "hooks": "virt-tap-hooks.7",
          "xml": "virt-tap-xml.1", "domain": "virt-tap-xml.1"}
-OF_OTHERS = {"virt-tap.1": {"--help", "--list-options", "--name"}, "virt-tap-hooks.7": {"--connect", "--uplink"}}  # of other verbs and programs
+OF_OTHERS = {"virt-tap.1": {"--help", "--version", "--list-options", "--name"}, "virt-tap-hooks.7": {"--connect", "--uplink"}}  # of other verbs and programs
 COMMANDS = {"bridge", "hooks", "tap", "policy", "domain", "xml"}
 
 
@@ -82,12 +85,17 @@ class Help(unittest.TestCase):
         for words, text, is_command in self.verbs:
             self.assertRegex(text, HELP)
             self.assertTrue(text.startswith(" ".join(["Usage: virt-tap", *words])), text)
+            page = PAGES.get(words[0] if words else "", "virt-tap.1").replace(".", "(") + ")"
+            self.assertRegex(text.splitlines()[-1], rf"[Ss]ee .*\b{re.escape(page)}")
+            for asking in (["--version"], ["--no-such-option", "--version"], ["--version", "x"]):
+                self.assertEqual(call(*words, *asking).stdout, call("version").stdout, words)
             for asking in (["-h"], ["--help", "x"], ["--no-such-option", "--help"]):
                 self.is_help(*words, *asking, text=text)
             if is_command:
                 self.is_help(*words, "help", text=text)
                 self.is_help(*words, "help", "x", text=text)
             else:
+                self.is_help("help", *words, text=text)
                 for asking in (["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
                     self.is_help(*words, *asking, text=text)
 
@@ -115,7 +123,7 @@ class Help(unittest.TestCase):
     def test_verbs_are_listed(self):
         for words, text, is_command in self.verbs:
             if is_command:
-                self.assertEqual(listed(*words)[:-2], verbs_of(text), words)
+                self.assertEqual(listed(*words)[:-3], verbs_of(text), words)
 
     def test_options_are_in_the_help(self):
         self.assertGreater(len(self.options()), 20)
@@ -126,22 +134,75 @@ class Help(unittest.TestCase):
                 self.assertEqual(set(re.findall(r"(?<![\w`-])--[a-z-]+", text)) - {option.partition("=")[0] for option in options}, set())
 
     def options(self):
-        """Of each verb, as --list-options tells them, without --help."""
-        return [(words, listed(*words)[:-1]) for words, _text, is_command in self.verbs if not is_command]
+        """Of each verb, as --list-options tells them, without --help and --version."""
+        return [(words, listed(*words)[:-2]) for words, _text, is_command in self.verbs if not is_command]
 
     def test_completion_offers_them(self):
         for words, _text, is_command in self.verbs:
-            offered = self.complete(*words, "" if is_command else "-")
             wanted = listed(*words) if is_command else [option.partition("=")[0] for option in listed(*words)]
             with self.subTest(words=words):
-                self.assertEqual(offered, wanted + (["--version"] if not words else []))
+                self.assertEqual(self.complete(*words, "" if is_command else "-"), wanted)
+                if words in ([], ["tap", "create"]):
+                    self.assertLessEqual({word for word in wanted if word.startswith("-")}, set(self.fish(*words, "-")))
         self.assertEqual(self.complete("bridge", "create", "br0", "--stp", ""), ["on", "off"])
         self.assertEqual(self.complete("bridge", "create", "br0", "--stp", "=", "of"), ["off"])
+
+    def test_completion_offers_values(self):
+        """Bridges, taps, users and formats; in bash, zsh and fish."""
+        sandbox.make_bridge("br-values")
+        sandbox.run(CLI, "tap", "create", "tap-values")
+        for words, found in ((("show", "br-v"), "br-values"), (("policy", "explain", "--bridge", "br-v"), "br-values"),
+                             (("policy", "explain", "-b", "br-v"), "br-values"), (("tap", "delete", "tap-v"), "tap-values"),
+                             (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
+                             (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
+                             (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):
+            with self.subTest(words=words):
+                self.assertEqual(self.fish(*words), [found])
+                self.assertEqual(self.zsh(*words), " ".join(("virt-tap", *words[:-1], found)))
+                if "=" not in words[-1]:
+                    self.assertEqual(self.complete(*words), [found])
+        for name in ("br-values", "tap-values"):
+            sandbox.run("ip", "link", "delete", name)
 
     def complete(self, *words):
         script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap
             COMP_WORDS=(virt-tap "$@"); COMP_CWORD=$#; _virt_tap; echo "${{COMPREPLY[@]}}" """
         return sandbox.run("bash", "-c", script, "bash", *words).stdout.split()
+
+    @staticmethod
+    def fish(*words):
+        script = f"set PATH {os.path.dirname(CLI)} $PATH; source {SOURCE}/data/completion/virt-tap.fish; complete -C 'virt-tap {' '.join(words)}'"
+        env = {"HOME": sandbox.RUN, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+        return [line.split("\t")[0] for line in sandbox.run("fish", "--no-config", "-c", script, env=env).stdout.splitlines()]
+
+    @staticmethod
+    def zsh(*words):
+        """The line that a Tab makes of these words, in a shell of its own on a terminal."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execvpe("zsh", ["zsh", "-f", "-i"], {"PATH": f"{os.path.dirname(CLI)}:{os.environ['PATH']}", "HOME": sandbox.RUN, "TERM": "dumb"})
+        setup = (f"PS1=; fpath=({SOURCE}/data/completion $fpath); autoload -U compinit; compinit -u -D; "
+                 "tell() { print -r -- \"<$BUFFER>\"; exit }; zle -N tell; bindkey '^X' tell; unsetopt beep; print rea''dy\n")
+        out = b""
+
+        def read(until):
+            nonlocal out
+            end = time.monotonic() + 30
+            while until not in out and time.monotonic() < end and select.select([fd], [], [], 30)[0]:
+                try:
+                    out += os.read(fd, 4096)
+                except OSError:
+                    return
+
+        os.write(fd, setup.encode())
+        read(b"ready\r\n")
+        os.write(fd, ("virt-tap " + " ".join(words) + "\t\x18").encode())
+        read(b">\r\n")
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(fd)
+        lines = re.findall(r"<(virt-tap [^>]*)>", out.decode(errors="replace"))
+        return lines[-1].strip() if lines else out
 
     def test_man_pages_name_them(self):
         """Every option of a verb is on its page, and the page names no option that no verb has."""

@@ -57,7 +57,7 @@ class Links(HooksCase):
         self.assertEqual(sorted(os.listdir(FOLDER)), ["daemon.d", "network.d", "qemu.d"])
         self.assertEqual(self.hooks_verb("status").count("  enabled\n"), 3)
         self.assertIn("disabled", self.hooks_verb("disable"))
-        self.assertEqual([path for path, target in self.tree() if target], [])
+        self.assertEqual(os.listdir(FOLDER), [])
         self.assertIn("were not enabled", self.hooks_verb("disable"))
 
     def test_of_another_prefix(self):
@@ -75,7 +75,7 @@ class Links(HooksCase):
             sandbox.write(f"{FOLDER}/qemu", "#!/bin/sh\n", mode=0o755)
             make(link("network"))
             before = self.tree()
-            self.assertIn("is there and not virt-tap's: move it out of the way", self.hooks_verb("enable", status=1))
+            self.assertIn("exists and is not virt-tap's; move it away", self.hooks_verb("enable", status=1))
             self.assertIn("network  /etc/libvirt/hooks/network.d/50-virt-tap  shadowed", self.hooks_verb("status", status=1))
             self.assertIn("were not enabled", self.hooks_verb("disable"))
             self.assertEqual(self.tree(), before)
@@ -101,35 +101,103 @@ class Links(HooksCase):
         os.mkdir(FOLDER)
         sandbox.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", FOLDER)
         self.addCleanup(sandbox.run, "umount", FOLDER)
-        self.assertIn("cannot be put in its place", self.hooks_verb("enable", status=1))
+        self.assertIn("cannot make the link", self.hooks_verb("enable", status=1))
+
+
+class LinkedFolder(HooksCase):
+    def test_on_another_file_system(self):
+        os.makedirs(FOLDER)
+        os.mkdir(sandbox.RUN + "/git")
+        sandbox.run("mount", "-t", "tmpfs", "tmpfs", sandbox.RUN + "/git")
+        self.addCleanup(sandbox.run, "umount", sandbox.RUN + "/git")
+        os.symlink(sandbox.RUN + "/git", f"{FOLDER}/qemu.d")
+        os.symlink("/opt/old/virt-tap/hooks/qemu", link("qemu"))
+        self.hooks_verb("enable")
+        self.assertEqual(os.readlink(f"{sandbox.RUN}/git/50-virt-tap"), f"{self.hooks}/qemu")
+        self.assertEqual(self.hooks_verb("status").count("  enabled\n"), 3)
+        self.hooks_verb("disable")
+        self.assertEqual(os.listdir(sandbox.RUN + "/git"), [])
+        self.assertEqual(sorted(os.listdir(FOLDER)), ["qemu.d"])
+
+    def test_what_is_no_folder(self):
+        os.makedirs(FOLDER)
+        for make in (lambda path: os.symlink("/nowhere", path), lambda path: sandbox.write(path, ""), lambda path: os.symlink("/etc/passwd", path)):
+            make(f"{FOLDER}/qemu.d")
+            self.assertIn("qemu.d is neither a folder nor a link to one", self.hooks_verb("enable", status=1))
+            os.unlink(f"{FOLDER}/qemu.d")
 
 
 class Daemon(HooksCase):
-    """A process that is called libvirtd, and tells when it is told to reload; the real one is in the system suite."""
+    """Processes called as libvirt's daemons, which call the daemon hook when told to reload; real ones are in the system suite."""
+
+    def start(self, name, script='{hook} - reload begin SIGHUP </dev/null'):
+        shutil.copy("/bin/sh", f"{sandbox.RUN}/{name}")
+        script = script.replace("{hook}", f"{self.hooks}/daemon")
+        daemon = subprocess.Popen([f"{sandbox.RUN}/{name}", "-c", f"trap '{script}; echo hup > {sandbox.RUN}/told' HUP; while :; do sleep 0.05; done"],
+                                  stdin=subprocess.DEVNULL)
+        self.addCleanup(daemon.wait, 20)
+        self.addCleanup(daemon.kill)
+        sandbox.write(f"/run/{name}.pid", f"{daemon.pid}\n")
+        self.addCleanup(sandbox.run, "rm", "-f", f"/run/{name}.pid")
+        time.sleep(0.1)
+        return daemon
+
+    def lines(self, status):
+        """The drivers whose hooks the daemon has not seen."""
+        return [line.split()[0] for line in self.hooks_verb("status", status=status).splitlines() if "must be reloaded" in line]
 
     def setUp(self):
         super().setUp()
-        shutil.copy("/bin/sh", sandbox.RUN + "/libvirtd")
-        self.daemon = subprocess.Popen([sandbox.RUN + "/libvirtd", "-c", f"trap 'echo hup > {sandbox.RUN}/told' HUP; while :; do sleep 0.05; done"],
-                                       stdin=subprocess.DEVNULL)
-        self.addCleanup(self.daemon.wait, 20)
-        self.addCleanup(self.daemon.kill)
-        sandbox.write("/run/libvirtd.pid", f"{self.daemon.pid}\n")
-        self.addCleanup(os.unlink, "/run/libvirtd.pid")
-        time.sleep(1.1)  # the kernel's account of when a process started is in whole seconds here
+        shutil.rmtree("/run/virt-tap", ignore_errors=True)
 
     def test_reload(self):
+        daemon = self.start("libvirtd")
         self.assertIn("virt-tap hooks enable --reload", self.hooks_verb("enable"))
-        self.assertIn("must be reloaded", self.hooks_verb("status", status=1))
-        self.assertIn(f"reloaded: process {self.daemon.pid}\n", self.hooks_verb("enable", "--reload"))
+        self.assertEqual(self.lines(1), ["qemu", "network", "daemon"])
+        self.assertIn(f"reloaded: libvirtd, process {daemon.pid}\n", self.hooks_verb("enable", "--reload"))
+        self.assertEqual(self.lines(0), [])
         self.assertTrue(await_(lambda: os.path.exists(sandbox.RUN + "/told")))
         os.unlink(sandbox.RUN + "/told")
+        self.assertNotIn("reload", self.hooks_verb("enable"))
+
+    def test_what_is_no_reload(self):
+        """A stamp of an earlier daemon; a hook called by somebody else, or by an ordinary user."""
+        daemon = self.start("libvirtd")
+        self.hooks_verb("enable")
+        for uid in (0, USER):
+            self.assertEqual(hookhost.call(f"{self.hooks}/daemon", ["-", "reload", "begin", "SIGHUP"], "", uid=uid)[0], 0)
+        self.assertFalse(os.path.exists("/run/virt-tap/libvirtd.reloaded"))
+        self.hooks_verb("enable", "--reload")
+        self.hooks_verb("disable")
+        daemon.kill()
+        time.sleep(0.1)
+        self.start("libvirtd")
+        self.hooks_verb("enable")
+        self.assertEqual(len(self.lines(1)), 3)
+
+    def test_a_daemon_that_does_not_answer(self):
+        self.start("libvirtd", script=":")
+        self.assertIn("has not called them within", self.hooks_verb("enable", "--reload", status=1))
+        self.assertEqual(len(self.lines(1)), 3)
+
+    def test_split_daemons(self):
+        """Each driver is compared with its own daemon, and `daemon` with all of them."""
+        network = self.start("virtnetworkd")
+        self.hooks_verb("enable")
+        time.sleep(0.1)
+        qemu = self.start("virtqemud")
+        self.assertEqual(self.lines(1), ["network", "daemon"])
+        said = self.hooks_verb("enable", "--reload")
+        for name, daemon in (("virtnetworkd", network), ("virtqemud", qemu)):
+            self.assertIn(f"reloaded: {name}, process {daemon.pid}\n", said)
+        self.assertEqual(self.lines(0), [])
 
     def test_a_pid_that_is_anothers(self):
         other = subprocess.Popen(["sleep", "60"])
         self.addCleanup(other.wait, 20)
         self.addCleanup(other.kill)
         sandbox.write("/run/libvirtd.pid", f"{other.pid}\n")
+        self.addCleanup(os.unlink, "/run/libvirtd.pid")
         self.assertNotIn("reloaded", self.hooks_verb("enable", "--reload"))
         self.assertIsNone(other.poll())
 

@@ -173,6 +173,15 @@ class Formats(PersistCase):
         self.assertIn("nothing was changed: netplan rejects it: Command failed: /etc/netplan/01-broken.yaml", said)
         self.assertEqual(self.tree(), before)
 
+    def test_a_bond_of_netplans(self):
+        """netplan ends with a traceback: words instead."""
+        sandbox.write("/etc/netplan/01-bond.yaml", "network: {version: 2, bonds: {eth0: {interfaces: [], addresses: [192.0.2.1/24]}}}\n", mode=0o600)
+        before = self.tree()
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+        self.assertIn("nothing was changed: netplan's own files define 'eth0' as a bond", said)
+        self.assertNotIn("Traceback", said)
+        self.assertEqual(self.tree(), before)
+
     def test_networkmanager(self):
         """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
         nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"

@@ -3,6 +3,7 @@
 # Copyright the virt-tap authors
 """virt-tap policy explain, which must say what the helper does, for real users."""
 import os
+import shlex
 
 import netcase
 import sandbox
@@ -54,11 +55,11 @@ class Explain(VerbCase):
     def test_yes(self):
         sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vtap-x* mtu=1400\n")
         self.as_user(f"yes: {ME} may use bridge 'br0'", f"user: {ME}, uid {USER}, gid {USER}, groups {USER}",
-                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 4 taps", "names: vtap-x*", "mtu: 1400")
+                     f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 0 of 4 taps in use", "names: vtap-x*", "mtu: 1400")
 
     def test_terms_unless_told(self):
         sandbox.write(POLICY, "allow all\n")
-        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 16", "names: vtap-*", "mtu: the bridge's")
+        self.as_user("yes", f"rule: {POLICY}:1: allow all", "quota: 0 of 16 taps", "names: vtap-*", "mtu: the bridge's")
         os.unlink(POLICY)
         sandbox.write(QEMU_ACL, "allow br0\n")
         self.as_user("yes", f"rule: {QEMU_ACL}:1: allow br0", "quota: none")
@@ -106,6 +107,39 @@ class Explain(VerbCase):
         with self.grant("--mac=52:54:00:00:00:01"):
             pass
 
+    def test_a_full_quota(self):
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=3\nallow br0 uid=70000-70009 quota=2\n")
+        for number in range(3):
+            self.as_user("yes", f"quota: {number} of 3 taps in use")
+            self.create(f"vtap-{number}")
+        self.as_user(f"no: {ME} may not use bridge 'br0'", "rule: ", "quota: 3 of 3 taps in use", "because: the quota is used up",
+                     "to allow it: end a guest or delete a tap, see virt-tap list; or raise quota=", status=1)
+        self.delete("--name=vtap-1")
+        self.as_user("yes", "quota: 2 of 3 taps in use")
+        for number in (0, 2):
+            self.delete(f"--name=vtap-{number}")
+
+    def test_a_full_quota_of_a_range(self):
+        sandbox.write(POLICY, "allow br0 uid=70000-70009 quota=2\n")
+        self.create("vtap-0", uid=70000)
+        self.explains("yes", "quota: 0 of 2 taps", "quota: shared by uids 70000 to 70009, 1 of 2 taps in use", uid=70001)
+        self.create("vtap-1", uid=70001)
+        self.explains("no", "quota: 0 of 2 taps", "quota: shared by uids 70000 to 70009, 2 of 2", "because: the quota", uid=70002, status=1)
+        for number in (0, 1):
+            self.delete(f"--name=vtap-{number}", uid=70000 + number)
+
+    def test_the_line_for_qemu(self):
+        """Under mac=lock and macs=: as QEMU runs a helper with blanks, with what it appends itself."""
+        for terms in ("mac=lock", "macs=52:54:00"):
+            sandbox.write(POLICY, f"allow br0 {terms}\n")
+            line = next(line for line in self.policy("explain", "--bridge=br0", uid=USER)[1] if line.startswith("QEMU: "))
+            words = shlex.split(line)
+            self.assertEqual((words[1], words[3:]), ("-netdev", ["-device", "virtio-net,netdev=n0,mac=MAC"]))
+            netdev, _, helper = words[2].partition(",helper=")
+            self.assertEqual(netdev, "tap,id=n0,br=br0")
+            self.assertRegex(helper, r"^/\S+/virt-tap-helper --mac=MAC$")
+            self.refuse(says=[f"helper='{helper}'"])
+
     def test_groups_of_the_database(self):
         sandbox.write(POLICY, "allow br0 group=vtlab\n")
         self.as_user("no", status=1)
@@ -140,9 +174,12 @@ class Explain(VerbCase):
 
     def test_bridge_that_is_not_there(self):
         sandbox.write(POLICY, "allow all\n")
-        code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
-        self.assertEqual(code, 0)
-        self.assertRegex(lines[-1], "but: there is no bridge 'br9'")
+        for text in ("allow all\n", "allow br0\n", "nonsense\n"):  # said first, whatever the policy says
+            sandbox.write(POLICY, text)
+            code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
+            self.assertEqual(code, 1)
+            self.assertRegex(lines[0], f"no: {ME} may not use bridge 'br9': there is no bridge 'br9' on this host; ")
+        sandbox.write(POLICY, "allow all\n")
         sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
         self.addCleanup(os.unlink, BRIDGES)
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
@@ -150,7 +187,8 @@ class Explain(VerbCase):
         self.assertNotIn("br9", sandbox.links())
         sandbox.write(BRIDGES, "nonsense\n")
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
-        self.assertIn(f"but: {BRIDGES}:1", lines[-1])
+        self.assertEqual(code, 1)
+        self.assertIn(f"'br9': {BRIDGES}:1", lines[0])
 
     def test_refusals(self):
         self.only_files()

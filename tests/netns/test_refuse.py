@@ -154,7 +154,7 @@ class Bridge(netcase.NetCase):
 class Policy(netcase.NetCase):
     def test_none(self):
         os.unlink(QEMU_ACL)
-        self.refuse(says=["there is no policy", POLICY, "allow br0"])
+        self.refuse(says=["there is no policy", POLICY, f"allow br0 user={sandbox.USERS[USER]}"])
 
     def test_no_rule(self):
         self.refuse(bridge="br1", says=[QEMU_ACL, "'br1'", f"uid {USER}", "add the line: allow br1"])

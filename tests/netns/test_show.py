@@ -4,7 +4,13 @@
 """virt-tap show tells whose a tap is by its claim, whatever its holder has made of it."""
 import fcntl
 import json
+import os
+import pty
+import re
+import shutil
 import struct
+import subprocess
+import termios
 
 import bridgehelper
 import netcase
@@ -13,6 +19,7 @@ import uplink
 from netcase import POLICY
 from sandbox import OTHER, USER
 
+SOURCE = os.environ["VIRT_TAP_SOURCE"]
 UUID = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3"
 SIOCSIFHWADDR, TUNSETCARRIER = 0x8924, 0x400454E2
 UNCHANGED = {"mac": False, "owner": False, "persistence": False}
@@ -45,10 +52,10 @@ class Show(netcase.NetCase):
         with self.grant("--name=vtap-b"):
             self.assertEqual([port("vtap-b")[key] for key in ("owner", "domain", "tun_owner", "changed")],
                              [{"uid": USER, "name": "vmuser"}, None, None, UNCHANGED])
-            self.assertRegex(line("vtap-b"), r"─ vtap-b +tap of vmuser, \w+")
+            self.assertRegex(line("vtap-b"), r"[|`├└][-─] vtap-b +tap of vmuser, \w+")
         self.assertEqual([port("vtap-a")[key] for key in ("role", "owner", "domain", "changed")],
                          ["tap", {"uid": USER, "name": "vmuser"}, UUID, UNCHANGED])
-        self.assertRegex(line("vtap-a"), rf"─ vtap-a +tap of vmuser, domain {UUID}, no carrier$")
+        self.assertRegex(line("vtap-a"), rf"[|`├└][-─] vtap-a +tap of vmuser, domain {UUID}, no carrier$")
         self.assertIn(f'"vtap-a" -- "{UUID}" [style=dashed];', show("show", "--dot"))
         self.assertEqual(show("show"), show("bridge", "show", "br0"))
         self.delete("--name=vtap-a")
@@ -65,10 +72,10 @@ class Show(netcase.NetCase):
                 seen = port(name)
                 self.assertEqual((seen["owner"], seen["tun_owner"]), ({"uid": USER, "name": "vmuser"}, None))
                 self.assertEqual(seen["changed"], {"mac": True, "owner": True, "persistence": True})
-                self.assertRegex(line(name), r"tap of vmuser, no carrier CHANGED mac,owner,stays$")
+                self.assertRegex(line(name), r"tap of vmuser, no carrier CHANGED mac,owner,persistence$")
                 self.assertNotIn("vmother", show("show") + show("show", "--json") + show("show", "--dot"))
                 listed = json.loads(show("list", "--json"))[0]
-                self.assertEqual((listed["uid"], listed["changed"]), (USER, seen["changed"]))
+                self.assertEqual((listed["owner"], listed["changed"]), (seen["owner"], seen["changed"]))
             self.delete(f"--name={name}")
 
     def test_a_tap_without_a_claim(self):
@@ -100,6 +107,117 @@ class Show(netcase.NetCase):
                     self.assertIsNone(seen["owner"]["name"])
                     self.assertIn("tap of uid 64999, domain", line("vtap-x"))
             sandbox.run("ip", "link", "delete", "vtap-x")
+
+    def test_one_schema(self):
+        """A tap is the same object in list and show; docs/interfaces.md names every key, and no other."""
+        sandbox.write(POLICY, "allow br0 mac=lock isolated=yes guard=yes\n")
+        with open(f"{SOURCE}/docs/interfaces.md", encoding="utf-8") as file:
+            text = file.read()
+        tables = [set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"(?m)^\| (`[^|]*)\|", table))))
+                  for table in text.partition("## JSON")[2].split("\n\n") if table.startswith("|")]
+        sandbox.run(uplink.CLI, "tap", "create", "plain0", "--bridge=br0", f"--user={OTHER}")
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "1")  # which guard requires
+        with self.grant("--mac=52:54:00:00:00:01", "--name=vtap-b"):
+            seen = json.loads(show("show", "br0", "--json"))["bridges"][0]
+            ports = sorted(seen.pop("ports"), key=lambda port: port["name"])
+            self.assertEqual(json.loads(show("list", "--json")), ports)
+            self.assertEqual([set(port) for port in ports], [tables[0], tables[0]])
+            self.assertEqual({*seen, "ports"}, tables[1])
+            self.assertEqual(ports[1]["protection"], ["isolated", "mac=lock", "guard"])
+            self.assertIn(" isolated,mac=lock,guard ", show("list"))
+            self.assertIn("[isolated,mac=lock,guard]", line("vtap-b"))
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "0")
+        sandbox.run("ip", "link", "delete", "plain0")
+
+    def test_plain_devices(self):
+        """Those of `tap create` are listed, other programs' are not; their owner is only the TUN owner."""
+        for words in (("plain0", "--bridge=br0", f"--user={USER}"), ("tun0", "--mode=tun")):
+            sandbox.run(uplink.CLI, "tap", "create", *words)
+        foreign("tap9")
+        self.assertEqual([(tap["name"], tap["role"], tap["owner"], tap["tun_owner"] and tap["tun_owner"]["uid"])
+                          for tap in json.loads(show("list", "--json"))], [("plain0", "tap", None, USER), ("tun0", "tun", None, 0)])
+        self.assertRegex(show("list"), r"(?m)^plain0 +br0 +\(vmuser\) ")
+        self.assertEqual(show("gc", "--all", "--wait=0"), "")
+        for name in ("plain0", "tun0", "tap9"):
+            sandbox.run("ip", "link", "delete", name)
+
+    def test_names_of_domains(self):
+        """As the caller's own libvirt has them; another user's domain of that UUID keeps its UUID."""
+        self.create("vtap-a", f"--domain={UUID}")
+        text = f"<domain type='kvm'>\n  <name>web</name>\n  <uuid>{UUID}</uuid>\n</domain>\n"
+        config = sandbox.RUN + "/config"
+        for folder in ("/etc/libvirt/qemu", f"{config}/libvirt/qemu"):
+            os.makedirs(folder, exist_ok=True)
+            sandbox.write(f"{folder}/web.xml", text)
+            os.mkfifo(f"{folder}/fifo.xml")
+        sandbox.write(f"{config}/libvirt/qemu/{'x' * 240}\n\033[2J.xml", text.replace(UUID, UUID.replace("8", "9")))
+        env = {"XDG_CONFIG_HOME": config, "PATH": os.environ["PATH"]}
+        for uid, name in ((USER, "web"), (OTHER, None), (0, None)):
+            done = sandbox.run(uplink.CLI, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
+            self.assertEqual([(tap["domain"], tap["domain_name"]) for tap in json.loads(done.stdout)], [(UUID, name)])
+            for verb in ("list", "show"):
+                done = sandbox.run(uplink.CLI, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
+                self.assertEqual((UUID in done.stdout, " web" in done.stdout), (name is None, name is not None), done.stdout)
+        shutil.rmtree("/etc/libvirt/qemu")
+        shutil.rmtree(config)
+        self.delete("--name=vtap-a")
+
+    def on_terminal(self, *words, width=80, **env):
+        """What is printed on a terminal of that width."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
+        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}) as process:
+            os.close(slave)
+            out = b""
+            try:
+                while part := os.read(master, 65536):
+                    out += part
+            except OSError:
+                pass
+            self.assertEqual(process.wait(20), 0)
+        os.close(master)
+        return out.decode().replace("\r", "")
+
+    def test_fits_the_terminal(self):
+        sandbox.write(POLICY, "allow br0\nallow br-abcdefghijkl mac=lock isolated=yes guard=yes\n")
+        sandbox.make_bridge("br-abcdefghijkl")
+        sandbox.run("ip", "link", "set", "br-abcdefghijkl", "type", "bridge", "stp_state", "1")
+        self.create("vtap-a")
+        other = "8d0f1b2c-4" + UUID[10:]
+        for number, domain in enumerate((UUID, other)):
+            self.create(f"vtap-web-abc23{number}", f"--domain={domain}", f"--mac=52:54:00:00:00:0{number}", bridge="br-abcdefghijkl")
+        sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1/64", "dev", "br0")
+        sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:2/64", "dev", "br0")
+        for verb, width in (("list", 200), ("list", 100), ("list", 80), ("list", 60), ("list", 40), ("list", 20), ("show", 200), ("show", 80), ("show", 52)):
+            text = self.on_terminal(verb, width=width, NO_COLOR="1")
+            with self.subTest(verb=verb, width=width, text=text):
+                self.assertLessEqual(max(map(len, text.splitlines())), width)
+                for name in ("vtap-a", "vtap-web-abc230", "vtap-web-abc231"):
+                    self.assertRegex(text, rf"(?<!\S){name}(?!\S)")
+                self.assertNotRegex(text, r"(?<!\S)br-a(?!bcdefghijkl(?!\S))")  # whole, or not at all
+                if re.search("DOMAIN|domain", text):  # cut, but not so far that they are the same
+                    self.assertEqual(len(set(re.findall(r"8d0f1b2c\S*", text))), 2)
+        self.assertIn("PROTECTION", self.on_terminal("list"))
+        self.assertGreater(max(map(len, show("list").splitlines())), 140)  # in a file, everything
+        for name in ("vtap-a", "vtap-web-abc230", "vtap-web-abc231"):
+            self.delete(f"--name={name}")
+        sandbox.run("ip", "address", "flush", "dev", "br0")
+        sandbox.run("ip", "link", "delete", "br-abcdefghijkl")
+
+    def test_colour_and_characters(self):
+        self.create("vtap-a")
+        for verb in ("list", "show"):
+            self.assertIn("\033[1m", self.on_terminal(verb))
+            for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}):
+                self.assertNotIn("\033", self.on_terminal(verb, **env), (verb, env))
+            self.assertNotIn("\033", show(verb))
+        for env, wanted in (({"LC_ALL": "C"}, "`- vtap-a"), ({"LC_ALL": "", "LANG": "de_DE"}, "`- vtap-a"), ({"LC_ALL": "C.UTF-8"}, "└─ vtap-a"),
+                            ({"LC_ALL": "", "LC_CTYPE": "en_US.utf8", "LANG": "C"}, "└─ vtap-a"), ({"LC_ALL": "C", "LANG": "C.UTF-8"}, "`- vtap-a")):
+            text = self.on_terminal("show", NO_COLOR="1", **env)
+            self.assertIn(wanted, text)
+            self.assertEqual(text.isascii(), wanted[0] == "`")
+        self.delete("--name=vtap-a")
 
     def test_only_the_whole_start_of_an_alias_names_an_uplink(self):
         sandbox.run("ip", "link", "add", "p0", "type", "veth", "peer", "name", "p1")

@@ -89,12 +89,11 @@ class Verbs(VerbCase):
             table = self.virt_tap("list").splitlines()
         self.assertEqual([tap["name"] for tap in listed], ["vtap-2", "vtap-10", "vtap-b"])
         self.assertEqual(listed[2], {
-            "name": "vtap-b", "ifindex": sandbox.ifindex("vtap-b"), "bridge": "br0", "owner": USERS[USER], "uid": USER, "domain": UUID,
-            "claim": netcase.link("vtap-b")["altnames"][0], "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
-            "persistent": True, "mtu": 1500, "mac": "fe:54:00:00:00:01",
-            "port": {"isolated": False, "mac_lock": False, "guard": False, "vlan": None},
-            "changed": {"mac": False, "owner": False, "persistence": False}})
-        self.assertEqual([(tap["held"], tap["persistent"], tap["uid"], tap["queues"]) for tap in listed],
+            "name": "vtap-b", "ifindex": sandbox.ifindex("vtap-b"), "role": "tap", "kind": "tun", "bridge": "br0", "mac": "fe:54:00:00:00:01",
+            "mtu": 1500, "carrier": False, "state": "forwarding", "owner": {"uid": USER, "name": USERS[USER]}, "tun_owner": None, "domain": UUID,
+            "domain_name": None, "claim": netcase.link("vtap-b")["altnames"][0], "changed": {"mac": False, "owner": False, "persistence": False},
+            "protection": [], "vlan": None, "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False, "persistent": True})
+        self.assertEqual([(tap["held"], tap["persistent"], tap["owner"]["uid"], tap["queues"]) for tap in listed],
                          [(True, False, USER, 1), (False, True, OTHER, 0), (False, True, USER, 0)])
         self.assertEqual([line.split()[:4] for line in table],
                          [["NAME", "BRIDGE", "OWNER", "HELD"], ["vtap-2", "br0", "vmuser", "yes"], ["vtap-10", "br0", "vmother", "no"],
@@ -108,15 +107,15 @@ class Verbs(VerbCase):
     def test_list_shows_protection_and_what_was_changed(self):
         sandbox.write(POLICY, "allow br0 mac=lock isolated=yes\n")
         with self.grant("--mac=52:54:00:00:00:01") as answer:
-            self.assertIn(" isolated,locked ", self.virt_tap("list"))
+            self.assertIn(" isolated,mac=lock ", self.virt_tap("list"))
             fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETPERSIST, 1)
             fcntl.ioctl(answer.fds[0], bridgehelper.TUNSETOWNER, OTHER)
             mac = struct.pack("16sH6s16x", b"vtap-0", 1, bytes.fromhex("fe5400000002"))
             fcntl.ioctl(answer.fds[0], 0x8924, mac)  # SIOCSIFHWADDR
         tap = json.loads(self.virt_tap("list", "--json"))[0]
-        self.assertEqual(tap["port"], {"isolated": True, "mac_lock": True, "guard": False, "vlan": None})
+        self.assertEqual((tap["protection"], tap["vlan"]), (["isolated", "mac=lock"], None))
         self.assertEqual(tap["changed"], {"mac": True, "owner": True, "persistence": True})
-        self.assertIn(" mac,owner,stays ", self.virt_tap("list"))
+        self.assertIn(" mac,owner,persistence ", self.virt_tap("list"))
         self.delete("--name=vtap-0")
 
 

@@ -81,6 +81,7 @@ def decoded(text):
 class Terminal(netcase.NetCase):
     @classmethod
     def setUpClass(cls):
+        os.environ["NO_COLOR"] = "1"  # our own sequences: test_show.py
         os.environ["VISUAL"] = "/bin/true"  # of `policy edit`, which would wait for somebody to type
         files = {"mac": DOMAIN.format("qemu", "web", NIC.format("bridge", XML, "br0", "vnet0", "virtio")),
                  "name": DOMAIN.format("qemu", XML, NIC.format("bridge", "52:54:00:00:00:01", "br0", XML, XML)),

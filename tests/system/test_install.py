@@ -3,6 +3,8 @@
 # Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
 import os
+import pwd
+import shutil
 import unittest
 
 import bridgehelper
@@ -16,8 +18,10 @@ HELPER = PREFIX + "/libexec/virt-tap-helper"
 POLICY, EXAMPLE = "/etc/virt-tap/policy.conf", "/etc/virt-tap/policy.conf.example"
 
 
-def dev(verb):
-    return sandbox.run("./dev", verb, cwd=SOURCE, timeout=120).stdout
+def dev(*words, status=0, **env):
+    done = sandbox.run("./dev", *words, cwd=SOURCE, timeout=120, check=False, env=dict(os.environ, **env))
+    assert done.returncode == status, done.stdout
+    return done.stdout
 
 
 def files():
@@ -32,6 +36,8 @@ class Install(unittest.TestCase):
         self.assertIn("allow br0", words)
         self.assertIn(f"helper={HELPER}", words)
         self.assertIn("bridge_helper", words)
+        self.assertIn("virt-tap check --bridge=br0", words)
+        self.assertIn("virt-tap bridge create br0", words)
         self.check_works()
 
         os.chown(HELPER, 0, 0)  # as an upgrade by copying would: the kernel takes the capability away
@@ -49,8 +55,48 @@ class Install(unittest.TestCase):
         os.unlink(POLICY)
         os.unlink(EXAMPLE)
         dev("install")
+        os.makedirs("/etc/libvirt/hooks/qemu.d", exist_ok=True)
+        os.symlink("/opt/x/libexec/virt-tap/hooks/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")
         dev("uninstall")
         self.assertFalse(os.path.exists("/etc/virt-tap"))
+        self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))  # of an installation elsewhere
+
+    def test_uninstall_after_use(self):
+        """What `hooks enable` put there goes, too; not while domains still have taps."""
+        sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", PREFIX)
+        sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/home")
+        shutil.rmtree("/etc/libvirt", ignore_errors=True)
+        os.makedirs("/etc/libvirt/qemu")
+        self.assertIn("if it was installed elsewhere: PREFIX=", dev("uninstall", status=1))
+        dev("install")
+        sandbox.run(PREFIX + "/bin/virt-tap", "hooks", "enable")
+        text = "<domain><metadata><vt:taps xmlns:vt='urn:virt-tap' version='1'/></metadata></domain>"
+        sandbox.write("/etc/libvirt/qemu/web.xml", text)
+        home = f"{pwd.getpwuid(USER).pw_dir}/.config/libvirt/qemu"
+        os.makedirs(home)
+        os.mkfifo(f"{home}/fifo.xml")
+        os.symlink("/dev/zero", f"{home}/zero.xml")
+        sandbox.write(f"{home}/a\n\033[2J.xml", text)
+        words = dev("uninstall", status=1)
+        for said in ("qemu:///system: 1", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
+            self.assertIn(said, words)
+        self.assertNotIn("\033", words)
+        self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
+        dev("uninstall", "--force")
+        self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d"))
+        self.assertEqual(files(), set())
+        self.assertFalse(os.path.exists(PREFIX + "/libexec/virt-tap"))
+
+    def test_prefix(self):
+        """By default /usr/local, whatever was built before. Building anew would take minutes: meson and ninja only tell what they were asked."""
+        folder = sandbox.RUN + "/bin"
+        os.mkdir(folder)
+        for name in ("meson", "ninja"):
+            sandbox.write(f"{folder}/{name}", f"#!/bin/sh\necho {name} \"$@\"\n", 0o755)
+        path = f"{folder}:{os.environ['PATH']}"
+        for env, prefix in (({}, "/usr/local"), ({"PREFIX": "/opt/x"}, "/opt/x")):
+            self.assertIn(f"meson configure build --prefix={prefix}\n", dev("install", PATH=path, **env))
+            self.assertIn(f"meson configure build --prefix={prefix}\n", dev("uninstall", PATH=path, status=1, **env))
 
     def check_works(self):
         self.assertRegex(sandbox.run("getcap", HELPER).stdout, r"cap_net_admin=p\n")

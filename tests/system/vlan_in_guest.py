@@ -152,7 +152,7 @@ class Ports(Vlan):
 
         def listed():
             """Of each tap: what --json says, and the table."""
-            vlans = {tap["name"]: tap["port"]["vlan"] for tap in json.loads(sandbox.run(cli, "list", "--json").stdout)}
+            vlans = {tap["name"]: tap["vlan"] for tap in json.loads(sandbox.run(cli, "list", "--json").stdout)}
             table = [line.split() for line in sandbox.run(cli, "list").stdout.splitlines()]
             self.assertEqual({row[0]: row[table[0].index("VLAN")] for row in table[1:]},
                              {name: str(vlan or "-") for name, vlan in vlans.items()})

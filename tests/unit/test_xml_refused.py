@@ -79,8 +79,9 @@ class Refused(unittest.TestCase):
         for encoding in ("utf-16", "utf-16-le", "utf-32"):
             self.refuse(DOMAIN.format(BRIDGE).encode(encoding), "1:1: ", "UTF-8")
         latin = "<?xml version='1.0' encoding='ISO-8859-1'?>\n<domain><name>\xe9</name></domain>".encode("latin-1")
-        self.refuse(latin, "1:1: ", "another encoding", "UTF-8")
+        self.refuse(latin, "1:1: ", "another encoding, 'ISO-8859-1'", "UTF-8")
         self.assertIn(b"\xc3\xa9", rewrite("<?xml version='1.0' encoding='utf-8'?>\n<domain><name>\xe9</name></domain>"))
+        self.assertIn(b"\xc3\xa9", rewrite("<?xml version='1.0' encoding='utf8'?>\n<domain><name>\xe9</name></domain>"))
 
     def test_bridge_that_no_kernel_takes(self):
         for name in ("0123456789abcdef", "a/b", "a b", "..", "a%d", "", "a&#10;b"):

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "portjson.h"
+
+#include "base/name.h"
+#include "base/printable.h"
+#include "bridge.h"
+#include "net/port.h"
+#include "net/rtnl.h"
+#include "policy/claim.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_bridge.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
+{
+    const struct ports *ports = arg;
+
+    if (!(flags & BRIDGE_VLAN_INFO_PVID))
+        return;
+    for (size_t i = 0; i < ports->links->count; i++)
+        if (ports->links->list[i].ifindex == ifindex)
+            ports->vlans[i] = (uint16_t)vlan;
+}
+
+/* A kernel with VLAN filtering gives every port a VLAN, but only enforces it on a bridge that filters. */
+static void forget_unfiltered(struct ports *ports)
+{
+    for (size_t i = 0; i < ports->links->count; i++) {
+        const struct link *bridge = links_by_index(ports->links, ports->links->list[i].master);
+        if (!bridge || !bridge->bridge.vlan_filtering)
+            ports->vlans[i] = 0;
+    }
+}
+
+int ports_read(struct ports *out, struct rtnl *nl, const struct links *links)
+{
+    *out = (struct ports){.links = links, .vlans = calloc(links->count + 1, sizeof(*out->vlans))};
+    if (!out->vlans)
+        return -ENOMEM;
+    const int err = port_each_vlan(nl, see_vlan, out);
+    if (err)
+        return err;
+    forget_unfiltered(out);
+    return domain_names_read(&out->names);
+}
+
+void ports_free(struct ports *ports)
+{
+    free(ports->vlans);
+    domain_names_free(&ports->names);
+}
+
+json_t *text_json(const char *text)
+{
+    json_t *exact = json_string(text);
+    char *copy = exact ? NULL : strdup(text);
+
+    if (!copy)
+        return exact;
+    printable_mask(copy);
+    exact = json_string(copy);
+    free(copy);
+    return exact;
+}
+
+json_t *text_json_or_null(const char *text)
+{
+    return *text ? text_json(text) : json_null();
+}
+
+static json_t *mac_json(const struct link *link)
+{
+    char text[MAC_TEXT];
+
+    return link->has_mac ? json_string(mac_print(text, link->mac)) : json_null();
+}
+
+static json_t *user_json(uid_t uid)
+{
+    const struct passwd *user = getpwuid(uid);
+
+    return json_pack("{s:I, s:o}", "uid", (json_int_t)uid, "name",
+                     user ? text_json(user->pw_name) : json_null());
+}
+
+static void add_word(json_t *list, bool wanted, const char *word)
+{
+    if (wanted)
+        json_array_append_new(list, json_string(word));
+}
+
+/* In the words of virt-tap-policy(5); mac=lock includes the last two. */
+static json_t *protection_json(const struct link *port)
+{
+    json_t *list = json_array();
+
+    if (!port->is_port)
+        return list;
+    add_word(list, port->port.isolated, "isolated");
+    add_word(list, port->port.locked, "mac=lock");
+    add_word(list, port->port.guard, "guard");
+    add_word(list, !port->port.learning && !port->port.locked, "no-learning");
+    add_word(list, !port->port.flood && !port->port.locked, "no-flooding");
+    return list;
+}
+
+const char *port_alias_uplink(const struct link *bridge)
+{
+    const size_t length = sizeof(UPLINK_ALIAS) - 1;
+
+    return strncmp(bridge->alias, UPLINK_ALIAS, length) == 0 ? bridge->alias + length : NULL;
+}
+
+/* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or hardware. */
+static const char *role_of(const struct ports *ports, const struct link *port)
+{
+    const struct link *bridge = links_by_index(ports->links, port->master);
+    const char *uplink = bridge ? port_alias_uplink(bridge) : NULL;
+
+    if (uplink && strcmp(uplink, port->name) == 0)
+        return "uplink";
+    if (port->is_tun)
+        return port->tun.kind.tun ? "tun" : "tap";
+    return *port->kind ? "port" : "uplink";
+}
+
+bool port_is_ours(const struct link *tap)
+{
+    struct claimed_tap claim;
+
+    return tap->is_tun && (claim_read_tap(&claim, tap) || strcmp(tap->alias, CLAIM_PLAIN_ALIAS) == 0);
+}
+
+/* Adds whose tap it is, according to the claim. The holder of a tap can set the TUN owner at will, so that is
+ * only shown for taps without a claim, under that name. */
+static void add_owner(json_t *object, const struct ports *ports, const struct link *tap)
+{
+    struct claimed_tap claim;
+
+    if (!claim_read_tap(&claim, tap)) {
+        if (tap->tun.owner != UINT32_MAX)
+            json_object_set_new(object, "tun_owner", user_json(tap->tun.owner));
+        return;
+    }
+    json_object_set_new(object, "owner", user_json(claim.uid));
+    json_object_set_new(object, "domain", text_json_or_null(claim.domain));
+    json_object_set_new(object, "domain_name",
+                        text_json_or_null(domain_names_find(&ports->names, claim.uid, claim.domain)));
+    json_object_set_new(object, "claim", text_json_or_null(claim.claimed ? tap->altname : ""));
+    json_object_set_new(object, "changed",
+                        json_pack("{s:b, s:b, s:b}", "mac", claim.mac_changed, "owner", claim.owner_changed,
+                                  "persistence", claim.persistence_changed));
+}
+
+static void add_tap(json_t *object, const struct ports *ports, const struct link *tap)
+{
+    const bool held = link_is_held(tap), multi_queue = tap->tun.kind.multi_queue;
+    const int queues = multi_queue ? (int)tap->tun.queues : (int)held;
+    json_t *facts = json_pack("{s:b, s:b, s:i, s:b, s:b}", "held", held, "multi_queue", multi_queue, "queues",
+                              queues, "vnet_hdr", tap->tun.kind.vnet_hdr, "persistent", tap->tun.persist);
+
+    json_object_update(object, facts);
+    json_decref(facts);
+    add_owner(object, ports, tap);
+}
+
+json_t *port_json(const struct ports *ports, const struct link *port)
+{
+    static const char *const states[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
+    const bool known = port->is_port && port->port_state >= 0 && port->port_state < 5;
+    const struct link *bridge = links_by_index(ports->links, port->master);
+    const unsigned int vlan = ports->vlans[port - ports->links->list];
+    json_t *object = json_pack(
+        "{s:o, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s?, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:n, s:n, "
+        "s:n, s:n, s:n}",
+        "name", text_json(port->name), "ifindex", port->ifindex, "role", role_of(ports, port), "kind",
+        *port->kind ? port->kind : "hardware", "bridge", text_json_or_null(bridge ? bridge->name : ""), "mac",
+        mac_json(port), "mtu", (int)port->mtu, "carrier", (port->flags & IFF_LOWER_UP) != 0, "state",
+        known ? states[port->port_state] : NULL, "owner", "tun_owner", "domain", "domain_name", "claim",
+        "changed", "protection", protection_json(port), "vlan",
+        vlan ? json_integer((json_int_t)vlan) : json_null(), "held", "multi_queue", "queues", "vnet_hdr",
+        "persistent");
+
+    if (object && port->is_tun)
+        add_tap(object, ports, port);
+    return object;
+}
+
+const char *json_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+bool json_flag(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static void append(char *out, size_t size, const char *word)
+{
+    const size_t length = strlen(out);
+
+    snprintf(out + length, size - length, "%s%s", length ? "," : "", word);
+}
+
+const char *json_words(const json_t *all, char *out, size_t size)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    *out = '\0';
+    json_array_foreach(all, i, value) append(out, size, json_string_value(value));
+    json_object_foreach((json_t *)(uintptr_t)all, key, value) if (json_is_true(value)) append(out, size, key);
+    return out;
+}
+
+const char *json_user(const json_t *user, char *out, size_t size)
+{
+    const char *name = json_string_value(json_object_get(user, "name"));
+
+    if (name)
+        snprintf(out, size, "%s", name);
+    else if (json_is_object(user))
+        snprintf(out, size, "uid %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(user, "uid")));
+    else
+        *out = '\0';
+    return out;
+}

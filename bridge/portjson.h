@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Ports and taps as JSON: the one schema of `virt-tap list` and `virt-tap show` (docs/interfaces.md). The
+ * text of both is made from it, so that all forms use the same words. */
+#pragma once
+
+#include "domainnames.h"
+#include "net/link.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rtnl;
+
+/* Returns the uplink's name from the bridge's alias, or NULL. */
+const char *port_alias_uplink(const struct link *bridge);
+
+/* What is read once for all ports. */
+struct ports {
+    const struct links *links; /* of the caller: all interfaces of the host */
+    uint16_t *vlans;           /* of untagged frames, by the position in links; 0: none is enforced */
+    struct domain_names names;
+};
+
+#define _cleanup_ports_ __attribute__((cleanup(ports_free)))
+#define _cleanup_json_ __attribute__((cleanup(json_decrefp))) /* jansson's own */
+
+/* Reads it. Returns 0 or -errno; the caller must ports_free() in either case. */
+int ports_read(struct ports *out, struct rtnl *nl, const struct links *links);
+void ports_free(struct ports *ports);
+
+/* Whether virt-tap made this tap or tun: one of its users' taps, or a plain device of root's. */
+bool port_is_ours(const struct link *tap);
+
+/* Returns the object for one of the links; NULL: no memory. */
+json_t *port_json(const struct ports *ports, const struct link *port);
+
+/* Returns a new string: exactly this text; if it is not UTF-8, with '?' for what is wrong with it. */
+json_t *text_json(const char *text);
+json_t *text_json_or_null(const char *text); /* "": null */
+
+/* Returns the text at that key; "": it is null, or there is none. */
+const char *json_text(const json_t *object, const char *key);
+bool json_flag(const json_t *object, const char *key);
+
+/* Writes the words of an array, or the keys that are true of an object, separated by commas. Returns out. */
+const char *json_words(const json_t *all, char *out, size_t size);
+
+/* Writes the name of a user, or `uid N`; "": null. Returns out. */
+const char *json_user(const json_t *user, char *out, size_t size);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "table.h"
+
+#include "base/cleanup.h"
+#include "base/terminal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CUT_MIN = 8 /* characters kept */, COLUMNS_MAX = 16, GAP = 2 };
+
+struct table {
+    const struct table_column *columns;
+    size_t count, rows;
+    char *const *cells;
+    size_t widths[COLUMNS_MAX], cuts[COLUMNS_MAX]; /* cuts: the maximum width of a cell; 0: none */
+    bool hidden[COLUMNS_MAX], empty[COLUMNS_MAX];
+};
+
+static const char *cell(const struct table *table, size_t row, size_t column)
+{
+    const char *text = table->cells[row * table->count + column];
+
+    return *text ? text : "-";
+}
+
+/* Returns 1 for the first byte of a character of UTF-8, otherwise 0. */
+static size_t starts(char byte)
+{
+    return ((unsigned char)byte & 0xC0) != 0x80;
+}
+
+/* Returns the length of the first `most` characters, in bytes; 0: all. */
+static size_t bytes_of(const char *text, size_t most)
+{
+    size_t characters = 0, i = 0;
+
+    for (; text[i]; i++) {
+        characters += starts(text[i]);
+        if (most && characters > most)
+            break;
+    }
+    return i;
+}
+
+/* Returns how many columns a text takes at most: characters of three bytes or more may be wide. */
+static size_t width_of(const char *text, size_t length)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < length; i++)
+        width += starts(text[i]) + ((unsigned char)text[i] >= 0xE0 ? 1U : 0U);
+    return width;
+}
+
+static void measure(struct table *table, size_t column)
+{
+    size_t width = strlen(table->columns[column].title);
+
+    table->empty[column] = true;
+    for (size_t row = 0; row < table->rows; row++) {
+        const char *text = cell(table, row, column);
+        const size_t all = strlen(text), length = bytes_of(text, table->cuts[column]);
+        const size_t needed = width_of(text, length) + (length < all);
+        if (needed > width)
+            width = needed;
+        if (strcmp(text, "-") != 0)
+            table->empty[column] = false;
+    }
+    table->widths[column] = width;
+}
+
+static bool differ_when_cut(const struct table *table, size_t column, size_t most)
+{
+    for (size_t a = 0; a < table->rows; a++)
+        for (size_t b = 0; b < a; b++) {
+            const char *one = cell(table, a, column), *other = cell(table, b, column);
+            const size_t length = bytes_of(one, most);
+            if (length == bytes_of(other, most) && memcmp(one, other, length) == 0 && strcmp(one, other) != 0)
+                return false;
+        }
+    return true;
+}
+
+static size_t total(const struct table *table)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (!table->hidden[i])
+            width += table->widths[i] + GAP;
+    return width - GAP;
+}
+
+/* Cuts the cells as far as needed, but not so far that two different ones look the same. */
+static void cut(struct table *table, size_t column, unsigned int width)
+{
+    const size_t others = total(table) - table->widths[column], title = strlen(table->columns[column].title);
+    size_t most = CUT_MIN > title ? CUT_MIN : title;
+
+    if (others + 1 < width && width - others - 1 > most)
+        most = width - others - 1;
+    while (most < table->widths[column] && !differ_when_cut(table, column, most))
+        most++;
+    table->cuts[column] = most;
+    measure(table, column);
+}
+
+/* Leaves out a column that is at least so dispensable. Returns whether there was one. */
+static bool hide_one(struct table *table, int least)
+{
+    size_t found = table->count;
+
+    for (size_t i = 0; i < table->count; i++) {
+        const int how = table->columns[i].dispensable;
+        if (table->hidden[i] || how < least)
+            continue;
+        if (found == table->count || (table->empty[i] && !table->empty[found]) ||
+            (table->empty[i] == table->empty[found] && how > table->columns[found].dispensable))
+            found = i;
+    }
+    if (found == table->count)
+        return false;
+    table->hidden[found] = true;
+    return true;
+}
+
+static void fit(struct table *table, unsigned int width)
+{
+    for (size_t i = 0; i < table->count && total(table) > width; i++)
+        if (table->empty[i] && table->columns[i].dispensable)
+            table->hidden[i] = true;
+    while (total(table) > width && hide_one(table, TABLE_BEFORE_CUTS))
+        ;
+    for (size_t i = 0; i < table->count && total(table) > width; i++)
+        if (table->columns[i].cut && !table->hidden[i])
+            cut(table, i, width);
+    while (total(table) > width && hide_one(table, 1))
+        ;
+}
+
+static void print_row(const struct table *table, size_t row, bool titles)
+{
+    size_t pad = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->hidden[i])
+            continue;
+        const char *text = titles ? table->columns[i].title : cell(table, row, i);
+        const size_t length = titles ? strlen(text) : bytes_of(text, table->cuts[i]);
+        const bool is_cut = text[length] != '\0';
+        printf("%*s%.*s%s", (int)pad, "", (int)length, text, is_cut ? "~" : "");
+        pad = table->widths[i] - width_of(text, length) - is_cut + GAP;
+    }
+    putchar('\n');
+}
+
+int table_print(const struct table_column *columns, size_t count, char *const *cells, size_t rows,
+                unsigned int width, bool bold)
+{
+    struct table table = {.columns = columns, .count = count, .rows = rows, .cells = cells};
+
+    if (count > COLUMNS_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < count; i++)
+        measure(&table, i);
+    if (width)
+        fit(&table, width);
+    terminal_color(bold ? "\033[1m" : "");
+    print_row(&table, 0, true);
+    terminal_color(bold ? "\033[0m" : "");
+    for (size_t row = 0; row < rows; row++)
+        print_row(&table, row, false);
+    return 0;
+}

@@ -8,10 +8,11 @@
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
 /* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
-#define PASS_FRAMES                                                                                          \
-    "# either add a rule that accepts the bridge's frames, or stop filtering the frames of all bridges, "    \
-    "those of containers included: sysctl -w net.bridge.bridge-nf-call-iptables=0 "                          \
-    "net.bridge.bridge-nf-call-ip6tables=0"
+#define PASS_FRAMES                                                                                           \
+    "# accept the bridge's frames, for example: iptables -I FORWARD -i {interface} -o {interface} -j ACCEPT " \
+    "(and ip6tables; with Docker: in DOCKER-USER instead of FORWARD)\n"                                       \
+    "# or stop filtering the frames of all bridges, those of containers included: "                           \
+    "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"
 #define SESSION_CONF "{session}/qemu.conf"
 /* Every line but the last ends with a newline, so that the new one starts a line. */
 #define SET_SESSION_HELPER                                                                                   \
@@ -135,6 +136,9 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_BRIDGE_MISSING] = {"net.bridge.missing", FINDING_FAILURE,
                             "guests cannot be put on a bridge that does not exist",
                             "# virt-tap bridge create {interface} --uplink NIC"},
+    [NET_BRIDGE_INACTIVE] = {"net.bridge.inactive", FINDING_FAILURE,
+                             "libvirt creates the bridge of its network when the network is started",
+                             "virsh -c qemu:///system net-start {network}"},
     [NET_BRIDGE_FOREIGN] = {"net.bridge.foreign", FINDING_FAILURE, "guests can only be put on a bridge"},
     [NET_BRIDGE_DOWN] = {"net.bridge.down", FINDING_FAILURE, "a bridge that is down forwards nothing",
                          "ip link set dev {interface} up"},
@@ -169,16 +173,15 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "an access point only accepts frames from its own stations, so guests behind a bridge over Wi-Fi get no answer",
          "# route or NAT guests instead: libvirt's network 'default', or QEMU's -nic user"},
     [NET_FILTER] = {"net.filter", FINDING_OK, "frames between guests and the bridge's other ports pass"},
-    [NET_FILTER_DROP] =
-        {"net.filter.drop", FINDING_FAILURE,
-         "the bridge's frames go through the IP firewall, which silently drops what it does not know",
-         PASS_FRAMES},
-    [NET_FILTER_LEGACY] =
-        {"net.filter.legacy", FINDING_FAILURE,
-         "the bridge's frames go through the IP firewall, which silently drops what it does not know",
-         PASS_FRAMES},
+    [NET_FILTER_DROP] = {"net.filter.drop", FINDING_FAILURE,
+                         "the host's firewall silently drops the frames of guests", PASS_FRAMES},
+    [NET_FILTER_LEGACY] = {"net.filter.legacy", FINDING_FAILURE,
+                           "the host's firewall silently drops the frames of guests", PASS_FRAMES},
+    [NET_FILTER_PARTLY] = {"net.filter.partly", FINDING_WARNING,
+                           "the host's firewall silently drops some frames of guests", PASS_FRAMES},
     [NET_FILTER_SKIPPED] = {"net.filter.skipped", FINDING_SKIPPED,
-                            "the firewall could not be inspected; it may be dropping frames"},
+                            "the host's firewall may drop the frames of guests",
+                            "virt-tap check net --bridge {interface}"},
     [NET_NETWORKMANAGER] = {"net.networkmanager", FINDING_OK, "it leaves virt-tap's taps alone"},
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",

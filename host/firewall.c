@@ -47,8 +47,6 @@ static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int 
         return "inet";
     case NFPROTO_BRIDGE:
         return "bridge";
-    case NFPROTO_ARP:
-        return arrived[FRAME_ARP] ? NULL : "arp";
     case NFPROTO_IPV4:
         return all_lost(arrived, FRAME_ICMP, FRAME_TCP) ? "ip" : NULL;
     case NFPROTO_IPV6:

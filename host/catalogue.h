@@ -145,6 +145,8 @@ struct catalogue_entry {
      *                 what the finding is about, if it is a valid interface name, one of the modules listed
      *                 in fix.c, or an absolute path of plain characters
      *
+     *   {network}     libvirt's inactive network whose bridge the finding is about
+     *
      *   {mac}         a MAC for the bridge that the finding is about
      *
      *   {session}     the configuration directory of the user's libvirt session

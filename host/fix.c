@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "libvirt_network.h"
 #include "membership.h"
 #include "net/link.h"
 #include "network.h"
@@ -26,6 +27,7 @@ enum placeholder {
     USER,
     GROUP,
     INTERFACE,
+    NETWORK,
     MAC,
     MODULE,
     PATH,
@@ -36,8 +38,8 @@ enum placeholder {
     PLACEHOLDERS,
 };
 static const char *const placeholders[PLACEHOLDERS] = {
-    "{user}",    "{group}",        "{interface}",       "{mac}",           "{module}", "{path}",
-    "{session}", "{install-qemu}", "{install-libvirt}", "{install-kernel}"};
+    "{user}", "{group}",   "{interface}",    "{network}",         "{mac}",           "{module}",
+    "{path}", "{session}", "{install-qemu}", "{install-libvirt}", "{install-kernel}"};
 
 struct manager {
     const char *ids; /* from ID and ID_LIKE in os-release */
@@ -116,6 +118,14 @@ static bool mac_value(const char *about, char out[VALUE_SIZE])
     return *out != '\0';
 }
 
+/* Looked up here, not taken from the probe. */
+static bool network_value(const char *about, char out[VALUE_SIZE])
+{
+    char network[VALUE_SIZE];
+
+    return libvirt_network_inactive(about, network, sizeof(network)) && quoted(network, out);
+}
+
 static bool module_value(const char *about, char out[VALUE_SIZE])
 {
     static const char *const modules[] = {
@@ -161,6 +171,8 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
         return group_value(out);
     case INTERFACE:
         return ifname_valid(about) && quoted(about, out);
+    case NETWORK:
+        return network_value(about, out);
     case MAC:
         return mac_value(about, out);
     case MODULE:

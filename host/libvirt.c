@@ -53,7 +53,7 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_CLOSED] = {"not readable by this user", LIBVIRT_HOOKS_SKIPPED, false},
         [HOOK_BROKEN] = {"enabled, but cannot be run", LIBVIRT_HOOKS_BROKEN, true},
         [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_BROKEN, false},
-        [HOOK_UNSEEN] = {"newer than the daemon (ignore this if the daemon was reloaded since)",
+        [HOOK_UNSEEN] = {"newer than the daemon, which may not have been reloaded since",
                          LIBVIRT_HOOKS_UNSEEN, true},
     };
     const time_t start = hooks_daemon_start();
@@ -69,42 +69,5 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         finding_add(out, states[state].id, "hooks %s:%s", states[state].words, list);
         if (states[state].fixable)
             finding_fixable(out, "");
-    }
-}
-
-/* libvirt writes this file itself, always in this form. */
-static bool find_bridge(const char *xml, char *out, size_t size)
-{
-    static const char start[] = "<bridge name='";
-    const char *at = strstr(xml, start);
-    const size_t length = at ? strcspn(at + strlen(start), "'") : 0;
-
-    if (length == 0 || length >= size || memchr(at + strlen(start), '/', length))
-        return false;
-    memcpy(out, at + strlen(start), length);
-    out[length] = '\0';
-    return true;
-}
-
-void libvirt_network_probe(const struct probe_context *context, struct findings *out)
-{
-    static const char path[] = "/etc/libvirt/qemu/networks/default.xml";
-    char text[65536], bridge[16], device[64];
-    const ssize_t length = text_read(path, text, sizeof(text));
-    (void)context;
-
-    if (length == -EACCES) {
-        finding_add(out, LIBVIRT_NETWORK_SKIPPED, "%s cannot be read", path);
-    } else if (length < 0 || !find_bridge(text, bridge, sizeof(bridge))) {
-        finding_add(out, LIBVIRT_NETWORK_NONE, "libvirt has no network 'default' with a bridge");
-    } else {
-        snprintf(device, sizeof(device), "/sys/class/net/%s/bridge", bridge);
-        if (access(device, F_OK) == 0) {
-            finding_add(out, LIBVIRT_NETWORK, "the network 'default' has its bridge %s", bridge);
-            return;
-        }
-        finding_add_fixable(
-            out, LIBVIRT_NETWORK_BRIDGE, "",
-            "the bridge %s of the network 'default' does not exist: the network is not started", bridge);
     }
 }

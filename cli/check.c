@@ -30,7 +30,7 @@ static const struct probe net_probes[] = {
     {"net.filter", network_filter_probe, true},
 };
 static const struct probe helper_probes[] = {
-    {"helper.works", helper_probe, false},
+    {"helper.works", check_helper_probe, false},
     {"helper.apparmor", helper_surroundings_probe, true},
     {"helper.policy", check_policy_probe, false},
 };

@@ -49,5 +49,8 @@ void check_script(const struct check *check);
  * process of child_start(). Returns how many failed. */
 unsigned int check_apply(const struct check *check);
 
-/* What the policy says about this user. A probe like those in host/, which do not know about the helper. */
+/* Whether the helper works, with a real tap if the policy allows this user one. Probes, as in host/. */
+void check_helper_probe(const struct probe_context *context, struct findings *out);
+
+/* What the policy says about this user. */
 void check_policy_probe(const struct probe_context *context, struct findings *out);

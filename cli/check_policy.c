@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "check.h"
 #include "config.h"
+#include "host/helper_probe.h"
+#include "net/link.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/names.h"
 #include "policy/policy.h"
 
-#include <glob.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
@@ -59,38 +63,57 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
     return err == 0;
 }
 
-/* Bridges are names, or paths that end in them. */
-static void report_bridges(const struct user *user, char **bridges, size_t count, struct findings *out)
+/* Finds a bridge that the policy allows the user: the one asked about, or any of this host. Returns 1; 0 and
+ * why the last one is not allowed; or -1: this host has none. */
+static int find_allowed(const struct probe_context *context, char bridge[IFNAMSIZ], struct decision *decision,
+                        struct error *why)
 {
+    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
+
+    if (context->bridge) {
+        snprintf(bridge, IFNAMSIZ, "%.15s", context->bridge);
+        return allowed(bridge, context->user, decision, why);
+    }
+    if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) != 0)
+        return -1;
+    for (size_t i = 0; i < paths.gl_pathc; i++) {
+        *strrchr(paths.gl_pathv[i], '/') = '\0';
+        snprintf(bridge, IFNAMSIZ, "%.15s", strrchr(paths.gl_pathv[i], '/') + 1);
+        if (allowed(bridge, context->user, decision, why))
+            return 1;
+    }
+    return 0;
+}
+
+void check_helper_probe(const struct probe_context *context, struct findings *out)
+{
+    char bridge[IFNAMSIZ];
     struct decision decision;
     struct error why = {0};
+    struct link link;
 
-    for (size_t i = 0; i < count; i++) {
-        const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];
-        if (!allowed(bridge, user, &decision, &why))
-            continue;
-        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, user->name);
-        return;
-    }
-    finding_add_fixable(out, HELPER_POLICY_DENIED, "", "%s", why.text);
+    const bool usable =
+        find_allowed(context, bridge, &decision, &why) > 0 && policy_find_bridge(&link, bridge, &why) == 0;
+    helper_probe(context->user, usable ? bridge : NULL, out);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
 {
-    char *asked = context->bridge ? strdupa(context->bridge) : NULL;
-    glob_t paths = {.gl_pathc = 0};
+    char bridge[IFNAMSIZ] = "br0";
+    struct decision decision;
+    struct error why = {0};
 
     report_declared(out);
     if (report_files(out) < 0)
         return;
-    if (asked) {
-        report_bridges(context->user, &asked, 1, out);
-    } else if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) == 0) {
-        for (size_t i = 0; i < paths.gl_pathc; i++)
-            *strrchr(paths.gl_pathv[i], '/') = '\0';
-        report_bridges(context->user, paths.gl_pathv, paths.gl_pathc, out);
-        globfree(&paths);
-    } else {
+    switch (find_allowed(context, bridge, &decision, &why)) {
+    case 1:
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
+        break;
+    case 0:
+        finding_add_fixable(out, HELPER_POLICY_DENIED, bridge, "%s", why.text);
+        break;
+    default:
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");
     }
 }

@@ -16,14 +16,14 @@
 #include <string.h>
 
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
-static int report_files(struct findings *out)
+static int report_files(const char *bridge, struct findings *out)
 {
     struct error why = {0};
     struct policy policy = {.rules = NULL};
-    const int err = policy_load(&policy, "br0", &why);
+    const int err = policy_load(&policy, bridge, &why);
 
     if (policy.absent) {
-        finding_add_fixable(out, HELPER_POLICY_NONE, "",
+        finding_add_fixable(out, HELPER_POLICY_NONE, bridge,
                             "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
@@ -104,7 +104,7 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     struct error why = {0};
 
     report_declared(out);
-    if (report_files(out) < 0)
+    if (report_files(context->bridge ? context->bridge : bridge, out) < 0)
         return;
     switch (find_allowed(context, bridge, &decision, &why)) {
     case 1:

@@ -8,11 +8,13 @@
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
 /* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
-#define PASS_FRAMES                                                                                           \
-    "# accept the bridge's frames, for example: iptables -I FORWARD -i {interface} -o {interface} -j ACCEPT " \
-    "(and ip6tables; with Docker: in DOCKER-USER instead of FORWARD)\n"                                       \
-    "# or stop filtering the frames of all bridges, those of containers included: "                           \
-    "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"
+#define PASS_FRAMES                                                                                          \
+    "# accept the bridge's frames: {sudo}{accept}\n"                                                         \
+    "# or stop filtering the frames of all bridges, those of containers included: {sudo}{bypass}"
+/* Who may use which bridge is a decision. */
+#define ALLOW_USER                                                                                           \
+    "# you decide who may use which bridge; this user may with the rule: allow {interface} user={whom}\n"    \
+    "# add it by: {sudo}virt-tap policy edit"
 #define SESSION_CONF "{session}/qemu.conf"
 /* Every line but the last ends with a newline, so that the new one starts a line. */
 #define SET_SESSION_HELPER                                                                                   \
@@ -45,7 +47,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                "usermod -a -G {group} {user}"},
     [KVM_DEVICE_NODEV] = {"kvm.device.nodev", FINDING_FAILURE,
                           "device nodes do not work on a file system mounted nodev",
-                          "# mount -o remount,dev /dev"},
+                          "# {sudo}mount -o remount,dev /dev"},
     [KVM_DEVICE_DENIED] = {"kvm.device.denied", FINDING_FAILURE,
                            "this user's guests run without KVM, many times slower, or do not start"},
     [KVM_DEVICE_ACL] =
@@ -132,10 +134,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "vhost=on fails for this user's own QEMU; libvirt's system daemon opens it by itself"},
     [NET_BRIDGE] = {"net.bridge", FINDING_OK, "guests can be put on it"},
     [NET_BRIDGE_NONE] = {"net.bridge.none", FINDING_WARNING, "guests need a bridge to be put on",
-                         "# virt-tap bridge create br0 --uplink NIC"},
+                         "# {sudo}virt-tap bridge create br0 --uplink NIC"},
     [NET_BRIDGE_MISSING] = {"net.bridge.missing", FINDING_FAILURE,
                             "guests cannot be put on a bridge that does not exist",
-                            "# virt-tap bridge create {interface} --uplink NIC"},
+                            "# {sudo}virt-tap bridge create {interface} --uplink NIC"},
     [NET_BRIDGE_INACTIVE] = {"net.bridge.inactive", FINDING_FAILURE,
                              "libvirt creates the bridge of its network when the network is started",
                              "virsh net-start {network}"},
@@ -215,7 +217,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                            "the helper can do nothing without its one capability", SET_CAPABILITY},
     [HELPER_NOSUID] = {"helper.nosuid", FINDING_FAILURE,
                        "file capabilities have no effect on a file system mounted nosuid",
-                       "# mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
+                       "# {sudo}mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
     [HELPER_NONEWPRIVS] =
         {"helper.nonewprivs", FINDING_FAILURE,
          "file capabilities have no effect for a process under no_new_privs, nor for what it starts",
@@ -230,7 +232,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_REFUSED] = {"helper.refused", FINDING_FAILURE, "the helper cannot make a tap"},
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
                          "virt-tap-helper replaces this setuid program, which need not be there",
-                         "# once nothing calls it: chmod u-s {path}"},
+                         "# once nothing calls it: {sudo}chmod u-s {path}"},
     [HELPER_APPARMOR] = {"helper.apparmor", FINDING_WARNING,
                          "libvirtd's AppArmor profile lets only qemu-bridge-helper run as a bridge helper",
                          "printf '%s\\n' '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
@@ -240,11 +242,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                         "restorecon -v " HELPER_PATH},
     [HELPER_POLICY] = {"helper.policy", FINDING_OK, "the policy lets this user put guests there"},
     [HELPER_POLICY_NONE] = {"helper.policy.none", FINDING_FAILURE, "what no policy allows is refused",
-                            "# you decide who may use which bridge: echo 'allow br0' >> " POLICY_PATH},
+                            ALLOW_USER},
     [HELPER_POLICY_BROKEN] = {"helper.policy.broken", FINDING_FAILURE,
                               "nothing is granted under a policy that cannot be used"},
     [HELPER_POLICY_DENIED] = {"helper.policy.denied", FINDING_FAILURE, "the helper will refuse this user",
-                              "# you decide who may use which bridge: see virt-tap-policy(5)"},
+                              ALLOW_USER},
     [HELPER_POLICY_SKIPPED] = {"helper.policy.skipped", FINDING_SKIPPED,
                                "without a bridge there is nothing that the policy could allow"},
     [HELPER_POLICY_SHADOWED] = {"helper.policy.shadowed", FINDING_WARNING,

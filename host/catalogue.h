@@ -139,11 +139,18 @@ struct catalogue_entry {
      *
      *   {user}        the user whom the check is about; no value for root
      *
+     *   {whom}        likewise, also for root, if it is a word in a policy
+     *
+     *   {sudo}        "sudo ", or nothing for root: in comments, since commands get it by themselves
+     *
      *   {group}       the current group of /dev/kvm; no value if it is root's
      *
      *   {interface}, {module}, {path}
      *                 what the finding is about, if it is a valid interface name, one of the modules listed
      *                 in fix.c, or an absolute path of plain characters
+     *
+     *   {accept}, {bypass}
+     *                 see fix_firewall.h; the finding is about the place where frames are dropped
      *
      *   {network}     libvirt's inactive network whose bridge the finding is about
      *

@@ -74,12 +74,12 @@ static int on_chain(struct nl_msg *msg, void *arg)
         !hook[NFTA_HOOK_HOOKNUM])
         return NL_OK;
     const char *family = suspect_family(search->arrived, about->nfgen_family);
-    if (!family || !on_the_way(ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM]))) ||
-        ntohl(nla_get_u32(chain[NFTA_CHAIN_POLICY])) != NF_DROP)
+    const unsigned int number = ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM]));
+    if (!family || !on_the_way(number) || ntohl(nla_get_u32(chain[NFTA_CHAIN_POLICY])) != NF_DROP)
         return NL_OK;
     search->found = true;
-    snprintf(search->where, search->size, "%s %s %s", family, nla_get_string(chain[NFTA_CHAIN_TABLE]),
-             nla_get_string(chain[NFTA_CHAIN_NAME]));
+    snprintf(search->where, search->size, "%u %s %s %s", number, family,
+             nla_get_string(chain[NFTA_CHAIN_TABLE]), nla_get_string(chain[NFTA_CHAIN_NAME]));
     return NL_OK;
 }
 

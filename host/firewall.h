@@ -25,7 +25,8 @@ bool firewall_names_port(const char *bridge, char port[16]);
 bool firewall_text_names(const char *rules, const char *port);
 
 /* nftables (and iptables-nft): a base chain with policy drop that sees bridged frames: of family inet or
- * bridge, or of ip or ip6 if all of IPv4 or IPv6 is lost. Returns 1 with the chain in where, 0, or -errno. */
+ * bridge, or of ip or ip6 if all of IPv4 or IPv6 is lost. Returns 1 with the chain in where
+ * (HOOK FAMILY TABLE CHAIN, as in fix_firewall.h), 0, or -errno. */
 int firewall_nft_drops(const bool arrived[FRAME_KINDS], char *where, size_t size);
 
 /* iptables-legacy, or ip6tables-legacy (if `ip6`): whether chain FORWARD of table filter has policy DROP.

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "firewall.h"
+#include "fix_firewall.h"
 #include "net/link.h"
 #include "network.h"
 
-#include <errno.h>
+#include <linux/netfilter.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,45 +51,63 @@ static bool list_lost(const bool arrived[FRAME_KINDS], char *out, size_t size)
     return serious;
 }
 
-/* Names a chain that may have dropped the frames. Returns whether it is one of iptables-legacy. */
+static bool lost_all(const bool arrived[FRAME_KINDS], enum frame_kind first, enum frame_kind last)
+{
+    for (enum frame_kind kind = first; kind <= last; kind++)
+        if (arrived[kind])
+            return false;
+    return true;
+}
+
+/* Writes which chain may have dropped the frames: HOOK FAMILY TABLE CHAIN, as in fix_firewall.h. Returns
+ * whether it is known to drop. */
 static bool find_chain(const bool arrived[FRAME_KINDS], char *out, size_t size)
 {
-    char where[160];
-    const bool ip4 = !arrived[FRAME_ICMP], ip6 = !arrived[FRAME_ICMP6];
+    const bool ip4 = lost_all(arrived, FRAME_ICMP, FRAME_TCP),
+               ip6 = lost_all(arrived, FRAME_ICMP6, FRAME_TCP6);
 
-    if (firewall_nft_drops(arrived, where, sizeof(where)) > 0) {
-        snprintf(out, size, "the chain '%s' of nftables drops what no rule accepts", where);
-        return false;
-    }
+    if (firewall_nft_drops(arrived, out, size) > 0)
+        return true;
     const bool legacy4 = ip4 && firewall_legacy_drops(false) > 0;
     const bool legacy6 = !legacy4 && ip6 && firewall_legacy_drops(true) > 0;
-    if (legacy4 || legacy6)
-        snprintf(out, size, "the chain FORWARD of %s drops what no rule accepts",
-                 legacy4 ? "iptables-legacy" : "ip6tables-legacy");
-    else
-        snprintf(out, size, "see `nft list ruleset`, `iptables-save` and `ebtables-save`");
+    const char *family = "inet - -";
+    if (legacy4)
+        family = FIX_LEGACY4 " filter FORWARD";
+    else if (legacy6)
+        family = FIX_LEGACY6 " filter FORWARD";
+    else if (!arrived[FRAME_ARP])
+        family = "bridge - -";
+    else if (arrived[FRAME_ICMP6] && arrived[FRAME_TCP6] && arrived[FRAME_UDP6])
+        family = "ip filter FORWARD";
+    else if (arrived[FRAME_ICMP] && arrived[FRAME_TCP] && arrived[FRAME_UDP])
+        family = "ip6 filter FORWARD";
+    snprintf(out, size, "%d %s", NF_INET_FORWARD, family);
     return legacy4 || legacy6;
 }
 
 static void report_lost(const char *bridge, const bool arrived[FRAME_KINDS], struct findings *out)
 {
-    char lost[128], chain[256], port[IFNAMSIZ];
+    char lost[128], chain[160], about[192], port[IFNAMSIZ], rules[128] = "";
     enum finding_id id = NET_FILTER_DROP;
 
     const bool serious = list_lost(arrived, lost, sizeof(lost));
-    if (find_chain(arrived, chain, sizeof(chain)))
+    const bool known = find_chain(arrived, chain, sizeof(chain));
+    if (strstr(chain, "-legacy "))
         id = NET_FILTER_LEGACY;
-    const bool named = firewall_names_port(bridge, port);
-    if (!serious || named)
+    if (firewall_names_port(bridge, port))
+        snprintf(rules, sizeof(rules), ", but the firewall has rules of its own for port %s", port);
+    if (!serious || rules[0])
         id = NET_FILTER_PARTLY;
-    if (named)
-        finding_add_fixable(out, id, bridge,
-                            "%s does not pass %s between two new taps, but the firewall has rules of its own "
-                            "for port %s: %s",
-                            bridge, lost, port, chain);
+    if (known)
+        finding_add(out, id,
+                    "%s does not pass %s between two new taps%s: the chain '%s' drops what no rule accepts",
+                    bridge, lost, rules, chain + strcspn(chain, " ") + 1);
     else
-        finding_add_fixable(out, id, bridge, "%s does not pass %s between two new taps: %s", bridge, lost,
-                            chain);
+        finding_add(out, id,
+                    "%s does not pass %s between two new taps%s: see `nft list ruleset` and `iptables-save`",
+                    bridge, lost, rules);
+    const int length = snprintf(about, sizeof(about), "%s %s", bridge, chain);
+    finding_fixable(out, length < FINDING_ABOUT_SIZE ? about : bridge);
 }
 
 static void report_passed(const char *bridge, struct findings *out)

@@ -46,8 +46,9 @@ static void report_declared(struct findings *out)
     bridges_free(&bridges);
 }
 
-/* Whether the user may use the bridge, or why not. */
-static bool allowed(const char *bridge, const struct user *user, struct decision *decision, struct error *why)
+/* Whether the user may use the bridge, or why not; no_rule: because no rule is about both. */
+static bool allowed(const char *bridge, const struct user *user, struct decision *decision, bool *no_rule,
+                    struct error *why)
 {
     const struct question question = {.bridge = bridge};
     struct policy policy = {.rules = NULL};
@@ -58,6 +59,7 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
     const int err = policy_load(&policy, bridge, why) < 0
                         ? -1
                         : policy_decide(decision, &policy, &question, &caller, why);
+    *no_rule = err != 0 && !decision->match.rule && !decision->unknown;
     policy_free(&policy);
     names_end(&names);
     return err == 0;
@@ -66,20 +68,20 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
 /* Finds a bridge that the policy allows the user: the one asked about, or any of this host. Returns 1; 0 and
  * why the last one is not allowed; or -1: this host has none. */
 static int find_allowed(const struct probe_context *context, char bridge[IFNAMSIZ], struct decision *decision,
-                        struct error *why)
+                        bool *no_rule, struct error *why)
 {
     _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
 
     if (context->bridge) {
         snprintf(bridge, IFNAMSIZ, "%.15s", context->bridge);
-        return allowed(bridge, context->user, decision, why);
+        return allowed(bridge, context->user, decision, no_rule, why);
     }
     if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) != 0)
         return -1;
     for (size_t i = 0; i < paths.gl_pathc; i++) {
         *strrchr(paths.gl_pathv[i], '/') = '\0';
         snprintf(bridge, IFNAMSIZ, "%.15s", strrchr(paths.gl_pathv[i], '/') + 1);
-        if (allowed(bridge, context->user, decision, why))
+        if (allowed(bridge, context->user, decision, no_rule, why))
             return 1;
     }
     return 0;
@@ -88,30 +90,34 @@ static int find_allowed(const struct probe_context *context, char bridge[IFNAMSI
 void check_helper_probe(const struct probe_context *context, struct findings *out)
 {
     char bridge[IFNAMSIZ];
-    struct decision decision;
+    struct decision decision = {.unknown = false};
     struct error why = {0};
     struct link link;
+    bool no_rule;
 
-    const bool usable =
-        find_allowed(context, bridge, &decision, &why) > 0 && policy_find_bridge(&link, bridge, &why) == 0;
+    const bool usable = find_allowed(context, bridge, &decision, &no_rule, &why) > 0 &&
+                        policy_find_bridge(&link, bridge, &why) == 0;
     helper_probe(context->user, usable ? bridge : NULL, out);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
 {
     char bridge[IFNAMSIZ] = "br0";
-    struct decision decision;
+    struct decision decision = {.unknown = false};
     struct error why = {0};
+    bool no_rule;
 
     report_declared(out);
     if (report_files(context->bridge ? context->bridge : bridge, out) < 0)
         return;
-    switch (find_allowed(context, bridge, &decision, &why)) {
+    switch (find_allowed(context, bridge, &decision, &no_rule, &why)) {
     case 1:
         finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
         break;
     case 0:
-        finding_add_fixable(out, HELPER_POLICY_DENIED, bridge, "%s", why.text);
+        finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
+        if (no_rule)
+            finding_fixable(out, bridge);
         break;
     default:
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");

@@ -7,6 +7,9 @@
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
+/* Commands have no backslash: quoted for users' `sudo sh -c`, one would take $'...', which dash does not
+ * know. */
+
 /* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
 #define PASS_FRAMES                                                                                          \
     "# accept the bridge's frames: {sudo}{accept}\n"                                                         \
@@ -38,7 +41,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "only the owner may open it, so the guests of ordinary users run without KVM, many times slower",
          "groupadd -r -f kvm\n"
          "mkdir -p /etc/udev/rules.d\n"
-         "printf '%s\\n' 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
+         "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
          "chown root:kvm /dev/kvm\n"
          "chmod 0660 /dev/kvm\n"
          "usermod -a -G kvm {user}"},
@@ -188,7 +191,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",
          "mkdir -p /etc/NetworkManager/conf.d\n"
-         "printf '%s\\n' '[device-virt-tap]' 'match-device=interface-name:vtap-*' 'managed=0' "
+         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; } "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
     [NET_NETWORKMANAGER_SKIPPED] =
@@ -199,7 +202,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.claims", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and may take them off their bridge",
          "mkdir -p /etc/systemd/network\n"
-         "printf '%s\\n' '[Match]' 'Name=vtap-*' '[Link]' 'Unmanaged=yes' "
+         "{ echo '[Match]'; echo 'Name=vtap-*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
@@ -235,7 +238,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                          "# once nothing calls it: {sudo}chmod u-s {path}"},
     [HELPER_APPARMOR] = {"helper.apparmor", FINDING_WARNING,
                          "libvirtd's AppArmor profile lets only qemu-bridge-helper run as a bridge helper",
-                         "printf '%s\\n' '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
+                         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
                          "apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",

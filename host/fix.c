@@ -172,7 +172,7 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
 {
     switch (what) {
     case USER:
-        return user->uid != 0 && quoted(user->name, out);
+        return user->uid != 0 && user->in_passwd && quoted(user->name, out);
     case WHOM:
         snprintf(out, VALUE_SIZE, "%s", user->name);
         return user->in_passwd && user->name[strspn(user->name, plain)] == '\0';

@@ -2,6 +2,7 @@
 # Copyright the virt-tap authors
 """States of the network: devices, bridges, uplinks, the firewall, and managers of the network."""
 from checkcase import State
+from states_software import NETWORK
 
 BRIDGE = "ip link add br0 address 52:54:00:77:00:01 type bridge; ip link set br0 up\n"
 # A NIC with a cable: the other end is up as well.
@@ -52,6 +53,18 @@ STATES = [
     state("a bridge with uplink", BRIDGE + UPLINK, "net.bridge", says=("uplink eth0",)),
     state("the bridge asked for is not there", BRIDGE, "net.bridge.missing", options=("--bridge", "br1"), never="net.bridge"),
     state("what was asked for is no bridge", BRIDGE + UPLINK, "net.bridge.foreign", options=("--bridge", "eth0")),
+    state("the bridge of a libvirt network that is not started", NETWORK, "net.bridge.inactive", options=("--bridge", "virbr0"), user=0,
+          says=("virsh net-start default",), never="net.bridge.missing"),
+    state("the bridge of a libvirt network with a name that a shell would run", NETWORK + "mv /etc/libvirt/qemu/networks/default.xml "
+          "'/etc/libvirt/qemu/networks/a;reboot.xml'", "net.bridge.inactive", options=("--bridge", "virbr0"), user=0, says=("net-start 'a;reboot'",)),
+    state("a libvirt network that others may write", NETWORK + "chmod 666 /etc/libvirt/qemu/networks/default.xml", "net.bridge.missing",
+          options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("a libvirt network that uses a bridge of the administrator's", NETWORK + "sed -i \"s/<bridge/<forward mode='bridge'\\/><bridge/\" "
+          "/etc/libvirt/qemu/networks/default.xml", "net.bridge.missing", options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("a libvirt network that is active without its bridge", NETWORK + "own /run; mkdir -p /run/libvirt/network; touch "
+          "/run/libvirt/network/default.xml", "net.bridge.missing", options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("libvirt's networks are closed to the user", NETWORK + "chmod 700 /etc/libvirt/qemu", "net.bridge.missing", options=("--bridge", "virbr0"),
+          says=("net-list --all",)),
     state("only the bridge asked for", BRIDGE + "ip link add br1 type bridge", "net.bridge", options=("--bridge", "br0"),
           never="net.bridge.down"),
     state("a bridge that is down", "ip link add br0 type bridge", "net.bridge.down", never="net.bridge",
@@ -61,6 +74,8 @@ STATES = [
     state("a bridge whose MAC was set to what it was", "ip link add br0 type bridge; ip link set br0 up\n"
           "ip link set dev br0 address $(cat /sys/class/net/br0/address)", "net.bridge", never="net.bridge.mac"),
     state("a cable that is out", BRIDGE + UPLINK + "ip link set far down; "
+          "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
+    state("an uplink that is down", BRIDGE + UPLINK + "ip link set eth0 down; "
           "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
     state("STP with a long delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 1500", "net.bridge.stp",
           says=("30 s",)),

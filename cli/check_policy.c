@@ -93,7 +93,7 @@ void check_helper_probe(const struct probe_context *context, struct findings *ou
     struct decision decision = {.unknown = false};
     struct error why = {0};
     struct link link;
-    bool no_rule;
+    bool no_rule = false;
 
     const bool usable = find_allowed(context, bridge, &decision, &no_rule, &why) > 0 &&
                         policy_find_bridge(&link, bridge, &why) == 0;
@@ -105,7 +105,7 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     char bridge[IFNAMSIZ] = "br0";
     struct decision decision = {.unknown = false};
     struct error why = {0};
-    bool no_rule;
+    bool no_rule = false;
 
     report_declared(out);
     if (report_files(context->bridge ? context->bridge : bridge, out) < 0)

@@ -24,10 +24,13 @@ enum {
 static uint32_t sum(uint32_t start, const void *data, size_t size)
 {
     const uint8_t *at = data;
+    uint16_t word = 0;
 
-    for (; size > 1; size -= 2, at += 2)
-        start += (uint32_t)(at[0] << 8 | at[1]);
-    return size ? start + (uint32_t)(at[0] << 8) : start;
+    for (; size > 1; size -= sizeof(word), at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        start += ntohs(word);
+    }
+    return size ? start + (uint32_t)(*at << 8) : start;
 }
 
 static uint16_t fold(uint32_t total)
@@ -82,16 +85,16 @@ static size_t write_udp(uint8_t *out, const struct frame_ends *ends, bool ip6, u
     return sizeof(udp);
 }
 
+/* An echo request; ICMPv6 differs in its number and in what the checksum covers. */
 static size_t write_icmp(uint8_t *out, const struct frame_ends *ends, bool ip6, uint32_t mark)
 {
-    struct {
-        struct icmphdr head; /* ICMPv6 differs in its numbers and in what the checksum covers */
-        uint32_t mark;
-    } icmp = {{.type = ip6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO}, mark};
+    uint8_t icmp[sizeof(struct icmphdr) + sizeof(mark)] = {ip6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO};
     const uint32_t start = ip6 ? pseudo_sum(ends, true, IPPROTO_ICMPV6, sizeof(icmp)) : 0;
 
-    icmp.head.checksum = fold(sum(start, &icmp, sizeof(icmp)));
-    memcpy(out, &icmp, sizeof(icmp));
+    memcpy(icmp + sizeof(struct icmphdr), &mark, sizeof(mark));
+    const uint16_t check = fold(sum(start, icmp, sizeof(icmp)));
+    memcpy(icmp + offsetof(struct icmphdr, checksum), &check, sizeof(check));
+    memcpy(out, icmp, sizeof(icmp));
     return sizeof(icmp);
 }
 

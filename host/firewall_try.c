@@ -153,7 +153,7 @@ static int exchange(int from, int to, const struct frame_ends *ends, bool arrive
 static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[FRAME_KINDS])
 {
     struct tap from = {.fd = -1}, to = {.fd = -1};
-    struct frame_ends ends;
+    struct frame_ends ends = {.mark = 0};
 
     int err = choose_ends(bridge->name, &ends);
     if (!err)

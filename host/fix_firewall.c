@@ -2,13 +2,11 @@
  * Copyright the virt-tap authors */
 #include "fix_firewall.h"
 
-#include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
 
 struct place {
-    char bridge[16], family[20], table[33], chain[33];
-    unsigned int hook;
+    char bridge[16], hook[4], family[20], table[33], chain[33];
 };
 
 static bool is_plain(const char *word)
@@ -20,7 +18,7 @@ static bool is_plain(const char *word)
 
 static bool read_place(const char *about, struct place *out)
 {
-    return sscanf(about, "%15s %u %19s %32s %32s", out->bridge, &out->hook, out->family, out->table,
+    return sscanf(about, "%15s %3s %19s %32s %32s", out->bridge, out->hook, out->family, out->table,
                   out->chain) == 5;
 }
 
@@ -38,6 +36,7 @@ static const char *iptables_of(const struct place *place)
 
 bool fix_firewall_accept(const char *about, char *out, size_t size)
 {
+    static const char before[] = "0", after[] = "4"; /* NF_INET_PRE_ROUTING, NF_INET_POST_ROUTING */
     char from[32] = "", to[32] = "";
     struct place place;
 
@@ -50,9 +49,9 @@ bool fix_firewall_accept(const char *about, char *out, size_t size)
         return true;
     }
     const bool bridge = strcmp(place.family, "bridge") == 0;
-    if (place.hook != NF_INET_POST_ROUTING)
+    if (strcmp(place.hook, after) != 0)
         snprintf(from, sizeof(from), " %s %s", bridge ? "ibrname" : "iifname", place.bridge);
-    if (place.hook != NF_INET_PRE_ROUTING)
+    if (strcmp(place.hook, before) != 0)
         snprintf(to, sizeof(to), " %s %s", bridge ? "obrname" : "oifname", place.bridge);
     snprintf(out, size, "nft insert rule %s %s %s%s%s accept", place.family, place.table, place.chain, from,
              to);

@@ -66,5 +66,5 @@ class States(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter(380)
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

@@ -103,5 +103,5 @@ class Fixes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(580)
+    sandbox.enter(380)
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

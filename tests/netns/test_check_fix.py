@@ -27,7 +27,8 @@ ELSEWHERE = {
 }
 # These take another decision, or another host.
 STATES_ELSEWHERE = {
-    "a user whom the database does not know": "an account", "tun without driver": "another device is in its place", "a cable that is out": "a hand", "an uplink's name that a shell would run": "a hand",
+    "a user whom the database does not know": "an account", "tun without driver": "another device is in its place",
+    "a cable that is out": "a hand", "an uplink's name that a shell would run": "a hand",
     "firewall: the bridge family drops": "ibrname, which the tests' kernel may lack", "firewall: the raw table drops": "the second suggestion",
 }
 FIXER = r"""

@@ -31,7 +31,7 @@ static const struct probe net_probes[] = {
     {"net.filter", network_filter_probe, true},
 };
 static const struct probe helper_probes[] = {
-    {"helper.works", helper_probe, false},
+    {"helper.works", check_helper_probe, false},
     {"helper.apparmor", helper_surroundings_probe, true},
     {"helper.policy", check_policy_probe, false},
 };
@@ -91,6 +91,22 @@ static int choose_area(struct options *out, const char *word, const char *name)
             return 0;
         }
     return complain(2, name, "there is no area '%.64s'; see %s --help", word, name);
+}
+
+/* Lists the areas that are checked, unless these are all of them. */
+static const char *name_areas(const struct options *options)
+{
+    static char list[64];
+    size_t count = 0;
+
+    for (size_t i = 0; i < AREAS; i++) {
+        if (!options->areas[i])
+            continue;
+        if (count++)
+            strcat(list, ", ");
+        strcat(list, areas[i].name);
+    }
+    return count < AREAS ? list : NULL;
 }
 
 /* Returns 0, or the exit status. */
@@ -201,6 +217,7 @@ int check_run(const struct call *call)
     if (status)
         return status;
     check.bridge = options->bridge;
+    check.areas = name_areas(options);
     signal(SIGCHLD, SIG_DFL); /* if our caller left it ignored, we could not wait for children */
     status = find_subject(&check.user, options, call->name);
     if (!status) {

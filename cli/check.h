@@ -13,9 +13,22 @@ struct check {
     const char *name; /* command name, for messages */
     struct user user;
     const char *bridge; /* the bridge asked about; NULL: any */
+    const char *areas;  /* those that were checked, for people; NULL: all */
     struct findings findings;
     bool color;
 };
+
+enum verdict {
+    VERDICT_CAN,
+    VERDICT_CANNOT,
+    VERDICT_PARTIAL, /* no failure, but not all areas were checked */
+};
+
+enum verdict check_verdict(const struct check *check);
+
+/* Writes the verdict on this user and bridge as one line for people, without a newline. Returns it, for the
+ * caller to free; NULL: out of memory. The user's name may contain anything: printable_mask() it. */
+char *check_verdict_text(const struct check *check);
 
 /* Whether the fix of a finding is for another user to run, and must never be run as root. */
 bool check_is_theirs(const struct user *user, const struct finding *finding);
@@ -36,5 +49,8 @@ void check_script(const struct check *check);
  * process of child_start(). Returns how many failed. */
 unsigned int check_apply(const struct check *check);
 
-/* What the policy says about this user. A probe like those in host/, which do not know about the helper. */
+/* Whether the helper works, with a real tap if the policy allows this user one. Probes, as in host/. */
+void check_helper_probe(const struct probe_context *context, struct findings *out);
+
+/* What the policy says about this user. */
 void check_policy_probe(const struct probe_context *context, struct findings *out);

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "check.h"
 #include "config.h"
+#include "host/helper_probe.h"
+#include "net/link.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/names.h"
 #include "policy/policy.h"
 
-#include <glob.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
-static int report_files(struct findings *out)
+static int report_files(const char *bridge, struct findings *out)
 {
     struct error why = {0};
     struct policy policy = {.rules = NULL};
-    const int err = policy_load(&policy, "br0", &why);
+    const int err = policy_load(&policy, bridge, &why);
 
     if (policy.absent) {
-        finding_add_fixable(out, HELPER_POLICY_NONE, "",
+        finding_add_fixable(out, HELPER_POLICY_NONE, bridge,
                             "there is neither " POLICY_PATH " nor " QEMU_ACL_PATH);
     } else if (err) {
         finding_add(out, HELPER_POLICY_BROKEN, "%s", why.text);
@@ -42,8 +46,9 @@ static void report_declared(struct findings *out)
     bridges_free(&bridges);
 }
 
-/* Whether the user may use the bridge, or why not. */
-static bool allowed(const char *bridge, const struct user *user, struct decision *decision, struct error *why)
+/* Whether the user may use the bridge, or why not; no_rule: because no rule is about both. */
+static bool allowed(const char *bridge, const struct user *user, struct decision *decision, bool *no_rule,
+                    struct error *why)
 {
     const struct question question = {.bridge = bridge};
     struct policy policy = {.rules = NULL};
@@ -54,43 +59,67 @@ static bool allowed(const char *bridge, const struct user *user, struct decision
     const int err = policy_load(&policy, bridge, why) < 0
                         ? -1
                         : policy_decide(decision, &policy, &question, &caller, why);
+    *no_rule = err != 0 && !decision->match.rule && !decision->unknown;
     policy_free(&policy);
     names_end(&names);
     return err == 0;
 }
 
-/* Bridges are names, or paths that end in them. */
-static void report_bridges(const struct user *user, char **bridges, size_t count, struct findings *out)
+/* Finds a bridge that the policy allows the user: the one asked about, or any of this host. Returns 1; 0 and
+ * why the last one is not allowed; or -1: this host has none. */
+static int find_allowed(const struct probe_context *context, char bridge[IFNAMSIZ], struct decision *decision,
+                        bool *no_rule, struct error *why)
 {
-    struct decision decision;
-    struct error why = {0};
+    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
 
-    for (size_t i = 0; i < count; i++) {
-        const char *bridge = strrchr(bridges[i], '/') ? strrchr(bridges[i], '/') + 1 : bridges[i];
-        if (!allowed(bridge, user, &decision, &why))
-            continue;
-        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, user->name);
-        return;
+    if (context->bridge) {
+        snprintf(bridge, IFNAMSIZ, "%.15s", context->bridge);
+        return allowed(bridge, context->user, decision, no_rule, why);
     }
-    finding_add_fixable(out, HELPER_POLICY_DENIED, "", "%s", why.text);
+    if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) != 0)
+        return -1;
+    for (size_t i = 0; i < paths.gl_pathc; i++) {
+        *strrchr(paths.gl_pathv[i], '/') = '\0';
+        snprintf(bridge, IFNAMSIZ, "%.15s", strrchr(paths.gl_pathv[i], '/') + 1);
+        if (allowed(bridge, context->user, decision, no_rule, why))
+            return 1;
+    }
+    return 0;
+}
+
+void check_helper_probe(const struct probe_context *context, struct findings *out)
+{
+    char bridge[IFNAMSIZ];
+    struct decision decision = {.unknown = false};
+    struct error why = {0};
+    struct link link;
+    bool no_rule = false;
+
+    const bool usable = find_allowed(context, bridge, &decision, &no_rule, &why) > 0 &&
+                        policy_find_bridge(&link, bridge, &why) == 0;
+    helper_probe(context->user, usable ? bridge : NULL, out);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
 {
-    char *asked = context->bridge ? strdupa(context->bridge) : NULL;
-    glob_t paths = {.gl_pathc = 0};
+    char bridge[IFNAMSIZ] = "br0";
+    struct decision decision = {.unknown = false};
+    struct error why = {0};
+    bool no_rule = false;
 
     report_declared(out);
-    if (report_files(out) < 0)
+    if (report_files(context->bridge ? context->bridge : bridge, out) < 0)
         return;
-    if (asked) {
-        report_bridges(context->user, &asked, 1, out);
-    } else if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) == 0) {
-        for (size_t i = 0; i < paths.gl_pathc; i++)
-            *strrchr(paths.gl_pathv[i], '/') = '\0';
-        report_bridges(context->user, paths.gl_pathv, paths.gl_pathc, out);
-        globfree(&paths);
-    } else {
+    switch (find_allowed(context, bridge, &decision, &no_rule, &why)) {
+    case 1:
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
+        break;
+    case 0:
+        finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
+        if (no_rule)
+            finding_fixable(out, bridge);
+        break;
+    default:
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");
     }
 }

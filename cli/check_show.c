@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/terminal.h"
 #include "check.h"
@@ -59,10 +60,25 @@ static void show_finding(const struct check *check, const struct finding *findin
     show_fix(check, finding);
 }
 
+static void show_verdict(const struct check *check)
+{
+    _cleanup_free_ char *text = check_verdict_text(check);
+    const bool failed = check_verdict(check) == VERDICT_CANNOT;
+
+    if (!text)
+        return;
+    printable_mask(text);
+    terminal_color(check->color ? levels[failed ? FINDING_FAILURE : FINDING_OK].color : "");
+    fputs(text, stdout);
+    terminal_color(check->color ? "\033[0m" : "");
+    puts("\n");
+}
+
 void check_show(const struct check *check)
 {
     const char *area = "";
 
+    show_verdict(check);
     for (size_t i = 0; i < check->findings.count; i++) {
         const char *name = catalogue[check->findings.items[i].id].name;
         if (strncmp(area, name, strcspn(name, ".") + 1) != 0) {
@@ -103,6 +119,8 @@ static json_t *lines_of(const char *lines)
 
 int check_show_json(const struct check *check)
 {
+    static const char *const verdicts[] = {"can", "cannot", "partial"};
+    _cleanup_free_ char *summary = check_verdict_text(check);
     json_t *list = json_array();
 
     for (size_t i = 0; i < check->findings.count; i++) {
@@ -115,10 +133,11 @@ int check_show_json(const struct check *check)
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
                                               theirs ? text(check->user.name) : NULL));
     }
-    json_t *all =
-        json_pack("{s:s, s:o, s:s?, s:i, s:i, s:o}", "version", VERSION, "user", text(check->user.name),
-                  "bridge", check->bridge, "failures", (int)findings_count(&check->findings, FINDING_FAILURE),
-                  "warnings", (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
+    json_t *all = json_pack("{s:s, s:o, s:s?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
+                            text(check->user.name), "bridge", check->bridge, "verdict",
+                            verdicts[check_verdict(check)], "summary", text(summary ? summary : ""),
+                            "failures", (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
+                            (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
     const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
     if (whole) {
         json_dumpf(all, stdout, JSON_INDENT(2));

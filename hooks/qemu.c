@@ -17,6 +17,7 @@
 #include "base/quote.h"
 #include "config.h"
 #include "hook.h"
+#include "host/libvirt_network.h"
 #include "mapping.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
@@ -123,6 +124,20 @@ static void remove_left_over(const struct domain *domain)
         }
 }
 
+/* The helper, which trusts no file of libvirt's, advises to make the bridge; libvirt could not start its
+ * network then. */
+static void explain_missing(const char *bridge, struct error *reason)
+{
+    char network[256];
+
+    if (if_nametoindex(bridge) != 0 || !libvirt_network_inactive(bridge, network, sizeof(network)))
+        return;
+    error_set(reason,
+              "libvirt's network '%s' is not started, so its bridge does not exist; start it by: "
+              "virsh net-start %s",
+              network, quote(network).text);
+}
+
 /* Makes the taps that an interface refers to. */
 static int make_taps(const struct domain *domain, struct error *why)
 {
@@ -133,6 +148,7 @@ static int make_taps(const struct domain *domain, struct error *why)
         const struct interface *interface = &domain->interfaces[i];
         if (!interface->tap || make_tap(domain, interface, &reason) == 0)
             continue;
+        explain_missing(interface->tap->bridge, &reason);
         error_set(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
                   interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
                   interface->tap->bridge, reason.text);

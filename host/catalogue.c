@@ -7,11 +7,17 @@
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
+/* Commands have no backslash: quoted for users' `sudo sh -c`, one would take $'...', which dash does not
+ * know. */
+
 /* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
 #define PASS_FRAMES                                                                                          \
-    "# either add a rule that accepts the bridge's frames, or stop filtering the frames of all bridges, "    \
-    "those of containers included: sysctl -w net.bridge.bridge-nf-call-iptables=0 "                          \
-    "net.bridge.bridge-nf-call-ip6tables=0"
+    "# accept the bridge's frames: {sudo}{accept}\n"                                                         \
+    "# or stop filtering the frames of all bridges, those of containers included: {sudo}{bypass}"
+/* Who may use which bridge is a decision. */
+#define ALLOW_USER                                                                                           \
+    "# you decide who may use which bridge; this user may with the rule: allow {interface} user={whom}\n"    \
+    "# add it by: {sudo}virt-tap policy edit"
 #define SESSION_CONF "{session}/qemu.conf"
 /* Every line but the last ends with a newline, so that the new one starts a line. */
 #define SET_SESSION_HELPER                                                                                   \
@@ -35,7 +41,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "only the owner may open it, so the guests of ordinary users run without KVM, many times slower",
          "groupadd -r -f kvm\n"
          "mkdir -p /etc/udev/rules.d\n"
-         "printf '%s\\n' 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
+         "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
          "chown root:kvm /dev/kvm\n"
          "chmod 0660 /dev/kvm\n"
          "usermod -a -G kvm {user}"},
@@ -44,7 +50,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                "usermod -a -G {group} {user}"},
     [KVM_DEVICE_NODEV] = {"kvm.device.nodev", FINDING_FAILURE,
                           "device nodes do not work on a file system mounted nodev",
-                          "# mount -o remount,dev /dev"},
+                          "# {sudo}mount -o remount,dev /dev"},
     [KVM_DEVICE_DENIED] = {"kvm.device.denied", FINDING_FAILURE,
                            "this user's guests run without KVM, many times slower, or do not start"},
     [KVM_DEVICE_ACL] =
@@ -131,10 +137,13 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "vhost=on fails for this user's own QEMU; libvirt's system daemon opens it by itself"},
     [NET_BRIDGE] = {"net.bridge", FINDING_OK, "guests can be put on it"},
     [NET_BRIDGE_NONE] = {"net.bridge.none", FINDING_WARNING, "guests need a bridge to be put on",
-                         "# virt-tap bridge create br0 --uplink NIC"},
+                         "# {sudo}virt-tap bridge create br0 --uplink NIC"},
     [NET_BRIDGE_MISSING] = {"net.bridge.missing", FINDING_FAILURE,
                             "guests cannot be put on a bridge that does not exist",
-                            "# virt-tap bridge create {interface} --uplink NIC"},
+                            "# {sudo}virt-tap bridge create {interface} --uplink NIC"},
+    [NET_BRIDGE_INACTIVE] = {"net.bridge.inactive", FINDING_FAILURE,
+                             "libvirt creates the bridge of its network when the network is started",
+                             "virsh net-start {network}"},
     [NET_BRIDGE_FOREIGN] = {"net.bridge.foreign", FINDING_FAILURE, "guests can only be put on a bridge"},
     [NET_BRIDGE_DOWN] = {"net.bridge.down", FINDING_FAILURE, "a bridge that is down forwards nothing",
                          "ip link set dev {interface} up"},
@@ -169,21 +178,20 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "an access point only accepts frames from its own stations, so guests behind a bridge over Wi-Fi get no answer",
          "# route or NAT guests instead: libvirt's network 'default', or QEMU's -nic user"},
     [NET_FILTER] = {"net.filter", FINDING_OK, "frames between guests and the bridge's other ports pass"},
-    [NET_FILTER_DROP] =
-        {"net.filter.drop", FINDING_FAILURE,
-         "the bridge's frames go through the IP firewall, which silently drops what it does not know",
-         PASS_FRAMES},
-    [NET_FILTER_LEGACY] =
-        {"net.filter.legacy", FINDING_FAILURE,
-         "the bridge's frames go through the IP firewall, which silently drops what it does not know",
-         PASS_FRAMES},
+    [NET_FILTER_DROP] = {"net.filter.drop", FINDING_FAILURE,
+                         "the host's firewall silently drops the frames of guests", PASS_FRAMES},
+    [NET_FILTER_LEGACY] = {"net.filter.legacy", FINDING_FAILURE,
+                           "the host's firewall silently drops the frames of guests", PASS_FRAMES},
+    [NET_FILTER_PARTLY] = {"net.filter.partly", FINDING_WARNING,
+                           "the host's firewall silently drops some frames of guests", PASS_FRAMES},
     [NET_FILTER_SKIPPED] = {"net.filter.skipped", FINDING_SKIPPED,
-                            "the firewall could not be inspected; it may be dropping frames"},
+                            "the host's firewall may drop the frames of guests",
+                            "virt-tap check net --bridge {interface}"},
     [NET_NETWORKMANAGER] = {"net.networkmanager", FINDING_OK, "it leaves virt-tap's taps alone"},
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",
          "mkdir -p /etc/NetworkManager/conf.d\n"
-         "printf '%s\\n' '[device-virt-tap]' 'match-device=interface-name:vtap-*' 'managed=0' "
+         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; } "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
     [NET_NETWORKMANAGER_SKIPPED] =
@@ -194,7 +202,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.claims", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and may take them off their bridge",
          "mkdir -p /etc/systemd/network\n"
-         "printf '%s\\n' '[Match]' 'Name=vtap-*' '[Link]' 'Unmanaged=yes' "
+         "{ echo '[Match]'; echo 'Name=vtap-*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
@@ -212,7 +220,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                            "the helper can do nothing without its one capability", SET_CAPABILITY},
     [HELPER_NOSUID] = {"helper.nosuid", FINDING_FAILURE,
                        "file capabilities have no effect on a file system mounted nosuid",
-                       "# mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
+                       "# {sudo}mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
     [HELPER_NONEWPRIVS] =
         {"helper.nonewprivs", FINDING_FAILURE,
          "file capabilities have no effect for a process under no_new_privs, nor for what it starts",
@@ -227,21 +235,21 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_REFUSED] = {"helper.refused", FINDING_FAILURE, "the helper cannot make a tap"},
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
                          "virt-tap-helper replaces this setuid program, which need not be there",
-                         "# once nothing calls it: chmod u-s {path}"},
+                         "# once nothing calls it: {sudo}chmod u-s {path}"},
     [HELPER_APPARMOR] = {"helper.apparmor", FINDING_WARNING,
                          "libvirtd's AppArmor profile lets only qemu-bridge-helper run as a bridge helper",
-                         "printf '%s\\n' '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
+                         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
                          "apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",
                         "restorecon -v " HELPER_PATH},
     [HELPER_POLICY] = {"helper.policy", FINDING_OK, "the policy lets this user put guests there"},
     [HELPER_POLICY_NONE] = {"helper.policy.none", FINDING_FAILURE, "what no policy allows is refused",
-                            "# you decide who may use which bridge: echo 'allow br0' >> " POLICY_PATH},
+                            ALLOW_USER},
     [HELPER_POLICY_BROKEN] = {"helper.policy.broken", FINDING_FAILURE,
                               "nothing is granted under a policy that cannot be used"},
     [HELPER_POLICY_DENIED] = {"helper.policy.denied", FINDING_FAILURE, "the helper will refuse this user",
-                              "# you decide who may use which bridge: see virt-tap-policy(5)"},
+                              ALLOW_USER},
     [HELPER_POLICY_SKIPPED] = {"helper.policy.skipped", FINDING_SKIPPED,
                                "without a bridge there is nothing that the policy could allow"},
     [HELPER_POLICY_SHADOWED] = {"helper.policy.shadowed", FINDING_WARNING,
@@ -291,8 +299,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                 "rewritten documents cannot be checked against libvirt's own rules"},
     [LIBVIRT_NETWORK] = {"libvirt.network", FINDING_OK, "guests of type network find a bridge"},
     [LIBVIRT_NETWORK_BRIDGE] = {"libvirt.network.bridge", FINDING_WARNING,
-                                "guests on the network 'default' do not start",
-                                "virsh -c qemu:///system net-start default"},
+                                "guests on the network 'default' do not start", "virsh net-start default"},
     [LIBVIRT_NETWORK_NONE] = {"libvirt.network.none", FINDING_WARNING,
                               "many guides and tools expect the network 'default'"},
     [LIBVIRT_NETWORK_SKIPPED] = {"libvirt.network.skipped", FINDING_SKIPPED,

@@ -62,6 +62,7 @@ enum finding_id {
     NET_BRIDGE,
     NET_BRIDGE_NONE,
     NET_BRIDGE_MISSING,
+    NET_BRIDGE_INACTIVE,
     NET_BRIDGE_FOREIGN,
     NET_BRIDGE_DOWN,
     NET_BRIDGE_CARRIER,
@@ -74,6 +75,7 @@ enum finding_id {
     NET_FILTER,
     NET_FILTER_DROP,
     NET_FILTER_LEGACY,
+    NET_FILTER_PARTLY,
     NET_FILTER_SKIPPED,
     NET_NETWORKMANAGER,
     NET_NETWORKMANAGER_CLAIMS,
@@ -137,11 +139,20 @@ struct catalogue_entry {
      *
      *   {user}        the user whom the check is about; no value for root
      *
+     *   {whom}        likewise, also for root, if it is a word in a policy
+     *
+     *   {sudo}        "sudo ", or nothing for root: in comments, since commands get it by themselves
+     *
      *   {group}       the current group of /dev/kvm; no value if it is root's
      *
      *   {interface}, {module}, {path}
      *                 what the finding is about, if it is a valid interface name, one of the modules listed
      *                 in fix.c, or an absolute path of plain characters
+     *
+     *   {accept}, {bypass}
+     *                 see fix_firewall.h; the finding is about the place where frames are dropped
+     *
+     *   {network}     libvirt's inactive network whose bridge the finding is about
      *
      *   {mac}         a MAC for the bridge that the finding is about
      *

@@ -68,6 +68,51 @@ void finding_command(struct findings *list, struct finding *finding, const char 
     finding->fix = all;
 }
 
+static const struct {
+    enum finding_id effect, cause;
+} causes[] = {
+    {KVM_DEVICE_PERMISSION, GROUPS_KVM_MISSING},
+    {KVM_DEVICE_PERMISSION, GROUPS_KVM_RELOGIN},
+    {GROUPS_KVM_OTHER, KVM_DEVICE_MODE},
+    {GROUPS_KVM_MISSING, KVM_DEVICE_MODE},
+    {HELPER_REFUSED, NET_TUN_MISSING},
+    {HELPER_REFUSED, NET_TUN_PERMISSION},
+    {HELPER_REFUSED, NET_TUN_WRONG},
+    {HELPER_REFUSED, HELPER_BRIDGES_BROKEN},
+    {LIBVIRT_NETWORK_BRIDGE, NET_BRIDGE_INACTIVE},
+    {LIBVIRT_HOOKS_MISSING, LIBVIRT_MISSING},
+    {LIBVIRT_NETWORK_NONE, LIBVIRT_MISSING},
+    {LIBVIRT_SCHEMA_MISSING, LIBVIRT_MISSING},
+};
+
+static bool has_cause(const struct findings *list, enum finding_id effect)
+{
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        for (size_t at = 0; causes[i].effect == effect && at < list->count; at++)
+            if (list->items[at].id == causes[i].cause)
+                return true;
+    return false;
+}
+
+/* A finding that is dropped is never the only cause of another. */
+void findings_merge(struct findings *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct finding item = list->items[i];
+        const bool drop = has_cause(list, item.id);
+        if (drop) {
+            free(item.seen);
+            free(item.fix);
+        }
+        list->items[i] = list->items[kept];
+        list->items[kept] = item;
+        kept += !drop;
+    }
+    list->count = kept;
+}
+
 unsigned int findings_count(const struct findings *list, enum finding_level level)
 {
     unsigned int count = 0;

@@ -42,6 +42,9 @@ void finding_add_fixable(struct findings *list, enum finding_id id, const char *
 /* Adds a command, given in two parts, to a finding. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);
 
+/* Removes findings whose cause is another finding of the list: one cause is one finding. */
+void findings_merge(struct findings *list);
+
 /* Returns the number of findings of that level. */
 unsigned int findings_count(const struct findings *list, enum finding_level level);
 

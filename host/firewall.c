@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 struct search {
-    bool ip4, ip6;
+    const bool *arrived; /* by kind of frame */
     bool found;
     bool done;
     int error; /* -errno from the kernel */
@@ -31,30 +31,54 @@ struct search {
     size_t size;
 };
 
-static bool is_ours(const struct search *search, unsigned int family)
+static bool all_lost(const bool arrived[FRAME_KINDS], enum frame_kind first, enum frame_kind last)
 {
-    return family == NFPROTO_INET || (search->ip4 && family == NFPROTO_IPV4) ||
-           (search->ip6 && family == NFPROTO_IPV6);
+    for (enum frame_kind kind = first; kind <= last; kind++)
+        if (arrived[kind])
+            return false;
+    return true;
+}
+
+/* The family's name if its chains may have dropped what was lost; NULL: not. */
+static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int family)
+{
+    switch (family) {
+    case NFPROTO_INET:
+        return "inet";
+    case NFPROTO_BRIDGE:
+        return "bridge";
+    case NFPROTO_IPV4:
+        return all_lost(arrived, FRAME_ICMP, FRAME_TCP) ? "ip" : NULL;
+    case NFPROTO_IPV6:
+        return all_lost(arrived, FRAME_ICMP6, FRAME_TCP6) ? "ip6" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* Whether bridged frames come by: the numbers of these hooks are the same in all these families. */
+static bool on_the_way(unsigned int hook)
+{
+    return hook == NF_INET_PRE_ROUTING || hook == NF_INET_FORWARD || hook == NF_INET_POST_ROUTING;
 }
 
 static int on_chain(struct nl_msg *msg, void *arg)
 {
-    static const char *const families[] = {
-        [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
     struct search *search = arg;
     const struct nfgenmsg *about = nlmsg_data(nlmsg_hdr(msg));
     struct nlattr *chain[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
 
-    if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*about), chain, NFTA_CHAIN_MAX, NULL) < 0 ||
-        !is_ours(search, about->nfgen_family) || !chain[NFTA_CHAIN_HOOK] || !chain[NFTA_CHAIN_POLICY] ||
-        !chain[NFTA_CHAIN_TABLE] || !chain[NFTA_CHAIN_NAME] ||
-        nla_parse_nested(hook, NFTA_HOOK_MAX, chain[NFTA_CHAIN_HOOK], NULL) < 0 || !hook[NFTA_HOOK_HOOKNUM])
+    if (search->found || nlmsg_parse(nlmsg_hdr(msg), sizeof(*about), chain, NFTA_CHAIN_MAX, NULL) < 0 ||
+        !chain[NFTA_CHAIN_HOOK] || !chain[NFTA_CHAIN_POLICY] || !chain[NFTA_CHAIN_TABLE] ||
+        !chain[NFTA_CHAIN_NAME] || nla_parse_nested(hook, NFTA_HOOK_MAX, chain[NFTA_CHAIN_HOOK], NULL) < 0 ||
+        !hook[NFTA_HOOK_HOOKNUM])
         return NL_OK;
-    if (ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) != NF_INET_FORWARD ||
-        ntohl(nla_get_u32(chain[NFTA_CHAIN_POLICY])) != NF_DROP || search->found)
+    const char *family = suspect_family(search->arrived, about->nfgen_family);
+    const unsigned int number = ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM]));
+    if (!family || !on_the_way(number) || ntohl(nla_get_u32(chain[NFTA_CHAIN_POLICY])) != NF_DROP)
         return NL_OK;
     search->found = true;
-    snprintf(search->where, search->size, "%s %s %s", families[about->nfgen_family],
+    snprintf(search->where, search->size, "%u %s %s %s", number, family,
              nla_get_string(chain[NFTA_CHAIN_TABLE]), nla_get_string(chain[NFTA_CHAIN_NAME]));
     return NL_OK;
 }
@@ -88,9 +112,9 @@ static int ask_chains(struct nl_sock *sock)
     return err < 0 ? -EIO : 0;
 }
 
-int firewall_nft_drops(bool ip4, bool ip6, char *where, size_t size)
+int firewall_nft_drops(const bool arrived[FRAME_KINDS], char *where, size_t size)
 {
-    struct search search = {.ip4 = ip4, .ip6 = ip6, .where = where, .size = size};
+    struct search search = {.arrived = arrived, .where = where, .size = size};
     struct nl_sock *sock = nl_socket_alloc();
     struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
     int err = sock && cb ? 0 : -ENOMEM;
@@ -108,7 +132,9 @@ int firewall_nft_drops(bool ip4, bool ip6, char *where, size_t size)
     }
     nl_cb_put(cb);
     nl_socket_free(sock);
-    return err ? err : search.error ? search.error : search.found;
+    if (!err)
+        err = search.error;
+    return err ? err : search.found;
 }
 
 /* Both tables are reported in the same structures, and requested by the same numbers, except for the

@@ -6,6 +6,8 @@
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "fix_firewall.h"
+#include "libvirt_network.h"
 #include "membership.h"
 #include "net/link.h"
 #include "network.h"
@@ -24,8 +26,13 @@ static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 enum placeholder {
     USER,
+    WHOM,
+    SUDO,
+    ACCEPT,
+    BYPASS,
     GROUP,
     INTERFACE,
+    NETWORK,
     MAC,
     MODULE,
     PATH,
@@ -36,8 +43,9 @@ enum placeholder {
     PLACEHOLDERS,
 };
 static const char *const placeholders[PLACEHOLDERS] = {
-    "{user}",    "{group}",        "{interface}",       "{mac}",           "{module}", "{path}",
-    "{session}", "{install-qemu}", "{install-libvirt}", "{install-kernel}"};
+    "{user}",          "{whom}", "{sudo}",   "{accept}", "{bypass}",  "{group}",        "{interface}",
+    "{network}",       "{mac}",  "{module}", "{path}",   "{session}", "{install-qemu}", "{install-libvirt}",
+    "{install-kernel}"};
 
 struct manager {
     const char *ids; /* from ID and ID_LIKE in os-release */
@@ -116,6 +124,14 @@ static bool mac_value(const char *about, char out[VALUE_SIZE])
     return *out != '\0';
 }
 
+/* Looked up here, not taken from the probe. */
+static bool network_value(const char *about, char out[VALUE_SIZE])
+{
+    char network[VALUE_SIZE];
+
+    return libvirt_network_inactive(about, network, sizeof(network)) && quoted(network, out);
+}
+
 static bool module_value(const char *about, char out[VALUE_SIZE])
 {
     static const char *const modules[] = {
@@ -156,11 +172,24 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
 {
     switch (what) {
     case USER:
-        return user->uid != 0 && quoted(user->name, out);
+        return user->uid != 0 && user->in_passwd && quoted(user->name, out);
+    case WHOM:
+        snprintf(out, VALUE_SIZE, "%s", user->name);
+        return user->in_passwd && user->name[strspn(user->name, plain)] == '\0';
+    case SUDO:
+        strcpy(out, geteuid() == 0 ? "" : "sudo ");
+        return true;
     case GROUP:
         return group_value(out);
+    case ACCEPT:
+        return fix_firewall_accept(about, out, VALUE_SIZE);
+    case BYPASS:
+        strcpy(out, "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
+        return fix_firewall_bypasses(about);
     case INTERFACE:
         return ifname_valid(about) && quoted(about, out);
+    case NETWORK:
+        return network_value(about, out);
     case MAC:
         return mac_value(about, out);
     case MODULE:

@@ -82,28 +82,44 @@ static bool report_process(struct findings *out)
     return out->count == before;
 }
 
-static void try_it(const struct user *user, struct findings *out)
+static void report_failure(const struct user *user, int status, char *words, struct findings *out)
+{
+    if (status == -ENOMSG) {
+        finding_add(out, HELPER_REFUSED, "it exited with status 0, but sent no tap");
+    } else if (status < 0) {
+        finding_add_fixable(out, HELPER_EXEC, "", HELPER_PATH " cannot be run by %s: %s", user->name,
+                            strerror(-status));
+    } else {
+        finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
+    }
+}
+
+static void try_it(const struct user *user, const char *bridge, struct findings *out)
 {
     const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
     char words[1024];
-    const int status = program_run(argv, user, words, sizeof(words));
 
-    if (status == 0)
-        finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability and works");
-    else if (status < 0)
-        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", user->name, strerror(-status));
+    int status = program_run(argv, user, words, sizeof(words));
+    if (status == 0 && bridge)
+        status = helper_take_tap(bridge, words, sizeof(words));
+    if (status != 0)
+        report_failure(user, status, words, out);
+    else if (bridge)
+        finding_add(out, HELPER_WORKS, HELPER_PATH " made a tap on %s for %s, which is removed again", bridge,
+                    user->name);
     else
-        finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
-    if (status < 0)
-        finding_fixable(out, "");
+        finding_add(out, HELPER_WORKS,
+                    HELPER_PATH " gets its capability; no tap was made, since the policy allows %s no bridge "
+                                "that exists",
+                    user->name);
 }
 
-void helper_probe(const struct probe_context *context, struct findings *out)
+void helper_probe(const struct user *user, const char *bridge, struct findings *out)
 {
     const bool file = report_file(out), process = report_process(out);
 
     if (file && process)
-        try_it(context->user, out);
+        try_it(user, bridge, out);
 }
 
 static bool names_helper(void *arg, const char *line, unsigned int number)

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "libvirt_network.h"
 #include "network.h"
 
 #include <dirent.h>
@@ -114,16 +115,32 @@ static void report_bridge(struct look *look, const char *bridge)
                     bridge);
 }
 
+static void report_missing(const char *bridge, struct findings *out)
+{
+    char network[256];
+
+    if (libvirt_network_inactive(bridge, network, sizeof(network)))
+        finding_add_fixable(out, NET_BRIDGE_INACTIVE, bridge,
+                            "there is no bridge %s: libvirt's network '%s' is not started", bridge, network);
+    else if (strncmp(bridge, "virbr", 5) == 0 && geteuid() != 0) /* the files of the networks are root's */
+        finding_add(out, NET_BRIDGE_MISSING,
+                    "there is no interface %s; if a network of libvirt creates it, start that: "
+                    "virsh -c qemu:///system net-list --all",
+                    bridge);
+    else
+        finding_add_fixable(out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
+}
+
 static void report_asked(struct look *look)
 {
     const char *bridge = look->context->bridge;
 
-    if (if_nametoindex(bridge) && network_has(bridge, "bridge"))
+    if (!if_nametoindex(bridge))
+        report_missing(bridge, look->out);
+    else if (network_has(bridge, "bridge"))
         report_bridge(look, bridge);
-    else if (if_nametoindex(bridge))
-        finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
     else
-        finding_add_fixable(look->out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
+        finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
 }
 
 static void report_all(struct look *look)

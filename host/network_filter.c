@@ -1,93 +1,181 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "base/text.h"
 #include "firewall.h"
+#include "fix_firewall.h"
+#include "net/link.h"
 #include "network.h"
 
-#include <errno.h>
-#include <glob.h>
-#include <stdlib.h>
+#include <linux/netfilter.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Whether a setting is nonzero. If the file does not exist, nothing is filtering. Returns 1, 0 or -errno. */
-static int is_on(const char *path)
-{
-    char text[32];
-    const ssize_t length = text_read(path, text, sizeof(text));
+enum { TRIAL_SECONDS = 3 /* of the probe's 5 */ };
 
-    if (length < 0)
-        return length == -ENOENT ? 0 : (int)length;
-    return strtol(text, NULL, 10) != 0;
+static const struct {
+    const char *name;
+    enum frame_kind first, last;
+} protocols[] = {
+    {"ARP", FRAME_ARP, FRAME_ARP},
+    {"IPv4", FRAME_ICMP, FRAME_TCP},
+    {"ICMP", FRAME_ICMP, FRAME_ICMP},
+    {"UDP", FRAME_UDP, FRAME_UDP},
+    {"TCP", FRAME_TCP, FRAME_TCP},
+    {"IPv6", FRAME_ICMP6, FRAME_TCP6},
+    {"ICMPv6", FRAME_ICMP6, FRAME_ICMP6},
+    {"UDP over IPv6", FRAME_UDP6, FRAME_UDP6},
+    {"TCP over IPv6", FRAME_TCP6, FRAME_TCP6},
+};
+
+/* Lists what was lost: a whole family by its name only. Returns whether that is ARP or all of IPv4, without
+ * which most guests have no network. */
+static bool list_lost(const bool arrived[FRAME_KINDS], char *out, size_t size)
+{
+    enum frame_kind next = FRAME_ARP; /* those before it are listed */
+    bool serious = false;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+        bool lost = protocols[i].first >= next;
+        for (enum frame_kind kind = protocols[i].first; kind <= protocols[i].last; kind++)
+            lost &= !arrived[kind];
+        if (!lost)
+            continue;
+        next = protocols[i].last + 1;
+        serious |= i < 2;
+        const size_t length = strlen(out);
+        snprintf(out + length, size - length, "%s%s", length ? ", " : "", protocols[i].name);
+    }
+    return serious;
 }
 
-/* A bridge's frames pass through the IP firewall if the host's setting or the bridge's own says so. Returns
- * 1, 0 or -errno. */
-static int is_filtered(const char *sysctl, const char *of_bridges)
+static bool lost_all(const bool arrived[FRAME_KINDS], enum frame_kind first, enum frame_kind last)
 {
-    int filtered = is_on(sysctl);
-    glob_t files;
+    for (enum frame_kind kind = first; kind <= last; kind++)
+        if (arrived[kind])
+            return false;
+    return true;
+}
 
-    if (filtered || glob(of_bridges, 0, NULL, &files) != 0)
-        return filtered;
-    for (size_t i = 0; i < files.gl_pathc && !filtered; i++)
-        filtered = is_on(files.gl_pathv[i]);
-    globfree(&files);
-    return filtered;
+/* Writes which chain may have dropped the frames: HOOK FAMILY TABLE CHAIN, as in fix_firewall.h. Returns
+ * whether it is known to drop. */
+static bool find_chain(const bool arrived[FRAME_KINDS], char *out, size_t size)
+{
+    const bool ip4 = lost_all(arrived, FRAME_ICMP, FRAME_TCP),
+               ip6 = lost_all(arrived, FRAME_ICMP6, FRAME_TCP6);
+
+    if (firewall_nft_drops(arrived, out, size) > 0)
+        return true;
+    const bool legacy4 = ip4 && firewall_legacy_drops(false) > 0;
+    const bool legacy6 = !legacy4 && ip6 && firewall_legacy_drops(true) > 0;
+    const char *family = "inet - -";
+    if (legacy4)
+        family = FIX_LEGACY4 " filter FORWARD";
+    else if (legacy6)
+        family = FIX_LEGACY6 " filter FORWARD";
+    else if (!arrived[FRAME_ARP])
+        family = "bridge - -";
+    else if (arrived[FRAME_ICMP6] && arrived[FRAME_TCP6] && arrived[FRAME_UDP6])
+        family = "ip filter FORWARD";
+    else if (arrived[FRAME_ICMP] && arrived[FRAME_TCP] && arrived[FRAME_UDP])
+        family = "ip6 filter FORWARD";
+    snprintf(out, size, "%d %s", NF_INET_FORWARD, family);
+    return legacy4 || legacy6;
+}
+
+static void report_lost(const char *bridge, const bool arrived[FRAME_KINDS], struct findings *out)
+{
+    char lost[128], chain[160], about[192], port[IFNAMSIZ], rules[128] = "";
+    enum finding_id id = NET_FILTER_DROP;
+
+    const bool serious = list_lost(arrived, lost, sizeof(lost));
+    const bool known = find_chain(arrived, chain, sizeof(chain));
+    if (strstr(chain, "-legacy "))
+        id = NET_FILTER_LEGACY;
+    if (firewall_names_port(bridge, port))
+        snprintf(rules, sizeof(rules), ", but the firewall has rules of its own for port %s", port);
+    if (!serious || rules[0])
+        id = NET_FILTER_PARTLY;
+    if (known)
+        finding_add(out, id,
+                    "%s does not pass %s between two new taps%s: the chain '%s' drops what no rule accepts",
+                    bridge, lost, rules, chain + strcspn(chain, " ") + 1);
+    else
+        finding_add(out, id,
+                    "%s does not pass %s between two new taps%s: see `nft list ruleset` and `iptables-save`",
+                    bridge, lost, rules);
+    const int length = snprintf(about, sizeof(about), "%s %s", bridge, chain);
+    finding_fixable(out, length < FINDING_ABOUT_SIZE ? about : bridge);
+}
+
+static void report_passed(const char *bridge, struct findings *out)
+{
+    char port[IFNAMSIZ];
+
+    finding_add(out, NET_FILTER, "%s passes ARP, IPv4 and IPv6 frames from one new tap to another", bridge);
+    if (firewall_names_port(bridge, port))
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "the firewall has rules of its own for port %s of %s, which were not tried", port,
+                    bridge);
+}
+
+static void report_bridge(const char *bridge, struct findings *out)
+{
+    bool arrived[FRAME_KINDS], all = true;
+    char why[128];
+
+    if (firewall_try(bridge, arrived, why, sizeof(why)) < 0) {
+        finding_add(out, NET_FILTER_SKIPPED, "the firewall was not tried on %s: %s", bridge, why);
+        return;
+    }
+    for (int kind = 0; kind < FRAME_KINDS; kind++)
+        all &= arrived[kind];
+    if (all)
+        report_passed(bridge, out);
+    else
+        report_lost(bridge, arrived, out);
+}
+
+static bool is_wanted(const struct probe_context *context, const char *name)
+{
+    return network_has(name, "bridge") && (!context->bridge || strcmp(context->bridge, name) == 0);
+}
+
+static void report_each(const struct probe_context *context, struct findings *out)
+{
+    struct if_nameindex *interfaces = if_nameindex();
+    const time_t end = time(NULL) + TRIAL_SECONDS;
+    size_t count = 0;
+
+    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++) {
+        if (!is_wanted(context, at->if_name))
+            continue;
+        if (geteuid() != 0)
+            finding_add_fixable(out, NET_FILTER_SKIPPED, at->if_name,
+                                "the firewall was not tried on %s: only root can send frames through it",
+                                at->if_name);
+        else if (time(NULL) <= end)
+            report_bridge(at->if_name, out);
+        else
+            finding_add(out, NET_FILTER_SKIPPED,
+                        "the firewall was not tried on %s: there are too many bridges", at->if_name);
+        count++;
+    }
+    if (interfaces)
+        if_freenameindex(interfaces);
+    if (count == 0)
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "the firewall was not tried: there is no bridge to send through");
 }
 
 void network_filter_probe(const struct probe_context *context, struct findings *out)
 {
-    const int ip4 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-iptables",
-                                "/sys/class/net/*/bridge/nf_call_iptables");
-    const int ip6 = is_filtered("/proc/sys/net/bridge/bridge-nf-call-ip6tables",
-                                "/sys/class/net/*/bridge/nf_call_ip6tables");
     const char *problem = network_sys_problem();
-    char where[192];
-    (void)context;
 
-    if (access("/proc/sys/net", F_OK) < 0) {
-        finding_add(out, NET_FILTER_SKIPPED, "/proc/sys/net cannot be read: %s", strerror(errno));
-        return;
-    }
-    if (problem) {
-        finding_add(out, NET_FILTER_SKIPPED, "/sys/class/net cannot be read: %s", problem);
-        return;
-    }
-    if (ip4 < 0 || ip6 < 0) {
-        finding_add(out, NET_FILTER_SKIPPED,
-                    "cannot tell whether bridges' frames go through the IP firewall: %s",
-                    strerror(ip4 < 0 ? -ip4 : -ip6));
-        return;
-    }
-    if (!ip4 && !ip6) {
-        finding_add(out, NET_FILTER, "bridges' frames do not go through the IP firewall");
-        return;
-    }
-    const int nft = firewall_nft_drops(ip4, ip6, where, sizeof(where));
-    const int legacy4 = ip4 ? firewall_legacy_drops(false) : 0;
-    const int legacy6 = ip6 && !legacy4 ? firewall_legacy_drops(true) : 0;
-    const int legacy = legacy4 ? legacy4 : legacy6;
-    if (nft > 0) {
-        finding_add_fixable(out, NET_FILTER_DROP, "",
-                            "bridges' frames go through nftables, and its chain '%s' drops what no "
-                            "rule accepts (as Docker sets it)",
-                            where);
-    }
-    if (legacy > 0) {
-        finding_add(
-            out, NET_FILTER_LEGACY,
-            "bridges' frames go through %s, and its chain FORWARD drops what no rule accepts (as Docker "
-            "sets it)",
-            legacy4 > 0 ? "iptables-legacy" : "ip6tables-legacy");
-        finding_fixable(out, "");
-    }
-    if (nft < 0 || legacy < 0)
-        finding_add(out, NET_FILTER_SKIPPED,
-                    "bridges' frames go through the IP firewall, whose policy could not be read: %s",
-                    strerror(nft < 0 ? -nft : -legacy));
-    else if (nft == 0 && legacy == 0)
-        finding_add(out, NET_FILTER,
-                    "bridges' frames go through the IP firewall, which forwards unless a rule says "
-                    "otherwise");
+    if (problem)
+        finding_add(out, NET_FILTER_SKIPPED, NETWORK_PATH " cannot be read: %s", problem);
+    else
+        report_each(context, out);
 }

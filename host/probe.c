@@ -144,5 +144,6 @@ void probes_run(const struct probe *const *probes, size_t count, const struct pr
         work.end = same_user(probes, work.from, count, context->user->other);
         work.from = run_worker(&work, out);
     }
+    findings_merge(out);
     fix_findings(out, context->user);
 }

@@ -2,6 +2,7 @@
 # Copyright the virt-tap authors
 """States of the network: devices, bridges, uplinks, the firewall, and managers of the network."""
 from checkcase import State
+from states_software import NETWORK
 
 BRIDGE = "ip link add br0 address 52:54:00:77:00:01 type bridge; ip link set br0 up\n"
 # A NIC with a cable: the other end is up as well.
@@ -20,6 +21,17 @@ SYS = "tree /sys/class/net\nip -o link show | while read -r n name _; do name=${
 
 def state(name, setup, expect, **more):
     return State(name, setup, expect, area="net", **more)
+
+
+def filtered(name, setup, expect, never="", **more):
+    """A bridge, and a firewall that its frames go through, if it is one of IP."""
+    return state("firewall: " + name, BRIDGE + setup, expect, never=never, user=0, **more)
+
+
+def chain(words, hook, policy="drop"):
+    """A base chain: FAMILY TABLE NAME."""
+    family, table, _ = words.split()
+    return f"nft add table {family} {table}; nft 'add chain {words} {{ type filter hook {hook} priority 0; policy {policy}; }}'\n"
 
 
 def networkd(name, text):
@@ -41,6 +53,18 @@ STATES = [
     state("a bridge with uplink", BRIDGE + UPLINK, "net.bridge", says=("uplink eth0",)),
     state("the bridge asked for is not there", BRIDGE, "net.bridge.missing", options=("--bridge", "br1"), never="net.bridge"),
     state("what was asked for is no bridge", BRIDGE + UPLINK, "net.bridge.foreign", options=("--bridge", "eth0")),
+    state("the bridge of a libvirt network that is not started", NETWORK, "net.bridge.inactive", options=("--bridge", "virbr0"), user=0,
+          says=("virsh net-start default",), never="net.bridge.missing"),
+    state("the bridge of a libvirt network with a name that a shell would run", NETWORK + "mv /etc/libvirt/qemu/networks/default.xml "
+          "'/etc/libvirt/qemu/networks/a;reboot.xml'", "net.bridge.inactive", options=("--bridge", "virbr0"), user=0, says=("net-start 'a;reboot'",)),
+    state("a libvirt network that others may write", NETWORK + "chmod 666 /etc/libvirt/qemu/networks/default.xml", "net.bridge.missing",
+          options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("a libvirt network that uses a bridge of the administrator's", NETWORK + "sed -i \"s/<bridge/<forward mode='bridge'\\/><bridge/\" "
+          "/etc/libvirt/qemu/networks/default.xml", "net.bridge.missing", options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("a libvirt network that is active without its bridge", NETWORK + "own /run; mkdir -p /run/libvirt/network; touch "
+          "/run/libvirt/network/default.xml", "net.bridge.missing", options=("--bridge", "virbr0"), user=0, never="net.bridge.inactive"),
+    state("libvirt's networks are closed to the user", NETWORK + "chmod 700 /etc/libvirt/qemu", "net.bridge.missing", options=("--bridge", "virbr0"),
+          says=("net-list --all",)),
     state("only the bridge asked for", BRIDGE + "ip link add br1 type bridge", "net.bridge", options=("--bridge", "br0"),
           never="net.bridge.down"),
     state("a bridge that is down", "ip link add br0 type bridge", "net.bridge.down", never="net.bridge",
@@ -50,6 +74,8 @@ STATES = [
     state("a bridge whose MAC was set to what it was", "ip link add br0 type bridge; ip link set br0 up\n"
           "ip link set dev br0 address $(cat /sys/class/net/br0/address)", "net.bridge", never="net.bridge.mac"),
     state("a cable that is out", BRIDGE + UPLINK + "ip link set far down; "
+          "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
+    state("an uplink that is down", BRIDGE + UPLINK + "ip link set eth0 down; "
           "timeout 5 sh -c 'while [ $(cat /sys/class/net/br0/carrier) = 1 ]; do sleep 0.02; done'", "net.bridge.carrier", never="net.bridge"),
     state("STP with a long delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 1500", "net.bridge.stp",
           says=("30 s",)),
@@ -74,35 +100,59 @@ STATES = [
     state("/sys is of another network, this one has no bridge", BRIDGE + 'sleep 60 <&- >&- 2>&- & exec unshare --net "$@"', "net.bridge.none", user=0,
           never="net.bridge"),
     state("/sys/class/net cannot be read", "tree /sys/class; mkdir -m 0 /sys/class/net", "net.unknown", never="net.bridge.none"),
-    state("bridges' frames bypass the firewall", NO_FILTER, "net.filter", never="net.filter.skipped"),
-    state("whether they bypass it cannot be read", NO_FILTER + "mount -t tmpfs -o mode=0 tmpfs /proc/sys/net/bridge",
-          "net.filter.skipped", never="net.filter"),
-    state("whether one bridge is filtered cannot be read", NO_FILTER + "tree /sys/class; mkdir -m 0 /sys/class/net",
-          "net.filter.skipped", never="net.filter"),
-    state("a user cannot look into the firewall", "", "net.filter.skipped", never="net.filter"),
-    state("a firewall that forwards", "nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward "
-          "priority 0; policy accept; }'", "net.filter", user=0, never="net.filter.drop net.filter.legacy"),
-    state("nftables drops", "nft add table inet f; nft 'add chain inet f way { type filter hook forward priority 0; policy "
-          "drop; }'", "net.filter.drop", user=0, never="net.filter", says=("inet f way",)),
-    state("Docker's policy by iptables-nft", "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0,
-          says=("ip filter FORWARD", "bridge-nf-call-iptables=0")),
-    state("Docker's policy by iptables-legacy", "iptables-legacy -P FORWARD DROP", "net.filter.legacy", user=0,
-          never="net.filter net.filter.drop"),
-    state("IPv6 is dropped by ip6tables-legacy", "ip6tables-legacy -P FORWARD DROP", "net.filter.legacy", user=0, never="net.filter",
-          says=("ip6tables-legacy",)),
-    state("IPv4 is dropped, and bridges' IPv4 bypasses", "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables; "
-          "iptables-nft -P FORWARD DROP; iptables-legacy -P FORWARD DROP", "net.filter", user=0,
-          never="net.filter.drop net.filter.legacy"),
-    state("iptables-legacy forwards", "iptables-legacy -P INPUT DROP", "net.filter", user=0, never="net.filter.legacy"),
-    state("only IPv6 is dropped, and bridges' IPv6 bypasses", "ip6tables-nft -P FORWARD DROP\n" + NO_FILTER6,
-          "net.filter", user=0, never="net.filter.drop"),
-    state("IPv6 is dropped", "ip6tables-nft -P FORWARD DROP", "net.filter.drop", user=0, says=("ip6 filter FORWARD",)),
-    state("dropped, but bridges' frames bypass it", NO_FILTER + "iptables-nft -P FORWARD DROP; iptables-legacy -P FORWARD DROP",
-          "net.filter", user=0, never="net.filter.drop net.filter.legacy"),
-    state("one bridge alone is filtered", NO_FILTER + BRIDGE + "ip link set br0 type bridge nf_call_iptables 1; "
-          "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0),
-    state("the firewall, as another user", "iptables-nft -P FORWARD DROP", "net.filter.drop", user=0,
-          options=("--user", "vmuser")),
+    state("a user cannot send through the firewall", BRIDGE, "net.filter.skipped", never="net.filter",
+          says=("sudo virt-tap check net --bridge br0",)),
+    state("no bridge to send through", "", "net.filter.skipped", user=0, never="net.filter"),
+    state("a bridge that is down is not tried", "ip link add br0 type bridge", "net.filter.skipped", user=0, never="net.filter"),
+    state("a bridge with STP is not tried", BRIDGE + "ip link set br0 type bridge stp_state 1", "net.filter.skipped", user=0, never="net.filter",
+          says=("STP",)),
+    state("a bridge that would take the tap's MAC is not tried", "ip link add br0 type bridge; ip link set br0 up", "net.filter.skipped", user=0,
+          never="net.filter", says=("would take the MAC",)),
+    state("without CAP_NET_ADMIN it is not tried", BRIDGE, "net.filter.skipped", user=0, never="net.filter", says=("not permitted",),
+          wrap=("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")),
+    filtered("no rule", "", "net.filter", "net.filter.skipped"),
+    filtered("no rule, and a bridge with addresses", "ip addr add 192.0.2.254/24 dev br0; ip addr add 2001:db8::1/64 dev br0", "net.filter"),
+    filtered("bridges' frames bypass what drops", NO_FILTER + "iptables-nft -P FORWARD DROP; iptables-legacy -P FORWARD DROP", "net.filter",
+             "net.filter.drop net.filter.legacy"),
+    filtered("a firewall that forwards", chain("ip f FORWARD", "forward", "accept"), "net.filter", "net.filter.drop net.filter.legacy"),
+    filtered("nftables drops", chain("inet f way", "forward"), "net.filter.drop", says=("inet f way",)),
+    filtered("nftables drops before routing", chain("inet f pre", "prerouting"), "net.filter.drop",
+             says=("inet f pre", "IPv4, IPv6", "nft insert rule inet f pre iifname br0 accept")),
+    filtered("the bridge family drops", chain("bridge f way", "forward"), "net.filter.drop",
+             says=("bridge f way", "ARP, IPv4, IPv6", "nft insert rule bridge f way ibrname br0 obrname br0 accept")),
+    filtered("ebtables drops", "ebtables-nft -A FORWARD -j DROP", "net.filter.drop", says=("ARP, IPv4, IPv6",)),
+    filtered("ARP is dropped", chain("bridge f way", "forward", "accept") + "nft add rule bridge f way ether type arp drop", "net.filter.drop",
+             says=("does not pass ARP between",)),
+    filtered("Docker's policy by iptables-nft", "iptables-nft -P FORWARD DROP", "net.filter.drop",
+             says=("ip filter FORWARD", "iptables -I FORWARD -i br0 -o br0 -j ACCEPT", "bridge-nf-call-iptables=0")),
+    filtered("Docker's policy, as another user", "iptables-nft -P FORWARD DROP", "net.filter.drop", options=("--user", "vmuser")),
+    filtered("Docker's policy, and the bridge accepted", "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i br0 -o br0 -j ACCEPT",
+             "net.filter"),
+    filtered("Docker's policy, and bridged frames accepted", "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -m physdev --physdev-is-bridged "
+             "-j ACCEPT", "net.filter"),
+    filtered("Docker's policy, and another bridge accepted", "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i br1 -o br1 -j ACCEPT",
+             "net.filter.drop"),
+    filtered("a last rule that rejects", "iptables-nft -A FORWARD -j REJECT", "net.filter.drop", says=("does not pass IPv4 between",)),
+    filtered("the raw table drops", "iptables-nft -t raw -A PREROUTING -j DROP", "net.filter.drop"),
+    filtered("virt-tap's taps are dropped by name", "iptables-nft -A FORWARD -m physdev --physdev-in vtap-+ -j DROP", "net.filter.drop"),
+    filtered("Docker's policy by iptables-legacy", "iptables-legacy -P FORWARD DROP", "net.filter.legacy", "net.filter.drop",
+             says=("iptables-legacy -I FORWARD -i br0 -o br0 -j ACCEPT",)),
+    filtered("iptables-legacy forwards", "iptables-legacy -P INPUT DROP", "net.filter", "net.filter.legacy"),
+    filtered("TCP is dropped", "iptables-nft -A FORWARD -p tcp -j DROP", "net.filter.partly", says=("does not pass TCP between",)),
+    filtered("IPv6 is dropped", "ip6tables-nft -P FORWARD DROP", "net.filter.partly", "net.filter.drop", says=("ip6 filter FORWARD",)),
+    filtered("IPv6 is dropped by ip6tables-legacy", "ip6tables-legacy -P FORWARD DROP", "net.filter.partly", "net.filter.drop",
+             says=("ip6tables-legacy",)),
+    filtered("only IPv6 is dropped, and bridges' IPv6 bypasses", "ip6tables-nft -P FORWARD DROP\n" + NO_FILTER6, "net.filter", "net.filter.partly"),
+    filtered("one bridge alone is filtered", NO_FILTER + "ip link set br0 type bridge nf_call_iptables 1; iptables-nft -P FORWARD DROP",
+             "net.filter.drop"),
+    filtered("another bridge than that asked for is filtered", NO_FILTER + "ip link add br1 address 52:54:00:77:00:02 type bridge\n"
+             "ip link set br1 up type bridge nf_call_iptables 1; iptables-nft -P FORWARD DROP", "net.filter", options=("--bridge", "br0")),
+    filtered("a rule names a port", UPLINK + chain("bridge f way", "forward", "accept") + "nft add rule bridge f way iifname eth0 drop",
+             "net.filter net.filter.skipped", says=("port eth0 of br0",)),
+    filtered("a netdev chain is at a port", UPLINK + "nft add table netdev f; nft 'add chain netdev f in { type filter hook ingress device eth0 "
+             "priority 0; policy drop; }'", "net.filter net.filter.skipped", says=("port eth0 of br0",)),
+    filtered("a port is accepted by name, and nothing else", UPLINK + "iptables-nft -P FORWARD DROP\n"
+             "iptables-nft -A FORWARD -m physdev --physdev-in eth+ -j ACCEPT", "net.filter.partly", "net.filter.drop"),
     state("NetworkManager", NM, "net.networkmanager.claims", says=("match-device=interface-name:vtap-*",)),
     state("NetworkManager, told by a list", NM + "mkdir -p /etc/NetworkManager; printf '[keyfile]\\n"
           "unmanaged-devices=mac:00:11:22:33:44:55;interface-name:vtap-*\\n' >/etc/NetworkManager/NetworkManager.conf",
@@ -124,7 +174,29 @@ STATES = [
           "net.networkd.claims", says=("20-all.network",)),
     state("networkd, about all but some", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* eth*\\n"),
           "net.networkd.claims", never="net.networkd"),
-    state("networkd, about all but ours", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vtap-*\\n"), "net.networkd"),
+    state("networkd, about all but ours, which have alternative names", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vtap-*\\n"),
+          "net.networkd.claims"),
+    state("networkd, about all but ours and their alternative names", NETWORKD + networkd("20-not.network", "[Match]\\nName=!en* vtap-* virt-tap*\\n"),
+          "net.networkd", never="net.networkd.claims"),
+    state("networkd, by a second list of names", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0\\nName=vtap-*\\n"), "net.networkd.claims"),
+    state("networkd, by a continued list with a comment in it", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0 \\\\\\n# x\\n  vtap-*\\n"),
+          "net.networkd.claims"),
+    state("networkd, by a drop-in", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0\\n") + "mkdir /etc/systemd/network/20-a.network.d; "
+          "printf '[Match]\\nName=vtap-*\\n' >/etc/systemd/network/20-a.network.d/x.conf", "net.networkd.claims"),
+    state("networkd, by a drop-in in another folder", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0\\n") +
+          "mkdir -p /run/systemd/network/20-a.network.d; printf '[Match]\\nName=vtap-*\\n' >/run/systemd/network/20-a.network.d/x.conf", "net.networkd.claims"),
+    state("networkd, by a list that is cleared", NETWORKD + networkd("20-a.network", "[Match]\\nName=vtap-*\\nName=\\nName=eth0\\n"), "net.networkd"),
+    state("networkd, by a list that a drop-in clears", NETWORKD + networkd("20-a.network", "[Match]\\nName=vtap-*\\n") +
+          "mkdir /etc/systemd/network/20-a.network.d; printf '[Match]\\nName=\\nName=eth0\\n' >/etc/systemd/network/20-a.network.d/x.conf",
+          "net.networkd"),
+    state("networkd, by a list that is negated in part", NETWORKD + networkd("20-a.network", "[Match]\\nName=*\\nName=!vtap-* virt-tap*\\n"), "net.networkd"),
+    state("networkd, by a file that is masked", NETWORKD + networkd("20-a.network", "") + "mkdir -p /run/systemd/network\n"
+          "printf '[Match]\\nName=*\\n' >/run/systemd/network/20-a.network; ln -sf /dev/null /etc/systemd/network/20-a.network", "net.networkd"),
+    state("networkd, by a file that another one hides", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0\\n") +
+          "mkdir -p /run/systemd/network; printf '[Match]\\nName=*\\n' >/run/systemd/network/20-a.network", "net.networkd"),
+    state("networkd, by what is not in [Match]", NETWORKD + networkd("20-a.network", "[Network]\\nName=vtap-*\\n"), "net.networkd"),
+    state("networkd, told by a drop-in", NETWORKD + networkd("20-a.network", "[Match]\\nName=*\\n") + "mkdir /etc/systemd/network/20-a.network.d; "
+          "printf '[Link]\\nUnmanaged = on\\n' >/etc/systemd/network/20-a.network.d/x.conf", "net.networkd"),
     state("networkd, about all on this kind of host", NETWORKD + networkd("20-host.network", "[Match]\\nType=ether\\n"
           "Virtualization=no\\n"), "net.networkd.claims", never="net.networkd"),
     state("networkd, about one NIC", NETWORKD + networkd("20-nic.network", "[Match]\\nType=ether\\nMACAddress=52:54:00:77:00:01\\n"),

@@ -13,6 +13,7 @@ import bridgehelper
 import checkcase
 import sandbox
 from checkcase import State
+from sandbox import USER
 
 OPEN = State("open", "kvm 0666 root:root", "")
 ROOT = State("open, root asks", "kvm 0666 root:root", "", user=0)
@@ -90,11 +91,39 @@ class Words(unittest.TestCase):
     def test_for_people(self):
         done = checkcase.run(GROUPS)
         self.assertEqual(done.stdout.splitlines(), [
-            "groups",
+            "nothing to fix for vmuser in groups, the only part that was checked (1 not tried)", "", "groups",
             "  ok         vmuser opens /dev/kvm without a group  (groups.kvm.unneeded)",
             "  skipped    there is no group libvirt  (groups.libvirt.skipped)",
             "             why:  libvirt's daemon is not installed, or it uses another rule",
             "", "failures: 0, warnings: 0, ok: 1, skipped: 1"])
+
+    def verdict(self, setup, area="groups net", user=USER, options=()):
+        done = checkcase.run(State("verdict", GROUPS.setup + "\n" + setup, "", area=area, user=user, options=options))
+        return done.stdout.splitlines()[0]
+
+    def test_verdict(self):
+        """In one line, for the user and the bridge, whatever the exit status."""
+        up = "ip link add br0 address 52:54:00:77:00:fe type bridge; ip link set br0 up\n"
+        self.assertEqual(self.verdict("ip link add br0 type bridge; chmod 0600 /dev/net/tun"), "vmuser cannot run KVM guests on br0 yet: 2 things to fix")
+        self.assertEqual(self.verdict(up, options=("--bridge", "br1")), "vmuser cannot run KVM guests on br1 yet: 1 thing to fix")
+        self.assertEqual(self.verdict("ip link add br0 type bridge; ip link add br1 type bridge"),
+                         "vmuser cannot run KVM guests on a bridge yet: 2 things to fix")
+        self.assertRegex(self.verdict(up, user=0, options=("--user", "vmother")), r"^nothing to fix for vmother in groups, net, the only part that ")
+        if checkcase.has_kvm():
+            allowed = "helper\necho allow br0 >/etc/virt-tap/policy.conf\n"
+            self.assertRegex(self.verdict(allowed + up, area=""), r"^vmuser can run KVM guests on br0 \(\d+ warnings?, \d+ not tried\)$")
+
+    def test_one_cause_is_one_finding(self):
+        def found(setup, area, user=USER):
+            return [finding["id"] for finding in checkcase.find(State("one", setup, "", area=area, user=user))[1] if finding["level"] == "failure"]
+        kvm = "sed -i '/^kvm:/d' /etc/group; echo kvm:x:64600:{} >>/etc/group; kvm 0660 root:kvm; setfacl -b /dev/kvm\n"
+        self.assertEqual(found(kvm.format(""), "kvm groups"), ["groups.kvm.missing"])
+        self.assertEqual(found(kvm.format(""), "kvm"), ["kvm.device.permission"])
+        self.assertEqual(found(kvm.format("vmuser"), "kvm groups"), ["groups.kvm.relogin"])
+        self.assertEqual(found(kvm.format("") + "chmod 0600 /dev/kvm", "kvm groups"), ["kvm.device.mode"])
+        tun = "helper\nip link add br0 address 52:54:00:77:00:fe type bridge; ip link set br0 up\necho allow br0 >/etc/virt-tap/policy.conf\n"
+        self.assertEqual(found(tun + "chmod 0600 /dev/net/tun", "net helper"), ["net.tun.permission"])
+        self.assertEqual(found(tun + "echo map >/etc/virt-tap/bridges.conf", "net helper"), ["helper.bridges.broken"])
 
     def on_terminal(self, **env):
         ours, theirs = pty.openpty()
@@ -113,6 +142,7 @@ class Words(unittest.TestCase):
         done = checkcase.run(BRIDGES, "--json", "--bridge", "br0")
         said = json.loads(done.stdout)
         self.assertEqual((said["user"], said["bridge"], said["failures"], said["warnings"]), ("vmuser", "br0", 1, 1))
+        self.assertEqual((said["verdict"], said["summary"]), ("cannot", "vmuser cannot run KVM guests on br0 yet: 1 thing to fix"))
         down = [finding for finding in said["findings"] if finding["id"] == "net.bridge.down"]
         self.assertEqual(down, [{"id": "net.bridge.down", "area": "net", "level": "failure", "seen": "br0 is down",
                                  "why": "a bridge that is down forwards nothing", "fix": ["sudo ip link set dev br0 up"], "fix_as": None}])

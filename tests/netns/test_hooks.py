@@ -52,6 +52,19 @@ class Prepare(HookCase):
             self.assertEqual(self.taps(), {"vtap-other"})
         self.unlink("vtap-other")
 
+    def test_network_that_is_not_started(self):
+        """Its bridge is missing: libvirt makes it. A file that others may write is not believed, nor are other networks."""
+        sandbox.write(POLICY, "allow br0\nallow virbr7\n")
+        path = "/etc/libvirt/qemu/networks/it's.xml"
+        sandbox.write(path, "<network><name>it's</name><bridge name='virbr7' stp='on' delay='0'/></network>")
+        text = domain(("vtap-web-a", "virbr7"))
+        self.fails("prepare", text, "libvirt's network 'it's' is not started", "virsh net-start 'it'\\''s'")
+        os.chmod(path, 0o666)
+        self.fails("prepare", text, "there is no bridge 'virbr7'")
+        os.chmod(path, 0o644)
+        self.fails("prepare", domain(("vtap-web-a", "virbr8")), "virbr8")
+        os.unlink(path)
+
     def test_all_or_none(self):
         """The second has no rule: the first is removed again. Who, which, where, why, and what to type."""
         sandbox.make_bridge("br1")

@@ -30,7 +30,7 @@ struct record {
 };
 
 static char user[] = "alice", home[] = "/nowhere";
-static const struct user somebody = {.uid = 1000, .name = user, .home = home};
+static const struct user somebody = {.uid = 1000, .name = user, .home = home, .in_passwd = true};
 
 static const struct probe_context context = {&somebody, NULL};
 
@@ -124,6 +124,12 @@ static void commands_are_ours(void **state)
     fix_is("helper.x", HELPER_LEFTOVER, "x", NULL);
     fix_is("groups.x", GROUPS_LIBVIRT_MISSING, "root", "usermod -a -G libvirt alice");
     fix_is("qemu.x", QEMU_KVM, "reboot", NULL);
+    fix_is("net.x", NET_FILTER_DROP, "br0 2 inet f;x way",
+           "# or stop filtering the frames of all bridges, those of containers included: sysctl -w "
+           "net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
+    fix_is("net.x", NET_FILTER_DROP, "br0 4 bridge f way",
+           "# accept the bridge's frames: nft insert rule bridge f way obrname br0 accept");
+    fix_is("net.x", NET_FILTER_DROP, "br0", NULL);
 }
 
 /* What a child says of itself, and of a process that it has left in another session. */

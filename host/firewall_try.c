@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "config.h"
+#include "firewall.h"
+#include "net/link.h"
+#include "net/port.h"
+#include "net/rtnl.h"
+#include "net/tap.h"
+#include "network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { WAIT_MS = 400 /* the bridge delivers at once, but a rule may queue frames to a program */ };
+
+struct tap {
+    int fd;
+    int ifindex;
+};
+
+/* Makes a tap that is no port yet. Returns 0 or -errno; the caller owns tap->fd in either case. */
+static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
+{
+    tap->fd = tap_open();
+    if (tap->fd < 0)
+        return tap->fd;
+    const int err = tap_create(tap->fd, name, (struct tap_kind){.tun = false});
+    if (err)
+        return err;
+    tap->ifindex = link_index(nl, name);
+    if (tap->ifindex < 0)
+        return tap->ifindex;
+    return fcntl(tap->fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/* The name begins as those of virt-tap's taps do, so that rules about those apply. */
+static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint32_t mark, struct tap *tap)
+{
+    struct link_join join = {.master = bridge->ifindex, .mtu = bridge->mtu, .no_addrgen = true};
+    const uint8_t mac[6] = {0xfe, 0xff, 0xff, (uint8_t)(mark >> 16), (uint8_t)(mark >> 8), (uint8_t)side};
+    char name[IFNAMSIZ];
+
+    snprintf(name, sizeof(name), TAP_PREFIX "%c%06x", side, mark & 0xffffff);
+    memcpy(join.mac, mac, sizeof(mac));
+    join.alias = "virt-tap check";
+    int err = make_tap(nl, name, tap);
+    if (!err)
+        err = link_join(nl, tap->ifindex, &join);
+    return err ? err : link_up(nl, tap->ifindex);
+}
+
+/* The two highest host addresses of the bridge's network: a rule may ask whether the source is reachable
+ * through the bridge. Without one: TEST-NET-1 (RFC 5737). */
+static void choose_addresses(const char *bridge, struct frame_ends *ends)
+{
+    struct ifaddrs *all = NULL;
+    uint32_t last = 0xc00002ff, own = 0;
+
+    if (getifaddrs(&all) < 0)
+        all = NULL;
+    for (const struct ifaddrs *at = all; at && !own; at = at->ifa_next) {
+        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || strcmp(at->ifa_name, bridge) != 0)
+            continue;
+        const void *address = at->ifa_addr, *netmask = at->ifa_netmask;
+        const uint32_t mask = ntohl(((const struct sockaddr_in *)netmask)->sin_addr.s_addr);
+        if (~mask < 7) /* too small for two others */
+            continue;
+        own = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+        last = own | ~mask;
+    }
+    if (all)
+        freeifaddrs(all);
+    last -= last - 1 == own;
+    ends->source.s_addr = htonl(--last);
+    last -= last - 1 == own;
+    ends->target.s_addr = htonl(--last);
+}
+
+/* IPv6 by link-local addresses, which every bridge with IPv6 has a route for. */
+static int choose_ends(const char *bridge, struct frame_ends *ends)
+{
+    uint8_t random[8];
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        return -EIO;
+    memcpy(&ends->mark, random, sizeof(ends->mark));
+    memcpy(ends->source_mac, random + 2, 6);
+    ends->source_mac[0] = 0x52; /* QEMU's */
+    memcpy(ends->target_mac, ends->source_mac, 6);
+    ends->target_mac[5] ^= 1;
+    ends->source6 = (struct in6_addr){.s6_addr = {0xfe, 0x80, [8] = 0x50}};
+    memcpy(ends->source6.s6_addr + 10, ends->source_mac, 6);
+    ends->target6 = ends->source6;
+    ends->target6.s6_addr[15] ^= 1;
+    choose_addresses(bridge, ends);
+    return 0;
+}
+
+static bool all_arrived(const bool arrived[FRAME_KINDS])
+{
+    for (int kind = 0; kind < FRAME_KINDS; kind++)
+        if (!arrived[kind])
+            return false;
+    return true;
+}
+
+static long ms_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void receive(int fd, const struct frame_ends *ends, bool arrived[FRAME_KINDS])
+{
+    const long end = ms_now() + WAIT_MS;
+    uint8_t frame[2048];
+
+    for (long left; !all_arrived(arrived) && (left = end - ms_now()) > 0;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, (int)left) <= 0)
+            continue;
+        const ssize_t size = read(fd, frame, sizeof(frame));
+        const int kind = size > 0 ? frame_read(frame, (size_t)size, ends) : -1;
+        if (kind >= 0)
+            arrived[kind] = true;
+    }
+}
+
+static int exchange(int from, int to, const struct frame_ends *ends, bool arrived[FRAME_KINDS])
+{
+    uint8_t frame[FRAME_SIZE];
+
+    for (int kind = 0; kind < FRAME_KINDS; kind++) {
+        const size_t size = frame_write(frame, (enum frame_kind)kind, ends);
+        arrived[kind] = false;
+        if (write(from, frame, size) != (ssize_t)size)
+            return -errno;
+    }
+    receive(to, ends, arrived);
+    return 0;
+}
+
+static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[FRAME_KINDS])
+{
+    struct tap from = {.fd = -1}, to = {.fd = -1};
+    struct frame_ends ends = {.mark = 0};
+
+    int err = choose_ends(bridge->name, &ends);
+    if (!err)
+        err = plug_tap(nl, bridge, 'a', ends.mark, &from);
+    if (!err)
+        err = plug_tap(nl, bridge, 'b', ends.mark, &to);
+    if (!err)
+        err = port_add_address(nl, to.ifindex, ends.target_mac);
+    if (!err)
+        err = exchange(from.fd, to.fd, &ends, arrived);
+    cleanup_close(&from.fd);
+    cleanup_close(&to.fd);
+    return err;
+}
+
+/* Whether the bridge has a port. */
+static bool has_port(const char *bridge)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif/*", bridge);
+    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
+    return glob(path, GLOB_NOSORT, NULL, &ports) == 0;
+}
+
+static const char *obstacle(const struct link *bridge)
+{
+    if (!(bridge->flags & IFF_UP))
+        return "it is down";
+    if (bridge->bridge.stp)
+        return "it runs STP, so a new port does not forward yet";
+    if (bridge->bridge.vlan_filtering && bridge->bridge.default_vlan == 0)
+        return "it filters VLANs, and its new ports are in none";
+    if (network_bridge_mac_varies(bridge->name) && !has_port(bridge->name))
+        return "it has no port and no fixed MAC, and would take the MAC of the first one";
+    return NULL;
+}
+
+int firewall_try(const char *bridge, bool arrived[FRAME_KINDS], char *why, size_t size)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct link link = {.ifindex = 0};
+
+    int err = rtnl_open(&nl);
+    if (!err)
+        err = link_find(&nl, bridge, &link);
+    const char *reason = err ? strerror(-err) : obstacle(&link);
+    if (!reason) {
+        err = try_bridge(&nl, &link, arrived);
+        reason = err ? strerror(-err) : NULL;
+    }
+    if (!reason)
+        return 0;
+    snprintf(why, size, "%s", reason);
+    return -1;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Calls the helper as QEMU does (net/tap.c, net_bridge_run_helper). */
+#include "base/cleanup.h"
+#include "config.h"
+#include "helper_probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static void run_helper(const char *bridge, int fd, int errors)
+{
+    char for_fd[sizeof("--fd=2147483647")], for_bridge[sizeof("--br=") + 16];
+    char *const environment[] = {NULL};
+
+    snprintf(for_fd, sizeof(for_fd), "--fd=%d", fd);
+    snprintf(for_bridge, sizeof(for_bridge), "--br=%.15s", bridge);
+    /* A MAC as QEMU gives it by default, since a policy may require one (mac=lock). */
+    char *const argv[] = {"virt-tap-helper",         "--use-vnet", for_bridge, for_fd,
+                          "--mac=52:54:00:12:34:56", NULL};
+    if (fcntl(fd, F_SETFD, 0) == 0 && dup2(errors, STDERR_FILENO) >= 0)
+        execve(HELPER_PATH, argv, environment);
+    dprintf(errors, "%s", strerror(errno));
+    _exit(127);
+}
+
+/* Returns whether a byte with a descriptor came, which is closed. */
+static bool receive(int fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.room = {0}};
+    char byte;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) != 1)
+        return false;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
+        return false;
+    int tap;
+    memcpy(&tap, CMSG_DATA(header), sizeof(tap));
+    close(tap);
+    return true;
+}
+
+/* Reads to the end: what does not fit is dropped. */
+static void read_words(int fd, char *words, size_t size)
+{
+    char rest[256];
+    size_t length = 0;
+    ssize_t some;
+
+    while (length < size - 1 && (some = read(fd, words + length, size - 1 - length)) > 0)
+        length += (size_t)some;
+    words[length] = '\0';
+    while (read(fd, rest, sizeof(rest)) > 0)
+        ;
+}
+
+int helper_take_tap(const char *bridge, char *words, size_t size)
+{
+    int sockets[2], errors[2], status;
+
+    words[0] = '\0';
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+        return -errno; /* the process ends soon */
+    const pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        run_helper(bridge, sockets[1], errors[1]);
+    close(sockets[1]);
+    close(errors[1]);
+    read_words(errors[0], words, size);
+    const bool received = receive(sockets[0]);
+    close(sockets[0]);
+    close(errors[0]);
+    if (waitpid(pid, &status, 0) < 0)
+        return -errno;
+    if (WIFSIGNALED(status))
+        return 128 + WTERMSIG(status);
+    return WEXITSTATUS(status) == 0 && !received ? -ENOMSG : WEXITSTATUS(status);
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""virt-tap check: the frames that it sends through a bridge are seen by nobody else, and nothing of the trial is left."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+import bridgehelper
+import checkcase
+import sandbox
+from sandbox import RUN, links, run
+
+CHECK = [f"{RUN}/virt-tap", "check", "net", "--bridge", "br0", "--json"]
+ETH_P_ALL = 3
+
+
+def read(what, name="br0"):
+    with open(f"/sys/class/net/{name}/{what}", encoding="ascii") as file:
+        return file.read().strip()
+
+
+class Filter(unittest.TestCase):
+    def setUp(self):
+        checkcase.install()
+        for name in ("br0", "eth0"):
+            run("ip", "link", "del", name, check=False)
+        run("ip", "link", "add", "br0", "type", "bridge")
+        run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far")
+        for name in ("far", "br0"):
+            run("ip", "link", "set", name, "up")
+        run("ip", "link", "set", "eth0", "up", "master", "br0")
+        self.assertTrue(bridgehelper.await_(lambda: read("carrier") == "1"))
+
+    def check(self):
+        done = run(*CHECK, check=False)
+        return {finding["id"]: finding["seen"] for finding in json.loads(done.stdout)["findings"] if "net.filter" in finding["id"]}
+
+    def taps(self):
+        return [name for name in links() if name.startswith("vtap-")]
+
+    def test_no_other_port_sees_a_frame(self):
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as far:
+            far.bind(("far", 0))
+            far.settimeout(0.3)
+            self.assertEqual(list(self.check()), ["net.filter"])
+            run("iptables-nft", "-A", "FORWARD", "-j", "REJECT")
+            self.addCleanup(run, "iptables-nft", "-F", "FORWARD")
+            self.assertEqual(list(self.check()), ["net.filter.drop"])
+            seen = []
+            try:
+                while True:
+                    seen.append(far.recv(2048))
+            except TimeoutError:
+                pass
+        self.assertEqual([frame.hex() for frame in seen if frame[6] == 0x52 or frame[0] == 0x52], [])
+
+    def test_the_bridge_stays_as_it_is(self):
+        """Its MAC, though the lowest of its ports', and its MTU, though the lowest of theirs; while the taps are there, too."""
+        run("ip", "link", "set", "far", "mtu", "9000")
+        run("ip", "link", "set", "eth0", "mtu", "9000")
+        before = (read("address"), read("mtu"), sorted(os.listdir("/sys/class/net/br0/brif")))
+        monitor = subprocess.Popen(["ip", "-o", "monitor", "link"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(0.3)
+        self.assertEqual(list(self.check()), ["net.filter"])
+        time.sleep(0.3)
+        monitor.terminate()
+        told = monitor.communicate(timeout=10)[0]
+        self.assertEqual((read("address"), read("mtu"), sorted(os.listdir("/sys/class/net/br0/brif"))), before)
+        self.assertIn("vtap-", told)  # it was really there
+        about = [line for line in told.splitlines() if " br0: " in line]
+        self.assertEqual([line for line in about if "mtu 9000" not in line or before[0] not in line], [])
+        self.assertEqual(self.taps(), [])
+
+    def test_killed_at_any_time_it_leaves_nothing(self):
+        run("iptables-nft", "-A", "FORWARD", "-j", "DROP")  # so that it waits
+        self.addCleanup(run, "iptables-nft", "-F", "FORWARD")
+        met = 0
+        for number in range(24):
+            check = subprocess.Popen(CHECK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            if number % 2:  # while the taps are there
+                met += bridgehelper.await_(lambda: len(self.taps()) == 2, seconds=2, step=0.001)
+            else:
+                time.sleep(number * 0.01)
+            check.send_signal(signal.SIGKILL)
+            check.wait(timeout=10)
+            self.assertTrue(bridgehelper.await_(lambda: not self.taps(), seconds=5), self.taps())
+        self.assertGreater(met, 6)
+
+    def test_several_at_a_time(self):
+        """They do not take each other's frames, nor names."""
+        checks = [subprocess.Popen(CHECK, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(6)]
+        for check in checks:
+            found = json.loads(check.communicate(timeout=60)[0])["findings"]
+            self.assertEqual([finding["id"] for finding in found if "net.filter" in finding["id"]], ["net.filter"])
+        self.assertEqual(self.taps(), [])
+
+
+if __name__ == "__main__":
+    sandbox.enter(200)
+    sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

@@ -34,11 +34,14 @@ def documents():
     return {os.path.basename(path): path for path in paths}
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def blocks(name):
     """The examples of that document, in their order."""
-    path = documents()[name]
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = read(documents()[name]).splitlines()
     found = _between(lines, r" *```", r" *```$") if name.endswith(".md") else _between(lines, r"\.nf$", r"\.fi$")
     plain = _dedented if name.endswith(".md") else _formatted
     return [Block(f"{name}:{number}", plain(block)) for number, block in found]

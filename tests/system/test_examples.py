@@ -58,7 +58,7 @@ class Readme(Reader):
         self.virsh("destroy", "web")
         self.assertIn("--timeout=120", self.type(f"tr '\\0' ' ' </proc/$(cat {HOME}/libvirt/libvirtd.pid)/cmdline"))  # README says so
         daemon = self.next("kill ").commands()[0][0]
-        self.types("sudo virt-tap hooks enable", keys="y\n")
+        self.types("sudo virt-tap hooks enable")
         self.type(daemon)
         self.virsh("start", "web")
         self.assertTrue(await_(lambda: any(name.startswith("vtap-web-") for name in sandbox.links())), sandbox.links())

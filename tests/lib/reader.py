@@ -33,7 +33,8 @@ iface eth0 inet static
 MODPROBE = "/sbin/modprobe"
 RULE = f"{sandbox.RUN}/rule"  # what the editor adds
 SHIMS = {
-    "sudo": f"""exec {sandbox.RUN}/as-root --reuid=0 --regid=0 --clear-groups env -i TERM=dumb LC_ALL=C.UTF-8 HOME={sandbox.RUN}/root PATH={PATH} EDITOR=add-rule "$@\"""",
+    "sudo": f'exec {sandbox.RUN}/as-root --reuid=0 --regid=0 --clear-groups '
+            f'env -i TERM=dumb LC_ALL=C.UTF-8 HOME={sandbox.RUN}/root PATH={PATH} EDITOR=add-rule "$@"',
     "add-rule": f'for file; do :; done; cat {RULE} >>"$file"',
 }
 QEMU = 'qemu-system-x86_64() { exec /usr/bin/qemu-system-x86_64 -accel tcg -display none -S -monitor stdio "$@"; }\n'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """The examples of the guides in docs/, and of the manual pages about libvirt's domains, typed in their order: as in test_examples.py."""
+import functools
 import json
 import os
 import re
@@ -13,12 +14,16 @@ import libvirthost
 import needed
 import reader
 import sandbox
-from guidehost import Guide, SESSION, SYSTEM
+from guidehost import Guide, SYSTEM
 from reader import ALICE, HOME
 
 POLICY, BRIDGES = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf"
 UUID = "11111111-1111-4111-8111-000000000001"
 CARD = "<interface type='bridge'><mac address='52:54:00:12:34:56'/><source bridge='br0'/><model type='virtio'/></interface>"
+
+
+def on_network(name):
+    return CARD.replace("type='bridge'", "type='network'").replace("bridge='br0'", f"network='{name}'")
 
 
 class System(Guide):
@@ -73,8 +78,7 @@ class Session(Guide):
 
     def test_xml_page(self):
         sandbox.make_bridge("virbr0")
-        sandbox.write(f"{HOME}/web.xml", libvirthost.DOMAIN.format(name="web", uuid="", boot="", devices=CARD.replace("bridge='br0'", "network='default'").replace(
-            "type='bridge'", "type='network'")))
+        sandbox.write(f"{HOME}/web.xml", libvirthost.DOMAIN.format(name="web", uuid="", boot="", devices=on_network("default")))
         for number in (1, 2):
             sandbox.write(f"/srv/domains/{number}.xml", libvirthost.DOMAIN.format(name=f"d{number}", uuid="", boot="", devices=CARD), uid=ALICE, gid=ALICE)
         os.chown("/srv/domains", ALICE, ALICE)
@@ -88,7 +92,10 @@ class Session(Guide):
         self.assertIn("tap vtap-web-", self.type("virt-tap domain show -c qemu:///session web"))
 
     def test_domains(self):
+        self.define("web", CARD)
+        self.type("virsh -q -c qemu:///session dumpxml web >web.xml")
         with self.read("domains.md"):
+            self.types("virt-tap xml rewrite --diff web.xml")
             side_by_side(self, self.next("<domain"))
 
 
@@ -149,8 +156,7 @@ class Others(Guide):
         self.assertTrue(json.loads(notes["hooks.kubevirt.io/hookSidecars"].strip("'"))[0]["image"])
         os.symlink("/usr/local/bin/virt-tap", f"{reader.BIN}/onDefineDomain")
         vmi = json.dumps({"metadata": {"name": "web", "annotations": notes}})
-        card = CARD.replace("type='bridge'", "type='network'").replace("bridge='br0'", "network='lan'")
-        xml = libvirthost.DOMAIN.format(name="web", uuid=f"<uuid>{UUID}</uuid>", boot="", devices=card)
+        xml = libvirthost.DOMAIN.format(name="web", uuid=f"<uuid>{UUID}</uuid>", boot="", devices=on_network("lan"))
         said = self.type(f"onDefineDomain --vmi {shlex.quote(vmi)} --domain {shlex.quote(xml)}")
         self.assertRegex(said, "<vt:tap dev='vtap-web-.....' bridge='br0'")
         for path in re.findall(r"/usr/(\S+?)[, ]", text.replace("\n# ", " ")):  # what the image must have
@@ -161,6 +167,37 @@ class Others(Guide):
             self.not_tried("programs ", "a picture of the folders")
         with self.read("threat-model.md"):
             pass
+
+    def test_commands_in_sentences(self):
+        """Verbs and options of virt-tap that a text mentions are there."""
+        tried = 0
+        for name, path in documents.documents().items():
+            for words in re.findall(r"`(?:sudo )?virt-tap ([a-z]+(?: [^`]*)?)`", documents.read(path)):
+                words, verbs = words.split(), []
+                while words and words[0].isalpha() and words[0] in self.offered(*verbs):
+                    verbs.append(words.pop(0))
+                self.assertTrue(verbs, f"{name}: virt-tap {words}")
+                for option in (word.split("=")[0].strip("[]") for word in words if word.startswith("--")):
+                    self.assertIn(option, [*self.offered(*verbs), "--help"], f"{name}: {verbs}")
+                tried += 1
+        self.assertGreater(tried, 20)
+
+    @functools.cache
+    def offered(self, *verbs):
+        return [word.split("=")[0] for word in self.type(f"virt-tap --list-options {' '.join(verbs)}").split()]
+
+    def test_installed_examples(self):
+        """policy.conf.example and bridges.conf.example, with their rules switched on."""
+        for name in ("br0", "br-mgmt"):
+            sandbox.make_bridge(name)
+        for path in (POLICY, BRIDGES):
+            text = documents.read(f"/usr/local/share/doc/virt-tap/{os.path.basename(path)}.example")
+            switched, count = re.subn(r"(?m)^#(?=(allow|deny|include|bridge|map) )", "", text)
+            self.assertGreater(count, 2)
+            sandbox.write(path, switched)
+        self.assertIn("errors 0, warnings 0", self.type("virt-tap policy check"))
+        self.type("virt-tap tap create vtap-a --bridge br-lab")
+        self.type("virt-tap tap create vtap-b --bridge br-mgmt", status=1)
 
     def test_every_document_is_read(self):
         with open(__file__, encoding="utf-8") as file, open(os.path.join(os.path.dirname(__file__), "test_examples.py"), encoding="utf-8") as other:

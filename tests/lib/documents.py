@@ -39,6 +39,15 @@ def read(path):
         return file.read()
 
 
+def replace(block, old, new):
+    """Put new output into a page of the source, in place of the old; long lines remain to be broken."""
+    path = documents()[block.place.split(":")[0]]
+    text = read(path)
+    assert text.count(old.strip("\n")) == 1, f"{block.place}: not as it stands in the file"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old.strip("\n"), new.strip("\n")))
+
+
 def blocks(name):
     """The examples of that document, in their order."""
     lines = read(documents()[name]).splitlines()

@@ -10,7 +10,7 @@ import threading
 import libvirthost
 import sandbox
 from bridgehelper import await_
-from reader import ALICE, BIN, PATH, Reader
+from reader import ALICE, BIN, HOME, PATH, Reader
 
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
 SESSION_CONF = 'stdio_handler = "file"\n'
@@ -43,10 +43,10 @@ class Guide(Reader):
 
     def session(self):
         """alice's own libvirtd will find its configuration; it ends with the test."""
-        path = "/home/alice/.config/libvirt/qemu.conf"
+        path = f"{HOME}/.config/libvirt/qemu.conf"
         sandbox.write(path, SESSION_CONF, uid=ALICE, gid=ALICE)
         for folder in ("", "/libvirt"):
-            os.chown("/home/alice/.config" + folder, ALICE, ALICE)
+            os.chown(f"{HOME}/.config{folder}", ALICE, ALICE)
         self.addCleanup(self.end_session)
 
     def end_session(self):

@@ -80,15 +80,15 @@ class Session(Guide):
         sandbox.make_bridge("virbr0")
         sandbox.write(f"{HOME}/web.xml", libvirthost.DOMAIN.format(name="web", uuid="", boot="", devices=on_network("default")))
         for number in (1, 2):
-            sandbox.write(f"/srv/domains/{number}.xml", libvirthost.DOMAIN.format(name=f"d{number}", uuid="", boot="", devices=CARD), uid=ALICE, gid=ALICE)
-        os.chown("/srv/domains", ALICE, ALICE)
-        before = documents.read("/srv/domains/1.xml")
-        self.type("virt-tap xml rewrite --in-place /srv/domains/*.xml")
-        self.assertNotEqual(documents.read("/srv/domains/1.xml"), before)
+            sandbox.write(f"{HOME}/domains/{number}.xml", libvirthost.DOMAIN.format(name=f"d{number}", uuid="", boot="", devices=CARD), uid=ALICE, gid=ALICE)
+        os.chown(f"{HOME}/domains", ALICE, ALICE)
+        before = documents.read(f"{HOME}/domains/1.xml")
+        self.type("virt-tap xml rewrite --in-place ~/domains/*.xml")
+        self.assertNotEqual(documents.read(f"{HOME}/domains/1.xml"), before)
         with self.read("virt-tap-xml.1"):
             side_by_side(self, self.next("<interface type='bridge'>"))
             self.types("virt-tap xml rewrite --network")
-        self.assertEqual(documents.read("/srv/domains/1.xml"), before)
+        self.assertEqual(documents.read(f"{HOME}/domains/1.xml"), before)
         self.assertIn("tap vtap-web-", self.type("virt-tap domain show -c qemu:///session web"))
 
     def test_domains(self):

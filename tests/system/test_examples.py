@@ -51,9 +51,11 @@ class Readme(Reader):
         self.define("web", card)
         self.virsh("start", "web")
         self.assertTrue(await_(lambda: "vtap-0" in sandbox.links()), sandbox.links())
-        self.virsh("destroy", "web")
         self.assertIn("--timeout=120", self.type(f"tr '\\0' ' ' </proc/$(cat {HOME}/libvirt/libvirtd.pid)/cmdline"))  # README says so
-        daemon = self.next("kill ").commands()[0][0]
+        (daemon, _), = self.next("kill ").commands()
+        self.type(daemon)
+        self.assertIn("running", self.virsh("domstate", "web"))
+        self.virsh("destroy", "web")
         self.types("sudo virt-tap hooks enable")
         self.type(daemon)
         self.virsh("start", "web")

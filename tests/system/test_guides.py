@@ -35,7 +35,11 @@ class System(Guide):
         self.define("web", CARD, uri=SYSTEM, user=0)
         with self.read("hooks-system.md"):
             self.types("sudo virt-tap bridge create br0 --uplink eth0")
+            sandbox.make_bridge("virbr0")
+            sandbox.write("/etc/qemu/bridge.conf", "allow virbr0\n")
             self.types("sudo virt-tap policy edit")
+            self.assertIn("quota: 200 ", self.type("sudo virt-tap policy explain --user root --bridge br0"))
+            self.assertIn("yes: alice", self.type("virt-tap policy explain --bridge virbr0"))  # as before there was a policy.conf
             self.types("sudo virt-tap hooks enable --reload")
             self.types("sudo virt-tap domain rewrite")
             self.has_taps(1)
@@ -65,6 +69,7 @@ class Session(Guide):
         self.define("web", CARD)
         with self.read("hooks-session.md"):
             self.types("sudo virt-tap policy edit")
+            self.assertIn("quota: 8 ", self.type("virt-tap policy explain --bridge br0"))
             self.types("kill ")
             self.types("virt-tap domain rewrite")
             self.has_taps(1)

@@ -2,53 +2,95 @@
  * Copyright the virt-tap authors */
 #include "mounts.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A line of mountinfo. */
+/* A line of mountinfo (proc_pid_mountinfo(5)). */
 struct mount {
     unsigned long long id, parent;
-    char device[24];
-    char root[PATH_MAX];  /* within its file system */
-    char point[PATH_MAX]; /* where it is mounted */
+    const char *device, *root; /* the file system, and which folder of it */
+    const char *point;         /* where it is mounted */
     bool shared, slave;
     unsigned long group; /* peer group: its own, or its master's */
 };
 
-/* line ends with '\n' or '\0'. */
-static bool parse_line(struct mount *out, const char *line)
-{
-    const char *shared = strstr(line, " shared:"), *slave = strstr(line, " master:"),
-               *end = strstr(line, " - ");
+struct mounts {
+    char *text; /* what the others point into */
+    struct mount *list;
+    size_t count;
+};
 
-    out->shared = shared && shared < end;
-    out->slave = slave && slave < end;
-    out->group = 0;
-    if (out->shared)
-        out->group = strtoul(shared + strlen(" shared:"), NULL, 10);
-    if (out->slave)
-        out->group = strtoul(slave + strlen(" master:"), NULL, 10);
-    char *rest;
-    out->id = strtoull(line, &rest, 10);
-    out->parent = strtoull(rest, &rest, 10);
-    return end && sscanf(rest, " %23s %4095s %4095s ", out->device, out->root, out->point) == 3;
+static void mounts_free(struct mounts *mounts)
+{
+    free(mounts->list);
+    free(mounts->text);
 }
 
-/* Returns whether mountinfo has a mount with that ID. */
-static bool find(const char *mountinfo, unsigned long long id, struct mount *out)
+#define _cleanup_mounts_ __attribute__((cleanup(mounts_free)))
+
+/* Takes the line apart. */
+static struct mount parse_line(char *line)
 {
-    for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line != '\0')
-        if (strtoull(line, NULL, 10) == id)
-            return parse_line(out, line);
-    return false;
+    const char *fields[6], *word; /* ID, parent, device, root, point, options */
+    struct mount mount = {0};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (!(fields[i] = strsep(&line, " ")))
+            return mount;
+    mount = (struct mount){.id = strtoull(fields[0], NULL, 10),
+                           .parent = strtoull(fields[1], NULL, 10),
+                           .device = fields[2],
+                           .root = fields[3],
+                           .point = fields[4]};
+    while ((word = strsep(&line, " ")) && strcmp(word, "-") != 0) {
+        const bool shared = strncmp(word, "shared:", 7) == 0, slave = strncmp(word, "master:", 7) == 0;
+        mount.shared = mount.shared || shared;
+        mount.slave = mount.slave || slave;
+        if (slave || (shared && !mount.slave))
+            mount.group = strtoul(word + 7, NULL, 10);
+    }
+    return mount;
+}
+
+/* Reads this process's mounts. Returns whether that worked. */
+static bool read_mounts(struct mounts *out)
+{
+    _cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");
+    size_t room = 0;
+
+    if (!file || getdelim(&out->text, &room, '\0', file) < 0)
+        return false;
+    room = 0;
+    for (char *line, *rest = out->text; (line = strsep(&rest, "\n")) && *line; out->count++) {
+        if (out->count == room) {
+            room += 64;
+            struct mount *list = reallocarray(out->list, room, sizeof(*list));
+            if (!list)
+                return false;
+            out->list = list;
+        }
+        out->list[out->count] = parse_line(line);
+        if (!out->list[out->count].point)
+            return false;
+    }
+    return true;
+}
+
+/* Returns the mount with that ID; NULL: none. */
+static const struct mount *find(const struct mounts *mounts, unsigned long long id)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        if (mounts->list[i].id == id)
+            return &mounts->list[i];
+    return NULL;
 }
 
 /* Returns the part of a path below a folder, with its leading '/'; "" if they are the same. */
@@ -72,18 +114,17 @@ static bool shows_the_same(const struct mount *mount, const struct mount *parent
 /* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this
  * process's sandbox is in the group of the mount it was made from; one made before the host's mounts began to
  * propagate is alone. */
-static bool is_alone(const char *mountinfo, const struct mount *mount)
+static bool is_alone(const struct mounts *mounts, const struct mount *mount)
 {
-    struct mount other;
-
-    for (const char *line = mountinfo; *line; line += strcspn(line, "\n"), line += *line != '\0')
-        if (parse_line(&other, line) && other.group == mount->group &&
-            strncmp(other.root, mount->root, strlen(mount->root)) != 0)
+    for (size_t i = 0; i < mounts->count; i++) {
+        const struct mount *other = &mounts->list[i];
+        if (other->group == mount->group && strncmp(other->root, mount->root, strlen(mount->root)) != 0)
             return false;
+    }
     return true;
 }
 
-static bool is_the_hosts(const char *mountinfo, const struct mount *mount, const struct mount *parent,
+static bool is_the_hosts(const struct mounts *mounts, const struct mount *mount, const struct mount *parent,
                          const struct mount *slash, bool anywhere)
 {
     const bool whole = strcmp(mount->root, "/") == 0, at_top = !strchr(mount->point + 1, '/');
@@ -91,43 +132,27 @@ static bool is_the_hosts(const char *mountinfo, const struct mount *mount, const
     if (!slash->slave && !slash->shared)
         return whole && (at_top || anywhere) && strcmp(mount->point, parent->point) != 0;
     return (mount->slave || (mount->shared && !slash->slave)) &&
-           (whole || (at_top && is_alone(mountinfo, mount)));
+           (whole || (at_top && is_alone(mounts, mount)));
 }
 
 /* Walks from a mount up to the root, as long as each mount shows the same files as its parent. */
-static bool is_accepted(const char *mountinfo, uint64_t id, bool anywhere)
+static bool is_accepted(uint64_t id, bool anywhere)
 {
-    struct mount mount, parent, slash;
+    _cleanup_mounts_ struct mounts mounts = {0};
     struct statx root;
 
-    if (statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) < 0 || !find(mountinfo, root.stx_mnt_id, &slash) ||
-        !find(mountinfo, id, &mount))
+    if (statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) < 0 || !read_mounts(&mounts))
         return false;
-    while (mount.id != slash.id) {
-        if (!find(mountinfo, mount.parent, &parent))
+    const struct mount *slash = find(&mounts, root.stx_mnt_id), *mount = find(&mounts, id);
+    while (slash && mount && mount != slash) {
+        const struct mount *parent = find(&mounts, mount->parent);
+        if (!parent || parent == mount)
             return false;
-        if (!shows_the_same(&mount, &parent))
-            return is_the_hosts(mountinfo, &mount, &parent, &slash, anywhere);
+        if (!shows_the_same(mount, parent))
+            return is_the_hosts(&mounts, mount, parent, slash, anywhere);
         mount = parent;
     }
-    return true;
-}
-
-/* Reads the whole file. Returns its text, for the caller to free, or NULL. */
-static char *read_mountinfo(void)
-{
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    char *text = NULL;
-    size_t room = 0;
-
-    if (!file)
-        return NULL;
-    if (getdelim(&text, &room, '\0', file) < 0) {
-        free(text);
-        text = NULL;
-    }
-    fclose(file);
-    return text;
+    return slash && mount;
 }
 
 int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *why)
@@ -136,10 +161,7 @@ int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *
 
     if (mount == accepted)
         return 0;
-    char *mountinfo = read_mountinfo();
-    const bool good = mountinfo && is_accepted(mountinfo, mount, anywhere);
-    free(mountinfo);
-    if (!good) {
+    if (!is_accepted(mount, anywhere)) {
         error_set(
             why,
             "'%.255s' is a mount of this process's own surroundings (a sandbox, a container), which may hide what "

@@ -46,6 +46,7 @@ class System(Guide):
             self.type("sudo virsh destroy web")
             self.has_taps(0)
             sandbox.write(POLICY, "deny br1\n")
+            os.unlink("/etc/qemu/bridge.conf")
             self.types("$ sudo virsh start web", status=1)
         self.assertIn("no: root", self.type("sudo virt-tap policy explain --user root --bridge br0", status=1))
         self.type("sudo virt-tap domain restore --yes --connect qemu:///system web")

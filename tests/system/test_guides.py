@@ -80,7 +80,7 @@ class Session(Guide):
         self.type("virt-tap domain rewrite --yes --connect qemu:///session queues")
         self.virsh("start", "queues")
         self.has_taps(1)
-        self.assertRegex(self.type("virt-tap list"), r"vtap-queu-\w+ +br0 +alice +yes +4 ")
+        self.assertRegex(self.type("virt-tap list"), r"vtap-queu-\w+ +br0 +alice +yes +4\b")
 
     def test_xml_page(self):
         sandbox.make_bridge("virbr0")

@@ -83,10 +83,11 @@ class Host:
 
     def run(self, *command, **options):
         """Run a command in the host, as sandbox.run() does."""
-        return sandbox.run(*self._enter(), *command, **options)
+        return sandbox.run(*self.enter(*command), **options)
 
-    def _enter(self):
-        return "nsenter", "-t", str(self.pid), "-m", "-n", "-u", "-i", "-p", "--wd=/"
+    def enter(self, *command):
+        """The same as one command, which enters the host first."""
+        return "nsenter", "-t", str(self.pid), "-m", "-n", "-u", "-i", "-p", "--wd=/", *command
 
     def path(self, path):
         """A path of the host's, as seen from outside."""
@@ -104,7 +105,7 @@ class Host:
 
     def start(self):
         """Start libvirtd, and wait until it answers."""
-        self.daemon = subprocess.Popen([*self._enter(), "libvirtd", "-l", "-p", PID], stdin=subprocess.DEVNULL,
+        self.daemon = subprocess.Popen(self.enter("libvirtd", "-l", "-p", PID), stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=hookhost.ENVIRONMENT | {"USER": "root"})
         if not await_(lambda: os.path.exists(self.path("/run/libvirt/libvirt-sock")) and
                       self.run("virsh", "-q", "list", check=False).returncode == 0):

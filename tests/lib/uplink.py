@@ -58,6 +58,17 @@ def make():
     sysctl("ipv6/conf/eth0/accept_dad", "1")
 
 
+def make_plain():
+    """The router, and eth0 with one address and a default route, as ifupdown configures it."""
+    ip("netns", "add", "router")
+    ip("link", "add", "eth0", "address", "52:54:00:aa:00:01", "type", "veth", "peer", "name", "wan", "netns", "router")
+    ip("link", "set", "wan", "up", netns="router")
+    ip("addr", "add", ROUTER4 + "/24", "dev", "wan", netns="router")
+    ip("addr", "add", HOST4 + "/24", "brd", "+", "dev", "eth0")
+    ip("link", "set", "eth0", "up")
+    ip("route", "add", "default", "via", ROUTER4)
+
+
 def remove():
     """Everything that make() made, and what a test left."""
     for name in sandbox.links() - {"lo"}:

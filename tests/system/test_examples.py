@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""The examples of README.md and of the manual pages, typed in their order by a reader: they do what the text says, and print what it shows.
+
+Every example of every document is taken by a test here or in test_guides.py. After a change of what is printed, VIRT_TAP_REFRESH=1 in this
+script's environment puts it into README.md or docs/*.md; look at the difference."""
+import os
+
+import documents
+import needed
+import reader
+import sandbox
+import uplink
+from bridgehelper import await_
+from reader import ALICE, HOME, Guest, Reader
+
+POLICY, BRIDGES, QEMU_CONF = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf", f"{HOME}/.config/libvirt/qemu.conf"
+HELPER = "/usr/local/libexec/virt-tap-helper"
+
+
+class Readme(Reader):
+    def test_readme(self):
+        with self.read("README.md"):
+            self.not_tried("./dev demo", "both take minutes and packages, and are what runs this test")
+            for command, _ in self.next("./dev setup install").commands():
+                self.type(f"cd {documents.SOURCE} && {command}", user=0)
+            self.first_steps()
+            self.qemu()
+            self.libvirt()
+            self.dhcp()
+            self.taps_that_stay()
+            self.many_users()
+            self.not_tried("  you ", "a picture")
+
+    def first_steps(self):
+        self.types("sudo virt-tap bridge create br-lab --address")
+        self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+        self.assertIn("192.0.2.10/24", uplink.addresses("br0"))
+        self.types("sudo virt-tap policy edit")
+        self.types("$ virt-tap check helper --bridge br0")
+
+    def qemu(self):
+        guest = Guest(self, self.next("qemu-system-x86_64").commands()[0][0])
+        self.types("$ virt-tap show")
+        self.assertEqual(guest.end()[2], ["52:54:00:0a:00:01"])
+
+    def libvirt(self):
+        self.writes("bridge_helper", QEMU_CONF, 'stdio_handler = "file"\n', user=ALICE)
+        card = self.next("<interface").text
+        self.define("web", card)
+        self.virsh("start", "web")
+        self.assertTrue(await_(lambda: "vtap-0" in sandbox.links()), sandbox.links())
+        self.assertIn("--timeout=120", self.type(f"tr '\\0' ' ' </proc/$(cat {HOME}/libvirt/libvirtd.pid)/cmdline"))  # README says so
+        (daemon, _), = self.next("kill ").commands()
+        self.type(daemon)
+        self.assertIn("running", self.virsh("domstate", "web"))
+        self.virsh("destroy", "web")
+        self.types("sudo virt-tap hooks enable")
+        self.type(daemon)
+        self.virsh("start", "web")
+        self.assertTrue(await_(lambda: any(name.startswith("vtap-web-") for name in sandbox.links())), sandbox.links())
+        self.virsh("destroy", "web")
+
+    def dhcp(self):
+        """A guest's network card on the bridge gets an address."""
+        command, = self.next("sudo dnsmasq").commands()
+        self.type(f"{command[0]} --pid-file=/run/dnsmasq.pid --dhcp-leasefile=/run/leases")
+        self.addCleanup(sandbox.run, "sh", "-c", "kill $(cat /run/dnsmasq.pid)")
+        uplink.ip("netns", "add", "guest")
+        self.addCleanup(uplink.ip, "netns", "delete", "guest")
+        uplink.ip("link", "add", "port0", "master", "br-lab", "up", "type", "veth", "peer", "name", "eth0", "netns", "guest")
+        uplink.ip("link", "set", "eth0", "up", netns="guest")
+        said = self.type("ip netns exec guest busybox udhcpc -i eth0 -n -q -f -s /bin/true -t 10 -T 1", user=0)
+        self.assertIn("10.66.0.1", said)
+
+    def taps_that_stay(self):
+        self.types("virt-tap tap create vtap-db")
+        self.types("sudo virt-tap tap create tap0")
+        self.assertIn("master br0", uplink.ip("link", "show", "tap0"))
+
+    def many_users(self):
+        for name in ("br-web", "br-mgmt", "br1"):
+            sandbox.make_bridge(name)
+        self.writes("allow br-lab group=students", POLICY)
+        self.assertIn("errors 0, warnings 0", self.type("virt-tap policy check"))
+        self.assertIn("yes: alice", self.type("virt-tap policy explain --bridge br-lab"))
+        self.types("qemu-system-x86_64 -m 1G")
+        self.types("$ qemu-system-x86_64 -netdev tap,id=n0,br=br-mgmt", status=1)
+        self.types("$ virt-tap check", status=1)
+
+
+class Pages(Reader):
+    """The manual pages that need no domain of libvirt's."""
+
+    def there(self, *bridges):
+        for name in bridges:
+            sandbox.make_bridge(name)
+        sandbox.write(POLICY, "".join(f"allow {name}\n" for name in bridges))
+
+    def test_virt_tap(self):
+        self.there("br0", "br-lab")
+        with self.read("virt-tap.1"):
+            self.not_tried("NAME\t", "the columns of `list`, which are compared below")
+            self.not_tried("FILE:LINE: error:", "the form of a finding, which is compared below")
+            self.types("virt-tap tap create vtap-web")
+            sandbox.write(f"{HOME}/new.conf", "allow br-lab user=alice\n", uid=ALICE, gid=ALICE)
+            self.assertIn("yes: alice", self.types("virt-tap policy check"))
+        columns = [line.split("\t")[0] for line in documents.blocks("virt-tap.1")[0].text.splitlines()]
+        self.type("virt-tap tap create vtap-x --bridge br-lab")
+        self.assertEqual(self.type("virt-tap list").splitlines()[0].split(), columns)
+        sandbox.write(f"{HOME}/new.conf", "allow br-lab user=nosuch\nalow\n", uid=ALICE, gid=ALICE)
+        said = self.type("virt-tap policy check new.conf", status=1)
+        self.assertRegex(said, r"(?m)^\S*new\.conf:1: warning: ")
+        self.assertRegex(said, r"(?m)^\S*new\.conf:2: error: ")
+
+    def test_check(self):
+        with self.read("virt-tap-check.1"):
+            self.types("virt-tap check kvm groups", status=1)  # there is no /dev/kvm here
+            self.there("br0")
+            command, = self.next("virt-tap check --user alice --bridge br0").commands()
+            self.assertRegex(self.type(command[0], user=0, status=1), r"ok +/etc/virt-tap/policy.conf:1 allows br0 to alice")
+            for command, _ in self.next("virt-tap check --user alice --fix").commands():
+                said = self.type(command, user=0, status=1)
+        self.assertIn("bridge_helper", said)
+        with open(QEMU_CONF, encoding="utf-8") as file:
+            self.assertEqual(file.read(), f'bridge_helper = "{HELPER}"\n')
+        self.assertEqual(os.stat(QEMU_CONF).st_uid, ALICE)
+
+    def test_helper(self):
+        self.there("br0")
+        with self.read("virt-tap-helper.8"):
+            line = self.next("qemu-system-x86_64").commands()[0][0]
+            self.boots(line)
+            named = self.next("-netdev tap").text.strip()
+            guest = Guest(self, line.replace(line[line.index("-netdev"):line.index(" -device")], named))
+            self.assertEqual(guest.taps, ["vtap-web"])
+            self.assertEqual(guest.end()[0], 0)
+            self.writes("bridge_helper", QEMU_CONF, 'stdio_handler = "file"\n', user=ALICE)
+            self.define("web", self.next("<interface").text)
+            self.virsh("start", "web")
+            self.virsh("destroy", "web")
+            self.types(f"{HELPER} create")
+            os.chown(HELPER, 0, 0)  # as a copy does, this loses the capability
+            self.type(f"{HELPER} bridge --bridge=br0", status=1)
+            self.types("setcap", user=0)
+            self.type(f"{HELPER} bridge --bridge=br0")
+
+    def test_policy(self):
+        self.there("br-lab", "br-web", "br-agent", "br-mgmt")
+        with self.read("virt-tap-policy.5"):
+            self.not_tried("allow BRIDGE", "the syntax")
+            self.writes("allow br-lab group=students", POLICY)
+        self.assertIn("errors 0, warnings 0", self.type("virt-tap policy check"))
+        for name, bridge, status in (("alice", "br-lab", 0), ("vmadmin", "br-lab", 0), ("alice", "br-web", 0), ("alice", "br-mgmt", 1)):
+            said = self.type(f"virt-tap policy explain --bridge {bridge}", reader.USERS[name], status)
+            self.assertIn(("yes: ", "no: ")[status] + name, said)
+        self.type("virt-tap tap create vtap-alice-1 --bridge br-lab")
+        self.assertIn("mac=", self.type("virt-tap tap create vtap-w --bridge br-web", status=1))
+        self.type("virt-tap tap create vtap-w --bridge br-web --mac=52:54:00:0a:00:01")
+
+    def test_bridges(self):
+        with self.read("virt-tap-bridges.5"):
+            self.not_tried("bridge NAME", "the syntax")
+            self.writes("bridge br-lab address=10.66.0.1/24", BRIDGES)
+        sandbox.write(POLICY, "allow br-lab\nallow br-core\n")
+        for name, words in (("br-lab", "10.66.0.1/24"), ("br-core", "mtu 9000")):
+            self.type(f"virt-tap tap create vtap-{name} --bridge {name}")
+            self.assertIn(words, uplink.ip("addr", "show", "dev", name))
+
+    def test_bridge(self):
+        with self.read("virt-tap-bridge.8"):
+            self.types("virt-tap bridge create br0 --uplink eth0", user=0)
+            self.type("virt-tap bridge unpersist br0", user=0)
+            self.type("virt-tap bridge delete br0", user=0)
+            self.types("virt-tap bridge create br0 --uplink eth0 </dev/null", user=0)
+            self.type("virt-tap bridge delete br0", user=0)
+            self.types("virt-tap bridge persist br0 --uplink eth0 --apply", user=0)
+        self.assertIn("192.0.2.10/24", uplink.addresses("br0"))
+
+
+if __name__ == "__main__":
+    reader.enter(390)
+    needed.main()

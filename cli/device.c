@@ -7,9 +7,9 @@
 #include "base/quote.h"
 #include "base/verb.h"
 #include "host/network.h"
+#include "net/batch.h"
 #include "net/bridge.h"
 #include "net/newtap.h"
-#include "net/rtnl.h"
 #include "net/tap.h"
 #include "net/tapdelete.h"
 

@@ -5,7 +5,7 @@
  * read once into JSON, from which the other two forms are made. */
 #include "base/name.h"
 #include "bridge.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 #include "verbs.h"
 
 #include <ctype.h>

@@ -6,7 +6,7 @@
 #include "base/name.h"
 #include "net/port.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static bool fill(struct line *out, const struct link *tap)
         snprintf(out->owner, sizeof(out->owner), "%u", out->claim.uid);
     if (tap->master)
         if_indextoname((unsigned int)tap->master, out->bridge);
-    out->held = link_is_held(tap);
+    out->held = claim_is_held(tap);
     return true;
 }
 

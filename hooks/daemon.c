@@ -11,7 +11,7 @@
 #include "hook.h"
 #include "host/domains.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <stdio.h>
 #include <stdlib.h>

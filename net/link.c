@@ -226,11 +226,6 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
     return out->is_tun ? 0 : -EMEDIUMTYPE;
 }
 
-bool link_is_held(const struct link *tap)
-{
-    return tap->tun.kind.multi_queue ? tap->tun.queues > 0 : tap->carrier;
-}
-
 struct listing {
     struct links *out;
     const char *kind;

@@ -15,14 +15,15 @@ int answer_check(int fd, struct error *why)
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
         return 0;
-    return error_set(why,
-                     "--fd=%d: %s; QEMU and libvirt give a Unix socket there: call this through -netdev "
-                     "tap,helper= or bridge_helper",
-                     fd,
-                     domain              ? "it is a socket, but not a Unix one"
-                     : errno == EBADF    ? "no such descriptor is open"
-                     : errno == ENOTSOCK ? "it is open, but not a socket"
-                                         : strerror(errno));
+    return error_set(
+        why,
+        "--fd=%d: %s; QEMU and libvirt pass a Unix socket: run this through -netdev tap,helper= or "
+        "bridge_helper",
+        fd,
+        domain              ? "it is a socket, but not a Unix one"
+        : errno == EBADF    ? "no such descriptor is open"
+        : errno == ENOTSOCK ? "it is open, but not a socket"
+                            : strerror(errno));
 }
 
 int answer_send(int fd, int descriptor, struct error *why)

@@ -39,7 +39,7 @@ int grant_open_device(struct error *why)
     if (fd == -EACCES || fd == -EPERM)
         return error_set(why, TAP_DEVICE
                          " may not be opened by this user; an administrator can type: chmod 0666 " TAP_DEVICE
-                         " (the usual mode: making a tap takes CAP_NET_ADMIN all the same)");
+                         " (the usual mode: creating a tap still requires CAP_NET_ADMIN)");
     if (fd < 0)
         return error_set(why, "cannot open " TAP_DEVICE ": %s", strerror(-fd));
     return fd;
@@ -81,12 +81,12 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
     if (err == -EOPNOTSUPP)
         return error_set(
             why,
-            "this kernel's tun device has no vnet headers, or no queues, which were asked for; use another NIC model than virtio, one queue, or another kernel");
+            "this kernel's tun device lacks vnet headers or multiple queues, which were requested; use a NIC model other than virtio, one queue, or another kernel");
     if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return error_set(
             why,
             "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
-            "tells what it is",
+            "shows what it is",
             what->name, quote(what->name).text);
     return error_set(
         why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
@@ -131,8 +131,8 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
             "the administrator for a larger quota",
             what->uid, what->bridge->name, what->terms->rule, quota);
     if (err == -EOPNOTSUPP && (quota || what->stays))
-        return error_set(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
-                         quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
+        return error_set(why, "%s requires alternative interface names: Linux 5.5 or newer",
+                         quota ? "a quota (in policy.conf each rule has one)" : "a persistent tap");
     return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
 }
 

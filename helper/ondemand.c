@@ -54,7 +54,7 @@ static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const 
     return error_set(why,
                      "cannot make bridge '%s' as " BRIDGES_PATH
                      ":%lu declares it (%s): %s; `ip -d link show dev %s` "
-                     "shows how far it got",
+                     "shows its state",
                      entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
                      quote(entry->is.name).text);
 }
@@ -113,13 +113,13 @@ static int check_kind(const struct bridges_entry *entry, const struct link *link
     if (strcmp(link->name, name) != 0)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH ":%lu, but is an alternative name of '%s'; an "
-                         "administrator must take that away or declare another",
+                         "administrator must remove that name or declare another",
                          name, entry->line, link->name);
     if (!link->is_bridge)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH
                          ":%lu, but is a network device of another kind: %s; an "
-                         "administrator must rename the one or the other",
+                         "administrator must rename one of them",
                          name, entry->line, link->kind[0] ? link->kind : "hardware");
     return 0;
 }
@@ -167,9 +167,8 @@ static int look_and_act(const struct ondemand *asked, const struct bridges_entry
             return -1;
     }
     return error_set(why,
-                     "bridge '%s' does not stay as " BRIDGES_PATH
-                     ":%lu declares it: %s; does somebody else manage "
-                     "it?",
+                     "bridge '%s' keeps changing from what " BRIDGES_PATH
+                     ":%lu declares: %s; does another program manage it?",
                      entry->is.name, entry->line, describe(state.differs, words));
 }
 
@@ -204,7 +203,7 @@ int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct er
         return declared;
     const int err = rtnl_open(&nl);
     if (err)
-        return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+        return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     *isolate_ports = entry.isolated;
     return look_and_act(asked, &entry, &nl, why);
 }

@@ -36,15 +36,15 @@ struct protecting {
 static int fail(const struct protecting *p, const char *term, int err)
 {
     return error_set(p->why,
-                     "cannot do %s of %s for tap %s on bridge '%s': %s; nothing is granted without it", term,
-                     p->what->terms->rule, p->tap, p->what->bridge->name,
+                     "cannot apply %s of %s to tap %s on bridge '%s': %s; nothing is granted without it",
+                     term, p->what->terms->rule, p->tap, p->what->bridge->name,
                      p->nl->reason[0] ? p->nl->reason : strerror(-err));
 }
 
 static int cannot(const struct protecting *p, const char *term, const char *needs)
 {
     return error_set(p->why,
-                     "%s of %s cannot be had on bridge '%s': it takes %s; nothing is granted without it",
+                     "%s of %s is not possible on bridge '%s': it requires %s; nothing is granted without it",
                      term, p->what->terms->rule, p->what->bridge->name, needs);
 }
 
@@ -58,10 +58,9 @@ static int check_bridge(struct protecting *p)
         return cannot(p, "guard=yes", needs);
     }
     if (p->wanted->vlan && !p->bridge.bridge.vlan_filtering) {
-        snprintf(
-            needs, sizeof(needs),
-            "a bridge that filters VLANs, and a kernel that can (ip link set dev %s type bridge vlan_filtering 1)",
-            quote(p->what->bridge->name).text);
+        snprintf(needs, sizeof(needs),
+                 "a bridge and a kernel that filter VLANs (ip link set dev %s type bridge vlan_filtering 1)",
+                 quote(p->what->bridge->name).text);
         return cannot(p, "vlan=", needs);
     }
     return 0;
@@ -154,8 +153,8 @@ static int lock_mac(const struct protecting *p)
     if (err == -EEXIST)
         return error_set(
             p->why,
-            "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
-            "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
+            "--mac: bridge '%s' already has that MAC at another port, perhaps of a guest that left in the last "
+            "minutes; `bridge fdb show br %s` shows it; give the guest another MAC, or wait",
             p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);

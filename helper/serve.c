@@ -46,7 +46,7 @@ static int open_rtnl(struct rtnl *nl, struct error *why)
 {
     const int err = rtnl_open(nl);
 
-    return err ? error_set(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
+    return err ? error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err)) : 0;
 }
 
 /* The capability is never effective on return, so that no refusal is printed with it. */

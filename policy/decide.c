@@ -33,7 +33,7 @@ static int read_now(struct policy *out, const char *bridge, bool *changed, struc
     *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
     if (out->absent)
         return error_set(why,
-                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                         "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
                          " with the line: allow %s",
                          bridge);
     return err;
@@ -57,9 +57,9 @@ static int open_kvm(const char *rule, struct error *why)
 
     if (fd < 0)
         return error_set(why,
-                         "%s allows the bridge only to those who can use KVM (require=kvm), and " KVM_PATH
+                         "%s allows the bridge only to users who can use KVM (require=kvm), and " KVM_PATH
                          " %s; `virt-tap "
-                         "check kvm` says how to fix that",
+                         "check kvm` tells how to fix that",
                          rule, kvm_device_problem(fd));
     close(fd);
     return 0;
@@ -70,7 +70,7 @@ static int check_mac(const char *rule, const char *macs, const uint8_t *mac, str
     char text[MAC_TEXT];
 
     if (!mac)
-        return error_set(why, "%s allows only guests whose MAC begins with %s; say which it has by --mac=MAC",
+        return error_set(why, "%s allows only guests whose MAC begins with %s; give the MAC with --mac=MAC",
                          rule, macs);
     if (strncasecmp(mac_print(text, mac), macs, strlen(macs)) != 0)
         return error_set(why, "--mac=%s: %s allows only MACs that begin with %s; give the guest one of those",
@@ -91,13 +91,13 @@ static int apply_terms(struct decision *out, const struct question *question, st
         return error_set(why, "--name=%s: %s allows only names like %.256s; choose one of those",
                          question->name, out->rule, names);
     if (question->tap && terms->protection.mac_lock && !question->mac)
-        return error_set(why, "%s locks the guest to its MAC (mac=lock), and must be told it; say --mac=MAC",
+        return error_set(why, "%s locks the guest to its MAC (mac=lock), so the MAC must be given: --mac=MAC",
                          out->rule);
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (question->vlan && question->vlan != terms->protection.vlan)
-        return error_set(why, "--vlan=%u: %s does not grant that VLAN; ask for %s%.0u", question->vlan,
-                         out->rule, terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
+        return error_set(why, "--vlan=%u: %s does not grant that VLAN; use %s%.0u", question->vlan, out->rule,
+                         terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
     out->protection = terms->protection;
     out->protection.isolated =
         out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */
@@ -162,7 +162,8 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
     if (strcmp(name, "all") != 0) /* or the refusal would advise to allow all */
         return ifname_check(option, name, why);
     return error_set(
-        why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
+        why,
+        "%s'all': in a policy this means every bridge, so it cannot be a bridge's name here; name one bridge",
         option);
 }
 
@@ -173,8 +174,8 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
     if (err == -ENODEV)
         return error_set(
             why,
-            "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
-            "administrator can make one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
+            "there is no bridge '%s' on this host; `ip link show type bridge` lists the bridges; an "
+            "administrator can create one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
             name);
     if (err == -EMEDIUMTYPE)
         return error_set(
@@ -183,6 +184,6 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
     if (strcmp(out->name, name) != 0) /* an alternative name, which a deny would not match */
-        return error_set(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
+        return error_set(why, "'%s' is an alternative name of '%s'; use that name", name, out->name);
     return 0;
 }

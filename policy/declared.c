@@ -79,7 +79,7 @@ static const struct keyword list[] = {
     {"stp", "yes", .is_flag = true, .offset = FIELD(is.stp)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(isolated)},
 };
-static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "a bridge has no option"};
+static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "unknown bridge option"};
 
 /* Checks options against each other. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
@@ -87,10 +87,10 @@ static int check_options(const struct reading *r, struct bridges_entry *entry, u
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
         entry->is.forward_delay = BRIDGE_DEFAULT_DELAY;
     if (entry->is.stp && entry->is.forward_delay < 2)
-        return bad(r, "with stp=yes, forward_delay= takes a number of seconds from 2 to 30");
+        return bad(r, "with stp=yes, forward_delay= must be a number of seconds from 2 to 30");
     for (size_t i = 0; i < entry->is.address_count; i++)
         if (entry->is.addresses[i].family == AF_INET6 && entry->is.mtu && entry->is.mtu < MTU_MIN_IPV6)
-            return bad(r, "an IPv6 address takes mtu=%d or more", MTU_MIN_IPV6);
+            return bad(r, "an IPv6 address requires mtu=%d or more", MTU_MIN_IPV6);
     return 0;
 }
 
@@ -103,7 +103,7 @@ static int check_name(const struct reading *r, const char *name)
         return bad(
             r,
             "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
-            "'all' or 'default', and not as taps are named, vtap-*",
+            "'all' or 'default', and not a tap's name, vtap-*",
             name, IFNAMSIZ - 1);
     return 0;
 }

@@ -164,9 +164,8 @@ int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *
     if (!is_accepted(mount, anywhere)) {
         error_set(
             why,
-            "'%.255s' is a mount of this process's own surroundings (a sandbox, a container), which may hide what "
-            "root wrote there, a deny for one; start this outside of it, or put the files themselves there "
-            "(`findmnt %.255s`)",
+            "'%.255s' is a mount that a sandbox or container made for this process; it may hide root's own files, "
+            "for example a deny; start this outside it, or put the files themselves there (`findmnt %.255s`)",
             path, path);
         return -EPERM;
     }

@@ -139,15 +139,15 @@ static enum line_result include_matching(struct reading *r, const struct place *
 
     *slash = '\0';
     if (strpbrk(path, "*?["))
-        return bad(r, at, "a pattern may stand behind the last '/' only, not in", path);
+        return bad(r, at, "a pattern is allowed only after the last '/', not in", path);
     const int err =
         r->source->list(r->source->context, *path ? path : "/", slash + 1, include_one, &including, &cause);
     if (including.refused)
         return LINE_REFUSED;
     if (!err || err == -EACCES)
         return LINE_OK;
-    error_set(r->why, "%s:%lu includes the files of a folder that does not count: %s",
-              r->policy->files[at->file].path, at->line, cause.text);
+    error_set(r->why, "%s:%lu includes a folder that cannot be used: %s", r->policy->files[at->file].path,
+              at->line, cause.text);
     return LINE_REFUSED;
 }
 
@@ -158,7 +158,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     if (path[0] == '/')
         return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
     if (r->dialect == POLICY_STRICT)
-        return bad(r, at, "include takes an absolute path, not", path);
+        return bad(r, at, "include requires an absolute path, not", path);
     if (!path[0])
         return LINE_OK; /* like any other missing file */
     error_set(
@@ -169,7 +169,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
 }
 
 /* Returns a comment after a rule, where none is allowed; NULL: none. */
-static const char *comment_behind(const char *argument)
+static const char *comment_after(const char *argument)
 {
     const char *found = strchr(argument, '#');
 
@@ -192,10 +192,10 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         return bad(r, at, "nothing follows", line);
     *argument++ = '\0';
     if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
-        return bad(r, at, "an editor has put a byte order mark (BOM) before", line + strlen(byte_order_mark));
-    if (r->dialect == POLICY_STRICT && comment_behind(argument))
+        return bad(r, at, "an editor put a byte order mark (BOM) before", line + strlen(byte_order_mark));
+    if (r->dialect == POLICY_STRICT && comment_after(argument))
         return bad(r, at,
-                   "a comment must be on a line of its own, not behind a rule:", comment_behind(argument));
+                   "a comment must be on a line of its own, not after a rule:", comment_after(argument));
     while (is_blank(*argument))
         argument++;
     for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)
@@ -204,7 +204,7 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         return add_rule(r, at, line[0] == 'd', argument);
     if (strcmp(line, "include") == 0)
         return include(r, at, argument);
-    return bad(r, at, "there is no rule", line);
+    return bad(r, at, "unknown rule", line);
 }
 
 /* Returns how much of the text fgets() with a buffer of LINE_SIZE would read. */
@@ -293,7 +293,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
     at.file = (unsigned int)file;
     r->policy->bytes += text->size;
     if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)
-        return error_set(r->why, "%s is one include too many: %d files and %d deep is the limit", path,
+        return error_set(r->why, "%s exceeds the limit of %d files and %d levels of includes", path,
                          FILES_MAX, DEPTH_MAX);
     const enum line_result result = parse_text(r, &at, text);
     /* qemu-bridge-helper keeps the rules before a bad line in an include, and continues after the include. */
@@ -314,7 +314,7 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
     if (err && from && passed_over(r, err))
         return 0;
     if (err && from)
-        return error_set(r->why, "%s:%lu includes a file that does not count: %s",
+        return error_set(r->why, "%s:%lu includes a file that cannot be used: %s",
                          r->policy->files[from->file].path, from->line, cause.text);
     if (err) {
         r->policy->absent = err == -ENOENT;

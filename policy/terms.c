@@ -146,7 +146,7 @@ static const struct keyword list[] = {
     {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
 };
 enum { SELECTING = 3 };
-static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "there is no term"};
+static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "unknown term"};
 
 static int refuse_grant(const char *word, struct error *why)
 {

@@ -172,7 +172,7 @@ class Delete(netcase.NetCase):
             sandbox.run("ip", "link", "property", "add", "dev", "vtap-a", "altname", claim)
             for name in ("vtap-a", "vtap-v", "br0", "lo"):
                 for uid in (USER, 0):
-                    self.denied("delete", f"--name={name}", "--force", uid=uid, says=f"'{name}' is not a tap that virt-tap made")
+                    self.denied("delete", f"--name={name}", "--force", uid=uid, says=f"'{name}' is not a tap made by virt-tap")
             sandbox.run("ip", "link", "property", "del", "dev", "vtap-a", "altname", claim)
         self.denied("delete", "--name=vtap-z", says=["no tap 'vtap-z'", "virt-tap list"])
         for name in ("vtap-a", "vtap-v"):

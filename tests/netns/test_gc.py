@@ -145,7 +145,7 @@ class Meanwhile(GcCase):
                 self.create("vtap-a", f"--domain={UUID}", uid=uid)
                 status, said = self.end(process)
                 self.assertEqual(status, 1)
-                self.assertRegex(said, r"\Avirt-tap-helper: the tap that has the name 'vtap-a' by now is number \d+ with claim ")
+                self.assertRegex(said, r"\Avirt-tap-helper: tap 'vtap-a' is now interface \d+ with claim ")
                 self.assertIn("vtap-a", sandbox.links())
                 self.delete("--name=vtap-a", uid=0)
 
@@ -205,7 +205,7 @@ class Identity(GcCase):
                         (f"--ifindex={sandbox.ifindex('vtap-b')}", right[1])):
             for force in ((), ("--force",)):
                 for uid in (USER, 0):
-                    self.denied("delete", "--name=vtap-a", *options, *force, uid=uid, says="not the one that was meant")
+                    self.denied("delete", "--name=vtap-a", *options, *force, uid=uid, says="not the one requested")
         self.delete("--name=vtap-a", *right)
         self.delete("--name=vtap-b", f"--claim={claim('vtap-b')}", "--force")
 

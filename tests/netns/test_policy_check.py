@@ -88,7 +88,7 @@ class Check(VerbCase):
                 os.unlink(path)
         for comment in ("# lab", "#", "\t#lab"):
             sandbox.write(POLICY, f"allow br0 {comment}\n")
-            self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not behind a rule: '{comment.strip()}'"))
+            self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not after a rule: '{comment.strip()}'"))
             sandbox.write(POLICY, f"include /etc/qemu/bridge.conf {comment}\n")
             self.finds((f"{POLICY}:1", "error", "a comment must be on a line of its own"))
         sandbox.write(POLICY, "allow br#0\n")
@@ -186,7 +186,7 @@ class Check(VerbCase):
         os.chmod("/etc/virt-tap", 0o775)
         self.addCleanup(os.chmod, "/etc/virt-tap", 0o755)
         self.finds((f"{POLICY}:1", "error", f"error: {POLICY}: '/etc/virt-tap' is writable by others"),
-                   (f"{POLICY}:1", "error", "folder that does not count"))
+                   (f"{POLICY}:1", "error", "folder that cannot be used"))
 
     def test_deny_that_does_not_bind_everybody(self):
         sandbox.write(POLICY, f"allow br0\ninclude {A}\n")

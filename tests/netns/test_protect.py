@@ -96,7 +96,7 @@ class MacLock(Protect):
             before = self.fdb(NEIGHBOUR)
             send(locked, BROADCAST, NEIGHBOUR, 100)
             self.assertEqual(received(neighbour, NEIGHBOUR, 1, 0.2), 0)
-            self.refuse(f"--mac={NEIGHBOUR}", says=["knows that MAC already", "bridge fdb show"])
+            self.refuse(f"--mac={NEIGHBOUR}", says=["already has that MAC", "bridge fdb show"])
             self.refuse(f"--mac={GUEST}", says="another tap")
             self.assertEqual(self.fdb(NEIGHBOUR), before)
 

@@ -172,11 +172,11 @@ class Denied(SandboxCase):
         """An ACL, a security module: nobody can tell whose choice that is."""
         sandbox.write(DENY, "deny br0\n")
         sandbox.run("setfacl", "-m", f"u:{USER}:---", DENY)
-        self.refuse(says=["may be read by its mode, and yet cannot", DENY])
+        self.refuse(says=["is readable by its mode, but reading it is denied", DENY])
         sandbox.run("setfacl", "-b", DENY)
         for syscall, path in (("openat", DENY), ("statx", FOLDER), ("statx", DENY)):
             wrap = ["strace", "-qq", "-o", "/dev/null", "-u", ME, "-P", path, "-e", f"trace={syscall}", "-e", f"inject={syscall}:error=EACCES"]
-            self.refuse(uid=0, wrap=wrap, says=[f"{POLICY}:2", "may be read by its mode, and yet cannot"])
+            self.refuse(uid=0, wrap=wrap, says=[f"{POLICY}:2", "is readable by its mode, but reading it is denied"])
 
 
 class Saved(SandboxCase):

@@ -162,7 +162,7 @@ class PolicyBypass(netcase.NetCase):
         for error in ("EMFILE", "ENFILE", "ENOMEM", "EIO"):
             wrap = ["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-P", self.EXTRA[2], "-e", "trace=openat",
                     "-e", f"inject=openat:error={error}"]
-            self.refuse(uid=0, wrap=wrap, says=[f"{self.EXTRA[1]}:1 includes a file that does not count", self.EXTRA[2]])
+            self.refuse(uid=0, wrap=wrap, says=[f"{self.EXTRA[1]}:1 includes a file that cannot be used", self.EXTRA[2]])
 
     def test_starved_include(self):
         self.starve(QEMU_ACL)

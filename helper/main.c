@@ -152,13 +152,17 @@ static int confine(struct error *why)
 /* Root may ask on behalf of a user, and then becomes that user. */
 static int settle(const struct request *request, struct error *why)
 {
-    return request->has_owner ? privilege_become(request->owner, why) : privilege_lower(why);
+    if (request->has_owner)
+        return privilege_become(request->owner, why);
+    return privilege_lower(why);
 }
 
 static void report(const struct request *request, const struct error *why)
 {
-    audit("refused to uid %u%s%s: %s", getuid(), request->bridge ? ": bridge " : "",
-          request->bridge ? request->bridge : "", why->text);
+    if (request->bridge)
+        audit("refused to uid %u: bridge %s: %s", getuid(), request->bridge, why->text);
+    else
+        audit("refused to uid %u: %s", getuid(), why->text);
     say(why->text);
 }
 
@@ -179,7 +183,7 @@ int main(int argc, char *argv[])
         return result;
     if (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION) {
         fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
-        return fflush(stdout) == 0 ? 0 : 1;
+        return fflush(stdout) != 0;
     }
     if (confined < 0 || settle(&request, &why) < 0 || serve(&request, &why) < 0) {
         report(&request, &why);

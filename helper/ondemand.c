@@ -55,8 +55,7 @@ static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const 
                      "cannot make bridge '%s' as " BRIDGES_PATH
                      ":%lu declares it (%s): %s; `ip -d link show dev %s` "
                      "shows its state",
-                     entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
-                     quote(entry->is.name).text);
+                     entry->is.name, entry->line, step, rtnl_problem(nl, err), quote(entry->is.name).text);
 }
 
 static int complete(struct rtnl *nl, const struct bridges_entry *entry, const struct bridge_state *state,
@@ -82,7 +81,9 @@ static int make(struct rtnl *nl, const struct bridges_entry *entry, bool *made, 
 
     if (!err)
         *made = true;
-    return err && err != -EEXIST ? fail(nl, entry, "new", err, why) : 0;
+    if (err && err != -EEXIST)
+        return fail(nl, entry, "new", err, why);
+    return 0;
 }
 
 /* Makes the bridge, or completes an existing one. Returns 0, or -1 and why not; *made: it was made here. */
@@ -94,7 +95,9 @@ static int act(const struct bridges_entry *entry, const struct bridge_state *sta
 
     if (err)
         return fail(&nl, entry, "rtnetlink", err, why);
-    return state->link.ifindex ? complete(&nl, entry, state, why) : make(&nl, entry, made, why);
+    if (state->link.ifindex)
+        return complete(&nl, entry, state, why);
+    return make(&nl, entry, made, why);
 }
 
 static int act_with_privilege(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
@@ -103,7 +106,9 @@ static int act_with_privilege(const struct bridges_entry *entry, const struct br
     if (privilege_raise(why) < 0)
         return -1;
     const int err = act(entry, state, made, why);
-    return privilege_lower(why) < 0 ? -1 : err;
+    if (privilege_lower(why) < 0)
+        return -1;
+    return err;
 }
 
 static int check_kind(const struct bridges_entry *entry, const struct link *link, struct error *why)
@@ -183,7 +188,9 @@ static int find_declared(const char *bridge, struct bridges_entry *out, struct e
     if (!found)
         return 0;
     *out = *found;
-    const int err = out->has_mac ? 0 : bridge_host_mac(bridge, out->is.mac);
+    if (out->has_mac)
+        return 1;
+    const int err = bridge_host_mac(bridge, out->is.mac);
     if (!err)
         return 1;
     return error_set(why,

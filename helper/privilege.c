@@ -89,15 +89,16 @@ int privilege_confine(struct error *why)
 
 int privilege_raise(struct error *why)
 {
-    return apply(NET_ADMIN, NET_ADMIN) < 0
-               ? error_set(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
-               : 0;
+    if (apply(NET_ADMIN, NET_ADMIN) < 0)
+        return error_set(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno));
+    return 0;
 }
 
 int privilege_lower(struct error *why)
 {
-    return apply(NET_ADMIN, 0) < 0 ? error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno))
-                                   : 0;
+    if (apply(NET_ADMIN, 0) < 0)
+        return error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno));
+    return 0;
 }
 
 int privilege_become(uid_t uid, struct error *why)

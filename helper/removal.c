@@ -116,5 +116,5 @@ int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal
         return error_set(why, "tap '%s' has just been replaced or changed, so it is not deleted; try again",
                          tap->name);
     return error_set(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
-                     nl->reason[0] ? nl->reason : strerror(-err));
+                     rtnl_problem(nl, err));
 }

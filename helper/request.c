@@ -204,7 +204,9 @@ static enum request_verb verb_of(const char *word)
         return REQUEST_CREATE;
     if (strcmp(word, "delete") == 0)
         return REQUEST_DELETE;
-    return strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE : REQUEST_TAP;
+    if (strcmp(word, "bridge") == 0)
+        return REQUEST_BRIDGE;
+    return REQUEST_TAP;
 }
 
 /* Returns whether any word on the command line asks for help or the version. */

@@ -81,5 +81,7 @@ int batch_send(struct rtnl *nl, const struct batch *batch, size_t *failed)
             *failed = begin + x.failed - x.first;
         error = x.error;
     }
-    return batch->error ? batch->error : error;
+    if (batch->error)
+        return batch->error;
+    return error;
 }

@@ -31,7 +31,9 @@ static ssize_t read_start(const char *path, char *out, size_t size)
     if (fd < 0)
         return -errno;
     const ssize_t length = read(fd, out, size);
-    return length < 0 ? -errno : length;
+    if (length < 0)
+        return -errno;
+    return length;
 }
 
 /* Unique to this host: systemd's machine ID; or, if there is none (Alpine) or none yet, the boot ID, which no
@@ -115,8 +117,10 @@ int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_s
 
     *out = (struct bridge_state){.ours = false};
     int err = link_find(nl, spec->name, &out->link);
+    if (err == -ENODEV)
+        return 0;
     if (err)
-        return err == -ENODEV ? 0 : err;
+        return err;
     out->differs = compare(&out->link, spec);
     out->ours = !(out->differs & BRIDGE_NO_ALIAS) ||
                 (!out->link.alias[0] && !(out->differs & BRIDGE_MAC) && out->differs & BRIDGE_DOWN);
@@ -200,5 +204,7 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     for (size_t i = 0; i < spec->address_count; i++)
         if (difference == (unsigned int)BRIDGE_ADDRESS << i)
             err = rtnl_talk(nl, address_new_message(ifindex, &spec->addresses[i]));
-    return err == -EEXIST ? 0 : err;
+    if (err == -EEXIST)
+        return 0;
+    return err;
 }

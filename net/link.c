@@ -23,7 +23,9 @@ static uint32_t number(const struct nlattr *attr, uint32_t fallback)
         return fallback;
     if (nla_len(attr) == 1)
         return nla_get_u8(attr);
-    return nla_len(attr) < 4 ? nla_get_u16(attr) : nla_get_u32(attr);
+    if (nla_len(attr) < 4)
+        return nla_get_u16(attr);
+    return nla_get_u32(attr);
 }
 
 static bool is_set(const struct nlattr *attr)
@@ -34,7 +36,9 @@ static bool is_set(const struct nlattr *attr)
 /* Finds a nested attribute: nla_parse_nested() only accepts types that the headers know. */
 static const struct nlattr *find(const struct nlattr *list, int type)
 {
-    return list ? nla_find(nla_data(list), nla_len(list), type) : NULL;
+    if (!list)
+        return NULL;
+    return nla_find(nla_data(list), nla_len(list), type);
 }
 
 static void read_bridge(struct bridge_settings *out, const struct nlattr *data)
@@ -130,7 +134,7 @@ static void read_altname(struct link *out, struct nlattr *list)
 static void read_ipv6(struct link *out, const struct nlattr *inet6)
 {
     const struct nlattr *conf = find(inet6, IFLA_INET6_CONF);
-    int32_t values[DEVCONF_ACCEPT_RA > DEVCONF_AUTOCONF ? DEVCONF_ACCEPT_RA + 1 : DEVCONF_AUTOCONF + 1] = {0};
+    int32_t values[DEVCONF_MAX] = {0};
 
     if (!inet6)
         return;
@@ -223,7 +227,9 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
         return err;
     if (strcmp(out->name, name) != 0)
         return -ENODEV;
-    return out->is_tun ? 0 : -EMEDIUMTYPE;
+    if (!out->is_tun)
+        return -EMEDIUMTYPE;
+    return 0;
 }
 
 struct listing {
@@ -307,7 +313,9 @@ int link_index(struct rtnl *nl, const char *name)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
     /* Interface ioctls work on any socket (net/socket.c, sock_do_ioctl). */
-    return ioctl(nl->fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+    if (ioctl(nl->fd, SIOCGIFINDEX, &request) < 0)
+        return -errno;
+    return request.ifr_ifindex;
 }
 
 static struct nl_msg *set_message(int ifindex)

@@ -38,6 +38,13 @@ void rtnl_close(struct rtnl *nl)
     nl->buffer = NULL;
 }
 
+const char *rtnl_problem(const struct rtnl *nl, int err)
+{
+    if (nl->reason[0])
+        return nl->reason;
+    return strerror(-err);
+}
+
 struct nl_msg *rtnl_message(int type, int nlm_flags, const void *header, size_t size)
 {
     struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK | nlm_flags);
@@ -82,7 +89,9 @@ struct nl_msg *rtnl_put_u8(struct nl_msg *msg, int type, uint8_t value)
 
 struct nlattr *rtnl_nest(struct nl_msg *msg, int type)
 {
-    return msg ? nla_nest_start(msg, type) : NULL;
+    if (!msg)
+        return NULL;
+    return nla_nest_start(msg, type);
 }
 
 void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest)
@@ -177,9 +186,11 @@ int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct 
     nlmsg_hdr(msg)->nlmsg_seq = x.last;
     const int err = rtnl_exchange(&x, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
     nlmsg_free(msg);
-    if (err || x.error)
-        return err ? err : x.error;
-    return x.changed ? -EAGAIN : 0;
+    if (err)
+        return err;
+    if (!x.error && x.changed)
+        return -EAGAIN;
+    return x.error;
 }
 
 int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)

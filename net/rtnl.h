@@ -53,6 +53,9 @@ int rtnl_talk(struct rtnl *nl, struct nl_msg *msg);
  * because something changed, so ask again. */
 int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nlmsghdr *answer), void *arg);
 
+/* Returns why a call failed: the kernel's message, or else that of its -errno. */
+const char *rtnl_problem(const struct rtnl *nl, int err);
+
 /* Requests sent by one call; the last one asks for an acknowledgement. */
 struct rtnl_exchange {
     struct rtnl *nl;

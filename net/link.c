@@ -36,9 +36,7 @@ static bool is_set(const struct nlattr *attr)
 /* Finds a nested attribute: nla_parse_nested() only accepts types that the headers know. */
 static const struct nlattr *find(const struct nlattr *list, int type)
 {
-    if (!list)
-        return NULL;
-    return nla_find(nla_data(list), nla_len(list), type);
+    return list ? nla_find(nla_data(list), nla_len(list), type) : NULL;
 }
 
 static void read_bridge(struct bridge_settings *out, const struct nlattr *data)

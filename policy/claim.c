@@ -56,10 +56,14 @@ void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, ui
 
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
+    const char *domain = "", *stays = "";
     char mac[MAC_TEXT];
 
-    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid,
-             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "",
+    if (alias->domain[0])
+        domain = " domain=";
+    if (alias->stays)
+        stays = " stays";
+    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid, domain, alias->domain, stays,
              mac_print(mac, alias->mac));
 }
 

@@ -104,7 +104,9 @@ static int apply_terms(struct decision *out, const struct question *question, st
     out->quota = terms->quota;
     out->uids = terms->uids;
     out->mtu = terms->mtu;
-    return terms->require_kvm ? open_kvm(out->rule, why) : 0;
+    if (terms->require_kvm)
+        return open_kvm(out->rule, why);
+    return 0;
 }
 
 bool policy_shadows(const struct policy *policy)
@@ -121,20 +123,21 @@ bool policy_shadows(const struct policy *policy)
 static int refuse_unmentioned(const struct policy *policy, const char *bridge, const struct caller *caller,
                               struct error *why)
 {
-    const bool strict = policy->dialect == POLICY_STRICT;
-    char selector[CALLER_SELECTOR_SIZE] = "";
+    char selector[CALLER_SELECTOR_SIZE + 1] = "";
+    const char *hint = "";
 
-    if (strict)
-        caller_selector(caller, selector);
+    if (policy->dialect == POLICY_STRICT) {
+        selector[0] = ' ';
+        caller_selector(caller, selector + 1);
+    }
+    if (policy_shadows(policy))
+        hint = "; " QEMU_ACL_PATH
+               " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH;
     return error_set(
         why,
         "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
-        "allow %s%s%s%s",
-        policy->files[0].path, bridge, caller->uid, bridge, strict ? " " : "", selector,
-        policy_shadows(policy)
-            ? "; " QEMU_ACL_PATH
-              " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH
-            : "");
+        "allow %s%s%s",
+        policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,

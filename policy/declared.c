@@ -63,7 +63,9 @@ static const char *take_mac(void *arg, const char *value)
     struct bridges_entry *out = arg;
 
     out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
-    return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
+    if (out->has_mac)
+        return NULL;
+    return "a unicast MAC, as 02:00:00:00:66:01";
 }
 
 #define FIELD(name) offsetof(struct bridges_entry, name)
@@ -151,23 +153,24 @@ static int add_bridge(const struct reading *r, char **rest)
             return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
-    struct bridges_entry *entries =
-        r->out->count < ENTRIES_MAX ? array_grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
-    if (!entries)
+    struct bridges_entry *entries = array_grow(r->out->entries, r->out->count, sizeof(*entries));
+    if (entries)
+        r->out->entries = entries;
+    if (!entries || r->out->count == ENTRIES_MAX)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
-    r->out->entries = entries;
     entries[r->out->count++] = entry;
     return 0;
 }
 
 static int add_map(const struct reading *r, char **rest)
 {
-    const char *what = strtok_r(NULL, blanks, rest);
-    const char *theirs = what ? strtok_r(NULL, blanks, rest) : NULL;
-    const char *ours = theirs ? strtok_r(NULL, blanks, rest) : NULL;
-    const bool network = what && strcmp(what, "network") == 0;
+    const char *words[4] = {NULL}, *what, *theirs, *ours; /* strtok_r() goes on returning NULL at the end */
 
-    if (!ours || strtok_r(NULL, blanks, rest) || (!network && strcmp(what, "bridge") != 0))
+    for (size_t i = 0; i < 4; i++)
+        words[i] = strtok_r(NULL, blanks, rest);
+    what = words[0], theirs = words[1], ours = words[2];
+    const bool network = what && strcmp(what, "network") == 0;
+    if (!ours || words[3] || (!network && strcmp(what, "bridge") != 0))
         return bad(r, "a map is: map bridge|network THEIRS OURS");
     if (network ? strlen(theirs) >= BRIDGES_NAME_SIZE : !ifname_valid(theirs))
         return bad(r, "no %s can have the name '%.64s'", what, theirs);
@@ -175,11 +178,11 @@ static int add_map(const struct reading *r, char **rest)
         return bad(r, "no bridge can have the name '%.64s'", ours);
     if (bridges_map(r->out, network, theirs))
         return bad(r, "%s '%.64s' is mapped twice", what, theirs);
-    struct bridges_map *maps =
-        r->out->map_count < ENTRIES_MAX ? array_grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
-    if (!maps)
+    struct bridges_map *maps = array_grow(r->out->maps, r->out->map_count, sizeof(*maps));
+    if (maps)
+        r->out->maps = maps;
+    if (!maps || r->out->map_count == ENTRIES_MAX)
         return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
-    r->out->maps = maps;
     struct bridges_map *map = &maps[r->out->map_count++];
     map->network = network;
     strcpy(map->theirs, theirs);
@@ -228,10 +231,13 @@ int bridges_read(struct bridges *out, struct error *why)
     rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
     *out = (struct bridges){.count = 0};
     int err = rootfile_read(&rootfile, BRIDGES_PATH, BYTES_MAX, &text, why);
+    if (err == -ENOENT)
+        return 0;
     if (err)
-        return err == -ENOENT ? 0 : -1;
-    err = text.bytes ? bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why)
-                     : error_set(why, BRIDGES_PATH " is a folder; write the declarations into a file");
+        return -1;
+    if (!text.bytes)
+        return error_set(why, BRIDGES_PATH " is a folder; write the declarations into a file");
+    err = bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why);
     free(text.bytes);
     return err;
 }

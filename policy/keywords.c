@@ -46,7 +46,9 @@ int keywords_take(const struct keywords *keywords, void *out, char *word, unsign
             return error_set(why, "%s= is given twice", word);
         *seen |= 1U << i;
         const char *expected = take_value(key, out, value);
-        return expected ? error_set(why, "%s= must be %s, not '%.64s'", word, expected, value) : 0;
+        if (!expected)
+            return 0;
+        return error_set(why, "%s= must be %s, not '%.64s'", word, expected, value);
     }
     return error_set(why, "%s '%.64s='", keywords->unknown, word);
 }

@@ -98,11 +98,10 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     if (*terms)
         *terms++ = '\0';
     /* qemu-bridge-helper checks only the length; a name that no interface can have matches nothing. */
-    if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
-        return bad(r, at,
-                   strlen(argument) < IFNAMSIZ ? "no interface can have the name"
-                                               : "an interface's name has at most 15 characters, not",
-                   argument);
+    if (strlen(argument) >= IFNAMSIZ)
+        return bad(r, at, "an interface's name has at most 15 characters, not", argument);
+    if (r->dialect == POLICY_STRICT && !ifname_valid(argument))
+        return bad(r, at, "no interface can have the name", argument);
     rule.all = strcmp(argument, "all") == 0;
     strcpy(rule.name, argument);
     if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
@@ -112,7 +111,9 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     }
     if (r->dialect == POLICY_STRICT && !deny && !rule.terms.quota)
         rule.terms.quota = QUOTA_DEFAULT;
-    return !r->bridge || is_about(&rule, r->bridge) ? keep_rule(r, &rule) : LINE_OK;
+    if (r->bridge && !is_about(&rule, r->bridge))
+        return LINE_OK;
+    return keep_rule(r, &rule);
 }
 
 /* State for reading the files of a folder. */
@@ -213,7 +214,9 @@ static size_t line_length(const char *text, size_t size)
     const size_t most = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
     const char *newline = memchr(text, '\n', most);
 
-    return newline ? (size_t)(newline - text) + 1 : most;
+    if (newline)
+        return (size_t)(newline - text) + 1;
+    return most;
 }
 
 static enum line_result parse_text(struct reading *r, struct place *at, const struct policy_text *text)
@@ -320,18 +323,17 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
         r->policy->absent = err == -ENOENT;
         return error_set(r->why, "%s", cause.text);
     }
-    if (!text.bytes) /* to fopen(), which the original uses, a folder is an empty file */
-        return from && r->dialect == POLICY_QEMU
-                   ? 0
-                   : error_set(r->why, "%s is a folder, not a policy file; write the rules into a file",
-                               path);
+    if (!text.bytes && from && r->dialect == POLICY_QEMU)
+        return 0; /* to fopen(), which the original uses, a folder is an empty file */
+    if (!text.bytes)
+        return error_set(r->why, "%s is a folder, not a policy file; write the rules into a file", path);
     if (being_read(outer, &text)) {
         /* The original loops until it runs out of descriptors, and finds no further rules meanwhile. */
         free(text.bytes);
-        return r->dialect == POLICY_QEMU
-                   ? 0
-                   : error_set(r->why, "%s:%lu includes %s, which is being read already",
-                               r->policy->files[from->file].path, from->line, path);
+        if (r->dialect == POLICY_QEMU)
+            return 0;
+        return error_set(r->why, "%s:%lu includes %s, which is being read already",
+                         r->policy->files[from->file].path, from->line, path);
     }
     return read_text(r, path, &text, outer);
 }

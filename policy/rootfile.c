@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "mounts.h"
+#include "settle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,8 +29,6 @@ enum {
     LINKS_MAX = 40,       /* the kernel's limit for one path */
     OVERFLOW_UID = 65534, /* uids unmapped in a user namespace (/proc/sys/kernel/overflowuid's default) */
     IS_LINK = 1,
-    SETTLE_MS = 200,
-    SETTLE_ROUNDS = 10, /* number of waits before the current state is accepted */
 };
 
 struct walk {
@@ -232,25 +231,6 @@ static int open_once(struct walk *w)
             return err == -EACCES ? explain_denial(w) : err;
     }
     return -ELOOP;
-}
-
-/* Waits 200 ms if files were added to that folder or removed from it less than 200 ms before `began`
- * (CLOCK_REALTIME, read before the caller looked): an editor moves the old file away before it writes the new
- * one. A change after `began` also means waiting, however long the caller was stopped; a time in the future
- * does not, since the clock was set back. Returns whether it waited. */
-static bool settle_wait(const struct timespec *began, const struct statx *folder)
-{
-    const struct timespec pause = {.tv_nsec = SETTLE_MS * 1000 * 1000L};
-    const struct statx_timestamp *change = &folder->stx_mtime;
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t seconds = began->tv_sec - change->tv_sec;
-    const int64_t nanoseconds = began->tv_nsec - (int64_t)change->tv_nsec;
-    if (change->tv_sec > now.tv_sec || seconds > 1 || seconds * 1000 + nanoseconds / 1000000 >= SETTLE_MS)
-        return false;
-    nanosleep(&pause, NULL);
-    return true;
 }
 
 /* Opens the requested file. With ROOTFILE_NO_LINKS, it counts as missing only if it stays so. Returns like

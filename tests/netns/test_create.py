@@ -233,10 +233,10 @@ class Delete(netcase.NetCase):
 class Usage(netcase.NetCase):
     def test_what_is_missing_or_too_much(self):
         for words, says in ((["create", "--bridge=br0"], "--name=NAME"), (["create", "--name=vtap-a"], "--bridge=BRIDGE"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not go"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not go"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not have the option"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not have the option"),
                             (["delete"], "--name=NAME or --domain=UUID"), (["delete", "--force"], "--name=NAME or"),
-                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not go"),
+                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not have the option"),
                             (["delete", "--name=vtap-a", "--name=vtap-b"], "given twice"),
                             (["delete", "--domain=1"], "virsh domuuid"), (["delete", "vtap-a"], "no such option"),
                             (["create", "delete"], "no such option")):

@@ -203,7 +203,7 @@ class Delete(netcase.NetCase):
         self.assertEqual(sandbox.links() - self.before, {"vtap-c", "vtap-d", "vtap-e"})
         self.delete(f"--domain={UUID}")  # nothing is left of it: that is no failure
         self.delete(f"--domain={UUID}", uid=0)  # root's own: another user's domain may have the same UUID
-        self.denied("delete", "--name=vtap-e", f"--domain={UUID}", uid=0, says=[f"uid {OTHER}", "leave --domain out"])
+        self.denied("delete", "--name=vtap-e", f"--domain={UUID}", uid=0, says=[f"uid {OTHER}", "omit --domain"])
         self.assertEqual(sandbox.links() - self.before, {"vtap-c", "vtap-d", "vtap-e"})
         self.delete("--name=vtap-e", uid=0)
         self.delete(f"--domain={other}", "--name=vtap-c")

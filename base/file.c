@@ -89,7 +89,9 @@ static int open_to_read(const char *path, struct error *why)
         return error_set(
             why, "it is not a regular file; to read from a FIFO or a device, give it as standard input");
     const int fd = open_found(found, 0);
-    return fd < 0 ? error_set(why, "%s", strerror(errno)) : fd;
+    if (fd < 0)
+        return error_set(why, "%s", strerror(errno));
+    return fd;
 }
 
 char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct error *why)
@@ -160,7 +162,9 @@ static int hold(struct file *out, const char *path, size_t max, struct error *wh
     out->fd = open_found(found, O_NONBLOCK);
     if (out->fd >= 0)
         out->text = read_all(out->fd, (size_t)out->as_read.st_size, max, &out->size);
-    return out->text ? 0 : error_set(why, "%s", strerror(errno));
+    if (!out->text)
+        return error_set(why, "%s", strerror(errno));
+    return 0;
 }
 
 int file_hold(struct file *out, const char *path, size_t max, struct error *why)

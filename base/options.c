@@ -210,7 +210,9 @@ int options_parse(const struct option_entry *table, void *options, char *argv[])
 /* Returns its length. */
 static int print_name(const struct option_entry *entry)
 {
-    return printf("--%s%s%s", entry->name, entry->value ? "=" : "", entry->value ? entry->value : "");
+    if (entry->value)
+        return printf("--%s=%s", entry->name, entry->value);
+    return printf("--%s", entry->name);
 }
 
 void options_help(const struct option_entry *table)

@@ -155,7 +155,11 @@ static int wait_for(const struct running *child, int out, int64_t end_ms)
         return -ETIMEDOUT;
     if (child->pidfd < 0 && left > STEP_MS)
         left = STEP_MS;
-    return poll(wait, 2, end_ms || child->pidfd < 0 ? (int)left : -1) < 0 ? -errno : 0;
+    if (!end_ms && child->pidfd >= 0)
+        left = -1; /* no limit */
+    if (poll(wait, 2, (int)left) < 0)
+        return -errno;
+    return 0;
 }
 
 /* Collects output until the process has exited. Returns 0 or -errno. */

@@ -7,9 +7,9 @@
 
 #include "base/verb.h"
 #include "net/address.h"
+#include "net/batch.h"
 #include "net/bridge.h"
 #include "net/link.h"
-#include "net/rtnl.h"
 
 #include <stdbool.h>
 #include <stdint.h>

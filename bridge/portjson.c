@@ -7,7 +7,7 @@
 #include "bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <linux/if.h>
@@ -160,7 +160,7 @@ static void add_owner(json_t *object, const struct ports *ports, const struct li
 
 static void add_tap(json_t *object, const struct ports *ports, const struct link *tap)
 {
-    const bool held = link_is_held(tap), multi_queue = tap->tun.kind.multi_queue;
+    const bool held = claim_is_held(tap), multi_queue = tap->tun.kind.multi_queue;
     const int queues = multi_queue ? (int)tap->tun.queues : (int)held;
     json_t *facts = json_pack("{s:b, s:b, s:i, s:b, s:b}", "held", held, "multi_queue", multi_queue, "queues",
                               queues, "vnet_hdr", tap->tun.kind.vnet_hdr, "persistent", tap->tun.persist);

@@ -7,7 +7,7 @@
 #include "helper_call.h"
 #include "host/domains.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 #include "verbs.h"
 
 #include <errno.h>

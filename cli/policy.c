@@ -39,7 +39,7 @@ static int check(const char *name, const char *file, bool strict)
 
     if (!file && !current)
         return complain(1, name,
-                        "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                        "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
                         " with a line like: allow br0");
     if (!file_whole_path(file ? file : current, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file ? file : current, strerror(errno));

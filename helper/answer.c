@@ -8,21 +8,32 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static const char *socket_problem(int err)
+{
+    if (err == EBADF)
+        return "no such descriptor is open";
+    if (err == ENOTSOCK)
+        return "it is open, but not a socket";
+    if (err == EPIPE || err == ECONNREFUSED)
+        return "the other end is closed";
+    return strerror(err);
+}
+
 int answer_check(int fd, struct error *why)
 {
+    const char *problem = "it is a socket, but not a Unix one";
     int domain = 0;
     socklen_t size = sizeof(domain);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+        problem = socket_problem(errno);
+    else if (domain == AF_UNIX)
         return 0;
-    return error_set(why,
-                     "--fd=%d: %s; QEMU and libvirt give a Unix socket there: call this through -netdev "
-                     "tap,helper= or bridge_helper",
-                     fd,
-                     domain              ? "it is a socket, but not a Unix one"
-                     : errno == EBADF    ? "no such descriptor is open"
-                     : errno == ENOTSOCK ? "it is open, but not a socket"
-                                         : strerror(errno));
+    return error_set(
+        why,
+        "--fd=%d: %s; QEMU and libvirt pass a Unix socket: run this through -netdev tap,helper= or "
+        "bridge_helper",
+        fd, problem);
 }
 
 int answer_send(int fd, int descriptor, struct error *why)
@@ -48,5 +59,5 @@ int answer_send(int fd, int descriptor, struct error *why)
         return 0;
     return error_set(why,
                      "the tap was made, but could not be handed over on --fd=%d: %s; it is removed again", fd,
-                     errno == EPIPE || errno == ECONNREFUSED ? "the other end is closed" : strerror(errno));
+                     socket_problem(errno));
 }

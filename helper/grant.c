@@ -39,7 +39,7 @@ int grant_open_device(struct error *why)
     if (fd == -EACCES || fd == -EPERM)
         return error_set(why, TAP_DEVICE
                          " may not be opened by this user; an administrator can type: chmod 0666 " TAP_DEVICE
-                         " (the usual mode: making a tap takes CAP_NET_ADMIN all the same)");
+                         " (the usual mode: creating a tap still requires CAP_NET_ADMIN)");
     if (fd < 0)
         return error_set(why, "cannot open " TAP_DEVICE ": %s", strerror(-fd));
     return fd;
@@ -81,30 +81,31 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
     if (err == -EOPNOTSUPP)
         return error_set(
             why,
-            "this kernel's tun device has no vnet headers, or no queues, which were asked for; use another NIC model than virtio, one queue, or another kernel");
+            "this kernel's tun device lacks vnet headers or multiple queues, which were requested; use a NIC model other than virtio, one queue, or another kernel");
     if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return error_set(
             why,
             "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
-            "tells what it is",
+            "shows what it is",
             what->name, quote(what->name).text);
     return error_set(
         why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
         strerror(-err));
 }
 
-static int fail_step(const struct rtnl *nl, const char *step, const struct granted *tap,
-                     const struct grant *what, int err, struct error *why)
+/* Returns 0 if err is 0; otherwise -1 and why that step failed. */
+static int end_step(const struct rtnl *nl, const char *step, const struct granted *tap,
+                    const struct grant *what, int err, struct error *why)
 {
-    const char *words = nl->reason[0] ? nl->reason : strerror(-err);
-
+    if (!err)
+        return 0;
     if (err == -EXFULL)
         return error_set(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
             what->bridge->name);
-    return error_set(why,
-                     "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up",
-                     step, tap->name, what->bridge->name, words, quote(what->bridge->name).text);
+    return error_set(
+        why, "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up", step,
+        tap->name, what->bridge->name, rtnl_problem(nl, err), quote(what->bridge->name).text);
 }
 
 /* Sets the claim, which also enforces the quota: each of N slots can be taken only once, so that two
@@ -115,10 +116,12 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
                      struct error *why)
 {
     const unsigned int quota = what->terms->quota;
-    struct claim claim = {.uid = what->uid, .unlimited = !quota, .slot = quota ? 0 : (unsigned int)ifindex};
+    struct claim claim = {.uid = what->uid, .unlimited = !quota};
     char text[CLAIM_SIZE];
     int err;
 
+    if (claim.unlimited)
+        claim.slot = (unsigned int)ifindex;
     strcpy(claim.bridge, what->bridge->name);
     do {
         claim_write(text, &claim);
@@ -131,9 +134,11 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
             "the administrator for a larger quota",
             what->uid, what->bridge->name, what->terms->rule, quota);
     if (err == -EOPNOTSUPP && (quota || what->stays))
-        return error_set(why, "%s takes alternative names of interfaces: Linux 5.5 or newer",
-                         quota ? "a quota (in policy.conf each rule has one)" : "a tap that stays");
-    return err && err != -EOPNOTSUPP ? fail_step(nl, "claim", tap, what, err, why) : 0;
+        return error_set(why, "%s requires alternative interface names: Linux 5.5 or newer",
+                         quota ? "a quota (in policy.conf each rule has one)" : "a persistent tap");
+    if (err == -EOPNOTSUPP)
+        return 0;
+    return end_step(nl, "claim", tap, what, err, why);
 }
 
 /* Likewise for the quota that all callers of a rule with uid=FIRST-LAST share. */
@@ -142,8 +147,10 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
 {
     const struct uid_range *uids = &what->terms->uids;
     char text[CLAIM_SIZE];
-    int err = uids->set ? -EEXIST : 0;
+    int err = -EEXIST;
 
+    if (!uids->set)
+        return 0;
     for (unsigned int slot = 0; err == -EEXIST && slot < what->terms->quota; slot++) {
         claim_write_range(text, what->bridge->name, uids->first, uids->last, slot);
         err = link_add_altname(nl, ifindex, text);
@@ -154,7 +161,7 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
             "uids %u to %u together have as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or "
             "ask the administrator for a larger quota",
             uids->first, uids->last, what->bridge->name, what->terms->rule, what->terms->quota);
-    return err ? fail_step(nl, "claim", tap, what, err, why) : 0;
+    return end_step(nl, "claim", tap, what, err, why);
 }
 
 /* Refuses a MAC that another tap of ours on that bridge was made for, whatever its holder has done to the
@@ -163,9 +170,10 @@ static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, 
 static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                      struct error *why)
 {
+    static const char *const roles[] = {"has that MAC itself", "speaks for a guest with that MAC"};
     struct port_address found;
     uint8_t mac[6];
-    char text[CLAIM_SIZE], name[IFNAMSIZ];
+    char text[CLAIM_SIZE], name[IFNAMSIZ] = "?";
 
     memcpy(mac, what->guest_mac, sizeof(mac));
     claim_write_mac(text, what->bridge->name, mac);
@@ -177,7 +185,7 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
             "guest another",
             what->bridge->name);
     if (err && err != -EOPNOTSUPP)
-        return fail_step(nl, "claim a MAC for", tap, what, err, why);
+        return end_step(nl, "claim a MAC for", tap, what, err, why);
     if (memcmp(mac, what->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
         return error_set(
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
@@ -187,10 +195,10 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
         if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))
             continue;
         if (err)
-            return fail_step(nl, "look for the MAC of", tap, what, err, why);
+            return end_step(nl, "look for the MAC of", tap, what, err, why);
+        if_indextoname((unsigned int)found.ifindex, name);
         return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
-                         what->bridge->name, if_indextoname((unsigned int)found.ifindex, name) ? name : "?",
-                         i == 0 ? "has that MAC itself" : "speaks for a guest with that MAC");
+                         what->bridge->name, name, roles[i]);
     }
     return 0;
 }
@@ -241,25 +249,27 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
      * A multi-queue tap is root's until it is complete, or the caller could attach before it is on the
      * bridge. */
-    int err = what->kind.multi_queue ? 0 : tap_set_owner(tap->fd, what->uid);
+    int err = 0;
 
+    if (!what->kind.multi_queue)
+        err = tap_set_owner(tap->fd, what->uid);
     if (!err)
         err = tap_get_mac(tap->fd, mac);
     if (err)
-        return fail_step(nl, "prepare", tap, what, err, why);
+        return end_step(nl, "prepare", tap, what, err, why);
     if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
         return -1;
     if (what->guest_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);
     if (err)
-        return fail_step(nl, "attach", tap, what, err, why);
+        return end_step(nl, "attach", tap, what, err, why);
     if (protect_port(nl, ifindex, tap->name, what, why) < 0)
         return -1;
     err = link_up(nl, ifindex);
     if (!err && what->kind.multi_queue)
         err = tap_set_owner(tap->fd, what->uid);
-    return err ? fail_step(nl, "start", tap, what, err, why) : 0;
+    return end_step(nl, "start", tap, what, err, why);
 }
 
 int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
@@ -268,10 +278,11 @@ int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, st
     if (out->fd < 0)
         return -1;
     const int ifindex = make_tap(nl, out, what, why);
-    int err = ifindex < 0 ? -1 : plug(nl, ifindex, out, what, why);
-    if (err && ifindex > 0)
+    if (ifindex > 0 && plug(nl, ifindex, out, what, why) == 0)
+        return 0;
+    if (ifindex > 0)
         link_delete(nl, ifindex); /* by index: merely closing it would leave it to others who might hold it */
-    if (err && out->fd >= 0)
+    if (out->fd >= 0)
         close(out->fd);
-    return err;
+    return -1;
 }

@@ -58,8 +58,8 @@ static const char usage_text[] =
     "  qemu-system-x86_64 -netdev tap,id=n0,br=br0,helper=" HELPER_PATH " -device virtio-net,netdev=n0\n"
     "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
     "\n"
-    "create makes one that stays, which its owner may open by name; delete removes the caller's taps; bridge\n"
-    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as the others do, too.\n"
+    "create makes a persistent tap, which its owner may open by name; delete deletes the caller's taps; bridge\n"
+    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as the other forms do.\n"
     "\n"
     "  --br=BRIDGE, --bridge=BRIDGE\n"
     "                 the bridge; " POLICY_PATH ", or where that does not exist\n"
@@ -67,16 +67,16 @@ static const char usage_text[] =
     "  --fd=FD        the number of a connected Unix socket\n"
     "  --use-vnet, --vnet-hdr\n"
     "                 frames carry virtio-net headers\n"
-    "  --multi-queue  several queues: what opens the tap must say so too\n"
+    "  --multi-queue  several queues: the program that opens the tap must request them too\n"
     "  --name=NAME    the tap's name, vtap-*; otherwise vtap- and a number\n"
     "  --mac=MAC      the guest's MAC\n"
     "  --vlan=N       the untagged VLAN, which the policy must grant\n"
-    "  --isolated     nothing between this tap and other isolated ones\n"
+    "  --isolated     no traffic between this tap and other isolated ones\n"
     "  --domain=UUID  the libvirt domain that it is for\n"
-    "  --owner=UID    whose it is: root only, and judged as that user\n"
-    "  --ifindex=N    only if NAME still is the interface of that number\n"
+    "  --owner=UID    the tap's owner, whose policy applies; root only\n"
+    "  --ifindex=N    only if NAME still has that interface index\n"
     "  --claim=CLAIM  only if NAME still has that claim, as virt-tap list shows it\n"
-    "  --force        also one that somebody holds\n"
+    "  --force        also delete a tap that is in use\n"
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
 
@@ -152,13 +152,17 @@ static int confine(struct error *why)
 /* Root may ask on behalf of a user, and then becomes that user. */
 static int settle(const struct request *request, struct error *why)
 {
-    return request->has_owner ? privilege_become(request->owner, why) : privilege_lower(why);
+    if (request->has_owner)
+        return privilege_become(request->owner, why);
+    return privilege_lower(why);
 }
 
 static void report(const struct request *request, const struct error *why)
 {
-    audit("refused to uid %u%s%s: %s", getuid(), request->bridge ? ": bridge " : "",
-          request->bridge ? request->bridge : "", why->text);
+    if (request->bridge)
+        audit("refused to uid %u: bridge %s: %s", getuid(), request->bridge, why->text);
+    else
+        audit("refused to uid %u: %s", getuid(), why->text);
     say(why->text);
 }
 
@@ -179,7 +183,7 @@ int main(int argc, char *argv[])
         return result;
     if (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION) {
         fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
-        return fflush(stdout) == 0 ? 0 : 1;
+        return fflush(stdout) != 0;
     }
     if (confined < 0 || settle(&request, &why) < 0 || serve(&request, &why) < 0) {
         report(&request, &why);

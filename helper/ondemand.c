@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "ondemand.h"
+
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/quote.h"
-#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "net/rtnl.h"
@@ -55,9 +54,8 @@ static int fail(const struct rtnl *nl, const struct bridges_entry *entry, const 
     return error_set(why,
                      "cannot make bridge '%s' as " BRIDGES_PATH
                      ":%lu declares it (%s): %s; `ip -d link show dev %s` "
-                     "shows how far it got",
-                     entry->is.name, entry->line, step, nl->reason[0] ? nl->reason : strerror(-err),
-                     quote(entry->is.name).text);
+                     "shows its state",
+                     entry->is.name, entry->line, step, rtnl_problem(nl, err), quote(entry->is.name).text);
 }
 
 static int complete(struct rtnl *nl, const struct bridges_entry *entry, const struct bridge_state *state,
@@ -83,7 +81,9 @@ static int make(struct rtnl *nl, const struct bridges_entry *entry, bool *made, 
 
     if (!err)
         *made = true;
-    return err && err != -EEXIST ? fail(nl, entry, "new", err, why) : 0;
+    if (err && err != -EEXIST)
+        return fail(nl, entry, "new", err, why);
+    return 0;
 }
 
 /* Makes the bridge, or completes an existing one. Returns 0, or -1 and why not; *made: it was made here. */
@@ -95,7 +95,9 @@ static int act(const struct bridges_entry *entry, const struct bridge_state *sta
 
     if (err)
         return fail(&nl, entry, "rtnetlink", err, why);
-    return state->link.ifindex ? complete(&nl, entry, state, why) : make(&nl, entry, made, why);
+    if (state->link.ifindex)
+        return complete(&nl, entry, state, why);
+    return make(&nl, entry, made, why);
 }
 
 static int act_with_privilege(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
@@ -104,7 +106,9 @@ static int act_with_privilege(const struct bridges_entry *entry, const struct br
     if (privilege_raise(why) < 0)
         return -1;
     const int err = act(entry, state, made, why);
-    return privilege_lower(why) < 0 ? -1 : err;
+    if (privilege_lower(why) < 0)
+        return -1;
+    return err;
 }
 
 static int check_kind(const struct bridges_entry *entry, const struct link *link, struct error *why)
@@ -114,13 +118,13 @@ static int check_kind(const struct bridges_entry *entry, const struct link *link
     if (strcmp(link->name, name) != 0)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH ":%lu, but is an alternative name of '%s'; an "
-                         "administrator must take that away or declare another",
+                         "administrator must remove that name or declare another",
                          name, entry->line, link->name);
     if (!link->is_bridge)
         return error_set(why,
                          "'%s' is declared in " BRIDGES_PATH
                          ":%lu, but is a network device of another kind: %s; an "
-                         "administrator must rename the one or the other",
+                         "administrator must rename one of them",
                          name, entry->line, link->kind[0] ? link->kind : "hardware");
     return 0;
 }
@@ -168,9 +172,8 @@ static int look_and_act(const struct ondemand *asked, const struct bridges_entry
             return -1;
     }
     return error_set(why,
-                     "bridge '%s' does not stay as " BRIDGES_PATH
-                     ":%lu declares it: %s; does somebody else manage "
-                     "it?",
+                     "bridge '%s' keeps changing from what " BRIDGES_PATH
+                     ":%lu declares: %s; does another program manage it?",
                      entry->is.name, entry->line, describe(state.differs, words));
 }
 
@@ -185,7 +188,9 @@ static int find_declared(const char *bridge, struct bridges_entry *out, struct e
     if (!found)
         return 0;
     *out = *found;
-    const int err = out->has_mac ? 0 : bridge_host_mac(bridge, out->is.mac);
+    if (out->has_mac)
+        return 1;
+    const int err = bridge_host_mac(bridge, out->is.mac);
     if (!err)
         return 1;
     return error_set(why,
@@ -205,7 +210,7 @@ int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct er
         return declared;
     const int err = rtnl_open(&nl);
     if (err)
-        return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+        return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     *isolate_ports = entry.isolated;
     return look_and_act(asked, &entry, &nl, why);
 }

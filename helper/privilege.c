@@ -48,11 +48,10 @@ static int explain_missing(struct error *why)
         return error_set(
             why, "no CAP_NET_ADMIN: it is not in the bounding set of whoever started this (a container, or "
                  "systemd's CapabilityBoundingSet=); add it there");
-    return error_set(
-        why,
-        "no CAP_NET_ADMIN: the file capability of %s is another, or this is traced by a debugger; an "
-        "administrator can type: setcap cap_net_admin=p %s",
-        path, quote(path).text);
+    return error_set(why,
+                     "no CAP_NET_ADMIN: %s has a different file capability, or a debugger traces this; an "
+                     "administrator can type: setcap cap_net_admin=p %s",
+                     path, quote(path).text);
 }
 
 enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };
@@ -90,15 +89,16 @@ int privilege_confine(struct error *why)
 
 int privilege_raise(struct error *why)
 {
-    return apply(NET_ADMIN, NET_ADMIN) < 0
-               ? error_set(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno))
-               : 0;
+    if (apply(NET_ADMIN, NET_ADMIN) < 0)
+        return error_set(why, "CAP_NET_ADMIN could not be made effective: %s", strerror(errno));
+    return 0;
 }
 
 int privilege_lower(struct error *why)
 {
-    return apply(NET_ADMIN, 0) < 0 ? error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno))
-                                   : 0;
+    if (apply(NET_ADMIN, 0) < 0)
+        return error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno));
+    return 0;
 }
 
 int privilege_become(uid_t uid, struct error *why)
@@ -109,8 +109,7 @@ int privilege_become(uid_t uid, struct error *why)
     gid_t gid;
 
     if (getuid() != 0)
-        return error_set(why,
-                         "--owner=%u: only root may ask for somebody else, and this is uid %u; leave it out",
+        return error_set(why, "--owner=%u: only root may act for another user, and this is uid %u; omit it",
                          uid, getuid());
     names_begin(&names);
     const int err = names_find_account(&names, uid, name, &gid, &cause);

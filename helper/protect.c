@@ -36,15 +36,14 @@ struct protecting {
 static int fail(const struct protecting *p, const char *term, int err)
 {
     return error_set(p->why,
-                     "cannot do %s of %s for tap %s on bridge '%s': %s; nothing is granted without it", term,
-                     p->what->terms->rule, p->tap, p->what->bridge->name,
-                     p->nl->reason[0] ? p->nl->reason : strerror(-err));
+                     "cannot apply %s of %s to tap %s on bridge '%s': %s; nothing is granted without it",
+                     term, p->what->terms->rule, p->tap, p->what->bridge->name, rtnl_problem(p->nl, err));
 }
 
 static int cannot(const struct protecting *p, const char *term, const char *needs)
 {
     return error_set(p->why,
-                     "%s of %s cannot be had on bridge '%s': it takes %s; nothing is granted without it",
+                     "%s of %s is not possible on bridge '%s': it requires %s; nothing is granted without it",
                      term, p->what->terms->rule, p->what->bridge->name, needs);
 }
 
@@ -58,10 +57,9 @@ static int check_bridge(struct protecting *p)
         return cannot(p, "guard=yes", needs);
     }
     if (p->wanted->vlan && !p->bridge.bridge.vlan_filtering) {
-        snprintf(
-            needs, sizeof(needs),
-            "a bridge that filters VLANs, and a kernel that can (ip link set dev %s type bridge vlan_filtering 1)",
-            quote(p->what->bridge->name).text);
+        snprintf(needs, sizeof(needs),
+                 "a bridge and a kernel that filter VLANs (ip link set dev %s type bridge vlan_filtering 1)",
+                 quote(p->what->bridge->name).text);
         return cannot(p, "vlan=", needs);
     }
     return 0;
@@ -86,7 +84,9 @@ static int raise_bridge_groups(const struct protecting *p)
         err = link_get(p->nl, ifindex, &bridge);
     if (err)
         return fail(p, term, err);
-    return bridge.bridge.max_groups < BRIDGE_GROUPS ? fail(p, term, -EIO) : 0;
+    if (bridge.bridge.max_groups < BRIDGE_GROUPS)
+        return fail(p, term, -EIO);
+    return 0;
 }
 
 static int set_options(const struct protecting *p)
@@ -120,7 +120,9 @@ static int set_options(const struct protecting *p)
         return fail(p, "a limit of multicast groups", -EIO);
     if (got.learning != wanted.learning || got.flood != wanted.flood)
         return fail(p, "mac=lock", -EIO);
-    return got.knows_groups && wanted.max_groups ? raise_bridge_groups(p) : 0;
+    if (got.knows_groups && wanted.max_groups)
+        return raise_bridge_groups(p);
+    return 0;
 }
 
 static int set_vlan(const struct protecting *p)
@@ -143,7 +145,9 @@ static int deny_vlan_router(const struct protecting *p)
     if (!p->bridge.bridge.vlan_filtering || !p->bridge.bridge.vlan_snooping || !vlan)
         return 0;
     const int err = port_deny_vlan_router(p->nl, p->ifindex, vlan);
-    return err ? fail(p, "no multicast router in its VLAN", err) : 0;
+    if (err)
+        return fail(p, "no multicast router in its VLAN", err);
+    return 0;
 }
 
 /* NLM_F_EXCL: do not move another port's entry to ours. */
@@ -154,8 +158,8 @@ static int lock_mac(const struct protecting *p)
     if (err == -EEXIST)
         return error_set(
             p->why,
-            "--mac: bridge '%s' knows that MAC already, of another port or a guest that was there in the last "
-            "minutes; `bridge fdb show br %s` tells where; give the guest another, or wait",
+            "--mac: bridge '%s' already has that MAC at another port, perhaps of a guest that left in the last "
+            "minutes; `bridge fdb show br %s` shows it; give the guest another MAC, or wait",
             p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);
@@ -165,7 +169,9 @@ static int lock_mac(const struct protecting *p)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)
         return fail(p, "mac=lock", -EIO);
-    return found.sticky ? 0 : cannot(p, "mac=lock", "sticky addresses: Linux 4.20 or newer");
+    if (!found.sticky)
+        return cannot(p, "mac=lock", "sticky addresses: Linux 4.20 or newer");
+    return 0;
 }
 
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
@@ -188,5 +194,7 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
         return -1;
     if (confined && deny_vlan_router(&p) < 0)
         return -1;
-    return wanted->mac_lock ? lock_mac(&p) : 0;
+    if (wanted->mac_lock)
+        return lock_mac(&p);
+    return 0;
 }

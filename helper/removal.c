@@ -36,19 +36,19 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
     const int err = link_find_tap(nl, what->name, tap);
 
     if (err == -ENODEV)
-        return error_set(why, "there is no tap '%s'; `virt-tap list` shows those that there are", what->name);
+        return error_set(why, "there is no tap '%s'; `virt-tap list` shows the taps", what->name);
     if (err && err != -EMEDIUMTYPE)
         return error_set(why, "cannot look at '%s': %s; try again", what->name, strerror(-err));
     if (err || !claim_read(&claim, tap->altname))
         return error_set(
             why,
-            "'%s' is not a tap that virt-tap made, and is left alone; `ip -d link show dev %s` tells what it is",
+            "'%s' is not a tap made by virt-tap, so it is not deleted; `ip -d link show dev %s` shows what it is",
             what->name, quote(what->name).text);
     if (!is_callers(tap, what) && what->uid == 0)
         return error_set(
             why,
-            "tap '%s' belongs to uid %u, and with --domain only uid 0's own are meant, for another's "
-            "domain can have the same UUID; leave --domain out to delete it",
+            "tap '%s' belongs to uid %u; --domain selects only uid 0's own taps, because another user's "
+            "domain can have the same UUID; omit --domain to delete it",
             what->name, claim.uid);
     if (!is_callers(tap, what))
         return error_set(
@@ -58,12 +58,12 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
         (what->claim && strcmp(tap->altname, what->claim) != 0))
         return error_set(
             why,
-            "the tap that has the name '%s' by now is number %d with claim %s, not the one that was "
-            "meant, and is left alone; `virt-tap list` shows it",
+            "tap '%s' is now interface %d with claim %s, not the one requested, so it is not deleted; "
+            "`virt-tap list` shows it",
             tap->name, tap->ifindex, tap->altname);
     if (!is_domains(tap, what))
-        return error_set(why, "tap '%s' is not of domain %s, but: %s", what->name, what->domain,
-                         tap->alias[0] ? tap->alias : "of none");
+        return error_set(why, "tap '%s' is not of domain %s, but of: %s", what->name, what->domain,
+                         tap->alias[0] ? tap->alias : "none");
     return 0;
 }
 
@@ -88,7 +88,7 @@ int removal_find(const struct removal *what, struct links *taps, struct error *w
 
     *taps = (struct links){.list = NULL};
     if (err)
-        return error_set(why, "cannot ask the kernel's network (rtnetlink): %s", strerror(-err));
+        return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     if (!what->name)
         return find_all(&nl, what, taps, why);
     taps->list = malloc(sizeof(*taps->list));
@@ -110,11 +110,11 @@ int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal
     if (!err || err == -ENODEV) /* somebody else deleted it */
         return 0;
     if (err == -EBUSY)
-        return error_set(why, "tap '%s' is in use: somebody holds it; end the guest first, or say --force",
+        return error_set(why, "tap '%s' is in use: somebody holds it; end the guest first, or use --force",
                          tap->name);
     if (err == -ESTALE)
-        return error_set(why, "tap '%s' is another one than a moment ago, and is left alone; try again",
+        return error_set(why, "tap '%s' has just been replaced or changed, so it is not deleted; try again",
                          tap->name);
     return error_set(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
-                     nl->reason[0] ? nl->reason : strerror(-err));
+                     rtnl_problem(nl, err));
 }

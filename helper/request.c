@@ -27,9 +27,9 @@ struct option {
     const char *name; /* ends in '=' if it takes a value */
     unsigned int verbs;
     enum request_result (*take)(struct request *out, const char *value, struct error *why); /* or NULL */
-    size_t flag;       /* offset of the bool in struct request that it sets; 0: none */
-    size_t number;     /* offset of the int for its value, from min to max; 0: none */
-    const char *takes; /* what the number must be */
+    size_t flag;          /* offset of the bool in struct request that it sets; 0: none */
+    size_t number;        /* offset of the int for its value, from min to max; 0: none */
+    const char *expected; /* what the number must be */
     unsigned long min, max;
 };
 
@@ -70,7 +70,7 @@ static enum request_result take_name(struct request *out, const char *value, str
 static enum request_result take_mac(struct request *out, const char *value, struct error *why)
 {
     if (!mac_parse(value, out->mac))
-        return usage(why, "--mac takes the guest's MAC, as in 52:54:00:12:34:56, not ", value);
+        return usage(why, "--mac must be the guest's MAC, as in 52:54:00:12:34:56, not ", value);
     const char *problem = mac_problem(out->mac);
     if (!problem)
         return REQUEST_OK;
@@ -91,7 +91,7 @@ static enum request_result take_domain(struct request *out, const char *value, s
     if (good)
         return REQUEST_OK;
     out->domain[0] = '\0';
-    return usage(why, "--domain takes a domain's UUID, as `virsh domuuid` prints it, not ", value);
+    return usage(why, "--domain must be a domain's UUID, as `virsh domuuid` prints it, not ", value);
 }
 
 static enum request_result take_claim(struct request *out, const char *value, struct error *why)
@@ -99,7 +99,7 @@ static enum request_result take_claim(struct request *out, const char *value, st
     struct claim claim;
 
     if (!claim_read(&claim, value))
-        return usage(why, "--claim takes a claim, as `virt-tap list` shows it, not ", value);
+        return usage(why, "--claim must be a claim, as `virt-tap list` shows it, not ", value);
     out->claim = value;
     return REQUEST_OK;
 }
@@ -110,20 +110,20 @@ static const struct option options[] = {
     {"--br=", TAP, .take = take_bridge},
     {"--bridge=", CREATE | BRIDGE, .take = take_bridge},
     {"--fd=", TAP, .number = FIELD(fd), .max = INT_MAX,
-     .takes = "--fd takes the number of an open socket, not "},
+     .expected = "--fd must be the number of an open socket, not "},
     {"--name=", TAP | CREATE | DELETE, .take = take_name},
     {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
     {"--vlan=", CREATE, .number = FIELD(vlan), .min = 1, .max = 4094,
-     .takes = "--vlan takes a VLAN from 1 to 4094, not "},
+     .expected = "--vlan must be a VLAN from 1 to 4094, not "},
     {"--isolated", CREATE, .flag = FIELD(isolated)},
     {"--domain=", CREATE | DELETE, .take = take_domain},
     {"--owner=", CREATE, .number = FIELD(owner), .max = (uid_t)-2, .flag = FIELD(has_owner),
-     .takes = "--owner takes the number of a user (`id -u NAME`), not "},
+     .expected = "--owner must be the number of a user (`id -u NAME`), not "},
     {"--use-vnet", TAP, .flag = FIELD(vnet_hdr)},
     {"--vnet-hdr", CREATE, .flag = FIELD(vnet_hdr)},
     {"--multi-queue", CREATE, .flag = FIELD(multi_queue)},
     {"--ifindex=", DELETE, .number = FIELD(ifindex), .min = 1, .max = INT_MAX,
-     .takes = "--ifindex takes the number of an interface, as `ip link` shows it, not "},
+     .expected = "--ifindex must be the number of an interface, as `ip link` shows it, not "},
     {"--claim=", DELETE, .take = take_claim},
     {"--force", DELETE, .flag = FIELD(force)},
 };
@@ -138,7 +138,7 @@ static enum request_result take_option(struct request *out, const struct option 
     if (option->take)
         result = option->take(out, value, why);
     if (option->number && !number_parse(value, option->min, option->max, &number))
-        return usage(why, option->takes, value);
+        return usage(why, option->expected, value);
     if (option->number)
         memcpy((char *)out + option->number, &(unsigned int){(unsigned int)number}, sizeof(unsigned int));
     if (option->flag && result == REQUEST_OK)
@@ -164,9 +164,9 @@ static enum request_result parse_word(struct request *out, const char *word, uns
         if (!is_option(&options[i], word, &value))
             continue;
         if (!(options[i].verbs & 1U << out->verb))
-            return usage(why, "this option does not go with what is asked: ", word);
+            return usage(why, "this form does not have the option ", word);
         if (*seen & 1U << i && value[-1] == '=')
-            return usage(why, "this is given twice, the second time as ", word);
+            return usage(why, "given twice, the second time as ", word);
         *seen |= 1U << i;
         return take_option(out, &options[i], value, why);
     }
@@ -176,7 +176,7 @@ static enum request_result parse_word(struct request *out, const char *word, uns
 static enum request_result check_delete(const struct request *request, struct error *why)
 {
     if (!request->name && !request->domain[0])
-        return usage(why, "delete needs to know what; missing option: ", "--name=NAME or --domain=UUID");
+        return usage(why, "delete requires an option that selects taps: ", "--name=NAME or --domain=UUID");
     if (!request->name && (request->ifindex || request->claim))
         return usage(why, "--ifindex and --claim are about one tap; missing option: ", "--name=NAME");
     return REQUEST_OK;
@@ -204,7 +204,9 @@ static enum request_verb verb_of(const char *word)
         return REQUEST_CREATE;
     if (strcmp(word, "delete") == 0)
         return REQUEST_DELETE;
-    return strcmp(word, "bridge") == 0 ? REQUEST_BRIDGE : REQUEST_TAP;
+    if (strcmp(word, "bridge") == 0)
+        return REQUEST_BRIDGE;
+    return REQUEST_TAP;
 }
 
 /* Returns whether any word on the command line asks for help or the version. */

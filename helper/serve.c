@@ -51,7 +51,9 @@ static int open_rtnl(struct rtnl *nl, struct error *why)
 {
     const int err = rtnl_open(nl);
 
-    return err ? error_set(why, "cannot speak to the kernel's network (rtnetlink): %s", strerror(-err)) : 0;
+    if (err)
+        return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
+    return 0;
 }
 
 /* The capability is never effective on return, so that no refusal is printed with it. */
@@ -59,8 +61,12 @@ static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl,
 {
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = open_rtnl(nl, why) < 0 ? -1 : grant_tap(nl, tap, grant, why);
-    return privilege_lower(why) < 0 || err ? -1 : 0;
+    int err = open_rtnl(nl, why);
+    if (!err)
+        err = grant_tap(nl, tap, grant, why);
+    if (privilege_lower(why) < 0)
+        return -1;
+    return err;
 }
 
 /* The last step: until here, our death at any point removes the tap. */
@@ -156,7 +162,9 @@ static int serve_delete(const struct request *request, struct error *why)
     if (privilege_raise(why) < 0)
         return -1;
     const int err = delete_each(&what, &taps, why);
-    return privilege_lower(why) < 0 ? -1 : err;
+    if (privilege_lower(why) < 0)
+        return -1;
+    return err;
 }
 
 int serve(const struct request *request, struct error *why)

@@ -15,7 +15,7 @@
 #include "host/domains.h"
 #include "host/hooks.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -35,7 +35,9 @@ uint32_t address_flags(const struct nlmsghdr *msg)
 {
     const struct ifaddrmsg *info = nlmsg_data(msg);
     struct nlattr *attr = message_attr(msg, sizeof(*info), IFA_FLAGS);
-    return attr ? nla_get_u32(attr) : info->ifa_flags;
+    if (attr)
+        return nla_get_u32(attr);
+    return info->ifa_flags;
 }
 
 bool address_is_link_local(const struct nlmsghdr *msg)

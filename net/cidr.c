@@ -8,13 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static unsigned int bits_of(int family)
+{
+    return family == AF_INET ? 32 : 128;
+}
+
 /* Returns whether all bits after the prefix are equal to `bit`: the network address or the broadcast
  * address. */
 static bool host_part_is(const struct cidr *cidr, bool bit)
 {
-    const unsigned int bits = cidr->family == AF_INET ? 32 : 128;
-
-    for (unsigned int i = cidr->prefix; i < bits; i++)
+    for (unsigned int i = cidr->prefix; i < bits_of(cidr->family); i++)
         if ((cidr->bytes[i / 8] >> (7 - i % 8) & 1) != bit)
             return false;
     return true;
@@ -43,7 +46,7 @@ const char *cidr_parse(const char *text, struct cidr *out)
 
     *out = (struct cidr){.family = strchr(text, ':') ? AF_INET6 : AF_INET};
     if (!slash || (size_t)(slash - text) >= sizeof(address) ||
-        !number_parse(slash + 1, 1, out->family == AF_INET ? 32 : 128, &prefix))
+        !number_parse(slash + 1, 1, bits_of(out->family), &prefix))
         return expected;
     memcpy(address, text, (size_t)(slash - text));
     address[slash - text] = '\0';

@@ -23,7 +23,9 @@ static uint32_t number(const struct nlattr *attr, uint32_t fallback)
         return fallback;
     if (nla_len(attr) == 1)
         return nla_get_u8(attr);
-    return nla_len(attr) < 4 ? nla_get_u16(attr) : nla_get_u32(attr);
+    if (nla_len(attr) < 4)
+        return nla_get_u16(attr);
+    return nla_get_u32(attr);
 }
 
 static bool is_set(const struct nlattr *attr)
@@ -130,7 +132,7 @@ static void read_altname(struct link *out, struct nlattr *list)
 static void read_ipv6(struct link *out, const struct nlattr *inet6)
 {
     const struct nlattr *conf = find(inet6, IFLA_INET6_CONF);
-    int32_t values[DEVCONF_ACCEPT_RA > DEVCONF_AUTOCONF ? DEVCONF_ACCEPT_RA + 1 : DEVCONF_AUTOCONF + 1] = {0};
+    int32_t values[DEVCONF_MAX] = {0};
 
     if (!inet6)
         return;
@@ -226,12 +228,9 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
         return err;
     if (strcmp(out->name, name) != 0)
         return -ENODEV;
-    return out->is_tun ? 0 : -EMEDIUMTYPE;
-}
-
-bool link_is_held(const struct link *tap)
-{
-    return tap->tun.kind.multi_queue ? tap->tun.queues > 0 : tap->carrier;
+    if (!out->is_tun)
+        return -EMEDIUMTYPE;
+    return 0;
 }
 
 struct listing {
@@ -315,7 +314,9 @@ int link_index(struct rtnl *nl, const char *name)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
     /* Interface ioctls work on any socket (net/socket.c, sock_do_ioctl). */
-    return ioctl(nl->fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+    if (ioctl(nl->fd, SIOCGIFINDEX, &request) < 0)
+        return -errno;
+    return request.ifr_ifindex;
 }
 
 static struct nl_msg *set_message(int ifindex)

@@ -101,9 +101,6 @@ int link_ask(struct rtnl *nl, struct nl_msg *question, struct link *out);
  * it is another kind of device. */
 int link_find_tap(struct rtnl *nl, const char *name, struct link *out);
 
-/* Returns whether somebody has a queue of the tap attached, as far as can be seen: see carrier. */
-bool link_is_held(const struct link *tap);
-
 struct links {
     struct link *list;
     size_t count;
@@ -123,7 +120,7 @@ const struct link *links_by_index(const struct links *links, int ifindex);
 /* Returns the index of the interface with that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 
-/* Requests, for rtnl_talk() or batch_take(); NULL: no memory. */
+/* Requests, for rtnl_talk() or batch_take() (batch.h); NULL: no memory. */
 struct nl_msg *link_up_message(int ifindex);
 struct nl_msg *link_delete_message(int ifindex);
 struct nl_msg *link_master_message(int ifindex, int master); /* 0: remove it from its master */

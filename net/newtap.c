@@ -32,11 +32,17 @@ static int random_name(char name[IFNAMSIZ])
  * is no accident, so there is no retry. */
 static int check_alone(const struct link *tap, const gid_t *group)
 {
-    const uint32_t owner = group ? UINT32_MAX : 0, of_group = group ? *group : UINT32_MAX;
+    uint32_t owner = 0, of_group = UINT32_MAX;
 
+    if (group) {
+        owner = UINT32_MAX;
+        of_group = *group;
+    }
     if (tap->tun.owner != owner)
         return -EPERM;
-    return tap->tun.queues == 1 && tap->tun.group == of_group && !tap->tun.persist ? 0 : -EAGAIN;
+    if (tap->tun.queues != 1 || tap->tun.group != of_group || tap->tun.persist)
+        return -EAGAIN;
+    return 0;
 }
 
 static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg *question,
@@ -49,7 +55,10 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
         return -EAGAIN;
     if (err)
         return err;
-    err = group ? tap_set_group(fd, *group) : tap_set_owner(fd, 0);
+    if (group)
+        err = tap_set_group(fd, *group);
+    else
+        err = tap_set_owner(fd, 0);
     if (!err)
         err = link_ask(nl, question, &tap);
     if (!err)
@@ -91,9 +100,10 @@ static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct
         return ifindex;
     tap_forget_settings(*fd, kind); /* set by somebody who attached and left before it had an owner */
     const int err = link_rename(nl, ifindex, name);
-    if (err)
-        link_delete(nl, ifindex);
-    return err ? err : ifindex;
+    if (!err)
+        return ifindex;
+    link_delete(nl, ifindex);
+    return err;
 }
 
 int newtap_create(struct rtnl *nl, int *fd, const char *name, struct tap_kind kind, const gid_t *group)
@@ -101,5 +111,7 @@ int newtap_create(struct rtnl *nl, int *fd, const char *name, struct tap_kind ki
     if (kind.multi_queue)
         return create_multi_queue(nl, fd, name, kind, group);
     const int err = tap_create(*fd, name, kind);
-    return err ? err : link_index(nl, name);
+    if (err)
+        return err;
+    return link_index(nl, name);
 }

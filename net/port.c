@@ -168,5 +168,7 @@ int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
     struct membership found = {.ifindex = ifindex, .vlan = vlan};
     const int err = port_each_vlan(nl, see_member, &found);
 
-    return err ? err : found.mine == 1 && !found.others;
+    if (err)
+        return err;
+    return found.mine == 1 && !found.others;
 }

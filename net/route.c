@@ -199,9 +199,11 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
 {
     struct rtmsg route = *route_of(old);
     /* IPv4: append after equal routes, to preserve their order; IPv6 would merge them into one. */
-    const int flags = NLM_F_CREATE | (target->only_ask              ? NLM_F_EXCL
-                                      : route.rtm_family == AF_INET ? NLM_F_APPEND
-                                                                    : 0);
+    int flags = NLM_F_CREATE;
+    if (target->only_ask)
+        flags |= NLM_F_EXCL;
+    else if (route.rtm_family == AF_INET)
+        flags |= NLM_F_APPEND;
     const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
     struct nlattr *attr;
     int rest;

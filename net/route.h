@@ -6,7 +6,7 @@
  * preserved. */
 #pragma once
 
-#include "rtnl.h"
+#include "batch.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,18 +4,13 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    ANSWER_SIZE = 65536, /* more than one part of a dump (32 KiB), or one link with all its functions */
-    /* Errors wait in our receive buffer until the whole chunk is processed, each charged 1 to 2 KiB of it. */
-    CHUNK_SIZE = 8192,
-    RECEIVE_ROOM = 4 * 1024 * 1024,
-};
+/* more than one part of a dump (32 KiB), or one link with all its functions */
+enum { ANSWER_SIZE = 65536 };
 
 int rtnl_open(struct rtnl *nl)
 {
@@ -41,6 +36,13 @@ void rtnl_close(struct rtnl *nl)
         close(nl->fd);
     free(nl->buffer);
     nl->buffer = NULL;
+}
+
+const char *rtnl_problem(const struct rtnl *nl, int err)
+{
+    if (nl->reason[0])
+        return nl->reason;
+    return strerror(-err);
 }
 
 struct nl_msg *rtnl_message(int type, int nlm_flags, const void *header, size_t size)
@@ -87,7 +89,9 @@ struct nl_msg *rtnl_put_u8(struct nl_msg *msg, int type, uint8_t value)
 
 struct nlattr *rtnl_nest(struct nl_msg *msg, int type)
 {
-    return msg ? nla_nest_start(msg, type) : NULL;
+    if (!msg)
+        return NULL;
+    return nla_nest_start(msg, type);
 }
 
 void rtnl_nest_end(struct nl_msg *msg, struct nlattr *nest)
@@ -100,19 +104,6 @@ struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type)
 {
     return nlmsg_find_attr((struct nlmsghdr *)(uintptr_t)msg, (int)header, type);
 }
-
-/* Requests sent by one call; the last one asks for an acknowledgement. */
-struct exchange {
-    struct rtnl *nl;
-    int (*each)(void *arg, struct nlmsghdr *answer); /* NULL: no answer wanted */
-    void *arg;
-    const int *tolerated; /* for each request; NULL: none */
-    uint32_t first, last; /* sequence numbers */
-    int error;            /* the kernel's first -errno, or what each() returned */
-    uint32_t failed;      /* the request that it refers to */
-    bool changed;         /* the dump is inconsistent */
-    bool done;
-};
 
 /* The attributes of an extended ack come after struct nlmsgerr (linux/netlink.h, NLMSGERR_ATTR_MSG), with the
  * request's payload in between unless NETLINK_CAP_ACK removed it. */
@@ -130,7 +121,7 @@ static void take_reason(struct rtnl *nl, const struct nlmsghdr *answer)
         nla_strlcpy(nl->reason, words, sizeof(nl->reason));
 }
 
-static void take_error(struct exchange *x, const struct nlmsghdr *answer)
+static void take_error(struct rtnl_exchange *x, const struct nlmsghdr *answer)
 {
     int error = 0;
 
@@ -148,7 +139,7 @@ static void take_error(struct exchange *x, const struct nlmsghdr *answer)
         take_reason(x->nl, answer);
 }
 
-static void take_answer(struct exchange *x, struct nlmsghdr *answer)
+static void take_answer(struct rtnl_exchange *x, struct nlmsghdr *answer)
 {
     if (answer->nlmsg_seq - x->first > x->last - x->first)
         return; /* to a request that was given up */
@@ -160,9 +151,7 @@ static void take_answer(struct exchange *x, struct nlmsghdr *answer)
         x->error = x->each(x->arg, answer);
 }
 
-/* Sends the requests and handles answers until the last request is acknowledged. Returns 0, with the kernel's
- * error in x->error; or -errno of the socket. */
-static int do_exchange(struct exchange *x, void *requests, size_t size)
+int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size)
 {
     struct rtnl *nl = x->nl;
     struct iovec data = {.iov_base = requests, .iov_len = size};
@@ -192,13 +181,16 @@ int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct 
     if (!msg)
         return -ENOMEM;
     nl->sequence++;
-    struct exchange x = {.nl = nl, .each = each, .arg = arg, .first = nl->sequence, .last = nl->sequence};
+    struct rtnl_exchange x = {
+        .nl = nl, .each = each, .arg = arg, .first = nl->sequence, .last = nl->sequence};
     nlmsg_hdr(msg)->nlmsg_seq = x.last;
-    const int err = do_exchange(&x, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
+    const int err = rtnl_exchange(&x, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
     nlmsg_free(msg);
-    if (err || x.error)
-        return err ? err : x.error;
-    return x.changed ? -EAGAIN : 0;
+    if (err)
+        return err;
+    if (!x.error && x.changed)
+        return -EAGAIN;
+    return x.error;
 }
 
 int rtnl_talk(struct rtnl *nl, struct nl_msg *msg)
@@ -244,75 +236,4 @@ int rtnl_dump(struct rtnl *nl, int type, const void *header, size_t size, struct
         err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, header, size), keep, all);
     }
     return err;
-}
-
-void batch_free(struct batch *batch)
-{
-    messages_free(&batch->requests);
-    free(batch->tolerated);
-    *batch = (struct batch){.error = 0};
-}
-
-void batch_add(struct batch *batch, const struct nlmsghdr *msg, int type, int flags, int tolerated)
-{
-    const size_t place = batch->requests.count;
-    int *more = reallocarray(batch->tolerated, place + 1, sizeof(*more));
-
-    if (more)
-        batch->tolerated = more;
-    if (!more || messages_add(&batch->requests, msg) < 0) {
-        batch->error = -ENOMEM;
-        return;
-    }
-    more[place] = tolerated;
-    struct nlmsghdr *request = batch->requests.list[place];
-    request->nlmsg_type = (uint16_t)type;
-    request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    request->nlmsg_pid = 0;
-}
-
-void batch_take(struct batch *batch, struct nl_msg *msg, int tolerated)
-{
-    if (msg)
-        batch_add(batch, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_type, nlmsg_hdr(msg)->nlmsg_flags & ~NLM_F_ACK,
-                  tolerated);
-    else
-        batch->error = -ENOMEM;
-    nlmsg_free(msg);
-}
-
-int batch_send(struct rtnl *nl, const struct batch *batch, size_t *failed)
-{
-    _Alignas(struct nlmsghdr) char chunk[CHUNK_SIZE];
-    const size_t count = batch->requests.count;
-    const int room = RECEIVE_ROOM;
-    int error = 0;
-
-    nl->reason[0] = '\0';
-    setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
-    for (size_t begin = 0, end = 0; begin < count && !batch->error; begin = end) {
-        struct exchange x = {
-            .nl = nl, .error = error, .tolerated = batch->tolerated + begin, .first = nl->sequence + 1};
-        size_t used = 0, length = 0;
-        for (; end < count; end++, used += length) {
-            struct nlmsghdr *request = batch->requests.list[end];
-            if (used + NLMSG_ALIGN(request->nlmsg_len) > sizeof(chunk))
-                break;
-            length = NLMSG_ALIGN(request->nlmsg_len);
-            request->nlmsg_seq = ++nl->sequence;
-            memcpy(chunk + used, request, length);
-        }
-        if (end == begin)
-            return -EMSGSIZE;
-        /* Only the last request is acknowledged; errors are reported for all of them. */
-        ((struct nlmsghdr *)(void *)(chunk + used - length))->nlmsg_flags |= NLM_F_ACK;
-        x.last = nl->sequence;
-        const int err = do_exchange(&x, chunk, used);
-        if (err)
-            return err;
-        if (failed && x.failed)
-            *failed = begin + x.failed - x.first;
-        error = x.error;
-    }
-    return batch->error ? batch->error : error;
 }

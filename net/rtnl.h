@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,26 @@ int rtnl_talk(struct rtnl *nl, struct nl_msg *msg);
  * because something changed, so ask again. */
 int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nlmsghdr *answer), void *arg);
 
+/* Returns why a call failed: the kernel's message, or else that of its -errno. */
+const char *rtnl_problem(const struct rtnl *nl, int err);
+
+/* Requests sent by one call; the last one asks for an acknowledgement. */
+struct rtnl_exchange {
+    struct rtnl *nl;
+    int (*each)(void *arg, struct nlmsghdr *answer); /* NULL: no answer wanted */
+    void *arg;
+    const int *tolerated; /* for each request; NULL: none */
+    uint32_t first, last; /* sequence numbers */
+    int error;            /* the kernel's first -errno, or what each() returned */
+    uint32_t failed;      /* the request that it refers to */
+    bool changed;         /* the dump is inconsistent */
+    bool done;
+};
+
+/* Sends the requests and handles answers until the last request is acknowledged. Returns 0, with the kernel's
+ * error in x->error; or -errno of the socket. */
+int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size);
+
 /* Returns the first attribute of that type (ignoring NLA_F_ bits) after a header of that size, or NULL. */
 struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type);
 
@@ -72,24 +93,3 @@ enum { DUMP_TRIES = 20 /* while others change what is being dumped */ };
 /* Appends the whole dump of an RTM_GET type; header as for rtnl_message(). Returns 0 or -errno; what was read
  * until then stays in the list. */
 int rtnl_dump(struct rtnl *nl, int type, const void *header, size_t size, struct messages *all);
-
-/* Requests to be sent together. All zeros: empty; the caller must call batch_free() in any case. */
-struct batch {
-    struct messages requests;
-    int *tolerated; /* for each request: an errno that is not an error for it, or 0 */
-    int error;      /* -ENOMEM if a request could not be added; batch_send() returns it */
-};
-
-#define _cleanup_batch_ __attribute__((cleanup(batch_free)))
-void batch_free(struct batch *batch);
-
-/* Adds a copy of msg as a request of that RTM_ type and those NLM_F_ flags (NLM_F_REQUEST is added). */
-void batch_add(struct batch *batch, const struct nlmsghdr *msg, int type, int flags, int tolerated);
-
-/* Adds the message in an nl_msg and frees it (NULL means 'no memory'). */
-void batch_take(struct batch *batch, struct nl_msg *msg, int tolerated);
-
-/* Sends all requests in as few system calls as the socket's buffers allow. The kernel processes them in order
- * and continues after one that it refuses. Returns 0, or the -errno of the first one refused, with the
- * kernel's message in nl->reason and its position in *failed (which may be NULL). */
-int batch_send(struct rtnl *nl, const struct batch *batch, size_t *failed);

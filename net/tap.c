@@ -11,31 +11,43 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+static int call(int fd, unsigned long request, unsigned long argument)
+{
+    if (ioctl(fd, request, argument) < 0)
+        return -errno;
+    return 0;
+}
+
 int tap_open(void)
 {
     const int fd = open(TAP_DEVICE, O_RDWR | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
 {
     struct ifreq request = {.ifr_flags = 0};
-    unsigned int features = 0;
+    unsigned int features = 0, needed = 0;
 
     if (strlen(name) >= IFNAMSIZ)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
-    flags |= (kind.tun ? IFF_TUN : IFF_TAP) | (kind.packet_info ? 0 : IFF_NO_PI) |
-             (kind.vnet_hdr ? IFF_VNET_HDR : 0) | (kind.multi_queue ? IFF_MULTI_QUEUE : 0);
-    if (kind.vnet_hdr || kind.multi_queue) {
-        if (ioctl(fd, TUNGETFEATURES, &features) < 0)
-            return -errno;
-        if ((kind.vnet_hdr && !(features & IFF_VNET_HDR)) ||
-            (kind.multi_queue && !(features & IFF_MULTI_QUEUE)))
-            return -EOPNOTSUPP;
-    }
-    request.ifr_flags = (short)flags;
-    return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
+    if (kind.vnet_hdr)
+        needed |= IFF_VNET_HDR;
+    if (kind.multi_queue)
+        needed |= IFF_MULTI_QUEUE;
+    if (needed && ioctl(fd, TUNGETFEATURES, &features) < 0)
+        return -errno;
+    if (needed & ~features)
+        return -EOPNOTSUPP;
+    if (!kind.packet_info)
+        flags |= IFF_NO_PI;
+    flags |= kind.tun ? IFF_TUN : IFF_TAP;
+    request.ifr_flags = (short)(flags | (int)needed);
+    return call(fd, TUNSETIFF, (unsigned long)&request);
 }
 
 int tap_create(int fd, const char *name, struct tap_kind kind)
@@ -50,12 +62,12 @@ int tap_attach(int fd, const char *name, struct tap_kind kind)
 
 int tap_set_owner(int fd, uid_t owner)
 {
-    return ioctl(fd, TUNSETOWNER, (unsigned long)owner) < 0 ? -errno : 0;
+    return call(fd, TUNSETOWNER, owner);
 }
 
 int tap_set_group(int fd, gid_t group)
 {
-    return ioctl(fd, TUNSETGROUP, (unsigned long)group) < 0 ? -errno : 0;
+    return call(fd, TUNSETGROUP, group);
 }
 
 void tap_forget_settings(int fd, struct tap_kind kind)
@@ -79,7 +91,7 @@ void tap_forget_settings(int fd, struct tap_kind kind)
 
 int tap_set_persist(int fd)
 {
-    return ioctl(fd, TUNSETPERSIST, 1UL) < 0 ? -errno : 0;
+    return call(fd, TUNSETPERSIST, 1);
 }
 
 int tap_get_mac(int fd, uint8_t mac[6])
@@ -97,5 +109,5 @@ int tap_set_mac(int fd, const uint8_t mac[6])
     struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 
     memcpy(request.ifr_hwaddr.sa_data, mac, 6);
-    return ioctl(fd, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
+    return call(fd, SIOCSIFHWADDR, (unsigned long)&request);
 }

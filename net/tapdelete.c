@@ -60,10 +60,13 @@ static int take(struct rtnl *nl, int fd, const struct link *seen)
 int tap_delete(struct rtnl *nl, int fd, const struct link *seen)
 {
     struct link now = {.ifindex = 0};
-    int err = fd < 0 ? 0 : take(nl, fd, seen);
+    int err = 0;
 
+    if (fd >= 0)
+        err = take(nl, fd, seen);
+    if (!err)
+        err = look_again(nl, seen, &now);
     if (err)
         return err;
-    err = look_again(nl, seen, &now);
-    return err ? err : link_delete(nl, seen->ifindex);
+    return link_delete(nl, seen->ifindex);
 }

@@ -56,10 +56,14 @@ void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, ui
 
 void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
 {
+    const char *domain = "", *stays = "";
     char mac[MAC_TEXT];
 
-    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid,
-             alias->domain[0] ? " domain=" : "", alias->domain, alias->stays ? " stays" : "",
+    if (alias->domain[0])
+        domain = " domain=";
+    if (alias->stays)
+        stays = " stays";
+    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid, domain, alias->domain, stays,
              mac_print(mac, alias->mac));
 }
 
@@ -95,28 +99,4 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
             return false;
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
-}
-
-bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias)
-{
-    return tap->tun.persist && claim_read(claim, tap->altname) && claim_read_alias(alias, tap->alias) &&
-           !link_is_held(tap);
-}
-
-bool claim_read_tap(struct claimed_tap *out, const struct link *tap)
-{
-    struct claim claim;
-    struct claim_alias alias;
-    const bool claimed = claim_read(&claim, tap->altname), noted = claim_read_alias(&alias, tap->alias);
-
-    if (!claimed && !noted)
-        return false;
-    *out = (struct claimed_tap){.uid = claimed ? claim.uid : alias.uid, .claimed = claimed};
-    out->owner_changed = tap->tun.owner != out->uid && tap->flags & IFF_UP; /* an unfinished one is root's */
-    if (noted) {
-        strcpy(out->domain, alias.domain);
-        out->mac_changed = memcmp(alias.mac, tap->mac, sizeof(alias.mac)) != 0;
-        out->persistence_changed = alias.stays != tap->tun.persist;
-    }
-    return true;
 }

@@ -63,21 +63,3 @@ void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias);
 
 /* Reads what claim_write_alias() writes. Returns whether the text is that. */
 bool claim_read_alias(struct claim_alias *out, const char *text);
-
-/* One of our taps: its owner, and what its holder has changed since. TUNSETOWNER, TUNSETPERSIST,
- * TUNSETCARRIER and SIOCSIFHWADDR need no capability on an open descriptor (drivers/net/tun.c,
- * __tun_chr_ioctl), so nothing that they set identifies a tap's owner. */
-struct claimed_tap {
-    uid_t uid;
-    bool claimed; /* known from the claim; otherwise, on kernels without alternative names, from the alias */
-    char domain[CLAIM_DOMAIN_SIZE]; /* UUID; "": not made for a domain */
-    bool mac_changed, owner_changed, persistence_changed;
-};
-
-/* Reads the claim and alias of a tap that links_read() found. Returns whether it is one of ours. */
-bool claim_read_tap(struct claimed_tap *out, const struct link *tap);
-
-/* Returns whether this is a persistent tap of ours that nobody holds, as far as can be seen (link_is_held()).
- * If so, fills in claim and alias; with alias->domain set, the tap is an orphan unless that domain is
- * running. */
-bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias);

@@ -69,9 +69,9 @@ static int open_kvm(const char *rule, struct error *why)
 
     if (fd < 0)
         return error_set(why,
-                         "%s allows the bridge only to those who can use KVM (require=kvm), and " KVM_PATH
+                         "%s allows the bridge only to users who can use KVM (require=kvm), and " KVM_PATH
                          " %s; `virt-tap "
-                         "check kvm` says how to fix that",
+                         "check kvm` tells how to fix that",
                          rule, kvm_device_problem(fd));
     close(fd);
     return 0;
@@ -107,15 +107,17 @@ static int apply_terms(struct decision *out, const struct question *question, st
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (question->vlan && question->vlan != terms->protection.vlan)
-        return error_set(why, "--vlan=%u: %s does not grant that VLAN; ask for %s%.0u", question->vlan,
-                         out->rule, terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
+        return error_set(why, "--vlan=%u: %s does not grant that VLAN; use %s%.0u", question->vlan, out->rule,
+                         terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
     out->protection = terms->protection;
     out->protection.isolated =
         out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */
     out->quota = terms->quota;
     out->uids = terms->uids;
     out->mtu = terms->mtu;
-    return terms->require_kvm ? open_kvm(out->rule, why) : 0;
+    if (terms->require_kvm)
+        return open_kvm(out->rule, why);
+    return 0;
 }
 
 bool policy_shadows(const struct policy *policy)
@@ -132,20 +134,21 @@ bool policy_shadows(const struct policy *policy)
 static int refuse_unmentioned(const struct policy *policy, const char *bridge, const struct caller *caller,
                               struct error *why)
 {
-    const bool strict = policy->dialect == POLICY_STRICT;
-    char selector[CALLER_SELECTOR_SIZE] = "";
+    char selector[CALLER_SELECTOR_SIZE + 1] = "";
+    const char *hint = "";
 
-    if (strict)
-        caller_selector(caller, selector);
+    if (policy->dialect == POLICY_STRICT) {
+        selector[0] = ' ';
+        caller_selector(caller, selector + 1);
+    }
+    if (policy_shadows(policy))
+        hint = "; " QEMU_ACL_PATH
+               " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH;
     return error_set(
         why,
         "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
-        "allow %s%s%s%s",
-        policy->files[0].path, bridge, caller->uid, bridge, strict ? " " : "", selector,
-        policy_shadows(policy)
-            ? "; " QEMU_ACL_PATH
-              " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH
-            : "");
+        "allow %s%s%s",
+        policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
@@ -173,7 +176,8 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
     if (strcmp(name, "all") != 0) /* or the refusal would advise to allow all */
         return ifname_check(option, name, why);
     return error_set(
-        why, "%s'all': in a policy this means every bridge, so it can be no bridge's name here; name one",
+        why,
+        "%s'all': in a policy this means every bridge, so it cannot be a bridge's name here; name one bridge",
         option);
 }
 
@@ -184,16 +188,16 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
     if (err == -ENODEV)
         return error_set(
             why,
-            "there is no bridge '%s' on this host; `ip link show type bridge` lists those that there are; an "
-            "administrator can make one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
+            "there is no bridge '%s' on this host; `ip link show type bridge` lists the bridges; an "
+            "administrator can create one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
             name);
     if (err == -EMEDIUMTYPE)
         return error_set(
-            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
-            name, out->kind[0] ? ": its driver is " : "", out->kind);
+            why, "'%s' is a network device%s%s, but not a bridge; `ip link show type bridge` lists bridges",
+            name, out->kind[0] ? " of kind " : "", out->kind);
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
     if (strcmp(out->name, name) != 0) /* an alternative name, which a deny would not match */
-        return error_set(why, "'%s' is an alternative name of '%s'; ask for that", name, out->name);
+        return error_set(why, "'%s' is an alternative name of '%s'; use that name", name, out->name);
     return 0;
 }

@@ -63,7 +63,9 @@ static const char *take_mac(void *arg, const char *value)
     struct bridges_entry *out = arg;
 
     out->has_mac = mac_parse(value, out->is.mac) && mac_is_unicast(out->is.mac);
-    return out->has_mac ? NULL : "a unicast MAC, as 02:00:00:00:66:01";
+    if (out->has_mac)
+        return NULL;
+    return "a unicast MAC, as 02:00:00:00:66:01";
 }
 
 #define FIELD(name) offsetof(struct bridges_entry, name)
@@ -79,7 +81,7 @@ static const struct keyword list[] = {
     {"stp", "yes", .is_flag = true, .offset = FIELD(is.stp)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(isolated)},
 };
-static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "a bridge has no option"};
+static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "unknown bridge option"};
 
 /* Checks options against each other. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
@@ -87,10 +89,10 @@ static int check_options(const struct reading *r, struct bridges_entry *entry, u
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
         entry->is.forward_delay = BRIDGE_DEFAULT_DELAY;
     if (entry->is.stp && entry->is.forward_delay < 2)
-        return bad(r, "with stp=yes, forward_delay= takes a number of seconds from 2 to 30");
+        return bad(r, "with stp=yes, forward_delay= must be a number of seconds from 2 to 30");
     for (size_t i = 0; i < entry->is.address_count; i++)
         if (entry->is.addresses[i].family == AF_INET6 && entry->is.mtu && entry->is.mtu < MTU_MIN_IPV6)
-            return bad(r, "an IPv6 address takes mtu=%d or more", MTU_MIN_IPV6);
+            return bad(r, "an IPv6 address requires mtu=%d or more", MTU_MIN_IPV6);
     return 0;
 }
 
@@ -103,7 +105,7 @@ static int check_name(const struct reading *r, const char *name)
         return bad(
             r,
             "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
-            "'all' or 'default', and not as taps are named, vtap-*",
+            "'all' or 'default', and not a tap's name, vtap-*",
             name, IFNAMSIZ - 1);
     return 0;
 }
@@ -151,23 +153,24 @@ static int add_bridge(const struct reading *r, char **rest)
             return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
-    struct bridges_entry *entries =
-        r->out->count < ENTRIES_MAX ? array_grow(r->out->entries, r->out->count, sizeof(*entries)) : NULL;
-    if (!entries)
+    struct bridges_entry *entries = array_grow(r->out->entries, r->out->count, sizeof(*entries));
+    if (entries)
+        r->out->entries = entries;
+    if (!entries || r->out->count == ENTRIES_MAX)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
-    r->out->entries = entries;
     entries[r->out->count++] = entry;
     return 0;
 }
 
 static int add_map(const struct reading *r, char **rest)
 {
-    const char *what = strtok_r(NULL, blanks, rest);
-    const char *theirs = what ? strtok_r(NULL, blanks, rest) : NULL;
-    const char *ours = theirs ? strtok_r(NULL, blanks, rest) : NULL;
-    const bool network = what && strcmp(what, "network") == 0;
+    const char *words[4] = {NULL}, *what, *theirs, *ours; /* strtok_r() goes on returning NULL at the end */
 
-    if (!ours || strtok_r(NULL, blanks, rest) || (!network && strcmp(what, "bridge") != 0))
+    for (size_t i = 0; i < 4; i++)
+        words[i] = strtok_r(NULL, blanks, rest);
+    what = words[0], theirs = words[1], ours = words[2];
+    const bool network = what && strcmp(what, "network") == 0;
+    if (!ours || words[3] || (!network && strcmp(what, "bridge") != 0))
         return bad(r, "a map is: map bridge|network THEIRS OURS");
     if (network ? strlen(theirs) >= BRIDGES_NAME_SIZE : !ifname_valid(theirs))
         return bad(r, "no %s can have the name '%.64s'", what, theirs);
@@ -175,11 +178,11 @@ static int add_map(const struct reading *r, char **rest)
         return bad(r, "no bridge can have the name '%.64s'", ours);
     if (bridges_map(r->out, network, theirs))
         return bad(r, "%s '%.64s' is mapped twice", what, theirs);
-    struct bridges_map *maps =
-        r->out->map_count < ENTRIES_MAX ? array_grow(r->out->maps, r->out->map_count, sizeof(*maps)) : NULL;
-    if (!maps)
+    struct bridges_map *maps = array_grow(r->out->maps, r->out->map_count, sizeof(*maps));
+    if (maps)
+        r->out->maps = maps;
+    if (!maps || r->out->map_count == ENTRIES_MAX)
         return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
-    r->out->maps = maps;
     struct bridges_map *map = &maps[r->out->map_count++];
     map->network = network;
     strcpy(map->theirs, theirs);
@@ -228,10 +231,13 @@ int bridges_read(struct bridges *out, struct error *why)
     rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
     *out = (struct bridges){.count = 0};
     int err = rootfile_read(&rootfile, BRIDGES_PATH, BYTES_MAX, &text, why);
+    if (err == -ENOENT)
+        return 0;
     if (err)
-        return err == -ENOENT ? 0 : -1;
-    err = text.bytes ? bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why)
-                     : error_set(why, BRIDGES_PATH " is a folder; write the declarations into a file");
+        return -1;
+    if (!text.bytes)
+        return error_set(why, BRIDGES_PATH " is a folder; write the declarations into a file");
+    err = bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why);
     free(text.bytes);
     return err;
 }

@@ -54,9 +54,11 @@ static int find_account(struct identity *who, struct error *why)
         err = names->find_user(names->context, who->name, &back, &cause);
     if (err && err != -ENOENT)
         return error_set(why, "uid %u cannot be looked up: %.900s", uid, cause.text);
-    who->account = !err && back == uid ? IDENTITY_KNOWN : IDENTITY_NONE;
-    if (who->account == IDENTITY_NONE)
+    who->account = IDENTITY_KNOWN;
+    if (err || back != uid) {
+        who->account = IDENTITY_NONE;
         who->name[0] = '\0';
+    }
     return 0;
 }
 

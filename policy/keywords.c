@@ -17,17 +17,17 @@ static const char *take_value(const struct keyword *key, void *out, const char *
         return key->take(out, value);
     if (key->is_text) {
         *(const char **)at = value;
-        return *value ? NULL : key->takes;
+        return *value ? NULL : key->expected;
     }
     if (key->is_number && number_parse(value, key->min, key->max, &number)) {
         *(unsigned int *)at = (unsigned int)number;
         return NULL;
     }
-    if (key->is_flag && strcmp(value, key->takes) == 0) {
+    if (key->is_flag && strcmp(value, key->expected) == 0) {
         *(bool *)at = true;
         return NULL;
     }
-    return key->takes;
+    return key->expected;
 }
 
 int keywords_take(const struct keywords *keywords, void *out, char *word, unsigned int *seen,
@@ -43,10 +43,12 @@ int keywords_take(const struct keywords *keywords, void *out, char *word, unsign
         if (strcmp(word, key->name) != 0)
             continue;
         if (*seen & 1U << i && !key->repeats)
-            return error_set(why, "%s= stands twice", word);
+            return error_set(why, "%s= is given twice", word);
         *seen |= 1U << i;
         const char *expected = take_value(key, out, value);
-        return expected ? error_set(why, "%s= takes %s, not '%.64s'", word, expected, value) : 0;
+        if (!expected)
+            return 0;
+        return error_set(why, "%s= must be %s, not '%.64s'", word, expected, value);
     }
     return error_set(why, "%s '%.64s='", keywords->unknown, word);
 }

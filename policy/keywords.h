@@ -12,12 +12,12 @@ struct error;
 /* One key and the type of its value (exactly one of those below); offsets are in the struct. */
 struct keyword {
     const char *name;
-    const char *takes; /* what the value must be, for messages */
+    const char *expected; /* what the value must be, for messages */
     /* Parses any other kind of value; returns what it must be, or NULL if it is valid. */
     const char *(*take)(void *out, const char *value);
     bool is_text;   /* not empty; sets the const char * at `offset`, which then points into the word */
     bool is_number; /* from min to max; sets the unsigned int at `offset` */
-    bool is_flag;   /* the word in `takes`; sets the bool at `offset` */
+    bool is_flag;   /* the word in `expected`; sets the bool at `offset` */
     size_t offset;
     unsigned long min, max;
     bool repeats; /* may be given more than once */
@@ -26,7 +26,7 @@ struct keyword {
 struct keywords {
     const struct keyword *list;
     size_t count;
-    const char *unknown; /* message for a key that is not in the list: "there is no term" */
+    const char *unknown; /* begins the message for a key that is not in the list: "unknown term" */
 };
 
 /* Parses one word and modifies it. *seen has a bit for each key seen so far, in the order of the list.

@@ -96,19 +96,26 @@ static const struct mount *find(const struct mounts *mounts, unsigned long long 
 /* Returns the part of a path below a folder, with its leading '/'; "" if they are the same. */
 static const char *below(const char *path, const char *folder)
 {
-    const size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    size_t length = strlen(folder);
 
-    return strncmp(path, folder, length) == 0 ? path + length : path;
+    if (length == 1) /* the root */
+        length = 0;
+    if (strncmp(path, folder, length) != 0)
+        return path;
+    return path + length;
 }
 
 /* Returns whether a mount shows the same files as its parent at that place. */
 static bool shows_the_same(const struct mount *mount, const struct mount *parent)
 {
-    const char *root = strcmp(parent->root, "/") == 0 ? "" : parent->root, *rest = below(mount->root, root);
+    const char *rest = below(mount->root, parent->root), *place = below(mount->point, parent->point);
 
-    return strcmp(mount->device, parent->device) == 0 && strncmp(mount->root, root, strlen(root)) == 0 &&
-           strcmp(*rest ? rest : "/",
-                  *below(mount->point, parent->point) ? below(mount->point, parent->point) : "/") == 0;
+    if (strcmp(rest, "/") == 0)
+        rest = "";
+    if (strcmp(place, "/") == 0)
+        place = "";
+    return strcmp(mount->device, parent->device) == 0 &&
+           strncmp(mount->root, parent->root, strlen(parent->root)) == 0 && strcmp(rest, place) == 0;
 }
 
 /* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this
@@ -164,9 +171,8 @@ int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *
     if (!is_accepted(mount, anywhere)) {
         error_set(
             why,
-            "'%.255s' is a mount of this process's own surroundings (a sandbox, a container), which may hide what "
-            "root wrote there, a deny for one; start this outside of it, or put the files themselves there "
-            "(`findmnt %.255s`)",
+            "'%.255s' is a mount that a sandbox or container made for this process; it may hide root's own files, "
+            "for example a deny; start this outside it, or put the files themselves there (`findmnt %.255s`)",
             path, path);
         return -EPERM;
     }

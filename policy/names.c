@@ -75,8 +75,9 @@ static int ask(struct names_entry *entry, char *buffer, size_t room)
         return 0;
     if (is_made_up(name, home))
         return -ENOENT;
-    return snprintf(entry->name, sizeof(entry->name), "%s", name) < (int)sizeof(entry->name) ? 0
-                                                                                             : ENAMETOOLONG;
+    if (snprintf(entry->name, sizeof(entry->name), "%s", name) >= (int)sizeof(entry->name))
+        return ENAMETOOLONG;
+    return 0;
 }
 
 /* Returns 0, -ENOENT, or another errno. */
@@ -112,8 +113,8 @@ static int read_services(const char *database, char *out, size_t size, struct er
     free(text.bytes);
     if (!err || err == -ENOENT)
         err = rootfile_read(&rootfile, "/etc/nsswitch.conf", 65536, &text, why);
-    if (err)
-        return err == -ENOENT ? 0 : -1;
+    if (err && err != -ENOENT)
+        return -1;
     if (!text.bytes)
         return 0;
     text.bytes[text.size] = '\0';
@@ -178,8 +179,9 @@ static bool is_same(const struct names_entry *a, const struct names_entry *b)
 {
     if (a->kind != b->kind)
         return false;
-    return a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME ? strcmp(a->name, b->name) == 0
-                                                               : a->id == b->id;
+    if (a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME)
+        return strcmp(a->name, b->name) == 0;
+    return a->id == b->id;
 }
 
 /* Looks up what entry asks for, using an earlier lookup if there is one. Returns as struct name_source

@@ -98,11 +98,10 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     if (*terms)
         *terms++ = '\0';
     /* qemu-bridge-helper checks only the length; a name that no interface can have matches nothing. */
-    if (r->dialect == POLICY_STRICT ? !ifname_valid(argument) : strlen(argument) >= IFNAMSIZ)
-        return bad(r, at,
-                   strlen(argument) < IFNAMSIZ ? "no interface can have the name"
-                                               : "an interface's name has at most 15 characters, not",
-                   argument);
+    if (strlen(argument) >= IFNAMSIZ)
+        return bad(r, at, "an interface's name has at most 15 characters, not", argument);
+    if (r->dialect == POLICY_STRICT && !ifname_valid(argument))
+        return bad(r, at, "no interface can have the name", argument);
     rule.all = strcmp(argument, "all") == 0;
     strcpy(rule.name, argument);
     if (terms_parse(&rule.terms, terms, deny, &wrong) < 0) {
@@ -112,7 +111,9 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     }
     if (r->dialect == POLICY_STRICT && !deny && !rule.terms.quota)
         rule.terms.quota = QUOTA_DEFAULT;
-    return !r->bridge || is_about(&rule, r->bridge) ? keep_rule(r, &rule) : LINE_OK;
+    if (r->bridge && !is_about(&rule, r->bridge))
+        return LINE_OK;
+    return keep_rule(r, &rule);
 }
 
 /* State for reading the files of a folder. */
@@ -139,15 +140,15 @@ static enum line_result include_matching(struct reading *r, const struct place *
 
     *slash = '\0';
     if (strpbrk(path, "*?["))
-        return bad(r, at, "a pattern may stand behind the last '/' only, not in", path);
+        return bad(r, at, "a pattern is allowed only after the last '/', not in", path);
     const int err =
         r->source->list(r->source->context, *path ? path : "/", slash + 1, include_one, &including, &cause);
     if (including.refused)
         return LINE_REFUSED;
     if (!err || err == -EACCES)
         return LINE_OK;
-    error_set(r->why, "%s:%lu includes the files of a folder that does not count: %s",
-              r->policy->files[at->file].path, at->line, cause.text);
+    error_set(r->why, "%s:%lu includes a folder that cannot be used: %s", r->policy->files[at->file].path,
+              at->line, cause.text);
     return LINE_REFUSED;
 }
 
@@ -158,7 +159,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     if (path[0] == '/')
         return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
     if (r->dialect == POLICY_STRICT)
-        return bad(r, at, "include takes an absolute path, not", path);
+        return bad(r, at, "include requires an absolute path, not", path);
     if (!path[0])
         return LINE_OK; /* like any other missing file */
     error_set(
@@ -169,7 +170,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
 }
 
 /* Returns a comment after a rule, where none is allowed; NULL: none. */
-static const char *comment_behind(const char *argument)
+static const char *comment_after(const char *argument)
 {
     const char *found = strchr(argument, '#');
 
@@ -192,10 +193,10 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         return bad(r, at, "nothing follows", line);
     *argument++ = '\0';
     if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
-        return bad(r, at, "an editor has put a byte order mark (BOM) before", line + strlen(byte_order_mark));
-    if (r->dialect == POLICY_STRICT && comment_behind(argument))
+        return bad(r, at, "an editor put a byte order mark (BOM) before", line + strlen(byte_order_mark));
+    if (r->dialect == POLICY_STRICT && comment_after(argument))
         return bad(r, at,
-                   "a comment must be on a line of its own, not behind a rule:", comment_behind(argument));
+                   "a comment must be on a line of its own, not after a rule:", comment_after(argument));
     while (is_blank(*argument))
         argument++;
     for (char *end = argument + strlen(argument); end > argument && is_blank(end[-1]);)
@@ -204,7 +205,7 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         return add_rule(r, at, line[0] == 'd', argument);
     if (strcmp(line, "include") == 0)
         return include(r, at, argument);
-    return bad(r, at, "there is no rule", line);
+    return bad(r, at, "unknown rule", line);
 }
 
 /* Returns how much of the text fgets() with a buffer of LINE_SIZE would read. */
@@ -213,7 +214,9 @@ static size_t line_length(const char *text, size_t size)
     const size_t most = size < LINE_SIZE - 1 ? size : LINE_SIZE - 1;
     const char *newline = memchr(text, '\n', most);
 
-    return newline ? (size_t)(newline - text) + 1 : most;
+    if (newline)
+        return (size_t)(newline - text) + 1;
+    return most;
 }
 
 static enum line_result parse_text(struct reading *r, struct place *at, const struct policy_text *text)
@@ -293,7 +296,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
     at.file = (unsigned int)file;
     r->policy->bytes += text->size;
     if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)
-        return error_set(r->why, "%s is one include too many: %d files and %d deep is the limit", path,
+        return error_set(r->why, "%s exceeds the limit of %d files and %d levels of includes", path,
                          FILES_MAX, DEPTH_MAX);
     const enum line_result result = parse_text(r, &at, text);
     /* qemu-bridge-helper keeps the rules before a bad line in an include, and continues after the include. */
@@ -314,24 +317,23 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
     if (err && from && passed_over(r, err))
         return 0;
     if (err && from)
-        return error_set(r->why, "%s:%lu includes a file that does not count: %s",
+        return error_set(r->why, "%s:%lu includes a file that cannot be used: %s",
                          r->policy->files[from->file].path, from->line, cause.text);
     if (err) {
         r->policy->absent = err == -ENOENT;
         return error_set(r->why, "%s", cause.text);
     }
-    if (!text.bytes) /* to fopen(), which the original uses, a folder is an empty file */
-        return from && r->dialect == POLICY_QEMU
-                   ? 0
-                   : error_set(r->why, "%s is a folder, not a policy file; write the rules into a file",
-                               path);
+    if (!text.bytes && from && r->dialect == POLICY_QEMU)
+        return 0; /* to fopen(), which the original uses, a folder is an empty file */
+    if (!text.bytes)
+        return error_set(r->why, "%s is a folder, not a policy file; write the rules into a file", path);
     if (being_read(outer, &text)) {
         /* The original loops until it runs out of descriptors, and finds no further rules meanwhile. */
         free(text.bytes);
-        return r->dialect == POLICY_QEMU
-                   ? 0
-                   : error_set(r->why, "%s:%lu includes %s, which is being read already",
-                               r->policy->files[from->file].path, from->line, path);
+        if (r->dialect == POLICY_QEMU)
+            return 0;
+        return error_set(r->why, "%s:%lu includes %s, which is being read already",
+                         r->policy->files[from->file].path, from->line, path);
     }
     return read_text(r, path, &text, outer);
 }

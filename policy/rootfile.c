@@ -42,7 +42,7 @@ static int untrusted(struct walk *w, const char *what, const char *remedy)
 {
     error_set(
         w->why,
-        "%.255s: '%.255s' %s; a policy must stand where only root can write; an administrator can type: %s %s",
+        "%.255s: '%.255s' %s; a policy must be where only root can write; an administrator can type: %s %s",
         w->asked, w->path, what, remedy, quote(w->path).text);
     return -EPERM;
 }
@@ -62,8 +62,8 @@ static int check(struct walk *w, const struct statx *st)
     if (st->stx_uid == OVERFLOW_UID) {
         error_set(
             w->why,
-            "%.255s: '%.255s' belongs to nobody, as root's do when seen from a user namespace (rootless container, "
-            "Flatpak), which has no power over the host's bridges; start this outside",
+            "%.255s: '%.255s' belongs to nobody, as root's files do inside a user namespace (rootless container, "
+            "Flatpak), which cannot use the host's bridges; start this outside it",
             w->asked, w->path);
         return -EPERM;
     }
@@ -125,8 +125,9 @@ static int explain_denial(struct walk *w)
         return err ? err : -EACCES;
     error_set(
         w->why,
-        "%.255s: '%.255s' may be read by its mode, and yet cannot: a sandbox, a security module (AppArmor, SELinux) "
-        "or an ACL hides it, and perhaps a deny; an administrator can let it be read, or deny it by mode and group",
+        "%.255s: '%.255s' is readable by its mode, but reading it is denied: a sandbox, a security module (AppArmor, "
+        "SELinux) or an ACL hides it, and with it perhaps a deny; an administrator can permit reading, or deny it by mode "
+        "and group",
         w->asked, w->path);
     return -EPERM;
 }
@@ -139,9 +140,10 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
     struct statx st;
 
     if (w->rootfile->links == ROOTFILE_NO_LINKS) {
-        error_set(w->why,
-                  "%.255s: '%.255s' is a symbolic link, which a policy may not be; put the file itself there",
-                  w->asked, w->path);
+        error_set(
+            w->why,
+            "%.255s: '%.255s' is a symbolic link, which a policy must not be; replace it with the file itself",
+            w->asked, w->path);
         return -EPERM;
     }
     int err = look(w, -1, &st);
@@ -316,7 +318,7 @@ int rootfile_read(void *context, const char *path, size_t limit, struct policy_t
         if (err == -EFBIG)
             error_set(why, "%.255s: the policy is larger than 4 MiB in all", path);
         else if (err == -EAGAIN)
-            error_set(why, "%.255s was written to while it was read, or is no ordinary file; try again",
+            error_set(why, "%.255s changed while it was being read, or is not a regular file; try again",
                       path);
         else if (err == -EACCES)
             error_set(

@@ -58,11 +58,10 @@ static const char *take_names(void *arg, const char *value)
         out->names_by_user = true;
     }
     /* A user's name has at least one character. */
-    return strncmp(value, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
-                   least_length(value) - out->names_by_user < IFNAMSIZ
-               ? NULL
-               : "a pattern that begins with " TAP_PREFIX
-                 " and that names of at most 15 characters can match";
+    if (strncmp(value, TAP_PREFIX, strlen(TAP_PREFIX)) == 0 &&
+        least_length(value) - out->names_by_user < IFNAMSIZ)
+        return NULL;
+    return "a pattern that begins with " TAP_PREFIX " and that names of at most 15 characters can match";
 }
 
 /* Writes the pattern with %u replaced by the user's name. Returns the character after it, '\0' if none. */
@@ -120,8 +119,9 @@ static const char *take_macs(void *arg, const char *value)
     if (digits % 3 != 2 || digits > 17)
         return expected;
     /* The lowest bit of the first byte marks a multicast address, which no guest can have. */
-    return strchr("02468aceACE", value[1]) ? NULL
-                                           : "the beginning of a unicast MAC (its second digit is even)";
+    if (!strchr("02468aceACE", value[1]))
+        return "the beginning of a unicast MAC (its second digit is even)";
+    return NULL;
 }
 
 #define FIELD(name) offsetof(struct terms, name)
@@ -146,7 +146,7 @@ static const struct keyword list[] = {
     {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
 };
 enum { SELECTING = 3 };
-static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "there is no term"};
+static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "unknown term"};
 
 static int refuse_grant(const char *word, struct error *why)
 {

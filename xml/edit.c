@@ -84,8 +84,12 @@ static char *escape(const char *text, size_t size, const char *special)
         const char c = text[i];
         if (!strchr(special, c))
             fputc(c, file);
-        else if (c == '&' || c == '<' || c == '>')
-            fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : "&gt;", file);
+        else if (c == '&')
+            fputs("&amp;", file);
+        else if (c == '<')
+            fputs("&lt;", file);
+        else if (c == '>')
+            fputs("&gt;", file);
         else
             fprintf(file, "&#%d;", c);
     }

@@ -20,7 +20,9 @@ static int judge_vlan(const struct node *interface, struct plan *plan, char reas
     if (node_attribute(vlan, "trunk") || !id || node_attribute(tag, "nativeMode") || node_next(tag, "tag"))
         return reason_set(reason, "its <vlan> is more than one plain tag: a tap has one untagged VLAN");
     plan->vlan = decimal_number(id, 4094);
-    return plan->vlan ? 0 : reason_set(reason, "its VLAN is not one of 1 to 4094");
+    if (plan->vlan)
+        return 0;
+    return reason_set(reason, "its VLAN is not one of 1 to 4094");
 }
 
 /* Rejects what an interface of type ethernet does not support, or treats differently. */

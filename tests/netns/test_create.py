@@ -172,7 +172,7 @@ class Delete(netcase.NetCase):
             sandbox.run("ip", "link", "property", "add", "dev", "vtap-a", "altname", claim)
             for name in ("vtap-a", "vtap-v", "br0", "lo"):
                 for uid in (USER, 0):
-                    self.denied("delete", f"--name={name}", "--force", uid=uid, says=f"'{name}' is not a tap that virt-tap made")
+                    self.denied("delete", f"--name={name}", "--force", uid=uid, says=f"'{name}' is not a tap made by virt-tap")
             sandbox.run("ip", "link", "property", "del", "dev", "vtap-a", "altname", claim)
         self.denied("delete", "--name=vtap-z", says=["no tap 'vtap-z'", "virt-tap list"])
         for name in ("vtap-a", "vtap-v"):
@@ -203,7 +203,7 @@ class Delete(netcase.NetCase):
         self.assertEqual(sandbox.links() - self.before, {"vtap-c", "vtap-d", "vtap-e"})
         self.delete(f"--domain={UUID}")  # nothing is left of it: that is no failure
         self.delete(f"--domain={UUID}", uid=0)  # root's own: another user's domain may have the same UUID
-        self.denied("delete", "--name=vtap-e", f"--domain={UUID}", uid=0, says=[f"uid {OTHER}", "leave --domain out"])
+        self.denied("delete", "--name=vtap-e", f"--domain={UUID}", uid=0, says=[f"uid {OTHER}", "omit --domain"])
         self.assertEqual(sandbox.links() - self.before, {"vtap-c", "vtap-d", "vtap-e"})
         self.delete("--name=vtap-e", uid=0)
         self.delete(f"--domain={other}", "--name=vtap-c")
@@ -233,10 +233,10 @@ class Delete(netcase.NetCase):
 class Usage(netcase.NetCase):
     def test_what_is_missing_or_too_much(self):
         for words, says in ((["create", "--bridge=br0"], "--name=NAME"), (["create", "--name=vtap-a"], "--bridge=BRIDGE"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not go"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not go"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not have the option"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not have the option"),
                             (["delete"], "--name=NAME or --domain=UUID"), (["delete", "--force"], "--name=NAME or"),
-                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not go"),
+                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not have the option"),
                             (["delete", "--name=vtap-a", "--name=vtap-b"], "given twice"),
                             (["delete", "--domain=1"], "virsh domuuid"), (["delete", "vtap-a"], "no such option"),
                             (["create", "delete"], "no such option")):

@@ -63,7 +63,7 @@ class GcCase(netcase.NetCase):
         bridgehelper.call([*strace, f"{RUN}/trace", "-e", "trace=ioctl", self.helper]).close()
         with open(f"{RUN}/trace", encoding="ascii") as file:
             owner = next(i for i, line in enumerate(file, 1) if "TUNSETOWNER" in line)
-        where = "sendmsg:signal=SIGSTOP:when=1" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
+        where = "sendmsg:signal=SIGSTOP:when=2" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
         call = bridgehelper.Call([*strace, "/dev/null", "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])
         self.assertTrue(bridgehelper.await_(lambda: name in sandbox.links() and self.stopped_child(call)), "the helper was not stopped")
         return call, self.stopped_child(call)
@@ -145,7 +145,7 @@ class Meanwhile(GcCase):
                 self.create("vtap-a", f"--domain={UUID}", uid=uid)
                 status, said = self.end(process)
                 self.assertEqual(status, 1)
-                self.assertRegex(said, r"\Avirt-tap-helper: the tap that has the name 'vtap-a' by now is number \d+ with claim ")
+                self.assertRegex(said, r"\Avirt-tap-helper: tap 'vtap-a' is now interface \d+ with claim ")
                 self.assertIn("vtap-a", sandbox.links())
                 self.delete("--name=vtap-a", uid=0)
 
@@ -205,7 +205,7 @@ class Identity(GcCase):
                         (f"--ifindex={sandbox.ifindex('vtap-b')}", right[1])):
             for force in ((), ("--force",)):
                 for uid in (USER, 0):
-                    self.denied("delete", "--name=vtap-a", *options, *force, uid=uid, says="not the one that was meant")
+                    self.denied("delete", "--name=vtap-a", *options, *force, uid=uid, says="not the one requested")
         self.delete("--name=vtap-a", *right)
         self.delete("--name=vtap-b", f"--claim={claim('vtap-b')}", "--force")
 
@@ -217,7 +217,7 @@ class Identity(GcCase):
             self.denied("delete", "--name=vtap-a", *words, says=says, status=2)
         for word in ("--ifindex=1", f"--claim={claim('vtap-a')}"):
             self.denied("delete", f"--domain={UUID}", word, says="--name=NAME", status=2)
-            self.denied("create", "--bridge=br0", "--name=vtap-b", word, says="does not go", status=2)
+            self.denied("create", "--bridge=br0", "--name=vtap-b", word, says="does not have the option", status=2)
         self.delete("--name=vtap-a")
 
 

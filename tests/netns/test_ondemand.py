@@ -258,7 +258,7 @@ class Refused(OnDemand):
         self.assertEqual(self.ask("bridge", "--bridge=br0").status, 0)  # it is there: nothing to do
 
     def test_files_that_do_not_count(self):
-        for text, says in (("bridge br-lab colour=red\n", f"{BRIDGES}:1: a bridge has no option 'colour='"),
+        for text, says in (("bridge br-lab colour=red\n", f"{BRIDGES}:1: unknown bridge option 'colour='"),
                            ("bridge br-a address=10.0.0.1/8\nbridge br-b address=10.66.0.1/24\n", f"{BRIDGES}:2: the address"),
                            ("nonsense\n", f"{BRIDGES}:1: ")):
             sandbox.write(BRIDGES, text)
@@ -287,8 +287,8 @@ class Refused(OnDemand):
         sandbox.run("ip", "link", "property", "del", "dev", "br0", "altname", "br-lab")
 
     def test_usage(self):
-        for words, says in ((["bridge"], "--bridge=BRIDGE"), (["bridge", "--bridge=br-lab", "--name=vtap-a"], "does not go"),
-                            (["bridge", "--bridge=br-lab", "--fd=3"], "does not go"), (["bridge", "br-lab"], "no such option")):
+        for words, says in ((["bridge"], "--bridge=BRIDGE"), (["bridge", "--bridge=br-lab", "--name=vtap-a"], "does not have the option"),
+                            (["bridge", "--bridge=br-lab", "--fd=3"], "does not have the option"), (["bridge", "br-lab"], "no such option")):
             self.denied(*words, says=says, status=2)
 
 

@@ -88,7 +88,7 @@ class Check(VerbCase):
                 os.unlink(path)
         for comment in ("# lab", "#", "\t#lab"):
             sandbox.write(POLICY, f"allow br0 {comment}\n")
-            self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not behind a rule: '{comment.strip()}'"))
+            self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not after a rule: '{comment.strip()}'"))
             sandbox.write(POLICY, f"include /etc/qemu/bridge.conf {comment}\n")
             self.finds((f"{POLICY}:1", "error", "a comment must be on a line of its own"))
         sandbox.write(POLICY, "allow br#0\n")
@@ -147,7 +147,7 @@ class Check(VerbCase):
                       + f"\nallow br3\0\ndeny br3 quota=1\ninclude {A}\nallow br0\n")
         sandbox.write(A, "allow br4\nbroken\nallow br5 colour=red\n")
         bad = f"{POLICY}:%d"
-        self.finds((bad % 2, "error", "no rule 'alow'"), (bad % 3, "error", "at most 15 characters"), (bad % 4, "error", "quota="),
+        self.finds((bad % 2, "error", "unknown rule 'alow'"), (bad % 3, "error", "at most 15 characters"), (bad % 4, "error", "quota="),
                    (bad % 5, "error", "nothing follows"), (bad % 6, "error", "absolute"), (bad % 7, "error", "4,095"),
                    (bad % 8, "error", "NUL byte"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
                    (f"{A}:3", "error", "colour"), (bad % 11, "warning", f"{POLICY}:1 comes first"))
@@ -186,7 +186,7 @@ class Check(VerbCase):
         os.chmod("/etc/virt-tap", 0o775)
         self.addCleanup(os.chmod, "/etc/virt-tap", 0o755)
         self.finds((f"{POLICY}:1", "error", f"error: {POLICY}: '/etc/virt-tap' is writable by others"),
-                   (f"{POLICY}:1", "error", "folder that does not count"))
+                   (f"{POLICY}:1", "error", "folder that cannot be used"))
 
     def test_deny_that_does_not_bind_everybody(self):
         sandbox.write(POLICY, f"allow br0\ninclude {A}\n")

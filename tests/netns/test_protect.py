@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Protected ports, with real frames: locked MACs, isolation, BPDU guard; and each of them refused where it cannot be had."""
+"""Protected ports, with real frames: locked MACs, isolation, BPDU guard; and each of them refused where it is not possible."""
 import fcntl
 import os
 import select
@@ -96,7 +96,7 @@ class MacLock(Protect):
             before = self.fdb(NEIGHBOUR)
             send(locked, BROADCAST, NEIGHBOUR, 100)
             self.assertEqual(received(neighbour, NEIGHBOUR, 1, 0.2), 0)
-            self.refuse(f"--mac={NEIGHBOUR}", says=["knows that MAC already", "bridge fdb show"])
+            self.refuse(f"--mac={NEIGHBOUR}", says=["already has that MAC", "bridge fdb show"])
             self.refuse(f"--mac={GUEST}", says="another tap")
             self.assertEqual(self.fdb(NEIGHBOUR), before)
 
@@ -228,13 +228,13 @@ class Guard(Protect):
 class Vlan(Protect):
     def test_needs_filtering(self):
         self.rule("vlan=100")
-        self.refuse(says=[f"vlan= of {POLICY}:1", "filters VLANs", "vlan_filtering 1"])
+        self.refuse(says=[f"vlan= of {POLICY}:1", "filter VLANs", "vlan_filtering 1"])
 
     def test_another_than_the_rules(self):
         self.rule("vlan=100")
         self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=100"])
         self.rule("")
-        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", "ask for none"])
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", "use none"])
 
 
 class WhatTheKernelCannotDo(Protect):

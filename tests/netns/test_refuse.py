@@ -326,7 +326,7 @@ class Privilege(netcase.NetCase):
 
     def test_another_capability(self):
         self.helper = sandbox.install(netcase.HELPER, caps="cap_net_raw=p")
-        self.refuse(says=["is another", f"setcap cap_net_admin=p {self.helper}"])
+        self.refuse(says=["different file capability", f"setcap cap_net_admin=p {self.helper}"])
 
     def test_nosuid(self):
         folder = sandbox.RUN + "/nosuid"

@@ -67,12 +67,12 @@ class Hidden(SandboxCase):
 
     def test_each_way_to_hide_a_deny(self):
         for way in self.WAYS:
-            self.hidden(way, "a mount of this process's own")
+            self.hidden(way, "is a mount that a sandbox or container made")
 
     def test_on_a_host_whose_mounts_propagate(self):
         """With systemd: a sandbox's own mounts are in no peer group, or came from one that shows other files."""
         for way in (*self.WAYS, "mount --make-rslave /; mount -t tmpfs -o mode=755 tmpfs /etc; mkdir /etc/qemu; echo allow all >/etc/qemu/bridge.conf"):
-            self.hidden(way, "a mount of this process's own", outside="mount --make-rshared /")
+            self.hidden(way, "is a mount that a sandbox or container made", outside="mount --make-rshared /")
 
     def test_includes_elsewhere(self):
         self.addCleanup(shutil.rmtree, ELSEWHERE, True)
@@ -80,17 +80,17 @@ class Hidden(SandboxCase):
         sandbox.write(POLICY, f"allow br0\ninclude {ELSEWHERE}/*.conf\n")
         for way in (f"mount -t tmpfs -o mode=755 tmpfs {ELSEWHERE}", f"mount --bind {EMPTY}/unreadable {ELSEWHERE}/deny.conf",
                     f"mount --bind {EMPTY} {ELSEWHERE}"):
-            self.hidden(way, "a mount of this process's own")
+            self.hidden(way, "is a mount that a sandbox or container made")
 
     def test_bridge_conf_and_its_includes(self):
         os.unlink(POLICY)
         sandbox.write("/etc/qemu/deny.conf", "deny br0\n")
         self.addCleanup(os.unlink, "/etc/qemu/deny.conf")
         sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu/deny.conf\n")
-        self.hidden(f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "a mount of this process's own")
+        self.hidden(f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf", "is a mount that a sandbox or container made")
         for way in (f"mount --bind {EMPTY}/unreadable /etc/qemu/deny.conf",
                     "mount -t tmpfs -o mode=755 tmpfs /etc/qemu; echo allow all >/etc/qemu/bridge.conf"):
-            self.hidden(way, "a mount of this process's own", outside="mount --make-rshared /")
+            self.hidden(way, "is a mount that a sandbox or container made", outside="mount --make-rshared /")
 
     def test_declared_bridges(self):
         """Whose ports may all have to be isolated."""
@@ -102,7 +102,7 @@ class Hidden(SandboxCase):
         """As firejail shows /etc/group: a name that is not in it is not known to be nobody's."""
         self.groups((ME, USER), ("students", USER))
         sandbox.write(POLICY, "allow br0 group=students quota=1\nallow br0\n")
-        self.hidden(f"grep -v students {GROUP} >{EMPTY}/group; mount --bind {EMPTY}/group {GROUP}", [GROUP, "a mount of this process's own"])
+        self.hidden(f"grep -v students {GROUP} >{EMPTY}/group; mount --bind {EMPTY}/group {GROUP}", [GROUP, "is a mount that a sandbox or container made"])
 
     @unittest.skipUnless(shutil.which("firejail"), "firejail is not installed")
     def test_firejail(self):
@@ -172,11 +172,11 @@ class Denied(SandboxCase):
         """An ACL, a security module: nobody can tell whose choice that is."""
         sandbox.write(DENY, "deny br0\n")
         sandbox.run("setfacl", "-m", f"u:{USER}:---", DENY)
-        self.refuse(says=["may be read by its mode, and yet cannot", DENY])
+        self.refuse(says=["is readable by its mode, but reading it is denied", DENY])
         sandbox.run("setfacl", "-b", DENY)
         for syscall, path in (("openat", DENY), ("statx", FOLDER), ("statx", DENY)):
             wrap = ["strace", "-qq", "-o", "/dev/null", "-u", ME, "-P", path, "-e", f"trace={syscall}", "-e", f"inject={syscall}:error=EACCES"]
-            self.refuse(uid=0, wrap=wrap, says=[f"{POLICY}:2", "may be read by its mode, and yet cannot"])
+            self.refuse(uid=0, wrap=wrap, says=[f"{POLICY}:2", "is readable by its mode, but reading it is denied"])
 
 
 class Saved(SandboxCase):

@@ -162,7 +162,7 @@ class PolicyBypass(netcase.NetCase):
         for error in ("EMFILE", "ENFILE", "ENOMEM", "EIO"):
             wrap = ["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-P", self.EXTRA[2], "-e", "trace=openat",
                     "-e", f"inject=openat:error={error}"]
-            self.refuse(uid=0, wrap=wrap, says=[f"{self.EXTRA[1]}:1 includes a file that does not count", self.EXTRA[2]])
+            self.refuse(uid=0, wrap=wrap, says=[f"{self.EXTRA[1]}:1 includes a file that cannot be used", self.EXTRA[2]])
 
     def test_starved_include(self):
         self.starve(QEMU_ACL)
@@ -206,7 +206,7 @@ class PolicyBypass(netcase.NetCase):
 
     def test_not_inspectable_by_its_caller(self):
         call = bridgehelper.Call(["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
-                                  "inject=sendmsg:signal=SIGSTOP:when=3", self.helper, "--br=br0", "--fd={fd}"])
+                                  "inject=sendmsg:signal=SIGSTOP:when=4", self.helper, "--br=br0", "--fd={fd}"])
         self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)))
         pid = stopped_child(call.process.pid)
         for path in ("fd/0", "mem", "environ", "maps"):

@@ -251,7 +251,7 @@ class WithOtherProtection(Vlan):
         self.far.send(tagged(frame(BROADCAST, FOREIGN), 200))
         self.assertTrue(await_(lambda: self.entries(NEIGHBOUR) and self.entries(FOREIGN)))
         before = self.entries(NEIGHBOUR)
-        self.refuse(f"--mac={NEIGHBOUR}", says="knows that MAC already")
+        self.refuse(f"--mac={NEIGHBOUR}", says="already has that MAC")
         self.assertEqual(self.entries(NEIGHBOUR), before)
         self.tap(f"--mac={FOREIGN}")
         self.assertLess({(100, "static"), (200, "")}, self.entries(FOREIGN))

@@ -122,34 +122,34 @@ static void refuses(const char *text, const char *says)
     assert_null(strchr(why.text, '\n'));
 }
 
-#define A_HOST "address= takes the address of a host"
-#define AN_ADDRESS "address= takes an address with"
+#define A_HOST "address= must be the address of a host"
+#define AN_ADDRESS "address= must be an address with"
 static const struct {
     const char *options, *says;
 } bad_options[] = {
-    {"colour=red", "no option 'colour='"},
+    {"colour=red", "unknown bridge option 'colour='"},
     {"isolated", "'isolated' is not KEY=VALUE"},
-    {"=4", "no option '='"},
-    {"Mtu=1500", "no option 'Mtu='"},
+    {"=4", "unknown bridge option '='"},
+    {"Mtu=1500", "unknown bridge option 'Mtu='"},
     {"# the lab", "'#' is not KEY=VALUE"},
-    {"mtu=67", "mtu= takes a number of bytes from 68 to 65521, not '67'"},
-    {"mtu=65522", "mtu= takes"},
-    {"mtu=", "mtu= takes"},
-    {"mtu=1500x", "mtu= takes"},
-    {"mtu=1500\r", "mtu= takes"},
-    {"mtu=99999999999999999999", "mtu= takes"},
-    {"mtu=1500 mtu=1500", "mtu= stands twice"},
-    {"mac=", "mac= takes a unicast MAC"},
-    {"mac=02:00:00:00:66", "mac= takes"},
-    {"mac=03:00:00:00:66:01", "mac= takes"},
-    {"mac=00:00:00:00:00:00", "mac= takes"},
-    {"mac=02:00:00:00:66:01:02", "mac= takes"},
-    {"stp=no", "stp= takes yes"},
-    {"isolated=1", "isolated= takes yes"},
-    {"forward_delay=31", "forward_delay= takes a number of seconds from 0 to 30"},
-    {"forward_delay=-1", "forward_delay= takes"},
-    {"stp=yes forward_delay=1", "with stp=yes, forward_delay= takes"},
-    {"forward_delay=0 stp=yes", "with stp=yes, forward_delay= takes"},
+    {"mtu=67", "mtu= must be a number of bytes from 68 to 65521, not '67'"},
+    {"mtu=65522", "mtu= must be"},
+    {"mtu=", "mtu= must be"},
+    {"mtu=1500x", "mtu= must be"},
+    {"mtu=1500\r", "mtu= must be"},
+    {"mtu=99999999999999999999", "mtu= must be"},
+    {"mtu=1500 mtu=1500", "mtu= is given twice"},
+    {"mac=", "mac= must be a unicast MAC"},
+    {"mac=02:00:00:00:66", "mac= must be"},
+    {"mac=03:00:00:00:66:01", "mac= must be"},
+    {"mac=00:00:00:00:00:00", "mac= must be"},
+    {"mac=02:00:00:00:66:01:02", "mac= must be"},
+    {"stp=no", "stp= must be yes"},
+    {"isolated=1", "isolated= must be yes"},
+    {"forward_delay=31", "forward_delay= must be a number of seconds from 0 to 30"},
+    {"forward_delay=-1", "forward_delay= must be"},
+    {"stp=yes forward_delay=1", "with stp=yes, forward_delay= must be"},
+    {"forward_delay=0 stp=yes", "with stp=yes, forward_delay= must be"},
     {"address=", AN_ADDRESS},
     {"address=10.0.0.1", AN_ADDRESS},
     {"address=10.0.0.1/", AN_ADDRESS},
@@ -177,8 +177,8 @@ static const struct {
     {"address=fd00::1/64 address=fd01::1/64", "one address of each family"},
     {"address=10.0.0.1/24 address=fd00::1/64 address=10.0.1.1/24", "one address of each family"},
     {"address=10.0.0.1/24 address=fd00::1/64 address=fd01::1/64", "one address of each family"},
-    {"address=fd00::1/64 mtu=1279", "takes mtu=1280 or more"},
-    {"mtu=1279 address=10.0.0.1/24 address=fd00::1/64", "takes mtu=1280 or more"},
+    {"address=fd00::1/64 mtu=1279", "requires mtu=1280 or more"},
+    {"mtu=1279 address=10.0.0.1/24 address=fd00::1/64", "requires mtu=1280 or more"},
 };
 
 static void refuses_bad_options(void **state)
@@ -223,9 +223,8 @@ static void refuses_bad_lines(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         refuses(cases[i].text, cases[i].says);
     assert_int_equal(parse_bytes("bridge br0\nbridge br1\0 isolated=yes\nbridge br2\n", 46), -1);
-    assert_string_equal(why.text,
-                        "/main:2: a NUL byte; an administrator must fix it, see "
-                        "virt-tap-bridges(5)");
+    assert_string_equal(why.text, "/main:2: a NUL byte; an administrator must fix it, see "
+                                  "virt-tap-bridges(5)");
 }
 
 static void refuses_clashes(void **state)

@@ -177,11 +177,11 @@ static void test_a_kernel_that_does_not(void **state)
 {
     (void)state;
     ignored = (struct port_options){.isolated = true};
-    refused("isolated=yes of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 4.18");
+    refused("isolated=yes of policy.conf:1 is not possible on bridge 'br0': it requires Linux 4.18");
     ignored = (struct port_options){.locked = true};
-    refused("mac=lock of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 5.18");
+    refused("mac=lock of policy.conf:1 is not possible on bridge 'br0': it requires Linux 5.18");
     ignored = (struct port_options){.guard = true};
-    refused("guard=yes of policy.conf:1 cannot be had on bridge 'br0': it takes Linux 3.8");
+    refused("guard=yes of policy.conf:1 is not possible on bridge 'br0': it requires Linux 3.8");
     ignored = (struct port_options){.learning = true};
     refused("mac=lock");
     ignored = (struct port_options){.flood = true};
@@ -194,7 +194,8 @@ static void test_a_kernel_that_does_not(void **state)
     vlan_ignored = false;
     assert_int_equal(addresses, 0);
     sticky_ignored = true;
-    refused("mac=lock of policy.conf:1 cannot be had on bridge 'br0': it takes sticky addresses: Linux 4.20");
+    refused(
+        "mac=lock of policy.conf:1 is not possible on bridge 'br0': it requires sticky addresses: Linux 4.20");
     sticky_ignored = false;
 }
 

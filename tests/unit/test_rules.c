@@ -60,7 +60,7 @@ static void terms_that_do_not_parse(void **state)
 {
     (void)state;
     assert_int_equal(verdict(FILES(MAIN("allow br0\nallow br1 quota=none\n")), POLICY_STRICT, "br0"), -1);
-    assert_non_null(strstr(why.text, "/main:2 does not parse: quota= takes"));
+    assert_non_null(strstr(why.text, "/main:2 does not parse: quota= must be"));
     assert_int_equal(verdict(FILES(MAIN("deny br1 quota=1\n")), POLICY_STRICT, "br0"), -1);
     /* For QEMU they are part of a name that no bridge has. */
     assert_int_equal(verdict(FILES(MAIN("allow br0 quota=1\n")), POLICY_QEMU, "br0"), 0);
@@ -151,7 +151,7 @@ static void includes_of_a_folder(void **state)
         verdict(FILES(MAIN("allow br0\ninclude /d/*\n"), {"/d", NULL, EACCES, 0}), POLICY_STRICT, "br0"), 1);
     assert_int_equal(
         verdict(FILES(MAIN("allow br0\ninclude /d/*\n"), {"/d", NULL, ENOENT, 0}), POLICY_STRICT, "br0"), -1);
-    assert_non_null(strstr(why.text, "/main:2 includes the files of a folder that does not count"));
+    assert_non_null(strstr(why.text, "/main:2 includes a folder that cannot be used"));
     assert_int_equal(verdict(FILES(MAIN("include /*.conf\n")), POLICY_STRICT, "br0"), 0);
 }
 

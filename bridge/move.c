@@ -92,7 +92,7 @@ static int make_bridge(struct view *view, const char *verb, const struct create 
                        const struct link *uplink)
 {
     struct bridge_spec spec = create->spec;
-    struct batch batch = {.error = 0};
+    _cleanup_batch_ struct batch batch = {.error = 0};
 
     if (!create->has_mac)
         memcpy(spec.mac, uplink->mac, sizeof(spec.mac));

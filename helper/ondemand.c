@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "ondemand.h"
-
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "net/rtnl.h"

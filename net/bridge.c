@@ -4,15 +4,18 @@
 
 #include "address.h"
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "rtnl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -36,9 +39,16 @@ static ssize_t read_start(const char *path, char *out, size_t size)
     return length;
 }
 
+static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
+{
+    for (size_t i = 0; i < size; i++)
+        state = (state ^ (unsigned char)bytes[i]) * 0x100000001b3U;
+    return state;
+}
+
 /* Unique to this host: systemd's machine ID; or, if there is none (Alpine) or none yet, the boot ID, which no
  * bridge outlives. The ID's 128 secret bits cannot be recovered from the MAC: only 64 remain after the first
- * round, and 40 go into the MAC. */
+ * hash(), and 40 go into the MAC. */
 int bridge_host_mac(const char *name, uint8_t mac[6])
 {
     char id[64];
@@ -48,8 +58,8 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
         length = read_start("/proc/sys/kernel/random/boot_id", id, sizeof(id));
     if (length < 0)
         return (int)length;
-    uint64_t state = hash_bytes(HASH_START, id, (size_t)length);
-    state = hash_bytes(state, name, strlen(name));
+    uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
+    state = hash(state, name, strlen(name));
     state ^= state >> 32; /* the last bytes affect only the high bits */
     mac[0] = 0x02;        /* locally administered */
     for (size_t i = 1; i < 6; i++)
@@ -57,17 +67,41 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
     return 0;
 }
 
+static int ask_bridge(int sock, const char *name, struct link *out)
+{
+    struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq request = {.ifr_ifindex = 0};
+
+    strcpy(request.ifr_name, name);
+    if (ioctl(sock, SIOCGIFINDEX, &request) < 0)
+        return -errno;
+    out->ifindex = request.ifr_ifindex;
+    if (ioctl(sock, SIOCGIFMTU, &request) < 0)
+        return -errno;
+    out->mtu = (unsigned int)request.ifr_mtu;
+    if (ioctl(sock, SIOCGIFHWADDR, &request) < 0)
+        return -errno;
+    memcpy(out->mac, request.ifr_hwaddr.sa_data, sizeof(out->mac));
+    request.ifr_data = (char *)&driver;
+    if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
+        return -errno;
+    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte remains '\0' */
+    /* Last, to confirm that the answers before it were about the device with this index. */
+    request.ifr_ifindex = out->ifindex;
+    if (ioctl(sock, SIOCGIFNAME, &request) < 0)
+        return -errno;
+    memcpy(out->name, request.ifr_name, sizeof(out->name));
+    out->is_bridge = strcmp(out->kind, "bridge") == 0;
+    return out->is_bridge ? 0 : -EMEDIUMTYPE;
+}
+
 int bridge_find(const char *name, struct link *out)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    int err = rtnl_open(&nl);
-
     *out = (struct link){.ifindex = 0};
-    if (!err)
-        err = link_find(&nl, name, out);
-    if (!err && !out->is_bridge)
-        return -EMEDIUMTYPE;
-    return err;
+    if (strlen(name) >= IFNAMSIZ)
+        return -ENAMETOOLONG;
+    _cleanup_close_ const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return sock < 0 ? -errno : ask_bridge(sock, name, out);
 }
 
 static bool has_address(const struct messages *all, int ifindex, const struct cidr *wanted)

@@ -193,8 +193,8 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
             name);
     if (err == -EMEDIUMTYPE)
         return error_set(
-            why, "'%s' is a network device%s%s, but not a bridge; `ip link show type bridge` lists bridges",
-            name, out->kind[0] ? " of kind " : "", out->kind);
+            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
+            name, out->kind[0] ? ": its driver is " : "", out->kind);
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
     if (strcmp(out->name, name) != 0) /* an alternative name, which a deny would not match */

@@ -63,7 +63,7 @@ class GcCase(netcase.NetCase):
         bridgehelper.call([*strace, f"{RUN}/trace", "-e", "trace=ioctl", self.helper]).close()
         with open(f"{RUN}/trace", encoding="ascii") as file:
             owner = next(i for i, line in enumerate(file, 1) if "TUNSETOWNER" in line)
-        where = "sendmsg:signal=SIGSTOP:when=2" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
+        where = "sendmsg:signal=SIGSTOP:when=1" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
         call = bridgehelper.Call([*strace, "/dev/null", "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])
         self.assertTrue(bridgehelper.await_(lambda: name in sandbox.links() and self.stopped_child(call)), "the helper was not stopped")
         return call, self.stopped_child(call)

@@ -206,7 +206,7 @@ class PolicyBypass(netcase.NetCase):
 
     def test_not_inspectable_by_its_caller(self):
         call = bridgehelper.Call(["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
-                                  "inject=sendmsg:signal=SIGSTOP:when=4", self.helper, "--br=br0", "--fd={fd}"])
+                                  "inject=sendmsg:signal=SIGSTOP:when=3", self.helper, "--br=br0", "--fd={fd}"])
         self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)))
         pid = stopped_child(call.process.pid)
         for path in ("fd/0", "mem", "environ", "maps"):

@@ -24,7 +24,6 @@ LEFT_OUT = {
     "test_xml_files.Races.test_what_root_writes_swapped": STOPPED_AT,
     "test_differential": "starts more than 5,000 helpers to compare verdicts; ./dev fuzz has the same parser read far more, with sanitizers",
     "test_grant.Privileges.test_clean_under_valgrind": "valgrind and ASan both want the memory to themselves",
-    "test_help.Help.test_every_option_is_in_the_help_and_works": "starts the command 3,000 times, for words alone",
     "test_users.Names.test_order_of_services": "without any service glibc leaves errno as it was, and ASan's runtime does not: the helper "
                                                "then refuses, as it does whenever a look-up fails",
 }

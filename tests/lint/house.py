@@ -3,10 +3,12 @@
 # Copyright the virt-tap authors
 """The structure of the tree that this file is in: which folder may include which; that no files call each other in a circle (by the
 symbols of a build's objects); that the files and functions that the documents name exist; that every source file begins with its
-licence; that every file has a plain name. Prints every fault, and exits 1 if there is one.
+licence; that every file has a plain name; that the tests exist that sanitized builds leave out. Prints every fault, and exits 1 if
+there is one.
 
 house.py BUILD
 """
+import glob
 import os
 import re
 import subprocess
@@ -135,8 +137,23 @@ def documents():
             yield f"{document}: no C file defines {name}()"
 
 
+def left_out():
+    """What tests/lib/sanitized.py leaves out, FILE or FILE.CLASS.TEST, must be there: a renamed test is not left out any more."""
+    with open(f"{ROOT}/tests/lib/sanitized.py", encoding="utf-8") as file:
+        names = re.findall(r'^    "(test_\w+(?:\.\w+\.\w+)?)":', file.read(), re.MULTILINE)
+    for name in names:
+        script, _, test = name.partition(".")
+        texts = []
+        for path in glob.glob(f"{ROOT}/tests/*/{script}.py"):
+            with open(path, encoding="utf-8") as file:
+                texts.append(file.read())
+        case, _, function = test.partition(".")
+        if not any(not test or re.search(rf"^class {case}\b(?:(?!^class ).)*?^    def {function}\(", text, re.MULTILINE | re.DOTALL) for text in texts):
+            yield f"tests/lib/sanitized.py: there is no {name}"
+
+
 def main():
-    faults = [*includes(), *circles(sys.argv[1]), *documents(), *licences(), *plain_names()]
+    faults = [*includes(), *circles(sys.argv[1]), *documents(), *licences(), *plain_names(), *left_out()]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

@@ -105,7 +105,8 @@ class Lint(unittest.TestCase):
             f"data/bare.sh: {NO_HEAD}", "docs/architecture.md: no C file defines nosuch()",
             "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: there is no net/nosuch.c",
             f"net/bare.c: {NO_HEAD}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
-            f"tests/lib/half.py: {NO_HEAD}", "tests/lib/sanitized.py: there is no test_help.Help.test_nosuch", "these call each other in a circle: net/a.c net/b.c"]))
+            f"tests/lib/half.py: {NO_HEAD}", "tests/lib/sanitized.py: there is no test_help.Help.test_nosuch",
+            "these call each other in a circle: net/a.c net/b.c"]))
 
     def test_python(self):
         for name, text, says in (("unused", "import os\n", "F401"), ("long", "#" * 161 + "\n", "E501"), ("undefined", "nosuch()\n", "F821"),

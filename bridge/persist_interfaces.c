@@ -250,23 +250,21 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
                                          "client",   "metric",     NULL};
     const char *value = value_of(line->words);
     FILE *to = NULL;
-    bool drop = is_one_of(word, known);
+    const bool setting = is_one_of(word, settings) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
+    bool drop = is_one_of(word, known) || setting || e->where == ALIAS;
 
-    if (e->where == ALIAS)
-        drop = true;
-    else if (is_one_of(word, commands))
-        drop = is_network_command(value);
+    if (is_one_of(word, commands))
+        drop = e->where == ALIAS || is_network_command(value);
     else if (e->where == NIC_INET6 && !is_one_of(word, the_device))
         to = e->taken->inet6;
-    else if (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && is_one_of(word, client)))
+    else if (e->where != ALIAS &&
+             (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && is_one_of(word, client))))
         to = e->taken->options;
-    else if (is_one_of(word, settings))
-        drop = true;
     if ((e->where == NIC_STATIC || e->where == ALIAS) && strcmp(word, "address") == 0)
         check_address(e, value);
     if (to)
         fprintf(to, "    %s %s\n", word, value);
-    else if (e->where != ALIAS && is_one_of(word, settings))
+    else if (setting)
         fprintf(e->taken->options, "    pre-up echo %s >/proc/sys/net/ipv6/conf/%s/%s\n", value,
                 e->taken->plan->bridge, word[0] == 'p' ? "use_tempaddr" : word);
     if (to || drop)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "base/terminal.h"
 #include "check.h"
+#include "base/terminal.h"
 #include "host/groups.h"
 #include "host/helper_probe.h"
 #include "host/kvm.h"

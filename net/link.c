@@ -228,9 +228,7 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
         return err;
     if (strcmp(out->name, name) != 0)
         return -ENODEV;
-    if (!out->is_tun)
-        return -EMEDIUMTYPE;
-    return 0;
+    return out->is_tun ? 0 : -EMEDIUMTYPE;
 }
 
 struct listing {
@@ -314,9 +312,7 @@ int link_index(struct rtnl *nl, const char *name)
         return -ENAMETOOLONG;
     strcpy(request.ifr_name, name);
     /* Interface ioctls work on any socket (net/socket.c, sock_do_ioctl). */
-    if (ioctl(nl->fd, SIOCGIFINDEX, &request) < 0)
-        return -errno;
-    return request.ifr_ifindex;
+    return ioctl(nl->fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
 }
 
 static struct nl_msg *set_message(int ifindex)

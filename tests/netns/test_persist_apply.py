@@ -33,7 +33,7 @@ class Slow(unittest.TestCase):
 
     @staticmethod
     def apply(within):
-        return virt_tap("bridge", "persist", "br0", "--uplink=eth0", "--format=ifupdown", "--apply", "--confirm-within", within, limit=60)
+        return virt_tap("bridge", "persist", "br0", "--uplink=eth0", "--format=ifupdown", "--apply", "--lossy", "--confirm-within", within, limit=60)
 
     @staticmethod
     def hook(command):

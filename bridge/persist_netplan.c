@@ -325,8 +325,12 @@ static int check_meaning(struct copy *copy, const struct persist_plan *plan)
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
         if (!strstr(bridge, cidr))
-            return error_set(copy->why, "'%s' has the address %s, of which netplan knows nothing",
-                             *plan->uplink ? plan->uplink : plan->bridge, cidr),
+            return error_set(
+                       copy->why,
+                       "'%s' has the address %s, which is not in its definition in netplan's files (%s.%s): add "
+                       "it there, or remove it",
+                       *plan->uplink ? plan->uplink : plan->bridge, cidr,
+                       copy->section ? copy->section : "bridges", *copy->id ? copy->id : plan->bridge),
                    -EINVAL;
     }
     if (!*plan->uplink)

@@ -3,7 +3,8 @@
 # Copyright the virt-tap authors
 """The structure of the tree that this file is in: which folder may include which; that no files call each other in a circle (by the
 symbols of a build's objects); that the files and functions that the documents name exist; that every source file begins with its
-licence; that every file has a plain name; that the tests exist that sanitized builds leave out. Prints every fault, and exits 1 if
+licence; that every file has a plain name; that every script of the suites is in tests/meson.build; that the
+tests exist that sanitized builds leave out. Prints every fault, and exits 1 if
 there is one.
 
 house.py BUILD
@@ -137,6 +138,16 @@ def documents():
             yield f"{document}: no C file defines {name}()"
 
 
+def unregistered():
+    """Every script of the suites is in tests/meson.build: another one would never run."""
+    with open(f"{ROOT}/tests/meson.build", encoding="utf-8") as file:
+        listed = set(re.findall(r"'(\w+)'", file.read()))
+    for path in sorted(glob.glob(f"{ROOT}/tests/*/test_*.py")):
+        folder, name = path.split("/")[-2:]
+        if folder in ("netns", "system", "unit") and name[len("test_"):-len(".py")] not in listed:
+            yield f"tests/{folder}/{name}: not in tests/meson.build"
+
+
 def left_out():
     """What tests/lib/sanitized.py leaves out, FILE or FILE.CLASS.TEST, must be there: a renamed test is not left out any more."""
     with open(f"{ROOT}/tests/lib/sanitized.py", encoding="utf-8") as file:
@@ -153,7 +164,7 @@ def left_out():
 
 
 def main():
-    faults = [*includes(), *circles(sys.argv[1]), *documents(), *licences(), *plain_names(), *left_out()]
+    faults = [*includes(), *circles(sys.argv[1]), *documents(), *licences(), *plain_names(), *unregistered(), *left_out()]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

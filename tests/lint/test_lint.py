@@ -93,6 +93,7 @@ class Lint(unittest.TestCase):
         self.write("data/bare.sh", "#!/bin/sh\ntrue\n")
         self.write("tests/lib/half.py", PYTHON.splitlines()[0] + "\n")
         self.write("tests/lib/sanitized.py", PYTHON + 'LEFT_OUT = {\n    "test_death": "",\n    "test_help.Help.test_nosuch": "",\n}\n')
+        self.write("tests/netns/test_forgotten.py", PYTHON)
         self.write("data/a name", "")
         self.write("data/\u00e4", "")
         subprocess.run(["cc", "-c", "-o", f"{self.tree}/planted-build/net/a.c.o", "-xc", "-"], input=b"void b(void); void a(void) { b(); }", check=True,
@@ -106,7 +107,7 @@ class Lint(unittest.TestCase):
             "docs/architecture.md: there is no tests/lib/nosuch.py", "docs/threat-model.md: there is no net/nosuch.c",
             f"net/bare.c: {NO_HEAD}", "net/up.c:3: net/ may not include helper/", "policy/up.c:3: policy/ may not include cli/",
             f"tests/lib/half.py: {NO_HEAD}", "tests/lib/sanitized.py: there is no test_help.Help.test_nosuch",
-            "these call each other in a circle: net/a.c net/b.c"]))
+            "tests/netns/test_forgotten.py: not in tests/meson.build", "these call each other in a circle: net/a.c net/b.c"]))
 
     def test_python(self):
         for name, text, says in (("unused", "import os\n", "F401"), ("long", "#" * 161 + "\n", "E501"), ("undefined", "nosuch()\n", "F821"),

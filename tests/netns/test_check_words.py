@@ -127,7 +127,7 @@ class Words(unittest.TestCase):
 
     def on_terminal(self, **env):
         ours, theirs = pty.openpty()
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HELPER": "", "HELPER_PATH": "", **env}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HELPER": "", "HELPER_PATH": "", "TERM": "xterm", **env}
         subprocess.run(checkcase.command(GROUPS), stdin=subprocess.DEVNULL, stdout=theirs, timeout=60, check=True, env=environment)
         os.close(theirs)
         with os.fdopen(ours, "rb", 0) as file:
@@ -136,6 +136,7 @@ class Words(unittest.TestCase):
     def test_colors(self):
         self.assertIn(b"\x1b[32mok", self.on_terminal())
         self.assertNotIn(b"\x1b", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn(b"\x1b", self.on_terminal(TERM="dumb"))
         self.assertNotIn("\x1b", checkcase.run(GROUPS).stdout)
 
     def test_json(self):

@@ -170,17 +170,24 @@ class Formats(PersistCase):
         self.addCleanup(sandbox.run, "umount", shutil.which("netplan"))
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing was changed: netplan rejects it: Command failed: /etc/netplan/01-broken.yaml", said)
+        self.assertIn("nothing is changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
         self.assertEqual(self.tree(), before)
 
     def test_a_bond_of_netplans(self):
-        """netplan ends with a traceback: words instead."""
-        sandbox.write("/etc/netplan/01-bond.yaml", "network: {version: 2, bonds: {eth0: {interfaces: [], addresses: [192.0.2.1/24]}}}\n", mode=0o600)
+        """It remains one, without addresses."""
+        self.only_static()
+        bond = "network: {version: 2, bonds: {eth0: {interfaces: [], addresses: [%s]}}}\n"
+        sandbox.write("/etc/netplan/01-bond.yaml", bond % "192.0.2.1/24", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing was changed: netplan's own files define 'eth0' as a bond", said)
-        self.assertNotIn("Traceback", said)
+        self.assertIn(f"'eth0' has the address {HOST4}/24, which is not in its definition in netplan's files (bonds.eth0)", said)
         self.assertEqual(self.tree(), before)
+        sandbox.write("/etc/netplan/01-bond.yaml", bond % f"{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'", mode=0o600)
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        with open("/etc/netplan/99-virt-tap-br0.yaml", encoding="ascii") as file:
+            text = file.read()
+        self.assertRegex(text, r'  bonds:\n    "eth0":\n      dhcp4: false\n')
+        self.assertNotIn("ethernets", text)
 
     def test_networkmanager(self):
         """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
@@ -382,7 +389,7 @@ class Losses(PersistCase):
         self.assertIn("wrote /etc/netplan/50-cloud-init.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24", mode=0o600)
-        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address", "netplan knows nothing"])
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address", "(ethernets.eth0)"])
 
 
 class CarriedOver(PersistCase):

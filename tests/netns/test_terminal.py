@@ -45,7 +45,8 @@ def terminal(command, **more):
     settings[1] &= ~termios.OPOST
     settings[3] &= ~termios.ECHO
     termios.tcsetattr(its, termios.TCSANOW, settings)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, **more)
+    environment = {**os.environ, "TERM": "xterm", **more.pop("env", {})}
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment, **more)
     os.close(its)
     text, limit = b"", time.monotonic() + 40
     while time.monotonic() < limit and select.select([ours], [], [], 40)[0]:

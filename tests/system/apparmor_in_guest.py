@@ -59,6 +59,7 @@ class Confined(unittest.TestCase):
         run(CLI, "hooks", "disable")
         with open(LOCAL, encoding="ascii") as file:
             self.assertEqual(file.read(), "")
+        os.makedirs("/etc/libvirt/hooks/qemu.d", exist_ok=True)
         os.symlink(hooks + "/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")  # without the lines: so they are what does it
         status, said = as_libvirtd(hook)
         self.assertEqual((status, "Permission denied" in said), (126, True), said)

@@ -144,8 +144,8 @@ class Ports(Vlan):
 
     def test_not_filtering(self):
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0")
-        self.refuse(says=[f"vlan= of {POLICY}:1", "filters VLANs", "vlan_filtering 1"])
-        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=100", says="filters VLANs")
+        self.refuse(says=[f"vlan= of {POLICY}:1", "filter VLANs", "vlan_filtering 1"])
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=100", says="filter VLANs")
 
     def test_the_list_shows_it(self):
         cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)

@@ -178,8 +178,8 @@ class Refused(BridgeCase):
             self.refused("create", "br0", "--mac", mac, says="is not a MAC")
         for name in ("a" * 16, "a/b", "a b", ".", "..", "a%d", "a:b", ""):
             self.refused("create", name, says="is not a name for an interface")
-        for time in ("0", "x", "-1", "60h", "99999999999", "", "1441m"):
-            self.refused("create", "br0", "--confirm-within", time, status=2, says="is not a time")
+        for limit in ("0", "x", "-1", "60h", "99999999999", "", "1441m"):
+            self.refused("create", "br0", "--confirm-within", limit, status=2, says="is not a time")
         self.refused("create", "br0", "--stp", "maybe", status=2, says="--stp=on|off")
         self.refused("create", "br0", "--mtu=1500", "--mtu=1500", status=2, says="--mtu is given twice")
         for words in (("create",), ("create", "a", "b"), ("create", "a", "--nosuch"), ("delete",), ("add", "br0"), ("confirm",),

@@ -153,7 +153,7 @@ class Terminal(netcase.NetCase):
             text = re.sub(rb"\x1b\[[0-9;]{1,4}m", b"", terminal(command))  # its own colours
             self.clean(text, words)
             self.clean(piped(command), words)
-        self.assertIn(b"\x1b[0m", terminal([CLI, "check", "net"]))
+        self.assertIn(b"\x1b[0m", terminal([CLI, "check", "net"], env={"NO_COLOR": ""}))
 
     def test_documents(self):
         for path in self.files:

@@ -225,20 +225,17 @@ static int add_own(const struct persist_plan *plan, struct persist_files *files,
     return persist_add(files, 0644, text, OWN_FILE "%s", plan->bridge);
 }
 
-int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+/* Edits all files; *options and *inet6 become what they gave for the bridge, owned by the caller. */
+static int edit_all(const struct persist_plan *plan, struct persist_files *files, char **options,
+                    char **inet6, struct error *why)
 {
-    _cleanup_free_ char *options = NULL, *inet6 = NULL;
     size_t options_size, inet6_size;
     struct persist_taken taken = {.plan = plan,
-                                  .options = open_memstream(&options, &options_size),
-                                  .inet6 = open_memstream(&inet6, &inet6_size)};
+                                  .options = open_memstream(options, &options_size),
+                                  .inet6 = open_memstream(inet6, &inet6_size)};
     struct walk walk = {files, &taken, 0};
     int err = -ENOMEM;
 
-    if (is_configured(plan->bridge))
-        return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
-                         plan->bridge),
-               -EEXIST;
     if (taken.options && taken.inet6)
         err = edit_file(&walk, MAIN_FILE);
     if (taken.options && fclose(taken.options) != 0)
@@ -246,7 +243,17 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     if (taken.inet6 && fclose(taken.inet6) != 0)
         err = -ENOMEM;
     *why = taken.why;
-    if (err == 0 && why->text[0])
-        err = -EINVAL;
+    return err == 0 && why->text[0] ? -EINVAL : err;
+}
+
+int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    _cleanup_free_ char *options = NULL, *inet6 = NULL;
+
+    if (is_configured(plan->bridge))
+        return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
+                         plan->bridge),
+               -EEXIST;
+    const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
 }

@@ -25,6 +25,14 @@ static int judge_vlan(const struct node *interface, struct plan *plan, char reas
     return reason_set(reason, "its VLAN is not one of 1 to 4094");
 }
 
+bool interface_has_floor(const struct node *interface)
+{
+    const struct node *bandwidth = node_child(interface, "bandwidth");
+    const struct node *inbound = bandwidth ? node_child(bandwidth, "inbound") : NULL;
+
+    return inbound && node_attribute(inbound, "floor");
+}
+
 /* Rejects what an interface of type ethernet does not support, or treats differently. */
 static int judge_content(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
@@ -34,6 +42,7 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
         {"virtualport", "it has a <virtualport>, which only a switch that knows it can serve"},
         {"filterref", "its packet filter (<filterref>) might not be enforced on the tap"},
         {"script", "it has a <script>, which libvirt would run for the tap"},
+        {"coalesce", "libvirt has no <coalesce> for taps that it does not manage"},
         {"downscript", "it has a <downscript>, which libvirt would run for the tap"},
     };
     static const char *const once[] = {"mac", "source", "target", "vlan", "port"};
@@ -46,6 +55,8 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
         if (first && node_next(first, once[i]))
             return reason_set(reason, "it has more than one <%s>", once[i]);
     }
+    if (interface_has_floor(interface))
+        return reason_set(reason, REASON_FLOOR);
     if (node_attribute(interface, "trustGuestRxFilters") &&
         !node_attribute_is(interface, "trustGuestRxFilters", "no"))
         return reason_set(reason, "libvirt ignores trustGuestRxFilters on taps that it does not manage");

@@ -6,6 +6,7 @@
 
 #include "change.h"
 
+#define REASON_FLOOR "libvirt grants its <bandwidth> a floor only on a network that it manages"
 #define REASON_PORTGROUP "its portgroup may ask for a VLAN, a bandwidth or a virtual port"
 
 /* Requirements for its tap. */
@@ -49,3 +50,7 @@ int edit_replace(struct edits *edits, const struct node *node, char *text);
 
 /* Returns where the white space before an offset starts. */
 size_t blanks_before(const struct document *doc, size_t offset);
+
+/* Returns whether the interface has a guaranteed bandwidth, <inbound floor=>: qemu_domain.c of libvirt 9.0
+ * refuses it without a network that has a bandwidth of its own. */
+bool interface_has_floor(const struct node *interface);

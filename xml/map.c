@@ -61,6 +61,11 @@ static int map_source(const struct mapping *all, size_t index)
         reason_set(note->reason, REASON_PORTGROUP);
         return 0;
     }
+    if (network && interface_has_floor(interface->node)) {
+        note->outcome = OUTCOME_LEFT;
+        reason_set(note->reason, REASON_FLOOR);
+        return 0;
+    }
     note->outcome = OUTCOME_DONE;
     if (!network)
         return edit_attribute(edits, doc, source, "bridge", ours) < 0 ? no_memory(all) : 0;

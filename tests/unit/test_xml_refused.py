@@ -166,6 +166,8 @@ class Left(unittest.TestCase):
         for old, new, word in (
                 ("<model", "<virtualport type='openvswitch'/><model", "<virtualport>"),
                 ("<model", "<filterref filter='clean-traffic'/><model", "<filterref>"),
+                ("<model", "<coalesce><rx><frames max='32'/></rx></coalesce><model", "<coalesce>"),
+                ("<model", "<bandwidth><inbound average='1000' floor='200'/></bandwidth><model", "floor"),
                 ("<model", "<script path='/x'/><model", "<script>"),
                 ("<model", "<downscript path='/x'/><model", "<downscript>"),
                 ("<model", "<vlan trunk='yes'><tag id='1'/></vlan><model", "<vlan>"),

@@ -150,6 +150,19 @@ static int edit_file(struct walk *walk, const char *path)
     return err;
 }
 
+/* dhclient identifies itself by a DUID in the lease file, which ifupdown names after the interface: with a
+ * new one, the server takes the host for another one, and its address changes. */
+static void print_lease(FILE *out, const struct persist_plan *plan)
+{
+    static const char start[] = "/var/lib/dhcp/dhclient.", end[] = ".leases";
+
+    if (plan->dhcp && *plan->uplink)
+        fprintf(out,
+                "    pre-up test -e %s%s%s || sed 's/\"%s\"/\"%s\"/' %s%s%s >%s%s%s 2>/dev/null || true\n",
+                start, plan->bridge, end, plan->uplink, plan->bridge, start, plan->uplink, end, start,
+                plan->bridge, end);
+}
+
 static void print_making(FILE *out, const struct persist_plan *plan)
 {
     fprintf(
@@ -192,6 +205,7 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     /* Uses ip, as ifupdown itself does: one stanza for both families and any number of addresses. It comes
      * before the DHCP client, so that the rest is set up even if the client finds no server. */
     fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
+    print_lease(out, plan);
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
         fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,

@@ -12,7 +12,8 @@ force=${3:-}
 # owner's choice: so they are bounded in size, memory and time, and nothing of them is shown but their number.
 domains() {
   [ -d "$2" ] || return 0
-  count=$(ulimit -v 1048576 && timeout 10 find "$2" -maxdepth 1 -type f -size -8192k -name '*.xml' -exec grep -qsF -D skip 'urn:virt-tap' '{}' ';' -printf x | wc -c)
+  count=$(timeout 10 prlimit --as=1073741824 find "$2" -maxdepth 1 -type f -size -8192k -name '*.xml' \
+    -exec grep -qsF -D skip 'urn:virt-tap' '{}' ';' -printf x | wc -c)
   [ "$count" = 0 ] || echo "  $1: $count"
 }
 

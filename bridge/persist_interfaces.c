@@ -41,36 +41,39 @@ static bool goes_on(const char *text, size_t length)
     return length >= 2 && text[length - 1] == '\n' && text[length - 2] == '\\';
 }
 
-/* Reads a line. Returns false at the end, and also if there is no memory, which `out` then shows, too. */
-static bool next_line(FILE *in, struct line *line)
+/* Reads a line. Returns whether there is one; -1: no memory, or it contains a NUL. */
+static int next_line(FILE *in, struct line *line)
 {
     _cleanup_free_ char *more = NULL;
     size_t more_size = 0;
     ssize_t length = getline(&line->raw, &line->size, in);
 
-    if (length <= 0)
-        return false;
+    if (length < 0)
+        return feof(in) ? 0 : -1;
     while (!is_comment(line->raw) && goes_on(line->raw, (size_t)length)) {
         const ssize_t next = getline(&more, &more_size, in);
-        char *longer = next > 0 ? realloc(line->raw, (size_t)(length + next) + 1) : NULL;
-        if (!longer)
+        if (next <= 0)
             break;
-        strcpy(longer + length, more);
+        char *longer = realloc(line->raw, (size_t)(length + next) + 1);
+        if (!longer)
+            return -1;
+        memcpy(longer + length, more, (size_t)next + 1);
         line->raw = longer;
         line->size = (size_t)(length + next) + 1;
         length += next;
     }
     free(line->words);
     line->words = strdup(line->raw);
-    for (char *at = line->words; at && (at = strpbrk(at, "\\\n"));)
+    if (!line->words || strlen(line->raw) != (size_t)length)
+        return -1;
+    for (char *at = line->words; (at = strpbrk(at, "\\\n"));)
         if (*at == '\n' || at[1] == '\n')
             *at = ' ';
         else
             at++;
-    for (size_t end = line->words ? strlen(line->words) : 0; end > 0 && strchr(BLANKS, line->words[end - 1]);
-         end--)
+    for (size_t end = strlen(line->words); end > 0 && strchr(BLANKS, line->words[end - 1]); end--)
         line->words[end - 1] = '\0';
-    return line->words != NULL;
+    return 1;
 }
 
 static void line_free(struct line *line)
@@ -299,7 +302,12 @@ bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken)
     _cleanup_line_ struct line line = {.raw = NULL};
     struct editor editor = {.out = out, .taken = taken};
 
-    while (next_line(in, &line))
+    int more;
+
+    while ((more = next_line(in, &line)) > 0)
         edit_line(&editor, &line);
+    if (more < 0)
+        error_set(&taken->why, "the configuration of '%s' has a line with a NUL, or there is no memory",
+                  taken->plan->uplink);
     return editor.changed;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * A plan as netplan's files. netplan merges lists of several files, so an address can only go where it
- * stands: `netplan set` takes it out of a copy of all files, and `netplan generate` tells what the copy
- * means, before anything of the host is changed. What the NIC's definition says beyond the device itself
- * becomes the bridge's, as `netplan get` shows it. */
+ * A plan as netplan's files. netplan merges lists of several files, so an address can only be removed from
+ * the file that has it: `netplan set` removes it from a copy of all files, and `netplan generate` tells what
+ * the copy means, before anything on the host is changed. The NIC's definition, as `netplan get` shows it,
+ * becomes the bridge's, except for what describes the device itself. */
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "persist.h"
+#include "persist_netplan_copy.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -21,100 +21,7 @@
 #define FOLDER "/etc/netplan/"
 #define OWN FOLDER "99-virt-tap-"
 
-enum { ID_SIZE = 64 };
-
-/* A copy of the host's files, and what was found in it. */
-struct copy {
-    char root[32];       /* a folder of this process's */
-    const char *section; /* where the NIC is defined; NULL: nowhere */
-    char id[ID_SIZE];    /* its name there */
-    char *definition;    /* as YAML, owned */
-    struct error *why;
-};
-
-static void copy_free(struct copy *copy)
-{
-    if (*copy->root)
-        process_capture((const char *[]){"rm", "-rf", "--one-file-system", copy->root, NULL}, false,
-                        PROCESS_QUERY_MS, NULL);
-    free(copy->definition);
-}
-
-#define _cleanup_copy_ __attribute__((cleanup(copy_free)))
-
-/* The reason in what netplan printed: in the last line of a Python traceback, or behind `Command failed: `,
- * with version 1.1 even if it exits with 0. NULL: it did not fail. */
-static const char *netplan_reason(char *output, bool failed)
-{
-    char *found = output ? strstr(output, "Command failed: ") : NULL;
-
-    if (found)
-        return process_reason(found + strlen("Command failed: "));
-    found = output ? strstr(output, "onflicting default route") : NULL;
-    if (found)
-        return process_reason(found - 1);
-    if (!failed)
-        return NULL;
-    if (!output || !strstr(output, "Traceback"))
-        return process_reason(output);
-    for (char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (*line != ' ')
-            found = line; /* the frames, and an excerpt of the file, are indented */
-    return process_reason(found);
-}
-
-/* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. Newer versions report
- * errors of the files with exit status 0. */
-static char *netplan(struct copy *copy, const char *verb, const char *argument)
-{
-    char *output = NULL;
-    const int status =
-        process_capture((const char *[]){"netplan", verb, "--root-dir", copy->root, argument, NULL}, true,
-                        PROCESS_QUERY_MS, &output);
-
-    const char *reason = netplan_reason(output, status > 0);
-    if (status >= 0 && !reason)
-        return output ? output : strdup("");
-    if (status == -ETIMEDOUT)
-        error_set(
-            copy->why,
-            "`netplan %s` did not finish within %d s and was killed; run it yourself to see what it waits for",
-            verb, PROCESS_QUERY_MS / 1000);
-    else if (status < 0)
-        error_set(copy->why, "cannot run netplan: %s", strerror(-status));
-    else
-        error_set(copy->why, "netplan rejects it: %.300s", reason);
-    free(output);
-    return NULL;
-}
-
-/* Copies the host's files, if there are any. */
-static bool copy_files(struct copy *copy)
-{
-    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
-    const char *argv[] = {"cp", "-a", "/etc/netplan", folder, NULL};
-
-    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
-    if (access(FOLDER, F_OK) < 0 ? mkdir(folder, 0700) == 0
-                                 : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
-        return true;
-    error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
-    return false;
-}
-
-static bool make_copy(struct copy *copy)
-{
-    char to[sizeof(copy->root) + sizeof("/etc")];
-
-    strcpy(copy->root, "/tmp/virt-tap-netplan.XXXXXX");
-    if (!mkdtemp(copy->root)) {
-        *copy->root = '\0';
-        error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
-        return false;
-    }
-    snprintf(to, sizeof(to), "%s/etc", copy->root);
-    return mkdir(to, 0700) == 0 && copy_files(copy);
-}
+enum { FILE_MAX = 1 << 20 };
 
 /* Whether a generated .network file is for the NIC. */
 static bool is_for(const char *path, const struct persist_plan *plan)
@@ -132,13 +39,26 @@ static bool is_for(const char *path, const struct persist_plan *plan)
     return text_value(text, "Name", value, sizeof(value)) && fnmatch(value, plan->uplink, 0) == 0;
 }
 
+/* Writes SECTION.ID for `netplan get` and `set`, in which a dot of a name, as in eth0.5, is escaped. */
+static void print_key(char key[2 * ID_SIZE + 16], const char *section, const char *id)
+{
+    char *end = key + sprintf(key, "%s.", section);
+
+    for (; *id; id++) {
+        if (*id == '.')
+            *end++ = '\\';
+        *end++ = *id;
+    }
+    *end = '\0';
+}
+
 /* Finds the NIC's definition, also by its MAC. Returns whether the copy could be read. */
 static bool find_definition(struct copy *copy, const struct persist_plan *plan)
 {
     static const char *const sections[] = {"ethernets", "bonds", "vlans"};
     static const char before[] = "/run/systemd/network/10-netplan-", after[] = ".network";
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    _cleanup_free_ char *pattern = NULL, *said = netplan(copy, "generate", NULL);
+    _cleanup_free_ char *pattern = NULL, *said = copy_netplan(copy, "generate", NULL);
 
     strcpy(copy->id, plan->uplink);
     if (!said || asprintf(&pattern, "%s%s*%s", copy->root, before, after) < 0)
@@ -150,8 +70,8 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
             snprintf(copy->id, ID_SIZE, "%.*s", (int)(strlen(id) - strlen(after)), id);
     }
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
-        char key[ID_SIZE + 16];
-        snprintf(key, sizeof(key), "%s.%s", sections[i], copy->id);
+        char key[2 * ID_SIZE + 16];
+        print_key(key, sections[i], copy->id);
         const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
         free(copy->definition);
         copy->definition = NULL;
@@ -217,7 +137,7 @@ static int move_keys(struct copy *copy, FILE *out)
     bool moved = false;
 
     for (char *line = copy->definition, *end; *line; line = *end ? end + 1 : end) {
-        char key[2 * ID_SIZE + 16];
+        char key[2 * ID_SIZE + 16], change[sizeof(key) + ID_SIZE];
         end = line + strcspn(line, "\n");
         const bool begins = *line != ' ' && *line != '-';
         if (begins)
@@ -227,37 +147,59 @@ static int move_keys(struct copy *copy, FILE *out)
         fprintf(out, "      %.*s\n", (int)(end - line), line);
         if (!begins || !is_merged(line))
             continue;
-        snprintf(key, sizeof(key), "%s.%s.%.*s=null", copy->section, copy->id, (int)strcspn(line, ":"), line);
-        _cleanup_free_ char *said = netplan(copy, "set", key);
+        print_key(key, copy->section, copy->id);
+        snprintf(change, sizeof(change), "%s.%.*s=null", key, (int)strcspn(line, ":"), line);
+        _cleanup_free_ char *said = copy_netplan(copy, "set", change);
         if (!said)
             return -EINVAL;
     }
     return 0;
 }
 
-/* Adds the files of the copy that mention the NIC and are different now. */
+/* Reads a text file, to be freed; NULL: it cannot be read, and why. */
+static char *read_text(const char *path, struct error *why)
+{
+    _cleanup_free_ char *bytes = NULL;
+    size_t size;
+    mode_t mode;
+
+    bytes = file_read(path, FILE_MAX, &size, &mode, why);
+    if (!bytes)
+        return NULL;
+    if (size <= FILE_MAX && !memchr(bytes, '\0', size))
+        return strndup(bytes, size);
+    error_set(why, "%.200s is larger than 1 MiB, or not a text", path);
+    return NULL;
+}
+
+/* Adds a file if the copy's is different now. netplan removes a file of which nothing is left. */
+static int add_if_changed(struct copy *copy, const char *path, struct persist_files *files)
+{
+    _cleanup_free_ char *changed = NULL, *before = NULL, *after = NULL;
+    struct stat st;
+
+    if (asprintf(&changed, "%s%s", copy->root, path) < 0)
+        return -ENOMEM;
+    if (stat(path, &st) < 0)
+        return -errno;
+    before = read_text(path, copy->why);
+    after = access(changed, F_OK) == 0 ? read_text(changed, copy->why) : strdup("network:\n  version: 2\n");
+    if (!before || !after)
+        return -EIO;
+    if (!strstr(before, copy->id) || strcmp(before, after) == 0)
+        return 0; /* `netplan set` also rewrites files that do not mention the NIC */
+    return persist_add(files, st.st_mode & 0777, take_text(&after), "%s", path);
+}
+
 static int add_changed(struct copy *copy, struct persist_files *files)
 {
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    int err = 0;
 
     glob(FOLDER "*.yaml", 0, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *path = found.gl_pathv[i];
-        char before[65536], after[sizeof(before)] = "network:\n  version: 2\n",
-                            changed[PATH_MAX + sizeof(copy->root)];
-        struct stat st;
-        snprintf(changed, sizeof(changed), "%s%s", copy->root, path);
-        if (stat(path, &st) < 0 || text_read(path, before, sizeof(before)) < 0 || !strstr(before, copy->id))
-            continue;
-        if (text_read(changed, after, sizeof(after)) < 0 && access(changed, F_OK) == 0)
-            return error_set(copy->why, "%.200s cannot be read", changed), -EIO;
-        if (strcmp(before, after) == 0)
-            continue;
-        const int err = persist_add(files, st.st_mode & 0777, strdup(after), "%s", path);
-        if (err < 0)
-            return err;
-    }
-    return 0;
+    for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
+        err = add_if_changed(copy, found.gl_pathv[i], files);
+    return err;
 }
 
 /* cloud-init writes its file again at the first boot of each clone of this machine. */
@@ -275,74 +217,6 @@ static int check_cloud_init(struct copy *copy, const struct persist_files *files
                        "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
                        files->list[i].path),
                    -EPERM;
-    return 0;
-}
-
-/* Puts into the copy what will be installed, and nothing else. */
-static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
-{
-    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
-
-    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
-    process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL);
-    if (!copy_files(copy))
-        return false;
-    for (size_t i = 0; i < files->count; i++) {
-        _cleanup_free_ char *path = NULL;
-        struct error why = {0};
-        if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
-            file_configure(path, files->list[i].text, 0600, &why) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Reads what netplan made of a definition: networkd's file, or NetworkManager's. */
-static bool read_generated(const struct copy *copy, const char *id, char *text, size_t size)
-{
-    char path[sizeof(copy->root) + 2 * ID_SIZE + 64];
-
-    snprintf(path, sizeof(path), "%s/run/systemd/network/10-netplan-%s.network", copy->root, id);
-    if (text_read(path, text, size) >= 0)
-        return true;
-    snprintf(path, sizeof(path), "%s/run/NetworkManager/system-connections/netplan-%s.nmconnection",
-             copy->root, id);
-    return text_read(path, text, size) >= 0;
-}
-
-/* Asks netplan what the files mean: the NIC a port without addresses, the bridge with all of them. */
-static int check_meaning(struct copy *copy, const struct persist_plan *plan)
-{
-    static const char *const unwanted[] = {"\nAddress=", "\nGateway=",  "\nDNS=",         "\nDHCP=ipv",
-                                           "\nDHCP=yes", "\naddress1=", "\nmethod=manual"};
-    char port[16384] = "", bridge[16384] = "", cidr[CIDR_TEXT];
-    _cleanup_free_ char *said = netplan(copy, "generate", NULL);
-
-    if (!said)
-        return -EINVAL;
-    if (!read_generated(copy, plan->bridge, bridge, sizeof(bridge)))
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge), -EINVAL;
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], cidr);
-        if (!strstr(bridge, cidr))
-            return error_set(
-                       copy->why,
-                       "'%s' has the address %s, which is not in its definition in netplan's files (%s.%s): add "
-                       "it there, or remove it",
-                       *plan->uplink ? plan->uplink : plan->bridge, cidr,
-                       copy->section ? copy->section : "bridges", *copy->id ? copy->id : plan->bridge),
-                   -EINVAL;
-    }
-    if (!*plan->uplink)
-        return 0;
-    if (!read_generated(copy, copy->id, port, sizeof(port)) ||
-        (!strstr(port, "\nBridge=") && !strstr(port, "-type=bridge")))
-        return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge),
-               -EINVAL;
-    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
-        if (strstr(port, unwanted[i]))
-            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1),
-                   -EINVAL;
     return 0;
 }
 
@@ -369,7 +243,7 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
     _cleanup_free_ char *moved = NULL;
     size_t size;
     FILE *out = open_memstream(&moved, &size);
-    int err = out && make_copy(&copy) ? 0 : -EIO;
+    int err = out && copy_make(&copy) ? 0 : -EIO;
 
     if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
         err = -EINVAL;
@@ -383,7 +257,5 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
         err = check_cloud_init(&copy, files);
     if (err == 0)
         err = add_own(&copy, plan, moved, files);
-    if (err == 0 && !rebuild_copy(&copy, files))
-        err = -EIO;
-    return err < 0 ? err : check_meaning(&copy, plan);
+    return err < 0 ? err : copy_check(&copy, plan, files);
 }

@@ -26,7 +26,7 @@ static const char *yes_no(bool is)
     return is ? "yes" : "no";
 }
 
-/* Whether a file's [Match] has a Name= that matches. arg: the NIC's name. */
+/* Whether a file's [Match] has a Name= that matches the NIC. */
 static bool matches(const char *path, const char *nic)
 {
     char text[16384], names[512];
@@ -81,21 +81,32 @@ static char *read_merged(const char *name)
     return NULL;
 }
 
-/* Copies the sections of the text: only [Link], or all but [Link] and [Match]. Returns 0, or -EINVAL and why
- * one of them cannot be a bridge's. */
-static int copy_sections(FILE *out, const char *text, bool only_link, struct error *why)
+/* Whether the line says for what the host waits at boot: for the bridge, since a port gets no address. */
+static bool is_wait(const char *line)
+{
+    return strncmp(line, "RequiredForOnline", 17) == 0 || strncmp(line, "RequiredFamilyForOnline", 23) == 0;
+}
+
+/* Copies the sections of the text for the port, [Link], or for the bridge, all but [Match] and the rest of
+ * [Link]. Returns 0, or -EINVAL and what cannot be a bridge's. */
+static int copy_sections(FILE *out, const char *text, bool port, struct error *why)
 {
     static const char *const on_top[] = {"VLAN",  "MACVLAN", "MACVTAP", "IPVLAN",        "IPVTAP",
                                          "VXLAN", "Tunnel",  "Xfrm",    "Bridge",        "Bond",
                                          "VRF",   "MACsec",  "IPoIB",   "BatmanAdvanced"};
-    bool copied = false;
+    bool link = false, copied = false;
 
     for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
         end = line + strcspn(line, "\n");
         const char *start = line + strspn(line, " \t");
         if (*start == '[') {
-            const bool link = strncmp(start, "[Link]", 6) == 0;
-            copied = link == only_link && strncmp(start, "[Match]", 7) != 0;
+            link = strncmp(start, "[Link]", 6) == 0;
+            copied = link == port && strncmp(start, "[Match]", 7) != 0;
+        }
+        if (link && is_wait(start)) {
+            if (!port)
+                fprintf(out, "\n[Link]\n%.*s\n", (int)(end - start), start);
+            continue;
         }
         for (size_t i = 0; i < sizeof(on_top) / sizeof(on_top[0]) && copied; i++)
             if (strncmp(start, on_top[i], strlen(on_top[i])) == 0 && strchr(" =", start[strlen(on_top[i])]))

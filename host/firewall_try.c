@@ -41,7 +41,7 @@ static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
     return fcntl(tap->fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* The name begins as those of virt-tap's taps do, so that rules about those apply. */
+/* The tap is named like virt-tap's own, so that rules for those apply to it. */
 static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint32_t mark, struct tap *tap)
 {
     struct link_join join = {.master = bridge->ifindex, .mtu = bridge->mtu, .no_addrgen = true};

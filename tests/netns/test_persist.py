@@ -176,6 +176,8 @@ class Formats(PersistCase):
     def test_a_bond_of_netplans(self):
         """It remains one, without addresses."""
         self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
         bond = "network: {version: 2, bonds: {eth0: {interfaces: [], addresses: [%s]}}}\n"
         sandbox.write("/etc/netplan/01-bond.yaml", bond % "192.0.2.1/24", mode=0o600)
         before = self.tree()
@@ -357,6 +359,8 @@ class Losses(PersistCase):
             sandbox.write("/etc/network/interfaces", text)
             if says:
                 self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing is changed: ", says])
+        sandbox.write("/etc/network/interfaces", INTERFACES + "iface other2 inet manual\n  up echo a\0b\n")
+        self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["a line with a NUL"])
         sandbox.write("/etc/network/loop", "source /etc/network/l*p\n")
         sandbox.write("/etc/network/interfaces", INTERFACES + "source loop\n")
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["files name each other"])
@@ -382,6 +386,9 @@ class Losses(PersistCase):
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
 
     def test_netplan(self):
+        self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
         lan = "network: {version: 2, ethernets: {eth0: {addresses: [%s]}}}\n"
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["was written by cloud-init", "99-disable-network-config.cfg"])
@@ -390,6 +397,18 @@ class Losses(PersistCase):
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address", "(ethernets.eth0)"])
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", "92.0.2.1/24", "dev", "eth0")  # the end of an address is another one
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "192.0.2.1/24", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address 92.0.2.1/24"])
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24" + "#" * (1 << 20) + "\n", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["larger than 1 MiB"])
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
+        uplink.ip("route", "add", "default", "via", "92.0.2.9")
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route through 92.0.2.9, which is not"])
+        uplink.ip("route", "del", "default")
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has an address from DHCP, and netplan's files do not ask for one"])
 
 
 class CarriedOver(PersistCase):
@@ -435,13 +454,15 @@ class CarriedOver(PersistCase):
                      f"Address={HOST6}/64"):
             self.assertIn(line + "\n", said[1])
             self.assertNotIn(line, said[2])
-        self.assertIn("RequiredForOnline=no\n", said[2])
+        self.assertIn("[Link]\nRequiredForOnline=no\n", said[1])  # a port never gets what the host would wait for
+        self.assertNotIn("RequiredForOnline", said[2])
 
     def test_netplan(self):
         """Its lists are merged, so that they must go from where they are; and an entry of another name is found by its MAC."""
         sandbox.write("/etc/netplan/00-installer.yaml",
                       "# kept\nnetwork:\n  version: 2\n  ethernets:\n    lan0:\n      match: {macaddress: '52:54:00:aa:00:01'}\n      set-name: eth0\n"
-                      f"      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n      routes: [{{to: default, via: {ROUTER4}}}]\n"
+                      f"      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n"
+                      f"      routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]\n"
                       "      nameservers: {addresses: [192.0.2.53], search: [example.org]}\n", mode=0o600)
         sandbox.write("/etc/netplan/01-other.yaml", "# stays as it is\nnetwork: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
@@ -473,11 +494,37 @@ class CarriedOver(PersistCase):
         self.assertIn("dns=192.0.2.53;192.0.2.54;\ndns-search=example.org;\n", said.split("[ipv6]")[0])
         self.assertIn("dns=2001:db8::53;\nmethod=manual\n", said.split("[ipv6]")[1])
 
+    def test_networkd_says_which_file(self):
+        """And what it calls itself to the DHCP server. No networkd runs here: its state files are written as version 252 does."""
+        number = sandbox.ifindex("eth0")
+        sandbox.write("/etc/systemd/network/10-mac.network", "[Match]\nMACAddress=52:54:00:aa:00:01\n[Network]\nDHCP=ipv4\nDomains=by-mac.test\n")
+        sandbox.write(f"/run/systemd/netif/links/{number}", "ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/10-mac.network\n")
+        sandbox.write(f"/run/systemd/netif/leases/{number}", "ADDRESS=198.51.100.7\nCLIENTID=ff6d3bd6a10002000000ab11\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
+        self.assertIn("Domains=by-mac.test\n", said)
+        self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
+
+    def test_netplan_vlan(self):
+        """A name with a dot, in another section than cards."""
+        self.addCleanup(sandbox.run, "ip", "link", "delete", "eth0.5", check=False)
+        uplink.ip("link", "add", "eth0.5", "type", "veth", "peer", "name", "far5")  # in the place of a VLAN, which the kernel may lack
+        uplink.ip("addr", "add", "203.0.113.5/24", "dev", "eth0.5")
+        sandbox.write("/etc/netplan/01.yaml", "network: {version: 2, ethernets: {eth0: {}}, "
+                      "vlans: {eth0.5: {id: 5, link: eth0, addresses: [203.0.113.5/24]}}}\n", mode=0o600)
+        self.persist("br0", "--uplink=eth0.5", "--format=netplan")
+        sandbox.run("netplan", "generate", "--root-dir", "/")
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        with open("/run/systemd/network/10-netplan-eth0.5.network", encoding="ascii") as port:
+            self.assertNotIn("203.0.113.5", port.read())
+
     def test_netplan_by_dhcp(self):
         """A scalar is overridden: cloud-init's file is not touched."""
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         for address in (HOST4 + "/24", HOST6 + "/64"):  # and with the first its secondary
             uplink.ip("addr", "del", address, "dev", "eth0")
+        uplink.ip("-6", "route", "flush", "proto", "boot", "dev", "eth0")
         sandbox.write("/etc/netplan/50-cloud-init.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true, dhcp6: true}}}\n", mode=0o600)
         said = self.persist("br0", "--uplink=eth0", "--format=netplan")
         self.assertEqual(said.count("wrote "), 1)

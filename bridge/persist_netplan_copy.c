@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "persist_netplan_copy.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void copy_free(struct copy *copy)
+{
+    if (*copy->root)
+        process_capture((const char *[]){"rm", "-rf", "--one-file-system", copy->root, NULL}, false,
+                        PROCESS_QUERY_MS, NULL);
+    free(copy->definition);
+}
+
+/* The reason in what netplan printed: in the last line of a Python traceback, or behind `Command failed: `,
+ * with version 1.1 even if it exits with 0. NULL: it did not fail. */
+static const char *netplan_reason(char *output, bool failed)
+{
+    char *found = output ? strstr(output, "Command failed: ") : NULL;
+
+    if (found)
+        return process_reason(found + strlen("Command failed: "));
+    found = output ? strstr(output, "onflicting default route") : NULL;
+    if (found)
+        return process_reason(found - 1);
+    if (!failed)
+        return NULL;
+    if (!output || !strstr(output, "Traceback"))
+        return process_reason(output);
+    for (char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        if (*line != ' ')
+            found = line; /* the frames, and an excerpt of the file, are indented */
+    return process_reason(found);
+}
+
+char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
+{
+    char *output = NULL;
+    const int status =
+        process_capture((const char *[]){"netplan", verb, "--root-dir", copy->root, argument, NULL}, true,
+                        PROCESS_QUERY_MS, &output);
+
+    const char *reason = netplan_reason(output, status > 0);
+    if (status >= 0 && !reason)
+        return output ? output : strdup("");
+    if (status == -ETIMEDOUT)
+        error_set(
+            copy->why,
+            "`netplan %s` did not finish within %d s and was killed; run it yourself to see what it waits for",
+            verb, PROCESS_QUERY_MS / 1000);
+    else if (status < 0)
+        error_set(copy->why, "cannot run netplan: %s", strerror(-status));
+    else
+        error_set(copy->why, "netplan rejects it: %.300s", reason);
+    free(output);
+    return NULL;
+}
+
+/* Copies the host's files, if there are any. */
+static bool copy_files(struct copy *copy)
+{
+    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
+    const char *argv[] = {"cp", "-a", "/etc/netplan", folder, NULL};
+
+    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
+    if (access("/etc/netplan", F_OK) < 0 ? mkdir(folder, 0700) == 0
+                                         : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+        return true;
+    error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
+    return false;
+}
+
+bool copy_make(struct copy *copy)
+{
+    char to[sizeof(copy->root) + sizeof("/etc")];
+
+    strcpy(copy->root, "/tmp/virt-tap-netplan.XXXXXX");
+    if (!mkdtemp(copy->root)) {
+        *copy->root = '\0';
+        error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
+        return false;
+    }
+    snprintf(to, sizeof(to), "%s/etc", copy->root);
+    return mkdir(to, 0700) == 0 && copy_files(copy);
+}
+
+/* Puts into the copy what will be installed, and nothing else. */
+static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
+{
+    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
+
+    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
+    process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL);
+    if (!copy_files(copy))
+        return false;
+    for (size_t i = 0; i < files->count; i++) {
+        _cleanup_free_ char *path = NULL;
+        struct error why = {0};
+        if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
+            file_configure(path, files->list[i].text, 0600, &why) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Reads what netplan made of a definition: networkd's file, or NetworkManager's. */
+static bool read_generated(const struct copy *copy, const char *id, char *text, size_t size)
+{
+    char path[sizeof(copy->root) + 2 * ID_SIZE + 64];
+
+    snprintf(path, sizeof(path), "%s/run/systemd/network/10-netplan-%s.network", copy->root, id);
+    if (text_read(path, text, size) >= 0)
+        return true;
+    snprintf(path, sizeof(path), "%s/run/NetworkManager/system-connections/netplan-%s.nmconnection",
+             copy->root, id);
+    return text_read(path, text, size) >= 0;
+}
+
+/* Whether the generated file gives an interface all that the plan has; otherwise why not. */
+static bool has_all(struct copy *copy, const struct persist_plan *plan, const char *text)
+{
+    const char *holder = *plan->uplink ? plan->uplink : plan->bridge;
+    char setting[CIDR_TEXT + 1] = "=";
+
+    for (size_t i = 0; i < plan->address_count; i++) {
+        cidr_print(&plan->addresses[i], setting + 1);
+        if (!strstr(text, setting))
+            return error_set(
+                       copy->why,
+                       "'%s' has the address %s, which is not in its definition in netplan's files (%s.%s): "
+                       "add it there, or remove it",
+                       holder, setting + 1, copy->section ? copy->section : "bridges",
+                       *copy->id ? copy->id : plan->bridge),
+                   false;
+    }
+    for (size_t i = 0; i < plan->route_count; i++)
+        if (*plan->routes[i].via && !strstr(text, plan->routes[i].via))
+            return error_set(
+                       copy->why,
+                       "'%s' has a route through %s, which is not in its definition in netplan's files: add "
+                       "it there, or remove it",
+                       holder, plan->routes[i].via),
+                   false;
+    if (plan->dhcp && !strstr(text, "\nDHCP=") && !strstr(text, "\nmethod=auto"))
+        return error_set(
+                   copy->why,
+                   "'%s' has an address from DHCP, and netplan's files do not ask for one (dhcp4: true)",
+                   holder),
+               false;
+    return true;
+}
+
+/* Whether the generated file makes the NIC a port without addresses; otherwise why not. */
+static bool is_port(struct copy *copy, const struct persist_plan *plan, const char *text)
+{
+    static const char *const unwanted[] = {"\nAddress=", "\nGateway=",  "\nDNS=",         "\nDHCP=ipv",
+                                           "\nDHCP=yes", "\naddress1=", "\nmethod=manual"};
+
+    if (!strstr(text, "\nBridge=") && !strstr(text, "-type=bridge"))
+        return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge),
+               false;
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+        if (strstr(text, unwanted[i]))
+            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1),
+                   false;
+    return true;
+}
+
+int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files)
+{
+    char text[16384];
+
+    if (!rebuild_copy(copy, files))
+        return -EIO;
+    _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
+
+    if (!said)
+        return -EINVAL;
+    if (!read_generated(copy, plan->bridge, text, sizeof(text)))
+        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge), -EINVAL;
+    if (!has_all(copy, plan, text))
+        return -EINVAL;
+    if (!*plan->uplink)
+        return 0;
+    if (!read_generated(copy, copy->id, text, sizeof(text)))
+        return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink), -EINVAL;
+    return is_port(copy, plan, text) ? 0 : -EINVAL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * A private copy of netplan's files, in which netplan itself can be asked to change them and what they mean.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "persist.h"
+
+#include <stdbool.h>
+
+enum { ID_SIZE = 64 };
+
+struct copy {
+    char root[32];       /* a folder of this process's */
+    const char *section; /* where the NIC is defined; NULL: nowhere */
+    char id[ID_SIZE];    /* its name there */
+    char *definition;    /* as YAML, owned */
+    struct error *why;
+};
+
+#define _cleanup_copy_ __attribute__((cleanup(copy_free)))
+
+/* Copies the host's files. Returns whether that worked; otherwise why not, and copy_free() is to be called
+ * all the same. */
+bool copy_make(struct copy *copy);
+void copy_free(struct copy *copy);
+
+/* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. */
+char *copy_netplan(struct copy *copy, const char *verb, const char *argument);
+
+/* Checks what the host's files mean together with these: the bridge has all that the plan has, and the NIC is
+ * its port without addresses. Returns 0, or -errno and why not. */
+int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files);

@@ -59,6 +59,7 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
     static const char before[] = "/run/systemd/network/10-netplan-", after[] = ".network";
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
     _cleanup_free_ char *pattern = NULL, *said = copy_netplan(copy, "generate", NULL);
+    bool found_one = false;
 
     strcpy(copy->id, plan->uplink);
     if (!said || asprintf(&pattern, "%s%s*%s", copy->root, before, after) < 0)
@@ -66,8 +67,14 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
     glob(pattern, 0, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         const char *id = found.gl_pathv[i] + strlen(copy->root) + strlen(before);
-        if (is_for(found.gl_pathv[i], plan) && strlen(id) - strlen(after) < ID_SIZE)
-            snprintf(copy->id, ID_SIZE, "%.*s", (int)(strlen(id) - strlen(after)), id);
+        if (!is_for(found.gl_pathv[i], plan))
+            continue;
+        if (found_one || strlen(id) - strlen(after) >= ID_SIZE)
+            return error_set(copy->why, "netplan's files have more than one definition for '%s'",
+                             plan->uplink),
+                   false;
+        found_one = true;
+        snprintf(copy->id, ID_SIZE, "%.*s", (int)(strlen(id) - strlen(after)), id);
     }
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
         char key[2 * ID_SIZE + 16];

@@ -173,6 +173,20 @@ class Formats(PersistCase):
         self.assertIn("nothing is changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
         self.assertEqual(self.tree(), before)
 
+    def test_netplan_that_leaves_the_port_an_address(self):
+        """A stand-in, which adds one to what the real netplan makes: no configuration is known that does."""
+        real = shutil.which("netplan")
+        shutil.copytree(os.path.dirname(os.path.realpath(real)), sandbox.RUN + "/real", dirs_exist_ok=True)
+        sandbox.write(sandbox.RUN + "/netplan", f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nport=$3/run/systemd/network/10-netplan-eth0.network\n"
+                      "[ $1 != generate ] || [ ! -e $port ] || echo Address=203.0.113.1/24 >>$port\n", mode=0o755)
+        sandbox.run("mount", "--bind", sandbox.RUN + "/netplan", real)
+        self.addCleanup(sandbox.run, "umount", real)
+        self.only_static()
+        before = self.tree()
+        said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+        self.assertIn("netplan would leave 'eth0' with Address=", said)
+        self.assertEqual(self.tree(), before)
+
     def test_a_bond_of_netplans(self):
         """It remains one, without addresses."""
         self.only_static()
@@ -398,6 +412,9 @@ class Losses(PersistCase):
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % f"{HOST4}/24", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address", "(ethernets.eth0)"])
         uplink.ip("addr", "flush", "dev", "eth0")
+        sandbox.write("/etc/netplan/60-twice.yaml", "network: {version: 2, ethernets: {all: {match: {name: 'eth*'}, dhcp4: true}}}\n", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["more than one definition for 'eth0'"])
+        os.unlink("/etc/netplan/60-twice.yaml")
         uplink.ip("addr", "add", "92.0.2.1/24", "dev", "eth0")  # the end of an address is another one
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "192.0.2.1/24", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has the address 92.0.2.1/24"])

@@ -20,12 +20,10 @@
 static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
 {
     const struct ports *ports = arg;
+    const struct link *port = links_by_index(ports->links, ifindex);
 
-    if (!(flags & BRIDGE_VLAN_INFO_PVID))
-        return;
-    for (size_t i = 0; i < ports->links->count; i++)
-        if (ports->links->list[i].ifindex == ifindex)
-            ports->vlans[i] = (uint16_t)vlan;
+    if (port && flags & BRIDGE_VLAN_INFO_PVID)
+        ports->vlans[port - ports->links->list] = (uint16_t)vlan;
 }
 
 /* A kernel with VLAN filtering gives every port a VLAN, but only enforces it on a bridge that filters. */
@@ -74,7 +72,7 @@ json_t *text_json_or_null(const char *text)
     return *text ? text_json(text) : json_null();
 }
 
-static json_t *mac_json(const struct link *link)
+json_t *mac_json(const struct link *link)
 {
     char text[MAC_TEXT];
 
@@ -234,4 +232,11 @@ const char *json_user(const json_t *user, char *out, size_t size)
     else
         *out = '\0';
     return out;
+}
+
+const char *json_domain(const json_t *port)
+{
+    const char *name = json_text(port, "domain_name");
+
+    return *name ? name : json_text(port, "domain");
 }

@@ -27,7 +27,7 @@ struct ports {
 #define _cleanup_ports_ __attribute__((cleanup(ports_free)))
 #define _cleanup_json_ __attribute__((cleanup(json_decrefp))) /* jansson's own */
 
-/* Reads it. Returns 0 or -errno; the caller must ports_free() in either case. */
+/* Reads VLANs and domain names. Returns 0 or -errno; the caller must ports_free() in either case. */
 int ports_read(struct ports *out, struct rtnl *nl, const struct links *links);
 void ports_free(struct ports *ports);
 
@@ -37,12 +37,15 @@ bool port_is_ours(const struct link *tap);
 /* Returns the object for one of the links; NULL: no memory. */
 json_t *port_json(const struct ports *ports, const struct link *port);
 
-/* Returns a new string: exactly this text; if it is not UTF-8, with '?' for what is wrong with it. */
+json_t *mac_json(const struct link *link); /* null: it has none */
+
+/* Returns a new string: exactly this text; if it is not UTF-8, with '?' for each invalid byte. */
 json_t *text_json(const char *text);
 json_t *text_json_or_null(const char *text); /* "": null */
 
 /* Returns the text at that key; "": it is null, or there is none. */
 const char *json_text(const json_t *object, const char *key);
+const char *json_domain(const json_t *port); /* the name of a tap's domain, else its UUID; "": none */
 bool json_flag(const json_t *object, const char *key);
 
 /* Writes the words of an array, or the keys that are true of an object, separated by commas. Returns out. */

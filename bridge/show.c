@@ -31,7 +31,7 @@ const struct option_entry bridge_show_options[] = {
 
 const char bridge_show_notes[] =
     "A tap's owner is known from the claim that its maker gave it. CHANGED is what its holder has changed since:\n"
-    "its MAC, its TUN owner, whether it stays; its holder also controls its carrier. A tap that virt-tap did not\n"
+    "its MAC, its TUN owner, its persistence; its holder also controls its carrier. A tap that virt-tap did not\n"
     "make has no claim, only a TUN owner.\n";
 
 /* Everything that is read, once each. */
@@ -40,13 +40,6 @@ struct sight {
     struct ports ports;
     struct messages addresses;
 };
-
-static json_t *mac_text(const struct link *link)
-{
-    char text[MAC_TEXT];
-
-    return link->has_mac ? json_string(mac_print(text, link->mac)) : json_null();
-}
 
 static json_t *addresses_of(const struct messages *all, int ifindex)
 {
@@ -72,7 +65,7 @@ static json_t *bridge_picture(const struct sight *sight, const struct link *brid
         if (links->list[i].master == bridge->ifindex)
             json_array_append_new(ports, port_json(&sight->ports, &links->list[i]));
     return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:o, s:o}", "name", text_json(bridge->name), "up",
-                     (bridge->flags & IFF_UP) != 0, "mac", mac_text(bridge), "mtu", (int)bridge->mtu, "stp",
+                     (bridge->flags & IFF_UP) != 0, "mac", mac_json(bridge), "mtu", (int)bridge->mtu, "stp",
                      bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "addresses",
                      addresses_of(&sight->addresses, bridge->ifindex), "ports", ports);
 }
@@ -133,12 +126,10 @@ static void print_port(const json_t *port, bool last, unsigned int width)
     static const char *const marks[2][2] = {{"|-", "`-"}, {"├─", "└─"}};
     static const char *const bars[2][2] = {{"|    ", "     "}, {"│    ", "     "}};
     const bool utf8 = terminal_has_utf8();
-    const char *domain = json_text(port, "domain_name");
+    const char *domain = json_domain(port);
     struct line line = {.width = width, .indent = bars[utf8][last], .indent_width = 5, .between = ""};
     char user[256];
 
-    if (!*domain)
-        domain = json_text(port, "domain");
     printf("%s %-15s ", marks[utf8][last], json_text(port, "name"));
     line.used = 3 + 15 + 1;
     if (*json_user(json_object_get(port, "owner"), user, sizeof(user)))
@@ -222,12 +213,12 @@ static void print_dot(const json_t *bridges)
             fputs(" -- ", stdout);
             print_quoted(json_text(port, "name"));
             puts(";");
-            if (!json_is_string(json_object_get(port, "domain")))
+            if (!*json_domain(port))
                 continue;
             fputs("  ", stdout);
             print_quoted(json_text(port, "name"));
             fputs(" -- ", stdout);
-            print_quoted(json_text(port, "domain"));
+            print_quoted(json_domain(port));
             puts(" [style=dashed];");
         }
     }
@@ -251,8 +242,9 @@ static int picture(struct view *view, const char *verb, const char *name, json_t
     *out = json_array();
     for (size_t i = 0; i < view->links.count; i++) {
         const struct link *link = &view->links.list[i];
-        if (strcmp(link->kind, "bridge") == 0 && (!only || only == link))
-            json_array_append_new(*out, bridge_picture(&sight, link));
+        if (strcmp(link->kind, "bridge") == 0 && (!only || only == link) &&
+            json_array_append_new(*out, bridge_picture(&sight, link)) < 0)
+            return complain(1, verb, "no memory");
     }
     return 0;
 }
@@ -264,10 +256,10 @@ static int print_picture(const char *verb, json_t *bridges, enum form form)
     } else if (form == DOT) {
         print_dot(bridges);
     } else {
-        json_t *all = json_pack("{s:O}", "bridges", bridges);
-        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        _cleanup_json_ json_t *all = json_pack("{s:O}", "bridges", bridges);
+        if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
+            return complain(1, verb, "the bridges cannot be written");
         putchar('\n');
-        json_decref(all);
     }
     return finish_output(0, verb);
 }

@@ -272,7 +272,7 @@ static int connect_and_run(struct session *session, char *names[], size_t count)
         return complain(1, command, "no connection to libvirt%s%s: %s", at, uri ? uri : "",
                         virGetLastErrorMessage());
     if (session->job.known && learn(session) < 0)
-        status = complain(1, command, "cannot tell which names the taps of all domains have: %s",
+        status = complain(1, command, "cannot collect the tap names of all domains: %s",
                           virGetLastErrorMessage());
     else
         status = each_domain(session, names, count);

@@ -143,7 +143,7 @@ int job_show(const char *name, const char *label, const char *text, size_t size)
         show_interface(&domain, i);
     for (size_t i = 0; i < domain.tap_count; i++)
         if (!domain.taps[i].interface)
-            printf("  -  tap %s on %s: no interface has it any more\n", domain.taps[i].dev,
+            printf("  -  tap %s on %s: no interface uses it any more\n", domain.taps[i].dev,
                    domain.taps[i].bridge);
     return 0;
 }

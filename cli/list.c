@@ -26,7 +26,7 @@ const struct option_entry list_options[] = {
 
 const char list_notes[] =
     "HELD is what the tap's carrier says, which its holder can change. PROTECTION and VLAN are what the bridge\n"
-    "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, whether it stays. An OWNER in\n"
+    "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, its persistence. An OWNER in\n"
     "parentheses is the TUN owner of a plain device. On a terminal, columns that do not fit are left out.\n";
 
 enum { COLUMNS = 10, CELL_SIZE = 512 };
@@ -45,13 +45,6 @@ static void write_owner(const json_t *tap, char out[CELL_SIZE])
         json_user(json_object_get(tap, "owner"), out, CELL_SIZE);
     else if (*json_user(json_object_get(tap, "tun_owner"), user, sizeof(user)))
         snprintf(out, CELL_SIZE, "(%s)", user);
-}
-
-static void write_domain(const json_t *tap, char out[CELL_SIZE])
-{
-    const char *name = json_text(tap, "domain_name");
-
-    snprintf(out, CELL_SIZE, "%s", *name ? name : json_text(tap, "domain"));
 }
 
 static void write_numbers(const json_t *tap, char queues[CELL_SIZE], char vlan[CELL_SIZE])
@@ -79,7 +72,7 @@ static int add_row(const json_t *tap, char *cells[COLUMNS])
     json_words(json_object_get(tap, "protection"), texts[5], CELL_SIZE);
     json_words(json_object_get(tap, "changed"), texts[7], CELL_SIZE);
     snprintf(texts[8], CELL_SIZE, "%s", json_text(tap, "claim"));
-    write_domain(tap, texts[9]);
+    snprintf(texts[9], CELL_SIZE, "%s", json_domain(tap));
     for (size_t i = 0; i < COLUMNS; i++) {
         cells[i] = printable_line(texts[i]);
         if (!cells[i])

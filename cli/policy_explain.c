@@ -99,6 +99,8 @@ static void print_qemu(const char *bridge)
 {
     char netdev[512];
 
+    if (strchr(bridge, ',')) /* which ends the value for QEMU */
+        return;
     snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC", bridge);
     printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
 }
@@ -144,7 +146,7 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
     else if (rule)
         printf("to allow it: change that line; no later one is tried\n");
     else if (strcmp(path, QEMU_ACL_PATH) == 0)
-        printf("to allow it: add this line to %s, which is about every user: allow %s\n", path, bridge);
+        printf("to allow it: add this line to %s, which applies to every user: allow %s\n", path, bridge);
     else
         printf("to allow it: add this line to %s: allow %s %s\n", path, bridge, selector);
 }
@@ -174,13 +176,18 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 /* How many taps count towards a quota: what slots of it are claimed (policy/claim.h), as the helper does. */
 struct used {
     unsigned int of_user, of_range, quota; /* quota 0: none */
+    int err;                               /* -errno: the numbers are not known */
 };
 
-static bool is_claimed(struct rtnl *nl, const char *claim)
+/* Adds one if the claim exists. */
+static void count_claim(struct used *used, struct rtnl *nl, const char *claim, unsigned int *count)
 {
     struct link found;
+    const int err = link_find(nl, claim, &found);
 
-    return link_find(nl, claim, &found) == 0;
+    *count += err == 0;
+    if (err && err != -ENODEV)
+        used->err = err;
 }
 
 static struct used count_used(const struct terms *terms, const char *bridge, uid_t uid)
@@ -191,13 +198,13 @@ static struct used count_used(const struct terms *terms, const char *bridge, uid
     char text[CLAIM_SIZE];
 
     snprintf(claim.bridge, sizeof(claim.bridge), "%s", bridge);
-    if (rtnl_open(&nl) < 0)
-        return used;
-    for (; claim.slot < terms->quota; claim.slot++) {
+    used.err = rtnl_open(&nl);
+    for (; used.err == 0 && claim.slot < terms->quota; claim.slot++) {
         claim_write(text, &claim);
-        used.of_user += is_claimed(&nl, text);
+        count_claim(&used, &nl, text, &used.of_user);
         claim_write_range(text, bridge, terms->uids.first, terms->uids.last, claim.slot);
-        used.of_range += terms->uids.set && is_claimed(&nl, text);
+        if (terms->uids.set)
+            count_claim(&used, &nl, text, &used.of_range);
     }
     return used;
 }
@@ -209,11 +216,13 @@ static bool is_full(const struct used *used)
 
 static void print_quota(const struct terms *terms, const struct used *used)
 {
-    if (used->quota)
+    if (used->err)
+        printf("quota: %u taps; how many are in use cannot be read: %s\n", used->quota, strerror(-used->err));
+    else if (used->quota)
         printf("quota: %u of %u taps in use\n", used->of_user, used->quota);
     else
         puts("quota: none");
-    if (terms->uids.set)
+    if (terms->uids.set && !used->err)
         printf("quota: shared by uids %u to %u, %u of %u taps in use\n", terms->uids.first, terms->uids.last,
                used->of_range, used->quota);
     if (is_full(used))
@@ -234,7 +243,7 @@ static void print_verdict(bool allowed, const char *user, const char *bridge,
 static void print_bridge(const struct bridge_facts *state)
 {
     if (state->declared)
-        printf("bridge: missing, and made when it is asked for, as %s:%lu declares it\n", BRIDGES_PATH,
+        printf("bridge: does not exist yet; created on request, as declared in %s:%lu\n", BRIDGES_PATH,
                state->declared);
     if (state->isolated)
         puts("isolated: each tap of that bridge, as declared");

@@ -5,9 +5,11 @@
 set -eu
 helper=$1
 
-bridge=$(ip -brief link show type bridge 2>/dev/null | awk 'NR == 1 { print $1 }')
+# Names that a shell or QEMU would not take as they are, and bridges of Docker and libvirt, are not offered.
+bridge=$(ip -brief link show type bridge 2>/dev/null | awk '$1 !~ /^(docker|br-[0-9a-f]+$|virbr)|[^A-Za-z0-9_.-]/ { print $1; exit }')
 user=$(id -un)
-[ "$user" != root ] || user=${SUDO_USER:-alice}
+[ "$user" != root ] || user=${SUDO_USER:-USER}
+case $user in *[!A-Za-z0-9_.-]*) user=USER ;; esac
 policy=/etc/virt-tap/policy.conf
 rule="allow ${bridge:-br0} user=$user"
 if [ -e /etc/qemu/bridge.conf ] && [ ! -e "$policy" ]; then

@@ -2,37 +2,54 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 # uninstall.sh COMMAND HOOKS [--force] <FILES: run as root by ./dev uninstall. COMMAND is the installed virt-tap, HOOKS the
-# folder of its hooks, FILES what was installed, each name ended by a NUL. Removes them, and what `hooks enable` made of them.
+# folder of its hooks, FILES what was installed, a name on each line. Removes them, and what `hooks enable` made of them.
 set -eu
 command=$1
 hooks=$2
 force=${3:-}
+case $force in '' | --force) ;; *)
+  echo "uninstall: unknown option $force" >&2
+  exit 2
+  ;;
+esac
 
-# domains OWNER FOLDER: a line if domains that are defined there have taps of virt-tap. What the files are and how large is their
-# owner's choice: so they are bounded in size, memory and time, and nothing of them is shown but their number.
+# How many files in folder $1 are domains with taps of virt-tap, an x for each.
+# shellcheck disable=SC2016 # expanded by the shell that it is for
+look='[ -d "$1" ] || exit 0
+exec find "$1/" -maxdepth 1 -type f -size -8192k -name "*.xml" -exec grep -qsF -D skip urn:virt-tap "{}" ";" -printf x'
+
+# domains OWNER FOLDER [COMMAND...]: a line if there are some, or if that cannot be told. COMMAND runs what looks, as the user whose
+# files they are: what they are and how large is that user's choice, so it is bounded in memory, time and output, too.
 domains() {
-  [ -d "$2" ] || return 0
-  count=$(timeout 10 prlimit --as=1073741824 find "$2" -maxdepth 1 -type f -size -8192k -name '*.xml' \
-    -exec grep -qsF -D skip 'urn:virt-tap' '{}' ';' -printf x | wc -c)
-  [ "$count" = 0 ] || echo "  $1: $count"
+  owner=$1
+  folder=$2
+  shift 2
+  found=$({ timeout 10 "$@" prlimit --as=1073741824 sh -c "$look" sh "$folder" </dev/null 2>/dev/null || echo '?'; } | head -c 4096)
+  case $found in
+    '') ;;
+    *\?*) echo "  $owner: could not be checked" ;;
+    *) echo "  $owner: ${#found}" ;;
+  esac
 }
 
 all_domains() {
   domains 'qemu:///system' /etc/libvirt/qemu
-  getent passwd | while IFS=: read -r user _ _ _ _ home _; do
-    case $home in /?*) domains "qemu:///session of $user" "$home/.config/libvirt/qemu" ;; esac
+  getent passwd | while IFS=: read -r user _ uid gid _ home _; do
+    case $home in /?*) ;; *) continue ;; esac
+    [ ! -d "$home" ] ||
+      domains "qemu:///session of $user" "$home/.config/libvirt/qemu" setsid -w setpriv --reuid="$uid" --regid="$gid" --clear-groups
   done
 }
 
 pointing=$(all_domains)
 if [ -n "$pointing" ] && [ "$force" != --force ]; then
   cat >&2 <<TEXT
-These domains have taps of virt-tap, and would not start without it:
+Domains that use taps of virt-tap, and would not start without it:
 $pointing
-Nothing was removed, neither programs nor hooks. First give them their interfaces back:
-  virt-tap domain restore --all                                  # each of those users
+Nothing was removed, neither programs nor hooks. First restore their interfaces:
+  virt-tap domain restore --all                                  # as each of those users
   sudo virt-tap domain restore --all --connect qemu:///system
-or remove virt-tap all the same: ./dev uninstall --force
+To remove virt-tap anyway: ./dev uninstall --force
 TEXT
   cat >/dev/null
   exit 1
@@ -46,11 +63,12 @@ for driver in qemu network daemon; do
   rm -f "$folder/50-virt-tap"
 done
 
-xargs -0 rm -f
+xargs -d '\n' rm -f
 for folder in "$hooks" "$(dirname "$hooks")" "$(dirname "$command")/../share/doc/virt-tap"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
 done
 rm -f /run/virt-tap/*.reloaded
+[ ! -d /run/virt-tap ] || rmdir --ignore-fail-on-non-empty /run/virt-tap
 sh "$(dirname "$0")/etc.sh" remove
 cat <<TEXT
 virt-tap is removed. Files that you wrote in /etc/virt-tap stay, and so do taps and bridges until the next start of this host.

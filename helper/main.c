@@ -59,7 +59,7 @@ static const char usage_text[] =
     "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
     "\n"
     "create makes a persistent tap, which its owner may open by name; delete deletes the caller's taps; bridge\n"
-    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as the other forms do.\n"
+    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as create and QEMU's form do.\n"
     "\n"
     "  --br=BRIDGE, --bridge=BRIDGE\n"
     "                 the bridge; " POLICY_PATH ", or where that does not exist\n"

@@ -62,8 +62,8 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
             "`virt-tap list` shows it",
             tap->name, tap->ifindex, tap->altname);
     if (!is_domains(tap, what))
-        return error_set(why, "tap '%s' is not of domain %s, but of: %s", what->name, what->domain,
-                         tap->alias[0] ? tap->alias : "none");
+        return error_set(why, "tap '%s' was not made for domain %s; its alias is: %s", what->name,
+                         what->domain, tap->alias[0] ? tap->alias : "none");
     return 0;
 }
 

@@ -164,9 +164,9 @@ static enum request_result parse_word(struct request *out, const char *word, uns
         if (!is_option(&options[i], word, &value))
             continue;
         if (!(options[i].verbs & 1U << out->verb))
-            return usage(why, "this form does not have the option ", word);
+            return usage(why, "this form does not take the option ", word);
         if (*seen & 1U << i && value[-1] == '=')
-            return usage(why, "given twice, the second time as ", word);
+            return usage(why, "option given twice, the second time as ", word);
         *seen |= 1U << i;
         return take_option(out, &options[i], value, why);
     }

@@ -77,7 +77,7 @@ static int hand_over(const struct request *request, const struct granted *tap, s
     const int err = tap_set_persist(tap->fd);
     if (!err)
         return 0;
-    return error_set(why, "the tap '%s' was made, but cannot be made to stay: %s; it is removed again",
+    return error_set(why, "the tap '%s' was made, but cannot be made persistent: %s; it is removed again",
                      tap->name, strerror(-err));
 }
 

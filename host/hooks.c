@@ -25,15 +25,25 @@ static const struct {
                {"/run/virtqemud.pid", "virtqemud", "qemu"},
                {"/run/virtnetworkd.pid", "virtnetworkd", "network"}};
 
+/* Whether the process has that name and is root's: anybody can give a process a name, and a PID file can be
+ * older than the process. */
+static bool is_roots(long pid, const char *name)
+{
+    char path[64], text[4096], value[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", pid);
+    return text_read(path, text, sizeof(text)) > 0 && text_value(text, "Name", value, sizeof(value)) &&
+           strcmp(value, name) == 0 && text_value(text, "Uid", value, sizeof(value)) &&
+           strcmp(value, "0\t0\t0\t0") == 0;
+}
+
 size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
 {
-    char path[64], comm[64];
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
         const long pid = text_number(daemons[i].file, 0);
-        snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-        if (pid > 0 && text_line(path, comm, sizeof(comm)) && strcmp(comm, daemons[i].name) == 0)
+        if (pid > 0 && is_roots(pid, daemons[i].name))
             out[count++] = (struct hooks_daemon){(pid_t)pid, daemons[i].name};
     }
     return count;

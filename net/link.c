@@ -215,7 +215,8 @@ int link_ask(struct rtnl *nl, struct nl_msg *question, struct link *out)
     const ssize_t got = recv(nl->fd, buffer, sizeof(buffer), 0);
     if (got < 0)
         return -errno;
-    if (!nlmsg_ok(answer, (int)got) || answer->nlmsg_type != RTM_NEWLINK)
+    if (!nlmsg_ok(answer, (int)got) || answer->nlmsg_type != RTM_NEWLINK ||
+        answer->nlmsg_seq != 0) /* the question's: rtnl_ask() numbers from 1 */
         return -EIO;
     return link_read(out, answer);
 }

@@ -18,7 +18,7 @@ enum { ROUNDS = 10 };
 
 /* QEMU runs a helper with blanks in it by a shell, and appends its own options (net/tap.c,
  * net_bridge_run_helper). */
-#define SAY_MAC "--mac=MAC (of QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
+#define SAY_MAC "--mac=MAC (with QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
 
 /* Reads the files once. *changed: policy.conf did not exist before, but does now. */
 static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
@@ -90,6 +90,15 @@ static int check_mac(const char *rule, const char *macs, const uint8_t *mac, str
     return 0;
 }
 
+static int refuse_vlan(unsigned int asked, const char *rule, unsigned int granted, struct error *why)
+{
+    char remedy[32] = "leave --vlan out";
+
+    if (granted)
+        snprintf(remedy, sizeof(remedy), "use --vlan=%u", granted);
+    return error_set(why, "--vlan=%u: %s does not grant that VLAN; %s", asked, rule, remedy);
+}
+
 /* Applies the terms of the rule that allowed it. */
 static int apply_terms(struct decision *out, const struct question *question, struct error *why)
 {
@@ -107,8 +116,7 @@ static int apply_terms(struct decision *out, const struct question *question, st
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (question->vlan && question->vlan != terms->protection.vlan)
-        return error_set(why, "--vlan=%u: %s does not grant that VLAN; use %s%.0u", question->vlan, out->rule,
-                         terms->protection.vlan ? "--vlan=" : "none", terms->protection.vlan);
+        return refuse_vlan(question->vlan, out->rule, terms->protection.vlan, why);
     out->protection = terms->protection;
     out->protection.isolated =
         out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */
@@ -142,8 +150,8 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         caller_selector(caller, selector + 1);
     }
     if (policy_shadows(policy))
-        hint = "; " QEMU_ACL_PATH
-               " is ignored because it exists; to keep its rules, add to it: include " QEMU_ACL_PATH;
+        hint = "; " QEMU_ACL_PATH " is ignored because " POLICY_PATH
+               " exists; to keep its rules, add to " POLICY_PATH ": include " QEMU_ACL_PATH;
     return error_set(
         why,
         "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "

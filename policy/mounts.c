@@ -57,7 +57,7 @@ static struct mount parse_line(char *line)
         if (slave || (shared && !mount.slave))
             mount.group = strtoul(word + 7, NULL, 10);
     }
-    return mount;
+    return word ? mount : (struct mount){0}; /* the separator is on every line: this one is cut */
 }
 
 /* Reads this process's mounts. Returns whether that worked. */
@@ -66,7 +66,7 @@ static bool read_mounts(struct mounts *out)
     _cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");
     size_t room = 0;
 
-    if (!file || getdelim(&out->text, &room, '\0', file) < 0)
+    if (!file || getdelim(&out->text, &room, '\0', file) < 0 || ferror(file))
         return false;
     room = 0;
     for (char *line, *rest = out->text; (line = strsep(&rest, "\n")) && *line; out->count++) {

@@ -54,7 +54,7 @@ static const char *take_names(void *arg, const char *value)
         if (*c != '%' || *++c == '%')
             continue;
         if (*c != 'u' || out->names_by_user || !plain || (c[1] && strchr(wildcards, c[1])))
-            return "%u (the user's name) at most once, between plain characters, and %% for a percent sign";
+            return "a pattern with %u (the user's name) at most once, between plain characters, and %% for a percent sign";
         out->names_by_user = true;
     }
     /* A user's name has at least one character. */

@@ -42,7 +42,7 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
         {"virtualport", "it has a <virtualport>, which only a switch that knows it can serve"},
         {"filterref", "its packet filter (<filterref>) might not be enforced on the tap"},
         {"script", "it has a <script>, which libvirt would run for the tap"},
-        {"coalesce", "libvirt has no <coalesce> for taps that it does not manage"},
+        {"coalesce", "libvirt refuses <coalesce> on taps that it does not manage"},
         {"downscript", "it has a <downscript>, which libvirt would run for the tap"},
     };
     static const char *const once[] = {"mac", "source", "target", "vlan", "port"};

@@ -6,7 +6,7 @@
 
 #include "change.h"
 
-#define REASON_FLOOR "libvirt grants its <bandwidth> a floor only on a network that it manages"
+#define REASON_FLOOR "libvirt allows a <bandwidth> floor only on networks that it manages"
 #define REASON_PORTGROUP "its portgroup may ask for a VLAN, a bandwidth or a virtual port"
 
 /* Requirements for its tap. */

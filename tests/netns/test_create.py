@@ -197,8 +197,8 @@ class Delete(netcase.NetCase):
             self.create(name, f"--domain={domain}")
         self.create("vtap-d")
         self.create("vtap-e", f"--domain={UUID}", uid=OTHER)
-        self.denied("delete", "--name=vtap-c", f"--domain={UUID}", says=["not of domain", other])
-        self.denied("delete", "--name=vtap-d", f"--domain={UUID}", says=["not of domain", f"uid={USER} stays"])
+        self.denied("delete", "--name=vtap-c", f"--domain={UUID}", says=["was not made for domain", other])
+        self.denied("delete", "--name=vtap-d", f"--domain={UUID}", says=["was not made for domain", f"uid={USER} stays"])
         self.delete(f"--domain={UUID.upper()}")
         self.assertEqual(sandbox.links() - self.before, {"vtap-c", "vtap-d", "vtap-e"})
         self.delete(f"--domain={UUID}")  # nothing is left of it: that is no failure
@@ -233,10 +233,10 @@ class Delete(netcase.NetCase):
 class Usage(netcase.NetCase):
     def test_what_is_missing_or_too_much(self):
         for words, says in ((["create", "--bridge=br0"], "--name=NAME"), (["create", "--name=vtap-a"], "--bridge=BRIDGE"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not have the option"),
-                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not have the option"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--fd=3"], "does not take the option"),
+                            (["create", "--bridge=br0", "--name=vtap-a", "--force"], "does not take the option"),
                             (["delete"], "--name=NAME or --domain=UUID"), (["delete", "--force"], "--name=NAME or"),
-                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not have the option"),
+                            (["delete", "--name=vtap-a", "--bridge=br0"], "does not take the option"),
                             (["delete", "--name=vtap-a", "--name=vtap-b"], "given twice"),
                             (["delete", "--domain=1"], "virsh domuuid"), (["delete", "vtap-a"], "no such option"),
                             (["create", "delete"], "no such option")):

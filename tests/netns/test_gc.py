@@ -217,7 +217,7 @@ class Identity(GcCase):
             self.denied("delete", "--name=vtap-a", *words, says=says, status=2)
         for word in ("--ifindex=1", f"--claim={claim('vtap-a')}"):
             self.denied("delete", f"--domain={UUID}", word, says="--name=NAME", status=2)
-            self.denied("create", "--bridge=br0", "--name=vtap-b", word, says="does not have the option", status=2)
+            self.denied("create", "--bridge=br0", "--name=vtap-b", word, says="does not take the option", status=2)
         self.delete("--name=vtap-a")
 
 

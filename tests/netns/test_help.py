@@ -147,6 +147,11 @@ class Help(unittest.TestCase):
         self.assertEqual(self.complete("bridge", "create", "br0", "--stp", ""), ["on", "off"])
         self.assertEqual(self.complete("bridge", "create", "br0", "--stp", "=", "of"), ["off"])
 
+    def test_completion_of_files(self):
+        """bash itself completes them, if the function of the completion says so, and no subshell of it."""
+        for words, wanted in ((("xml", "rewrite", ""), ["-o", "default"]), (("policy", "check", ""), ["-o", "default"]), (("policy", "explain", ""), [])):
+            self.assertEqual(self.complete(*words, before="compopt() { said=$*; }", output="$said"), wanted)
+
     def test_completion_offers_values(self):
         """Bridges, taps, users and formats; in bash, zsh and fish."""
         sandbox.make_bridge("br-values")
@@ -164,9 +169,9 @@ class Help(unittest.TestCase):
         for name in ("br-values", "tap-values"):
             sandbox.run("ip", "link", "delete", name)
 
-    def complete(self, *words):
-        script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap
-            COMP_WORDS=(virt-tap "$@"); COMP_CWORD=$#; _virt_tap; echo "${{COMPREPLY[@]}}" """
+    def complete(self, *words, before="true", output="${COMPREPLY[@]}"):
+        script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap; {before}
+            COMP_WORDS=(virt-tap "$@"); COMP_CWORD=$#; _virt_tap; echo "{output}" """
         return sandbox.run("bash", "-c", script, "bash", *words).stdout.split()
 
     @staticmethod

@@ -287,8 +287,8 @@ class Refused(OnDemand):
         sandbox.run("ip", "link", "property", "del", "dev", "br0", "altname", "br-lab")
 
     def test_usage(self):
-        for words, says in ((["bridge"], "--bridge=BRIDGE"), (["bridge", "--bridge=br-lab", "--name=vtap-a"], "does not have the option"),
-                            (["bridge", "--bridge=br-lab", "--fd=3"], "does not have the option"), (["bridge", "br-lab"], "no such option")):
+        for words, says in ((["bridge"], "--bridge=BRIDGE"), (["bridge", "--bridge=br-lab", "--name=vtap-a"], "does not take the option"),
+                            (["bridge", "--bridge=br-lab", "--fd=3"], "does not take the option"), (["bridge", "br-lab"], "no such option")):
             self.denied(*words, says=says, status=2)
 
 

@@ -177,7 +177,8 @@ class Formats(PersistCase):
         """A stand-in, which adds one to what the real netplan makes: no configuration is known that does."""
         real = shutil.which("netplan")
         shutil.copytree(os.path.dirname(os.path.realpath(real)), sandbox.RUN + "/real", dirs_exist_ok=True)
-        sandbox.write(sandbox.RUN + "/netplan", f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nport=$3/run/systemd/network/10-netplan-eth0.network\n"
+        sandbox.write(sandbox.RUN + "/netplan",
+                      f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nport=$3/run/systemd/network/10-netplan-eth0.network\n"
                       "[ $1 != generate ] || [ ! -e $port ] || echo Address=203.0.113.1/24 >>$port\n", mode=0o755)
         sandbox.run("mount", "--bind", sandbox.RUN + "/netplan", real)
         self.addCleanup(sandbox.run, "umount", real)

@@ -69,7 +69,7 @@ class Explain(VerbCase):
         self.as_user(f"no: {ME} may not", "because: no rule", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
         os.unlink(POLICY)
         sandbox.write(QEMU_ACL, "# none\n")
-        self.as_user("no", f"to allow it: add this line to {QEMU_ACL}, which is about every user: allow br0", status=1)
+        self.as_user("no", f"to allow it: add this line to {QEMU_ACL}, which applies to every user: allow br0", status=1)
 
     def test_no_policy(self):
         self.as_user("no", "because: there is no policy", f"to allow it: add this line to {POLICY}: allow br0 user={ME}", status=1)
@@ -183,7 +183,7 @@ class Explain(VerbCase):
         sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
         self.addCleanup(os.unlink, BRIDGES)
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
-        self.assertRegex("\n".join(lines[-2:]), rf"bridge: missing, and made when .* {BRIDGES}:1 .*\nisolated: each tap")
+        self.assertRegex("\n".join(lines[-2:]), rf"bridge: does not exist yet; created on request, as declared in {BRIDGES}:1\nisolated: each tap")
         self.assertNotIn("br9", sandbox.links())
         sandbox.write(BRIDGES, "nonsense\n")
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)

@@ -238,13 +238,13 @@ static void refuses_wrong_usage(void **state)
         {"--br", "br0", "no such option: '--br'"},
         {"--use-vnet=1", NULL, "no such option"},
         {"br0", NULL, "no such option: 'br0'"},
-        {"--bridge=br0", NULL, "does not have the option '--bridge=br0'"},
-        {"--vnet-hdr", NULL, "does not have the option '--vnet-hdr'"},
-        {"create", "--br=br0", "does not have the option '--br=br0'"},
-        {"create", "--use-vnet", "does not have the option '--use-vnet'"},
+        {"--bridge=br0", NULL, "does not take the option '--bridge=br0'"},
+        {"--vnet-hdr", NULL, "does not take the option '--vnet-hdr'"},
+        {"create", "--br=br0", "does not take the option '--br=br0'"},
+        {"create", "--use-vnet", "does not take the option '--use-vnet'"},
         {"create", "--name=vtap-a", "--bridge=BRIDGE"},
         {"bridge", NULL, "--bridge=BRIDGE"},
-        {"bridge", "--br=br0", "does not have the option '--br=br0'"},
+        {"bridge", "--br=br0", "does not take the option '--br=br0'"},
         {"", NULL, "no such option: ''"},
     };
     (void)state;

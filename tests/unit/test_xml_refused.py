@@ -245,7 +245,7 @@ class Chosen(unittest.TestCase):
         back = gone.replace(b"</interface>\n  </devices>", b"</interface>\n    " +
                             BRIDGE.replace("00:01", "00:02").encode() + b"\n  </devices>")
         self.assertEqual(restore(rewrite(back)).decode(), self.TWO)
-        self.assertIn(b"no interface has it any more", virt_tap("show", stdin=gone)[1])
+        self.assertIn(b"no interface uses it any more", virt_tap("show", stdin=gone)[1])
 
 
 class Names(unittest.TestCase):

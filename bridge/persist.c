@@ -54,8 +54,7 @@ static const struct link *uplink_of(const struct view *view, const struct link *
 /* A name that needs no quoting in any of the formats, in a file name, or in a shell. */
 static bool plain_name(const char *name)
 {
-    return ifname_valid(name) &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name);
+    return ifname_valid(name) && name[strspn(name, IFNAME_PLAIN)] == '\0';
 }
 
 static int make_plan(struct view *view, const char *verb, const char *name, const char *option,

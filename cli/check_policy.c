@@ -5,6 +5,7 @@
 #include "check.h"
 #include "config.h"
 #include "host/helper_probe.h"
+#include "host/network.h"
 #include "net/link.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
@@ -14,6 +15,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
 static int report_files(const char *bridge, struct findings *out)
@@ -46,11 +48,12 @@ static void report_declared(struct findings *out)
     bridges_free(&bridges);
 }
 
-/* Whether the user may use the bridge, or why not; no_rule: because no rule is about both. */
-static bool allowed(const char *bridge, const struct user *user, struct decision *decision, bool *no_rule,
-                    struct error *why)
+/* Whether the user may use the bridge, or have a tap for a guest with that MAC on it (mac; NULL: not asked);
+ * otherwise why not; no_rule: because no rule is about both. */
+static bool allowed(const char *bridge, const uint8_t *mac, const struct user *user,
+                    struct decision *decision, bool *no_rule, struct error *why)
 {
-    const struct question question = {.bridge = bridge};
+    const struct question question = {.bridge = bridge, .tap = mac != NULL, .mac = mac};
     struct policy policy = {.rules = NULL};
     struct names names;
 
@@ -74,14 +77,14 @@ static int find_allowed(const struct probe_context *context, char bridge[IFNAMSI
 
     if (context->bridge) {
         snprintf(bridge, IFNAMSIZ, "%.15s", context->bridge);
-        return allowed(bridge, context->user, decision, no_rule, why);
+        return allowed(bridge, NULL, context->user, decision, no_rule, why);
     }
     if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) != 0)
         return -1;
     for (size_t i = 0; i < paths.gl_pathc; i++) {
         *strrchr(paths.gl_pathv[i], '/') = '\0';
         snprintf(bridge, IFNAMSIZ, "%.15s", strrchr(paths.gl_pathv[i], '/') + 1);
-        if (allowed(bridge, context->user, decision, no_rule, why))
+        if (allowed(bridge, NULL, context->user, decision, no_rule, why))
             return 1;
     }
     return 0;
@@ -90,14 +93,24 @@ static int find_allowed(const struct probe_context *context, char bridge[IFNAMSI
 void check_helper_probe(const struct probe_context *context, struct findings *out)
 {
     char bridge[IFNAMSIZ];
+    uint8_t mac[6] = {0x52, 0x54, 0x00}; /* as QEMU's */
+    struct helper_trial trial = {.bridge = NULL};
     struct decision decision = {.unknown = false};
     struct error why = {0};
     struct link link;
     bool no_rule = false;
 
-    const bool usable = find_allowed(context, bridge, &decision, &no_rule, &why) > 0 &&
-                        policy_find_bridge(&link, bridge, &why) == 0;
-    helper_probe(context->user, usable ? bridge : NULL, out);
+    const int found = find_allowed(context, bridge, &decision, &no_rule, &why);
+    if (found > 0 && policy_find_bridge(&link, bridge, &why) == 0 && network_bridge_is_bare(bridge))
+        error_set(&why, "'%s' has neither a port nor a fixed MAC, and would lose the one it has", bridge);
+    else if (found < 0)
+        error_set(&why, "this host has no bridge");
+    else if (!why.text[0] && getrandom(mac + 3, 3, 0) == 3 &&
+             allowed(bridge, mac, context->user, &decision, &no_rule, &why))
+        trial.bridge = bridge;
+    mac_print(trial.mac, mac);
+    trial.obstacle = why.text;
+    helper_probe(context->user, &trial, out);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)

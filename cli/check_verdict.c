@@ -52,14 +52,13 @@ static void write_verdict(FILE *out, const struct check *check, enum verdict ver
         return;
     }
     if (verdict == VERDICT_PARTIAL)
-        fprintf(out, "nothing to fix for %s in %s, the only part that was checked", check->user.name,
-                check->areas);
+        fprintf(out, "nothing to fix for %s in what was checked: %s", check->user.name, check->areas);
     else if (has_finding(check, NET_BRIDGE_NONE))
         fprintf(out, "%s can run KVM guests, but there is no bridge to put them on", check->user.name);
     else
         fprintf(out, "%s can run KVM guests on %s", check->user.name, bridge ? bridge : "a bridge");
     add_count(out, findings_count(&check->findings, FINDING_WARNING), "warning", "warnings", &open);
-    add_count(out, findings_count(&check->findings, FINDING_SKIPPED), "not tried", "not tried", &open);
+    add_count(out, findings_count(&check->findings, FINDING_SKIPPED), "skipped", "skipped", &open);
     if (open)
         fputc(')', out);
 }

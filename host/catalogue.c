@@ -13,11 +13,9 @@
 /* Not a fix to apply blindly: it opens what the firewall may be meant to block. */
 #define PASS_FRAMES                                                                                          \
     "# accept the bridge's frames: {sudo}{accept}\n"                                                         \
-    "# or stop filtering the frames of all bridges, those of containers included: {sudo}{bypass}"
+    "# this stops filtering the frames of all bridges, those of containers included: {sudo}{bypass}"
 /* Who may use which bridge is a decision. */
-#define ALLOW_USER                                                                                           \
-    "# you decide who may use which bridge; this user may with the rule: allow {interface} user={whom}\n"    \
-    "# add it by: {sudo}virt-tap policy edit"
+#define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
 /* Every line but the last ends with a newline, so that the new one starts a line. */
 #define SET_SESSION_HELPER                                                                                   \

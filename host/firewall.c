@@ -31,26 +31,29 @@ struct search {
     size_t size;
 };
 
-static bool all_lost(const bool arrived[FRAME_KINDS], enum frame_kind first, enum frame_kind last)
+/* Whether the chains of IPv4, or IPv6, see bridged frames (br_netfilter). */
+static bool sees_bridged(bool ip6)
 {
-    for (enum frame_kind kind = first; kind <= last; kind++)
-        if (arrived[kind])
-            return false;
-    return true;
+    return text_number(ip6 ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+                           : "/proc/sys/net/bridge/bridge-nf-call-iptables",
+                       0) != 0;
 }
 
 /* The family's name if its chains may have dropped what was lost; NULL: not. */
 static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int family)
 {
+    const bool ip4_lost = sees_bridged(false) && !frames_arrived(arrived, FRAME_ICMP, FRAME_TCP);
+    const bool ip6_lost = sees_bridged(true) && !frames_arrived(arrived, FRAME_ICMP6, FRAME_TCP6);
+
     switch (family) {
     case NFPROTO_INET:
-        return "inet";
+        return ip4_lost || ip6_lost ? "inet" : NULL;
     case NFPROTO_BRIDGE:
         return "bridge";
     case NFPROTO_IPV4:
-        return all_lost(arrived, FRAME_ICMP, FRAME_TCP) ? "ip" : NULL;
+        return ip4_lost && frames_lost(arrived, FRAME_ICMP, FRAME_TCP) ? "ip" : NULL;
     case NFPROTO_IPV6:
-        return all_lost(arrived, FRAME_ICMP6, FRAME_TCP6) ? "ip6" : NULL;
+        return ip6_lost && frames_lost(arrived, FRAME_ICMP6, FRAME_TCP6) ? "ip6" : NULL;
     default:
         return NULL;
     }

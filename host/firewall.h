@@ -11,17 +11,19 @@
 
 /* Sends a frame of each kind from one new tap on the bridge to another, and tells which ones arrive. Nothing
  * else of the bridge is touched: the frames are unicast and their target is in the FDB, so that no other port
- * sees them; the taps have its MTU, and MACs that are never the lowest; and they end with the process that
- * holds them, even if it is killed. For their time (some milliseconds) the bridge has two more ports.
+ * sees them; the taps have its MTU, and no MAC lower than its own; and they end with the process that holds
+ * them, even if it is killed. For their time (some milliseconds) the bridge has two more ports, and a
+ * carrier; connection tracking may remember the frames for two minutes.
  *
  * Returns 0 with `arrived` filled in, or -1 with the reason why nothing was sent in why: the bridge is down;
  * it runs STP, so that a new port does not forward; or the first port would change its MAC. */
 int firewall_try(const char *bridge, bool arrived[FRAME_KINDS], char *why, size_t size);
 
-/* Whether the text of a firewall's rules names a port of the bridge, which the pair of taps does not stand
- * for: by its own name, or by a pattern (vnet+, vnet*) that does not match the taps as well. The rules are
- * those that nft and the iptables-save family print. Returns whether there is one, and its name. */
-bool firewall_names_port(const char *bridge, char port[16]);
+/* Whether the text of a firewall's rules names a port of the bridge, to which the trial's result may
+ * not apply: by its own name, or by a pattern (vnet+, vnet*) that does not match the taps as well. The rules
+ * are those that nft and the iptables-save family print, without comments. firewall_names_port() returns 1
+ * and the port's name, 0, or -1: they could not be read in time; it reads them once. */
+int firewall_names_port(const char *bridge, char port[16]);
 bool firewall_text_names(const char *rules, const char *port);
 
 /* nftables (and iptables-nft): a base chain with policy drop that sees bridged frames: of family inet or

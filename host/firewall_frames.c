@@ -172,3 +172,21 @@ int frame_read(const uint8_t *frame, size_t size, const struct frame_ends *ends)
     }
     return -1;
 }
+
+static bool are_all(const bool arrived[FRAME_KINDS], int first, int last, bool value)
+{
+    for (int kind = first; kind <= last; kind++)
+        if (arrived[kind] != value)
+            return false;
+    return true;
+}
+
+bool frames_arrived(const bool arrived[FRAME_KINDS], int first, int last)
+{
+    return are_all(arrived, first, last, true);
+}
+
+bool frames_lost(const bool arrived[FRAME_KINDS], int first, int last)
+{
+    return are_all(arrived, first, last, false);
+}

@@ -31,6 +31,10 @@ struct frame_ends {
     uint32_t mark; /* tells these frames from others: each carries this plus its kind */
 };
 
+/* Whether all kinds from first to last arrived, or all were lost. */
+bool frames_arrived(const bool arrived[FRAME_KINDS], int first, int last);
+bool frames_lost(const bool arrived[FRAME_KINDS], int first, int last);
+
 /* Writes a frame. Returns its length in bytes. */
 size_t frame_write(uint8_t out[FRAME_SIZE], enum frame_kind kind, const struct frame_ends *ends);
 

@@ -6,11 +6,13 @@
 #include "firewall.h"
 #include "network.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-enum { RULES_MS = 1000 };
+enum { RULES_MS = 1500 /* for all programs: of the probe's 5 seconds */ };
 
 /* Whether it stands for a port, but not for the pair of taps. */
 static bool word_names(const char *word, size_t length, const char *port)
@@ -23,6 +25,24 @@ static bool word_names(const char *word, size_t length, const char *port)
     return length > 0 && strncmp(word, port, length) == 0 && strncmp(word, TAP_PREFIX, length) != 0;
 }
 
+/* Returns the end of what a person wrote about a rule, if the word begins that: nft's comment "TEXT", or
+ * --comment with a text or a word of iptables; otherwise the end of the word. */
+static const char *skip_comment(const char *word, size_t length)
+{
+    const bool nft = length == 7 && strncmp(word, "comment", length) == 0;
+    const bool iptables = length == 9 && strncmp(word, "--comment", length) == 0;
+    const char *text = word + length + strspn(word + length, " \t");
+
+    if (!(nft || iptables) || (*text != '"' && nft)) /* `-m comment` */
+        return word + length;
+    if (*text != '"')
+        return text + strcspn(text, " \t\n");
+    for (text++; *text && *text != '"' && *text != '\n'; text++)
+        if (*text == '\\' && text[1])
+            text++;
+    return text;
+}
+
 bool firewall_text_names(const char *rules, const char *port)
 {
     static const char between[] = " \t\n\",{}=!";
@@ -31,7 +51,7 @@ bool firewall_text_names(const char *rules, const char *port)
         const size_t length = strcspn(word, between);
         if (word_names(word, length, port))
             return true;
-        word += length;
+        word = skip_comment(word, length);
     }
     return false;
 }
@@ -48,22 +68,45 @@ static bool any_named(const glob_t *ports, const char *rules, char port[IFNAMSIZ
     return false;
 }
 
-bool firewall_names_port(const char *bridge, char port[IFNAMSIZ])
+/* The firewall's rules as the programs list them, read once for all bridges. */
+static struct {
+    char *texts[8];    /* NULL: there is no such program */
+    bool read, unread; /* unread: one of them did not end in time, or failed */
+} rules;
+
+static void read_rules(void)
 {
     static const char *const lists[][4] = {
         {"nft", "list", "ruleset"}, {"iptables-save"},        {"ip6tables-save"}, {"iptables-legacy-save"},
         {"ip6tables-legacy-save"},  {"ebtables-legacy-save"}, {"ebtables-save"},  {"arptables-save"}};
+    struct timespec start, now;
+    long left = RULES_MS;
+
+    _Static_assert(sizeof(lists) / sizeof(lists[0]) == sizeof(rules.texts) / sizeof(rules.texts[0]),
+                   "one each");
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && left > 0; i++) {
+        const int status = process_capture(lists[i], false, (int)left, &rules.texts[i]);
+        rules.unread = rules.unread || status == -ETIMEDOUT;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left = RULES_MS - (now.tv_sec - start.tv_sec) * 1000 - (now.tv_nsec - start.tv_nsec) / 1000000;
+    }
+    rules.unread = rules.unread || left <= 0;
+    rules.read = true;
+}
+
+int firewall_names_port(const char *bridge, char port[IFNAMSIZ])
+{
+    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
     char path[64];
-    bool found = false;
 
     snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif/*", bridge);
-    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
     if (glob(path, 0, NULL, &ports) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !found; i++) {
-        _cleanup_free_ char *rules = NULL;
-        found = process_capture(lists[i], false, RULES_MS, &rules) == 0 && rules &&
-                any_named(&ports, rules, port);
-    }
-    return found;
+        return 0;
+    if (!rules.read)
+        read_rules();
+    for (size_t i = 0; i < sizeof(rules.texts) / sizeof(rules.texts[0]); i++)
+        if (rules.texts[i] && any_named(&ports, rules.texts[i], port))
+            return 1;
+    return rules.unread ? -1 : 0;
 }

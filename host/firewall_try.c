@@ -45,14 +45,19 @@ static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
 static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint32_t mark, struct tap *tap)
 {
     struct link_join join = {.master = bridge->ifindex, .mtu = bridge->mtu, .no_addrgen = true};
-    const uint8_t mac[6] = {0xfe, 0xff, 0xff, (uint8_t)(mark >> 16), (uint8_t)(mark >> 8), (uint8_t)side};
+    uint8_t mac[6] = {0xfe, 0xff, 0xff, (uint8_t)(mark >> 16), (uint8_t)(mark >> 8), (uint8_t)side};
     char name[IFNAMSIZ];
 
     snprintf(name, sizeof(name), TAP_PREFIX "%c%06x", side, mark & 0xffffff);
+    if (memcmp(mac, bridge->mac, sizeof(mac)) < 0) /* a lower one would become the bridge's */
+        memcpy(mac, bridge->mac, sizeof(mac));
     memcpy(join.mac, mac, sizeof(mac));
     join.alias = "virt-tap check";
     int err = make_tap(nl, name, tap);
     if (!err)
+        err = link_join(nl, tap->ifindex, &join);
+    join.no_addrgen = false; /* no IPv6 in this kernel, or an MTU too small for it */
+    if (err == -EAFNOSUPPORT)
         err = link_join(nl, tap->ifindex, &join);
     return err ? err : link_up(nl, tap->ifindex);
 }
@@ -104,14 +109,6 @@ static int choose_ends(const char *bridge, struct frame_ends *ends)
     return 0;
 }
 
-static bool all_arrived(const bool arrived[FRAME_KINDS])
-{
-    for (int kind = 0; kind < FRAME_KINDS; kind++)
-        if (!arrived[kind])
-            return false;
-    return true;
-}
-
 static long ms_now(void)
 {
     struct timespec now;
@@ -125,7 +122,7 @@ static void receive(int fd, const struct frame_ends *ends, bool arrived[FRAME_KI
     const long end = ms_now() + WAIT_MS;
     uint8_t frame[2048];
 
-    for (long left; !all_arrived(arrived) && (left = end - ms_now()) > 0;) {
+    for (long left; !frames_arrived(arrived, 0, FRAME_KINDS - 1) && (left = end - ms_now()) > 0;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         if (poll(&ready, 1, (int)left) <= 0)
             continue;
@@ -169,16 +166,6 @@ static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[F
     return err;
 }
 
-/* Whether the bridge has a port. */
-static bool has_port(const char *bridge)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif/*", bridge);
-    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
-    return glob(path, GLOB_NOSORT, NULL, &ports) == 0;
-}
-
 static const char *obstacle(const struct link *bridge)
 {
     if (!(bridge->flags & IFF_UP))
@@ -187,7 +174,7 @@ static const char *obstacle(const struct link *bridge)
         return "it runs STP, so a new port does not forward yet";
     if (bridge->bridge.vlan_filtering && bridge->bridge.default_vlan == 0)
         return "it filters VLANs, and its new ports are in none";
-    if (network_bridge_mac_varies(bridge->name) && !has_port(bridge->name))
+    if (network_bridge_is_bare(bridge->name))
         return "it has no port and no fixed MAC, and would take the MAC of the first one";
     return NULL;
 }

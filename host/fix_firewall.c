@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "fix_firewall.h"
 
+#include "base/name.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +13,7 @@ struct place {
 
 static bool is_plain(const char *word)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
-    return *word && *word != '-' && word[strspn(word, letters)] == '\0';
+    return *word && *word != '-' && word[strspn(word, IFNAME_PLAIN)] == '\0';
 }
 
 static bool read_place(const char *about, struct place *out)

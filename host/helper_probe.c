@@ -94,32 +94,30 @@ static void report_failure(const struct user *user, int status, char *words, str
     }
 }
 
-static void try_it(const struct user *user, const char *bridge, struct findings *out)
+static void try_it(const struct user *user, const struct helper_trial *trial, struct findings *out)
 {
     const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
     char words[1024];
 
     int status = program_run(argv, user, words, sizeof(words));
-    if (status == 0 && bridge)
-        status = helper_take_tap(bridge, words, sizeof(words));
+    if (status == 0 && trial->bridge)
+        status = helper_take_tap(trial, words, sizeof(words));
     if (status != 0)
         report_failure(user, status, words, out);
-    else if (bridge)
-        finding_add(out, HELPER_WORKS, HELPER_PATH " made a tap on %s for %s, which is removed again", bridge,
+    else if (trial->bridge)
+        finding_add(out, HELPER_WORKS, HELPER_PATH " made a tap on %s for %s, and removed it", trial->bridge,
                     user->name);
     else
-        finding_add(out, HELPER_WORKS,
-                    HELPER_PATH " gets its capability; no tap was made, since the policy allows %s no bridge "
-                                "that exists",
-                    user->name);
+        finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability; no tap was made: %s",
+                    trial->obstacle);
 }
 
-void helper_probe(const struct user *user, const char *bridge, struct findings *out)
+void helper_probe(const struct user *user, const struct helper_trial *trial, struct findings *out)
 {
     const bool file = report_file(out), process = report_process(out);
 
     if (file && process)
-        try_it(user, bridge, out);
+        try_it(user, trial, out);
 }
 
 static bool names_helper(void *arg, const char *line, unsigned int number)

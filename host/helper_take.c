@@ -12,16 +12,16 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-static void run_helper(const char *bridge, int fd, int errors)
+static void run_helper(const struct helper_trial *trial, int fd, int errors)
 {
-    char for_fd[sizeof("--fd=2147483647")], for_bridge[sizeof("--br=") + 16];
+    char for_fd[sizeof("--fd=2147483647")], for_bridge[sizeof("--br=") + 16],
+        for_mac[sizeof("--mac=") + MAC_TEXT];
     char *const environment[] = {NULL};
 
     snprintf(for_fd, sizeof(for_fd), "--fd=%d", fd);
-    snprintf(for_bridge, sizeof(for_bridge), "--br=%.15s", bridge);
-    /* A MAC as QEMU gives it by default, since a policy may require one (mac=lock). */
-    char *const argv[] = {"virt-tap-helper",         "--use-vnet", for_bridge, for_fd,
-                          "--mac=52:54:00:12:34:56", NULL};
+    snprintf(for_bridge, sizeof(for_bridge), "--br=%.15s", trial->bridge);
+    snprintf(for_mac, sizeof(for_mac), "--mac=%s", trial->mac);
+    char *const argv[] = {"virt-tap-helper", "--use-vnet", for_bridge, for_fd, for_mac, NULL};
     if (fcntl(fd, F_SETFD, 0) == 0 && dup2(errors, STDERR_FILENO) >= 0)
         execve(HELPER_PATH, argv, environment);
     dprintf(errors, "%s", strerror(errno));
@@ -43,7 +43,8 @@ static bool receive(int fd)
     if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) != 1)
         return false;
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(int)))
         return false;
     int tap;
     memcpy(&tap, CMSG_DATA(header), sizeof(tap));
@@ -65,7 +66,7 @@ static void read_words(int fd, char *words, size_t size)
         ;
 }
 
-int helper_take_tap(const char *bridge, char *words, size_t size)
+int helper_take_tap(const struct helper_trial *trial, char *words, size_t size)
 {
     int sockets[2], errors[2], status;
 
@@ -76,7 +77,7 @@ int helper_take_tap(const char *bridge, char *words, size_t size)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        run_helper(bridge, sockets[1], errors[1]);
+        run_helper(trial, sockets[1], errors[1]);
     close(sockets[1]);
     close(errors[1]);
     read_words(errors[0], words, size);

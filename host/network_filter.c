@@ -38,10 +38,7 @@ static bool list_lost(const bool arrived[FRAME_KINDS], char *out, size_t size)
 
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-        bool lost = protocols[i].first >= next;
-        for (enum frame_kind kind = protocols[i].first; kind <= protocols[i].last; kind++)
-            lost &= !arrived[kind];
-        if (!lost)
+        if (protocols[i].first < next || !frames_lost(arrived, protocols[i].first, protocols[i].last))
             continue;
         next = protocols[i].last + 1;
         serious |= i < 2;
@@ -51,20 +48,12 @@ static bool list_lost(const bool arrived[FRAME_KINDS], char *out, size_t size)
     return serious;
 }
 
-static bool lost_all(const bool arrived[FRAME_KINDS], enum frame_kind first, enum frame_kind last)
-{
-    for (enum frame_kind kind = first; kind <= last; kind++)
-        if (arrived[kind])
-            return false;
-    return true;
-}
-
 /* Writes which chain may have dropped the frames: HOOK FAMILY TABLE CHAIN, as in fix_firewall.h. Returns
  * whether it is known to drop. */
 static bool find_chain(const bool arrived[FRAME_KINDS], char *out, size_t size)
 {
-    const bool ip4 = lost_all(arrived, FRAME_ICMP, FRAME_TCP),
-               ip6 = lost_all(arrived, FRAME_ICMP6, FRAME_TCP6);
+    const bool ip4 = frames_lost(arrived, FRAME_ICMP, FRAME_TCP),
+               ip6 = frames_lost(arrived, FRAME_ICMP6, FRAME_TCP6);
 
     if (firewall_nft_drops(arrived, out, size) > 0)
         return true;
@@ -92,16 +81,18 @@ static void report_lost(const char *bridge, const bool arrived[FRAME_KINDS], str
 
     const bool serious = list_lost(arrived, lost, sizeof(lost));
     const bool known = find_chain(arrived, chain, sizeof(chain));
-    if (strstr(chain, "-legacy "))
+    const char *family = chain + strcspn(chain, " ") + 1;
+    if (strncmp(family, FIX_LEGACY4 " ", sizeof(FIX_LEGACY4)) == 0 ||
+        strncmp(family, FIX_LEGACY6 " ", sizeof(FIX_LEGACY6)) == 0)
         id = NET_FILTER_LEGACY;
-    if (firewall_names_port(bridge, port))
+    if (firewall_names_port(bridge, port) > 0)
         snprintf(rules, sizeof(rules), ", but the firewall has rules of its own for port %s", port);
     if (!serious || rules[0])
         id = NET_FILTER_PARTLY;
     if (known)
         finding_add(out, id,
                     "%s does not pass %s between two new taps%s: the chain '%s' drops what no rule accepts",
-                    bridge, lost, rules, chain + strcspn(chain, " ") + 1);
+                    bridge, lost, rules, family);
     else
         finding_add(out, id,
                     "%s does not pass %s between two new taps%s: see `nft list ruleset` and `iptables-save`",
@@ -115,24 +106,26 @@ static void report_passed(const char *bridge, struct findings *out)
     char port[IFNAMSIZ];
 
     finding_add(out, NET_FILTER, "%s passes ARP, IPv4 and IPv6 frames from one new tap to another", bridge);
-    if (firewall_names_port(bridge, port))
+    const int named = firewall_names_port(bridge, port);
+    if (named > 0)
         finding_add(out, NET_FILTER_SKIPPED,
-                    "the firewall has rules of its own for port %s of %s, which were not tried", port,
+                    "the firewall has rules for port %s of %s, which this trial does not cover", port,
+                    bridge);
+    else if (named < 0)
+        finding_add(out, NET_FILTER_SKIPPED, "the firewall's rules for ports of %s could not be read in time",
                     bridge);
 }
 
 static void report_bridge(const char *bridge, struct findings *out)
 {
-    bool arrived[FRAME_KINDS], all = true;
+    bool arrived[FRAME_KINDS];
     char why[128];
 
     if (firewall_try(bridge, arrived, why, sizeof(why)) < 0) {
         finding_add(out, NET_FILTER_SKIPPED, "the firewall was not tried on %s: %s", bridge, why);
         return;
     }
-    for (int kind = 0; kind < FRAME_KINDS; kind++)
-        all &= arrived[kind];
-    if (all)
+    if (frames_arrived(arrived, 0, FRAME_KINDS - 1))
         report_passed(bridge, out);
     else
         report_lost(bridge, arrived, out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "net/bridge.h"
@@ -57,6 +58,15 @@ const char *network_sys_problem(void)
 bool network_bridge_mac_varies(const char *bridge)
 {
     return network_has(bridge, "bridge") && network_number(bridge, "addr_assign_type", ADDR_SET) != ADDR_SET;
+}
+
+bool network_bridge_is_bare(const char *bridge)
+{
+    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
+    char path[64];
+
+    snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif/*", bridge);
+    return network_bridge_mac_varies(bridge) && glob(path, GLOB_NOSORT, NULL, &ports) != 0;
 }
 
 void network_bridge_mac(const char *bridge, char out[MAC_TEXT])

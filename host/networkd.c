@@ -15,7 +15,7 @@
 
 #define BLANKS " \t\r\n"
 
-/* Of files with the same name, the one in the first folder counts. */
+/* The first folder's file hides those of the same name. */
 static const char *const folders[] = {"/etc/systemd/network", "/run/systemd/network",
                                       "/usr/local/lib/systemd/network", "/usr/lib/systemd/network",
                                       "/lib/systemd/network"};

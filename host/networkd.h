@@ -13,7 +13,7 @@ enum networkd_answer {
     NETWORKD_NONE,       /* no file applies */
     NETWORKD_LEFT_ALONE, /* the first one that applies says Unmanaged=yes */
     NETWORKD_CLAIMED,
-    NETWORKD_CLOSED, /* a file or folder that has a say cannot be read by this process */
+    NETWORKD_CLOSED, /* a relevant file or folder cannot be read by this process */
 };
 
 /* Returns the answer; path: the file or folder that it is about. */

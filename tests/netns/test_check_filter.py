@@ -4,6 +4,8 @@
 """virt-tap check: the frames that it sends through a bridge are seen by nobody else, and nothing of the trial is left."""
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +78,60 @@ class Filter(unittest.TestCase):
         about = [line for line in told.splitlines() if " br0: " in line]
         self.assertEqual([line for line in about if "mtu 9000" not in line or before[0] not in line], [])
         self.assertEqual(self.taps(), [])
+
+    def test_a_port_with_the_highest_mac(self):
+        """The taps' MACs would be lower, and so the bridge's."""
+        run("ip", "link", "set", "eth0", "down")
+        run("ip", "link", "set", "eth0", "address", "fe:ff:ff:ff:ff:ff", "up")
+        self.assertTrue(bridgehelper.await_(lambda: read("carrier") == "1" and read("address") == "fe:ff:ff:ff:ff:ff"))
+        with subprocess.Popen(["ip", "-o", "monitor", "link", "dev", "br0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as monitor:
+            time.sleep(0.3)
+            self.assertEqual(list(self.check()), ["net.filter"])
+            time.sleep(0.3)
+            monitor.terminate()
+            told = monitor.communicate(timeout=10)[0]
+        self.assertEqual(set(re.findall(r"link/ether (\S+)", told)) - {"fe:ff:ff:ff:ff:ff"}, set())
+
+    def test_an_mtu_too_small_for_ipv6(self):
+        for name in ("eth0", "br0"):
+            run("ip", "link", "set", name, "mtu", "1000")
+        self.assertNotIn("not supported", str(self.check()))
+
+    def helper(self, policy):
+        """What check says of the helper, which is where it is looked for."""
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/local")
+        self.addCleanup(run, "umount", "/usr/local")
+        os.makedirs(os.path.dirname(checkcase.helper_path()))
+        shutil.copy(checkcase.HELPER, checkcase.helper_path())
+        run("setcap", "cap_net_admin=p", checkcase.helper_path())
+        sandbox.write("/etc/virt-tap/policy.conf", policy)
+        self.addCleanup(os.unlink, "/etc/virt-tap/policy.conf")
+        command = [f"{RUN}/virt-tap", "check", "helper", "--user", sandbox.USERS[sandbox.USER], "--json"]
+        return lambda: {finding["id"]: finding["seen"] for finding in json.loads(run(*command, check=False).stdout)["findings"]}
+
+    def test_the_helper_is_not_tried_on_a_bridge_that_would_lose_its_mac(self):
+        run("ip", "link", "set", "eth0", "nomaster")
+        run("ip", "link", "del", "br0")
+        run("ip", "link", "add", "br0", "type", "bridge")
+        before = read("address")
+        check = self.helper("allow br0\n")
+        self.assertIn("would lose the one it has", check()["helper.works"])
+        self.assertEqual(read("address"), before)
+        run("ip", "link", "set", "br0", "address", "52:54:00:77:00:fe")  # fixed
+        self.assertIn("made a tap on br0", check()["helper.works"])
+
+    def test_the_helper_under_a_rule_with_macs(self):
+        """Which one is free is not known."""
+        found = self.helper("allow br0 mac=lock macs=52:54:01\n")()
+        self.assertRegex(found["helper.works"], "no tap was made: .* allows only MACs that begin with 52:54:01")
+        self.assertNotIn("helper.refused", found)
+
+    def test_a_comment_names_no_port(self):
+        run("iptables-nft", "-A", "FORWARD", "-m", "comment", "--comment", "hello eth0 there", "-j", "DROP")
+        self.addCleanup(run, "iptables-nft", "-F", "FORWARD")
+        self.assertEqual(list(self.check()), ["net.filter.drop"])
+        run("iptables-nft", "-I", "FORWARD", "-i", "eth0", "-j", "ACCEPT")
+        self.assertEqual(list(self.check()), ["net.filter.partly"])
 
     def test_killed_at_any_time_it_leaves_nothing(self):
         run("iptables-nft", "-A", "FORWARD", "-j", "DROP")  # so that it waits

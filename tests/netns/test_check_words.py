@@ -91,7 +91,7 @@ class Words(unittest.TestCase):
     def test_for_people(self):
         done = checkcase.run(GROUPS)
         self.assertEqual(done.stdout.splitlines(), [
-            "nothing to fix for vmuser in groups, the only part that was checked (1 not tried)", "", "groups",
+            "nothing to fix for vmuser in what was checked: groups (1 skipped)", "", "groups",
             "  ok         vmuser opens /dev/kvm without a group  (groups.kvm.unneeded)",
             "  skipped    there is no group libvirt  (groups.libvirt.skipped)",
             "             why:  libvirt's daemon is not installed, or it uses another rule",
@@ -108,10 +108,10 @@ class Words(unittest.TestCase):
         self.assertEqual(self.verdict(up, options=("--bridge", "br1")), "vmuser cannot run KVM guests on br1 yet: 1 thing to fix")
         self.assertEqual(self.verdict("ip link add br0 type bridge; ip link add br1 type bridge"),
                          "vmuser cannot run KVM guests on a bridge yet: 2 things to fix")
-        self.assertRegex(self.verdict(up, user=0, options=("--user", "vmother")), r"^nothing to fix for vmother in groups, net, the only part that ")
+        self.assertRegex(self.verdict(up, user=0, options=("--user", "vmother")), r"^nothing to fix for vmother in what was checked: groups, net")
         if checkcase.has_kvm():
             allowed = "helper\necho allow br0 >/etc/virt-tap/policy.conf\n"
-            self.assertRegex(self.verdict(allowed + up, area=""), r"^vmuser can run KVM guests on br0 \(\d+ warnings?, \d+ not tried\)$")
+            self.assertRegex(self.verdict(allowed + up, area=""), r"^vmuser can run KVM guests on br0 \(\d+ warnings?, \d+ skipped\)$")
 
     def test_one_cause_is_one_finding(self):
         def found(setup, area, user=USER):

@@ -125,7 +125,7 @@ static void commands_are_ours(void **state)
     fix_is("groups.x", GROUPS_LIBVIRT_MISSING, "root", "usermod -a -G libvirt alice");
     fix_is("qemu.x", QEMU_KVM, "reboot", NULL);
     fix_is("net.x", NET_FILTER_DROP, "br0 2 inet f;x way",
-           "# or stop filtering the frames of all bridges, those of containers included: sysctl -w "
+           "# this stops filtering the frames of all bridges, those of containers included: sysctl -w "
            "net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
     fix_is("net.x", NET_FILTER_DROP, "br0 4 bridge f way",
            "# accept the bridge's frames: nft insert rule bridge f way obrname br0 accept");

@@ -105,6 +105,8 @@ void check_helper_probe(const struct probe_context *context, struct findings *ou
         error_set(&why, "'%s' has neither a port nor a fixed MAC, and would lose the one it has", bridge);
     else if (found < 0)
         error_set(&why, "this host has no bridge");
+    else if (found == 0)
+        error_set(&why, "the policy allows %s no bridge of this host", context->user->name);
     else if (!why.text[0] && getrandom(mac + 3, 3, 0) == 3 &&
              allowed(bridge, mac, context->user, &decision, &no_rule, &why))
         trial.bridge = bridge;

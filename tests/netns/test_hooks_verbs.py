@@ -193,13 +193,17 @@ class Daemon(HooksCase):
         self.assertEqual(self.lines(0), [])
 
     def test_a_pid_that_is_anothers(self):
-        other = subprocess.Popen(["sleep", "60"])
-        self.addCleanup(other.wait, 20)
-        self.addCleanup(other.kill)
-        sandbox.write("/run/libvirtd.pid", f"{other.pid}\n")
+        """One of another name, and a user's, who has given it the daemon's."""
+        shutil.copy("/bin/sleep", f"{sandbox.RUN}/libvirtd")
         self.addCleanup(os.unlink, "/run/libvirtd.pid")
-        self.assertNotIn("reloaded", self.hooks_verb("enable", "--reload"))
-        self.assertIsNone(other.poll())
+        for command, uid in (("sleep", 0), (f"{sandbox.RUN}/libvirtd", USER)):
+            with subprocess.Popen([command, "60"], user=uid) as other:
+                self.addCleanup(other.kill)
+                sandbox.write("/run/libvirtd.pid", f"{other.pid}\n")
+                time.sleep(0.1)
+                self.assertNotIn("reloaded", self.hooks_verb("enable", "--reload"))
+                self.assertIsNone(other.poll())
+                other.kill()
 
 
 class AppArmor(HooksCase):

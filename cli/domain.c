@@ -272,8 +272,8 @@ static int connect_and_run(struct session *session, char *names[], size_t count)
         return complain(1, command, "no connection to libvirt%s%s: %s", at, uri ? uri : "",
                         virGetLastErrorMessage());
     if (session->job.known && learn(session) < 0)
-        status = complain(1, command, "cannot collect the tap names of all domains: %s",
-                          virGetLastErrorMessage());
+        status =
+            complain(1, command, "cannot collect the tap names of all domains: %s", virGetLastErrorMessage());
     else
         status = each_domain(session, names, count);
     virConnectClose(session->connection);

@@ -147,7 +147,8 @@ static int reload_one(const char *verb, size_t which, const struct hooks_daemon 
     const int err = send_reload(which, daemon);
 
     if (err)
-        return complain(1, verb, "the hooks are enabled, but %s (process %d) could not be sent SIGHUP: %s; restart it",
+        return complain(1, verb,
+                        "the hooks are enabled, but %s (process %d) could not be sent SIGHUP: %s; restart it",
                         daemon->name, daemon->pid, strerror(-err));
     for (int waited = 0; waited < RELOAD_SECONDS * 50; waited++) {
         const struct timespec now = reload_time(daemon->name);

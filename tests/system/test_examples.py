@@ -180,5 +180,5 @@ class Pages(Reader):
 
 
 if __name__ == "__main__":
-    reader.enter(390)
+    reader.enter()
     needed.main()

@@ -118,5 +118,5 @@ class Install(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     needed.main()

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/verb.h"
 #include "config.h"
-#include "definehook.h"
 #include "hooks/mapping.h"
 #include "job.h"
 
@@ -302,11 +301,6 @@ static const struct verb verbs[] = {
      .max = UINT_MAX,
      .act = map,
      .summary = "adapt domains of other hosts to this one's bridges"},
-    {.name = "define-hook",
-     .arguments = define_hook_arguments,
-     .options = define_hook_options,
-     .act = define_hook_run,
-     .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
 };
 
 static const struct command xml_command = {
@@ -318,11 +312,6 @@ static const struct verb commands[] = {
      .arguments = "VERB",
      .summary = "point files of libvirt's domains at taps, and back",
      .verbs = &xml_command},
-    {.name = "onDefineDomain",
-     .arguments = define_hook_arguments,
-     .options = define_hook_options,
-     .act = define_hook_run,
-     .summary = "rewrite as KubeVirt's hook onDefineDomain"},
 };
 
 int main(int argc, char *argv[])

@@ -224,7 +224,7 @@ class Session(HookTest):
         sandbox.write(POLICY, f"allow br0 user={sandbox.USERS[sandbox.USER]} mac=lock macs=52:54:00\n")
         sandbox.run("mkdir", "-p", "/etc/libvirt/hooks/qemu.d")
         sandbox.run("ln", "-sf", cls.hooks + "/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")
-        sandbox.write(cls.HOME + "/config/libvirt/qemu.conf", 'stdio_handler = "file"\n')
+        sandbox.write(cls.HOME + "/config/libvirt/qemu.conf", libvirthost.QEMU_CONF)
         for folder in ("", "/config", "/config/libvirt"):
             os.chown(cls.HOME + folder, sandbox.USER, sandbox.USER)
 

@@ -57,7 +57,7 @@ def run(folder, command, *, files=(), programs=(), modules=(), env=None, memory=
     """
     env = {"VIRT_TAP_SANITIZED": "1" if sanitized.SANITIZED else "", "NO_COLOR": "1", **(env or {})}
     line = shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *command])
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.realpath(folder))) as work:  # /tmp may be too small
         with open(f"{work}/initramfs", "wb") as file:
             file.write(_root(folder, line, files, [*PROGRAMS, *programs], modules))
         return _boot(_kernel(folder), file.name, memory, arguments, limit * sanitized.SLOWER)

@@ -198,7 +198,7 @@ static int show_domain(const struct session *session, virDomainPtr domain)
 
     if (!text)
         return complain(1, session->job.name, "cannot read %s: %s", name, virGetLastErrorMessage());
-    return job_show(session->job.name, name, text, strlen(text));
+    return job_show(&session->job, name, text, strlen(text));
 }
 
 static int one_domain(const struct session *session, virDomainPtr domain)

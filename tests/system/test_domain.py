@@ -259,10 +259,13 @@ class System(Base, unittest.TestCase):
         self.net_define("direct", "<forward mode='bridge'><interface dev='br0'/></forward>")
         networks = ("lan", "apart", "groups", "direct", "missing")
         self.define("networked", *[f"<interface type='network'><source network='{name}'/></interface>" for name in networks])
+        shown = self.virt_tap("show", "networked")  # what rewrite would do, and why not
+        self.assertRegex(shown, r"(?m)^  1 .* could be a tap on br0$")
         said = self.virt_tap("rewrite", "--yes", "--strict", "networked", status=3)
         for number, words in ((2, "network 'apart' has <port isolated='yes'>"), (3, "network 'groups' has <portgroup default='yes'>"),
                               (4, "network 'direct' is not known"), (5, "network 'missing' is not known")):
             self.assertRegex(said, rf"interface {number} is left as it is: .*{re.escape(words)}")
+            self.assertRegex(shown, rf"(?m)^  {number} .* no tap: .*{re.escape(words)}")
         self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 1)
         self.virt_tap("rewrite", "--yes", "--network", "missing=br0", "networked")
         self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 2)

@@ -134,6 +134,23 @@ class Base:
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
 
+    def test_clone_by_virt_clone(self):
+        """It takes the names of the targets away, and gives new MACs."""
+        self.define("first", NIC.format(VIRTIO), NIC.format("<model type='e1000'/>"))
+        self.virt_tap("rewrite", "--yes", "first")
+        self.run_here("/usr/bin/virt-clone", "--connect", self.URI, "--original", "first", "--name", "second", "--auto-clone")
+        self.addCleanup(self.virsh, "undefine", "second", check=False)
+        self.assertIn("<target managed='no'/>", self.definition("second"))
+        self.virt_tap("rewrite", "--yes", "second")
+        taps = self.make_taps("second")
+        self.assertEqual(len(taps), 2)
+        self.virsh("start", "second")
+        self.addCleanup(self.virsh, "destroy", "second", check=False)
+        self.assertEqual([carrier(tap) for tap in taps], [1, 1])
+        self.virt_tap("restore", "--yes", "second")
+        self.assertEqual(re.findall(r"type='(?:bridge|virtio|e1000)'", self.definition("second")),
+                         ["type='bridge'", "type='virtio'", "type='bridge'", "type='e1000'"])
+
     def test_name_that_another_domain_has(self):
         """The UUIDs and MACs are those of tests/unit/test_xml_refused.py, whose hashes are the same."""
         for name, uuid, mac in (("webs-a", 4, "03:cd"), ("webs-b", 8, "00:e3")):

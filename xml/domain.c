@@ -115,15 +115,17 @@ static void join_clone(struct domain *out, struct tap *tap, const char *address,
  */
 static void join_all_of_clone(struct domain *out)
 {
-    for (size_t i = 0; i < out->tap_count; i++) {
-        const char *text = out->taps[i].node->text;
+    struct tap *tap = out->taps;
+
+    for (const struct node *node = out->taps_node->children; node; node = node->next, tap++) {
         _cleanup_document_ struct document original = {0};
+        const char *text = node->text;
         struct error ignored;
-        if (out->taps[i].interface || !text || document_read(&original, text, strlen(text), &ignored) < 0)
+        if (tap->interface || !text || document_read(&original, text, strlen(text), &ignored) < 0)
             continue;
         const struct node *address = node_child(original.nodes, "address");
         if (address)
-            join_clone(out, &out->taps[i], text + address->open, address->end - address->open);
+            join_clone(out, tap, text + address->open, address->end - address->open);
     }
     for (size_t i = 0; i < out->tap_count; i++)
         join_clone(out, &out->taps[i], NULL, 0);

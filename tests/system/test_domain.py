@@ -198,6 +198,46 @@ class Base:
             self.assertIn("Apply this change to asked? [y/N]", done.stdout)
             self.assertEqual(self.definition("asked") == before, status == 1)
 
+    def test_dry_run(self):
+        self.define("dry", NIC.format(VIRTIO))
+        before = self.definition("dry")
+        self.assertIn("+    <interface type='ethernet'>", self.virt_tap("rewrite", "--dry-run", "dry"))
+        self.assertEqual(self.definition("dry"), before)
+        self.assertIn("--dry-run", self.virt_tap("rewrite", "--dry-run", "--yes", "dry", status=2))
+
+    def test_what_comes_next(self):
+        """What keeps the next start from its taps is said now: libvirt's own words then name neither hook nor policy."""
+        nic = NIC.format(VIRTIO)
+        hook = "the hook that makes the taps when a domain starts is not enabled: virt-tap hooks enable"
+        policy = "policy explain --bridge=br7"
+        self.define("next", nic, nic.replace("br0", "br7"), nic.replace("br0", "br7"))
+        for words in (["--dry-run"], ["--yes"]):
+            said = self.virt_tap("rewrite", *words, "next")
+            self.assertEqual((said.count(hook), said.count(policy), "--bridge=br0" in said), (1, 1, False), said)
+            self.assertEqual("next is redefined" in said, words == ["--yes"])
+        self.assertNotIn("policy", self.virt_tap("restore", "--yes", "next"))
+        os.makedirs("/etc/libvirt/hooks/qemu.d", exist_ok=True)
+        link = "/etc/libvirt/hooks/qemu.d/50-virt-tap"
+        os.symlink("/bin/true", link)
+        self.addCleanup(os.unlink, link)
+        self.assertIn("a domain starts is shadowed by a file", self.virt_tap("rewrite", "--yes", "next"))
+
+    def test_saved_state_and_snapshots(self):
+        """They hold the interfaces from before."""
+        self.define("kept", NIC.format(VIRTIO).replace("<source", "<mac address='52:54:00:00:00:77'/><source"))
+        self.addCleanup(self.virsh, "undefine", "--managed-save", "--snapshots-metadata", "kept", check=False)
+        sandbox.write(f"{HOME}/first.xml", "<domainsnapshot><name>first</name><state>shutoff</state><creationTime>1</creationTime>"
+                      f"{self.definition('kept')}</domainsnapshot>")
+        self.virsh("snapshot-create", "kept", f"{HOME}/first.xml", "--redefine")
+        self.virt_tap("rewrite", "--yes", "kept")
+        self.make_taps("kept")
+        self.virsh("start", "kept")
+        self.virsh("managedsave", "kept")
+        said = self.virt_tap("restore", "--yes", "kept")
+        self.assertIn("its next start continues its saved state", said)
+        self.assertIn("virsh managedsave-remove kept", said)
+        self.assertIn("reverting to a snapshot from before (it has 1)", said)
+
     def test_transient(self):
         sandbox.write(HOME + "/passing.xml", DOMAIN.format(uuid="", name="passing", boot="", devices=""))
         self.virsh("create", HOME + "/passing.xml")

@@ -260,6 +260,7 @@ static int map(const struct call *call)
 
 static int show(const struct call *call)
 {
+    const struct job job = {.name = call->name};
     int status = 0;
 
     for (size_t i = 0; i < call->count || i == 0; i++) {
@@ -267,7 +268,7 @@ static int show(const struct call *call)
         size_t size;
         mode_t mode;
         _cleanup_free_ char *text = read_file(call->name, path, &size, &mode);
-        if (!text || job_show(call->name, label_of(path), text, size) != 0)
+        if (!text || job_show(&job, label_of(path), text, size) != 0)
             status = 1;
     }
     return finish_output(status, call->name);

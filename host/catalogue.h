@@ -16,6 +16,7 @@ enum finding_level {
 enum finding_id {
     CHECK_HANG,
     CHECK_CRASH,
+    CHECK_BRIDGES,
     KVM_DEVICE,
     KVM_DEVICE_MISSING,
     KVM_DEVICE_WRONG,
@@ -62,6 +63,7 @@ enum finding_id {
     NET_BRIDGE,
     NET_BRIDGE_NONE,
     NET_BRIDGE_MISSING,
+    NET_BRIDGE_DECLARED,
     NET_BRIDGE_INACTIVE,
     NET_BRIDGE_FOREIGN,
     NET_BRIDGE_DOWN,
@@ -85,6 +87,7 @@ enum finding_id {
     NET_NETWORKD_SKIPPED,
     NET_UNKNOWN,
     HELPER_WORKS,
+    HELPER_UNTRIED,
     HELPER_MISSING,
     HELPER_EXEC,
     HELPER_SETUID,

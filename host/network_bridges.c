@@ -46,10 +46,9 @@ static bool has_address(const struct ifaddrs *addresses, const char *name)
 }
 
 struct look {
-    const struct probe_context *context;
     struct findings *out;
     struct ifaddrs *addresses;
-    unsigned int bridges, uplinks;
+    unsigned int uplinks;
 };
 
 static void report_port(struct look *look, const char *bridge, const char *port)
@@ -87,8 +86,7 @@ static void report_bridge(struct look *look, const char *bridge)
     const size_t before = out->count;
     const unsigned int uplinks = report_ports(look, bridge, uplink);
 
-    look->bridges++;
-    look->uplinks += uplinks;
+    look->uplinks = uplinks;
     if (!is_up(bridge)) {
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
     } else if (uplinks && network_number(bridge, "carrier", 0) != 1) {
@@ -131,30 +129,18 @@ static void report_missing(const char *bridge, struct findings *out)
         finding_add_fixable(out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
 }
 
-static void report_asked(struct look *look)
+static void report_one(struct look *look, const char *bridge, bool declared)
 {
-    const char *bridge = look->context->bridge;
-
-    if (!if_nametoindex(bridge))
+    if (!bridge)
+        finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
+    else if (!if_nametoindex(bridge) && declared)
+        finding_add(look->out, NET_BRIDGE_DECLARED, "%s is declared, and does not exist yet", bridge);
+    else if (!if_nametoindex(bridge))
         report_missing(bridge, look->out);
     else if (network_has(bridge, "bridge"))
         report_bridge(look, bridge);
     else
         finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
-}
-
-static void report_all(struct look *look)
-{
-    struct if_nameindex *interfaces = if_nameindex();
-
-    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
-        if (network_has(at->if_name, "bridge"))
-            report_bridge(look, at->if_name);
-    if (interfaces)
-        if_freenameindex(interfaces);
-    if (look->bridges)
-        return;
-    finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
 }
 
 static bool wireless_route(void *arg, const char *line, unsigned int number)
@@ -185,7 +171,7 @@ static void report_way_out(struct look *look)
 
 void network_bridges_probe(const struct probe_context *context, struct findings *out)
 {
-    struct look look = {.context = context, .out = out};
+    struct look look = {.out = out};
     const char *problem = network_sys_problem();
 
     if (problem) {
@@ -194,10 +180,7 @@ void network_bridges_probe(const struct probe_context *context, struct findings 
     }
     if (getifaddrs(&look.addresses) < 0)
         look.addresses = NULL;
-    if (context->bridge)
-        report_asked(&look);
-    else
-        report_all(&look);
+    report_one(&look, context->bridge, context->declared);
     report_way_out(&look);
     if (look.addresses)
         freeifaddrs(look.addresses);

@@ -9,10 +9,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { TRIAL_SECONDS = 3 /* of the probe's 5 */ };
 
 static const struct {
     const char *name;
@@ -131,44 +128,18 @@ static void report_bridge(const char *bridge, struct findings *out)
         report_lost(bridge, arrived, out);
 }
 
-static bool is_wanted(const struct probe_context *context, const char *name)
-{
-    return network_has(name, "bridge") && (!context->bridge || strcmp(context->bridge, name) == 0);
-}
-
-static void report_each(const struct probe_context *context, struct findings *out)
-{
-    struct if_nameindex *interfaces = if_nameindex();
-    const time_t end = time(NULL) + TRIAL_SECONDS;
-    size_t count = 0;
-
-    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++) {
-        if (!is_wanted(context, at->if_name))
-            continue;
-        if (geteuid() != 0)
-            finding_add_fixable(out, NET_FILTER_SKIPPED, at->if_name,
-                                "the firewall was not tried on %s: only root can send frames through it",
-                                at->if_name);
-        else if (time(NULL) <= end)
-            report_bridge(at->if_name, out);
-        else
-            finding_add(out, NET_FILTER_SKIPPED,
-                        "the firewall was not tried on %s: there are too many bridges", at->if_name);
-        count++;
-    }
-    if (interfaces)
-        if_freenameindex(interfaces);
-    if (count == 0)
-        finding_add(out, NET_FILTER_SKIPPED,
-                    "the firewall was not tried: there is no bridge to send through");
-}
-
 void network_filter_probe(const struct probe_context *context, struct findings *out)
 {
-    const char *problem = network_sys_problem();
+    const char *bridge = context->bridge, *problem = network_sys_problem();
 
     if (problem)
         finding_add(out, NET_FILTER_SKIPPED, NETWORK_PATH " cannot be read: %s", problem);
+    else if (!bridge || !network_has(bridge, "bridge"))
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "the firewall was not tried: there is no bridge to send through");
+    else if (geteuid() != 0)
+        finding_add_fixable(out, NET_FILTER_SKIPPED, bridge,
+                            "the firewall was not tried on %s: only root can send frames through it", bridge);
     else
-        report_each(context, out);
+        report_bridge(bridge, out);
 }

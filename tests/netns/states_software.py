@@ -46,6 +46,13 @@ STATES = [
          "qemu.session.other", says=("sed -i",)),
     qemu("the session's file has only a comment", CONF + f"echo \"#bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf",
          "qemu.session.unset"),
+    qemu("the session's file, in single quotes, with a comment and Windows' line ends", CONF +
+         f"printf \"a = [ 'x',\\r\\n'y' ]\\r\\nbridge_helper='$HELPER_PATH' # ours\\r\\n\" >{HOME}/qemu.conf", "qemu.session"),
+    qemu("the session's file has the helper without quotes", CONF + f"echo \"bridge_helper = $HELPER_PATH\" >{HOME}/qemu.conf", "qemu.session.broken",
+         says=("qemu.conf:1", "mv ")),
+    qemu("the session's file has an error elsewhere", CONF + f"printf 'bridge_helper = \"%s\"\\n\\n[section]\\n' $HELPER_PATH >{HOME}/qemu.conf",
+         "qemu.session.broken", says=("qemu.conf:3",), never="qemu.session"),
+    qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.other"),
     qemu("root has no session", "", "qemu.session.skipped", user=0),
     libvirt("libvirt", "", "libvirt.installed libvirt.schema libvirt.hooks.missing libvirt.network.none"),
     libvirt("no libvirt", "mount --bind /dev/null /usr/sbin/libvirtd", "libvirt.missing", says=("libvirt-daemon",)),

@@ -33,7 +33,7 @@ STATES_ELSEWHERE = {
 }
 FIXER = r"""
 import json, os, re, subprocess, sys
-COMMAND = re.compile(r".*: ((?:ip|iptables|ip6tables|iptables-legacy|ip6tables-legacy|nft|sysctl|chmod|mount) .*)")
+COMMAND = re.compile(r".*: ((?:mv|ip|iptables|ip6tables|iptables-legacy|ip6tables-legacy|nft|sysctl|chmod|mount) .*)")
 POLICY = "/etc/virt-tap/policy.conf"
 
 def prepend(line):
@@ -46,6 +46,7 @@ for finding in json.load(open(before))["findings"]:
     if finding["level"] not in ("failure", "warning") or finding["id"] in sys.argv[3:]:
         continue
     own, decided = finding["id"].startswith("qemu.session"), False
+    become = {"user": user or 64321, "group": user or 64321, "extra_groups": []} if own else {}
     for line in finding["fix"]:
         rule = re.match(r"# .*(?:with the rule|policy.conf): ((?:allow|include) .*)", line)
         if rule and not decided:
@@ -54,12 +55,11 @@ for finding in json.load(open(before))["findings"]:
             found = re.match(COMMAND, line.replace("sudo ", "")) or re.match("# (mount .*)()", line.replace("sudo ", ""))
             if not found or decided:
                 continue
-            subprocess.run(["sh", "-c", found[1]], check=True, stdout=2)
+            subprocess.run(["sh", "-c", found[1]], check=True, stdout=2, **become)
         else:
             assert own or not user or line.startswith("sudo "), line
             if re.search("modprobe |networkctl reload|nmcli general reload", line):
                 continue
-            become = {"user": user or 64321, "group": user or 64321, "extra_groups": []} if own else {}
             subprocess.run(["sh", "-c", re.sub("^sudo ", "", line)], check=True, stdout=2, **become)
         decided = decided or line.startswith("#")
         done.append(finding["id"])

@@ -205,6 +205,17 @@ class Show(netcase.NetCase):
         sandbox.run("ip", "address", "flush", "dev", "br0")
         sandbox.run("ip", "link", "delete", "br-abcdefghijkl")
 
+    def test_fits_by_columns_not_bytes(self):
+        os.makedirs("/etc/libvirt/qemu", exist_ok=True)
+        name = "ü" * 24
+        sandbox.write(f"/etc/libvirt/qemu/{name}.xml", f"<domain><uuid>{UUID}</uuid></domain>")
+        self.create("vtap-a", f"--domain={UUID}")
+        line, = [line for line in self.on_terminal("show", NO_COLOR="1", LC_ALL="C.UTF-8").splitlines() if "vtap-a" in line]
+        self.assertRegex(line, f"domain {name}, ")
+        self.assertIn("no carrier", line)
+        self.delete("--name=vtap-a")
+        shutil.rmtree("/etc/libvirt/qemu")
+
     def test_colour_and_characters(self):
         self.create("vtap-a")
         for verb in ("list", "show"):

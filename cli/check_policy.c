@@ -11,18 +11,30 @@
 #include "policy/declared.h"
 #include "policy/names.h"
 #include "policy/policy.h"
+#include "policy_lint.h"
 
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+static void report_names(const struct policy *policy, struct findings *out)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        const char *path = policy->files[rule->file].path, *trouble = lint_name_trouble(rule);
+        if (trouble)
+            finding_add_fixable(out, HELPER_POLICY_NAME, path, "%s:%lu is about '%s': %s", path, rule->line,
+                                rule->name, trouble);
+    }
+}
+
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
 static int report_files(const char *bridge, struct findings *out)
 {
     struct error why = {0};
     struct policy policy = {.rules = NULL};
-    const int err = policy_load(&policy, bridge, &why);
+    const int err = policy_load(&policy, NULL, &why);
 
     if (policy.absent) {
         finding_add_fixable(out, HELPER_POLICY_NONE, bridge,
@@ -34,6 +46,8 @@ static int report_files(const char *bridge, struct findings *out)
         finding_add(out, HELPER_POLICY_SHADOWED, QEMU_ACL_PATH " is ignored because " POLICY_PATH " exists");
         finding_fixable(out, "");
     }
+    if (!err)
+        report_names(&policy, out);
     policy_free(&policy);
     return err;
 }
@@ -65,6 +79,8 @@ static bool allowed(const char *bridge, const uint8_t *mac, const struct user *u
     *no_rule = err != 0 && !decision->match.rule && !decision->unknown;
     policy_free(&policy);
     names_end(&names);
+    if (err == 0)
+        why->text[0] = '\0'; /* it may say why there is no policy.conf, if there is a bridge.conf */
     return err == 0;
 }
 
@@ -119,7 +135,7 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
         finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
     } else {
         finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
-        if (no_rule)
+        if (no_rule && !findings_has(out, HELPER_POLICY_NAME)) /* a rule to be corrected comes first */
             finding_fixable(out, bridge);
     }
 }

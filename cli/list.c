@@ -110,27 +110,32 @@ static int print(const json_t *taps, bool json)
     return 0;
 }
 
+/* A pointer of its own, so that nobody takes its size for that of a link. */
+struct found {
+    const struct link *tap;
+};
+
 static int by_name(const void *a, const void *b)
 {
-    const struct link *const *one = a, *const *other = b;
+    const struct found *one = a, *other = b;
 
-    return strverscmp((*one)->name, (*other)->name);
+    return strverscmp(one->tap->name, other->tap->name);
 }
 
 /* Adds our taps, sorted by name. Returns 0 or -ENOMEM. */
 static int collect(const struct ports *ports, json_t *taps)
 {
-    _cleanup_free_ const struct link **found = calloc(ports->links->count + 1, sizeof(*found));
+    _cleanup_free_ struct found *found = calloc(ports->links->count + 1, sizeof(*found));
     size_t count = 0;
 
     if (!found)
         return -ENOMEM;
     for (size_t i = 0; i < ports->links->count; i++)
         if (port_is_ours(&ports->links->list[i]))
-            found[count++] = &ports->links->list[i];
+            found[count++].tap = &ports->links->list[i];
     qsort(found, count, sizeof(*found), by_name);
     for (size_t i = 0; i < count; i++)
-        if (json_array_append_new(taps, port_json(ports, found[i])) < 0)
+        if (json_array_append_new(taps, port_json(ports, found[i].tap)) < 0)
             return -ENOMEM;
     return 0;
 }

@@ -262,6 +262,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                 "users allowed only by bridge.conf are refused",
                                 "# to keep its rules, add this line to " POLICY_PATH
                                 ": include " QEMU_ACL_PATH},
+    [HELPER_POLICY_NAME] =
+        {"helper.policy.name", FINDING_WARNING,
+         "the rule has no effect: a rule is about the one bridge of that very name, or about all",
+         "# correct that line: {sudo}virt-tap policy edit {path}"},
     [HELPER_BRIDGES_BROKEN] = {"helper.bridges.broken", FINDING_FAILURE,
                                "no tap is granted while the declared bridges cannot be read"},
     [QEMU_INSTALLED] = {"qemu.installed", FINDING_OK, "it runs the guests"},
@@ -280,9 +284,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             SET_SESSION_HELPER, true},
     [QEMU_SESSION_BROKEN] = {"qemu.session.broken", FINDING_WARNING,
                              "libvirt's session (qemu:///session) does not start while the file has an error",
-                             "# correct that line, or put the file aside: mv " SESSION_CONF " " SESSION_CONF
-                             ".old",
-                             true},
+                             "# correct it, or put it aside: mv " SESSION_CONF " " SESSION_CONF ".old", true},
+    [QEMU_SESSION_STALE] = {"qemu.session.stale", FINDING_WARNING,
+                            "the daemon reads the file when it starts; guests go on while it is restarted",
+                            "kill $(cat {path})", true},
     [QEMU_SESSION_SKIPPED] = {"qemu.session.skipped", FINDING_SKIPPED,
                               "root's guests belong to qemu:///system, which needs no helper"},
     [LIBVIRT_INSTALLED] = {"libvirt.installed", FINDING_OK, "virsh and virt-manager work through it"},
@@ -299,6 +304,9 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"libvirt.hooks.broken", FINDING_FAILURE,
          "libvirt skips a hook that it cannot run, and domains find no tap when they start",
          "virt-tap hooks enable"},
+    [LIBVIRT_HOOKS_FOREIGN] = {"libvirt.hooks.foreign", FINDING_FAILURE,
+                               "virt-tap's hook is not called, and domains find no tap when they start",
+                               "# to replace it: {sudo}mv {path} /root && {sudo}virt-tap hooks enable"},
     [LIBVIRT_HOOKS_UNSEEN] =
         {"libvirt.hooks.unseen", FINDING_WARNING,
          "libvirt looks for a driver's hooks when it starts: it does not call one that was added later",

@@ -49,6 +49,7 @@ struct look {
     struct findings *out;
     struct ifaddrs *addresses;
     unsigned int uplinks;
+    bool plugged; /* one of them has a carrier; the bridge has none while STP keeps it waiting */
 };
 
 static void report_port(struct look *look, const char *bridge, const char *port)
@@ -72,11 +73,29 @@ static unsigned int report_ports(struct look *look, const char *bridge, char upl
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
         if (entry->d_name[0] == '.' || network_has(entry->d_name, "tun_flags"))
             continue;
+        look->plugged = look->plugged || network_number(entry->d_name, "carrier", 0) == 1;
         if (count++ == 0)
             snprintf(uplink, IFNAMSIZ, "%.15s", entry->d_name);
         report_port(look, bridge, entry->d_name);
     }
     return count;
+}
+
+/* The delay is that of the root bridge (net/bridge/br_stp_bpdu.c, br_stp_rcv). */
+static void report_stp(const char *bridge, struct findings *out)
+{
+    const long delay = network_number(bridge, "bridge/forward_delay", 0);
+
+    if (network_number(bridge, "bridge/stp_state", 0) == 0 || delay <= STP_DELAY_MAX)
+        return;
+    if (network_number(bridge, "bridge/root_port", 0) == 0)
+        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
+                            2 * delay / 100);
+    else
+        finding_add(
+            out, NET_BRIDGE_STP,
+            "%s runs STP, and a new port waits %ld s: the delay is set at the root bridge, which is another",
+            bridge, 2 * delay / 100);
 }
 
 static void report_bridge(struct look *look, const char *bridge)
@@ -89,7 +108,7 @@ static void report_bridge(struct look *look, const char *bridge)
     look->uplinks = uplinks;
     if (!is_up(bridge)) {
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
-    } else if (uplinks && network_number(bridge, "carrier", 0) != 1) {
+    } else if (uplinks && !look->plugged) {
         finding_add_fixable(out, NET_BRIDGE_CARRIER, uplink,
                             "%s has no carrier: nothing is plugged into %s%s", bridge, uplink,
                             uplinks > 1 ? " and its other ports" : "");
@@ -98,11 +117,7 @@ static void report_bridge(struct look *look, const char *bridge)
         finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
                             "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
     }
-    const long delay = network_number(bridge, "bridge/forward_delay", 0);
-    if (network_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
-        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
-                            2 * delay / 100);
-    }
+    report_stp(bridge, out);
     if (out->count != before)
         return;
     if (uplinks)

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "base/text.h"
 #include "config.h"
+#include "hooks.h"
 #include "libvirt_conf.h"
 #include "program.h"
 #include "software.h"
@@ -10,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+
+enum { NS_PER_SECOND = 1000000000 };
 
 /* The one for the host's own architecture, the only one that can use KVM. */
 static const char *find_qemu(char usr[64], char local[64])
@@ -58,11 +62,36 @@ bool qemu_session_folder(const struct user *user, char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
+/* The PID file of the session's daemon, if that started before the file was changed last. Without
+ * XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
+static bool is_stale(const struct user *user, const char *conf, char file[FINDING_ABOUT_SIZE])
+{
+    static const char *const names[] = {"libvirtd", "virtqemud"};
+    const char *xdg = user->other ? NULL : getenv("XDG_RUNTIME_DIR");
+    char folder[256];
+    struct stat st;
+
+    if (xdg && *xdg)
+        snprintf(folder, sizeof(folder), "%s", xdg);
+    else if (user->other)
+        snprintf(folder, sizeof(folder), "/run/user/%u", user->uid);
+    else
+        snprintf(folder, sizeof(folder), "%s/.cache", user->home);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && stat(conf, &st) == 0; i++) {
+        const int length = snprintf(file, FINDING_ABOUT_SIZE, "%s/libvirt/%s.pid", folder, names[i]);
+        const pid_t pid = length < FINDING_ABOUT_SIZE ? hooks_read_pid(file, names[i], user->uid) : 0;
+        const int64_t start = pid ? hooks_process_start(pid) / NS_PER_SECOND : 0;
+        if (start && st.st_mtim.tv_sec > start)
+            return true;
+    }
+    return false;
+}
+
 /* What the session's file says. */
-static void report_session(const char *path, const char *text, struct findings *out)
+static void report_session(const struct user *user, const char *path, const char *text, struct findings *out)
 {
     unsigned int line = 0;
-    char helper[256];
+    char helper[256], file[FINDING_ABOUT_SIZE];
 
     switch (libvirt_conf_read(text, "bridge_helper", helper, sizeof(helper), &line)) {
     case CONF_NONE:
@@ -79,10 +108,12 @@ static void report_session(const char *path, const char *text, struct findings *
                             "%s sets bridge_helper to something that is not the path of a program", path);
         break;
     default:
-        if (strcmp(helper, HELPER_PATH) == 0)
-            finding_add(out, QEMU_SESSION, "%s sets it as bridge_helper", path);
-        else
+        if (strcmp(helper, HELPER_PATH) != 0)
             finding_add_fixable(out, QEMU_SESSION_OTHER, "", "%s sets bridge_helper to %s", path, helper);
+        else if (is_stale(user, path, file))
+            finding_add_fixable(out, QEMU_SESSION_STALE, file, "%s is newer than the session's daemon", path);
+        else
+            finding_add(out, QEMU_SESSION, "%s sets it as bridge_helper", path);
     }
 }
 
@@ -101,11 +132,12 @@ void qemu_session_probe(const struct probe_context *context, struct findings *ou
     snprintf(path, sizeof(path), "%s/qemu.conf", folder);
     const ssize_t length = text_read(path, text, sizeof(text));
     if (length == -EINVAL)
-        finding_add(out, QEMU_SESSION_OTHER, "%s is not a regular file", path);
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s is not a regular file", path);
     else if (length < 0 && length != -ENOENT)
-        finding_add(out, QEMU_SESSION_OTHER, "%s cannot be read: %s", path, strerror((int)-length));
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s cannot be read: %s", path,
+                            strerror((int)-length));
     else if (length == sizeof(text) - 1)
         finding_add(out, QEMU_SESSION_OTHER, "%s is too large to be inspected", path);
     else
-        report_session(path, text, out);
+        report_session(context->user, path, text, out);
 }

@@ -85,6 +85,11 @@ STATES = [
           says=("30 s",)),
     state("STP with a short delay", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 200", "net.bridge",
           never="net.bridge.stp"),
+    state("STP with the long delay of another bridge", BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 200\n"
+          "ip link add br1 type bridge stp_state 1 forward_delay 1500 priority 1; ip link set br1 up\n"
+          "ip link add eth0 type veth peer name far; ip link set eth0 master br0 up; ip link set far master br1 up\n"
+          "timeout 9 sh -c 'while [ $(cat /sys/class/net/br0/bridge/root_port) = 0 ]; do sleep 0.1; done'", "net.bridge.stp",
+          options=("--bridge", "br0"), never="net.bridge.carrier", says=("30 s: the delay is set at the root bridge",)),
     state("an address on the uplink", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev eth0", "net.uplink.address"),
     state("an IPv6 address on the uplink", BRIDGE + UPLINK + "ip addr add 2001:db8::1/64 dev eth0", "net.uplink.address"),
     state("the address on the bridge", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev br0", "net.bridge",
@@ -99,15 +104,15 @@ STATES = [
     state("a Wi-Fi port", "ip link add br0 type bridge\n" + SYS + "cd /sys/class/net; mkdir -p br0/bridge br0/brif/wlan0 wlan0/phy80211",
           "net.uplink.wifi", tree=True),
     state("/sys is of another network", "ip link add br1 type bridge; ip link add br0 type bridge; ip link set br0 up\n"
-          'exec unshare --net sh -c \'ip link add name br0 type bridge; ip link set br0 up; exec "$@"\' sh "$@"', "net.unknown net.filter.skipped",
-          user=0, never="net.bridge net.bridge.none net.filter"),
+          'exec unshare --net sh -c \'ip link add name br0 type bridge; ip link set br0 up; exec "$@"\' sh "$@"', "net.unknown",
+          user=0, never="net.bridge net.bridge.none net.filter net.filter.skipped"),
     state("/sys is of another network, this one has no bridge", BRIDGE + 'sleep 60 <&- >&- 2>&- & exec unshare --net "$@"', "net.bridge.none", user=0,
           never="net.bridge"),
     state("/sys/class/net cannot be read", "tree /sys/class; mkdir -m 0 /sys/class/net", "net.unknown", never="net.bridge.none"),
     state("a user cannot send through the firewall", BRIDGE, "net.filter.skipped", never="net.filter",
           says=("sudo virt-tap check net --bridge br0",)),
-    state("no bridge to send through", "", "net.filter.skipped", user=0, never="net.filter"),
-    state("a bridge that is down is not tried", "ip link add br0 type bridge", "net.filter.skipped", user=0, never="net.filter"),
+    state("no bridge to send through", "", "net.bridge.none", user=0, never="net.filter net.filter.skipped"),
+    state("a bridge that is down is not tried", "ip link add br0 type bridge", "net.bridge.down", user=0, never="net.filter net.filter.skipped"),
     state("a bridge with STP is not tried", BRIDGE + "ip link set br0 type bridge stp_state 1", "net.filter.skipped", user=0, never="net.filter",
           says=("STP",)),
     state("a bridge that would take the tap's MAC is not tried", "ip link add br0 type bridge; ip link set br0 up", "net.filter.skipped", user=0,
@@ -146,6 +151,18 @@ STATES = [
     filtered("IPv6 is dropped", "ip6tables-nft -P FORWARD DROP", "net.filter.partly", "net.filter.drop", says=("ip6 filter FORWARD",)),
     filtered("IPv6 is dropped by ip6tables-legacy", "ip6tables-legacy -P FORWARD DROP", "net.filter.partly", "net.filter.drop",
              says=("ip6tables-legacy",)),
+    filtered("ufw's policy, which lets ICMP pass", "iptables-nft -P FORWARD DROP; ip6tables-nft -P FORWARD DROP\n"
+             "iptables-nft -N ufw-before-forward; iptables-nft -A FORWARD -j ufw-before-forward; iptables-nft -A ufw-before-forward -p icmp -j ACCEPT",
+             "net.filter.drop net.filter.partly", says=("does not pass UDP, TCP between", ": iptables -I FORWARD -i br0", ": ip6tables -I FORWARD -i br0")),
+    filtered("nftables drops after routing", chain("inet f post", "postrouting"), "net.filter.drop", says=("nft insert rule inet f post oifname br0 accept",)),
+    filtered("nftables drops IPv4 in a table of its own", chain("ip f way", "forward"), "net.filter.drop",
+             says=("does not pass IPv4 between", "nft insert rule ip f way iifname br0 oifname br0 accept")),
+    filtered("Docker's policy for both versions of IP", "iptables-nft -P FORWARD DROP; ip6tables-nft -P FORWARD DROP", "net.filter.drop net.filter.partly",
+             says=(": iptables -I FORWARD -i br0", ": ip6tables -I FORWARD -i br0")),
+    filtered("firewalld's last rule", chain("inet firewalld filter_FORWARD", "forward", "accept") +
+             "nft add rule inet firewalld filter_FORWARD ct state established,related accept\n"
+             "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited", "net.filter.drop", "net.filter.partly",
+             says=("does not pass IPv4, IPv6 between", "bridge-nf-call-iptables=0")),
     filtered("only IPv6 is dropped, and bridges' IPv6 bypasses", "ip6tables-nft -P FORWARD DROP\n" + NO_FILTER6, "net.filter", "net.filter.partly"),
     filtered("one bridge alone is filtered", NO_FILTER + "ip link set br0 type bridge nf_call_iptables 1; iptables-nft -P FORWARD DROP",
              "net.filter.drop"),

@@ -78,7 +78,7 @@ class Words(unittest.TestCase):
 
     def test_a_caller_that_ignores_its_children(self):
         state = State("deaf", "helper; trap '' CHLD", "", area="helper")
-        self.assertIn("(helper.untried)", checkcase.run(state).stdout)
+        self.assertIn("(helper.policy.none)", checkcase.run(state).stdout)
 
     def test_exit_status(self):
         self.assertEqual(checkcase.run(GROUPS).returncode, 0)

@@ -162,12 +162,13 @@ class Show(netcase.NetCase):
         shutil.rmtree(config)
         self.delete("--name=vtap-a")
 
-    def on_terminal(self, *words, width=80, **env):
+    def on_terminal(self, *words, width=80, uid=0, **env):
         """What is printed on a terminal of that width."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
-        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}) as process:
+        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env},
+                              preexec_fn=lambda: bridgehelper.become(uid)) as process:
             os.close(slave)
             out = b""
             try:
@@ -206,15 +207,16 @@ class Show(netcase.NetCase):
         sandbox.run("ip", "link", "delete", "br-abcdefghijkl")
 
     def test_fits_by_columns_not_bytes(self):
-        os.makedirs("/etc/libvirt/qemu", exist_ok=True)
-        name = "ü" * 24
-        sandbox.write(f"/etc/libvirt/qemu/{name}.xml", f"<domain><uuid>{UUID}</uuid></domain>")
+        config, name = f"{sandbox.RUN}/config", "ü" * 24
+        os.makedirs(f"{config}/libvirt/qemu")
+        self.addCleanup(shutil.rmtree, config)
+        sandbox.write(f"{config}/libvirt/qemu/{name}.xml", f"<domain><uuid>{UUID}</uuid></domain>")
         self.create("vtap-a", f"--domain={UUID}")
-        line, = [line for line in self.on_terminal("show", NO_COLOR="1", LC_ALL="C.UTF-8").splitlines() if "vtap-a" in line]
+        line, = [line for line in self.on_terminal("show", uid=USER, NO_COLOR="1", LC_ALL="C.UTF-8",
+                                                                   XDG_CONFIG_HOME=config).splitlines() if "vtap-a" in line]
         self.assertRegex(line, f"domain {name}, ")
         self.assertIn("no carrier", line)
         self.delete("--name=vtap-a")
-        shutil.rmtree("/etc/libvirt/qemu")
 
     def test_colour_and_characters(self):
         self.create("vtap-a")

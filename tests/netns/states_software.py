@@ -55,7 +55,7 @@ STATES = [
          "qemu.session.broken", says=("qemu.conf:3",), never="qemu.session"),
     qemu("the session's file is a folder", CONF + f"rm -f {HOME}/qemu.conf; mkdir {HOME}/qemu.conf", "qemu.session.broken", says=("not a regular file", "mv ")),
     qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.other"),
-    qemu("the session's daemon is older than its file", CONF + f"chown -R vmuser /run/vt\n" +
+    qemu("the session's daemon is older than its file", CONF + "chown -R vmuser /run/vt\n" +
          f"setpriv --reuid={USER} --regid={USER} --clear-groups env -u XDG_RUNTIME_DIR HOME=/run/vt libvirtd -d --timeout 60\n"
          "timeout 9 sh -c 'until [ -s /run/vt/.cache/libvirt/libvirtd.pid ]; do sleep 0.1; done'\nsleep 1.1\n"
          f"echo \"bridge_helper = '$HELPER_PATH'\" >{HOME}/qemu.conf", "qemu.session.stale", never="qemu.session",

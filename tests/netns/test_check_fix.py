@@ -22,7 +22,8 @@ ELSEWHERE = {
     "kvm.module.absent": "packages", "kvm.vm.busy": "modules", "net.vhost.missing": "modules", "net.bridge.none": "a NIC", "net.bridge.missing": "a NIC",
     "net.bridge.inactive": "libvirtd", "net.filter.skipped": "nothing: it is the check itself", "qemu.missing": "packages", "qemu.broken": "packages",
     "qemu.accelerator": "packages", "libvirt.missing": "packages", "libvirt.broken": "packages", "libvirt.hooks.missing": "installed hooks",
-    "libvirt.hooks.broken": "installed hooks", "libvirt.hooks.foreign": "installed hooks", "libvirt.hooks.unseen": "libvirtd", "libvirt.network.bridge": "libvirtd", "helper.missing": "an installation",
+    "libvirt.hooks.broken": "installed hooks", "libvirt.hooks.foreign": "installed hooks",
+    "libvirt.hooks.unseen": "libvirtd", "libvirt.network.bridge": "libvirtd", "helper.missing": "an installation",
     "helper.selinux": "SELinux", "helper.apparmor": "AppArmor", "groups.kvm.relogin": "a login", "groups.libvirt.relogin": "a login",
 }
 # These take another decision, or another host.

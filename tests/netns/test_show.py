@@ -212,8 +212,8 @@ class Show(netcase.NetCase):
         self.addCleanup(shutil.rmtree, config)
         sandbox.write(f"{config}/libvirt/qemu/{name}.xml", f"<domain><uuid>{UUID}</uuid></domain>")
         self.create("vtap-a", f"--domain={UUID}")
-        line, = [line for line in self.on_terminal("show", uid=USER, NO_COLOR="1", LC_ALL="C.UTF-8",
-                                                                   XDG_CONFIG_HOME=config).splitlines() if "vtap-a" in line]
+        shown = self.on_terminal("show", uid=USER, NO_COLOR="1", LC_ALL="C.UTF-8", XDG_CONFIG_HOME=config)
+        line, = [line for line in shown.splitlines() if "vtap-a" in line]
         self.assertRegex(line, f"domain {name}, ")
         self.assertIn("no carrier", line)
         self.delete("--name=vtap-a")

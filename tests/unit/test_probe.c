@@ -4,6 +4,7 @@
  * What comes from a probe's process is the word of whoever owns it, and what it starts does not outlive it.
  */
 #include "host/child.h"
+#include "host/fix.h"
 #include "host/probe.h"
 #include "host/program.h"
 
@@ -32,7 +33,7 @@ struct record {
 static char user[] = "alice", home[] = "/nowhere";
 static const struct user somebody = {.uid = 1000, .name = user, .home = home, .in_passwd = true};
 
-static const struct probe_context context = {&somebody, NULL};
+static const struct probe_context context = {&somebody, NULL, false};
 
 static struct record lie; /* what the next worker says, besides "seen" */
 static uint32_t repeat;
@@ -94,6 +95,7 @@ static void fix_is(const char *area, enum finding_id id, const char *about, cons
     snprintf(record.about, sizeof(record.about), "%s", about);
     struct findings found = hear(area, record, 1);
     assert_int_equal(found.count, 1);
+    fix_findings(&found, &somebody);
     if (!fix) {
         assert_null(found.items[0].fix);
         return;

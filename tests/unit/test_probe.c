@@ -96,13 +96,13 @@ static void fix_is(const char *area, enum finding_id id, const char *about, cons
     struct findings found = hear(area, record, 1);
     assert_int_equal(found.count, 1);
     fix_findings(&found, &somebody);
-    if (!fix) {
+    if (!fix)
         assert_null(found.items[0].fix);
-        return;
-    }
-    for (char *sudo = NULL; geteuid() != 0 && (sudo = strstr(found.items[0].fix, "sudo "));) /* for users */
+    for (char *sudo = NULL;
+         fix && geteuid() != 0 && (sudo = strstr(found.items[0].fix, "sudo "));) /* for users */
         memmove(sudo, sudo + strlen("sudo "), strlen(sudo) + 1 - strlen("sudo "));
-    assert_string_equal(found.items[0].fix, fix);
+    if (fix)
+        assert_string_equal(found.items[0].fix, fix);
     findings_free(&found);
 }
 

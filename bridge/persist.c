@@ -129,56 +129,45 @@ static void print_files(const struct persist_files *files)
         printf("%s# %s\n%s", i ? "\n" : "", files->list[i].path, files->list[i].text);
 }
 
-static int store(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
-                 const struct persist_files *files)
+/* What is to be written, and by whom. */
+struct writing {
+    const char *verb;
+    const struct persist_plan *plan;
+    const struct persist_format *format;
+    struct persist_files files;
+};
+
+static int collect(void *arg)
 {
-    if (persist_remember(verb, plan->bridge, files) != 0) /* first, so that it can be undone */
-        return 1;
-    if (persist_store(verb, files) != 0) {
-        persist_undo(verb, plan->bridge);
-        return 1;
-    }
-    const int status = persist_remember(verb, plan->bridge, files);
-    if (status == 0 && (!format->check || format->check(verb, plan) == 0))
+    struct writing *writing = arg;
+    struct error why = {0};
+    const int err = writing->format->write(writing->plan, &writing->files, &why);
+
+    if (err == 0)
         return 0;
-    persist_undo(verb, plan->bridge);
-    return 1;
+    return complain(1, writing->verb, "nothing is changed: %s", why.text[0] ? why.text : strerror(-err));
 }
 
-static int write_files(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
-                       bool only_print)
+static int check(void *arg)
 {
-    struct persist_files files = {.count = 0};
-    struct error why = {0};
-    const int err = format->write(plan, &files, &why);
-    int status = 0;
+    const struct writing *writing = arg;
 
-    if (err < 0)
-        status = complain(1, verb, "nothing is changed: %s", why.text[0] ? why.text : strerror(-err));
-    else if (only_print)
-        print_files(&files);
-    else
-        status = store(verb, plan, format, &files);
-    for (size_t i = 0; !only_print && status == 0 && i < files.count; i++)
-        printf("wrote %s\n", files.list[i].path);
-    persist_free(&files);
-    return status;
+    return writing->format->check(writing->verb, writing->plan);
 }
 
 static int persist(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
                    bool only_print)
 {
-    struct persist_files former = {.count = 0};
+    struct writing writing = {verb, plan, format, {.count = 0}};
+    int status = only_print ? collect(&writing) : persist_as_before(verb, plan->bridge, collect, &writing);
 
-    /* Removes what an earlier run wrote first, so that what is read and kept is the administrator's own. */
-    if (!only_print && (persist_recall(plan->bridge, &former) < 0 || persist_undo(verb, plan->bridge) < 0)) {
-        persist_free(&former);
-        return 1;
-    }
-    int status = write_files(verb, plan, format, only_print);
-    if (status != 0 && former.count > 0 && persist_store(verb, &former) == 0)
-        persist_remember(verb, plan->bridge, &former);
-    persist_free(&former);
+    if (status == 0 && only_print)
+        print_files(&writing.files);
+    else if (status == 0)
+        status = persist_store(verb, plan->bridge, &writing.files, format->check ? check : NULL, &writing);
+    for (size_t i = 0; !only_print && status == 0 && i < writing.files.count; i++)
+        printf("wrote %s\n", writing.files.list[i].path);
+    persist_free(&writing.files);
     return status;
 }
 

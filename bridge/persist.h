@@ -39,6 +39,7 @@ void persist_plan_free(struct persist_plan *plan);
 struct persist_file {
     char *path, *text; /* owned */
     mode_t mode;
+    long long written; /* when, in ns since 1970; of recorded files only */
 };
 
 struct persist_files {
@@ -64,8 +65,8 @@ struct persist_format {
     const char *name;
     /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
-    /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or
-     * reports why not. */
+    /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
+     * none. Returns 0 or reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
     const char *then; /* the command that makes the manager read them */
     bool then_name;   /* the bridge's name is appended to that command */
@@ -106,17 +107,21 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 
-/* persist_files.c: installs the files, each atomically; existing files are kept beside them. Returns 0, or
- * reports why not and changes nothing. */
-int persist_store(const char *verb, const struct persist_files *files);
+/* Calls act(arg) with the managers' files as they were before anything was written for this bridge: in a
+ * mount namespace, if something was. Returns 0, or reports why not, as act() must do. */
+int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg);
 
-/* Removes all that persist_store() installed for this bridge and restores what was kept, except files changed
- * since. Returns the number of files, or -errno after reporting why. */
-int persist_undo(const char *verb, const char *bridge);
+/* persist_files.c: installs the files in place of those that were written for this bridge before, all in one
+ * step (persist_swap.h). What was there is kept beside each. check, if any, is called before that where the
+ * files can be seen already, and refuses by a value other than 0, after reporting why. Returns 0, or reports
+ * why not and changes nothing. */
+int persist_store(const char *verb, const char *bridge, const struct persist_files *files,
+                  int (*check)(void *arg), void *arg);
 
-/* Records which files persist_undo() is to remove, and their state. Returns 0 or reports why not. */
-int persist_remember(const char *verb, const char *bridge, const struct persist_files *files);
-
-/* Returns the recorded files as they are now: their number, or -errno. The caller must persist_free() them in
- * either case. */
+/* Returns what is recorded as installed for this bridge: paths, and when they were written. Returns 0, also
+ * if nothing is, or -errno. The caller must persist_free() them in either case. */
 int persist_recall(const char *bridge, struct persist_files *files);
+
+/* Removes all that persist_store() installed for this bridge and restores what was kept, in one step, unless
+ * one of the files was changed since. Returns the number of files, or -errno after reporting why. */
+int persist_undo(const char *verb, const char *bridge);

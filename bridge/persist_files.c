@@ -4,8 +4,8 @@
  * Writes configuration files and undoes it. LIST_FOLDER records which files belong to a bridge. */
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "persist.h"
+#include "persist_swap.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define LIST_FOLDER "/etc/virt-tap"
-#define KEPT ".virt-tap-old"
 
 static int add(struct persist_files *files, mode_t mode, char *text, const char *format, va_list args)
 {
@@ -90,58 +89,18 @@ void persist_free(struct persist_files *files)
     files->count = 0;
 }
 
-/* Makes a hard link to the existing file, unless an older one is already kept: that is the
- * administrator's. */
-static int keep_old(const char *path, struct error *why)
-{
-    char kept[PATH_MAX + sizeof(KEPT)];
-
-    snprintf(kept, sizeof(kept), "%s" KEPT, path);
-    if (link(path, kept) == 0 || errno == ENOENT || errno == EEXIST)
-        return 0;
-    return error_set(why, "%s", strerror(errno));
-}
-
 /* Only a file of ours may be removed. Files of others are changed, and later restored. */
 static bool is_ours(const char *path)
 {
     return strstr(path, "virt-tap") != NULL;
 }
 
-static long long changed_at(const struct stat *st)
+/* Where the administrator's file is kept: beside it, hidden from the managers. */
+static void kept_path(char kept[PATH_MAX], const char *path, const char *bridge)
 {
-    return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
+    const char *name = strrchr(path, '/') + 1;
 
-/* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
-static int bring_back(const char *path)
-{
-    char kept[PATH_MAX + sizeof(KEPT)];
-    struct stat old, now;
-
-    snprintf(kept, sizeof(kept), "%s" KEPT, path);
-    const bool saved = lstat(kept, &old) == 0, there = lstat(path, &now) == 0;
-    if (saved && there &&
-        old.st_ino == now.st_ino) /* still the same file, of which rename() would leave both names */
-        return unlink(kept) < 0 ? -errno : 0;
-    if (saved)
-        return rename(kept, path) < 0 ? -errno : 0;
-    return there && is_ours(path) && unlink(path) < 0 ? -errno : 0;
-}
-
-int persist_store(const char *verb, const struct persist_files *files)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        const struct persist_file *file = &files->list[i];
-        struct error why = {0};
-        if (keep_old(file->path, &why) == 0 && file_configure(file->path, file->text, file->mode, &why) == 0)
-            continue;
-        complain(1, verb, "nothing is changed, for %s cannot be written: %s", file->path, why.text);
-        for (size_t done = 0; done <= i; done++)
-            bring_back(files->list[done].path);
-        return 1;
-    }
-    return 0;
+    snprintf(kept, PATH_MAX, "%.*s.%s.virt-tap-old.%s", (int)(name - path), path, name, bridge);
 }
 
 static void list_path(char path[PATH_MAX], const char *bridge)
@@ -149,116 +108,192 @@ static void list_path(char path[PATH_MAX], const char *bridge)
     snprintf(path, PATH_MAX, LIST_FOLDER "/persist.%s", bridge);
 }
 
-int persist_remember(const char *verb, const char *bridge, const struct persist_files *files)
-{
-    _cleanup_free_ char *text = NULL;
-    char path[PATH_MAX];
-    struct error why = {0};
-    struct stat st;
-    size_t size;
-    FILE *list = open_memstream(&text, &size);
-
-    for (size_t i = 0; list && i < files->count; i++)
-        fprintf(list, "%lld %s\n", lstat(files->list[i].path, &st) == 0 ? changed_at(&st) : 0,
-                files->list[i].path);
-    if (!list || fclose(list) != 0)
-        return complain(1, verb, "no memory");
-    list_path(path, bridge);
-    if (file_configure(path, text, 0600, &why) == 0)
-        return 0;
-    return complain(1, verb, "cannot write %s: %s", path, why.text);
-}
-
-/* Calls each(arg, path, mtime when it was written) for every recorded file. Returns the number of files (0:
- * none recorded), the first negative value returned by each(), or -errno. */
-static int for_each(const char *bridge, int (*each)(void *arg, const char *path, long long written),
-                    void *arg)
+int persist_recall(const char *bridge, struct persist_files *files)
 {
     _cleanup_free_ char *line = NULL;
     char path[PATH_MAX];
     size_t size = 0;
-    int count = 0;
 
+    files->count = 0;
     list_path(path, bridge);
     _cleanup_fclose_ FILE *list = fopen(path, "re");
     if (!list)
         return errno == ENOENT ? 0 : -errno;
-    for (; getline(&line, &size, list) > 0; count++) {
-        const char *file = strchr(line, ' ');
+    while (getline(&line, &size, list) > 0) {
+        const char *name = strchr(line, ' ');
         line[strcspn(line, "\n")] = '\0';
-        if (!file || file[1] != '/')
+        if (!name || name[1] != '/')
             return -EBADMSG;
-        const int err = each(arg, file + 1, strtoll(line, NULL, 10));
+        const int err = persist_add(files, 0, strdup(""), "%s", name + 1);
         if (err < 0)
             return err;
+        files->list[files->count - 1].written = strtoll(line, NULL, 10);
     }
-    return count;
+    return 0;
 }
 
-/* arg: the verb. Fails if an administrator has changed the file since: the change would be lost. */
-static int check_unchanged(void *arg, const char *path, long long written)
+/* Fails if somebody has changed a file since: the change would be lost. */
+static int check_unchanged(const char *verb, const char *bridge, const struct persist_files *record)
 {
-    char kept[PATH_MAX + sizeof(KEPT)];
+    char kept[PATH_MAX];
     struct stat old, now;
 
-    snprintf(kept, sizeof(kept), "%s" KEPT, path);
-    if (lstat(kept, &old) < 0 || lstat(path, &now) < 0 || old.st_ino == now.st_ino ||
-        changed_at(&now) == written)
-        return 0;
-    complain(
-        1, arg,
-        "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, remove %s, "
-        "the file that was there before, and try again",
-        path, kept);
-    return -ESTALE;
+    for (size_t i = 0; i < record->count; i++) {
+        kept_path(kept, record->list[i].path, bridge);
+        if (lstat(kept, &old) == 0 && lstat(record->list[i].path, &now) == 0 &&
+            swap_time(&now) != record->list[i].written)
+            return complain(
+                -ESTALE, verb,
+                "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, "
+                "remove %s, the file that was there before, and try again",
+                record->list[i].path, kept);
+    }
+    return 0;
 }
 
-static int bring_one_back(void *arg, const char *path, long long written)
+/* Completes or undoes what was killed, and reads what is installed. Returns 0, or a negative value after
+ * reporting why not; swap_close() must be called in either case. */
+static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record)
 {
-    (void)arg;
-    (void)written;
-    return bring_back(path);
+    char path[PATH_MAX];
+
+    swap_open(swap);
+    if (swap->err < 0)
+        return complain(
+            swap->err, verb,
+            "nothing is changed, for an earlier run was killed, and cannot be completed or undone: %s: %s",
+            swap->failed, strerror(-swap->err));
+    const int err = persist_recall(bridge, record);
+    list_path(path, bridge);
+    if (err < 0)
+        return complain(err, verb, "nothing is changed: cannot read %s: %s", path, strerror(-err));
+    return check_unchanged(verb, bridge, record);
+}
+
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+/* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
+static void take_back(struct swap *swap, const char *bridge, const char *path)
+{
+    char kept[PATH_MAX];
+
+    kept_path(kept, path, bridge);
+    if (exists(kept)) {
+        swap_link(swap, path, kept);
+        swap_link(swap, kept, NULL);
+    } else if (is_ours(path) && exists(path)) {
+        swap_link(swap, path, NULL);
+    }
+}
+
+static bool is_among(const struct persist_files *files, const char *path)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->list[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* What is there is kept, unless that was done before, or it is what we wrote before. */
+static void install(struct swap *swap, const char *bridge, const struct persist_file *file,
+                    const struct persist_files *record)
+{
+    char kept[PATH_MAX];
+
+    kept_path(kept, file->path, bridge);
+    const bool done = is_among(record, file->path) && (exists(kept) || is_ours(file->path));
+    if (!done && exists(file->path))
+        swap_link(swap, kept, file->path);
+    swap_text(swap, file->path, file->text, file->mode);
+}
+
+static void write_record(struct swap *swap, const char *bridge, const struct persist_files *files)
+{
+    _cleanup_free_ char *text = NULL;
+    char path[PATH_MAX];
+    size_t size;
+    FILE *list = open_memstream(&text, &size);
+
+    for (size_t i = 0; list && i < files->count; i++)
+        fprintf(list, "%lld %s\n", swap_written(swap, files->list[i].path), files->list[i].path);
+    list_path(path, bridge);
+    if (list && fclose(list) == 0)
+        swap_text(swap, path, text, 0600);
+    else
+        swap->err = -ENOMEM;
+}
+
+static int close_reporting(const char *verb, struct swap *swap)
+{
+    const int err = swap_close(swap);
+
+    if (err < 0)
+        complain(1, verb, "nothing is changed, for %s: %s", swap->failed, strerror(-err));
+    return err;
+}
+
+int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    struct swap swap;
+    int status = start(verb, bridge, &swap, &record);
+
+    if (status < 0 || record.count == 0) {
+        swap_close(&swap);
+        return status < 0 ? 1 : act(arg);
+    }
+    for (size_t i = 0; i < record.count; i++)
+        take_back(&swap, bridge, record.list[i].path);
+    status = swap_preview(&swap, act, arg);
+    return close_reporting(verb, &swap) < 0 || status != 0;
+}
+
+int persist_store(const char *verb, const char *bridge, const struct persist_files *files,
+                  int (*check)(void *arg), void *arg)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    struct swap swap;
+    int status = start(verb, bridge, &swap, &record);
+
+    if (status < 0) {
+        swap_close(&swap);
+        return 1;
+    }
+    for (size_t i = 0; i < files->count; i++)
+        install(&swap, bridge, &files->list[i], &record);
+    for (size_t i = 0; i < record.count; i++)
+        if (!is_among(files, record.list[i].path))
+            take_back(&swap, bridge, record.list[i].path);
+    write_record(&swap, bridge, files);
+    if (check)
+        status = swap_preview(&swap, check, arg);
+    if (status == 0)
+        swap_commit(&swap);
+    return close_reporting(verb, &swap) < 0 || status != 0;
 }
 
 int persist_undo(const char *verb, const char *bridge)
 {
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     char path[PATH_MAX];
-    int count = for_each(bridge, check_unchanged, (void *)(uintptr_t)verb);
+    struct swap swap;
+    const int err = start(verb, bridge, &swap, &record);
 
-    if (count > 0)
-        count = for_each(bridge, bring_one_back, NULL);
-    list_path(path, bridge);
-    if (count > 0 && unlink(path) < 0)
-        count = -errno;
-    if (count < 0 && count != -ESTALE)
-        complain(1, verb, "cannot undo what was written for '%s' (see %s): %s", bridge, path,
-                 strerror(-count));
-    return count;
-}
-
-/* arg: struct persist_files to add to. */
-static int read_one(void *arg, const char *path, long long written)
-{
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    struct stat st;
-    char *text = NULL;
-    size_t size = 0;
-    (void)written;
-
-    if (!file)
-        return errno == ENOENT ? 0 : -errno;
-    if (fstat(fileno(file), &st) == 0 && (getdelim(&text, &size, '\0', file) >= 0 || feof(file))) {
-        if (feof(file) && ftell(file) == 0 && text)
-            text[0] = '\0'; /* getdelim() does not touch it if there is nothing to read */
-        return persist_add(arg, st.st_mode & 0777, text, "%s", path);
+    if (err < 0) {
+        swap_close(&swap);
+        return err;
     }
-    const int err = -errno;
-    free(text);
-    return err;
-}
-
-int persist_recall(const char *bridge, struct persist_files *files)
-{
-    *files = (struct persist_files){.count = 0};
-    return for_each(bridge, read_one, files);
+    for (size_t i = 0; i < record.count; i++)
+        take_back(&swap, bridge, record.list[i].path);
+    list_path(path, bridge);
+    if (record.count > 0)
+        swap_link(&swap, path, NULL);
+    swap_commit(&swap);
+    const int failed = close_reporting(verb, &swap);
+    return failed < 0 ? failed : (int)record.count;
 }

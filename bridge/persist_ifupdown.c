@@ -128,12 +128,10 @@ static bool is_done(const struct persist_files *files, const char *path)
 
 static int edit_file(struct walk *walk, const char *path)
 {
-    static const char old[] = ".virt-tap-old";
-    const size_t length = strlen(path), end = sizeof(old) - 1;
     _cleanup_free_ char *text = NULL;
     struct stat st;
 
-    if ((length > end && strcmp(path + length - end, old) == 0) || is_done(walk->files, path))
+    if (is_done(walk->files, path))
         return 0;
     if (walk->depth == DEPTH_MAX)
         return error_set(&walk->taken->why, "%.200s: files name each other", path), -ELOOP;

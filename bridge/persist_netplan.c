@@ -191,6 +191,8 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
         return -ENOMEM;
     if (stat(path, &st) < 0)
         return -errno;
+    if (!S_ISREG(st.st_mode)) /* /dev/null: not there (persist_swap.h) */
+        return 0;
     before = read_text(path, copy->why);
     after = access(changed, F_OK) == 0 ? read_text(changed, copy->why) : strdup("network:\n  version: 2\n");
     if (!before || !after)

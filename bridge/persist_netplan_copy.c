@@ -8,17 +8,44 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+#define ROOT "/tmp/virt-tap-netplan."
+
+static void remove_folder(const char *root)
+{
+    process_capture((const char *[]){"rm", "-rf", "--one-file-system", root, NULL}, false, PROCESS_QUERY_MS,
+                    NULL);
+}
 
 void copy_free(struct copy *copy)
 {
-    if (*copy->root)
-        process_capture((const char *[]){"rm", "-rf", "--one-file-system", copy->root, NULL}, false,
-                        PROCESS_QUERY_MS, NULL);
+    if (*copy->root) {
+        remove_folder(copy->root);
+        close(copy->lock);
+    }
     free(copy->definition);
+}
+
+/* Removes the copies of processes that were killed: their locks are gone. */
+static void remove_abandoned(void)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    struct stat st;
+
+    glob(ROOT "*", GLOB_NOSORT, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        _cleanup_close_ const int fd =
+            open(found.gl_pathv[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            remove_folder(found.gl_pathv[i]);
+    }
 }
 
 /* The reason in what netplan printed: in the last line of a Python traceback, or behind `Command failed: `,
@@ -69,7 +96,8 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 static bool copy_files(struct copy *copy)
 {
     char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
-    const char *argv[] = {"cp", "-a", "/etc/netplan", folder, NULL};
+    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+    const char *argv[] = {"cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder, NULL};
 
     snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
     if (access("/etc/netplan", F_OK) < 0 ? mkdir(folder, 0700) == 0
@@ -83,12 +111,15 @@ bool copy_make(struct copy *copy)
 {
     char to[sizeof(copy->root) + sizeof("/etc")];
 
-    strcpy(copy->root, "/tmp/virt-tap-netplan.XXXXXX");
+    remove_abandoned();
+    strcpy(copy->root, ROOT "XXXXXX");
     if (!mkdtemp(copy->root)) {
         *copy->root = '\0';
         error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
         return false;
     }
+    copy->lock = open(copy->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    flock(copy->lock, LOCK_EX | LOCK_NB);
     snprintf(to, sizeof(to), "%s/etc", copy->root);
     return mkdir(to, 0700) == 0 && copy_files(copy);
 }

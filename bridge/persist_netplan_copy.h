@@ -14,6 +14,7 @@ enum { ID_SIZE = 64 };
 
 struct copy {
     char root[32];       /* a folder of this process's */
+    int lock;            /* on that folder, for as long as it is needed */
     const char *section; /* where the NIC is defined; NULL: nowhere */
     char id[ID_SIZE];    /* its name there */
     char *definition;    /* as YAML, owned */

@@ -50,12 +50,14 @@ class PersistCase(unittest.TestCase):
 
     @staticmethod
     def tree():
+        """All files, hidden ones, too, with owners, modes and times."""
         found = {}
         for folder in ("/etc/network", "/etc/netplan", "/etc/NetworkManager", "/etc/systemd/network", "/etc/virt-tap"):
-            for path in glob.glob(folder + "/**", recursive=True):
-                if os.path.isfile(path):
+            for where, _, names in os.walk(folder):
+                for path in (os.path.join(where, name) for name in names):
+                    info = os.lstat(path)
                     with open(path, encoding="utf-8") as file:
-                        found[path] = (file.read(), os.stat(path).st_mode)
+                        found[path] = (file.read(), info.st_mode, info.st_uid, info.st_gid, info.st_mtime_ns)
         return found
 
     @staticmethod
@@ -105,7 +107,7 @@ class Formats(PersistCase):
             for line in ("\nallow-hotplug eth0\n", "#virt-tap# iface eth0 inet static\niface eth0 inet manual\n", "#virt-tap#     address 192.0.2.10/24\n",
                          "\niface other inet manual\n", "\nauto lo\n", "\nsource /etc/network/virt-tap-br0\n"):
                 self.assertIn(line, text)
-            with open("/etc/network/interfaces.virt-tap-old", encoding="ascii") as file:
+            with open("/etc/network/.interfaces.virt-tap-old.br0", encoding="ascii") as file:
                 self.assertEqual(file.read(), INTERFACES)
         virt_tap("bridge", "unpersist", "br0")
         self.assertEqual(self.tree(), before)
@@ -581,9 +583,11 @@ class Choice(PersistCase):
                             (("b$x", "--uplink=eth0"), "cannot be written to a configuration"),
                             (("br0", "--uplink=e;x"), "cannot be written to a configuration")):
             self.assertIn(says, self.persist(*words, status=1))
+        self.assertEqual(self.tree(), before)
         os.unlink("/etc/network/interfaces")
         self.assertIn("name it with --format", self.persist("br0", "--uplink=eth0", status=1))
         sandbox.write("/etc/network/interfaces", INTERFACES)
+        before = self.tree()
         for words in ((), ("a", "b"), ("a", "--nosuch"), ("br0", "--uplink=eth0", "--format=x")):
             self.persist(*words, status=2)
         cli = sandbox.install(uplink.CLI, caps=None)
@@ -602,18 +606,18 @@ class Choice(PersistCase):
             done = virt_tap("bridge", *words)
             self.assertEqual((done.returncode, "was changed since virt-tap wrote it" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
-        os.unlink("/etc/network/interfaces.virt-tap-old")
+        os.unlink("/etc/network/.interfaces.virt-tap-old.br0")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), {path: found for path, found in before.items() if "virt-tap" not in path})
 
     def test_a_second_time_that_fails(self):
         """What the first time wrote stays."""
         self.persist("br0", "--uplink", "eth0", "--format=ifupdown")
-        before = {path: text for path, (text, _) in self.tree().items() if "persist." not in path}
+        before = self.tree()
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
         os.unlink("/etc/netplan/01-broken.yaml")
-        self.assertEqual({path: text for path, (text, _) in self.tree().items() if "persist." not in path}, before)
+        self.assertEqual(self.tree(), before)
 
     def test_a_place_that_cannot_be_written(self):
         sandbox.run("mount", "--bind", "-o", "ro", "/etc/network", "/etc/network")

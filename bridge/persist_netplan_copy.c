@@ -28,7 +28,8 @@ void copy_free(struct copy *copy)
 {
     if (*copy->root) {
         remove_folder(copy->root);
-        close(copy->lock);
+        if (copy->lock >= 0)
+            close(copy->lock);
     }
     free(copy->definition);
 }
@@ -119,9 +120,13 @@ bool copy_make(struct copy *copy)
         return false;
     }
     copy->lock = open(copy->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    flock(copy->lock, LOCK_EX | LOCK_NB);
     snprintf(to, sizeof(to), "%s/etc", copy->root);
-    return mkdir(to, 0700) == 0 && copy_files(copy);
+    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0 || mkdir(to, 0700) < 0) {
+        /* another run may have taken it for abandoned before it was locked */
+        error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->root, strerror(errno));
+        return false;
+    }
+    return copy_files(copy);
 }
 
 /* Puts into the copy what will be installed, and nothing else. */

@@ -29,11 +29,14 @@ struct persist_plan {
     size_t address_count;
     struct persist_route *routes;
     size_t route_count;
+    bool managed;   /* the manager's own configuration of the uplink is in force, and its routes are in it */
     char lost[400]; /* what no format can express, for a person; "": nothing */
 };
 
 /* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */
 int persist_read_network(struct view *view, const struct link *holder, struct persist_plan *plan);
+/* Adds to what is lost. */
+void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
@@ -62,6 +65,9 @@ int persist_write(struct persist_files *files, const struct persist_plan *plan, 
 
 struct persist_format {
     const char *name;
+    /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
+     * write. Returns 0, or not and why not. */
+    int (*inspect)(struct persist_plan *plan, struct error *why);
     /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the installed files; NULL: it has none. Returns 0 or
@@ -101,8 +107,12 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* persist_ifupdown.c, persist_netplan.c, persist_networkd.c: as write() of struct persist_format. */
+/* persist_networkmanager.c: as inspect() of struct persist_format. */
+int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
+
+/* persist_ifupdown.c and so on: as write() of struct persist_format. */
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);
+int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 

@@ -32,7 +32,7 @@ static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-__attribute__((format(printf, 2, 3))) static void lose(struct persist_plan *plan, const char *format, ...)
+void persist_lose(struct persist_plan *plan, const char *format, ...)
 {
     const size_t length = strlen(plan->lost);
     va_list args;
@@ -52,6 +52,8 @@ static bool is_configured(const struct persist_plan *plan, const struct rtmsg *i
     if (info->rtm_protocol != RTPROT_BOOT && info->rtm_protocol != RTPROT_STATIC &&
         info->rtm_protocol != RTPROT_UNSPEC)
         return false;
+    if (plan->managed && info->rtm_protocol == RTPROT_STATIC)
+        return false;
     return !plan->dhcp || info->rtm_family != AF_INET || info->rtm_dst_len != 0;
 }
 
@@ -70,9 +72,9 @@ static void lose_attributes(struct persist_plan *plan, const struct nlmsghdr *ms
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (message_attr(msg, sizeof(*info), others[i].type))
-            lose(plan, "the %s of the route to %s", others[i].name, to);
+            persist_lose(plan, "the %s of the route to %s", others[i].name, to);
     if (info->rtm_table != RT_TABLE_MAIN)
-        lose(plan, "a route to %s that is not in the table main", to);
+        persist_lose(plan, "a route to %s that is not in the table main", to);
 }
 
 /* Adds a route that an administrator set: of the main table, with at most one gateway, the only kind that
@@ -131,6 +133,12 @@ static void mark_onlink(struct persist_plan *plan)
             plan->routes[i].onlink = true;
 }
 
+/* Whether the address is one that NetworkManager took from router advertisements, which may last for ever. */
+static bool is_managers(const struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    return plan->managed && address_of(msg).family == AF_INET6 && address_flags(msg) & IFA_F_NOPREFIXROUTE;
+}
+
 /* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
  * processes, which anybody can start. IPv6 addresses with a lifetime also come from router advertisements,
  * and come back without being configured. */
@@ -143,7 +151,7 @@ static int read_addresses(struct view *view, const struct link *holder, struct p
         const struct nlmsghdr *msg = all.list[i];
         if (!(address_flags(msg) & IFA_F_PERMANENT))
             plan->dhcp |= address_of(msg).family == AF_INET;
-        else if (!address_is_link_local(msg))
+        else if (!address_is_link_local(msg) && !is_managers(plan, msg))
             err = add_address(plan, msg);
     }
     return err;

@@ -206,20 +206,6 @@ class Formats(PersistCase):
         self.assertRegex(text, r'  bonds:\n    "eth0":\n      dhcp4: false\n')
         self.assertNotIn("ethernets", text)
 
-    def test_networkmanager(self):
-        """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
-        nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"
-        libraries = os.path.dirname(glob.glob(needed.folder("NMCLI_FOLDER") + "/usr/lib/*/libnm.so.0")[0])
-        self.there()
-        self.persist("br0", "--format=networkmanager")
-        for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "bridge"))):
-            path = f"/etc/NetworkManager/system-connections/{name}.nmconnection"
-            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-            with open(path, encoding="ascii") as file:
-                done = sandbox.run(nmcli, "--offline", "connection", "modify", "connection.autoconnect", "yes", stdin=file, env={"LD_LIBRARY_PATH": libraries})
-            for word in words:  # of newer versions, slave-type is called port-type
-                self.assertIn(word, done.stdout.replace("type=ethernet", "802-3-ethernet"))
-
 
 class Apply(PersistCase):
     """Written, and done at once under the guard."""
@@ -355,8 +341,7 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "172.31.1.1", "dev", "eth0")
         uplink.ip("route", "add", "default", "via", "172.31.1.1")
         for form, lines in (("networkd", ("Gateway=172.31.1.1\nGatewayOnLink=yes", "Destination=172.31.1.1/32\nScope=link")),
-                            ("netplan", ('via: "172.31.1.1"\n          on-link: true', 'to: "172.31.1.1/32"\n          scope: link')),
-                            ("networkmanager", ("route2=172.31.1.1/32\n", "route1=0.0.0.0/0,172.31.1.1\nroute1_options=onlink=true"))):
+                            ("netplan", ('via: "172.31.1.1"\n          on-link: true', 'to: "172.31.1.1/32"\n          scope: link'))):
             said = self.persist("br0", "--uplink=eth0", f"--format={form}", "--print")
             for line in lines:
                 self.assertIn(line, said)
@@ -499,19 +484,6 @@ class CarriedOver(PersistCase):
         self.assertEqual(self.tree(), before)
         self.assertEqual(glob.glob("/tmp/virt-tap-netplan.*"), [])
 
-    def test_networkmanager(self):
-        """Name servers of the profile that the NIC uses. No NetworkManager runs here: a stand-in for nmcli answers as 1.42 does."""
-        sandbox.write(sandbox.RUN + "/stand-in/nmcli",
-                      "#!/bin/sh\ncase \"$4 $5 $7\" in 'GENERAL.CONNECTION device eth0') echo 'Wired connection 1';; 'ipv4.dns connection Wired connection 1') "
-                      "echo 192.0.2.53,192.0.2.54;; 'ipv6.dns connection Wired connection 1') echo 2001:db8::53;; "
-                      "'ipv4.dns-search connection Wired connection 1') "
-                      "echo example.org;; *) echo;; esac\n", mode=0o755)
-        sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={sandbox.RUN}/stand-in:/usr/bin", "overlay", "/usr/bin")
-        self.addCleanup(sandbox.run, "umount", "-l", "/usr/bin")
-        said = self.persist("br0", "--uplink=eth0", "--format=networkmanager", "--print")
-        self.assertIn("dns=192.0.2.53;192.0.2.54;\ndns-search=example.org;\n", said.split("[ipv6]")[0])
-        self.assertIn("dns=2001:db8::53;\nmethod=manual\n", said.split("[ipv6]")[1])
-
     def test_networkd_says_which_file(self):
         """And what it calls itself to the DHCP server. No networkd runs here: its state files are written as version 252 does."""
         number = sandbox.ifindex("eth0")
@@ -557,10 +529,14 @@ class Choice(PersistCase):
         def chosen():
             return self.persist("br0", "--uplink=eth0", "--print")
         self.assertIn("# /etc/network/virt-tap-br0\n", chosen())
-        sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")
-        self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
+        sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")  # of another NIC
         sandbox.write("/run/NetworkManager/devices/7", "[device]\nmanaged=true\n")
-        self.assertIn("# /etc/NetworkManager/system-connections/virt-tap-br0.nmconnection\n", chosen())
+        self.assertIn("# /etc/network/virt-tap-br0\n", chosen())
+        number = sandbox.ifindex("eth0")
+        sandbox.write(f"/run/systemd/netif/links/{number}", "ADMIN_STATE=configured\n")
+        self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
+        sandbox.write(f"/run/NetworkManager/devices/{number}", "[device]\nmanaged=true\n")
+        self.assertIn("written by nmcli, which is not installed", self.persist("br0", "--uplink=eth0", "--print", status=1))
         sandbox.write("/etc/netplan/01-all.yaml", "network: {version: 2}\n", mode=0o600)
         self.assertIn("# /etc/netplan/99-virt-tap-br0.yaml\n", chosen())
         shutil.rmtree("/run/NetworkManager")
@@ -591,6 +567,11 @@ class Choice(PersistCase):
             done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
             self.assertEqual((done.returncode, "requires root" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
+
+    def test_a_port_of_another(self):
+        uplink.ip("link", "add", "br9", "type", "bridge")
+        uplink.ip("link", "set", "eth0", "master", "br9")
+        self.assertIn("already part of the bridge 'br9'", self.persist("br0", "--uplink=eth0", status=1))
 
     def test_what_was_changed_since(self):
         """It is the administrator's, and stays."""

@@ -29,8 +29,10 @@ struct persist_plan {
     size_t address_count;
     struct persist_route *routes;
     size_t route_count;
-    bool managed;   /* the manager's own configuration of the uplink is in force, and its routes are in it */
-    char lost[400]; /* what no format can express, for a person; "": nothing */
+    bool managed; /* the manager's own configuration of the uplink is in force, and its routes are in it */
+    char token[CIDR_TEXT]; /* as ::1:2:3:4, the lower half of an address from router advertisements */
+    bool many_tokens;      /* several addresses have different ones */
+    char lost[400];        /* what no format can express, for a person; "": nothing */
 };
 
 /* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */

@@ -139,6 +139,23 @@ static bool is_managers(const struct persist_plan *plan, const struct nlmsghdr *
     return plan->managed && address_of(msg).family == AF_INET6 && address_flags(msg) & IFA_F_NOPREFIXROUTE;
 }
 
+/* Notes the interface identifier of an address from router advertisements: the bridge would make itself
+ * another one, unless it is made from the MAC. */
+static void note_token(struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    struct cidr address = address_of(msg);
+    char token[INET6_ADDRSTRLEN];
+
+    if (address.family != AF_INET6 || address.prefix != 64 || address_is_link_local(msg) ||
+        address_flags(msg) & (IFA_F_PERMANENT | IFA_F_TEMPORARY))
+        return;
+    memset(address.bytes, 0, 8);
+    inet_ntop(AF_INET6, address.bytes, token, sizeof(token));
+    if (*plan->token && strcmp(plan->token, token) != 0)
+        plan->many_tokens = true;
+    strcpy(plan->token, token);
+}
+
 /* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
  * processes, which anybody can start. IPv6 addresses with a lifetime also come from router advertisements,
  * and come back without being configured. */
@@ -149,6 +166,7 @@ static int read_addresses(struct view *view, const struct link *holder, struct p
 
     for (size_t i = 0; err == 0 && i < all.count; i++) {
         const struct nlmsghdr *msg = all.list[i];
+        note_token(plan, msg);
         if (!(address_flags(msg) & IFA_F_PERMANENT))
             plan->dhcp |= address_of(msg).family == AF_INET;
         else if (!address_is_link_local(msg) && !is_managers(plan, msg))

@@ -4,6 +4,7 @@
 """virt-tap bridge persist with a real NetworkManager, which uses the NIC's profile before, and ours at its next start."""
 import glob
 import os
+import subprocess
 import unittest
 
 import needed
@@ -29,7 +30,8 @@ def setUpModule():
 def bare():
     """A NIC without addresses, as at the start of a host."""
     uplink.make()
-    for words in (("addr", "flush", "dev", "eth0"), ("link", "set", "eth0", "down"), ("route", "flush", "table", "77"), ("-6", "route", "flush", "table", "77")):
+    for words in (("addr", "flush", "dev", "eth0"), ("link", "set", "eth0", "down"),
+                  ("route", "flush", "table", "77"), ("-6", "route", "flush", "table", "77")):
         uplink.ip(*words)
 
 
@@ -112,8 +114,8 @@ class CarriedOver(Case):
         self.assertEqual(tree(), before[0])
 
     def test_what_stays_with_the_port(self):
-        self.start(HEAD.replace("ethernet", "802-3-ethernet") + "multi-connect=3\nzone=public\nautoconnect-priority=7\n[match]\ninterface-name=eth*;\n[802-3-ethernet]\nmtu=1400\n"
-                   "wake-on-lan=64\ncloned-mac-address=52:54:00:aa:00:02\n[ethtool]\nfeature-gro=true\n" + V4 + V6)
+        self.start(HEAD.replace("ethernet", "802-3-ethernet") + "multi-connect=3\nzone=public\nautoconnect-priority=7\n[match]\ninterface-name=eth*;\n"
+                   "[802-3-ethernet]\nmtu=1400\nwake-on-lan=64\ncloned-mac-address=52:54:00:aa:00:02\n[ethtool]\nfeature-gro=true\n" + V4 + V6)
         nm.profile("other", HEAD.replace(UUID, UUID[::-1].replace("-", "")[:8] + UUID[8:]) + "interface-name=eth9\nautoconnect-priority=300\n" + V4 + V6)
         nm.nmcli("connection", "reload")
         self.persist()
@@ -159,12 +161,70 @@ class CarriedOver(Case):
         self.assertIn("default via 172.31.1.1 dev br0", uplink.ip("route"))
 
 
+class Leases(Case):
+    """dnsmasq gives addresses of both families, and advertises a prefix."""
+
+    def serve(self):
+        uplink.ip("addr", "add", "fe80::1/64", "dev", "wan", netns="router")
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", "router", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--port=0",
+             "--interface=wan", "--user=root", f"--dhcp-leasefile={sandbox.RUN}/leases", "--dhcp-range=192.0.2.100,192.0.2.150,1h",
+             "--dhcp-range=2001:db8::100,2001:db8::200,slaac,64,1h", "--enable-ra", "--pid-file="],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait, 20)
+        self.addCleanup(process.kill)
+
+    def same(self, ipv4, ipv6):
+        self.serve()
+        self.start(HEAD + NIC + f"[ipv4]\nmethod=auto\n{ipv4}[ipv6]\nmethod=auto\n{ipv6}")
+        self.assertTrue(await_(lambda: len(uplink.addresses("eth0")) == 3, 20), nm.log())
+        before = sorted(uplink.addresses("eth0")), uplink.ip("route").replace("eth0", "br0")
+        self.persist()
+        nm.stop()
+        uplink.remove()
+        bare()
+        self.serve()
+        nm.start()
+        self.assertTrue(await_(lambda: "br0" in sandbox.links() and len(uplink.addresses("br0")) == 3, 30), nm.log())
+        self.assertEqual((sorted(uplink.addresses("br0")), uplink.ip("route")), before)
+
+    def test_as_it_comes(self):
+        self.same("", "")
+
+    def test_not_from_the_mac(self):
+        """An identity from a name, from the profile, and a MAC that a bridge has not."""
+        self.same("dhcp-client-id=stable\n", "addr-gen-mode=stable-privacy\ndhcp-duid=stable-uuid\n")
+
+
+class Apply(Case):
+    def apply(self, within):
+        done = virt_tap("bridge", "persist", "br0", "--uplink=eth0", "--apply", "--confirm-within", within, limit=60)
+        self.assertEqual(done.returncode, 0, done.stdout + nm.log())
+        self.assertTrue(await_(lambda: uplink.addresses("br0") == [HOST4 + "/24"], 10), nm.log())
+        self.assertEqual(uplink.addresses("eth0"), [])
+
+    def assert_back(self, before):
+        self.assertTrue(await_(lambda: not uplink.files() and "br0" not in sandbox.links() and uplink.addresses("eth0") == [HOST4 + "/24"], 30), nm.log())
+        self.assertTrue(await_(lambda: (tree(), uplink.ip("route")) == before), (tree(), uplink.ip("route")))
+
+    def test_there_and_back(self):
+        self.start(HEAD + NIC + V4 + V6)
+        before = tree(), uplink.ip("route")
+        self.apply("8s")
+        self.assert_back(before)
+        self.apply("60s")
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertIn("makes it a port already", self.persist(status=1))
+        self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
+        self.assert_back(before)
+
+
 class Refused(Case):
     def test_profiles(self):
         """What NetworkManager keeps of the device names the profile: it need not have come up with it here."""
         nm.start(settings="no-auto-default=*\n")
         for more, says in (("[802-1x]\neap=tls;\nidentity=me\nprivate-key=/etc/key.pem\nclient-cert=/etc/cert.pem\n", "802.1X"),
-                           ("[ethernet]\ncloned-mac-address=random\n", "a random MAC"), ("[ipv4]\nmethod=auto\ndhcp-client-id=perm-mac\n", "perm-mac")):
+                           ("[ethernet]\ncloned-mac-address=random\n", "a random MAC")):
             nm.profile("lan", HEAD + "autoconnect=false\n" + NIC + more + V6)
             nm.nmcli("connection", "reload")
             sandbox.write(f"/run/NetworkManager/devices/{sandbox.ifindex('eth0')}", f"[device]\nmanaged=true\nconnection-uuid={UUID}\n")

@@ -353,6 +353,11 @@ class Losses(PersistCase):
                            (INTERFACES + "mapping eth*\n  script /bin/true\n", "a mapping"),
                            (INTERFACES.replace("inet static", "inet ppp"), "a method other than"),
                            (INTERFACES.replace("inet static", "inet static inherits lan"), "a stanza that inherits"),
+                           (INTERFACES + "iface eth7 inet static inherits eth0\n", "a stanza that others inherit"),
+                           (INTERFACES.replace("hotplug eth0", "hotplug eth0=eth0") + "iface br0 inet manual\n", "have 'br0' already"),
+                           ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
+                           ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
+                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
                            (INTERFACES + "source $HOME/x\n", "'source $HOME/x' is not understood"),
                            (INTERFACES + "source /etc/network/interfaces.virt\n", None),
                            (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):

@@ -109,7 +109,8 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* persist_networkmanager.c: as inspect() of struct persist_format. */
+/* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
+int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
 
 /* persist_ifupdown.c and so on: as write() of struct persist_format. */

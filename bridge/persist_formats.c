@@ -53,6 +53,7 @@ static int check_ifupdown(const char *verb, const struct persist_plan *plan)
 
 static const struct persist_format formats[] = {
     {.name = "networkd",
+     .inspect = persist_networkd_inspect,
      .write = persist_networkd,
      .then = "networkctl reload",
      .owns_move = true,

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "persist_profile.h"
+#include "uplink.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,6 +183,11 @@ static int check_bridge(const struct persist_plan *plan, const char *text, struc
                              "there, or remove it",
                              plan->uplink, cidr + 1);
     }
+    if (plan->managed && uplink_in_rule(text, plan->uplink))
+        return error_set(why,
+                         "the profile of '%s' names it beyond its interface-name, and would have to name the "
+                         "bridge: see its routing rules",
+                         plan->uplink);
     if (plan->managed && plan->many_tokens)
         return error_set(
             why,

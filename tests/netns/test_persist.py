@@ -389,6 +389,10 @@ class Losses(PersistCase):
         os.unlink("/etc/systemd/network/0-first.network")
         sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
+        for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"), ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
+                           ("[Route]\nDestination=10.0.0.0/8\nMultiPathRoute=192.0.2.1@eth0", "names it, and would have to")):
+            sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth*\n{line}\n[Network]\nDescription=the new-eth0 eth0.5\n")
+            self.refuse("br0", "--uplink=eth0", "--format=networkd", says=[says])
 
     def test_netplan(self):
         self.only_static()
@@ -492,13 +496,16 @@ class CarriedOver(PersistCase):
     def test_networkd_says_which_file(self):
         """And what it calls itself to the DHCP server. No networkd runs here: its state files are written as version 252 does."""
         number = sandbox.ifindex("eth0")
-        sandbox.write("/etc/systemd/network/10-mac.network", "[Match]\nMACAddress=52:54:00:aa:00:01\n[Network]\nDHCP=ipv4\nDomains=by-mac.test\n")
+        sandbox.write("/etc/systemd/network/10-mac.network", "[Match]\nMACAddress=52:54:00:aa:00:01\n[Network]\nDHCP=ipv4\nDomains=by-mac.test\n"
+                      f"[Route]\nDestination=10.0.0.0/8\nGateway={ROUTER4}\nTable=77\n")
+        uplink.ip("route", "add", "10.0.0.0/8", "via", ROUTER4, "table", "77", "proto", "static")  # networkd's own
         sandbox.write(f"/run/systemd/netif/links/{number}", "ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/10-mac.network\n")
         sandbox.write(f"/run/systemd/netif/leases/{number}", "ADDRESS=198.51.100.7\nCLIENTID=ff6d3bd6a10002000000ab11\n")
         self.addCleanup(shutil.rmtree, "/run/systemd/netif")
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
         self.assertIn("Domains=by-mac.test\n", said)
+        self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
 
     def test_netplan_vlan(self):

@@ -244,6 +244,10 @@ class Refused(Case):
         uplink.ip("route", "add", "10.0.0.0/8", "via", ROUTER4)
         self.assertIn(f"a route to 10.0.0.0/8 through {ROUTER4}, which is not", self.persist(status=1))
 
+    def test_rule_with_the_name(self):
+        self.start(HEAD + NIC + V4 + "routing-rule1=priority 5 from 0.0.0.0/0 iif eth0 table 77\n" + V6)
+        self.assertIn("names it beyond its interface-name", self.persist(status=1))
+
     def test_others_profiles(self):
         self.start(HEAD + NIC + V4 + V6)
         nm.profile("br0", HEAD.replace(UUID, UUID[:-1] + "b").replace("ethernet", "bridge") + "interface-name=br0\n")

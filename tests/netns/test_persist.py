@@ -389,7 +389,8 @@ class Losses(PersistCase):
         os.unlink("/etc/systemd/network/0-first.network")
         sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
-        for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"), ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
+        for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"),
+                           ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
                            ("[Route]\nDestination=10.0.0.0/8\nMultiPathRoute=192.0.2.1@eth0", "names it, and would have to")):
             sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth*\n{line}\n[Network]\nDescription=the new-eth0 eth0.5\n")
             self.refuse("br0", "--uplink=eth0", "--format=networkd", says=[says])
@@ -507,6 +508,16 @@ class CarriedOver(PersistCase):
         self.assertIn("Domains=by-mac.test\n", said)
         self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
+
+    def test_netplan_with_one_definition(self):
+        """As the installer writes it: once its lists have gone, nothing is left of the file."""
+        sandbox.write("/etc/netplan/00-installer-config.yaml",
+                      f"network:\n  version: 2\n  ethernets:\n    eth0:\n      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n"
+                      f"      routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]\n", mode=0o600)
+        before = self.tree()
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
 
     def test_netplan_vlan(self):
         """A name with a dot, in another section than cards."""

@@ -33,6 +33,8 @@ def bare():
     for words in (("addr", "flush", "dev", "eth0"), ("link", "set", "eth0", "down"),
                   ("route", "flush", "table", "77"), ("-6", "route", "flush", "table", "77")):
         uplink.ip(*words)
+    while "lookup 77" in uplink.ip("rule"):
+        uplink.ip("rule", "del", "lookup", "77")
 
 
 def tree():

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "process.h"
+#include "base/clock.h"
 #include "cleanup.h"
 
 #include <fcntl.h>
@@ -95,14 +96,6 @@ static _Noreturn void run_child(const struct process *process, const char *path,
     if (failure != FAILURE_FD)
         dup3(failure, FAILURE_FD, O_CLOEXEC);
     execute(process, path);
-}
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 struct output {

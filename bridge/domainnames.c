@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "domainnames.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/text.h"
@@ -48,7 +49,7 @@ static int read_folder(struct domain_names *names, const char *folder)
         const size_t length = strlen(entry->d_name);
         if (length < 5 || entry->d_name[0] == '.' || strcmp(entry->d_name + length - 4, ".xml") != 0)
             continue;
-        struct domain_name *more = reallocarray(names->list, names->count + 1, sizeof(*more));
+        struct domain_name *more = array_grow(names->list, names->count, sizeof(*more));
         if (!more)
             return -ENOMEM;
         names->list = more;

@@ -8,6 +8,7 @@
 #include "base/terminal.h"
 #include "bridge.h"
 #include "portjson.h"
+#include "table.h"
 #include "verbs.h"
 
 #include <jansson.h>
@@ -36,7 +37,6 @@ const char bridge_show_notes[] =
 
 /* Everything that is read, once each. */
 struct sight {
-    const struct links *links;
     struct ports ports;
     struct messages addresses;
 };
@@ -58,7 +58,7 @@ static json_t *addresses_of(const struct messages *all, int ifindex)
 
 static json_t *bridge_picture(const struct sight *sight, const struct link *bridge)
 {
-    const struct links *links = sight->links;
+    const struct links *links = sight->ports.links;
     json_t *ports = json_array();
 
     for (size_t i = 0; i < links->count; i++)
@@ -86,13 +86,13 @@ static void add_piece(struct line *line, const char *format, ...)
     va_start(args, format);
     printable_format(piece, sizeof(piece), format, args);
     va_end(args);
-    const size_t length = strlen(piece), between = strlen(line->between);
-    if (line->width && line->used + between + length + 1 > line->width && line->used > line->indent_width) {
+    const size_t width = table_width(piece, strlen(piece)), between = strlen(line->between);
+    if (line->width && line->used + between + width + 1 > line->width && line->used > line->indent_width) {
         printf("%s\n%s%s", *line->between == ',' ? "," : "", line->indent, piece);
-        line->used = line->indent_width + length;
+        line->used = line->indent_width + width;
     } else {
         printf("%s%s", line->between, piece);
-        line->used += between + length;
+        line->used += between + width;
     }
     line->between = ", ";
 }
@@ -156,7 +156,7 @@ static void print_bridge(const json_t *bridge, unsigned int width)
     terminal_color(terminal_has_color() ? "\033[1m" : "");
     printf("%s", name);
     terminal_color(terminal_has_color() ? "\033[0m" : "");
-    line.used = strlen(name);
+    line.used = table_width(name, strlen(name));
     add_piece(&line, "%s", json_flag(bridge, "up") ? "up" : "down");
     add_piece(&line, "mtu %d", (int)json_integer_value(json_object_get(bridge, "mtu")));
     if (json_flag(bridge, "stp"))
@@ -238,7 +238,7 @@ static int picture(struct view *view, const char *verb, const char *name, json_t
         err = ports_read(&ports, &view->nl, &view->links);
     if (err)
         return complain(1, verb, "cannot read the host's addresses and taps: %s", strerror(-err));
-    const struct sight sight = {&view->links, ports, addresses};
+    const struct sight sight = {ports, addresses};
     *out = json_array();
     for (size_t i = 0; i < view->links.count; i++) {
         const struct link *link = &view->links.list[i];

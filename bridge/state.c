@@ -4,6 +4,7 @@
  * The state of a move on disk, readable by root only. */
 #include "state.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "move.h"
 #include "rootpath.h"
 
@@ -129,14 +130,6 @@ int state_advance(const char *bridge, enum phase from, enum phase to)
     state_path(old, bridge, from);
     state_path(new, bridge, to);
     return rename(old, new) < 0 ? -errno : 0;
-}
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 bool state_await(const char *bridge, enum phase phase, int ms)

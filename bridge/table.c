@@ -46,8 +46,7 @@ static size_t bytes_of(const char *text, size_t most)
     return i;
 }
 
-/* Returns how many columns a text takes at most: characters of three bytes or more may be wide. */
-static size_t width_of(const char *text, size_t length)
+size_t table_width(const char *text, size_t length)
 {
     size_t width = 0;
 
@@ -64,7 +63,7 @@ static void measure(struct table *table, size_t column)
     for (size_t row = 0; row < table->rows; row++) {
         const char *text = cell(table, row, column);
         const size_t all = strlen(text), length = bytes_of(text, table->cuts[column]);
-        const size_t needed = width_of(text, length) + (length < all);
+        const size_t needed = table_width(text, length) + (length < all);
         if (needed > width)
             width = needed;
         if (strcmp(text, "-") != 0)
@@ -153,7 +152,7 @@ static void print_row(const struct table *table, size_t row, bool titles)
         const size_t length = titles ? strlen(text) : bytes_of(text, table->cuts[i]);
         const bool is_cut = text[length] != '\0';
         printf("%*s%.*s%s", (int)pad, "", (int)length, text, is_cut ? "~" : "");
-        pad = table->widths[i] - width_of(text, length) - is_cut + GAP;
+        pad = table->widths[i] - table_width(text, length) - is_cut + GAP;
     }
     putchar('\n');
 }

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "check.h"
 #include "base/terminal.h"
+#include "host/fix.h"
 #include "host/groups.h"
 #include "host/helper_probe.h"
 #include "host/kvm.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct area {
@@ -23,26 +25,28 @@ struct area {
     size_t count;
 };
 
-static const struct probe kvm_probes[] = {{"kvm.device", kvm_probe, false}};
-static const struct probe groups_probes[] = {{"groups.kvm", groups_probe, false}};
+static const struct probe kvm_probes[] = {{"kvm.device", kvm_probe, .as_caller = false}};
+static const struct probe groups_probes[] = {{"groups.kvm", groups_probe, .as_caller = false}};
 static const struct probe net_probes[] = {
-    {"net.tun", network_devices_probe, false},  {"net.bridge", network_bridges_probe, true},
-    {"net.limit", network_limits_probe, true},  {"net.networkmanager", network_managers_probe, true},
-    {"net.filter", network_filter_probe, true},
+    {"net.tun", network_devices_probe, .as_caller = false},
+    {"net.bridge", network_bridges_probe, .as_caller = true, .of_bridge = true},
+    {"net.limit", network_limits_probe, .as_caller = true},
+    {"net.networkmanager", network_managers_probe, .as_caller = true},
+    {"net.filter", network_filter_probe, .as_caller = true, .of_bridge = true},
 };
 static const struct probe helper_probes[] = {
-    {"helper.works", check_helper_probe, false},
-    {"helper.apparmor", helper_surroundings_probe, true},
-    {"helper.policy", check_policy_probe, false},
+    {"helper.works", check_helper_probe, .of_bridge = true},
+    {"helper.apparmor", helper_surroundings_probe, .as_caller = true},
+    {"helper.policy", check_policy_probe, .of_bridge = true},
 };
 static const struct probe qemu_probes[] = {
-    {"qemu.installed", qemu_probe, false},
-    {"qemu.session", qemu_session_probe, false},
+    {"qemu.installed", qemu_probe, .as_caller = false},
+    {"qemu.session", qemu_session_probe, .as_caller = false},
 };
 static const struct probe libvirt_probes[] = {
-    {"libvirt.installed", libvirt_probe, false},
-    {"libvirt.hooks", libvirt_hooks_probe, true},
-    {"libvirt.network", libvirt_network_probe, true},
+    {"libvirt.installed", libvirt_probe, .as_caller = false},
+    {"libvirt.hooks", libvirt_hooks_probe, .as_caller = true},
+    {"libvirt.network", libvirt_network_probe, .as_caller = true},
 };
 
 #define AREA(name, probes)                                                                                   \
@@ -55,7 +59,7 @@ static const struct area areas[] = {
     AREA("helper", helper_probes), AREA("qemu", qemu_probes),     AREA("libvirt", libvirt_probes),
 };
 
-enum { AREAS = sizeof(areas) / sizeof(areas[0]), PROBES_MAX = 32 };
+enum { AREAS = sizeof(areas) / sizeof(areas[0]), PROBES_MAX = 32, BRIDGES_SECONDS = 10 };
 
 const char check_notes[] = "AREA is one of kvm, groups, net, helper, qemu, libvirt; default: all of them.\n";
 
@@ -71,7 +75,8 @@ struct options {
 const struct option_entry check_options[] = {
     OPTION_STRING("user", "NAME", "check as that user, in a process of theirs (root only)", struct options,
                   user),
-    OPTION_STRING("bridge", "NAME", "check that bridge; default: any", struct options, bridge),
+    OPTION_STRING("bridge", "NAME", "check that bridge; default: the first that passes", struct options,
+                  bridge),
     OPTION_SET("json", "for programs", struct options, form, FORM_JSON),
     OPTION_SET("report", "for a bug report: versions and findings, without the user's name", struct options,
                form, FORM_REPORT),
@@ -153,17 +158,66 @@ static int find_subject(struct user *out, const struct options *options, const c
     return err ? complain(1, name, "cannot look up the user: %s", strerror(-err)) : 0;
 }
 
-static void look(struct check *check, const struct options *options)
+/* Runs the probes that look at the bridge, or all others. Returns the findings. */
+static struct findings run(const struct options *options, bool of_bridge, const struct probe_context *context)
 {
+    struct findings found = {.items = NULL};
     const struct probe *chosen[PROBES_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < AREAS; i++)
         for (size_t p = 0; options->areas[i] && p < areas[i].count && count < PROBES_MAX; p++)
-            chosen[count++] = &areas[i].probes[p];
-    const struct probe_context context = {&check->user, check->bridge};
+            if (areas[i].probes[p].of_bridge == of_bridge)
+                chosen[count++] = &areas[i].probes[p];
+    probes_run(chosen, count, context, &found);
+    return found;
+}
+
+/* How far the user is from guests on that bridge; above all, by whether the policy wants it to be used. */
+static unsigned int distance(const struct findings *found)
+{
+    const unsigned int failures = findings_count(found, FINDING_FAILURE);
+
+    return failures && !findings_has(found, HELPER_POLICY) ? failures + 100 : failures;
+}
+
+/* The verdict is about the first bridge that passes, or else about the one that is closest to it. */
+static struct findings look_at_bridges(struct check *check, const struct options *options)
+{
+    const time_t end = time(NULL) + BRIDGES_SECONDS;
+    struct findings best = {.items = NULL};
+    struct check_bridges list;
+    size_t chosen = 0;
+
+    check_list_bridges(&list, options->bridge);
+    if (list.count == 0)
+        return run(options, true, &(struct probe_context){&check->user, NULL, false});
+    for (size_t i = 0; i == 0 || (i < list.count && distance(&best) > 0 && time(NULL) < end); i++) {
+        const struct probe_context context = {&check->user, list.names[i], list.declared[i]};
+        struct findings found = run(options, true, &context);
+        const struct findings other = best;
+        if (i == 0 || distance(&found) < distance(&best)) {
+            best = found;
+            found = other;
+            chosen = i;
+        }
+        findings_free(&found);
+    }
+    strcpy(check->bridge, list.names[chosen]);
+    check_report_others(&list, chosen, &best);
+    return best;
+}
+
+static void look(struct check *check, const struct options *options)
+{
+    struct findings of_bridge;
+
     findings_free(&check->findings);
-    probes_run(chosen, count, &context, &check->findings);
+    check->findings = run(options, false, &(struct probe_context){&check->user, NULL, false});
+    of_bridge = look_at_bridges(check, options);
+    findings_move(&check->findings, &of_bridge);
+    findings_merge(&check->findings);
+    fix_findings(&check->findings, &check->user);
 }
 
 /* Applies the fixes, checks again (the user may have been added to a group), and shows what is left. Returns
@@ -216,7 +270,6 @@ int check_run(const struct call *call)
     int status = check_words(options, call);
     if (status)
         return status;
-    check.bridge = options->bridge;
     check.areas = name_areas(options);
     signal(SIGCHLD, SIG_DFL); /* if our caller left it ignored, we could not wait for children */
     status = find_subject(&check.user, options, call->name);

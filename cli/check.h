@@ -6,17 +6,33 @@
 
 #include "host/probe.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 
 /* The findings, and the user they are about. */
 struct check {
     const char *name; /* command name, for messages */
     struct user user;
-    const char *bridge; /* the bridge asked about; NULL: any */
-    const char *areas;  /* those that were checked, for people; NULL: all */
+    char bridge[IFNAMSIZ]; /* that the verdict is about: asked for or chosen; "": this host has none */
+    const char *areas;     /* those that were checked, for people; NULL: all */
     struct findings findings;
     bool color;
 };
+
+enum { CHECK_BRIDGES_MAX = 16 };
+
+/* The bridges that the verdict may be about: those that guests are most likely meant to use first. */
+struct check_bridges {
+    char names[CHECK_BRIDGES_MAX][IFNAMSIZ];
+    bool declared[CHECK_BRIDGES_MAX]; /* in bridges.conf, and the bridge does not exist */
+    size_t count;
+};
+
+/* asked: the only one; NULL: all of this host. */
+void check_list_bridges(struct check_bridges *out, const char *asked);
+
+/* Reports that the verdict is not about the others. */
+void check_report_others(const struct check_bridges *list, size_t chosen, struct findings *out);
 
 enum verdict {
     VERDICT_CAN,

@@ -11,18 +11,30 @@
 #include "policy/declared.h"
 #include "policy/names.h"
 #include "policy/policy.h"
+#include "policy_lint.h"
 
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+static void report_names(const struct policy *policy, struct findings *out)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        const char *path = policy->files[rule->file].path, *trouble = lint_name_trouble(rule);
+        if (trouble)
+            finding_add_fixable(out, HELPER_POLICY_NAME, path, "%s:%lu is about '%s': %s", path, rule->line,
+                                rule->name, trouble);
+    }
+}
+
 /* Returns 0, or -1 after reporting why there is no policy to decide by. */
 static int report_files(const char *bridge, struct findings *out)
 {
     struct error why = {0};
     struct policy policy = {.rules = NULL};
-    const int err = policy_load(&policy, bridge, &why);
+    const int err = policy_load(&policy, NULL, &why);
 
     if (policy.absent) {
         finding_add_fixable(out, HELPER_POLICY_NONE, bridge,
@@ -34,6 +46,8 @@ static int report_files(const char *bridge, struct findings *out)
         finding_add(out, HELPER_POLICY_SHADOWED, QEMU_ACL_PATH " is ignored because " POLICY_PATH " exists");
         finding_fixable(out, "");
     }
+    if (!err)
+        report_names(&policy, out);
     policy_free(&policy);
     return err;
 }
@@ -65,76 +79,63 @@ static bool allowed(const char *bridge, const uint8_t *mac, const struct user *u
     *no_rule = err != 0 && !decision->match.rule && !decision->unknown;
     policy_free(&policy);
     names_end(&names);
+    if (err == 0)
+        why->text[0] = '\0'; /* it may say why there is no policy.conf, if there is a bridge.conf */
     return err == 0;
 }
 
-/* Finds a bridge that the policy allows the user: the one asked about, or any of this host. Returns 1; 0 and
- * why the last one is not allowed; or -1: this host has none. */
-static int find_allowed(const struct probe_context *context, char bridge[IFNAMSIZ], struct decision *decision,
-                        bool *no_rule, struct error *why)
+/* Why the helper makes no tap on the bridge for a trial; "": nothing is in the way. */
+static void find_obstacle(const struct probe_context *context, const uint8_t mac[6], struct error *why)
 {
-    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
+    struct decision decision = {.unknown = false};
+    struct link link;
+    bool no_rule;
 
-    if (context->bridge) {
-        snprintf(bridge, IFNAMSIZ, "%.15s", context->bridge);
-        return allowed(bridge, NULL, context->user, decision, no_rule, why);
-    }
-    if (glob("/sys/class/net/*/bridge", 0, NULL, &paths) != 0)
-        return -1;
-    for (size_t i = 0; i < paths.gl_pathc; i++) {
-        *strrchr(paths.gl_pathv[i], '/') = '\0';
-        snprintf(bridge, IFNAMSIZ, "%.15s", strrchr(paths.gl_pathv[i], '/') + 1);
-        if (allowed(bridge, NULL, context->user, decision, no_rule, why))
-            return 1;
-    }
-    return 0;
+    if (!context->bridge)
+        error_set(why, "this host has no bridge");
+    else if (!allowed(context->bridge, NULL, context->user, &decision, &no_rule, why))
+        error_set(why, "the policy does not allow %s to %s", context->bridge, context->user->name);
+    else if (policy_find_bridge(&link, context->bridge, why) == 0 && network_bridge_is_bare(context->bridge))
+        error_set(why, "'%s' has neither a port nor a fixed MAC, and would lose the one it has",
+                  context->bridge);
+    else if (!why->text[0])
+        allowed(context->bridge, mac, context->user, &decision, &no_rule, why);
 }
 
 void check_helper_probe(const struct probe_context *context, struct findings *out)
 {
-    char bridge[IFNAMSIZ];
     uint8_t mac[6] = {0x52, 0x54, 0x00}; /* as QEMU's */
-    struct helper_trial trial = {.bridge = NULL};
-    struct decision decision = {.unknown = false};
+    struct helper_trial trial = {.bridge = context->bridge};
     struct error why = {0};
-    struct link link;
-    bool no_rule = false;
 
-    const int found = find_allowed(context, bridge, &decision, &no_rule, &why);
-    if (found > 0 && policy_find_bridge(&link, bridge, &why) == 0 && network_bridge_is_bare(bridge))
-        error_set(&why, "'%s' has neither a port nor a fixed MAC, and would lose the one it has", bridge);
-    else if (found < 0)
-        error_set(&why, "this host has no bridge");
-    else if (found == 0)
-        error_set(&why, "the policy allows %s no bridge of this host", context->user->name);
-    else if (!why.text[0] && getrandom(mac + 3, 3, 0) == 3 &&
-             allowed(bridge, mac, context->user, &decision, &no_rule, &why))
-        trial.bridge = bridge;
+    if (getrandom(mac + 3, 3, 0) != 3)
+        error_set(&why, "there is no random MAC");
+    else
+        find_obstacle(context, mac, &why);
     mac_print(trial.mac, mac);
     trial.obstacle = why.text;
+    if (why.text[0])
+        trial.bridge = NULL;
     helper_probe(context->user, &trial, out);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)
 {
-    char bridge[IFNAMSIZ] = "br0";
+    const char *bridge = context->bridge;
     struct decision decision = {.unknown = false};
     struct error why = {0};
     bool no_rule = false;
 
     report_declared(out);
-    if (report_files(context->bridge ? context->bridge : bridge, out) < 0)
+    if (report_files(bridge ? bridge : "br0", out) < 0)
         return;
-    switch (find_allowed(context, bridge, &decision, &no_rule, &why)) {
-    case 1:
-        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
-        break;
-    case 0:
-        finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
-        if (no_rule)
-            finding_fixable(out, bridge);
-        break;
-    default:
+    if (!bridge) {
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");
+    } else if (allowed(bridge, NULL, context->user, &decision, &no_rule, &why)) {
+        finding_add(out, HELPER_POLICY, "%s allows %s to %s", decision.rule, bridge, context->user->name);
+    } else {
+        finding_add(out, HELPER_POLICY_DENIED, "%s", why.text);
+        if (no_rule && !findings_has(out, HELPER_POLICY_NAME)) /* a rule to be corrected comes first */
+            finding_fixable(out, bridge);
     }
 }

@@ -133,11 +133,12 @@ int check_show_json(const struct check *check)
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
                                               theirs ? text(check->user.name) : NULL));
     }
-    json_t *all = json_pack("{s:s, s:o, s:s?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
-                            text(check->user.name), "bridge", check->bridge, "verdict",
-                            verdicts[check_verdict(check)], "summary", text(summary ? summary : ""),
-                            "failures", (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
-                            (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
+    json_t *all =
+        json_pack("{s:s, s:o, s:o?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
+                  text(check->user.name), "bridge", *check->bridge ? text(check->bridge) : NULL, "verdict",
+                  verdicts[check_verdict(check)], "summary", text(summary ? summary : ""), "failures",
+                  (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
+                  (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
     const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
     if (whole) {
         json_dumpf(all, stdout, JSON_INDENT(2));

@@ -238,23 +238,28 @@ static int disable(const struct call *call)
 
 static int show_status(const struct call *call)
 {
-    static const char *const words[HOOK_STATES] = {
-        [HOOK_GOOD] = "enabled",
-        [HOOK_MISSING] = "not enabled: virt-tap hooks enable",
-        [HOOK_CLOSED] = "unknown: this user may not read the folder; use sudo",
-        [HOOK_BROKEN] = "enabled, but cannot be run: virt-tap hooks enable",
-        [HOOK_FOREIGN] =
-            "shadowed by a file that is not virt-tap's: move it away, then virt-tap hooks enable",
-        [HOOK_UNSEEN] =
-            "enabled, but newer than the daemon, which must be reloaded: virt-tap hooks enable --reload",
+    static const struct {
+        const char *words, *fix;
+    } states[HOOK_STATES] = {
+        [HOOK_GOOD] = {"enabled", NULL},
+        [HOOK_MISSING] = {"not enabled: ", "virt-tap hooks enable"},
+        [HOOK_CLOSED] = {"unknown, since this user may not read the folder: ", "virt-tap hooks status"},
+        [HOOK_BROKEN] = {"enabled, but cannot be run: ", "virt-tap hooks enable"},
+        [HOOK_FOREIGN] = {"shadowed by a file that is not virt-tap's: move it away, then ",
+                          "virt-tap hooks enable"},
+        [HOOK_UNSEEN] = {"enabled, but newer than the daemon, which must be reloaded: ",
+                         "virt-tap hooks enable --reload"},
     };
+    const char *sudo = geteuid() == 0 ? "" : "sudo ";
     char path[HOOKS_PATH_SIZE];
     int status = 0;
 
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
+        const char *fix = states[state].fix;
         hooks_path(path, hooks_drivers[i]);
-        printf("%-8s %s  %s\n", hooks_drivers[i], path, words[state]);
+        printf("%-8s %s  %s%s%s\n", hooks_drivers[i], path, states[state].words, fix ? sudo : "",
+               fix ? fix : "");
         if (state != HOOK_GOOD)
             status = 1;
     }

@@ -110,6 +110,7 @@ static int print(const json_t *taps, bool json)
     return 0;
 }
 
+/* A pointer of its own, so that nobody takes its size for that of a link. */
 struct found {
     const struct link *tap;
 };

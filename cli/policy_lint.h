@@ -32,6 +32,9 @@ void lint_warn(struct lint *lint, const char *path, unsigned long line, const ch
 /* Reads the policy in lint->path and reports all problems with it. */
 void lint_policy(struct lint *lint);
 
+/* Why no bridge can be meant by a rule's name, though the name may look as if; NULL: one can. */
+const char *lint_name_trouble(const struct policy_rule *rule);
+
 /* Warns of allowed, existing bridges whose MAC the users of their guests can change. */
 void lint_bridges(struct lint *lint, const struct policy *policy);
 

@@ -173,20 +173,27 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
         }
 }
 
+const char *lint_name_trouble(const struct policy_rule *rule)
+{
+    if (rule->all || if_nametoindex(rule->name) != 0)
+        return NULL;
+    if (strpbrk(rule->name, " \t"))
+        return "a bridge.conf has no terms, and no comments behind a rule";
+    if (strpbrk(rule->name, ",;*?[]\"'"))
+        return "name one bridge per rule, in full and without quotes";
+    return ifname_valid(rule->name) ? NULL : "no interface can have that name";
+}
+
 static void check_rule(struct lint *lint, const struct policy *policy, const struct reach *reaches,
                        size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
     const char *file = policy->files[rule->file].path;
 
-    if (!rule->all && !ifname_valid(rule->name))
-        lint_warn(
-            lint, file, rule->line, "can never match: no interface can have the name '%s'%s", rule->name,
-            strpbrk(rule->name, " \t") ? " (a bridge.conf has no terms, and no comments behind a rule)" : "");
-    else if (!rule->all && strpbrk(rule->name, ",;*?[]\"'") && if_nametoindex(rule->name) == 0)
-        lint_warn(lint, file, rule->line,
-                  "there is no bridge '%s'; name one bridge per rule, in full and without quotes",
-                  rule->name);
+    const char *trouble = lint_name_trouble(rule);
+
+    if (trouble)
+        lint_warn(lint, file, rule->line, "there is no bridge '%s': %s", rule->name, trouble);
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);

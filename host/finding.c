@@ -79,25 +79,73 @@ static const struct {
     {HELPER_REFUSED, NET_TUN_PERMISSION},
     {HELPER_REFUSED, NET_TUN_WRONG},
     {HELPER_REFUSED, HELPER_BRIDGES_BROKEN},
+    {HELPER_UNTRIED, NET_BRIDGE_NONE},
+    {HELPER_UNTRIED, NET_BRIDGE_MISSING},
+    {HELPER_UNTRIED, NET_BRIDGE_INACTIVE},
+    {HELPER_UNTRIED, NET_BRIDGE_FOREIGN},
+    {HELPER_UNTRIED, HELPER_POLICY_NONE},
+    {HELPER_UNTRIED, HELPER_POLICY_BROKEN},
+    {HELPER_UNTRIED, HELPER_POLICY_DENIED},
+    {HELPER_POLICY_SKIPPED, NET_BRIDGE_NONE},
+    {NET_FILTER_SKIPPED, NET_BRIDGE_NONE},
+    {NET_FILTER_SKIPPED, NET_BRIDGE_MISSING},
+    {NET_FILTER_SKIPPED, NET_BRIDGE_INACTIVE},
+    {NET_FILTER_SKIPPED, NET_BRIDGE_FOREIGN},
+    {NET_FILTER_SKIPPED, NET_BRIDGE_DOWN},
+    {NET_FILTER_SKIPPED, NET_UNKNOWN},
     {LIBVIRT_NETWORK_BRIDGE, NET_BRIDGE_INACTIVE},
     {LIBVIRT_HOOKS_MISSING, LIBVIRT_MISSING},
     {LIBVIRT_NETWORK_NONE, LIBVIRT_MISSING},
     {LIBVIRT_SCHEMA_MISSING, LIBVIRT_MISSING},
 };
 
+bool findings_has(const struct findings *list, enum finding_id id)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].id == id)
+            return true;
+    return false;
+}
+
 static bool has_cause(const struct findings *list, enum finding_id effect)
 {
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-        for (size_t at = 0; causes[i].effect == effect && at < list->count; at++)
-            if (list->items[at].id == causes[i].cause)
-                return true;
+        if (causes[i].effect == effect && findings_has(list, causes[i].cause))
+            return true;
     return false;
+}
+
+/* In the order of the catalogue; those of the same id stay in theirs. */
+static void sort(struct findings *list)
+{
+    for (size_t i = 1; i < list->count; i++)
+        for (size_t at = i; at > 0 && list->items[at - 1].id > list->items[at].id; at--) {
+            const struct finding later = list->items[at - 1];
+            list->items[at - 1] = list->items[at];
+            list->items[at] = later;
+        }
+}
+
+void findings_move(struct findings *to, struct findings *from)
+{
+    struct finding *items = reallocarray(to->items, to->count + from->count + 1, sizeof(*items));
+
+    to->lost = to->lost || from->lost || !items;
+    if (items) {
+        to->items = items;
+        memcpy(items + to->count, from->items, from->count * sizeof(*items));
+        to->count += from->count;
+        from->count = 0;
+    }
+    findings_free(from);
 }
 
 /* A finding that is dropped is never the only cause of another. */
 void findings_merge(struct findings *list)
 {
     size_t kept = 0;
+
+    sort(list);
 
     for (size_t i = 0; i < list->count; i++) {
         const struct finding item = list->items[i];

@@ -42,7 +42,13 @@ void finding_add_fixable(struct findings *list, enum finding_id id, const char *
 /* Adds a command, given in two parts, to a finding. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);
 
-/* Removes findings whose cause is another finding of the list: one cause is one finding. */
+/* Moves all findings of `from` to the end of `to`, and releases `from`. */
+void findings_move(struct findings *to, struct findings *from);
+
+bool findings_has(const struct findings *list, enum finding_id id);
+
+/* Sorts the findings as the catalogue does, and removes those whose cause is another finding of the list: one
+ * cause is one finding. */
 void findings_merge(struct findings *list);
 
 /* Returns the number of findings of that level. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/process.h"
 #include "config.h"
 #include "firewall.h"
@@ -10,7 +11,6 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { RULES_MS = 1500 /* for all programs: of the probe's 5 seconds */ };
 
@@ -79,17 +79,15 @@ static void read_rules(void)
     static const char *const lists[][4] = {
         {"nft", "list", "ruleset"}, {"iptables-save"},        {"ip6tables-save"}, {"iptables-legacy-save"},
         {"ip6tables-legacy-save"},  {"ebtables-legacy-save"}, {"ebtables-save"},  {"arptables-save"}};
-    struct timespec start, now;
-    long left = RULES_MS;
+    const int64_t end = clock_ms() + RULES_MS;
+    int64_t left = RULES_MS;
 
     _Static_assert(sizeof(lists) / sizeof(lists[0]) == sizeof(rules.texts) / sizeof(rules.texts[0]),
                    "one each");
-    clock_gettime(CLOCK_MONOTONIC, &start);
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && left > 0; i++) {
         const int status = process_capture(lists[i], false, (int)left, &rules.texts[i]);
         rules.unread = rules.unread || status == -ETIMEDOUT;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        left = RULES_MS - (now.tv_sec - start.tv_sec) * 1000 - (now.tv_nsec - start.tv_nsec) / 1000000;
+        left = end - clock_ms();
     }
     rules.unread = rules.unread || left <= 0;
     rules.read = true;

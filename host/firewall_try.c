@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/name.h"
 #include "config.h"
 #include "firewall.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { WAIT_MS = 400 /* the bridge delivers at once, but a rule may queue frames to a program */ };
 
@@ -109,20 +109,12 @@ static int choose_ends(const char *bridge, struct frame_ends *ends)
     return 0;
 }
 
-static long ms_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void receive(int fd, const struct frame_ends *ends, bool arrived[FRAME_KINDS])
 {
-    const long end = ms_now() + WAIT_MS;
+    const int64_t end = clock_ms() + WAIT_MS;
     uint8_t frame[2048];
 
-    for (long left; !frames_arrived(arrived, 0, FRAME_KINDS - 1) && (left = end - ms_now()) > 0;) {
+    for (int64_t left; !frames_arrived(arrived, 0, FRAME_KINDS - 1) && (left = end - clock_ms()) > 0;) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         if (poll(&ready, 1, (int)left) <= 0)
             continue;

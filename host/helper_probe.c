@@ -108,7 +108,7 @@ static void try_it(const struct user *user, const struct helper_trial *trial, st
         finding_add(out, HELPER_WORKS, HELPER_PATH " made a tap on %s for %s, and removed it", trial->bridge,
                     user->name);
     else
-        finding_add(out, HELPER_WORKS, HELPER_PATH " gets its capability; no tap was made: %s",
+        finding_add(out, HELPER_UNTRIED, HELPER_PATH " gets its capability; no tap was made: %s",
                     trial->obstacle);
 }
 

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "hooks.h"
 #include "base/text.h"
+#include "config.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -25,16 +26,17 @@ static const struct {
                {"/run/virtqemud.pid", "virtqemud", "qemu"},
                {"/run/virtnetworkd.pid", "virtnetworkd", "network"}};
 
-/* Whether the process has that name and is root's: anybody can give a process a name, and a PID file can be
- * older than the process. */
-static bool is_roots(long pid, const char *name)
+pid_t hooks_read_pid(const char *file, const char *name, uid_t uid)
 {
-    char path[64], text[4096], value[64];
+    const long pid = text_number(file, 0);
+    char path[64], text[4096], value[64], uids[64];
 
     snprintf(path, sizeof(path), "/proc/%ld/status", pid);
-    return text_read(path, text, sizeof(text)) > 0 && text_value(text, "Name", value, sizeof(value)) &&
-           strcmp(value, name) == 0 && text_value(text, "Uid", value, sizeof(value)) &&
-           strcmp(value, "0\t0\t0\t0") == 0;
+    snprintf(uids, sizeof(uids), "%u\t%u\t%u\t%u", uid, uid, uid, uid);
+    const bool is_it = pid > 0 && text_read(path, text, sizeof(text)) > 0 &&
+                       text_value(text, "Name", value, sizeof(value)) && strcmp(value, name) == 0 &&
+                       text_value(text, "Uid", value, sizeof(value)) && strcmp(value, uids) == 0;
+    return is_it ? (pid_t)pid : 0;
 }
 
 size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
@@ -42,9 +44,9 @@ size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
     size_t count = 0;
 
     for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
-        const long pid = text_number(daemons[i].file, 0);
-        if (pid > 0 && is_roots(pid, daemons[i].name))
-            out[count++] = (struct hooks_daemon){(pid_t)pid, daemons[i].name};
+        const pid_t pid = hooks_read_pid(daemons[i].file, daemons[i].name, 0);
+        if (pid)
+            out[count++] = (struct hooks_daemon){pid, daemons[i].name};
     }
     return count;
 }
@@ -55,9 +57,8 @@ static int64_t nanoseconds(struct timespec time)
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* Returns the kernel's start time of a process, or 0: field 22 of /proc/PID/stat, after the name in
- * parentheses. */
-static int64_t start_of(pid_t pid)
+/* Field 22 of /proc/PID/stat, after the name in parentheses. */
+int64_t hooks_process_start(pid_t pid)
 {
     char path[64], text[4096];
     struct timespec now, since_boot;
@@ -74,7 +75,7 @@ static int64_t start_of(pid_t pid)
 
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
 {
-    snprintf(path, HOOKS_PATH_SIZE, "/run/virt-tap/%s.reloaded", daemon);
+    snprintf(path, HOOKS_PATH_SIZE, STATE_FOLDER "/%s.reloaded", daemon);
 }
 
 /* Returns when the daemon last looked for hooks; 0: unknown. The stamp of an earlier process is older than
@@ -83,7 +84,7 @@ static int64_t last_look(const struct hooks_daemon *daemon)
 {
     char path[HOOKS_PATH_SIZE];
     struct stat st;
-    const int64_t start = start_of(daemon->pid);
+    const int64_t start = hooks_process_start(daemon->pid);
 
     hooks_stamp_path(path, daemon->name);
     if (start && lstat(path, &st) == 0 && nanoseconds(st.st_mtim) > start)

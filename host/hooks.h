@@ -4,6 +4,7 @@
  * The directories where libvirt looks for hooks, and what is installed under virt-tap's name. */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #define HOOKS_FOLDER "/etc/libvirt/hooks"
@@ -37,6 +38,13 @@ struct hooks_daemon {
 
 /* Finds them by their PID files, each of which is verified. Returns how many. */
 size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX]);
+
+/* Returns the process in a PID file if it has that name and all its UIDs are this one, or 0: anybody can give
+ * a process a name, and the file can be older than the process. */
+pid_t hooks_read_pid(const char *file, const char *name, uid_t uid);
+
+/* Returns when a process started, in nanoseconds since 1970; 0: unknown. */
+int64_t hooks_process_start(pid_t pid);
 
 /* The path of the file whose mtime tells when that daemon last reloaded. Only root can write it: our daemon
  * hook, which libvirt calls on SIGHUP after having looked for hooks anew (src/util/virhook.c, virHookCall:

@@ -52,20 +52,22 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_MISSING] = {"not enabled", LIBVIRT_HOOKS_MISSING, true},
         [HOOK_CLOSED] = {"not readable by this user", LIBVIRT_HOOKS_SKIPPED, false},
         [HOOK_BROKEN] = {"enabled, but cannot be run", LIBVIRT_HOOKS_BROKEN, true},
-        [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_BROKEN, false},
+        [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_FOREIGN, true},
         [HOOK_UNSEEN] = {"newer than the daemon, which must be reloaded", LIBVIRT_HOOKS_UNSEEN, true},
     };
     (void)context;
 
     for (int state = 0; state < HOOK_STATES; state++) {
-        char list[64] = "";
+        char list[64] = "", path[HOOKS_PATH_SIZE] = "";
         for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-            if (hooks_look(hooks_drivers[i]) == (enum hook_state)state)
+            if (hooks_look(hooks_drivers[i]) == (enum hook_state)state) {
                 strcat(strcat(list, " "), hooks_drivers[i]);
+                hooks_path(path, hooks_drivers[i]);
+            }
         if (!*list)
             continue;
         finding_add(out, states[state].id, "hooks %s:%s", states[state].words, list);
         if (states[state].fixable)
-            finding_fixable(out, "");
+            finding_fixable(out, path);
     }
 }

@@ -46,10 +46,10 @@ static bool has_address(const struct ifaddrs *addresses, const char *name)
 }
 
 struct look {
-    const struct probe_context *context;
     struct findings *out;
     struct ifaddrs *addresses;
-    unsigned int bridges, uplinks;
+    unsigned int uplinks;
+    bool plugged; /* one of them has a carrier; the bridge has none while STP keeps it waiting */
 };
 
 static void report_port(struct look *look, const char *bridge, const char *port)
@@ -73,11 +73,29 @@ static unsigned int report_ports(struct look *look, const char *bridge, char upl
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
         if (entry->d_name[0] == '.' || network_has(entry->d_name, "tun_flags"))
             continue;
+        look->plugged = look->plugged || network_number(entry->d_name, "carrier", 0) == 1;
         if (count++ == 0)
             snprintf(uplink, IFNAMSIZ, "%.15s", entry->d_name);
         report_port(look, bridge, entry->d_name);
     }
     return count;
+}
+
+/* The delay is that of the root bridge (net/bridge/br_stp_bpdu.c, br_stp_rcv). */
+static void report_stp(const char *bridge, struct findings *out)
+{
+    const long delay = network_number(bridge, "bridge/forward_delay", 0);
+
+    if (network_number(bridge, "bridge/stp_state", 0) == 0 || delay <= STP_DELAY_MAX)
+        return;
+    if (network_number(bridge, "bridge/root_port", 0) == 0)
+        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
+                            2 * delay / 100);
+    else
+        finding_add(
+            out, NET_BRIDGE_STP,
+            "%s runs STP, and a new port waits %ld s: the delay is set at the root bridge, which is another",
+            bridge, 2 * delay / 100);
 }
 
 static void report_bridge(struct look *look, const char *bridge)
@@ -87,11 +105,10 @@ static void report_bridge(struct look *look, const char *bridge)
     const size_t before = out->count;
     const unsigned int uplinks = report_ports(look, bridge, uplink);
 
-    look->bridges++;
-    look->uplinks += uplinks;
+    look->uplinks = uplinks;
     if (!is_up(bridge)) {
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
-    } else if (uplinks && network_number(bridge, "carrier", 0) != 1) {
+    } else if (uplinks && !look->plugged) {
         finding_add_fixable(out, NET_BRIDGE_CARRIER, uplink,
                             "%s has no carrier: nothing is plugged into %s%s", bridge, uplink,
                             uplinks > 1 ? " and its other ports" : "");
@@ -100,11 +117,7 @@ static void report_bridge(struct look *look, const char *bridge)
         finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
                             "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
     }
-    const long delay = network_number(bridge, "bridge/forward_delay", 0);
-    if (network_number(bridge, "bridge/stp_state", 0) != 0 && delay > STP_DELAY_MAX) {
-        finding_add_fixable(out, NET_BRIDGE_STP, bridge, "%s runs STP, and a new port waits %ld s", bridge,
-                            2 * delay / 100);
-    }
+    report_stp(bridge, out);
     if (out->count != before)
         return;
     if (uplinks)
@@ -131,30 +144,18 @@ static void report_missing(const char *bridge, struct findings *out)
         finding_add_fixable(out, NET_BRIDGE_MISSING, bridge, "there is no interface %s", bridge);
 }
 
-static void report_asked(struct look *look)
+static void report_one(struct look *look, const char *bridge, bool declared)
 {
-    const char *bridge = look->context->bridge;
-
-    if (!if_nametoindex(bridge))
+    if (!bridge)
+        finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
+    else if (!if_nametoindex(bridge) && declared)
+        finding_add(look->out, NET_BRIDGE_DECLARED, "%s is declared, and does not exist yet", bridge);
+    else if (!if_nametoindex(bridge))
         report_missing(bridge, look->out);
     else if (network_has(bridge, "bridge"))
         report_bridge(look, bridge);
     else
         finding_add(look->out, NET_BRIDGE_FOREIGN, "%s is not a bridge", bridge);
-}
-
-static void report_all(struct look *look)
-{
-    struct if_nameindex *interfaces = if_nameindex();
-
-    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
-        if (network_has(at->if_name, "bridge"))
-            report_bridge(look, at->if_name);
-    if (interfaces)
-        if_freenameindex(interfaces);
-    if (look->bridges)
-        return;
-    finding_add_fixable(look->out, NET_BRIDGE_NONE, "", "this host has no bridge");
 }
 
 static bool wireless_route(void *arg, const char *line, unsigned int number)
@@ -185,7 +186,7 @@ static void report_way_out(struct look *look)
 
 void network_bridges_probe(const struct probe_context *context, struct findings *out)
 {
-    struct look look = {.context = context, .out = out};
+    struct look look = {.out = out};
     const char *problem = network_sys_problem();
 
     if (problem) {
@@ -194,10 +195,7 @@ void network_bridges_probe(const struct probe_context *context, struct findings 
     }
     if (getifaddrs(&look.addresses) < 0)
         look.addresses = NULL;
-    if (context->bridge)
-        report_asked(&look);
-    else
-        report_all(&look);
+    report_one(&look, context->bridge, context->declared);
     report_way_out(&look);
     if (look.addresses)
         freeifaddrs(look.addresses);

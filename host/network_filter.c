@@ -9,10 +9,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { TRIAL_SECONDS = 3 /* of the probe's 5 */ };
 
 static const struct {
     const char *name;
@@ -29,23 +26,21 @@ static const struct {
     {"TCP over IPv6", FRAME_TCP6, FRAME_TCP6},
 };
 
-/* Lists what was lost: a whole family by its name only. Returns whether that is ARP or all of IPv4, without
- * which most guests have no network. */
+/* Lists what was lost: a whole family by its name only. Returns whether that is ARP, or both UDP and TCP over
+ * IPv4, without which most guests have no network. */
 static bool list_lost(const bool arrived[FRAME_KINDS], char *out, size_t size)
 {
     enum frame_kind next = FRAME_ARP; /* those before it are listed */
-    bool serious = false;
 
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
         if (protocols[i].first < next || !frames_lost(arrived, protocols[i].first, protocols[i].last))
             continue;
         next = protocols[i].last + 1;
-        serious |= i < 2;
         const size_t length = strlen(out);
         snprintf(out + length, size - length, "%s%s", length ? ", " : "", protocols[i].name);
     }
-    return serious;
+    return !arrived[FRAME_ARP] || frames_lost(arrived, FRAME_UDP, FRAME_TCP);
 }
 
 /* Writes which chain may have dropped the frames: HOOK FAMILY TABLE CHAIN, as in fix_firewall.h. Returns
@@ -101,6 +96,28 @@ static void report_lost(const char *bridge, const bool arrived[FRAME_KINDS], str
     finding_fixable(out, length < FINDING_ABOUT_SIZE ? about : bridge);
 }
 
+/* Each version of IP may have a firewall of its own, with its own fix. */
+static void report_each_lost(const char *bridge, const bool arrived[FRAME_KINDS], struct findings *out)
+{
+    bool ip4[FRAME_KINDS], ip6[FRAME_KINDS];
+    char chain4[160], chain6[160];
+
+    for (int kind = 0; kind < FRAME_KINDS; kind++) {
+        ip4[kind] = arrived[kind] || kind >= FRAME_ICMP6;
+        ip6[kind] = arrived[kind] || kind < FRAME_ICMP6;
+    }
+    const bool both = arrived[FRAME_ARP] && !frames_arrived(ip4, 0, FRAME_KINDS - 1) &&
+                      !frames_arrived(ip6, 0, FRAME_KINDS - 1);
+    const bool known4 = both && find_chain(ip4, chain4, sizeof(chain4));
+    const bool known6 = both && find_chain(ip6, chain6, sizeof(chain6));
+    if ((known4 || known6) && strcmp(chain4, chain6) != 0) {
+        report_lost(bridge, ip4, out);
+        report_lost(bridge, ip6, out);
+    } else {
+        report_lost(bridge, arrived, out);
+    }
+}
+
 static void report_passed(const char *bridge, struct findings *out)
 {
     char port[IFNAMSIZ];
@@ -128,47 +145,21 @@ static void report_bridge(const char *bridge, struct findings *out)
     if (frames_arrived(arrived, 0, FRAME_KINDS - 1))
         report_passed(bridge, out);
     else
-        report_lost(bridge, arrived, out);
-}
-
-static bool is_wanted(const struct probe_context *context, const char *name)
-{
-    return network_has(name, "bridge") && (!context->bridge || strcmp(context->bridge, name) == 0);
-}
-
-static void report_each(const struct probe_context *context, struct findings *out)
-{
-    struct if_nameindex *interfaces = if_nameindex();
-    const time_t end = time(NULL) + TRIAL_SECONDS;
-    size_t count = 0;
-
-    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++) {
-        if (!is_wanted(context, at->if_name))
-            continue;
-        if (geteuid() != 0)
-            finding_add_fixable(out, NET_FILTER_SKIPPED, at->if_name,
-                                "the firewall was not tried on %s: only root can send frames through it",
-                                at->if_name);
-        else if (time(NULL) <= end)
-            report_bridge(at->if_name, out);
-        else
-            finding_add(out, NET_FILTER_SKIPPED,
-                        "the firewall was not tried on %s: there are too many bridges", at->if_name);
-        count++;
-    }
-    if (interfaces)
-        if_freenameindex(interfaces);
-    if (count == 0)
-        finding_add(out, NET_FILTER_SKIPPED,
-                    "the firewall was not tried: there is no bridge to send through");
+        report_each_lost(bridge, arrived, out);
 }
 
 void network_filter_probe(const struct probe_context *context, struct findings *out)
 {
-    const char *problem = network_sys_problem();
+    const char *bridge = context->bridge, *problem = network_sys_problem();
 
     if (problem)
         finding_add(out, NET_FILTER_SKIPPED, NETWORK_PATH " cannot be read: %s", problem);
+    else if (!bridge || !network_has(bridge, "bridge"))
+        finding_add(out, NET_FILTER_SKIPPED,
+                    "the firewall was not tried: there is no bridge to send through");
+    else if (geteuid() != 0)
+        finding_add_fixable(out, NET_FILTER_SKIPPED, bridge,
+                            "the firewall was not tried on %s: only root can send frames through it", bridge);
     else
-        report_each(context, out);
+        report_bridge(bridge, out);
 }

@@ -3,7 +3,6 @@
 #include "probe.h"
 #include "base/cleanup.h"
 #include "child.h"
-#include "fix.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -144,6 +143,4 @@ void probes_run(const struct probe *const *probes, size_t count, const struct pr
         work.end = same_user(probes, work.from, count, context->user->other);
         work.from = run_worker(&work, out);
     }
-    findings_merge(out);
-    fix_findings(out, context->user);
 }

@@ -12,7 +12,8 @@ enum { PROBE_SECONDS = 5 };
 
 struct probe_context {
     const struct user *user;
-    const char *bridge; /* the bridge asked about; NULL: any */
+    const char *bridge; /* the bridge to look at; NULL: this host has none */
+    bool declared;      /* the helper makes that bridge if it is missing */
 };
 
 struct probe {
@@ -20,6 +21,7 @@ struct probe {
     /* Inspects the host, changes nothing, and adds its findings. It may be killed at any point. */
     void (*run)(const struct probe_context *context, struct findings *out);
     bool as_caller; /* needs the caller's view of the system, whoever the user is */
+    bool of_bridge; /* looks at the bridge */
 };
 
 /* Runs the probes in order and adds their findings. One that exceeds PROBE_SECONDS or dies yields CHECK_HANG

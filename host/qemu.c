@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "base/text.h"
 #include "config.h"
+#include "hooks.h"
+#include "libvirt_conf.h"
 #include "program.h"
 #include "software.h"
 
@@ -9,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+
+enum { NS_PER_SECOND = 1000000000 };
 
 /* The one for the host's own architecture, the only one that can use KVM. */
 static const char *find_qemu(char usr[64], char local[64])
@@ -57,41 +62,64 @@ bool qemu_session_folder(const struct user *user, char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-enum setting { SETTING_NONE, SETTING_BROKEN, SETTING_GOOD };
-
-/* The first setting of that name applies (virConfGetValue). A string is in single or double quotes, and may
- * be followed by a comment (src/util/virconf.c, virConfParseString). */
-static enum setting read_setting(const char *text, const char *name, char *out, size_t size)
+/* The PID file of the session's daemon, if that started before the file was changed last. Without
+ * XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
+static bool is_stale(const struct user *user, const char *conf, char file[FINDING_ABOUT_SIZE])
 {
-    const size_t name_length = strlen(name);
+    static const char *const names[] = {"libvirtd", "virtqemud"};
+    const char *xdg = user->other ? NULL : getenv("XDG_RUNTIME_DIR");
+    char folder[256];
+    struct stat st;
 
-    for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-        const char *at = line + strspn(line, " \t");
-        if (strncmp(at, name, name_length) != 0)
-            continue;
-        at += name_length;
-        at += strspn(at, " \t");
-        if (*at != '=')
-            continue;
-        at += 1 + strspn(at + 1, " \t");
-        const char quote = *at;
-        if (quote != '"' && quote != '\'')
-            return SETTING_BROKEN;
-        const size_t length = strcspn(at + 1, quote == '"' ? "\"\n" : "'\n");
-        if (at[1 + length] != quote || length >= size)
-            return SETTING_BROKEN;
-        memcpy(out, at + 1, length);
-        out[length] = '\0';
-        at += 2 + length;
-        at += strspn(at, " \t\r");
-        return strchr("#\n", *at) ? SETTING_GOOD : SETTING_BROKEN; /* also matches the end of the file */
+    if (xdg && *xdg)
+        snprintf(folder, sizeof(folder), "%s", xdg);
+    else if (user->other)
+        snprintf(folder, sizeof(folder), "/run/user/%u", user->uid);
+    else
+        snprintf(folder, sizeof(folder), "%s/.cache", user->home);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && stat(conf, &st) == 0; i++) {
+        const int length = snprintf(file, FINDING_ABOUT_SIZE, "%s/libvirt/%s.pid", folder, names[i]);
+        const pid_t pid = length < FINDING_ABOUT_SIZE ? hooks_read_pid(file, names[i], user->uid) : 0;
+        const int64_t start = pid ? hooks_process_start(pid) / NS_PER_SECOND : 0;
+        if (start && st.st_mtim.tv_sec > start)
+            return true;
     }
-    return SETTING_NONE;
+    return false;
+}
+
+/* What the session's file says. */
+static void report_session(const struct user *user, const char *path, const char *text, struct findings *out)
+{
+    unsigned int line = 0;
+    char helper[256], file[FINDING_ABOUT_SIZE];
+
+    switch (libvirt_conf_read(text, "bridge_helper", helper, sizeof(helper), &line)) {
+    case CONF_NONE:
+        finding_add_fixable(out, QEMU_SESSION_UNSET, "", "%s does not set bridge_helper", path);
+        break;
+    case CONF_BROKEN:
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "",
+                            "%s:%u is not NAME = VALUE with a quoted string, "
+                            "a number or a list",
+                            path, line);
+        break;
+    case CONF_OTHER:
+        finding_add_fixable(out, QEMU_SESSION_OTHER, "",
+                            "%s sets bridge_helper to something that is not the path of a program", path);
+        break;
+    default:
+        if (strcmp(helper, HELPER_PATH) != 0)
+            finding_add_fixable(out, QEMU_SESSION_OTHER, "", "%s sets bridge_helper to %s", path, helper);
+        else if (is_stale(user, path, file))
+            finding_add_fixable(out, QEMU_SESSION_STALE, file, "%s is newer than the session's daemon", path);
+        else
+            finding_add(out, QEMU_SESSION, "%s sets it as bridge_helper", path);
+    }
 }
 
 void qemu_session_probe(const struct probe_context *context, struct findings *out)
 {
-    char folder[448], path[512], text[65536], helper[256] = "";
+    char folder[448], path[512], text[65536];
 
     if (context->user->uid == 0) {
         finding_add(out, QEMU_SESSION_SKIPPED, "root has no libvirt session");
@@ -103,19 +131,13 @@ void qemu_session_probe(const struct probe_context *context, struct findings *ou
     }
     snprintf(path, sizeof(path), "%s/qemu.conf", folder);
     const ssize_t length = text_read(path, text, sizeof(text));
-    const enum setting setting = read_setting(text, "bridge_helper", helper, sizeof(helper));
-    if (length < 0 && length != -ENOENT)
-        finding_add(out, QEMU_SESSION_OTHER, "%s cannot be read: %s", path,
-                    length == -EINVAL ? "it is not a regular file" : strerror((int)-length));
-    else if (setting == SETTING_NONE)
-        finding_add(out, QEMU_SESSION_UNSET, "%s does not set bridge_helper", path);
-    else if (setting == SETTING_BROKEN)
-        finding_add(out, QEMU_SESSION_OTHER, "%s sets bridge_helper to something that is not a quoted string",
-                    path);
-    else if (strcmp(helper, HELPER_PATH) == 0)
-        finding_add(out, QEMU_SESSION, "%s sets it as bridge_helper", path);
+    if (length == -EINVAL)
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s is not a regular file", path);
+    else if (length < 0 && length != -ENOENT)
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s cannot be read: %s", path,
+                            strerror((int)-length));
+    else if (length == sizeof(text) - 1)
+        finding_add(out, QEMU_SESSION_OTHER, "%s is too large to be inspected", path);
     else
-        finding_add(out, QEMU_SESSION_OTHER, "%s sets bridge_helper to %s", path, helper);
-    if (setting != SETTING_GOOD || strcmp(helper, HELPER_PATH) != 0)
-        finding_fixable(out, "");
+        report_session(context->user, path, text, out);
 }

@@ -3,14 +3,14 @@
 #
 # shellcheck shell=sh disable=SC2034,SC2046,SC2086 # groups is dev's; packages are lists of words without blanks
 #
-# What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die() and as_root().
+# What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die(), as_root() and be_root().
 
 # What each group needs, by the names of Debian's packages; those with a question mark only some releases have.
 build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils'
 test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
-dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network libvirt-clients ifupdown netplan.io procps systemd zsh fish"
-bench_packages="$test_packages xsltproc virtinst libxml2-utils"
+dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish"
+bench_packages="$test_packages xsltproc libxml2-utils"
 lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc"
 # libclang-rt-dev has libFuzzer and the sanitizers of the clang that is Debian's default.
 fuzz_packages="$build_packages clang libclang-rt-dev"
@@ -92,8 +92,16 @@ s/^ */    /" >&2
   done
   [ -n "$wanted" ] || return 0
   agreed || die 'nothing was installed'
-  as_root apt-get update >&2 || die "apt-get update failed; is the network there?"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted >&2
+  be_root 'installing packages'
+  # It succeeds without a network, and may fail for a source that none of these packages is from.
+  as_root apt-get -o Acquire::Retries=1 update >&2 || echo 'dev: apt-get update failed; trying with the lists that are here' >&2
+  errors=$(mktemp)
+  status=0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 install -y --no-install-recommends $wanted >&2 2>"$errors" || status=$?
+  cat "$errors" >&2
+  cause=$(sed -n 's/^E: //p' "$errors" | head -n 1)
+  rm -f "$errors"
+  [ "$status" = 0 ] || die "the packages could not be installed: ${cause:-apt-get ended with status $status}"
 }
 
 # need GROUP: one line that says what is missing; this installs nothing

@@ -2,6 +2,7 @@
 # Copyright the virt-tap authors
 """States of QEMU and libvirt."""
 from checkcase import State
+from sandbox import USER
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 HOME = "/run/vt/.config/libvirt"
@@ -46,6 +47,19 @@ STATES = [
          "qemu.session.other", says=("sed -i",)),
     qemu("the session's file has only a comment", CONF + f"echo \"#bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf",
          "qemu.session.unset"),
+    qemu("the session's file, in single quotes, with a comment and Windows' line ends", CONF +
+         f"printf \"a = [ 'x',\\r\\n'y' ]\\r\\nbridge_helper='$HELPER_PATH' # ours\\r\\n\" >{HOME}/qemu.conf", "qemu.session"),
+    qemu("the session's file has the helper without quotes", CONF + f"echo \"bridge_helper = $HELPER_PATH\" >{HOME}/qemu.conf", "qemu.session.broken",
+         says=("qemu.conf:1", "mv ")),
+    qemu("the session's file has an error elsewhere", CONF + f"printf 'bridge_helper = \"%s\"\\n\\n[section]\\n' $HELPER_PATH >{HOME}/qemu.conf",
+         "qemu.session.broken", says=("qemu.conf:3",), never="qemu.session"),
+    qemu("the session's file is a folder", CONF + f"rm -f {HOME}/qemu.conf; mkdir {HOME}/qemu.conf", "qemu.session.broken", says=("not a regular file", "mv ")),
+    qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.other"),
+    qemu("the session's daemon is older than its file", CONF + "chown -R vmuser /run/vt\n" +
+         f"setpriv --reuid={USER} --regid={USER} --clear-groups env -u XDG_RUNTIME_DIR HOME=/run/vt libvirtd -d --timeout 60\n"
+         "timeout 9 sh -c 'until [ -s /run/vt/.cache/libvirt/libvirtd.pid ]; do sleep 0.1; done'\nsleep 1.1\n"
+         f"echo \"bridge_helper = '$HELPER_PATH'\" >{HOME}/qemu.conf", "qemu.session.stale", never="qemu.session",
+         says=("kill $(cat /run/vt/.cache/libvirt/libvirtd.pid)",)),
     qemu("root has no session", "", "qemu.session.skipped", user=0),
     libvirt("libvirt", "", "libvirt.installed libvirt.schema libvirt.hooks.missing libvirt.network.none"),
     libvirt("no libvirt", "mount --bind /dev/null /usr/sbin/libvirtd", "libvirt.missing", says=("libvirt-daemon",)),
@@ -56,8 +70,8 @@ STATES = [
             says=("not enabled: network",)),
     libvirt("a hook that leads nowhere", HOOKS + "ln -sf /nowhere/virt-tap/hooks/qemu /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken"),
     libvirt("a hook that is not executable", HOOKS + "chmod 0644 /etc/virt-tap/hooks/qemu", "libvirt.hooks.broken"),
-    libvirt("a hook of somebody else in its place", HOOKS + "ln -sf /bin/true /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.broken",
-            says=("not virt-tap's",)),
+    libvirt("a hook of somebody else in its place", HOOKS + "ln -sf /bin/true /etc/libvirt/hooks/qemu.d/50-virt-tap", "libvirt.hooks.foreign",
+            says=("not virt-tap's", "mv /etc/libvirt/hooks/qemu.d/50-virt-tap /root && ")),
     libvirt("a folder of hooks that is closed", HOOKS + "chmod 0700 /etc/libvirt/hooks", "libvirt.hooks.skipped",
             never="libvirt.hooks"),
     libvirt("hooks newer than the daemon (a process stands for it)", "own /run; mkdir -p /etc/libvirt; " + DAEMON + "; sleep 2.1\n" + HOOKS,

@@ -115,7 +115,7 @@ class Filter(unittest.TestCase):
         run("ip", "link", "add", "br0", "type", "bridge")
         before = read("address")
         check = self.helper("allow br0\n")
-        self.assertIn("would lose the one it has", check()["helper.works"])
+        self.assertIn("would lose the one it has", check()["helper.untried"])
         self.assertEqual(read("address"), before)
         run("ip", "link", "set", "br0", "address", "52:54:00:77:00:fe")  # fixed
         self.assertIn("made a tap on br0", check()["helper.works"])
@@ -123,7 +123,7 @@ class Filter(unittest.TestCase):
     def test_the_helper_under_a_rule_with_macs(self):
         """Which one is free is not known."""
         found = self.helper("allow br0 mac=lock macs=52:54:01\n")()
-        self.assertRegex(found["helper.works"], "no tap was made: .* allows only MACs that begin with 52:54:01")
+        self.assertRegex(found["helper.untried"], "no tap was made: .* allows only MACs that begin with 52:54:01")
         self.assertNotIn("helper.refused", found)
 
     def test_a_comment_names_no_port(self):
@@ -158,5 +158,5 @@ class Filter(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(200)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

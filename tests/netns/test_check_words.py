@@ -78,13 +78,13 @@ class Words(unittest.TestCase):
 
     def test_a_caller_that_ignores_its_children(self):
         state = State("deaf", "helper; trap '' CHLD", "", area="helper")
-        self.assertIn("(helper.works)", checkcase.run(state).stdout)
+        self.assertIn("(helper.policy.none)", checkcase.run(state).stdout)
 
     def test_exit_status(self):
         self.assertEqual(checkcase.run(GROUPS).returncode, 0)
         self.assertEqual(checkcase.run(GROUPS, "--strict").returncode, 0)  # skipped is no warning
         self.assertEqual(checkcase.run(BRIDGES).returncode, 1)
-        warned = State("no bridge", "", "", area="net")
+        warned = State("a bridge, and no vhost-net", "ip link add br0 address 52:54:00:77:00:fe type bridge; ip link set br0 up", "", area="net")
         self.assertEqual((checkcase.run(warned).returncode, checkcase.run(warned, "--strict").returncode), (0, 3))
         self.assertEqual(checkcase.run(BRIDGES, "--strict").returncode, 1)
 
@@ -106,12 +106,43 @@ class Words(unittest.TestCase):
         up = "ip link add br0 address 52:54:00:77:00:fe type bridge; ip link set br0 up\n"
         self.assertEqual(self.verdict("ip link add br0 type bridge; chmod 0600 /dev/net/tun"), "vmuser cannot run KVM guests on br0 yet: 2 things to fix")
         self.assertEqual(self.verdict(up, options=("--bridge", "br1")), "vmuser cannot run KVM guests on br1 yet: 1 thing to fix")
-        self.assertEqual(self.verdict("ip link add br0 type bridge; ip link add br1 type bridge"),
-                         "vmuser cannot run KVM guests on a bridge yet: 2 things to fix")
+        self.assertEqual(self.verdict(""), "vmuser cannot run KVM guests on a bridge yet: 1 thing to fix")
         self.assertRegex(self.verdict(up, user=0, options=("--user", "vmother")), r"^nothing to fix for vmother in what was checked: groups, net")
         if checkcase.has_kvm():
             allowed = "helper\necho allow br0 >/etc/virt-tap/policy.conf\n"
             self.assertRegex(self.verdict(allowed + up, area=""), r"^vmuser can run KVM guests on br0 \(\d+ warnings?, \d+ skipped\)$")
+
+    def about(self, *bridges, allow="all", setup="", user=USER, area="net helper"):
+        """The bridge that the verdict is about, whether it passes, and what others are named; bridges: NAME, or -NAME for one that is down."""
+        lines = ["helper", f"echo allow {allow} >/etc/virt-tap/policy.conf"]
+        for number, name in enumerate(bridges):
+            lines.append(f"ip link add {name.strip('-')} address 52:54:00:77:00:1{number} type bridge")
+            lines += [] if name[0] == "-" else [f"ip link set {name} up"]
+        state = State("about", "\n".join([*lines, setup]), "", area=area, user=user, options=() if user else ("--user", "vmuser"))
+        said = json.loads(checkcase.run(state, "--json").stdout)
+        others = "".join(finding["seen"] for finding in said["findings"] if finding["id"] == "check.bridges")
+        self.assertIn(f" on {said['bridge']} " if said["verdict"] == "cannot" else "nothing to fix", said["summary"])
+        return said["bridge"], said["verdict"] != "cannot", others.partition(", not about ")[2]
+
+    def test_which_bridge(self):
+        self.assertEqual(self.about("br0", "-docker0", allow="br0"), ("br0", True, "docker0"))
+        self.assertEqual(self.about("-docker0", "-lxcbr0", "-virbr0", "vmbr"), ("vmbr", True, "docker0, lxcbr0, virbr0"))
+        self.assertEqual(self.about("br0", "br1", "virbr0", allow="br1"), ("br1", True, "br0, virbr0"))
+        self.assertEqual(self.about("br0", "virbr0", allow="virbr0"), ("virbr0", True, "br0"))
+        self.assertEqual(self.about("br0"), ("br0", True, ""))
+        # None passes: that which the policy wants, and then the one with a port.
+        self.assertEqual(self.about("docker0", "-br0", allow="br0"), ("br0", False, "docker0"))
+        self.assertEqual(self.about("docker0", "br0", "br1", allow="br9", setup="ip link add v0 master br1 type veth"), ("br1", False, "br0, docker0"))
+        self.assertEqual(self.about("docker0", "br0", allow="br9"), ("br0", False, "docker0"))
+        # What only a trial shows.
+        drop = "iptables-nft -A FORWARD -i br0 -j DROP"
+        self.assertEqual(self.about("br0", "br1", user=0, setup=drop), ("br1", True, "br0"))
+        self.assertEqual(self.about("br0", "br1", user=0, setup=drop, allow="br0"), ("br0", False, "br1"))
+
+    def test_a_declared_bridge(self):
+        declared = "echo bridge br7 >/etc/virt-tap/bridges.conf"
+        self.assertEqual(self.about(allow="br7", setup=declared), ("br7", True, ""))
+        self.assertEqual(self.about("-docker0", allow="br7", setup=declared), ("br7", True, "docker0"))
 
     def test_one_cause_is_one_finding(self):
         def found(setup, area, user=USER):
@@ -202,5 +233,5 @@ class Words(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

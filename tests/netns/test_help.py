@@ -186,7 +186,7 @@ class Help(unittest.TestCase):
         pid, fd = pty.fork()
         if pid == 0:
             os.execvpe("zsh", ["zsh", "-f", "-i"], {"PATH": f"{os.path.dirname(CLI)}:{os.environ['PATH']}", "HOME": sandbox.RUN, "TERM": "dumb"})
-        setup = (f"PS1=; fpath=({SOURCE}/data/completion $fpath); autoload -U compinit; compinit -u -D; "
+        setup = (f"PS1=; fpath=({SOURCE}/data/completion $fpath); autoload -U compinit; compinit -C -d {sandbox.RUN}/zcompdump; "
                  "tell() { print -r -- \"<$BUFFER>\"; exit }; zle -N tell; bindkey '^X' tell; unsetopt beep; print rea''dy\n")
         out = b""
 
@@ -251,15 +251,6 @@ class Help(unittest.TestCase):
                 bridgehelper.LIBC.execve(CLI.encode(), (ctypes.c_char_p * (len(argv) + 1))(*argv, None), None)
                 os._exit(99)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 2, argv)
-
-    def test_the_hook_of_kubevirt(self):
-        link = sandbox.RUN + "/onDefineDomain"
-        os.symlink(CLI, link)
-        for words in (["--help"], ["--vmi", "{}", "-h"]):
-            done = call(*words, program=link)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
-            self.assertIn("--vmi=JSON", done.stdout)
-        os.unlink(link)
 
     def test_programs_that_it_starts(self):
         """From where they are installed, or beside it in a folder that is not everybody's; never from the current folder or $PATH."""

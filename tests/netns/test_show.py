@@ -152,22 +152,24 @@ class Show(netcase.NetCase):
             os.mkfifo(f"{folder}/fifo.xml")
         sandbox.write(f"{config}/libvirt/qemu/{'x' * 240}\n\033[2J.xml", text.replace(UUID, UUID.replace("8", "9")))
         env = {"XDG_CONFIG_HOME": config, "PATH": os.environ["PATH"]}
+        cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
         for uid, name in ((USER, "web"), (OTHER, None), (0, None)):
-            done = sandbox.run(uplink.CLI, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
+            done = sandbox.run(cli, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
             self.assertEqual([(tap["domain"], tap["domain_name"]) for tap in json.loads(done.stdout)], [(UUID, name)])
             for verb in ("list", "show"):
-                done = sandbox.run(uplink.CLI, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
+                done = sandbox.run(cli, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
                 self.assertEqual((UUID in done.stdout, " web" in done.stdout), (name is None, name is not None), done.stdout)
         shutil.rmtree("/etc/libvirt/qemu")
         shutil.rmtree(config)
         self.delete("--name=vtap-a")
 
-    def on_terminal(self, *words, width=80, **env):
+    def on_terminal(self, *words, width=80, uid=0, **env):
         """What is printed on a terminal of that width."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
-        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}) as process:
+        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env},
+                              preexec_fn=lambda: bridgehelper.become(uid)) as process:
             os.close(slave)
             out = b""
             try:
@@ -204,6 +206,18 @@ class Show(netcase.NetCase):
             self.delete(f"--name={name}")
         sandbox.run("ip", "address", "flush", "dev", "br0")
         sandbox.run("ip", "link", "delete", "br-abcdefghijkl")
+
+    def test_fits_by_columns_not_bytes(self):
+        config, name = f"{sandbox.RUN}/config", "ü" * 24
+        os.makedirs(f"{config}/libvirt/qemu")
+        self.addCleanup(shutil.rmtree, config)
+        sandbox.write(f"{config}/libvirt/qemu/{name}.xml", f"<domain><uuid>{UUID}</uuid></domain>")
+        self.create("vtap-a", f"--domain={UUID}")
+        shown = self.on_terminal("show", uid=USER, NO_COLOR="1", LC_ALL="C.UTF-8", XDG_CONFIG_HOME=config)
+        line, = [line for line in shown.splitlines() if "vtap-a" in line]
+        self.assertRegex(line, f"domain {name}, ")
+        self.assertIn("no carrier", line)
+        self.delete("--name=vtap-a")
 
     def test_colour_and_characters(self):
         self.create("vtap-a")

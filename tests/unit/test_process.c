@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors
  *
  * How long other programs may take, and what is left of them. */
+#include "base/clock.h"
 #include "base/process.h"
 
 #include <errno.h>
@@ -24,14 +25,6 @@
 #include <cmocka.h>
 
 enum { LONG_MS = 20000, SHORT_MS = 600 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Runs a shell's command; its output is in *output. */
 static int shell(const char *command, bool errors, int limit_ms, char **output)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * libvirt's configuration files, read as libvirt reads them: random texts are read by both. */
+#include "host/libvirt_conf.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void reads(const char *text, enum conf_result result, const char *value)
+{
+    char out[64] = "";
+    unsigned int line = 0;
+
+    assert_int_equal(libvirt_conf_read(text, "a", out, sizeof(out), &line), result);
+    if (result == CONF_STRING)
+        assert_string_equal(out, value);
+    if (result == CONF_BROKEN)
+        assert_int_equal(line, strtoul(value, NULL, 10));
+}
+
+static void values(void **state)
+{
+    (void)state;
+    reads("", CONF_NONE, NULL);
+    reads("#a = 'x'\n", CONF_NONE, NULL);
+    reads("a = 'x\"y' # z\n", CONF_STRING, "x\"y");
+    reads("a=\"x'y\"", CONF_STRING, "x'y");
+    reads("a = \"\"\"x\ny\"\"\"\n", CONF_STRING, "x\ny");
+    reads("b = 1\r\na = 'x'\r\n", CONF_STRING, "x");
+    reads("a = 'x'\na = 'y'\n", CONF_STRING, "x");
+    reads("b = [ 'a = 1',\n 'y', ]\na = 'x'", CONF_STRING, "x");
+    reads("b = \"\"\"\na = 'x'\n\"\"\"\n", CONF_NONE, NULL);
+    reads("ab = 'x'\nA = 'x'\n", CONF_NONE, NULL);
+    reads("a = 1\n", CONF_OTHER, NULL);
+    reads("a = [ 'x' ]\n", CONF_OTHER, NULL);
+    reads("a = '0123456789012345678901234567890123456789012345678901234567890123'\n", CONF_OTHER, NULL);
+    reads("b = 1\na = /x\n", CONF_BROKEN, "2");
+    reads("a = 'x\n", CONF_BROKEN, "1");
+    reads("a = 'x'\n\nb = [ 'x' # y\n]\n", CONF_BROKEN, "3");
+    reads("a = 'x' b = 'y'\n", CONF_BROKEN, "1");
+    reads("a = 'x'\ninclude 'y'\n", CONF_BROKEN, "2");
+    reads("[section]\na = 'x'\n", CONF_BROKEN, "1");
+    reads("\xef\xbb\xbf"
+          "a = 'x'\n",
+          CONF_BROKEN, "1");
+}
+
+/* Private to libvirt, and in its library all the same. */
+static struct {
+    void *(*read_string)(const char *text, unsigned int flags);
+    int (*get_string)(void *conf, const char *name, char **value);
+    int (*free)(void *conf);
+} libvirt;
+
+static void be_quiet(void *context, const void *error)
+{
+    (void)context;
+    (void)error;
+}
+
+static int find_libvirt(void **state)
+{
+    void *library = dlopen("libvirt.so.0", RTLD_NOW);
+    int (*initialize)(void);
+    void (*set_error_func)(void *context, void (*handler)(void *, const void *));
+    (void)state;
+
+    if (!library)
+        return 0;
+    *(void **)&libvirt.read_string = dlsym(library, "virConfReadString");
+    *(void **)&libvirt.get_string = dlsym(library, "virConfGetValueString");
+    *(void **)&libvirt.free = dlsym(library, "virConfFree");
+    *(void **)&initialize = dlsym(library, "virInitialize");
+    *(void **)&set_error_func = dlsym(library, "virSetErrorFunc");
+    if (initialize)
+        initialize();
+    if (set_error_func)
+        set_error_func(NULL, be_quiet);
+    return 0;
+}
+
+static enum conf_result ask_libvirt(const char *text, char *out, size_t size)
+{
+    enum conf_result result = CONF_NONE;
+    char *value = NULL;
+    void *conf = libvirt.read_string(text, 0);
+
+    if (!conf)
+        return CONF_BROKEN;
+    const int found = libvirt.get_string(conf, "a", &value);
+    if (found < 0)
+        result = CONF_OTHER;
+    else if (found > 0 && value)
+        result = CONF_STRING;
+    snprintf(out, size, "%s", value ? value : "");
+    free(value);
+    libvirt.free(conf);
+    return result;
+}
+
+static void as_libvirt(void **state)
+{
+    static const char *const parts[] = {"a = 'x'\n",
+                                        "a=\"y\" # z\n",
+                                        "b = 1\n",
+                                        "a = 2;",
+                                        "\na = [ 'x',\n",
+                                        "'y' ]\n",
+                                        "b=\"\"\"x\n",
+                                        "\"\"\"\r\n",
+                                        "a = ",
+                                        "b=",
+                                        "\n",
+                                        "\r",
+                                        "\"",
+                                        "'",
+                                        "x",
+                                        "[",
+                                        "]",
+                                        ",",
+                                        "1",
+                                        "-",
+                                        "+",
+                                        " ",
+                                        "\t",
+                                        "#",
+                                        "_b",
+                                        "'x'",
+                                        "=",
+                                        ".",
+                                        "a",
+                                        "\\"};
+    unsigned int counts[4] = {0};
+    (void)state;
+
+    if (!libvirt.read_string || !libvirt.get_string || !libvirt.free)
+        skip();
+    srandom(1);
+    for (int round = 0; round < 200000; round++) {
+        char text[128] = "", ours[64] = "", theirs[64] = "";
+        unsigned int line;
+        for (long left = random() % 8; left > 0; left--)
+            strcat(text, parts[(size_t)random() % (sizeof(parts) / sizeof(parts[0]))]);
+        const enum conf_result result = libvirt_conf_read(text, "a", ours, sizeof(ours), &line);
+        const enum conf_result right = ask_libvirt(text, theirs, sizeof(theirs));
+        if (result != right || (result == CONF_STRING && strcmp(ours, theirs) != 0))
+            fail_msg("'%s' is read as %d '%s', by libvirt as %d '%s'", text, result, ours, right, theirs);
+        counts[result]++;
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range(counts[i], 1000, 200000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values),
+        cmocka_unit_test_setup(as_libvirt, find_libvirt),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

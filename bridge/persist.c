@@ -4,6 +4,7 @@
  * virt-tap bridge persist and unpersist: collects what must exist, and finds the host's network manager. */
 #include "persist.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "move.h"
 #include "net/link.h"
 #include "portjson.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +60,7 @@ static bool plain_name(const char *name)
 }
 
 static int make_plan(struct view *view, const char *verb, const char *name, const char *option,
-                     struct persist_plan *plan)
+                     const struct persist_format *format, struct persist_plan *plan)
 {
     const struct link *bridge = links_by_name(&view->links, name);
     const struct link *uplink = option   ? view_link(view, verb, option)
@@ -79,6 +81,9 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
                         uplink->name);
     if (uplink && uplink_refuse_kind(verb, uplink) != 0)
         return 1;
+    if (uplink && !(bridge && uplink->master == bridge->ifindex) &&
+        uplink_refuse_master(view, verb, uplink) != 0)
+        return 1;
     strcpy(plan->bridge, name);
     if (uplink)
         strcpy(plan->uplink, uplink->name);
@@ -86,6 +91,9 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
+    struct error why = {0};
+    if (format->inspect && format->inspect(plan, &why) != 0)
+        return complain(1, verb, "nothing is changed: %s", why.text);
     const int err = persist_read_network(view, holder, plan);
     return err == 0 ? 0
                     : complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
@@ -98,25 +106,30 @@ static bool any_file(const char *pattern)
     return glob(pattern, 0, NULL, &found) == 0;
 }
 
-/* netplan first, since it writes for the other two; then managers with runtime state for devices; ifupdown,
- * which only has files, last. */
-static const char *find_manager(void)
+/* netplan first, since it writes for the other two; then who manages the NIC; for one that nobody manages, or
+ * that is not known, managers with runtime state for devices; ifupdown, which only has files, last. */
+static const char *find_manager(const char *nic)
 {
+    const char *manager = nic ? uplink_manager((int)if_nametoindex(nic)) : NULL;
+    const char *argv[] = {"ifquery", nic, NULL};
+
     if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
         return "netplan";
-    if (any_file("/run/NetworkManager/devices/*"))
+    if (!manager && nic && process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+        return "ifupdown";
+    if (manager ? strcmp(manager, "NetworkManager") == 0 : any_file("/run/NetworkManager/devices/*"))
         return "networkmanager";
-    if (any_file("/run/systemd/netif/links/*"))
+    if (manager || any_file("/run/systemd/netif/links/*"))
         return "networkd";
     if (access("/etc/network/interfaces", F_OK) == 0 && access("/sbin/ifup", X_OK) == 0)
         return "ifupdown";
     return NULL;
 }
 
-static const struct persist_format *choose(const char *verb, const char *name)
+static const struct persist_format *choose(const char *verb, const char *name, const char *nic)
 {
     if (strcmp(name, "auto") == 0)
-        name = find_manager();
+        name = find_manager(nic);
     if (name)
         return persist_find_format(name);
     complain(1, verb, "cannot tell what manages this host's network: name it with --format");
@@ -249,12 +262,12 @@ int bridge_persist(const struct call *call)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
-    const struct persist_format *format = choose(call->name, formats[options->format]);
+    const struct persist_format *format = choose(call->name, formats[options->format], options->uplink);
     if (!format)
         return 1;
     int status = view_open(&view, call->name, !options->only_print);
     if (status == 0)
-        status = make_plan(&view, call->name, bridge, options->uplink, &plan);
+        status = make_plan(&view, call->name, bridge, options->uplink, format, &plan);
     if (status == 0)
         status = check_losses(call->name, &plan, options->lossy);
     if (status == 0)

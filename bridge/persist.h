@@ -29,11 +29,16 @@ struct persist_plan {
     size_t address_count;
     struct persist_route *routes;
     size_t route_count;
-    char lost[400]; /* what no format can express, for a person; "": nothing */
+    bool managed; /* the manager's own configuration of the uplink is in force, and its routes are in it */
+    char token[CIDR_TEXT]; /* as ::1:2:3:4, the lower half of an address from router advertisements */
+    bool many_tokens;      /* several addresses have different ones */
+    char lost[400];        /* what no format can express, for a person; "": nothing */
 };
 
 /* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */
 int persist_read_network(struct view *view, const struct link *holder, struct persist_plan *plan);
+/* Adds to what is lost. */
+void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
@@ -63,6 +68,9 @@ int persist_write(struct persist_files *files, const struct persist_plan *plan, 
 
 struct persist_format {
     const char *name;
+    /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
+     * write. Returns 0, or not and why not. */
+    int (*inspect)(struct persist_plan *plan, struct error *why);
     /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
@@ -102,8 +110,13 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* persist_ifupdown.c, persist_netplan.c, persist_networkd.c: as write() of struct persist_format. */
+/* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
+int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
+int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
+
+/* persist_ifupdown.c and so on: as write() of struct persist_format. */
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);
+int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 

@@ -237,6 +237,23 @@ static int add_own(const struct persist_plan *plan, struct persist_files *files,
     return persist_add(files, 0644, text, OWN_FILE "%s", plan->bridge);
 }
 
+/* An address that no stanza has may come from a command that would go on to give it to the port. */
+static void check_seen(struct persist_taken *taken)
+{
+    char cidr[CIDR_TEXT];
+
+    for (size_t i = 0; *taken->command && i < taken->plan->address_count && i < 64; i++)
+        if (!(taken->seen & UINT64_C(1) << i)) {
+            cidr_print(&taken->plan->addresses[i], cidr);
+            error_set(
+                &taken->why,
+                "'%s' has the address %s, which is in none of its stanzas: '%.64s' there may set it, and "
+                "would give it to the port; put the address into the stanza",
+                taken->plan->uplink, cidr, taken->command);
+            return;
+        }
+}
+
 /* Edits all files; *options and *inet6 become what they gave for the bridge, owned by the caller. */
 static int edit_all(const struct persist_plan *plan, struct persist_files *files, char **options,
                     char **inet6, struct error *why)
@@ -254,6 +271,8 @@ static int edit_all(const struct persist_plan *plan, struct persist_files *files
         err = -ENOMEM;
     if (taken.inet6 && fclose(taken.inet6) != 0)
         err = -ENOMEM;
+    if (err == 0 && !taken.why.text[0])
+        check_seen(&taken);
     *why = taken.why;
     return err == 0 && why->text[0] ? -EINVAL : err;
 }

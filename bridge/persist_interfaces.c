@@ -135,6 +135,18 @@ static void cannot(struct editor *e, const char *what, const char *value)
                   e->taken->plan->uplink, what, value);
 }
 
+/* Whether a word NAME=STANZA or /PATTERN=STANZA gives the NIC a stanza that is not called as it is. */
+static bool is_renamed(const char *word, const char *nic)
+{
+    const char *stanza = strchr(word, '=');
+    char name[64];
+
+    if (!stanza || strcmp(stanza + 1, nic) == 0)
+        return false;
+    snprintf(name, sizeof(name), "%.*s", (int)(stanza - word), word);
+    return *name == '/' || strcmp(name, nic) == 0;
+}
+
 /* auto, allow-hotplug and the like: an alias's name goes. */
 static void edit_names(struct editor *e, const struct line *line)
 {
@@ -145,6 +157,8 @@ static void edit_names(struct editor *e, const struct line *line)
     for (const char *word; copy && left && (word = strsep(&rest, BLANKS));) {
         const bool alias = is_alias(word, e->taken->plan->uplink);
         any |= alias;
+        if (is_renamed(word, e->taken->plan->uplink))
+            cannot(e, "a stanza of another name", word);
         if (!*word || alias)
             continue;
         others |= *left != '\0';
@@ -180,6 +194,9 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     const bool inet6 = strcmp(words[2], "inet6") == 0;
 
     e->where = OTHERS;
+    for (int i = 4; i < count; i++)
+        if (strcmp(words[i - 1], "inherits") == 0 && strcmp(words[i], plan->uplink) == 0)
+            cannot(e, "a stanza that others inherit", line->words);
     if (is_alias(words[1], plan->uplink)) {
         e->where = ALIAS;
         comment(e, line->raw);
@@ -223,6 +240,33 @@ static bool is_network_command(const char *command)
            (strncmp("address", object, strlen(object)) == 0 || strncmp("route", object, strlen(object)) == 0);
 }
 
+/* Notes a command that remains with the NIC, unless it is known to set no addresses. */
+static void note_command(struct editor *e, const char *command)
+{
+    static const char *const known[] = {
+        "iptables",  "iptables-restore",  "nft",       "ethtool", "sysctl", "echo", "tc",
+        "ip6tables", "ip6tables-restore", "ifenslave", "ip",      "sleep",  "true", NULL};
+    char program[sizeof(e->taken->command)] = "";
+
+    sscanf(command, "%63s", program);
+    const char *name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
+    if (!is_one_of(name, known))
+        strcpy(e->taken->command, program);
+}
+
+/* Notes which of the plan's addresses a command sets. */
+static void note_addresses(struct editor *e, const char *command)
+{
+    char cidr[CIDR_TEXT];
+
+    for (size_t i = 0; i < e->taken->plan->address_count && i < 64; i++) {
+        cidr_print(&e->taken->plan->addresses[i], cidr);
+        *strchr(cidr, '/') = '\0';
+        if (strstr(command, cidr))
+            e->taken->seen |= UINT64_C(1) << i;
+    }
+}
+
 /* A static address that the NIC does not have would be lost. */
 static void check_address(struct editor *e, const char *value)
 {
@@ -235,8 +279,10 @@ static void check_address(struct editor *e, const char *value)
     const bool parsed = inet_pton(family, text, bytes) == 1;
     for (size_t i = 0; parsed && i < plan->address_count; i++)
         if (plan->addresses[i].family == family &&
-            memcmp(plan->addresses[i].bytes, bytes, family == AF_INET ? 4 : 16) == 0)
+            memcmp(plan->addresses[i].bytes, bytes, family == AF_INET ? 4 : 16) == 0) {
+            e->taken->seen |= UINT64_C(1) << (i & 63);
             return;
+        }
     cannot(e, "an address that it does not have now", value);
 }
 
@@ -256,8 +302,14 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
     const bool setting = is_one_of(word, settings) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
     bool drop = is_one_of(word, known) || setting || e->where == ALIAS;
 
-    if (is_one_of(word, commands))
+    const bool command = is_one_of(word, commands);
+
+    if (command)
         drop = e->where == ALIAS || is_network_command(value);
+    if (command && drop)
+        note_addresses(e, value);
+    else if (command)
+        note_command(e, value);
     else if (e->where == NIC_INET6 && !is_one_of(word, the_device))
         to = e->taken->inet6;
     else if (e->where != ALIAS &&

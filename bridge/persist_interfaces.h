@@ -16,6 +16,8 @@ struct persist_taken {
     const struct persist_plan *plan;
     FILE *options;    /* lines for the bridge's stanza */
     FILE *inet6;      /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
+    uint64_t seen;    /* bit I: the plan's address I is in a stanza of the NIC's */
+    char command[64]; /* a command that remains, and may set addresses; "": none */
     struct error why; /* its text is not "": what cannot be taken */
 };
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/link.h"
 #include "persist.h"
+#include "uplink.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -45,17 +46,34 @@ static int compare_names(const void *a, const void *b)
     return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
 }
 
+/* Gets the path of the file that networkd uses for the NIC. Returns whether there is one, and not ours. */
+static bool read_used(const char *nic, char path[PATH_MAX])
+{
+    char state[64], text[8192];
+
+    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(nic));
+    return text_read(state, text, sizeof(text)) > 0 && text_value(text, "NETWORK_FILE", path, PATH_MAX) &&
+           strrchr(path, '/') && !strstr(path, START) && access(path, R_OK) == 0;
+}
+
+int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
+{
+    char path[PATH_MAX];
+    (void)why;
+
+    plan->managed = *plan->uplink && read_used(plan->uplink, path);
+    return 0;
+}
+
 /* Finds the file of the NIC's: the one that networkd says to use, or else the first one that matches.
  * Returns its name; "": none. */
 static void find_file(const char *nic, char name[NAME_MAX + 1])
 {
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    char state[64], text[8192], path[PATH_MAX] = "";
+    char path[PATH_MAX];
 
     *name = '\0';
-    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(nic));
-    if (text_read(state, text, sizeof(text)) > 0 && text_value(text, "NETWORK_FILE", path, sizeof(path)) &&
-        strrchr(path, '/') && !strstr(path, START) && access(path, R_OK) == 0) {
+    if (read_used(nic, path)) {
         snprintf(name, NAME_MAX + 1, "%s", strrchr(path, '/') + 1);
         return;
     }
@@ -87,9 +105,19 @@ static bool is_wait(const char *line)
     return strncmp(line, "RequiredForOnline", 17) == 0 || strncmp(line, "RequiredFamilyForOnline", 23) == 0;
 }
 
+/* Whether a setting names the NIC, as IncomingInterface= does. */
+static bool names_nic(const char *start, const char *end, const char *nic)
+{
+    _cleanup_free_ char *line = strndup(start, (size_t)(end - start));
+    const char *value = line ? strchr(line, '=') : NULL;
+
+    return value && *line != '#' && *line != ';' && uplink_in_rule(value + 1, nic);
+}
+
 /* Copies the sections of the text for the port, [Link], or for the bridge, all but [Match] and the rest of
  * [Link]. Returns 0, or -EINVAL and what cannot be a bridge's. */
-static int copy_sections(FILE *out, const char *text, bool port, struct error *why)
+static int copy_sections(FILE *out, const struct persist_plan *plan, const char *text, bool port,
+                         struct error *why)
 {
     static const char *const on_top[] = {"VLAN",  "MACVLAN", "MACVTAP", "IPVLAN",        "IPVTAP",
                                          "VXLAN", "Tunnel",  "Xfrm",    "Bridge",        "Bond",
@@ -108,6 +136,15 @@ static int copy_sections(FILE *out, const char *text, bool port, struct error *w
                 fprintf(out, "\n[Link]\n%.*s\n", (int)(end - start), start);
             continue;
         }
+        if (link && strncmp(start, "Unmanaged=", 10) == 0 && strchr("yYtT1", start[10]))
+            return error_set(why, "networkd is told to leave '%s' alone (%.*s)", plan->uplink,
+                             (int)(end - start), start),
+                   -EINVAL;
+        if (copied && !port && names_nic(start, end, plan->uplink))
+            return error_set(
+                       why, "the file of '%s' for networkd names it, and would have to name the bridge: %.*s",
+                       plan->uplink, (int)(end - start), start),
+                   -EINVAL;
         for (size_t i = 0; i < sizeof(on_top) / sizeof(on_top[0]) && copied; i++)
             if (strncmp(start, on_top[i], strlen(on_top[i])) == 0 && strchr(" =", start[strlen(on_top[i])]))
                 return error_set(
@@ -200,7 +237,7 @@ static int add_network(const struct persist_plan *plan, const char *text, bool p
         return -ENOMEM;
     persist_head(out, plan);
     fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
-    const int err = copy_sections(out, text, port, why);
+    const int err = copy_sections(out, plan, text, port, why);
     if (port && plan->mtu)
         fprintf(out, "\n[Link]\nMTUBytes=%u\n", plan->mtu);
     if (port)

@@ -32,7 +32,7 @@ static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
     return 0;
 }
 
-__attribute__((format(printf, 2, 3))) static void lose(struct persist_plan *plan, const char *format, ...)
+void persist_lose(struct persist_plan *plan, const char *format, ...)
 {
     const size_t length = strlen(plan->lost);
     va_list args;
@@ -52,6 +52,8 @@ static bool is_configured(const struct persist_plan *plan, const struct rtmsg *i
     if (info->rtm_protocol != RTPROT_BOOT && info->rtm_protocol != RTPROT_STATIC &&
         info->rtm_protocol != RTPROT_UNSPEC)
         return false;
+    if (plan->managed && info->rtm_protocol == RTPROT_STATIC)
+        return false;
     return !plan->dhcp || info->rtm_family != AF_INET || info->rtm_dst_len != 0;
 }
 
@@ -70,9 +72,9 @@ static void lose_attributes(struct persist_plan *plan, const struct nlmsghdr *ms
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (message_attr(msg, sizeof(*info), others[i].type))
-            lose(plan, "the %s of the route to %s", others[i].name, to);
+            persist_lose(plan, "the %s of the route to %s", others[i].name, to);
     if (info->rtm_table != RT_TABLE_MAIN)
-        lose(plan, "a route to %s that is not in the table main", to);
+        persist_lose(plan, "a route to %s that is not in the table main", to);
 }
 
 /* Adds a route that an administrator set: of the main table, with at most one gateway, the only kind that
@@ -131,6 +133,29 @@ static void mark_onlink(struct persist_plan *plan)
             plan->routes[i].onlink = true;
 }
 
+/* Whether the address is one that NetworkManager took from router advertisements, which may last for ever. */
+static bool is_managers(const struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    return plan->managed && address_of(msg).family == AF_INET6 && address_flags(msg) & IFA_F_NOPREFIXROUTE;
+}
+
+/* Notes the interface identifier of an address from router advertisements: the bridge would make itself
+ * another one, unless it is made from the MAC. */
+static void note_token(struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    struct cidr address = address_of(msg);
+    char token[INET6_ADDRSTRLEN];
+
+    if (address.family != AF_INET6 || address.prefix != 64 || address_is_link_local(msg) ||
+        address_flags(msg) & (IFA_F_PERMANENT | IFA_F_TEMPORARY))
+        return;
+    memset(address.bytes, 0, 8);
+    inet_ntop(AF_INET6, address.bytes, token, sizeof(token));
+    if (*plan->token && strcmp(plan->token, token) != 0)
+        plan->many_tokens = true;
+    strcpy(plan->token, token);
+}
+
 /* A DHCP-assigned IPv4 address is recognized by its lifetime, which takes CAP_NET_ADMIN to set, not by
  * processes, which anybody can start. IPv6 addresses with a lifetime also come from router advertisements,
  * and come back without being configured. */
@@ -141,9 +166,10 @@ static int read_addresses(struct view *view, const struct link *holder, struct p
 
     for (size_t i = 0; err == 0 && i < all.count; i++) {
         const struct nlmsghdr *msg = all.list[i];
+        note_token(plan, msg);
         if (!(address_flags(msg) & IFA_F_PERMANENT))
             plan->dhcp |= address_of(msg).family == AF_INET;
-        else if (!address_is_link_local(msg))
+        else if (!address_is_link_local(msg) && !is_managers(plan, msg))
             err = add_address(plan, msg);
     }
     return err;

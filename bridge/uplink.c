@@ -222,14 +222,14 @@ static bool file_says(const char *path, const char *line)
 
 /* Both record in /run what they manage, by interface index. networkd does not run as root, so its file
  * is not trusted. */
-static const char *manager_of(const struct link *link)
+const char *uplink_manager(int ifindex)
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%d", link->ifindex);
+    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%d", ifindex);
     if (file_says(path, "managed=true"))
         return "NetworkManager";
-    snprintf(path, sizeof(path), "/run/systemd/netif/links/%d", link->ifindex);
+    snprintf(path, sizeof(path), "/run/systemd/netif/links/%d", ifindex);
     return file_says(path, "ADMIN_STATE=configur") ? "systemd-networkd" : NULL;
 }
 
@@ -241,7 +241,7 @@ static bool is_wireless(const struct link *link)
     return access(path, F_OK) == 0;
 }
 
-static int refuse_master(const struct view *view, const char *verb, const struct link *uplink)
+int uplink_refuse_master(const struct view *view, const char *verb, const struct link *uplink)
 {
     const struct link *master = links_by_index(&view->links, uplink->master);
     const char *name = master ? master->name : "?";
@@ -274,13 +274,13 @@ int uplink_refuse_kind(const char *verb, const struct link *uplink)
 
 int uplink_refuse(struct view *view, const char *verb, const struct create *create, const struct link *uplink)
 {
-    const char *manager = manager_of(uplink);
+    const char *manager = uplink_manager(uplink->ifindex);
 
     if (strcmp(uplink->name, create->name) == 0)
         return complain(1, verb, "the name '%s' is taken: choose another for the bridge", create->name);
     if (uplink_refuse_kind(verb, uplink) != 0)
         return 1;
-    if (refuse_master(view, verb, uplink) != 0)
+    if (uplink_refuse_master(view, verb, uplink) != 0)
         return 1;
     if (create->spec.mtu && uplink->max_mtu && create->spec.mtu > uplink->max_mtu)
         return complain(1, verb, "'%s' has an MTU of %u at most", uplink->name, uplink->max_mtu);

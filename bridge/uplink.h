@@ -9,6 +9,12 @@
 /* Returns 0 if a NIC of this kind can be a bridge's uplink; otherwise reports why not. */
 int uplink_refuse_kind(const char *verb, const struct link *uplink);
 
+/* Returns 0 if the NIC is not part of a bridge, a bond or the like; otherwise reports of which. */
+int uplink_refuse_master(const struct view *view, const char *verb, const struct link *uplink);
+
+/* Returns who manages the interface, "NetworkManager" or "systemd-networkd", or NULL: neither. */
+const char *uplink_manager(int ifindex);
+
 /* Returns whether a line printed by nft or iptables-save names the interface, literally or by a pattern
  * ("eth*", "eth+"). Comments are ignored. */
 bool uplink_in_rule(const char *line, const char *name);

@@ -208,20 +208,6 @@ class Formats(PersistCase):
         self.assertRegex(text, r'  bonds:\n    "eth0":\n      dhcp4: false\n')
         self.assertNotIn("ethernets", text)
 
-    def test_networkmanager(self):
-        """By a real nmcli, which ./dev has unpacked: nobody's network is to be managed by NetworkManager for a test."""
-        nmcli = needed.folder("NMCLI_FOLDER") + "/usr/bin/nmcli"
-        libraries = os.path.dirname(glob.glob(needed.folder("NMCLI_FOLDER") + "/usr/lib/*/libnm.so.0")[0])
-        self.there()
-        self.persist("br0", "--format=networkmanager")
-        for name, words in (("virt-tap-br0", ("bridge", HOST4 + "/24", ROUTER6)), ("virt-tap-br0-uplink", ("802-3-ethernet", "bridge"))):
-            path = f"/etc/NetworkManager/system-connections/{name}.nmconnection"
-            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-            with open(path, encoding="ascii") as file:
-                done = sandbox.run(nmcli, "--offline", "connection", "modify", "connection.autoconnect", "yes", stdin=file, env={"LD_LIBRARY_PATH": libraries})
-            for word in words:  # of newer versions, slave-type is called port-type
-                self.assertIn(word, done.stdout.replace("type=ethernet", "802-3-ethernet"))
-
 
 class Apply(PersistCase):
     """Written, and done at once under the guard."""
@@ -357,8 +343,7 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "172.31.1.1", "dev", "eth0")
         uplink.ip("route", "add", "default", "via", "172.31.1.1")
         for form, lines in (("networkd", ("Gateway=172.31.1.1\nGatewayOnLink=yes", "Destination=172.31.1.1/32\nScope=link")),
-                            ("netplan", ('via: "172.31.1.1"\n          on-link: true', 'to: "172.31.1.1/32"\n          scope: link')),
-                            ("networkmanager", ("route2=172.31.1.1/32\n", "route1=0.0.0.0/0,172.31.1.1\nroute1_options=onlink=true"))):
+                            ("netplan", ('via: "172.31.1.1"\n          on-link: true', 'to: "172.31.1.1/32"\n          scope: link'))):
             said = self.persist("br0", "--uplink=eth0", f"--format={form}", "--print")
             for line in lines:
                 self.assertIn(line, said)
@@ -370,6 +355,11 @@ class Losses(PersistCase):
                            (INTERFACES + "mapping eth*\n  script /bin/true\n", "a mapping"),
                            (INTERFACES.replace("inet static", "inet ppp"), "a method other than"),
                            (INTERFACES.replace("inet static", "inet static inherits lan"), "a stanza that inherits"),
+                           (INTERFACES + "iface eth7 inet static inherits eth0\n", "a stanza that others inherit"),
+                           (INTERFACES.replace("hotplug eth0", "hotplug eth0=eth0") + "iface br0 inet manual\n", "have 'br0' already"),
+                           ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
+                           ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
+                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
                            (INTERFACES + "source $HOME/x\n", "'source $HOME/x' is not understood"),
                            (INTERFACES + "source /etc/network/interfaces.virt\n", None),
                            (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):
@@ -401,6 +391,11 @@ class Losses(PersistCase):
         os.unlink("/etc/systemd/network/0-first.network")
         sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
+        for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"),
+                           ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
+                           ("[Route]\nDestination=10.0.0.0/8\nMultiPathRoute=192.0.2.1@eth0", "names it, and would have to")):
+            sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth*\n{line}\n[Network]\nDescription=the new-eth0 eth0.5\n")
+            self.refuse("br0", "--uplink=eth0", "--format=networkd", says=[says])
 
     def test_netplan(self):
         self.only_static()
@@ -501,30 +496,30 @@ class CarriedOver(PersistCase):
         self.assertEqual(self.tree(), before)
         self.assertEqual(glob.glob("/tmp/virt-tap-netplan.*"), [])
 
-    def test_networkmanager(self):
-        """Name servers of the profile that the NIC uses. No NetworkManager runs here: a stand-in for nmcli answers as 1.42 does."""
-        sandbox.write(sandbox.RUN + "/stand-in/nmcli",
-                      "#!/bin/sh\ncase \"$4 $5 $7\" in 'GENERAL.CONNECTION device eth0') echo 'Wired connection 1';; 'ipv4.dns connection Wired connection 1') "
-                      "echo 192.0.2.53,192.0.2.54;; 'ipv6.dns connection Wired connection 1') echo 2001:db8::53;; "
-                      "'ipv4.dns-search connection Wired connection 1') "
-                      "echo example.org;; *) echo;; esac\n", mode=0o755)
-        sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={sandbox.RUN}/stand-in:/usr/bin", "overlay", "/usr/bin")
-        self.addCleanup(sandbox.run, "umount", "-l", "/usr/bin")
-        said = self.persist("br0", "--uplink=eth0", "--format=networkmanager", "--print")
-        self.assertIn("dns=192.0.2.53;192.0.2.54;\ndns-search=example.org;\n", said.split("[ipv6]")[0])
-        self.assertIn("dns=2001:db8::53;\nmethod=manual\n", said.split("[ipv6]")[1])
-
     def test_networkd_says_which_file(self):
         """And what it calls itself to the DHCP server. No networkd runs here: its state files are written as version 252 does."""
         number = sandbox.ifindex("eth0")
-        sandbox.write("/etc/systemd/network/10-mac.network", "[Match]\nMACAddress=52:54:00:aa:00:01\n[Network]\nDHCP=ipv4\nDomains=by-mac.test\n")
+        sandbox.write("/etc/systemd/network/10-mac.network", "[Match]\nMACAddress=52:54:00:aa:00:01\n[Network]\nDHCP=ipv4\nDomains=by-mac.test\n"
+                      f"[Route]\nDestination=10.0.0.0/8\nGateway={ROUTER4}\nTable=77\n")
+        uplink.ip("route", "add", "10.0.0.0/8", "via", ROUTER4, "table", "77", "proto", "static")  # networkd's own
         sandbox.write(f"/run/systemd/netif/links/{number}", "ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/10-mac.network\n")
         sandbox.write(f"/run/systemd/netif/leases/{number}", "ADDRESS=198.51.100.7\nCLIENTID=ff6d3bd6a10002000000ab11\n")
         self.addCleanup(shutil.rmtree, "/run/systemd/netif")
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
         self.assertIn("Domains=by-mac.test\n", said)
+        self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
+
+    def test_netplan_with_one_definition(self):
+        """As the installer writes it: once its lists have gone, nothing is left of the file."""
+        sandbox.write("/etc/netplan/00-installer-config.yaml",
+                      f"network:\n  version: 2\n  ethernets:\n    eth0:\n      addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']\n"
+                      f"      routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]\n", mode=0o600)
+        before = self.tree()
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
 
     def test_netplan_vlan(self):
         """A name with a dot, in another section than cards."""
@@ -559,10 +554,14 @@ class Choice(PersistCase):
         def chosen():
             return self.persist("br0", "--uplink=eth0", "--print")
         self.assertIn("# /etc/network/virt-tap-br0\n", chosen())
-        sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")
-        self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
+        sandbox.write("/run/systemd/netif/links/7", "ADMIN_STATE=configured\n")  # of another NIC
         sandbox.write("/run/NetworkManager/devices/7", "[device]\nmanaged=true\n")
-        self.assertIn("# /etc/NetworkManager/system-connections/virt-tap-br0.nmconnection\n", chosen())
+        self.assertIn("# /etc/network/virt-tap-br0\n", chosen())
+        number = sandbox.ifindex("eth0")
+        sandbox.write(f"/run/systemd/netif/links/{number}", "ADMIN_STATE=configured\n")
+        self.assertIn("# /etc/systemd/network/0-virt-tap-br0.netdev\n", chosen())
+        sandbox.write(f"/run/NetworkManager/devices/{number}", "[device]\nmanaged=true\n")
+        self.assertIn("written by nmcli, which is not installed", self.persist("br0", "--uplink=eth0", "--print", status=1))
         sandbox.write("/etc/netplan/01-all.yaml", "network: {version: 2}\n", mode=0o600)
         self.assertIn("# /etc/netplan/99-virt-tap-br0.yaml\n", chosen())
         shutil.rmtree("/run/NetworkManager")
@@ -595,6 +594,11 @@ class Choice(PersistCase):
             done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
             self.assertEqual((done.returncode, "requires root" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
+
+    def test_a_port_of_another(self):
+        uplink.ip("link", "add", "br9", "type", "bridge")
+        uplink.ip("link", "set", "eth0", "master", "br9")
+        self.assertIn("already part of the bridge 'br9'", self.persist("br0", "--uplink=eth0", status=1))
 
     def test_what_was_changed_since(self):
         """It is the administrator's, and stays."""

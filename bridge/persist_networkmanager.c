@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * A plan as NetworkManager's profiles. nmcli writes both: from the profile that the NIC uses, the bridge gets
+ * everything that is not the device's own, and the port the rest. The NIC's profile remains as it is and
+ * yields by its lower priority, so that it is there if the others fail. */
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "persist_profile.h"
+#include "uplink.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A profile needs a stable UUID, so derive it from the name. */
+static void add_names(struct words *words, const struct persist_plan *plan, const char *part)
+{
+    uint64_t hash[2] = {HASH_START, HASH_START << 32 | HASH_START >> 32};
+    char name[64];
+
+    snprintf(name, sizeof(name), "virt-tap %s %s", plan->bridge, *part ? "uplink" : "bridge");
+    for (int i = 0; i < 2; i++)
+        hash[i] = hash_bytes(hash[i], name, strlen(name));
+    words_set(words, "connection.id", "virt-tap-%s%s", plan->bridge, part);
+    words_set(words, "connection.uuid", "%08x-%04x-4%03x-8%03x-%012llx", (unsigned int)(hash[0] >> 32),
+              (unsigned int)(hash[0] >> 16) & 0xffff, (unsigned int)hash[0] & 0xfff,
+              (unsigned int)(hash[1] >> 48) & 0xfff, (unsigned long long)hash[1] & 0xffffffffffff);
+    words_set(words, "connection.autoconnect", "yes");
+    if (plan->mtu)
+        words_set(words, "802-3-ethernet.mtu", "%u", plan->mtu);
+}
+
+/* The kernel's addresses and routes, where no profile has them. */
+static void add_network(struct words *words, const struct persist_plan *plan, int family, const char *group)
+{
+    const char *method = family == AF_INET ? "disabled" : "auto";
+    char cidr[CIDR_TEXT], property[32];
+
+    for (size_t i = 0; i < plan->address_count; i++) {
+        if (plan->addresses[i].family != family)
+            continue;
+        cidr_print(&plan->addresses[i], cidr);
+        snprintf(property, sizeof(property), "+%s.addresses", group);
+        words_set(words, property, "%s", cidr);
+        method = "manual";
+    }
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct persist_route *route = &plan->routes[i];
+        if (route->family != family)
+            continue;
+        snprintf(property, sizeof(property), "+%s.routes", group);
+        char metric[16] = "";
+        if (route->metric)
+            snprintf(metric, sizeof(metric), " %u", route->metric);
+        words_set(words, property, "%s %s%s%s", persist_destination(route), route->via, metric,
+                  route->onlink ? " onlink=true" : "");
+    }
+    snprintf(property, sizeof(property), "%s.method", group);
+    words_set(words, property, "%s", plan->dhcp ? "auto" : method);
+}
+
+static void add_bridge(struct words *words, const struct persist_plan *plan)
+{
+    words_set(words, "connection.interface-name", "%s", plan->bridge);
+    words_set(words, "connection.autoconnect-slaves", "1");
+    words_set(words, "bridge.mac-address", "%s", plan->mac);
+    words_set(words, "bridge.stp", "%s", plan->stp ? "yes" : "no");
+    if (!plan->stp)
+        words_set(words, "bridge.forward-delay", "0");
+    if (plan->vlan_filtering)
+        words_set(words, "bridge.vlan-filtering", "yes");
+}
+
+static void add_port(struct words *words, const struct persist_plan *plan, const struct profile *profile)
+{
+    /* What is bound to a MAC follows the NIC if its name changes. */
+    if (!profile_has(profile, "ethernet", "mac-address"))
+        words_set(words, "connection.interface-name", "%s", plan->uplink);
+    words_set(words, "connection.autoconnect-priority", "%d", profile->priority);
+    words_set(words, "connection.master", "%s", plan->bridge);
+    words_set(words, "connection.slave-type", "bridge");
+}
+
+/* What NetworkManager derives from the NIC's name or from the profile's UUID, and would be different for the
+ * bridge: the metric of routes, who it is to DHCP servers, its part of addresses from router advertisements.
+ */
+static void add_identity(struct words *words, const struct persist_plan *plan, const struct profile *profile)
+{
+    static const char *const families[] = {"ipv4", "ipv6"};
+    uint32_t iaid = 0;
+    char property[32];
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(property, sizeof(property), "%s.route-metric", families[i]);
+        if (*profile->metric && !profile_has(profile, families[i], "route-metric"))
+            words_set(words, property, "%s", profile->metric);
+    }
+    if (*profile->client_id &&
+        strncmp(profile->client_id, "01:", 3) != 0) /* 01: the MAC, which is the same */
+        words_set(words, "ipv4.dhcp-client-id", "%s", profile->client_id);
+    if (*profile->duid && profile_has(profile, "ipv6", "dhcp-duid"))
+        words_set(words, "ipv6.dhcp-duid", "%s", profile->duid);
+    for (const char *at = profile->iaid; *at;) {
+        char *end;
+        iaid = iaid << 8 | (uint32_t)strtoul(at, &end, 16);
+        at = end + (*end == ':');
+        if (*end && *end != ':')
+            break;
+    }
+    if (*profile->iaid)
+        words_set(words, "ipv6.dhcp-iaid", "%u", iaid);
+    if (*plan->token && !profile_has(profile, "ipv6", "token")) {
+        words_set(words, "ipv6.addr-gen-mode", "eui64");
+        words_set(words, "ipv6.token", "%s", plan->token);
+    }
+}
+
+/* The bridge's keyfile from the NIC's, without what describes the device. */
+static char *clone_bridge(const struct persist_plan *plan, const struct profile *profile, struct error *why)
+{
+    static const char awk[] =
+        "/^\\[/ { section = $0; drop = /^\\[(match|ethtool|dcb|sriov|tc|link|bond|team|vlan|802-1x)\\]/ }"
+        "section == \"[connection]\" && /^type=/ { $0 = \"type=bridge\" }"
+        "section == \"[connection]\" && /^(multi-connect|timestamp|lldp)=/ { next }"
+        "section == \"[ethernet]\" && /=/ && !/^mtu=/ { next }"
+        "!drop";
+    struct words words = {.count = 0};
+
+    add_names(&words, plan, "");
+    add_bridge(&words, plan);
+    add_identity(&words, plan, profile);
+    return nmcli_modify(profile->file, awk, &words, why);
+}
+
+static char *clone_port(const struct persist_plan *plan, const struct profile *profile, struct error *why)
+{
+    static const char awk[] =
+        "/^\\[/ { section = $0 }"
+        "section == \"[connection]\" && /^(multi-connect|timestamp|secondaries|zone)=/ { next }"
+        "section != \"[match]\"";
+    struct words words = {.count = 0};
+
+    add_names(&words, plan, "-uplink");
+    add_port(&words, plan, profile);
+    return nmcli_modify(profile->file, awk, &words, why);
+}
+
+/* A keyfile from nothing but the plan. */
+static char *make_new(const struct persist_plan *plan, const struct profile *profile, bool port,
+                      struct error *why)
+{
+    static const char *const start[] = {"nmcli", "--offline", "connection", "add", "type"};
+    struct words words = {.count = 0};
+
+    for (size_t i = 0; i < sizeof(start) / sizeof(start[0]); i++)
+        words_add(&words, start[i]);
+    words_add(&words, port ? "ethernet" : "bridge");
+    add_names(&words, plan, port ? "-uplink" : "");
+    if (port) {
+        add_port(&words, plan, profile);
+    } else {
+        add_bridge(&words, plan);
+        add_network(&words, plan, AF_INET, "ipv4");
+        add_network(&words, plan, AF_INET6, "ipv6");
+    }
+    if (words.full)
+        return error_set(why, "'%s' has too many addresses and routes", plan->uplink), NULL;
+    return nmcli_print(words.argv, why);
+}
+
+/* Whether the bridge's keyfile has what the kernel has, and no profile of before can have forgotten. */
+static int check_bridge(const struct persist_plan *plan, const char *text, struct error *why)
+{
+    char cidr[CIDR_TEXT + 1] = "=";
+
+    for (size_t i = 0; i < plan->address_count; i++) {
+        cidr_print(&plan->addresses[i], cidr + 1);
+        if (!strstr(text, cidr))
+            return error_set(why,
+                             "'%s' has the address %s, which is not in the profile that it uses: add it "
+                             "there, or remove it",
+                             plan->uplink, cidr + 1);
+    }
+    if (plan->managed && uplink_in_rule(text, plan->uplink))
+        return error_set(why,
+                         "the profile of '%s' names it beyond its interface-name, and would have to name the "
+                         "bridge: see its routing rules",
+                         plan->uplink);
+    if (plan->managed && plan->many_tokens)
+        return error_set(
+            why,
+            "'%s' has several IPv6 addresses from router advertisements that are not made from "
+            "its MAC, and would have others as a bridge: set ipv6.addr-gen-mode eui64, or a token",
+            plan->uplink);
+    for (size_t i = 0; i < plan->route_count; i++)
+        if (!strstr(text, plan->routes[i].via) || !strstr(text, persist_destination(&plan->routes[i])))
+            return error_set(why,
+                             "'%s' has a route to %s through %s, which is not in the profile that it uses: "
+                             "add it there, or remove it",
+                             plan->uplink, plan->routes[i].to, plan->routes[i].via);
+    return 0;
+}
+
+int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    _cleanup_profile_ struct profile profile = {.text = NULL};
+    _cleanup_free_ char *bridge = NULL, *port = NULL;
+
+    if (*plan->uplink && profile_read(plan->uplink, &profile, why) != 0)
+        return -EINVAL;
+    bridge = profile.text ? clone_bridge(plan, &profile, why) : make_new(plan, &profile, false, why);
+    if (!bridge || check_bridge(plan, bridge, why) != 0)
+        return -EINVAL;
+    int err = persist_add(files, 0600, take_text(&bridge), NM_OWN "%s.nmconnection", plan->bridge);
+    if (err < 0 || !*plan->uplink)
+        return err;
+    port = profile.text ? clone_port(plan, &profile, why) : make_new(plan, &profile, true, why);
+    if (!port)
+        return -EINVAL;
+    return persist_add(files, 0600, take_text(&port), NM_OWN "%s-uplink.nmconnection", plan->bridge);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "persist_profile.h"
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLDERS                                                                                              \
+    "/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections",                      \
+        "/usr/lib/NetworkManager/system-connections"
+
+enum { PRIORITY_MIN = 100, PRIORITY_MAX = 999 };
+
+void profile_free(struct profile *profile)
+{
+    free(profile->text);
+}
+
+void words_add(struct words *words, const char *word)
+{
+    if (words->count == WORDS_MAX || strlen(word) >= WORD_SIZE) {
+        words->full = true;
+        return;
+    }
+    strcpy(words->text[words->count], word);
+    words->argv[words->count] = words->text[words->count];
+    words->count++;
+}
+
+void words_set(struct words *words, const char *property, const char *format, ...)
+{
+    char value[WORD_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(value, sizeof(value), format, args);
+    va_end(args);
+    words_add(words, property);
+    words_add(words, value);
+}
+
+/* Gets a value of a keyfile as nmcli prints it. Returns whether there is one that fits; otherwise value is
+ * "". */
+static bool keyfile_value(const char *text, const char *section, const char *key, char *value, size_t size)
+{
+    char head[64];
+
+    *value = '\0';
+    snprintf(head, sizeof(head), "[%s]\n", section);
+    const char *start = strstr(text, head);
+    if (!start)
+        return false;
+    const char *end = strstr(start, "\n\n");
+    _cleanup_free_ char *part = strndup(start, end ? (size_t)(end - start) : strlen(start));
+    return part && text_value(part, key, value, size);
+}
+
+bool profile_has(const struct profile *profile, const char *section, const char *key)
+{
+    char value[256];
+
+    return profile->text && keyfile_value(profile->text, section, key, value, sizeof(value));
+}
+
+/* Runs nmcli. Returns the keyfile that it prints, or NULL and what it said. */
+char *nmcli_print(const char *const argv[], struct error *why)
+{
+    _cleanup_free_ char *said = NULL;
+    char *text = NULL;
+    const int status = process_capture(argv, false, PROCESS_QUERY_MS, &text);
+
+    if (status == 0 && text)
+        return text;
+    free(text);
+    process_capture(argv, true, PROCESS_QUERY_MS, &said);
+    error_set(why, "nmcli rejects it (this requires NetworkManager 1.38 or later): %.300s",
+              process_reason(said));
+    return NULL;
+}
+
+/* Runs nmcli with what awk makes of a keyfile. Returns the new keyfile, or NULL and what nmcli said. */
+char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why)
+{
+    static const char script[] = "file=$1 awk=$2; shift 2; nmcli --offline connection modify "
+                                 "connection.autoconnect yes <\"$file\" | awk \"$awk\" | "
+                                 "exec nmcli --offline connection modify \"$@\"";
+    const char *argv[WORDS_MAX + 8] = {"sh", "-c", script, "sh", file, awk};
+
+    memcpy(argv + 6, words->argv, words->count * sizeof(*argv));
+    return nmcli_print(argv, why);
+}
+
+/* Finds the file of the NIC's profile among NetworkManager's, and the highest priority that any has. */
+static void read_list(struct profile *profile)
+{
+    _cleanup_free_ char *list = NULL;
+    const char *argv[] = {"nmcli",      "-t",   "-e", "no", "-f", "AUTOCONNECT-PRIORITY,UUID,FILENAME",
+                          "connection", "show", NULL};
+
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &list) != 0 || !list)
+        return;
+    char *rest = list;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        const char *priority = strsep(&line, ":"), *uuid = line ? strsep(&line, ":") : NULL;
+        if (!uuid || !line)
+            continue;
+        const int given = (int)strtol(priority, NULL, 10);
+        if (strncmp(line, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority)
+            profile->priority = given + 1;
+        if (strcmp(uuid, profile->uuid) == 0)
+            snprintf(profile->file, sizeof(profile->file), "%s", line);
+    }
+}
+
+/* Reads the profile that the NIC uses, from what NetworkManager keeps of each device: also the metric of the
+ * NIC's routes, which is another than a bridge's. Returns 0, or -1 and why not. */
+int profile_read(const char *nic, struct profile *profile, struct error *why)
+{
+    char path[64], state[4096], managed[8];
+
+    profile->priority = PRIORITY_MIN;
+    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%u", if_nametoindex(nic));
+    const bool known = text_read(path, state, sizeof(state)) > 0 &&
+                       text_value(state, "connection-uuid", profile->uuid, sizeof(profile->uuid));
+    if (known && text_value(state, "managed", managed, sizeof(managed)) && strcmp(managed, "true") != 0)
+        return error_set(why, "NetworkManager does not manage '%s': name who does with --format", nic);
+    read_list(profile);
+    if (profile->priority > PRIORITY_MAX)
+        return error_set(why,
+                         "a profile has the highest autoconnect-priority, %d: the port needs a higher one",
+                         PRIORITY_MAX);
+    if (!known)
+        return 0;
+    text_value(state, "route-metric-default-effective", profile->metric, sizeof(profile->metric));
+    text_value(state, "dhcp4.dhcp_client_identifier", profile->client_id, sizeof(profile->client_id));
+    text_value(state, "dhcp6.dhcp6_client_id", profile->duid, sizeof(profile->duid));
+    text_value(state, "dhcp6.iaid", profile->iaid, sizeof(profile->iaid));
+    if (!*profile->file)
+        return error_set(why,
+                         "NetworkManager has no file of the profile that '%s' uses, %s (`nmcli -f "
+                         "UUID,FILENAME connection show`)",
+                         nic, profile->uuid);
+    struct words words = {.count = 0};
+    words_set(&words, "connection.autoconnect", "yes");
+    profile->text = nmcli_modify(profile->file, "1", &words, why);
+    return profile->text ? 0 : -1;
+}
+
+/* What the profile has and neither a bridge nor its port can. */
+static int refuse_profile(const struct profile *profile, const struct persist_plan *plan, struct error *why)
+{
+    static const char *const types[] = {"ethernet", "bond", "team", "vlan"};
+    _cleanup_free_ char *users = NULL, *answer = NULL;
+    const char *state[] = {"nmcli", "-g", "GENERAL.STATE", "device", "show", plan->uplink, NULL};
+    char type[32];
+    const char *argv[] = {"grep", "-rlsF", profile->uuid, FOLDERS, NULL};
+    bool known = false;
+
+    keyfile_value(profile->text, "connection", "type", type, sizeof(type));
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        known |= strcmp(type, types[i]) == 0;
+    if (!known)
+        return error_set(why, "'%s' uses a profile of the type %s, which cannot be a bridge's port",
+                         plan->uplink, type);
+    if (strstr(profile->file, "/netplan-"))
+        return error_set(why, "netplan writes NetworkManager's profiles here: use --format netplan");
+    process_capture(state, false, PROCESS_QUERY_MS, &answer);
+    if (answer && strstr(answer, "externally"))
+        return error_set(why, "NetworkManager only watches '%s': name who configures it with --format",
+                         plan->uplink);
+    if (profile_has(profile, "connection", "master") || profile_has(profile, "connection", "controller"))
+        return error_set(why, "the profile of '%s' makes it a port already", plan->uplink);
+    process_capture(argv, false, PROCESS_QUERY_MS, &users);
+    char *rest = users;
+    for (const char *file; (file = strsep(&rest, "\n"));)
+        if (*file && strcmp(file, profile->file) != 0)
+            return error_set(why,
+                             "%.200s refers to the profile of '%s' by its UUID: let it use the name '%s'",
+                             file, plan->uplink, plan->uplink);
+    return 0;
+}
+
+/* A bridge of that name that NetworkManager has already. */
+static int refuse_bridge(const struct persist_plan *plan, struct error *why)
+{
+    _cleanup_free_ char *found = NULL;
+    char line[64];
+    const char *argv[] = {"grep", "-rlsxF", "--exclude=virt-tap-*", line, FOLDERS, NULL};
+
+    snprintf(line, sizeof(line), "interface-name=%s", plan->bridge);
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &found) != 0 || !found)
+        return 0;
+    return error_set(why, "NetworkManager has a profile for '%s' already: %s", plan->bridge,
+                     process_reason(found));
+}
+
+int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why)
+{
+    _cleanup_profile_ struct profile profile = {.text = NULL};
+    const char *argv[] = {"nmcli", "--version", NULL};
+    char mac[32];
+
+    if (process_capture(argv, false, PROCESS_QUERY_MS, NULL) != 0)
+        return error_set(why, "NetworkManager's profiles are written by nmcli, which is not installed");
+    if (refuse_bridge(plan, why) != 0)
+        return -1;
+    if (!*plan->uplink)
+        return 0;
+    if (profile_read(plan->uplink, &profile, why) != 0)
+        return -1;
+    if (!profile.text)
+        return 0;
+    plan->managed = true;
+    if (refuse_profile(&profile, plan, why) != 0)
+        return -1;
+    if (strstr(profile.text, "\n[802-1x]"))
+        persist_lose(plan, "802.1X of a bridge's port");
+    if (keyfile_value(profile.text, "ethernet", "cloned-mac-address", mac, sizeof(mac)) &&
+        strcmp(mac, "random") == 0)
+        persist_lose(plan, "a random MAC for each connection");
+    return 0;
+}

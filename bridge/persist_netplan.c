@@ -82,9 +82,11 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
         const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
         free(copy->definition);
         copy->definition = NULL;
-        const int status = process_capture(argv, false, PROCESS_QUERY_MS,
-                                           &copy->definition); /* fails if there is nothing at all */
-        if (status == 0 && copy->definition && strncmp(copy->definition, "null", 4) != 0)
+        /* Fails if there is nothing at all; netplan 1.1 then exits with 0 and prints nothing. */
+        const int status = process_capture(argv, false, PROCESS_QUERY_MS, &copy->definition);
+        const bool is_there =
+            copy->definition && *copy->definition && strncmp(copy->definition, "null", 4) != 0;
+        if (status == 0 && is_there)
             copy->section = sections[i];
     }
     return true;

@@ -48,7 +48,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                "usermod -a -G {group} {user}"},
     [KVM_DEVICE_NODEV] = {"kvm.device.nodev", FINDING_FAILURE,
                           "device nodes do not work on a file system mounted nodev",
-                          "# {sudo}mount -o remount,dev /dev"},
+                          "# {sudo}mount -o remount,bind,dev /dev"},
     [KVM_DEVICE_DENIED] = {"kvm.device.denied", FINDING_FAILURE,
                            "this user's guests run without KVM, many times slower, or do not start"},
     [KVM_DEVICE_ACL] =
@@ -218,7 +218,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                            "the helper can do nothing without its one capability", SET_CAPABILITY},
     [HELPER_NOSUID] = {"helper.nosuid", FINDING_FAILURE,
                        "file capabilities have no effect on a file system mounted nosuid",
-                       "# {sudo}mount -o remount,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
+                       "# {sudo}mount -o remount,bind,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
     [HELPER_NONEWPRIVS] =
         {"helper.nonewprivs", FINDING_FAILURE,
          "file capabilities have no effect for a process under no_new_privs, nor for what it starts",

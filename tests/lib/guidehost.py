@@ -13,7 +13,7 @@ from bridgehelper import await_
 from reader import ALICE, BIN, HOME, PATH, Reader
 
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
-SESSION_CONF = 'stdio_handler = "file"\n'
+SESSION_CONF = libvirthost.QEMU_CONF
 # ssh, which passes its descriptors and its command to whoever serves the socket, and exits as that says.
 SSH_SOCKET = f"{sandbox.RUN}/ssh.socket"
 SSH = f"""#!/usr/bin/python3

@@ -47,7 +47,9 @@ auth_tcp = "none"
 listen_addr = "0.0.0.0"
 log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
 """
-QEMU = ('stdio_handler = "file"\nnamespaces = []\ncgroup_controllers = []\nsecurity_driver = "none"\nuser = "root"\ngroup = "root"\n'
+# Of every qemu.conf of the tests: no virtlogd, and the limit on core files as it is, for sudo leaves one that nobody may raise again.
+QEMU_CONF = 'stdio_handler = "file"\nmax_core = 0\n'
+QEMU = (QEMU_CONF + 'namespaces = []\ncgroup_controllers = []\nsecurity_driver = "none"\nuser = "root"\ngroup = "root"\n'
         'vnc_listen = "127.0.0.1"\n')
 LOG, PID = "/var/log/libvirt/libvirtd.log", "/run/libvirt/libvirtd.pid"
 

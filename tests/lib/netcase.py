@@ -123,7 +123,7 @@ def real_kvm():
     return True
 
 
-def main(limit=300):
+def main(limit=600):
     """Run the calling file's tests inside a sandbox."""
     sandbox.enter(limit)
     needed.main()

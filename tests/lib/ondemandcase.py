@@ -7,12 +7,13 @@ import os
 import netcase
 import sandbox
 from netcase import POLICY
+from rounds import rounds
 
 BRIDGES, TRACE = "/etc/virt-tap/bridges.conf", sandbox.RUN + "/trace"
 CONF = "/proc/sys/net/ipv6/conf"
 ADDRESSES = ["10.66.0.1/24", "fd66::1/64"]
 WHOLE = f"bridge br-lab address={ADDRESSES[0]} address={ADDRESSES[1]} mtu=1400 isolated=yes\n"
-ROUNDS = int(os.environ.get("VIRT_TAP_ROUNDS", "2"))  # 100 where there is time
+ROUNDS = rounds(2, 100)
 CALLERS = 64
 
 

@@ -5,10 +5,11 @@
 #
 # Debian packages that are fetched but not installed: for guest-kernel and unpacked, which have die() and a folder $work.
 
-# download PACKAGE...: into $work. On a terminal apt shows its progress, elsewhere a line every four seconds does.
+# download PACKAGE...: into $work. On a terminal apt shows its progress, elsewhere a line every four seconds does,
+# from a loop whose last sleep outlives it, and so must hold no pipe that somebody reads to its end.
 download() {
   if [ -t 2 ]; then ticker=; else
-    while sleep 4 && [ -d "$work" ]; do echo "  $(du -sm "$work" | cut -f 1) MB so far" >&2; done &
+    while sleep 4 >/dev/null 2>&1 && [ -d "$work" ]; do echo "  $(du -sm "$work" | cut -f 1) MB so far" >&2; done &
     ticker=$!
   fi
   failed=

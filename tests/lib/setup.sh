@@ -3,7 +3,7 @@
 #
 # shellcheck shell=sh disable=SC2034,SC2046,SC2086 # groups is dev's; packages are lists of words without blanks
 #
-# What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die() and as_root().
+# What ./dev installs, in groups, each with a reason, and what it says is missing. Part of ./dev, which has die(), as_root() and be_root().
 
 # What each group needs, by the names of Debian's packages; those with a question mark only some releases have.
 build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
@@ -92,8 +92,16 @@ s/^ */    /" >&2
   done
   [ -n "$wanted" ] || return 0
   agreed || die 'nothing was installed'
-  as_root apt-get update >&2 || die "apt-get update failed; is the network there?"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted >&2
+  be_root 'installing packages'
+  # It succeeds without a network, and may fail for a source that none of these packages is from.
+  as_root apt-get -o Acquire::Retries=1 update >&2 || echo 'dev: apt-get update failed; trying with the lists that are here' >&2
+  errors=$(mktemp)
+  status=0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 install -y --no-install-recommends $wanted >&2 2>"$errors" || status=$?
+  cat "$errors" >&2
+  cause=$(sed -n 's/^E: //p' "$errors" | head -n 1)
+  rm -f "$errors"
+  [ "$status" = 0 ] || die "the packages could not be installed: ${cause:-apt-get ended with status $status}"
 }
 
 # need GROUP: one line that says what is missing; this installs nothing

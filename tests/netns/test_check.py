@@ -67,5 +67,5 @@ class States(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(380)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

@@ -158,5 +158,5 @@ class Filter(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(200)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

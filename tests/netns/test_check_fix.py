@@ -104,5 +104,5 @@ class Fixes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(380)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

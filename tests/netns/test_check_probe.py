@@ -284,5 +284,5 @@ class Hostile(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(380)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

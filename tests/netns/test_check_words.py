@@ -202,5 +202,5 @@ class Words(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     sys.exit(not unittest.main(verbosity=1, exit=False).result.wasSuccessful())

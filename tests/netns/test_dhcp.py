@@ -247,6 +247,6 @@ class State(DhcpCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     dhcpcase.private_place()
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -191,6 +191,6 @@ class Impostors(DhcpCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(380)
+    sandbox.enter()
     dhcpcase.private_place()
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -26,6 +26,7 @@ from collections import Counter
 import sandbox
 from bridgeconf import (ALTERNATIVE, BRIDGES, FEATURES, FIFTEEN, FILES, INC, INSIDE, MAIN, NEVER_GRANTED, PRIVATE,
                         Case, Maker, predict_ours, predict_theirs)
+from rounds import rounds
 from sandbox import USER
 
 THEIRS = "/usr/lib/qemu/qemu-bridge-helper"
@@ -320,14 +321,14 @@ def uncovered(outcomes, features):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--files", type=int, default=5000, help="generated sets (default: %(default)s)")
+    parser.add_argument("--files", type=int, default=rounds(2000, 20000), help="generated sets (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="judge this set alone, of those that this seed makes")
     chosen = parser.parse_args()
     if not os.access(THEIRS, os.X_OK):
         sys.exit(f"{THEIRS} is not there: install Debian's qemu-system-common")
     helper = os.path.abspath(os.environ["VIRT_TAP_HELPER"])
-    sandbox.enter(limit=600)
+    sandbox.enter()
     ours, theirs = sandbox.install(helper), sandbox.install(THEIRS, caps="cap_net_admin=ep")
     print(f"differential: {chosen.files} sets from seed {chosen.seed}", flush=True)
     begun = time.monotonic()

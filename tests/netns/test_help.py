@@ -186,7 +186,7 @@ class Help(unittest.TestCase):
         pid, fd = pty.fork()
         if pid == 0:
             os.execvpe("zsh", ["zsh", "-f", "-i"], {"PATH": f"{os.path.dirname(CLI)}:{os.environ['PATH']}", "HOME": sandbox.RUN, "TERM": "dumb"})
-        setup = (f"PS1=; fpath=({SOURCE}/data/completion $fpath); autoload -U compinit; compinit -u -D; "
+        setup = (f"PS1=; fpath=({SOURCE}/data/completion $fpath); autoload -U compinit; compinit -C -d {sandbox.RUN}/zcompdump; "
                  "tell() { print -r -- \"<$BUFFER>\"; exit }; zle -N tell; bindkey '^X' tell; unsetopt beep; print rea''dy\n")
         out = b""
 

@@ -304,7 +304,7 @@ class Map(HooksCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(200)
+    sandbox.enter()
     _, HOOKS = hookhost.install()
     CLI_COPY = sandbox.install(CLI, caps=None)
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

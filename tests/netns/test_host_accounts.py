@@ -65,4 +65,4 @@ class Accounts(netcase.NetCase):
 
 
 if __name__ == "__main__":
-    netcase.main(400)
+    netcase.main()

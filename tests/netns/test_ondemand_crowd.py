@@ -142,4 +142,4 @@ class AtOnce(OnDemand):
 
 
 if __name__ == "__main__":
-    netcase.main(limit=300 + 5 * ROUNDS)
+    netcase.main(limit=600 + 5 * ROUNDS)

@@ -628,5 +628,5 @@ class Choice(PersistCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(400)
+    sandbox.enter()
     needed.main()

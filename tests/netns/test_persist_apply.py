@@ -62,5 +62,5 @@ class Slow(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(200)
+    sandbox.enter()
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

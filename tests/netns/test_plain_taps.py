@@ -136,5 +136,5 @@ class Device(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(100)
+    sandbox.enter()
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

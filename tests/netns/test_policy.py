@@ -12,6 +12,7 @@ import netcase
 import sandbox
 from bridgehelper import TUNSETOWNER, TUNSETPERSIST
 from netcase import POLICY
+from rounds import rounds
 from sandbox import OTHER, USER, USERS
 
 NSSWITCH = "/etc/nsswitch.conf"
@@ -197,7 +198,7 @@ class Quota(netcase.NetCase):
         """64 callers at once, some stopped for a while, some killed: N taps and no more, and N if nobody was killed."""
         quota, chance = 5, random.Random(1)
         sandbox.write(POLICY, f"allow br0 quota={quota}\n")
-        for number in range(int(os.environ.get("QUOTA_ROUNDS", "8"))):
+        for number in range(rounds(4, 64)):
             calls = [bridgehelper.Call([self.helper, "--use-vnet", "--br=br0", "--fd={fd}"], USER) for _ in range(64)]
             disturbed = number % 3
             if disturbed:

@@ -234,7 +234,7 @@ class Vlan(Protect):
         self.rule("vlan=100")
         self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", f"{POLICY}:1", "--vlan=100"])
         self.rule("")
-        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", "use none"])
+        self.denied("create", "--bridge=br0", "--name=vtap-a", "--vlan=101", says=["--vlan=101", "leave --vlan out"])
 
 
 class WhatTheKernelCannotDo(Protect):

@@ -152,11 +152,12 @@ class Show(netcase.NetCase):
             os.mkfifo(f"{folder}/fifo.xml")
         sandbox.write(f"{config}/libvirt/qemu/{'x' * 240}\n\033[2J.xml", text.replace(UUID, UUID.replace("8", "9")))
         env = {"XDG_CONFIG_HOME": config, "PATH": os.environ["PATH"]}
+        cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
         for uid, name in ((USER, "web"), (OTHER, None), (0, None)):
-            done = sandbox.run(uplink.CLI, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
+            done = sandbox.run(cli, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
             self.assertEqual([(tap["domain"], tap["domain_name"]) for tap in json.loads(done.stdout)], [(UUID, name)])
             for verb in ("list", "show"):
-                done = sandbox.run(uplink.CLI, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
+                done = sandbox.run(cli, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
                 self.assertEqual((UUID in done.stdout, " web" in done.stdout), (name is None, name is not None), done.stdout)
         shutil.rmtree("/etc/libvirt/qemu")
         shutil.rmtree(config)

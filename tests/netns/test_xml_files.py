@@ -321,5 +321,5 @@ class OutputDir(FilesCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

@@ -76,5 +76,5 @@ class Guests(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sandbox.enter(300)
+    sandbox.enter()
     needed.main()

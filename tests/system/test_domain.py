@@ -17,13 +17,12 @@ import guests
 import needed
 import sandbox
 from bridgehelper import await_, become
-from libvirthost import DOMAIN
+from libvirthost import DOMAIN, QEMU_CONF
 
 HOME = sandbox.RUN + "/session"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
                "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
 HOST, GUEST = "192.168.77.254", "192.168.77.1"
-QEMU_CONF = 'stdio_handler = "file"\n'
 SYSTEM_CONF = QEMU_CONF + 'namespaces = []\ncgroup_controllers = []\nsecurity_driver = "none"\nuser = "root"\ngroup = "root"\n'
 NIC = "<interface type='bridge'><source bridge='br0'/>{}<rom enabled='no'/></interface>"
 VIRTIO, MULTIQUEUE = "<model type='virtio'/>", "<model type='virtio'/><driver queues='4'/>"

@@ -8,6 +8,7 @@ script's environment puts it into README.md or docs/*.md; look at the difference
 import os
 
 import documents
+import libvirthost
 import needed
 import reader
 import sandbox
@@ -46,7 +47,7 @@ class Readme(Reader):
         self.assertEqual(guest.end()[2], ["52:54:00:0a:00:01"])
 
     def libvirt(self):
-        self.writes("bridge_helper", QEMU_CONF, 'stdio_handler = "file"\n', user=ALICE)
+        self.writes("bridge_helper", QEMU_CONF, libvirthost.QEMU_CONF, user=ALICE)
         card = self.next("<interface").text
         self.define("web", card)
         self.virsh("start", "web")
@@ -136,7 +137,7 @@ class Pages(Reader):
             guest = Guest(self, line.replace(line[line.index("-netdev"):line.index(" -device")], named))
             self.assertEqual(guest.taps, ["vtap-web"])
             self.assertEqual(guest.end()[0], 0)
-            self.writes("bridge_helper", QEMU_CONF, 'stdio_handler = "file"\n', user=ALICE)
+            self.writes("bridge_helper", QEMU_CONF, libvirthost.QEMU_CONF, user=ALICE)
             self.define("web", self.next("<interface").text)
             self.virsh("start", "web")
             self.virsh("destroy", "web")
@@ -180,5 +181,5 @@ class Pages(Reader):
 
 
 if __name__ == "__main__":
-    reader.enter(390)
+    reader.enter()
     needed.main()

@@ -199,6 +199,6 @@ class Others(Guide):
 
 
 if __name__ == "__main__":
-    reader.enter(390)
+    reader.enter()
     libvirthost.prepare()
     needed.main()

@@ -137,6 +137,6 @@ class Migration(HostTest):
 
 
 if __name__ == "__main__":
-    sandbox.enter(390)
+    sandbox.enter()
     libvirthost.prepare()
     needed.main()

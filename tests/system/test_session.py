@@ -11,6 +11,7 @@ import socket
 import unittest
 
 import guests
+import libvirthost
 import needed
 import sandbox
 from bridgehelper import await_, become
@@ -20,10 +21,8 @@ SERIAL = HOME + "/serial"
 HOST, GUEST = "192.168.77.254", "192.168.77.1"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
                "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
-# stdio_handler: no virtlogd. Session libvirtd finds this file below $XDG_CONFIG_HOME.
-QEMU_CONF = """bridge_helper = "{helper}"
-stdio_handler = "file"
-"""
+# Session libvirtd finds this file below $XDG_CONFIG_HOME.
+QEMU_CONF = 'bridge_helper = "{helper}"\n' + libvirthost.QEMU_CONF
 DOMAIN = """<domain type='qemu'>
 <name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>

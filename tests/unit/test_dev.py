@@ -20,6 +20,7 @@ LIB = SOURCE + "/tests/lib"
 SETUP = f"""set -eu
 die() {{ echo "dev: $*" >&2; exit 1; }}
 as_root() {{ "$@"; }}
+be_root() {{ [ -z "${{REFUSED:-}}" ] || die "$1 takes root"; }}
 . {LIB}/setup.sh
 setup build guest
 """
@@ -126,7 +127,7 @@ class Setup(Folder):
     def setUp(self):
         super().setUp()
         self.program("dpkg-query", 'for last; do :; done; case $last in meson | xz-utils) exit 1 ;; esac; echo installed\n')
-        self.program("apt-get", f'echo "$@" >>{self.folder}/said\n')
+        self.program("apt-get", f'shift 2; echo "$@" >>{self.folder}/said\n')
 
     def installed(self):
         path = self.folder + "/said"
@@ -160,6 +161,28 @@ class Setup(Folder):
         self.assertEqual(self.installed(), "")
         self.assertEqual(self.on_terminal("\n")[0], 0)
         self.assertIn("install", self.installed())
+
+    def test_what_goes_wrong(self):
+        """Its first cause comes last."""
+        done = self.run_it("sh", "-c", f"REFUSED=1; {SETUP}")
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (1, "dev: installing packages takes root"))
+        self.assertEqual(self.installed(), "")
+        self.program("apt-get", "[ $3 != install ] || { printf 'W: old\\nE: no route\\nE: many more\\n' >&2; exit 100; }\n")
+        done = self.run_it("sh", "-c", SETUP)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (1, "dev: the packages could not be installed: no route"))
+        self.program("apt-get", "[ $3 = install ] || exit 100\n")  # some other source's lists
+        self.assertEqual(self.run_it("sh", "-c", SETUP).returncode, 0)
+
+    def test_no_sudo_no_root(self):
+        """Said before anything is built."""
+        self.program("dpkg-query", "echo installed\n")
+        self.program("id", 'case $1 in -u) echo 1000 ;; *) echo someone ;; esac\n')
+        self.program("sudo", "echo 'sudo: refused' >&2; exit 1\n")
+        for words, what in ((["demo"], "the demo"), (["test", "netns"], "the suite 'netns'"), (["test"], "the suite 'netns'")):
+            done = self.run_it(SOURCE + "/dev", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, f"sudo: refused\ndev: {what} takes root, and sudo refused it to someone, see above: run ./dev "
+                                                              "as root, or as a user whom sudo lets be root\n"))
+        self.assertIn("there is no suite 'nonsense'", self.run_it(SOURCE + "/dev", "test", "unit", "nonsense").stdout)
 
     def test_nothing_is_missing(self):
         self.program("dpkg-query", "echo installed\n")

@@ -94,12 +94,13 @@ static void fix_is(const char *area, enum finding_id id, const char *about, cons
     snprintf(record.about, sizeof(record.about), "%s", about);
     struct findings found = hear(area, record, 1);
     assert_int_equal(found.count, 1);
-    if (fix && geteuid() == 0)
-        assert_string_equal(found.items[0].fix, fix);
-    else if (fix)
-        assert_non_null(strstr(found.items[0].fix, fix));
-    else
+    if (!fix) {
         assert_null(found.items[0].fix);
+        return;
+    }
+    for (char *sudo = NULL; geteuid() != 0 && (sudo = strstr(found.items[0].fix, "sudo "));) /* for users */
+        memmove(sudo, sudo + strlen("sudo "), strlen(sudo) + 1 - strlen("sudo "));
+    assert_string_equal(found.items[0].fix, fix);
     findings_free(&found);
 }
 

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""How often the tests that depend on chance, or on many at once, try: enough for each change, and with VIRT_TAP_THOROUGH=1 enough for
+a release."""
+import os
+
+THOROUGH = os.environ.get("VIRT_TAP_THOROUGH") == "1"
+
+
+def rounds(ordinary, thorough):
+    return thorough if THOROUGH else ordinary

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""The safe move: what was moved comes back by itself, when nobody confirms, and wherever create is killed or fails."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+import sandbox
+import uplink
+from bridgehelper import await_
+from movecase import MoveCase
+from uplink import HOST4, STATE
+
+TRACE = sandbox.RUN + "/trace"
+
+
+class Back(MoveCase):
+    def test_unconfirmed(self):
+        self.create(within="1s")
+        self.assertIn(HOST4 + "/24", uplink.addresses("br0"))
+        self.assert_restored()
+        self.assertIn("'br0' has nothing to confirm", self.confirm(status=1))
+
+    def test_enter_on_the_terminal(self):
+        for answer, status in ((b"\n", 0), (b"", 1)):
+            ours, theirs = os.openpty()
+            process = subprocess.Popen([uplink.CLI, "bridge", "create", "br0", "--uplink", "eth0", "--confirm-within=2s"],
+                                       stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertTrue(await_(lambda: "bridge.br0.moved" in uplink.files()))
+            os.write(ours, answer)
+            output, _ = process.communicate(timeout=20)
+            os.close(ours)
+            os.close(theirs)
+            self.assertEqual(process.returncode, status, output)
+            if answer:
+                self.assertEqual(uplink.files(), ["bridge.br0.confirmed"])
+                self.delete()
+            self.assert_restored()
+
+    def test_the_session_ends(self):
+        """Whoever created it is hung up on, with its whole process group and its parent."""
+        script = f"{uplink.CLI} bridge create br0 --uplink eth0 --confirm-within 1s; sleep 30"
+        shell = subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        self.assertTrue(await_(lambda: "bridge.br0.moved" in uplink.files()))
+        os.killpg(shell.pid, signal.SIGHUP)
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait(20)
+        self.assert_restored()
+
+    def test_stopped_midway(self):
+        """One that neither goes on nor dies is ended when its time is over."""
+        done = sandbox.run("timeout", "-s", "KILL", "20", "strace", "-qq", "-o", TRACE, "-e", "inject=rename:signal=SIGSTOP:when=1",
+                           uplink.CLI, "bridge", "create", "br0", "--uplink", "eth0", "--confirm-within", "1s", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assert_restored()
+
+    def strace(self, *options):
+        return sandbox.run("strace", "-qq", "-o", TRACE, *options, uplink.CLI, "bridge", "create", "br0", "--uplink", "eth0",
+                           check=False)
+
+    def steps(self):
+        """Every system call from the saving of the state on, as (name, how many of that name so far)."""
+        self.assertEqual(self.strace().returncode, 0)
+        with open(TRACE, encoding="utf-8", errors="replace") as file:
+            calls = re.findall(r"^(\w+)\((.*)", file.read(), re.M)
+        self.confirm()
+        self.delete()
+        self.assert_restored()
+        first = next(i for i, (_, words) in enumerate(calls) if "bridge.br0.arming" in words and "O_CREAT" in words)
+        counts, steps = {}, []
+        for i, (name, _) in enumerate(calls):
+            counts[name] = counts.get(name, 0) + 1
+            if i >= first and name != "exit_group":
+                steps.append((name, counts[name]))
+        return steps
+
+    def outcome(self):
+        """What came of a move that was cut off: 'moved', and then it can be confirmed, or 'put back'."""
+        settled = await_(lambda: not {"bridge.br0.moving", "bridge.br0.restoring"} & set(uplink.files()))
+        self.assertTrue(settled, uplink.files())
+        moved = uplink.files() == ["bridge.br0.moved"]
+        if moved:
+            self.confirm()
+            self.delete()
+        for left in uplink.files():  # killed before there was a guard
+            self.assertEqual(left, "bridge.br0.arming")
+            try:
+                os.unlink(f"{STATE}/{left}")
+            except FileNotFoundError:  # there was one, which took it just now: what comes of that counts
+                return self.outcome()
+        self.assert_restored()
+        return "moved" if moved else "put back"
+
+    def test_killed_anywhere(self):
+        """At each system call, but of the hundreds by which settings are read and written only at every eighth."""
+        steps = [step for i, step in enumerate(self.steps()) if step[0] not in ("openat", "read", "close") or i % 8 == 0]
+        outcomes = {"moved": 0, "put back": 0, "missed": 0}
+        for name, nth in steps:
+            with self.subTest(f"{name} {nth}"):
+                self.strace("-e", f"inject={name}:signal=SIGKILL:when={nth}")
+                with open(TRACE, encoding="utf-8", errors="replace") as file:
+                    killed = "killed by SIGKILL" in file.read()
+                outcomes[self.outcome() if killed else "missed"] += 1
+                if not killed:  # how often create looks for the guard is not the same every time
+                    self.outcome()
+        print(f"\n{len(steps)} system calls: {outcomes}")
+        self.assertGreater(outcomes["put back"], 20)
+        self.assertLess(outcomes["missed"], 10)
+
+    def test_calls_failing(self):
+        """A failure that create cannot survive leaves everything as it was."""
+        steps = [step for step in self.steps() if step[0] in ("sendto", "recvfrom", "rename", "ioctl", "clone", "write", "fsync")]
+        outcomes = {"moved": 0, "put back": 0}
+        for name, nth in steps:
+            with self.subTest(f"{name} {nth}"):
+                self.strace("-e", f"inject={name}:error=EIO:when={nth}")
+                outcomes[self.outcome()] += 1
+        print(f"\n{len(steps)} failures: {outcomes}")
+        self.assertGreater(outcomes["put back"], 5)
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

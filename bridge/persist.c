@@ -7,6 +7,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "portjson.h"
+#include "probe.h"
 #include "uplink.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct persist_options {
     const char *uplink;
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
+    struct option_list probes;
     bool only_print, apply, lossy;
 };
 
@@ -34,6 +36,7 @@ const struct option_entry bridge_persist_options[] = {
     OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
+    PROBE(struct persist_options, probes),
     OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
@@ -197,12 +200,15 @@ static int apply_plan(void *context, const char *verb)
 }
 
 static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
-                 const struct persist_format *format, unsigned int confirm_ms)
+                 const struct persist_format *format, const struct persist_options *options)
 {
     struct applying applying = {plan, format};
     const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
-    struct create create = {
-        .name = plan->bridge, .uplink = plan->uplink, .confirm_ms = confirm_ms, .manager = &manager};
+    struct create create = {.name = plan->bridge,
+                            .uplink = plan->uplink,
+                            .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                            .probes = &options->probes,
+                            .manager = &manager};
 
     strcpy(create.spec.name, plan->bridge);
 
@@ -220,7 +226,7 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
                  const struct persist_format *format, const struct persist_options *options)
 {
     if (options->apply)
-        return apply(view, verb, plan, format, options->confirm_ms ? options->confirm_ms : CONFIRM_MS);
+        return apply(view, verb, plan, format, options);
     const int status = persist(verb, plan, format, options->only_print);
     if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
@@ -258,6 +264,10 @@ int bridge_persist(const struct call *call)
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
+    if (options->probes.count > 0 && !options->apply)
+        return complain(2, call->name, "--probe is for what is changed at once: use it with --apply");
+    if (probe_check(call->name, &options->probes) != 0)
+        return 1;
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
     const struct persist_format *format = choose(call->name, formats[options->format]);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +42,7 @@ const struct option_entry bridge_persist_options[] = {
     OPTION_END(struct persist_options),
 };
 
-/* Finds the port that leads to the outside: the one in the alias of a bridge of ours, or the only
- * hardware port. */
-static const struct link *uplink_of(const struct view *view, const struct link *bridge)
+const struct link *persist_uplink_of(const struct view *view, const struct link *bridge)
 {
     const char *name = port_alias_uplink(bridge);
     const struct link *found = name ? links_by_name(&view->links, name) : NULL;
@@ -65,7 +64,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
 {
     const struct link *bridge = links_by_name(&view->links, name);
     const struct link *uplink = option   ? view_link(view, verb, option)
-                                : bridge ? uplink_of(view, bridge)
+                                : bridge ? persist_uplink_of(view, bridge)
                                          : NULL;
     const struct link *holder = bridge ? bridge : uplink;
 
@@ -296,5 +295,7 @@ int bridge_unpersist(const struct call *call)
     const int count = persist_undo(call->name, bridge);
     if (count == 0)
         return complain(1, call->name, "nothing was written for '%s'", bridge);
-    return count < 0;
+    if (count > 0 && if_nametoindex(bridge) != 0)
+        printf("'%s' itself stays until the next start\n", bridge);
+    return finish_output(count < 0, call->name);
 }

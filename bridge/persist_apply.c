@@ -114,3 +114,20 @@ void persist_reattach(const struct move *move)
         run_all("virt-tap bridge", format->reattach, sizeof(format->reattach) / sizeof(format->reattach[0]),
                 move->bridge, move->uplink);
 }
+
+const char *persist_manager_of(const char *bridge)
+{
+    static const char *const folders[][2] = {{"/etc/network/", "ifupdown"},
+                                             {"/etc/netplan/", "netplan"},
+                                             {"/etc/systemd/network/", "networkd"},
+                                             {"/etc/NetworkManager/", "networkmanager"}};
+    struct persist_files files;
+    const char *found = NULL;
+
+    persist_recall(bridge, &files);
+    for (size_t i = 0; files.count > 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        if (strncmp(files.list[0].path, folders[i][0], strlen(folders[i][0])) == 0)
+            found = folders[i][1];
+    persist_free(&files);
+    return found;
+}

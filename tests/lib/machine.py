@@ -25,7 +25,7 @@ import needed
 import sandbox
 from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF
 
-BOOT = 400  # seconds that a machine may take to boot, with other work beside it
+BOOT = 900  # seconds that a machine may take to boot, with other work beside it
 MANAGERS = ("ifupdown", "networkd", "netplan", "networkmanager")
 ROUTER, ROUTER6 = "10.77.0.1", "fd77::1"
 VLAN, VLAN_ROUTER = 10, "10.78.0.1"

@@ -9,7 +9,6 @@ By default one case runs; with VIRT_TAP_MACHINES=all every case, on each Debian 
 built on. MACHINES_FOLDER has the images (tests/lib/machineimage.py).
 """
 import sys
-import unittest
 
 import machinecase
 import needed

@@ -287,27 +287,36 @@ static bool find_start(const char *name, char path[PATH_MAX])
     return false;
 }
 
-/* Starts the client. Under systemd it gets a scope of its own: it must neither die with the login
- * session that started it nor with the guard's unit. */
+/* Starts the client. Under systemd it becomes a service of its own: it must neither die with the login
+ * session that started it nor with the guard's unit. Returns 0 or -errno. */
 static int launch(const struct dhcp_program *program, const char *path, const char *const words[],
                   size_t count)
 {
-    static const char systemd_run[] = "/usr/bin/systemd-run", *const scope[] = {"systemd-run", "--scope",
-                                                                                "--quiet", "--collect", "--"};
-    enum { SCOPE = sizeof(scope) / sizeof(scope[0]) };
+    static const char *const service[] = {"systemd-run",
+                                          "--quiet",
+                                          "--collect",
+                                          "--no-block",
+                                          "--property",
+                                          "Type=forking",
+                                          "--property",
+                                          "TimeoutStartSec=infinity",
+                                          "--description",
+                                          "virt-tap: the DHCP client of a NIC that was moved",
+                                          "--"};
+    enum { SERVICE = sizeof(service) / sizeof(service[0]) };
+    _cleanup_free_ const char **argv = calloc(SERVICE + 2 + count, sizeof(*argv));
 
-    if (access("/run/systemd/system", F_OK) < 0 || access(systemd_run, X_OK) < 0)
-        return process_detach(path, words);
-    _cleanup_free_ const char **argv = calloc(SCOPE + 2 + count, sizeof(*argv));
     if (!argv)
         return -ENOMEM;
-    memcpy(argv, scope, sizeof(scope));
-    size_t used = SCOPE;
+    memcpy(argv, service, sizeof(service));
+    size_t used = SERVICE;
     argv[used++] = path;
     if (program->box && strcmp(strrchr(path, '/') + 1, program->box) == 0)
         argv[used++] = program->name;
     memcpy(argv + used, words + 1, (count - 1) * sizeof(*words));
-    return process_detach(systemd_run, argv);
+    if (access("/run/systemd/system", F_OK) == 0 && process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+        return 0;
+    return process_detach(path, words);
 }
 
 static void start_client(const struct dhcp_client *client, const char *from, const char *to)

@@ -100,6 +100,6 @@ class MachineCase(unittest.TestCase):
             ip netns add guest; ip link add guest0 type veth peer name eth0 netns guest
             ip link set guest0 master {bridge}; ip link set guest0 up
             ip -n guest address add {address}/24 dev eth0; ip -n guest link set eth0 up; ip -n guest route add default via {gateway}""")
-        ping = ("ping", "-n", "-c", "1", "-W", "3", "-I", machine.OUTSIDE, address)
+        ping = ("busybox", "ping", "-c", "1", "-W", "3", "-I", machine.OUTSIDE, address)
         if not await_(lambda: sandbox.run(*ping, check=False).returncode == 0, 30, 1):
             self.fail("the guest is not reached: " + self.tell())

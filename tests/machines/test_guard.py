@@ -72,13 +72,13 @@ class Guard(machinecase.MachineCase):
         self.has_client("eth0")
 
     def the_session_ends_while_systemd_reloads(self):
-        self.login("virt-tap bridge create br0 --uplink eth0 --confirm-within 30s")
+        self.login("virt-tap bridge create br0 --uplink eth0 --confirm-within 120s")
         self.moved()
         self.machine.run("systemctl daemon-reload & systemctl daemon-reexec; wait; "
                          "for s in $(loginctl --no-legend list-sessions | cut -c1-8); do loginctl terminate-session $s; done; "
                          "pkill -KILL -u root -x su; true")
         self.has_client("br0")
-        self.put_back(90)
+        self.put_back(180)
 
     def killed_in_the_middle(self):
         for steps in (1, 4, 9):

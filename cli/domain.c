@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/verb.h"
+#include "domain_next.h"
 #include "job.h"
 
 #include <libvirt/libvirt.h>
@@ -17,10 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
+enum consent { CONSENT_ASK, CONSENT_GIVEN, CONSENT_NOTHING_IS_DONE };
+
 struct domain_options {
     const char *uri, *bridge;
     struct option_list interfaces, networks;
-    bool all, yes, strict;
+    unsigned int consent; /* of enum consent */
+    bool all, strict;
 };
 
 struct session {
@@ -28,6 +32,7 @@ struct session {
     virConnectPtr connection;
     struct job job;
     const struct domain_options *options;
+    struct next next;
 };
 
 #define SHOW_OPTIONS                                                                                         \
@@ -35,7 +40,9 @@ struct session {
                   struct domain_options, uri),                                                               \
         OPTION_FLAG("all", "every domain that is defined there", struct domain_options, all)
 #define CHANGE_OPTIONS                                                                                       \
-    SHOW_OPTIONS, OPTION_FLAG("yes", "do not ask", struct domain_options, yes),                              \
+    SHOW_OPTIONS, OPTION_SET("yes", "do not ask", struct domain_options, consent, CONSENT_GIVEN),            \
+        OPTION_SET("dry-run", "only show what would change", struct domain_options, consent,                 \
+                   CONSENT_NOTHING_IS_DONE),                                                                 \
         OPTION_LIST("interface", "MAC|N",                                                                    \
                     "only this interface, by MAC or by number from 1; may be repeated",                      \
                     struct domain_options, interfaces)
@@ -156,7 +163,7 @@ static int define(const struct session *session, virDomainPtr domain, const char
 {
     const char *command = session->job.name;
 
-    if (!session->options->yes && !is_yes(name))
+    if (session->options->consent == CONSENT_ASK && !is_yes(name))
         return complain(1, command, "%s: left as it is", name);
     _cleanup_secret_ char *now = definition(domain);
     if (!now || strcmp(now, was) != 0)
@@ -165,12 +172,11 @@ static int define(const struct session *session, virDomainPtr domain, const char
         virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
     if (!defined)
         return complain(1, command, "%s: libvirt does not define it: %s", name, virGetLastErrorMessage());
-    if (virDomainIsActive(defined) == 1)
-        complain(0, command, "%s is running: the change takes effect at its next start", name);
+    next_tell(command, defined, name);
     return 0;
 }
 
-static int change_domain(const struct session *session, virDomainPtr domain)
+static int change_domain(struct session *session, virDomainPtr domain)
 {
     const char *command = session->job.name, *name = virDomainGetName(domain);
     _cleanup_product_ struct product product = {0};
@@ -184,7 +190,10 @@ static int change_domain(const struct session *session, virDomainPtr domain)
     if (status == 0 && product.change.edits.count > 0) {
         diff_print(stdout, name, &product.change.edits, text, strlen(text), product.text);
         fflush(stdout);
-        status = define(session, domain, name, text, &product);
+        if (session->options->consent != CONSENT_NOTHING_IS_DONE)
+            status = define(session, domain, name, text, &product);
+        if (status == 0 && session->job.known)
+            next_learn(&session->next, product.text, product.size);
     }
     if (status == 0 && session->options->strict && product.left > 0)
         return 3;
@@ -198,16 +207,16 @@ static int show_domain(const struct session *session, virDomainPtr domain)
 
     if (!text)
         return complain(1, session->job.name, "cannot read %s: %s", name, virGetLastErrorMessage());
-    return job_show(session->job.name, name, text, strlen(text));
+    return job_show(&session->job, name, text, strlen(text));
 }
 
-static int one_domain(const struct session *session, virDomainPtr domain)
+static int one_domain(struct session *session, virDomainPtr domain)
 {
     return session->job.change ? change_domain(session, domain) : show_domain(session, domain);
 }
 
 /* By name, otherwise by UUID. */
-static int named_domain(const struct session *session, const char *name)
+static int named_domain(struct session *session, const char *name)
 {
     _cleanup_virdomain_ virDomainPtr domain = virDomainLookupByName(session->connection, name);
 
@@ -225,7 +234,7 @@ static int worse(int a, int b)
 }
 
 /* Processes all domains, even after a failure. */
-static int each_domain(const struct session *session, char *names[], size_t name_count)
+static int each_domain(struct session *session, char *names[], size_t name_count)
 {
     _cleanup_free_ virDomainPtr *list = NULL;
     int status = 0;
@@ -276,6 +285,8 @@ static int connect_and_run(struct session *session, char *names[], size_t count)
             complain(1, command, "cannot collect the tap names of all domains: %s", virGetLastErrorMessage());
     else
         status = each_domain(session, names, count);
+    next_warn(&session->next, command, session->connection);
+    next_free(&session->next);
     virConnectClose(session->connection);
     return finish_output(status, command);
 }
@@ -297,7 +308,7 @@ static int run(const struct call *call, change_function *function)
     int status = wish_set(wish, &session.known, call->name, options->bridge, &options->networks);
     if (!status && options->all != (call->count == 0))
         status = complain(2, call->name, "which domains? Name them, or use --all");
-    if (!status && function && !options->yes && !isatty(STDIN_FILENO))
+    if (!status && function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
         status = complain(2, call->name, "not a terminal, so nobody can be asked: use --yes");
     if (!status)
         status = connect_and_run(&session, call->words, call->count);

@@ -107,9 +107,8 @@ static void print_named(const char *name, const char *behind)
     printf("%s%s", line ? line : "(no memory)", behind);
 }
 
-static void show_interface(const struct domain *domain, size_t index)
+static void show_interface(const struct domain *domain, size_t index, const struct wish *wish)
 {
-    const struct wish wish = {0};
     const struct interface *interface = &domain->interfaces[index];
     const struct tap *tap = interface->tap;
     _cleanup_free_ char *mac = printable_line(interface->mac ? interface->mac : "no MAC");
@@ -121,7 +120,7 @@ static void show_interface(const struct domain *domain, size_t index)
     printf("  %zu  %-17s  ", index + 1, mac ? mac : "(no memory)");
     if (tap)
         printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, isolated, queues);
-    else if (domain_judge(domain, reason) < 0 || interface_judge(interface, &wish, &plan, reason) < 0)
+    else if (domain_judge(domain, reason) < 0 || interface_judge(interface, wish, &plan, reason) < 0)
         printf("no tap: %s\n", reason);
     else if (ifname_valid(plan.bridge))
         printf("could be a tap on %s\n", plan.bridge);
@@ -129,18 +128,18 @@ static void show_interface(const struct domain *domain, size_t index)
         puts("no tap: no kernel takes the name of its bridge");
 }
 
-int job_show(const char *name, const char *label, const char *text, size_t size)
+int job_show(const struct job *job, const char *label, const char *text, size_t size)
 {
     _cleanup_domain_ struct domain domain = {0};
     struct error why;
 
     if (domain_read(&domain, text, size, &why) < 0)
-        return complain_at(name, label, &why);
+        return complain_at(job->name, label, &why);
     print_named(label, ": ");
     print_named(domain.name ? domain.name : "",
                 domain.foreign ? ", a clone: its taps are another domain's\n" : "\n");
     for (size_t i = 0; i < domain.interface_count; i++)
-        show_interface(&domain, i);
+        show_interface(&domain, i, &job->wish);
     for (size_t i = 0; i < domain.tap_count; i++)
         if (!domain.taps[i].interface)
             printf("  -  tap %s on %s: no interface uses it any more\n", domain.taps[i].dev,

@@ -36,8 +36,9 @@ void product_free(struct product *product);
  * escaped, and a message gives their number. */
 void print_document(const char *name, const char *text, size_t size);
 
-/* Prints one line for each interface and tap in the document. Returns 0, or 1 after reporting why. */
-int job_show(const char *name, const char *label, const char *text, size_t size);
+/* Prints one line for each interface and tap in the document, according to the job's wish. Returns 0, or 1
+ * after reporting why. */
+int job_show(const struct job *job, const char *label, const char *text, size_t size);
 
 /* What is known besides the document; passed as data to the wish's functions. */
 struct known {

@@ -2,14 +2,12 @@
  * Copyright the virt-tap authors
  *
  * virt-tap: the command for users and administrators. It has no privileges of its own. */
-#include "base/terminal.h"
 #include "config.h"
 #include "program.h"
 #include "verbs.h"
 
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 static int version(const struct call *call)
 {
@@ -70,14 +68,7 @@ static const struct command virt_tap = {
     "A place on the host's bridges for the QEMU and libvirt guests of ordinary users.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
-/* As run by KubeVirt, through a link of that name. */
-static const struct verb define_hook = {
-    .name = "onDefineDomain", .program = "virt-tap-xml", .start = program_start};
-
 int main(int argc, char *argv[])
 {
-    if (argc > 0 && strcmp(basename(argv[0]), define_hook.name) == 0)
-        return terminal_filter() < 0 ? complain(1, "virt-tap", "no memory")
-                                     : verb_run(&define_hook, argc, argv);
     return command_main(&virt_tap, argc, argv);
 }

@@ -35,18 +35,24 @@ static bool find_beside(const char *program, char path[PATH_MAX])
            found.st_uid == self.st_uid && access(path, X_OK) == 0;
 }
 
+void program_path(const char *program, const char *installed, char path[PATH_MAX])
+{
+    if (!find_beside(program, path))
+        snprintf(path, PATH_MAX, "%s", installed);
+}
+
 int program_start(const struct verb *verb, int argc, char *argv[])
 {
     _cleanup_free_ char **words = calloc((size_t)argc + 2, sizeof(*words));
-    char path[PATH_MAX], command[] = "virt-tap";
+    char path[PATH_MAX], installed[PATH_MAX], command[] = "virt-tap";
 
     if (!words)
         return complain(1, argv[0], "no memory");
     words[0] = command;
     words[1] = (char *)(uintptr_t)verb->name;
     memcpy(words + 2, argv + 1, ((size_t)argc - 1) * sizeof(*words));
-    if (!find_beside(verb->program, path))
-        snprintf(path, sizeof(path), "%s/%s", PROGRAMS_PATH, verb->program);
+    snprintf(installed, sizeof(installed), "%s/%s", PROGRAMS_PATH, verb->program);
+    program_path(verb->program, installed, path);
     fflush(stdout);
     execv(path, words);
     return complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",

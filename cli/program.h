@@ -8,6 +8,11 @@
 
 #include "base/verb.h"
 
+#include <limits.h>
+
+/* Gives the path of a program of virt-tap's: the installed one, or one beside this, as described below. */
+void program_path(const char *program, const char *installed, char path[PATH_MAX]);
+
 /* struct verb.start: executes verb->program with the arguments "virt-tap", verb->name and argv from argv[1]
  * on. Returns only on failure, with exit status 1 after reporting why.
  *

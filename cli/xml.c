@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/verb.h"
 #include "config.h"
-#include "definehook.h"
 #include "hooks/mapping.h"
 #include "job.h"
 
@@ -261,6 +260,7 @@ static int map(const struct call *call)
 
 static int show(const struct call *call)
 {
+    const struct job job = {.name = call->name};
     int status = 0;
 
     for (size_t i = 0; i < call->count || i == 0; i++) {
@@ -268,7 +268,7 @@ static int show(const struct call *call)
         size_t size;
         mode_t mode;
         _cleanup_free_ char *text = read_file(call->name, path, &size, &mode);
-        if (!text || job_show(call->name, label_of(path), text, size) != 0)
+        if (!text || job_show(&job, label_of(path), text, size) != 0)
             status = 1;
     }
     return finish_output(status, call->name);
@@ -302,11 +302,6 @@ static const struct verb verbs[] = {
      .max = UINT_MAX,
      .act = map,
      .summary = "adapt domains of other hosts to this one's bridges"},
-    {.name = "define-hook",
-     .arguments = define_hook_arguments,
-     .options = define_hook_options,
-     .act = define_hook_run,
-     .summary = "rewrite as KubeVirt's hook onDefineDomain, for a link of that name"},
 };
 
 static const struct command xml_command = {
@@ -318,11 +313,6 @@ static const struct verb commands[] = {
      .arguments = "VERB",
      .summary = "point files of libvirt's domains at taps, and back",
      .verbs = &xml_command},
-    {.name = "onDefineDomain",
-     .arguments = define_hook_arguments,
-     .options = define_hook_options,
-     .act = define_hook_run,
-     .summary = "rewrite as KubeVirt's hook onDefineDomain"},
 };
 
 int main(int argc, char *argv[])

@@ -112,6 +112,32 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     return hook_call_helper(argv, why);
 }
 
+/* libvirt tells the guest its <mtu>, and sets it only on taps of its own: of the frames that the guest then
+ * sends, a tap with less would drop the larger ones without a word. A smaller one is not set either: the
+ * bridge would take it on, and with it every other guest (br_mtu_auto_adjust() in the kernel's br_if.c). */
+static int check_mtu(const struct interface *interface, struct error *why)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    const struct tap *tap = interface->tap;
+    struct link made;
+
+    if (!interface->mtu)
+        return 0;
+    int err = rtnl_open(&nl);
+    if (!err)
+        err = link_find_tap(&nl, tap->dev, &made);
+    if (err)
+        return error_set(why, "cannot read its MTU: %s", strerror(-err));
+    if (interface->mtu <= made.mtu)
+        return 0;
+    return error_set(
+        why,
+        "it has <mtu size='%u'/>, and a tap there gets %u, so that larger frames would be lost; raise "
+        "the MTU of the bridge and of its ports (ip link set dev %s mtu %u), or add mtu=%u to the "
+        "rule of the policy, or make the <mtu> smaller",
+        interface->mtu, made.mtu, quote(tap->bridge).text, interface->mtu, interface->mtu);
+}
+
 /* Removes what an interrupted start left behind. */
 static void remove_left_over(const struct domain *domain)
 {
@@ -146,7 +172,8 @@ static int make_taps(const struct domain *domain, struct error *why)
     remove_left_over(domain);
     for (size_t i = 0; i < domain->interface_count; i++) {
         const struct interface *interface = &domain->interfaces[i];
-        if (!interface->tap || make_tap(domain, interface, &reason) == 0)
+        if (!interface->tap ||
+            (make_tap(domain, interface, &reason) == 0 && check_mtu(interface, &reason) == 0))
             continue;
         explain_missing(interface->tap->bridge, &reason);
         error_set(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static int look_again(struct rtnl *nl, const struct link *seen, struct link *now)
 {
@@ -42,17 +43,38 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
 
 /* Attaches by name, since the kernel offers nothing else: if the name no longer refers to the same device, fd
  * is attached to another, or to a new one, which goes away when fd is closed. */
-static int take(struct rtnl *nl, int fd, const struct link *seen)
+static int attach(struct rtnl *nl, int fd, const struct link *seen)
 {
     struct link now = {.ifindex = 0};
-    int err = look_again(nl, seen, &now);
+    const int err = look_again(nl, seen, &now);
 
     if (err)
         return err;
     if (now.tun.kind.multi_queue && now.tun.queues > 0) /* do not attach: our queue would be given frames */
         return -EBUSY;
-    err = tap_attach(fd, now.name, now.tun.kind);
-    if (err || !now.tun.kind.multi_queue)
+    return tap_attach(fd, now.name, now.tun.kind);
+}
+
+/* Whether to try once more. For half a second in all, however many devices there are. */
+static bool wait_a_moment(void)
+{
+    static unsigned int moments = 25;
+    const struct timespec moment = {.tv_nsec = 20000000};
+
+    if (moments == 0)
+        return false;
+    moments--;
+    nanosleep(&moment, NULL);
+    return true;
+}
+
+static int take(struct rtnl *nl, int fd, const struct link *seen)
+{
+    int err = attach(nl, fd, seen);
+
+    while (err == -EBUSY && wait_a_moment())
+        err = attach(nl, fd, seen);
+    if (err || !seen->tun.kind.multi_queue)
         return err;
     return keep_others_out(nl, fd, seen);
 }

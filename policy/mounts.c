@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A line of mountinfo (proc_pid_mountinfo(5)). */
 struct mount {
@@ -166,7 +167,7 @@ int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *
 {
     static uint64_t accepted; /* the last mount accepted; no other process changes our mounts */
 
-    if (mount == accepted)
+    if (mount == accepted || getuid() == 0)
         return 0;
     if (!is_accepted(mount, anywhere)) {
         error_set(

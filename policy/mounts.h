@@ -24,5 +24,7 @@ struct error;
  *      system at the top level, or at any level with `anywhere` (for bridge.conf, which has QEMU's
  *      verdicts).
  *
+ * Every mount is accepted if the real user is root, who may mount what it likes.
+ *
  * Returns 0, or -EPERM and why the mount is not accepted. */
 int mounts_check(const char *path, uint64_t mount, bool anywhere, struct error *why);

@@ -29,7 +29,7 @@ void interface_read(struct interface *out, struct node *node)
         .queues = decimal_number(child_attribute(node, "driver", "queues"), 65535),
         .mtu = decimal_number(child_attribute(node, "mtu", "size"), 65535),
     };
-    out->unmanaged = out->dev && node_attribute_is(node, "type", "ethernet") &&
+    out->unmanaged = node_attribute_is(node, "type", "ethernet") &&
                      node_attribute_is(node_child(node, "target"), "managed", "no");
 }
 
@@ -74,20 +74,61 @@ static bool same_uuid(const char *a, const char *b)
     }
 }
 
+static void link_to(struct tap *tap, struct interface *interface)
+{
+    tap->interface = interface;
+    interface->tap = tap;
+}
+
 /* Links a tap and the interface that has it as target. */
 static int join(struct domain *out, struct tap *tap, struct error *why)
 {
     for (size_t i = 0; i < out->interface_count; i++) {
         struct interface *interface = &out->interfaces[i];
-        if (!interface->unmanaged || strcmp(interface->dev, tap->dev) != 0)
+        if (!interface->unmanaged || !interface->dev || strcmp(interface->dev, tap->dev) != 0)
             continue;
         if (tap->interface)
             return document_fail(&out->doc, interface->node, why, "a second interface has the target '%s'",
                                  tap->dev);
-        tap->interface = interface;
-        interface->tap = tap;
+        link_to(tap, interface);
     }
     return 0;
+}
+
+/* Links a tap of a clone with the first interface that lost its target and has this text as its <address>;
+ * length 0: any. */
+static void join_clone(struct domain *out, struct tap *tap, const char *address, size_t length)
+{
+    for (size_t i = 0; i < out->interface_count && !tap->interface; i++) {
+        struct interface *interface = &out->interfaces[i];
+        const struct node *is = node_child(interface->node, "address");
+        if (!interface->unmanaged || interface->dev || interface->tap)
+            continue;
+        if (length == 0 ||
+            (is && is->end - is->open == length && memcmp(out->doc.text + is->open, address, length) == 0))
+            link_to(tap, interface);
+    }
+}
+
+/* virt-clone and virt-manager remove the name of each target (virtinst's cloner.py): links the taps with the
+ * interfaces by the <address> in the originals, which libvirt always writes alike, otherwise in their order.
+ */
+static void join_all_of_clone(struct domain *out)
+{
+    struct tap *tap = out->taps;
+
+    for (const struct node *node = out->taps_node->children; node; node = node->next, tap++) {
+        _cleanup_document_ struct document original = {0};
+        const char *text = node->text;
+        struct error ignored;
+        if (tap->interface || !text || document_read(&original, text, strlen(text), &ignored) < 0)
+            continue;
+        const struct node *address = node_child(original.nodes, "address");
+        if (address)
+            join_clone(out, tap, text + address->open, address->end - address->open);
+    }
+    for (size_t i = 0; i < out->tap_count; i++)
+        join_clone(out, &out->taps[i], NULL, 0);
 }
 
 static int read_tap(struct domain *out, struct node *node, struct error *why)
@@ -139,6 +180,8 @@ static int read_taps(struct domain *out, struct error *why)
     }
     if (out->tap_count == 0)
         return document_fail(&out->doc, out->taps_node, why, "damaged metadata: there is no tap in it");
+    if (out->foreign)
+        join_all_of_clone(out);
     return 0;
 }
 

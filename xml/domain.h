@@ -34,7 +34,7 @@ struct interface {
     const char *model;     /* of the device presented to the guest */
     unsigned int queues;   /* 0: not given */
     unsigned int mtu;      /* 0: not given */
-    bool unmanaged;        /* of type ethernet, with an existing target */
+    bool unmanaged;        /* of type ethernet; if it has a target device, that exists */
     const struct tap *tap; /* the metadata's entry for this target */
 };
 

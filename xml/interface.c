@@ -126,14 +126,19 @@ int edit_replace(struct edits *edits, const struct node *node, char *text)
     return edits_add(edits, node->open, node->end - node->open, text);
 }
 
+int interface_set_target(struct edits *edits, const struct node *node, const char *dev)
+{
+    char *text;
+
+    return asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ? -1 : edit_replace(edits, node, text);
+}
+
 int interface_point(struct edits *edits, const struct document *doc, const struct node *node, const char *dev)
 {
     static const char *const moved[] = {"vlan", "port"};
     const struct node *source = node_child(node, "source"), *target = node_child(node, "target");
-    char *text;
 
-    if (asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ||
-        edit_replace(edits, target ? target : source, text) < 0 ||
+    if (interface_set_target(edits, target ? target : source, dev) < 0 ||
         edit_attribute(edits, doc, node, "type", "ethernet") < 0)
         return -1;
     if (target && edit_remove(edits, doc, source) < 0)
@@ -263,7 +268,7 @@ int interface_adopt(struct edits *edits, const struct document *doc, const struc
     if (edit_attribute(edits, doc, node, "dev", dev) < 0 ||
         edits_add(edits, node->open_end, node->close - node->open_end,
                   with_mac(&original, &was, tap->interface)) < 0 ||
-        edit_attribute(edits, doc, node_child(tap->interface->node, "target"), "dev", dev) < 0)
+        interface_set_target(edits, node_child(tap->interface->node, "target"), dev) < 0)
         return error_set(why, "no memory");
     return 0;
 }

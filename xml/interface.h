@@ -27,6 +27,9 @@ int interface_judge(const struct interface *interface, const struct wish *wish, 
 int interface_point(struct edits *edits, const struct document *doc, const struct node *node,
                     const char *dev);
 
+/* Adds an edit that puts a target, the tap dev, in place of an element. Returns 0, or -1 if out of memory. */
+int interface_set_target(struct edits *edits, const struct node *node, const char *dev);
+
 /* Adds the edits that restore an interface from its stored original: exactly, if nothing was changed since.
  * Returns 0, or -1 and why the original is not valid. */
 int interface_unpoint(struct edits *edits, const struct document *doc, const struct tap *tap,

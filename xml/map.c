@@ -142,7 +142,7 @@ static int map_tap(const struct mapping *all, size_t index)
         if (find_free(all, index, dev) < 0)
             return -1;
         if (edit_attribute(edits, &domain->doc, tap->node, "dev", dev) < 0 ||
-            edit_attribute(edits, &domain->doc, node_child(interface->node, "target"), "dev", dev) < 0)
+            interface_set_target(edits, node_child(interface->node, "target"), dev) < 0)
             return no_memory(all);
         memcpy(note->dev, dev, sizeof(dev));
     }

@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import subprocess
+import threading
 
 import bridgehelper
 import netcase
@@ -282,6 +283,28 @@ while time.monotonic() < end:
         os.kill(self.stopped_child(call), signal.SIGCONT)
         self.assertEqual(call.finish().status, 0)
         self.assertNotIn("vtap-m", sandbox.links())
+
+    def test_waits_for_a_guest_that_has_just_ended(self):
+        """QEMU 11's taps are held for some time after it has ended: half a second is waited, for all taps together."""
+        for name, options, flags in (("vtap-m", (), PLAIN), ("vtap-m", ("--multi-queue",), QUEUES)):
+            self.create(name, *options)
+            threading.Timer(0.2, os.close, [hold(name, flags)]).start()
+            self.delete(f"--name={name}")
+            self.assertNotIn(name, sandbox.links())
+        sandbox.run("ip", "tuntap", "add", "dev", "plain", "mode", "tap")
+        threading.Timer(0.2, os.close, [hold("plain")]).start()
+        self.assertEqual(sandbox.run(self.cli, "tap", "delete", "plain").stdout, "")
+        held = []
+        for name in ("vtap-a", "vtap-b", "vtap-c"):
+            self.create(name, f"--domain={UUID}", uid=0)
+            held.append(hold(name))
+        self.denied("delete", f"--domain={UUID}", uid=0, says="is in use",
+                    wrap=["strace", "-f", "-qq", "-o", f"{RUN}/trace", "-e", "trace=clock_nanosleep,nanosleep"])
+        with open(f"{RUN}/trace", encoding="ascii") as file:
+            self.assertEqual(file.read().count("nanosleep("), 25 + 1)  # one before its refusal
+        for fd in held:
+            os.close(fd)
+        self.delete(f"--domain={UUID}", uid=0)
 
     def test_a_plain_device_of_roots(self):
         for options in (("multi_queue", "user", str(USER)), ("multi_queue",), ("user", str(USER)), ()):

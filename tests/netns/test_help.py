@@ -252,15 +252,6 @@ class Help(unittest.TestCase):
                 os._exit(99)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 2, argv)
 
-    def test_the_hook_of_kubevirt(self):
-        link = sandbox.RUN + "/onDefineDomain"
-        os.symlink(CLI, link)
-        for words in (["--help"], ["--vmi", "{}", "-h"]):
-            done = call(*words, program=link)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
-            self.assertIn("--vmi=JSON", done.stdout)
-        os.unlink(link)
-
     def test_programs_that_it_starts(self):
         """From where they are installed, or beside it in a folder that is not everybody's; never from the current folder or $PATH."""
         for mode, own in ((0o755, True), (0o775, True), (0o1777, False), (0o777, False)):

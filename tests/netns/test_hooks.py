@@ -85,6 +85,27 @@ class Prepare(HookCase):
         os.chmod(POLICY, 0o666)
         self.fails("prepare", domain(("vtap-web-a", "br0")), POLICY)
 
+    def test_mtu(self):
+        """The guest is told <mtu>; its tap has the bridge's, or what the rule grants."""
+        texts = {mtu: domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0", "", "virtio", f"<mtu size='{mtu}'/>")) for mtu in (1400, 1500, 1501, 9000)}
+        for mtu in (1501, 9000):
+            self.fails("prepare", texts[mtu], "interface 2 (52:54:00:00:00:02)", f"<mtu size='{mtu}'/>", "gets 1500",
+                       f"ip link set dev br0 mtu {mtu}", f"add mtu={mtu}")
+            self.assertEqual(self.taps(), set())
+        for mtu in (1400, 1500):
+            self.done("prepare", texts[mtu])
+            self.assertEqual([netcase.link(name)["mtu"] for name in ("br0", "vtap-web-a", "vtap-web-b")], [1500] * 3)
+            self.done("release", texts[mtu])
+        sandbox.write(POLICY, "allow br0 mtu=9000\n")
+        self.done("prepare", texts[9000])
+        self.assertEqual(netcase.link("vtap-web-b")["mtu"], 9000)
+        self.done("release", texts[9000])
+        sandbox.write(POLICY, "allow br0\n")
+        sandbox.run("ip", "link", "set", "dev", "br0", "mtu", "9000")
+        self.done("prepare", texts[9000])
+        self.assertEqual(netcase.link("vtap-web-b")["mtu"], 9000)
+        self.done("release", texts[9000])
+
     def test_clone(self):
         self.fails("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite -- web")
 

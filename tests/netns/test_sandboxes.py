@@ -132,6 +132,14 @@ class Shown(SandboxCase):
                           f"{read_only('/etc')}; mount --bind /etc/virt-tap /etc/virt-tap", "mount --make-rprivate /", "mount --make-rshared /"):
                 self.shown(setup, outside)
 
+    def test_to_root_whatever_it_mounts(self):
+        """A libvirtd in a mount namespace of its own, for one: there the policy says what it says."""
+        for words, granted in (("allow br0", True), ("deny br0", False)):
+            answer = self.inside(f"mount -t tmpfs -o mode=755 tmpfs /etc/virt-tap; echo {words} >{POLICY}", uid=0)
+            with answer:
+                self.assertEqual(answer.granted, granted, answer)
+        self.hidden(f"mount -t tmpfs -o mode=755 tmpfs /etc/virt-tap; echo allow br0 >{POLICY}", "is a mount that a sandbox or container made")
+
     def test_an_etc_of_its_own(self):
         """A file system, an overlay (NixOS) or a bind mount (ostree) that the host has at /etc: other namespaces have it too."""
         copy = f"mkdir {EMPTY}/etc; cp -a /etc/. {EMPTY}/etc; "

@@ -139,12 +139,10 @@ class Terminal(netcase.NetCase):
                 continue
             for more in ([HOSTILE], ["--" + HOSTILE], ["--user", HOSTILE], ["--bridge", HOSTILE], ["--connect", HOSTILE, "x"], ["--network", HOSTILE],
                          ["--interface", HOSTILE, self.files[0]], ["--output-dir", HOSTILE, self.files[0]], ["--name=" + HOSTILE], ["--mac", HOSTILE, "vtap-b"],
-                         ["--uplink", HOSTILE, "br1"], ["--vmi", HOSTILE, "--domain", HOSTILE], ["--domain", HOSTILE, "vtap-b"], ["-" + HOSTILE]):
+                         ["--uplink", HOSTILE, "br1"], ["--domain", HOSTILE, "vtap-b"], ["-" + HOSTILE]):
                 text = piped([name(word) for word in (CLI, *words, *more)])
                 self.clean(text, [*words, *more])
         self.cli(HOSTILE)
-        self.cli("xml", "define-hook", "--vmi", "{}", "--domain", HOSTILE.replace("\n", ""))
-        self.each_way([f"{FOLDER}/{HOSTILE}/onDefineDomain"], executable=CLI)
         self.cli("tap", "create", "vtap-b", "--bridge=br0", env={**os.environ, "VIRT_TAP_HELPER": HOSTILE})
 
     def test_check(self):

@@ -134,6 +134,23 @@ class Base:
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
 
+    def test_clone_by_virt_clone(self):
+        """It takes the names of the targets away, and gives new MACs."""
+        self.define("first", NIC.format(VIRTIO), NIC.format("<model type='e1000'/>"))
+        self.virt_tap("rewrite", "--yes", "first")
+        self.run_here("/usr/bin/virt-clone", "--connect", self.URI, "--original", "first", "--name", "second", "--auto-clone")
+        self.addCleanup(self.virsh, "undefine", "second", check=False)
+        self.assertIn("<target managed='no'/>", self.definition("second"))
+        self.virt_tap("rewrite", "--yes", "second")
+        taps = self.make_taps("second")
+        self.assertEqual(len(taps), 2)
+        self.virsh("start", "second")
+        self.addCleanup(self.virsh, "destroy", "second", check=False)
+        self.assertEqual([carrier(tap) for tap in taps], [1, 1])
+        self.virt_tap("restore", "--yes", "second")
+        self.assertEqual(re.findall(r"type='(?:bridge|virtio|e1000)'", self.definition("second")),
+                         ["type='bridge'", "type='virtio'", "type='bridge'", "type='e1000'"])
+
     def test_name_that_another_domain_has(self):
         """The UUIDs and MACs are those of tests/unit/test_xml_refused.py, whose hashes are the same."""
         for name, uuid, mac in (("webs-a", 4, "03:cd"), ("webs-b", 8, "00:e3")):
@@ -180,6 +197,46 @@ class Base:
             self.assertIn("+    <interface type='ethernet'>", done.stdout)
             self.assertIn("Apply this change to asked? [y/N]", done.stdout)
             self.assertEqual(self.definition("asked") == before, status == 1)
+
+    def test_dry_run(self):
+        self.define("dry", NIC.format(VIRTIO))
+        before = self.definition("dry")
+        self.assertIn("+    <interface type='ethernet'>", self.virt_tap("rewrite", "--dry-run", "dry"))
+        self.assertEqual(self.definition("dry"), before)
+        self.assertIn("--dry-run", self.virt_tap("rewrite", "--dry-run", "--yes", "dry", status=2))
+
+    def test_what_comes_next(self):
+        """What keeps the next start from its taps is said now: libvirt's own words then name neither hook nor policy."""
+        nic = NIC.format(VIRTIO)
+        hook = "the hook that makes the taps when a domain starts is not enabled: virt-tap hooks enable"
+        policy = "policy explain --bridge=br7"
+        self.define("next", nic, nic.replace("br0", "br7"), nic.replace("br0", "br7"))
+        for words in (["--dry-run"], ["--yes"]):
+            said = self.virt_tap("rewrite", *words, "next")
+            self.assertEqual((said.count(hook), said.count(policy), "--bridge=br0" in said), (1, 1, False), said)
+            self.assertEqual("next is redefined" in said, words == ["--yes"])
+        self.assertNotIn("policy", self.virt_tap("restore", "--yes", "next"))
+        os.makedirs("/etc/libvirt/hooks/qemu.d", exist_ok=True)
+        link = "/etc/libvirt/hooks/qemu.d/50-virt-tap"
+        os.symlink("/bin/true", link)
+        self.addCleanup(os.unlink, link)
+        self.assertIn("a domain starts is shadowed by a file", self.virt_tap("rewrite", "--yes", "next"))
+
+    def test_saved_state_and_snapshots(self):
+        """They hold the interfaces from before."""
+        self.define("kept", NIC.format(VIRTIO).replace("<source", "<mac address='52:54:00:00:00:77'/><source"))
+        self.addCleanup(self.virsh, "undefine", "--managed-save", "--snapshots-metadata", "kept", check=False)
+        sandbox.write(f"{HOME}/first.xml", "<domainsnapshot><name>first</name><state>shutoff</state><creationTime>1</creationTime>"
+                      f"{self.definition('kept')}</domainsnapshot>")
+        self.virsh("snapshot-create", "kept", f"{HOME}/first.xml", "--redefine")
+        self.virt_tap("rewrite", "--yes", "kept")
+        self.make_taps("kept")
+        self.virsh("start", "kept")
+        self.virsh("managedsave", "kept")
+        said = self.virt_tap("restore", "--yes", "kept")
+        self.assertIn("its next start continues its saved state", said)
+        self.assertIn("virsh managedsave-remove kept", said)
+        self.assertIn("reverting to a snapshot from before (it has 1)", said)
 
     def test_transient(self):
         sandbox.write(HOME + "/passing.xml", DOMAIN.format(uuid="", name="passing", boot="", devices=""))
@@ -259,10 +316,13 @@ class System(Base, unittest.TestCase):
         self.net_define("direct", "<forward mode='bridge'><interface dev='br0'/></forward>")
         networks = ("lan", "apart", "groups", "direct", "missing")
         self.define("networked", *[f"<interface type='network'><source network='{name}'/></interface>" for name in networks])
+        shown = self.virt_tap("show", "networked")  # what rewrite would do, and why not
+        self.assertRegex(shown, r"(?m)^  1 .* could be a tap on br0$")
         said = self.virt_tap("rewrite", "--yes", "--strict", "networked", status=3)
         for number, words in ((2, "network 'apart' has <port isolated='yes'>"), (3, "network 'groups' has <portgroup default='yes'>"),
                               (4, "network 'direct' is not known"), (5, "network 'missing' is not known")):
             self.assertRegex(said, rf"interface {number} is left as it is: .*{re.escape(words)}")
+            self.assertRegex(shown, rf"(?m)^  {number} .* no tap: .*{re.escape(words)}")
         self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 1)
         self.virt_tap("rewrite", "--yes", "--network", "missing=br0", "networked")
         self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 2)

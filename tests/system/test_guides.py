@@ -3,10 +3,8 @@
 # Copyright the virt-tap authors
 """The examples of the guides in docs/, and of the manual pages about libvirt's domains, typed in their order: as in test_examples.py."""
 import functools
-import json
 import os
 import re
-import shlex
 
 import documents
 import guidehost
@@ -154,19 +152,6 @@ class Others(Guide):
         said = self.type("/usr/local/libexec/virt-tap-helper --help")
         for option in re.findall(r"--[a-z-]+", text):
             self.assertIn(option, said)
-
-    def test_sidecar_of_kubevirt(self):
-        """Its annotations, as KubeVirt gives them to onDefineDomain."""
-        text = documents.read(f"{documents.SOURCE}/docs/kubevirt/sidecar.yaml")
-        notes = dict(re.findall(r"(?m)^ {4}([\w./-]+): (.+)$", text))
-        self.assertTrue(json.loads(notes["hooks.kubevirt.io/hookSidecars"].strip("'"))[0]["image"])
-        os.symlink("/usr/local/bin/virt-tap", f"{reader.BIN}/onDefineDomain")
-        vmi = json.dumps({"metadata": {"name": "web", "annotations": notes}})
-        xml = libvirthost.DOMAIN.format(name="web", uuid=f"<uuid>{UUID}</uuid>", boot="", devices=on_network("lan"))
-        said = self.type(f"onDefineDomain --vmi {shlex.quote(vmi)} --domain {shlex.quote(xml)}")
-        self.assertRegex(said, "<vt:tap dev='vtap-web-.....' bridge='br0'")
-        for path in re.findall(r"/usr/(\S+?)[, ]", text.replace("\n# ", " ")):  # what the image must have
-            self.assertTrue(os.path.exists(f"/usr/local/{path}") or "onDefineDomain" in path, path)
 
     def test_pictures(self):
         with self.read("architecture.md"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""virt-tap xml: golden pairs, and properties that hold for every domain that there is; files, and define-hook."""
+"""virt-tap xml: golden pairs, properties that hold for every domain that there is, and files."""
 import glob
 import os
 import re
@@ -218,47 +218,6 @@ class Files(unittest.TestCase):
         self.assertEqual(self.run_here("show", "a", "missing")[0], 1)
         self.put("c", self.text.replace(b"type='kvm'", b"type='test'").replace(b"type='qemu'", b"type='test'"))
         self.assertIn(b"no tap: a domain of type 'test'", self.run_here("show", "c")[1])
-
-
-class DefineHook(unittest.TestCase):
-    """KubeVirt's contract, through a link of the name that it calls."""
-
-    def setUp(self):
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        self.hook = folder + "/onDefineDomain"
-        os.symlink(CLI, self.hook)
-
-    def call(self, vmi, xml, *more):
-        done = subprocess.run([self.hook, "--vmi", vmi, "--domain", xml, *more], capture_output=True, timeout=60, check=False)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    def test_whole_domain_comes_out(self):
-        domain = DOMAIN.format(BRIDGE + "<unknown xmlns='urn:x'><kept/></unknown>")
-        status, out, said = self.call("{}", domain)
-        self.assertEqual((status, said), (0, ""))
-        self.assertEqual(out, rewrite(domain).decode())
-        self.assertEqual(self.call("{}", out)[1], out)
-        self.assertEqual(virt_tap("define-hook", "--vmi", "{}", "--domain", domain)[1].decode(), out)
-
-    def test_annotations(self):
-        network = DOMAIN.format(BRIDGE.replace("bridge", "network").replace("br0", "lan"))
-        vmi = '{"metadata": {"name": "x", "annotations": {"virt-tap/%s": "%s"}}}'
-        self.assertEqual(self.call(vmi % ("networks", "a=b,lan=br7"), network)[1].encode(), rewrite(network, "--bridge", "br7"))
-        self.assertEqual(self.call(vmi % ("bridge", "br7"), network)[1].encode(), rewrite(network, "--bridge", "br7"))
-        self.assertEqual(self.call(vmi % ("other", "br7"), network)[:2], (0, network))
-
-    def test_refusals(self):
-        for vmi, xml, word in (("", "<domain/>", "--vmi:"), ("[]", "<domain/>", "--vmi:"), ("{", "<domain/>", "--vmi:"),
-                               ("{}", "", "--domain:1:1: "), ("{}", "<domain>", "--domain:1:9: "),
-                               ('{"metadata":{"annotations":{"virt-tap/bridge":"a/b"}}}', "<domain/>", "a/b"),
-                               ('{"metadata":{"annotations":{"virt-tap/networks":"x"}}}', "<domain/>", "NAME=BRIDGE")):
-            status, out, said = self.call(vmi, xml)
-            self.assertEqual((status, out, said.count("\n")), (1, "", 1), said)
-            self.assertIn(word, said)
-        for words in ([], ["--vmi", "{}"], ["--domain", "<domain/>"], ["--nonsense"]):
-            self.assertEqual(subprocess.run([self.hook, *words], capture_output=True, timeout=60, check=False).returncode, 2)
-        self.assertEqual(self.call("{}", "<domain/>", "more")[0], 2)
 
 
 if __name__ == "__main__":

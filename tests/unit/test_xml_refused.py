@@ -218,6 +218,36 @@ class Clone(unittest.TestCase):
         self.assertEqual(restore(own).decode(), fresh)
         self.assertEqual(own, rewrite(fresh))
 
+    def test_clone_without_names_of_targets(self):
+        """As virt-clone and virt-manager make them: new MACs, and of the target only managed='no'. The bridges show which is which."""
+        def nics(order, macs, bridges, addresses=True):
+            text = ""
+            for mac, bridge, slot in zip(macs, bridges, order):
+                where = f"<address type='pci' slot='0x0{slot}'/>" if addresses else ""
+                text += BRIDGE.replace("00:01", f"00:0{mac}").replace("br0", bridge).replace("</interface>", where + "</interface>")
+            return DOMAIN.format(text)
+
+        def clone(text):
+            text = text.replace(b"000001</uuid>", b"000002</uuid>").replace(b"<name>web", b"<name>mail")
+            head, tail = text.split(b"</metadata>")
+            tail = re.sub(rb"00:0(\d)'", lambda mac: b"00:%02d'" % (int(mac[1]) + 10), re.sub(rb"(?<=<target )dev='[^']*' ", b"", tail))
+            return head + b"</metadata>" + tail
+
+        for addresses in (True, False):
+            first = rewrite(nics("345", "123", ("br0", "br1", "br2"), addresses))
+            with self.subTest(addresses):
+                cloned = clone(first)
+                self.assertEqual(cloned.count(b"<target managed='no'/>"), 3)
+                if addresses:  # in another order
+                    one, two = (re.search(rb"<interface type='ethernet'>(?:(?!<interface ).)*slot='0x0%d'/></interface>" % slot, cloned, re.S)[0]
+                                for slot in (3, 5))
+                    cloned = cloned.replace(one, b"?").replace(two, one).replace(b"?", two)
+                own = rewrite(cloned)
+                self.assertNotIn(b"vtap-web-", own)
+                self.assertEqual(rewrite(own), own)
+                found = re.findall(rb"52:54:00:00:00:(\d\d)'.*?<source bridge='br(\d)'", restore(own), re.S)
+                self.assertEqual(sorted(found), [(b"11", b"0"), (b"12", b"1"), (b"13", b"2")])
+
     def test_uuid_in_another_spelling_is_no_clone(self):
         text = rewrite(DOMAIN.format(BRIDGE)).replace(b"11111111-1111-4111-8111-000000000001</uuid>",
                                                       b" 11111111111141118111000000000001</uuid>")

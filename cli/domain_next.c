@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "domain_next.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/complain.h"
+#include "base/process.h"
+#include "base/quote.h"
+#include "config.h"
+#include "program.h"
+#include "xml/domain.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 64 * 1024 };
+
+void next_tell(const char *command, virDomainPtr domain, const char *name)
+{
+    const int snapshots = virDomainSnapshotNum(domain, 0);
+
+    if (virDomainIsActive(domain) == 1)
+        complain(0, command, "%s is running: the change takes effect at its next start", name);
+    else
+        complain(0, command, "%s is redefined", name);
+    if (virDomainHasManagedSaveImage(domain, 0) == 1)
+        complain(
+            0, command,
+            "%s: its next start continues its saved state, which has the interfaces from before; to start it "
+            "afresh: virsh managedsave-remove %s",
+            name, quote(name).text);
+    if (snapshots > 0)
+        complain(0, command,
+                 "%s: reverting to a snapshot from before (it has %d) gives it the interfaces from before",
+                 name, snapshots);
+}
+
+static void learn(struct next *next, const char *bridge)
+{
+    for (size_t i = 0; i < next->count; i++)
+        if (strcmp(next->bridges[i], bridge) == 0)
+            return;
+    char(*more)[NAME_SIZE] = array_grow(next->bridges, next->count, sizeof(*more));
+    if (!more)
+        return; /* one warning less */
+    next->bridges = more;
+    snprintf(more[next->count++], NAME_SIZE, "%s", bridge);
+}
+
+void next_learn(struct next *next, const char *text, size_t size)
+{
+    _cleanup_domain_ struct domain domain = {0};
+    struct error ignored;
+
+    if (domain_read(&domain, text, size, &ignored) < 0)
+        return;
+    for (size_t i = 0; i < domain.tap_count; i++)
+        if (domain.taps[i].interface)
+            learn(next, domain.taps[i].bridge);
+}
+
+void next_free(struct next *next)
+{
+    free(next->bridges);
+}
+
+/* Runs a verb of virt-tap that only looks. Returns its exit status, or -errno. */
+static int ask(const char *const words[], char **output)
+{
+    char path[PATH_MAX];
+    const struct process process = {
+        .path = path, .argv = words, .limit_ms = PROCESS_QUERY_MS, .output_max = ANSWER_MAX};
+
+    program_path("virt-tap", COMMAND_PATH, path);
+    return process_run(&process, output);
+}
+
+static void warn_of_hook(const char *command)
+{
+    static const char start[] = "qemu ";
+    _cleanup_free_ char *output = NULL;
+    const char *words;
+
+    if (ask((const char *const[]){"virt-tap", "hooks", "status", NULL}, &output) < 0 || !output ||
+        strncmp(output, start, strlen(start)) != 0)
+        return;
+    output[strcspn(output, "\n")] = '\0';
+    words = strrchr(output, '/');
+    words = words ? strstr(words, "  ") : NULL;
+    if (words && strcmp(words + 2, "enabled") != 0)
+        complain(
+            0, command,
+            "the hook that makes the taps when a domain starts is %s; without it, make them before each start "
+            "(virt-tap tap create)",
+            words + 2);
+}
+
+static void warn_of_policy(const char *command, const char *bridge, bool system)
+{
+    char option[sizeof("--bridge=") + NAME_SIZE];
+    const char *words[] = {"virt-tap", "policy", "explain", option, system ? "--user=0" : NULL, NULL};
+
+    snprintf(option, sizeof(option), "--bridge=%s", bridge);
+    if (ask(words, NULL) == 1)
+        complain(0, command, "the start will be refused as it is now: %s%s says why and what to do",
+                 "virt-tap policy explain ", quote(option).text);
+}
+
+void next_warn(const struct next *next, const char *command, virConnectPtr connection)
+{
+    _cleanup_free_ char *uri = virConnectGetURI(connection);
+    const bool system = uri && strcmp(uri, "qemu:///system") == 0;
+
+    if (next->count == 0 || !uri || (!system && strcmp(uri, "qemu:///session") != 0))
+        return;
+    warn_of_hook(command);
+    for (size_t i = 0; i < next->count && (!system || geteuid() == 0); i++)
+        warn_of_policy(command, next->bridges[i], system);
+}

@@ -46,6 +46,10 @@ static int run(const char *verb, const char *command, const char *bridge, const 
         strcat(strcat(line, count > 0 ? " " : ""), words[count]);
         word += length + (word[length] == ' ');
     }
+    if (verb) { /* it may take minutes */
+        printf("running `%s`\n", line);
+        fflush(stdout);
+    }
     const int status = process_capture(argv, true, verb ? PROCESS_MANAGER_MS : DETACH_MS, &output);
     if (status == 0 || !verb)
         return status != 0;

@@ -106,7 +106,8 @@ def _install(tree, release, manager):
     unused = [f"--dpkgopt=path-exclude=/usr/share/{path}/*" for path in ("doc", "man", "info", "locale", "lintian")]
     mirror = list(filter(None, [os.environ.get("MIRROR")]))
     # In namespaces of its own: whatever becomes of it, nothing stays mounted in a folder that is then removed.
-    _run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(packages)}",
+    _run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+         "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(packages)}",
          '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--dpkgopt=force-unsafe-io", *unused,
          f"--customize-hook={KERNEL}", release, tree, *mirror)
 

@@ -16,11 +16,10 @@
 #pragma once
 
 #include "bridge.h"
+#include "config.h"
 #include "dhcp.h"
 
 #include <sys/types.h>
-
-#define STATE_FOLDER "/run/virt-tap"
 
 enum phase {
     PHASE_ARMING,    /* saved; the guard is not running yet */

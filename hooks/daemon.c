@@ -11,6 +11,7 @@
  * hook records it for `virt-tap hooks status` (host/hooks.h). */
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "config.h"
 #include "hook.h"
 #include "host/domains.h"
 #include "host/hooks.h"
@@ -120,7 +121,7 @@ static int stamp(const char *daemon, struct error *why)
     char path[HOOKS_PATH_SIZE];
 
     hooks_stamp_path(path, daemon);
-    if (mkdir("/run/virt-tap", 0755) < 0 && errno != EEXIST)
+    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
         return error_set(why, "cannot make /run/virt-tap: %s", strerror(errno));
     const _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 || futimens(fd, NULL) < 0)

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "hooks.h"
 #include "base/text.h"
+#include "config.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -74,7 +75,7 @@ static int64_t start_of(pid_t pid)
 
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
 {
-    snprintf(path, HOOKS_PATH_SIZE, "/run/virt-tap/%s.reloaded", daemon);
+    snprintf(path, HOOKS_PATH_SIZE, STATE_FOLDER "/%s.reloaded", daemon);
 }
 
 /* Returns when the daemon last looked for hooks; 0: unknown. The stamp of an earlier process is older than

@@ -70,10 +70,10 @@ def prepare(folder):
     return images
 
 
-def command(netdev, mac, *options):
+def command(netdev, mac, *options, device="virtio-net-pci,romfile="):
     """The arguments for a QEMU with one network card on that -netdev (its id must be n0), serial line on stdio."""
     return [QEMU, "-accel", "tcg", "-m", "512" if sanitized.SANITIZED else "128", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-serial", "stdio", "-netdev", netdev, "-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile=", *options]
+            "-serial", "stdio", "-netdev", netdev, "-device", f"{device},netdev=n0,mac={mac}", *options]
 
 
 def boot_options(images, address):

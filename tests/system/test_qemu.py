@@ -6,6 +6,7 @@
 Needs VIRT_TAP_HELPER (the built helper) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import os
+import re
 import signal
 import unittest
 
@@ -48,8 +49,8 @@ class QemuTest(unittest.TestCase):
     def taps(self):
         return sandbox.links() - self.before
 
-    def qemu(self, netdev, *options, number=1):
-        started = guests.Qemu(guests.command(netdev, f"{MAC}{number}", *options))
+    def qemu(self, netdev, *options, number=1, **more):
+        started = guests.Qemu(guests.command(netdev, f"{MAC}{number}", *options, **more))
         self.addCleanup(started.end)
         return started
 
@@ -116,14 +117,14 @@ class Persistent(QemuTest):
 
     def create(self, name, *options):
         done = sandbox.run("setpriv", f"--reuid={sandbox.USER}", f"--regid={sandbox.USER}", "--clear-groups", helper, "create",
-                           "--bridge=br0", f"--name={name}", "--vnet-hdr", *options)
+                           "--bridge=br0", f"--name={name}", *options)
         self.assertEqual(done.stdout, "")
         self.addCleanup(sandbox.run, helper, "delete", f"--name={name}")
 
     def test_guests_of_one_and_of_four_queues_reach_each_other(self):
         images = guests.prepare(needed.folder("GUEST_KERNEL"))
-        self.create("vtap-one")
-        self.create("vtap-four", "--multi-queue")
+        self.create("vtap-one", "--vnet-hdr")
+        self.create("vtap-four", "--vnet-hdr", "--multi-queue")
         one = self.qemu("tap,id=n0,ifname=vtap-one,script=no,downscript=no", *guests.boot_options(images, "192.168.77.1/24"))
         four = self.qemu("tap,id=n0,ifname=vtap-four,script=no,downscript=no,queues=4",
                          *guests.boot_options(images, "192.168.77.2/24"), "-smp", "4", "-global", "virtio-net-pci.mq=on",
@@ -138,9 +139,24 @@ class Persistent(QemuTest):
             self.assertEqual(guest.errors(), "")
             guest.end()
 
+    def test_microvms_on_each_kind_of_tap(self):
+        """A machine without PCI. Its guest does not run: that is the same as on the others."""
+        self.create("vtap-vnet", "--vnet-hdr")
+        self.create("vtap-many", "--vnet-hdr", "--multi-queue")
+        self.create("vtap-none")
+        for netdev, more in ((f"helper={helper} --name=vtap-new", ""), ("script=no,downscript=no,ifname=vtap-vnet", ""),
+                             ("script=no,downscript=no,ifname=vtap-many,queues=2", ",mq=on"),
+                             ("script=no,downscript=no,ifname=vtap-none,vnet_hdr=off", "")):
+            tap = re.search("vtap-[a-z]+", netdev)[0]
+            with self.subTest(tap):
+                qemu = self.qemu(f"tap,id=n0,{netdev}", PAUSED, "-M", "microvm", device="virtio-net-device" + more)
+                self.assertTrue(await_(lambda name=tap: name in sandbox.links() and is_up(name) and sysfs(name, "carrier") == "1", guests.LIMIT))
+                self.assertEqual((qemu.process.poll(), qemu.errors()), (None, ""))
+                qemu.end()
+
     def test_another_user_cannot(self):
-        self.create("vtap-one")
-        self.create("vtap-four", "--multi-queue")
+        self.create("vtap-one", "--vnet-hdr")
+        self.create("vtap-four", "--vnet-hdr", "--multi-queue")
         for netdev in ("ifname=vtap-one", "ifname=vtap-four,queues=4"):
             argv = guests.command(f"tap,id=n0,script=no,downscript=no,{netdev}", f"{MAC}1", PAUSED)
             qemu = guests.Qemu(argv, sandbox.OTHER)

@@ -205,7 +205,7 @@ class Machine:
 
     def _await_boot(self):
         begun = time.monotonic()
-        while self._line(BOOT) != "ready":
+        while not self._line(BOOT).endswith("ready"):
             pass  # what was on its way when it went down
         self.run("timeout 120 systemctl is-system-running --wait", check=False)
         self.boot_seconds = time.monotonic() - begun
@@ -213,7 +213,7 @@ class Machine:
     def run(self, command, check=True, limit=300):
         """Run a bash command as root; returns what it printed, or with check=False (status, output). What it leaves in the background
         must not keep its output."""
-        self._commands.sendall(base64.b64encode(command.encode()) + b"\n")
+        self._send(command)
         begun = time.monotonic()
         status, _, output = self._line(limit).partition(" ")
         output = base64.b64decode(output).decode(errors="replace")
@@ -231,9 +231,12 @@ class Machine:
         return self.run(shlex.join(command), check=False)[0] == 0
 
     def reboot(self):
-        """An orderly one."""
-        self.run("systemctl --no-block reboot")
+        """An orderly one. The agent may go down before it can answer."""
+        self._send("systemctl --no-block reboot")
         self._await_boot()
+
+    def _send(self, command):
+        self._commands.sendall(base64.b64encode(command.encode()) + b"\n")
 
     def cut(self):
         """The power is cut, and comes back."""

@@ -5,6 +5,7 @@
  * kernel decides. The policy is not consulted. */
 #pragma once
 
+#include "base/options.h"
 #include "base/verb.h"
 #include "net/address.h"
 #include "net/batch.h"
@@ -58,6 +59,7 @@ struct create {
     struct bridge_spec spec; /* of the bridge; its MAC is valid only if has_mac */
     bool has_mac, has_stp;   /* given explicitly; likewise the MTU, VLAN filtering and addresses in spec */
     unsigned int confirm_ms;
+    const struct option_list *probes; /* addresses that must be reached as before */
     bool dhcp, ignore_dependents;
     const struct manager *manager; /* NULL: no manager to tell */
 };

@@ -7,6 +7,7 @@
 #include "dhcp.h"
 #include "move.h"
 #include "net/link.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ enum {
 
 struct create_options {
     const char *uplink;
-    struct option_list addresses;
+    struct option_list addresses, probes;
     struct create_mac {
         bool given;
         uint8_t bytes[6];
@@ -66,6 +67,7 @@ const struct option_entry bridge_create_options[] = {
     OPTION_STRING("uplink", "NIC", "plug NIC in and move its addresses and routes to the bridge",
                   struct create_options, uplink),
     CONFIRM_WITHIN(struct create_options, confirm_ms),
+    PROBE(struct create_options, probes),
     OPTION_FLAG("ignore-dependents", "even if rules or devices name NIC, which they would no longer match",
                 struct create_options, ignore_dependents),
     OPTION_LIST("address", "CIDR", "give the bridge this address; may be repeated", struct create_options,
@@ -106,6 +108,7 @@ static int read_options(struct create *create, const struct call *call)
         .has_mac = options->mac.given,
         .has_stp = options->stp != 0,
         .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+        .probes = &options->probes,
         .dhcp = options->dhcp,
         .ignore_dependents = options->ignore_dependents};
     create->spec.stp = options->stp == STP_ON;
@@ -116,6 +119,11 @@ static int read_options(struct create *create, const struct call *call)
                         "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
     strcpy(create->spec.name, create->name);
+    if (options->probes.count > 0 && !options->uplink)
+        return complain(2, call->name, "--probe is for the move of an uplink: name the NIC with --uplink");
+    const int status = probe_check(call->name, &options->probes);
+    if (status != 0)
+        return status;
     return read_addresses(&create->spec, call->name, &options->addresses);
 }
 

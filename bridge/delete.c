@@ -7,6 +7,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "persist.h"
 #include "portjson.h"
 #include "state.h"
 
@@ -113,8 +114,9 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
     return err == 0 ? 0 : complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
 }
 
-/* Finds the uplink: by option, by the saved state, or by the alias of a bridge of ours. On NULL sets *status,
- * to 0 if there is none. */
+/* Finds the uplink: by option, by the saved state, by the alias of a bridge of ours, or, for a bridge that
+ * its manager has made since the host was started, by the port that it has. On NULL sets *status, to 0 if
+ * there is none. */
 static const struct link *find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                                       const struct move *saved, const char *option, int *status)
 {
@@ -125,6 +127,8 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
     const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
 
     *status = 0;
+    if (!name && *saved->manager)
+        return persist_uplink_of(view, bridge);
     if (!name || (!option && (!uplink || uplink->master != bridge->ifindex)))
         return NULL;
     if (!uplink)
@@ -149,6 +153,9 @@ static int delete (struct view *view, const char *verb, const char *name, const 
                         quote(name).text);
     const char *why = state_load(name, PHASE_CONFIRMED, &saved);
     state_path(path, name, PHASE_CONFIRMED);
+    const char *manager = why ? persist_manager_of(name) : NULL;
+    if (manager)
+        strcpy(saved.manager, manager);
     int status = 0;
     if (why && *why && !option)
         status = complain(

@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/verb.h"
+#include "dhcp_lease.h"
 #include "dhcp_words.h"
 #include "rootpath.h"
 
@@ -286,6 +287,38 @@ static bool find_start(const char *name, char path[PATH_MAX])
     return false;
 }
 
+/* Starts the client. Under systemd it becomes a service of its own: it must neither die with the login
+ * session that started it nor with the guard's unit. Returns 0 or -errno. */
+static int launch(const struct dhcp_program *program, const char *path, const char *const words[],
+                  size_t count)
+{
+    static const char *const service[] = {"systemd-run",
+                                          "--quiet",
+                                          "--collect",
+                                          "--no-block",
+                                          "--property",
+                                          "Type=forking",
+                                          "--property",
+                                          "TimeoutStartSec=infinity",
+                                          "--description",
+                                          "virt-tap: the DHCP client of a NIC that was moved",
+                                          "--"};
+    enum { SERVICE = sizeof(service) / sizeof(service[0]) };
+    _cleanup_free_ const char **argv = calloc(SERVICE + 2 + count, sizeof(*argv));
+
+    if (!argv)
+        return -ENOMEM;
+    memcpy(argv, service, sizeof(service));
+    size_t used = SERVICE;
+    argv[used++] = path;
+    if (program->box && strcmp(strrchr(path, '/') + 1, program->box) == 0)
+        argv[used++] = program->name;
+    memcpy(argv + used, words + 1, (count - 1) * sizeof(*words));
+    if (access("/run/systemd/system", F_OK) == 0 && process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+        return 0;
+    return process_detach(path, words);
+}
+
 static void start_client(const struct dhcp_client *client, const char *from, const char *to)
 {
     static const char who[] = "virt-tap bridge";
@@ -308,7 +341,8 @@ static void start_client(const struct dhcp_client *client, const char *from, con
             "%s is started for '%s' without options that virt-tap does not know, or whose files others than "
             "root could change: %s",
             program->name, to, argv.dropped);
-    process_detach(path, (const char *const *)argv.words);
+    dhcp_carry_leases(client->words, argv.words, from, to);
+    launch(program, path, (const char *const *)argv.words, argv.count);
 }
 
 static void end_clients(const char *interface)
@@ -344,10 +378,11 @@ int dhcp_begin(const char *verb, const char *interface)
                         "use --address, or another name",
                         interface);
     for (size_t i = 0; i < dhcp_program_count; i++) {
-        const char *program = dhcp_programs[i].name;
-        const char *by_name[] = {program, interface, NULL}, *by_option[] = {program, "-i", interface, NULL};
-        if (find_start(program, path))
-            return process_detach(path, dhcp_programs[i].box ? by_option : by_name) < 0;
+        const struct dhcp_program *program = &dhcp_programs[i];
+        const char *by_name[] = {program->name, interface, NULL};
+        const char *by_option[] = {program->name, "-i", interface, NULL};
+        if (find_start(program->name, path))
+            return launch(program, path, program->box ? by_option : by_name, program->box ? 3 : 2) < 0;
     }
     return complain(
         1, verb, "'%s' was created, but no DHCP client is installed: install dhcpcd-base, or use --address",

@@ -7,6 +7,7 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
+#include "probe.h"
 #include "state.h"
 #include "sysctl.h"
 #include "uplink.h"
@@ -20,6 +21,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { PROBE_S = 40 };
 
 /* Copies a setting of the uplink to the bridge, whose name is data. */
 static void copy_setting(void *data, const struct sysctl *setting)
@@ -109,7 +112,7 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
 {
     const int bridge = link_index(&view->nl, create->name);
     const struct address_target addresses = {.ifindex = bridge, .from = move->uplink, .to = create->name};
-    const struct route_target routes = {.from = move->uplink_index, .to = bridge, .learnt_behind = true};
+    const struct route_target routes = {.from = move->uplink_index, .to = bridge};
     _cleanup_batch_ struct batch batch = {.error = 0};
     char alias[64];
 
@@ -213,13 +216,26 @@ static int act(struct view *view, const char *verb, const struct create *create,
     return 0;
 }
 
+/* How long the bridge may take to reach what the uplink did: a port of a switch with spanning tree opens
+ * after half a minute, a manager may still wait for DHCP. The guard ends all at confirm_ms. */
+static int probe_seconds(const struct create *create, const struct move *move)
+{
+    const int left = (int)move->confirm_ms / 1000 - (move_clock() - move->saved_at) - 1;
+
+    if (create->manager || left < PROBE_S)
+        return left;
+    return PROBE_S;
+}
+
 /* Phases 3 and 4. Closes `lock`. */
 static int act_guarded(struct view *view, const char *verb, const struct create *create,
-                       const struct link *uplink, struct move *move, int lock)
+                       const struct link *uplink, struct move *move, const struct probe *probe, int lock)
 {
     _cleanup_close_ int held = lock;
     int status = act(view, verb, create, uplink, move);
 
+    if (status == 0)
+        status = probe_after(view, verb, move, probe, probe_seconds(create, move));
     if (status != 0) {
         restore(verb, move);
         return status;
@@ -244,7 +260,10 @@ int move_create(struct view *view, const char *verb, const struct create *create
     if (state_in_progress(create->name))
         return complain(1, verb, "a move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
                         create->name, quote(create->name).text);
+    struct probe probe;
     const int err = collect(view, create, uplink, &move);
+    if (err == 0 && probe_before(view, verb, create->probes, &move, &probe) != 0)
+        return 1;
     if (err == 0 && refuse_stale_routes(view, verb, &move) != 0)
         return 1;
     _cleanup_close_ int lock = err == 0 ? state_save(&move) : err;
@@ -255,5 +274,5 @@ int move_create(struct view *view, const char *verb, const struct create *create
     const int status = guard_start(verb, create->name);
     if (status != 0)
         return status;
-    return act_guarded(view, verb, create, uplink, &move, take_fd(&lock));
+    return act_guarded(view, verb, create, uplink, &move, &probe, take_fd(&lock));
 }

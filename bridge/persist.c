@@ -8,6 +8,7 @@
 #include "move.h"
 #include "net/link.h"
 #include "portjson.h"
+#include "probe.h"
 #include "uplink.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct persist_options {
     const char *uplink;
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
+    struct option_list probes;
     bool only_print, apply, lossy;
 };
 
@@ -36,13 +38,12 @@ const struct option_entry bridge_persist_options[] = {
     OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
+    PROBE(struct persist_options, probes),
     OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
 
-/* Finds the port that leads to the outside: the one in the alias of a bridge of ours, or the only
- * hardware port. */
-static const struct link *uplink_of(const struct view *view, const struct link *bridge)
+const struct link *persist_uplink_of(const struct view *view, const struct link *bridge)
 {
     const char *name = port_alias_uplink(bridge);
     const struct link *found = name ? links_by_name(&view->links, name) : NULL;
@@ -64,7 +65,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
 {
     const struct link *bridge = links_by_name(&view->links, name);
     const struct link *uplink = option   ? view_link(view, verb, option)
-                                : bridge ? uplink_of(view, bridge)
+                                : bridge ? persist_uplink_of(view, bridge)
                                          : NULL;
     const struct link *holder = bridge ? bridge : uplink;
 
@@ -199,12 +200,15 @@ static int apply_plan(void *context, const char *verb)
 }
 
 static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
-                 const struct persist_format *format, unsigned int confirm_ms)
+                 const struct persist_format *format, const struct persist_options *options)
 {
     struct applying applying = {plan, format};
     const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
-    struct create create = {
-        .name = plan->bridge, .uplink = plan->uplink, .confirm_ms = confirm_ms, .manager = &manager};
+    struct create create = {.name = plan->bridge,
+                            .uplink = plan->uplink,
+                            .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                            .probes = &options->probes,
+                            .manager = &manager};
 
     strcpy(create.spec.name, plan->bridge);
 
@@ -222,7 +226,7 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
                  const struct persist_format *format, const struct persist_options *options)
 {
     if (options->apply)
-        return apply(view, verb, plan, format, options->confirm_ms ? options->confirm_ms : CONFIRM_MS);
+        return apply(view, verb, plan, format, options);
     const int status = persist(verb, plan, format, options->only_print);
     if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
@@ -260,6 +264,10 @@ int bridge_persist(const struct call *call)
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
+    if (options->probes.count > 0 && !options->apply)
+        return complain(2, call->name, "--probe is for what is changed at once: use it with --apply");
+    if (probe_check(call->name, &options->probes) != 0)
+        return 1;
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
     const struct persist_format *format = choose(call->name, formats[options->format], options->uplink);
@@ -288,5 +296,7 @@ int bridge_unpersist(const struct call *call)
     const int count = persist_undo(call->name, bridge);
     if (count == 0)
         return complain(1, call->name, "nothing was written for '%s'", bridge);
-    return count < 0;
+    if (count > 0 && if_nametoindex(bridge) != 0)
+        printf("'%s' itself stays until the next start\n", bridge);
+    return finish_output(count < 0, call->name);
 }

@@ -92,6 +92,14 @@ const struct persist_format *persist_find_format(const char *name);
  * bridge. Returns 0 or reports why not. */
 int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
 
+/* Returns the name of the manager that persist has written for, by the recorded files; NULL: nothing is
+ * recorded. It outlives a reboot, other than the state of a move. */
+const char *persist_manager_of(const char *bridge);
+
+/* Returns the port that leads to the outside: the one in the alias of a bridge of ours, or the only
+ * hardware port; NULL: there is none. */
+const struct link *persist_uplink_of(const struct view *view, const struct link *bridge);
+
 /* What the move's manager, if any, does before and after everything is restored. The files written by persist
  * are removed in between. Failures are reported on standard error; both carry on. */
 void persist_detach(const struct move *move);

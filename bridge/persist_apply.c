@@ -46,6 +46,10 @@ static int run(const char *verb, const char *command, const char *bridge, const 
         strcat(strcat(line, count > 0 ? " " : ""), words[count]);
         word += length + (word[length] == ' ');
     }
+    if (verb) { /* it may take minutes */
+        printf("running `%s`\n", line);
+        fflush(stdout);
+    }
     const int status = process_capture(argv, true, verb ? PROCESS_MANAGER_MS : DETACH_MS, &output);
     if (status == 0 || !verb)
         return status != 0;
@@ -113,4 +117,21 @@ void persist_reattach(const struct move *move)
     if (format)
         run_all("virt-tap bridge", format->reattach, sizeof(format->reattach) / sizeof(format->reattach[0]),
                 move->bridge, move->uplink);
+}
+
+const char *persist_manager_of(const char *bridge)
+{
+    static const char *const folders[][2] = {{"/etc/network/", "ifupdown"},
+                                             {"/etc/netplan/", "netplan"},
+                                             {"/etc/systemd/network/", "networkd"},
+                                             {"/etc/NetworkManager/", "networkmanager"}};
+    struct persist_files files;
+    const char *found = NULL;
+
+    persist_recall(bridge, &files);
+    for (size_t i = 0; files.count > 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        if (strncmp(files.list[0].path, folders[i][0], strlen(folders[i][0])) == 0)
+            found = folders[i][1];
+    persist_free(&files);
+    return found;
 }

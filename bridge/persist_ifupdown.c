@@ -175,6 +175,8 @@ static void print_making(FILE *out, const struct persist_plan *plan)
         fprintf(out, "    pre-up ip link set dev %s addrgenmode none master %s up\n", plan->uplink,
                 plan->bridge);
         fprintf(out, "    pre-up ip -6 addr flush dev %s\n", plan->uplink);
+        /* It was up on its own, and may have been told of these by a router; the bridge will be told, too. */
+        fprintf(out, "    pre-up ip -6 route flush dev %s\n", plan->uplink);
     }
     if (plan->mtu)
         fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->bridge, plan->mtu);

@@ -32,7 +32,7 @@ static int send_all(struct view *view, const struct move *move, const struct mov
 {
     const uint32_t elapsed = (uint32_t)(move_clock() - move->saved_at);
     const struct route_target routes = {
-        .from = origin->ifindex, .to = move->uplink_index, .elapsed = elapsed, .learnt_behind = true};
+        .from = origin->ifindex, .to = move->uplink_index, .elapsed = elapsed};
     struct address_target addresses = {
         .ifindex = move->uplink_index, .from = origin->name, .to = move->uplink, .elapsed = elapsed};
     _cleanup_batch_ struct batch batch = {.error = 0};

@@ -68,10 +68,17 @@ static bool carried(const char *family, const char *group, const char *key)
     return false;
 }
 
-/* Settings specific to the interface, or copied by netlink. */
+/* Settings specific to the interface, or copied by netlink; and the old names of others, which end in _ms
+ * now: the kernel's log complains of whoever reads them (net/ipv6/ndisc.c, ndisc_warn_deprecated_sysctl). */
 static bool own(const char *key)
 {
-    return strcmp(key, "mtu") == 0 || strcmp(key, "addr_gen_mode") == 0 || strcmp(key, "stable_secret") == 0;
+    static const char *const keys[] = {"mtu", "addr_gen_mode", "stable_secret", "base_reachable_time",
+                                       "retrans_time"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
 }
 
 static void look_at(const char *interface, struct sysctl *setting,

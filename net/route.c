@@ -101,13 +101,17 @@ static void put_label(struct nl_msg *msg, const struct nlattr *attr, const struc
         nla_put_string(msg, IFA_LABEL, strlen(label) < IFNAMSIZ ? label : target->to);
 }
 
-static void put_lifetime(struct nl_msg *msg, const struct nlattr *attr, uint32_t elapsed)
+/* An address of a router advertisement may have an infinite lifetime, which in a request makes it permanent:
+ * then it gets the longest finite one, until the next advertisement. */
+static void put_lifetime(struct nl_msg *msg, const struct nlattr *attr, uint32_t elapsed, bool permanent)
 {
     struct ifa_cacheinfo info = {.ifa_valid = 0};
 
     memcpy(&info, nla_data(attr), sizeof(info));
     if (info.ifa_valid != UINT32_MAX) /* the kernel accepts no lifetime of 0 */
         info.ifa_valid = info.ifa_valid > elapsed ? info.ifa_valid - elapsed : 1;
+    else if (!permanent)
+        info.ifa_valid = UINT32_MAX - 1;
     if (info.ifa_prefered != UINT32_MAX)
         info.ifa_prefered = info.ifa_prefered > elapsed ? info.ifa_prefered - elapsed : 0;
     nla_put(msg, IFA_CACHEINFO, sizeof(info), &info);
@@ -133,7 +137,7 @@ static struct nl_msg *address_message(const struct nlmsghdr *old, const struct a
         if (nla_type(attr) == IFA_LABEL)
             put_label(msg, attr, target);
         else if (nla_type(attr) == IFA_CACHEINFO)
-            put_lifetime(msg, attr, target->elapsed);
+            put_lifetime(msg, attr, target->elapsed, flags & IFA_F_PERMANENT);
         else if (nla_type(attr) != IFA_FLAGS)
             nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
     }
@@ -177,8 +181,7 @@ static void put_expiry(struct nl_msg *msg, const struct nlattr *cache, uint32_t 
     nla_put_u32(msg, RTA_EXPIRES, left > 0 ? (uint32_t)left : 1);
 }
 
-static void put_attr(struct nl_msg *msg, const struct nlattr *attr, const struct route_target *target,
-                     bool behind)
+static void put_attr(struct nl_msg *msg, const struct nlattr *attr, const struct route_target *target)
 {
     switch (nla_type(attr)) {
     case RTA_OIF:
@@ -186,9 +189,6 @@ static void put_attr(struct nl_msg *msg, const struct nlattr *attr, const struct
         break;
     case RTA_CACHEINFO:
         put_expiry(msg, attr, target->elapsed);
-        break;
-    case RTA_PRIORITY:
-        nla_put_u32(msg, RTA_PRIORITY, nla_get_u32(attr) + (behind ? 1 : 0));
         break;
     default:
         nla_put(msg, attr->nla_type, nla_len(attr), nla_data(attr));
@@ -204,7 +204,6 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
         flags |= NLM_F_EXCL;
     else if (route.rtm_family == AF_INET)
         flags |= NLM_F_APPEND;
-    const bool behind = target->learnt_behind && route.rtm_protocol == RTPROT_RA;
     struct nlattr *attr;
     int rest;
 
@@ -214,7 +213,7 @@ static struct nl_msg *route_message(const struct nlmsghdr *old, const struct rou
         return NULL;
     nlmsg_for_each_attr(attr, (struct nlmsghdr *)(uintptr_t)old, sizeof(route), rest)
     {
-        put_attr(msg, attr, target, behind);
+        put_attr(msg, attr, target);
     }
     struct nlattr *hops = message_attr(nlmsg_hdr(msg), sizeof(route), RTA_MULTIPATH);
     if (hops)
@@ -233,7 +232,7 @@ void routes_add(struct batch *batch, const struct messages *all, const struct ro
 {
     for (int gateways = 0; gateways < 2; gateways++)
         for (size_t i = 0; i < all->count; i++)
-            if (has_gateway(all->list[i]) == gateways)
+            if (has_gateway(all->list[i]) == gateways && route_of(all->list[i])->rtm_protocol != RTPROT_RA)
                 batch_take(batch, route_message(all->list[i], target), EEXIST);
 }
 

@@ -38,14 +38,13 @@ struct route_target {
     int from, to;     /* ifindex */
     uint32_t elapsed; /* seconds since the routes were read, subtracted from their lifetimes */
     bool only_ask;    /* -EEXIST for routes that exist and could be set again; otherwise why they could not */
-    bool learnt_behind; /* give routes from router advertisements the next higher metric: see routes_add() */
 };
 
 /* Adds requests that make these routes through another interface, starting with those that others need to
- * reach their gateway. A route that already exists is not an error. A default route from a router
- * advertisement is managed by the kernel: a copy in its place would make the kernel drop the next
- * advertisement whole (ndisc.c, ndisc_router_discovery), so the copy gets a higher metric and expires with
- * its lifetime. */
+ * reach their gateway. A route that already exists is not an error. Routes from router advertisements are
+ * left out: the kernel asks for an advertisement as soon as an interface gets its link-local address
+ * (addrconf.c, addrconf_dad_completed), and a copy would make it drop that one whole (ndisc.c,
+ * ndisc_router_discovery). */
 void routes_add(struct batch *batch, const struct messages *all, const struct route_target *target);
 
 /* Adds requests that remove the routes that removing these addresses leaves behind: an interface loses its

@@ -18,8 +18,8 @@ struct link;
  * of CAP_NET_ADMIN could attach. A device without owner and group can be attached to by anybody, and stays
  * so. fd -1: delete it even if somebody holds it.
  *
- * While somebody holds it, this tries again, for half a second in all calls together: the kernel takes the tap
- * from a QEMU that uses io_uring (11 and later) 40 to 70 ms after the process has ended, as measured.
+ * While somebody holds it, this tries again, for half a second in all calls together: the kernel takes the
+ * tap from a QEMU that uses io_uring (11 and later) 40 to 70 ms after the process has ended, as measured.
  *
  * Returns 0; -EBUSY: somebody holds it; -ENODEV: it is gone; -ESTALE: it, or what now has its name, is not
  * the device that was seen; or another -errno. On failure it is left as it was. */

@@ -7,6 +7,7 @@ library, and the programs and files that the caller names, each where it is on t
 the sandbox.
 """
 import glob
+import lzma
 import os
 import re
 import shlex
@@ -78,7 +79,7 @@ def _root(folder, line, files, programs, modules):
     _add_python(root)
     for file in files:
         root.copy(file, leave_out=["__pycache__"])
-    for number, path in enumerate(_in_order(folder, modules)):
+    for number, path in enumerate(in_order(folder, modules)):
         with open(path, "rb") as file:
             root.file(f"modules/{number:03}-{os.path.basename(path)}", file.read())
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
@@ -101,10 +102,10 @@ def _add_python(root):
     root.program(PYTHON, *glob.glob(f"{library}/lib-dynload/*.so"))
 
 
-def _in_order(folder, modules):
+def in_order(folder, modules):
     """The paths of these modules, each behind those that it depends on, as it says itself: the package has no modules.dep,
     which is made when it is installed. One that is missing is built into the kernel, if modules.builtin has it."""
-    paths = {_name(path): path for path in glob.glob(f"{folder}/lib/modules/*/kernel/**/*.ko", recursive=True)}
+    paths = {_name(path): path for path in glob.glob(f"{folder}/lib/modules/*/kernel/**/*.ko*", recursive=True)}
     with open(glob.glob(f"{folder}/lib/modules/*/modules.builtin")[0], encoding="ascii") as file:
         builtin = {_name(line.strip()) for line in file}
     order = []
@@ -114,7 +115,7 @@ def _in_order(folder, modules):
             return
         if name not in paths:
             raise KernelHostError(f"no module '{name}' in '{folder}': tests/lib/guest-kernel has the list")
-        with open(paths[name], "rb") as file:
+        with open_module(paths[name]) as file:
             depends = re.search(rb"\0depends=([^\0]*)\0", file.read())
         for other in filter(None, depends[1].decode().split(",")):
             add(_name(other))
@@ -125,9 +126,14 @@ def _in_order(folder, modules):
     return order
 
 
+def open_module(path):
+    """Its file, without what Debian 13 compresses it by."""
+    return (lzma.open if path.endswith(".xz") else open)(path, "rb")
+
+
 def _name(module):
     """As the kernel spells it: of files, some have '-' for '_'."""
-    return os.path.basename(module).removesuffix(".ko").replace("-", "_")
+    return os.path.basename(module).partition(".ko")[0].replace("-", "_")
 
 
 def _boot(kernel, initramfs, memory, arguments, limit):

@@ -10,13 +10,14 @@ build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-d
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils'
 test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
 dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish"
+machines_packages="$test_packages mmdebstrap e2fsprogs"
 bench_packages="$test_packages xsltproc libxml2-utils"
 lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc"
 # libclang-rt-dev has libFuzzer and the sanitizers of the clang that is Debian's default.
 fuzz_packages="$build_packages clang libclang-rt-dev"
 coverage_packages="$build_packages gcovr"
 install_packages="$build_packages libcap2-bin"
-groups='build guest test lint bench fuzz coverage install'
+groups='build guest test machines lint bench fuzz coverage install'
 
 packages_of() {
   case $1 in
@@ -24,6 +25,7 @@ packages_of() {
     guest) echo "$guest_packages" ;;
     test) echo "$test_packages" ;;
     lint) echo "$lint_packages" ;;
+    machines) echo "$machines_packages" ;;
     bench) echo "$bench_packages" ;;
     fuzz) echo "$fuzz_packages" ;;
     coverage) echo "$coverage_packages" ;;
@@ -38,6 +40,7 @@ reason_of() {
     guest) echo 'QEMU, and what makes its guests and their network namespaces' ;;
     test) echo 'the hypervisors, network managers and tools that the tests try' ;;
     lint) echo 'what reads the sources and finds faults' ;;
+    machines) echo 'what makes whole Debian machines' ;;
     bench) echo 'the programs that we measure ourselves against' ;;
     fuzz) echo 'clang with libFuzzer' ;;
     coverage) echo 'what counts the lines and branches that tests reach' ;;

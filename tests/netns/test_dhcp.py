@@ -47,6 +47,28 @@ class Moves(DhcpCase):
         self.assertEqual((found["exe"], found["environment"]), (f"{PLACE}/dhclient", ENVIRONMENT))
         self.assertEqual(self.moved_back(found["pid"])["argv"], list(DHCLIENT))
 
+    def test_the_lease_goes_along(self):
+        """By it dhclient asks for the same address, and by the DUID in its file the server knows it."""
+        text = 'default-duid "\\000\\001";\nlease {\n  interface "%s";\n  fixed-address 192.0.2.10;\n  option host-name "eth0";\n}\n'
+        leases = f"{RUN}/leases/dhclient.%s.leases"
+        self.addCleanup(shutil.rmtree, RUN + "/leases")
+        sandbox.write(leases % "eth0", text % "eth0")
+        found, said = self.moved(self.client(*DHCLIENT))
+        self.assertNotIn("stays behind", said)
+        with open(leases % "br0", encoding="ascii") as file:
+            self.assertEqual(file.read(), text % "br0")
+        renewed = (text % "br0") * 2
+        sandbox.write(leases % "br0", renewed)
+        self.moved_back(found["pid"])
+        with open(leases % "eth0", encoding="ascii") as file:
+            self.assertEqual(file.read(), renewed.replace('interface "br0"', 'interface "eth0"'))
+
+    def test_a_lease_that_cannot_go_along(self):
+        os.makedirs(f"{RUN}/leases/dhclient.br0.leases", exist_ok=True)
+        self.addCleanup(shutil.rmtree, RUN + "/leases")
+        sandbox.write(f"{RUN}/leases/dhclient.eth0.leases", "")
+        self.assertIn("is started for 'br0' without", self.moved(self.client(*DHCLIENT))[1])
+
     def test_put_back(self):
         self.client(*DHCLIENT)
         self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "2s")

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "probe.h"
+#include "base/process.h"
+#include "net/address.h"
+#include "net/link.h"
+#include "net/neighbour.h"
+#include "net/route.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BEFORE_MS = 1000, PING_MS = 3000, STEP_MS = 100, TELL_S = 2 };
+
+int probe_check(const char *verb, const struct option_list *addresses)
+{
+    struct in6_addr bytes;
+
+    for (size_t i = 0; i < addresses->count; i++)
+        if (inet_pton(AF_INET, addresses->words[i], &bytes) != 1 &&
+            inet_pton(AF_INET6, addresses->words[i], &bytes) != 1)
+            return complain(1, verb, "--probe takes an IPv4 or IPv6 address, not '%.64s'",
+                            addresses->words[i]);
+    return 0;
+}
+
+/* Returns 0 if the address answers ping(8). */
+static int ping(const char *address)
+{
+    const char *const argv[] = {"ping", "-c", "1", "-W", "1", address, NULL};
+
+    return process_capture(argv, false, PING_MS, NULL);
+}
+
+static bool gateway_of(const struct nlmsghdr *msg, struct cidr *out)
+{
+    const struct rtmsg *route = nlmsg_data(msg);
+    const struct nlattr *gateway = message_attr(msg, sizeof(*route), RTA_GATEWAY);
+
+    if (!route_is_default(msg) || !gateway)
+        return false;
+    *out = (struct cidr){.family = route->rtm_family};
+    memcpy(out->bytes, nla_data(gateway), (size_t)nla_len(gateway));
+    return true;
+}
+
+static bool has(const struct probe *probe, const struct cidr *gateway)
+{
+    for (size_t i = 0; i < probe->gateway_count; i++)
+        if (cidr_equal(&probe->gateways[i], gateway))
+            return true;
+    return false;
+}
+
+int probe_before(struct view *view, const char *verb, const struct option_list *addresses,
+                 const struct move *move, struct probe *out)
+{
+    struct cidr gateway;
+
+    *out = (struct probe){.addresses = addresses};
+    for (size_t i = 0; i < addresses->count; i++) {
+        const int status = ping(addresses->words[i]);
+        if (status == -ENOENT)
+            return complain(1, verb,
+                            "--probe takes the program ping, which is not installed: install iputils-ping");
+        if (status != 0)
+            return complain(1, verb, "nothing was changed: '%s' does not answer a ping even now",
+                            addresses->words[i]);
+    }
+    for (size_t i = 0; i < move->routes.count && out->gateway_count < PROBE_GATEWAYS_MAX; i++)
+        if (gateway_of(move->routes.list[i], &gateway) && !has(out, &gateway) &&
+            neighbour_answers(&view->nl, move->uplink_index, &gateway, BEFORE_MS))
+            out->gateways[out->gateway_count++] = gateway;
+    return 0;
+}
+
+/* Whether the bridge has an address of that family to ask with: until it has one, a gateway may answer the
+ * question of a host that nobody could answer otherwise. */
+static bool has_address(struct rtnl *nl, int ifindex, int family)
+{
+    _cleanup_messages_ struct messages all = {.count = 0};
+    bool found = false;
+
+    addresses_read(nl, ifindex, &all);
+    for (size_t i = 0; i < all.count; i++)
+        found = found || address_of(all.list[i]).family == family;
+    return found;
+}
+
+/* Returns whether all is reached; otherwise `missing` is what is not, for a person. */
+static bool reached(struct view *view, const struct move *move, const struct probe *probe, char missing[128])
+{
+    const int bridge = link_index(&view->nl, move->bridge);
+    char text[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < probe->gateway_count; i++) {
+        const struct cidr *gateway = &probe->gateways[i];
+        inet_ntop(gateway->family, gateway->bytes, text, sizeof(text));
+        snprintf(missing, 128, "the gateway %s", text);
+        if (bridge < 0 || !has_address(&view->nl, bridge, gateway->family) ||
+            !neighbour_answers(&view->nl, bridge, gateway, STEP_MS))
+            return false;
+    }
+    for (size_t i = 0; i < probe->addresses->count; i++) {
+        snprintf(missing, 128, "%s", probe->addresses->words[i]);
+        if (ping(probe->addresses->words[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+int probe_after(struct view *view, const char *verb, const struct move *move, const struct probe *probe,
+                int seconds)
+{
+    const int begun = move_clock();
+    bool told = false;
+    char missing[128];
+
+    while (!reached(view, move, probe, missing)) {
+        const int waited = move_clock() - begun;
+        if (waited >= seconds)
+            return complain(1, verb,
+                            "%s does not answer through '%s', as it did through '%s': everything is put back",
+                            missing, move->bridge, move->uplink);
+        if (waited >= TELL_S && !told)
+            told = complain(1, verb, "waiting for %s to answer through '%s'", missing, move->bridge);
+        poll(NULL, 0, STEP_MS);
+    }
+    return 0;
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""A move of the uplink is kept only if the host reaches what it reached before: its gateways, and what --probe names."""
+import os
+import shutil
+import sys
+import unittest
+
+import sandbox
+import uplink
+from bridgehelper import await_
+from uplink import ROUTER4, ROUTER6, virt_tap
+
+DEAD = "192.0.2.77"
+PING = "/usr/sbin/ping"
+
+
+def setUpModule():
+    """A /usr/sbin of one's own, with busybox's ping, and no other that would be found."""
+    upper = sandbox.RUN + "/sbin"
+    os.makedirs(upper + "/upper")
+    os.makedirs(upper + "/work")
+    sandbox.run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/usr/sbin,upperdir={upper}/upper,workdir={upper}/work", "/usr/sbin")
+    hidden = sandbox.RUN + "/hidden"
+    sandbox.write(hidden, "")
+    if os.path.exists("/usr/bin/ping"):
+        sandbox.run("mount", "--bind", hidden, "/usr/bin/ping")
+
+
+def port_security():
+    """Between the router and the NIC a switch that passes only the NIC's MAC."""
+    for words in (("link", "add", "sw", "address", "52:54:00:aa:00:02", "type", "bridge"), ("link", "set", "sw", "up"), ("addr", "flush", "dev", "wan"),
+                  ("link", "set", "wan", "master", "sw"), ("addr", "add", ROUTER4 + "/24", "dev", "sw"),
+                  ("addr", "add", ROUTER6 + "/64", "dev", "sw", "nodad")):
+        uplink.ip(*words, netns="router")
+    for words in (("link", "set", "dev", "wan", "learning", "off", "locked", "on"), ("fdb", "add", "52:54:00:aa:00:01", "dev", "wan", "master", "static")):
+        sandbox.run("bridge", "-n", "router", *words)
+
+
+class Reach(unittest.TestCase):
+    def setUp(self):
+        uplink.make()
+        self.before = uplink.settled()
+        self.addCleanup(uplink.remove)
+        if not os.path.lexists(PING):
+            os.symlink(shutil.which("busybox"), PING)
+
+    def create(self, *options, within="60s", status=0):
+        done = virt_tap("bridge", "create", "br0", "--uplink", "eth0", "--confirm-within", within, *options)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def assert_restored(self):
+        self.assertTrue(await_(lambda: "br0" not in sandbox.links() and not uplink.files()), (sandbox.links(), uplink.files()))
+        await_(lambda: uplink.snapshot() == self.before, 3)
+        self.assertEqual(uplink.snapshot(), self.before)
+
+    def test_what_answers_as_before_is_kept(self):
+        said = self.create("--probe", ROUTER4, "--probe", ROUTER6, "--probe=203.0.113.1")
+        self.assertNotIn("waiting", said)
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
+        self.assert_restored()
+
+    def test_what_does_not_answer_even_before(self):
+        self.assertIn(f"nothing was changed: '{DEAD}' does not answer", self.create("--probe", ROUTER4, "--probe", DEAD, status=1))
+        self.assertNotIn("br0", sandbox.links())
+
+    def test_what_no_longer_answers_is_put_back(self):
+        """As behind a switch that wants the NIC's own MAC: the gateway is asked for in any case."""
+        port_security()
+        self.before = uplink.settled()
+        for options in ((), ("--probe", ROUTER4)):
+            said = self.create("--mac", "52:54:00:aa:00:99", *options, within="6s", status=1)
+            self.assertRegex(said, rf"the gateway ({ROUTER4}|{ROUTER6}) does not answer through 'br0', as it did through 'eth0'")
+            self.assertIn("waiting for the gateway", said)
+            self.assert_restored()
+        self.create(within="6s")
+        self.assertTrue(await_(lambda: not uplink.files(), 20))
+
+    def test_a_gateway_that_was_dead_need_not_live(self):
+        uplink.ip("route", "replace", "default", "via", DEAD, "metric", "100")
+        self.create()
+
+    def test_routes_of_advertisements_are_left_to_be_learnt(self):
+        uplink.ip("-6", "route", "add", "default", "via", ROUTER6, "dev", "eth0", "proto", "ra", "metric", "1024", "expires", "1800")
+        for _ in range(3):
+            self.create()
+            self.assertNotIn("proto ra", uplink.ip("-6", "route"))
+            for verb in ("confirm", "delete"):
+                self.assertEqual(virt_tap("bridge", verb, "br0").returncode, 0)
+            self.assertNotIn("proto ra", uplink.ip("-6", "route"))
+
+    def test_without_ping(self):
+        """The gateways take no program."""
+        os.unlink(PING)
+        self.assertIn("install iputils-ping", self.create("--probe", ROUTER4, status=1))
+        self.create()
+
+    def test_refused(self):
+        for words, status, says in ((("create", "br0", "--uplink=eth0", "--probe=router"), 1, "takes an IPv4 or IPv6 address"),
+                                    (("create", "br0", "--probe", ROUTER4), 2, "--uplink"),
+                                    (("persist", "br0", "--uplink=eth0", "--probe", ROUTER4), 2, "--apply"),
+                                    (("persist", "br0", "--uplink=eth0", "--apply", "--probe", "-1"), 1, "takes an IPv4 or IPv6 address")):
+            done = virt_tap("bridge", *words)
+            self.assertEqual(done.returncode, status, done.stdout)
+            self.assertIn(says, done.stdout)
+        self.assertNotIn("br0", sandbox.links())
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    sys.exit(not unittest.main(exit=False).result.wasSuccessful())

@@ -4,11 +4,14 @@
  * Writes configuration files and undoes it. LIST_FOLDER records which files belong to a bridge. */
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/name.h"
 #include "persist.h"
 #include "persist_swap.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,21 +135,47 @@ int persist_recall(const char *bridge, struct persist_files *files)
     return 0;
 }
 
+/* The bridge whose record has this file, as it was written at that time; "": none. */
+static void find_writer(char bridge[IFNAMSIZ], const char *path, long long written)
+{
+    _cleanup_globfree_ glob_t records = {.gl_pathc = 0};
+
+    *bridge = '\0';
+    glob(LIST_FOLDER "/persist.*", 0, NULL, &records);
+    for (size_t i = 0; i < records.gl_pathc; i++) {
+        __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+        const char *name = records.gl_pathv[i] + strlen(LIST_FOLDER "/persist.");
+        if (!ifname_valid(name) || persist_recall(name, &record) < 0)
+            continue;
+        for (size_t j = 0; j < record.count; j++)
+            if (record.list[j].written == written && strcmp(record.list[j].path, path) == 0)
+                strcpy(bridge, name);
+    }
+}
+
 /* Fails if somebody has changed a file since: the change would be lost. */
 static int check_unchanged(const char *verb, const char *bridge, const struct persist_files *record)
 {
-    char kept[PATH_MAX];
+    char kept[PATH_MAX], writer[IFNAMSIZ];
     struct stat old, now;
 
     for (size_t i = 0; i < record->count; i++) {
         kept_path(kept, record->list[i].path, bridge);
-        if (lstat(kept, &old) == 0 && lstat(record->list[i].path, &now) == 0 &&
-            swap_time(&now) != record->list[i].written)
+        if (lstat(kept, &old) < 0 || lstat(record->list[i].path, &now) < 0 ||
+            swap_time(&now) == record->list[i].written)
+            continue;
+        find_writer(writer, record->list[i].path, swap_time(&now));
+        if (*writer)
             return complain(
                 -ESTALE, verb,
-                "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, "
-                "remove %s, the file that was there before, and try again",
-                record->list[i].path, kept);
+                "nothing is changed, for %s was changed for '%s' since: take that back first (virt-tap "
+                "bridge unpersist %s), and persist it again afterwards",
+                record->list[i].path, writer, writer);
+        return complain(
+            -ESTALE, verb,
+            "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, "
+            "remove %s, the file that was there before, and try again",
+            record->list[i].path, kept);
     }
     return 0;
 }

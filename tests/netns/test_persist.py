@@ -615,6 +615,38 @@ class Choice(PersistCase):
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), {path: found for path, found in before.items() if "virt-tap" not in path})
 
+    def test_two_bridges(self):
+        """The last one of a file that both changed goes first; what both had to do with is then as it was."""
+        uplink.ip("link", "add", "eth1", "address", "52:54:00:aa:00:11", "type", "veth", "peer", "name", "eth1peer")
+        self.addCleanup(uplink.ip, "link", "del", "eth1")
+        for nic in ("eth1", "eth1peer"):
+            uplink.ip("link", "set", nic, "up")
+        self.only_static()
+        for words in (("-4", "route", "flush", "proto", "boot"), ("-6", "route", "flush", "proto", "boot")):
+            uplink.ip(*words, "dev", "eth0")
+        uplink.ip("addr", "add", "203.0.113.5/24", "dev", "eth1")
+        addresses = f"{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'"
+        more = f"    up ip addr add 192.0.2.11/24 dev eth0\niface eth0 inet6 static\n    address {HOST6}/64\n"
+        sandbox.write("/etc/network/interfaces", INTERFACES.replace("    gateway 192.0.2.1\n", more) +
+                      "allow-hotplug eth1\niface eth1 inet static\n    address 203.0.113.5/24\n")
+        sandbox.write("/etc/netplan/50-both.yaml", "network: {version: 2, ethernets: {eth0: {addresses: [%s]}, "
+                      "eth1: {addresses: [203.0.113.5/24]}}}\n" % addresses, mode=0o600)
+        for form, shared in (("ifupdown", "/etc/network/interfaces"), ("netplan", "/etc/netplan/50-both.yaml"), ("networkd", None)):
+            with self.subTest(form):
+                before = self.tree()
+                self.persist("br0", "--uplink=eth0", f"--format={form}", "--lossy")
+                one = self.tree()
+                self.persist("br1", "--uplink=eth1", f"--format={form}", "--lossy")
+                both = self.tree()
+                if shared:
+                    done = virt_tap("bridge", "unpersist", "br0")
+                    self.assertEqual((done.returncode, f"{shared} was changed for 'br1' since" in done.stdout), (1, True), done.stdout)
+                    self.assertEqual(self.tree(), both)
+                for name, after in (("br1", one), ("br0", before)):
+                    done = virt_tap("bridge", "unpersist", name)
+                    self.assertEqual(done.returncode, 0, done.stdout)
+                    self.assertEqual(self.tree(), after)
+
     def test_a_second_time_that_fails(self):
         """What the first time wrote stays."""
         self.persist("br0", "--uplink", "eth0", "--format=ifupdown")

@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import os
+import time
 import unittest
 
 import machine
@@ -78,13 +79,17 @@ class MachineCase(unittest.TestCase):
         defaults = sorted((route.get("gateway", ""), route["dev"]) for route in json.loads(routes or "[]") + json.loads(routes6 or "[]"))
         return Picture(addresses, defaults, reached.split(), bool(resolved), failed, files)
 
-    def settle(self, holder):
-        """A picture once the interface has addresses and the outside is reached."""
+    def settle(self, holder, addresses=None):
+        """A picture once the interface has addresses, or all of these, and the outside is reached."""
         begun = f"ip -json -4 address show dev {holder} 2>/dev/null | grep -q local && ping -n -c 1 -W 3 {machine.OUTSIDE}"
         await_(lambda: self.machine.run(begun, check=False)[0] == 0, SETTLE, 1)
         await_(lambda: "tentative" not in self.machine.run("ip -6 address") and self.machine.ok("ping", "-n", "-c", "1", "-W", "3", machine.ROUTER6),
                10, 1)
         picture = self.picture()
+        end = time.monotonic() + SETTLE  # advertisements come when they come
+        while addresses and picture.addresses.get(holder) != addresses and time.monotonic() < end:
+            time.sleep(2)
+            picture = self.picture()
         if holder not in picture.addresses or machine.OUTSIDE not in picture.reached or not picture.resolves:
             self.fail(f"{holder} has no network: {picture}\n{self.tell()}")
         return picture

@@ -96,7 +96,7 @@ class Reboot(machinecase.MachineCase):
         before = self.settle(uplink)
         self.machine.run(f"virt-tap bridge persist br0 --uplink {uplink}")
         self.machine.reboot()
-        after = self.settle("br0")
+        after = self.settle("br0", before.addresses[uplink])
         self.assertEqual(after.addresses["br0"], before.addresses[uplink])
         self.assertEqual(after.addresses.get(uplink, []), [], "the port has addresses")
         self.assertEqual(after.defaults, [(gateway, "br0") for gateway, _ in before.defaults])
@@ -105,7 +105,7 @@ class Reboot(machinecase.MachineCase):
         self.reach_guest("br0", *GUESTS.get(case, ("10.77.0.60", "10.77.0.1")))
         self.machine.run("virt-tap bridge unpersist br0")
         self.machine.reboot()
-        self.assertEqual(self.settle(uplink), before)
+        self.assertEqual(self.settle(uplink, before.addresses[uplink]), before)
 
 
 def add(release, case):

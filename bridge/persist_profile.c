@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For grep. NetworkManager does not read hidden files, and a persist that was killed has left some. */
+#define NOT_HIDDEN "--exclude=.*"
 #define FOLDERS                                                                                              \
     "/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections",                      \
         "/usr/lib/NetworkManager/system-connections"
@@ -161,7 +163,7 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
     _cleanup_free_ char *users = NULL, *answer = NULL;
     const char *state[] = {"nmcli", "-g", "GENERAL.STATE", "device", "show", plan->uplink, NULL};
     char type[32];
-    const char *argv[] = {"grep", "-rlsF", profile->uuid, FOLDERS, NULL};
+    const char *argv[] = {"grep", "-rlsF", NOT_HIDDEN, profile->uuid, FOLDERS, NULL};
     bool known = false;
 
     keyfile_value(profile->text, "connection", "type", type, sizeof(type));
@@ -193,7 +195,7 @@ static int refuse_bridge(const struct persist_plan *plan, struct error *why)
 {
     _cleanup_free_ char *found = NULL;
     char line[64];
-    const char *argv[] = {"grep", "-rlsxF", "--exclude=virt-tap-*", line, FOLDERS, NULL};
+    const char *argv[] = {"grep", "-rlsxF", NOT_HIDDEN, "--exclude=virt-tap-*", line, FOLDERS, NULL};
 
     snprintf(line, sizeof(line), "interface-name=%s", plan->bridge);
     if (process_capture(argv, false, PROCESS_QUERY_MS, &found) != 0 || !found)

@@ -130,7 +130,7 @@ class Warned(BridgeMac):
             self.assertIn("ip link set dev br1 address 00:00:00:00:00:02", line)
             # the command ends it
             sandbox.run(*shlex.split(finding["fix"][0]))
-            self.assertEqual((self.found(), self.policy_warnings()), ([], []))
+            self.assertEqual((self.found("--bridge=br1"), self.policy_warnings()), ([], []))
             fcntl.ioctl(answer.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", answer.tap()[0].encode(), 1, bytes([0, 0, 0, 0, 0, 1])))
             self.assertEqual(address("br1"), "00:00:00:00:00:02")
 
@@ -139,11 +139,11 @@ class Warned(BridgeMac):
         with self.grant(f"--mac={FIRST}", bridge="br1"):
             pass
         self.assertEqual(address("br1"), "00:00:00:00:00:00")
-        command, hint = self.found()[0]["fix"]
+        command, hint = self.found("--bridge=br1")[0]["fix"]
         self.assertRegex(command, r"^ip link set dev br1 address [0-9a-f][26ae](:[0-9a-f]{2}){5}$")
         self.assertIn("MACAddress=" + command.split()[-1], hint)
         sandbox.run(*shlex.split(command))
-        self.assertEqual(self.found(), [])
+        self.assertEqual(self.found("--bridge=br1"), [])
         self.assertNotEqual(address("br1"), "00:00:00:00:00:00")
 
     def test_which_bridges_a_policy_is_warned_of(self):
@@ -160,7 +160,7 @@ class Warned(BridgeMac):
     def test_a_name_that_a_shell_would_run(self):
         sandbox.run("ip", "link", "set", "br1", "down", "name", "b;reboot")
         self.before = self.before - {"br1"} | {"b;reboot"}
-        self.assertRegex(self.found()[0]["fix"][0], r"^ip link set dev 'b;reboot' address ")
+        self.assertRegex(self.found("--bridge=b;reboot")[0]["fix"][0], r"^ip link set dev 'b;reboot' address ")
         self.assertIn("ip link set dev 'b;reboot' address ", self.policy_warnings()[0])
 
 

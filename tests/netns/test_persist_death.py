@@ -15,8 +15,10 @@ import subprocess
 import unittest
 
 import needed
+import networkmanager as nm
 import sandbox
 import uplink
+from bridgehelper import await_
 from uplink import HOST4, HOST6, ROUTER4, ROUTER6
 
 PROGRAM, TRACE = uplink.CLI + "-bridge", sandbox.RUN + "/trace"
@@ -26,6 +28,10 @@ CHANGING = {"rename", "renameat", "renameat2", "unlink", "unlinkat", "link", "li
 FAILING = {"rename": "EIO", "renameat": "EIO", "renameat2": "EIO", "link": "ENOSPC", "symlink": "EROFS", "mkdir": "EROFS", "openat": "ENOSPC",
            "write": "ENOSPC", "fsync": "EIO", "fchmod": "EIO", "fchown": "EIO"}
 FOLDERS = ("/etc/network", "/etc/netplan", "/etc/NetworkManager", "/etc/systemd/network", "/etc/virt-tap")
+
+
+def setUpModule():
+    nm.enter()
 
 
 def visible(path):
@@ -117,7 +123,7 @@ class Netplan:
 
 
 class NetworkManager:
-    name, slow = "networkmanager", 1
+    name, slow = "networkmanager", 2
     files = {"/etc/NetworkManager/system-connections/Wired.nmconnection": (
         "[connection]\nid=Wired\nuuid=6f5d2d1c-7f4e-4c65-9f33-0d9a3a8f7b11\ntype=ethernet\ninterface-name=eth0\n"
         f"[ipv4]\nmethod=manual\naddress1={HOST4}/24,{ROUTER4}\n"
@@ -157,6 +163,12 @@ class Death(unittest.TestCase):
         for path, (text, mode) in self.format.files.items():
             sandbox.write(path, text, mode, gid=12)
             os.utime(path, ns=(10**18 + 1, 10**18 + len(text)))
+        if self.format is NetworkManager:  # which is asked for the profile in force
+            for words in (("addr", "flush", "dev", "eth0"), ("link", "set", "eth0", "down")):
+                uplink.ip(*words)
+            self.addCleanup(nm.stop)
+            nm.start()
+            self.assertTrue(await_(lambda: nm.nmcli("-g", "GENERAL.STATE", "device", "show", "eth0", check=False) == "100 (connected)", 20), nm.log())
         self.meanings = {}
         self.old = found()
         self.ways = {"persist": ("persist", "br0", "--uplink=eth0", "--format=" + self.format.name), "unpersist": ("unpersist", "br0")}

@@ -222,6 +222,8 @@ static int probe_seconds(const struct create *create, const struct move *move)
 {
     const int left = (int)move->confirm_ms / 1000 - (move_clock() - move->saved_at) - 1;
 
+    if (left < 1)
+        return 1; /* a busy machine needs some time to answer at all */
     if (create->manager || left < PROBE_S)
         return left;
     return PROBE_S;

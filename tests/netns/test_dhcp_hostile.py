@@ -63,7 +63,7 @@ class Impostors(DhcpCase):
         self.assertIn("will expire", said)  # there is no client
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
-        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "2s")
+        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "5s")
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files() and "br0" not in sandbox.links(), 20), uplink.files())
         self.assertEqual(dhcpcase.started(), [])
         for pid in self.pids:
@@ -175,19 +175,19 @@ class Impostors(DhcpCase):
 
         def written():
             done = [virt_tap("bridge", "persist", "br0", "--uplink", "eth0", "--format", name, "--print", "--lossy")
-                    for name in ("networkd", "networkmanager", "netplan", "ifupdown")]
-            self.assertEqual([one.returncode for one in done], [0] * 4)
+                    for name in ("networkd", "netplan", "ifupdown")]
+            self.assertEqual([one.returncode for one in done], [0] * 3)
             return [one.stdout for one in done]
         before = written()
         self.assertIn("DHCP=no\n", before[0])
-        self.assertIn("iface br0 inet manual\n", before[3])
+        self.assertIn("iface br0 inet manual\n", before[2])
         self.impostor("dhclient", "eth0", executable=dhcpcase.install("dhclient", HOME, uid=USER), preexec_fn=lambda: become(USER))
         self.client("dhclient", "eth0")  # root's own, which has got nothing
         self.assertEqual(written(), before)
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "2000")
         after = written()
         self.assertIn("DHCP=yes\n", after[0])
-        self.assertIn("iface br0 inet dhcp\n", after[3])
+        self.assertIn("iface br0 inet dhcp\n", after[2])
 
 
 if __name__ == "__main__":

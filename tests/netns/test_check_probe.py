@@ -114,7 +114,9 @@ class Terminal(unittest.TestCase):
         os.waitpid(root, 0)
         for one in seen.values():
             self.assertNotEqual(one.session, root)
-            self.assertEqual((one.terminal, one.folder), (0, "/"), vars(one))
+            self.assertEqual(one.terminal, 0, vars(one))
+            if os.path.basename(one.executable) != "mkdir":  # -p goes down as it makes them
+                self.assertEqual(one.folder, "/", vars(one))
             self.assertEqual(one.status["CapPrm"], "0" * 16)
             self.assertEqual(one.status["Groups"].split(), [str(USER)])
             for fd, file in one.fds.items():

@@ -336,7 +336,7 @@ class Others(unittest.TestCase):
         one = found()
         two = ("bridge", "persist", "br1", "--uplink=eth1", "--format=ifupdown")
         self.assertEqual(uplink.virt_tap(*two).returncode, 0)
-        self.assertIn("was changed since", uplink.virt_tap("bridge", "unpersist", "br0").stdout)
+        self.assertIn("was changed for 'br1' since", uplink.virt_tap("bridge", "unpersist", "br0").stdout)
         self.assertEqual(uplink.virt_tap("bridge", "unpersist", "br1").returncode, 0)
         self.assertEqual(found(), one)
         sandbox.run("strace", "-qq", "-o", TRACE, "-e", "inject=rename:signal=SIGKILL:when=2", PROGRAM, *two, check=False)

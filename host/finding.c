@@ -128,9 +128,11 @@ static void sort(struct findings *list)
 
 void findings_move(struct findings *to, struct findings *from)
 {
-    struct finding *items = reallocarray(to->items, to->count + from->count + 1, sizeof(*items));
+    struct finding *items = NULL;
 
-    to->lost = to->lost || from->lost || !items;
+    if (from->count > 0)
+        items = reallocarray(to->items, to->count + from->count, sizeof(*items));
+    to->lost = to->lost || from->lost || (from->count > 0 && !items);
     if (items) {
         to->items = items;
         memcpy(items + to->count, from->items, from->count * sizeof(*items));

@@ -29,13 +29,13 @@ void next_tell(const char *command, virDomainPtr domain, const char *name)
     if (virDomainHasManagedSaveImage(domain, 0) == 1)
         complain(
             0, command,
-            "%s: its next start continues its saved state, which has the interfaces from before; to start it "
-            "afresh: virsh managedsave-remove %s",
+            "%s has a saved state with the old interfaces, which its next start resumes; to start it afresh: "
+            "virsh managedsave-remove %s",
             name, quote(name).text);
     if (snapshots > 0)
         complain(0, command,
-                 "%s: reverting to a snapshot from before (it has %d) gives it the interfaces from before",
-                 name, snapshots);
+                 "%s has snapshots with the old interfaces (%d); reverting to one brings them back", name,
+                 snapshots);
 }
 
 static void learn(struct next *next, const char *bridge)
@@ -105,8 +105,10 @@ static void warn_of_policy(const char *command, const char *bridge, bool system)
 
     snprintf(option, sizeof(option), "--bridge=%s", bridge);
     if (ask(words, NULL) == 1)
-        complain(0, command, "the start will be refused as it is now: %s%s says why and what to do",
-                 "virt-tap policy explain ", quote(option).text);
+        complain(0, command,
+                 "the policy does not allow a tap on '%s' yet, so the start will be refused; what to change: "
+                 "virt-tap policy explain %s",
+                 bridge, quote(option).text);
 }
 
 void next_warn(const struct next *next, const char *command, virConnectPtr connection)

@@ -10,7 +10,8 @@
 
 #include <limits.h>
 
-/* Gives the path of a program of virt-tap's: the installed one, or one beside this, as described below. */
+/* Gives the path of a program that belongs to virt-tap: the installed one, or one beside the running command,
+ * as described below. */
 void program_path(const char *program, const char *installed, char path[PATH_MAX]);
 
 /* struct verb.start: executes verb->program with the arguments "virt-tap", verb->name and argv from argv[1]

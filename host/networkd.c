@@ -22,7 +22,7 @@ static const char *const folders[] = {"/etc/systemd/network", "/run/systemd/netw
 enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
 
 /* Conditions of [Match] on the device, with a tap's values; NULL: a tap has none, or an unpredictable one.
- * Name= also matches alternative names, such as the claims of virt-tap's taps. */
+ * Name= also matches alternative names, which our taps have. */
 static const struct {
     const char *key, *value;
 } conditions[] = {{"Name", TAP_PREFIX "0"},

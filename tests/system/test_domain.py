@@ -233,9 +233,9 @@ class Base:
         self.virsh("start", "kept")
         self.virsh("managedsave", "kept")
         said = self.virt_tap("restore", "--yes", "kept")
-        self.assertIn("its next start continues its saved state", said)
+        self.assertIn("has a saved state with the old interfaces", said)
         self.assertIn("virsh managedsave-remove kept", said)
-        self.assertIn("reverting to a snapshot from before (it has 1)", said)
+        self.assertIn("snapshots with the old interfaces", said)
 
     def test_transient(self):
         sandbox.write(HOME + "/passing.xml", DOMAIN.format(uuid="", name="passing", boot="", devices=""))

@@ -19,8 +19,8 @@ import time
 import kernelhost
 from initramfs import Initramfs
 
-COMMON = ("systemd-sysv udev dbus libpam-systemd kmod procps iproute2 iputils-ping nftables busybox-static libnl-3-200 libjansson4 libxml2 "
-          "strace")
+COMMON = ("systemd-sysv udev dbus libpam-systemd passwd kmod procps iproute2 iputils-ping nftables busybox-static libnl-3-200 libjansson4 "
+          "libxml2 strace")
 PACKAGES = {
     ("bookworm", "ifupdown"): "ifupdown ifenslave isc-dhcp-client",  # as Debian's installer has it
     ("trixie", "ifupdown"): "ifupdown ifenslave dhcpcd-base",

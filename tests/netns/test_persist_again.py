@@ -104,6 +104,22 @@ class Again(Case):
         self.call("unpersist", "br0")
         self.assertEqual(self.tree(), before)
 
+    def test_firewall(self):
+        """A rule that names the NIC would not match the bridge's traffic: that is told before the boot from which it matters."""
+        sandbox.run("nft", "add table inet mine { chain input { type filter hook input priority 0; iifname eth0 tcp dport 22 accept; }; }")
+        self.addCleanup(sandbox.run, "nft", "delete table inet mine", check=False)
+        before = self.tree()
+        for more in ((), ("--apply",)):
+            said = self.persist(*more, status=1)
+            self.assertIn("these name 'eth0' and would stop matching: nft: iifname \"eth0\" tcp dport 22 accept; make them name 'br0', or give "
+                          "--ignore-dependents", said)
+        self.persist("--print")
+        self.assertEqual(self.tree(), before)
+        self.persist("--ignore-dependents")
+        self.call("unpersist", "br0")
+        self.as_after_a_boot("eth0")
+        self.persist()
+
     def test_what_says_no(self):
         for value in ("on", " Yes ", "= true".strip("= "), "1"):
             sandbox.write(LAN, f"[Match]\nName=eth0\n[Link]\nUnmanaged = {value}\n")

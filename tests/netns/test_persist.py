@@ -440,7 +440,7 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
                       "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n", mode=0o640)
-        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  accept_ra 0\nauto eth0:1\n"
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  autoconf 1\nauto eth0:1\n"
                       "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
@@ -457,7 +457,9 @@ class CarriedOver(PersistCase):
         self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(uplink.addresses("eth0"), [])
         self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
-        self.assertIn("0", sandbox.run("cat", "/proc/sys/net/ipv6/conf/br0/accept_ra").stdout)
+        # What ifupdown sets for a static address, and what the stanza says against it.
+        settings = sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.br0.{name}" for name in ("accept_ra", "autoconf"))).stdout
+        self.assertEqual(settings.split(), ["0", "1"])
         sandbox.run("ifdown", "br0", "eth0")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), before)

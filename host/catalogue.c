@@ -17,11 +17,13 @@
 /* Who may use which bridge is a decision. */
 #define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
-/* Every line but the last ends with a newline, so that the new one starts a line. */
+/* The new line comes first, where it applies whatever follows: no command of a line finds the end of a value
+ * that goes on in the next line, or that shares its line with another setting. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
-    "touch " SESSION_CONF " && sed -i -e '/^ *bridge_helper/d' -e '$a\\' " SESSION_CONF                      \
-    " && echo 'bridge_helper = \"" HELPER_PATH "\"' >>" SESSION_CONF
+    "touch " SESSION_CONF " && cp -T " SESSION_CONF " " SESSION_CONF                                         \
+    ".before && { echo 'bridge_helper = \"" HELPER_PATH "\" # the first one applies'; cat " SESSION_CONF     \
+    ".before; } >" SESSION_CONF
 
 const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [CHECK_HANG] =
@@ -37,7 +39,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             "without the device node no program can use KVM", MAKE_NODE},
     [KVM_DEVICE_WRONG] = {"kvm.device.wrong", FINDING_FAILURE,
                           "/dev/kvm is something other than KVM, so guests do not start",
-                          "rm -r /dev/kvm\n" MAKE_NODE},
+                          "rm -d /dev/kvm\n" MAKE_NODE},
     [KVM_DEVICE_MODE] =
         {"kvm.device.mode", FINDING_FAILURE,
          "only the owner may open it, so the guests of ordinary users run without KVM, many times slower",

@@ -244,10 +244,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
                          "virt-tap-helper replaces this setuid program, which need not be there",
                          "# once nothing calls it: {sudo}chmod u-s {path}"},
-    [HELPER_APPARMOR] = {"helper.apparmor", FINDING_WARNING,
-                         "libvirtd's AppArmor profile lets only qemu-bridge-helper run as a bridge helper",
-                         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
-                         "apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd"},
+    [HELPER_APPARMOR] =
+        {"helper.apparmor", FINDING_WARNING,
+         "the AppArmor profile of libvirt's daemon lets only qemu-bridge-helper run as a bridge helper",
+         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local{path}\n"
+         "apparmor_parser -r /etc/apparmor.d{path}"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",
                         "restorecon -v " HELPER_PATH},

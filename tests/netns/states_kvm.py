@@ -99,6 +99,8 @@ STATES = [
     State("AMD's module is not loaded", GONE + cpu("svm", "AuthenticAMD") + modules("kvm-intel", "kvm-amd"),
           "kvm.module.missing", tree=True, says=("modprobe kvm_amd",)),
     State("the kernel has no such module", GONE + cpu("vmx") + modules("kvm-amd"), "kvm.module.absent", tree=True),
+    *(State(f"the kernel has no such module, on {name}", GONE + cpu("vmx") + modules("kvm-amd") + f"rm /etc/os-release; echo ID={name} >/etc/os-release",
+            "kvm.module.absent", tree=True, says=(package,)) for name, package in (("debian", "linux-image-amd64"), ("ubuntu", "linux-image-generic"))),
     State("no modules of the running kernel", GONE + cpu("vmx") + LIB + "tree /lib/modules 6.0.0-other", "kvm.module.absent",
           tree=True, says=("reboot",)),
     State("blacklisted", GONE + cpu("vmx") + modules("kvm-intel") +

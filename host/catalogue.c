@@ -3,7 +3,7 @@
 #include "catalogue.h"
 #include "config.h"
 
-#define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232\nchown root:kvm /dev/kvm"
+#define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232 && chown root:kvm /dev/kvm"
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"

@@ -279,7 +279,7 @@ static void check_address(struct editor *e, const char *value)
     const bool parsed = inet_pton(family, text, bytes) == 1;
     for (size_t i = 0; parsed && i < plan->address_count; i++)
         if (plan->addresses[i].family == family &&
-            memcmp(plan->addresses[i].bytes, bytes, family == AF_INET ? 4 : 16) == 0) {
+            memcmp(plan->addresses[i].bytes, bytes, cidr_size(family)) == 0) {
             e->taken->seen |= UINT64_C(1) << (i & 63);
             return;
         }

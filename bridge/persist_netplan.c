@@ -217,7 +217,7 @@ static int add_changed(struct copy *copy, struct persist_files *files)
 static int check_cloud_init(struct copy *copy, const struct persist_files *files)
 {
     const char *argv[] = {
-        "grep", "-rqs", "config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
+        "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
 
     for (size_t i = 0; i < files->count; i++)
         if (strstr(files->list[i].path, "cloud-init") &&

@@ -135,14 +135,14 @@ static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
     char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
 
     snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
-    process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL);
+    if (process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL) != 0)
+        return error_set(copy->why, "cannot remove %s", folder), false;
     if (!copy_files(copy))
         return false;
     for (size_t i = 0; i < files->count; i++) {
         _cleanup_free_ char *path = NULL;
-        struct error why = {0};
         if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
-            file_configure(path, files->list[i].text, 0600, &why) != 0)
+            file_configure(path, files->list[i].text, 0600, copy->why) != 0)
             return false;
     }
     return true;

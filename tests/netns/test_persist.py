@@ -162,7 +162,7 @@ class Formats(PersistCase):
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed: netplan rejects it", said)
+        self.assertIn("nothing was changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
     def test_netplan_that_fails_with_status_0(self):
@@ -172,7 +172,7 @@ class Formats(PersistCase):
         self.addCleanup(sandbox.run, "umount", shutil.which("netplan"))
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
+        self.assertIn("nothing was changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
         self.assertEqual(self.tree(), before)
 
     def test_netplan_that_leaves_the_port_an_address(self):
@@ -324,7 +324,7 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "198.51.100.128/25", "via", ROUTER4, "mtu", "1300")
         uplink.ip("route", "add", "100.64.0.0/10", "nexthop", "via", ROUTER4, "nexthop", "via", "192.0.2.2")
         self.refuse("br0", "--uplink=eth0", "--format=networkd",
-                    says=["nothing is changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main",
+                    says=["nothing was changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main",
                           "source address of the route to 198.18.0.0/15",
                           "MTU or other metrics of the route to 198.51.100.128/25", "several gateways of the route to 100.64.0.0/10"])
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print", "--lossy")
@@ -365,7 +365,7 @@ class Losses(PersistCase):
                            (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):
             sandbox.write("/etc/network/interfaces", text)
             if says:
-                self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing is changed: ", says])
+                self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing was changed: ", says])
         sandbox.write("/etc/network/interfaces", INTERFACES + "iface other2 inet manual\n  up echo a\0b\n")
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["a line with a NUL"])
         sandbox.write("/etc/network/loop", "source /etc/network/l*p\n")

@@ -294,7 +294,7 @@ class Death(unittest.TestCase):
                 done = self.call(verb, "-e", f"inject={name}:error={FAILING[name]}:when={nth}")
                 self.assertIn("INJECTED", self.trace)
                 self.assertNotEqual(done.returncode, 0, done.stdout)
-                self.assertIn("nothing is changed", done.stdout)
+                self.assertIn("nothing was changed", done.stdout)
                 self.assertEqual(found(), before)
         self.assertGreater(len(steps), 1)
 

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 
+import bridgehelper
 import needed
 import sanitized
 
@@ -42,11 +43,10 @@ def enter(limit=600):
     os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
 
 
-def run(*command, check=True, **options):
-    """Run a command to its end, at most 60 s; returns the CompletedProcess with text output."""
+def run(*command, check=True, uid=0, **options):
+    """Run a command to its end as that user, at most 60 s; returns the CompletedProcess with text output."""
     options.setdefault("timeout", 60 * sanitized.SLOWER)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    done = bridgehelper.run(command, uid, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}")
     return done

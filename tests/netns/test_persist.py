@@ -620,7 +620,7 @@ class Choice(PersistCase):
             self.persist(*words, status=2)
         cli = sandbox.install(uplink.CLI, caps=None)
         for words in (("persist", "br0", "--uplink=eth0", "--format=networkd"), ("unpersist", "br0")):
-            done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
+            done = sandbox.run(cli, "bridge", *words, check=False, uid=USER)
             self.assertEqual((done.returncode, "requires root" in done.stdout), (1, True), done.stdout)
         self.assertEqual(self.tree(), before)
 

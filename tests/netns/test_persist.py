@@ -244,7 +244,10 @@ class Apply(PersistCase):
         self.assert_restored()
 
     def test_unconfirmed(self):
-        self.apply(within="4s")
+        """Also if the file was edited meanwhile: it would make the bridge again."""
+        self.apply(within="6s")
+        with open("/etc/network/virt-tap-br0", "a", encoding="ascii") as file:
+            file.write("# mine\n")
         self.assert_restored()
 
     def test_the_manager_fails(self):

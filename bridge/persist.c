@@ -24,7 +24,7 @@ struct persist_options {
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
     struct option_list probes;
-    bool only_print, apply, lossy;
+    bool only_print, apply, lossy, ignore_dependents;
 };
 
 #define FORMATS "auto|networkd|networkmanager|netplan|ifupdown"
@@ -39,6 +39,8 @@ const struct option_entry bridge_persist_options[] = {
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
     PROBE(struct persist_options, probes),
+    OPTION_FLAG("ignore-dependents", "go on although firewall rules name the NIC", struct persist_options,
+                ignore_dependents),
     OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
@@ -222,6 +224,7 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
                             .uplink = plan->uplink,
                             .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
                             .probes = &options->probes,
+                            .ignore_dependents = options->ignore_dependents,
                             .manager = &manager};
 
     strcpy(create.spec.name, plan->bridge);
@@ -239,6 +242,10 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
 {
     if (options->apply)
         return apply(view, verb, plan, format, options);
+    const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
+    const bool looks = moves && !options->only_print && !options->ignore_dependents;
+    if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
+        return 1;
     const int status = persist(verb, plan, format, options->only_print);
     if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
@@ -305,7 +312,7 @@ int bridge_unpersist(const struct call *call)
         return complain(2, call->name, "'%.64s' is not a name that a bridge can have", bridge);
     if (geteuid() != 0)
         return complain(1, call->name, "this requires root: use sudo");
-    const int count = persist_undo(call->name, bridge);
+    const int count = persist_undo(call->name, bridge, false);
     if (count == 0)
         return complain(1, call->name, "nothing was written for '%s'", bridge);
     if (count > 0 && if_nametoindex(bridge) != 0)

@@ -118,10 +118,11 @@ const char *persist_destination(const struct persist_route *route);
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why);
 
-/* Writes netplan's whole file. section and id: where the NIC is defined; moved: what its definition said, as
- * lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
-void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
-                           const char *moved);
+/* Writes netplan's whole file. renderer: that of all definitions without one, with a line end; NULL: none.
+ * section and id: where the NIC is defined; moved: what its definition said, as lines of the bridge's; NULL:
+ * nothing did, and the kernel's state is written. */
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *renderer,
+                           const char *section, const char *id, const char *moved);
 
 /* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
@@ -155,5 +156,6 @@ int persist_recall(const char *bridge, struct persist_files *files);
 int persist_check(const char *verb, const char *bridge, struct persist_files *record);
 
 /* Removes all that persist_store() installed for this bridge and restores what was kept, in one step, unless
- * one of the files was changed since. Returns the number of files, or -1 after reporting why. */
-int persist_undo(const char *verb, const char *bridge);
+ * one of the files was changed since; by_guard: unless it is somebody else's. Returns the number of files, or
+ * -1 after reporting why. */
+int persist_undo(const char *verb, const char *bridge, bool by_guard);

@@ -192,12 +192,12 @@ static int settle_all(const char *version)
     return err < 0 ? err : for_all(sync_one, NULL);
 }
 
-/* Ends what is there, in the version in effect, and removes all traces of it. */
-static int finish(void)
+/* Ends what is there, in the version in effect unless that is done, and removes all traces of it. */
+static int finish(bool settled)
 {
     if (access(WORK, F_OK) < 0)
         return 0;
-    int err = settle_all(version_now());
+    int err = settled ? 0 : settle_all(version_now());
     if (err == 0)
         err = for_all(clean_one, NULL);
     return err < 0 ? err : remove_work();
@@ -226,7 +226,7 @@ int swap_open(struct swap *swap)
         return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still at work");
     if (locked < 0)
         return fail(swap, "cannot lock " STATE_FOLDER, strerror(-locked));
-    const int err = finish();
+    const int err = finish(false);
     if (err < 0)
         return fail(swap, "an earlier run was killed, and " WORK " can neither be completed nor undone",
                     strerror(-err));
@@ -393,7 +393,7 @@ bool swap_close(struct swap *swap)
     const bool in_force = swap->lock.fd >= 0 && strcmp(version_now(), "next") == 0;
 
     if (swap->lock.fd >= 0)
-        finish(); /* what that leaves, the next swap completes */
+        finish(in_force && !swap->failed); /* what that leaves, the next swap completes */
     persist_unlock(&swap->lock);
     return in_force;
 }

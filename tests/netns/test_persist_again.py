@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import unittest
 
-import bridgehelper
 import needed
 import sandbox
 import uplink
@@ -70,8 +69,7 @@ class Again(Case):
             self.assertEqual(self.persist("--print", form=form), first)
             self.assertEqual(self.tree(), before)
             cli = sandbox.install(uplink.CLI, caps=None)
-            done = sandbox.run(cli, "bridge", "persist", "br0", "--uplink=eth0", "--format=" + form, "--print", check=False,
-                               preexec_fn=lambda: bridgehelper.become(USER))
+            done = sandbox.run(cli, "bridge", "persist", "br0", "--uplink=eth0", "--format=" + form, "--print", check=False, uid=USER)
             self.assertEqual((done.returncode, "only known to root: use sudo" in done.stdout), (1, True), done.stdout)
             self.call("unpersist", "br0")
 
@@ -103,6 +101,22 @@ class Again(Case):
         self.assertEqual(os.getxattr("/etc/network/interfaces", "system.posix_acl_access"), ACL)
         self.call("unpersist", "br0")
         self.assertEqual(self.tree(), before)
+
+    def test_firewall(self):
+        """A rule that names the NIC would not match the bridge's traffic: that is told before the boot from which it matters."""
+        sandbox.run("nft", "add table inet mine { chain input { type filter hook input priority 0; iifname eth0 tcp dport 22 accept; }; }")
+        self.addCleanup(sandbox.run, "nft", "delete table inet mine", check=False)
+        before = self.tree()
+        for more in ((), ("--apply",)):
+            said = self.persist(*more, status=1)
+            self.assertIn("these name 'eth0' and would stop matching: nft: iifname \"eth0\" tcp dport 22 accept; make them name 'br0', or give "
+                          "--ignore-dependents", said)
+        self.persist("--print")
+        self.assertEqual(self.tree(), before)
+        self.persist("--ignore-dependents")
+        self.call("unpersist", "br0")
+        self.as_after_a_boot("eth0")
+        self.persist()
 
     def test_what_says_no(self):
         for value in ("on", " Yes ", "= true".strip("= "), "1"):

@@ -205,7 +205,9 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     fputs(options, out); /* settings of IPv6 must be there before it is up, and hears a router */
     /* Uses ip, as ifupdown itself does: one stanza for both families and any number of addresses. It comes
      * before the DHCP client, so that the rest is set up even if the client finds no server. */
-    fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
+    /* A client sets it up itself; dhcpcd first keeps the kernel from making IPv6 addresses beside its own. */
+    if (!plan->dhcp || plan->address_count > 0 || plan->route_count > 0)
+        fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
     print_lease(out, plan);
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);

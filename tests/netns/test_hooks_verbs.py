@@ -9,7 +9,6 @@ import sys
 import time
 import unittest
 
-import bridgehelper
 import hookhost
 import sandbox
 from bridgehelper import await_
@@ -35,7 +34,7 @@ class HooksCase(unittest.TestCase):
         self.hooks = HOOKS
 
     def hooks_verb(self, *words, status=0, uid=0):
-        done = sandbox.run(CLI_COPY, "hooks", *words, check=False, preexec_fn=lambda: bridgehelper.become(uid))
+        done = sandbox.run(CLI_COPY, "hooks", *words, check=False, uid=uid)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 
@@ -293,7 +292,7 @@ class SELinux(HooksCase):
 
 class Map(HooksCase):
     def xml_map(self, *words, text=DOMAIN, status=0):
-        done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, stdin=None, input=text)
+        done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, input=text)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 

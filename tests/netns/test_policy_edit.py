@@ -34,9 +34,8 @@ class Edit(unittest.TestCase):
     def edit(self, script, *words, uid=0, answers="", variable="EDITOR", arguments=""):
         """The exit status and what was said, with an editor that runs this script on its last argument, $f."""
         sandbox.write(EDITOR, f"#!/bin/sh\nfor f; do :; done\n{script}\n", mode=0o755)
-        done = subprocess.run([self.command, "policy", "edit", *words], input=answers, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=60, check=False, cwd="/", preexec_fn=lambda: bridgehelper.become(uid),
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", variable: f"{EDITOR}{arguments}"})
+        done = bridgehelper.run([self.command, "policy", "edit", *words], uid, answers, 60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                cwd="/", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", variable: f"{EDITOR}{arguments}"})
         return done.returncode, done.stdout
 
     def text(self, path=POLICY):

@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 import guests
 import needed
 import sandbox
-from bridgehelper import await_, become
+from bridgehelper import await_
 from libvirthost import DOMAIN, QEMU_CONF
 
 HOME = sandbox.RUN + "/session"
@@ -52,7 +52,7 @@ def setUpModule():
 
 
 def as_user(*command, **options):
-    return sandbox.run(*command, env=ENVIRONMENT, cwd=HOME, preexec_fn=lambda: become(sandbox.USER), **options)
+    return sandbox.run(*command, env=ENVIRONMENT, cwd=HOME, uid=sandbox.USER, **options)
 
 
 class Base:

@@ -14,7 +14,7 @@ import guests
 import libvirthost
 import needed
 import sandbox
-from bridgehelper import await_, become
+from bridgehelper import await_
 
 HOME = sandbox.RUN + "/session"
 SERIAL = HOME + "/serial"
@@ -53,8 +53,7 @@ def setUpModule():
 
 def virsh(*words, check=True):
     """Run virsh in the session of the unprivileged user; the first call starts the session's libvirtd."""
-    return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=check, env=ENVIRONMENT, cwd=HOME,
-                       errors="replace", preexec_fn=lambda: become(sandbox.USER))
+    return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=check, env=ENVIRONMENT, cwd=HOME, errors="replace", uid=sandbox.USER)
 
 
 class Session(unittest.TestCase):

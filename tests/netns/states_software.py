@@ -29,7 +29,7 @@ def libvirt(name, setup, expect, **more):
 
 
 MANY = (f"for n in 1 2 3 4 5 6 7 8 9; do setpriv --reuid={USER} --regid={USER} --clear-groups sleep 30 >/dev/null 2>&1 </dev/null & done\n"
-        f"timeout 9 sh -c 'until [ $(pgrep -u {USER} sleep | wc -l) = 9 ]; do sleep 0.1; done'\n")
+        f"timeout 9 sh -c 'until [ $(pgrep -u {USER} sleep | wc -l) -ge 9 ]; do sleep 0.1; done'\n")
 
 STATES = [
     qemu("QEMU", "", "qemu.installed qemu.kvm qemu.session.unset", says=("QEMU emulator version",)),

@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_PATH STATE_FOLDER "/policy.lock"
+#define LOCK_PATH STATE_FOLDER "/.policy"
 
 enum { EDITOR_WORDS = 16 };
 

@@ -35,7 +35,7 @@ static int drop_own(struct rtnl *nl, const struct link *bridge, const struct mov
     struct batch batch = {.error = 0};
 
     for (size_t i = 0; i < saved->own_count; i++)
-        batch_take(&batch, address_drop_message(bridge->ifindex, &saved->own[i]), EADDRNOTAVAIL);
+        batch_take(&batch, address_request(RTM_DELADDR, 0, bridge->ifindex, &saved->own[i]), EADDRNOTAVAIL);
     const int err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     return err;

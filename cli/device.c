@@ -16,10 +16,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* The request, with its names resolved. */
@@ -149,7 +151,11 @@ static int set_mac(int fd, const struct device *device)
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
             memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */
     }
-    return err ? err : tap_set_mac(fd, mac);
+    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+    memcpy(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
+    if (!err && ioctl(fd, SIOCSIFHWADDR, &request) < 0)
+        err = -errno;
+    return err;
 }
 
 /* Configures a new device as requested. Returns 0 or -errno. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "ondemand.h"
+
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/quote.h"
-#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "net/rtnl.h"
@@ -136,14 +135,14 @@ static void report(const struct ondemand *asked, const struct bridges_entry *ent
     char words[WORDS_SIZE];
 
     if (made)
-        audit("made for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it", asked->uid,
-              entry->is.name, asked->rule, entry->line);
+        audit(HELPER_NAME, "made for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it",
+              asked->uid, entry->is.name, asked->rule, entry->line);
     else if (completed)
-        audit("completed for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it: %s", asked->uid,
-              entry->is.name, asked->rule, entry->line, describe(completed, words));
+        audit(HELPER_NAME, "completed for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it: %s",
+              asked->uid, entry->is.name, asked->rule, entry->line, describe(completed, words));
     if (differs)
-        audit("bridge %s, used for uid %u as it is, differs from " BRIDGES_PATH ":%lu: %s", entry->is.name,
-              asked->uid, entry->line, describe(differs, words));
+        audit(HELPER_NAME, "bridge %s, used for uid %u as it is, differs from " BRIDGES_PATH ":%lu: %s",
+              entry->is.name, asked->uid, entry->line, describe(differs, words));
 }
 
 static int look_and_act(const struct ondemand *asked, const struct bridges_entry *entry, struct rtnl *nl,

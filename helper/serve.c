@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config.h"
 #include "grant.h"
 #include "net/rtnl.h"
 #include "ondemand.h"
@@ -128,8 +129,8 @@ static int serve_tap(const struct request *request, struct error *why)
     };
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
-    audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name, decision.rule,
-          grant.stays ? ", to stay" : "");
+    audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
+          decision.rule, grant.stays ? ", to stay" : "");
     const int err = hand_over(request, &tap, why);
     close(tap.fd); /* if it was not handed over, this removes the tap */
     return err;
@@ -145,7 +146,7 @@ static int delete_each(const struct removal *what, const struct links *taps, str
         if (removal_delete(&nl, &taps->list[i], what, why) < 0)
             err = -1;
         else
-            audit("deleted for uid %u: tap %s", what->uid, taps->list[i].name);
+            audit(HELPER_NAME, "deleted for uid %u: tap %s", what->uid, taps->list[i].name);
     return err;
 }
 

@@ -256,7 +256,7 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
             "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "
             "master %s",
             tap->dev, name_of(domain), quote(tap->dev).text, quote(tap->bridge).text);
-        audit_say(HOOK_NAME, text.text);
+        audit(HOOK_NAME, "%s", text.text);
     }
     rtnl_close(&nl);
 }

@@ -289,22 +289,6 @@ void links_free(struct links *links)
     *links = (struct links){.list = NULL};
 }
 
-const struct link *links_by_name(const struct links *links, const char *name)
-{
-    for (size_t i = 0; i < links->count; i++)
-        if (strcmp(links->list[i].name, name) == 0)
-            return &links->list[i];
-    return NULL;
-}
-
-const struct link *links_by_index(const struct links *links, int ifindex)
-{
-    for (size_t i = 0; i < links->count; i++)
-        if (links->list[i].ifindex == ifindex)
-            return &links->list[i];
-    return NULL;
-}
-
 int link_index(struct rtnl *nl, const char *name)
 {
     struct ifreq request = {.ifr_ifindex = 0};

@@ -235,21 +235,17 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
 struct listing {
     struct links *out;
     const char *kind;
-    size_t room;
 };
 
 static int add_link(void *arg, struct nlmsghdr *answer)
 {
     struct listing *listing = arg;
     struct links *out = listing->out;
+    struct link *list = array_grow(out->list, out->count, sizeof(*list));
 
-    if (out->count == listing->room) {
-        struct link *list = array_grow(out->list, out->count, sizeof(*list));
-        if (!list)
-            return -ENOMEM;
-        out->list = list;
-        listing->room = out->count ? 2 * out->count : 1;
-    }
+    if (!list)
+        return -ENOMEM;
+    out->list = list;
     const int err = link_read(&out->list[out->count], answer);
     if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)
         return 0; /* a kernel that does not filter by kind */

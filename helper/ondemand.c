@@ -92,21 +92,16 @@ static int act(const struct bridges_entry *entry, const struct bridge_state *sta
                struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    const int err = rtnl_open(&nl);
 
-    if (err)
-        return fail(&nl, entry, "rtnetlink", err, why);
-    if (state->link.ifindex)
-        return complete(&nl, entry, state, why);
-    return make(&nl, entry, made, why);
-}
-
-static int act_with_privilege(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
-                              struct error *why)
-{
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = act(entry, state, made, why);
+    int err = rtnl_open(&nl);
+    if (err)
+        err = fail(&nl, entry, "rtnetlink", err, why);
+    else if (state->link.ifindex)
+        err = complete(&nl, entry, state, why);
+    else
+        err = make(&nl, entry, made, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
@@ -169,7 +164,7 @@ static int look_and_act(const char *rule, const struct bridges_entry *entry, str
             return 0;
         }
         completed |= missing;
-        if (act_with_privilege(entry, &state, &made, why) < 0)
+        if (act(entry, &state, &made, why) < 0)
             return -1;
     }
     return error_set(why,

@@ -92,7 +92,8 @@ static int prepare(const struct request *request, struct decision *decision, str
         return -1;
     if (ondemand_bridge(request->bridge, decision->rule, &isolate_ports, why) < 0)
         return -1;
-    decision->protection.isolated = decision->protection.isolated || isolate_ports;
+    if (isolate_ports)
+        decision->protection.isolated = true;
     return policy_find_bridge(bridge, request->bridge, why);
 }
 
@@ -116,20 +117,11 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    const struct grant grant = {
-        .bridge = &bridge,
-        .name = request->name,
-        .kind = {request->vnet_hdr, request->multi_queue},
-        .guest_mac = request->has_mac ? request->mac : NULL,
-        .domain = request->domain,
-        .stays = request->verb == REQUEST_CREATE,
-        .uid = getuid(),
-        .terms = &decision,
-    };
+    const struct grant grant = {request, &bridge, &decision};
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
-    audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name,
-          decision.rule, grant.stays ? ", to stay" : "");
+    audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,
+          decision.rule, request->verb == REQUEST_CREATE ? ", to stay" : "");
     const int err = hand_over(request, &tap, why);
     close(tap.fd); /* if it was not handed over, this removes the tap */
     return err;

@@ -142,8 +142,9 @@ static void read_ipv6(struct link *out, const struct nlattr *inet6)
     out->takes_advertisements = values[DEVCONF_ACCEPT_RA] != 0 || values[DEVCONF_AUTOCONF] != 0;
 }
 
-static int link_read(struct link *out, struct nlmsghdr *msg)
+static int link_read(void *arg, struct nlmsghdr *msg)
 {
+    struct link *out = arg;
     const struct ifinfomsg *info = nlmsg_data(msg);
     struct nlattr *attrs[IFLA_MAX + 1];
 
@@ -176,14 +177,9 @@ static int link_read(struct link *out, struct nlmsghdr *msg)
     return 0;
 }
 
-static int on_link(void *out, struct nlmsghdr *answer)
-{
-    return link_read(out, answer);
-}
-
 int link_get(struct rtnl *nl, int ifindex, struct link *out)
 {
-    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_link, out);
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), link_read, out);
 }
 
 int link_find(struct rtnl *nl, const char *name, struct link *out)
@@ -193,7 +189,7 @@ int link_find(struct rtnl *nl, const char *name, struct link *out)
 
     if (strlen(name) >= IFNAMSIZ)
         attribute = IFLA_ALT_IFNAME;
-    return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), on_link, out);
+    return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), link_read, out);
 }
 
 struct nl_msg *link_question(const char *name)

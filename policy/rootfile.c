@@ -341,8 +341,8 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
 
 static void free_names(struct dirent **names, int count)
 {
-    while (count > 0)
-        free(names[--count]);
+    for (int i = 0; names && i < count; i++)
+        free(names[i]);
     free(names);
 }
 
@@ -387,14 +387,14 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
         count = list_names(&w, &names);
     if (count < 0)
         err = count;
-    for (int i = 0; !err && i < count; i++) {
+    for (int i = 0; !err && names && i < count; i++) {
         if (fnmatch(pattern, names[i]->d_name, FNM_PERIOD) != 0)
             continue;
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
         err = each(arg, path);
     }
     free_names(names, count);
-    if (err && !why->text[0])
+    if (err < 0 && !why->text[0])
         error_set(why, "%.255s cannot be read: %s; an administrator must fix that", folder, strerror(-err));
     return err;
 }

@@ -111,7 +111,9 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
             bridge->name);
     if (err == 0)
         err = link_delete(&view->nl, bridge->ifindex);
-    return err == 0 ? 0 : complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
+    if (err == 0)
+        return 0;
+    return complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
 }
 
 /* Finds the uplink: by option, by the saved state, by the alias of a bridge of ours, or, for a bridge that
@@ -136,7 +138,9 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
             complain(1, verb, "there is no interface '%.64s'; `ip link` lists those that there are", name);
     else if (uplink->master != bridge->ifindex)
         *status = complain(1, verb, "'%s' is not a port of '%s'", name, bridge->name);
-    return *status == 0 ? uplink : NULL;
+    if (*status == 0)
+        return uplink;
+    return NULL;
 }
 
 static int delete (struct view *view, const char *verb, const char *name, const char *option)

@@ -251,7 +251,9 @@ static int act_guarded(struct view *view, const char *verb, const struct create 
         status = dhcp_begin(verb, create->name);
     else if (!create->manager)
         warn_without_client(verb, move);
-    return status == 0 ? await_confirmation(verb, move) : status;
+    if (status == 0)
+        return await_confirmation(verb, move);
+    return status;
 }
 
 int move_create(struct view *view, const char *verb, const struct create *create)

@@ -180,7 +180,9 @@ const char *lint_name_trouble(const struct policy_rule *rule)
         return "a bridge.conf has no terms, and no comments behind a rule";
     if (strpbrk(rule->name, ",;*?[]\"'"))
         return "name one bridge per rule, in full and without quotes";
-    return ifname_valid(rule->name) ? NULL : "no interface can have that name";
+    if (ifname_valid(rule->name))
+        return NULL;
+    return "no interface can have that name";
 }
 
 static void check_rule(struct lint *lint, const struct policy *policy, const struct reach *reaches,

@@ -11,7 +11,9 @@ enum { STEP_MS = 20 };
 
 static size_t size_of(const struct cidr *address)
 {
-    return address->family == AF_INET ? 4 : 16;
+    if (address->family == AF_INET)
+        return 4;
+    return 16;
 }
 
 struct search {

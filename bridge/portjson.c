@@ -121,7 +121,18 @@ const char *port_alias_uplink(const struct link *bridge)
     return NULL;
 }
 
-/* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or hardware. */
+bool port_may_be_uplink(const struct link *port)
+{
+    static const char *const kinds[] = {"" /* hardware */, "bond", "team", "vlan"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(port->kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or one that may
+ * be. */
 static const char *role_of(const struct ports *ports, const struct link *port)
 {
     const struct link *bridge = links_by_index(ports->links, port->master);
@@ -131,9 +142,9 @@ static const char *role_of(const struct ports *ports, const struct link *port)
         return "uplink";
     if (port->is_tun)
         return port->tun.kind.tun ? "tun" : "tap";
-    if (*port->kind)
-        return "port";
-    return "uplink";
+    if (port_may_be_uplink(port))
+        return "uplink";
+    return "port";
 }
 
 bool port_is_ours(const struct link *tap)

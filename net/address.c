@@ -37,12 +37,10 @@ struct nl_msg *address_request(int type, int flags, int ifindex, const struct ci
                                    .ifa_prefixlen = cidr->prefix,
                                    .ifa_scope = RT_SCOPE_UNIVERSE,
                                    .ifa_index = (uint32_t)ifindex};
+    const size_t length = cidr_size(cidr->family);
     struct nl_msg *msg = rtnl_message(type, flags, &info, sizeof(info));
-    size_t length = sizeof(cidr->bytes);
     uint32_t broadcast;
 
-    if (cidr->family == AF_INET)
-        length = sizeof(broadcast);
     msg = rtnl_put(msg, IFA_LOCAL, cidr->bytes, length);
     msg = rtnl_put(msg, IFA_ADDRESS, cidr->bytes, length);
     if (cidr->family != AF_INET || cidr->prefix > 30)

@@ -3,6 +3,7 @@
 """Calls a bridge helper as QEMU does (net/tap.c: net_bridge_run_helper): one end of a stream socketpair, everything
 else from 3 up closed, an answer of one byte with one descriptor."""
 import array
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -18,8 +19,9 @@ import sanitized
 
 TUNGETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETIFF = 0x800454D2, 0x400454CB, 0x400454CC, 0x400454CA
 IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_TUN_EXCL = 1, 2, 0x1000, 0x4000, 0x100, 0x8000
-PR_SET_NO_NEW_PRIVS = 38
-LIBC = ctypes.CDLL(None)  # loaded before any child may have lost the right to read it
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+SYS_SETGROUPS, SYS_SETRESUID, SYS_SETRESGID = 116, 117, 119  # of x86-64
+LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any child may have lost the right to read it
 LIMIT = 20 * sanitized.SLOWER  # seconds that any call may take
 
 
@@ -65,6 +67,53 @@ def become(uid, gid=None, groups=(), nofile=None, no_new_privs=False):
         assert LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
 
 
+@contextlib.contextmanager
+def acting_as(uid, gid=None, groups=()):
+    """This thread as that user, for the programs that it starts meanwhile. preexec_fn would copy this whole process for each of them,
+    which takes longer than most of them do. The saved ids stay root's here, and become the user's at exec."""
+    if not uid:
+        yield
+        return
+    own = os.getgroups()
+    _set_ids(groups, gid or uid, uid)
+    LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # a change of ids cleared it, and subprocess reads /proc/self/fd as that user
+    try:
+        yield
+    finally:
+        _set_ids(own, 0, 0)
+
+
+def _set_ids(groups, gid, uid):
+    """By the system calls: libc's functions would change the ids of all threads. Root's uid comes first, a user's last."""
+    calls = [(SYS_SETGROUPS, len(groups), (ctypes.c_uint32 * len(groups))(*groups)), (SYS_SETRESGID, gid, gid, 0), (SYS_SETRESUID, uid, uid, 0)]
+    for call in calls if uid else reversed(calls):
+        if LIBC.syscall(*call) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot act as uid {uid}, gid {gid}")
+
+
+def start(argv, uid=0, gid=None, groups=(), nofile=None, no_new_privs=False, **options):
+    """A subprocess.Popen() of that user, with these limits."""
+    limit = None
+    if nofile is not None or no_new_privs:
+        def limit():
+            become(0, nofile=nofile, no_new_privs=no_new_privs)
+    with acting_as(uid, gid, groups):
+        return subprocess.Popen(argv, preexec_fn=limit, **options)
+
+
+def run(argv, uid=0, input=None, timeout=LIMIT, **options):
+    """As subprocess.run(), by start(): standard input is the input, or else empty by default."""
+    if input is not None:
+        options["stdin"] = subprocess.PIPE
+    with start(argv, uid, **{"stdin": subprocess.DEVNULL, **options}) as process:
+        try:
+            out, error = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, error)
+
+
 class Call:
     """A helper that runs; finish() waits for it and returns its Answer."""
 
@@ -72,9 +121,8 @@ class Call:
         """command is argv, in which '{fd}' stands for the number of the socket."""
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         argv = [word.replace("{fd}", str(theirs.fileno())) for word in command]
-        self.process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env or {"PATH": "/usr/bin"},
-            pass_fds=[theirs.fileno()] if pass_socket else [], cwd="/", preexec_fn=lambda: become(uid, **limits))
+        self.process = start(argv, uid, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env or {"PATH": "/usr/bin"},
+                             pass_fds=[theirs.fileno()] if pass_socket else [], cwd="/", **limits)
         theirs.close()
 
     def finish(self):
@@ -111,20 +159,13 @@ def call(helper, *options, bridge="br0", uid=0, vnet=True, **more):
 
 
 def attach(name, flags=IFF_TAP | IFF_NO_PI, uid=0):
-    """Try in a child, as that user, to open the tap of that name with TUNSETIFF; returns errno, 0 for success."""
-    pid = os.fork()
-    if pid == 0:
-        code = 99
+    """Try as that user to open the tap of that name with TUNSETIFF; returns errno, 0 for success."""
+    with acting_as(uid), open("/dev/net/tun", "r+b", buffering=0) as tun:
         try:
-            become(uid)
-            fd = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
-            code = 0
+            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
         except OSError as error:
-            code = error.errno
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            return error.errno
+    return 0
 
 
 def await_(condition, seconds=10, step=0.02):

@@ -16,20 +16,21 @@ LIMIT = 60
 COMMAND = os.path.abspath(os.environ["VIRT_TAP_CLI"])
 HELPER = os.path.abspath(os.environ["VIRT_TAP_HELPER"])
 
-# What every state may use. The sandbox's own /dev and /etc lie below, and stay as they are.
+# What every state may use. The sandbox's own /dev and /etc lie below, and stay as they are. Of all that a state does this takes longest: busybox
+# is linked statically, and starts in a third of the time.
 PRELUDE = r"""
 set -e
 T=/mnt # not below what may be an overlay itself
-mount -t tmpfs -o mode=755 tmpfs $T
+busybox mount -t tmpfs -o mode=755 tmpfs $T
 own() { # FOLDER...: what is written there from here on is this state's alone
   for folder; do
-    mkdir -p "$T/own$folder/upper" "$T/own$folder/work"
-    chmod --reference="$folder" "$T/own$folder/upper"
-    mkdir -p "$T/own$folder/merged"
-    mount -t overlay overlay -o "lowerdir=$folder,upperdir=$T/own$folder/upper,workdir=$T/own$folder/work" "$T/own$folder/merged"
+    part=$T/own$folder
+    busybox mkdir -p "$part/upper" "$part/work" "$part/merged"
+    busybox chmod "$(busybox stat -c %a "$folder")" "$part/upper"
+    busybox mount -t overlay overlay -o "lowerdir=$folder,upperdir=$part/upper,workdir=$part/work" "$part/merged"
     # In place of the sandbox's, not over it: of a policy behind two such mounts the helper says that it may be hidden.
-    [ "$folder" != /etc ] || umount -l /etc
-    mount --move "$T/own$folder/merged" "$folder"
+    [ "$folder" != /etc ] || busybox umount -l /etc
+    busybox mount --move "$part/merged" "$folder"
   done
 }
 over() { # FILE <TEXT: a file of /proc or /sys says something else
@@ -49,14 +50,15 @@ kvm() { # MODE OWNER:GROUP
   chown "$2" /dev/kvm
 }
 helper() { # installed where the command looks for it
-  own "$(dirname "$(dirname "$HELPER_PATH")")"
-  mkdir -p "$(dirname "$HELPER_PATH")"
+  folder=${HELPER_PATH%/*}
+  own "${folder%/*}"
+  busybox mkdir -p "${HELPER_PATH%/*}"
   cp "$HELPER" "$HELPER_PATH"
   setcap cap_net_admin=p "$HELPER_PATH"
 }
 own /dev /etc
-umount -l /sys 2>/dev/null || :
-mount -t sysfs sysfs /sys # of this state's network
+busybox umount -l /sys 2>/dev/null || :
+busybox mount -t sysfs sysfs /sys # of this state's network
 """
 
 

@@ -17,9 +17,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+import bridgehelper
 import sandbox
 import sanitized
-from bridgehelper import become
 from initramfs import Initramfs
 
 QEMU = "qemu-system-x86_64"
@@ -133,8 +133,8 @@ class Qemu:
         ours, theirs = socket.socketpair()
         self.console = Console(ours)
         self._errors = tempfile.TemporaryFile(dir=sandbox.RUN)
-        self.process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=self._errors, cwd="/",
-                                        env={"PATH": "/usr/bin:/bin"}, preexec_fn=lambda: become(uid))
+        self.process = bridgehelper.start(argv, stdin=theirs, stdout=theirs, stderr=self._errors, cwd="/",
+                                          env={"PATH": "/usr/bin:/bin"}, uid=uid)
         theirs.close()
 
     def __enter__(self):

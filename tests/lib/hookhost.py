@@ -6,8 +6,8 @@ import re
 import shutil
 import subprocess
 
+import bridgehelper
 import sandbox
-from bridgehelper import become
 
 LIMIT = 30
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "USER": "nobody", "LOGNAME": "nobody", "TMPDIR": "/tmp"}
@@ -36,6 +36,5 @@ def call(path, words, text, uid=0, env=None, limit=LIMIT):
     """Run a hook with these arguments and this standard input (text or bytes). Returns exit status, standard output, standard
     error; fails if it leaves a child behind that holds its output."""
     text = text.encode() if isinstance(text, str) else text
-    done = subprocess.run([path, *words], input=text, capture_output=True, timeout=limit, cwd="/", env=env or ENVIRONMENT, check=False,
-                          preexec_fn=lambda: become(uid))
+    done = bridgehelper.run([path, *words], uid, text, limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env=env or ENVIRONMENT)
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")

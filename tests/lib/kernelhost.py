@@ -20,7 +20,10 @@ import sanitized
 from initramfs import Initramfs
 
 PYTHON = "/usr/bin/python3"  # Debian's, as the packages are that the libraries come from
-UNUSED = ("test", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter", "turtledemo", "dist-packages")
+# Parts of its library that no test imports. What is left out need not be unpacked under TCG, with the libraries that it is linked to.
+UNUSED = ("test", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter", "turtledemo", "dist-packages", "asyncio", "curses", "dbm", "distutils",
+          "email", "html", "http", "lib-dynload", "multiprocessing", "sqlite3", "urllib", "venv", "wsgiref", "xml", "xmlrpc", "zoneinfo")
+EXTENSIONS = ("_bz2", "_contextvars", "_ctypes", "_json", "_lzma", "_queue", "_typing", "mmap", "resource", "termios")
 # what sandbox.enter() and the tests in it call; the rest is busybox
 PROGRAMS = ("ip", "bridge", "setcap", "cp", "timeout", "mount", "umount", "unshare", "setpriv", "prlimit", "strace")
 DONE = "kernelhost: exit status"
@@ -99,7 +102,7 @@ def _add_python(root):
     library = subprocess.run([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"], timeout=60, check=True,
                              stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
     root.copy(library, leave_out=[*UNUSED, *map(os.path.basename, glob.glob(f"{library}/config-*"))])
-    root.program(PYTHON, *glob.glob(f"{library}/lib-dynload/*.so"))
+    root.program(PYTHON, *(path for name in EXTENSIONS for path in glob.glob(f"{library}/lib-dynload/{name}.*.so")))
 
 
 def in_order(folder, modules):

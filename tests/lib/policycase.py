@@ -34,9 +34,8 @@ class VerbCase(netcase.NetCase):
 
     def policy(self, *words, uid=0, wrap=(), **limits):
         """Run virt-tap policy; returns its exit status and the lines of its output, errors included."""
-        done = subprocess.run([*wrap, self.program, "policy", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=30, check=False, cwd="/run/vt",
-                              preexec_fn=lambda: bridgehelper.become(uid, **limits))
+        done = bridgehelper.run([*wrap, self.program, "policy", *words], uid, timeout=30, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                cwd="/run/vt", **limits)
         return done.returncode, done.stdout.splitlines()
 
     def only_files(self):

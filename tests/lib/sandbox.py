@@ -6,6 +6,7 @@ enter() starts the calling script again as the first process of new network, mou
 Nothing of the machine is changed, whatever the script does, and when the script ends, in whichever way, the kernel
 ends everything that it left running.
 """
+import functools
 import glob
 import os
 import shutil
@@ -13,6 +14,7 @@ import stat
 import subprocess
 import sys
 
+import bridgehelper
 import needed
 import sanitized
 
@@ -42,11 +44,10 @@ def enter(limit=600):
     os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
 
 
-def run(*command, check=True, **options):
-    """Run a command to its end, at most 60 s; returns the CompletedProcess with text output."""
+def run(*command, check=True, uid=0, **options):
+    """Run a command to its end as that user, at most 60 s; returns the CompletedProcess with text output."""
     options.setdefault("timeout", 60 * sanitized.SLOWER)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    done = bridgehelper.run(command, uid, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}")
     return done
@@ -70,8 +71,20 @@ def install(program, name=None, caps="cap_net_admin=p", mode=0o755):
         if os.path.isfile(other):
             _copy(other, os.path.join(RUN, os.path.basename(other)), mode)
     if caps:
-        run("setcap", caps, path)
+        os.setxattr(path, "security.capability", _written(caps))
     return path
+
+
+@functools.cache
+def _written(caps):
+    """The attribute that setcap writes for these capabilities."""
+    path = os.path.join(RUN, "capable")
+    write(path, "")
+    run("setcap", caps, path)
+    try:
+        return os.getxattr(path, "security.capability")
+    finally:
+        os.unlink(path)
 
 
 def _copy(program, path, mode):
@@ -83,9 +96,7 @@ def _copy(program, path, mode):
 
 def make_bridge(name, *options):
     """Make a bridge with a MAC of its own and no forwarding delay, up; returns its interface index."""
-    run("ip", "link", "add", name, "address", "52:54:00:77:00:fe", "type", "bridge", "stp_state", "0",
-        "forward_delay", "0", *options)
-    run("ip", "link", "set", name, "up")
+    run("ip", "link", "add", name, "up", "address", "52:54:00:77:00:fe", "type", "bridge", "stp_state", "0", "forward_delay", "0", *options)
     return ifindex(name)
 
 

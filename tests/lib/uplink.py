@@ -81,7 +81,7 @@ def remove():
 def snapshot():
     """What the host's network is, to the byte, but for lifetimes, counters, and what the kernel finds out by itself within a second or
     two: carriers, and that nobody else has an address."""
-    text = sandbox.run("ip", "-j", "-batch", "-", stdin=None, input="addr\nroute show table all\nlink\nneigh show nud permanent\n").stdout
+    text = sandbox.run("ip", "-j", "-batch", "-", input="addr\nroute show table all\nlink\nneigh show nud permanent\n").stdout
     text += ip("-j", "-6", "route", "show", "table", "all")
     text = re.sub(r'"(valid_life_time|preferred_life_time|expires)":\d+', r'"\1":0', text)
     return re.sub(r'"NO-CARRIER",|,"LOWER_UP"|"tentative":true,|"operstate":"\w+",|,?"linkdown"', "", text)
@@ -106,7 +106,7 @@ def settled():
 
 def files():
     """The phases of moves that there are: names in the folder of states."""
-    return sorted(os.listdir(STATE)) if os.path.isdir(STATE) else []
+    return sorted(name for name in os.listdir(STATE) if name != ".persist") if os.path.isdir(STATE) else []
 
 
 def addresses(name):

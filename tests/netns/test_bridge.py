@@ -9,7 +9,6 @@ import sys
 import time
 import unittest
 
-import bridgehelper
 import sandbox
 import uplink
 from bridgehelper import await_
@@ -156,7 +155,7 @@ class Show(BridgeCase):
 
     def test_as_anybody(self):
         self.done("create", "br0")
-        done = sandbox.run(sandbox.install(uplink.CLI, caps=None), "show", preexec_fn=lambda: bridgehelper.become(USER))
+        done = sandbox.run(sandbox.install(uplink.CLI, caps=None), "show", uid=USER)
         self.assertRegex(done.stdout, r"(?m)^br0  up, mtu 1500$")
         self.refused("show", "eth0", says="'eth0' is not a bridge")
         self.refused("show", "nosuch", says="no bridge 'nosuch'")
@@ -194,7 +193,7 @@ class Refused(BridgeCase):
         cli = sandbox.install(uplink.CLI, caps=None)
         before = uplink.snapshot()
         for words in (("create", "br0"), ("delete", "br0"), ("add", "br0", "eth0"), ("remove", "br0", "eth0"), ("confirm", "br0")):
-            done = sandbox.run(cli, "bridge", *words, check=False, preexec_fn=lambda: bridgehelper.become(USER))
+            done = sandbox.run(cli, "bridge", *words, check=False, uid=USER)
             self.assertEqual(done.returncode, 1)
             self.assertIn("requires root", done.stdout)
         self.assertEqual(uplink.snapshot(), before)

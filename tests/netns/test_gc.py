@@ -39,9 +39,8 @@ class GcCase(netcase.NetCase):
         self.slow = f"{RUN}/slow"
 
     def start_gc(self, *options, uid=0, helper=None):
-        return subprocess.Popen([self.cli, "gc", *options], env={"VIRT_TAP_HELPER": helper or self.helper, "PATH": "/usr/bin:/bin"},
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                preexec_fn=lambda: bridgehelper.become(uid))
+        return bridgehelper.start([self.cli, "gc", *options], env={"VIRT_TAP_HELPER": helper or self.helper, "PATH": "/usr/bin:/bin"},
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, uid=uid)
 
     def gc(self, *options, uid=0, status=0):
         process = self.start_gc("--wait=0", *options, uid=uid)
@@ -245,7 +244,7 @@ while time.monotonic() < end:
     os.close(fd)
     time.sleep(0.001)
 """
-        guest = subprocess.Popen(["python3", "-c", attach], stdout=subprocess.PIPE, preexec_fn=lambda: bridgehelper.become(USER))
+        guest = bridgehelper.start(["python3", "-c", attach], stdout=subprocess.PIPE, uid=USER)
         stat = f"/proc/{guest.pid}/stat"
         gone = 0
         while guest.poll() is None:
@@ -278,7 +277,7 @@ while time.monotonic() < end:
         self.assertTrue(bridgehelper.await_(lambda: self.stopped_child(call)))
         attach = f"import fcntl; fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), {bridgehelper.TUNSETIFF}, b'vtap-m'.ljust(16, bytes(1)) + " \
                  f"({QUEUES}).to_bytes(2, 'little') + bytes(22))"
-        guest = sandbox.run("python3", "-c", attach, check=False, preexec_fn=lambda: bridgehelper.become(USER))
+        guest = sandbox.run("python3", "-c", attach, check=False, uid=USER)
         self.assertIn("PermissionError", guest.stdout)
         os.kill(self.stopped_child(call), signal.SIGCONT)
         self.assertEqual(call.finish().status, 0)

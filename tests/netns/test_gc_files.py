@@ -23,7 +23,7 @@ STATE = f"<domstatus><domain><uuid>{UUID}</uuid></domain></domstatus>"
 
 
 def as_user(script, uid=USER):
-    return sandbox.run("python3", "-c", "import os\n" + script, preexec_fn=lambda: bridgehelper.become(uid), cwd="/")
+    return sandbox.run("python3", "-c", "import os\n" + script, uid=uid, cwd="/")
 
 
 class Opened:
@@ -63,8 +63,8 @@ class StateFiles(netcase.NetCase):
     def gc(self, uid=0, within=4.0, env=None):
         """What it printed, in order; and how long it took."""
         begin = time.monotonic()
-        process = subprocess.Popen([self.cli, "gc", "--wait=0"], env={"VIRT_TAP_HELPER": self.helper, **(env or {})}, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lambda: bridgehelper.become(uid))
+        process = bridgehelper.start([self.cli, "gc", "--wait=0"], env={"VIRT_TAP_HELPER": self.helper, **(env or {})}, text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, uid=uid)
         try:
             said = process.communicate(timeout=20)[0]
         finally:
@@ -174,8 +174,8 @@ class StateFiles(netcase.NetCase):
         as_user(f"[open(f'{FOLDER}/{{i}}.xml', 'w').truncate(1 << 20) for i in range(30)]")
         for number in (signal.SIGSTOP, signal.SIGKILL):
             with self.subTest(number):
-                hunter = subprocess.Popen(["python3", "-c", f"import os\nwhile True:\n try: os.kill(-1, {int(number)})\n except OSError: pass"],
-                                          preexec_fn=lambda: bridgehelper.become(USER))
+                hunter = bridgehelper.start(["python3", "-c", f"import os\nwhile True:\n try: os.kill(-1, {int(number)})\n except OSError: pass"],
+                                            uid=USER)
                 try:
                     self.gc(within=15)
                 finally:

@@ -9,7 +9,6 @@ import sys
 import time
 import unittest
 
-import bridgehelper
 import hookhost
 import sandbox
 from bridgehelper import await_
@@ -35,7 +34,7 @@ class HooksCase(unittest.TestCase):
         self.hooks = HOOKS
 
     def hooks_verb(self, *words, status=0, uid=0):
-        done = sandbox.run(CLI_COPY, "hooks", *words, check=False, preexec_fn=lambda: bridgehelper.become(uid))
+        done = sandbox.run(CLI_COPY, "hooks", *words, check=False, uid=uid)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 
@@ -160,6 +159,17 @@ class Daemon(HooksCase):
         os.unlink(sandbox.RUN + "/told")
         self.assertNotIn("reload", self.hooks_verb("enable"))
 
+    def test_what_is_no_hook(self):
+        """The daemon did not take it for one, so it does not call ours either; after an executable one it does."""
+        sandbox.write(f"{FOLDER}/qemu.d/README", "")
+        sandbox.write(f"{FOLDER}/network.d/10-old", "#!/bin/sh\n", mode=0o744)
+        os.makedirs(f"{FOLDER}/daemon.d")
+        os.symlink("/nowhere", f"{FOLDER}/daemon.d/10-old")
+        time.sleep(0.1)
+        self.start("libvirtd")
+        self.assertIn("hooks enable --reload", self.hooks_verb("enable"))
+        self.assertEqual(self.lines(1), ["qemu", "daemon"])
+
     def test_what_is_no_reload(self):
         """A stamp of an earlier daemon; a hook called by somebody else, or by an ordinary user."""
         daemon = self.start("libvirtd")
@@ -282,7 +292,7 @@ class SELinux(HooksCase):
 
 class Map(HooksCase):
     def xml_map(self, *words, text=DOMAIN, status=0):
-        done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, stdin=None, input=text)
+        done = sandbox.run(CLI_COPY, "xml", "map", *words, check=False, input=text)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 

@@ -100,9 +100,9 @@ class AtOnce(OnDemand):
     def start(self, gate, wrap):
         """A caller, by the command `wrap`, that waits for the gate to close."""
         ours, theirs = socket.socketpair()
-        process = subprocess.Popen(
+        process = bridgehelper.start(
             ["sh", "-c", 'read -r _; exec "$@"', "caller", *wrap, self.helper, "--br=br-lab", f"--fd={theirs.fileno()}"],
-            stdin=gate, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()], preexec_fn=lambda: bridgehelper.become(USER))
+            stdin=gate, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()], uid=USER)
         theirs.close()
         return process, ours
 

@@ -28,6 +28,7 @@ CHANGING = {"rename", "renameat", "renameat2", "unlink", "unlinkat", "link", "li
 FAILING = {"rename": "EIO", "renameat": "EIO", "renameat2": "EIO", "link": "ENOSPC", "symlink": "EROFS", "mkdir": "EROFS", "openat": "ENOSPC",
            "write": "ENOSPC", "fsync": "EIO", "fchmod": "EIO", "fchown": "EIO"}
 FOLDERS = ("/etc/network", "/etc/netplan", "/etc/NetworkManager", "/etc/systemd/network", "/etc/virt-tap")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def setUpModule():
@@ -273,11 +274,12 @@ class Death(unittest.TestCase):
             self.walk(verb)
 
     def test_ended_by_a_person(self):
-        """Ctrl-C and its like: the step that has begun is done first."""
+        """Ctrl-C and its like: the step that has begun is done first. Which of them it was is the same to every format: slow ones get one for
+        each step."""
         self.prepare()
         for verb in ("persist", "unpersist"):
-            for name, nth in (("link", 2), ("rename", 2), ("unlink", 9)):
-                for by in ("SIGINT", "SIGTERM", "SIGHUP"):
+            for i, (name, nth) in enumerate((("link", 2), ("rename", 2), ("unlink", 9))):
+                for by in SIGNALS[i:i + 1] if self.format.slow > 1 and not ALL else SIGNALS:
                     with self.subTest(f"{verb}, {name} {nth}, {by}"):
                         self.go_to("persist" if verb == "unpersist" else "unpersist")
                         done = self.call(verb, "-e", f"inject={name}:signal={by}:when={nth}")
@@ -294,7 +296,7 @@ class Death(unittest.TestCase):
                 done = self.call(verb, "-e", f"inject={name}:error={FAILING[name]}:when={nth}")
                 self.assertIn("INJECTED", self.trace)
                 self.assertNotEqual(done.returncode, 0, done.stdout)
-                self.assertIn("nothing is changed", done.stdout)
+                self.assertIn("nothing was changed", done.stdout)
                 self.assertEqual(found(), before)
         self.assertGreater(len(steps), 1)
 

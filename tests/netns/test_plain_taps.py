@@ -32,7 +32,7 @@ class Device(unittest.TestCase):
 
     def virt_tap(self, *words, uid=0, status=0):
         before = sandbox.links()
-        done = sandbox.run(self.cli, "tap", *words, check=False, preexec_fn=lambda: bridgehelper.become(uid))
+        done = sandbox.run(self.cli, "tap", *words, check=False, uid=uid)
         self.assertEqual(done.returncode, status, done.stdout)
         if status:
             self.assertEqual(sandbox.links(), before)
@@ -124,7 +124,7 @@ class Device(unittest.TestCase):
     def test_nothing_half_made(self):
         """The bridge takes no more ports; there is no device to make one by."""
         pairs = "".join(f"link add a{i} master br0 type veth peer name b{i}\nlink set b{i} master br0\n" for i in range(512))
-        done = sandbox.run("ip", "-force", "-batch", "-", stdin=None, input=pairs, check=False)
+        done = sandbox.run("ip", "-force", "-batch", "-", input=pairs, check=False)
         self.assertIn("full", done.stdout)  # at the last of 1,024
         self.assertIn("cannot be set up, and is removed again", self.virt_tap("create", "tap1", "--bridge=br0", status=1))
         os.rename("/dev/net/tun", "/dev/net/gone")
@@ -132,7 +132,7 @@ class Device(unittest.TestCase):
             self.assertIn("cannot open /dev/net/tun", self.virt_tap("create", "tap1", "--bridge=br0", status=1))
         finally:
             os.rename("/dev/net/gone", "/dev/net/tun")
-        sandbox.run("ip", "-batch", "-", stdin=None, input="".join(f"link delete a{i}\n" for i in range(512)))
+        sandbox.run("ip", "-batch", "-", input="".join(f"link delete a{i}\n" for i in range(512)))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class Bridge(netcase.NetCase):
             fcntl.ioctl(fd, TUNSETPERSIST, 1)
             os.close(fd)  # a login may have 1,024 files open
         batch = "".join(f"link set p{i} master br0 group 77\n" for i in range(1023))
-        sandbox.run("ip", "-batch", "-", input=batch, stdin=None)
+        sandbox.run("ip", "-batch", "-", input=batch)
         self.refuse(says=["'br0' is full", "1,023", "another bridge"])
         sandbox.run("ip", "link", "delete", "group", "77")  # at once: one by one it takes a minute
 

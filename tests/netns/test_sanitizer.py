@@ -26,8 +26,7 @@ class Sanitizer(unittest.TestCase):
     def found(self, fault, program, uid):
         """Exit status and what the report says, which is then removed."""
         before = set(glob.glob(f"{REPORTS}/*"))
-        done = subprocess.run([program, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-                              check=False, env={}, preexec_fn=lambda: bridgehelper.become(uid))
+        done = bridgehelper.run([program, fault], uid, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={})
         reports = set(glob.glob(f"{REPORTS}/*")) - before
         text = ""
         for path in reports:

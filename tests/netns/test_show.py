@@ -9,7 +9,6 @@ import pty
 import re
 import shutil
 import struct
-import subprocess
 import termios
 
 import bridgehelper
@@ -154,10 +153,10 @@ class Show(netcase.NetCase):
         env = {"XDG_CONFIG_HOME": config, "PATH": os.environ["PATH"]}
         cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
         for uid, name in ((USER, "web"), (OTHER, None), (0, None)):
-            done = sandbox.run(cli, "list", "--json", env=env, preexec_fn=lambda: bridgehelper.become(uid))
+            done = sandbox.run(cli, "list", "--json", env=env, uid=uid)
             self.assertEqual([(tap["domain"], tap["domain_name"]) for tap in json.loads(done.stdout)], [(UUID, name)])
             for verb in ("list", "show"):
-                done = sandbox.run(cli, verb, env=env, preexec_fn=lambda: bridgehelper.become(uid))
+                done = sandbox.run(cli, verb, env=env, uid=uid)
                 self.assertEqual((UUID in done.stdout, " web" in done.stdout), (name is None, name is not None), done.stdout)
         shutil.rmtree("/etc/libvirt/qemu")
         shutil.rmtree(config)
@@ -168,8 +167,7 @@ class Show(netcase.NetCase):
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
-        with subprocess.Popen([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env},
-                              preexec_fn=lambda: bridgehelper.become(uid)) as process:
+        with bridgehelper.start([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
             os.close(slave)
             out = b""
             try:

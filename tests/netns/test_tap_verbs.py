@@ -25,8 +25,7 @@ class VerbCase(netcase.NetCase):
         self.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
 
     def virt_tap(self, *words, uid=USER, status=0, helper=None):
-        done = sandbox.run(self.cli, *words, check=False, env={"VIRT_TAP_HELPER": helper or self.helper},
-                           preexec_fn=lambda: bridgehelper.become(uid))
+        done = sandbox.run(self.cli, *words, check=False, env={"VIRT_TAP_HELPER": helper or self.helper}, uid=uid)
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 

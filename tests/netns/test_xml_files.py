@@ -32,7 +32,7 @@ def read(path):
 
 
 def as_user(script, uid=USER):
-    return sandbox.run("python3", "-c", "import os\n" + script, preexec_fn=lambda: bridgehelper.become(uid), cwd="/")
+    return sandbox.run("python3", "-c", "import os\n" + script, uid=uid, cwd="/")
 
 
 class FilesCase(unittest.TestCase):
@@ -48,7 +48,7 @@ class FilesCase(unittest.TestCase):
         sandbox.write(self.file, SMALL, 0o640, USER, USER)
 
     def xml(self, *words, uid=0, status=0, says="", wrap=(), **more):
-        done = sandbox.run(*wrap, self.cli, "xml", *words, check=False, timeout=20, preexec_fn=lambda: bridgehelper.become(uid), **more)
+        done = sandbox.run(*wrap, self.cli, "xml", *words, check=False, timeout=20, uid=uid, **more)
         self.assertEqual(done.returncode, status, done.stdout)
         self.assertIn(says, done.stdout)
         return done.stdout
@@ -248,7 +248,7 @@ while True:
     except OSError:
         pass
 """
-        swapper = subprocess.Popen(["python3", "-c", script], preexec_fn=lambda: bridgehelper.become(USER))
+        swapper = bridgehelper.start(["python3", "-c", script], uid=USER)
         end = time.monotonic() + 5
         while time.monotonic() < end:
             sandbox.run(self.cli, "xml", "rewrite", "--in-place", self.file, check=False, timeout=20)

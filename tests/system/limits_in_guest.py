@@ -21,8 +21,7 @@ class WithoutTheLimits(Limits):
     def check(self):
         """What check net finds, by identifier."""
         cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
-        done = subprocess.run([cli, "check", "net", "--json"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
-                              preexec_fn=lambda: bridgehelper.become(USER))
+        done = bridgehelper.run([cli, "check", "net", "--json"], USER, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return {finding["id"]: finding for finding in json.loads(done.stdout)["findings"]}
 
     def says(self):

@@ -26,7 +26,7 @@ class OnADebianKernel(unittest.TestCase):
         packages = [env["APPARMOR_FOLDER"] + "/etc/apparmor.d", env["APPARMOR_PARSER"]]
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["python3", f"{HERE}/apparmor_in_guest.py"], programs=[env["VIRT_TAP_CLI"], env["VIRT_TAP_HELPER"], *hooks],
-            files=[HERE, *packages], limit=300, arguments="apparmor=1 security=apparmor", env={**env, "PYTHONDONTWRITEBYTECODE": "1"})
+            files=[HERE, *packages], limit=300, arguments="apparmor=1 security=apparmor", env=env)
         self.assertEqual(status, 0, output)
         self.assertIn("\nOK\n", output)
 

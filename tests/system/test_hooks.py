@@ -14,7 +14,7 @@ import guests
 import libvirthost
 import needed
 import sandbox
-from bridgehelper import await_, become
+from bridgehelper import await_
 from libvirtcase import _helper_of, BRIDGES, DOMAIN, HookTest, HostTest, nic, POLICY, VNC
 from rounds import rounds
 
@@ -229,8 +229,7 @@ class Session(HookTest):
             os.chown(cls.HOME + folder, sandbox.USER, sandbox.USER)
 
     def virsh(self, *words, check=True):
-        return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, env=self.ENVIRONMENT, cwd=self.HOME, check=check,
-                           preexec_fn=lambda: become(sandbox.USER)).stdout
+        return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, env=self.ENVIRONMENT, cwd=self.HOME, check=check, uid=sandbox.USER).stdout
 
     def taps(self):
         return {name for name in sandbox.links() if name.startswith("vtap-")}

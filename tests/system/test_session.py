@@ -14,15 +14,15 @@ import guests
 import libvirthost
 import needed
 import sandbox
-from bridgehelper import await_, become
+from bridgehelper import await_
 
 HOME = sandbox.RUN + "/session"
 SERIAL = HOME + "/serial"
 HOST, GUEST = "192.168.77.254", "192.168.77.1"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
                "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
-# Session libvirtd finds this file below $XDG_CONFIG_HOME.
-QEMU_CONF = 'bridge_helper = "{helper}"\n' + libvirthost.QEMU_CONF
+# Session libvirtd finds this file below $XDG_CONFIG_HOME, and takes the first line of a name: check puts its own there.
+QEMU_CONF = 'bridge_helper = "{helper}"\nbridge_helper = "/nowhere"\n' + libvirthost.QEMU_CONF
 DOMAIN = """<domain type='qemu'>
 <name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>
@@ -53,8 +53,7 @@ def setUpModule():
 
 def virsh(*words, check=True):
     """Run virsh in the session of the unprivileged user; the first call starts the session's libvirtd."""
-    return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=check, env=ENVIRONMENT, cwd=HOME,
-                       errors="replace", preexec_fn=lambda: become(sandbox.USER))
+    return sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=check, env=ENVIRONMENT, cwd=HOME, errors="replace", uid=sandbox.USER)
 
 
 class Session(unittest.TestCase):

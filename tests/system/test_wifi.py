@@ -19,7 +19,7 @@ class OnADebianKernel(unittest.TestCase):
         cli = os.path.realpath(os.environ["VIRT_TAP_CLI"])
         status, output = kernelhost.run(needed.folder("GUEST_KERNEL_FULL"), ["python3", f"{HERE}/wifi_in_guest.py"],
                                         programs=[cli, f"{cli}-bridge"], files=[HERE],
-                                        modules=["bridge", "mac80211_hwsim"], limit=200, env={"VIRT_TAP_CLI": cli, "PYTHONDONTWRITEBYTECODE": "1"})
+                                        modules=["bridge", "mac80211_hwsim"], limit=200, env={"VIRT_TAP_CLI": cli})
         self.assertEqual(status, 0, output)
         self.assertIn("\nOK\n", output)
 

@@ -85,33 +85,39 @@ static int move_back(struct view *view, const char *verb, const struct link *bri
     if (err == 0)
         err = move_restore(&move, &origin);
     move_free(&move);
-    return err == 0
-               ? 0
-               : complain(1, verb,
-                          "cannot move everything back from '%s' to '%s': %s; `ip addr` and `ip route` show "
-                          "what is there",
-                          bridge->name, uplink->name, strerror(-err));
+    if (err < 0)
+        return complain(1, verb,
+                        "cannot move everything back from '%s' to '%s': %s; `ip addr` and `ip route` show "
+                        "what is there",
+                        bridge->name, uplink->name, strerror(-err));
+    return err;
 }
 
 /* Without an uplink to move them to, the host's routes to the outside must not go with the bridge. */
-static int delete_alone(struct view *view, const char *verb, const struct link *bridge)
+static int delete_alone(struct view *view, const char *verb, const struct link *bridge, const char *manager)
 {
-    struct messages routes = {.count = 0};
+    struct move move = {.mover = 0};
     bool way_out = false;
-    int err = routes_read(&view->nl, bridge->ifindex, &routes);
+    int err = routes_read(&view->nl, bridge->ifindex, &move.routes);
 
-    for (size_t i = 0; i < routes.count; i++)
-        way_out = way_out || route_is_default(routes.list[i]);
-    messages_free(&routes);
+    for (size_t i = 0; i < move.routes.count; i++)
+        way_out = way_out || route_is_default(move.routes.list[i]);
+    move_free(&move);
     if (err == 0 && way_out)
         return complain(
             1, verb,
             "the host's default route is through '%s', and it is not known which NIC had it before: say it "
             "with --uplink",
             bridge->name);
+    strcpy(move.bridge, bridge->name);
+    strcpy(move.manager, manager);
+    const bool detached = err < 0 || persist_detach(&move);
     if (err == 0)
         err = link_delete(&view->nl, bridge->ifindex);
-    return err == 0 ? 0 : complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
+    persist_reattach(&move);
+    if (err < 0 && err != -ENODEV) /* the manager may have deleted it */
+        return complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
+    return !detached;
 }
 
 /* Finds the uplink: by option, by the saved state, by the alias of a bridge of ours, or, for a bridge that
@@ -127,8 +133,10 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
     const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
 
     *status = 0;
-    if (!name && *saved->manager)
-        return persist_uplink_of(view, bridge);
+    if (!name && *saved->manager) {
+        *status = persist_find_uplink(view, verb, bridge, &uplink);
+        return uplink;
+    }
     if (!name || (!option && (!uplink || uplink->master != bridge->ifindex)))
         return NULL;
     if (!uplink)
@@ -139,10 +147,20 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
     return *status == 0 ? uplink : NULL;
 }
 
+/* The manager that has to do with the deletion, since it made the bridge. */
+static void find_manager(struct move *saved, bool known, const struct persist_files *record)
+{
+    const char *manager = known ? NULL : persist_manager_of(record);
+
+    if (manager)
+        strcpy(saved->manager, manager);
+}
+
 static int delete (struct view *view, const char *verb, const char *name, const char *option)
 {
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    __attribute__((cleanup(move_free))) struct move saved = {.mover = 0};
     const struct link *bridge = view_bridge(view, verb, name);
-    struct move saved;
     char path[64];
 
     if (!bridge)
@@ -153,20 +171,26 @@ static int delete (struct view *view, const char *verb, const char *name, const 
                         quote(name).text);
     const char *why = state_load(name, PHASE_CONFIRMED, &saved);
     state_path(path, name, PHASE_CONFIRMED);
-    const char *manager = why ? persist_manager_of(name) : NULL;
-    if (manager)
-        strcpy(saved.manager, manager);
-    int status = 0;
     if (why && *why && !option)
-        status = complain(
-            1, verb, "nothing is changed, for %s %s: name the NIC that gets everything back, with --uplink",
-            path, why);
-    const struct link *uplink = status == 0 ? find_uplink(view, verb, bridge, &saved, option, &status) : NULL;
+        return complain(1, verb,
+                        "nothing was changed: %s %s: name the NIC that gets everything back, with --uplink",
+                        path, why);
+    if (persist_check(verb, name, &record) != 0)
+        return 1;
+    find_manager(&saved, why == NULL, &record);
+    int status;
+    const struct link *uplink = find_uplink(view, verb, bridge, &saved, option, &status);
     if (status == 0)
-        status = uplink ? move_back(view, verb, bridge, uplink, &saved) : delete_alone(view, verb, bridge);
+        status = uplink ? move_back(view, verb, bridge, uplink, &saved)
+                        : delete_alone(view, verb, bridge, saved.manager);
     if (status == 0)
         unlink(path);
-    move_free(&saved);
+    if (status == 0 && record.count > 0 && !*saved.manager)
+        complain(
+            0, verb,
+            "'%s' comes back at the next boot by what `bridge persist` wrote, unless you take that back: "
+            "virt-tap bridge unpersist %s",
+            name, quote(name).text);
     return status;
 }
 

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "dhcp.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/verb.h"
@@ -21,7 +22,7 @@
 #include <sys/pidfd.h>
 #include <time.h>
 
-enum { LINE_SIZE = 4096, FIND_S = 10, KILLED_MS = 1000, IDENTITIES = 16 };
+enum { LINE_SIZE = 4096, FIND_MS = 10 * 1000, KILLED_MS = 1000, IDENTITIES = 16 };
 
 static const char *const folders[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
 enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
@@ -206,17 +207,9 @@ static bool proc_is_ours(void)
     return strtol(target, NULL, 10) == getpid();
 }
 
-static time_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec;
-}
-
 int dhcp_find(const char *interface, struct dhcp_clients *out)
 {
-    const time_t end = now() + FIND_S;
+    const int64_t end = clock_ms() + FIND_MS;
     struct identities known;
 
     known.count = 0; /* not the 64 kB of entries: only those below count are used */
@@ -231,7 +224,7 @@ int dhcp_find(const char *interface, struct dhcp_clients *out)
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (isdigit((unsigned char)entry->d_name[0]) && look_at(&known, entry->d_name, interface, out) < 0)
             return -ENOMEM;
-        if (now() > end)
+        if (clock_ms() > end)
             return -ETIMEDOUT;
     }
     return 0;
@@ -327,10 +320,11 @@ static void start_client(const struct dhcp_client *client, const char *from, con
     char path[PATH_MAX];
 
     if (!program || (!find_start(program->name, path) && !find_start(program->box, path))) {
-        complain(0, who,
-                 "'%s' has no DHCP client now: there is no %s of root's in /usr/sbin, /sbin, /usr/bin or "
-                 "/bin; start one for it",
-                 to, client->words[0]);
+        complain(
+            0, who,
+            "'%s' has no DHCP client now: no %s owned by root was found in /usr/sbin, /sbin, /usr/bin or "
+            "/bin; start one for it",
+            to, client->words[0]);
         return;
     }
     if (dhcp_words(program, client->words, from, to, &argv) < 0)

@@ -74,7 +74,7 @@ void dhcp_carry_leases(char *const words[], char *const again[], const char *fro
             continue;
         if (copy_leases(path, new_path, from, to, &why) < 0)
             complain(0, "virt-tap bridge",
-                     "'%s' may get another address, for the lease of '%s' stays behind: %s", to, from,
+                     "'%s' may get a different address: the lease of '%s' could not be copied: %s", to, from,
                      why.text);
     }
 }

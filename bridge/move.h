@@ -61,5 +61,6 @@ struct origin {
 int move_read(struct rtnl *nl, int ifindex, struct move *move);
 
 /* restore.c: removes the bridge, if it exists, and gives the uplink the addresses and routes of the move,
- * whatever state it is in. Continues after individual failures. Returns 0 or the first -errno. */
+ * whatever state it is in. Continues after individual failures. Returns 0 or the first -errno; 1: the files
+ * of the manager remain, as was reported. */
 int move_restore(const struct move *move, const struct origin *origin);

@@ -24,7 +24,7 @@ struct persist_options {
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
     struct option_list probes;
-    bool only_print, apply, lossy;
+    bool only_print, apply, lossy, ignore_dependents;
 };
 
 #define FORMATS "auto|networkd|networkmanager|netplan|ifupdown"
@@ -39,19 +39,35 @@ const struct option_entry bridge_persist_options[] = {
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
     PROBE(struct persist_options, probes),
+    OPTION_FLAG("ignore-dependents", "go on although firewall rules name the NIC", struct persist_options,
+                ignore_dependents),
     OPTION_FLAG("lossy", "go on although something cannot be carried over", struct persist_options, lossy),
     OPTION_END(struct persist_options),
 };
 
-const struct link *persist_uplink_of(const struct view *view, const struct link *bridge)
+int persist_find_uplink(const struct view *view, const char *verb, const struct link *bridge,
+                        const struct link **out)
 {
     const char *name = port_alias_uplink(bridge);
-    const struct link *found = name ? links_by_name(&view->links, name) : NULL;
+    const struct link *named = name ? links_by_name(&view->links, name) : NULL;
 
-    for (size_t i = 0; !found && i < view->links.count; i++)
-        if (view->links.list[i].master == bridge->ifindex && !*view->links.list[i].kind)
-            found = &view->links.list[i];
-    return found && found->master == bridge->ifindex ? found : NULL;
+    *out = NULL;
+    if (named && named->master == bridge->ifindex) {
+        *out = named;
+        return 0;
+    }
+    for (size_t i = 0; i < view->links.count; i++) {
+        const struct link *port = &view->links.list[i];
+        if (port->master != bridge->ifindex || !port_may_be_uplink(port))
+            continue;
+        if (*out)
+            return complain(1, verb,
+                            "nothing was changed: '%s' has several ports that lead out, such as '%s' and "
+                            "'%s': name one of them with --uplink",
+                            bridge->name, (*out)->name, port->name);
+        *out = port;
+    }
+    return 0;
 }
 
 /* A name that needs no quoting in any of the formats, in a file name, or in a shell. */
@@ -64,15 +80,15 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
                      const struct persist_format *format, struct persist_plan *plan)
 {
     const struct link *bridge = links_by_name(&view->links, name);
-    const struct link *uplink = option   ? view_link(view, verb, option)
-                                : bridge ? persist_uplink_of(view, bridge)
-                                         : NULL;
-    const struct link *holder = bridge ? bridge : uplink;
+    const struct link *uplink = option ? view_link(view, verb, option) : NULL;
 
     if (option && !uplink)
         return 1;
     if (bridge && !view_bridge(view, verb, name))
         return 1;
+    if (bridge && !option && persist_find_uplink(view, verb, bridge, &uplink) != 0)
+        return 1;
+    const struct link *holder = bridge ? bridge : uplink;
     if (!holder)
         return complain(
             1, verb, "there is no bridge '%.15s' to describe: name the NIC that it will have with --uplink",
@@ -94,7 +110,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
     struct error why = {0};
     if (format->inspect && format->inspect(plan, &why) != 0)
-        return complain(1, verb, "nothing is changed: %s", why.text);
+        return complain(1, verb, "nothing was changed: %s", why.text);
     const int err = persist_read_network(view, holder, plan);
     return err == 0 ? 0
                     : complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
@@ -159,7 +175,7 @@ static int collect(void *arg)
 
     if (err == 0)
         return 0;
-    return complain(1, writing->verb, "nothing is changed: %s", why.text[0] ? why.text : strerror(-err));
+    return complain(1, writing->verb, "nothing was changed: %s", why.text[0] ? why.text : strerror(-err));
 }
 
 static int check(void *arg)
@@ -173,7 +189,7 @@ static int persist(const char *verb, const struct persist_plan *plan, const stru
                    bool only_print)
 {
     struct writing writing = {verb, plan, format, {.count = 0}};
-    int status = only_print ? collect(&writing) : persist_as_before(verb, plan->bridge, collect, &writing);
+    int status = persist_as_before(verb, plan->bridge, collect, &writing);
 
     if (status == 0 && only_print)
         print_files(&writing.files);
@@ -208,15 +224,14 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
                             .uplink = plan->uplink,
                             .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
                             .probes = &options->probes,
+                            .ignore_dependents = options->ignore_dependents,
                             .manager = &manager};
 
     strcpy(create.spec.name, plan->bridge);
 
     if (links_by_name(&view->links, plan->bridge))
-        return complain(
-            1, verb,
-            "'%s' exists already: leave --apply out, and what is written for it takes effect at the next start",
-            plan->bridge);
+        return complain(1, verb, "'%s' exists already: omit --apply; the files take effect at the next boot",
+                        plan->bridge);
     if (!*plan->uplink)
         return complain(1, verb, "--apply requires --uplink=NIC");
     return move_create(view, verb, &create);
@@ -227,6 +242,10 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
 {
     if (options->apply)
         return apply(view, verb, plan, format, options);
+    const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
+    const bool looks = moves && !options->only_print && !options->ignore_dependents;
+    if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
+        return 1;
     const int status = persist(verb, plan, format, options->only_print);
     if (status == 0 && !options->only_print)
         printf("In effect from the next start on, or at once by: %s%s\n", format->then,
@@ -241,7 +260,7 @@ static int check_losses(const char *verb, const struct persist_plan *plan, bool 
         return 0;
     complain(1, verb,
              lossy ? "this is not carried over: %s"
-                   : "nothing is changed, for this cannot be carried over: %s; --lossy goes on without it",
+                   : "nothing was changed: this cannot be carried over: %s; --lossy goes on without it",
              plan->lost);
     return !lossy;
 }

@@ -47,8 +47,10 @@ struct persist_file {
     long long written; /* when, in ns since 1970; of recorded files only */
 };
 
+enum { PERSIST_FILES_MAX = 16 };
+
 struct persist_files {
-    struct persist_file list[16];
+    struct persist_file list[PERSIST_FILES_MAX];
     size_t count;
 };
 
@@ -92,17 +94,20 @@ const struct persist_format *persist_find_format(const char *name);
  * bridge. Returns 0 or reports why not. */
 int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
 
-/* Returns the name of the manager that persist has written for, by the recorded files; NULL: nothing is
- * recorded. It outlives a reboot, other than the state of a move. */
-const char *persist_manager_of(const char *bridge);
+/* Returns the name of the manager that the recorded files are for; NULL: nothing is recorded. The record
+ * outlives a reboot, other than the state of a move. */
+const char *persist_manager_of(const struct persist_files *record);
 
-/* Returns the port that leads to the outside: the one in the alias of a bridge of ours, or the only
- * hardware port; NULL: there is none. */
-const struct link *persist_uplink_of(const struct view *view, const struct link *bridge);
+/* Finds the port that leads to the outside: the one in the alias of a bridge of ours, or the only
+ * one for which port_may_be_uplink(). Returns 0, also if there is none: *out is NULL; or reports that there
+ * are several. */
+int persist_find_uplink(const struct view *view, const char *verb, const struct link *bridge,
+                        const struct link **out);
 
-/* What the move's manager, if any, does before and after everything is restored. The files written by persist
- * are removed in between. Failures are reported on standard error; both carry on. */
-void persist_detach(const struct move *move);
+/* What the move's manager, if any, does before and after everything is restored: the bridge's files are
+ * removed in between. Failures are reported on standard error, and must stop nobody: the host is offline.
+ * persist_detach() returns whether it removed the files. */
+bool persist_detach(const struct move *move);
 void persist_reattach(const struct move *move);
 
 /* A route's destination, for formats that have no keyword for the default route. */
@@ -113,10 +118,11 @@ const char *persist_destination(const struct persist_route *route);
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why);
 
-/* Writes netplan's whole file. section and id: where the NIC is defined; moved: what its definition said, as
- * lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
-void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
-                           const char *moved);
+/* Writes netplan's whole file. renderer: that of all definitions without one, with a line end; NULL: none.
+ * section and id: where the NIC is defined; moved: what its definition said, as lines of the bridge's; NULL:
+ * nothing did, and the kernel's state is written. */
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *renderer,
+                           const char *section, const char *id, const char *moved);
 
 /* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
@@ -129,7 +135,8 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 
 /* Calls act(arg) with the managers' files as they were before anything was written for this bridge: in a
- * mount namespace, if something was. Returns 0, or reports why not, as act() must do. */
+ * mount namespace, if something was, which requires root. Returns 0, or reports why not, as act() must do,
+ * which then returns more than 0. */
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg);
 
 /* persist_files.c: installs the files in place of those that were written for this bridge before, all in one
@@ -143,6 +150,11 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
  * if nothing is, or -errno. The caller must persist_free() them in either case. */
 int persist_recall(const char *bridge, struct persist_files *files);
 
+/* Completes or undoes what was killed, and reads what is recorded for this bridge. Returns 0; or 1 after
+ * reporting why it cannot be undone: one of the files was changed since, for one. The caller must
+ * persist_free() the record in either case. */
+int persist_check(const char *verb, const char *bridge, struct persist_files *record);
+
 /* Removes all that persist_store() installed for this bridge and restores what was kept, in one step, unless
- * one of the files was changed since. Returns the number of files, or -errno after reporting why. */
+ * one of the files was changed since. Returns the number of files, or -1 after reporting why. */
 int persist_undo(const char *verb, const char *bridge);

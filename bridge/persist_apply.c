@@ -68,7 +68,7 @@ static int run_all(const char *verb, const char *const commands[], size_t max, c
                    const char *uplink)
 {
     for (size_t i = 0; i < max && commands[i]; i++)
-        if (run(verb, commands[i], bridge, uplink) != 0)
+        if ((*uplink || !strstr(commands[i], "%u")) && run(verb, commands[i], bridge, uplink) != 0)
             return 1;
     return 0;
 }
@@ -99,15 +99,15 @@ int persist_apply(const char *verb, const struct persist_plan *plan, const struc
                     plan->bridge, WAIT_MS / 1000);
 }
 
-void persist_detach(const struct move *move)
+bool persist_detach(const struct move *move)
 {
     const struct persist_format *format = persist_find_format(move->manager);
 
     if (!format)
-        return;
+        return true;
     run_all(NULL, format->detach, sizeof(format->detach) / sizeof(format->detach[0]), move->bridge,
             move->uplink);
-    persist_undo("virt-tap bridge", move->bridge);
+    return persist_undo("virt-tap bridge", move->bridge) >= 0;
 }
 
 void persist_reattach(const struct move *move)
@@ -119,19 +119,15 @@ void persist_reattach(const struct move *move)
                 move->bridge, move->uplink);
 }
 
-const char *persist_manager_of(const char *bridge)
+const char *persist_manager_of(const struct persist_files *record)
 {
     static const char *const folders[][2] = {{"/etc/network/", "ifupdown"},
                                              {"/etc/netplan/", "netplan"},
                                              {"/etc/systemd/network/", "networkd"},
                                              {"/etc/NetworkManager/", "networkmanager"}};
-    struct persist_files files;
-    const char *found = NULL;
 
-    persist_recall(bridge, &files);
-    for (size_t i = 0; files.count > 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
-        if (strncmp(files.list[0].path, folders[i][0], strlen(folders[i][0])) == 0)
-            found = folders[i][1];
-    persist_free(&files);
-    return found;
+    for (size_t i = 0; record->count > 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        if (strncmp(record->list[0].path, folders[i][0], strlen(folders[i][0])) == 0)
+            return folders[i][1];
+    return NULL;
 }

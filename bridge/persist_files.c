@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "persist.h"
+#include "persist_private.h"
 #include "persist_swap.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 static int add(struct persist_files *files, mode_t mode, char *text, const char *format, va_list args)
 {
     struct persist_file *file = &files->list[files->count];
-    const bool full = files->count == sizeof(files->list) / sizeof(files->list[0]);
+    const bool full = files->count == PERSIST_FILES_MAX;
 
     if (!text)
         return -ENOMEM;
@@ -98,6 +99,13 @@ static bool is_ours(const char *path)
     return strstr(path, "virt-tap") != NULL;
 }
 
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
 /* Where the administrator's file is kept: beside it, hidden from the managers. */
 static void kept_path(char kept[PATH_MAX], const char *path, const char *bridge)
 {
@@ -157,25 +165,30 @@ static void find_writer(char bridge[IFNAMSIZ], const char *path, long long writt
 static int check_unchanged(const char *verb, const char *bridge, const struct persist_files *record)
 {
     char kept[PATH_MAX], writer[IFNAMSIZ];
-    struct stat old, now;
+    struct stat now;
 
     for (size_t i = 0; i < record->count; i++) {
-        kept_path(kept, record->list[i].path, bridge);
-        if (lstat(kept, &old) < 0 || lstat(record->list[i].path, &now) < 0 ||
+        const char *path = record->list[i].path;
+        kept_path(kept, path, bridge);
+        if ((!exists(kept) && !is_ours(path)) || lstat(path, &now) < 0 ||
             swap_time(&now) == record->list[i].written)
             continue;
-        find_writer(writer, record->list[i].path, swap_time(&now));
+        find_writer(writer, path, swap_time(&now));
         if (*writer)
+            return complain(-ESTALE, verb,
+                            "nothing was changed: %s was changed for '%s' since: take that back first "
+                            "(virt-tap bridge unpersist %s), and persist it again afterwards",
+                            path, writer, writer);
+        if (exists(kept))
             return complain(
                 -ESTALE, verb,
-                "nothing is changed, for %s was changed for '%s' since: take that back first (virt-tap "
-                "bridge unpersist %s), and persist it again afterwards",
-                record->list[i].path, writer, writer);
-        return complain(
-            -ESTALE, verb,
-            "nothing is changed, for %s was changed since virt-tap wrote it: to keep it as it is now, "
-            "remove %s, the file that was there before, and try again",
-            record->list[i].path, kept);
+                "nothing was changed: %s was changed since virt-tap wrote it: to keep it as it is "
+                "now, remove %s, the file that was there before, and try again",
+                path, kept);
+        return complain(-ESTALE, verb,
+                        "nothing was changed: %s was changed since virt-tap wrote it: move it elsewhere, and "
+                        "try again",
+                        path);
     }
     return 0;
 }
@@ -186,24 +199,13 @@ static int start(const char *verb, const char *bridge, struct swap *swap, struct
 {
     char path[PATH_MAX];
 
-    swap_open(swap);
-    if (swap->err < 0)
-        return complain(
-            swap->err, verb,
-            "nothing is changed, for an earlier run was killed, and cannot be completed or undone: %s: %s",
-            swap->failed, strerror(-swap->err));
+    if (swap_open(swap) < 0)
+        return complain(-EIO, verb, "nothing was changed: %s", swap->why.text);
     const int err = persist_recall(bridge, record);
     list_path(path, bridge);
     if (err < 0)
-        return complain(err, verb, "nothing is changed: cannot read %s: %s", path, strerror(-err));
+        return complain(err, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
     return check_unchanged(verb, bridge, record);
-}
-
-static bool exists(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) == 0;
 }
 
 /* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
@@ -251,35 +253,70 @@ static void write_record(struct swap *swap, const char *bridge, const struct per
     for (size_t i = 0; list && i < files->count; i++)
         fprintf(list, "%lld %s\n", swap_written(swap, files->list[i].path), files->list[i].path);
     list_path(path, bridge);
-    if (list && fclose(list) == 0)
-        swap_text(swap, path, text, 0600);
-    else
-        swap->err = -ENOMEM;
+    const bool complete = list && fclose(list) == 0;
+    swap_text(swap, path, complete ? text : NULL, 0600);
 }
 
 static int close_reporting(const char *verb, struct swap *swap)
 {
-    const int err = swap_close(swap);
+    const bool in_force = swap_close(swap);
 
-    if (err < 0)
-        complain(1, verb, "nothing is changed, for %s: %s", swap->failed, strerror(-err));
-    return err;
+    if (!swap->failed)
+        return 0;
+    if (in_force)
+        return complain(-1, verb,
+                        "%s; the files are as asked for, and the next persist or unpersist will clean up",
+                        swap->why.text);
+    return complain(-1, verb, "nothing was changed: %s", swap->why.text);
+}
+
+int persist_check(const char *verb, const char *bridge, struct persist_files *record)
+{
+    struct swap swap;
+    const int err = start(verb, bridge, &swap, record);
+
+    swap_close(&swap);
+    return err < 0;
+}
+
+/* What every user may see: the files as they are, unless they were written for this bridge. */
+static int as_user(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
+{
+    char path[PATH_MAX];
+
+    list_path(path, bridge);
+    if (!exists(path))
+        return act(arg);
+    return complain(
+        1, verb,
+        "files were written for '%s' before, and what was there then is only known to root: use sudo",
+        bridge);
 }
 
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
-    struct swap swap;
-    int status = start(verb, bridge, &swap, &record);
+    struct overlay overlays[PERSIST_FILES_MAX];
+    char kept[PERSIST_FILES_MAX][PATH_MAX];
+    struct error why;
+    size_t count = 0;
 
-    if (status < 0 || record.count == 0) {
-        swap_close(&swap);
-        return status < 0 ? 1 : act(arg);
+    if (geteuid() != 0)
+        return as_user(verb, bridge, act, arg);
+    if (persist_check(verb, bridge, &record) != 0)
+        return 1;
+    for (size_t i = 0; i < record.count; i++) {
+        const char *path = record.list[i].path;
+        kept_path(kept[i], path, bridge);
+        if (exists(kept[i]))
+            overlays[count++] = (struct overlay){path, kept[i]};
+        else if (is_ours(path) && exists(path))
+            overlays[count++] = (struct overlay){path, "/dev/null"}; /* see persist_swap.h */
     }
-    for (size_t i = 0; i < record.count; i++)
-        take_back(&swap, bridge, record.list[i].path);
-    status = swap_preview(&swap, act, arg);
-    return close_reporting(verb, &swap) < 0 || status != 0;
+    if (count == 0)
+        return act(arg);
+    const int status = private_call(overlays, count, act, arg, &why);
+    return status < 0 ? complain(1, verb, "nothing was changed: %s", why.text) : status;
 }
 
 int persist_store(const char *verb, const char *bridge, const struct persist_files *files,
@@ -311,11 +348,10 @@ int persist_undo(const char *verb, const char *bridge)
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     char path[PATH_MAX];
     struct swap swap;
-    const int err = start(verb, bridge, &swap, &record);
 
-    if (err < 0) {
+    if (start(verb, bridge, &swap, &record) < 0) {
         swap_close(&swap);
-        return err;
+        return -1;
     }
     for (size_t i = 0; i < record.count; i++)
         take_back(&swap, bridge, record.list[i].path);
@@ -323,6 +359,5 @@ int persist_undo(const char *verb, const char *bridge)
     if (record.count > 0)
         swap_link(&swap, path, NULL);
     swap_commit(&swap);
-    const int failed = close_reporting(verb, &swap);
-    return failed < 0 ? failed : (int)record.count;
+    return close_reporting(verb, &swap) < 0 ? -1 : (int)record.count;
 }

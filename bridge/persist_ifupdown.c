@@ -202,6 +202,7 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
 
     fprintf(out, "auto %s\niface %s inet %s\n", plan->bridge, plan->bridge, plan->dhcp ? "dhcp" : "manual");
     print_making(out, plan);
+    fputs(options, out); /* settings of IPv6 must be there before it is up, and hears a router */
     /* Uses ip, as ifupdown itself does: one stanza for both families and any number of addresses. It comes
      * before the DHCP client, so that the rest is set up even if the client finds no server. */
     fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
@@ -212,8 +213,7 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
                 plan->addresses[i].family == AF_INET6 ? " nodad" : "");
     }
     print_routes(out, plan);
-    fprintf(out, "%s    post-down ip link delete dev %s 2>/dev/null || true\n%s", options, plan->bridge,
-            inet6);
+    fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
 /* Whether ifupdown knows the interface already: somebody else's stanza. */

@@ -187,6 +187,13 @@ static void edit_mapping(struct editor *e, const struct line *line)
     fputs(line->raw, e->out);
 }
 
+/* An IPv6 setting of the bridge's, by the name that a stanza gives it. */
+static void add_setting(struct editor *e, const char *name, const char *value)
+{
+    fprintf(e->taken->options, "    pre-up echo %s >/proc/sys/net/ipv6/conf/%s/%s\n", value,
+            e->taken->plan->bridge, name[0] == 'p' ? "use_tempaddr" : name);
+}
+
 static void edit_iface(struct editor *e, const struct line *line, char words[WORDS][64], int count)
 {
     const struct persist_plan *plan = e->taken->plan;
@@ -221,6 +228,10 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
         fprintf(e->taken->inet6, "\niface %s inet6 %s\n", plan->bridge, method);
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
         cannot(e, "a method other than static, dhcp, auto and manual", line->words);
+    }
+    if (inet6 && strcmp(method, "static") == 0) { /* what ifupdown does without being told, in inet6.defn */
+        add_setting(e, "accept_ra", "0");
+        add_setting(e, "autoconf", "0");
     }
     comment(e, line->raw);
     fprintf(e->out, "iface %s %s manual\n", plan->uplink, inet6 ? "inet6" : "inet");
@@ -279,7 +290,7 @@ static void check_address(struct editor *e, const char *value)
     const bool parsed = inet_pton(family, text, bytes) == 1;
     for (size_t i = 0; parsed && i < plan->address_count; i++)
         if (plan->addresses[i].family == family &&
-            memcmp(plan->addresses[i].bytes, bytes, family == AF_INET ? 4 : 16) == 0) {
+            memcmp(plan->addresses[i].bytes, bytes, cidr_size(family)) == 0) {
             e->taken->seen |= UINT64_C(1) << (i & 63);
             return;
         }
@@ -320,8 +331,7 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
     if (to)
         fprintf(to, "    %s %s\n", word, value);
     else if (setting)
-        fprintf(e->taken->options, "    pre-up echo %s >/proc/sys/net/ipv6/conf/%s/%s\n", value,
-                e->taken->plan->bridge, word[0] == 'p' ? "use_tempaddr" : word);
+        add_setting(e, word, value);
     if (to || drop)
         comment(e, line->raw);
     else

@@ -23,20 +23,22 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-/* Whether a generated .network file is for the NIC. */
+/* Whether a generated file, networkd's or NetworkManager's, is for the NIC. */
 static bool is_for(const char *path, const struct persist_plan *plan)
 {
+    const bool is_networkds = strstr(path, "/systemd/");
     char text[16384], value[128];
 
     if (text_read(path, text, sizeof(text)) < 0)
         return false;
-    char *rest = strstr(text, "\n\n");
+    char *rest = is_networkds ? strstr(text, "\n\n") : NULL;
     if (rest)
         *rest = '\0'; /* [Match] comes first */
     if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
-        text_value(text, "MACAddress", value, sizeof(value)))
+        text_value(text, is_networkds ? "MACAddress" : "mac-address", value, sizeof(value)))
         return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, "Name", value, sizeof(value)) && fnmatch(value, plan->uplink, 0) == 0;
+    return text_value(text, is_networkds ? "Name" : "interface-name", value, sizeof(value)) &&
+           fnmatch(value, plan->uplink, 0) == 0;
 }
 
 /* Writes SECTION.ID for `netplan get` and `set`, in which a dot of a name, as in eth0.5, is escaped. */
@@ -52,41 +54,51 @@ static void print_key(char key[2 * ID_SIZE + 16], const char *section, const cha
     *end = '\0';
 }
 
+/* What netplan's files say of a key, as YAML, to be freed; NULL: nothing. */
+static char *get(const struct copy *copy, const char *key)
+{
+    const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
+    _cleanup_free_ char *said = NULL;
+
+    /* Fails if there is nothing at all; netplan 1.1 then exits with 0 and prints nothing. */
+    const int status = process_capture(argv, false, PROCESS_QUERY_MS, &said);
+    return status == 0 && said && *said && strncmp(said, "null", 4) != 0 ? take_text(&said) : NULL;
+}
+
 /* Finds the NIC's definition, also by its MAC. Returns whether the copy could be read. */
 static bool find_definition(struct copy *copy, const struct persist_plan *plan)
 {
     static const char *const sections[] = {"ethernets", "bonds", "vlans"};
-    static const char before[] = "/run/systemd/network/10-netplan-", after[] = ".network";
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
     _cleanup_free_ char *pattern = NULL, *said = copy_netplan(copy, "generate", NULL);
     bool found_one = false;
 
     strcpy(copy->id, plan->uplink);
-    if (!said || asprintf(&pattern, "%s%s*%s", copy->root, before, after) < 0)
+    if (!said || asprintf(&pattern,
+                          "%s/run/{systemd/network/10-netplan-*.network,"
+                          "NetworkManager/system-connections/netplan-*.nmconnection}",
+                          copy->root) < 0)
         return false;
-    glob(pattern, 0, NULL, &found);
+    glob(pattern, GLOB_BRACE, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *id = found.gl_pathv[i] + strlen(copy->root) + strlen(before);
+        const char *id = strstr(strrchr(found.gl_pathv[i], '/'), "netplan-") + strlen("netplan-");
+        const int length = (int)(strrchr(id, '.') - id);
         if (!is_for(found.gl_pathv[i], plan))
             continue;
-        if (found_one || strlen(id) - strlen(after) >= ID_SIZE)
+        if (found_one || length >= ID_SIZE)
             return error_set(copy->why, "netplan's files have more than one definition for '%s'",
                              plan->uplink),
                    false;
         found_one = true;
-        snprintf(copy->id, ID_SIZE, "%.*s", (int)(strlen(id) - strlen(after)), id);
+        snprintf(copy->id, ID_SIZE, "%.*s", length, id);
     }
+    copy->backend = copy_backend(copy, copy->id);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
         char key[2 * ID_SIZE + 16];
         print_key(key, sections[i], copy->id);
-        const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
         free(copy->definition);
-        copy->definition = NULL;
-        /* Fails if there is nothing at all; netplan 1.1 then exits with 0 and prints nothing. */
-        const int status = process_capture(argv, false, PROCESS_QUERY_MS, &copy->definition);
-        const bool is_there =
-            copy->definition && *copy->definition && strncmp(copy->definition, "null", 4) != 0;
-        if (status == 0 && is_there)
+        copy->definition = get(copy, key);
+        if (copy->definition)
             copy->section = sections[i];
     }
     return true;
@@ -108,7 +120,6 @@ static bool is_device_key(const char *line)
                                        "wakeonlan",
                                        "mtu",
                                        "macaddress",
-                                       "renderer",
                                        "emit-lldp",
                                        "receive-checksum-offload",
                                        "transmit-checksum-offload",
@@ -217,7 +228,7 @@ static int add_changed(struct copy *copy, struct persist_files *files)
 static int check_cloud_init(struct copy *copy, const struct persist_files *files)
 {
     const char *argv[] = {
-        "grep", "-rqs", "config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
+        "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
 
     for (size_t i = 0; i < files->count; i++)
         if (strstr(files->list[i].path, "cloud-init") &&
@@ -241,7 +252,7 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
 
     if (!out)
         return -ENOMEM;
-    persist_netplan_print(out, plan, copy->section ? copy->section : "ethernets", copy->id,
+    persist_netplan_print(out, plan, copy->renderer, copy->section ? copy->section : "ethernets", copy->id,
                           copy->section ? moved : NULL);
     if (fclose(out) != 0)
         return -ENOMEM;
@@ -258,6 +269,8 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
 
     if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
         err = -EINVAL;
+    if (err == 0)
+        copy.renderer = get(&copy, "renderer"); /* `netplan set` drops it from a file without definitions */
     if (err == 0 && copy.section)
         err = move_keys(&copy, out);
     if (out && fclose(out) != 0)

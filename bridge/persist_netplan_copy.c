@@ -32,6 +32,7 @@ void copy_free(struct copy *copy)
             close(copy->lock);
     }
     free(copy->definition);
+    free(copy->renderer);
 }
 
 /* Removes the copies of processes that were killed: their locks are gone. */
@@ -135,30 +136,46 @@ static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
     char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
 
     snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
-    process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL);
+    if (process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL) != 0)
+        return error_set(copy->why, "cannot remove %s", folder), false;
     if (!copy_files(copy))
         return false;
     for (size_t i = 0; i < files->count; i++) {
         _cleanup_free_ char *path = NULL;
-        struct error why = {0};
         if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
-            file_configure(path, files->list[i].text, 0600, &why) != 0)
+            file_configure(path, files->list[i].text, 0600, copy->why) != 0)
             return false;
     }
     return true;
 }
 
-/* Reads what netplan made of a definition: networkd's file, or NetworkManager's. */
-static bool read_generated(const struct copy *copy, const char *id, char *text, size_t size)
+/* Where netplan puts what it makes of a definition, for one backend or the other. */
+struct generated {
+    const char *backend, *before, *after;
+};
+static const struct generated generated[] = {
+    {"networkd", "run/systemd/network/10-netplan-", ".network"},
+    {"NetworkManager", "run/NetworkManager/system-connections/netplan-", ".nmconnection"}};
+enum { BACKENDS = sizeof(generated) / sizeof(generated[0]) };
+
+/* Reads it. Returns the backend; NULL: there is nothing. */
+static const char *read_generated(const struct copy *copy, const char *id, char *text, size_t size)
 {
     char path[sizeof(copy->root) + 2 * ID_SIZE + 64];
 
-    snprintf(path, sizeof(path), "%s/run/systemd/network/10-netplan-%s.network", copy->root, id);
-    if (text_read(path, text, size) >= 0)
-        return true;
-    snprintf(path, sizeof(path), "%s/run/NetworkManager/system-connections/netplan-%s.nmconnection",
-             copy->root, id);
-    return text_read(path, text, size) >= 0;
+    for (size_t i = 0; i < BACKENDS; i++) {
+        snprintf(path, sizeof(path), "%s/%s%s%s", copy->root, generated[i].before, id, generated[i].after);
+        if (text_read(path, text, size) >= 0)
+            return generated[i].backend;
+    }
+    return NULL;
+}
+
+const char *copy_backend(const struct copy *copy, const char *id)
+{
+    char text[64];
+
+    return read_generated(copy, id, text, sizeof(text));
 }
 
 /* Whether the generated file gives an interface all that the plan has; otherwise why not. */
@@ -211,23 +228,72 @@ static bool is_port(struct copy *copy, const struct persist_plan *plan, const ch
     return true;
 }
 
+/* Keeps what netplan has generated so far, for others_stay(). */
+static bool keep_generated(const struct copy *copy)
+{
+    char run[sizeof(copy->root) + sizeof("/before")], before[sizeof(run)];
+
+    snprintf(run, sizeof(run), "%s/run", copy->root);
+    snprintf(before, sizeof(before), "%s/before", copy->root);
+    return rename(run, before) == 0 || errno == ENOENT;
+}
+
+/* Whether netplan makes the same of all other definitions as before; otherwise why not. */
+static bool others_stay(struct copy *copy, const struct persist_plan *plan)
+{
+    _cleanup_free_ char *bridge = NULL, *nic = NULL, *said = NULL;
+    char run[sizeof(copy->root) + sizeof("/run")], before[sizeof(copy->root) + sizeof("/before")];
+
+    snprintf(run, sizeof(run), "%s/run", copy->root);
+    snprintf(before, sizeof(before), "%s/before", copy->root);
+    if (access(before, F_OK) < 0)
+        return true;
+    if (asprintf(&bridge, "--exclude=*netplan-%s.*", plan->bridge) < 0 ||
+        asprintf(&nic, "--exclude=*netplan-%s.*", copy->id) < 0)
+        return error_set(copy->why, "no memory"), false;
+    const char *argv[] = {"diff",
+                          "-rqN",
+                          bridge,
+                          nic, /* lists of names, which the bridge is in: */
+                          "--exclude=netplan.conf",
+                          "--exclude=*.rules",
+                          "--exclude=system",
+                          before,
+                          run,
+                          NULL};
+    if (process_capture(argv, true, PROCESS_QUERY_MS, &said) == 0)
+        return true;
+    return error_set(copy->why, "netplan would also make something else of other definitions: %.300s",
+                     process_reason(said)),
+           false;
+}
+
 int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files)
 {
     char text[16384];
 
-    if (!rebuild_copy(copy, files))
+    if (!keep_generated(copy) || !rebuild_copy(copy, files))
         return -EIO;
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
 
-    if (!said)
+    if (!said || !others_stay(copy, plan))
         return -EINVAL;
-    if (!read_generated(copy, plan->bridge, text, sizeof(text)))
+    const char *backend = read_generated(copy, plan->bridge, text, sizeof(text));
+    if (!backend)
         return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge), -EINVAL;
     if (!has_all(copy, plan, text))
         return -EINVAL;
     if (!*plan->uplink)
         return 0;
-    if (!read_generated(copy, copy->id, text, sizeof(text)))
+    const char *ports = read_generated(copy, copy->id, text, sizeof(text));
+    if (!ports)
         return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink), -EINVAL;
+    if (backend != ports || (copy->backend && copy->backend != ports))
+        return error_set(
+                   copy->why,
+                   "netplan would have '%s' configured by %s and '%s' by %s, which was configured by %s: "
+                   "see `renderer` in its files",
+                   plan->bridge, backend, plan->uplink, ports, copy->backend ? copy->backend : "nothing"),
+               -EINVAL;
     return is_port(copy, plan, text) ? 0 : -EINVAL;
 }

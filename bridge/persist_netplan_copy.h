@@ -18,6 +18,8 @@ struct copy {
     const char *section; /* where the NIC is defined; NULL: nowhere */
     char id[ID_SIZE];    /* its name there */
     char *definition;    /* as YAML, owned */
+    char *renderer;      /* of what has none of its own, as YAML, owned; NULL: not said */
+    const char *backend; /* what configures the NIC before anything is changed; NULL: nothing */
     struct error *why;
 };
 
@@ -31,6 +33,10 @@ void copy_free(struct copy *copy);
 /* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. */
 char *copy_netplan(struct copy *copy, const char *verb, const char *argument);
 
-/* Checks what the host's files mean together with these: the bridge has all that the plan has, and the NIC is
- * its port without addresses. Returns 0, or -errno and why not. */
+/* Returns for what netplan generates a definition's configuration, or NULL. */
+const char *copy_backend(const struct copy *copy, const char *id);
+
+/* Checks what the host's files mean together with these: the bridge has all that the plan has, the NIC is
+ * its port without addresses, and both are configured by what configured the NIC. Returns 0, or -errno and
+ * why not. */
 int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files);

@@ -105,6 +105,22 @@ static bool is_wait(const char *line)
     return strncmp(line, "RequiredForOnline", 17) == 0 || strncmp(line, "RequiredFamilyForOnline", 23) == 0;
 }
 
+/* Whether the line is the setting Unmanaged=, and means yes (parse_boolean() of systemd's). */
+static bool is_unmanaged(const char *line)
+{
+    static const char *const words[] = {"1", "yes", "y", "true", "t", "on"};
+    const char *value = line + strlen("Unmanaged");
+
+    if (strncmp(line, "Unmanaged", strlen("Unmanaged")) != 0 || value[strspn(value, " \t")] != '=')
+        return false;
+    value += strspn(value, " \t=");
+    const size_t length = strcspn(value, " \t\r\n");
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strlen(words[i]) == length && strncasecmp(value, words[i], length) == 0)
+            return true;
+    return false;
+}
+
 /* Whether a setting names the NIC, as IncomingInterface= does. */
 static bool names_nic(const char *start, const char *end, const char *nic)
 {
@@ -136,7 +152,7 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
                 fprintf(out, "\n[Link]\n%.*s\n", (int)(end - start), start);
             continue;
         }
-        if (link && strncmp(start, "Unmanaged=", 10) == 0 && strchr("yYtT1", start[10]))
+        if (link && is_unmanaged(start))
             return error_set(why, "networkd is told to leave '%s' alone (%.*s)", plan->uplink,
                              (int)(end - start), start),
                    -EINVAL;

@@ -100,8 +100,8 @@ char *nmcli_modify(const char *file, const char *awk, const struct words *words,
     return nmcli_print(argv, why);
 }
 
-/* Finds the file of the NIC's profile among NetworkManager's, and the highest priority that any has. */
-static void read_list(struct profile *profile)
+/* Finds the file of the NIC's profile among NetworkManager's, and which of all has the highest priority. */
+static void read_list(struct profile *profile, char highest[PATH_MAX])
 {
     _cleanup_free_ char *list = NULL;
     const char *argv[] = {"nmcli",      "-t",   "-e", "no", "-f", "AUTOCONNECT-PRIORITY,UUID,FILENAME",
@@ -115,8 +115,10 @@ static void read_list(struct profile *profile)
         if (!uuid || !line)
             continue;
         const int given = (int)strtol(priority, NULL, 10);
-        if (strncmp(line, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority)
+        if (strncmp(line, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
             profile->priority = given + 1;
+            snprintf(highest, PATH_MAX, "%s", *line ? line : uuid);
+        }
         if (strcmp(uuid, profile->uuid) == 0)
             snprintf(profile->file, sizeof(profile->file), "%s", line);
     }
@@ -126,7 +128,7 @@ static void read_list(struct profile *profile)
  * NIC's routes, which is another than a bridge's. Returns 0, or -1 and why not. */
 int profile_read(const char *nic, struct profile *profile, struct error *why)
 {
-    char path[64], state[4096], managed[8];
+    char path[64], state[4096], managed[8], highest[PATH_MAX] = "";
 
     profile->priority = PRIORITY_MIN;
     snprintf(path, sizeof(path), "/run/NetworkManager/devices/%u", if_nametoindex(nic));
@@ -134,11 +136,12 @@ int profile_read(const char *nic, struct profile *profile, struct error *why)
                        text_value(state, "connection-uuid", profile->uuid, sizeof(profile->uuid));
     if (known && text_value(state, "managed", managed, sizeof(managed)) && strcmp(managed, "true") != 0)
         return error_set(why, "NetworkManager does not manage '%s': name who does with --format", nic);
-    read_list(profile);
+    read_list(profile, highest);
     if (profile->priority > PRIORITY_MAX)
         return error_set(why,
-                         "a profile has the highest autoconnect-priority, %d: the port needs a higher one",
-                         PRIORITY_MAX);
+                         "the profile %.300s has the highest autoconnect-priority, %d, but the port needs a "
+                         "higher one: lower it",
+                         highest, PRIORITY_MAX);
     if (!known)
         return 0;
     text_value(state, "route-metric-default-effective", profile->metric, sizeof(profile->metric));
@@ -178,6 +181,12 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
     if (answer && strstr(answer, "externally"))
         return error_set(why, "NetworkManager only watches '%s': name who configures it with --format",
                          plan->uplink);
+    if (strncmp(profile->file, NM_OWN, strlen(NM_OWN)) == 0)
+        return error_set(
+            why,
+            "'%s' is a port of '%s' by what was persisted before: `virt-tap bridge delete %s`, and "
+            "persist it again",
+            plan->uplink, plan->bridge, plan->bridge);
     if (profile_has(profile, "connection", "master") || profile_has(profile, "connection", "controller"))
         return error_set(why, "the profile of '%s' makes it a port already", plan->uplink);
     process_capture(argv, false, PROCESS_QUERY_MS, &users);

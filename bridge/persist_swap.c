@@ -3,17 +3,17 @@
  *
  * In WORK, path/N leads to a file, was/N and next/N to its versions, and now to one of these two folders. */
 #include "persist_swap.h"
+#include "base/attributes.h"
 #include "base/cleanup.h"
+#include "config.h"
+#include "persist_private.h"
 #include "rootpath.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,9 +22,9 @@
 #define NOW WORK "/now"
 #define NOTHING "/dev/null"
 
-enum { ENTRY_SIZE = 64, SUFFIX_SIZE = 24 };
+enum { ENTRY_SIZE = 64 };
 
-static const char *const folders[] = {WORK, WORK "/path", WORK "/was", WORK "/next"};
+static const char *const folders[] = {WORK "/", WORK "/path/", WORK "/was/", WORK "/next/"};
 enum { FOLDER_COUNT = sizeof(folders) / sizeof(folders[0]) };
 
 /* Versions of a file, and links on their way to their names. */
@@ -53,10 +53,13 @@ static bool follow(const char *path, char out[PATH_MAX])
     return length > 0;
 }
 
+/* Syncs the part of a path up to its last slash: what a file is in. */
 static int sync_folder(const char *path)
 {
-    _cleanup_close_ const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char folder[PATH_MAX];
 
+    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
+    _cleanup_close_ const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
@@ -121,12 +124,9 @@ static int for_all(int (*each)(const char *path, size_t i, const char *version),
 
 static int sync_one(const char *path, size_t i, const char *version)
 {
-    char folder[PATH_MAX];
     (void)i;
     (void)version;
-
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-    return sync_folder(folder);
+    return sync_folder(path);
 }
 
 static int clean_one(const char *path, size_t i, const char *version)
@@ -138,10 +138,9 @@ static int clean_one(const char *path, size_t i, const char *version)
     for (size_t part = 0; err == 0 && part < PART_COUNT; part++) {
         beside(name, path, parts[part]);
         err = remove_name(name);
-    }
-    for (size_t part = 0; err == 0 && part < 2; part++) {
-        entry(name, parts[part], i);
-        err = remove_name(name);
+        entry(name, parts[part], i); /* there is none of the links */
+        if (err == 0)
+            err = remove_name(name);
     }
     return err;
 }
@@ -161,10 +160,10 @@ static int turn(const char *version)
 
     if (err == 0 && (symlink(version, NOW ".new") < 0 || rename(NOW ".new", NOW) < 0))
         err = -errno;
-    return err < 0 ? err : sync_folder(WORK);
+    return err < 0 ? err : sync_folder(NOW);
 }
 
-/* Removes WORK: last what tells which files there are, the last of them first, so that it is always known. */
+/* Removes WORK: path/N last, the highest N first, so that an interrupted removal can be resumed. */
 static int remove_work(void)
 {
     char name[ENTRY_SIZE], path[PATH_MAX];
@@ -185,50 +184,56 @@ static int remove_work(void)
     return err;
 }
 
-/* Ends what is there, in the version in effect, and removes all traces of it. settled: the files are as they
- * are to be, on disk, too. */
+/* Makes all files that version of them, on disk, too. */
+static int settle_all(const char *version)
+{
+    const int err = for_all(settle, version);
+
+    return err < 0 ? err : for_all(sync_one, NULL);
+}
+
+/* Ends what is there, in the version in effect unless that is done, and removes all traces of it. */
 static int finish(bool settled)
 {
     if (access(WORK, F_OK) < 0)
         return 0;
-    int err = settled ? 0 : for_all(settle, version_now());
-    if (err == 0 && !settled)
-        err = for_all(sync_one, NULL);
+    int err = settled ? 0 : settle_all(version_now());
     if (err == 0)
         err = for_all(clean_one, NULL);
     return err < 0 ? err : remove_work();
 }
 
-static void fail(struct swap *swap, const char *path)
+static int fail(struct swap *swap, const char *what, const char *reason)
 {
-    if (swap->err == 0)
-        swap->err = -errno;
-    snprintf(swap->failed, sizeof(swap->failed), "%s cannot be %s", path, *path == '/' ? "written" : "made");
+    swap->failed = true;
+    return error_set(&swap->why, "%s: %s", what, reason);
 }
 
-void swap_open(struct swap *swap)
+static int fail_writing(struct swap *swap, const char *path)
 {
-    static const int blocked[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-    sigset_t signals;
+    const int reason = errno;
+    char what[PATH_MAX + 32];
 
-    *swap = (struct swap){.umask = umask(022)};
-    sigemptyset(&signals);
-    for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
-        sigaddset(&signals, blocked[i]);
-    sigprocmask(SIG_BLOCK, &signals, &swap->before);
-    if (access(FOLDER, F_OK) < 0)
-        mkdir(FOLDER, 0755);
-    swap->lock = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (swap->lock < 0 || flock(swap->lock, LOCK_EX) < 0) {
-        fail(swap, FOLDER);
-        return;
-    }
-    errno = -finish(false);
-    if (errno != 0)
-        fail(swap, WORK);
+    snprintf(what, sizeof(what), "%s cannot be written", path);
+    return fail(swap, what, strerror(reason));
 }
 
-/* Makes the folders above a path. Returns whether only root may change what is in the last. */
+int swap_open(struct swap *swap)
+{
+    *swap = (struct swap){.count = 0};
+    const int locked = persist_lock(&swap->lock);
+    if (locked == -EWOULDBLOCK)
+        return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still at work");
+    if (locked < 0)
+        return fail(swap, "cannot lock " STATE_FOLDER, strerror(-locked));
+    const int err = finish(false);
+    if (err < 0)
+        return fail(swap, "an earlier run was killed, and " WORK " can neither be completed nor undone",
+                    strerror(-err));
+    return 0;
+}
+
+/* Makes the folders above a path, durably. Returns whether only root may change what is in the last. */
 static bool prepare_folder(const char *path)
 {
     char folder[PATH_MAX], real[PATH_MAX];
@@ -237,7 +242,7 @@ static bool prepare_folder(const char *path)
     snprintf(folder, sizeof(folder), "%s", path);
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (access(folder, F_OK) < 0 && mkdir(folder, 0755) < 0)
+        if (access(folder, F_OK) < 0 && (mkdir(folder, 0755) < 0 || sync_folder(folder) < 0))
             return false;
         *slash = '/';
     }
@@ -246,64 +251,86 @@ static bool prepare_folder(const char *path)
     return errno == 0;
 }
 
-/* Begins an entry: everything but the new version. Returns whether that worked; next: the name for it. */
-static bool add(struct swap *swap, const char *path, char next[PATH_MAX])
+/* Begins an entry: everything but the new version, whose name is `next`. */
+static int add(struct swap *swap, const char *path, char next[PATH_MAX])
 {
     char was[PATH_MAX], name[ENTRY_SIZE];
 
-    if (swap->err < 0)
-        return false;
+    if (swap->failed)
+        return -1;
+    if (!prepare_folder(WORK))
+        return fail_writing(swap, WORK);
     for (size_t i = 0; swap->count == 0 && i < FOLDER_COUNT; i++)
         if (mkdir(folders[i], 0755) < 0)
-            return fail(swap, folders[i]), false;
+            return fail_writing(swap, folders[i]);
     entry(name, "path", swap->count);
     beside(was, path, "was");
     beside(next, path, "next");
     if (!prepare_folder(path) || symlink(path, name) < 0 || remove_name(was) < 0 || remove_name(next) < 0)
-        return fail(swap, path), false;
+        return fail_writing(swap, path);
     entry(name, "was", swap->count);
     const bool missing = link(path, was) < 0;
     if ((missing && errno != ENOENT) || symlink(missing ? NOTHING : was, name) < 0)
-        return fail(swap, path), false;
-    return true;
+        return fail_writing(swap, path);
+    return 0;
 }
 
-/* Ends it. made: whether the new version is there. */
-static void add_next(struct swap *swap, const char *path, const char *next, bool made)
+/* Ends it: the new version is there. */
+static int add_next(struct swap *swap, const char *path, const char *next)
 {
     char name[ENTRY_SIZE];
 
     entry(name, "next", swap->count);
-    if (!made || symlink(next, name) < 0)
-        fail(swap, path);
+    if (symlink(next, name) < 0)
+        return fail_writing(swap, path);
     swap->count++;
+    return 0;
 }
 
-void swap_text(struct swap *swap, const char *path, const char *text, mode_t mode)
+/* Gives a new file the owner, the ACL and the other attributes of the one that it replaces, if any. */
+static int keep_attributes(struct swap *swap, const char *path, int fd)
+{
+    _cleanup_close_ const int old = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+
+    if (old < 0)
+        return errno == ENOENT ? 0 : fail_writing(swap, path);
+    if (fstat(old, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
+        return fail_writing(swap, path);
+    if (attributes_keep(old, fd, &swap->why) == 0)
+        return 0;
+    swap->failed = true;
+    return -1;
+}
+
+int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode)
 {
     char next[PATH_MAX];
-    struct stat st = {.st_uid = geteuid(), .st_gid = getegid()};
 
-    if (!add(swap, path, next))
-        return;
-    stat(path, &st);
+    if (!text)
+        return fail(swap, path, strerror(ENOMEM));
+    if (add(swap, path, next) < 0)
+        return -1;
     _cleanup_close_ const int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    add_next(swap, path, next,
-             fd >= 0 && dprintf(fd, "%s", text) == (int)strlen(text) &&
-                 fchown(fd, st.st_uid, st.st_gid) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0);
+    errno = fd < 0 ? errno : ENOSPC; /* in case write() is short */
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        return fail_writing(swap, path);
+    if (keep_attributes(swap, path, fd) < 0) /* which sets the permissions, too, if there is an ACL */
+        return -1;
+    if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+        return fail_writing(swap, path);
+    return add_next(swap, path, next);
 }
 
-void swap_link(struct swap *swap, const char *path, const char *from)
+int swap_link(struct swap *swap, const char *path, const char *from)
 {
     char next[PATH_MAX];
 
-    if (add(swap, path, next))
-        add_next(swap, path, from ? next : NOTHING, !from || link(from, next) == 0);
-}
-
-long long swap_time(const struct stat *st)
-{
-    return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    if (add(swap, path, next) < 0)
+        return -1;
+    if (from && link(from, next) < 0)
+        return fail_writing(swap, path);
+    return add_next(swap, path, from ? next : NOTHING);
 }
 
 long long swap_written(const struct swap *swap, const char *path)
@@ -312,77 +339,61 @@ long long swap_written(const struct swap *swap, const char *path)
     struct stat st;
 
     beside(next, path, "next");
-    return swap->err < 0 || lstat(next, &st) < 0 ? 0 : swap_time(&st);
+    return swap->failed || lstat(next, &st) < 0 ? 0 : swap_time(&st);
 }
 
 /* Makes all files links, which lead to the old versions at first. Once is enough. */
 static int place_all(const struct swap *swap)
 {
     char target[PATH_MAX];
-    int err = 0;
+    int err;
 
     if (swap->count == 0 || follow(NOW, target))
         return 0;
+    err = sync_folder(WORK);
     for (size_t i = 0; err == 0 && i < FOLDER_COUNT; i++)
         err = sync_folder(folders[i]);
-    if (err == 0)
-        err = turn("was");
-    if (err == 0)
-        err = for_all(place, NULL);
+    err = err < 0 ? err : turn("was");
+    err = err < 0 ? err : for_all(place, NULL);
     return err < 0 ? err : for_all(sync_one, NULL);
 }
 
 int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg)
 {
-    _cleanup_close_ const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_close_ const int namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    int status = -EIO;
+    static const struct overlay overlay = {WORK "/was", WORK "/next"};
 
-    if (swap->err == 0)
-        swap->err = place_all(swap);
-    if (swap->err == 0 && (root < 0 || namespace < 0 || unshare(CLONE_NEWNS) < 0))
-        fail(swap, "a mount namespace");
-    if (swap->err < 0)
-        return swap->err;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount(WORK "/next", WORK "/was", NULL, MS_BIND, NULL) < 0)
-        fail(swap, "a mount namespace");
-    else
-        status = act(arg);
-    if (setns(namespace, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0) /* of a chroot, too */
-        _exit(1);
-    return swap->err < 0 ? swap->err : status;
+    if (swap->failed)
+        return -1;
+    const int err = place_all(swap);
+    if (err < 0)
+        return fail(swap, WORK, strerror(-err));
+    const int status = private_call(&overlay, 1, act, arg, &swap->why);
+    swap->failed = status < 0;
+    return status;
 }
 
-void swap_commit(struct swap *swap)
+int swap_commit(struct swap *swap)
 {
-    if (swap->err < 0 || swap->count == 0)
-        return;
+    if (swap->failed || swap->count == 0)
+        return swap->failed ? -1 : 0;
     int err = place_all(swap);
     if (err == 0)
         err = turn("next");
     if (err == 0)
-        err = for_all(settle, "next");
+        err = settle_all("next");
     if (err == 0)
-        err = for_all(sync_one, NULL);
-    if (err == 0)
-        return;
-    errno = -err;
-    fail(swap, WORK);
+        return 0;
     if (strcmp(version_now(), "next") == 0 && for_all(place, NULL) == 0)
         turn("was");
+    return fail(swap, WORK, strerror(-err));
 }
 
-int swap_close(struct swap *swap)
+bool swap_close(struct swap *swap)
 {
-    if (swap->lock >= 0) {
-        const bool committed = swap->err == 0 && strcmp(version_now(), "next") == 0;
-        const int err = finish(committed);
-        if (err < 0 && swap->err == 0 && !committed)
-            swap->err = err;
-        close(swap->lock);
-    }
-    umask(swap->umask);
-    sigprocmask(SIG_SETMASK, &swap->before, NULL);
-    return swap->err;
+    const bool in_force = swap->lock.fd >= 0 && strcmp(version_now(), "next") == 0;
+
+    if (swap->lock.fd >= 0)
+        finish(in_force && !swap->failed); /* what that leaves, the next swap completes */
+    persist_unlock(&swap->lock);
+    return in_force;
 }

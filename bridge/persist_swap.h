@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Replaces several configuration files in one step, on any file system: whoever reads them, whenever this
- * process or the machine dies, sees either all the old ones or all the new ones.
+ * Replaces several configuration files in one step, on any file system that has symbolic and hard links:
+ * whoever reads them, whenever this process or the machine dies, sees either all the old ones or all the new
+ * ones.
  *
  * Old and new versions are stored beside each file, with names that start with a dot, which no network
  * manager reads. Each file then becomes a link through the one link /etc/virt-tap/.swap/now, first to its old
@@ -13,42 +14,47 @@
  * or undo first. */
 #pragma once
 
-#include <limits.h>
-#include <signal.h>
+#include "base/error.h"
+#include "persist_lock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
 struct swap {
     size_t count;
-    int lock;        /* the folder /etc/virt-tap, locked */
-    sigset_t before; /* signals that were blocked already */
-    mode_t umask;    /* as it was */
-    int err;         /* -errno of the first failure, after which nothing more is done until swap_close() */
-    char failed[PATH_MAX + 32]; /* what it was: `FILE cannot be written` */
+    struct persist_lock lock;
+    bool failed;      /* after which nothing more is done until swap_close() */
+    struct error why; /* of the first failure */
 };
 
-/* Waits for other swaps, blocks the signals of terminals, and completes or undoes a swap that was killed.
- * swap_close() must be called in any case. */
-void swap_open(struct swap *swap);
+/* Waits up to a minute for other swaps, blocks the signals of terminals, and completes or undoes a swap that
+ * was killed. Like all functions here that return an int: 0, or -1 and swap->why. swap_close() must be called
+ * in any case. */
+int swap_open(struct swap *swap);
 
-/* What a file is to be: a new file of that mode, with the owner of the one that it replaces; or the same as
- * the existing file `from`; or nothing, if that is NULL. The path is absolute, and only root may be able to
- * change its folder, which is created if it is missing. Failures are recorded in swap->err. */
-void swap_text(struct swap *swap, const char *path, const char *text, mode_t mode);
-void swap_link(struct swap *swap, const char *path, const char *from);
+/* What a file is to be: a new file of that mode, with the owner, the ACL and the other attributes of the one
+ * that it replaces (text NULL: there was no memory for it); or the same as the existing file `from`; or
+ * nothing, if that is NULL. The path is absolute, and only root may be able to change its folder, which is
+ * created if it is missing. */
+int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode);
+int swap_link(struct swap *swap, const char *path, const char *from);
 
 /* When a file was last written, in ns since 1970. */
-long long swap_time(const struct stat *st);
+static inline long long swap_time(const struct stat *st)
+{
+    return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
 
-/* The same of a new file; 0: swap_text() has failed. */
+/* The same of a new file; 0: the swap has failed. */
 long long swap_written(const struct swap *swap, const char *path);
 
-/* Calls act(arg) in a mount namespace in which the files are the new ones. Returns its value, or -errno. */
+/* Calls act(arg), which returns 0 or more, in a mount namespace in which the files are the new ones. Returns
+ * its value, or -1. */
 int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg);
 
-/* The switch. On failure the files are the old ones again. */
-void swap_commit(struct swap *swap);
+/* The switch. On failure the files are the old ones again, as far as that can be done: swap_close() tells. */
+int swap_commit(struct swap *swap);
 
-/* Ends the swap: as it was, unless swap_commit() was called. Returns 0 or swap->err. */
-int swap_close(struct swap *swap);
+/* Ends the swap: as it was, unless swap_commit() was called. Returns whether the new files are in force. */
+bool swap_close(struct swap *swap);

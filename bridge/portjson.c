@@ -115,7 +115,18 @@ const char *port_alias_uplink(const struct link *bridge)
     return strncmp(bridge->alias, UPLINK_ALIAS, length) == 0 ? bridge->alias + length : NULL;
 }
 
-/* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or hardware. */
+bool port_may_be_uplink(const struct link *port)
+{
+    static const char *const kinds[] = {"" /* hardware */, "bond", "team", "vlan"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(port->kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or one that may
+ * be. */
 static const char *role_of(const struct ports *ports, const struct link *port)
 {
     const struct link *bridge = links_by_index(ports->links, port->master);
@@ -125,7 +136,7 @@ static const char *role_of(const struct ports *ports, const struct link *port)
         return "uplink";
     if (port->is_tun)
         return port->tun.kind.tun ? "tun" : "tap";
-    return *port->kind ? "port" : "uplink";
+    return port_may_be_uplink(port) ? "uplink" : "port";
 }
 
 bool port_is_ours(const struct link *tap)

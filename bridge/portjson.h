@@ -17,6 +17,9 @@ struct rtnl;
 /* Returns the uplink's name from the bridge's alias, or NULL. */
 const char *port_alias_uplink(const struct link *bridge);
 
+/* Whether a port is of a kind that leads out of the host: hardware, or what combines or divides it. */
+bool port_may_be_uplink(const struct link *port);
+
 /* What is read once for all ports. */
 struct ports {
     const struct links *links; /* of the caller: all interfaces of the host */

@@ -68,7 +68,7 @@ int probe_before(struct view *view, const char *verb, const struct option_list *
             return complain(1, verb,
                             "--probe takes the program ping, which is not installed: install iputils-ping");
         if (status != 0)
-            return complain(1, verb, "nothing was changed: '%s' does not answer a ping even now",
+            return complain(1, verb, "nothing was changed: '%s' does not answer a ping even before the move",
                             addresses->words[i]);
     }
     for (size_t i = 0; i < move->routes.count && out->gateway_count < PROBE_GATEWAYS_MAX; i++)
@@ -78,17 +78,21 @@ int probe_before(struct view *view, const char *verb, const struct option_list *
     return 0;
 }
 
-/* Whether the bridge has an address of that family to ask with: until it has one, a gateway may answer the
- * question of a host that nobody could answer otherwise. */
-static bool has_address(struct rtnl *nl, int ifindex, int family)
+/* Whether the host can answer and send: without an address, a gateway may answer although the host cannot be
+ * reached; without the route, nothing else can be. */
+static bool uses(struct rtnl *nl, int ifindex, const struct cidr *gateway)
 {
-    _cleanup_messages_ struct messages all = {.count = 0};
-    bool found = false;
+    _cleanup_messages_ struct messages addresses = {.count = 0}, routes = {.count = 0};
+    bool has_address = false, has_route = false;
+    struct cidr found;
 
-    addresses_read(nl, ifindex, &all);
-    for (size_t i = 0; i < all.count; i++)
-        found = found || address_of(all.list[i]).family == family;
-    return found;
+    addresses_read(nl, ifindex, &addresses);
+    for (size_t i = 0; i < addresses.count; i++)
+        has_address = has_address || address_of(addresses.list[i]).family == gateway->family;
+    routes_read(nl, ifindex, &routes);
+    for (size_t i = 0; i < routes.count; i++)
+        has_route = has_route || (gateway_of(routes.list[i], &found) && cidr_equal(&found, gateway));
+    return has_address && has_route;
 }
 
 /* Returns whether all is reached; otherwise `missing` is what is not, for a person. */
@@ -101,7 +105,7 @@ static bool reached(struct view *view, const struct move *move, const struct pro
         const struct cidr *gateway = &probe->gateways[i];
         inet_ntop(gateway->family, gateway->bytes, text, sizeof(text));
         snprintf(missing, 128, "the gateway %s", text);
-        if (bridge < 0 || !has_address(&view->nl, bridge, gateway->family) ||
+        if (bridge < 0 || !uses(&view->nl, bridge, gateway) ||
             !neighbour_answers(&view->nl, bridge, gateway, STEP_MS))
             return false;
     }
@@ -124,10 +128,10 @@ int probe_after(struct view *view, const char *verb, const struct move *move, co
         const int waited = move_clock() - begun;
         if (waited >= seconds)
             return complain(1, verb,
-                            "%s does not answer through '%s', as it did through '%s': everything is put back",
+                            "%s is not reached through '%s', as it was through '%s': everything is restored",
                             missing, move->bridge, move->uplink);
         if (waited >= TELL_S && !told)
-            told = complain(1, verb, "waiting for %s to answer through '%s'", missing, move->bridge);
+            told = complain(1, verb, "waiting until %s is reached through '%s'", missing, move->bridge);
         poll(NULL, 0, STEP_MS);
     }
     return 0;

@@ -76,8 +76,9 @@ static int restore(const struct move *move, const struct origin *origin)
 
 int move_restore(const struct move *move, const struct origin *origin)
 {
-    persist_detach(move);
+    const bool detached = persist_detach(move);
     const int err = restore(move, origin);
+
     persist_reattach(move);
-    return err;
+    return err < 0 ? err : !detached;
 }

@@ -90,13 +90,16 @@ static int open_state(const char *path)
     return take_fd(&fd);
 }
 
+int state_folder_make(void)
+{
+    return mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST ? -errno : check_folder();
+}
+
 int state_save(const struct move *move)
 {
+    const int err = state_folder_make();
     char path[64];
 
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    const int err = check_folder();
     if (err < 0)
         return err;
     state_path(path, move->bridge, PHASE_CONFIRMED); /* left by a bridge that was removed by other means */

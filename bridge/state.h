@@ -6,6 +6,9 @@
 
 #include "move.h"
 
+/* Makes STATE_FOLDER if it is missing. Returns 0, or -errno; -EPERM: others than root can change it. */
+int state_folder_make(void);
+
 void state_path(char path[64], const char *bridge, enum phase phase);
 
 /* Serializes the state, always completely. The caller frees the result. NULL: out of memory. */

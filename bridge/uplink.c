@@ -190,6 +190,17 @@ static void look_at_filters(struct dependents *all, struct rtnl *nl, const struc
         report(all, "tc filters (`tc filter show dev` lists them)");
 }
 
+static int refuse_those(const char *verb, const struct dependents *all, const char *uplink,
+                        const char *bridge)
+{
+    if (all->count == 0)
+        return 0;
+    return complain(
+        1, verb,
+        "these name '%s' and would stop matching: %s%s; make them name '%s', or give --ignore-dependents",
+        uplink, all->text, all->count > LISTED_MAX ? "; and more" : "", bridge);
+}
+
 static int refuse_dependents(struct view *view, const char *verb, const struct create *create,
                              const struct link *uplink)
 {
@@ -202,12 +213,16 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
     sysctl_differing(uplink->name, report_setting, &reporting);
     if (look_at_firewall(&all, verb, uplink->name) != 0)
         return 1;
-    if (all.count == 0)
-        return 0;
-    return complain(
-        1, verb,
-        "these name '%s' and would stop matching: %s%s; make them name '%s', or give --ignore-dependents",
-        uplink->name, all.text, all.count > LISTED_MAX ? "; and more" : "", create->name);
+    return refuse_those(verb, &all, uplink->name, create->name);
+}
+
+int uplink_refuse_firewall(const char *verb, const char *uplink, const char *bridge)
+{
+    struct dependents all = {.count = 0};
+
+    if (look_at_firewall(&all, verb, uplink) != 0)
+        return 1;
+    return refuse_those(verb, &all, uplink, bridge);
 }
 
 /* Whether the file has a line that begins so. */

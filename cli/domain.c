@@ -136,11 +136,11 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
 
 static bool is_yes(const char *name)
 {
-    _cleanup_free_ char *line = printable_line(name);
-    char answer[8] = "";
+    _cleanup_free_ char *line = printable_line(name), *answer = NULL;
+    size_t room = 0;
 
     fprintf(stderr, "Apply this change to %s? [y/N] ", line ? line : "it");
-    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    return getline(&answer, &room, stdin) > 0 && (*answer == 'y' || *answer == 'Y');
 }
 
 /* Returns the definition, with its secrets, to be freed; NULL: not available. */
@@ -220,6 +220,8 @@ static int named_domain(struct session *session, const char *name)
 {
     _cleanup_virdomain_ virDomainPtr domain = virDomainLookupByName(session->connection, name);
 
+    if (!domain && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
+        return complain(1, session->job.name, "cannot look up '%.60s': %s", name, virGetLastErrorMessage());
     if (!domain)
         domain = virDomainLookupByUUIDString(session->connection, name);
     if (!domain)

@@ -3,6 +3,7 @@
  *
  * virt-tap policy edit: copies the file, runs root's own editor, runs `policy check` on the copy, and renames
  * it. A concurrent reader sees either the old file or the new one, never half of one. */
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
@@ -24,13 +25,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_PATH STATE_FOLDER "/policy.lock"
+
 enum { EDITOR_WORDS = 16 };
 
 struct edit {
-    const char *name;       /* name of the verb */
-    char path[PATH_MAX];    /* the policy file */
-    char copy[PATH_MAX];    /* the copy beside it; "": none */
-    int folder;             /* their directory, locked */
+    const char *name;    /* name of the verb */
+    char path[PATH_MAX]; /* the policy file */
+    char copy[PATH_MAX]; /* the copy beside it; "": none */
+    int folder;          /* their directory */
+    int lock;
     bool is_new;            /* the file does not exist yet */
     struct stat was;        /* the file's status when it was read */
     struct policy_text old; /* its content at that time */
@@ -41,8 +45,21 @@ static int fail(const struct edit *edit, const char *what, const char *path)
     return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
 }
 
-/* Opens the file's directory, and locks out other edits. */
-static int lock_folder(struct edit *edit)
+/* Locks out other edits. Anybody who can open a file can keep it locked, and so this is one that only root
+ * can open: neither the policy nor its directory. */
+static int take_lock(struct edit *edit)
+{
+    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
+        return fail(edit, "cannot make", STATE_FOLDER);
+    edit->lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (edit->lock < 0)
+        return fail(edit, "cannot open", LOCK_PATH);
+    if (flock(edit->lock, LOCK_EX | LOCK_NB) < 0)
+        return complain(-1, edit->name, "somebody else is editing a policy; try again later");
+    return 0;
+}
+
+static int open_folder(struct edit *edit)
 {
     char *slash = strrchr(edit->path, '/');
 
@@ -50,11 +67,7 @@ static int lock_folder(struct edit *edit)
     edit->folder = open(slash == edit->path ? "/" : edit->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const int err = edit->folder < 0 ? fail(edit, "cannot open the folder", edit->path) : 0;
     *slash = '/';
-    if (err)
-        return err;
-    if (flock(edit->folder, LOCK_EX | LOCK_NB) < 0)
-        return complain(-1, edit->name, "somebody else is editing a policy in that folder; try again later");
-    return 0;
+    return err;
 }
 
 /* Reads a file that only root may be able to change, as the helper does. Returns 0, or -errno; any error but
@@ -269,7 +282,7 @@ static int edit_and_check(struct edit *edit)
 
 static int edit_file(struct edit *edit)
 {
-    if (lock_folder(edit) < 0)
+    if (take_lock(edit) < 0 || open_folder(edit) < 0)
         return -1;
     if (lstat(edit->path, &edit->was) < 0 && errno != ENOENT)
         return fail(edit, "cannot look at", edit->path);
@@ -282,7 +295,7 @@ static int edit_file(struct edit *edit)
 
 int policy_edit(const struct call *call)
 {
-    struct edit edit = {.name = call->name, .folder = -1};
+    struct edit edit = {.name = call->name, .folder = -1, .lock = -1};
     const char *file = call->count ? call->words[0] : POLICY_PATH;
 
     if (geteuid() != 0)
@@ -292,8 +305,8 @@ int policy_edit(const struct call *call)
     const int err = edit_file(&edit);
     if (edit.copy[0])
         unlink(edit.copy);
-    if (edit.folder >= 0)
-        close(edit.folder);
+    cleanup_close(&edit.folder);
+    cleanup_close(&edit.lock);
     free(edit.old.bytes);
     return finish_output(err < 0 ? 1 : 0, call->name);
 }

@@ -19,16 +19,18 @@ look='[ -d "$1" ] || exit 0
 exec find "$1/" -maxdepth 1 -type f -size -8192k -name "*.xml" -exec grep -qsF -D skip urn:virt-tap "{}" ";" -printf x'
 
 # domains OWNER FOLDER [COMMAND...]: a line if there are some, or if that cannot be told. COMMAND runs what looks, as the user whose
-# files they are: what they are and how large is that user's choice, so it is bounded in memory, time and output, too.
+# files they are: what they are and how large is that user's choice, so it is bounded in memory, time and output, too. The user may
+# also trace it, so that only KILL ends it, and leave a process that keeps the pipe open: only a dot at the end means that it was read.
 domains() {
   owner=$1
   folder=$2
   shift 2
-  found=$({ timeout 10 "$@" prlimit --as=1073741824 sh -c "$look" sh "$folder" </dev/null 2>/dev/null || echo '?'; } | head -c 4096)
+  found=$({ timeout -k 1 10 "$@" prlimit --as=1073741824 sh -c "$look" sh "$folder" </dev/null 2>/dev/null && echo .; } |
+    timeout 15 head -c 4096) || found=
   case $found in
-    '') ;;
-    *\?*) echo "  $owner: could not be checked" ;;
-    *) echo "  $owner: ${#found}" ;;
+    .) ;;
+    *.) echo "  $owner: $((${#found} - 1))" ;;
+    *) echo "  $owner: could not be checked" ;;
   esac
 }
 
@@ -67,7 +69,7 @@ xargs -d '\n' rm -f
 for folder in "$hooks" "$(dirname "$hooks")" "$(dirname "$command")/../share/doc/virt-tap"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
 done
-rm -f /run/virt-tap/*.reloaded
+rm -f /run/virt-tap/*.reloaded /run/virt-tap/policy.lock
 [ ! -d /run/virt-tap ] || rmdir --ignore-fail-on-non-empty /run/virt-tap
 sh "$(dirname "$0")/etc.sh" remove
 cat <<TEXT

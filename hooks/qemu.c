@@ -240,8 +240,9 @@ static int filter(const char *text, size_t size, struct error *why)
     return err;
 }
 
-/* Reports a tap of this domain that QEMU holds and that is on no bridge: only an administrator can put it
- * back, since the metadata could name any other tap. */
+/* Reports a tap of this domain that QEMU holds and that is on no bridge, as after its bridge was deleted. No
+ * command of ip's is suggested: what protected the port (mac=lock, isolated, VLAN) went with it, and only a
+ * new tap of the helper's has that again. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     struct link state;
@@ -251,11 +252,10 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
     if (rtnl_open(&nl) < 0)
         return;
     if (link_find_tap(&nl, tap->dev, &state) == 0 && mapping_is_own(&state, domain) && !state.is_port) {
-        error_set(
-            &text,
-            "tap '%s' of the running domain '%.64s' is on no bridge; put it back by: ip link set dev %s "
-            "master %s",
-            tap->dev, name_of(domain), quote(tap->dev).text, quote(tap->bridge).text);
+        error_set(&text,
+                  "tap '%s' of the running domain '%.64s' is on no bridge; shut the domain down and start it "
+                  "again: it gets a new tap on '%s', with the protection that the policy gives it",
+                  tap->dev, name_of(domain), tap->bridge);
         audit_say(HOOK_NAME, text.text);
     }
     rtnl_close(&nl);

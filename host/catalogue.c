@@ -3,7 +3,7 @@
 #include "catalogue.h"
 #include "config.h"
 
-#define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232\nchown root:kvm /dev/kvm"
+#define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232 && chown root:kvm /dev/kvm"
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
@@ -17,11 +17,13 @@
 /* Who may use which bridge is a decision. */
 #define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
-/* Every line but the last ends with a newline, so that the new one starts a line. */
+/* The new line comes first, where it applies whatever follows: no command of a line finds the end of a value
+ * that goes on in the next line, or that shares its line with another setting. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
-    "touch " SESSION_CONF " && sed -i -e '/^ *bridge_helper/d' -e '$a\\' " SESSION_CONF                      \
-    " && echo 'bridge_helper = \"" HELPER_PATH "\"' >>" SESSION_CONF
+    "touch " SESSION_CONF " && cp -T " SESSION_CONF " " SESSION_CONF                                         \
+    ".before && { echo 'bridge_helper = \"" HELPER_PATH "\" # the first one applies'; cat " SESSION_CONF     \
+    ".before; } >" SESSION_CONF
 
 const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [CHECK_HANG] =
@@ -37,7 +39,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             "without the device node no program can use KVM", MAKE_NODE},
     [KVM_DEVICE_WRONG] = {"kvm.device.wrong", FINDING_FAILURE,
                           "/dev/kvm is something other than KVM, so guests do not start",
-                          "rm -r /dev/kvm\n" MAKE_NODE},
+                          "rm -d /dev/kvm\n" MAKE_NODE},
     [KVM_DEVICE_MODE] =
         {"kvm.device.mode", FINDING_FAILURE,
          "only the owner may open it, so the guests of ordinary users run without KVM, many times slower",
@@ -242,10 +244,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
                          "virt-tap-helper replaces this setuid program, which need not be there",
                          "# once nothing calls it: {sudo}chmod u-s {path}"},
-    [HELPER_APPARMOR] = {"helper.apparmor", FINDING_WARNING,
-                         "libvirtd's AppArmor profile lets only qemu-bridge-helper run as a bridge helper",
-                         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd\n"
-                         "apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd"},
+    [HELPER_APPARMOR] =
+        {"helper.apparmor", FINDING_WARNING,
+         "the AppArmor profile of libvirt's daemon lets only qemu-bridge-helper run as a bridge helper",
+         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local{path}\n"
+         "apparmor_parser -r /etc/apparmor.d{path}"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",
                         "restorecon -v " HELPER_PATH},

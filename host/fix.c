@@ -53,8 +53,10 @@ struct manager {
 };
 
 static const struct manager managers[] = {
-    {"debian ubuntu", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
+    {"debian", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
      "linux-image-amd64"},
+    {"ubuntu", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
+     "linux-image-generic"},
     {"fedora rhel centos", "dnf install -y", "qemu-kvm", "libvirt-daemon-kvm libvirt-client",
      "kernel-core kernel-modules"},
     {"arch", "pacman -S --needed --noconfirm", "qemu-base", "libvirt dnsmasq", "linux"},

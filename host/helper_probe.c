@@ -128,23 +128,32 @@ static bool names_helper(void *arg, const char *line, unsigned int number)
     return !*named;
 }
 
-static void report_apparmor(struct findings *out)
+static bool profile_names_helper(const char *profile)
 {
-    static const char profile[] = "/etc/apparmor.d/usr.sbin.libvirtd";
-    static const char local[] = "/etc/apparmor.d/local/usr.sbin.libvirtd";
-    char enabled[8];
+    char local[128];
     bool named = false;
 
-    if (text_read("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled)) <= 0 ||
-        *enabled != 'Y' || access(profile, F_OK) < 0)
-        return;
+    snprintf(local, sizeof(local), "/etc/apparmor.d/local/%s", strrchr(profile, '/') + 1);
     text_lines(profile, names_helper, &named);
     if (!named)
         text_lines(local, names_helper, &named);
-    if (named)
+    return named;
+}
+
+/* Of those daemons that start QEMU, of which a host may have both. */
+static void report_apparmor(struct findings *out)
+{
+    static const char *const profiles[] = {"/etc/apparmor.d/usr.sbin.libvirtd",
+                                           "/etc/apparmor.d/usr.sbin.virtqemud"};
+    char enabled[8];
+
+    if (text_read("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled)) <= 0 ||
+        *enabled != 'Y')
         return;
-    finding_add_fixable(out, HELPER_APPARMOR, "",
-                        "AppArmor is enabled, and libvirtd's profile does not name " HELPER_PATH);
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+        if (access(profiles[i], F_OK) == 0 && !profile_names_helper(profiles[i]))
+            finding_add_fixable(out, HELPER_APPARMOR, strrchr(profiles[i], '/'),
+                                "AppArmor is enabled, and %s does not name " HELPER_PATH, profiles[i]);
 }
 
 static void report_selinux(struct findings *out)

@@ -117,21 +117,29 @@ static int64_t oldest_look(const char *driver)
     return oldest;
 }
 
+/* Whether this was a hook at that time: only what is executable is one (src/util/virhook.c, virHookCheck). The
+ * target of a link may be newer: it is replaced by each upgrade. */
+static bool was_hook(const char *path, int64_t look)
+{
+    struct stat link, file;
+
+    return lstat(path, &link) == 0 && nanoseconds(link.st_ctim) <= look && stat(path, &file) == 0 &&
+           S_ISREG(file.st_mode) && file.st_mode & 0111;
+}
+
 /* Whether a daemon looked for this driver's hooks before the first one was installed. */
 static bool is_unseen(const char *driver)
 {
     const int64_t look = oldest_look(driver);
     char pattern[128];
-    struct stat st;
     glob_t files;
     bool older = false;
 
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
     if (!look || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
-    for (size_t i = 0; i < files.gl_pathc; i++) /* a directory is always there, so it tells nothing */
-        older |=
-            lstat(files.gl_pathv[i], &st) == 0 && !S_ISDIR(st.st_mode) && nanoseconds(st.st_ctim) <= look;
+    for (size_t i = 0; i < files.gl_pathc && !older; i++)
+        older = was_hook(files.gl_pathv[i], look);
     globfree(&files);
     return !older;
 }

@@ -56,10 +56,18 @@ static void read_cpuinfo(struct kvm_facts *out)
     }
 }
 
-/* "VMX (outside TXT) disabled by BIOS", "SVM disabled (by BIOS) in MSR_VM_CR", "kvm: disabled by bios" */
-static bool says_firmware_off(const char *line)
+/* "x86/cpu: VMX (outside TXT) disabled by BIOS", "kvm_amd: SVM disabled (by BIOS) in MSR_VM_CR on CPU 0",
+ * "kvm: disabled by bios". The kernel also logs names that users choose: a program's that crashed begins the
+ * message and is followed by [PID], its file's and others come later. */
+static bool says_firmware_off(const char *record)
 {
-    return (strstr(line, "VMX") || strstr(line, "SVM") || strstr(line, "kvm")) && strcasestr(line, "BIOS") &&
+    static const char *const speakers[] = {"x86/cpu: ", "kvm: ", "kvm_intel: ", "kvm_amd: "};
+    const char *line = strchr(record, ';');
+    bool known = false;
+
+    for (size_t i = 0; line && i < sizeof(speakers) / sizeof(speakers[0]); i++)
+        known = known || strncmp(line + 1, speakers[i], strlen(speakers[i])) == 0;
+    return known && !strchr(line, '[') && strcasestr(line, "BIOS") &&
            (strstr(line, "disabled") || strstr(line, "not enabled"));
 }
 

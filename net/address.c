@@ -68,7 +68,7 @@ static struct nl_msg *plain_message(int type, int flags, int ifindex, const stru
                                    .ifa_prefixlen = cidr->prefix,
                                    .ifa_scope = RT_SCOPE_UNIVERSE,
                                    .ifa_index = (uint32_t)ifindex};
-    const size_t length = cidr->family == AF_INET ? 4 : 16;
+    const size_t length = cidr_size(cidr->family);
     struct nl_msg *msg = rtnl_message(type, flags, &info, sizeof(info));
 
     msg = rtnl_put(msg, IFA_LOCAL, cidr->bytes, length);

@@ -5,13 +5,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct cidr {
     int family; /* AF_INET, AF_INET6; 0: none */
     uint8_t bytes[16];
     uint8_t prefix; /* bits */
 };
+
+/* Bytes of an address of that family. */
+static inline size_t cidr_size(int family)
+{
+    return family == AF_INET ? 4 : 16;
+}
 
 enum { CIDR_TEXT = 64 }; /* size of cidr_print()'s buffer */
 

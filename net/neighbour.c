@@ -9,11 +9,6 @@
 
 enum { STEP_MS = 20 };
 
-static size_t size_of(const struct cidr *address)
-{
-    return address->family == AF_INET ? 4 : 16;
-}
-
 struct search {
     int ifindex;
     const struct cidr *address;
@@ -27,8 +22,8 @@ static int look_at(void *arg, struct nlmsghdr *answer)
     const struct nlattr *to = message_attr(answer, sizeof(*entry), NDA_DST);
 
     if (answer->nlmsg_type == RTM_NEWNEIGH && entry->ndm_ifindex == search->ifindex && to &&
-        nla_len(to) == (int)size_of(search->address) &&
-        memcmp(nla_data(to), search->address->bytes, size_of(search->address)) == 0)
+        nla_len(to) == (int)cidr_size(search->address->family) &&
+        memcmp(nla_data(to), search->address->bytes, cidr_size(search->address->family)) == 0)
         search->state = entry->ndm_state;
     return 0;
 }
@@ -55,7 +50,7 @@ static void ask(struct rtnl *nl, int ifindex, const struct cidr *address, unsign
     struct nl_msg *msg =
         rtnl_message(RTM_NEWNEIGH, known ? NLM_F_REPLACE : NLM_F_CREATE, &entry, sizeof(entry));
 
-    rtnl_talk(nl, rtnl_put(msg, NDA_DST, address->bytes, size_of(address)));
+    rtnl_talk(nl, rtnl_put(msg, NDA_DST, address->bytes, cidr_size(address->family)));
 }
 
 bool neighbour_answers(struct rtnl *nl, int ifindex, const struct cidr *address, int ms)

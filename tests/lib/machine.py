@@ -29,6 +29,7 @@ BOOT = 900  # seconds that a machine may take to boot, with other work beside it
 MANAGERS = ("ifupdown", "networkd", "netplan", "networkmanager")
 ROUTER, ROUTER6 = "10.77.0.1", "fd77::1"
 VLAN, VLAN_ROUTER = 10, "10.78.0.1"
+ONLINK = "10.88.0.0/24"  # of hosts whose gateway, ROUTER, is in none of their networks
 OUTSIDE, OUTSIDE6, OUTSIDE_NAME = "198.51.100.1", "2001:db8:1::1", "outside.machines.test"
 # What takes time under TCG and has nothing to do with the network.
 MASKED = ("apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer "
@@ -69,6 +70,7 @@ class Lan:
             ip address add {OUTSIDE}/32 dev lo; ip address add {OUTSIDE6}/128 dev lo nodad
             ip link add lan address 52:54:00:77:ff:00 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
             ip address add {ROUTER}/24 dev lan; ip address add {ROUTER6}/64 dev lan nodad; ip link set lan up
+            ip route add {ONLINK} dev lan
             for tap in trunk vlan; do ip tuntap add $tap mode tap; done
             ip link set trunk master lan; ip link set trunk up; ip address add {VLAN_ROUTER}/24 dev vlan; ip link set vlan up
             echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding""")

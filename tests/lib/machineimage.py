@@ -19,11 +19,11 @@ import time
 import kernelhost
 from initramfs import Initramfs
 
-COMMON = ("systemd-sysv udev dbus libpam-systemd kmod procps iproute2 iputils-ping nftables busybox-static libnl-3-200 libjansson4 libxml2 "
-          "strace")
+COMMON = ("systemd-sysv udev dbus libpam-systemd passwd kmod procps iproute2 iputils-ping nftables busybox-static libnl-3-200 libjansson4 "
+          "libxml2 strace")
 PACKAGES = {
-    ("bookworm", "ifupdown"): "ifupdown isc-dhcp-client",  # as Debian's installer has it
-    ("trixie", "ifupdown"): "ifupdown dhcpcd-base",
+    ("bookworm", "ifupdown"): "ifupdown ifenslave isc-dhcp-client",  # as Debian's installer has it
+    ("trixie", "ifupdown"): "ifupdown ifenslave dhcpcd-base",
     (None, "networkd"): "systemd-resolved",
     (None, "netplan"): "netplan.io systemd-resolved",
     (None, "networkmanager"): "network-manager",

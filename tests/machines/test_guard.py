@@ -92,7 +92,7 @@ class Guard(machinecase.MachineCase):
         sandbox.run("bridge", "fdb", "replace", "52:54:00:77:00:01", "dev", "machine0", "master", "static")
         status, said = self.machine.run("virt-tap bridge create br0 --uplink eth0 --mac 52:54:00:77:00:99 --confirm-within 20s </dev/null", check=False)
         self.assertEqual(status, 1, said)
-        self.assertIn("does not answer through 'br0'", said)
+        self.assertIn("is not reached through 'br0'", said)
         self.put_back(60)
 
 

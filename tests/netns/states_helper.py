@@ -49,6 +49,9 @@ STATES = [
     state("AppArmor's profile does not know it", APPARMOR, "helper.apparmor", tree=True, says=("PUx", "apparmor_parser")),
     state("AppArmor's profile knows it", APPARMOR + 'echo "  $HELPER_PATH PUx," >/etc/apparmor.d/local/usr.sbin.libvirtd',
           "helper.policy.none", tree=True, never="helper.apparmor"),
+    state("only libvirtd's of AppArmor's profiles knows it", APPARMOR + 'echo "  $HELPER_PATH PUx," >/etc/apparmor.d/local/usr.sbin.libvirtd\n'
+          "echo '#' >/etc/apparmor.d/usr.sbin.virtqemud", "helper.apparmor", tree=True,
+          says=("/etc/apparmor.d/local/usr.sbin.virtqemud", "apparmor_parser -r /etc/apparmor.d/usr.sbin.virtqemud")),
     state("SELinux and a label from home", SELINUX.format("user_home_t"), "helper.selinux", tree=True, says=("restorecon",)),
     state("SELinux and the right label", SELINUX.format("bin_t"), "helper.policy.none", tree=True, never="helper.selinux"),
     state("the helper makes a tap", POLICY + conf("allow br0\\n"), "helper.works", says=("made a tap on br0 for vmuser",)),

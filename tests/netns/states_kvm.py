@@ -90,11 +90,17 @@ STATES = [
     State("AMD, switched off in the firmware", GONE + cpu("svm", "AuthenticAMD") + "rm -f /dev/kmsg; echo "
           "'4,512,1,-;kvm_amd: SVM disabled (by BIOS) in MSR_VM_CR on CPU 1' >/dev/kmsg", "kvm.cpu.firmware", user=0,
           tree=True, says=("AMD-V",)),
+    *(State(f"the log has a name that a user chose: {said}", GONE + cpu("vmx") + modules("kvm-intel") + f"rm -f /dev/kmsg; echo '4,512,1,-;{said}' "
+            ">/dev/kmsg", "kvm.module.missing", user=0, tree=True)
+      for said in ("kvm: [77]: segfault at 0 ip 0 sp 0 error 4 in kvm disabled by bios[400000+1000]",
+                   "Out of memory: Killed process 77 (kvmdisabledBIOS) total-vm:1kB")),
     State("the module is not loaded", GONE + cpu("vmx") + modules("kvm-intel"), "kvm.module.missing", tree=True,
           says=("modprobe kvm_intel",)),
     State("AMD's module is not loaded", GONE + cpu("svm", "AuthenticAMD") + modules("kvm-intel", "kvm-amd"),
           "kvm.module.missing", tree=True, says=("modprobe kvm_amd",)),
     State("the kernel has no such module", GONE + cpu("vmx") + modules("kvm-amd"), "kvm.module.absent", tree=True),
+    *(State(f"the kernel has no such module, on {name}", GONE + cpu("vmx") + modules("kvm-amd") + f"rm /etc/os-release; echo ID={name} >/etc/os-release",
+            "kvm.module.absent", tree=True, says=(package,)) for name, package in (("debian", "linux-image-amd64"), ("ubuntu", "linux-image-generic"))),
     State("no modules of the running kernel", GONE + cpu("vmx") + LIB + "tree /lib/modules 6.0.0-other", "kvm.module.absent",
           tree=True, says=("reboot",)),
     State("blacklisted", GONE + cpu("vmx") + modules("kvm-intel") +

@@ -183,6 +183,17 @@ STATES = [
     state("NetworkManager, told about others", NM + "mkdir -p /etc/NetworkManager/conf.d; printf '[device-x]\\n"
           "match-device=interface-name:tap*\\nmanaged=0\\n[keyfile]\\nunmanaged-devices=interface-name:veth*\\n' "
           ">/etc/NetworkManager/conf.d/a.conf", "net.networkmanager.claims"),
+    *(state(f"NetworkManager, told by a list that does not count: {name}", NM + "mkdir -p /run/NetworkManager/conf.d /etc/NetworkManager/conf.d\n"
+            f"printf '{first}\\nunmanaged-devices=interface-name:vtap-*\\n' >{file}\nprintf '{then}' >/etc/NetworkManager/conf.d/a.conf",
+            "net.networkmanager.claims", never="net.networkmanager")
+      for name, file, first, then in (
+          ("a later one overrides it", "/etc/NetworkManager/NetworkManager.conf", "[keyfile]", "[keyfile]\\nunmanaged-devices=interface-name:veth*\\n"),
+          ("a later one takes from it", "/etc/NetworkManager/NetworkManager.conf", "[keyfile]", "[keyfile]\\nunmanaged-devices-=interface-name:vtap-*\\n"),
+          ("another file hides its own", "/run/NetworkManager/conf.d/a.conf", "[keyfile]", ""),
+          ("its section has no lists", "/etc/NetworkManager/NetworkManager.conf", "[main]", ""))),
+    state("NetworkManager, told by a list that a later one adds to", NM + "mkdir -p /run/NetworkManager/conf.d /etc/NetworkManager/conf.d\n"
+          "printf '[keyfile]\\nunmanaged-devices=interface-name:vtap-*\\n' >/run/NetworkManager/conf.d/z.conf\n"
+          "printf '[keyfile]\\nunmanaged-devices+=interface-name:veth*\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
     state("NetworkManager, told in a file that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "echo >/etc/NetworkManager/conf.d/a.conf; chmod 0600 /etc/NetworkManager/conf.d/a.conf", "net.networkmanager.skipped",
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),

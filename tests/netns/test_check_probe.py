@@ -267,10 +267,20 @@ class Hostile(unittest.TestCase):
         return self.timed(state)
 
     def test_apply_is_the_users_act(self):
-        """The file is the user's, what was in it stays, and the line counts, though the one before had no end."""
-        done, _ = self.apply(f"printf 'bridge_helper = \"/x\"\\nvnc_tls = 1' >{CONF}; chown vmuser {CONF}")
-        self.assertIn("(qemu.session)", done.stdout)
-        self.assertIn(f"vmuser\nvnc_tls = 1\nbridge_helper = \"{checkcase.helper_path()}\"\n", done.stdout)
+        """The file is the user's, what was in it stays, and the new line applies, whatever form the old one has."""
+        for was in ("bridge_helper = '/x'\nvnc_tls = 1", "\tbridge_helper='/x'\n", "bridge_helper = [\n'/x' ]\n", "bridge_helper='/x'; vnc_tls = 1\n",
+                    "vnc_tls = 1 ; bridge_helper = '/x'", "bridge_helper = \"\"\"/x\ny\"\"\"\n"):
+            sandbox.write("/run/vt/was", was)
+            done, _ = self.apply(f"cp /run/vt/was {CONF}; chown vmuser {CONF}")
+            self.assertIn("(qemu.session)", done.stdout)
+            self.assertIn(f"vmuser\nbridge_helper = \"{checkcase.helper_path()}\" # the first one applies\n{was}", done.stdout)
+
+    def test_apply_leaves_what_is_in_a_folder_called_kvm(self):
+        """It may be another file system's, mounted there; an empty folder goes."""
+        for fill, stays in (("mkdir /run/vt/full; echo keep >/run/vt/full/file; mount --bind /run/vt/full /dev/kvm\n", True),
+                            ("echo keep >/dev/kvm/file\n", True), (":\n", False)):
+            state = checkcase.State("a folder", f"mkdir /dev/kvm; {fill}trap 'stat -c %G /dev/kvm; cat /dev/kvm/file' EXIT\n\"$@\" --fix --apply || :; exit 0\n", "", user=0)
+            self.assertEqual("root\nkeep\n" in self.timed(state)[0].stdout, stays)
 
     def test_apply_reaches_no_file_of_roots(self):
         """By links, and a FIFO does not hold root up."""

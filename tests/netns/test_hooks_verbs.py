@@ -159,6 +159,17 @@ class Daemon(HooksCase):
         os.unlink(sandbox.RUN + "/told")
         self.assertNotIn("reload", self.hooks_verb("enable"))
 
+    def test_what_is_no_hook(self):
+        """The daemon did not take it for one, so it does not call ours either; after an executable one it does."""
+        sandbox.write(f"{FOLDER}/qemu.d/README", "")
+        sandbox.write(f"{FOLDER}/network.d/10-old", "#!/bin/sh\n", mode=0o744)
+        os.makedirs(f"{FOLDER}/daemon.d")
+        os.symlink("/nowhere", f"{FOLDER}/daemon.d/10-old")
+        time.sleep(0.1)
+        self.start("libvirtd")
+        self.assertIn("hooks enable --reload", self.hooks_verb("enable"))
+        self.assertEqual(self.lines(1), ["qemu", "daemon"])
+
     def test_what_is_no_reload(self):
         """A stamp of an earlier daemon; a hook called by somebody else, or by an ordinary user."""
         daemon = self.start("libvirtd")

@@ -162,7 +162,7 @@ class Formats(PersistCase):
         sandbox.write("/etc/netplan/01-broken.yaml", "network: {version: 2, ethernets: {eth7: {dhcp4: perhaps}}}\n", mode=0o600)
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed: netplan rejects it", said)
+        self.assertIn("nothing was changed: netplan rejects it", said)
         self.assertEqual(self.tree(), before)
 
     def test_netplan_that_fails_with_status_0(self):
@@ -172,23 +172,25 @@ class Formats(PersistCase):
         self.addCleanup(sandbox.run, "umount", shutil.which("netplan"))
         before = self.tree()
         said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("nothing is changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
+        self.assertIn("nothing was changed: netplan rejects it: /etc/netplan/01-broken.yaml:1:49", said)
         self.assertEqual(self.tree(), before)
 
-    def test_netplan_that_leaves_the_port_an_address(self):
-        """A stand-in, which adds one to what the real netplan makes: no configuration is known that does."""
+    def test_netplan_that_makes_something_else_of_it(self):
+        """A stand-in, which adds an address to what the real netplan makes of the port, or of others: no configuration is known that does."""
         real = shutil.which("netplan")
         shutil.copytree(os.path.dirname(os.path.realpath(real)), sandbox.RUN + "/real", dirs_exist_ok=True)
-        sandbox.write(sandbox.RUN + "/netplan",
-                      f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nport=$3/run/systemd/network/10-netplan-eth0.network\n"
-                      "[ $1 != generate ] || [ ! -e $port ] || echo Address=203.0.113.1/24 >>$port\n", mode=0o755)
-        sandbox.run("mount", "--bind", sandbox.RUN + "/netplan", real)
-        self.addCleanup(sandbox.run, "umount", real)
         self.only_static()
+        sandbox.write("/etc/netplan/01-others.yaml", "network: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
-        said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
-        self.assertIn("netplan would leave 'eth0' with Address=", said)
-        self.assertEqual(self.tree(), before)
+        for name, says in (("eth0", "netplan would leave 'eth0' with Address="), ("eth9", "netplan would also make something else of other definitions: ")):
+            sandbox.write(sandbox.RUN + "/netplan",
+                          f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nfile=$3/run/systemd/network/10-netplan-{name}.network\n"
+                          "[ $1 != generate ] || [ ! -e $3/etc/netplan/99-virt-tap-br0.yaml ] || echo Address=203.0.113.1/24 >>$file\n", mode=0o755)
+            sandbox.run("mount", "--bind", sandbox.RUN + "/netplan", real)
+            said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+            sandbox.run("umount", real)
+            self.assertIn(says, said)
+            self.assertEqual(self.tree(), before)
 
     def test_a_bond_of_netplans(self):
         """It remains one, without addresses."""
@@ -324,7 +326,7 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "198.51.100.128/25", "via", ROUTER4, "mtu", "1300")
         uplink.ip("route", "add", "100.64.0.0/10", "nexthop", "via", ROUTER4, "nexthop", "via", "192.0.2.2")
         self.refuse("br0", "--uplink=eth0", "--format=networkd",
-                    says=["nothing is changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main",
+                    says=["nothing was changed", "--lossy", "a route to 203.0.113.0/24 that is not in the table main",
                           "source address of the route to 198.18.0.0/15",
                           "MTU or other metrics of the route to 198.51.100.128/25", "several gateways of the route to 100.64.0.0/10"])
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print", "--lossy")
@@ -365,7 +367,7 @@ class Losses(PersistCase):
                            (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):
             sandbox.write("/etc/network/interfaces", text)
             if says:
-                self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing is changed: ", says])
+                self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing was changed: ", says])
         sandbox.write("/etc/network/interfaces", INTERFACES + "iface other2 inet manual\n  up echo a\0b\n")
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["a line with a NUL"])
         sandbox.write("/etc/network/loop", "source /etc/network/l*p\n")
@@ -438,7 +440,7 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
                       "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n", mode=0o640)
-        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  accept_ra 0\nauto eth0:1\n"
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  autoconf 1\nauto eth0:1\n"
                       "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
@@ -455,7 +457,9 @@ class CarriedOver(PersistCase):
         self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(uplink.addresses("eth0"), [])
         self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
-        self.assertIn("0", sandbox.run("cat", "/proc/sys/net/ipv6/conf/br0/accept_ra").stdout)
+        # What ifupdown sets for a static address, and what the stanza says against it.
+        settings = sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.br0.{name}" for name in ("accept_ra", "autoconf"))).stdout
+        self.assertEqual(settings.split(), ["0", "1"])
         sandbox.run("ifdown", "br0", "eth0")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), before)
@@ -511,6 +515,30 @@ class CarriedOver(PersistCase):
         self.assertIn("Domains=by-mac.test\n", said)
         self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
+
+    def test_netplan_for_networkmanager(self):
+        """Whoever configures the NIC configures the bridge, and others remain with theirs: said for all, or for the NIC, also if it is matched."""
+        nic = (f"addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'], routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]")
+        others = "network: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n"
+        match = "match: {macaddress: '52:54:00:aa:00:01'}, set-name: eth0"
+        self.addCleanup(shutil.rmtree, "/run/NetworkManager", ignore_errors=True)
+        self.addCleanup(shutil.rmtree, "/run/systemd", ignore_errors=True)
+        for name, text, theirs in (("eth0", "renderer: NetworkManager, ethernets: {eth0: {%s}}" % nic, "NetworkManager"),
+                                   ("eth0", "ethernets: {eth0: {renderer: NetworkManager, %s}}" % nic, "networkd"),
+                                   ("lan", "ethernets: {lan: {renderer: NetworkManager, %s, %s}}" % (match, nic), "networkd")):
+            with self.subTest(text):
+                sandbox.write("/etc/netplan/01-eth0.yaml", "network: {version: 2, %s}\n" % text, mode=0o600)
+                sandbox.write("/etc/netplan/02-others.yaml", others, mode=0o600)
+                self.persist("br0", "--uplink=eth0", "--format=netplan")
+                sandbox.run("netplan", "generate", "--root-dir", "/")
+                made = {os.path.basename(path).split("netplan-")[1].split(".")[0]: path.split("/")[2].replace("systemd", "networkd")
+                        for path in glob.glob("/run/NetworkManager/system-connections/*") + glob.glob("/run/systemd/network/*.network")}
+                self.assertEqual(made, {name: "NetworkManager", "br0": "NetworkManager", "eth9": theirs})
+                with open("/run/NetworkManager/system-connections/netplan-br0.nmconnection", encoding="ascii") as file:
+                    self.assertIn(f"={HOST4}/24", file.read())
+                for folder in ("/run/NetworkManager", "/run/systemd"):
+                    shutil.rmtree(folder, ignore_errors=True)
+                self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
 
     def test_netplan_with_one_definition(self):
         """As the installer writes it: once its lists have gone, nothing is left of the file."""

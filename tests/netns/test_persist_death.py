@@ -323,7 +323,7 @@ class Death(unittest.TestCase):
                 done = self.call(verb, inject(TRACE, name, nth, f"error={FAILING[name]}"))
                 self.assertEqual(contents(TRACE), b"INJECTED\n")
                 self.assertNotEqual(done.returncode, 0, done.stdout)
-                self.assertIn("nothing is changed", done.stdout)
+                self.assertIn("nothing was changed", done.stdout)
                 self.assertEqual(found(), before)
         self.assertGreater(len(steps), 1)
 

@@ -216,7 +216,7 @@ class Apply(Case):
         self.assert_back(before)
         self.apply("60s")
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
-        self.assertIn("makes it a port already", self.persist(status=1))
+        self.assertIn("is a port of 'br0' by what was persisted before", self.persist(status=1))
         self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
         self.assert_back(before)
 
@@ -260,7 +260,7 @@ class Refused(Case):
         os.unlink(nm.PROFILES + "/vlan.nmconnection")
         nm.profile("high", HEAD.replace(UUID, UUID[:-1] + "b") + "interface-name=eth9\nautoconnect-priority=999\n")
         nm.nmcli("connection", "reload")
-        self.assertIn("highest autoconnect-priority", self.persist(status=1))
+        self.assertIn(nm.PROFILES + "/high.nmconnection has the highest autoconnect-priority", self.persist(status=1))
 
     def test_netplans(self):
         nm.profile("netplan-eth0", HEAD + NIC + V4 + V6, folder="/run/NetworkManager/system-connections")

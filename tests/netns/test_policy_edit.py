@@ -97,6 +97,17 @@ class Edit(unittest.TestCase):
         status, said = self.edit(f"{self.command} policy edit || echo deny all >>$f")
         self.assertEqual((status, "somebody else is editing" in said, self.text()), (0, True, OLD + "deny all\n"), said)
 
+    def test_nobody_keeps_root_from_it(self):
+        """By a lock on what every user may open, or on all that there is."""
+        self.edit("touch $f")
+        for path in ("/etc/virt-tap", POLICY, "/run/virt-tap", "/run/virt-tap/policy.lock"):
+            os.chmod(POLICY, 0o644)
+            with subprocess.Popen(["flock", "-s", path, "sh", "-c", "echo locked; exec sleep 60"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, user=USER, group=USER, extra_groups=[]) as holder:
+                self.assertIn("Permission denied" if path.endswith(".lock") else "locked", holder.stdout.readline())
+                self.assertEqual(self.edit("touch $f"), (0, f"{POLICY}: not changed\n"))
+                holder.kill()
+
     def test_the_first_policy_carries_the_old_rules_over(self):
         os.unlink(POLICY)
         sandbox.write(QEMU_ACL, OLD)

@@ -73,8 +73,8 @@ class Reach(unittest.TestCase):
         self.before = uplink.settled()
         for options in ((), ("--probe", ROUTER4)):
             said = self.create("--mac", "52:54:00:aa:00:99", *options, within="6s", status=1)
-            self.assertRegex(said, rf"the gateway ({ROUTER4}|{ROUTER6}) does not answer through 'br0', as it did through 'eth0'")
-            self.assertIn("waiting for the gateway", said)
+            self.assertRegex(said, rf"the gateway ({ROUTER4}|{ROUTER6}) is not reached through 'br0', as it was through 'eth0'")
+            self.assertIn("waiting until the gateway", said)
             self.assert_restored()
         self.create(within="6s")
         self.assertTrue(await_(lambda: not uplink.files(), 20))
@@ -91,6 +91,13 @@ class Reach(unittest.TestCase):
             for verb in ("confirm", "delete"):
                 self.assertEqual(virt_tap("bridge", verb, "br0").returncode, 0)
             self.assertNotIn("proto ra", uplink.ip("-6", "route"))
+
+    def test_a_router_that_no_longer_advertises_itself(self):
+        """It answers, but the host has no way to it: that is not as before."""
+        uplink.ip("-6", "route", "flush", "proto", "boot", "dev", "eth0")
+        uplink.ip("-6", "route", "add", "default", "via", ROUTER6, "dev", "eth0", "proto", "ra", "metric", "1024", "expires", "1800")
+        self.assertIn(f"the gateway {ROUTER6} is not reached through 'br0'", self.create(within="4s", status=1))
+        self.assertTrue(await_(lambda: "br0" not in sandbox.links() and not uplink.files()))
 
     def test_without_ping(self):
         """The gateways take no program."""

@@ -27,6 +27,18 @@ SYSTEM_CONF = QEMU_CONF + 'namespaces = []\ncgroup_controllers = []\nsecurity_dr
 NIC = "<interface type='bridge'><source bridge='br0'/>{}<rom enabled='no'/></interface>"
 VIRTIO, MULTIQUEUE = "<model type='virtio'/>", "<model type='virtio'/><driver queues='4'/>"
 TAPS = "{urn:virt-tap}tap"
+# A way to the session's daemon that ends when the client names the domain "lost".
+RELAY = f"""#!/usr/bin/python3
+import os, select, socket
+daemon = socket.socket(socket.AF_UNIX)
+daemon.connect("{HOME}/libvirt/libvirt-sock")
+while True:
+    for ready in select.select([0, daemon], [], [])[0]:
+        data = os.read(0, 65536) if ready == 0 else daemon.recv(65536)
+        if not data or b"lost" in data:
+            raise SystemExit
+        daemon.sendall(data) if ready == 0 else os.write(1, data)
+"""
 
 
 def setUpModule():
@@ -197,6 +209,16 @@ class Base:
             self.assertIn("Apply this change to asked? [y/N]", done.stdout)
             self.assertEqual(self.definition("asked") == before, status == 1)
 
+    def test_an_answer_is_one_line(self):
+        """What is left of a long one is no answer to the next question."""
+        for name in ("first", "second"):
+            self.define(name, NIC.format(VIRTIO))
+        before = self.definition("second")
+        done = self.run_here("script", "-qec", f"{self.cli} domain rewrite -c {self.URI} first second", "/dev/null", check=False, stdin=None,
+                             input="nothingyes\n")
+        self.assertEqual((done.returncode, done.stdout.count("left as it is")), (1, 2), done.stdout)
+        self.assertEqual(self.definition("second"), before)
+
     def test_dry_run(self):
         self.define("dry", NIC.format(VIRTIO))
         before = self.definition("dry")
@@ -252,6 +274,15 @@ def carrier(tap):
 class Session(Base, unittest.TestCase):
     URI = "qemu:///session"
     run_here = staticmethod(as_user)
+
+    def test_a_connection_that_ends(self):
+        """There may be such a domain: libvirt did not say that there is none."""
+        self.virsh("list")  # its daemon runs
+        relay = f"{HOME}/relay"
+        sandbox.write(relay, RELAY, mode=0o755)
+        done = self.run_here(self.cli, "domain", "show", "-c", f"qemu+ext:///session?command={relay}", "lost", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"\Avirt-tap domain show: cannot look up 'lost': [^\n]+\n\Z")
 
     def test_guest_on_the_bridge(self):
         """A multiqueue guest of an unprivileged user, which libvirt alone cannot give them."""

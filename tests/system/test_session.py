@@ -21,8 +21,8 @@ SERIAL = HOME + "/serial"
 HOST, GUEST = "192.168.77.254", "192.168.77.1"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
                "XDG_CONFIG_HOME": HOME + "/config", "XDG_CACHE_HOME": HOME + "/cache"}
-# Session libvirtd finds this file below $XDG_CONFIG_HOME.
-QEMU_CONF = 'bridge_helper = "{helper}"\n' + libvirthost.QEMU_CONF
+# Session libvirtd finds this file below $XDG_CONFIG_HOME, and takes the first line of a name: check puts its own there.
+QEMU_CONF = 'bridge_helper = "{helper}"\nbridge_helper = "/nowhere"\n' + libvirthost.QEMU_CONF
 DOMAIN = """<domain type='qemu'>
 <name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{images.kernel}</kernel><initrd>{images.initramfs}</initrd>

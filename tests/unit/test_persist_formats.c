@@ -122,7 +122,7 @@ static void compare_format(const struct persist_format *format, const struct per
     if (strcmp(format->name, "ifupdown") == 0)
         persist_ifupdown_print(out, plan, "    dns-nameservers 192.0.2.53\n", "");
     else if (strcmp(format->name, "netplan") == 0)
-        persist_netplan_print(out, plan, "ethernets", plan->uplink, NULL);
+        persist_netplan_print(out, plan, NULL, "ethernets", plan->uplink, NULL);
     else
         assert_int_equal(persist_networkd_from(plan, own ? own : "", &files, &why), 0);
     for (size_t i = 0; i < files.count; i++)
@@ -210,9 +210,49 @@ static void test_interfaces(void **state)
     each_of("*.interfaces", try_interfaces);
 }
 
+static const struct link *find_uplink(const char *alias, const char *const kinds[], size_t count,
+                                      bool *several)
+{
+    struct link links[8] = {{.ifindex = 1, .name = "br0", .kind = "bridge"}};
+    const struct view view = {.links = {.list = links, .count = count + 1}};
+    static struct link found;
+    const struct link *uplink;
+
+    strcpy(links[0].alias, alias);
+    for (size_t i = 0; i < count; i++) {
+        links[i + 1] = (struct link){.ifindex = (int)i + 2, .master = 1};
+        snprintf(links[i + 1].name, IFNAMSIZ, "port%zu", i);
+        strcpy(links[i + 1].kind, kinds[i]);
+    }
+    *several = persist_find_uplink(&view, "test", &links[0], &uplink) != 0;
+    if (!uplink)
+        return NULL;
+    found = *uplink;
+    return &found;
+}
+
+/* The alias tells; without one, as after a boot, what leads out tells if it is the only one. */
+static void test_uplink(void **state)
+{
+    static const char *const mixed[] = {"tun", "", "veth", "bond"}, *const guests[] = {"tun", "veth"};
+    bool several;
+
+    (void)state;
+    assert_string_equal(find_uplink("", mixed, 3, &several)->name, "port1");
+    assert_false(several);
+    assert_string_equal(find_uplink("", mixed + 2, 2, &several)->name, "port1");
+    find_uplink("", mixed, 4, &several);
+    assert_true(several);
+    assert_string_equal(find_uplink("virt-tap uplink=port2", mixed, 4, &several)->name, "port2");
+    assert_false(several);
+    assert_null(find_uplink("", guests, 2, &several));
+    assert_false(several);
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_uplink),
         cmocka_unit_test(test_plans),
         cmocka_unit_test(test_interfaces),
     };

@@ -200,6 +200,9 @@ class Left(unittest.TestCase):
 
     def test_other_drivers(self):
         self.left(DOMAIN.format(BRIDGE).replace("'kvm'", "'xen'"), "type 'xen'")
+        esx = DOMAIN.format(BRIDGE).replace("'kvm'", "'vmware'").replace("'br0'", "'VM Network'")  # no kernel's name, nor need it be
+        self.left(esx, "type 'vmware'")
+        self.assertIn(b"no tap: a domain of type 'vmware'", virt_tap("show", stdin=esx.encode())[1])
 
     def test_strict_is_content_with_taps(self):
         self.assertEqual(virt_tap("rewrite", "--strict", stdin=rewrite(DOMAIN.format(BRIDGE)))[0], 0)

@@ -1,11 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// Copyright the virt-tap authors
-//
-// inject REPORT UID GID CALL NTH error|signal NUMBER COMMAND...: runs a command as that user, whose NTH call of that system call fails with
-// that error, or is interrupted by that signal before it does anything. As strace -e inject, but done with it then: tracing what
-// follows, and strace's own start, would take longer than what is traced. REPORT says INJECTED if it came to that. It ends as the
-// command did.
-#include <errno.h>
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * inject REPORT UID GID CALL NTH error|signal NUMBER COMMAND...: runs a command as that user. Its NTH call of
+ * the system call CALL, a number, fails with that error, or is interrupted by that signal before it does
+ * anything. As strace -e inject, but done with it then: tracing what follows, and strace's own start, would
+ * take longer than what is traced. REPORT says INJECTED if it came to that. Ends as the command did. */
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -26,7 +25,7 @@ static _Noreturn void fail(const char *what)
 
 static void run(char **argv, uid_t uid, gid_t gid)
 {
-    if (ptrace(PTRACE_TRACEME, 0, 0, 0)) // as root, or exec would give no capability
+    if (ptrace(PTRACE_TRACEME, 0, 0, 0)) /* as root, or exec would give no capability */
         fail("ptrace");
     if (uid && (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)))
         fail("cannot become that user");
@@ -34,7 +33,8 @@ static void run(char **argv, uid_t uid, gid_t gid)
     fail(argv[0]);
 }
 
-// What waitpid() tells of its next stop at a system call, where it returns true, or of its end.
+/* Runs it to its next stop at a system call, and returns true, or to its end; status is what waitpid() tells.
+ */
 static bool next(pid_t pid, int *status)
 {
     long signal = 0;
@@ -42,13 +42,15 @@ static bool next(pid_t pid, int *status)
     while (!ptrace(PTRACE_SYSCALL, pid, 0, signal) && waitpid(pid, status, 0) == pid && WIFSTOPPED(*status)) {
         if (WSTOPSIG(*status) == (SIGTRAP | 0x80))
             return true;
-        signal = *status >> 16 ? 0 : WSTOPSIG(*status); // no signal, but an exec
+        signal = WSTOPSIG(*status);
+        if (*status >> 16) /* an exec */
+            signal = 0;
     }
     return false;
 }
 
-// At the entry of the call, from which a call of -1 returns at once.
-static void fail_call(pid_t pid, int error, int *status)
+/* At the entry of a call: one of no call returns at once, and with whatever is written then. */
+static void fail_call(pid_t pid, long error, int *status)
 {
     struct user_regs_struct regs;
 
@@ -66,7 +68,8 @@ static int trace(pid_t pid, char **argv, int report)
 {
     unsigned long call = strtoul(argv[4], NULL, 10), left = strtoul(argv[5], NULL, 10);
     bool is_error = strcmp(argv[6], "error") == 0;
-    int number = atoi(argv[7]), status;
+    long number = strtol(argv[7], NULL, 10), signal = 0;
+    int status;
 
     if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
         return status;
@@ -81,9 +84,13 @@ static int trace(pid_t pid, char **argv, int report)
             continue;
         if (is_error)
             fail_call(pid, number, &status);
+        else
+            signal = number;
         if (write(report, "INJECTED\n", 9) != 9)
             fail("write");
-        if ((!is_error && number == SIGKILL && kill(pid, SIGKILL)) || (ptrace(PTRACE_DETACH, pid, 0, is_error ? 0 : number) && errno != ESRCH))
+        if (signal == SIGKILL)
+            kill(pid, SIGKILL); /* at once: the call is not made */
+        else if (ptrace(PTRACE_DETACH, pid, 0, signal))
             fail("ptrace");
         if (waitpid(pid, &status, 0) != pid)
             fail("waitpid");

@@ -312,7 +312,7 @@ int bridge_unpersist(const struct call *call)
         return complain(2, call->name, "'%.64s' is not a name that a bridge can have", bridge);
     if (geteuid() != 0)
         return complain(1, call->name, "this requires root: use sudo");
-    const int count = persist_undo(call->name, bridge);
+    const int count = persist_undo(call->name, bridge, false);
     if (count == 0)
         return complain(1, call->name, "nothing was written for '%s'", bridge);
     if (count > 0 && if_nametoindex(bridge) != 0)

@@ -156,5 +156,6 @@ int persist_recall(const char *bridge, struct persist_files *files);
 int persist_check(const char *verb, const char *bridge, struct persist_files *record);
 
 /* Removes all that persist_store() installed for this bridge and restores what was kept, in one step, unless
- * one of the files was changed since. Returns the number of files, or -1 after reporting why. */
-int persist_undo(const char *verb, const char *bridge);
+ * one of the files was changed since; by_guard: unless it is somebody else's. Returns the number of files, or
+ * -1 after reporting why. */
+int persist_undo(const char *verb, const char *bridge, bool by_guard);

@@ -107,7 +107,7 @@ bool persist_detach(const struct move *move)
         return true;
     run_all(NULL, format->detach, sizeof(format->detach) / sizeof(format->detach[0]), move->bridge,
             move->uplink);
-    return persist_undo("virt-tap bridge", move->bridge) >= 0;
+    return persist_undo("virt-tap bridge", move->bridge, true) >= 0;
 }
 
 void persist_reattach(const struct move *move)

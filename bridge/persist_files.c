@@ -161,8 +161,10 @@ static void find_writer(char bridge[IFNAMSIZ], const char *path, long long writt
     }
 }
 
-/* Fails if somebody has changed a file since: the change would be lost. */
-static int check_unchanged(const char *verb, const char *bridge, const struct persist_files *record)
+/* Fails if somebody has changed a file since: the change would be lost. by_guard: our own files go in any
+ * case, since they would cut the host off again. */
+static int check_unchanged(const char *verb, const char *bridge, const struct persist_files *record,
+                           bool by_guard)
 {
     char kept[PATH_MAX], writer[IFNAMSIZ];
     struct stat now;
@@ -170,8 +172,9 @@ static int check_unchanged(const char *verb, const char *bridge, const struct pe
     for (size_t i = 0; i < record->count; i++) {
         const char *path = record->list[i].path;
         kept_path(kept, path, bridge);
-        if ((!exists(kept) && !is_ours(path)) || lstat(path, &now) < 0 ||
-            swap_time(&now) == record->list[i].written)
+        if (!exists(kept) && (by_guard || !is_ours(path)))
+            continue;
+        if (lstat(path, &now) < 0 || swap_time(&now) == record->list[i].written)
             continue;
         find_writer(writer, path, swap_time(&now));
         if (*writer)
@@ -195,7 +198,8 @@ static int check_unchanged(const char *verb, const char *bridge, const struct pe
 
 /* Completes or undoes what was killed, and reads what is installed. Returns 0, or a negative value after
  * reporting why not; swap_close() must be called in either case. */
-static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record)
+static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record,
+                 bool by_guard)
 {
     char path[PATH_MAX];
 
@@ -205,7 +209,7 @@ static int start(const char *verb, const char *bridge, struct swap *swap, struct
     list_path(path, bridge);
     if (err < 0)
         return complain(err, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
-    return check_unchanged(verb, bridge, record);
+    return check_unchanged(verb, bridge, record, by_guard);
 }
 
 /* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
@@ -273,7 +277,7 @@ static int close_reporting(const char *verb, struct swap *swap)
 int persist_check(const char *verb, const char *bridge, struct persist_files *record)
 {
     struct swap swap;
-    const int err = start(verb, bridge, &swap, record);
+    const int err = start(verb, bridge, &swap, record, false);
 
     swap_close(&swap);
     return err < 0;
@@ -324,7 +328,7 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct swap swap;
-    int status = start(verb, bridge, &swap, &record);
+    int status = start(verb, bridge, &swap, &record, false);
 
     if (status < 0) {
         swap_close(&swap);
@@ -343,13 +347,13 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
     return close_reporting(verb, &swap) < 0 || status != 0;
 }
 
-int persist_undo(const char *verb, const char *bridge)
+int persist_undo(const char *verb, const char *bridge, bool by_guard)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     char path[PATH_MAX];
     struct swap swap;
 
-    if (start(verb, bridge, &swap, &record) < 0) {
+    if (start(verb, bridge, &swap, &record, by_guard) < 0) {
         swap_close(&swap);
         return -1;
     }

@@ -150,16 +150,30 @@ static bool is_merged(const char *line)
     return is_key(line, keys, sizeof(keys) / sizeof(keys[0]));
 }
 
+/* Changes the NIC's definition in the copy. */
+static int set(struct copy *copy, const char *key, int length, const char *value)
+{
+    char path[2 * ID_SIZE + 16], change[sizeof(path) + ID_SIZE];
+
+    print_key(path, copy->section, copy->id);
+    snprintf(change, sizeof(change), "%s.%.*s=%s", path, length, key, value);
+    _cleanup_free_ char *said = copy_netplan(copy, "set", change);
+    return said ? 0 : -EINVAL;
+}
+
 /* Takes what is not the device's own out of the definition: to `out`, as the bridge's, and out of the copy.
- * A key begins a line; what belongs to it is indented, or a list. */
+ * A key begins a line; what belongs to it is indented, or a list. `link-local: []`, which goes for the port
+ * in any case, keeps the definition from becoming empty, so that netplan would drop it, and with it the
+ * file's renderer and what VLANs refer to. */
 static int move_keys(struct copy *copy, FILE *out)
 {
-    bool moved = false;
+    static const char keep[] = "link-local";
+    bool moved = false, kept = false;
 
     for (char *line = copy->definition, *end; *line; line = *end ? end + 1 : end) {
-        char key[2 * ID_SIZE + 16], change[sizeof(key) + ID_SIZE];
         end = line + strcspn(line, "\n");
         const bool begins = *line != ' ' && *line != '-';
+        const int length = (int)strcspn(line, ":");
         if (begins)
             moved = !is_device_key(line);
         if (!moved)
@@ -167,10 +181,10 @@ static int move_keys(struct copy *copy, FILE *out)
         fprintf(out, "      %.*s\n", (int)(end - line), line);
         if (!begins || !is_merged(line))
             continue;
-        print_key(key, copy->section, copy->id);
-        snprintf(change, sizeof(change), "%s.%.*s=null", key, (int)strcspn(line, ":"), line);
-        _cleanup_free_ char *said = copy_netplan(copy, "set", change);
-        if (!said)
+        if (!kept && set(copy, keep, (int)strlen(keep), "[]") < 0)
+            return -EINVAL;
+        kept = true;
+        if (strncmp(line, keep, strlen(keep)) != 0 && set(copy, line, length, "null") < 0)
             return -EINVAL;
     }
     return 0;
@@ -270,7 +284,7 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
     if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
         err = -EINVAL;
     if (err == 0)
-        copy.renderer = get(&copy, "renderer"); /* `netplan set` drops it from a file without definitions */
+        copy.renderer = get(&copy, "renderer");
     if (err == 0 && copy.section)
         err = move_keys(&copy, out);
     if (out && fclose(out) != 0)

@@ -244,7 +244,10 @@ class Apply(PersistCase):
         self.assert_restored()
 
     def test_unconfirmed(self):
-        self.apply(within="4s")
+        """Also if the file was edited meanwhile: it would make the bridge again."""
+        self.apply(within="6s")
+        with open("/etc/network/virt-tap-br0", "a", encoding="ascii") as file:
+            file.write("# mine\n")
         self.assert_restored()
 
     def test_the_manager_fails(self):
@@ -525,7 +528,8 @@ class CarriedOver(PersistCase):
         self.addCleanup(shutil.rmtree, "/run/systemd", ignore_errors=True)
         for name, text, theirs in (("eth0", "renderer: NetworkManager, ethernets: {eth0: {%s}}" % nic, "NetworkManager"),
                                    ("eth0", "ethernets: {eth0: {renderer: NetworkManager, %s}}" % nic, "networkd"),
-                                   ("lan", "ethernets: {lan: {renderer: NetworkManager, %s, %s}}" % (match, nic), "networkd")):
+                                   ("lan", "ethernets: {lan: {renderer: NetworkManager, %s, %s}}" % (match, nic), "networkd"),
+                                   ("eth0", "renderer: NetworkManager, ethernets: {eth0: {%s}}, vlans: {v5: {id: 5, link: eth0}}" % nic, "NetworkManager")):
             with self.subTest(text):
                 sandbox.write("/etc/netplan/01-eth0.yaml", "network: {version: 2, %s}\n" % text, mode=0o600)
                 sandbox.write("/etc/netplan/02-others.yaml", others, mode=0o600)
@@ -533,7 +537,7 @@ class CarriedOver(PersistCase):
                 sandbox.run("netplan", "generate", "--root-dir", "/")
                 made = {os.path.basename(path).split("netplan-")[1].split(".")[0]: path.split("/")[2].replace("systemd", "networkd")
                         for path in glob.glob("/run/NetworkManager/system-connections/*") + glob.glob("/run/systemd/network/*.network")}
-                self.assertEqual(made, {name: "NetworkManager", "br0": "NetworkManager", "eth9": theirs})
+                self.assertEqual(made, {name: "NetworkManager", "br0": "NetworkManager", "eth9": theirs, **({"v5": theirs} if "v5" in text else {})})
                 with open("/run/NetworkManager/system-connections/netplan-br0.nmconnection", encoding="ascii") as file:
                     self.assertIn(f"={HOST4}/24", file.read())
                 for folder in ("/run/NetworkManager", "/run/systemd"):

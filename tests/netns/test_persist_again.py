@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import unittest
 
-import bridgehelper
 import needed
 import sandbox
 import uplink
@@ -70,8 +69,7 @@ class Again(Case):
             self.assertEqual(self.persist("--print", form=form), first)
             self.assertEqual(self.tree(), before)
             cli = sandbox.install(uplink.CLI, caps=None)
-            done = sandbox.run(cli, "bridge", "persist", "br0", "--uplink=eth0", "--format=" + form, "--print", check=False,
-                               preexec_fn=lambda: bridgehelper.become(USER))
+            done = sandbox.run(cli, "bridge", "persist", "br0", "--uplink=eth0", "--format=" + form, "--print", check=False, uid=USER)
             self.assertEqual((done.returncode, "only known to root: use sudo" in done.stdout), (1, True), done.stdout)
             self.call("unpersist", "br0")
 

@@ -10,6 +10,7 @@
 #include "persist.h"
 #include "portjson.h"
 #include "state.h"
+#include "sysctl.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -82,6 +83,8 @@ static int move_back(struct view *view, const char *verb, const struct link *bri
         err = routes_read(&view->nl, bridge->ifindex, &move.routes);
     if (err == 0)
         err = neighbours_read(&view->nl, bridge->ifindex, &move.neighbours);
+    if (err == 0 && !same) /* the NIC's own are those of a port since the host was started */
+        sysctl_copy(bridge->name, uplink->name);
     if (err == 0)
         err = move_restore(&move, &origin);
     move_free(&move);

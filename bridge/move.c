@@ -24,13 +24,6 @@
 
 enum { PROBE_S = 40 };
 
-/* Copies a setting of the uplink to the bridge, whose name is data. */
-static void copy_setting(void *data, const struct sysctl *setting)
-{
-    if (setting->carried)
-        sysctl_set(setting->family, setting->group, data, setting->key, setting->value);
-}
-
 static int collect(struct view *view, const struct create *create, const struct link *uplink,
                    struct move *move)
 {
@@ -102,7 +95,7 @@ static int make_bridge(struct view *view, const char *verb, const struct create 
     batch_take(&batch, bridge_message(&spec), 0);
     const int status = view_send(view, verb, &batch, "make the bridge", create->name);
     if (status == 0)
-        sysctl_differing(uplink->name, copy_setting, (void *)(uintptr_t)create->name);
+        sysctl_copy(uplink->name, create->name);
     return status;
 }
 

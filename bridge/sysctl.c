@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,7 +84,7 @@ static bool own(const char *key)
     return false;
 }
 
-static void look_at(const char *interface, struct sysctl *setting,
+static void look_at(const char *interface, const struct sysctl *setting,
                     void (*found)(void *data, const struct sysctl *setting), void *data)
 {
     char value[SYSCTL_TEXT], other[SYSCTL_TEXT];
@@ -94,9 +95,10 @@ static void look_at(const char *interface, struct sysctl *setting,
     if (sysctl_get(setting->family, setting->group, "default", setting->key, other) == 0 &&
         strcmp(value, other) == 0)
         return;
-    setting->value = value;
-    setting->carried = carried(setting->family, setting->group, setting->key);
-    found(data, setting);
+    struct sysctl differing = *setting;
+    differing.value = value;
+    differing.carried = carried(setting->family, setting->group, setting->key);
+    found(data, &differing);
 }
 
 void sysctl_differing(const char *interface, void (*found)(void *data, const struct sysctl *setting),
@@ -119,4 +121,15 @@ void sysctl_differing(const char *interface, void (*found)(void *data, const str
         }
         closedir(folder);
     }
+}
+
+static void copy(void *data, const struct sysctl *setting)
+{
+    if (setting->carried)
+        sysctl_set(setting->family, setting->group, data, setting->key, setting->value);
+}
+
+void sysctl_copy(const char *from, const char *to)
+{
+    sysctl_differing(from, copy, (void *)(uintptr_t)to);
 }

@@ -28,3 +28,7 @@ struct sysctl {
  * interfaces get. */
 void sysctl_differing(const char *interface, void (*found)(void *data, const struct sysctl *setting),
                       void *data);
+
+/* Gives one interface the settings of another that are carried, and differ from the default. Failures are not
+ * reported: what can be given is. */
+void sysctl_copy(const char *from, const char *to);

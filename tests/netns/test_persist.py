@@ -460,12 +460,16 @@ class CarriedOver(PersistCase):
         self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(uplink.addresses("eth0"), [])
         self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
-        # What ifupdown sets for a static address, and what the stanza says against it.
-        settings = sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.br0.{name}" for name in ("accept_ra", "autoconf"))).stdout
-        self.assertEqual(settings.split(), ["0", "1"])
-        sandbox.run("ifdown", "br0", "eth0")
-        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        # What ifupdown sets for a static address, and what the stanza says against it; and the NIC has it when it gets the address back.
+        self.assertEqual(self.settings("br0"), ["0", "1"])
+        done = virt_tap("bridge", "delete", "br0", "--uplink=eth0")
+        self.assertEqual((done.returncode, self.settings("eth0")), (0, ["0", "1"]), done.stdout)
+        self.assertEqual(sorted(uplink.addresses("eth0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(self.tree(), before)
+
+    @staticmethod
+    def settings(name):
+        return sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.{name}.{key}" for key in ("accept_ra", "autoconf"))).stdout.split()
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",

@@ -65,7 +65,9 @@ int file_open(const char *path)
     if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EPERM;
     const int fd = open_found(found, O_NONBLOCK);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 /* Only the kernel's pipefs has pipes that only their owner can have opened. */
@@ -265,7 +267,9 @@ static int fill(int fd, const struct file *file, const char *text, size_t size, 
                          strerror(errno));
     if (attributes_keep(file->fd, fd, why) < 0)
         return -1;
-    return fchmod(fd, was->st_mode & 0777) < 0 || fsync(fd) < 0 ? error_set(why, "%s", strerror(errno)) : 0;
+    if (fchmod(fd, was->st_mode & 0777) < 0 || fsync(fd) < 0)
+        return error_set(why, "%s", strerror(errno));
+    return 0;
 }
 
 /* Ensures that the new name is on disk too; if the folder cannot be read, that is left to the kernel. */

@@ -29,7 +29,9 @@ static int start_at(struct walk *walk, const char *path, struct error *why)
 {
     const int fd = open(path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    return fd < 0 ? error_set(why, "its folder: %s", strerror(errno)) : go(walk, fd);
+    if (fd < 0)
+        return error_set(why, "its folder: %s", strerror(errno));
+    return go(walk, fd);
 }
 
 /* Prepends the link's target to the rest of the path. */
@@ -51,7 +53,9 @@ static int follow(struct walk *walk, int link, const struct stat *st, const char
         snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest) >= (int)sizeof(rest))
         return error_set(why, "'%.255s' leads too far", name);
     strcpy(walk->rest, rest);
-    return target[0] == '/' ? start_at(walk, target, why) : 0;
+    if (target[0] == '/')
+        return start_at(walk, target, why);
+    return 0;
 }
 
 static int step(struct walk *walk, const char *name, struct error *why)

@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 /* Without a date: every syslog daemon then uses the time of arrival, and we need no time zone. */
-void audit_say(const char *program, const char *text)
+void audit(const char *program, const char *format, ...)
 {
-    char line[2048];
+    char text[1900], line[2048];
+    va_list args;
 
-    snprintf(line, sizeof(line), "<%d>%s[%d]: %.1900s", LOG_AUTHPRIV | LOG_NOTICE, program, getpid(), text);
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    snprintf(line, sizeof(line), "<%d>%s[%d]: %s", LOG_AUTHPRIV | LOG_NOTICE, program, getpid(), text);
     for (char *c = line; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
@@ -30,15 +34,4 @@ void audit_send(const char *line)
         return;
     sendto(sock, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&log, sizeof(log));
     close(sock);
-}
-
-void audit(const char *format, ...)
-{
-    char text[1900];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    audit_say("virt-tap-helper", text);
 }

@@ -7,10 +7,7 @@
 
 /* Sends one line, truncated to 1,900 bytes, with everything but printable ASCII replaced by '?'. Never blocks
  * and never fails: a missing or full log is ignored. (syslog(3) would block until there is room.) */
-void audit(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Likewise for a text from a program other than the helper. */
-void audit_say(const char *program, const char *text);
+void audit(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Sends a line unchanged: `<PRIORITY>PROGRAM: TEXT`. May be called from a signal handler. */
 void audit_send(const char *line);

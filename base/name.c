@@ -4,8 +4,10 @@
 
 #include "error.h"
 
+#include <ctype.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool ifname_valid(const char *name)
@@ -20,30 +22,19 @@ bool ifname_valid(const char *name)
     return true;
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool mac_parse(const char *text, uint8_t mac[6])
 {
-    uint8_t bytes[6];
-
     if (strlen(text) != MAC_TEXT - 1)
         return false;
-    for (size_t i = 0; i < 6; i++) {
-        const int high = digit(text[3 * i]), low = digit(text[3 * i + 1]);
-        if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+    for (size_t i = 0; text[i]; i++) {
+        const bool is_digit = isxdigit((unsigned char)text[i]);
+        if (i % 3 == 2 && text[i] != ':')
             return false;
-        bytes[i] = (uint8_t)(16 * high + low);
+        if (i % 3 != 2 && !is_digit)
+            return false;
     }
-    memcpy(mac, bytes, sizeof(bytes));
+    for (size_t i = 0; i < 6; i++)
+        mac[i] = (uint8_t)strtoul(text + 3 * i, NULL, 16);
     return true;
 }
 

@@ -37,7 +37,9 @@ static size_t length_of(unsigned char first)
         return 2;
     if (first >= 0xe0 && first <= 0xef)
         return 3;
-    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    if (first >= 0xf0 && first <= 0xf4)
+        return 4;
+    return 0;
 }
 
 /* Returns whether all bytes after the first are continuation bytes, as far as they are there. */
@@ -120,7 +122,9 @@ static size_t plain_length(const char *text)
     size_t size;
     const size_t length = printable_character(text, strnlen(text, 8), true, shown, &size);
 
-    return size == length && memcmp(shown, text, length) == 0 ? length : 0;
+    if (size == length && memcmp(shown, text, length) == 0)
+        return length;
+    return 0;
 }
 
 bool printable_is(const char *text)

@@ -120,7 +120,9 @@ static ssize_t read_some(int fd, struct output *output)
     output->text[output->used] = '\0';
     if (got < 0)
         return err;
-    return output->used > output->max ? -EFBIG : got;
+    if (output->used > output->max)
+        return -EFBIG;
+    return got;
 }
 
 /* A running child. */
@@ -254,7 +256,9 @@ int process_run(const struct process *process, char **output)
         return -errno;
     if (err < 0)
         return err;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    return 128 + WTERMSIG(status);
 }
 
 int process_capture(const char *const argv[], bool errors, int limit_ms, char **output)
@@ -271,5 +275,7 @@ const char *process_reason(char *output)
 {
     if (output)
         output[strcspn(output, "\n")] = '\0';
-    return output && *output ? output : "it gives no reason";
+    if (output && *output)
+        return output;
+    return "it gives no reason";
 }

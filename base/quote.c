@@ -13,54 +13,36 @@ static bool is_quotable(char c)
     return c >= ' ' && c <= '~' && !strchr("`\\!", c);
 }
 
-static bool all_quotable(const char *word)
+/* Writes one character as it is between quotes. Returns the number of bytes that this takes. */
+static size_t write_one(char c, bool escaped, char *out, size_t size)
 {
-    while (*word && is_quotable(*word))
-        word++;
-    return !*word;
-}
-
-/* Appends a piece if it fits, including the '\0'. */
-static bool append(char *out, size_t size, size_t *used, const char *piece)
-{
-    const size_t length = strlen(piece);
-
-    if (*used + length >= size)
-        return false;
-    strcpy(out + *used, piece);
-    *used += length;
-    return true;
-}
-
-static bool append_all(const char *word, char *out, size_t size)
-{
-    const bool escaped = !all_quotable(word);
-    size_t used = 0;
-    char piece[8];
-
-    if (!append(out, size, &used, escaped ? "$'" : "'"))
-        return false;
-    for (; *word; word++) {
-        if (*word == '\'' && !escaped)
-            strcpy(piece, "'\\''");
-        else if (is_quotable(*word) && *word != '\'')
-            snprintf(piece, sizeof(piece), "%c", *word);
-        else
-            snprintf(piece, sizeof(piece), "\\%03o", (unsigned char)*word);
-        if (!append(out, size, &used, piece))
-            return false;
-    }
-    return append(out, size, &used, "'");
+    if (c == '\'' && !escaped)
+        return (size_t)snprintf(out, size, "'\\''");
+    if (is_quotable(c) && c != '\'')
+        return (size_t)snprintf(out, size, "%c", c);
+    return (size_t)snprintf(out, size, "\\%03o", (unsigned char)c);
 }
 
 bool quote_into(const char *word, char *out, size_t size)
 {
-    size_t used = 0;
+    const char *begin = "'", *c = word;
+    size_t used;
 
-    if (*word && word[strspn(word, plain)] == '\0' && append(out, size, &used, word))
+    if (*word && !word[strspn(word, plain)] && strlen(word) < size) {
+        strcpy(out, word);
         return true;
-    if (append_all(word, out, size))
+    }
+    while (*c && is_quotable(*c))
+        c++;
+    if (*c)
+        begin = "$'";
+    used = (size_t)snprintf(out, size, "%s", begin);
+    for (c = word; *c && used < size; c++)
+        used += write_one(*c, *begin == '$', out + used, size - used);
+    if (used + 1 < size) {
+        strcpy(out + used, "'");
         return true;
+    }
     strcpy(out, "''");
     return false;
 }

@@ -84,7 +84,9 @@ static ssize_t filter(void *cookie, const char *text, size_t size)
         sink->begun[sink->begun_size++] = text[at];
         put += take_begun(sink, false, shown + put);
     }
-    return write_all(sink->fd, shown, put) ? (ssize_t)size : 0;
+    if (write_all(sink->fd, shown, put))
+        return (ssize_t)size;
+    return 0;
 }
 
 /* Handles a character that was never completed. */
@@ -162,7 +164,9 @@ unsigned int terminal_width(void)
         return 0;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
-    return columns && number_parse(columns, 1, 1000, &number) ? (unsigned int)number : 80;
+    if (columns && number_parse(columns, 1, 1000, &number))
+        return (unsigned int)number;
+    return 80;
 }
 
 bool terminal_has_utf8(void)

@@ -25,7 +25,9 @@ static ssize_t read_start(const char *path, int flags, char *buffer, size_t size
     while (length < size - 1 && (some = read(fd, buffer + length, size - 1 - length)) > 0)
         length += (size_t)some;
     buffer[length] = '\0';
-    return some < 0 ? -errno : (ssize_t)length;
+    if (some < 0)
+        return -errno;
+    return (ssize_t)length;
 }
 
 ssize_t text_read(const char *path, char *buffer, size_t size)
@@ -53,7 +55,9 @@ long text_number(const char *path, long fallback)
     if (!text_line(path, text, sizeof(text)))
         return fallback;
     const long number = strtol(text, &end, 10);
-    return end == text || *end ? fallback : number;
+    if (end == text || *end)
+        return fallback;
+    return number;
 }
 
 static const char *skip_blanks(const char *at)

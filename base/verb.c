@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -209,6 +210,7 @@ int command_main(const struct command *command, int argc, char *argv[])
     char name[] = "virt-tap", *no_words[] = {name, NULL};
 
     open_standard_descriptors();
+    signal(SIGCHLD, SIG_DFL); /* where a caller has it ignored, no child's exit status can be known */
     if (terminal_filter() < 0)
         return complain(1, name, "no memory");
     if (argc < 1) /* an execve with an empty argv */

@@ -7,10 +7,10 @@
 
 #include "base/options.h"
 #include "base/verb.h"
-#include "net/address.h"
+#include "net/addresses.h"
 #include "net/batch.h"
 #include "net/bridge.h"
-#include "net/link.h"
+#include "net/links.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +22,6 @@ struct view {
 };
 
 #define _cleanup_view_ __attribute__((cleanup(view_close)))
-#define _cleanup_batch_ __attribute__((cleanup(batch_free)))
-#define _cleanup_messages_ __attribute__((cleanup(messages_free)))
 
 /* Opens the socket and lists the interfaces. Returns 0, or an exit status after reporting the error. The
  * caller must view_close() in either case. */

@@ -143,7 +143,9 @@ static const char *difference(const struct view *view, const struct create *crea
         return "STP";
     if (state->differs & BRIDGE_VLAN_FILTERING)
         return "VLAN filtering";
-    return state->differs & BRIDGE_ADDRESSES ? "address" : NULL;
+    if (state->differs & BRIDGE_ADDRESSES)
+        return "address";
+    return NULL;
 }
 
 /* Refuses an address for the bridge that another interface has. Moving it from the uplink is no conflict. */
@@ -209,7 +211,9 @@ static int create_alone(struct view *view, const char *verb, const struct create
     const int status = complete(&view->nl, verb, create, &state);
     if (status != 0)
         link_delete(&view->nl, ifindex);
-    return status == 0 && create->dhcp ? dhcp_begin(verb, create->name) : status;
+    if (status == 0 && create->dhcp)
+        return dhcp_begin(verb, create->name);
+    return status;
 }
 
 static int verify(struct view *view, const char *verb, const struct create *create,
@@ -226,7 +230,9 @@ static int verify(struct view *view, const char *verb, const struct create *crea
     if (differs)
         return complain(1, verb, "the bridge '%s' is there, with another %s: change or delete it first",
                         create->name, differs);
-    return state->ours ? complete(&view->nl, verb, create, state) : 0;
+    if (state->ours)
+        return complete(&view->nl, verb, create, state);
+    return 0;
 }
 
 /* Without --mac, and without an uplink to take it from, uses the MAC that this host derives from the
@@ -257,7 +263,9 @@ static int create_or_verify(struct view *view, const char *verb, struct create *
         return verify(view, verb, create, &state);
     if (refuse_taken_addresses(view, verb, create, &addresses) != 0)
         return 1;
-    return create->uplink ? move_create(view, verb, create) : create_alone(view, verb, create);
+    if (create->uplink)
+        return move_create(view, verb, create);
+    return create_alone(view, verb, create);
 }
 
 int bridge_create(const struct call *call)

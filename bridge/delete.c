@@ -36,7 +36,7 @@ static int drop_own(struct rtnl *nl, const struct link *bridge, const struct mov
     struct batch batch = {.error = 0};
 
     for (size_t i = 0; i < saved->own_count; i++)
-        batch_take(&batch, address_drop_message(bridge->ifindex, &saved->own[i]), EADDRNOTAVAIL);
+        batch_take(&batch, address_request(RTM_DELADDR, 0, bridge->ifindex, &saved->own[i]), EADDRNOTAVAIL);
     const int err = batch_send(nl, &batch, NULL);
     batch_free(&batch);
     return err;
@@ -147,7 +147,9 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
             complain(1, verb, "there is no interface '%.64s'; `ip link` lists those that there are", name);
     else if (uplink->master != bridge->ifindex)
         *status = complain(1, verb, "'%s' is not a port of '%s'", name, bridge->name);
-    return *status == 0 ? uplink : NULL;
+    if (*status == 0)
+        return uplink;
+    return NULL;
 }
 
 /* The manager that has to do with the deletion, since it made the bridge. */

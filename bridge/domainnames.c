@@ -82,7 +82,9 @@ int domain_names_read(struct domain_names *out)
         return read_folder(out, "/etc/libvirt/qemu") < 0 ? -ENOMEM : read_folder(out, "/run/libvirt/qemu");
     const int err = read_session(out, "XDG_CONFIG_HOME", "/.config", "/libvirt/qemu");
     /* Without XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
-    return err ? err : read_session(out, "XDG_RUNTIME_DIR", "/.cache", "/libvirt/qemu/run");
+    if (err)
+        return err;
+    return read_session(out, "XDG_RUNTIME_DIR", "/.cache", "/libvirt/qemu/run");
 }
 
 void domain_names_free(struct domain_names *names)

@@ -126,7 +126,9 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
     routes_remove(&batch, &move->routes, &move->addresses);
     addresses_add(&batch, &move->addresses, &addresses);
     for (size_t i = 0; i < create->spec.address_count; i++)
-        batch_take(&batch, address_new_message(bridge, &create->spec.addresses[i]), 0);
+        batch_take(
+            &batch,
+            address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, bridge, &create->spec.addresses[i]), 0);
     routes_add(&batch, &move->routes, &routes);
     neighbours_add(&batch, &move->neighbours, bridge);
     if (move->addr_gen_mode >= 0)
@@ -242,7 +244,9 @@ static int act_guarded(struct view *view, const char *verb, const struct create 
         status = dhcp_begin(verb, create->name);
     else if (!create->manager)
         warn_without_client(verb, move);
-    return status == 0 ? await_confirmation(verb, move) : status;
+    if (status == 0)
+        return await_confirmation(verb, move);
+    return status;
 }
 
 int move_create(struct view *view, const char *verb, const struct create *create)

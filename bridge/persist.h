@@ -118,11 +118,10 @@ const char *persist_destination(const struct persist_route *route);
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why);
 
-/* Writes netplan's whole file. renderer: that of all definitions without one, with a line end; NULL: none.
- * section and id: where the NIC is defined; moved: what its definition said, as lines of the bridge's; NULL:
- * nothing did, and the kernel's state is written. */
-void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *renderer,
-                           const char *section, const char *id, const char *moved);
+/* Writes netplan's whole file. section and id: where the NIC is defined; moved: what its definition said, as
+ * lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
+                           const char *moved);
 
 /* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);

@@ -266,7 +266,7 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
 
     if (!out)
         return -ENOMEM;
-    persist_netplan_print(out, plan, copy->renderer, copy->section ? copy->section : "ethernets", copy->id,
+    persist_netplan_print(out, plan, copy->section ? copy->section : "ethernets", copy->id,
                           copy->section ? moved : NULL);
     if (fclose(out) != 0)
         return -ENOMEM;
@@ -283,8 +283,6 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
 
     if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
         err = -EINVAL;
-    if (err == 0)
-        copy.renderer = get(&copy, "renderer");
     if (err == 0 && copy.section)
         err = move_keys(&copy, out);
     if (out && fclose(out) != 0)

@@ -32,7 +32,6 @@ void copy_free(struct copy *copy)
             close(copy->lock);
     }
     free(copy->definition);
-    free(copy->renderer);
 }
 
 /* Removes the copies of processes that were killed: their locks are gone. */

@@ -18,7 +18,6 @@ struct copy {
     const char *section; /* where the NIC is defined; NULL: nowhere */
     char id[ID_SIZE];    /* its name there */
     char *definition;    /* as YAML, owned */
-    char *renderer;      /* of what has none of its own, as YAML, owned; NULL: not said */
     const char *backend; /* what configures the NIC before anything is changed; NULL: nothing */
     struct error *why;
 };

@@ -52,13 +52,11 @@ static void print_bridge(FILE *out, const struct persist_plan *plan, const char 
 
 /* The whole file. moved: what the NIC's definition gave; NULL: it has none, and the kernel's state is taken.
  */
-void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *renderer,
-                           const char *section, const char *id, const char *moved)
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
+                           const char *moved)
 {
     persist_head(out, plan);
     fputs("network:\n  version: 2\n", out);
-    if (renderer)
-        fprintf(out, "  renderer: %s", renderer);
     if (*plan->uplink)
         fprintf(
             out,

@@ -69,14 +69,18 @@ json_t *text_json(const char *text)
 
 json_t *text_json_or_null(const char *text)
 {
-    return *text ? text_json(text) : json_null();
+    if (*text)
+        return text_json(text);
+    return json_null();
 }
 
 json_t *mac_json(const struct link *link)
 {
     char text[MAC_TEXT];
 
-    return link->has_mac ? json_string(mac_print(text, link->mac)) : json_null();
+    if (link->has_mac)
+        return json_string(mac_print(text, link->mac));
+    return json_null();
 }
 
 static json_t *user_json(uid_t uid)
@@ -112,7 +116,9 @@ const char *port_alias_uplink(const struct link *bridge)
 {
     const size_t length = sizeof(UPLINK_ALIAS) - 1;
 
-    return strncmp(bridge->alias, UPLINK_ALIAS, length) == 0 ? bridge->alias + length : NULL;
+    if (strncmp(bridge->alias, UPLINK_ALIAS, length) == 0)
+        return bridge->alias + length;
+    return NULL;
 }
 
 bool port_may_be_uplink(const struct link *port)
@@ -136,7 +142,9 @@ static const char *role_of(const struct ports *ports, const struct link *port)
         return "uplink";
     if (port->is_tun)
         return port->tun.kind.tun ? "tun" : "tap";
-    return port_may_be_uplink(port) ? "uplink" : "port";
+    if (port_may_be_uplink(port))
+        return "uplink";
+    return "port";
 }
 
 bool port_is_ours(const struct link *tap)
@@ -205,7 +213,9 @@ const char *json_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
-    return text ? text : "";
+    if (text)
+        return text;
+    return "";
 }
 
 bool json_flag(const json_t *object, const char *key)
@@ -249,5 +259,7 @@ const char *json_domain(const json_t *port)
 {
     const char *name = json_text(port, "domain_name");
 
-    return *name ? name : json_text(port, "domain");
+    if (*name)
+        return name;
+    return json_text(port, "domain");
 }

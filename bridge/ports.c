@@ -16,7 +16,9 @@ static const char *unfit(const struct link *port)
         return "the loopback";
     if (strcmp(port->kind, "bridge") == 0)
         return "a bridge itself";
-    return port->type == ARPHRD_ETHER ? NULL : "not an Ethernet device";
+    if (port->type == ARPHRD_ETHER)
+        return NULL;
+    return "not an Ethernet device";
 }
 
 /* Checks that the host loses nothing when the interface becomes a port. Returns 0, or 1 and reports why. */

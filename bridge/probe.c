@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "probe.h"
 #include "base/process.h"
-#include "net/address.h"
+#include "net/addresses.h"
 #include "net/link.h"
 #include "net/neighbour.h"
 #include "net/route.h"

@@ -14,7 +14,9 @@ int move_read(struct rtnl *nl, int ifindex, struct move *move)
     if (err < 0)
         return err;
     const int failed = routes_read(nl, ifindex, &move->routes);
-    return failed < 0 ? failed : neighbours_read(nl, ifindex, &move->neighbours);
+    if (failed < 0)
+        return failed;
+    return neighbours_read(nl, ifindex, &move->neighbours);
 }
 
 /* Another interface may have the name by now: never delete what is not ours. */

@@ -64,7 +64,9 @@ static int step(struct walk *walk, struct stat *st)
         return -errno;
     if (!only_roots(st))
         return -EPERM;
-    return S_ISLNK(st->st_mode) ? follow(walk) : 0;
+    if (S_ISLNK(st->st_mode))
+        return follow(walk);
+    return 0;
 }
 
 int rootpath(const char *path, char real[PATH_MAX], struct stat *st)
@@ -98,5 +100,7 @@ int rootpath_file(const char *path, char real[PATH_MAX], struct stat *st)
 
     if (err < 0)
         return err;
-    return S_ISREG(st->st_mode) ? 0 : -EPERM;
+    if (S_ISREG(st->st_mode))
+        return 0;
+    return -EPERM;
 }

@@ -70,7 +70,9 @@ static int check_folder(void)
 
     if (err < 0)
         return err;
-    return S_ISDIR(st.st_mode) && strcmp(real, STATE_FOLDER) == 0 ? 0 : -EPERM;
+    if (S_ISDIR(st.st_mode) && strcmp(real, STATE_FOLDER) == 0)
+        return 0;
+    return -EPERM;
 }
 
 /* Opens a saved state, which must be a regular file owned by root. Returns a descriptor or -errno. */
@@ -106,7 +108,9 @@ int state_save(const struct move *move)
     unlink(path);
     state_path(path, move->bridge, PHASE_ARMING);
     _cleanup_free_ char *text = state_text(move);
-    return text ? write_state(text, path) : -ENOMEM;
+    if (text)
+        return write_state(text, path);
+    return -ENOMEM;
 }
 
 const char *state_load(const char *bridge, enum phase phase, struct move *out)
@@ -132,7 +136,9 @@ int state_advance(const char *bridge, enum phase from, enum phase to)
 
     state_path(old, bridge, from);
     state_path(new, bridge, to);
-    return rename(old, new) < 0 ? -errno : 0;
+    if (rename(old, new) < 0)
+        return -errno;
+    return 0;
 }
 
 bool state_await(const char *bridge, enum phase phase, int ms)

@@ -163,7 +163,9 @@ static int digit(char c)
     static const char digits[] = "0123456789abcdef";
     const char *found = c ? strchr(digits, c) : NULL;
 
-    return found ? (int)(found - digits) : -1;
+    if (found)
+        return (int)(found - digits);
+    return -1;
 }
 
 static bool read_message(const char *text, struct messages *out, size_t header_size)
@@ -272,5 +274,7 @@ const char *state_parse(int fd, struct move *out)
         !read_own(json_object_get(root, "own"), out))
         return "is damaged";
     read_boot(now);
-    return strcmp(boot, now) == 0 ? NULL : "is of another boot";
+    if (strcmp(boot, now) == 0)
+        return NULL;
+    return "is of another boot";
 }

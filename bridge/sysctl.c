@@ -19,7 +19,9 @@ static int open_setting(const char *family, const char *group, const char *inter
 
     snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s/%s", family, group, interface, key);
     const int fd = open(path, flags | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 int sysctl_get(const char *family, const char *group, const char *interface, const char *key,

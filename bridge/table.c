@@ -24,7 +24,9 @@ static const char *cell(const struct table *table, size_t row, size_t column)
 {
     const char *text = table->cells[row * table->count + column];
 
-    return *text ? text : "-";
+    if (*text)
+        return text;
+    return "-";
 }
 
 /* Returns 1 for the first byte of a character of UTF-8, otherwise 0. */

@@ -245,7 +245,9 @@ const char *uplink_manager(int ifindex)
     if (file_says(path, "managed=true"))
         return "NetworkManager";
     snprintf(path, sizeof(path), "/run/systemd/netif/links/%d", ifindex);
-    return file_says(path, "ADMIN_STATE=configur") ? "systemd-networkd" : NULL;
+    if (file_says(path, "ADMIN_STATE=configur"))
+        return "systemd-networkd";
+    return NULL;
 }
 
 static bool is_wireless(const struct link *link)
@@ -304,5 +306,7 @@ int uplink_refuse(struct view *view, const char *verb, const struct create *crea
                         "'%s' is managed by %s, which would undo the change: let that make the bridge, "
                         "`virt-tap bridge persist %s --uplink %s --apply`",
                         uplink->name, manager, quote(create->name).text, quote(uplink->name).text);
-    return create->ignore_dependents ? 0 : refuse_dependents(view, verb, create, uplink);
+    if (create->ignore_dependents)
+        return 0;
+    return refuse_dependents(view, verb, create, uplink);
 }

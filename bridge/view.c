@@ -15,7 +15,9 @@ int view_open(struct view *view, const char *verb, bool needs_root)
     int err = rtnl_open(&view->nl);
     if (err == 0)
         err = links_read(&view->nl, NULL, &view->links);
-    return err == 0 ? 0 : complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
+    if (err == 0)
+        return 0;
+    return complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
 }
 
 void view_close(struct view *view)

@@ -271,7 +271,6 @@ int check_run(const struct call *call)
     if (status)
         return status;
     check.areas = name_areas(options);
-    signal(SIGCHLD, SIG_DFL); /* if our caller left it ignored, we could not wait for children */
     status = find_subject(&check.user, options, call->name);
     if (!status) {
         look(&check, options);

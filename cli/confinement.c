@@ -90,7 +90,9 @@ static int write_local(const char *verb, const struct file *file, const char *pa
     snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
     const int err = file->fd >= 0 ? file_replace(file, text, size, &why)
                                   : file_put(folder, slash + 1, text, size, 0644, &why);
-    return err ? complain(1, verb, "%s cannot be written: %s", path, why.text) : 0;
+    if (err)
+        return complain(1, verb, "%s cannot be written: %s", path, why.text);
+    return 0;
 }
 
 static int put_back(const char *verb, const char *path, const struct file *was)

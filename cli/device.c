@@ -16,10 +16,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* The request, with its names resolved. */
@@ -78,14 +80,18 @@ static int look_up(struct device *device, const struct tap_options *options)
         return 1;
     if (options->group && find_group(device, options->group))
         return 1;
-    return options->mac ? read_mac(device, options->mac) : 0;
+    if (options->mac)
+        return read_mac(device, options->mac);
+    return 0;
 }
 
 static const char *bridge_problem(int err)
 {
     if (err == -ENODEV)
         return "there is no such interface";
-    return err == -EMEDIUMTYPE ? "it is not a bridge" : strerror(-err);
+    if (err == -EMEDIUMTYPE)
+        return "it is not a bridge";
+    return strerror(-err);
 }
 
 /* Looks up the bridge, and checks that the options are consistent. */
@@ -132,7 +138,9 @@ static int set_owner(int fd, const struct device *device)
 
     if (device->has_user || !device->has_group)
         err = tap_set_owner(fd, device->has_user ? device->user : 0);
-    return !err && device->has_group ? tap_set_group(fd, device->group) : err;
+    if (!err && device->has_group)
+        return tap_set_group(fd, device->group);
+    return err;
 }
 
 static int set_mac(int fd, const struct device *device)
@@ -149,7 +157,11 @@ static int set_mac(int fd, const struct device *device)
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
             memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */
     }
-    return err ? err : tap_set_mac(fd, mac);
+    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+    memcpy(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
+    if (!err && ioctl(fd, SIOCSIFHWADDR, &request) < 0)
+        err = -errno;
+    return err;
 }
 
 /* Configures a new device as requested. Returns 0 or -errno. */
@@ -171,7 +183,9 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
     batch_free(&batch);
     if (!err)
         err = set_owner(fd, device); /* last, so that nobody can attach to a half-configured device */
-    return err ? err : tap_set_persist(fd);
+    if (err)
+        return err;
+    return tap_set_persist(fd);
 }
 
 static int explain(const struct device *device, int err)
@@ -233,7 +247,9 @@ int device_create(const char *verb, const char *name, const struct tap_options *
 
     if (!status)
         status = check(&device);
-    return status ? status : make(&device);
+    if (status)
+        return status;
+    return make(&device);
 }
 
 /* fd: used to attach to it first; -1 with --force. */
@@ -252,7 +268,9 @@ static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *
     if (err == -ESTALE)
         return complain(1, verb, "'%s' is another device than a moment ago, and is left alone; try again",
                         name);
-    return err ? complain(1, verb, "cannot remove '%s': %s", name, strerror(-err)) : 0;
+    if (err)
+        return complain(1, verb, "cannot remove '%s': %s", name, strerror(-err));
+    return 0;
 }
 
 int device_delete(const char *verb, const char *name, bool force)

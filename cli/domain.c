@@ -212,7 +212,9 @@ static int show_domain(const struct session *session, virDomainPtr domain)
 
 static int one_domain(struct session *session, virDomainPtr domain)
 {
-    return session->job.change ? change_domain(session, domain) : show_domain(session, domain);
+    if (session->job.change)
+        return change_domain(session, domain);
+    return show_domain(session, domain);
 }
 
 /* By name, otherwise by UUID. */
@@ -232,7 +234,9 @@ static int named_domain(struct session *session, const char *name)
 /* The worse of two exit statuses: 1 is worse than 3. */
 static int worse(int a, int b)
 {
-    return a == 1 || b == 0 ? a : b;
+    if (a == 1 || b == 0)
+        return a;
+    return b;
 }
 
 /* Processes all domains, even after a failure. */
@@ -269,7 +273,9 @@ static int learn(struct session *session)
             err = taken_add_document(&session->known.taken, text, strlen(text));
         virDomainFree(list[i]);
     }
-    return count < 0 || err ? -1 : 0;
+    if (count < 0 || err)
+        return -1;
+    return 0;
 }
 
 static int connect_and_run(struct session *session, char *names[], size_t count)

@@ -73,7 +73,9 @@ static enum verdict decide(struct found *found, const struct gc *gc)
         return KEEP;
     if (found->alias.domain[0])
         return DOMAIN_GONE;
-    return gc->all ? UNUSED : KEEP;
+    if (gc->all)
+        return UNUSED;
+    return KEEP;
 }
 
 static bool was_seen(const struct look *before, const struct link *tap)
@@ -135,7 +137,9 @@ static int look(struct look *out, const struct look *before, const struct gc *gc
         err = links_read(&nl, "tun", &taps);
     if (!err)
         err = fill(out, &taps, before, gc);
-    return err ? complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err)) : 0;
+    if (err)
+        return complain(-1, gc->name, "cannot list the interfaces of this host: %s", strerror(-err));
+    return 0;
 }
 
 /* A tap that is not persistent disappears with its maker. Until then its maker may continue at any moment and

@@ -12,7 +12,9 @@ const char *helper_path(void)
 {
     const char *path = getenv("VIRT_TAP_HELPER");
 
-    return path ? path : HELPER_PATH;
+    if (path)
+        return path;
+    return HELPER_PATH;
 }
 
 int helper_call(const char *name, const char *const words[])
@@ -25,5 +27,7 @@ int helper_call(const char *name, const char *const words[])
     if (status < 0)
         return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
                         helper_path(), strerror(-status));
-    return status < 128 ? status : 1;
+    if (status < 128)
+        return status;
+    return 1;
 }

@@ -71,7 +71,9 @@ static int make_link(const char *target, const char *path)
     if (err != -EXDEV)
         return err;
     unlink(path);
-    return symlink(target, path) < 0 ? -errno : 0;
+    if (symlink(target, path) < 0)
+        return -errno;
+    return 0;
 }
 
 static int put_link(const char *verb, const char *driver)
@@ -125,7 +127,9 @@ static int send_reload(size_t which, const struct hooks_daemon *daemon)
 
     if (fd < 0 || hooks_daemons(again) <= which || again[which].pid != daemon->pid)
         return -ESRCH;
-    return pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0 ? -errno : 0;
+    if (pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0)
+        return -errno;
+    return 0;
 }
 
 /* When the daemon last told our hook that it reloads; 0: never. */

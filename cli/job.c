@@ -65,7 +65,9 @@ static int change(const struct job *job, const struct domain *domain, struct pro
         return xml_fail(why, doc->text, 0, "the result would be longer than virt-tap reads");
     if (job->schema && schema_check(job->schema, out->text, out->size, why) < 0)
         return -1;
-    return learn(job, domain, &out->change) < 0 ? error_set(why, "no memory") : 0;
+    if (learn(job, domain, &out->change) < 0)
+        return error_set(why, "no memory");
+    return 0;
 }
 
 int job_run(const struct job *job, const char *label, const char *text, size_t size, struct product *out)
@@ -151,7 +153,9 @@ static const char *network_bridge(const char *word)
 {
     const char *equals = strrchr(word, '=');
 
-    return equals && equals > word && ifname_valid(equals + 1) ? equals + 1 : NULL;
+    if (equals && equals > word && ifname_valid(equals + 1))
+        return equals + 1;
+    return NULL;
 }
 
 int wish_set(struct wish *wish, struct known *known, const char *name, const char *bridge,

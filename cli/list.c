@@ -102,7 +102,9 @@ static int print(const json_t *taps, bool json)
     if (json) {
         const int failed = json_dumpf(taps, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
-        return failed ? -EIO : 0;
+        if (failed)
+            return -EIO;
+        return 0;
     }
     if (json_array_size(taps) > 0)
         return print_table(taps);
@@ -153,7 +155,9 @@ static int list(struct rtnl *nl, bool json)
     if (err)
         return err;
     err = taps ? collect(&ports, taps) : -ENOMEM;
-    return err ? err : print(taps, json);
+    if (err)
+        return err;
+    return print(taps, json);
 }
 
 int list_run(const struct call *call)

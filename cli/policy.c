@@ -23,7 +23,9 @@ static const char *in_force(void)
 
     if (lstat(POLICY_PATH, &st) == 0 || errno != ENOENT)
         return POLICY_PATH;
-    return lstat(QEMU_ACL_PATH, &st) == 0 || errno != ENOENT ? QEMU_ACL_PATH : NULL;
+    if (lstat(QEMU_ACL_PATH, &st) == 0 || errno != ENOENT)
+        return QEMU_ACL_PATH;
+    return NULL;
 }
 
 static bool is_called(const char *path, const char *name)

@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_PATH STATE_FOLDER "/policy.lock"
+#define LOCK_PATH STATE_FOLDER "/.policy"
 
 enum { EDITOR_WORDS = 16 };
 
@@ -117,7 +117,9 @@ static int make_copy(struct edit *edit)
         write_first_text(edit, file);
     else
         fwrite(edit->old.bytes, 1, edit->old.size, file);
-    return fclose(file) == 0 ? 0 : fail(edit, "cannot write", edit->copy);
+    if (fclose(file) == 0)
+        return 0;
+    return fail(edit, "cannot write", edit->copy);
 }
 
 /* $VISUAL, $EDITOR, or the system's default. */
@@ -130,7 +132,9 @@ static const char *choose_editor(void)
         if (value && *value)
             return value;
     }
-    return access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" : "vi";
+    if (access("/usr/bin/editor", X_OK) == 0)
+        return "/usr/bin/editor";
+    return "vi";
 }
 
 /* Looks up the program in $PATH, like a shell. */
@@ -290,7 +294,9 @@ static int edit_file(struct edit *edit)
     if (err && err != -ENOENT)
         return -1;
     edit->is_new = err == -ENOENT;
-    return make_copy(edit) < 0 ? -1 : edit_and_check(edit);
+    if (make_copy(edit) < 0)
+        return -1;
+    return edit_and_check(edit);
 }
 
 int policy_edit(const struct call *call)

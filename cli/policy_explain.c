@@ -35,7 +35,7 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
         *uid = (uid_t)number;
         return 0;
     }
-    const int err = names_find_user(names, user, uid, &why);
+    const int err = account_find(&names->source, USER_BY_NAME, user, uid, &why);
     if (err == -ENOENT)
         return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
     return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text) : 0;
@@ -45,10 +45,9 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
  * that user, and this process does nothing else. */
 static int become(struct names *names, const char *name, const char *user)
 {
-    char account[IDENTITY_NAME_SIZE];
+    struct account account = {.kind = USER_BY_UID};
     struct error why;
     uid_t uid;
-    gid_t gid;
 
     if (find_uid(names, name, user, &uid) < 0)
         return -1;
@@ -58,12 +57,14 @@ static int become(struct names *names, const char *name, const char *user)
         return complain(-1, name,
                         "--user=%s: only root can ask about another user; without it you ask about yourself",
                         user);
-    const int err = names_find_account(names, uid, account, &gid, &why);
+    account.id = uid;
+    const int err = names->source.look_up(names, &account, &why);
     if (err)
         return complain(-1, name,
                         "the groups of user %u cannot be found: %s; `getent passwd %u` must show that user",
                         uid, err == -ENOENT ? "there is no such user" : why.text, uid);
-    if (initgroups(account, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+    const gid_t gid = account.gid;
+    if (initgroups(account.name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return complain(-1, name, "cannot become user '%s': %s", user, strerror(errno));
     return 0;
 }

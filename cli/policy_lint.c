@@ -18,7 +18,9 @@ static const char *without_place(const char *text, const char *path, unsigned lo
 
     error_set(&place, "%s:%lu ", path, line);
     const size_t length = strlen(place.text);
-    return strncmp(text, place.text, length) == 0 ? text + length : text;
+    if (strncmp(text, place.text, length) == 0)
+        return text + length;
+    return text;
 }
 
 /* Reports why reading ended. Returns whether it can continue after that. */

@@ -24,24 +24,24 @@ struct reach {
     struct uid_range uids;
 };
 
-/* kind: "user" or "group". Returns false after reporting that it does not exist. */
+/* Returns false after reporting that it does not exist. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
-                 const char *kind, const char *name,
-                 int (*look_up)(void *names, const char *name, id_t *id, struct error *why), id_t *id)
+                 enum account_kind kind, const char *name, id_t *id)
 {
+    const char *what = kind == USER_BY_NAME ? "user" : "group";
     struct error why;
     unsigned long number = 0;
     const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in policy/identity.c */
-    const int err = is_number ? 0 : look_up(lint->names, name, id, &why);
+    const int err = is_number ? 0 : account_find(&lint->names->source, kind, name, id, &why);
 
     if (is_number)
         *id = (id_t)number;
     if (err == -ENOENT)
         lint_warn(lint, policy->files[rule->file].path, rule->line,
-                  "there is no %s '%.64s' on this host: the rule is about nobody", kind, name);
+                  "there is no %s '%.64s' on this host: the rule is about nobody", what, name);
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
-                   "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", kind,
+                   "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", what,
                    name, why.text, rule->name);
     return !err;
 }
@@ -51,9 +51,8 @@ static struct reach reach_of(struct lint *lint, const struct policy *policy, con
     const struct terms *terms = &rule->terms;
     struct reach reach = {.one_user = terms->user, .one_group = terms->group, .uids = terms->uids};
 
-    reach.nobody =
-        (terms->user && !find(lint, policy, rule, "user", terms->user, names_find_user, &reach.user)) ||
-        (terms->group && !find(lint, policy, rule, "group", terms->group, names_find_group, &reach.group));
+    reach.nobody = (terms->user && !find(lint, policy, rule, USER_BY_NAME, terms->user, &reach.user)) ||
+                   (terms->group && !find(lint, policy, rule, GROUP_BY_NAME, terms->group, &reach.group));
     return reach;
 }
 
@@ -181,7 +180,9 @@ const char *lint_name_trouble(const struct policy_rule *rule)
         return "a bridge.conf has no terms, and no comments behind a rule";
     if (strpbrk(rule->name, ",;*?[]\"'"))
         return "name one bridge per rule, in full and without quotes";
-    return ifname_valid(rule->name) ? NULL : "no interface can have that name";
+    if (ifname_valid(rule->name))
+        return NULL;
+    return "no interface can have that name";
 }
 
 static void check_rule(struct lint *lint, const struct policy *policy, const struct reach *reaches,

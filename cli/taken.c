@@ -17,7 +17,9 @@ static const char *key_of(const struct domain *domain)
 {
     const char *name = domain->name ? domain->name : "";
 
-    return domain->uuid ? domain->uuid : name;
+    if (domain->uuid)
+        return domain->uuid;
+    return name;
 }
 
 static int compare(const void *a, const void *b)
@@ -37,7 +39,9 @@ int taken_add(struct taken *taken, const struct domain *domain, const char *dev)
     struct name **found = tsearch(name, &taken->names, compare);
     if (!found || *found != name)
         free(name);
-    return found ? 0 : -ENOMEM;
+    if (found)
+        return 0;
+    return -ENOMEM;
 }
 
 int taken_add_document(struct taken *taken, const char *text, size_t size)

@@ -95,12 +95,16 @@ static int check_files(const struct run *run, const char *name)
     for (size_t i = 0; i < run->file_count && own_place; i++)
         if (strcmp(run->files[i], "-") == 0)
             return complain(2, name, "standard input has no name to be written under");
-    return run->options->output_dir ? check_names(run, name) : 0;
+    if (run->options->output_dir)
+        return check_names(run, name);
+    return 0;
 }
 
 static const char *label_of(const char *path)
 {
-    return strcmp(path, "-") == 0 ? "(standard input)" : path;
+    if (strcmp(path, "-") == 0)
+        return "(standard input)";
+    return path;
 }
 
 static char *read_file(const char *name, const char *path, size_t *size, mode_t *mode)
@@ -116,7 +120,9 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
 /* What --strict turns exit status 0 into. */
 static int strict_status(const struct run *run, const struct product *product)
 {
-    return run->options->strict && product->left > 0 ? 3 : 0;
+    if (run->options->strict && product->left > 0)
+        return 3;
+    return 0;
 }
 
 static int put_out(const struct run *run, const char *path, const char *text, size_t size, mode_t mode,
@@ -160,7 +166,9 @@ static int change_in_place(const struct run *run, const char *path)
         file_replace(&file, product.text, product.size, &why) < 0)
         status = complain(1, run->job.name, "cannot write %s: %s", path, why.text);
     file_release(&file);
-    return status ? status : strict_status(run, &product);
+    if (status)
+        return status;
+    return strict_status(run, &product);
 }
 
 /* Collects the tap names used in the other files. Files that cannot be read twice, such as

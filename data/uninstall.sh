@@ -69,7 +69,7 @@ xargs -d '\n' rm -f
 for folder in "$hooks" "$(dirname "$hooks")" "$(dirname "$command")/../share/doc/virt-tap"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
 done
-rm -f /run/virt-tap/*.reloaded /run/virt-tap/policy.lock
+rm -f /run/virt-tap/*.reloaded /run/virt-tap/.policy /run/virt-tap/.persist
 [ ! -d /run/virt-tap ] || rmdir --ignore-fail-on-non-empty /run/virt-tap
 sh "$(dirname "$0")/etc.sh" remove
 cat <<TEXT

@@ -16,6 +16,7 @@
 #include "policy/claim.h"
 #include "policy/decide.h"
 #include "protect.h"
+#include "request.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,13 +63,13 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
 {
     int err = -EBUSY;
 
-    if (what->name) {
-        strcpy(out->name, what->name);
-        err = newtap_create(nl, &out->fd, out->name, what->kind, NULL);
+    if (what->request->name) {
+        strcpy(out->name, what->request->name);
+        err = newtap_create(nl, &out->fd, out->name, what->request->kind, NULL);
     }
-    for (int nth = 0; !what->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
+    for (int nth = 0; !what->request->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
         choose_name(nth, out->name);
-        err = newtap_create(nl, &out->fd, out->name, what->kind, NULL);
+        err = newtap_create(nl, &out->fd, out->name, what->request->kind, NULL);
     }
     if (err > 0)
         return err;
@@ -82,15 +83,20 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
         return error_set(
             why,
             "this kernel's tun device lacks vnet headers or multiple queues, which were requested; use a NIC model other than virtio, one queue, or another kernel");
-    if (what->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
+    if (what->request->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return error_set(
             why,
             "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
             "shows what it is",
-            what->name, quote(what->name).text);
+            what->request->name, quote(what->request->name).text);
     return error_set(
         why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
         strerror(-err));
+}
+
+static bool stays(const struct grant *what)
+{
+    return what->request->verb == REQUEST_CREATE;
 }
 
 /* Returns 0 if err is 0; otherwise -1 and why that step failed. */
@@ -116,7 +122,7 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
                      struct error *why)
 {
     const unsigned int quota = what->terms->quota;
-    struct claim claim = {.uid = what->uid, .unlimited = !quota};
+    struct claim claim = {.uid = getuid(), .unlimited = !quota};
     char text[CLAIM_SIZE];
     int err;
 
@@ -132,8 +138,8 @@ static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, co
             why,
             "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, see `virt-tap list`, or ask "
             "the administrator for a larger quota",
-            what->uid, what->bridge->name, what->terms->rule, quota);
-    if (err == -EOPNOTSUPP && (quota || what->stays))
+            getuid(), what->bridge->name, what->terms->rule, quota);
+    if (err == -EOPNOTSUPP && (quota || stays(what)))
         return error_set(why, "%s requires alternative interface names: Linux 5.5 or newer",
                          quota ? "a quota (in policy.conf each rule has one)" : "a persistent tap");
     if (err == -EOPNOTSUPP)
@@ -175,7 +181,7 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
     uint8_t mac[6];
     char text[CLAIM_SIZE], name[IFNAMSIZ] = "?";
 
-    memcpy(mac, what->guest_mac, sizeof(mac));
+    memcpy(mac, what->request->mac, sizeof(mac));
     claim_write_mac(text, what->bridge->name, mac);
     int err = link_add_altname(nl, ifindex, text);
     if (err == -EEXIST)
@@ -211,8 +217,8 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
  * fdb_add_local). */
 static void choose_mac(uint8_t mac[6], const struct grant *what)
 {
-    if (what->guest_mac)
-        memcpy(mac, what->guest_mac, 6);
+    if (what->request->has_mac)
+        memcpy(mac, what->request->mac, 6);
     mac[0] = 0xFE;
     if (memcmp(mac, what->bridge->mac, 6) < 0)
         memcpy(mac, what->bridge->mac, 6);
@@ -220,7 +226,7 @@ static void choose_mac(uint8_t mac[6], const struct grant *what)
 
 static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
-    struct claim_alias note = {.uid = what->uid, .stays = what->stays};
+    struct claim_alias note = {.uid = getuid(), .stays = stays(what)};
     char alias[CLAIM_SIZE];
     struct link_join join = {
         .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
@@ -230,7 +236,7 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
     memcpy(join.mac, mac, sizeof(join.mac));
     choose_mac(join.mac, what);
     memcpy(note.mac, join.mac, sizeof(note.mac));
-    strcpy(note.domain, what->domain);
+    strcpy(note.domain, what->request->domain);
     claim_write_alias(alias, &note);
     int err = link_join(nl, ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
@@ -251,15 +257,15 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
      * bridge. */
     int err = 0;
 
-    if (!what->kind.multi_queue)
-        err = tap_set_owner(tap->fd, what->uid);
+    if (!what->request->kind.multi_queue)
+        err = tap_set_owner(tap->fd, getuid());
     if (!err)
         err = tap_get_mac(tap->fd, mac);
     if (err)
         return end_step(nl, "prepare", tap, what, err, why);
     if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
         return -1;
-    if (what->guest_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
+    if (what->request->has_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);
     if (err)
@@ -267,8 +273,8 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     if (protect_port(nl, ifindex, tap->name, what, why) < 0)
         return -1;
     err = link_up(nl, ifindex);
-    if (!err && what->kind.multi_queue)
-        err = tap_set_owner(tap->fd, what->uid);
+    if (!err && what->request->kind.multi_queue)
+        err = tap_set_owner(tap->fd, getuid());
     return end_step(nl, "start", tap, what, err, why);
 }
 

@@ -5,23 +5,15 @@
 #pragma once
 
 #include "net/link.h"
-#include "net/tap.h"
-
-#include <stdbool.h>
-#include <sys/types.h>
 
 struct decision;
 struct error;
+struct request;
 struct rtnl;
 
 struct grant {
+    const struct request *request; /* for a tap; if it names none: vtap-<n>, n from 0 to 7, or random */
     const struct link *bridge;
-    const char *name; /* of the tap; NULL: vtap-<n>, n from 0 to 7 if one is free, otherwise random */
-    struct tap_kind kind;
-    const uint8_t *guest_mac; /* NULL: unknown */
-    const char *domain;       /* UUID of the domain it is for; "": unknown */
-    bool stays;               /* it will be made persistent */
-    uid_t uid;                /* the tap's owner */
     const struct decision *terms;
 };
 

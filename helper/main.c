@@ -103,7 +103,7 @@ static void say(const char *text)
 
     if (poll(&room, 1, 1000) <= 0)
         return; /* a pipe that nobody reads: QEMU would wait for ever with us */
-    dprintf(STDERR_FILENO, "virt-tap-helper: %s\n", text);
+    dprintf(STDERR_FILENO, HELPER_NAME ": %s\n", text);
     if (fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
         return;
     close(STDERR_FILENO);
@@ -161,9 +161,9 @@ static int settle(const struct request *request, struct error *why)
 static void report(const struct request *request, const struct error *why)
 {
     if (request->bridge)
-        audit("refused to uid %u: bridge %s: %s", getuid(), request->bridge, why->text);
+        audit(HELPER_NAME, "refused to uid %u: bridge %s: %s", getuid(), request->bridge, why->text);
     else
-        audit("refused to uid %u: %s", getuid(), why->text);
+        audit(HELPER_NAME, "refused to uid %u: %s", getuid(), why->text);
     say(why->text);
 }
 
@@ -183,7 +183,7 @@ int main(int argc, char *argv[])
     if (result != REQUEST_OK)
         return result;
     if (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION) {
-        fputs(request.verb == REQUEST_HELP ? usage_text : "virt-tap-helper " VERSION "\n", stdout);
+        fputs(request.verb == REQUEST_HELP ? usage_text : HELPER_NAME " " VERSION "\n", stdout);
         return fflush(stdout) != 0;
     }
     if (confined < 0 || settle(&request, &why) < 0 || serve(&request, &why) < 0) {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "ondemand.h"
+
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/quote.h"
-#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "net/rtnl.h"
@@ -15,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TRIES = 20, /* each look shows what to do next; others may do it, or undo it, meanwhile */
@@ -92,21 +92,16 @@ static int act(const struct bridges_entry *entry, const struct bridge_state *sta
                struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    const int err = rtnl_open(&nl);
 
-    if (err)
-        return fail(&nl, entry, "rtnetlink", err, why);
-    if (state->link.ifindex)
-        return complete(&nl, entry, state, why);
-    return make(&nl, entry, made, why);
-}
-
-static int act_with_privilege(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
-                              struct error *why)
-{
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = act(entry, state, made, why);
+    int err = rtnl_open(&nl);
+    if (err)
+        err = fail(&nl, entry, "rtnetlink", err, why);
+    else if (state->link.ifindex)
+        err = complete(&nl, entry, state, why);
+    else
+        err = make(&nl, entry, made, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
@@ -130,23 +125,23 @@ static int check_kind(const struct bridges_entry *entry, const struct link *link
     return 0;
 }
 
-static void report(const struct ondemand *asked, const struct bridges_entry *entry, bool made,
-                   unsigned int completed, unsigned int differs)
+static void report(const char *rule, const struct bridges_entry *entry, bool made, unsigned int completed,
+                   unsigned int differs)
 {
     char words[WORDS_SIZE];
 
     if (made)
-        audit("made for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it", asked->uid,
-              entry->is.name, asked->rule, entry->line);
+        audit(HELPER_NAME, "made for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it", getuid(),
+              entry->is.name, rule, entry->line);
     else if (completed)
-        audit("completed for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it: %s", asked->uid,
-              entry->is.name, asked->rule, entry->line, describe(completed, words));
+        audit(HELPER_NAME, "completed for uid %u: bridge %s by %s, as " BRIDGES_PATH ":%lu declares it: %s",
+              getuid(), entry->is.name, rule, entry->line, describe(completed, words));
     if (differs)
-        audit("bridge %s, used for uid %u as it is, differs from " BRIDGES_PATH ":%lu: %s", entry->is.name,
-              asked->uid, entry->line, describe(differs, words));
+        audit(HELPER_NAME, "bridge %s, used for uid %u as it is, differs from " BRIDGES_PATH ":%lu: %s",
+              entry->is.name, getuid(), entry->line, describe(differs, words));
 }
 
-static int look_and_act(const struct ondemand *asked, const struct bridges_entry *entry, struct rtnl *nl,
+static int look_and_act(const char *rule, const struct bridges_entry *entry, struct rtnl *nl,
                         struct error *why)
 {
     struct bridge_state state = {.differs = 0};
@@ -165,11 +160,11 @@ static int look_and_act(const struct ondemand *asked, const struct bridges_entry
             return -1;
         const unsigned int missing = state.differs & BRIDGE_COMPLETED;
         if (state.link.ifindex && (!state.ours || !missing)) {
-            report(asked, entry, made, completed, state.differs & ~(unsigned int)BRIDGE_NO_ALIAS);
+            report(rule, entry, made, completed, state.differs & ~(unsigned int)BRIDGE_NO_ALIAS);
             return 0;
         }
         completed |= missing;
-        if (act_with_privilege(entry, &state, &made, why) < 0)
+        if (act(entry, &state, &made, why) < 0)
             return -1;
     }
     return error_set(why,
@@ -200,18 +195,18 @@ static int find_declared(const char *bridge, struct bridges_entry *out, struct e
                      bridge, strerror(-err));
 }
 
-int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why)
+int ondemand_bridge(const char *bridge, const char *rule, bool *isolate_ports, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct bridges_entry entry;
 
     *isolate_ports = false;
-    const int declared = find_declared(asked->bridge, &entry, why);
+    const int declared = find_declared(bridge, &entry, why);
     if (declared <= 0)
         return declared;
     const int err = rtnl_open(&nl);
     if (err)
         return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     *isolate_ports = entry.isolated;
-    return look_and_act(asked, &entry, &nl, why);
+    return look_and_act(rule, &entry, &nl, why);
 }

@@ -7,18 +7,12 @@
 #pragma once
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 struct error;
 
-struct ondemand {
-    const char *bridge; /* allowed by the policy */
-    const char *rule;   /* the rule that allowed it; for the system log */
-    uid_t uid;          /* the user it was allowed to; likewise */
-};
-
-/* Ensures that the bridge exists and is complete if bridges.conf declares it; others are left alone. Must be
- * called without the capability effective; raises it only around what has to be made. A declared bridge that
- * somebody else made is used as it is, and any difference is logged. Returns 0 and whether each of its ports
- * is to be isolated, or -1 and why not. */
-int ondemand_bridge(const struct ondemand *asked, bool *isolate_ports, struct error *why);
+/* Ensures that the bridge exists and is complete if bridges.conf declares it; others are left alone. `rule`
+ * is the rule that allowed it to the caller, for the system log. Must be called without the capability
+ * effective; raises it only around what has to be made. A declared bridge that somebody else made is used as
+ * it is, and any difference is logged. Returns 0 and whether each of its ports is to be isolated, or -1 and
+ * why not. */
+int ondemand_bridge(const char *bridge, const char *rule, bool *isolate_ports, struct error *why);

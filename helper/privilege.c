@@ -103,23 +103,21 @@ int privilege_lower(struct error *why)
 
 int privilege_become(uid_t uid, struct error *why)
 {
-    char name[IDENTITY_NAME_SIZE];
+    struct account user = {.kind = USER_BY_UID, .id = uid};
+    _cleanup_names_ struct names names = {.entries = NULL};
     struct error cause;
-    struct names names;
-    gid_t gid;
 
     if (getuid() != 0)
         return error_set(why, "--owner=%u: only root may act for another user, and this is uid %u; omit it",
                          uid, getuid());
     names_begin(&names);
-    const int err = names_find_account(&names, uid, name, &gid, &cause);
-    names_end(&names);
+    const int err = names.source.look_up(&names, &user, &cause);
     if (err)
         return error_set(why, "--owner=%u: %.900s; `getent passwd %u` must show that user", uid,
                          err == -ENOENT ? "there is no such user" : cause.text, uid);
     if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-        initgroups(name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
-        prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        initgroups(user.name, user.gid) < 0 || setresgid(user.gid, user.gid, user.gid) < 0 ||
+        setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
         return error_set(why, "--owner=%u: cannot become that user: %s", uid, strerror(errno));
     return privilege_lower(why);
 }

@@ -9,6 +9,7 @@
 #include "net/port.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
+#include "request.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -153,7 +154,7 @@ static int deny_vlan_router(const struct protecting *p)
 /* NLM_F_EXCL: do not move another port's entry to ours. */
 static int lock_mac(const struct protecting *p)
 {
-    const int err = port_add_address(p->nl, p->ifindex, p->what->guest_mac);
+    const int err = port_add_address(p->nl, p->ifindex, p->what->request->mac);
 
     if (err == -EEXIST)
         return error_set(
@@ -164,7 +165,7 @@ static int lock_mac(const struct protecting *p)
     if (err)
         return fail(p, "mac=lock", err);
     struct port_address found;
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->guest_mac, &found);
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->request->mac, &found);
     if (looked)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)

@@ -8,21 +8,21 @@
 #include "net/rtnl.h"
 #include "net/tapdelete.h"
 #include "policy/claim.h"
+#include "request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_callers(const struct link *tap, const struct removal *what)
+static bool is_callers(const struct link *tap, const struct request *what)
 {
     struct claim claim;
 
-    return claim_read(&claim, tap->altname) &&
-           (claim.uid == what->uid || (what->uid == 0 && !what->domain[0]));
+    return claim_read(&claim, tap->altname) && (claim.uid == getuid() || (getuid() == 0 && !what->domain[0]));
 }
 
-static bool is_domains(const struct link *tap, const struct removal *what)
+static bool is_domains(const struct link *tap, const struct request *what)
 {
     struct claim_alias alias;
 
@@ -30,7 +30,7 @@ static bool is_domains(const struct link *tap, const struct removal *what)
            (claim_read_alias(&alias, tap->alias) && strcmp(alias.domain, what->domain) == 0);
 }
 
-static int find_by_name(struct rtnl *nl, const struct removal *what, struct link *tap, struct error *why)
+static int find_by_name(struct rtnl *nl, const struct request *what, struct link *tap, struct error *why)
 {
     struct claim claim;
     const int err = link_find_tap(nl, what->name, tap);
@@ -44,7 +44,7 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
             why,
             "'%s' is not a tap made by virt-tap, so it is not deleted; `ip -d link show dev %s` shows what it is",
             what->name, quote(what->name).text);
-    if (!is_callers(tap, what) && what->uid == 0)
+    if (!is_callers(tap, what) && getuid() == 0)
         return error_set(
             why,
             "tap '%s' belongs to uid %u; --domain selects only uid 0's own taps, because another user's "
@@ -53,7 +53,7 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
     if (!is_callers(tap, what))
         return error_set(
             why, "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
-            what->name, claim.uid, what->uid);
+            what->name, claim.uid, getuid());
     if ((what->ifindex && tap->ifindex != what->ifindex) ||
         (what->claim && strcmp(tap->altname, what->claim) != 0))
         return error_set(
@@ -67,7 +67,7 @@ static int find_by_name(struct rtnl *nl, const struct removal *what, struct link
     return 0;
 }
 
-static int find_all(struct rtnl *nl, const struct removal *what, struct links *taps, struct error *why)
+static int find_all(struct rtnl *nl, const struct request *what, struct links *taps, struct error *why)
 {
     const int err = links_read(nl, "tun", taps);
     size_t found = 0;
@@ -81,7 +81,7 @@ static int find_all(struct rtnl *nl, const struct removal *what, struct links *t
     return 0;
 }
 
-int removal_find(const struct removal *what, struct links *taps, struct error *why)
+int removal_find(const struct request *what, struct links *taps, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     const int err = rtnl_open(&nl);
@@ -98,11 +98,11 @@ int removal_find(const struct removal *what, struct links *taps, struct error *w
     return find_by_name(&nl, what, taps->list, why);
 }
 
-int removal_delete(struct rtnl *nl, const struct link *tap, const struct removal *what, struct error *why)
+int removal_delete(struct rtnl *nl, const struct link *tap, bool force, struct error *why)
 {
-    const int fd = what->force ? -1 : grant_open_device(why);
+    int fd = -1;
 
-    if (fd < 0 && !what->force)
+    if (!force && (fd = grant_open_device(why)) < 0)
         return -1;
     const int err = tap_delete(nl, fd, tap);
     if (fd >= 0)

@@ -4,6 +4,8 @@
  * The helper's command line, checked strictly and without asking the system anything. */
 #pragma once
 
+#include "net/tap.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,8 +28,7 @@ struct request {
     const char *bridge; /* points into argv; a valid interface name */
     const char *name;   /* likewise, of plain characters; NULL: the helper chooses, or any name */
     int fd;             /* a number from 0, not known to be open; -1: none */
-    bool vnet_hdr;
-    bool multi_queue;
+    struct tap_kind kind;
     bool has_mac;
     uint8_t mac[6];                   /* the guest's; unicast, and does not begin with fe */
     char domain[REQUEST_DOMAIN_SIZE]; /* UUID in lower case; "": none */

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config.h"
 #include "grant.h"
 #include "net/rtnl.h"
 #include "ondemand.h"
@@ -89,10 +90,10 @@ static int prepare(const struct request *request, struct decision *decision, str
 
     if (ask_policy(decision, request, why) < 0)
         return -1;
-    const struct ondemand asked = {request->bridge, decision->rule, getuid()};
-    if (ondemand_bridge(&asked, &isolate_ports, why) < 0)
+    if (ondemand_bridge(request->bridge, decision->rule, &isolate_ports, why) < 0)
         return -1;
-    decision->protection.isolated = decision->protection.isolated || isolate_ports;
+    if (isolate_ports)
+        decision->protection.isolated = true;
     return policy_find_bridge(bridge, request->bridge, why);
 }
 
@@ -116,52 +117,41 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    const struct grant grant = {
-        .bridge = &bridge,
-        .name = request->name,
-        .kind = {request->vnet_hdr, request->multi_queue},
-        .guest_mac = request->has_mac ? request->mac : NULL,
-        .domain = request->domain,
-        .stays = request->verb == REQUEST_CREATE,
-        .uid = getuid(),
-        .terms = &decision,
-    };
+    const struct grant grant = {request, &bridge, &decision};
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
-    audit("granted to uid %u: tap %s on bridge %s by %s%s", grant.uid, tap.name, bridge.name, decision.rule,
-          grant.stays ? ", to stay" : "");
+    audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,
+          decision.rule, request->verb == REQUEST_CREATE ? ", to stay" : "");
     const int err = hand_over(request, &tap, why);
     close(tap.fd); /* if it was not handed over, this removes the tap */
     return err;
 }
 
 /* Continues after one that cannot be deleted. */
-static int delete_each(const struct removal *what, const struct links *taps, struct error *why)
+static int delete_each(const struct request *request, const struct links *taps, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     int err = open_rtnl(&nl, why);
 
     for (size_t i = 0; nl.buffer && i < taps->count; i++)
-        if (removal_delete(&nl, &taps->list[i], what, why) < 0)
+        if (removal_delete(&nl, &taps->list[i], request->force, why) < 0)
             err = -1;
         else
-            audit("deleted for uid %u: tap %s", what->uid, taps->list[i].name);
+            audit(HELPER_NAME, "deleted for uid %u: tap %s", getuid(), taps->list[i].name);
     return err;
 }
 
 static int serve_delete(const struct request *request, struct error *why)
 {
-    const struct removal what = {request->name,   request->ifindex, request->claim,
-                                 request->domain, getuid(),         request->force};
     _cleanup_links_ struct links taps = {.list = NULL};
 
-    if (removal_find(&what, &taps, why) < 0)
+    if (removal_find(request, &taps, why) < 0)
         return -1;
     if (!taps.count)
         return 0;
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = delete_each(&what, &taps, why);
+    const int err = delete_each(request, &taps, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;

@@ -95,7 +95,7 @@ static void report(const struct error *why, bool log)
         error_set(&said, "libvirt's XML, line %u, column %u: %s", why->line, why->column, why->text);
     dprintf(STDERR_FILENO, HOOK_NAME ": %s\n", said.text);
     if (log)
-        audit_say(HOOK_NAME, said.text);
+        audit(HOOK_NAME, "%s", said.text);
 }
 
 int hook_run(const struct hook_event *events, size_t count, int argc, char *argv[])

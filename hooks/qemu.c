@@ -256,7 +256,7 @@ static void look_at_port(const struct domain *domain, const struct tap *tap)
                   "tap '%s' of the running domain '%.64s' is on no bridge; shut the domain down and start it "
                   "again: it gets a new tap on '%s', with the protection that the policy gives it",
                   tap->dev, name_of(domain), tap->bridge);
-        audit_say(HOOK_NAME, text.text);
+        audit(HOOK_NAME, "%s", text.text);
     }
     rtnl_close(&nl);
 }

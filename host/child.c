@@ -106,7 +106,9 @@ static pid_t fork_child(bool other)
     struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
     const pid_t pid = other ? (pid_t)syscall(SYS_clone3, &args, sizeof(args)) : -1;
 
-    return pid < 0 ? fork() : pid;
+    if (pid < 0)
+        return fork();
+    return pid;
 }
 
 int child_start(struct child *out, const struct user *user, void (*run)(void *arg), void *arg)
@@ -149,7 +151,9 @@ static int ms_left(const struct timespec *deadline)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     const long ms = (deadline->tv_sec - now.tv_sec) * 1000 + (deadline->tv_nsec - now.tv_nsec) / 1000000;
-    return ms > 0 ? (int)ms : 0;
+    if (ms > 0)
+        return (int)ms;
+    return 0;
 }
 
 bool child_read(struct child *child, void *data, size_t size)

@@ -47,13 +47,19 @@ static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int 
 
     switch (family) {
     case NFPROTO_INET:
-        return ip4_lost || ip6_lost ? "inet" : NULL;
+        if (ip4_lost || ip6_lost)
+            return "inet";
+        return NULL;
     case NFPROTO_BRIDGE:
         return "bridge";
     case NFPROTO_IPV4:
-        return ip4_lost && frames_lost(arrived, FRAME_ICMP, FRAME_TCP) ? "ip" : NULL;
+        if (ip4_lost && frames_lost(arrived, FRAME_ICMP, FRAME_TCP))
+            return "ip";
+        return NULL;
     case NFPROTO_IPV6:
-        return ip6_lost && frames_lost(arrived, FRAME_ICMP6, FRAME_TCP6) ? "ip6" : NULL;
+        if (ip6_lost && frames_lost(arrived, FRAME_ICMP6, FRAME_TCP6))
+            return "ip6";
+        return NULL;
     default:
         return NULL;
     }
@@ -112,7 +118,9 @@ static int ask_chains(struct nl_sock *sock)
     const int err = whole ? nl_send_auto(sock, msg) : -NLE_NOMEM;
 
     nlmsg_free(msg);
-    return err < 0 ? -EIO : 0;
+    if (err < 0)
+        return -EIO;
+    return 0;
 }
 
 int firewall_nft_drops(const bool arrived[FRAME_KINDS], char *where, size_t size)
@@ -137,7 +145,9 @@ int firewall_nft_drops(const bool arrived[FRAME_KINDS], char *where, size_t size
     nl_socket_free(sock);
     if (!err)
         err = search.error;
-    return err ? err : search.found;
+    if (err)
+        return err;
+    return search.found;
 }
 
 /* Both tables are reported in the same structures, and requested by the same numbers, except for the

@@ -30,7 +30,9 @@ static uint32_t sum(uint32_t start, const void *data, size_t size)
         memcpy(&word, at, sizeof(word));
         start += ntohs(word);
     }
-    return size ? start + (uint32_t)(*at << 8) : start;
+    if (size)
+        return start + (uint32_t)(*at << 8);
+    return start;
 }
 
 static uint16_t fold(uint32_t total)
@@ -158,7 +160,9 @@ size_t frame_write(uint8_t out[FRAME_SIZE], enum frame_kind kind, const struct f
     memset(out, 0, FRAME_SIZE);
     memcpy(out, &head, sizeof(head));
     const size_t size = sizeof(head) + write_packet(out + sizeof(head), kind, ends);
-    return size < MIN_SIZE ? MIN_SIZE : size;
+    if (size < MIN_SIZE)
+        return MIN_SIZE;
+    return size;
 }
 
 int frame_read(const uint8_t *frame, size_t size, const struct frame_ends *ends)

@@ -106,5 +106,7 @@ int firewall_names_port(const char *bridge, char port[IFNAMSIZ])
     for (size_t i = 0; i < sizeof(rules.texts) / sizeof(rules.texts[0]); i++)
         if (rules.texts[i] && any_named(&ports, rules.texts[i], port))
             return 1;
-    return rules.unread ? -1 : 0;
+    if (rules.unread)
+        return -1;
+    return 0;
 }

@@ -38,7 +38,9 @@ static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
     tap->ifindex = link_index(nl, name);
     if (tap->ifindex < 0)
         return tap->ifindex;
-    return fcntl(tap->fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    if (fcntl(tap->fd, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
 }
 
 /* The tap is named like virt-tap's own, so that rules for those apply to it. */
@@ -59,7 +61,9 @@ static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint3
     join.no_addrgen = false; /* no IPv6 in this kernel, or an MTU too small for it */
     if (err == -EAFNOSUPPORT)
         err = link_join(nl, tap->ifindex, &join);
-    return err ? err : link_up(nl, tap->ifindex);
+    if (err)
+        return err;
+    return link_up(nl, tap->ifindex);
 }
 
 /* The two highest host addresses of the bridge's network: a rule may ask whether the source is reachable

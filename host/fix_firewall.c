@@ -31,7 +31,9 @@ static const char *iptables_of(const struct place *place)
         return NULL;
     if (strcmp(place->family, "ip") == 0)
         return "iptables";
-    return strcmp(place->family, "ip6") == 0 ? "ip6tables" : NULL;
+    if (strcmp(place->family, "ip6") == 0)
+        return "ip6tables";
+    return NULL;
 }
 
 bool fix_firewall_accept(const char *about, char *out, size_t size)

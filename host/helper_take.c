@@ -88,5 +88,7 @@ int helper_take_tap(const struct helper_trial *trial, char *words, size_t size)
         return -errno;
     if (WIFSIGNALED(status))
         return 128 + WTERMSIG(status);
-    return WEXITSTATUS(status) == 0 && !received ? -ENOMSG : WEXITSTATUS(status);
+    if (WEXITSTATUS(status) == 0 && !received)
+        return -ENOMSG;
+    return WEXITSTATUS(status);
 }

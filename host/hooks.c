@@ -36,7 +36,9 @@ pid_t hooks_read_pid(const char *file, const char *name, uid_t uid)
     const bool is_it = pid > 0 && text_read(path, text, sizeof(text)) > 0 &&
                        text_value(text, "Name", value, sizeof(value)) && strcmp(value, name) == 0 &&
                        text_value(text, "Uid", value, sizeof(value)) && strcmp(value, uids) == 0;
-    return is_it ? (pid_t)pid : 0;
+    if (is_it)
+        return (pid_t)pid;
+    return 0;
 }
 
 size_t hooks_daemons(struct hooks_daemon out[HOOKS_DAEMONS_MAX])
@@ -172,5 +174,7 @@ enum hook_state hooks_look(const char *driver)
         return HOOK_FOREIGN;
     if (access(path, X_OK) < 0)
         return HOOK_BROKEN;
-    return is_unseen(driver) ? HOOK_UNSEEN : HOOK_GOOD;
+    if (is_unseen(driver))
+        return HOOK_UNSEEN;
+    return HOOK_GOOD;
 }

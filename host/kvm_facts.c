@@ -115,9 +115,13 @@ static bool block_line(void *arg, const char *line, unsigned int number)
 {
     struct block_search *search = arg;
     const bool install = strncmp(line, "install", 7) == 0;
-    const char *at = install ? line + 7 : strncmp(line, "blacklist", 9) == 0 ? line + 9 : NULL;
+    const char *at = line + strlen("install");
 
-    if (!at || !*at || !strchr(" \t", *at))
+    if (!install && strncmp(line, "blacklist", 9) != 0)
+        return true;
+    if (!install)
+        at = line + strlen("blacklist");
+    if (!*at || !strchr(" \t", *at))
         return true;
     at += strspn(at, " \t");
     const size_t length = strcspn(at, " \t");

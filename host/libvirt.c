@@ -31,8 +31,7 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
     if (status == 0) {
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
     } else {
-        finding_add_fixable(out, LIBVIRT_BROKEN, "", "%s --version failed with status %d: %s", path, status,
-                            program_first_line(words));
+        program_report(out, LIBVIRT_BROKEN, path, "--version", status, words);
     }
     if (access(schema, R_OK) == 0)
         finding_add(out, LIBVIRT_SCHEMA, "%s exists", schema);

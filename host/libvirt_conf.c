@@ -96,7 +96,9 @@ static bool read_value(struct reader *in, struct string *out, int depth)
     skip(in, BLANKS);
     if (*in->at == '"' || *in->at == '\'')
         return read_string(in, out);
-    return *in->at == '[' ? read_list(in, depth) : read_number(in);
+    if (*in->at == '[')
+        return read_list(in, depth);
+    return read_number(in);
 }
 
 /* NAME = VALUE, and perhaps a comment. */

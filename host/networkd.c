@@ -187,7 +187,9 @@ static int compare(const void *a, const void *b)
     const char *path_a = *(char *const *)a, *path_b = *(char *const *)b;
     const int order = strcmp(base_name(path_a), base_name(path_b));
 
-    return order ? order : (int)rank(path_a) - (int)rank(path_b);
+    if (order)
+        return order;
+    return (int)rank(path_a) - (int)rank(path_b);
 }
 
 struct files {
@@ -281,7 +283,9 @@ static enum networkd_answer ask_file(const char *file, char path[PATH_MAX])
         return NETWORKD_CLOSED;
     if (!applies(&network))
         return NETWORKD_NONE;
-    return network.unmanaged ? NETWORKD_LEFT_ALONE : NETWORKD_CLAIMED;
+    if (network.unmanaged)
+        return NETWORKD_LEFT_ALONE;
+    return NETWORKD_CLAIMED;
 }
 
 enum networkd_answer networkd_search(char path[PATH_MAX])

@@ -30,6 +30,17 @@ int program_run(const char *const argv[], const struct user *user, char *out, si
     return status;
 }
 
+void program_report(struct findings *out, enum finding_id id, const char *path, const char *options,
+                    int status, char *words)
+{
+    if (status < 0) {
+        finding_add(out, id, "%s %s cannot be run: %s", path, options, strerror(-status));
+        return;
+    }
+    finding_add_fixable(out, id, "", "%s %s failed with status %d: %s", path, options, status,
+                        program_first_line(words));
+}
+
 const char *program_find(const char *const paths[])
 {
     for (; *paths; paths++)

@@ -5,6 +5,7 @@
  * leaves behind. */
 #pragma once
 
+#include "finding.h"
 #include "user.h"
 
 enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS, so that a probe hits its own limit first */
@@ -13,6 +14,11 @@ enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS, so that a probe hits i
  * and error, NUL-terminated and cut to its size. Returns the exit status, or 128 + the signal that killed it;
  * -ETIMEDOUT: it exceeded PROGRAM_SECONDS; -EFBIG: it printed more than 1 MiB; or another -errno. */
 int program_run(const char *const argv[], const struct user *user, char *out, size_t size);
+
+/* Adds the finding that a program failed, from program_run()'s result, which is not 0, and its output.
+ * Fixable is only what the program itself did, and not, say, the user's limit of processes. */
+void program_report(struct findings *out, enum finding_id id, const char *path, const char *options,
+                    int status, char *words);
 
 /* Returns the first of the NULL-terminated paths that this process may execute, or NULL. */
 const char *program_find(const char *const paths[]);

@@ -41,13 +41,14 @@ void qemu_probe(const struct probe_context *context, struct findings *out)
     }
     int status = program_run((const char *[]){path, "--version", NULL}, context->user, words, sizeof(words));
     if (status != 0) {
-        finding_add_fixable(out, QEMU_BROKEN, "", "%s --version failed with status %d: %s", path, status,
-                            program_first_line(words));
+        program_report(out, QEMU_BROKEN, path, "--version", status, words);
         return;
     }
     finding_add(out, QEMU_INSTALLED, "%s: %s", path, program_first_line(words));
     status = program_run((const char *[]){path, "-accel", "help", NULL}, context->user, words, sizeof(words));
-    if (status == 0 && text_has_word(words, "kvm"))
+    if (status != 0)
+        program_report(out, QEMU_BROKEN, path, "-accel help", status, words);
+    else if (text_has_word(words, "kvm"))
         finding_add(out, QEMU_KVM, "KVM is among its accelerators");
     else
         finding_add_fixable(out, QEMU_ACCELERATOR, "", "KVM is not among the accelerators of %s", path);

@@ -26,7 +26,9 @@ static int take_passwd(struct user *out, const struct passwd *entry)
     }
     if (!out->home)
         out->home = strdup("");
-    return out->name && out->home ? 0 : -ENOMEM;
+    if (out->name && out->home)
+        return 0;
+    return -ENOMEM;
 }
 
 int user_self(struct user *out)

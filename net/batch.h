@@ -4,7 +4,7 @@
  * Many rtnetlink requests in few system calls. */
 #pragma once
 
-#include "rtnl.h"
+#include "messages.h"
 
 /* Requests to be sent together. All zeros: empty; the caller must call batch_free() in any case. */
 struct batch {

@@ -4,11 +4,13 @@
 
 #include "address.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "rtnl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -39,16 +41,9 @@ static ssize_t read_start(const char *path, char *out, size_t size)
     return length;
 }
 
-static uint64_t hash(uint64_t state, const char *bytes, size_t size) /* FNV-1a */
-{
-    for (size_t i = 0; i < size; i++)
-        state = (state ^ (unsigned char)bytes[i]) * 0x100000001b3U;
-    return state;
-}
-
 /* Unique to this host: systemd's machine ID; or, if there is none (Alpine) or none yet, the boot ID, which no
  * bridge outlives. The ID's 128 secret bits cannot be recovered from the MAC: only 64 remain after the first
- * hash(), and 40 go into the MAC. */
+ * hash_bytes(), and 40 go into the MAC. */
 int bridge_host_mac(const char *name, uint8_t mac[6])
 {
     char id[64];
@@ -58,8 +53,8 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
         length = read_start("/proc/sys/kernel/random/boot_id", id, sizeof(id));
     if (length < 0)
         return (int)length;
-    uint64_t state = hash(0xcbf29ce484222325U, id, (size_t)length);
-    state = hash(state, name, strlen(name));
+    uint64_t state = hash_bytes(HASH_START, id, (size_t)length);
+    state = hash_bytes(state, name, strlen(name));
     state ^= state >> 32; /* the last bytes affect only the high bits */
     mac[0] = 0x02;        /* locally administered */
     for (size_t i = 1; i < 6; i++)
@@ -104,14 +99,38 @@ int bridge_find(const char *name, struct link *out)
     return sock < 0 ? -errno : ask_bridge(sock, name, out);
 }
 
-static bool has_address(const struct messages *all, int ifindex, const struct cidr *wanted)
+struct search {
+    const struct bridge_spec *spec;
+    int ifindex;
+    unsigned int missing; /* bits from BRIDGE_ADDRESS */
+};
+
+static int see_address(void *arg, struct nlmsghdr *answer)
 {
-    for (size_t i = 0; i < all->count; i++) {
-        const struct cidr found = address_of(all->list[i]);
-        if (address_index(all->list[i]) == ifindex && cidr_equal(&found, wanted))
-            return true;
+    const struct cidr address = address_of(answer);
+    struct search *search = arg;
+
+    for (size_t i = 0; i < search->spec->address_count; i++)
+        if (address_index(answer) == search->ifindex && cidr_equal(&address, &search->spec->addresses[i]))
+            search->missing &= ~((unsigned int)BRIDGE_ADDRESS << i);
+    return 0;
+}
+
+static int find_missing_addresses(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_state *state)
+{
+    const struct ifaddrmsg every = {.ifa_family = AF_UNSPEC};
+    struct search search = {.spec = spec, .ifindex = state->link.ifindex};
+    int err = -EAGAIN;
+
+    if (!spec->address_count)
+        return 0;
+    for (int tries = 0; err == -EAGAIN && tries < DUMP_TRIES; tries++) {
+        search.missing = BRIDGE_ADDRESS * ((1U << spec->address_count) - 1);
+        err =
+            rtnl_ask(nl, rtnl_message(RTM_GETADDR, NLM_F_DUMP, &every, sizeof(every)), see_address, &search);
     }
-    return false;
+    state->differs |= search.missing;
+    return err;
 }
 
 static const char *alias_of(const struct bridge_spec *spec)
@@ -147,10 +166,8 @@ static unsigned int compare(const struct link *link, const struct bridge_spec *s
 
 int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_state *out)
 {
-    _cleanup_messages_ struct messages addresses = {.count = 0};
-
     *out = (struct bridge_state){.ours = false};
-    int err = link_find(nl, spec->name, &out->link);
+    const int err = link_find(nl, spec->name, &out->link);
     if (err == -ENODEV)
         return 0;
     if (err)
@@ -158,12 +175,7 @@ int bridge_look(struct rtnl *nl, const struct bridge_spec *spec, struct bridge_s
     out->differs = compare(&out->link, spec);
     out->ours = !(out->differs & BRIDGE_NO_ALIAS) ||
                 (!out->link.alias[0] && !(out->differs & BRIDGE_MAC) && out->differs & BRIDGE_DOWN);
-    if (spec->address_count)
-        err = addresses_read(nl, out->link.ifindex, &addresses);
-    for (size_t i = 0; i < spec->address_count; i++)
-        if (!has_address(&addresses, out->link.ifindex, &spec->addresses[i]))
-            out->differs |= (unsigned int)BRIDGE_ADDRESS << i;
-    return err;
+    return find_missing_addresses(nl, spec, out);
 }
 
 /* The MTU is not included: the kernel does not regard an MTU given here as set by the user, and resets the
@@ -237,7 +249,8 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     }
     for (size_t i = 0; i < spec->address_count; i++)
         if (difference == (unsigned int)BRIDGE_ADDRESS << i)
-            err = rtnl_talk(nl, address_new_message(ifindex, &spec->addresses[i]));
+            err = rtnl_talk(
+                nl, address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, &spec->addresses[i]));
     if (err == -EEXIST)
         return 0;
     return err;

@@ -142,8 +142,9 @@ static void read_ipv6(struct link *out, const struct nlattr *inet6)
     out->takes_advertisements = values[DEVCONF_ACCEPT_RA] != 0 || values[DEVCONF_AUTOCONF] != 0;
 }
 
-static int link_read(struct link *out, struct nlmsghdr *msg)
+static int link_read(void *arg, struct nlmsghdr *msg)
 {
+    struct link *out = arg;
     const struct ifinfomsg *info = nlmsg_data(msg);
     struct nlattr *attrs[IFLA_MAX + 1];
 
@@ -176,14 +177,9 @@ static int link_read(struct link *out, struct nlmsghdr *msg)
     return 0;
 }
 
-static int on_link(void *out, struct nlmsghdr *answer)
-{
-    return link_read(out, answer);
-}
-
 int link_get(struct rtnl *nl, int ifindex, struct link *out)
 {
-    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), on_link, out);
+    return rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, ifindex, 0), link_read, out);
 }
 
 int link_find(struct rtnl *nl, const char *name, struct link *out)
@@ -193,7 +189,7 @@ int link_find(struct rtnl *nl, const char *name, struct link *out)
 
     if (strlen(name) >= IFNAMSIZ)
         attribute = IFLA_ALT_IFNAME;
-    return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), on_link, out);
+    return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), link_read, out);
 }
 
 struct nl_msg *link_question(const char *name)
@@ -235,21 +231,17 @@ int link_find_tap(struct rtnl *nl, const char *name, struct link *out)
 struct listing {
     struct links *out;
     const char *kind;
-    size_t room;
 };
 
 static int add_link(void *arg, struct nlmsghdr *answer)
 {
     struct listing *listing = arg;
     struct links *out = listing->out;
+    struct link *list = array_grow(out->list, out->count, sizeof(*list));
 
-    if (out->count == listing->room) {
-        struct link *list = array_grow(out->list, out->count, sizeof(*list));
-        if (!list)
-            return -ENOMEM;
-        out->list = list;
-        listing->room = out->count ? 2 * out->count : 1;
-    }
+    if (!list)
+        return -ENOMEM;
+    out->list = list;
     const int err = link_read(&out->list[out->count], answer);
     if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)
         return 0; /* a kernel that does not filter by kind */
@@ -287,22 +279,6 @@ void links_free(struct links *links)
 {
     free(links->list);
     *links = (struct links){.list = NULL};
-}
-
-const struct link *links_by_name(const struct links *links, const char *name)
-{
-    for (size_t i = 0; i < links->count; i++)
-        if (strcmp(links->list[i].name, name) == 0)
-            return &links->list[i];
-    return NULL;
-}
-
-const struct link *links_by_index(const struct links *links, int ifindex)
-{
-    for (size_t i = 0; i < links->count; i++)
-        if (links->list[i].ifindex == ifindex)
-            return &links->list[i];
-    return NULL;
 }
 
 int link_index(struct rtnl *nl, const char *name)

@@ -113,10 +113,6 @@ struct links {
 int links_read(struct rtnl *nl, const char *kind, struct links *out);
 void links_free(struct links *links);
 
-/* NULL: no such interface. */
-const struct link *links_by_name(const struct links *links, const char *name);
-const struct link *links_by_index(const struct links *links, int ifindex);
-
 /* Returns the index of the interface with that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 

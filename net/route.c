@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "route.h"
-#include "address.h"
+#include "addresses.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>

@@ -76,20 +76,4 @@ int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size);
 /* Returns the first attribute of that type (ignoring NLA_F_ bits) after a header of that size, or NULL. */
 struct nlattr *message_attr(const struct nlmsghdr *msg, size_t header, int type);
 
-/* The kernel's messages; each is a copy that the list owns. All zeros: empty. */
-struct messages {
-    struct nlmsghdr **list;
-    size_t count;
-};
-
-#define _cleanup_messages_ __attribute__((cleanup(messages_free)))
-void messages_free(struct messages *all);
-
-/* Appends a copy of msg. Returns 0 or -ENOMEM. */
-int messages_add(struct messages *all, const struct nlmsghdr *msg);
-
 enum { DUMP_TRIES = 20 /* while others change what is being dumped */ };
-
-/* Appends the whole dump of an RTM_GET type; header as for rtnl_message(). Returns 0 or -errno; what was read
- * until then stays in the list. */
-int rtnl_dump(struct rtnl *nl, int type, const void *header, size_t size, struct messages *all);

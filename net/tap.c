@@ -103,11 +103,3 @@ int tap_get_mac(int fd, uint8_t mac[6])
     memcpy(mac, request.ifr_hwaddr.sa_data, 6);
     return 0;
 }
-
-int tap_set_mac(int fd, const uint8_t mac[6])
-{
-    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
-
-    memcpy(request.ifr_hwaddr.sa_data, mac, 6);
-    return call(fd, SIOCSIFHWADDR, (unsigned long)&request);
-}

@@ -48,6 +48,3 @@ int tap_set_persist(int fd);
 
 /* Gets the tap's current MAC. Returns 0 or -errno. */
 int tap_get_mac(int fd, uint8_t mac[6]);
-
-/* Sets the tap's MAC. Returns 0 or -errno. */
-int tap_set_mac(int fd, const uint8_t mac[6]);

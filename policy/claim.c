@@ -2,10 +2,8 @@
  * Copyright the virt-tap authors */
 #include "claim.h"
 
-#include "base/number.h"
-
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ALIAS_BEGIN "virt-tap v=1 "
@@ -19,27 +17,26 @@ void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
 /* Parses from the right, since a bridge's name may contain dots. */
 bool claim_read(struct claim *out, const char *text)
 {
-    unsigned long uid, slot;
     char copy[CLAIM_SIZE], again[CLAIM_SIZE];
+    const char *bridge = copy + strlen(CLAIM_PREFIX);
 
-    if (strlen(text) >= sizeof(copy) || strncmp(text, CLAIM_PREFIX, strlen(CLAIM_PREFIX)) != 0)
+    if (strlen(text) >= sizeof(copy))
         return false;
-    strcpy(copy, text + strlen(CLAIM_PREFIX));
-    char *last = strrchr(copy, '.');
-    if (!last)
+    strcpy(copy, text);
+    char *slot = strrchr(copy, '.');
+    if (!slot)
         return false;
-    *last++ = '\0';
-    char *middle = strrchr(copy, '.');
-    if (!middle)
+    *slot++ = '\0';
+    char *uid = strrchr(copy, '.');
+    if (!uid)
         return false;
-    *middle++ = '\0';
-    const bool unlimited = *last == 'x';
-    if (!ifname_valid(copy) || !number_parse(middle, 0, UINT_MAX, &uid) ||
-        !number_parse(last + unlimited, 0, UINT_MAX, &slot))
+    *uid++ = '\0';
+    if (strncmp(copy, CLAIM_PREFIX, strlen(CLAIM_PREFIX)) != 0 || !ifname_valid(bridge))
         return false;
-    *out = (struct claim){.uid = (uid_t)uid, .unlimited = unlimited, .slot = (unsigned int)slot};
-    strcpy(out->bridge, copy);
-    claim_write(again, out); /* exactly as we write it, without leading zeros */
+    *out = (struct claim){.uid = (uid_t)strtoul(uid, NULL, 10), .unlimited = *slot == 'x'};
+    out->slot = (unsigned int)strtoul(slot + out->unlimited, NULL, 10);
+    strcpy(out->bridge, bridge);
+    claim_write(again, out); /* only exactly as we write it is it one */
     return strcmp(again, text) == 0;
 }
 
@@ -67,36 +64,21 @@ void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
              mac_print(mac, alias->mac));
 }
 
-/* Parses one word; fields that it does not set are unchanged. */
-static bool read_word(struct claim_alias *out, const char *word)
-{
-    unsigned long uid = 0;
-
-    if (strcmp(word, "stays") == 0)
-        return out->stays = true;
-    if (strncmp(word, "mac=", 4) == 0)
-        return mac_parse(word + 4, out->mac);
-    if (strncmp(word, "domain=", 7) == 0 && strlen(word + 7) < sizeof(out->domain))
-        return strcpy(out->domain, word + 7);
-    if (strncmp(word, "uid=", 4) != 0 || !number_parse(word + 4, 0, UINT_MAX, &uid))
-        return false;
-    out->uid = (uid_t)uid;
-    return true;
-}
-
 bool claim_read_alias(struct claim_alias *out, const char *text)
 {
-    char copy[CLAIM_SIZE], again[CLAIM_SIZE], *rest = copy;
+    static const char begin[] = ALIAS_BEGIN "uid=", domain[] = " domain=", mac[] = " mac=";
+    const char *of_domain = strstr(text, domain), *of_mac = strstr(text, mac);
+    char again[CLAIM_SIZE];
 
-    *out = (struct claim_alias){.stays = false};
-    if (strlen(text) >= sizeof(copy))
+    *out = (struct claim_alias){.stays = strstr(text, " stays ")};
+    if (strncmp(text, begin, strlen(begin)) != 0)
         return false;
-    if (strncmp(text, ALIAS_BEGIN, strlen(ALIAS_BEGIN)) != 0)
+    if (!of_mac || !mac_parse(of_mac + strlen(mac), out->mac))
         return false;
-    strcpy(copy, text + strlen(ALIAS_BEGIN));
-    while (rest)
-        if (!read_word(out, strsep(&rest, " ")))
-            return false;
+    out->uid = (uid_t)strtoul(text + strlen(begin), NULL, 10);
+    if (of_domain)
+        snprintf(out->domain, sizeof(out->domain), "%s", of_domain + strlen(domain));
+    out->domain[strcspn(out->domain, " ")] = '\0';
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
 }

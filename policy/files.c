@@ -184,7 +184,7 @@ static int list_one(void *context, const char *folder, const char *pattern,
     if (hidden(files, folder))
         return -EACCES;
     const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
-    if (err && err != -1 && files->failed) /* -1: one of its files failed, and was reported */
+    if (err < 0 && files->failed)
         files->failed(files->context, folder, err, why->text);
     return err;
 }

@@ -22,14 +22,26 @@ int caller_self(struct caller *out, const struct name_source *names, struct erro
     return 0;
 }
 
+int account_find(const struct name_source *names, enum account_kind kind, const char *name, id_t *id,
+                 struct error *why)
+{
+    struct account account = {.kind = kind};
+
+    if (strlen(name) >= sizeof(account.name))
+        return -ENOENT; /* too long for any account */
+    strcpy(account.name, name);
+    const int err = names->look_up(names->context, &account, why);
+    *id = account.id;
+    return err;
+}
+
 void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE])
 {
-    char account[IDENTITY_NAME_SIZE];
+    struct account account = {.kind = USER_BY_UID, .id = caller->uid};
     struct error unused;
-    gid_t gid;
 
-    if (caller->names->find_account(caller->names->context, caller->uid, account, &gid, &unused) == 0)
-        snprintf(out, CALLER_SELECTOR_SIZE, "user=%s", account);
+    if (caller->names->look_up(caller->names->context, &account, &unused) == 0)
+        snprintf(out, CALLER_SELECTOR_SIZE, "user=%s", account.name);
     else
         snprintf(out, CALLER_SELECTOR_SIZE, "uid=%u", caller->uid);
 }
@@ -43,22 +55,23 @@ void identity_begin(struct identity *out, const struct caller *caller)
 static int find_account(struct identity *who, struct error *why)
 {
     const struct name_source *names = who->caller->names;
-    const uid_t uid = who->caller->uid;
+    struct account account = {.kind = USER_BY_UID, .id = who->caller->uid};
     struct error cause;
     uid_t back = 0;
 
     if (who->account != IDENTITY_NOT_ASKED)
         return 0;
-    int err = names->find_account(names->context, uid, who->name, &who->gid, &cause);
+    int err = names->look_up(names->context, &account, &cause);
     if (!err)
-        err = names->find_user(names->context, who->name, &back, &cause);
+        err = account_find(names, USER_BY_NAME, account.name, &back, &cause);
     if (err && err != -ENOENT)
-        return error_set(why, "uid %u cannot be looked up: %.900s", uid, cause.text);
+        return error_set(why, "uid %u cannot be looked up: %.900s", who->caller->uid, cause.text);
+    who->account = IDENTITY_NONE;
+    if (err || back != who->caller->uid)
+        return 0;
     who->account = IDENTITY_KNOWN;
-    if (err || back != uid) {
-        who->account = IDENTITY_NONE;
-        who->name[0] = '\0';
-    }
+    who->gid = account.gid;
+    strcpy(who->name, account.name);
     return 0;
 }
 
@@ -78,10 +91,26 @@ int identity_require_account(struct identity *who, struct error *why)
         uid, uid, uid);
 }
 
+/* Finds what a rule names. Returns 1 and its number, 0 if there is none, or -1 and why this cannot be
+ * determined. */
+static int find_named(const struct caller *caller, enum account_kind kind, const char *name, id_t *id,
+                      struct error *why)
+{
+    const char *what = "user";
+    struct error cause;
+    const int err = account_find(caller->names, kind, name, id, &cause);
+
+    if (!err)
+        return 1;
+    if (err == -ENOENT)
+        return 0;
+    if (kind == GROUP_BY_NAME)
+        what = "group";
+    return error_set(why, "%s '%.64s' cannot be looked up: %.900s", what, name, cause.text);
+}
+
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why)
 {
-    const struct name_source *names = who->caller->names;
-    struct error cause;
     unsigned long number;
     uid_t uid = 0;
 
@@ -91,32 +120,35 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
         return -1;
     if (deny && strcmp(user, who->name) == 0)
         return 1;
-    const int err = names->find_user(names->context, user, &uid, &cause);
-    if (err && err != -ENOENT)
-        return error_set(why, "user '%.64s' cannot be looked up: %.900s", user, cause.text);
-    return !err && uid == who->caller->uid;
+    const int found = find_named(who->caller, USER_BY_NAME, user, &uid, why);
+    if (found <= 0)
+        return found;
+    return uid == who->caller->uid;
 }
 
-static bool has_gid(const struct caller *caller, gid_t gid)
+static bool has_gid(const struct identity *who, gid_t gid, bool deny)
 {
+    const struct caller *caller = who->caller;
+
     for (size_t i = 0; i < caller->group_count; i++)
         if (caller->groups[i] == gid)
             return true;
-    return caller->gid == gid;
+    return caller->gid == gid || (deny && who->account == IDENTITY_KNOWN && who->gid == gid);
 }
 
 /* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
  * name. */
 static int has_group_name(const struct caller *caller, const char *group, struct error *why)
 {
-    const struct name_source *names = caller->names;
-    char name[IDENTITY_NAME_SIZE];
     struct error cause;
     int found = 0;
 
     for (size_t i = 0; i <= caller->group_count; i++) {
-        const gid_t gid = i ? caller->groups[i - 1] : caller->gid;
-        const int err = names->find_group_name(names->context, gid, name, &cause);
+        struct account account = {.kind = GROUP_BY_GID, .id = caller->gid};
+        if (i > 0)
+            account.id = caller->groups[i - 1];
+        const gid_t gid = account.id;
+        const int err = caller->names->look_up(caller->names->context, &account, &cause);
         if (err == -ENOENT)
             return error_set(
                 why,
@@ -125,7 +157,7 @@ static int has_group_name(const struct caller *caller, const char *group, struct
                 gid, caller->uid, gid);
         if (err)
             return error_set(why, "gid %u cannot be looked up: %.900s", gid, cause.text);
-        if (strcmp(name, group) == 0)
+        if (strcmp(account.name, group) == 0)
             found = 1;
     }
     return found;
@@ -133,24 +165,20 @@ static int has_group_name(const struct caller *caller, const char *group, struct
 
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why)
 {
-    const struct caller *caller = who->caller;
-    struct error cause;
     unsigned long number;
+    int found = 0;
     gid_t gid = 0;
 
     if (deny && find_account(who, why) < 0)
         return -1;
-    if (number_parse(group, 0, (gid_t)-2, &number)) {
-        gid = (gid_t)number;
-    } else {
-        const int named = deny ? has_group_name(caller, group, why) : 0;
-        if (named)
-            return named;
-        const int err = caller->names->find_group(caller->names->context, group, &gid, &cause);
-        if (err && err != -ENOENT)
-            return error_set(why, "group '%.64s' cannot be looked up: %.900s", group, cause.text);
-        if (err)
-            return 0;
-    }
-    return has_gid(caller, gid) || (deny && who->account == IDENTITY_KNOWN && who->gid == gid);
+    if (number_parse(group, 0, (gid_t)-2, &number))
+        return has_gid(who, (gid_t)number, deny);
+    if (deny)
+        found = has_group_name(who->caller, group, why);
+    if (found)
+        return found;
+    found = find_named(who->caller, GROUP_BY_NAME, group, &gid, why);
+    if (found <= 0)
+        return found;
+    return has_gid(who, gid, deny);
 }

@@ -18,19 +18,27 @@ enum {
     CALLER_SELECTOR_SIZE = IDENTITY_NAME_SIZE + sizeof("user="),
 };
 
-/* Where names are looked up. Each function is passed the context and returns 0 and what was found; -ENOENT if
- * every name service says that there is none; or another -errno, with the reason in `why`, if that cannot be
- * determined. */
-struct name_source {
-    void *context;
-    int (*find_user)(void *context, const char *name, uid_t *uid, struct error *why);
-    int (*find_group)(void *context, const char *name, gid_t *gid, struct error *why);
-    /* Finds the account of a uid: its name and primary group. Also -ENOENT if the name was generated for a
-     * range of uids. */
-    int (*find_account)(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
-                        struct error *why);
-    int (*find_group_name)(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why);
+/* A user or group: what to look up, and then what was found. */
+struct account {
+    enum account_kind { USER_BY_NAME, USER_BY_UID, GROUP_BY_NAME, GROUP_BY_GID } kind;
+    char name[IDENTITY_NAME_SIZE];
+    id_t id;
+    gid_t gid; /* a user's primary group */
 };
+
+/* Where users and groups are looked up. */
+struct name_source {
+    void *context; /* passed to look_up() */
+
+    /* Completes an account that has its kind and, as that says, its name or number. Returns 0; -ENOENT if
+     * every name service says that there is none, or if the name of that number was generated for a range of
+     * uids; or another -errno, with the reason in `why`, if that cannot be determined. */
+    int (*look_up)(void *context, struct account *account, struct error *why);
+};
+
+/* Looks up the number of a user or group by its name. Returns as look_up() does. */
+int account_find(const struct name_source *names, enum account_kind kind, const char *name, id_t *id,
+                 struct error *why);
 
 /* The caller as the kernel knows it. */
 struct caller {

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "mounts.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -37,28 +38,27 @@ static void mounts_free(struct mounts *mounts)
 
 #define _cleanup_mounts_ __attribute__((cleanup(mounts_free)))
 
-/* Takes the line apart. */
-static struct mount parse_line(char *line)
+/* Takes the line apart. Returns whether it is whole. */
+static bool parse_line(struct mount *out, char *line)
 {
     const char *fields[6], *word; /* ID, parent, device, root, point, options */
-    struct mount mount = {0};
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (!(fields[i] = strsep(&line, " ")))
-            return mount;
-    mount = (struct mount){.id = strtoull(fields[0], NULL, 10),
-                           .parent = strtoull(fields[1], NULL, 10),
-                           .device = fields[2],
-                           .root = fields[3],
-                           .point = fields[4]};
+            return false;
+    *out = (struct mount){.id = strtoull(fields[0], NULL, 10),
+                          .parent = strtoull(fields[1], NULL, 10),
+                          .device = fields[2],
+                          .root = fields[3],
+                          .point = fields[4]};
     while ((word = strsep(&line, " ")) && strcmp(word, "-") != 0) {
         const bool shared = strncmp(word, "shared:", 7) == 0, slave = strncmp(word, "master:", 7) == 0;
-        mount.shared = mount.shared || shared;
-        mount.slave = mount.slave || slave;
-        if (slave || (shared && !mount.slave))
-            mount.group = strtoul(word + 7, NULL, 10);
+        out->shared = out->shared || shared;
+        out->slave = out->slave || slave;
+        if (slave || (shared && !out->slave))
+            out->group = strtoul(word + 7, NULL, 10);
     }
-    return word ? mount : (struct mount){0}; /* the separator is on every line: this one is cut */
+    return word; /* the separator is on every line */
 }
 
 /* Reads this process's mounts. Returns whether that worked. */
@@ -69,17 +69,12 @@ static bool read_mounts(struct mounts *out)
 
     if (!file || getdelim(&out->text, &room, '\0', file) < 0 || ferror(file))
         return false;
-    room = 0;
     for (char *line, *rest = out->text; (line = strsep(&rest, "\n")) && *line; out->count++) {
-        if (out->count == room) {
-            room += 64;
-            struct mount *list = reallocarray(out->list, room, sizeof(*list));
-            if (!list)
-                return false;
-            out->list = list;
-        }
-        out->list[out->count] = parse_line(line);
-        if (!out->list[out->count].point)
+        struct mount *list = array_grow(out->list, out->count, sizeof(*list));
+        if (!list)
+            return false;
+        out->list = list;
+        if (!parse_line(&list[out->count], line))
             return false;
     }
     return true;
@@ -94,7 +89,8 @@ static const struct mount *find(const struct mounts *mounts, unsigned long long 
     return NULL;
 }
 
-/* Returns the part of a path below a folder, with its leading '/'; "" if they are the same. */
+/* Returns the part of a path below a folder, with its leading '/'; "" if they are the same; NULL: not below.
+ */
 static const char *below(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
@@ -102,7 +98,9 @@ static const char *below(const char *path, const char *folder)
     if (length == 1) /* the root */
         length = 0;
     if (strncmp(path, folder, length) != 0)
-        return path;
+        return NULL;
+    if (strcmp(path + length, "/") == 0)
+        return "";
     return path + length;
 }
 
@@ -111,12 +109,7 @@ static bool shows_the_same(const struct mount *mount, const struct mount *parent
 {
     const char *rest = below(mount->root, parent->root), *place = below(mount->point, parent->point);
 
-    if (strcmp(rest, "/") == 0)
-        rest = "";
-    if (strcmp(place, "/") == 0)
-        place = "";
-    return strcmp(mount->device, parent->device) == 0 &&
-           strncmp(mount->root, parent->root, strlen(parent->root)) == 0 && strcmp(rest, place) == 0;
+    return strcmp(mount->device, parent->device) == 0 && rest && place && strcmp(rest, place) == 0;
 }
 
 /* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this

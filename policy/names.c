@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "names.h"
 
+#include "base/array.h"
 #include "base/error.h"
 #include "rootfile.h"
 
@@ -19,15 +20,10 @@
 /* The entry of a group can be long: it lists all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
-enum kind { USER_BY_NAME, USER_BY_NUMBER, GROUP_BY_NAME, GROUP_BY_NUMBER };
-
 /* A lookup and its result. */
 struct names_entry {
-    enum kind kind;
+    struct account account;
     bool absent;
-    char name[IDENTITY_NAME_SIZE];
-    id_t id;
-    gid_t gid; /* primary group of a user */
 };
 
 /* Returns whether systemd-nsresourced (ns-NAME-N, src/nsresourced/nsresourcework.c) or systemd-machined
@@ -44,7 +40,7 @@ static bool is_made_up(const char *name, const char *home)
 
 /* Asks NSS with a buffer of that size for strings. Returns 0, -ENOENT, or another errno from
  * getpwnam_r(3). */
-static int ask(struct names_entry *entry, char *buffer, size_t room)
+static int ask(struct account *account, char *buffer, size_t room)
 {
     struct passwd user, *found_user = NULL;
     struct group group, *found_group = NULL;
@@ -52,45 +48,46 @@ static int ask(struct names_entry *entry, char *buffer, size_t room)
     int err;
 
     errno = ELIBACC; /* stays set if glibc cannot load any service */
-    if (entry->kind == USER_BY_NAME)
-        err = getpwnam_r(entry->name, &user, buffer, room, &found_user);
-    else if (entry->kind == USER_BY_NUMBER)
-        err = getpwuid_r(entry->id, &user, buffer, room, &found_user);
-    else if (entry->kind == GROUP_BY_NAME)
-        err = getgrnam_r(entry->name, &group, buffer, room, &found_group);
+    if (account->kind == USER_BY_NAME)
+        err = getpwnam_r(account->name, &user, buffer, room, &found_user);
+    else if (account->kind == USER_BY_UID)
+        err = getpwuid_r(account->id, &user, buffer, room, &found_user);
+    else if (account->kind == GROUP_BY_NAME)
+        err = getgrnam_r(account->name, &group, buffer, room, &found_group);
     else
-        err = getgrgid_r(entry->id, &group, buffer, room, &found_group);
+        err = getgrgid_r(account->id, &group, buffer, room, &found_group);
     if (!found_user && !found_group)
         return err ? err : -ENOENT;
     if (found_user) {
         name = user.pw_name;
         home = user.pw_dir;
-        entry->id = user.pw_uid;
-        entry->gid = user.pw_gid;
+        account->id = user.pw_uid;
+        account->gid = user.pw_gid;
     } else {
         name = group.gr_name;
-        entry->id = group.gr_gid;
+        account->id = group.gr_gid;
     }
-    if (entry->kind == USER_BY_NAME || entry->kind == GROUP_BY_NAME)
+    if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
         return 0;
     if (is_made_up(name, home))
         return -ENOENT;
-    if (snprintf(entry->name, sizeof(entry->name), "%s", name) >= (int)sizeof(entry->name))
+    if (strlen(name) >= sizeof(account->name))
         return ENAMETOOLONG;
+    strcpy(account->name, name);
     return 0;
 }
 
 /* Returns 0, -ENOENT, or another errno. */
-static int ask_in_room(struct names_entry *entry)
+static int ask_in_room(struct account *account)
 {
     char small[SMALL_ROOM];
-    int err = ask(entry, small, sizeof(small));
+    int err = ask(account, small, sizeof(small));
 
     for (size_t room = ROOM; err == ERANGE && room <= ROOM_MAX; room *= 4) {
         char *buffer = malloc(room);
         if (!buffer)
             return ENOMEM;
-        err = ask(entry, buffer, room);
+        err = ask(account, buffer, room);
         free(buffer);
     }
     return err;
@@ -149,9 +146,9 @@ static const char *next_service(char **rest)
  * directory is down) like one that knows nobody, provided that another one answers. Works with glibc 2.33 and
  * newer; with older ones, a process keeps the services of its first lookup. Returns 0, -ENOENT, or another
  * -errno and which service failed. */
-static int ask_each(struct names_entry *entry, struct error *why)
+static int ask_each(struct account *account, struct error *why)
 {
-    const char *database = entry->kind <= USER_BY_NUMBER ? "passwd" : "group", *service;
+    const char *database = account->kind <= USER_BY_UID ? "passwd" : "group", *service;
     char services[512], copy[sizeof(services)], *rest = copy;
     int err = -ENOENT;
 
@@ -160,9 +157,9 @@ static int ask_each(struct names_entry *entry, struct error *why)
     strcpy(copy, services);
     while (err == -ENOENT && (service = next_service(&rest))) {
 #ifdef __GLIBC__
-        err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(entry);
+        err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(account);
 #else
-        err = ask_in_room(entry);
+        err = ask_in_room(account);
 #endif
         if (err > 0)
             error_set(why, "the name service '%.64s' (%s in /etc/nsswitch.conf) did not answer: %s", service,
@@ -175,7 +172,7 @@ static int ask_each(struct names_entry *entry, struct error *why)
     return err > 0 ? -EIO : err;
 }
 
-static bool is_same(const struct names_entry *a, const struct names_entry *b)
+static bool is_same(const struct account *a, const struct account *b)
 {
     if (a->kind != b->kind)
         return false;
@@ -184,82 +181,34 @@ static bool is_same(const struct names_entry *a, const struct names_entry *b)
     return a->id == b->id;
 }
 
-/* Looks up what entry asks for, using an earlier lookup if there is one. Returns as struct name_source
- * describes. */
-static int look_up(struct names *names, struct names_entry *entry, struct error *why)
+static int look_up(void *context, struct account *account, struct error *why)
 {
+    struct names *names = context;
+
     for (size_t i = 0; i < names->count; i++)
-        if (is_same(&names->entries[i], entry)) {
-            *entry = names->entries[i];
-            return entry->absent ? -ENOENT : 0;
+        if (is_same(&names->entries[i].account, account)) {
+            *account = names->entries[i].account;
+            return names->entries[i].absent ? -ENOENT : 0;
         }
-    struct names_entry *entries = reallocarray(names->entries, names->count + 1, sizeof(*entries));
+    struct names_entry *entries = array_grow(names->entries, names->count, sizeof(*entries));
     if (!entries)
         return error_set(why, "no memory"), -ENOMEM;
     names->entries = entries;
-    struct names_entry *answer = &entries[names->count];
-    *answer = *entry;
-    int err = ask_in_room(answer);
+    struct account found = *account;
+    int err = ask_in_room(&found);
     if (err)
-        err = ask_each(answer, why);
+        err = ask_each(&found, why);
     if (err && err != -ENOENT)
         return err;
-    if (err)
-        *answer = *entry; /* only what was asked */
-    answer->absent = err == -ENOENT;
-    names->count++;
-    *entry = *answer;
-    return err;
-}
-
-/* Returns false if the name is too long for any account. */
-static bool begin_by_name(struct names_entry *out, enum kind kind, const char *name)
-{
-    *out = (struct names_entry){.kind = kind};
-    return snprintf(out->name, sizeof(out->name), "%s", name) < (int)sizeof(out->name);
-}
-
-int names_find_user(void *names, const char *name, uid_t *uid, struct error *why)
-{
-    struct names_entry entry;
-    const int err = begin_by_name(&entry, USER_BY_NAME, name) ? look_up(names, &entry, why) : -ENOENT;
-
-    *uid = entry.id;
-    return err;
-}
-
-int names_find_group(void *names, const char *name, gid_t *gid, struct error *why)
-{
-    struct names_entry entry;
-    const int err = begin_by_name(&entry, GROUP_BY_NAME, name) ? look_up(names, &entry, why) : -ENOENT;
-
-    *gid = entry.id;
-    return err;
-}
-
-int names_find_account(void *names, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid, struct error *why)
-{
-    struct names_entry entry = {.kind = USER_BY_NUMBER, .id = uid};
-    const int err = look_up(names, &entry, why);
-
-    strcpy(name, entry.name);
-    *gid = entry.gid;
-    return err;
-}
-
-int names_find_group_name(void *names, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why)
-{
-    struct names_entry entry = {.kind = GROUP_BY_NUMBER, .id = gid};
-    const int err = look_up(names, &entry, why);
-
-    strcpy(name, entry.name);
+    if (!err)
+        *account = found;
+    entries[names->count++] = (struct names_entry){*account, err == -ENOENT};
     return err;
 }
 
 void names_begin(struct names *names)
 {
-    *names = (struct names){
-        .source = {names, names_find_user, names_find_group, names_find_account, names_find_group_name}};
+    *names = (struct names){.source = {names, look_up}};
 }
 
 void names_end(struct names *names)

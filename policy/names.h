@@ -8,7 +8,7 @@
 
 /* The lookups made so far. */
 struct names {
-    struct name_source source;   /* for a struct caller */
+    struct name_source source;   /* for a struct caller; its context is this struct */
     struct names_entry *entries; /* owned */
     size_t count;
 };
@@ -18,9 +18,3 @@ struct names {
 void names_begin(struct names *names);
 void names_end(struct names *names);
 #define _cleanup_names_ __attribute__((cleanup(names_end)))
-
-/* The functions of a struct name_source (see there), whose context points to a struct names. */
-int names_find_user(void *names, const char *name, uid_t *uid, struct error *why);
-int names_find_group(void *names, const char *name, gid_t *gid, struct error *why);
-int names_find_account(void *names, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid, struct error *why);
-int names_find_group_name(void *names, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why);

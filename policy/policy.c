@@ -45,8 +45,8 @@ struct place {
 /* A line that does not parse ends its file; what follows from that depends on the dialect and the file. */
 enum line_result { LINE_OK, LINE_BAD = -2, LINE_REFUSED = -1 };
 
-static int read_file(struct reading *r, const char *path, const struct chain *outer,
-                     const struct place *from);
+static enum line_result read_file(struct reading *r, const char *path, const struct chain *outer,
+                                  const struct place *from);
 
 /* White space for qemu-bridge-helper (g_ascii_isspace): excludes '\v'. */
 static bool is_blank(char c)
@@ -61,8 +61,10 @@ static enum line_result bad(struct reading *r, const struct place *at, const cha
 
     while (length > 0 && is_blank(word[length - 1]))
         length--;
+    if (length > 64)
+        length = 64;
     error_set(r->why, "%s:%lu does not parse: %s '%.*s'; nothing is granted until an administrator fixes it",
-              r->policy->files[at->file].path, at->line, what, length < 64 ? (int)length : 64, word);
+              r->policy->files[at->file].path, at->line, what, (int)length, word);
     return LINE_BAD;
 }
 
@@ -93,8 +95,10 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
 {
     struct error wrong; /* not zeroed: 1.5 kB for each of many rules */
     struct policy_rule rule = {.deny = deny, .file = at->file, .line = at->line};
-    char *terms = argument + (r->dialect == POLICY_STRICT ? strcspn(argument, " \t") : strlen(argument));
+    char *terms = strchr(argument, '\0');
 
+    if (r->dialect == POLICY_STRICT)
+        terms = argument + strcspn(argument, " \t");
     if (*terms)
         *terms++ = '\0';
     /* qemu-bridge-helper checks only the length; a name that no interface can have matches nothing. */
@@ -120,21 +124,19 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
 struct including {
     struct reading *r;
     const struct place *at;
-    bool refused; /* because of one of the files */
 };
 
 static int include_one(void *arg, const char *path)
 {
-    struct including *including = arg;
+    const struct including *including = arg;
 
-    including->refused = read_file(including->r, path, including->at->chain, including->at) < 0;
-    return including->refused ? -1 : 0;
+    return read_file(including->r, path, including->at->chain, including->at) != LINE_OK;
 }
 
 /* path is FOLDER/PATTERN; it is modified. */
 static enum line_result include_matching(struct reading *r, const struct place *at, char *path)
 {
-    struct including including = {r, at, false};
+    struct including including = {r, at};
     struct error cause = {0};
     char *slash = strrchr(path, '/');
 
@@ -143,7 +145,7 @@ static enum line_result include_matching(struct reading *r, const struct place *
         return bad(r, at, "a pattern is allowed only after the last '/', not in", path);
     const int err =
         r->source->list(r->source->context, *path ? path : "/", slash + 1, include_one, &including, &cause);
-    if (including.refused)
+    if (err > 0)
         return LINE_REFUSED;
     if (!err || err == -EACCES)
         return LINE_OK;
@@ -157,7 +159,7 @@ static enum line_result include(struct reading *r, const struct place *at, char 
     if (path[0] == '/' && r->dialect == POLICY_STRICT && strpbrk(path, "*?["))
         return include_matching(r, at, path);
     if (path[0] == '/')
-        return read_file(r, path, at->chain, at) < 0 ? LINE_REFUSED : LINE_OK;
+        return read_file(r, path, at->chain, at);
     if (r->dialect == POLICY_STRICT)
         return bad(r, at, "include requires an absolute path, not", path);
     if (!path[0])
@@ -282,8 +284,8 @@ static bool being_read(const struct chain *chain, const struct policy_text *text
     return false;
 }
 
-static int read_text(struct reading *r, const char *path, const struct policy_text *text,
-                     const struct chain *outer)
+static enum line_result read_text(struct reading *r, const char *path, const struct policy_text *text,
+                                  const struct chain *outer)
 {
     const struct chain chain = {outer, text->device, text->inode, outer ? outer->depth + 1 : 0};
     struct place at = {.chain = &chain};
@@ -291,7 +293,7 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
 
     if (file < 0) {
         free(text->bytes);
-        return -1;
+        return LINE_REFUSED;
     }
     at.file = (unsigned int)file;
     r->policy->bytes += text->size;
@@ -302,20 +304,23 @@ static int read_text(struct reading *r, const char *path, const struct policy_te
     /* qemu-bridge-helper keeps the rules before a bad line in an include, and continues after the include. */
     if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer) {
         r->policy->wrong_line = 0;
-        return 0;
+        return LINE_OK;
     }
-    return result == LINE_OK ? 0 : -1;
+    if (result == LINE_BAD)
+        return LINE_REFUSED;
+    return result;
 }
 
-/* Reads one file. from: the line that includes it, NULL for the main file. Returns 0, or -1 and why not. */
-static int read_file(struct reading *r, const char *path, const struct chain *outer, const struct place *from)
+/* Reads one file. from: the line that includes it, NULL for the main file. Never returns LINE_BAD. */
+static enum line_result read_file(struct reading *r, const char *path, const struct chain *outer,
+                                  const struct place *from)
 {
     struct policy_text text = {.bytes = NULL};
     struct error cause = {0};
     int err = r->source->read(r->source->context, path, BYTES_MAX - r->policy->bytes, &text, &cause);
 
     if (err && from && passed_over(r, err))
-        return 0;
+        return LINE_OK;
     if (err && from)
         return error_set(r->why, "%s:%lu includes a file that cannot be used: %s",
                          r->policy->files[from->file].path, from->line, cause.text);
@@ -324,14 +329,14 @@ static int read_file(struct reading *r, const char *path, const struct chain *ou
         return error_set(r->why, "%s", cause.text);
     }
     if (!text.bytes && from && r->dialect == POLICY_QEMU)
-        return 0; /* to fopen(), which the original uses, a folder is an empty file */
+        return LINE_OK; /* to fopen(), which the original uses, a folder is an empty file */
     if (!text.bytes)
         return error_set(r->why, "%s is a folder, not a policy file; write the rules into a file", path);
     if (being_read(outer, &text)) {
         /* The original loops until it runs out of descriptors, and finds no further rules meanwhile. */
         free(text.bytes);
         if (r->dialect == POLICY_QEMU)
-            return 0;
+            return LINE_OK;
         return error_set(r->why, "%s:%lu includes %s, which is being read already",
                          r->policy->files[from->file].path, from->line, path);
     }

@@ -6,6 +6,7 @@
  * next step. */
 #include "rootfile.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/quote.h"
 #include "mounts.h"
@@ -15,8 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,6 @@
 enum {
     LINKS_MAX = 40,       /* the kernel's limit for one path */
     OVERFLOW_UID = 65534, /* uids unmapped in a user namespace (/proc/sys/kernel/overflowuid's default) */
-    IS_LINK = 1,
 };
 
 struct walk {
@@ -47,13 +45,12 @@ static int untrusted(struct walk *w, const char *what, const char *remedy)
     return -EPERM;
 }
 
-/* Examines w->path, which may be a link, or an open descriptor. Returns 0 or -errno. */
-static int look(const struct walk *w, int fd, struct statx *out)
+/* Examines a path, which may be a link, or with "" an open descriptor. Returns 0 or -errno. */
+static int look(int fd, const char *path, struct statx *out)
 {
-    const char *path = fd < 0 ? w->path : "";
-    const int flags = fd < 0 ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
-
-    return statx(fd < 0 ? AT_FDCWD : fd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, out) < 0 ? -errno : 0;
+    if (statx(fd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, out) < 0)
+        return -errno;
+    return 0;
 }
 
 /* Checks that w->path is writable by root only, and is not a mount that hides root's own files. */
@@ -77,7 +74,6 @@ static int check(struct walk *w, const struct statx *st)
     return 0;
 }
 
-/* Changes w->path to its parent folder. */
 static void to_parent(struct walk *w)
 {
     char *slash = strrchr(w->path, '/');
@@ -88,20 +84,17 @@ static void to_parent(struct walk *w)
 /* Returns whether the mode of a root-owned file denies the caller one of these bits (given as for others). */
 static bool mode_denies(const struct statx *st, unsigned int bits)
 {
-    const int count = getgroups(0, NULL);
-    gid_t *groups = count > 0 ? calloc((size_t)count, sizeof(*groups)) : NULL;
+    static gid_t groups[NGROUPS_MAX];
+    const int count = getgroups(NGROUPS_MAX, groups);
     bool member = st->stx_gid == getegid();
 
-    if (count > 0 && (!groups || getgroups(count, groups) != count))
-        bits = 0; /* which denies nothing: unknown */
-    for (int i = 0; i < count && bits; i++)
+    for (int i = 0; i < count; i++)
         member = member || groups[i] == st->stx_gid;
-    free(groups);
     if (st->stx_uid == geteuid())
         bits <<= 6;
     else if (member)
         bits <<= 3;
-    return (st->stx_mode & bits) != bits;
+    return count >= 0 && (st->stx_mode & bits) != bits;
 }
 
 /* After EACCES at w->path: returns -EACCES if the mode and group of the file or of its folder explain it;
@@ -111,18 +104,20 @@ static int explain_denial(struct walk *w)
     struct statx st;
     unsigned int bits = S_IROTH;
 
-    int err = look(w, -1, &st);
+    int err = look(AT_FDCWD, w->path, &st);
     if (!err && S_ISDIR(st.stx_mode))
         bits |= S_IXOTH;
     if (err == -EACCES) {
         to_parent(w);
         bits = S_IXOTH;
-        err = look(w, -1, &st);
+        err = look(AT_FDCWD, w->path, &st);
     }
     if (!err)
         err = check(w, &st);
-    if (err || mode_denies(&st, bits))
-        return err ? err : -EACCES;
+    if (!err && mode_denies(&st, bits))
+        err = -EACCES;
+    if (err)
+        return err;
     error_set(
         w->why,
         "%.255s: '%.255s' is readable by its mode, but reading it is denied: a sandbox, a security module (AppArmor, "
@@ -133,11 +128,12 @@ static int explain_denial(struct walk *w)
 }
 
 /* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
- * was replaced by a '\0'. Returns IS_LINK or -errno. Not inlined, so that only links cost its buffers. */
-__attribute__((noinline)) static int follow(struct walk *w, char *rest, char next)
+ * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined, so that only
+ * links cost its buffers. */
+__attribute__((noinline)) static int follow(struct walk *w, const struct statx *link, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
-    struct statx st;
+    int folder = 0; /* the length of the link's, if the target is relative to it */
 
     if (w->rootfile->links == ROOTFILE_NO_LINKS) {
         error_set(
@@ -146,36 +142,35 @@ __attribute__((noinline)) static int follow(struct walk *w, char *rest, char nex
             w->asked, w->path);
         return -EPERM;
     }
-    int err = look(w, -1, &st);
-    if (!err)
-        err = check(w, &st);
+    const int err = check(w, link);
     if (err)
         return err;
     const ssize_t length = readlink(w->path, target, sizeof(target) - 1);
     if (length < 0)
         return -errno;
     target[length] = '\0';
-    const int folder = target[0] == '/' ? 0 : (int)(strrchr(w->path, '/') - w->path) + 1; /* the link's */
+    if (target[0] != '/')
+        folder = (int)(strrchr(w->path, '/') - w->path) + 1;
     *rest = next;
     if (snprintf(joined, sizeof(joined), "%.*s%s%s", folder, w->path, target, rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
     strcpy(w->path, joined);
-    return IS_LINK;
+    return -ELOOP;
 }
 
-/* Checks one folder of the path, ending at `end`. Returns 0; IS_LINK if a link was replaced; or -errno, and
- * w->path is then that folder. */
+/* Checks one folder of the path, ending at `end`. Returns 0 or -errno, and w->path is then that folder;
+ * -ELOOP: a link was replaced. */
 static int check_folder(struct walk *w, char *end)
 {
     struct statx st;
     const char next = *end;
 
     *end = '\0';
-    int err = look(w, -1, &st);
+    int err = look(AT_FDCWD, w->path, &st);
     if (err)
         return err;
     if (S_ISLNK(st.stx_mode))
-        return follow(w, end, next);
+        return follow(w, &st, end, next);
     if (!S_ISDIR(st.stx_mode))
         return -ENOTDIR;
     err = check(w, &st);
@@ -193,7 +188,7 @@ static int check_folders(struct walk *w)
     if (strncmp(known, w->path, length) == 0 && !known[length])
         return 0; /* still valid: only root could have changed it */
     for (char *slash = w->path; slash; slash = strchr(slash + 1, '/')) {
-        const int err = check_folder(w, slash == w->path ? slash + 1 : slash);
+        const int err = check_folder(w, slash + (slash == w->path));
         if (err)
             return err;
     }
@@ -210,31 +205,42 @@ static int check_kind(const struct walk *w, mode_t mode)
     return -EPERM;
 }
 
-/* Returns a descriptor or -errno. Does not even open a device, which could have side effects: root may be
- * asked to check a policy that somebody else wrote and that includes one. Only root could put one there
- * between the two calls. */
-static int open_once(struct walk *w)
+/* Returns a descriptor, or like check_folder(). Does not even open a device, which could have side effects:
+ * root may be asked to check a policy that somebody else wrote and that includes one. Only root could put one
+ * there between the two calls. */
+static int open_last(struct walk *w)
 {
-    struct stat st;
+    struct statx st;
 
-    for (int links = 0; links <= LINKS_MAX; links++) {
-        int err = check_folders(w);
-        if (!err && lstat(w->path, &st) == 0 && !S_ISLNK(st.st_mode))
-            err = check_kind(w, st.st_mode);
-        if (!err) {
-            const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-            if (fd >= 0)
-                return fd;
-            err = errno == ELOOP ? follow(w, w->path + strlen(w->path), '\0') : -errno;
-        }
-        if (err != IS_LINK)
-            return err == -EACCES ? explain_denial(w) : err;
-    }
-    return -ELOOP;
+    int err = look(AT_FDCWD, w->path, &st);
+    if (err)
+        return err;
+    if (S_ISLNK(st.stx_mode))
+        return follow(w, &st, strchr(w->path, '\0'), '\0');
+    err = check_kind(w, st.stx_mode);
+    if (err)
+        return err;
+    const int fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
-/* Opens the requested file. With ROOTFILE_NO_LINKS, it counts as missing only if it stays so. Returns like
- * open_once(). */
+static int open_once(struct walk *w)
+{
+    int fd = -ELOOP;
+
+    for (int links = 0; fd == -ELOOP && links <= LINKS_MAX; links++) {
+        fd = check_folders(w);
+        if (!fd)
+            fd = open_last(w);
+    }
+    if (fd == -EACCES)
+        return explain_denial(w);
+    return fd;
+}
+
+/* Returns a descriptor or -errno. With ROOTFILE_NO_LINKS, a file counts as missing only if it stays so. */
 static int open_trusted(struct walk *w)
 {
     struct timespec began;
@@ -249,13 +255,13 @@ static int open_trusted(struct walk *w)
         if (fd != -ENOENT || w->rootfile->links != ROOTFILE_NO_LINKS)
             return fd;
         to_parent(w);
-        if (look(w, -1, &folder) < 0 || !settle_wait(&began, &folder))
+        if (look(AT_FDCWD, w->path, &folder) < 0 || !settle_wait(&began, &folder))
             return fd;
     }
     return -EAGAIN;
 }
 
-/* Reads a regular file from start to end; `size` is its size as reported. */
+/* Reads a regular file; `size` is its size as reported. */
 static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
 {
     if (size > limit)
@@ -263,17 +269,13 @@ static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
     out->bytes = malloc(size + 1);
     if (!out->bytes)
         return -ENOMEM;
-    while (out->size <= size) { /* one byte more: a file that grows is read again, not truncated */
-        const ssize_t got = read(fd, out->bytes + out->size, size + 1 - out->size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        out->size += (size_t)got;
-        if (got == 0 || out->size == size)
-            return 0;
-    }
-    return -EAGAIN;
+    const ssize_t got = read(fd, out->bytes, size + 1); /* one byte more: to see that it has grown */
+    if (got < 0)
+        return -errno;
+    out->size = (size_t)got;
+    if (out->size != size)
+        return -EAGAIN;
+    return 0;
 }
 
 /* Reads an open file after checking what it is. */
@@ -281,7 +283,7 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
 {
     struct statx st;
 
-    int err = look(w, fd, &st);
+    int err = look(fd, "", &st);
     if (err)
         return err;
     out->device = makedev(st.stx_dev_major, st.stx_dev_minor);
@@ -289,7 +291,9 @@ static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text
     err = check_kind(w, st.stx_mode);
     if (!err)
         err = check(w, &st);
-    return err || S_ISDIR(st.stx_mode) ? err : read_all(fd, (size_t)st.stx_size, limit, out);
+    if (err || S_ISDIR(st.stx_mode))
+        return err;
+    return read_all(fd, (size_t)st.stx_size, limit, out);
 }
 
 void rootfile_begin(struct rootfile *rootfile, enum rootfile_links links)
@@ -304,31 +308,28 @@ int rootfile_read(void *context, const char *path, size_t limit, struct policy_t
 
     *out = (struct policy_text){.bytes = NULL};
     why->text[0] = '\0';
-    int err = open_trusted(&w);
-    if (err >= 0) {
-        const int fd = err;
+    _cleanup_close_ const int fd = open_trusted(&w);
+    int err = fd;
+    if (fd >= 0)
         err = read_checked(&w, fd, limit, out);
-        if (err == -EACCES)
-            err = explain_denial(&w);
-        close(fd);
-    }
-    if (err) {
-        free(out->bytes);
-        out->bytes = NULL;
-        if (err == -EFBIG)
-            error_set(why, "%.255s: the policy is larger than 4 MiB in all", path);
-        else if (err == -EAGAIN)
-            error_set(why, "%.255s changed while it was being read, or is not a regular file; try again",
-                      path);
-        else if (err == -EACCES)
-            error_set(
-                why,
-                "%.255s cannot be read by this user: %s; an administrator can type: chmod 0644 (or 0640 and "
-                "chgrp) on it, and 0755 on its folder",
-                path, strerror(-err));
-        else if (!why->text[0])
-            error_set(why, "%.255s cannot be read: %s; an administrator must fix that", path, strerror(-err));
-    }
+    if (fd >= 0 && err == -EACCES)
+        err = explain_denial(&w);
+    if (!err)
+        return 0;
+    free(out->bytes);
+    out->bytes = NULL;
+    if (err == -EFBIG)
+        error_set(why, "%.255s: the policy is larger than 4 MiB in all", path);
+    else if (err == -EAGAIN)
+        error_set(why, "%.255s changed while it was being read, or is not a regular file; try again", path);
+    else if (err == -EACCES)
+        error_set(
+            why,
+            "%.255s cannot be read by this user: %s; an administrator can type: chmod 0644 (or 0640 and "
+            "chgrp) on it, and 0755 on its folder",
+            path, strerror(-err));
+    else if (!why->text[0])
+        error_set(why, "%.255s cannot be read: %s; an administrator must fix that", path, strerror(-err));
     return err;
 }
 
@@ -345,8 +346,7 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
-/* Lists the names in a folder once it has settled. Returns their number, or -errno; the caller frees the
- * list. */
+/* Lists the names in a folder once it has settled. Returns their number, or -errno. */
 static int list_names(struct walk *w, struct dirent ***names)
 {
     struct timespec began;
@@ -354,14 +354,15 @@ static int list_names(struct walk *w, struct dirent ***names)
 
     for (int round = 0; round < SETTLE_ROUNDS; round++) {
         clock_gettime(CLOCK_REALTIME, &began);
-        const int fd = open_trusted(w);
+        _cleanup_close_ const int fd = open_trusted(w);
         if (fd < 0)
             return fd;
         const int count = scandirat(fd, ".", names, NULL, compare_bytes);
-        int err = count < 0 ? -errno : look(w, fd, &folder);
-        close(fd);
+        if (count < 0 && errno == EACCES)
+            return explain_denial(w);
         if (count < 0)
-            return err == -EACCES ? explain_denial(w) : err;
+            return -errno;
+        const int err = look(fd, "", &folder);
         if (!err && !settle_wait(&began, &folder))
             return count;
         free_names(*names, count);
@@ -377,22 +378,23 @@ int rootfile_list(void *context, const char *folder, const char *pattern,
 {
     char path[PATH_MAX];
     struct walk w = {.asked = path, .rootfile = context, .why = why};
-    struct dirent **found = NULL;
+    struct dirent **names = NULL;
+    int err = 0, count = -ENAMETOOLONG;
 
     why->text[0] = '\0';
-    /* The trailing slash makes the folder itself one of those checked. */
-    const int count = snprintf(path, sizeof(path), "%s/", folder) < (int)sizeof(path) ? list_names(&w, &found)
-                                                                                      : -ENAMETOOLONG;
-    struct dirent *const *names = found;
-    int err = count < 0 ? count : 0;
-    for (int i = 0; names && i < count; i++) {
-        if (!err && fnmatch(pattern, names[i]->d_name, FNM_PERIOD) == 0)
-            err = snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) < (int)sizeof(path)
-                      ? each(arg, path)
-                      : -ENAMETOOLONG;
+    /* The trailing slash makes the folder itself one of those checked; names of files fit behind it. */
+    if (snprintf(path, sizeof(path), "%s/", folder) < (int)(sizeof(path) - NAME_MAX))
+        count = list_names(&w, &names);
+    if (count < 0)
+        err = count;
+    for (int i = 0; !err && names && i < count; i++) {
+        if (fnmatch(pattern, names[i]->d_name, FNM_PERIOD) != 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+        err = each(arg, path);
     }
-    free_names(found, count);
-    if (err && !why->text[0])
+    free_names(names, count);
+    if (err < 0 && !why->text[0])
         error_set(why, "%.255s cannot be read: %s; an administrator must fix that", folder, strerror(-err));
     return err;
 }

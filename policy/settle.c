@@ -15,9 +15,9 @@ bool settle_wait(const struct timespec *began, const struct statx *folder)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t seconds = began->tv_sec - change->tv_sec;
-    const int64_t nanoseconds = began->tv_nsec - (int64_t)change->tv_nsec;
-    if (change->tv_sec > now.tv_sec || seconds > 1 || seconds * 1000 + nanoseconds / 1000000 >= SETTLE_MS)
+    const int64_t age = (began->tv_sec - change->tv_sec) * INT64_C(1000) +
+                        (began->tv_nsec - (int64_t)change->tv_nsec) / 1000000;
+    if (change->tv_sec > now.tv_sec || age >= SETTLE_MS)
         return false;
     nanosleep(&pause, NULL);
     return true;

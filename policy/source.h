@@ -28,7 +28,7 @@ struct policy_source {
     int (*read)(void *context, const char *path, size_t limit, struct policy_text *out, struct error *why);
 
     /* Calls each(arg, path) for every file in the folder whose name matches the pattern, in byte order, until
-     * a call returns nonzero. Returns 0; -1 if a call did; or -errno and the reason as above. */
+     * a call returns a positive number. Returns 0; that number; or -errno and the reason as above. */
     int (*list)(void *context, const char *folder, const char *pattern,
                 int (*each)(void *arg, const char *path), void *arg, struct error *why);
 };

@@ -23,31 +23,28 @@ struct outcome {
 };
 
 /* Names beginning with 'a' are the caller's, and of those with '~' nobody knows whose they are. */
-static int find(void *context, const char *name, id_t *id, struct error *why)
+static int find(struct account *account)
+{
+    account->id = 1000;
+    return account->name[0] == '~' ? -EIO : account->name[0] == 'a' ? 0 : -ENOENT;
+}
+
+static int look_up(void *context, struct account *account, struct error *why)
 {
     (void)context;
-    *id = 1000;
     error_set(why, "no answer");
-    return name[0] == '~' ? -EIO : name[0] == 'a' ? 0 : -ENOENT;
+    if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
+        return find(account);
+    if (account->kind == GROUP_BY_GID) {
+        snprintf(account->name, sizeof(account->name), "g%u", account->id);
+        return 0;
+    }
+    strcpy(account->name, "a");
+    account->gid = 1000;
+    return account->id == 1000 ? 0 : -ENOENT;
 }
 
-static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
-                        struct error *why)
-{
-    (void)context, (void)why;
-    strcpy(name, "a");
-    *gid = 1000;
-    return uid == 1000 ? 0 : -ENOENT;
-}
-
-static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *why)
-{
-    (void)context, (void)why;
-    snprintf(name, IDENTITY_NAME_SIZE, "g%u", gid);
-    return 0;
-}
-
-static const struct name_source memory_names = {NULL, find, find, find_account, find_group_name};
+static const struct name_source memory_names = {NULL, look_up};
 static const gid_t groups[] = {100, 101};
 static const struct caller caller = {1000, 1000, groups, 2, &memory_names};
 

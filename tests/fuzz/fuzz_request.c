@@ -62,10 +62,11 @@ static bool same_text(const char *a, const char *b)
 static bool same_request(const struct request *a, const struct request *b)
 {
     return a->verb == b->verb && same_text(a->bridge, b->bridge) && same_text(a->name, b->name) &&
-           a->fd == b->fd && a->vnet_hdr == b->vnet_hdr && a->multi_queue == b->multi_queue &&
-           a->has_mac == b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-           strcmp(a->domain, b->domain) == 0 && a->has_owner == b->has_owner && a->owner == b->owner &&
-           a->force == b->force && a->isolated == b->isolated && a->vlan == b->vlan;
+           a->fd == b->fd && a->kind.vnet_hdr == b->kind.vnet_hdr &&
+           a->kind.multi_queue == b->kind.multi_queue && a->has_mac == b->has_mac &&
+           memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->domain, b->domain) == 0 &&
+           a->has_owner == b->has_owner && a->owner == b->owner && a->force == b->force &&
+           a->isolated == b->isolated && a->vlan == b->vlan;
 }
 
 static void hold_values_are_sound(const struct request *request, const struct words *words)
@@ -95,7 +96,7 @@ static void hold_values_are_sound(const struct request *request, const struct wo
 /* What holds of a request that was taken: all that its verb needs is there, and nothing that it has not. */
 static void hold_request_is_sound(const struct request *request, const struct words *words)
 {
-    const bool keeps = request->multi_queue || request->domain[0] || request->has_owner ||
+    const bool keeps = request->kind.multi_queue || request->domain[0] || request->has_owner ||
                        request->isolated || request->vlan;
 
     hold_values_are_sound(request, words);
@@ -111,11 +112,12 @@ static void hold_request_is_sound(const struct request *request, const struct wo
         return;
     case REQUEST_BRIDGE:
         hold(request->bridge && !request->name && request->fd == -1 && !keeps && !request->force);
-        hold(!request->vnet_hdr && !request->has_mac);
+        hold(!request->kind.vnet_hdr && !request->has_mac);
         return;
     case REQUEST_DELETE:
         hold((request->name || request->domain[0]) && !request->bridge && request->fd == -1);
-        hold(!request->vnet_hdr && !request->multi_queue && !request->has_mac && !request->has_owner);
+        hold(!request->kind.vnet_hdr && !request->kind.multi_queue && !request->has_mac &&
+             !request->has_owner);
         return;
     }
     hold(false); /* no such verb */
@@ -182,9 +184,9 @@ static void hold_says_what_was_said(const struct request *r)
         add_word(&words, *room++, "--isolated");
     if (r->vlan)
         add_word(&words, *room++, "--vlan=%u", r->vlan);
-    if (r->multi_queue)
+    if (r->kind.multi_queue)
         add_word(&words, *room++, "--multi-queue");
-    if (r->vnet_hdr)
+    if (r->kind.vnet_hdr)
         add_word(&words, *room++, r->verb == REQUEST_TAP ? "--use-vnet" : "--vnet-hdr");
     if (r->has_owner)
         add_word(&words, *room++, "--owner=%u", r->owner);

@@ -15,16 +15,24 @@
 
 /* 'a...' is 1000; 'b...' 1001, and so are digits, which are a name where they are no number that a user has.
  */
-static int find(void *context, const char *name, id_t *id, struct error *why)
+static int find(const char *name, id_t *id)
 {
-    (void)context;
-    error_set(why, "no answer");
+    if (strlen(name) >= IDENTITY_NAME_SIZE)
+        return -ENOENT;
     *id = name[0] == 'a' ? 1000 : 1001;
     return name[0] == '~' ? -EIO : strchr("ab0123456789", name[0]) ? 0 : -ENOENT;
 }
 
 /* Allows look no account up. */
-static const struct name_source names = {NULL, find, find, NULL, NULL};
+static int look_up(void *context, struct account *account, struct error *why)
+{
+    (void)context;
+    hold(account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME);
+    error_set(why, "no answer");
+    return find(account->name, &account->id);
+}
+
+static const struct name_source names = {NULL, look_up};
 static const gid_t groups[] = {4, 1001, 0};
 static const struct caller callers[] = {
     {1000, 1000, groups, 0, &names},
@@ -81,10 +89,10 @@ static int oracle_find(const char *word, id_t *id)
 {
     for (const char *c = word; *c; c++)
         if (*c < '0' || *c > '9')
-            return find(NULL, word, id, &(struct error){0});
+            return find(word, id);
     const unsigned long long number = strtoull(word, NULL, 10);
     *id = (id_t)number;
-    return number < (id_t)-1 ? 0 : find(NULL, word, id, &(struct error){0});
+    return number < (id_t)-1 ? 0 : find(word, id);
 }
 
 static int oracle_match(const struct terms *terms, const struct caller *caller)

@@ -28,6 +28,9 @@ def libvirt(name, setup, expect, **more):
     return State(name, setup, expect, area="libvirt", **more)
 
 
+MANY = (f"for n in 1 2 3 4 5 6 7 8 9; do setpriv --reuid={USER} --regid={USER} --clear-groups sleep 30 >/dev/null 2>&1 </dev/null & done\n"
+        f"timeout 9 sh -c 'until [ $(pgrep -u {USER} sleep | wc -l) -ge 9 ]; do sleep 0.1; done'\n")
+
 STATES = [
     qemu("QEMU", "", "qemu.installed qemu.kvm qemu.session.unset", says=("QEMU emulator version",)),
     qemu("no QEMU", f"mount --bind /dev/null {QEMU}", "qemu.missing", says=("apt-get install",), never="qemu.installed"),
@@ -39,6 +42,8 @@ STATES = [
          "printf 'ID=\"opensuse-leap\"\\nID_LIKE=\"suse opensuse\"\\n' >/etc/os-release", "qemu.missing", says=("zypper install",)),
     qemu("a QEMU that does not start", program(QEMU, "echo error while loading shared libraries; exit 127"), "qemu.broken",
          says=("shared libraries",)),
+    qemu("a user with more processes than root's check may start as them", MANY, "qemu.broken", user=0, options=("--user", "vmuser"),
+         wrap=("prlimit", "--nproc=8"), says=("--version cannot be run: Resource temporarily unavailable",)),
     qemu("a QEMU without KVM", program(QEMU, "echo tcg"), "qemu.accelerator", never="qemu.kvm"),
     qemu("a QEMU that hangs", program(QEMU, "sleep 60"), "check.hang qemu.session.unset", never="qemu.installed"),
     qemu("the session calls the helper", CONF + f"echo \"bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf", "qemu.session",
@@ -64,6 +69,8 @@ STATES = [
     libvirt("libvirt", "", "libvirt.installed libvirt.schema libvirt.hooks.missing libvirt.network.none"),
     libvirt("no libvirt", "mount --bind /dev/null /usr/sbin/libvirtd", "libvirt.missing", says=("libvirt-daemon",)),
     libvirt("a libvirt that does not start", program("/usr/sbin/libvirtd", "exit 3"), "libvirt.broken"),
+    libvirt("a libvirt that cannot be started", MANY, "libvirt.broken", user=0, options=("--user", "vmuser"), wrap=("prlimit", "--nproc=8"),
+            says=("--version cannot be run: Resource temporarily unavailable",)),
     libvirt("no schema", "tree /usr/share/libvirt", "libvirt.schema.missing"),
     libvirt("hooks", HOOKS, "libvirt.hooks", never="libvirt.hooks.missing libvirt.hooks.unseen"),
     libvirt("one hook is missing", HOOKS + "rm /etc/libvirt/hooks/network.d/50-virt-tap", "libvirt.hooks.missing",

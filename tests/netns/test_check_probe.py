@@ -279,8 +279,9 @@ class Hostile(unittest.TestCase):
         """It may be another file system's, mounted there; an empty folder goes."""
         for fill, stays in (("mkdir /run/vt/full; echo keep >/run/vt/full/file; mount --bind /run/vt/full /dev/kvm\n", True),
                             ("echo keep >/dev/kvm/file\n", True), (":\n", False)):
-            state = checkcase.State("a folder", f"mkdir /dev/kvm; {fill}trap 'stat -c %G /dev/kvm; cat /dev/kvm/file' EXIT\n\"$@\" --fix --apply || :; exit 0\n", "", user=0)
-            self.assertEqual("root\nkeep\n" in self.timed(state)[0].stdout, stays)
+            setup = f"mkdir /dev/kvm; {fill}trap 'stat -c %G /dev/kvm; cat /dev/kvm/file' EXIT\n\"$@\" --fix --apply || :; exit 0\n"
+            done, _ = self.timed(checkcase.State("a folder", setup, "", user=0))
+            self.assertEqual("root\nkeep\n" in done.stdout, stays)
 
     def test_apply_reaches_no_file_of_roots(self):
         """By links, and a FIFO does not hold root up."""

@@ -122,6 +122,15 @@ class HalfMade(GcCase):
         sandbox.run("ip", "link", "delete", "vtap-x")
 
 
+class Signals(GcCase):
+    def test_a_caller_that_ignores_its_children(self):
+        """As some daemons do: what the helper answered is known all the same."""
+        self.create("vtap-a")
+        done = sandbox.run("bash", "-c", f"trap '' CHLD; exec {self.cli} gc --wait=0 --all", env={"VIRT_TAP_HELPER": self.helper, "PATH": "/usr/bin:/bin"})
+        self.assertEqual(done.stdout, "vtap-a: removed: nobody holds it\n")
+        self.assertNotIn("vtap-a", sandbox.links())
+
+
 class Meanwhile(GcCase):
     """Between gc's look and the helper's act the name passes to another tap, or a guest begins to hold it."""
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 
+import faults
 import sandbox
 import uplink
 from bridgehelper import await_
@@ -58,13 +59,15 @@ class Back(MoveCase):
         self.assertNotEqual(done.returncode, 0)
         self.assert_restored()
 
-    def strace(self, *options):
-        return sandbox.run("strace", "-qq", "-o", TRACE, *options, uplink.CLI, "bridge", "create", "br0", "--uplink", "eth0",
-                           check=False)
+    def run_by(self, wrap):
+        return sandbox.run(*wrap, uplink.CLI, "bridge", "create", "br0", "--uplink", "eth0", check=False)
+
+    def inject(self, name, nth, fault):
+        return self.run_by(faults.inject(TRACE, name, nth, fault))
 
     def steps(self):
         """Every system call from the saving of the state on, as (name, how many of that name so far)."""
-        self.assertEqual(self.strace().returncode, 0)
+        self.assertEqual(self.run_by(["strace", "-qq", "-o", TRACE]).returncode, 0)
         with open(TRACE, encoding="utf-8", errors="replace") as file:
             calls = re.findall(r"^(\w+)\((.*)", file.read(), re.M)
         self.confirm()
@@ -101,9 +104,9 @@ class Back(MoveCase):
         outcomes = {"moved": 0, "put back": 0, "missed": 0}
         for name, nth in steps:
             with self.subTest(f"{name} {nth}"):
-                self.strace("-e", f"inject={name}:signal=SIGKILL:when={nth}")
-                with open(TRACE, encoding="utf-8", errors="replace") as file:
-                    killed = "killed by SIGKILL" in file.read()
+                self.inject(name, nth, "signal=SIGKILL")
+                with open(TRACE, encoding="ascii") as file:
+                    killed = file.read() == "INJECTED\n"
                 outcomes[self.outcome() if killed else "missed"] += 1
                 if not killed:  # how often create looks for the guard is not the same every time
                     self.outcome()
@@ -117,7 +120,7 @@ class Back(MoveCase):
         outcomes = {"moved": 0, "put back": 0}
         for name, nth in steps:
             with self.subTest(f"{name} {nth}"):
-                self.strace("-e", f"inject={name}:error=EIO:when={nth}")
+                self.inject(name, nth, "error=EIO")
                 outcomes[self.outcome()] += 1
         print(f"\n{len(steps)} failures: {outcomes}")
         self.assertGreater(outcomes["put back"], 5)

@@ -12,6 +12,7 @@ import subprocess
 import bridgehelper
 import netcase
 import sandbox
+from faults import inject
 from ondemandcase import BRIDGES, CALLERS, CONF, OnDemand, read, ROUNDS, TRACE
 from sandbox import USER, USERS
 
@@ -19,8 +20,11 @@ from sandbox import USER, USERS
 class Death(OnDemand):
     """Killed at each of its system calls, or failing at it: the next caller has a whole bridge."""
 
+    def run_by(self, wrap):
+        return self.ask("bridge", "--bridge=br-lab", uid=0, wrap=wrap)
+
     def strace(self, *options):
-        return self.ask("bridge", "--bridge=br-lab", uid=0, wrap=["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
+        return self.run_by(["strace", "-qq", "-o", TRACE, "-u", USERS[USER], *options])
 
     def test_at_each_system_call(self):
         self.assertEqual(self.strace().status, 0)
@@ -34,7 +38,7 @@ class Death(OnDemand):
                 with self.subTest(f"{name} {counts[name]} {fault}"):
                     if "br-lab" in sandbox.links():
                         self.remove()
-                    done = self.strace("-e", f"inject={name}:{fault}:when={counts[name]}").status == 0
+                    done = self.run_by(inject(TRACE, name, counts[name], fault, USER)).status == 0
                     stages.add(self.stage())
                     if not done:
                         self.assertEqual(self.ask("bridge", "--bridge=br-lab").status, 0)

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import unittest
 
 import needed
@@ -19,6 +18,7 @@ import networkmanager as nm
 import sandbox
 import uplink
 from bridgehelper import await_
+from faults import inject
 from uplink import HOST4, HOST6, ROUTER4, ROUTER6
 
 PROGRAM, TRACE = uplink.CLI + "-bridge", sandbox.RUN + "/trace"
@@ -33,6 +33,7 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def setUpModule():
     nm.enter()
+    remember()
 
 
 def visible(path):
@@ -103,6 +104,27 @@ class Networkd:
         return [*known, first.get("eth0"), first.get("br0") if known else None]
 
 
+# Stands for netplan, and asks it once for each question about the same files: Python and its libraries take longer than all else here.
+REMEMBERS = r"""#!/bin/sh
+key=$({ echo "$1 $4"; tar -C "$3" --sort=name --mtime=@0 -c etc/netplan; } 2>/dev/null | sha256sum)
+kept=/run/vt/netplan/${key%% *}
+case $1 in set) made=etc/netplan ;; generate) made='run/systemd run/NetworkManager run/udev' ;; *) made= ;; esac
+if [ ! -e "$kept" ]; then
+  mkdir -p "$kept.$$"
+  /run/vt/real/netplan.script "$@" >"$kept.$$/said" 2>"$kept.$$/error"
+  echo $? >"$kept.$$/status"
+  [ -z "$made" ] || tar -C "$3" -cf "$kept.$$/made" $made 2>/dev/null
+  mv -T "$kept.$$" "$kept"
+elif [ -n "$made" ]; then
+  [ "$1" != set ] || rm -rf "$3/etc/netplan"
+  tar -C "$3" -xpf "$kept/made"
+fi
+cat "$kept/said"
+cat "$kept/error" >&2
+exit "$(cat "$kept/status")"
+"""
+
+
 class Netplan:
     name, slow = "netplan", 3
     files = {"/etc/netplan/00-installer.yaml": ("# kept\nnetwork:\n  version: 2\n  ethernets:\n    eth0:\n"
@@ -145,8 +167,17 @@ class NetworkManager:
         return taken
 
 
+def remember():
+    """Puts REMEMBERS in netplan's place."""
+    real = shutil.which("netplan")
+    shutil.copytree(os.path.dirname(os.path.realpath(real)), sandbox.RUN + "/real")
+    sandbox.write(sandbox.RUN + "/remembers", REMEMBERS, 0o755)
+    sandbox.run("mount", "--bind", sandbox.RUN + "/remembers", real)
+
+
 class Death(unittest.TestCase):
     format = None  # one of the above
+    persisted = both = None
 
     maxDiff = None
 
@@ -170,21 +201,15 @@ class Death(unittest.TestCase):
             self.addCleanup(nm.stop)
             nm.start()
             self.assertTrue(await_(lambda: nm.nmcli("-g", "GENERAL.STATE", "device", "show", "eth0", check=False) == "100 (connected)", 20), nm.log())
-        self.meanings = {}
         self.old = found()
         self.ways = {"persist": ("persist", "br0", "--uplink=eth0", "--format=" + self.format.name), "unpersist": ("unpersist", "br0")}
 
-    def call(self, verb, *inject):
-        """One run, traced; returns the CompletedProcess."""
-        try:
-            return subprocess.run(["strace", "-qq", "-o", TRACE, *inject, PROGRAM, "bridge", *self.ways[verb]], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
-        finally:
-            with open(TRACE, encoding="ascii", errors="replace") as file:
-                self.trace = file.read()
+    def call(self, verb, wrap=()):
+        """One run, by that command; returns the CompletedProcess."""
+        return sandbox.run(*wrap, PROGRAM, "bridge", *self.ways[verb], check=False)
 
-    def run_well(self, verb):
-        done = self.call(verb)
+    def run_well(self, verb, wrap=()):
+        done = self.call(verb, wrap)
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def means(self):
@@ -205,9 +230,9 @@ class Death(unittest.TestCase):
         has its share of them, and all have the switch."""
         self.start = "persist" if verb == "unpersist" else "unpersist"
         self.go_to(self.start)
-        self.run_well(verb)
+        self.run_well(verb, ["strace", "-qq", "-o", TRACE])
         counts, steps, begun = {}, [], False
-        for name, rest in re.findall(r"^(\w+)\((.*)", self.trace, re.M):
+        for name, rest in re.findall(r"^(\w+)\((.*)", contents(TRACE).decode(errors="replace"), re.M):
             counts[name] = counts.get(name, 0) + 1
             begun = begun or '"/etc/virt-tap' in rest
             changes = name in wanted and (name != "openat" or "O_CREAT" in rest) and (name != "write" or not rest.startswith("1,"))
@@ -240,18 +265,20 @@ class Death(unittest.TestCase):
         self.assertEqual(os.path.exists("/etc/virt-tap/.swap"), False)
 
     def prepare(self):
-        """Both ends, which can be told from each other."""
+        """Both ends, which can be told from each other: the same in every test of a format."""
+        if self.both:
+            return
         before = self.means()
         self.run_well("persist")
-        self.persisted = found()
-        self.both = [before, self.means()]
+        type(self).persisted = found()
+        type(self).both = [before, self.means()]
         self.assertNotEqual(*self.both)
         self.end("persist")  # once more, in place of the first
         self.end("unpersist")
 
     def kill(self, verb, name, nth, then):
         self.go_to(self.start)
-        done = self.call(verb, "-e", f"inject={name}:signal=SIGKILL:when={nth}")
+        done = self.call(verb, inject(TRACE, name, nth, "signal=SIGKILL"))
         self.assertEqual(done.returncode, -signal.SIGKILL, done.stdout)
         self.assertIn(self.means(), self.both)
         self.lasts.add(self.both.index(self.means()))
@@ -282,7 +309,7 @@ class Death(unittest.TestCase):
                 for by in SIGNALS[i:i + 1] if self.format.slow > 1 and not ALL else SIGNALS:
                     with self.subTest(f"{verb}, {name} {nth}, {by}"):
                         self.go_to("persist" if verb == "unpersist" else "unpersist")
-                        done = self.call(verb, "-e", f"inject={name}:signal={by}:when={nth}")
+                        done = self.call(verb, inject(TRACE, name, nth, f"signal={by}"))
                         self.assertEqual(done.returncode, -getattr(signal, by), done.stdout)
                         self.assertEqual(timeless(found()), timeless({"persist": self.persisted, "unpersist": self.old}[verb]))
                         self.assertFalse(os.path.exists("/etc/virt-tap/.swap"))
@@ -293,8 +320,8 @@ class Death(unittest.TestCase):
             with self.subTest(f"{name} {nth}"):
                 self.go_to(self.start)
                 before = found()
-                done = self.call(verb, "-e", f"inject={name}:error={FAILING[name]}:when={nth}")
-                self.assertIn("INJECTED", self.trace)
+                done = self.call(verb, inject(TRACE, name, nth, f"error={FAILING[name]}"))
+                self.assertEqual(contents(TRACE), b"INJECTED\n")
                 self.assertNotEqual(done.returncode, 0, done.stdout)
                 self.assertIn("nothing was changed", done.stdout)
                 self.assertEqual(found(), before)
@@ -341,7 +368,7 @@ class Others(unittest.TestCase):
         self.assertIn("was changed for 'br1' since", uplink.virt_tap("bridge", "unpersist", "br0").stdout)
         self.assertEqual(uplink.virt_tap("bridge", "unpersist", "br1").returncode, 0)
         self.assertEqual(found(), one)
-        sandbox.run("strace", "-qq", "-o", TRACE, "-e", "inject=rename:signal=SIGKILL:when=2", PROGRAM, *two, check=False)
+        sandbox.run(*inject(TRACE, "rename", 2, "signal=SIGKILL"), PROGRAM, *two, check=False)
         self.assertTrue(os.path.exists("/etc/virt-tap/.swap"))
         self.assertEqual(uplink.virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(found(), before)
@@ -373,7 +400,7 @@ class Others(unittest.TestCase):
 
 FORMS = (Ifupdown, Stanzas, Networkd, Netplan, NetworkManager)
 for _form in FORMS:
-    globals()["Death" + _form.__name__] = type("Death" + _form.__name__, (Death,), {"format": _form})
+    globals()["Death" + _form.__name__] = type("Death" + _form.__name__, (Death,), {"format": _form, "meanings": {}})
 del Death  # by itself it has no format
 
 

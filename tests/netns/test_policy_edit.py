@@ -100,11 +100,11 @@ class Edit(unittest.TestCase):
     def test_nobody_keeps_root_from_it(self):
         """By a lock on what every user may open, or on all that there is."""
         self.edit("touch $f")
-        for path in ("/etc/virt-tap", POLICY, "/run/virt-tap", "/run/virt-tap/policy.lock"):
+        for path in ("/etc/virt-tap", POLICY, "/run/virt-tap", "/run/virt-tap/.policy"):
             os.chmod(POLICY, 0o644)
             with subprocess.Popen(["flock", "-s", path, "sh", "-c", "echo locked; exec sleep 60"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True, user=USER, group=USER, extra_groups=[]) as holder:
-                self.assertIn("Permission denied" if path.endswith(".lock") else "locked", holder.stdout.readline())
+                self.assertIn("Permission denied" if path.endswith("/.policy") else "locked", holder.stdout.readline())
                 self.assertEqual(self.edit("touch $f"), (0, f"{POLICY}: not changed\n"))
                 holder.kill()
 

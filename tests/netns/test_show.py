@@ -167,7 +167,8 @@ class Show(netcase.NetCase):
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
-        with bridgehelper.start([uplink.CLI, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
+        cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
+        with bridgehelper.start([cli, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
             os.close(slave)
             out = b""
             try:

@@ -73,45 +73,61 @@ int read_policy(const struct memory_file *files, enum policy_dialect dialect)
     return read_policy_of(NULL, files, dialect);
 }
 
-static int find_user(void *context, const char *name, uid_t *uid, struct error *reason)
+static bool is_one_of(const char *name, const char *const *names)
 {
-    (void)context;
-    if (strcmp(name, "broken") == 0)
-        return error_set(reason, "no answer"), -EIO;
-    *uid = strcmp(name, "bob") == 0 ? 1001 : 1000;
-    return strcmp(name, "alice") == 0 || strcmp(name, "al") == 0 || strcmp(name, "bob") == 0 ? 0 : -ENOENT;
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names;
 }
 
-static int find_group(void *context, const char *name, gid_t *gid, struct error *reason)
+static int find_user(struct account *user)
 {
-    (void)context;
-    if (strcmp(name, "broken") == 0)
-        return error_set(reason, "no answer"), -EIO;
-    *gid = strcmp(name, "own") == 0 ? 2000 : strcmp(name, "students") == 0 ? 2002 : 2003;
-    return strcmp(name, "nobody") == 0 ? -ENOENT : 0;
+    static const char *const known[] = {"alice", "al", "bob", NULL};
+
+    user->id = strcmp(user->name, "bob") == 0 ? 1001 : 1000;
+    return is_one_of(user->name, known) ? 0 : -ENOENT;
 }
 
-static int find_account(void *context, uid_t uid, char name[IDENTITY_NAME_SIZE], gid_t *gid,
-                        struct error *reason)
+static int find_group(struct account *group)
 {
-    (void)context;
-    if (uid == 1099)
-        return error_set(reason, "no answer"), -EIO;
-    strcpy(name, uid == 1003 ? "broken" : uid == 1004 ? "nobody" : "alice");
-    *gid = 1999;
+    group->id = strcmp(group->name, "own") == 0 ? 2000 : strcmp(group->name, "students") == 0 ? 2002 : 2003;
+    return strcmp(group->name, "nobody") == 0 ? -ENOENT : 0;
+}
+
+static int find_account(struct account *user)
+{
+    const uid_t uid = user->id;
+
+    strcpy(user->name, uid == 1003 ? "broken" : uid == 1004 ? "nobody" : "alice");
+    user->gid = 1999;
     return uid == 1000 || uid == 1002 || uid == 1003 || uid == 1004 ? 0 : -ENOENT;
 }
 
-static int find_group_name(void *context, gid_t gid, char name[IDENTITY_NAME_SIZE], struct error *reason)
+static int find_group_name(struct account *group)
 {
-    (void)context;
-    if (gid == 2099)
-        return error_set(reason, "no answer"), -EIO;
-    snprintf(name, IDENTITY_NAME_SIZE, "%s", gid == 2000 ? "own" : gid == 2001 ? "readers" : "students");
-    return gid >= 2000 && gid <= 2002 ? 0 : -ENOENT;
+    strcpy(group->name, group->id == 2000 ? "own" : group->id == 2001 ? "readers" : "students");
+    return group->id >= 2000 && group->id <= 2002 ? 0 : -ENOENT;
 }
 
-const struct name_source memory_names = {NULL, find_user, find_group, find_account, find_group_name};
+static int look_up(void *context, struct account *account, struct error *reason)
+{
+    const bool by_name = account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME;
+    (void)context;
+    if (by_name ? strcmp(account->name, "broken") == 0 : account->id == 1099 || account->id == 2099)
+        return error_set(reason, "no answer"), -EIO;
+    switch (account->kind) {
+    case USER_BY_NAME:
+        return find_user(account);
+    case USER_BY_UID:
+        return find_account(account);
+    case GROUP_BY_NAME:
+        return find_group(account);
+    default:
+        return find_group_name(account);
+    }
+}
+
+const struct name_source memory_names = {NULL, look_up};
 
 static const gid_t groups[] = {2001, 2002};
 

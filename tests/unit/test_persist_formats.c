@@ -122,7 +122,7 @@ static void compare_format(const struct persist_format *format, const struct per
     if (strcmp(format->name, "ifupdown") == 0)
         persist_ifupdown_print(out, plan, "    dns-nameservers 192.0.2.53\n", "");
     else if (strcmp(format->name, "netplan") == 0)
-        persist_netplan_print(out, plan, NULL, "ethernets", plan->uplink, NULL);
+        persist_netplan_print(out, plan, "ethernets", plan->uplink, NULL);
     else
         assert_int_equal(persist_networkd_from(plan, own ? own : "", &files, &why), 0);
     for (size_t i = 0; i < files.count; i++)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "helper/grant.h"
 #include "helper/protect.h"
+#include "helper/request.h"
 #include "net/bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -108,12 +109,12 @@ int link_get(struct rtnl *nl, int ifindex, struct link *out)
 /* Asks for all protection. */
 static int protect(struct error *why)
 {
-    static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
+    const struct request request = {.has_mac = true, .mac = {0x52, 0x54, 0, 0, 0, 1}};
     const struct link bridge = {.name = "br0"};
     const struct decision terms = {
         .rule = "policy.conf:1",
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
-    const struct grant what = {.bridge = &bridge, .guest_mac = mac, .domain = "", .terms = &terms};
+    const struct grant what = {&request, &bridge, &terms};
     struct rtnl nl = {.buffer = NULL};
 
     addresses = denied_vlan = 0;

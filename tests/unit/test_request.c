@@ -29,13 +29,13 @@ static void takes_the_contract_of_qemu_and_libvirt(void **state)
     assert_int_equal(request.verb, REQUEST_TAP);
     assert_string_equal(request.bridge, "br0");
     assert_int_equal(request.fd, 12);
-    assert_true(request.vnet_hdr);
+    assert_true(request.kind.vnet_hdr);
     assert_null(request.name);
 
     assert_int_equal(request_parse(&request, ARGS("--br=virbr0", "--fd=0"), &why), REQUEST_OK);
     assert_string_equal(request.bridge, "virbr0");
     assert_int_equal(request.fd, 0);
-    assert_false(request.vnet_hdr);
+    assert_false(request.kind.vnet_hdr);
 }
 
 static void takes_a_name_of_the_caller(void **state)
@@ -58,7 +58,7 @@ static void takes_create(void **state)
     assert_int_equal(request.verb, REQUEST_CREATE);
     assert_string_equal(request.bridge, "br0");
     assert_string_equal(request.name, "vtap-a");
-    assert_true(request.vnet_hdr && request.multi_queue && request.has_mac && request.has_owner);
+    assert_true(request.kind.vnet_hdr && request.kind.multi_queue && request.has_mac && request.has_owner);
     assert_memory_equal(request.mac, mac, sizeof(mac));
     assert_string_equal(request.domain, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3");
     assert_int_equal(request.owner, 1000);
@@ -204,7 +204,7 @@ static void takes_a_flag_twice(void **state)
     (void)state;
     assert_int_equal(request_parse(&request, ARGS("--use-vnet", "--use-vnet", "--br=b", "--fd=3"), &why),
                      REQUEST_OK);
-    assert_true(request.vnet_hdr);
+    assert_true(request.kind.vnet_hdr);
 }
 
 static void help_and_version_need_nothing_else(void **state)

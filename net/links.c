@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "links.h"
+
+#include <string.h>
+
+const struct link *links_by_name(const struct links *links, const char *name)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (strcmp(links->list[i].name, name) == 0)
+            return &links->list[i];
+    return NULL;
+}
+
+const struct link *links_by_index(const struct links *links, int ifindex)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->list[i].ifindex == ifindex)
+            return &links->list[i];
+    return NULL;
+}

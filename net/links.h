@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Finds an interface in a list of them. */
+#pragma once
+
+#include "link.h"
+
+/* NULL: no such interface. */
+const struct link *links_by_name(const struct links *links, const char *name);
+const struct link *links_by_index(const struct links *links, int ifindex);

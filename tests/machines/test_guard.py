@@ -28,8 +28,7 @@ class Guard(machinecase.MachineCase):
         gone = "! ip link show br0 >/dev/null 2>&1 && [ -z \"$(ls /run/virt-tap)\" ]"
         if not await_(lambda: self.machine.ok("sh", "-c", gone), seconds, 1):
             self.fail(self.tell())
-        after = self.settle("eth0")
-        self.assertEqual(after, self.before)
+        self.assert_same(self.settle("eth0"), self.before)
         self.has_client("eth0")
 
     def has_client(self, interface):

@@ -119,8 +119,8 @@ static int64_t oldest_look(const char *driver)
     return oldest;
 }
 
-/* Whether this was a hook at that time: only what is executable is one (src/util/virhook.c, virHookCheck). The
- * target of a link may be newer: it is replaced by each upgrade. */
+/* Whether this was a hook at that time: only what is executable is one (src/util/virhook.c, virHookCheck).
+ * The target of a link may be newer: it is replaced by each upgrade. */
 static bool was_hook(const char *path, int64_t look)
 {
     struct stat link, file;

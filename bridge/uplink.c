@@ -87,13 +87,18 @@ bool uplink_in_rule(const char *line, const char *name)
     return *line != '#' && (names_interface(line, name) || matches_pattern(line, name));
 }
 
+/* NetworkManager's own tables, which it makes for the bridge as it has for the NIC, are passed over
+ * (nm-firewall-utils.c, _fw_nft_set_shared_construct). */
 static void report_lines(struct dependents *all, const char *what, char *text, const char *name)
 {
     char *rest = NULL;
+    bool managers = false;
 
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char entry[160];
-        if (!uplink_in_rule(line, name))
+        if (strncmp(line, "table ", strlen("table ")) == 0)
+            managers = strstr(line, " nm-shared-");
+        if (managers || !uplink_in_rule(line, name))
             continue;
         line += strspn(line, " \t\v\f\r");
         snprintf(entry, sizeof(entry), "%s: %.100s", what, line);

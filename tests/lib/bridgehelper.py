@@ -93,12 +93,13 @@ def _set_ids(groups, gid, uid):
 
 def start(argv, uid=0, gid=None, groups=(), nofile=None, no_new_privs=False, **options):
     """A subprocess.Popen() of that user, with these limits."""
-    limit = None
-    if nofile is not None or no_new_privs:
-        def limit():
-            become(0, nofile=nofile, no_new_privs=no_new_privs)
-    with acting_as(uid, gid, groups):
-        return subprocess.Popen(argv, preexec_fn=limit, **options)
+    if nofile is None and not no_new_privs:
+        with acting_as(uid, gid, groups):
+            return subprocess.Popen(argv, **options)
+
+    def limit():  # before exec for good: no_new_privs keeps a program from no capability that its starter has
+        become(uid, gid, groups, nofile, no_new_privs)
+    return subprocess.Popen(argv, preexec_fn=limit, **options)
 
 
 def run(argv, uid=0, input=None, timeout=LIMIT, **options):

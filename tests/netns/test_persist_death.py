@@ -200,6 +200,7 @@ class Death(unittest.TestCase):
                 uplink.ip(*words)
             self.addCleanup(nm.stop)
             nm.start()
+            os.utime("/etc/NetworkManager/NetworkManager.conf", ns=(10**18, 10**18))  # as for the test before
             self.assertTrue(await_(lambda: nm.nmcli("-g", "GENERAL.STATE", "device", "show", "eth0", check=False) == "100 (connected)", 20), nm.log())
         self.old = found()
         self.ways = {"persist": ("persist", "br0", "--uplink=eth0", "--format=" + self.format.name), "unpersist": ("unpersist", "br0")}

@@ -125,7 +125,7 @@ class Pages(Reader):
                 said = self.type(command, user=0, status=1)
         self.assertIn("bridge_helper", said)
         with open(QEMU_CONF, encoding="utf-8") as file:
-            self.assertEqual(file.read(), f'bridge_helper = "{HELPER}"\n')
+            self.assertEqual(file.read(), f'bridge_helper = "{HELPER}" # the first one applies\n')
         self.assertEqual(os.stat(QEMU_CONF).st_uid, ALICE)
 
     def test_helper(self):

@@ -30,7 +30,7 @@ class MoveCase(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 
-    def assert_restored(self, seconds=10):
+    def assert_restored(self, seconds=30):
         done = await_(lambda: "br0" not in sandbox.links() and not uplink.files(), seconds)
         self.assertTrue(done, (sandbox.links(), uplink.files()))
         await_(lambda: uplink.snapshot() == self.before, 3)  # the kernel adds local routes of IPv6 a little later

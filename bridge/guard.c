@@ -127,7 +127,8 @@ static int guard(struct move *move)
     if (fd < 0 || state_advance(move->bridge, PHASE_ARMING, PHASE_MOVING) < 0)
         return 1; /* create gave up on us */
     wait_for_mover(fd, move);
-    if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0)
+    state_path(path, move->bridge, PHASE_RESTORING); /* create may have died while it restored all itself */
+    if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0 || access(path, F_OK) == 0)
         return restore(move);
     state_await(move->bridge, PHASE_MOVED, (int)move->confirm_ms);
     if (state_advance(move->bridge, PHASE_MOVED, PHASE_RESTORING) == 0)

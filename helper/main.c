@@ -93,11 +93,11 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_first
 /* Prints why the request failed, and makes sure that the text arrives. libvirt reads it in a thread that it
  * does not wait for once our socket is closed (virCommandAbort, src/util/vircommand.c): 45 of 200 refusals
  * were shown without their reason, or with garbage after it. It terminates the text when standard error is
- * closed, so close that first and the socket later: 20 ms later was too soon for 1 of 20 on a busy machine.
+ * closed, so close that first and the socket later: 100 ms later was too soon for 1 of 20 on a busy machine.
  */
 static void say(const char *text)
 {
-    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     struct stat st;
 

@@ -66,6 +66,10 @@ class Back(MoveCase):
         return self.run_by(faults.inject(TRACE, name, nth, fault))
 
     def steps(self):
+        """Those of the shortest of three runs: how often create looks for something depends on what else the machine does."""
+        return min((self.steps_of_one_run() for _ in range(3)), key=len)
+
+    def steps_of_one_run(self):
         """Every system call from the saving of the state on, as (name, how many of that name so far)."""
         self.assertEqual(self.run_by(["strace", "-qq", "-o", TRACE]).returncode, 0)
         with open(TRACE, encoding="utf-8", errors="replace") as file:

@@ -34,7 +34,7 @@ def port_security():
                   ("link", "set", "wan", "master", "sw"), ("addr", "add", ROUTER4 + "/24", "dev", "sw"),
                   ("addr", "add", ROUTER6 + "/64", "dev", "sw", "nodad")):
         uplink.ip(*words, netns="router")
-    for words in (("link", "set", "dev", "wan", "learning", "off", "locked", "on"), ("fdb", "add", "52:54:00:aa:00:01", "dev", "wan", "master", "static")):
+    for words in (("link", "set", "dev", "wan", "learning", "off", "locked", "on"), ("fdb", "replace", "52:54:00:aa:00:01", "dev", "wan", "master", "static")):
         sandbox.run("bridge", "-n", "router", *words)
 
 
@@ -78,6 +78,17 @@ class Reach(unittest.TestCase):
             self.assert_restored()
         self.create(within="6s")
         self.assertTrue(await_(lambda: not uplink.files(), 20))
+
+    def test_killed_while_it_puts_all_back(self):
+        """The guard goes on where create died, and so it is where the guard's time is over by then."""
+        port_security()
+        self.before = uplink.settled()
+        for fault in ("KILL", "STOP"):
+            done = sandbox.run("strace", "-qq", "-o", sandbox.RUN + "/trace", "-e", f"inject=rename:signal=SIG{fault}:when=1", uplink.CLI, "bridge",
+                               "create", "br0", "--uplink", "eth0", "--mac", "52:54:00:aa:00:99", "--confirm-within=4s", check=False)
+            self.assertIn("everything is restored", done.stdout)
+            self.assertTrue(await_(lambda: not uplink.files(), 20), uplink.files())
+            self.assert_restored()
 
     def test_a_gateway_that_was_dead_need_not_live(self):
         uplink.ip("route", "replace", "default", "via", DEAD, "metric", "100")

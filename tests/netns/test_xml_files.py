@@ -172,10 +172,12 @@ class Races(FilesCase):
 
     def stopped_at(self, call, script):
         """Returns the exit status and what was said."""
-        process = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=SIGSTOP:when=1", self.cli,
+        trace = RUN + "/trace"
+        sandbox.write(trace, "")
+        process = subprocess.Popen(["strace", "-f", "-qq", "-o", trace, "-e", f"inject={call}:signal=SIGSTOP:when=1", self.cli,
                                     "xml", "rewrite", "--in-place", self.file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            self.assertTrue(bridgehelper.await_(lambda: self.stopped_child(process)), f"never stopped at {call}")
+        try:  # strace also stops it for a moment at each call
+            self.assertTrue(bridgehelper.await_(lambda: "stopped by SIGSTOP" in read(trace) and self.stopped_child(process)), f"never stopped at {call}")
             as_user(script)
             os.kill(self.stopped_child(process), signal.SIGCONT)
             said = process.communicate(timeout=20)[0]

@@ -152,7 +152,7 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
     return NULL;
 }
 
-/* The manager that has to do with the deletion, since it made the bridge. */
+/* The manager that made the bridge, which is in no saved state after a reboot. */
 static void find_manager(struct move *saved, bool known, const struct persist_files *record)
 {
     const char *manager = known ? NULL : persist_manager_of(record);
@@ -193,8 +193,8 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (status == 0 && record.count > 0 && !*saved.manager)
         complain(
             0, verb,
-            "'%s' comes back at the next boot by what `bridge persist` wrote, unless you take that back: "
-            "virt-tap bridge unpersist %s",
+            "'%s' will come back at the next boot, because the files that `bridge persist` wrote are still "
+            "there; to remove them: virt-tap bridge unpersist %s",
             name, quote(name).text);
     return status;
 }

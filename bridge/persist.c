@@ -62,8 +62,8 @@ int persist_find_uplink(const struct view *view, const char *verb, const struct 
             continue;
         if (*out)
             return complain(1, verb,
-                            "nothing was changed: '%s' has several ports that lead out, such as '%s' and "
-                            "'%s': name one of them with --uplink",
+                            "nothing was changed: '%s' has several ports that could be its uplink, such as "
+                            "'%s' and '%s': name one with --uplink",
                             bridge->name, (*out)->name, port->name);
         *out = port;
     }

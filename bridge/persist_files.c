@@ -268,9 +268,10 @@ static int close_reporting(const char *verb, struct swap *swap)
     if (!swap->failed)
         return 0;
     if (in_force)
-        return complain(-1, verb,
-                        "%s; the files are as asked for, and the next persist or unpersist will clean up",
-                        swap->why.text);
+        return complain(
+            -1, verb,
+            "%s; the new configuration is in place nevertheless, and the next persist or unpersist cleans up",
+            swap->why.text);
     return complain(-1, verb, "nothing was changed: %s", swap->why.text);
 }
 
@@ -291,10 +292,8 @@ static int as_user(const char *verb, const char *bridge, int (*act)(void *arg), 
     list_path(path, bridge);
     if (!exists(path))
         return act(arg);
-    return complain(
-        1, verb,
-        "files were written for '%s' before, and what was there then is only known to root: use sudo",
-        bridge);
+    return complain(1, verb, "only root can read the files that `bridge persist` replaced for '%s': use sudo",
+                    bridge);
 }
 
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)

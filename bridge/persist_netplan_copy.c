@@ -18,6 +18,14 @@
 
 #define ROOT "/tmp/virt-tap-netplan."
 
+enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32 };
+
+/* Writes the path of something in the copy. */
+static void place(const struct copy *copy, const char *name, char path[PLACE_SIZE])
+{
+    snprintf(path, PLACE_SIZE, "%s/%s", copy->root, name);
+}
+
 static void remove_folder(const char *root)
 {
     process_capture((const char *[]){"rm", "-rf", "--one-file-system", root, NULL}, false, PROCESS_QUERY_MS,
@@ -96,11 +104,11 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 /* Copies the host's files, if there are any. */
 static bool copy_files(struct copy *copy)
 {
-    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
+    char folder[PLACE_SIZE];
     /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
     const char *argv[] = {"cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder, NULL};
 
-    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
+    place(copy, "etc/netplan", folder);
     if (access("/etc/netplan", F_OK) < 0 ? mkdir(folder, 0700) == 0
                                          : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
         return true;
@@ -110,7 +118,7 @@ static bool copy_files(struct copy *copy)
 
 bool copy_make(struct copy *copy)
 {
-    char to[sizeof(copy->root) + sizeof("/etc")];
+    char to[PLACE_SIZE];
 
     remove_abandoned();
     strcpy(copy->root, ROOT "XXXXXX");
@@ -120,7 +128,7 @@ bool copy_make(struct copy *copy)
         return false;
     }
     copy->lock = open(copy->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    snprintf(to, sizeof(to), "%s/etc", copy->root);
+    place(copy, "etc", to);
     if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0 || mkdir(to, 0700) < 0) {
         /* another run may have taken it for abandoned before it was locked */
         error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->root, strerror(errno));
@@ -132,9 +140,9 @@ bool copy_make(struct copy *copy)
 /* Puts into the copy what will be installed, and nothing else. */
 static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
 {
-    char folder[sizeof(copy->root) + sizeof("/etc/netplan")];
+    char folder[PLACE_SIZE];
 
-    snprintf(folder, sizeof(folder), "%s/etc/netplan", copy->root);
+    place(copy, "etc/netplan", folder);
     if (process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL) != 0)
         return error_set(copy->why, "cannot remove %s", folder), false;
     if (!copy_files(copy))
@@ -230,40 +238,38 @@ static bool is_port(struct copy *copy, const struct persist_plan *plan, const ch
 /* Keeps what netplan has generated so far, for others_stay(). */
 static bool keep_generated(const struct copy *copy)
 {
-    char run[sizeof(copy->root) + sizeof("/before")], before[sizeof(run)];
+    char run[PLACE_SIZE], before[PLACE_SIZE];
 
-    snprintf(run, sizeof(run), "%s/run", copy->root);
-    snprintf(before, sizeof(before), "%s/before", copy->root);
-    return rename(run, before) == 0 || errno == ENOENT;
+    place(copy, "run", run);
+    place(copy, "before", before);
+    if (rename(run, before) == 0 || errno == ENOENT)
+        return true;
+    return error_set(copy->why, "cannot rename %s: %s", run, strerror(errno)), false;
 }
 
 /* Whether netplan makes the same of all other definitions as before; otherwise why not. */
-static bool others_stay(struct copy *copy, const struct persist_plan *plan)
+static bool others_stay(const struct copy *copy, const struct persist_plan *plan)
 {
-    _cleanup_free_ char *bridge = NULL, *nic = NULL, *said = NULL;
-    char run[sizeof(copy->root) + sizeof("/run")], before[sizeof(copy->root) + sizeof("/before")];
+    _cleanup_free_ char *said = NULL;
+    char run[PLACE_SIZE], before[PLACE_SIZE], bridge[ID_SIZE + 32], nic[ID_SIZE + 32];
 
-    snprintf(run, sizeof(run), "%s/run", copy->root);
-    snprintf(before, sizeof(before), "%s/before", copy->root);
-    if (access(before, F_OK) < 0)
-        return true;
-    if (asprintf(&bridge, "--exclude=*netplan-%s.*", plan->bridge) < 0 ||
-        asprintf(&nic, "--exclude=*netplan-%s.*", copy->id) < 0)
-        return error_set(copy->why, "no memory"), false;
+    place(copy, "run", run);
+    place(copy, "before", before);
+    snprintf(bridge, sizeof(bridge), "--exclude=*netplan-%s.*", plan->bridge);
+    snprintf(nic, sizeof(nic), "--exclude=*netplan-%s.*", copy->id);
     const char *argv[] = {"diff",
                           "-rqN",
-                          bridge,
-                          nic, /* lists of names, which the bridge is in: */
                           "--exclude=netplan.conf",
                           "--exclude=*.rules",
                           "--exclude=system",
+                          bridge,
+                          nic,
                           before,
                           run,
-                          NULL};
-    if (process_capture(argv, true, PROCESS_QUERY_MS, &said) == 0)
+                          NULL}; /* the first three are lists of names, the bridge's among them */
+    if (access(before, F_OK) < 0 || process_capture(argv, true, PROCESS_QUERY_MS, &said) == 0)
         return true;
-    return error_set(copy->why, "netplan would also make something else of other definitions: %.300s",
-                     process_reason(said)),
+    return error_set(copy->why, "netplan would also change other definitions: %.300s", process_reason(said)),
            false;
 }
 

@@ -184,7 +184,7 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
     if (strncmp(profile->file, NM_OWN, strlen(NM_OWN)) == 0)
         return error_set(
             why,
-            "'%s' is a port of '%s' by what was persisted before: `virt-tap bridge delete %s`, and "
+            "'%s' is a port of '%s' already, as it was persisted: run `virt-tap bridge delete %s`, then "
             "persist it again",
             plan->uplink, plan->bridge, plan->bridge);
     if (profile_has(profile, "connection", "master") || profile_has(profile, "connection", "controller"))

@@ -223,7 +223,7 @@ int swap_open(struct swap *swap)
     *swap = (struct swap){.count = 0};
     const int locked = persist_lock(&swap->lock);
     if (locked == -EWOULDBLOCK)
-        return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still at work");
+        return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still running");
     if (locked < 0)
         return fail(swap, "cannot lock " STATE_FOLDER, strerror(-locked));
     const int err = finish(false);

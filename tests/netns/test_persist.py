@@ -182,7 +182,7 @@ class Formats(PersistCase):
         self.only_static()
         sandbox.write("/etc/netplan/01-others.yaml", "network: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
-        for name, says in (("eth0", "netplan would leave 'eth0' with Address="), ("eth9", "netplan would also make something else of other definitions: ")):
+        for name, says in (("eth0", "netplan would leave 'eth0' with Address="), ("eth9", "netplan would also change other definitions: ")):
             sandbox.write(sandbox.RUN + "/netplan",
                           f"#!/bin/sh\n{sandbox.RUN}/real/netplan.script \"$@\" || exit\nfile=$3/run/systemd/network/10-netplan-{name}.network\n"
                           "[ $1 != generate ] || [ ! -e $3/etc/netplan/99-virt-tap-br0.yaml ] || echo Address=203.0.113.1/24 >>$file\n", mode=0o755)

@@ -70,7 +70,7 @@ class Again(Case):
             self.assertEqual(self.tree(), before)
             cli = sandbox.install(uplink.CLI, caps=None)
             done = sandbox.run(cli, "bridge", "persist", "br0", "--uplink=eth0", "--format=" + form, "--print", check=False, uid=USER)
-            self.assertEqual((done.returncode, "only known to root: use sudo" in done.stdout), (1, True), done.stdout)
+            self.assertEqual((done.returncode, "only root can read the files" in done.stdout), (1, True), done.stdout)
             self.call("unpersist", "br0")
 
     def test_own_file_that_was_edited(self):
@@ -146,7 +146,7 @@ class Delete(Case):
         self.call("create", "br0", "--uplink", "eth0")
         self.call("confirm", "br0")
         self.call("persist", "br0", "--format=networkd")
-        self.assertIn("comes back at the next boot", self.call("delete", "br0"))
+        self.assertIn("will come back at the next boot", self.call("delete", "br0"))
         self.call("unpersist", "br0")
 
 
@@ -203,7 +203,7 @@ class Halfway(Case):
             self.assertEqual(done.returncode, 1, done.stdout)
             seen = {path: text for path, (text, _, _) in self.tree().items() if "/." not in path and "/persist." not in path and text}
             old = {path: text for path, (text, _, _) in before.items()}
-            changed = "the files are as asked for" in done.stdout
+            changed = "the new configuration is in place" in done.stdout
             self.assertNotEqual(changed, "nothing was changed" in done.stdout, done.stdout)
             self.assertEqual(changed, seen != old, done.stdout)
             said.add(changed)

@@ -216,7 +216,7 @@ class Apply(Case):
         self.assert_back(before)
         self.apply("60s")
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
-        self.assertIn("is a port of 'br0' by what was persisted before", self.persist(status=1))
+        self.assertIn("is a port of 'br0' already, as it was persisted", self.persist(status=1))
         self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
         self.assert_back(before)
 

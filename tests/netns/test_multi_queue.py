@@ -179,14 +179,21 @@ class NewTap(netcase.NetCase):
         sandbox.run("ip", "link", "delete", "vtap-a")
 
     def test_a_crowd(self):
-        """One process loops on the name, two attach to whatever appears: they get no queue of a tap that is made, and stop nobody."""
+        """One process loops on the name, two attach to whatever appears: they get no queue of a tap that is made, and stop nobody, or on
+        a busy machine one start in some hundreds, which leaves nothing behind."""
+        refused = []
         crowd = [in_background(loop_on, "vtap-a"), in_background(attach_to_all), in_background(attach_to_all)]
         try:
             for nth in range(60):
                 answer = self.ask("create", "--bridge=br0", "--name=vtap-a", "--multi-queue", uid=OTHER)
-                self.assertEqual(answer.status, 0, (nth, answer))
+                if answer.status != 0:
+                    self.assertIn("another user took tap 'vtap-a' while it was being made", answer.stderr, nth)
+                    self.assertEqual(self.taps(), [])
+                    refused.append(nth)
+                    continue
                 self.assertEqual(self.queues("vtap-a"), 0)
                 sandbox.run("ip", "link", "delete", "vtap-a")
+            self.assertLessEqual(len(refused), 2)
         finally:
             for pid in crowd:
                 os.kill(pid, signal.SIGKILL)

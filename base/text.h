@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Reads small text files written by the kernel and administrators: /proc, /sys, configuration. */
+ * Short texts, and small text files written by the kernel and administrators: /proc, /sys, configuration. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/* Returns the text, or the fallback if it is NULL. */
+static inline const char *text_or(const char *text, const char *fallback)
+{
+    if (text)
+        return text;
+    return fallback;
+}
 
 /* Reads the beginning of a regular file into buffer and terminates it with a NUL; never blocks (on a FIFO).
  * Returns the length, or -errno: -EINVAL if it is not a regular file. */

@@ -2,7 +2,9 @@
  * Copyright the virt-tap authors */
 #include "diff.h"
 
+#include "base/cleanup.h"
 #include "base/printable.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -93,10 +95,10 @@ static bool is_near(const char *text, size_t end, size_t at)
 /* A file name may contain line feeds. */
 static void print_label(FILE *file, const char *label)
 {
-    char *line = printable_line(label);
+    _cleanup_free_ char *line = printable_line(label);
+    const char *shown = text_or(line, "(no memory)");
 
-    fprintf(file, "--- %s\n+++ %s\n", line ? line : "(no memory)", line ? line : "(no memory)");
-    free(line);
+    fprintf(file, "--- %s\n+++ %s\n", shown, shown);
 }
 
 void diff_print(FILE *file, const char *label, const struct edits *edits, const char *was, size_t was_size,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/param.h>
 
 static const char blanks[] = " \t\r\n";
 
@@ -35,7 +36,7 @@ static void fail(struct reader *reader, const char *text)
     const size_t at = libxml_offset(reader->parser), size = reader->out->size;
 
     if (!reader->failed)
-        xml_fail(reader->why, reader->out->text, at < size ? at : size, "%s", text);
+        xml_fail(reader->why, reader->out->text, MIN(at, size), "%s", text);
     reader->failed = true;
 }
 
@@ -126,10 +127,10 @@ static struct node *add_node(struct reader *reader, size_t open, size_t open_end
     struct document *out = reader->out;
     struct node *node = &out->nodes[out->count++], *parent = reader->in;
 
-    *node = (struct node){.parent = parent, .open = open, .open_end = open_end};
+    *node = (struct node){.parent = parent, .tail = &node->children, .open = open, .open_end = open_end};
     if (parent) {
-        *(parent->last ? &parent->last->next : &parent->children) = node;
-        parent->last = node;
+        *parent->tail = node;
+        parent->tail = &node->next;
     }
     reader->in = node;
     return node;
@@ -157,7 +158,7 @@ static void on_start(void *data, const xmlChar *local, const xmlChar *prefix, co
     if (is_over(reader))
         return;
     reader->declared[reader->depth++] = declared;
-    struct node *node = add_node(reader, tag_start(reader, at), at + (out->text[at] == '/' ? 2 : 1));
+    struct node *node = add_node(reader, tag_start(reader, at), at + 1 + (out->text[at] == '/'));
     const char *name = out->text + node->open + 1;
     node->name = keep(reader, name, strcspn(name, " \t\r\n/>"));
     node->uri = uri || prefix ? (const char *)uri : "";
@@ -304,7 +305,7 @@ static int check_declaration(const struct document *doc, size_t start, struct er
     return xml_fail(why, doc->text, start,
                     "its XML declaration names another encoding, '%.*s': convert the file to UTF-8, with "
                     "iconv(1), and write encoding='UTF-8' there",
-                    (int)(length > 32 ? 32 : length), at + 1);
+                    (int)MIN(length, 32), at + 1);
 }
 
 /* To the parser, a tag ends at the next '<', even if the text is not well-formed. */

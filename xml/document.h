@@ -32,7 +32,8 @@ struct node {
     const char *uri;         /* its namespace; "": none; NULL: its prefix is undeclared */
     const char **attributes; /* those without a namespace: alternating name and value, NULL-terminated */
     const char *text;        /* its content; NULL if it has child elements */
-    struct node *parent, *children, *last, *next;
+    struct node *parent, *children, *next;
+    struct node **tail;    /* where the reader puts the next child */
     size_t open, open_end; /* offsets of the start tag */
     size_t close, end;     /* offsets of the end tag; for <a/> both are open_end */
     bool mixed;            /* directly contains a comment, an instruction, or text other than white space */
@@ -62,11 +63,12 @@ const char *document_find_crowded(const char *text, size_t size);
 bool node_is(const struct node *node, const char *name);
 bool node_is_of(const struct node *node, const char *name, const char *uri);
 
-/* The first child, or the next sibling, with that name and no namespace; NULL: none. */
+/* The first child, or the next sibling, with that name and no namespace; NULL: none. parent may be NULL. */
 struct node *node_child(const struct node *parent, const char *name);
 struct node *node_next(const struct node *node, const char *name);
 
-/* The value of an attribute without a namespace, of the node or of its first child of that name; or NULL. */
+/* The value of an attribute without a namespace, of the node or of its first child of that name; NULL: none.
+ * node may be NULL, here and below. */
 const char *node_attribute(const struct node *node, const char *name);
 const char *child_attribute(const struct node *node, const char *child, const char *name);
 

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "domain.h"
 
+#include "base/array.h"
 #include "config.h"
 
 #include <stdlib.h>
@@ -36,21 +37,16 @@ void interface_read(struct interface *out, struct node *node)
 /* libvirt uses the interfaces of every <devices> element. */
 static int read_interfaces(struct domain *out, struct error *why)
 {
-    size_t room = 0;
-
     for (struct node *devices = node_child(out->doc.nodes, "devices"); devices;
          devices = node_next(devices, "devices")) {
         for (struct node *node = node_child(devices, "interface"); node;
              node = node_next(node, "interface")) {
             if (out->interface_count == INTERFACES_MAX)
                 return document_fail(&out->doc, node, why, "it has more than %d interfaces", INTERFACES_MAX);
-            if (out->interface_count == room) {
-                room = room ? room * 2 : 8;
-                struct interface *more = reallocarray(out->interfaces, room, sizeof(*more));
-                if (!more)
-                    return document_fail(&out->doc, node, why, "no memory");
-                out->interfaces = more;
-            }
+            struct interface *more = array_grow(out->interfaces, out->interface_count, sizeof(*more));
+            if (!more)
+                return document_fail(&out->doc, node, why, "no memory");
+            out->interfaces = more;
             interface_read(&out->interfaces[out->interface_count++], node);
         }
     }
@@ -225,7 +221,9 @@ int domain_read(struct domain *out, const char *text, size_t size, struct error 
         (out->uuid && strlen(out->uuid) > DOMAIN_NAME_MAX))
         return document_fail(&out->doc, out->doc.nodes, why,
                              "its <name> or <uuid> is longer than a command line of QEMU's could hold");
-    return read_interfaces(out, why) < 0 ? -1 : read_metadata(out, why);
+    if (read_interfaces(out, why) < 0)
+        return -1;
+    return read_metadata(out, why);
 }
 
 void domain_free(struct domain *domain)

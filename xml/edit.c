@@ -2,19 +2,19 @@
  * Copyright the virt-tap authors */
 #include "edit.h"
 
-#include <stdbool.h>
+#include "base/array.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int edits_add(struct edits *edits, size_t at, size_t cut, char *insert)
 {
-    const bool full = (edits->count & (edits->count - 1)) == 0; /* grown at 0, 1, 2, 4, 8 ... */
-    struct edit *more = edits->list;
+    struct edit *more = NULL;
 
-    if (insert && full)
-        more = reallocarray(edits->list, edits->count ? 2 * edits->count : 1, sizeof(*more));
-    if (!insert || !more) {
+    if (insert)
+        more = array_grow(edits->list, edits->count, sizeof(*more));
+    if (!more) {
         free(insert);
         return -1;
     }
@@ -37,9 +37,9 @@ static int by_place(const void *a, const void *b)
 {
     const struct edit *first = a, *second = b;
 
-    if (first->at != second->at)
-        return first->at < second->at ? -1 : 1;
-    return first->number < second->number ? -1 : 1;
+    if (first->at < second->at || (first->at == second->at && first->number < second->number))
+        return -1;
+    return 1;
 }
 
 char *edits_apply(struct edits *edits, const char *text, size_t size, size_t *out_size)

@@ -3,6 +3,7 @@
 #include "interface.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 /* Reads <vlan> as an access VLAN: one tag, no trunk. */
 static int judge_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
-    const struct node *vlan = node_child(interface, "vlan"), *tag = vlan ? node_child(vlan, "tag") : NULL;
-    const char *id = tag ? node_attribute(tag, "id") : NULL;
+    const struct node *vlan = node_child(interface, "vlan"), *tag = node_child(vlan, "tag");
+    const char *id = node_attribute(tag, "id");
 
     if (!vlan)
         return 0;
@@ -27,10 +28,7 @@ static int judge_vlan(const struct node *interface, struct plan *plan, char reas
 
 bool interface_has_floor(const struct node *interface)
 {
-    const struct node *bandwidth = node_child(interface, "bandwidth");
-    const struct node *inbound = bandwidth ? node_child(bandwidth, "inbound") : NULL;
-
-    return inbound && node_attribute(inbound, "floor");
+    return child_attribute(node_child(interface, "bandwidth"), "inbound", "floor");
 }
 
 /* Rejects what an interface of type ethernet does not support, or treats differently. */
@@ -69,18 +67,18 @@ static int judge_source(const struct interface *interface, const struct wish *wi
                         char reason[REASON_SIZE])
 {
     const struct node *source = node_child(interface->node, "source");
-    const char *type = interface->type ? interface->type : "";
+    const char *type = text_or(interface->type, "");
     const bool network = strcmp(type, "network") == 0;
 
     if (!network && strcmp(type, "bridge") != 0)
         return reason_set(reason, "it is of type '%.20s', not bridge or network", type);
-    const char *name = source ? node_attribute(source, type) : NULL;
+    const char *name = node_attribute(source, type);
     if (!name || source->children)
         return reason_set(reason, "its <source> names no bridge or network");
     if (network && node_attribute(source, "portgroup"))
         return reason_set(reason, REASON_PORTGROUP);
     if (wish->bridge || !network) {
-        plan->bridge = wish->bridge ? wish->bridge : name;
+        plan->bridge = text_or(wish->bridge, name);
         return 0;
     }
     plan->bridge = plan->found;
@@ -130,7 +128,9 @@ int interface_set_target(struct edits *edits, const struct node *node, const cha
 {
     char *text;
 
-    return asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0 ? -1 : edit_replace(edits, node, text);
+    if (asprintf(&text, "<target dev='%s' managed='no'/>", dev) < 0)
+        return -1;
+    return edit_replace(edits, node, text);
 }
 
 int interface_point(struct edits *edits, const struct document *doc, const struct node *node, const char *dev)
@@ -138,10 +138,12 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
     static const char *const moved[] = {"vlan", "port"};
     const struct node *source = node_child(node, "source"), *target = node_child(node, "target");
 
-    if (interface_set_target(edits, target ? target : source, dev) < 0 ||
-        edit_attribute(edits, doc, node, "type", "ethernet") < 0)
-        return -1;
     if (target && edit_remove(edits, doc, source) < 0)
+        return -1;
+    if (!target)
+        target = source;
+    if (interface_set_target(edits, target, dev) < 0 ||
+        edit_attribute(edits, doc, node, "type", "ethernet") < 0)
         return -1;
     for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
         const struct node *child = node_child(node, moved[i]);
@@ -239,7 +241,9 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
         result = edit_replace(edits, node, strdup(tap->node->text));
     else if (result == 0)
         result = merge(edits, doc, node, &original);
-    return result < 0 ? error_set(why, "no memory") : 0;
+    if (result < 0)
+        return error_set(why, "no memory");
+    return 0;
 }
 
 /* Returns the original's text with the interface's current MAC, escaped; or NULL. */

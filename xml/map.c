@@ -6,6 +6,7 @@
 #include "interface.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,53 +27,65 @@ static int no_memory(const struct mapping *all)
 /* Its name on this host; NULL: unchanged. */
 static const char *find(const struct mapping *all, bool network, const char *theirs)
 {
-    const char *ours = theirs ? all->wish->find_bridge(all->wish->data, network, theirs) : NULL;
-
-    return ours && (network || strcmp(ours, theirs) != 0) ? ours : NULL;
+    if (!theirs)
+        return NULL;
+    const char *ours = all->wish->find_bridge(all->wish->data, network, theirs);
+    if (ours && !network && strcmp(ours, theirs) == 0)
+        return NULL;
+    return ours;
 }
 
 static const char *source_name(const struct interface *interface, bool *network)
 {
-    const struct node *source = node_child(interface->node, "source");
+    const char *type = text_or(interface->type, "");
 
-    *network = interface->type && strcmp(interface->type, "network") == 0;
-    if (!source || !interface->type || (!*network && strcmp(interface->type, "bridge") != 0))
+    *network = strcmp(type, "network") == 0;
+    if (!*network && strcmp(type, "bridge") != 0)
         return NULL;
-    return node_attribute(source, *network ? "network" : "bridge");
+    return child_attribute(interface->node, "source", type);
+}
+
+static int leave(struct note *note, const char *reason)
+{
+    note->outcome = OUTCOME_LEFT;
+    reason_set(note->reason, "%s", reason);
+    return 0;
+}
+
+/* Puts this host's bridge in place of the source. Returns 0, or -1 if out of memory. */
+static int set_source(struct edits *edits, const struct document *doc, const struct node *interface,
+                      const char *ours)
+{
+    const struct node *source = node_child(interface, "source");
+    char *text;
+
+    if (node_attribute_is(interface, "type", "bridge"))
+        return edit_attribute(edits, doc, source, "bridge", ours);
+    _cleanup_free_ char *escaped = escape_attribute(ours);
+    if (!escaped || asprintf(&text, "<source bridge='%s'/>", escaped) < 0 ||
+        edit_replace(edits, source, text) < 0)
+        return -1;
+    return edit_attribute(edits, doc, interface, "type", "bridge");
 }
 
 /* Maps an interface that libvirt itself puts on a bridge. */
 static int map_source(const struct mapping *all, size_t index)
 {
     const struct interface *interface = &all->domain->interfaces[index];
-    const struct document *doc = &all->domain->doc;
     const struct node *source = node_child(interface->node, "source");
-    struct edits *edits = &all->out->edits;
     struct note *note = &all->out->notes[index];
-    char *text;
     bool network;
     const char *theirs = source_name(interface, &network);
     const char *ours = find(all, network, theirs);
 
     if (!ours)
         return 0;
-    if (network && (source->children || node_attribute(source, "portgroup"))) {
-        note->outcome = OUTCOME_LEFT;
-        reason_set(note->reason, REASON_PORTGROUP);
-        return 0;
-    }
-    if (network && interface_has_floor(interface->node)) {
-        note->outcome = OUTCOME_LEFT;
-        reason_set(note->reason, REASON_FLOOR);
-        return 0;
-    }
+    if (network && (source->children || node_attribute(source, "portgroup")))
+        return leave(note, REASON_PORTGROUP);
+    if (network && interface_has_floor(interface->node))
+        return leave(note, REASON_FLOOR);
     note->outcome = OUTCOME_DONE;
-    if (!network)
-        return edit_attribute(edits, doc, source, "bridge", ours) < 0 ? no_memory(all) : 0;
-    _cleanup_free_ char *escaped = escape_attribute(ours);
-    if (!escaped || asprintf(&text, "<source bridge='%s'/>", escaped) < 0 ||
-        edit_replace(edits, source, text) < 0 ||
-        edit_attribute(edits, doc, interface->node, "type", "bridge") < 0)
+    if (set_source(&all->out->edits, &all->domain->doc, interface->node, ours) < 0)
         return no_memory(all);
     return 0;
 }
@@ -93,7 +106,9 @@ static const char *find_by_original(const struct mapping *all, const struct tap 
     const char *name = source_name(&was, &network);
     if (network)
         ours = find(all, true, name);
-    return ours && strcmp(ours, tap->bridge) != 0 ? ours : NULL;
+    if (ours && strcmp(ours, tap->bridge) == 0)
+        return NULL;
+    return ours;
 }
 
 /* Whether one of this domain's taps already has that name, from the start or just given. */
@@ -115,7 +130,7 @@ static int find_free(const struct mapping *all, size_t index, char dev[NAME_SIZE
     const struct interface *interface = &domain->interfaces[index];
 
     for (unsigned int salt = 1; salt <= NAME_SALT_MAX; salt++) {
-        name_tap(dev, domain->name ? domain->name : "", domain->uuid, interface->mac, index + 1, salt);
+        name_tap(dev, text_or(domain->name, ""), domain->uuid, interface->mac, index + 1, salt);
         if (!is_ours(all, dev) && !all->wish->is_taken(all->wish->data, domain, dev))
             return 0;
     }
@@ -160,7 +175,7 @@ int domain_map(struct change *out, const struct domain *domain, const struct wis
     for (size_t i = 0; i < domain->interface_count; i++) {
         if (!wish_chooses(wish, domain, i))
             continue;
-        if ((domain->interfaces[i].tap ? map_tap : map_source)(&all, i) < 0)
+        if (domain->interfaces[i].tap ? map_tap(&all, i) : map_source(&all, i))
             return -1;
     }
     return 0;

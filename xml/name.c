@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "name.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "config.h"
 
 #include <stdint.h>
@@ -19,24 +20,26 @@ static uint64_t hash(uint64_t state, const char *text)
 {
     for (; *text; text++)
         if (is_alphanumeric(*text))
-            state = hash_byte(state, (unsigned char)(*text >= 'A' ? *text | 0x20 : *text));
-    return hash_byte(state, 0xff); /* separates two texts */
+            state = hash_byte(state, (unsigned char)(*text | 0x20)); /* digits have this bit already */
+    return hash_byte(state, 0xff);                                   /* separates two texts */
 }
 
 void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const char *mac, size_t index,
               unsigned int salt)
 {
     static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
-    char part[5] = "", number[24], code[6];
+    char part[6] = "", number[24], code[6];
     uint64_t state = HASH_START;
     size_t length = 0;
 
     for (const char *c = domain; *c && length < 4; c++)
         if (is_alphanumeric(*c))
             part[length++] = *c;
+    if (length > 0)
+        part[length] = '-';
     snprintf(number, sizeof(number), "%zu", index);
-    state = hash(state, uuid ? uuid : domain);
-    state = hash(state, mac ? mac : number);
+    state = hash(state, text_or(uuid, domain));
+    state = hash(state, text_or(mac, number));
     if (salt > 0) {
         state = hash(state, number);
         snprintf(number, sizeof(number), "%u", salt);
@@ -48,5 +51,5 @@ void name_tap(char out[NAME_SIZE], const char *domain, const char *uuid, const c
     for (size_t i = 0; i < 5; i++, state >>= 5)
         code[i] = base32[state & 31];
     code[5] = '\0';
-    snprintf(out, NAME_SIZE, TAP_PREFIX "%s%s%s", part, length ? "-" : "", code);
+    snprintf(out, NAME_SIZE, TAP_PREFIX "%s%s", part, code);
 }

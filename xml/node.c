@@ -8,6 +8,8 @@
 
 const char *node_attribute(const struct node *node, const char *name)
 {
+    if (!node)
+        return NULL;
     for (const char **attribute = node->attributes; *attribute; attribute += 2)
         if (strcmp(attribute[0], name) == 0)
             return attribute[1];
@@ -16,14 +18,12 @@ const char *node_attribute(const struct node *node, const char *name)
 
 const char *child_attribute(const struct node *node, const char *child, const char *name)
 {
-    const struct node *found = node_child(node, child);
-
-    return found ? node_attribute(found, name) : NULL;
+    return node_attribute(node_child(node, child), name);
 }
 
 bool node_attribute_is(const struct node *node, const char *name, const char *value)
 {
-    const char *found = node ? node_attribute(node, name) : NULL;
+    const char *found = node_attribute(node, name);
 
     return found && strcmp(found, value) == 0;
 }
@@ -40,20 +40,24 @@ bool node_is(const struct node *node, const char *name)
     return node_is_of(node, name, "");
 }
 
+/* Returns the node itself, or the next sibling, that has the name; NULL: none. */
+static struct node *find(struct node *node, const char *name)
+{
+    while (node && !node_is(node, name))
+        node = node->next;
+    return node;
+}
+
 struct node *node_child(const struct node *parent, const char *name)
 {
-    struct node *child = parent->children;
-
-    return !child || node_is(child, name) ? child : node_next(child, name);
+    if (!parent)
+        return NULL;
+    return find(parent->children, name);
 }
 
 struct node *node_next(const struct node *node, const char *name)
 {
-    struct node *next = node->next;
-
-    while (next && !node_is(next, name))
-        next = next->next;
-    return next;
+    return find(node->next, name);
 }
 
 /* The tag is known to be well-formed, since it has been parsed. */

@@ -12,8 +12,7 @@ static int remove_list(struct edits *edits, const struct domain *domain)
 {
     const struct node *metadata = domain->metadata;
 
-    if (!node_attribute(domain->taps_node, "metadata") || metadata->mixed ||
-        metadata->children != metadata->last)
+    if (!node_attribute(domain->taps_node, "metadata") || metadata->mixed || metadata->children->next)
         return edit_remove(edits, &domain->doc, domain->taps_node);
     if (node_attribute_is(domain->taps_node, "metadata", "empty"))
         return edits_add(edits, metadata->open_end - 1, metadata->end - metadata->open_end + 1, strdup("/>"));

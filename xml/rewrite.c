@@ -7,6 +7,7 @@
 #include "interface.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,48 +225,54 @@ static int add_list(const struct rewriting *all)
 {
     const struct domain *domain = all->domain;
     const struct node *metadata = domain->metadata;
-    const bool empty = metadata && metadata->end == metadata->open_end; /* <metadata/> */
     const char *blanks = all->metadata_blanks, *step = strchr(blanks, '\n') ? "  " : "";
-    _cleanup_free_ char *uuid = escape_attribute(domain->uuid ? domain->uuid : ""), *text = NULL;
-    size_t size;
-    FILE *list = uuid ? open_memstream(&text, &size) : NULL;
+    const char *made = NULL; /* how <metadata> was, for domain_restore(); NULL: it had content */
+    _cleanup_free_ char *uuid = escape_attribute(text_or(domain->uuid, "")), *text = NULL;
+    size_t at, cut = 0, size;
 
+    if (!metadata) {
+        made = "new";
+        at = anchor_of(domain)->end;
+    } else if (metadata->end == metadata->open_end) {
+        made = "empty";
+        cut = strlen("/>");
+        at = metadata->open_end - cut;
+    } else {
+        at = metadata->open_end;
+    }
+    FILE *list = open_memstream(&text, &size);
     if (!list)
         return -1;
     if (!metadata)
         fprintf(list, "%s<metadata>", blanks);
-    if (empty)
+    if (cut)
         fputc('>', list);
     fprintf(list, "%s%s<vt:taps xmlns:vt='" TAPS_NAMESPACE "' version='1'", blanks, step);
     if (domain->uuid)
         fprintf(list, " uuid='%s'", uuid);
-    if (!metadata || empty)
-        fprintf(list, " metadata='%s'", empty ? "empty" : "new");
+    if (made)
+        fprintf(list, " metadata='%s'", made);
     fprintf(list, ">%s%s%s</vt:taps>", all->entries, blanks, step);
-    if (!metadata || empty)
+    if (made)
         fprintf(list, "%s</metadata>", blanks);
-    if (fclose(list) != 0)
+    if (fclose(list) != 0 || !uuid)
         return -1;
-    if (empty)
-        return edits_add(&all->out->edits, metadata->open_end - 2, 2, take_text(&text));
-    return edits_add(&all->out->edits, metadata ? metadata->open_end : anchor_of(domain)->end, 0,
-                     take_text(&text));
+    return edits_add(&all->out->edits, at, cut, take_text(&text));
 }
 
-/* Inserts the entries into the metadata. */
+/* Inserts the entries into the metadata. Returns 0, or -1 if out of memory. */
 static int add_entries(struct rewriting *all)
 {
     const struct domain *domain = all->domain;
-    int err = end_entries(all);
 
-    if (!err && !all->entries)
+    if (end_entries(all) != 0)
+        return -1;
+    if (!all->entries)
         return 0;
-    if (!err && !domain->taps_node)
-        err = add_list(all);
-    else if (!err)
-        err = edits_add(&all->out->edits, domain->taps[domain->tap_count - 1].node->end, 0,
-                        take_text(&all->entries));
-    return err ? no_memory(all) : 0;
+    if (!domain->taps_node)
+        return add_list(all);
+    return edits_add(&all->out->edits, domain->taps[domain->tap_count - 1].node->end, 0,
+                     take_text(&all->entries));
 }
 
 int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
@@ -288,5 +295,7 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
         else if (rewrite_one(&all, i) < 0)
             return -1;
     }
-    return add_entries(&all);
+    if (add_entries(&all) < 0)
+        return no_memory(&all);
+    return 0;
 }

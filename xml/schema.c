@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "schema.h"
 
+#include "base/text.h"
 #include "libxml.h"
 
 #include <libxml/relaxng.h>
@@ -11,12 +12,13 @@
 static void keep_first(void *data, libxml_error error)
 {
     struct error *why = data;
-    const char *message = error->message ? error->message : "not valid";
+    const char *message = text_or(error->message, "not valid");
 
     if (why->text[0])
         return;
-    xml_fail(why, "", 0, "%.*s", (int)strcspn(message, "\n"), message);
-    why->line = error->line > 0 ? (unsigned int)error->line : 1;
+    xml_fail(why, "", 0, "%.*s", (int)strcspn(message, "\n"), message); /* at line 1 */
+    if (error->line > 0)
+        why->line = (unsigned int)error->line;
 }
 
 xmlRelaxNG *schema_load(const char *path, struct error *why)
@@ -26,8 +28,8 @@ xmlRelaxNG *schema_load(const char *path, struct error *why)
 
     *why = (struct error){0};
     if (parser) {
-        xmlSetStructuredErrorFunc(why,
-                                  keep_first); /* errors in reading a file do not go through the parser */
+        /* Errors in reading a file do not go through the parser. */
+        xmlSetStructuredErrorFunc(why, keep_first);
         xmlRelaxNGSetParserStructuredErrors(parser, keep_first, why);
         grammar = xmlRelaxNGParse(parser);
         xmlRelaxNGFreeParserCtxt(parser);
@@ -49,17 +51,19 @@ int schema_check(xmlRelaxNG *schema, const char *text, size_t size, struct error
 {
     xmlDoc *tree =
         xmlReadMemory(text, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    xmlRelaxNGValidCtxt *checker = tree ? xmlRelaxNGNewValidCtxt(schema) : NULL;
+    xmlRelaxNGValidCtxt *checker = xmlRelaxNGNewValidCtxt(schema);
     int result = -1;
 
     *why = (struct error){0};
-    if (checker) {
+    if (tree && checker) {
         xmlRelaxNGSetValidStructuredErrors(checker, keep_first, why);
         result = xmlRelaxNGValidateDoc(checker, tree);
-        xmlRelaxNGFreeValidCtxt(checker);
     }
+    xmlRelaxNGFreeValidCtxt(checker);
     xmlFreeDoc(tree);
-    if (result != 0 && !why->text[0])
+    if (result == 0)
+        return 0;
+    if (!why->text[0])
         xml_fail(why, text, 0, "libxml2 does not read it");
-    return result == 0 ? 0 : -1;
+    return -1;
 }

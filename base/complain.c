@@ -2,27 +2,27 @@
  * Copyright the virt-tap authors */
 #include "complain.h"
 
+#include "cleanup.h"
 #include "printable.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int complain(int status, const char *name, const char *format, ...)
 {
-    char *text = NULL, *line;
+    _cleanup_free_ char *text = NULL, *line = NULL;
     va_list args;
 
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
+    else
+        line = printable_line(text);
     va_end(args);
-    line = text ? printable_line(text) : NULL;
-    fprintf(stderr, "%s: %s\n", name, line ? line : "no memory to say what is wrong");
-    free(line);
-    free(text);
+    fprintf(stderr, "%s: %s\n", name, text_or(line, "out of memory, which is why the reason is not shown"));
     return status;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
 
@@ -20,12 +21,12 @@ enum { TEMPORARY_SIZE = 32, TRIES = 16 };
 
 static char *read_all(int fd, size_t guess, size_t max, size_t *size)
 {
-    size_t room = guess < max ? guess + 1 : max + 1, used = 0;
+    size_t room = MIN(guess, max) + 1, used = 0;
     char *text = malloc(room);
 
     while (text && used <= max) {
         if (used == room) {
-            room = room * 2 < max + 1 ? room * 2 : max + 1;
+            room = MIN(room * 2, max + 1);
             char *more = realloc(text, room);
             if (!more)
                 break;
@@ -214,8 +215,10 @@ static int make_temporary(int folder, char name[TEMPORARY_SIZE], struct error *w
             break;
         snprintf(name, TEMPORARY_SIZE, ".virt-tap.%lx", random);
         const int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0 || errno != EEXIST)
-            return fd >= 0 ? fd : error_set(why, "cannot make a file beside it: %s", strerror(errno));
+        if (fd >= 0)
+            return fd;
+        if (errno != EEXIST)
+            return error_set(why, "cannot make a file beside it: %s", strerror(errno));
     }
     return error_set(why, "cannot make a file beside it: no name is free");
 }
@@ -250,9 +253,9 @@ static int exchange(const struct file *file, const char *temporary, struct error
         return error_set(why, "%s", strerror(errno));
     if (!is_same(file->folder, file->name, &file->as_read))
         return changed(why);
-    return renameat(file->folder, temporary, file->folder, file->name) < 0
-               ? error_set(why, "%s", strerror(errno))
-               : 0;
+    if (renameat(file->folder, temporary, file->folder, file->name) < 0)
+        return error_set(why, "%s", strerror(errno));
+    return 0;
 }
 
 static int fill(int fd, const struct file *file, const char *text, size_t size, struct error *why)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 enum { SEEN_MAX = 32, HELP_COLUMN = 30 };
 
@@ -22,6 +23,7 @@ struct parse {
 /* Finds an option by its name or an unambiguous prefix of it. Returns NULL, having printed why. */
 static const struct option_entry *find(const struct parse *parse, const char *name, size_t length)
 {
+    const char *problem = "there is no option";
     const struct option_entry *found = NULL;
     size_t count = 0;
 
@@ -35,9 +37,9 @@ static const struct option_entry *find(const struct parse *parse, const char *na
     }
     if (count == 1)
         return found;
-    complain(2, parse->verb, "%s '--%.*s'; see %s --help",
-             count ? "more than one option begins with" : "there is no option",
-             (int)(length > 64 ? 64 : length), name, parse->verb);
+    if (count > 1)
+        problem = "more than one option begins with";
+    complain(2, parse->verb, "%s '--%.*s'; see %s --help", problem, (int)MIN(length, 64), name, parse->verb);
     return NULL;
 }
 

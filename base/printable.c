@@ -3,6 +3,7 @@
 #include "printable.h"
 
 #include "cleanup.h"
+#include "text.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -155,7 +156,7 @@ void printable_format(char *out, size_t size, const char *format, va_list args)
 
     if (vasprintf(&text, format, args) < 0)
         text = strdup("no memory");
-    const char *at = text ? text : "", *end = at + strlen(at);
+    const char *at = text_or(text, ""), *end = at + strlen(at);
     for (; at < end; size -= length) {
         at += printable_character(at, (size_t)(end - at), true, piece, &length);
         if (length >= size)

@@ -116,7 +116,8 @@ static ssize_t read_some(int fd, struct output *output)
     }
     const ssize_t got = read(fd, output->text + output->used, OUTPUT_STEP);
     const int err = -errno;
-    output->used += got > 0 ? (size_t)got : 0;
+    if (got > 0)
+        output->used += (size_t)got;
     output->text[output->used] = '\0';
     if (got < 0)
         return err;
@@ -225,19 +226,23 @@ static int start(const struct process *process, const char *path, int out, struc
 int process_run(const struct process *process, char **output)
 {
     struct output collected = {.max = process->output_max ? process->output_max : OUTPUT_MAX};
+    const char *path = process->path;
     char found[PATH_MAX];
     struct running child = {.pidfd = -1};
-    int ends[2] = {-1, -1}, status;
+    int ends[2] = {-1, -1}, status, err;
 
     if (output)
         *output = NULL;
-    int err = process->path ? 0 : find_program(process->argv[0], found);
-    if (err < 0)
-        return err;
+    if (!path) {
+        err = find_program(process->argv[0], found);
+        if (err < 0)
+            return err;
+        path = found;
+    }
     if (!process->terminal && (pipe2(ends, O_CLOEXEC) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0))
         return -errno;
     _cleanup_close_ const int out = ends[0];
-    err = start(process, process->path ? process->path : found, ends[1], &child);
+    err = start(process, path, ends[1], &child);
     if (ends[1] >= 0)
         close(ends[1]);
     if (err < 0)

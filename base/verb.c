@@ -2,10 +2,9 @@
  * Copyright the virt-tap authors */
 #include "verb.h"
 #include "config.h"
-#include "printable.h"
-
 #include "options.h"
 #include "terminal.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -114,7 +113,7 @@ static int list_command(const struct command *command, const char *name)
 
 static int check_count(const struct verb *verb, const struct call *call)
 {
-    const char *arguments = verb->arguments ? verb->arguments : "";
+    const char *arguments = text_or(verb->arguments, "");
 
     if (call->count > verb->max)
         return complain(2, call->name, "unexpected argument '%.64s'; usage: %s %s", call->words[verb->max],
@@ -131,10 +130,13 @@ static int act(const struct verb *verb, char *argv[])
     if (verb->options && !options)
         return complain(1, argv[0], "no memory");
     const int count = options_parse(verb->options, options, argv);
-    const struct call call = {argv[0], argv + 1, count < 0 ? 0 : (size_t)count, options};
-    int status = count < 0 ? -count : check_count(verb, &call);
-    if (!status)
-        status = verb->act(&call);
+    int status = -count;
+    if (count >= 0) {
+        const struct call call = {argv[0], argv + 1, (size_t)count, options};
+        status = check_count(verb, &call);
+        if (!status)
+            status = verb->act(&call);
+    }
     options_free(verb->options, options);
     return status;
 }

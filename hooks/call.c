@@ -24,7 +24,9 @@ static int explain(char *output, int status, struct error *why)
                          HELPER_PATH, strerror(-status));
     if (output && *output && *output != '\n') {
         const char *words = process_reason(output);
-        return error_set(why, "%s", words + (strncmp(words, name, strlen(name)) == 0 ? strlen(name) : 0));
+        if (strncmp(words, name, strlen(name)) == 0)
+            words += strlen(name);
+        return error_set(why, "%s", words);
     }
     if (status > 128)
         return error_set(why, "%s was ended by signal %d", HELPER_PATH, status - 128);
@@ -45,5 +47,7 @@ int hook_call_helper(const char *const words[], struct error *why)
         argv[i + 1] = words[i];
     hook_begin_changes();
     const int status = process_run(&process, &output);
-    return status == 0 ? 0 : explain(output, status, why);
+    if (status != 0)
+        return explain(output, status, why);
+    return 0;
 }

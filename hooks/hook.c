@@ -122,5 +122,7 @@ int hook_write(const char *text, size_t size, struct error *why)
     if (terminal_filter() < 0)
         return error_set(why, "no memory");
     terminal_document(text, size);
-    return ferror(stdout) ? error_set(why, "cannot hand the domain back to libvirt: %s", strerror(errno)) : 0;
+    if (ferror(stdout))
+        return error_set(why, "cannot hand the domain back to libvirt: %s", strerror(errno));
+    return 0;
 }

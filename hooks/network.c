@@ -29,13 +29,15 @@ static int read_data(struct document *out, const char *text, size_t size, struct
 {
     if (document_read(out, text, size, why) < 0)
         return -1;
-    return node_is(out->nodes, "hookData") ? 0 : error_set(why, "libvirt tells of no network");
+    if (!node_is(out->nodes, "hookData"))
+        return error_set(why, "libvirt's XML is not about a network, but <%.40s>", out->nodes->name);
+    return 0;
 }
 
 /* The bridge of a network with <forward mode='bridge'/>; NULL: none. */
 static const char *host_bridge(const struct node *network)
 {
-    if (!network || !node_attribute_is(node_child(network, "forward"), "mode", "bridge"))
+    if (!node_attribute_is(node_child(network, "forward"), "mode", "bridge"))
         return NULL;
     return child_attribute(network, "bridge", "name");
 }
@@ -43,18 +45,17 @@ static const char *host_bridge(const struct node *network)
 static int make_bridge(const char *bridge, struct error *why)
 {
     char option[sizeof("--bridge=") + NAME_SIZE];
-    struct bridges bridges;
+    _cleanup_bridges_ struct bridges bridges;
     struct error reason = {0};
-    int err = bridges_read(&bridges, why);
 
-    if (!err && ifname_valid(bridge) && bridges_find(&bridges, bridge)) {
-        snprintf(option, sizeof(option), "--bridge=%s", bridge);
-        err = hook_call_helper((const char *[]){"bridge", option, NULL}, &reason);
-        if (err)
-            error_set(why, "the network gets no bridge '%s': %s", bridge, reason.text);
-    }
-    bridges_free(&bridges);
-    return err;
+    if (bridges_read(&bridges, why) < 0)
+        return -1;
+    if (!ifname_valid(bridge) || !bridges_find(&bridges, bridge))
+        return 0;
+    snprintf(option, sizeof(option), "--bridge=%s", bridge);
+    if (hook_call_helper((const char *[]){"bridge", option, NULL}, &reason) < 0)
+        return error_set(why, "the network gets no bridge '%s': %s", bridge, reason.text);
+    return 0;
 }
 
 static int start(const char *text, size_t size, struct error *why)
@@ -100,11 +101,9 @@ static int port_created(const char *text, size_t size, struct error *why)
 
     if (read_data(&doc, text, size, why) < 0)
         return -1;
-    const struct node *port = node_child(doc.nodes, "networkport"),
-                      *network = node_child(doc.nodes, "network");
-    const char *bridge = port ? child_attribute(port, "plug", "bridge") : NULL;
-    if (!bridge && network)
-        bridge = child_attribute(network, "bridge", "name");
+    const char *bridge = child_attribute(node_child(doc.nodes, "networkport"), "plug", "bridge");
+    if (!bridge)
+        bridge = child_attribute(node_child(doc.nodes, "network"), "bridge", "name");
     return bridge ? judge_port(bridge, why) : 0;
 }
 

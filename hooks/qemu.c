@@ -15,6 +15,7 @@
 #include "base/kvm.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "base/text.h"
 #include "config.h"
 #include "hook.h"
 #include "host/libvirt_network.h"
@@ -45,7 +46,7 @@ static bool tells_of_taps(const char *text, size_t size)
 
 static const char *name_of(const struct domain *domain)
 {
-    return domain->name ? domain->name : "(without name)";
+    return text_or(domain->name, "(without name)");
 }
 
 /* The taps of a clone are named after the original domain, and would be removed with that. */
@@ -94,7 +95,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
-    snprintf(words.mac, sizeof(words.mac), "--mac=%s", interface->mac ? interface->mac : "");
+    snprintf(words.mac, sizeof(words.mac), "--mac=%s", text_or(interface->mac, ""));
     snprintf(words.vlan, sizeof(words.vlan), "--vlan=%u", tap->vlan);
     argv[count++] = words.bridge;
     argv[count++] = words.name;
@@ -177,7 +178,7 @@ static int make_taps(const struct domain *domain, struct error *why)
             continue;
         explain_missing(interface->tap->bridge, &reason);
         error_set(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,
-                  interface->mac ? interface->mac : "no MAC", name_of(domain), interface->tap->dev,
+                  text_or(interface->mac, "no MAC"), name_of(domain), interface->tap->dev,
                   interface->tap->bridge, reason.text);
         remove_taps(domain, &reason);
         return -1;
@@ -204,7 +205,9 @@ static int release(const char *text, size_t size, struct error *why)
     if (!tells_of_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
         return 0;
     domain_read(&domain, text, size, why);
-    return domain.uuid && strlen(domain.uuid) == UUID_LENGTH ? remove_taps(&domain, why) : 0;
+    if (!domain.uuid || strlen(domain.uuid) != UUID_LENGTH)
+        return 0;
+    return remove_taps(&domain, why);
 }
 
 static int map(const struct domain *domain, struct bridges *bridges, struct error *why)
@@ -221,23 +224,24 @@ static int map(const struct domain *domain, struct bridges *bridges, struct erro
     if (change.edits.count == 0)
         return 0;
     _cleanup_free_ char *out = edits_apply(&change.edits, domain->doc.text, domain->doc.size, &size);
-    return out ? hook_write(out, size, why) : error_set(why, "no memory");
+    if (!out)
+        return error_set(why, "no memory");
+    return hook_write(out, size, why);
 }
 
 /* No output means unchanged. */
 static int filter(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
-    struct bridges bridges;
-    int err = bridges_read(&bridges, why);
+    _cleanup_bridges_ struct bridges bridges;
 
-    if (!err && (bridges.map_count > 0 || tells_of_taps(text, size))) {
-        err = domain_read(&domain, text, size, why);
-        if (!err)
-            err = map(&domain, &bridges, why);
-    }
-    bridges_free(&bridges);
-    return err;
+    if (bridges_read(&bridges, why) < 0)
+        return -1;
+    if (bridges.map_count == 0 && !tells_of_taps(text, size))
+        return 0;
+    if (domain_read(&domain, text, size, why) < 0)
+        return -1;
+    return map(&domain, &bridges, why);
 }
 
 /* Reports a tap of this domain that QEMU holds and that is on no bridge, as after its bridge was deleted. No
@@ -245,20 +249,16 @@ static int filter(const char *text, size_t size, struct error *why)
  * new tap of the helper's has that again. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct link state;
-    struct error text = {0};
-    struct rtnl nl;
 
-    if (rtnl_open(&nl) < 0)
+    if (rtnl_open(&nl) < 0 || link_find_tap(&nl, tap->dev, &state) < 0)
         return;
-    if (link_find_tap(&nl, tap->dev, &state) == 0 && mapping_is_own(&state, domain) && !state.is_port) {
-        error_set(&text,
-                  "tap '%s' of the running domain '%.64s' is on no bridge; shut the domain down and start it "
-                  "again: it gets a new tap on '%s', with the protection that the policy gives it",
-                  tap->dev, name_of(domain), tap->bridge);
-        audit(HOOK_NAME, "%s", text.text);
-    }
-    rtnl_close(&nl);
+    if (mapping_is_own(&state, domain) && !state.is_port)
+        audit(HOOK_NAME,
+              "tap '%s' of the running domain '%.64s' is on no bridge; shut the domain down and start it "
+              "again: it gets a new tap on '%s', with the protection that the policy gives it",
+              tap->dev, name_of(domain), tap->bridge);
 }
 
 static int reconnect(const char *text, size_t size, struct error *why)

@@ -111,7 +111,9 @@ static const char *name_areas(const struct options *options)
             strcat(list, ", ");
         strcat(list, areas[i].name);
     }
-    return count < AREAS ? list : NULL;
+    if (count == AREAS)
+        return NULL;
+    return list;
 }
 
 /* Returns 0, or the exit status. */
@@ -155,7 +157,9 @@ static int find_subject(struct user *out, const struct options *options, const c
     signal(SIGALRM, SIG_DFL);
     if (err == -ENOENT)
         return complain(1, name, "--user: there is no user '%.64s'", options->user);
-    return err ? complain(1, name, "cannot look up the user: %s", strerror(-err)) : 0;
+    if (err)
+        return complain(1, name, "cannot look up the user: %s", strerror(-err));
+    return 0;
 }
 
 /* Runs the probes that look at the bridge, or all others. Returns the findings. */
@@ -178,7 +182,9 @@ static unsigned int distance(const struct findings *found)
 {
     const unsigned int failures = findings_count(found, FINDING_FAILURE);
 
-    return failures && !findings_has(found, HELPER_POLICY) ? failures + 100 : failures;
+    if (failures && !findings_has(found, HELPER_POLICY))
+        return failures + 100;
+    return failures;
 }
 
 /* The verdict is about the first bridge that passes, or else about the one that is closest to it. */
@@ -232,7 +238,9 @@ static int fix(struct check *check, const struct options *options)
         return status;
     look(check, options);
     check_show(check);
-    return failed ? complain(1, check->name, "%u of the commands failed", failed) : 0;
+    if (failed)
+        return complain(1, check->name, "%u of the commands failed", failed);
+    return 0;
 }
 
 static int show(struct check *check, const struct options *options)
@@ -259,7 +267,9 @@ static int show(struct check *check, const struct options *options)
         return complain(1, check->name, "out of memory");
     if (failed || findings_count(&check->findings, FINDING_FAILURE))
         return 1;
-    return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
+    if (options->strict && findings_count(&check->findings, FINDING_WARNING))
+        return 3;
+    return 0;
 }
 
 int check_run(const struct call *call)

@@ -119,6 +119,6 @@ void check_report_others(const struct check_bridges *list, size_t chosen, struct
         }
         sprintf(names + length, "%s%s", length ? ", " : "", list->names[i]);
     }
-    finding_add_fixable(out, CHECK_BRIDGES, list->names[chosen ? 0 : 1],
-                        "the verdict is about %s, not about %s", list->names[chosen], names);
+    finding_add_fixable(out, CHECK_BRIDGES, list->names[chosen == 0], "the verdict is about %s, not about %s",
+                        list->names[chosen], names);
 }

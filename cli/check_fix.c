@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "base/printable.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "check.h"
 #include "host/child.h"
 #include "host/program.h"
@@ -37,7 +38,7 @@ static void each_command(const struct check *check,
 {
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
-        char *copy = strdup(finding->fix ? finding->fix : ""), *rest = copy;
+        char *copy = strdup(text_or(finding->fix, "")), *rest = copy;
         for (char *line; rest && (line = strsep(&rest, "\n"));)
             if (*line && !said_before(&check->findings, i, line, strlen(line)))
                 each(apply, finding, line);

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "check.h"
 #include "config.h"
 #include "host/helper_probe.h"
@@ -54,12 +55,11 @@ static int report_files(const char *bridge, struct findings *out)
 
 static void report_declared(struct findings *out)
 {
+    _cleanup_bridges_ struct bridges bridges;
     struct error why = {0};
-    struct bridges bridges;
 
     if (bridges_read(&bridges, &why) < 0)
         finding_add(out, HELPER_BRIDGES_BROKEN, "%s", why.text);
-    bridges_free(&bridges);
 }
 
 /* Whether the user may use the bridge, or have a tap for a guest with that MAC on it (mac; NULL: not asked);
@@ -73,9 +73,9 @@ static bool allowed(const char *bridge, const uint8_t *mac, const struct user *u
 
     names_begin(&names);
     const struct caller caller = {user->uid, user->gid, user->groups, user->group_count, &names.source};
-    const int err = policy_load(&policy, bridge, why) < 0
-                        ? -1
-                        : policy_decide(decision, &policy, &question, &caller, why);
+    int err = policy_load(&policy, bridge, why);
+    if (!err)
+        err = policy_decide(decision, &policy, &question, &caller, why);
     *no_rule = err != 0 && !decision->match.rule && !decision->unknown;
     policy_free(&policy);
     names_end(&names);
@@ -127,7 +127,7 @@ void check_policy_probe(const struct probe_context *context, struct findings *ou
     bool no_rule = false;
 
     report_declared(out);
-    if (report_files(bridge ? bridge : "br0", out) < 0)
+    if (report_files(text_or(bridge, "br0"), out) < 0)
         return;
     if (!bridge) {
         finding_add(out, HELPER_POLICY_SKIPPED, "this host has no bridge that the policy could allow");

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "check.h"
 #include "config.h"
 #include "host/fix.h"
@@ -46,15 +47,23 @@ static void show_fix(const struct check *check, const struct finding *finding)
     }
 }
 
+static void print_colored(const struct check *check, enum finding_level level, const char *text)
+{
+    if (check->color)
+        terminal_color(levels[level].color);
+    fputs(text, stdout);
+    if (check->color)
+        terminal_color("\033[0m");
+}
+
 static void show_finding(const struct check *check, const struct finding *finding)
 {
     const struct catalogue_entry *entry = &catalogue[finding->id];
+    const char *word = levels[entry->level].word;
 
     printf("  ");
-    terminal_color(check->color ? levels[entry->level].color : "");
-    printf("%-9s", levels[entry->level].word);
-    terminal_color(check->color ? "\033[0m" : "");
-    printf("  %s  (%s)\n", finding->seen, entry->name);
+    print_colored(check, entry->level, word);
+    printf("%*s%s  (%s)\n", 11 - (int)strlen(word), "", finding->seen, entry->name);
     if (entry->level != FINDING_OK)
         printf("             why:  %s\n", entry->why);
     show_fix(check, finding);
@@ -63,14 +72,14 @@ static void show_finding(const struct check *check, const struct finding *findin
 static void show_verdict(const struct check *check)
 {
     _cleanup_free_ char *text = check_verdict_text(check);
-    const bool failed = check_verdict(check) == VERDICT_CANNOT;
+    enum finding_level level = FINDING_OK;
 
     if (!text)
         return;
+    if (check_verdict(check) == VERDICT_CANNOT)
+        level = FINDING_FAILURE;
     printable_mask(text);
-    terminal_color(check->color ? levels[failed ? FINDING_FAILURE : FINDING_OK].color : "");
-    fputs(text, stdout);
-    terminal_color(check->color ? "\033[0m" : "");
+    print_colored(check, level, text);
     puts("\n");
 }
 
@@ -96,24 +105,23 @@ void check_show(const struct check *check)
 /* Returns a new reference. Unprintable characters become '?'. */
 static json_t *text(const char *bytes)
 {
-    char *copy = strdup(bytes);
+    _cleanup_free_ char *copy = strdup(bytes);
 
-    if (copy)
-        printable_mask(copy);
-    json_t *string = copy ? json_string(copy) : NULL;
-    free(copy);
-    return string;
+    if (!copy)
+        return NULL;
+    printable_mask(copy);
+    return json_string(copy);
 }
 
 static json_t *lines_of(const char *lines)
 {
     json_t *array = json_array();
-    char *copy = strdup(lines ? lines : ""), *rest = copy;
+    _cleanup_free_ char *copy = strdup(text_or(lines, ""));
+    char *rest = copy;
 
     for (char *line; rest && (line = strsep(&rest, "\n"));)
         if (*line)
             json_array_append_new(array, text(line));
-    free(copy);
     return array;
 }
 
@@ -133,19 +141,17 @@ int check_show_json(const struct check *check)
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
                                               theirs ? text(check->user.name) : NULL));
     }
-    json_t *all =
+    json_auto_t *all =
         json_pack("{s:s, s:o, s:o?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
                   text(check->user.name), "bridge", *check->bridge ? text(check->bridge) : NULL, "verdict",
-                  verdicts[check_verdict(check)], "summary", text(summary ? summary : ""), "failures",
+                  verdicts[check_verdict(check)], "summary", text(text_or(summary, "")), "failures",
                   (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
                   (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
-    const bool whole = all && json_array_size(json_object_get(all, "findings")) == check->findings.count;
-    if (whole) {
-        json_dumpf(all, stdout, JSON_INDENT(2));
-        putchar('\n');
-    }
-    json_decref(all);
-    return whole ? 0 : -1;
+    if (json_array_size(json_object_get(all, "findings")) != check->findings.count)
+        return -1;
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    return 0;
 }
 
 /* Removes the user's name and directory, which must not be published, from what was observed. NULL:
@@ -153,26 +159,30 @@ int check_show_json(const struct check *check)
 static char *redact(const char *seen, const char *secret, const char *instead)
 {
     size_t size = 0, length = strlen(secret);
-    char *out = NULL;
+    _cleanup_free_ char *out = NULL;
     FILE *stream = open_memstream(&out, &size);
 
-    while (stream && *seen)
+    if (!stream)
+        return NULL;
+    while (*seen)
         if (length > 1 && strncmp(seen, secret, length) == 0) {
             fputs(instead, stream);
             seen += length;
         } else {
             fputc(*seen++, stream);
         }
-    return stream && fclose(stream) == 0 ? out : NULL;
+    if (fclose(stream) != 0)
+        return NULL;
+    return take_text(&out);
 }
 
 static char *redact_user(const char *seen, const struct user *user)
 {
-    char *half = redact(seen, user->home, "HOME");
-    char *whole = half ? redact(half, user->uid ? user->name : "", "USER") : NULL;
+    _cleanup_free_ char *half = redact(seen, user->home, "HOME");
 
-    free(half);
-    return whole;
+    if (!half || user->uid == 0)
+        return take_text(&half);
+    return redact(half, user->name, "USER");
 }
 
 int check_report(const struct check *check)
@@ -188,11 +198,10 @@ int check_report(const struct check *check)
     printf("user:         %s\n\n", check->user.uid ? "not root" : "root");
     for (size_t i = 0; i < check->findings.count; i++) {
         const struct finding *finding = &check->findings.items[i];
-        char *seen = redact_user(finding->seen, &check->user);
+        _cleanup_free_ char *seen = redact_user(finding->seen, &check->user);
         if (!seen)
             return -1;
         printf("%-8s %s: %s\n", levels[catalogue[finding->id].level].word, catalogue[finding->id].name, seen);
-        free(seen);
     }
     return 0;
 }

@@ -5,34 +5,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Adds ", N WORD", or " (N WORD" if it is the first, unless there are none. */
-static void add_count(FILE *out, unsigned int count, const char *one, const char *many, bool *open)
+/* The ending of a noun after this number. */
+static const char *plural(unsigned int count)
 {
-    if (!count)
-        return;
-    fprintf(out, "%s%u %s", *open ? ", " : " (", count, count == 1 ? one : many);
-    *open = true;
+    return count == 1 ? "" : "s";
 }
 
 static void write_verdict(FILE *out, const struct check *check, enum verdict verdict)
 {
-    const unsigned int fixes = findings_count(&check->findings, FINDING_FAILURE);
+    const unsigned int fixes = findings_count(&check->findings, FINDING_FAILURE),
+                       warnings = findings_count(&check->findings, FINDING_WARNING),
+                       skipped = findings_count(&check->findings, FINDING_SKIPPED);
     const char *bridge = *check->bridge ? check->bridge : "a bridge";
-    bool open = false;
 
     if (verdict == VERDICT_CANNOT) {
-        fprintf(out, "%s cannot run KVM guests on %s yet: %u %s to fix", check->user.name, bridge, fixes,
-                fixes == 1 ? "thing" : "things");
+        fprintf(out, "%s cannot run KVM guests on %s yet: %u thing%s to fix", check->user.name, bridge, fixes,
+                plural(fixes));
         return;
     }
     if (verdict == VERDICT_PARTIAL)
         fprintf(out, "nothing to fix for %s in what was checked: %s", check->user.name, check->areas);
     else
         fprintf(out, "%s can run KVM guests on %s", check->user.name, bridge);
-    add_count(out, findings_count(&check->findings, FINDING_WARNING), "warning", "warnings", &open);
-    add_count(out, findings_count(&check->findings, FINDING_SKIPPED), "skipped", "skipped", &open);
-    if (open)
-        fputc(')', out);
+    if (warnings && skipped)
+        fprintf(out, " (%u warning%s, %u skipped)", warnings, plural(warnings), skipped);
+    else if (warnings)
+        fprintf(out, " (%u warning%s)", warnings, plural(warnings));
+    else if (skipped)
+        fprintf(out, " (%u skipped)", skipped);
 }
 
 enum verdict check_verdict(const struct check *check)

@@ -5,12 +5,12 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "config.h"
 #include "host/hooks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,14 +35,9 @@ static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n"
 /* Whether a file of the kernel starts with this character. */
 static bool says(const char *path, char wanted)
 {
-    char answer = '\0';
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char answer[8];
 
-    if (fd < 0)
-        return false;
-    const bool same = read(fd, &answer, 1) == 1 && answer == wanted;
-    close(fd);
-    return same;
+    return text_line(path, answer, sizeof(answer)) && answer[0] == wanted;
 }
 
 static bool in_force(void)
@@ -60,11 +55,9 @@ static bool has_lines(const char *path)
     struct error why;
     size_t size;
     mode_t mode;
-    char *text = file_read(path, LOCAL_MAX, &size, &mode, &why);
-    const bool has = text && memmem(text, size, lines, sizeof(lines) - 1);
+    _cleanup_free_ char *text = file_read(path, LOCAL_MAX, &size, &mode, &why);
 
-    free(text);
-    return has;
+    return text && memmem(text, size, lines, sizeof(lines) - 1);
 }
 
 static int load(const char *verb, const char *profile)
@@ -73,10 +66,11 @@ static int load(const char *verb, const char *profile)
     const int status = process_capture((const char *[]){"apparmor_parser", "-r", profile, NULL}, true,
                                        PROCESS_QUERY_MS, &output);
 
-    if (status == 0)
-        return 0;
-    return complain(1, verb, "AppArmor rejects %s: %.300s", profile,
-                    status < 0 ? strerror(-status) : process_reason(output));
+    if (status < 0)
+        return complain(1, verb, "cannot run apparmor_parser for %s: %s", profile, strerror(-status));
+    if (status > 0)
+        return complain(1, verb, "AppArmor rejects %s: %.300s", profile, process_reason(output));
+    return 0;
 }
 
 /* Writes the file for local changes. Returns 0, or 1 after reporting why. */
@@ -100,9 +94,10 @@ static int put_back(const char *verb, const char *path, const struct file *was)
     struct error why = {0};
     struct file now;
 
+    if (was->fd < 0 && unlink(path) < 0)
+        return complain(1, verb, "%s cannot be removed again: %s", path, strerror(errno));
     if (was->fd < 0)
-        return unlink(path) < 0 ? complain(1, verb, "%s cannot be removed again: %s", path, strerror(errno))
-                                : 1;
+        return 1;
     if (file_hold(&now, path, LOCAL_MAX, &why) == 0) {
         const int err = file_replace(&now, was->text, was->size, &why);
         file_release(&now);
@@ -112,23 +107,26 @@ static int put_back(const char *verb, const char *path, const struct file *was)
     return complain(1, verb, "%s cannot be put back: %s", path, why.text);
 }
 
-/* Returns the text with the lines added or removed, and its length in *size. NULL: out of memory. */
-static char *change_text(const struct file *file, const char *found, bool allow, size_t *size)
+/* Returns the text without the lines that were found in it, or with them added, and its length in *size.
+ * NULL: out of memory. */
+static char *change_text(const char *text, const char *found, size_t *size)
 {
-    const char *text = file->text ? file->text : "";
-    char *changed = malloc(file->size + sizeof(lines) + 1);
+    const size_t old = *size;
+    char *changed = malloc(old + sizeof(lines) + 1), *end;
 
     if (!changed)
         return NULL;
-    if (allow) {
-        const char *newline = file->size > 0 && text[file->size - 1] != '\n' ? "\n" : "";
-        *size = (size_t)sprintf(changed, "%.*s%s%s", (int)file->size, text, newline, lines);
-        return changed;
+    if (found) {
+        const char *behind = found + strlen(lines);
+        end = mempcpy(changed, text, (size_t)(found - text));
+        end = mempcpy(end, behind, (size_t)(text + old - behind));
+    } else {
+        end = mempcpy(changed, text, old);
+        if (old > 0 && text[old - 1] != '\n')
+            *end++ = '\n';
+        end = mempcpy(end, lines, strlen(lines));
     }
-    const size_t before = (size_t)(found - text), behind = before + sizeof(lines) - 1;
-    memcpy(changed, text, before);
-    memcpy(changed + before, text + behind, file->size - behind);
-    *size = file->size - (sizeof(lines) - 1);
+    *size = (size_t)(end - changed);
     return changed;
 }
 
@@ -144,14 +142,16 @@ static int change(const char *verb, size_t which, bool allow)
 
     if (!is_missing(path) && file_hold(&file, path, LOCAL_MAX, &why) < 0)
         return complain(1, verb, "%s cannot be changed: %s", path, why.text);
-    const char *found = file.text ? memmem(file.text, file.size, lines, sizeof(lines) - 1) : NULL;
+    const char *text = text_or(file.text, ""), *found = memmem(text, file.size, lines, strlen(lines));
     if (allow != (found != NULL)) {
-        size_t size;
-        char *changed = change_text(&file, found, allow, &size);
-        status = changed ? write_local(verb, &file, path, changed, size) : complain(1, verb, "no memory");
+        size_t size = file.size;
+        _cleanup_free_ char *changed = change_text(text, found, &size);
+        if (changed)
+            status = write_local(verb, &file, path, changed, size);
+        else
+            status = complain(1, verb, "no memory");
         if (status == 0 && load(verb, profiles[which].profile) != 0)
             status = put_back(verb, path, &file);
-        free(changed);
     }
     file_release(&file);
     return status;
@@ -186,11 +186,14 @@ static int show_labels(void)
     for (size_t i = 0; i < HOOKS_DRIVERS && says("/sys/fs/selinux/enforce", '1'); i++) {
         snprintf(path, sizeof(path), HOOKS_PATH "/%s", hooks_drivers[i]);
         const ssize_t length = getxattr(path, "security.selinux", label, sizeof(label) - 1);
-        label[length > 0 ? length : 0] = '\0';
+        if (length <= 0)
+            strcpy(label, "not at all");
+        else
+            label[length] = '\0';
         if (strstr(label, ":bin_t"))
             continue;
-        printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path,
-               *label ? label : "not at all", path);
+        printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path, label,
+               path);
         status = 1;
     }
     return status;

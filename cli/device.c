@@ -29,7 +29,7 @@ struct device {
     const char *verb, *name;
     struct tap_kind kind;
     bool has_user, has_group, has_mac, up;
-    uid_t user;
+    uid_t user; /* root by default */
     gid_t group;
     uint8_t mac[6];
     const char *bridge; /* NULL: none */
@@ -40,27 +40,33 @@ struct device {
 static int find_user(struct device *device, const char *text)
 {
     const struct passwd *account = getpwnam(text);
-    unsigned long number = 0;
+    unsigned long number;
 
-    device->has_user = account || number_parse(text, 0, (uid_t)-2, &number);
-    device->user = account ? account->pw_uid : (uid_t)number;
-    if (device->has_user)
-        return 0;
-    return complain(1, device->verb,
-                    "--user=%.64s: there is no such user; `getent passwd` shows those that there are", text);
+    if (account)
+        device->user = account->pw_uid;
+    else if (number_parse(text, 0, (uid_t)-2, &number))
+        device->user = (uid_t)number;
+    else
+        return complain(1, device->verb, "--user=%.64s: there is no such user; `getent passwd` lists them",
+                        text);
+    device->has_user = true;
+    return 0;
 }
 
 static int find_group(struct device *device, const char *text)
 {
     const struct group *account = getgrnam(text);
-    unsigned long number = 0;
+    unsigned long number;
 
-    device->has_group = account || number_parse(text, 0, (gid_t)-2, &number);
-    device->group = account ? account->gr_gid : (gid_t)number;
-    if (device->has_group)
-        return 0;
-    return complain(1, device->verb,
-                    "--group=%.64s: there is no such group; `getent group` shows those that there are", text);
+    if (account)
+        device->group = account->gr_gid;
+    else if (number_parse(text, 0, (gid_t)-2, &number))
+        device->group = (gid_t)number;
+    else
+        return complain(1, device->verb, "--group=%.64s: there is no such group; `getent group` lists them",
+                        text);
+    device->has_group = true;
+    return 0;
 }
 
 static int read_mac(struct device *device, const char *text)
@@ -87,7 +93,7 @@ static int look_up(struct device *device, const struct tap_options *options)
 
 static const char *bridge_problem(int err)
 {
-    if (err == -ENODEV)
+    if (err == -ENODEV || err == -ENAMETOOLONG)
         return "there is no such interface";
     if (err == -EMEDIUMTYPE)
         return "it is not a bridge";
@@ -115,10 +121,9 @@ static int check(struct device *device)
                         "use --mode=tap");
     if (!device->bridge)
         return 0;
-    const int err = strlen(device->bridge) < IFNAMSIZ ? bridge_find(device->bridge, &bridge) : -ENODEV;
+    const int err = bridge_find(device->bridge, &bridge);
     if (err)
-        return complain(1, device->verb,
-                        "--bridge=%.64s: %s; `virt-tap bridge show` lists those that there are",
+        return complain(1, device->verb, "--bridge=%.64s: %s; `virt-tap bridge show` lists the bridges",
                         device->bridge, bridge_problem(err));
     device->bridge_index = bridge.ifindex;
     memcpy(device->bridge_mac, bridge.mac, sizeof(device->bridge_mac));
@@ -137,7 +142,7 @@ static int set_owner(int fd, const struct device *device)
     int err = 0;
 
     if (device->has_user || !device->has_group)
-        err = tap_set_owner(fd, device->has_user ? device->user : 0);
+        err = tap_set_owner(fd, device->user);
     if (!err && device->has_group)
         return tap_set_group(fd, device->group);
     return err;
@@ -200,37 +205,29 @@ static int explain(const struct device *device, int err)
     return complain(1, device->verb, "cannot make '%s': %s", device->name, strerror(-err));
 }
 
-static int make_with(struct rtnl *nl, int *fd, const struct device *device)
-{
-    const gid_t *group = device->has_group && !device->has_user ? &device->group : NULL;
-    const int ifindex = newtap_create(nl, fd, device->name, device->kind, group);
-
-    if (ifindex < 0)
-        return explain(device, ifindex);
-    const int err = set_up(nl, *fd, ifindex, device);
-    if (!err)
-        return 0;
-    complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
-             strerror(-err), *nl->reason ? ": " : "", nl->reason);
-    link_delete(nl, ifindex);
-    return 1;
-}
-
 static int make(const struct device *device)
 {
-    struct rtnl nl;
-    int fd = tap_open();
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_close_ int fd = tap_open();
+    const gid_t *group = device->has_group && !device->has_user ? &device->group : NULL;
 
     if (fd < 0)
         return complain(1, device->verb,
                         "cannot open " TAP_DEVICE ": %s; `virt-tap check net` says what to do",
                         strerror(-fd));
-    const int err = rtnl_open(&nl);
-    const int status = err ? explain(device, err) : make_with(&nl, &fd, device);
-    rtnl_close(&nl);
-    if (fd >= 0)
-        close(fd); /* a device that is not persistent is gone with this */
-    return status;
+    int err = rtnl_open(&nl);
+    if (err)
+        return explain(device, err);
+    const int ifindex = newtap_create(&nl, &fd, device->name, device->kind, group);
+    if (ifindex < 0)
+        return explain(device, ifindex);
+    err = set_up(&nl, fd, ifindex, device);
+    if (!err)
+        return 0;
+    complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
+             strerror(-err), *nl.reason ? ": " : "", nl.reason);
+    link_delete(&nl, ifindex);
+    return 1;
 }
 
 int device_create(const char *verb, const char *name, const struct tap_options *options)
@@ -258,16 +255,17 @@ static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *
     struct link tap;
     int err = strlen(name) < IFNAMSIZ ? link_find_tap(nl, name, &tap) : -ENODEV;
 
-    if (err == -ENODEV || err == -EMEDIUMTYPE)
-        return complain(1, verb, "'%.64s' is %s; `ip tuntap show` lists the taps and tuns that there are",
-                        name, err == -ENODEV ? "not there" : "neither a tap nor a tun");
+    if (err == -ENODEV)
+        return complain(1, verb, "'%.64s' does not exist; `ip tuntap show` lists the taps and tuns", name);
+    if (err == -EMEDIUMTYPE)
+        return complain(1, verb, "'%.64s' is neither a tap nor a tun; `ip tuntap show` lists those", name);
     if (!err)
         err = tap_delete(nl, fd, &tap);
     if (err == -EBUSY)
         return complain(1, verb, "'%s' is in use: end the program that holds it, or use --force", name);
     if (err == -ESTALE)
-        return complain(1, verb, "'%s' is another device than a moment ago, and is left alone; try again",
-                        name);
+        return complain(1, verb,
+                        "'%s' was replaced by another device meanwhile, and is left alone; try again", name);
     if (err)
         return complain(1, verb, "cannot remove '%s': %s", name, strerror(-err));
     return 0;
@@ -275,8 +273,8 @@ static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *
 
 int device_delete(const char *verb, const char *name, bool force)
 {
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     _cleanup_close_ int fd = -1;
-    struct rtnl nl;
 
     if (geteuid() != 0)
         return complain(1, verb, "removing '%.64s' requires root, because its name does not begin with vtap-",
@@ -290,7 +288,5 @@ int device_delete(const char *verb, const char *name, bool force)
     const int err = rtnl_open(&nl);
     if (err)
         return complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
-    const int status = remove_device(&nl, fd, verb, name);
-    rtnl_close(&nl);
-    return status;
+    return remove_device(&nl, fd, verb, name);
 }

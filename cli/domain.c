@@ -6,6 +6,7 @@
  * is written to a file. */
 #include "base/cleanup.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "domain_next.h"
 #include "job.h"
@@ -120,8 +121,11 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
     if (networks_find(&session->known, name, bridge, ignore) == 0)
         return 0;
     _cleanup_network_ virNetworkPtr network = virNetworkLookupByName(session->connection, name);
-    _cleanup_free_ char *xml = network ? virNetworkGetXMLDesc(network, 0) : NULL;
-    _cleanup_free_ char *found = network ? virNetworkGetBridgeName(network) : NULL;
+    _cleanup_free_ char *xml = NULL, *found = NULL;
+    if (network) {
+        xml = virNetworkGetXMLDesc(network, 0);
+        found = virNetworkGetBridgeName(network);
+    }
     if (!xml || !found)
         return reason_set(reason, "the bridge of network '%.40s' is not known: %.80s", name,
                           virGetLastErrorMessage());
@@ -139,7 +143,7 @@ static bool is_yes(const char *name)
     _cleanup_free_ char *line = printable_line(name), *answer = NULL;
     size_t room = 0;
 
-    fprintf(stderr, "Apply this change to %s? [y/N] ", line ? line : "it");
+    fprintf(stderr, "Apply this change to %s? [y/N] ", text_or(line, "it"));
     return getline(&answer, &room, stdin) > 0 && (*answer == 'y' || *answer == 'Y');
 }
 
@@ -280,14 +284,15 @@ static int learn(struct session *session)
 
 static int connect_and_run(struct session *session, char *names[], size_t count)
 {
-    const char *command = session->job.name, *uri = session->options->uri, *at = uri ? " at " : "";
+    const char *command = session->job.name, *uri = session->options->uri;
     int status;
 
     virSetErrorFunc(NULL, print_nothing);
     session->connection = virConnectOpenAuth(uri, virConnectAuthPtrDefault, 0);
+    if (!session->connection && uri)
+        return complain(1, command, "no connection to libvirt at %s: %s", uri, virGetLastErrorMessage());
     if (!session->connection)
-        return complain(1, command, "no connection to libvirt%s%s: %s", at, uri ? uri : "",
-                        virGetLastErrorMessage());
+        return complain(1, command, "no connection to libvirt: %s", virGetLastErrorMessage());
     if (session->job.known && learn(session) < 0)
         status =
             complain(1, command, "cannot collect the tap names of all domains: %s", virGetLastErrorMessage());
@@ -295,6 +300,7 @@ static int connect_and_run(struct session *session, char *names[], size_t count)
         status = each_domain(session, names, count);
     next_warn(&session->next, command, session->connection);
     next_free(&session->next);
+    taken_free(&session->known.taken);
     virConnectClose(session->connection);
     return finish_output(status, command);
 }
@@ -303,25 +309,23 @@ static int run(const struct call *call, change_function *function)
 {
     const struct domain_options *options = call->options;
     struct session session = {.job = {.name = call->name, .change = function}, .options = options};
-    struct wish *wish = &session.job.wish;
 
-    *wish = (struct wish){
+    session.job.wish = (struct wish){
         .interfaces = options->interfaces.words,
         .interface_count = options->interfaces.count,
         .find_network = find_network,
         .is_taken = taken_find,
         .data = &session,
     };
-    session.job.known = function == domain_rewrite ? &session.known : NULL;
-    int status = wish_set(wish, &session.known, call->name, options->bridge, &options->networks);
-    if (!status && options->all != (call->count == 0))
-        status = complain(2, call->name, "which domains? Name them, or use --all");
-    if (!status && function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
-        status = complain(2, call->name, "not a terminal, so nobody can be asked: use --yes");
-    if (!status)
-        status = connect_and_run(&session, call->words, call->count);
-    taken_free(&session.known.taken);
-    return status;
+    if (function == domain_rewrite)
+        session.job.known = &session.known;
+    if (wish_set(&session.job.wish, &session.known, call->name, options->bridge, &options->networks) != 0)
+        return 2;
+    if (options->all != (call->count == 0))
+        return complain(2, call->name, "which domains? Name them, or use --all");
+    if (function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
+        return complain(2, call->name, "not a terminal, so nobody can be asked: use --yes");
+    return connect_and_run(&session, call->words, call->count);
 }
 
 static int rewrite(const struct call *call)

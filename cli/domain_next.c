@@ -89,7 +89,8 @@ static void warn_of_hook(const char *command)
         return;
     output[strcspn(output, "\n")] = '\0';
     words = strrchr(output, '/');
-    words = words ? strstr(words, "  ") : NULL;
+    if (words)
+        words = strstr(words, "  ");
     if (words && strcmp(words + 2, "enabled") != 0)
         complain(
             0, command,

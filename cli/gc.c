@@ -152,7 +152,10 @@ static void report_half_made(const struct found *found)
     if (found->has_claim)
         printf("of uid %u ", found->claim.uid);
     printf("that still runs, or was stopped; it goes when that process ends, or by: ");
-    printf(found->has_claim ? "virt-tap tap delete %s --force\n" : "ip link delete %s\n", name);
+    if (found->has_claim)
+        printf("virt-tap tap delete %s --force\n", name);
+    else
+        printf("ip link delete %s\n", name);
 }
 
 /* The helper checks again that it is still this tap, and whether somebody holds it. */

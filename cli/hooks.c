@@ -181,24 +181,20 @@ static int reload(const char *verb)
 
 static bool any_unseen(void)
 {
-    bool any = false;
-
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-        any = any || hooks_look(hooks_drivers[i]) == HOOK_UNSEEN;
-    return any;
+        if (hooks_look(hooks_drivers[i]) == HOOK_UNSEEN)
+            return true;
+    return false;
 }
 
 static int enable_all(const char *verb)
 {
-    int status = require_root(verb);
-
-    if (!status)
-        status = check(verb);
-    if (!status)
-        status = confinement_allow(verb);
-    for (size_t i = 0; !status && i < HOOKS_DRIVERS; i++)
-        status = put_link(verb, hooks_drivers[i]);
-    return status;
+    if (require_root(verb) || check(verb) || confinement_allow(verb))
+        return 1;
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++)
+        if (put_link(verb, hooks_drivers[i]))
+            return 1;
+    return 0;
 }
 
 struct enable_options {
@@ -234,10 +230,13 @@ static int disable(const struct call *call)
     if (count < 0)
         return complain(1, call->name, "cannot remove a hook from " HOOKS_FOLDER ": %s", strerror(-count));
     const int status = confinement_forget(call->name);
-    if (!status)
-        puts(count ? "disabled: taps of running domains stay until they end; then `virt-tap gc` removes them"
-                   : "the hooks were not enabled");
-    return finish_output(status, call->name);
+    if (status)
+        return status;
+    if (count > 0)
+        puts("disabled: taps of running domains stay until they end; then `virt-tap gc` removes them");
+    else
+        puts("the hooks were not enabled");
+    return finish_output(0, call->name);
 }
 
 static int show_status(const struct call *call)
@@ -262,8 +261,10 @@ static int show_status(const struct call *call)
         const enum hook_state state = hooks_look(hooks_drivers[i]);
         const char *fix = states[state].fix;
         hooks_path(path, hooks_drivers[i]);
-        printf("%-8s %s  %s%s%s\n", hooks_drivers[i], path, states[state].words, fix ? sudo : "",
-               fix ? fix : "");
+        printf("%-8s %s  %s", hooks_drivers[i], path, states[state].words);
+        if (fix)
+            printf("%s%s", sudo, fix);
+        putchar('\n');
         if (state != HOOK_GOOD)
             status = 1;
     }

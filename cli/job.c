@@ -6,6 +6,7 @@
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "xml/interface.h"
 
@@ -106,20 +107,20 @@ static void print_named(const char *name, const char *behind)
 {
     _cleanup_free_ char *line = printable_line(name);
 
-    printf("%s%s", line ? line : "(no memory)", behind);
+    printf("%s%s", text_or(line, "(no memory)"), behind);
 }
 
 static void show_interface(const struct domain *domain, size_t index, const struct wish *wish)
 {
     const struct interface *interface = &domain->interfaces[index];
     const struct tap *tap = interface->tap;
-    _cleanup_free_ char *mac = printable_line(interface->mac ? interface->mac : "no MAC");
+    _cleanup_free_ char *mac = printable_line(text_or(interface->mac, "no MAC"));
     const char *isolated = tap && tap->isolated ? ", isolated" : "";
     const char *queues = interface_multi_queue(interface) ? ", multiqueue" : "";
     char reason[REASON_SIZE];
     struct plan plan;
 
-    printf("  %zu  %-17s  ", index + 1, mac ? mac : "(no memory)");
+    printf("  %zu  %-17s  ", index + 1, text_or(mac, "(no memory)"));
     if (tap)
         printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, isolated, queues);
     else if (domain_judge(domain, reason) < 0 || interface_judge(interface, wish, &plan, reason) < 0)
@@ -138,8 +139,8 @@ int job_show(const struct job *job, const char *label, const char *text, size_t 
     if (domain_read(&domain, text, size, &why) < 0)
         return complain_at(job->name, label, &why);
     print_named(label, ": ");
-    print_named(domain.name ? domain.name : "",
-                domain.foreign ? ", a clone: its taps are another domain's\n" : "\n");
+    print_named(text_or(domain.name, ""), "");
+    puts(domain.foreign ? ", a clone: its taps are another domain's" : "");
     for (size_t i = 0; i < domain.interface_count; i++)
         show_interface(&domain, i, &job->wish);
     for (size_t i = 0; i < domain.tap_count; i++)
@@ -184,8 +185,10 @@ int networks_find(void *data, const char *network, char bridge[NAME_SIZE], char 
             return 0;
         }
     }
+    if (!quote_into(network, word, sizeof(word)))
+        strcpy(word, "NAME");
     return reason_set(reason, "the bridge of network '%.32s' is not known: --network %s=BRIDGE", network,
-                      quote_into(network, word, sizeof(word)) ? word : "NAME");
+                      word);
 }
 
 bool taken_find(void *data, const struct domain *domain, const char *dev)

@@ -84,16 +84,17 @@ static int add_row(const json_t *tap, char *cells[COLUMNS])
 static int print_table(const json_t *taps)
 {
     const size_t rows = json_array_size(taps);
-    char **cells = calloc(rows * COLUMNS, sizeof(*cells));
-    int err = cells ? 0 : -ENOMEM;
+    _cleanup_free_ char **cells = calloc(rows * COLUMNS, sizeof(*cells));
+    int err = 0;
 
+    if (!cells)
+        return -ENOMEM;
     for (size_t i = 0; i < rows && !err; i++)
         err = add_row(json_array_get(taps, i), cells + i * COLUMNS);
     if (!err)
         err = table_print(columns, COLUMNS, cells, rows, terminal_width(), terminal_has_color());
-    for (size_t i = 0; cells && i < rows * COLUMNS; i++)
+    for (size_t i = 0; i < rows * COLUMNS; i++)
         free(cells[i]);
-    free(cells);
     return err;
 }
 
@@ -149,12 +150,12 @@ static int list(struct rtnl *nl, bool json)
     _cleanup_json_ json_t *taps = json_array();
     int err = links_read(nl, NULL, &links);
 
-    if (err)
-        return err;
-    err = ports_read(&ports, nl, &links);
-    if (err)
-        return err;
-    err = taps ? collect(&ports, taps) : -ENOMEM;
+    if (!taps)
+        return -ENOMEM;
+    if (!err)
+        err = ports_read(&ports, nl, &links);
+    if (!err)
+        err = collect(&ports, taps);
     if (err)
         return err;
     return print(taps, json);

@@ -3,6 +3,7 @@
 #include "policy.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "config.h"
 #include "policy/names.h"
 #include "policy_lint.h"
@@ -28,28 +29,24 @@ static const char *in_force(void)
     return NULL;
 }
 
-static bool is_called(const char *path, const char *name)
-{
-    const char *slash = strrchr(path, '/');
-    return strcmp(slash ? slash + 1 : path, name) == 0;
-}
-
 static int check(const char *name, const char *file, bool strict)
 {
     const char *current = in_force();
     char path[PATH_MAX];
+    int status = 0;
 
-    if (!file && !current)
+    file = text_or(file, current);
+    if (!file)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
                         " with a line like: allow br0");
-    if (!file_whole_path(file ? file : current, path) || access(path, F_OK) < 0)
-        return complain(1, name, "cannot read '%s': %s", file ? file : current, strerror(errno));
+    if (!file_whole_path(file, path) || access(path, F_OK) < 0)
+        return complain(1, name, "cannot read '%s': %s", file, strerror(errno));
     struct names names;
     names_begin(&names);
     struct lint lint = {.path = path,
                         .names = &names,
-                        .dialect = is_called(path, "bridge.conf") ? POLICY_QEMU : POLICY_STRICT,
+                        .dialect = lint_dialect(path),
                         .draft = !current || strcmp(path, current) != 0};
     lint_policy(&lint);
     names_end(&names);
@@ -58,8 +55,10 @@ static int check(const char *name, const char *file, bool strict)
     printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
            lint.errors, lint.warnings);
     if (lint.errors)
-        return finish_output(1, name);
-    return finish_output(strict && lint.warnings ? 3 : 0, name);
+        status = 1;
+    else if (strict && lint.warnings)
+        status = 3;
+    return finish_output(status, name);
 }
 
 struct lint_options {

@@ -53,18 +53,18 @@ static void check_bridge(struct lint *lint, const struct policy *policy, const c
 
 void lint_beside(struct lint *lint)
 {
-    struct bridges bridges;
+    _cleanup_bridges_ struct bridges bridges;
     struct error why = {0};
 
     if (bridges_read(&bridges, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);
-    bridges_free(&bridges);
 }
 
 void lint_bridges(struct lint *lint, const struct policy *policy)
 {
-    struct if_nameindex *interfaces = network_sys_problem() ? NULL : if_nameindex();
-
+    if (network_sys_problem())
+        return;
+    struct if_nameindex *interfaces = if_nameindex();
     for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
         check_bridge(lint, policy, at->if_name);
     if (interfaces)

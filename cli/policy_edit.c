@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "config.h"
 #include "policy.h"
@@ -61,13 +62,14 @@ static int take_lock(struct edit *edit)
 
 static int open_folder(struct edit *edit)
 {
-    char *slash = strrchr(edit->path, '/');
+    char folder[PATH_MAX];
 
-    *slash = '\0';
-    edit->folder = open(slash == edit->path ? "/" : edit->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const int err = edit->folder < 0 ? fail(edit, "cannot open the folder", edit->path) : 0;
-    *slash = '/';
-    return err;
+    strcpy(folder, edit->path);
+    strrchr(folder, '/')[1] = '\0';
+    edit->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (edit->folder < 0)
+        return fail(edit, "cannot open the folder", folder);
+    return 0;
 }
 
 /* Reads a file that only root may be able to change, as the helper does. Returns 0, or -errno; any error but
@@ -140,11 +142,9 @@ static const char *choose_editor(void)
 /* Looks up the program in $PATH, like a shell. */
 static const char *find_editor(const char *name, char path[PATH_MAX])
 {
-    const char *at = getenv("PATH");
-
     if (strchr(name, '/'))
         return name;
-    for (at = at ? at : "/usr/bin:/bin"; *at; at += *at == ':') {
+    for (const char *at = text_or(getenv("PATH"), "/usr/bin:/bin"); *at; at += *at == ':') {
         const int length = (int)strcspn(at, ":");
         snprintf(path, PATH_MAX, "%.*s/%s", length, at, name);
         if (access(path, X_OK) == 0)
@@ -180,20 +180,19 @@ static int run_editor(const struct edit *edit)
         errno = -status;
         return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", argv[0]);
     }
-    return status == 0 ? 0 : complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
+    if (status > 0)
+        return complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
+    return 0;
 }
 
 /* Returns the number of errors in the copy, after printing them. */
 static size_t check_copy(const struct edit *edit)
 {
     struct names names;
-    const char *slash = strrchr(edit->path, '/');
 
     names_begin(&names);
-    struct lint lint = {.path = edit->copy,
-                        .names = &names,
-                        .dialect = strcmp(slash, "/bridge.conf") == 0 ? POLICY_QEMU : POLICY_STRICT,
-                        .draft = true};
+    struct lint lint = {
+        .path = edit->copy, .names = &names, .dialect = lint_dialect(edit->path), .draft = true};
     lint_policy(&lint);
     names_end(&names);
     fflush(stdout);
@@ -234,16 +233,10 @@ static bool is_unchanged(const struct edit *edit)
 static int install_copy(struct edit *edit)
 {
     const mode_t mode = edit->is_new ? 0644 : edit->was.st_mode & 07777;
-    const int fd = open(edit->copy, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    const int err =
-        fd < 0 || fchown(fd, edit->was.st_uid, edit->was.st_gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0;
+    _cleanup_close_ const int fd = open(edit->copy, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (err)
-        fail(edit, "cannot prepare", edit->copy);
-    if (fd >= 0)
-        close(fd);
-    if (err)
-        return -1;
+    if (fd < 0 || fchown(fd, edit->was.st_uid, edit->was.st_gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+        return fail(edit, "cannot prepare", edit->copy);
     if (!is_unchanged(edit)) {
         complain(0, edit->name,
                  "'%s' was changed by somebody else meanwhile, and stays so; your version is '%s'",
@@ -271,8 +264,10 @@ static int edit_and_check(struct edit *edit)
         const bool same = !err && !edit->is_new && text.size == edit->old.size &&
                           memcmp(text.bytes, edit->old.bytes, text.size) == 0;
         free(text.bytes);
+        if (err == -ENOENT)
+            return complain(-1, edit->name, "the copy is gone; nothing was changed");
         if (err)
-            return err == -ENOENT ? complain(-1, edit->name, "the copy is gone; nothing was changed") : -1;
+            return -1;
         if (same) {
             printf("%s: not changed\n", edit->path);
             return 0;
@@ -302,7 +297,7 @@ static int edit_file(struct edit *edit)
 int policy_edit(const struct call *call)
 {
     struct edit edit = {.name = call->name, .folder = -1, .lock = -1};
-    const char *file = call->count ? call->words[0] : POLICY_PATH;
+    const char *file = text_or(call->words[0], POLICY_PATH);
 
     if (geteuid() != 0)
         return complain(1, call->name, "only root can change the policy; type: sudo %s", call->name);
@@ -314,5 +309,5 @@ int policy_edit(const struct call *call)
     cleanup_close(&edit.folder);
     cleanup_close(&edit.lock);
     free(edit.old.bytes);
-    return finish_output(err < 0 ? 1 : 0, call->name);
+    return finish_output(err < 0, call->name);
 }

@@ -38,7 +38,9 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
     const int err = account_find(&names->source, USER_BY_NAME, user, uid, &why);
     if (err == -ENOENT)
         return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
-    return err ? complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text) : 0;
+    if (err)
+        return complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text);
+    return 0;
 }
 
 /* Becomes the user irrevocably, with their groups in the database: files are read and /dev/kvm is opened as
@@ -74,7 +76,9 @@ static void print_caller(const struct caller *caller, const char *user)
     printf("user: %s, uid %u, gid %u, groups", user, caller->uid, caller->gid);
     for (size_t i = 0; i < caller->group_count; i++)
         printf(" %u", caller->groups[i]);
-    puts(caller->group_count ? "" : " none");
+    if (caller->group_count == 0)
+        printf(" none");
+    putchar('\n');
 }
 
 /* Prints FILE:LINE: and that line. */
@@ -161,8 +165,8 @@ struct bridge_facts {
 
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 {
+    _cleanup_bridges_ struct bridges bridges;
     struct link found;
-    struct bridges bridges;
 
     *out = (struct bridge_facts){.usable = false};
     const int err = bridges_read(&bridges, &out->why);
@@ -171,7 +175,6 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
         out->declared = entry->line;
     out->usable = out->declared || (!err && policy_find_bridge(&found, bridge, &out->why) == 0);
     out->isolated = entry && entry->isolated;
-    bridges_free(&bridges);
 }
 
 /* How many taps count towards a quota: what slots of it are claimed (policy/claim.h), as the helper does. */
@@ -235,7 +238,10 @@ static void print_quota(const struct terms *terms, const struct used *used)
 static void print_verdict(bool allowed, const char *user, const char *bridge,
                           const struct bridge_facts *state)
 {
-    printf("%s: %s %s use bridge '%s'", allowed ? "yes" : "no", user, allowed ? "may" : "may not", bridge);
+    if (allowed)
+        printf("yes: %s may use bridge '%s'", user, bridge);
+    else
+        printf("no: %s may not use bridge '%s'", user, bridge);
     if (!state->usable)
         printf(": %s", state->why.text);
     putchar('\n');
@@ -272,6 +278,14 @@ static void decide(struct answer *answer, const struct caller *caller)
         answer->used = count_used(&rule->terms, answer->bridge, caller->uid);
 }
 
+/* Whether errors in the policy, rather than its rules, prevent an answer. */
+static bool is_broken(const struct answer *answer)
+{
+    if (answer->loaded)
+        return answer->decision.unknown;
+    return !answer->policy.absent;
+}
+
 static void print_reasons(const struct answer *answer)
 {
     const struct policy *policy = &answer->policy;
@@ -285,7 +299,7 @@ static void print_reasons(const struct answer *answer)
         return;
     }
     printf("because: %s\n", answer->why.text);
-    if (answer->loaded ? answer->decision.unknown : !policy->absent)
+    if (is_broken(answer))
         puts("to fix it: run virt-tap policy check, which lists every error");
     else
         print_remedy(policy, rule, answer->bridge, answer->selector);
@@ -307,7 +321,7 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
     print_reasons(&answer);
     print_bridge(&state);
     policy_free(&answer.policy);
-    return finish_output(yes ? 0 : 1, name);
+    return finish_output(!yes, name);
 }
 
 static int ask(struct names *names, const char *name, const char *bridge)

@@ -6,32 +6,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void say(const char *path, unsigned long line, const char *kind, const char *format, va_list args)
+void lint_report(struct lint *lint, bool error, const char *path, unsigned long line, const char *format, ...)
 {
     struct error text = {0}, whole = {0};
+    va_list args;
 
+    va_start(args, format);
     vsnprintf(text.text, sizeof(text.text), format, args);
-    error_set(&whole, "%s:%lu: %s: %s", path, line, kind,
-              text.text); /* a single line, whatever the policy contains */
+    va_end(args);
+    /* A single line, whatever the policy contains. */
+    error_set(&whole, "%s:%lu: %s: %s", path, line, error ? "error" : "warning", text.text);
     puts(whole.text);
-}
-
-void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(path, line, "error", format, args);
-    va_end(args);
-    lint->errors++;
-}
-
-void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    say(path, line, "warning", format, args);
-    va_end(args);
-    lint->warnings++;
+    lint->errors += error;
+    lint->warnings += !error;
 }

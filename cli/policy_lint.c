@@ -11,6 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+enum policy_dialect lint_dialect(const char *path)
+{
+    if (strcmp(strrchr(path, '/'), "/bridge.conf") == 0)
+        return POLICY_QEMU;
+    return POLICY_STRICT;
+}
+
 /* The reason without the position at its start, which has already been printed. */
 static const char *without_place(const char *text, const char *path, unsigned long line)
 {

@@ -23,11 +23,14 @@ struct lint {
     size_t rules, files_read; /* in total */
 };
 
+/* The dialect of the file with that absolute path, by its name. */
+enum policy_dialect lint_dialect(const char *path);
+
 /* Prints and counts one finding. */
-void lint_error(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-void lint_warn(struct lint *lint, const char *path, unsigned long line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void lint_report(struct lint *lint, bool error, const char *path, unsigned long line, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+#define lint_error(lint, ...) lint_report((lint), true, __VA_ARGS__)
+#define lint_warn(lint, ...) lint_report((lint), false, __VA_ARGS__)
 
 /* Reads the policy in lint->path and reports all problems with it. */
 void lint_policy(struct lint *lint);

@@ -30,12 +30,13 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
 {
     const char *what = kind == USER_BY_NAME ? "user" : "group";
     struct error why;
-    unsigned long number = 0;
-    const bool is_number = number_parse(name, 0, (id_t)-2, &number); /* as in policy/identity.c */
-    const int err = is_number ? 0 : account_find(&lint->names->source, kind, name, id, &why);
+    unsigned long number;
 
-    if (is_number)
+    if (number_parse(name, 0, (id_t)-2, &number)) { /* as in policy/identity.c */
         *id = (id_t)number;
+        return true;
+    }
+    const int err = account_find(&lint->names->source, kind, name, id, &why);
     if (err == -ENOENT)
         lint_warn(lint, policy->files[rule->file].path, rule->line,
                   "there is no %s '%.64s' on this host: the rule is about nobody", what, name);
@@ -133,9 +134,8 @@ static bool is_one_user(const struct reach *reach, id_t *user)
 static bool overlap(const struct policy_rule *rule, const struct policy_rule *other)
 {
     const char *macs = rule->terms.macs, *others = other->terms.macs;
-    const size_t length = macs && others ? strnlen(macs, strlen(others)) : 0;
 
-    return length > 0 && !other->deny && strncasecmp(macs, others, length) == 0 &&
+    return macs && others && !other->deny && strncasecmp(macs, others, strnlen(macs, strlen(others))) == 0 &&
            (rule->all || other->all || strcmp(rule->name, other->name) == 0);
 }
 

@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "taken.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
@@ -15,11 +17,7 @@ struct name {
 
 static const char *key_of(const struct domain *domain)
 {
-    const char *name = domain->name ? domain->name : "";
-
-    if (domain->uuid)
-        return domain->uuid;
-    return name;
+    return text_or(domain->uuid, text_or(domain->name, ""));
 }
 
 static int compare(const void *a, const void *b)

@@ -113,8 +113,9 @@ static int create(const struct call *call)
 {
     const char *name = call->words[0];
 
-    return is_own(name) ? create_own(call->name, name, call->options)
-                        : device_create(call->name, name, call->options);
+    if (is_own(name))
+        return create_own(call->name, name, call->options);
+    return device_create(call->name, name, call->options);
 }
 
 struct delete_options {

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/verb.h"
 #include "config.h"
 #include "hooks/mapping.h"
@@ -185,7 +186,8 @@ static int learn(struct run *run)
         size_t size;
         _cleanup_free_ char *text =
             file_read(run->files[i], DOCUMENT_BYTES_MAX, &size, &st.st_mode, &ignored);
-        err = text ? taken_add_document(&run->known.taken, text, size) : 0;
+        if (text)
+            err = taken_add_document(&run->known.taken, text, size);
     }
     return err;
 }
@@ -223,14 +225,19 @@ static int change(const struct call *call, change_function *function, const stru
     struct run run = {
         .job = {.name = call->name, .change = function, .wish = *wish},
         .options = options,
-        .files = call->count ? call->words : only_input,
-        .file_count = call->count ? call->count : 1,
+        .files = call->words,
+        .file_count = call->count,
     };
 
+    if (call->count == 0) {
+        run.files = only_input;
+        run.file_count = 1;
+    }
     run.job.wish.interfaces = options->interfaces.words;
     run.job.wish.interface_count = options->interfaces.count;
     if (!wish->data) {
-        run.job.known = function == domain_rewrite ? &run.known : NULL;
+        if (function == domain_rewrite)
+            run.job.known = &run.known;
         run.job.wish.find_network = networks_find;
         run.job.wish.is_taken = taken_find;
         run.job.wish.data = &run.known;
@@ -238,8 +245,9 @@ static int change(const struct call *call, change_function *function, const stru
     int status = wish_set(&run.job.wish, &run.known, call->name, options->bridge, &options->networks);
     if (!status)
         status = check_files(&run, call->name);
-    if (!status)
-        status = change_files(&run);
+    if (status)
+        return status;
+    status = change_files(&run);
     taken_free(&run.known.taken);
     return status;
 }
@@ -272,7 +280,7 @@ static int show(const struct call *call)
     int status = 0;
 
     for (size_t i = 0; i < call->count || i == 0; i++) {
-        const char *path = call->count ? call->words[i] : "-";
+        const char *path = text_or(call->words[i], "-");
         size_t size;
         mode_t mode;
         _cleanup_free_ char *text = read_file(call->name, path, &size, &mode);

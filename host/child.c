@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "child.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/param.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -104,8 +106,10 @@ static void stop_adopting(const struct child *child)
 static pid_t fork_child(bool other)
 {
     struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
-    const pid_t pid = other ? (pid_t)syscall(SYS_clone3, &args, sizeof(args)) : -1;
+    pid_t pid = -1;
 
+    if (other)
+        pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid < 0)
         return fork();
     return pid;
@@ -122,49 +126,47 @@ int child_start(struct child *out, const struct user *user, void (*run)(void *ar
     prctl(PR_GET_CHILD_SUBREAPER, &adopts);
     out->adopts =
         !adopts && elders >= 0 && elders <= CHILD_ELDERS_MAX && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
-    out->elder_count = out->adopts ? (size_t)elders : 0;
+    if (out->adopts)
+        out->elder_count = (size_t)elders;
     out->pid = fork_child(user->other);
     if (out->pid == 0) {
         if (isolate(user, ends[1]))
             run(arg);
         _exit(1);
     }
-    const int err = out->pid < 0 ? -errno : 0;
+    const int err = -errno;
     out->fd = ends[0];
     close(ends[1]);
-    if (err) {
-        close(ends[0]);
-        stop_adopting(out);
-    }
+    if (out->pid > 0)
+        return 0;
+    close(ends[0]);
+    stop_adopting(out);
     return err;
 }
 
 void child_set_limit(struct child *child, int seconds)
 {
-    clock_gettime(CLOCK_MONOTONIC, &child->deadline);
-    child->deadline.tv_sec += seconds;
+    child->deadline = clock_ms() + seconds * 1000;
 }
 
-static int ms_left(const struct timespec *deadline)
+static int ms_left(const struct child *child)
 {
-    struct timespec now;
+    const int64_t left = child->deadline - clock_ms();
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const long ms = (deadline->tv_sec - now.tv_sec) * 1000 + (deadline->tv_nsec - now.tv_nsec) / 1000000;
-    if (ms > 0)
-        return (int)ms;
-    return 0;
+    return (int)MAX(left, 0);
 }
 
 bool child_read(struct child *child, void *data, size_t size)
 {
     for (char *at = data; size;) {
         struct pollfd ready = {.fd = child->fd, .events = POLLIN};
-        const int some = poll(&ready, 1, ms_left(&child->deadline));
+        const int some = poll(&ready, 1, ms_left(child));
         if (some < 0 && errno == EINTR)
             continue;
         child->late = some == 0;
-        const ssize_t done = some > 0 ? read(child->fd, at, size) : -1;
+        if (some <= 0)
+            return false;
+        const ssize_t done = read(child->fd, at, size);
         if (done <= 0)
             return false;
         at += done;
@@ -226,7 +228,7 @@ void child_end(struct child *child)
     if (!child->adopts)
         return;
     child_set_limit(child, SWEEP_SECONDS);
-    for (pause.tv_nsec = PAUSE_FIRST_NS; kill_adopted(child) > 0 && ms_left(&child->deadline) > 0;)
+    for (pause.tv_nsec = PAUSE_FIRST_NS; kill_adopted(child) > 0 && ms_left(child) > 0;)
         nanosleep(&pause, NULL);
     stop_adopting(child);
 }

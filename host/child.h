@@ -17,15 +17,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
 
 enum { CHILD_FD = 3, CHILD_ELDERS_MAX = 64 };
 
 struct child {
     pid_t pid;
-    int fd; /* owned; the parent's end of the child's CHILD_FD */
-    struct timespec deadline;
+    int fd;                         /* owned; the parent's end of the child's CHILD_FD */
+    int64_t deadline;               /* by clock_ms() */
     bool late;                      /* a read hit the deadline */
     pid_t elders[CHILD_ELDERS_MAX]; /* children that this process already had */
     size_t elder_count;

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "domains.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Limits per user. A state file has about ten kilobytes for each running domain. */
@@ -256,31 +256,22 @@ static void end(struct look *look)
     waitpid(look->pid, NULL, WNOHANG);
 }
 
-static int milliseconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int)((now.tv_sec - begin->tv_sec) * 1000 + (now.tv_nsec - begin->tv_nsec) / 1000000);
-}
-
 /* Handles one batch of users at the same time, so that a slow one does not delay the others. */
 static void ask_users(struct look *looks, size_t count)
 {
+    const int64_t end_ms = clock_ms() + LIMIT_MS;
     struct pollfd fds[CHILDREN];
-    struct timespec begin;
     size_t open = count;
 
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     for (size_t i = 0; i < count; i++)
         start(&looks[i]);
-    for (int spent; open > 0 && (spent = milliseconds_since(&begin)) < LIMIT_MS;) {
+    for (int64_t left; open > 0 && (left = end_ms - clock_ms()) > 0;) {
         open = 0;
         for (size_t i = 0; i < count; i++) {
             fds[i] = (struct pollfd){.fd = looks[i].fd, .events = POLLIN};
             open += looks[i].fd >= 0;
         }
-        if (open == 0 || poll(fds, count, LIMIT_MS - spent) <= 0)
+        if (open == 0 || poll(fds, count, (int)left) <= 0)
             continue;
         for (size_t i = 0; i < count; i++)
             if (fds[i].fd >= 0 && fds[i].revents && !take_answers(&looks[i]))

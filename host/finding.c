@@ -46,10 +46,9 @@ void finding_add_fixable(struct findings *list, enum finding_id id, const char *
 
 void finding_fixable(struct findings *list, const char *about)
 {
-    struct finding *last = list->count ? &list->items[list->count - 1] : NULL;
-
-    if (!last)
+    if (list->count == 0)
         return;
+    struct finding *last = &list->items[list->count - 1];
     last->fixable = true;
     if (strlen(about) < sizeof(last->about))
         strcpy(last->about, about);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "firewall.h"
+#include "base/cleanup.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -123,30 +124,31 @@ static int ask_chains(struct nl_sock *sock)
     return 0;
 }
 
+static void cleanup_socket(struct nl_sock **sock)
+{
+    nl_socket_free(*sock);
+}
+
 int firewall_nft_drops(const bool arrived[FRAME_KINDS], char *where, size_t size)
 {
     struct search search = {.arrived = arrived, .where = where, .size = size};
-    struct nl_sock *sock = nl_socket_alloc();
-    struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
-    int err = sock && cb ? 0 : -ENOMEM;
+    __attribute__((cleanup(cleanup_socket))) struct nl_sock *sock = nl_socket_alloc();
 
-    if (!err && nl_connect(sock, NETLINK_NETFILTER) < 0)
-        err = -EPROTONOSUPPORT;
-    if (!err)
-        err = ask_chains(sock);
-    if (!err) {
-        nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_chain, &search);
-        nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &search);
-        nl_cb_err(cb, NL_CB_CUSTOM, on_error, &search);
-        while (!search.done && !err)
-            err = nl_recvmsgs(sock, cb) < 0 && !search.done ? -EIO : 0;
-    }
-    nl_cb_put(cb);
-    nl_socket_free(sock);
-    if (!err)
-        err = search.error;
+    if (!sock)
+        return -ENOMEM;
+    if (nl_connect(sock, NETLINK_NETFILTER) < 0)
+        return -EPROTONOSUPPORT;
+    const int err = ask_chains(sock);
     if (err)
         return err;
+    nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, on_chain, &search);
+    nl_socket_modify_cb(sock, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &search);
+    nl_socket_modify_err_cb(sock, NL_CB_CUSTOM, on_error, &search);
+    while (!search.done)
+        if (nl_recvmsgs_default(sock) < 0 && !search.done)
+            return -EIO;
+    if (search.error)
+        return search.error;
     return search.found;
 }
 
@@ -186,15 +188,14 @@ static int read_table(int fd, bool ip6)
     if (getsockopt(fd, level, IPT_SO_GET_INFO, &info, &size) < 0)
         return -errno;
     size = (socklen_t)(sizeof(struct ipt_get_entries) + info.size);
-    struct ipt_get_entries *table = calloc(1, size);
+    _cleanup_free_ struct ipt_get_entries *table = calloc(1, size);
     if (!table)
         return -ENOMEM;
     strcpy(table->name, info.name);
     table->size = info.size;
-    const int drops =
-        getsockopt(fd, level, IPT_SO_GET_ENTRIES, table, &size) < 0 ? -errno : read_policy(&info, table, ip6);
-    free(table);
-    return drops;
+    if (getsockopt(fd, level, IPT_SO_GET_ENTRIES, table, &size) < 0)
+        return -errno;
+    return read_policy(&info, table, ip6);
 }
 
 int firewall_legacy_drops(bool ip6)
@@ -207,10 +208,8 @@ int firewall_legacy_drops(bool ip6)
         return 0;
     if (length < 0)
         return (int)length;
-    const int fd = socket(ip6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    _cleanup_close_ const int fd = socket(ip6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (fd < 0)
         return -errno;
-    const int drops = read_table(fd, ip6);
-    close(fd);
-    return drops;
+    return read_table(fd, ip6);
 }

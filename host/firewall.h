@@ -15,9 +15,10 @@
  * them, even if it is killed. For their time (some milliseconds) the bridge has two more ports, and a
  * carrier; connection tracking may remember the frames for two minutes.
  *
- * Returns 0 with `arrived` filled in, or -1 with the reason why nothing was sent in why: the bridge is down;
- * it runs STP, so that a new port does not forward; or the first port would change its MAC. */
-int firewall_try(const char *bridge, bool arrived[FRAME_KINDS], char *why, size_t size);
+ * Fills in `arrived` and returns NULL, or returns why nothing was sent, until the next strerror(3): the
+ * bridge is down; it runs STP, so that a new port does not forward; or the first port would change its MAC.
+ */
+const char *firewall_try(const char *bridge, bool arrived[FRAME_KINDS]);
 
 /* Whether the text of a firewall's rules names a port of the bridge, to which the trial's result may
  * not apply: by its own name, or by a pattern (vnet+, vnet*) that does not match the taps as well. The rules

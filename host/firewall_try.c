@@ -26,7 +26,12 @@ struct tap {
     int ifindex;
 };
 
-/* Makes a tap that is no port yet. Returns 0 or -errno; the caller owns tap->fd in either case. */
+static void cleanup_tap(const struct tap *tap)
+{
+    cleanup_close(&tap->fd);
+}
+
+/* Makes a tap that is not a port yet. Returns 0 or -errno; the caller owns tap->fd in either case. */
 static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
 {
     tap->fd = tap_open();
@@ -145,21 +150,22 @@ static int exchange(int from, int to, const struct frame_ends *ends, bool arrive
 
 static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[FRAME_KINDS])
 {
-    struct tap from = {.fd = -1}, to = {.fd = -1};
+    __attribute__((cleanup(cleanup_tap))) struct tap from = {.fd = -1}, to = {.fd = -1};
     struct frame_ends ends = {.mark = 0};
 
     int err = choose_ends(bridge->name, &ends);
-    if (!err)
-        err = plug_tap(nl, bridge, 'a', ends.mark, &from);
-    if (!err)
-        err = plug_tap(nl, bridge, 'b', ends.mark, &to);
-    if (!err)
-        err = port_add_address(nl, to.ifindex, ends.target_mac);
-    if (!err)
-        err = exchange(from.fd, to.fd, &ends, arrived);
-    cleanup_close(&from.fd);
-    cleanup_close(&to.fd);
-    return err;
+    if (err)
+        return err;
+    err = plug_tap(nl, bridge, 'a', ends.mark, &from);
+    if (err)
+        return err;
+    err = plug_tap(nl, bridge, 'b', ends.mark, &to);
+    if (err)
+        return err;
+    err = port_add_address(nl, to.ifindex, ends.target_mac);
+    if (err)
+        return err;
+    return exchange(from.fd, to.fd, &ends, arrived);
 }
 
 static const char *obstacle(const struct link *bridge)
@@ -175,21 +181,21 @@ static const char *obstacle(const struct link *bridge)
     return NULL;
 }
 
-int firewall_try(const char *bridge, bool arrived[FRAME_KINDS], char *why, size_t size)
+const char *firewall_try(const char *bridge, bool arrived[FRAME_KINDS])
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    struct link link = {.ifindex = 0};
+    struct link link;
 
     int err = rtnl_open(&nl);
     if (!err)
         err = link_find(&nl, bridge, &link);
-    const char *reason = err ? strerror(-err) : obstacle(&link);
-    if (!reason) {
-        err = try_bridge(&nl, &link, arrived);
-        reason = err ? strerror(-err) : NULL;
-    }
-    if (!reason)
-        return 0;
-    snprintf(why, size, "%s", reason);
-    return -1;
+    if (err)
+        return strerror(-err);
+    const char *reason = obstacle(&link);
+    if (reason)
+        return reason;
+    err = try_bridge(&nl, &link, arrived);
+    if (err)
+        return strerror(-err);
+    return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "helper_probe.h"
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "config.h"
 #include "program.h"
@@ -31,15 +32,10 @@ static bool has_capability(void)
  * let us inspect. */
 static bool network_is_foreign(void)
 {
-    const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    const int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
-    const bool foreign = fd >= 0 && owner < 0 && errno == EPERM;
+    _cleanup_close_ const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ const int owner = ioctl(fd, NS_GET_USERNS);
 
-    if (owner >= 0)
-        close(owner);
-    if (fd >= 0)
-        close(fd);
-    return foreign;
+    return owner < 0 && errno == EPERM;
 }
 
 /* The file: what an administrator fixes once. Returns whether all is well. */
@@ -164,8 +160,10 @@ static void report_selinux(struct findings *out)
     if (text_number("/sys/fs/selinux/enforce", 0) != 1)
         return;
     const ssize_t size = getxattr(HELPER_PATH, "security.selinux", label, sizeof(label) - 1);
-    label[size > 0 ? size : 0] = '\0';
-    if (size <= 0 || strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
+    if (size <= 0)
+        return;
+    label[size] = '\0';
+    if (strstr(label, ":bin_t:") || strstr(label, ":virt_bridgehelper_exec_t:"))
         return;
     finding_add_fixable(out, HELPER_SELINUX, "",
                         "SELinux is enforcing, and the label of " HELPER_PATH " is %s", label);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "hooks.h"
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "config.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,13 +66,15 @@ int64_t hooks_process_start(pid_t pid)
     struct timespec now, since_boot;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    const char *at = text_read(path, text, sizeof(text)) > 0 ? strrchr(text, ')') : NULL;
+    if (text_read(path, text, sizeof(text)) <= 0)
+        return 0;
+    const char *at = strrchr(text, ')');
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
-    const long long ticks = at ? strtoll(at, NULL, 10) : 0;
-    if (!ticks || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
+    if (!at || clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0)
         return 0;
-    return nanoseconds(now) - nanoseconds(since_boot) + ticks * (1000000000 / sysconf(_SC_CLK_TCK));
+    return nanoseconds(now) - nanoseconds(since_boot) +
+           strtoll(at, NULL, 10) * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon)
@@ -112,7 +114,9 @@ static int64_t oldest_look(const char *driver)
     int64_t oldest = 0;
 
     for (size_t i = 0; i < count; i++) {
-        const int64_t look = calls(found[i].name, driver) ? last_look(&found[i]) : 0;
+        if (!calls(found[i].name, driver))
+            continue;
+        const int64_t look = last_look(&found[i]);
         if (look && (!oldest || look < oldest))
             oldest = look;
     }
@@ -132,18 +136,17 @@ static bool was_hook(const char *path, int64_t look)
 /* Whether a daemon looked for this driver's hooks before the first one was installed. */
 static bool is_unseen(const char *driver)
 {
+    _cleanup_globfree_ glob_t files = {.gl_pathc = 0};
     const int64_t look = oldest_look(driver);
     char pattern[128];
-    glob_t files;
-    bool older = false;
 
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
     if (!look || glob(pattern, GLOB_BRACE, NULL, &files) != 0)
         return false;
-    for (size_t i = 0; i < files.gl_pathc && !older; i++)
-        older = was_hook(files.gl_pathv[i], look);
-    globfree(&files);
-    return !older;
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        if (was_hook(files.gl_pathv[i], look))
+            return false;
+    return true;
 }
 
 void hooks_path(char path[HOOKS_PATH_SIZE], const char *driver)
@@ -155,11 +158,10 @@ void hooks_path(char path[HOOKS_PATH_SIZE], const char *driver)
 static bool is_ours(const char *path, const char *driver)
 {
     char target[PATH_MAX], end[64];
-    const ssize_t length = readlink(path, target, sizeof(target) - 1);
+    const ssize_t length = readlink(path, target, sizeof(target));
     const int wanted = snprintf(end, sizeof(end), "/virt-tap/hooks/%s", driver);
 
-    target[length > 0 ? length : 0] = '\0';
-    return length > wanted && strcmp(target + length - wanted, end) == 0;
+    return length > wanted && memcmp(target + length - wanted, end, (size_t)wanted) == 0;
 }
 
 enum hook_state hooks_look(const char *driver)

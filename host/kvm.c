@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "kvm.h"
+#include "base/cleanup.h"
 #include "base/kvm.h"
 #include "base/text.h"
 #include "kvm_absence.h"
@@ -152,7 +153,7 @@ static void report_vcpu(const struct vcpu_run *run, struct findings *out)
 
 void kvm_probe(const struct probe_context *context, struct findings *out)
 {
-    const int kvm = kvm_device_open();
+    _cleanup_close_ const int kvm = kvm_device_open();
     struct vcpu_run run;
 
     if (kvm < 0) {
@@ -161,14 +162,12 @@ void kvm_probe(const struct probe_context *context, struct findings *out)
     }
     report_device(context->user, out);
     report_flags(out);
-    const int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+    _cleanup_close_ const int vm = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm < 0) {
         report_vm_error(errno, out);
-    } else {
-        finding_add(out, KVM_VM, "KVM makes a virtual machine");
-        vcpu_try(&run, kvm, vm);
-        report_vcpu(&run, out);
-        close(vm);
+        return;
     }
-    close(kvm);
+    finding_add(out, KVM_VM, "KVM makes a virtual machine");
+    vcpu_try(&run, kvm, vm);
+    report_vcpu(&run, out);
 }

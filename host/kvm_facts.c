@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "kvm_absence.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,22 +74,20 @@ static bool says_firmware_off(const char *record)
 /* Each read returns one message. Without permission to read, nothing is known. */
 static bool log_says_firmware_off(void)
 {
-    const int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    _cleanup_close_ const int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     char line[8193];
-    bool found = false;
 
-    for (int i = 0; fd >= 0 && !found && i < LOG_RECORDS; i++) {
+    for (int i = 0; i < LOG_RECORDS; i++) {
         const ssize_t length = read(fd, line, sizeof(line) - 1);
         if (length < 0 && errno == EPIPE) /* the message was overwritten meanwhile */
             continue;
         if (length <= 0)
-            break;
+            return false;
         line[length] = '\0';
-        found = says_firmware_off(line);
+        if (says_firmware_off(line))
+            return true;
     }
-    if (fd >= 0)
-        close(fd);
-    return found;
+    return false;
 }
 
 /* Module names are written with either - or _. */
@@ -136,45 +134,43 @@ static void find_block(struct kvm_facts *facts)
 {
     static const char *const keys[] = {"module_blacklist=", "modprobe.blacklist="};
     static const char pattern[] = "{/etc,/run,/usr/lib,/lib}/modprobe.d/*.conf";
+    _cleanup_globfree_ glob_t files = {.gl_pathc = 0};
     char text[4096];
-    glob_t files;
 
-    if (text_read("/proc/cmdline", text, sizeof(text)) > 0)
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-            const char *at = strstr(text, keys[i]);
-            for (at = at ? at + strlen(keys[i]) : NULL; at && *at && !strchr(" \n", *at);) {
-                const size_t length = strcspn(at, ", \n");
-                if (is_module(at, length, facts))
-                    strcpy(facts->blocked, "the kernel's command line (/proc/cmdline)");
-                at += length + (at[length] == ',');
-            }
+    text_read("/proc/cmdline", text, sizeof(text));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const char *at = strstr(text, keys[i]);
+        if (!at)
+            continue;
+        for (at += strlen(keys[i]); *at && !strchr(" \n", *at);) {
+            const size_t length = strcspn(at, ", \n");
+            if (is_module(at, length, facts))
+                strcpy(facts->blocked, "the kernel's command line (/proc/cmdline)");
+            at += length + (at[length] == ',');
         }
-    if (glob(pattern, GLOB_BRACE, NULL, &files) == 0) {
-        for (size_t i = 0; i < files.gl_pathc && !facts->blocked[0]; i++)
-            text_lines(files.gl_pathv[i], block_line, &(struct block_search){facts, files.gl_pathv[i]});
-        globfree(&files);
     }
+    if (glob(pattern, GLOB_BRACE, NULL, &files) != 0)
+        return;
+    for (size_t i = 0; i < files.gl_pathc && !facts->blocked[0]; i++)
+        text_lines(files.gl_pathv[i], block_line, &(struct block_search){facts, files.gl_pathv[i]});
 }
 
 /* A distribution's modules.dep has about 500 kB. */
 static void find_module(struct kvm_facts *facts)
 {
-    char path[128], *line = NULL;
+    _cleanup_free_ char *line = NULL;
+    char path[128];
     size_t size = 0;
 
     snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", facts->release);
-    FILE *file = fopen(path, "re");
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
     while (file && !facts->has_module && getline(&line, &size, file) > 0) {
         const size_t end = strcspn(line, ":");
         line[end] = '\0';
-        const char *name = strrchr(line, '/') ? strrchr(line, '/') + 1 : line;
-        const char *dot = strstr(name, ".ko");
+        const char *name = basename(line), *dot = strstr(name, ".ko");
         facts->modules = true;
         facts->has_module = dot && dot > name && same_module(name, facts->module, (size_t)(dot - name));
     }
-    free(line);
-    if (file)
-        fclose(file);
 }
 
 static bool is_registered(void)

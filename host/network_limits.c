@@ -48,17 +48,16 @@ static bool is_older(const char *release, unsigned long major, unsigned long min
 
 void network_limits_probe(const struct probe_context *context, struct findings *out)
 {
-    struct if_nameindex *interfaces = network_sys_problem() ? NULL : if_nameindex();
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct limits limits = {.bridge = false};
     struct utsname kernel;
-    struct rtnl nl;
     (void)context;
 
-    if (uname(&kernel) == 0 && rtnl_open(&nl) == 0) {
-        for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
-            look(&nl, at, &limits);
-        rtnl_close(&nl);
-    }
+    if (network_sys_problem() || uname(&kernel) < 0 || rtnl_open(&nl) < 0)
+        return;
+    struct if_nameindex *interfaces = if_nameindex();
+    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
+        look(&nl, at, &limits);
     if (interfaces)
         if_freenameindex(interfaces);
     if (!limits.bridge)

@@ -43,15 +43,18 @@ long network_number(const char *interface, const char *what, long fallback)
 
 const char *network_sys_problem(void)
 {
-    struct if_nameindex *interfaces = access(NETWORK_PATH, R_OK | X_OK) == 0 ? if_nameindex() : NULL;
-    const char *problem = interfaces ? NULL : strerror(errno);
+    struct if_nameindex *interfaces = NULL;
+    const char *problem = NULL;
 
-    for (const struct if_nameindex *at = interfaces; at && at->if_index && !problem; at++)
+    if (access(NETWORK_PATH, R_OK | X_OK) == 0)
+        interfaces = if_nameindex();
+    if (!interfaces)
+        return strerror(errno);
+    for (const struct if_nameindex *at = interfaces; at->if_index && !problem; at++)
         if (network_number(at->if_name, "ifindex", 0) != (long)at->if_index &&
             if_nametoindex(at->if_name) == at->if_index) /* otherwise it has just disappeared */
             problem = "it shows another network than this process is in";
-    if (interfaces)
-        if_freenameindex(interfaces);
+    if_freenameindex(interfaces);
     return problem;
 }
 

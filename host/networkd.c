@@ -167,11 +167,6 @@ static bool read_file(struct network *network, const char *path)
     return file && !ferror(file);
 }
 
-static const char *base_name(const char *path)
-{
-    return strrchr(path, '/') + 1;
-}
-
 static unsigned int rank(const char *path)
 {
     unsigned int i = 0;
@@ -185,7 +180,7 @@ static unsigned int rank(const char *path)
 static int compare(const void *a, const void *b)
 {
     const char *path_a = *(char *const *)a, *path_b = *(char *const *)b;
-    const int order = strcmp(base_name(path_a), base_name(path_b));
+    const int order = strcmp(basename(path_a), basename(path_b));
 
     if (order)
         return order;
@@ -219,7 +214,7 @@ static bool find_files(const char *pattern, struct files *out)
         qsort(list, out->found.gl_pathc, sizeof(*list), compare);
     for (size_t i = 0; i < out->found.gl_pathc; i++) {
         char *file = list[i];
-        if (out->count && strcmp(base_name(list[out->count - 1]), base_name(file)) == 0)
+        if (out->count && strcmp(basename(list[out->count - 1]), basename(file)) == 0)
             continue;
         list[i] = list[out->count];
         list[out->count++] = file;
@@ -241,10 +236,10 @@ static bool read_dropins(struct network *network, const char *file, char path[PA
     char pattern[NAME_MAX + 16];
     bool whole;
 
-    snprintf(pattern, sizeof(pattern), "%.255s.d/*.conf", base_name(file));
+    snprintf(pattern, sizeof(pattern), "%.255s.d/*.conf", basename(file));
     whole = find_files(pattern, &files);
     if (!whole)
-        snprintf(path, PATH_MAX, "a folder %.255s.d", base_name(file));
+        snprintf(path, PATH_MAX, "a folder %.255s.d", basename(file));
     for (size_t i = 0; i < files.count && whole; i++) {
         whole = is_mask(files.found.gl_pathv[i]) || read_file(network, files.found.gl_pathv[i]);
         if (!whole)

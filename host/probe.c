@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 enum { SEEN_MAX = 4096, FINDINGS_MAX = 4096 /* per probe */ };
 
@@ -28,7 +29,7 @@ static bool send_findings(uint32_t probe, const struct findings *list)
         const struct finding *f = &list->items[i];
         const size_t size = strlen(f->seen);
         struct record record = {.probe = probe, .id = f->id, .fixable = f->fixable};
-        record.seen_size = size < SEEN_MAX ? (uint32_t)size : SEEN_MAX;
+        record.seen_size = (uint32_t)MIN(size, SEEN_MAX);
         memcpy(record.about, f->about, sizeof(record.about));
         if (!child_write(&record, sizeof(record)) || !child_write(f->seen, record.seen_size))
             return false;

@@ -17,8 +17,8 @@
 /* Who may use which bridge is a decision. */
 #define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
-/* The new line comes first, where it applies whatever follows: no command of a line finds the end of a value
- * that goes on in the next line, or that shares its line with another setting. */
+/* The new line comes first, where it applies whatever follows: no command for lines can find the end of a
+ * value that continues on the next line, or that shares its line with another setting. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
     "touch " SESSION_CONF " && cp -T " SESSION_CONF " " SESSION_CONF                                         \
@@ -32,7 +32,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [CHECK_CRASH] = {"check.crash", FINDING_FAILURE, "the result of this probe is unknown; please report it"},
     [CHECK_BRIDGES] =
         {"check.bridges", FINDING_SKIPPED,
-         "the verdict is about one bridge: the first that passes, or the one that is closest to it",
+         "the verdict is about one bridge: the first that passes, or else the one with the least to fix",
          "# for another one: virt-tap check --bridge {interface}"},
     [KVM_DEVICE] = {"kvm.device", FINDING_OK, "QEMU opens it for each guest that it accelerates"},
     [KVM_DEVICE_MISSING] = {"kvm.device.missing", FINDING_FAILURE,
@@ -59,7 +59,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                            "this user's guests run without KVM, many times slower, or do not start"},
     [KVM_DEVICE_ACL] =
         {"kvm.device.acl", FINDING_OK,
-         "the entry is for whoever sits at this machine, while they do: not for ssh, cron or lingering services"},
+         "the entry applies only while the user is logged in at this machine itself: not to ssh, cron or lingering services"},
     [KVM_API] = {"kvm.api", FINDING_FAILURE,
                  "every program requires version 12, which all kernels since 2.6.22 have"},
     [KVM_VM] = {"kvm.vm", FINDING_OK, "the kernel can create a guest"},
@@ -81,7 +81,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [KVM_CPU_UNKNOWN] = {"kvm.cpu.unknown", FINDING_FAILURE, "the reason why there is no KVM is unknown"},
     [KVM_CPU_FLAGS] =
         {"kvm.cpu.flags", FINDING_OK,
-         "tools that rely on these flags (virt-host-validate, kvm-ok) say that KVM does not work here"},
+         "tools that rely on these flags (virt-host-validate, kvm-ok) report that KVM does not work here"},
     [KVM_MODULE_MISSING] = {"kvm.module.missing", FINDING_FAILURE,
                             "KVM is a kernel module, and it is not loaded", "modprobe {module}"},
     [KVM_MODULE_BLOCKED] = {"kvm.module.blocked", FINDING_FAILURE,
@@ -104,7 +104,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [GROUPS_KVM] = {"groups.kvm", FINDING_OK, "the group opens /dev/kvm"},
     [GROUPS_KVM_UNNEEDED] = {"groups.kvm.unneeded", FINDING_OK, "no group is needed to open /dev/kvm"},
     [GROUPS_KVM_RELOGIN] = {"groups.kvm.relogin", FINDING_FAILURE,
-                            "groups are read at login: earlier sessions do not have a new one",
+                            "groups are read at login, so sessions that are already open lack the new one",
                             LOG_IN_AGAIN "{group}"},
     [GROUPS_KVM_MISSING] = {"groups.kvm.missing", FINDING_FAILURE,
                             "users outside the device's group cannot open it",
@@ -113,9 +113,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                           "guides say to join the group kvm, which would not help here"},
     [GROUPS_KVM_SKIPPED] = {"groups.kvm.skipped", FINDING_SKIPPED, "there is no device that has a group"},
     [GROUPS_LIBVIRT] = {"groups.libvirt", FINDING_OK, "qemu:///system asks for no password"},
-    [GROUPS_LIBVIRT_RELOGIN] = {"groups.libvirt.relogin", FINDING_WARNING,
-                                "groups are read at login: earlier sessions do not have a new one",
-                                LOG_IN_AGAIN "libvirt"},
+    [GROUPS_LIBVIRT_RELOGIN] =
+        {"groups.libvirt.relogin", FINDING_WARNING,
+         "groups are read at login, so sessions that are already open lack the new one",
+         LOG_IN_AGAIN "libvirt"},
     [GROUPS_LIBVIRT_MISSING] =
         {"groups.libvirt.missing", FINDING_WARNING,
          "qemu:///system asks for an administrator's password, or refuses; qemu:///session needs no group",
@@ -132,7 +133,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             "the helper opens it as the calling user, so no tap can be made for this one",
                             "chmod 0666 /dev/net/tun"},
     [NET_TUN_WRONG] = {"net.tun.wrong", FINDING_FAILURE, "no tap can be made"},
-    [NET_VHOST] = {"net.vhost", FINDING_OK, "guests' frames take the short way, through the kernel"},
+    [NET_VHOST] = {"net.vhost", FINDING_OK, "guests' frames stay in the kernel, which is faster"},
     [NET_VHOST_MISSING] = {"net.vhost.missing", FINDING_WARNING,
                            "guests' networks work without it, but slower (vhost=on fails)",
                            "modprobe vhost_net"},
@@ -140,7 +141,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.vhost.permission", FINDING_WARNING,
          "vhost=on fails for this user's own QEMU; libvirt's system daemon opens it by itself"},
     [NET_BRIDGE] = {"net.bridge", FINDING_OK, "guests can be put on it"},
-    [NET_BRIDGE_NONE] = {"net.bridge.none", FINDING_FAILURE, "guests need a bridge to be put on",
+    [NET_BRIDGE_NONE] = {"net.bridge.none", FINDING_FAILURE, "there is no bridge to put guests on",
                          "# {sudo}virt-tap bridge create br0 --uplink NIC"},
     [NET_BRIDGE_MISSING] = {"net.bridge.missing", FINDING_FAILURE,
                             "guests cannot be put on a bridge that does not exist",
@@ -162,7 +163,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "ip link set dev {interface} type bridge forward_delay 200"},
     [NET_BRIDGE_MAC] =
         {"net.bridge.mac", FINDING_WARNING,
-         "whoever holds a tap on it can give that tap a lower MAC, which the host then has for its own on this network",
+         "whoever holds a tap on it can give that tap a lower MAC, which the host then uses as its own on this network",
          "ip link set dev {interface} address {mac}\n"
          "# and for each start, in the bridge's configuration: bridge_hw {mac} (ifupdown), MACAddress={mac} in its .netdev "
          "(systemd-networkd), ethernet.cloned-mac-address {mac} (NetworkManager), or macaddress: {mac} (netplan)"},
@@ -172,11 +173,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "# Linux 6.7 or newer can; mac=lock keeps a guest from it: see virt-tap-policy(5)"},
     [NET_LIMIT_GROUPS] =
         {"net.limit.groups", FINDING_WARNING,
-         "by joining some thousand groups one guest makes a bridge stop snooping: multicast then reaches every port",
+         "a guest that joins some thousand groups makes the bridge stop snooping: multicast then reaches every port",
          "# Linux 6.3 or newer can"},
     [NET_UPLINK_ADDRESS] =
         {"net.uplink.address", FINDING_WARNING,
-         "an address belongs on the bridge: on its port it answers badly or not at all",
+         "addresses belong on the bridge: on a port they work badly or not at all",
          "# move its address and routes to the bridge, as virt-tap bridge does; then: ip address flush "
          "dev {interface}"},
     [NET_UPLINK_WIFI] =
@@ -202,7 +203,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
     [NET_NETWORKMANAGER_SKIPPED] =
         {"net.networkmanager.skipped", FINDING_SKIPPED,
-         "a file that this user cannot read may say that it manages virt-tap's taps"},
+         "a file that this user cannot read may tell it to manage virt-tap's taps"},
     [NET_NETWORKD] = {"net.networkd", FINDING_OK, "it leaves virt-tap's taps alone"},
     [NET_NETWORKD_CLAIMS] =
         {"net.networkd.claims", FINDING_WARNING,
@@ -212,11 +213,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
-                              "a file that this user cannot read may say that it manages virt-tap's taps"},
+                              "a file that this user cannot read may tell it to manage virt-tap's taps"},
     [NET_UNKNOWN] = {"net.unknown", FINDING_FAILURE, "problems of the network would go unnoticed"},
     [HELPER_WORKS] = {"helper.works", FINDING_OK, "it makes taps for ordinary users"},
     [HELPER_UNTRIED] = {"helper.untried", FINDING_SKIPPED,
-                        "whether it makes taps for this user is known once it has made one"},
+                        "whether it makes taps for this user is unknown until it has made one"},
     [HELPER_MISSING] = {"helper.missing", FINDING_FAILURE, "without it no ordinary user gets a tap",
                         INSTALL_HELPER},
     [HELPER_EXEC] = {"helper.exec", FINDING_FAILURE, "without it no ordinary user gets a tap",
@@ -242,7 +243,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                        "# run QEMU outside of it: not in a rootless container or Flatpak"},
     [HELPER_REFUSED] = {"helper.refused", FINDING_FAILURE, "the helper cannot make a tap"},
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
-                         "virt-tap-helper replaces this setuid program, which need not be there",
+                         "virt-tap-helper replaces this setuid program, which is no longer needed",
                          "# once nothing calls it: {sudo}chmod u-s {path}"},
     [HELPER_APPARMOR] =
         {"helper.apparmor", FINDING_WARNING,
@@ -253,10 +254,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",
                         "restorecon -v " HELPER_PATH},
     [HELPER_POLICY] = {"helper.policy", FINDING_OK, "the policy lets this user put guests there"},
-    [HELPER_POLICY_NONE] = {"helper.policy.none", FINDING_FAILURE, "what no policy allows is refused",
+    [HELPER_POLICY_NONE] = {"helper.policy.none", FINDING_FAILURE, "without a policy everything is refused",
                             ALLOW_USER},
     [HELPER_POLICY_BROKEN] = {"helper.policy.broken", FINDING_FAILURE,
-                              "nothing is granted under a policy that cannot be used"},
+                              "a policy that cannot be used grants nothing"},
     [HELPER_POLICY_DENIED] = {"helper.policy.denied", FINDING_FAILURE, "the helper will refuse this user",
                               ALLOW_USER},
     [HELPER_POLICY_SKIPPED] = {"helper.policy.skipped", FINDING_SKIPPED,
@@ -265,10 +266,9 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                                 "users allowed only by bridge.conf are refused",
                                 "# to keep its rules, add this line to " POLICY_PATH
                                 ": include " QEMU_ACL_PATH},
-    [HELPER_POLICY_NAME] =
-        {"helper.policy.name", FINDING_WARNING,
-         "the rule has no effect: a rule is about the one bridge of that very name, or about all",
-         "# correct that line: {sudo}virt-tap policy edit {path}"},
+    [HELPER_POLICY_NAME] = {"helper.policy.name", FINDING_WARNING,
+                            "the rule has no effect: a rule names exactly one bridge, or all",
+                            "# correct that line: {sudo}virt-tap policy edit {path}"},
     [HELPER_BRIDGES_BROKEN] = {"helper.bridges.broken", FINDING_FAILURE,
                                "no tap is granted while the declared bridges cannot be read"},
     [QEMU_INSTALLED] = {"qemu.installed", FINDING_OK, "it runs the guests"},
@@ -288,9 +288,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [QEMU_SESSION_BROKEN] = {"qemu.session.broken", FINDING_WARNING,
                              "libvirt's session (qemu:///session) does not start while the file has an error",
                              "# correct it, or put it aside: mv " SESSION_CONF " " SESSION_CONF ".old", true},
-    [QEMU_SESSION_STALE] = {"qemu.session.stale", FINDING_WARNING,
-                            "the daemon reads the file when it starts; guests go on while it is restarted",
-                            "kill $(cat {path})", true},
+    [QEMU_SESSION_STALE] =
+        {"qemu.session.stale", FINDING_WARNING,
+         "the daemon reads the file only when it starts; guests keep running while it is restarted",
+         "kill $(cat {path})", true},
     [QEMU_SESSION_SKIPPED] = {"qemu.session.skipped", FINDING_SKIPPED,
                               "root's guests belong to qemu:///system, which needs no helper"},
     [LIBVIRT_INSTALLED] = {"libvirt.installed", FINDING_OK, "virsh and virt-manager work through it"},

@@ -8,7 +8,7 @@
 
 enum finding_level {
     FINDING_OK,
-    FINDING_SKIPPED, /* not examined, so nothing is said about it */
+    FINDING_SKIPPED, /* not examined, so its state is unknown */
     FINDING_WARNING,
     FINDING_FAILURE,
 };

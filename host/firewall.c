@@ -40,7 +40,7 @@ static bool sees_bridged(bool ip6)
                        0) != 0;
 }
 
-/* The family's name if its chains may have dropped what was lost; NULL: not. */
+/* The family's name if its chains may have dropped what was lost; NULL: they cannot have. */
 static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int family)
 {
     const bool ip4_lost = sees_bridged(false) && !frames_arrived(arrived, FRAME_ICMP, FRAME_TCP);
@@ -66,7 +66,7 @@ static const char *suspect_family(const bool arrived[FRAME_KINDS], unsigned int 
     }
 }
 
-/* Whether bridged frames come by: the numbers of these hooks are the same in all these families. */
+/* Whether bridged frames pass this hook. The numbers of the hooks are the same in all these families. */
 static bool on_the_way(unsigned int hook)
 {
     return hook == NF_INET_PRE_ROUTING || hook == NF_INET_FORWARD || hook == NF_INET_POST_ROUTING;

@@ -14,7 +14,7 @@
 
 enum { RULES_MS = 1500 /* for all programs: of the probe's 5 seconds */ };
 
-/* Whether it stands for a port, but not for the pair of taps. */
+/* Whether the word matches the port, but not the pair of taps. */
 static bool word_names(const char *word, size_t length, const char *port)
 {
     if (length == 0)
@@ -25,8 +25,8 @@ static bool word_names(const char *word, size_t length, const char *port)
     return length > 0 && strncmp(word, port, length) == 0 && strncmp(word, TAP_PREFIX, length) != 0;
 }
 
-/* Returns the end of what a person wrote about a rule, if the word begins that: nft's comment "TEXT", or
- * --comment with a text or a word of iptables; otherwise the end of the word. */
+/* Returns the end of a comment on a rule, if the word begins one: nft's comment "TEXT", or --comment of
+ * iptables with a text or a word; otherwise the end of the word. */
 static const char *skip_comment(const char *word, size_t length)
 {
     const bool nft = length == 7 && strncmp(word, "comment", length) == 0;

@@ -31,14 +31,14 @@ static void report_kvm(const struct user *user, struct findings *out)
         return; /* nobody should join this group */
     switch (membership(user, st.st_gid)) {
     case MEMBERSHIP_YES:
-        finding_add(out, GROUPS_KVM, "%s is in group %s, which /dev/kvm is for", user->name, group);
+        finding_add(out, GROUPS_KVM, "%s is in group %s, the group of /dev/kvm", user->name, group);
         break;
     case MEMBERSHIP_RELOGIN:
         finding_add_fixable(out, GROUPS_KVM_RELOGIN, "",
                             "%s was added to group %s after this login; log in again", user->name, group);
         break;
     case MEMBERSHIP_NO:
-        finding_add_fixable(out, GROUPS_KVM_MISSING, "", "%s is not in group %s, which /dev/kvm is for",
+        finding_add_fixable(out, GROUPS_KVM_MISSING, "", "%s is not in group %s, the group of /dev/kvm",
                             user->name, group);
         break;
     }

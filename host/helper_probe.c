@@ -137,7 +137,7 @@ static bool profile_names_helper(const char *profile)
     return named;
 }
 
-/* Of those daemons that start QEMU, of which a host may have both. */
+/* The profiles of the daemons that start QEMU; a host may have both. */
 static void report_apparmor(struct findings *out)
 {
     static const char *const profiles[] = {"/etc/apparmor.d/usr.sbin.libvirtd",

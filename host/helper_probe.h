@@ -7,10 +7,10 @@
 #include "base/name.h"
 #include "probe.h"
 
-/* What the helper is asked for a tap with, as QEMU would ask; the tap ends with the probe. */
+/* The tap that the helper is asked for, as by QEMU; it disappears with the probe. */
 struct helper_trial {
     const char *bridge;   /* an existing one that the policy allows the user; NULL: none can be tried */
-    char mac[MAC_TEXT];   /* of the guest that there will not be, for policies that require one */
+    char mac[MAC_TEXT];   /* of a guest that does not exist, for policies that require one */
     const char *obstacle; /* why none can be tried, after "no tap was made: " */
 };
 
@@ -21,7 +21,7 @@ void helper_probe(const struct user *user, const struct helper_trial *trial, str
 /* Reports confinement that may get in the helper's way, and leftovers of its predecessor. */
 void helper_surroundings_probe(const struct probe_context *context, struct findings *out);
 
-/* Has the helper make a tap on the bridge and send its descriptor, and closes that at once. The helper also
- * tells its reason: words. Returns its exit status; -ENOMSG: it succeeded, but no descriptor came; or another
- * -errno. May block: for probes only. */
+/* Has the helper make a tap on the bridge and send its descriptor, and closes that at once. words: what the
+ * helper prints. Returns its exit status; -ENOMSG: it succeeded, but no descriptor came; or another -errno.
+ * May block: for probes only. */
 int helper_take_tap(const struct helper_trial *trial, char *words, size_t size);

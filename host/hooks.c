@@ -18,7 +18,8 @@
 
 const char *const hooks_drivers[HOOKS_DRIVERS] = {"qemu", "network", "daemon"};
 
-/* Who calls hooks, in which PID file it is found, and the driver of its hooks besides "daemon"; NULL: all. */
+/* The daemons that call hooks: PID file, name, and the driver whose hooks they call besides "daemon"; NULL:
+ * all. */
 static const struct {
     const char *file, *name, *driver;
 } daemons[] = {{"/run/libvirtd.pid", "libvirtd", NULL},
@@ -106,7 +107,8 @@ static bool calls(const char *daemon, const char *driver)
     return false;
 }
 
-/* Returns when the last of the daemons that call the driver's hooks looked for them; 0: none runs. */
+/* Returns the earliest time at which one of the running daemons last looked for the driver's hooks; 0: none
+ * runs. */
 static int64_t oldest_look(const char *driver)
 {
     struct hooks_daemon found[HOOKS_DAEMONS_MAX];

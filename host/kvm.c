@@ -44,7 +44,7 @@ static void explain_refusal(const struct user *user, const struct stat *st, stru
     const enum membership in = membership(user, st->st_gid);
     if (in == MEMBERSHIP_YES) { /* with an ACL, the group bits are its mask */
         finding_add(out, KVM_DEVICE_DENIED,
-                    "/dev/kvm may not be opened by %s, though in group %s: see getfacl "
+                    "%s may not open /dev/kvm, although in group %s: see getfacl "
                     "/dev/kvm",
                     user->name, group);
         return;
@@ -94,7 +94,7 @@ static void report_device(const struct user *user, struct findings *out)
         user_has_group(user, st.st_gid))
         return;
     if (has_acl())
-        finding_add(out, KVM_DEVICE_ACL, "it opens by its ACL, not by a group");
+        finding_add(out, KVM_DEVICE_ACL, "access is by its ACL, not by a group");
 }
 
 static void report_flags(struct findings *out)
@@ -103,7 +103,7 @@ static void report_flags(struct findings *out)
 
     kvm_facts_gather(&facts);
     if (facts.x86 && facts.cpuinfo && !facts.extension)
-        finding_add(out, KVM_CPU_FLAGS, "KVM is there though /proc/cpuinfo shows neither vmx nor svm");
+        finding_add(out, KVM_CPU_FLAGS, "KVM works although /proc/cpuinfo shows neither vmx nor svm");
 }
 
 static void report_vm_error(int error, struct findings *out)
@@ -146,7 +146,7 @@ static void report_vcpu(const struct vcpu_run *run, struct findings *out)
         finding_add(out, KVM_VCPU_REFUSED, "KVM made a virtual machine but no processor: %s", run->trouble);
         break;
     case VCPU_UNKNOWN:
-        finding_add(out, KVM_VCPU_SKIPPED, "not tried: whether a guest really runs");
+        finding_add(out, KVM_VCPU_SKIPPED, "it was not tried whether a guest really runs");
         break;
     }
 }

@@ -57,8 +57,8 @@ static void read_cpuinfo(struct kvm_facts *out)
 }
 
 /* "x86/cpu: VMX (outside TXT) disabled by BIOS", "kvm_amd: SVM disabled (by BIOS) in MSR_VM_CR on CPU 0",
- * "kvm: disabled by bios". The kernel also logs names that users choose: a program's that crashed begins the
- * message and is followed by [PID], its file's and others come later. */
+ * "kvm: disabled by bios". The kernel also logs names that users choose: the message about a crashed program
+ * begins with its name and [PID]; names of files and others come later. */
 static bool says_firmware_off(const char *record)
 {
     static const char *const speakers[] = {"x86/cpu: ", "kvm: ", "kvm_intel: ", "kvm_amd: "};

@@ -9,7 +9,9 @@
 #define BLANKS " \t"
 #define ENDS "\r\n" /* of a line */
 
-enum { DEPTH_MAX = 16 /* of lists in lists; libvirt has no limit, and no setting with any */ };
+enum {
+    DEPTH_MAX = 16 /* of lists in lists; libvirt has no limit, but also no setting that contains such lists */
+};
 
 struct reader {
     const char *at;

@@ -9,5 +9,5 @@
 
 /* Finds the network that creates this bridge and is not active, in the files of qemu:///system that only root
  * can write. Returns whether there is one, with its name in out: it does not begin with '-', but may contain
- * blanks and quotes. Never fails; what this process cannot read is not there. */
+ * blanks and quotes. Never fails; files that this process cannot read are treated as missing. */
 bool libvirt_network_inactive(const char *bridge, char *out, size_t size);

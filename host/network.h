@@ -28,8 +28,8 @@ long network_number(const char *interface, const char *what, long fallback);
  * at creation or later, even to the same value; net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id). */
 bool network_bridge_mac_varies(const char *bridge);
 
-/* Whether a first port would change the bridge's MAC, which is lost when that port goes: it has none now, and
- * no fixed MAC. Nothing may be tried on such a bridge. */
+/* Whether a first port would change the bridge's MAC, which would then be lost with that port: the bridge has
+ * no port now, and no fixed MAC. Nothing may be tried on such a bridge. */
 bool network_bridge_is_bare(const char *bridge);
 
 /* The MAC to fix it to: the current one, or a random one if the current one is not a MAC. */

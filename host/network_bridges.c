@@ -94,7 +94,7 @@ static void report_stp(const char *bridge, struct findings *out)
     else
         finding_add(
             out, NET_BRIDGE_STP,
-            "%s runs STP, and a new port waits %ld s: the delay is set at the root bridge, which is another",
+            "%s runs STP, and a new port waits %ld s: the delay is set by the root bridge, which is another one",
             bridge, 2 * delay / 100);
 }
 

@@ -85,9 +85,10 @@ static void report_lost(const char *bridge, const bool arrived[FRAME_KINDS], str
     if (!serious || rules[0])
         id = NET_FILTER_PARTLY;
     if (known)
-        finding_add(out, id,
-                    "%s does not pass %s between two new taps%s: the chain '%s' drops what no rule accepts",
-                    bridge, lost, rules, family);
+        finding_add(
+            out, id,
+            "%s does not pass %s between two new taps%s: the chain '%s' drops frames that no rule accepts",
+            bridge, lost, rules, family);
     else
         finding_add(out, id,
                     "%s does not pass %s between two new taps%s: see `nft list ruleset` and `iptables-save`",

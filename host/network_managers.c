@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether they would manage a tap with a name like ours. */
+/* A name like those of our taps, to find out whether the managers would manage one. */
 static const char sample[] = "vtap-0";
 
 /* Files that an ordinary user cannot read may contain anything. Returns the first existing directory that is

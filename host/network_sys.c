@@ -53,7 +53,7 @@ const char *network_sys_problem(void)
     for (const struct if_nameindex *at = interfaces; at->if_index && !problem; at++)
         if (network_number(at->if_name, "ifindex", 0) != (long)at->if_index &&
             if_nametoindex(at->if_name) == at->if_index) /* otherwise it has just disappeared */
-            problem = "it shows another network than this process is in";
+            problem = "it shows the interfaces of another network namespace";
     if_freenameindex(interfaces);
     return problem;
 }

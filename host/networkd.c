@@ -136,7 +136,7 @@ static bool goes_on(char *line)
     return true;
 }
 
-/* Comments are left out before lines are joined, so one may stand inside a continuation (src/shared/
+/* Comments are left out before lines are joined, so one may be inside a continuation (src/shared/
  * conf-parser.c, config_parse). Returns whether the file could be read. */
 static bool read_file(struct network *network, const char *path)
 {
@@ -222,7 +222,7 @@ static bool find_files(const char *pattern, struct files *out)
     return true;
 }
 
-/* An empty file, or a link to /dev/null, hides those of its name in later folders, and says nothing. */
+/* An empty file, or a link to /dev/null, hides those of its name in later folders, and contains nothing. */
 static bool is_mask(const char *path)
 {
     struct stat st;
@@ -290,7 +290,7 @@ enum networkd_answer networkd_search(char path[PATH_MAX])
 
     if (!find_files("*.network", &files)) {
         answer = NETWORKD_CLOSED;
-        snprintf(path, PATH_MAX, "a folder of its files");
+        snprintf(path, PATH_MAX, "one of its folders");
     }
     for (size_t i = 0; i < files.count && answer == NETWORKD_NONE; i++)
         answer = ask_file(files.found.gl_pathv[i], path);

@@ -66,7 +66,7 @@ static void run_probes(void *arg)
 }
 
 /* Whether AREA in AREA.WHAT is the same. A worker that reports a finding in another area than its probe's is
- * not telling the truth. */
+ * lying. */
 static bool same_area(const char *a, const char *b)
 {
     const size_t length = strcspn(a, ".");

@@ -16,7 +16,7 @@ enum { PROGRAM_SECONDS = 6 }; /* more than PROBE_SECONDS, so that a probe hits i
 int program_run(const char *const argv[], const struct user *user, char *out, size_t size);
 
 /* Adds the finding that a program failed, from program_run()'s result, which is not 0, and its output.
- * Fixable is only what the program itself did, and not, say, the user's limit of processes. */
+ * Only a failure of the program itself is fixable, not, for example, the user's limit of processes. */
 void program_report(struct findings *out, enum finding_id id, const char *path, const char *options,
                     int status, char *words);
 

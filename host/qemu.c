@@ -63,7 +63,7 @@ bool qemu_session_folder(const struct user *user, char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* The PID file of the session's daemon, if that started before the file was changed last. Without
+/* The PID file of the session's daemon, if that started before the file was last changed. Without
  * XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
 static bool is_stale(const struct user *user, const char *conf, char file[FINDING_ABOUT_SIZE])
 {

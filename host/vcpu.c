@@ -204,12 +204,12 @@ static bool run_until(struct vcpu *cpu, struct vcpu_run *out, unsigned int reaso
             if (cpu->run->exit_reason == reason)
                 return true;
             if (cpu->run->exit_reason != KVM_EXIT_INTR)
-                return stuck(out, "the guest came out with KVM's exit reason", cpu->run->exit_reason);
+                return stuck(out, "the guest exited with KVM's exit reason", cpu->run->exit_reason);
         } else if (errno != EINTR && errno != EAGAIN) {
             return stuck(out, "KVM_RUN failed with error", (unsigned int)errno);
         }
         if (now_ns(CLOCK_MONOTONIC) > end)
-            return stuck(out, "the guest did not come out in milliseconds:", LIMIT_MS);
+            return stuck(out, "the guest did not exit within milliseconds:", LIMIT_MS);
     }
 }
 

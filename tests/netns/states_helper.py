@@ -83,7 +83,7 @@ STATES = [
     state("a pattern in bridge.conf", POLICY + "echo 'allow br*' >/etc/qemu/bridge.conf", "helper.policy.denied helper.policy.name",
           says=("bridge.conf:1 is about 'br*'",)),
     state("a comment behind a rule of bridge.conf", POLICY + "echo 'allow br0 # ours' >/etc/qemu/bridge.conf", "helper.policy.denied helper.policy.name",
-          says=("no comments behind a rule", "virt-tap policy edit /etc/qemu/bridge.conf")),
+          says=("no comments after a rule", "virt-tap policy edit /etc/qemu/bridge.conf")),
     state("no rule for this user", POLICY + conf("allow br0 user=vmother\\n"), "helper.policy.denied", never="helper.policy"),
     state("a rule for this user, root asks", POLICY + conf("allow br0 user=vmuser\\n"), "helper.policy", user=0,
           options=("--user", "vmuser"), says=("allows br0 to vmuser",)),

@@ -89,7 +89,7 @@ STATES = [
           "ip link add br1 type bridge stp_state 1 forward_delay 1500 priority 1; ip link set br1 up\n"
           "ip link add eth0 type veth peer name far; ip link set eth0 master br0 up; ip link set far master br1 up\n"
           "timeout 9 sh -c 'while [ $(cat /sys/class/net/br0/bridge/root_port) = 0 ]; do sleep 0.1; done'", "net.bridge.stp",
-          options=("--bridge", "br0"), never="net.bridge.carrier", says=("30 s: the delay is set at the root bridge",)),
+          options=("--bridge", "br0"), never="net.bridge.carrier", says=("30 s: the delay is set by the root bridge",)),
     state("an address on the uplink", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev eth0", "net.uplink.address"),
     state("an IPv6 address on the uplink", BRIDGE + UPLINK + "ip addr add 2001:db8::1/64 dev eth0", "net.uplink.address"),
     state("the address on the bridge", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev br0", "net.bridge",

@@ -206,7 +206,7 @@ static bool ask_again(void)
 
     for (;;) {
         fputs(
-            "There are errors, for which everything would be refused. Edit again, or quit without saving? [e/q] ",
+            "The file has errors, so the helper would refuse everything. Edit again, or quit without saving? [e/q] ",
             stderr);
         if (!fgets(answer, sizeof(answer), stdin))
             return false;
@@ -239,7 +239,7 @@ static int install_copy(struct edit *edit)
         return fail(edit, "cannot prepare", edit->copy);
     if (!is_unchanged(edit)) {
         complain(0, edit->name,
-                 "'%s' was changed by somebody else meanwhile, and stays so; your version is '%s'",
+                 "'%s' was changed by somebody else in the meantime, and is left alone; your version is '%s'",
                  edit->path, edit->copy);
         edit->copy[0] = '\0'; /* keep it */
         return -1;

@@ -37,7 +37,7 @@ static int find_uid(struct names *names, const char *name, const char *user, uid
     }
     const int err = account_find(&names->source, USER_BY_NAME, user, uid, &why);
     if (err == -ENOENT)
-        return complain(-1, name, "there is no user '%s'; `getent passwd` lists those that there are", user);
+        return complain(-1, name, "there is no user '%s'; `getent passwd` lists them", user);
     if (err)
         return complain(-1, name, "the user '%s' cannot be looked up: %s; try again", user, why.text);
     return 0;
@@ -56,9 +56,10 @@ static int become(struct names *names, const char *name, const char *user)
     if (uid == getuid())
         return 0;
     if (geteuid() != 0)
-        return complain(-1, name,
-                        "--user=%s: only root can ask about another user; without it you ask about yourself",
-                        user);
+        return complain(
+            -1, name,
+            "--user=%s: only root can ask about another user; without this option you ask about yourself",
+            user);
     account.id = uid;
     const int err = names->source.look_up(names, &account, &why);
     if (err)
@@ -177,7 +178,8 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
     out->isolated = entry && entry->isolated;
 }
 
-/* How many taps count towards a quota: what slots of it are claimed (policy/claim.h), as the helper does. */
+/* How many taps count towards a quota: the number of its claimed slots (policy/claim.h), as the helper counts
+ * them. */
 struct used {
     unsigned int of_user, of_range, quota; /* quota 0: none */
     int err;                               /* -errno: the numbers are not known */
@@ -234,7 +236,7 @@ static void print_quota(const struct terms *terms, const struct used *used)
              "to allow it: end a guest or delete a tap, see virt-tap list; or raise quota= in that line");
 }
 
-/* The first line. A bridge that is not there is named first, since nothing else matters then. */
+/* The first line. A bridge that does not exist is named first, since nothing else matters then. */
 static void print_verdict(bool allowed, const char *user, const char *bridge,
                           const struct bridge_facts *state)
 {
@@ -253,7 +255,7 @@ static void print_bridge(const struct bridge_facts *state)
         printf("bridge: does not exist yet; created on request, as declared in %s:%lu\n", BRIDGES_PATH,
                state->declared);
     if (state->isolated)
-        puts("isolated: each tap of that bridge, as declared");
+        puts("isolated: every tap on that bridge, as declared");
 }
 
 /* What the policy says, with the reasons. */

@@ -66,7 +66,7 @@ static void say_passed_over(void *context, const char *path, int err, const char
     if (err == -EACCES)
         lint_warn(lint, path, 1, "not checked, since you may not read it: check as root");
     else
-        lint_warn(lint, path, 1, "included, but passed over: %s", reason);
+        lint_warn(lint, path, 1, "included, but skipped: %s", reason);
 }
 
 /* A bad line in a file included by bridge.conf ends that file only; reading each as if it were the main
@@ -82,7 +82,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
         policy_files_begin(&files, lint->dialect);
         files.only = path;
         if (policy_files_read(&files, &alone, path, &why) < 0 && alone.wrong_line)
-            lint_warn(lint, path, alone.wrong_line, "the rest of this file is passed over: %s",
+            lint_warn(lint, path, alone.wrong_line, "the rest of this file is skipped: %s",
                       without_place(why.text, path, alone.wrong_line));
         policy_free(&alone);
         policy_files_free(&files);
@@ -95,7 +95,8 @@ static void say_twice_included(struct lint *lint, const struct policy *policy)
     for (size_t i = 1; i < policy->file_count; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(policy->files[i].path, policy->files[j].path) == 0) {
-                lint_warn(lint, policy->files[i].path, 1, "included more than once, where once is enough");
+                lint_warn(lint, policy->files[i].path, 1,
+                          "included more than once, which has no further effect");
                 break;
             }
 }
@@ -118,7 +119,8 @@ void lint_policy(struct lint *lint)
         files.for_all = lint->path;
         policy_files_read(&files, &for_all, lint->path, &why);
         if (!lint->draft && !policy_files_readable_by_all(lint->path))
-            lint_warn(lint, lint->path, 1, "not everybody can read it: who cannot is refused everything");
+            lint_warn(lint, lint->path, 1,
+                      "not everybody can read it: users who cannot are refused everything");
         if (lint->dialect == POLICY_QEMU)
             say_cut_includes(lint, &policy);
         say_twice_included(lint, &policy);

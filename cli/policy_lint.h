@@ -35,7 +35,7 @@ void lint_report(struct lint *lint, bool error, const char *path, unsigned long 
 /* Reads the policy in lint->path and reports all problems with it. */
 void lint_policy(struct lint *lint);
 
-/* Why no bridge can be meant by a rule's name, though the name may look as if; NULL: one can. */
+/* Why a rule's name cannot be that of a bridge, although it may look like one; NULL: it can. */
 const char *lint_name_trouble(const struct policy_rule *rule);
 
 /* Warns of allowed, existing bridges whose MAC the users of their guests can change. */

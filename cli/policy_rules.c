@@ -39,7 +39,7 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     const int err = account_find(&lint->names->source, kind, name, id, &why);
     if (err == -ENOENT)
         lint_warn(lint, policy->files[rule->file].path, rule->line,
-                  "there is no %s '%.64s' on this host: the rule is about nobody", what, name);
+                  "there is no %s '%.64s' on this host: the rule applies to nobody", what, name);
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", what,
@@ -110,13 +110,13 @@ static void check_reached(struct lint *lint, const struct policy *policy, const 
     if (!rule->deny)
         over = find_wider(policy, reaches, nth, true, policy->rule_count);
     if (over) {
-        lint_warn(lint, file, rule->line, "can never match: %s:%lu denies '%s' to all whom it is about",
+        lint_warn(lint, file, rule->line, "can never match: %s:%lu denies '%s' to everybody it applies to",
                   policy->files[over->file].path, over->line, rule->name);
         return;
     }
     over = find_wider(policy, reaches, nth, rule->deny, nth);
     if (over)
-        lint_warn(lint, file, rule->line, "can never match: %s:%lu comes first and is about %s",
+        lint_warn(lint, file, rule->line, "can never match: %s:%lu comes first and covers %s",
                   policy->files[over->file].path, over->line,
                   is_wider(rule, &reaches[nth], over, &reaches[over - policy->rules])
                       ? "the same"
@@ -139,8 +139,8 @@ static bool overlap(const struct policy_rule *rule, const struct policy_rule *ot
            (rule->all || other->all || strcmp(rule->name, other->name) == 0);
 }
 
-/* The limits of mac=lock: a MAC is free while the guest that has it is off, or if it is a
- * machine on the wire. */
+/* The limits of mac=lock: a MAC is free while the guest that has it is off, or if it belongs to a machine on
+ * the wire. */
 static void check_macs(struct lint *lint, const struct policy *policy, const struct reach *reaches,
                        size_t nth)
 {
@@ -151,7 +151,7 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
     if (rule->terms.protection.mac_lock && !rule->terms.macs)
         lint_warn(
             lint, file, rule->line,
-            "mac=lock without macs= lets the user choose any MAC, that of a machine on the network too; say "
+            "mac=lock without macs= lets the user choose any MAC, even that of a machine on the network; say "
             "which are theirs, as in macs=52:54:00:0a");
     if (!rule->terms.macs || reaches[nth].nobody)
         return;
@@ -177,7 +177,7 @@ const char *lint_name_trouble(const struct policy_rule *rule)
     if (rule->all || if_nametoindex(rule->name) != 0)
         return NULL;
     if (strpbrk(rule->name, " \t"))
-        return "a bridge.conf has no terms, and no comments behind a rule";
+        return "bridge.conf has no terms, and no comments after a rule";
     if (strpbrk(rule->name, ",;*?[]\"'"))
         return "name one bridge per rule, in full and without quotes";
     if (ifname_valid(rule->name))
@@ -201,7 +201,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,
-            "not everybody can read this file, so it does not bind everybody; put the deny into one of mode 0644");
+            "not everybody can read this file, so the deny does not apply to everybody; put it into a file of mode 0644");
 }
 
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all)

@@ -157,7 +157,7 @@ class Folder(netcase.NetCase):
         sandbox.write(POLICY, f"allow br0\ninclude {FOLDER}/*.conf\n")
         sandbox.write(f"{FOLDER}/20-not.conf", "deny br0\n")
         os.chmod(FOLDER, 0o700)
-        with self.grant():  # as with a file: a deny that not everybody can read does not bind everybody
+        with self.grant():  # as with a file: a deny that not everybody can read does not apply to everybody
             pass
 
 

@@ -193,13 +193,13 @@ class Check(VerbCase):
         for mode in (0o640, 0o604, 0o600):
             sandbox.write(A, f"deny br0\ninclude {B}\n", mode=mode, gid=USER)
             sandbox.write(B, "deny br1\n")
-            self.finds((f"{A}:1", "warning", "does not bind everybody"), (f"{B}:1", "warning", "does not bind everybody"))
+            self.finds((f"{A}:1", "warning", "does not apply to everybody"), (f"{B}:1", "warning", "does not apply to everybody"))
         sandbox.write(A, "deny br0\n")
         self.finds((f"{POLICY}:1", "warning", f"{A}:1 denies"))
         os.chmod(FOLDER, 0o750)
-        self.finds((f"{A}:1", "warning", "does not bind everybody"))
+        self.finds((f"{A}:1", "warning", "does not apply to everybody"))
         sandbox.write(POLICY, f"allow br0\ninclude {FOLDER}/a*\n")
-        self.finds((f"{A}:1", "warning", "does not bind everybody"))
+        self.finds((f"{A}:1", "warning", "does not apply to everybody"))
 
     def test_allow_that_not_everybody_can_read(self):
         """It makes no later one unreachable, but for those in the same file."""
@@ -238,8 +238,8 @@ class Check(VerbCase):
         sandbox.write(QEMU_ACL, f"allow br0\nallow br0 quota=4\nallow a/b\ninclude {A}\ninclude {B}\ninclude /etc/qemu\ndeny br0\n")
         sandbox.write(A, "allow br1\nnonsense\ndeny br1\nnonsense\n")
         self.finds((f"{QEMU_ACL}:1", "warning", f"{QEMU_ACL}:7 denies"), (f"{QEMU_ACL}:2", "warning", "'br0 quota=4'", "no terms"),
-                   (f"{QEMU_ACL}:3", "warning", "no interface can have"), (f"{A}:2", "warning", "the rest of this file is passed over", "nonsense"),
-                   (f"{B}:1", "warning", "passed over", "No such file"), ("/etc/qemu:1", "warning", "it is a folder"))
+                   (f"{QEMU_ACL}:3", "warning", "no interface can have"), (f"{A}:2", "warning", "the rest of this file is skipped", "nonsense"),
+                   (f"{B}:1", "warning", "skipped", "No such file"), ("/etc/qemu:1", "warning", "it is a folder"))
         sandbox.write(QEMU_ACL, "allow br0\nnonsense\ninclude a\n")
         self.finds((f"{QEMU_ACL}:2", "error", "nonsense"), (f"{QEMU_ACL}:3", "error", "relative path"))
 

@@ -183,7 +183,7 @@ class Explain(VerbCase):
         sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
         self.addCleanup(os.unlink, BRIDGES)
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
-        self.assertRegex("\n".join(lines[-2:]), rf"bridge: does not exist yet; created on request, as declared in {BRIDGES}:1\nisolated: each tap")
+        self.assertRegex("\n".join(lines[-2:]), rf"bridge: does not exist yet; created on request, as declared in {BRIDGES}:1\nisolated: every tap")
         self.assertNotIn("br9", sandbox.links())
         sandbox.write(BRIDGES, "nonsense\n")
         code, lines = self.policy("explain", "--bridge", "br9", uid=USER)

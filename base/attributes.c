@@ -39,8 +39,7 @@ static int drop_inherited(int from, int to, struct error *why)
         fgetxattr(to, XATTR_NAME_POSIX_ACL_ACCESS, NULL, 0) < 0 ||
         fremovexattr(to, XATTR_NAME_POSIX_ACL_ACCESS) == 0)
         return 0;
-    return error_set(why, "the access list that files in its folder get cannot be taken away: %s",
-                     strerror(errno));
+    return error_set(why, "the ACL that it inherited from its folder cannot be removed: %s", strerror(errno));
 }
 
 int attributes_keep(int from, int to, struct error *why)

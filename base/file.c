@@ -71,7 +71,7 @@ int file_open(const char *path)
     return fd;
 }
 
-/* Only the kernel's pipefs has pipes that only their owner can have opened. */
+/* Pipes in the kernel's pipefs have no name, so nobody but their owner can have opened them. */
 static bool is_nameless_pipe(int fd)
 {
     struct statfs fs;
@@ -147,7 +147,7 @@ static int check_replaceable(const struct stat *st, struct error *why)
         return error_set(
             why,
             "it has %lu names (hard links), of which only this one would change; make it a file of "
-            "its own first, by cp and mv",
+            "its own first, with cp and mv",
             (unsigned long)st->st_nlink);
     return 0;
 }

@@ -43,7 +43,7 @@ static size_t length_of(unsigned char first)
     return 0;
 }
 
-/* Returns whether all bytes after the first are continuation bytes, as far as they are there. */
+/* Returns whether all bytes after the first are continuation bytes, of those that are present. */
 static bool goes_on(const unsigned char *bytes, size_t size, size_t length)
 {
     for (size_t i = 1; i < length && i < size; i++)

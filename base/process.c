@@ -282,5 +282,5 @@ const char *process_reason(char *output)
         output[strcspn(output, "\n")] = '\0';
     if (output && *output)
         return output;
-    return "it gives no reason";
+    return "it gave no reason";
 }

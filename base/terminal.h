@@ -26,7 +26,7 @@ void terminal_color(const char *sequence);
  */
 bool terminal_has_color(void);
 
-/* Returns the number of columns of the terminal that is standard output; 0: it is none. */
+/* Returns the number of columns of the terminal that is standard output; 0: it is not a terminal. */
 unsigned int terminal_width(void);
 
 /* Whether the locale of the environment has UTF-8. */

@@ -212,7 +212,7 @@ int command_main(const struct command *command, int argc, char *argv[])
     char name[] = "virt-tap", *no_words[] = {name, NULL};
 
     open_standard_descriptors();
-    signal(SIGCHLD, SIG_DFL); /* where a caller has it ignored, no child's exit status can be known */
+    signal(SIGCHLD, SIG_DFL); /* while it is ignored, the exit status of a child is lost */
     if (terminal_filter() < 0)
         return complain(1, name, "no memory");
     if (argc < 1) /* an execve with an empty argv */

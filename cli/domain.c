@@ -81,7 +81,7 @@ static void cleanup_domain(const virDomainPtr *domain)
 #define _cleanup_network_ __attribute__((cleanup(cleanup_network)))
 #define _cleanup_virdomain_ __attribute__((cleanup(cleanup_domain)))
 
-/* What a network's definition gives its interfaces but could not give a tap. */
+/* A setting of a network that libvirt gives its interfaces, but a tap would not get; NULL: none. */
 static const char *unfit(const struct node *network)
 {
     const struct node *group = node_child(network, "portgroup");
@@ -130,8 +130,7 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
         return reason_set(reason, "the bridge of network '%.40s' is not known: %.80s", name,
                           virGetLastErrorMessage());
     if (!ifname_valid(found))
-        return reason_set(reason, "the bridge of network '%.40s' is not known: no kernel takes its name",
-                          name);
+        return reason_set(reason, "the bridge of network '%.40s' is not known: its name is not valid", name);
     if (judge_network(name, xml, reason) < 0)
         return -1;
     snprintf(bridge, NAME_SIZE, "%s", found);
@@ -171,11 +170,12 @@ static int define(const struct session *session, virDomainPtr domain, const char
         return complain(1, command, "%s: left as it is", name);
     _cleanup_secret_ char *now = definition(domain);
     if (!now || strcmp(now, was) != 0)
-        return complain(1, command, "%s: its definition was changed meanwhile: try again", name);
+        return complain(1, command, "%s: its definition has changed in the meantime; try again", name);
     _cleanup_virdomain_ virDomainPtr defined =
         virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
     if (!defined)
-        return complain(1, command, "%s: libvirt does not define it: %s", name, virGetLastErrorMessage());
+        return complain(1, command, "%s: libvirt refuses the new definition: %s", name,
+                        virGetLastErrorMessage());
     next_tell(command, defined, name);
     return 0;
 }
@@ -349,13 +349,13 @@ static const struct verb verbs[] = {
      .options = rewrite_options,
      .max = UINT_MAX,
      .act = rewrite,
-     .summary = "point the interfaces of defined domains at taps of virt-tap"},
+     .summary = "convert the interfaces of defined domains to taps of virt-tap"},
     {.name = "restore",
      .arguments = "[OPTION...] DOMAIN...|--all",
      .options = restore_options,
      .max = UINT_MAX,
      .act = restore,
-     .summary = "give their interfaces back as they were before rewrite"},
+     .summary = "restore their interfaces as they were before rewrite"},
     {.name = "show",
      .arguments = "[OPTION...] DOMAIN...|--all",
      .options = show_options,
@@ -365,12 +365,12 @@ static const struct verb verbs[] = {
 };
 
 static const struct command domain_command = {
-    "Domains that libvirt has defined: point their interfaces at taps, and back.", verbs,
+    "Domains that libvirt has defined: convert their interfaces to taps, and back.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
 static const struct verb commands[] = {{.name = "domain",
                                         .arguments = "VERB",
-                                        .summary = "point libvirt's domains at taps, and back",
+                                        .summary = "convert libvirt's domains to taps, and back",
                                         .verbs = &domain_command}};
 
 int main(int argc, char *argv[])

@@ -45,7 +45,7 @@ static void learn(struct next *next, const char *bridge)
             return;
     char(*more)[NAME_SIZE] = array_grow(next->bridges, next->count, sizeof(*more));
     if (!more)
-        return; /* one warning less */
+        return; /* one warning is lost */
     next->bridges = more;
     snprintf(more[next->count++], NAME_SIZE, "%s", bridge);
 }
@@ -67,7 +67,7 @@ void next_free(struct next *next)
     free(next->bridges);
 }
 
-/* Runs a verb of virt-tap that only looks. Returns its exit status, or -errno. */
+/* Runs a verb of virt-tap that changes nothing. Returns its exit status, or -errno. */
 static int ask(const char *const words[], char **output)
 {
     char path[PATH_MAX];

@@ -90,7 +90,7 @@ void print_document(const char *name, const char *text, size_t size)
     if (escaped > 0)
         complain(
             0, name,
-            "%zu characters that could steer this terminal are shown as escapes; a file or a pipe gets the "
+            "%zu characters that could control this terminal are shown as escapes; a file or a pipe gets the "
             "document as it is",
             escaped);
 }
@@ -128,7 +128,7 @@ static void show_interface(const struct domain *domain, size_t index, const stru
     else if (ifname_valid(plan.bridge))
         printf("could be a tap on %s\n", plan.bridge);
     else
-        puts("no tap: no kernel takes the name of its bridge");
+        puts("no tap: the name of its bridge is not valid");
 }
 
 int job_show(const struct job *job, const char *label, const char *text, size_t size)
@@ -140,7 +140,7 @@ int job_show(const struct job *job, const char *label, const char *text, size_t 
         return complain_at(job->name, label, &why);
     print_named(label, ": ");
     print_named(text_or(domain.name, ""), "");
-    puts(domain.foreign ? ", a clone: its taps are another domain's" : "");
+    puts(domain.foreign ? ", a clone: its taps belong to another domain" : "");
     for (size_t i = 0; i < domain.interface_count; i++)
         show_interface(&domain, i, &job->wish);
     for (size_t i = 0; i < domain.tap_count; i++)
@@ -165,7 +165,7 @@ int wish_set(struct wish *wish, struct known *known, const char *name, const cha
     wish->bridge = bridge;
     known->networks = networks;
     if (bridge && !ifname_valid(bridge))
-        return complain(2, name, "no kernel takes '%.40s' as the name of a bridge", bridge);
+        return complain(2, name, "'%.40s' is not a valid name for a bridge", bridge);
     for (size_t i = 0; i < networks->count; i++)
         if (!network_bridge(networks->words[i]))
             return complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", networks->words[i]);

@@ -30,7 +30,7 @@ struct run {
     size_t file_count;
 };
 
-/* What all that change files have. */
+/* Options of all verbs that change files. */
 #define OUTPUT_OPTIONS                                                                                       \
     OPTION_FLAG("in-place", "change the files themselves; each one whole, or not at all",                    \
                 struct xml_options, in_place),                                                               \
@@ -297,14 +297,14 @@ static const struct verb verbs[] = {
      .options = rewrite_options,
      .max = UINT_MAX,
      .act = rewrite,
-     .summary = "point the interfaces of domains at taps of virt-tap"},
+     .summary = "convert the interfaces of domains to taps of virt-tap"},
     {.name = "restore",
      .arguments = "[OPTION...] [FILE...]",
      .notes = INPUT_NOTE,
      .options = restore_options,
      .max = UINT_MAX,
      .act = restore,
-     .summary = "give the interfaces back as they were before rewrite"},
+     .summary = "restore the interfaces as they were before rewrite"},
     {.name = "show",
      .arguments = "[FILE...]",
      .notes = INPUT_NOTE,
@@ -321,13 +321,13 @@ static const struct verb verbs[] = {
 };
 
 static const struct command xml_command = {
-    "Domains of libvirt as files: point their interfaces at taps, and back.", verbs,
+    "Domains of libvirt as files: convert their interfaces to taps, and back.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
 static const struct verb commands[] = {
     {.name = "xml",
      .arguments = "VERB",
-     .summary = "point files of libvirt's domains at taps, and back",
+     .summary = "convert files of libvirt's domains to taps, and back",
      .verbs = &xml_command},
 };
 

@@ -29,8 +29,8 @@ static int explain(char *output, int status, struct error *why)
         return error_set(why, "%s", words);
     }
     if (status > 128)
-        return error_set(why, "%s was ended by signal %d", HELPER_PATH, status - 128);
-    return error_set(why, "%s failed without a word, exit status %d", HELPER_PATH, status);
+        return error_set(why, "%s was killed by signal %d", HELPER_PATH, status - 128);
+    return error_set(why, "%s failed without a message, exit status %d", HELPER_PATH, status);
 }
 
 int hook_call_helper(const char *const words[], struct error *why)

@@ -7,8 +7,8 @@
  * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
  * and at all taps.
  *
- * When a system daemon reloads, it has looked for hooks anew: that leaves no trace in the kernel, so this
- * hook records it for `virt-tap hooks status` (host/hooks.h). */
+ * When a system daemon reloads, it looks for hooks again: that leaves no trace in the kernel, so this hook
+ * records it for `virt-tap hooks status` (host/hooks.h). */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "config.h"
@@ -39,8 +39,8 @@ static bool called_by_qemus_daemon(void)
            (strcmp(name, "libvirtd") == 0 || strcmp(name, "virtqemud") == 0);
 }
 
-/* The kernel does not tell when a tap was made, so this uses when it was first announced (as a rule by udev,
- * immediately): the tap is at least that old. */
+/* The kernel does not record when a tap was made, so this uses the time when it was first announced (usually
+ * by udev, at once): the tap is at least that old. */
 static bool is_old(const struct link *tap)
 {
     char path[sizeof("/sys/class/net/") + IFNAMSIZ];
@@ -129,7 +129,7 @@ static int stamp(const char *daemon, struct error *why)
     return 0;
 }
 
-/* Sessions' daemons look for hooks in the same way, but none is recorded: the file is about the system's. */
+/* Session daemons also look for hooks again, but are not recorded: the file is about the system's daemons. */
 static int reload(const char *text, size_t size, struct error *why)
 {
     struct hooks_daemon daemons[HOOKS_DAEMONS_MAX];

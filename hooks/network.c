@@ -7,7 +7,7 @@
  *                 before libvirt uses it. Undeclared bridges are left alone.
  *   port-created  a guest's port on any network: refused if a deny rule matches the bridge and the user that
  *                 libvirtd runs as. The absence of rules is no reason to refuse: libvirt's own networks would
- *                 stop working. An unreadable policy is, because nobody can tell what it denies.
+ *                 stop working. An unreadable policy is, because it may deny this bridge.
  *   plugged       port-created in libvirt before 5.2
  *
  * libvirtd runs them again when it starts; the results then do not affect running guests. */

@@ -55,13 +55,14 @@ static int check_domain(const struct domain *domain, struct error *why)
     const char *name = name_of(domain);
 
     if (domain->foreign)
-        return error_set(why,
-                         "domain '%.64s' is a clone, and its taps are another domain's; give it its own by: "
-                         "virt-tap domain rewrite -- %s",
-                         name, quote(name).text);
-    if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)
         return error_set(
-            why, "domain '%.64s' has no UUID as libvirt writes it, after which its taps are known", name);
+            why,
+            "domain '%.64s' is a clone, and its taps are another domain's; give it its own with: "
+            "virt-tap domain rewrite -- %s",
+            name, quote(name).text);
+    if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)
+        return error_set(why, "domain '%.64s' has no UUID as libvirt writes it, by which its taps are found",
+                         name);
     if (domain->type && strcmp(domain->type, "kvm") == 0) {
         const int fd = kvm_device_open();
         if (fd < 0)
@@ -91,7 +92,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     int count = 1;
 
     if (interface->mac && strlen(interface->mac) > 17)
-        return error_set(why, "its MAC is not one");
+        return error_set(why, "its MAC is not valid");
     snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
@@ -113,9 +114,9 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     return hook_call_helper(argv, why);
 }
 
-/* libvirt tells the guest its <mtu>, and sets it only on taps of its own: of the frames that the guest then
- * sends, a tap with less would drop the larger ones without a word. A smaller one is not set either: the
- * bridge would take it on, and with it every other guest (br_mtu_auto_adjust() in the kernel's br_if.c). */
+/* libvirt tells the guest its <mtu>, but sets it only on its own taps: a tap with a smaller MTU would
+ * silently drop the guest's larger frames. A smaller <mtu> is not set on the tap either: the bridge would
+ * adopt it, and with it every other guest (br_mtu_auto_adjust() in the kernel's br_if.c). */
 static int check_mtu(const struct interface *interface, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
@@ -151,8 +152,8 @@ static void remove_left_over(const struct domain *domain)
         }
 }
 
-/* The helper, which trusts no file of libvirt's, advises to make the bridge; libvirt could not start its
- * network then. */
+/* The helper trusts no file of libvirt's, so it advises to make the bridge; libvirt could then not start its
+ * network. */
 static void explain_missing(const char *bridge, struct error *reason)
 {
     char network[256];
@@ -160,7 +161,7 @@ static void explain_missing(const char *bridge, struct error *reason)
     if (if_nametoindex(bridge) != 0 || !libvirt_network_inactive(bridge, network, sizeof(network)))
         return;
     error_set(reason,
-              "libvirt's network '%s' is not started, so its bridge does not exist; start it by: "
+              "libvirt's network '%s' is not started, so its bridge does not exist; start it with: "
               "virsh net-start %s",
               network, quote(network).text);
 }
@@ -245,8 +246,8 @@ static int filter(const char *text, size_t size, struct error *why)
 }
 
 /* Reports a tap of this domain that QEMU holds and that is on no bridge, as after its bridge was deleted. No
- * command of ip's is suggested: what protected the port (mac=lock, isolated, VLAN) went with it, and only a
- * new tap of the helper's has that again. */
+ * ip command is suggested: the protection of the port (mac=lock, isolated, VLAN) is gone, and only a new tap
+ * from the helper has it again. */
 static void look_at_port(const struct domain *domain, const struct tap *tap)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};

@@ -284,7 +284,7 @@ static int parse(struct reader *reader)
 /* The encoding named in the XML declaration must be compatible with UTF-8. */
 static int check_declaration(const struct document *doc, size_t start, struct error *why)
 {
-    /* libxml2, and so libvirt, takes the second for the first (encoding.c, xmlParseCharEncoding). */
+    /* libxml2, and so libvirt, treats the second as the first (encoding.c, xmlParseCharEncoding). */
     static const char *const known[] = {"UTF-8", "UTF8", "US-ASCII", "ASCII"};
     const char *text = doc->text + start, *end, *at;
 
@@ -330,7 +330,7 @@ const char *document_find_crowded(const char *text, size_t size)
 
 /* Returns the first comment with "--" in it; NULL: none. At each one libxml2 copies the comment so far for
  * its message, and then continues to the comment's end. Inside an instruction it may not be a comment, but is
- * refused all the same, since a broken declaration ends inside one. */
+ * refused nevertheless, since a broken declaration ends inside one. */
 static const char *find_bad_comment(const char *text, size_t size)
 {
     const char *end = text + size, *at = text;

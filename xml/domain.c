@@ -143,10 +143,11 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
         return document_fail(&out->doc, node, why,
                              "damaged metadata: a tap's dev is a name that begins with " TAP_PREFIX);
     if (!tap->bridge || !ifname_valid(tap->bridge))
-        return document_fail(&out->doc, node, why, "damaged metadata: no kernel has such a bridge");
+        return document_fail(&out->doc, node, why, "damaged metadata: a tap's bridge is not a valid name");
     if ((vlan && !tap->vlan) || (node_attribute(node, "isolated") && !tap->isolated))
-        return document_fail(&out->doc, node, why,
-                             "damaged metadata: a tap has vlan='1' to '4094' and isolated='yes', or not");
+        return document_fail(
+            &out->doc, node, why,
+            "damaged metadata: a tap's vlan is '1' to '4094' and its isolated is 'yes', if present");
     for (size_t i = 0; i < out->tap_count; i++)
         if (strcmp(out->taps[i].dev, tap->dev) == 0)
             return document_fail(&out->doc, node, why, "damaged metadata: there are two taps '%s'", tap->dev);
@@ -160,7 +161,7 @@ static int read_taps(struct domain *out, struct error *why)
 
     if (!node_attribute_is(out->taps_node, "version", "1"))
         return document_fail(&out->doc, out->taps_node, why,
-                             "damaged metadata, or of a later virt-tap: this one knows taps of version 1");
+                             "damaged metadata, or that of a later virt-tap: this one supports version 1");
     out->foreign = uuid && out->uuid && !same_uuid(uuid, out->uuid);
     out->taps = calloc(INTERFACES_MAX, sizeof(*out->taps));
     if (!out->taps)
@@ -169,7 +170,7 @@ static int read_taps(struct domain *out, struct error *why)
         if (!node_is_of(node, "tap", TAPS_NAMESPACE) || out->taps_node->mixed ||
             out->tap_count == INTERFACES_MAX)
             return document_fail(&out->doc, out->taps_node, why,
-                                 "damaged metadata: taps holds 1 to %d of tap, and nothing else",
+                                 "damaged metadata: <taps> contains 1 to %d <tap>, and nothing else",
                                  INTERFACES_MAX);
         if (read_tap(out, node, why) < 0)
             return -1;
@@ -220,7 +221,7 @@ int domain_read(struct domain *out, const char *text, size_t size, struct error 
     if ((out->name && strlen(out->name) > DOMAIN_NAME_MAX) ||
         (out->uuid && strlen(out->uuid) > DOMAIN_NAME_MAX))
         return document_fail(&out->doc, out->doc.nodes, why,
-                             "its <name> or <uuid> is longer than a command line of QEMU's could hold");
+                             "its <name> or <uuid> is longer than QEMU's command line can hold");
     if (read_interfaces(out, why) < 0)
         return -1;
     return read_metadata(out, why);

@@ -23,7 +23,7 @@ static int judge_vlan(const struct node *interface, struct plan *plan, char reas
     plan->vlan = decimal_number(id, 4094);
     if (plan->vlan)
         return 0;
-    return reason_set(reason, "its VLAN is not one of 1 to 4094");
+    return reason_set(reason, "its VLAN is not from 1 to 4094");
 }
 
 bool interface_has_floor(const struct node *interface)
@@ -37,7 +37,7 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
     static const struct {
         const char *child, *reason;
     } never[] = {
-        {"virtualport", "it has a <virtualport>, which only a switch that knows it can serve"},
+        {"virtualport", "it has a <virtualport>, which requires a switch that supports it"},
         {"filterref", "its packet filter (<filterref>) might not be enforced on the tap"},
         {"script", "it has a <script>, which libvirt would run for the tap"},
         {"coalesce", "libvirt refuses <coalesce> on taps that it does not manage"},
@@ -174,7 +174,8 @@ static int read_original(struct document *out, const struct document *doc, const
                              "damaged metadata: the original of '%s' is not an <interface>", tap->dev);
     interface_read(original, out->nodes);
     if (interface_judge(original, &wish, &plan, reason) < 0)
-        return document_fail(doc, tap->node, why, "damaged metadata: the original of '%s' cannot be: %s",
+        return document_fail(doc, tap->node, why,
+                             "damaged metadata: the original of '%s' is not one that rewrite converts: %s",
                              tap->dev, reason);
     return 0;
 }
@@ -231,12 +232,12 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
     if (read_original(&original, doc, tap, &was, why) < 0)
         return -1;
     if (was.mac && (!tap->interface->mac || strcasecmp(was.mac, tap->interface->mac) != 0))
-        return document_fail(doc, node, why,
-                             "its MAC is not that of the original: give it '%.20s' again first", was.mac);
+        return document_fail(doc, node, why, "its MAC is not that of the original: set it to '%.20s' first",
+                             was.mac);
     int result = is_unchanged(doc, tap, &original);
     if (result == 0 && node_child(node, "source"))
         return document_fail(doc, node, why,
-                             "it has a <source> now, where the original's belongs: take it out first");
+                             "it has a <source> now, where the original's belongs: remove it first");
     if (result > 0)
         result = edit_replace(edits, node, strdup(tap->node->text));
     else if (result == 0)

@@ -135,7 +135,7 @@ static int find_free(const struct mapping *all, size_t index, char dev[NAME_SIZE
             return 0;
     }
     return document_fail(&domain->doc, interface->node, all->why,
-                         "no name is free for the tap '%s': `ip link` shows who has them",
+                         "no name is free for the tap '%s': `ip link` shows which are taken",
                          interface->tap->dev);
 }
 

@@ -49,7 +49,7 @@ int domain_restore(struct change *out, const struct domain *domain, const struct
     if (domain->foreign)
         return document_fail(
             &domain->doc, domain->taps_node, why,
-            "these taps are of another domain, of which this one is a clone: rewrite it first, then it has its own");
+            "these taps belong to another domain, of which this one is a clone: rewrite it first to give it its own");
     for (size_t i = 0; i < domain->tap_count; i++) {
         const int goes = restore_one(out, domain, wish, &domain->taps[i], why);
         if (goes < 0)

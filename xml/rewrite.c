@@ -47,8 +47,8 @@ static int no_memory(const struct rewriting *all)
     return error_set(all->why, "no memory");
 }
 
-/* Whether that is the target of another interface than number index, which wants it, or has just been given
- * to one, or is used by another domain at hand. */
+/* Whether the name is taken: it is the target of an interface other than number index, has just been given to
+ * one, or is used by another domain at hand. */
 static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
 {
     for (size_t i = 0; i < all->domain->interface_count; i++) {
@@ -69,7 +69,7 @@ static int give_name(const struct rewriting *all, size_t index)
 
     if (!domain->name)
         return document_fail(&domain->doc, domain->doc.nodes, all->why,
-                             "the domain has no <name>, after which its taps are called");
+                             "the domain has no <name>, which its taps are named after");
     for (unsigned int salt = 0; salt <= NAME_SALT_MAX; salt++) {
         name_tap(note->dev, domain->name, domain->uuid, interface->mac, index + 1, salt);
         if (is_taken(all, index, note->dev))
@@ -77,13 +77,12 @@ static int give_name(const struct rewriting *all, size_t index)
         note->outcome = OUTCOME_DONE;
         return 0;
     }
-    return document_fail(
-        &domain->doc, interface->node, all->why,
-        "no name is free for its tap: others have the target '%s' and all that come after it", note->dev);
+    return document_fail(&domain->doc, interface->node, all->why,
+                         "no name is free for its tap: others have '%s' and all alternatives to it",
+                         note->dev);
 }
 
-/* The prefix of the list, including its colon, is the returned number of bytes at *name; "vt:"
- * for a new list. */
+/* Points *name at the list's prefix, or "vt:" for a new list. Returns its length, including the colon. */
 static int prefix_of(const struct node *taps, const char **name)
 {
     *name = taps ? taps->name : "vt:";
@@ -158,7 +157,7 @@ static int rewrite_one(struct rewriting *all, size_t index)
     }
     if (!ifname_valid(plan.bridge))
         return document_fail(&domain->doc, interface->node, all->why,
-                             "no kernel takes '%.40s' as the name of a bridge", plan.bridge);
+                             "'%.40s' is not a valid name for a bridge", plan.bridge);
     if (give_name(all, index) < 0 || add_entry(all, interface, note->dev, &plan) < 0)
         return -1;
     if (drop_orphan(all, note->dev) < 0 ||

@@ -172,7 +172,7 @@ class Terminal(netcase.NetCase):
             shown = terminal([CLI, "xml", "restore", name(path)])
             self.clean(shown, path)
             if done.returncode == 0:
-                self.assertRegex(shown, rb"virt-tap xml restore: \d+ characters that could steer")
+                self.assertRegex(shown, rb"virt-tap xml restore: \d+ characters that could control")
         text = ("<domain type='qemu'><name>x</name><!--" + "\u20ac\x9b" * 50000 + "--></domain>").encode()
         done = subprocess.run([CLI, "xml", "restore"], input=text, stdout=subprocess.PIPE, timeout=20, check=True)
         self.assertEqual(done.stdout, text)

@@ -177,7 +177,8 @@ static struct findings run(const struct options *options, bool of_bridge, const 
     return found;
 }
 
-/* How far the user is from guests on that bridge; above all, by whether the policy wants it to be used. */
+/* How far the user is from running guests on that bridge. One that the policy does not allow is always
+ * farther than one that it does. */
 static unsigned int distance(const struct findings *found)
 {
     const unsigned int failures = findings_count(found, FINDING_FAILURE);
@@ -187,7 +188,7 @@ static unsigned int distance(const struct findings *found)
     return failures;
 }
 
-/* The verdict is about the first bridge that passes, or else about the one that is closest to it. */
+/* The verdict is about the first bridge that passes, or else about the one that is closest to passing. */
 static struct findings look_at_bridges(struct check *check, const struct options *options)
 {
     const time_t end = time(NULL) + BRIDGES_SECONDS;

@@ -28,7 +28,7 @@ static bool is_of_program(const char *bridge)
     return false;
 }
 
-/* Whether a port is more than a tap. */
+/* Whether a port is something other than a tap. */
 static bool has_uplink(const char *bridge)
 {
     _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
@@ -84,7 +84,7 @@ static void add_all(struct check_bridges *list)
         for (size_t i = 0; i < paths.gl_pathc; i++) {
             char *name = paths.gl_pathv[i] + strlen(NETWORK_PATH "/");
             name[strcspn(name, "/")] = '\0';
-            if (if_nametoindex(name) && rank_of(name) == rank) /* /sys may be of another network */
+            if (if_nametoindex(name) && rank_of(name) == rank) /* /sys may show another network namespace */
                 add(list, name, false);
         }
         if (rank == POSSIBLE)

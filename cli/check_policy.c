@@ -63,7 +63,7 @@ static void report_declared(struct findings *out)
 }
 
 /* Whether the user may use the bridge, or have a tap for a guest with that MAC on it (mac; NULL: not asked);
- * otherwise why not; no_rule: because no rule is about both. */
+ * otherwise why not; no_rule: because no rule covers both. */
 static bool allowed(const char *bridge, const uint8_t *mac, const struct user *user,
                     struct decision *decision, bool *no_rule, struct error *why)
 {
@@ -84,7 +84,7 @@ static bool allowed(const char *bridge, const uint8_t *mac, const struct user *u
     return err == 0;
 }
 
-/* Why the helper makes no tap on the bridge for a trial; "": nothing is in the way. */
+/* Why the helper cannot be tried on the bridge; "": it can. */
 static void find_obstacle(const struct probe_context *context, const uint8_t mac[6], struct error *why)
 {
     struct decision decision = {.unknown = false};

@@ -112,12 +112,12 @@ static int check(struct device *device)
     if (geteuid() != 0)
         return complain(
             1, device->verb,
-            "'%s' would be a plain device, which requires root; a tap on a bridge that the policy "
-            "allows you has a name that begins with vtap-: virt-tap tap create vtap-NAME --bridge=BRIDGE",
+            "'%s' would be a plain device, which requires root; for a tap on a bridge that the policy "
+            "allows you, use a name that begins with vtap-: virt-tap tap create vtap-NAME --bridge=BRIDGE",
             device->name);
     if (device->kind.tun && (device->bridge || device->has_mac))
         return complain(1, device->verb,
-                        "a tun carries IP packets, and has neither a MAC nor a place on a bridge: "
+                        "a tun carries IP packets, has no MAC and cannot be on a bridge: "
                         "use --mode=tap");
     if (!device->bridge)
         return 0;
@@ -129,10 +129,11 @@ static int check(struct device *device)
     memcpy(device->bridge_mac, bridge.mac, sizeof(device->bridge_mac));
     if (device->has_mac && memcmp(device->mac, bridge.mac, sizeof(bridge.mac)) < 0 &&
         network_bridge_mac_varies(bridge.name))
-        return complain(1, device->verb,
-                        "--mac: the bridge '%s' would take it for its own, which is not fixed and is higher; "
-                        "leave --mac out, or fix the bridge's MAC first: `virt-tap check net` says how",
-                        bridge.name);
+        return complain(
+            1, device->verb,
+            "--mac: the bridge '%s' would take it as its own, since its present one is higher and not fixed; "
+            "leave --mac out, or fix the bridge's MAC first: `virt-tap check net` says how",
+            bridge.name);
     return 0;
 }
 
@@ -196,7 +197,7 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
 static int explain(const struct device *device, int err)
 {
     if (err == -EBUSY || err == -EEXIST || err == -EINVAL)
-        return complain(1, device->verb, "the name '%s' is taken; `ip -d link show dev %s` tells by what",
+        return complain(1, device->verb, "the name '%s' is taken; `ip -d link show dev %s` shows by what",
                         device->name, quote(device->name).text);
     if (err == -EAGAIN || err == -EPERM)
         return complain(1, device->verb,
@@ -224,7 +225,7 @@ static int make(const struct device *device)
     err = set_up(&nl, fd, ifindex, device);
     if (!err)
         return 0;
-    complain(1, device->verb, "'%s' cannot be set up, and is removed again: %s%s%s", device->name,
+    complain(1, device->verb, "'%s' cannot be set up, and was removed again: %s%s%s", device->name,
              strerror(-err), *nl.reason ? ": " : "", nl.reason);
     link_delete(&nl, ifindex);
     return 1;
@@ -282,7 +283,7 @@ int device_delete(const char *verb, const char *name, bool force)
     if (!force && (fd = tap_open()) < 0)
         return complain(1, verb,
                         "cannot open " TAP_DEVICE
-                        ": %s; use --force to remove it without trying whether it is "
+                        ": %s; use --force to remove it without checking whether it is "
                         "in use",
                         strerror(-fd));
     const int err = rtnl_open(&nl);

@@ -26,15 +26,15 @@ const struct option_entry gc_options[] = {
     OPTION_FLAG("all",
                 "also taps that nobody holds and that are for no domain, as `virt-tap tap create` makes them",
                 struct gc, all),
-    OPTION_FLAG("dry-run", "only print what would be removed, if nobody turns out to hold it", struct gc,
-                dry_run),
-    OPTION_NUMBER("wait", "SECONDS", "between the two looks (10)", struct gc, wait, 0, 3600, 10),
+    OPTION_FLAG("dry-run", "only print what would be removed; taps that turn out to be held are kept",
+                struct gc, dry_run),
+    OPTION_NUMBER("wait", "SECONDS", "time between the two checks (10)", struct gc, wait, 0, 3600, 10),
     OPTION_END(struct gc),
 };
 
 const char gc_notes[] =
     "It removes taps that nobody holds and whose libvirt domain does not run. Ordinary users remove their own,\n"
-    "root everybody's. A tap that a helper is still making, or was stopped at, is left alone and named.\n";
+    "root everybody's. A tap that a helper is still making, or was stopped while making, is reported\nand left alone.\n";
 
 enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 
@@ -148,10 +148,10 @@ static void report_half_made(const struct found *found)
 {
     const char *name = found->tap.name;
 
-    printf("%s: left alone: half made, by a helper ", name);
+    printf("%s: left alone: half made by a helper ", name);
     if (found->has_claim)
         printf("of uid %u ", found->claim.uid);
-    printf("that still runs, or was stopped; it goes when that process ends, or by: ");
+    printf("that is still running, or was stopped; it disappears when that process ends, or with: ");
     if (found->has_claim)
         printf("virt-tap tap delete %s --force\n", name);
     else
@@ -171,7 +171,7 @@ static int delete_tap(const struct found *found, const struct gc *gc)
 
 static int collect_one(const struct found *found, const struct gc *gc)
 {
-    const char *reason = found->verdict == DOMAIN_GONE ? ", and its domain does not run" : "";
+    const char *reason = found->verdict == DOMAIN_GONE ? ", and its domain is not running" : "";
 
     if (found->verdict == HALF_MADE) {
         report_half_made(found);

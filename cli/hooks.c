@@ -42,7 +42,7 @@ static int check(const char *verb)
     if (access("/etc/libvirt", F_OK) < 0)
         return complain(
             1, verb,
-            "there is no /etc/libvirt, so libvirt is not installed; `virt-tap check libvirt` says how to");
+            "there is no /etc/libvirt, so libvirt is not installed; `virt-tap check libvirt` shows how to");
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         hooks_path(path, hooks_drivers[i]);
         target_of(target, hooks_drivers[i]);

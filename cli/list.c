@@ -25,7 +25,7 @@ const struct option_entry list_options[] = {
 };
 
 const char list_notes[] =
-    "HELD is what the tap's carrier says, which its holder can change. PROTECTION and VLAN are what the bridge\n"
+    "HELD is taken from the tap's carrier, which its holder can change. PROTECTION and VLAN are what the bridge\n"
     "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, its persistence. An OWNER in\n"
     "parentheses is the TUN owner of a plain device. On a terminal, columns that do not fit are left out.\n";
 
@@ -113,7 +113,7 @@ static int print(const json_t *taps, bool json)
     return 0;
 }
 
-/* A pointer of its own, so that nobody takes its size for that of a link. */
+/* In a struct, so that the size of the pointer is not mistaken for that of a link. */
 struct found {
     const struct link *tap;
 };

@@ -62,9 +62,9 @@ static bool is_own(const char *name)
 
 static int refuse_plain(const char *verb, const char *option)
 {
-    return complain(2, verb,
-                    "%s is for plain devices: names that begin with vtap- are taps on a bridge, of one user",
-                    option);
+    return complain(
+        2, verb, "%s is for plain devices: a name that begins with vtap- is that of a user's tap on a bridge",
+        option);
 }
 
 /* Looks up the UID, since the helper only takes numbers. Returns it as text, or NULL after reporting why. */
@@ -78,8 +78,7 @@ static const char *find_user(const char *verb, const char *user, char number[16]
     }
     if (*user && !user[strspn(user, "0123456789")])
         return user;
-    complain(1, verb, "--user=%.64s: there is no such user; `getent passwd` shows those that there are",
-             user);
+    complain(1, verb, "--user=%.64s: there is no such user; `getent passwd` lists them", user);
     return NULL;
 }
 
@@ -137,7 +136,7 @@ static int delete (const struct call *call)
 }
 
 static const struct option_entry create_options[] = {
-    OPTION_STRING("bridge", "BRIDGE", "the bridge to plug it into", struct tap_options, bridge),
+    OPTION_STRING("bridge", "BRIDGE", "the bridge to attach it to", struct tap_options, bridge),
     OPTION_FLAG("multi-queue",
                 "several queues: whoever opens the tap must ask for them too (queues= of QEMU)",
                 struct tap_options, multi_queue),
@@ -152,13 +151,14 @@ static const struct option_entry create_options[] = {
     OPTION_STRING("owner", "USER", "the same", struct tap_options, user),
     OPTION_CHOICE("mode", "tap|tun", "plain devices: Ethernet frames (tap, the default) or IP packets",
                   struct tap_options, mode),
-    OPTION_STRING("group", "GROUP",
-                  "plain devices: for the members of that group; with --user for that user if a member",
-                  struct tap_options, group),
+    OPTION_STRING(
+        "group", "GROUP",
+        "plain devices: only members of that group may open it; with --user, only that user, as a member",
+        struct tap_options, group),
     OPTION_FLAG("packet-info",
                 "plain devices: four bytes before each packet name its protocol (pi of ip-tuntap)",
                 struct tap_options, packet_info),
-    OPTION_FLAG("up", "plain devices: set it up at once; on a bridge it always is", struct tap_options, up),
+    OPTION_FLAG("up", "plain devices: set it up even if it is on no bridge", struct tap_options, up),
     OPTION_END(struct tap_options),
 };
 
@@ -171,9 +171,8 @@ static const struct verb verbs[] = {
     {.name = "create",
      .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
      .summary = "make a tap that stays, for programs that open it by its name",
-     .notes =
-         "A NAME that begins with vtap- is a tap on a bridge, for users whom the policy allows it; any other\n"
-         "is a plain device, root only.\n",
+     .notes = "A NAME that begins with vtap- is a tap on a bridge, which the policy must allow; any other\n"
+              "is a plain device, for root only.\n",
      .options = create_options,
      .min = 1,
      .max = 1,

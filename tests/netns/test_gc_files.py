@@ -18,7 +18,7 @@ from sandbox import OTHER, RUN, USER
 UUID = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3"
 FOLDER = f"/run/user/{USER}/libvirt/qemu/run"
 LIBC = ctypes.CDLL(None, use_errno=True)
-GONE = "removed: nobody holds it, and its domain does not run"
+GONE = "removed: nobody holds it, and its domain is not running"
 STATE = f"<domstatus><domain><uuid>{UUID}</uuid></domain></domstatus>"
 
 

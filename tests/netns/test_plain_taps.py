@@ -126,7 +126,7 @@ class Device(unittest.TestCase):
         pairs = "".join(f"link add a{i} master br0 type veth peer name b{i}\nlink set b{i} master br0\n" for i in range(512))
         done = sandbox.run("ip", "-force", "-batch", "-", input=pairs, check=False)
         self.assertIn("full", done.stdout)  # at the last of 1,024
-        self.assertIn("cannot be set up, and is removed again", self.virt_tap("create", "tap1", "--bridge=br0", status=1))
+        self.assertIn("cannot be set up, and was removed again", self.virt_tap("create", "tap1", "--bridge=br0", status=1))
         os.rename("/dev/net/tun", "/dev/net/gone")
         try:
             self.assertIn("cannot open /dev/net/tun", self.virt_tap("create", "tap1", "--bridge=br0", status=1))

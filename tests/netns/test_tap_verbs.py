@@ -148,8 +148,8 @@ class Gc(VerbCase):
         fd = os.open("/dev/net/tun", os.O_RDWR)
         fcntl.ioctl(fd, bridgehelper.TUNSETIFF, struct.pack("16sH22x", b"vtap-held", 0x1002))
         before = sandbox.links()
-        reason = "nobody holds it, and its domain does not run"
-        self.assertEqual(self.gc("--dry-run"), ["vtap-gone: would be removed: nobody seems to hold it, and its domain does not run"])
+        reason = "nobody holds it, and its domain is not running"
+        self.assertEqual(self.gc("--dry-run"), ["vtap-gone: would be removed: nobody seems to hold it, and its domain is not running"])
         self.assertEqual(sandbox.links(), before)
         self.assertEqual(self.gc(), [f"vtap-gone: removed: {reason}"])
         self.assertEqual(sandbox.links(), before - {"vtap-gone"})

@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "error.h"
 #include "folder.h"
+#include "write.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -190,20 +191,6 @@ void file_release(struct file *file)
     *file = (struct file){.folder = -1, .fd = -1};
 }
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        const ssize_t done = write(fd, text, size);
-        if (done < 0 && errno != EINTR)
-            return -1;
-        if (done > 0) {
-            text += done;
-            size -= (size_t)done;
-        }
-    }
-    return 0;
-}
-
 /* Creates a file in the folder with a name that nobody can guess. Its mode is 0600 until it is complete: it
  * may contain passwords. Returns its descriptor, or -1 and why not. */
 static int make_temporary(int folder, char name[TEMPORARY_SIZE], struct error *why)
@@ -263,7 +250,7 @@ static int fill(int fd, const struct file *file, const char *text, size_t size, 
     const struct stat *was = &file->as_read;
     struct stat is;
 
-    if (write_all(fd, text, size) < 0 || fstat(fd, &is) < 0)
+    if (!write_all(fd, text, size) || fstat(fd, &is) < 0)
         return error_set(why, "%s", strerror(errno));
     if ((was->st_uid != is.st_uid || was->st_gid != is.st_gid) && fchown(fd, was->st_uid, was->st_gid) < 0)
         return error_set(why, "its owner, uid %u and gid %u, cannot be kept: %s", was->st_uid, was->st_gid,
@@ -319,7 +306,7 @@ static int put(const char *folder, const char *name, const char *text, size_t si
 
     if (fd < 0)
         return -1;
-    if (write_all(fd, text, size) == 0 && fchmod(fd, mode) == 0 && (!durable || fsync(fd) == 0) &&
+    if (write_all(fd, text, size) && fchmod(fd, mode) == 0 && (!durable || fsync(fd) == 0) &&
         renameat(to, temporary, to, name) == 0) {
         if (durable)
             sync_folder(to);

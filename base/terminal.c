@@ -3,6 +3,7 @@
 #include "terminal.h"
 #include "number.h"
 #include "printable.h"
+#include "write.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -22,20 +23,6 @@ struct sink {
 };
 
 static struct sink out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
-
-static bool write_all(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        const ssize_t put = write(fd, text, size);
-        if (put < 0 && errno != EINTR)
-            return false;
-        if (put > 0) {
-            text += put;
-            size -= (size_t)put;
-        }
-    }
-    return true;
-}
 
 static bool is_plain(char c)
 {

@@ -3,6 +3,7 @@
 #include "child.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,10 +107,8 @@ static void stop_adopting(const struct child *child)
 static pid_t fork_child(bool other)
 {
     struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
-    pid_t pid = -1;
+    const pid_t pid = other ? (pid_t)syscall(SYS_clone3, &args, sizeof(args)) : -1;
 
-    if (other)
-        pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid < 0)
         return fork();
     return pid;
@@ -164,9 +163,7 @@ bool child_read(struct child *child, void *data, size_t size)
         if (some < 0 && errno == EINTR)
             continue;
         child->late = some == 0;
-        if (some <= 0)
-            return false;
-        const ssize_t done = read(child->fd, at, size);
+        const ssize_t done = some > 0 ? read(child->fd, at, size) : -1;
         if (done <= 0)
             return false;
         at += done;
@@ -177,16 +174,7 @@ bool child_read(struct child *child, void *data, size_t size)
 
 bool child_write(const void *data, size_t size)
 {
-    for (const char *at = data; size;) {
-        const ssize_t done = write(CHILD_FD, at, size);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        at += done;
-        size -= (size_t)done;
-    }
-    return true;
+    return write_all(CHILD_FD, data, size);
 }
 
 static bool is_elder(const struct child *child, pid_t pid)

@@ -8,40 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add(struct findings *list, enum finding_id id, const char *format, va_list args)
-{
-    struct finding *items = reallocarray(list->items, list->count + 1, sizeof(*items));
-    char *seen = NULL;
-
-    if (items)
-        list->items = items;
-    if (!items || vasprintf(&seen, format, args) < 0) {
-        list->lost = true;
-        return false;
-    }
-    printable_mask(seen);
-    items[list->count++] = (struct finding){.id = id, .seen = seen};
-    return true;
-}
-
-void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    add(list, id, format, args);
-    va_end(args);
-}
-
 void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
                          ...)
 {
+    struct finding *items = reallocarray(list->items, list->count + 1, sizeof(*items));
+    char *seen;
     va_list args;
 
     va_start(args, format);
-    if (add(list, id, format, args))
-        finding_fixable(list, about);
+    if (vasprintf(&seen, format, args) < 0)
+        seen = NULL;
     va_end(args);
+    if (items)
+        list->items = items;
+    if (!items || !seen) {
+        free(seen);
+        list->lost = true;
+        return;
+    }
+    printable_mask(seen);
+    items[list->count++] = (struct finding){.id = id, .seen = seen};
+    if (about)
+        finding_fixable(list, about);
 }
 
 void finding_fixable(struct findings *list, const char *about)

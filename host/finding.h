@@ -27,17 +27,14 @@ struct findings {
 };
 
 /* Adds a finding; unprintable characters become '?'. It must not contain secrets (addresses, keys): findings
- * end up in bug reports. */
-void finding_add(struct findings *list, enum finding_id id, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+ * end up in bug reports. about: as below; NULL: the catalogue's fix does not apply. */
+void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
+                         ...) __attribute__((format(printf, 4, 5)));
+#define finding_add(list, id, ...) finding_add_fixable((list), (id), NULL, __VA_ARGS__)
 
 /* Marks the catalogue's fix as applicable to the last finding added. about: the interface, module or path
  * concerned, or ""; one that is too long is dropped. */
 void finding_fixable(struct findings *list, const char *about);
-
-/* Both of the above. */
-void finding_add_fixable(struct findings *list, enum finding_id id, const char *about, const char *format,
-                         ...) __attribute__((format(printf, 4, 5)));
 
 /* Adds a command, given in two parts, to a finding. */
 void finding_command(struct findings *list, struct finding *finding, const char *start, const char *end);

@@ -22,10 +22,10 @@
 enum consent { CONSENT_ASK, CONSENT_GIVEN, CONSENT_NOTHING_IS_DONE };
 
 struct domain_options {
-    const char *uri, *bridge;
-    struct option_list interfaces, networks;
+    const char *uri;
+    struct wish_options wish;
     unsigned int consent; /* of enum consent */
-    bool all, strict;
+    bool all;
 };
 
 struct session {
@@ -44,20 +44,14 @@ struct session {
     SHOW_OPTIONS, OPTION_SET("yes", "do not ask", struct domain_options, consent, CONSENT_GIVEN),            \
         OPTION_SET("dry-run", "only show what would change", struct domain_options, consent,                 \
                    CONSENT_NOTHING_IS_DONE),                                                                 \
-        OPTION_LIST("interface", "MAC|N",                                                                    \
-                    "only this interface, by MAC or by number from 1; may be repeated",                      \
-                    struct domain_options, interfaces)
+        INTERFACE_OPTION(struct domain_options)
 
 static const struct option_entry show_options[] = {SHOW_OPTIONS, OPTION_END(struct domain_options)};
 static const struct option_entry restore_options[] = {CHANGE_OPTIONS, OPTION_END(struct domain_options)};
 static const struct option_entry rewrite_options[] = {
     CHANGE_OPTIONS,
-    OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name",
-                  struct domain_options, bridge),
-    OPTION_LIST("network", "NAME=BRIDGE",
-                "the bridge of a network, instead of what libvirt says; may be repeated",
-                struct domain_options, networks),
-    OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", struct domain_options, strict),
+    REWRITE_OPTIONS(struct domain_options,
+                    "the bridge of a network, instead of what libvirt says; may be repeated"),
     OPTION_END(struct domain_options),
 };
 
@@ -121,11 +115,8 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
     if (networks_find(&session->known, name, bridge, ignore) == 0)
         return 0;
     _cleanup_network_ virNetworkPtr network = virNetworkLookupByName(session->connection, name);
-    _cleanup_free_ char *xml = NULL, *found = NULL;
-    if (network) {
-        xml = virNetworkGetXMLDesc(network, 0);
-        found = virNetworkGetBridgeName(network);
-    }
+    _cleanup_free_ char *xml = network ? virNetworkGetXMLDesc(network, 0) : NULL;
+    _cleanup_free_ char *found = network ? virNetworkGetBridgeName(network) : NULL;
     if (!xml || !found)
         return reason_set(reason, "the bridge of network '%.40s' is not known: %.80s", name,
                           virGetLastErrorMessage());
@@ -199,7 +190,7 @@ static int change_domain(struct session *session, virDomainPtr domain)
         if (status == 0 && session->job.known)
             next_learn(&session->next, product.text, product.size);
     }
-    if (status == 0 && session->options->strict && product.left > 0)
+    if (status == 0 && session->options->wish.strict && product.left > 0)
         return 3;
     return status;
 }
@@ -310,16 +301,10 @@ static int run(const struct call *call, change_function *function)
     const struct domain_options *options = call->options;
     struct session session = {.job = {.name = call->name, .change = function}, .options = options};
 
-    session.job.wish = (struct wish){
-        .interfaces = options->interfaces.words,
-        .interface_count = options->interfaces.count,
-        .find_network = find_network,
-        .is_taken = taken_find,
-        .data = &session,
-    };
+    session.job.wish = (struct wish){.find_network = find_network, .is_taken = taken_find, .data = &session};
     if (function == domain_rewrite)
         session.job.known = &session.known;
-    if (wish_set(&session.job.wish, &session.known, call->name, options->bridge, &options->networks) != 0)
+    if (wish_set(&session.job.wish, &session.known, call->name, &options->wish) != 0)
         return 2;
     if (options->all != (call->count == 0))
         return complain(2, call->name, "which domains? Name them, or use --all");

@@ -159,13 +159,16 @@ static const char *network_bridge(const char *word)
     return NULL;
 }
 
-int wish_set(struct wish *wish, struct known *known, const char *name, const char *bridge,
-             const struct option_list *networks)
+int wish_set(struct wish *wish, struct known *known, const char *name, const struct wish_options *options)
 {
-    wish->bridge = bridge;
+    const struct option_list *networks = &options->networks;
+
+    wish->bridge = options->bridge;
+    wish->interfaces = options->interfaces.words;
+    wish->interface_count = options->interfaces.count;
     known->networks = networks;
-    if (bridge && !ifname_valid(bridge))
-        return complain(2, name, "'%.40s' is not a valid name for a bridge", bridge);
+    if (wish->bridge && !ifname_valid(wish->bridge))
+        return complain(2, name, "'%.40s' is not a valid name for a bridge", wish->bridge);
     for (size_t i = 0; i < networks->count; i++)
         if (!network_bridge(networks->words[i]))
             return complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", networks->words[i]);

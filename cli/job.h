@@ -46,10 +46,23 @@ struct known {
     struct taken taken;                 /* from the domains at hand, including changes just made */
 };
 
-/* Sets the wish's bridge and the known networks; NULL, or an empty list: none. Returns 0, or 2 after
- * reporting why. */
-int wish_set(struct wish *wish, struct known *known, const char *name, const char *bridge,
-             const struct option_list *networks);
+/* Options that make a wish; in the verbs' structs of options, the field `wish`. */
+struct wish_options {
+    const char *bridge;
+    struct option_list interfaces, networks;
+    bool strict;
+};
+#define INTERFACE_OPTION(type)                                                                               \
+    OPTION_LIST("interface", "MAC|N", "only this interface, by MAC or by number from 1; may be repeated",    \
+                type, wish.interfaces)
+#define REWRITE_OPTIONS(type, network_help)                                                                  \
+    OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name", type,          \
+                  wish.bridge),                                                                              \
+        OPTION_LIST("network", "NAME=BRIDGE", network_help, type, wish.networks),                            \
+        OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", type, wish.strict)
+
+/* Sets the wish's bridge and interfaces, and the known networks. Returns 0, or 2 after reporting why. */
+int wish_set(struct wish *wish, struct known *known, const char *name, const struct wish_options *options);
 
 /* Functions for a wish; data is a struct known. */
 bool taken_find(void *data, const struct domain *domain, const char *dev);

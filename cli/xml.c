@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 struct xml_options {
-    const char *output_dir, *bridge;
-    struct option_list interfaces, networks;
-    bool in_place, diff, validate, strict;
+    const char *output_dir;
+    struct wish_options wish;
+    bool in_place, diff, validate;
 };
 
 struct run {
@@ -39,21 +40,14 @@ struct run {
         OPTION_FLAG("diff", "show what would change instead, as a unified diff", struct xml_options, diff),  \
         OPTION_FLAG("validate", "refuse a result that libvirt's domain.rng does not accept",                 \
                     struct xml_options, validate)
-#define INTERFACE_OPTION                                                                                     \
-    OPTION_LIST("interface", "MAC|N", "only this interface, by MAC or by number from 1; may be repeated",    \
-                struct xml_options, interfaces)
 
 static const struct option_entry rewrite_options[] = {
     OUTPUT_OPTIONS,
-    INTERFACE_OPTION,
-    OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name",
-                  struct xml_options, bridge),
-    OPTION_LIST("network", "NAME=BRIDGE", "the bridge of a network; may be repeated", struct xml_options,
-                networks),
-    OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", struct xml_options, strict),
+    INTERFACE_OPTION(struct xml_options),
+    REWRITE_OPTIONS(struct xml_options, "the bridge of a network; may be repeated"),
     OPTION_END(struct xml_options),
 };
-static const struct option_entry restore_options[] = {OUTPUT_OPTIONS, INTERFACE_OPTION,
+static const struct option_entry restore_options[] = {OUTPUT_OPTIONS, INTERFACE_OPTION(struct xml_options),
                                                       OPTION_END(struct xml_options)};
 static const struct option_entry map_options[] = {OUTPUT_OPTIONS, OPTION_END(struct xml_options)};
 
@@ -121,7 +115,7 @@ static char *read_file(const char *name, const char *path, size_t *size, mode_t 
 /* What --strict turns exit status 0 into. */
 static int strict_status(const struct run *run, const struct product *product)
 {
-    if (run->options->strict && product->left > 0)
+    if (run->options->wish.strict && product->left > 0)
         return 3;
     return 0;
 }
@@ -225,16 +219,10 @@ static int change(const struct call *call, change_function *function, const stru
     struct run run = {
         .job = {.name = call->name, .change = function, .wish = *wish},
         .options = options,
-        .files = call->words,
-        .file_count = call->count,
+        .files = call->count ? call->words : only_input,
+        .file_count = MAX(call->count, 1),
     };
 
-    if (call->count == 0) {
-        run.files = only_input;
-        run.file_count = 1;
-    }
-    run.job.wish.interfaces = options->interfaces.words;
-    run.job.wish.interface_count = options->interfaces.count;
     if (!wish->data) {
         if (function == domain_rewrite)
             run.job.known = &run.known;
@@ -242,7 +230,7 @@ static int change(const struct call *call, change_function *function, const stru
         run.job.wish.is_taken = taken_find;
         run.job.wish.data = &run.known;
     }
-    int status = wish_set(&run.job.wish, &run.known, call->name, options->bridge, &options->networks);
+    int status = wish_set(&run.job.wish, &run.known, call->name, &options->wish);
     if (!status)
         status = check_files(&run, call->name);
     if (status)

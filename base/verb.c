@@ -24,16 +24,6 @@ static bool asks_for(int argc, char *const argv[], const char *option, const cha
     return false;
 }
 
-static bool asks_for_help(int argc, char *const argv[])
-{
-    return asks_for(argc, argv, "--help", "-h");
-}
-
-static bool asks_for_version(int argc, char *const argv[])
-{
-    return asks_for(argc, argv, "--version", "--version");
-}
-
 static int print_version(const char *name)
 {
     puts("virt-tap " VERSION);
@@ -154,9 +144,9 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
         return verb->start(verb, argc, argv);
     if (is_word(argc, argv, "--list-options"))
         return list_verb(verb, argv[0]);
-    if (asks_for_help(argc, argv) || (verb->max == 0 && argc == 2 && is_word(argc, argv, "help")))
+    if (asks_for(argc, argv, "--help", "-h") || (verb->max == 0 && argc == 2 && is_word(argc, argv, "help")))
         return help_verb(verb, argv[0]);
-    if (asks_for_version(argc, argv))
+    if (asks_for(argc, argv, "--version", "--version"))
         return print_version(argv[0]);
     return act(verb, argv);
 }
@@ -185,9 +175,9 @@ int command_run(const struct command *command, int argc, char *argv[])
         memmove(argv + 1, argv + 2, ((size_t)argc - 2) * sizeof(*argv)); /* help VERB: VERB --help */
         argv[argc - 1] = help;
     }
-    if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for_help(argc, argv)))
+    if (strcmp(argv[1], "help") == 0 || (argv[1][0] == '-' && asks_for(argc, argv, "--help", "-h")))
         return help_command(command, argv[0]);
-    if (argv[1][0] == '-' && asks_for_version(argc, argv))
+    if (argv[1][0] == '-' && asks_for(argc, argv, "--version", "--version"))
         return print_version(argv[0]);
     const struct verb *verb = find_verb(command, argv[1]);
     if (verb) {

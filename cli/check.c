@@ -111,9 +111,7 @@ static const char *name_areas(const struct options *options)
             strcat(list, ", ");
         strcat(list, areas[i].name);
     }
-    if (count == AREAS)
-        return NULL;
-    return list;
+    return count < AREAS ? list : NULL;
 }
 
 /* Returns 0, or the exit status. */
@@ -268,9 +266,7 @@ static int show(struct check *check, const struct options *options)
         return complain(1, check->name, "out of memory");
     if (failed || findings_count(&check->findings, FINDING_FAILURE))
         return 1;
-    if (options->strict && findings_count(&check->findings, FINDING_WARNING))
-        return 3;
-    return 0;
+    return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
 }
 
 int check_run(const struct call *call)

@@ -3,6 +3,7 @@
  *
  * virt-tap gc: removes taps that were left behind. It looks twice, because a starting guest's taps exist for
  * a moment before the guest holds them. */
+#include "base/cleanup.h"
 #include "config.h"
 #include "helper_call.h"
 #include "host/domains.h"
@@ -90,7 +91,7 @@ static bool was_seen(const struct look *before, const struct link *tap)
 /* Keeps the taps of running domains. */
 static int ask_libvirt(struct look *look)
 {
-    struct domain_query *asked = calloc(look->count + 1, sizeof(*asked));
+    _cleanup_free_ struct domain_query *asked = calloc(look->count + 1, sizeof(*asked));
     size_t count = 0, kept = 0, next = 0;
 
     if (!asked)
@@ -104,7 +105,6 @@ static int ask_libvirt(struct look *look)
         if (look->list[i].verdict != DOMAIN_GONE || !asked[next++].runs)
             look->list[kept++] = look->list[i];
     look->count = kept;
-    free(asked);
     return 0;
 }
 
@@ -166,7 +166,7 @@ static int delete_tap(const struct found *found, const struct gc *gc)
     snprintf(name, sizeof(name), "--name=%s", found->tap.name);
     snprintf(ifindex, sizeof(ifindex), "--ifindex=%d", found->tap.ifindex);
     snprintf(claim, sizeof(claim), "--claim=%s", found->tap.altname);
-    return helper_call(gc->name, (const char *[]){"delete", name, ifindex, claim, NULL});
+    return helper_call(gc->name, (const char *[]){"virt-tap-helper", "delete", name, ifindex, claim, NULL});
 }
 
 static int collect_one(const struct found *found, const struct gc *gc)
@@ -187,11 +187,13 @@ static int collect_one(const struct found *found, const struct gc *gc)
     return 0;
 }
 
-static int collect(const struct gc *gc)
+int gc_run(const struct call *call)
 {
+    struct gc *gc = call->options;
     struct look first, second = {NULL, 0};
-    int status = look(&first, NULL, gc) < 0;
 
+    gc->name = call->name;
+    int status = look(&first, NULL, gc) < 0;
     if (first.count > 0)
         sleep(gc->wait);
     if (first.count > 0 && look(&second, &first, gc) < 0)
@@ -202,12 +204,4 @@ static int collect(const struct gc *gc)
     free(first.list);
     free(second.list);
     return finish_output(status, gc->name);
-}
-
-int gc_run(const struct call *call)
-{
-    struct gc *gc = call->options;
-
-    gc->name = call->name;
-    return collect(gc);
 }

@@ -17,12 +17,8 @@ const char *helper_path(void)
     return HELPER_PATH;
 }
 
-int helper_call(const char *name, const char *const words[])
+int helper_call(const char *name, const char *const argv[])
 {
-    const char *argv[16] = {"virt-tap-helper"};
-
-    for (size_t i = 0; i < 14 && words[i]; i++)
-        argv[i + 1] = words[i];
     const int status = process_run_terminal(helper_path(), argv);
     if (status < 0)
         return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",

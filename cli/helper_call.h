@@ -7,7 +7,6 @@
 /* The helper's path: the installed one, or $VIRT_TAP_HELPER. */
 const char *helper_path(void);
 
-/* Runs the helper with these arguments (NULL-terminated; at most 14) and waits. It reports its own
- * errors; `name` is for errors in starting it. Returns its exit status, or 1 if it could not be started
- * or was killed. */
-int helper_call(const char *name, const char *const words[]);
+/* Runs the helper with this argv, which ends with NULL, and waits. It reports its own errors; `name` is for
+ * errors in starting it. Returns its exit status, or 1 if it could not be started or was killed. */
+int helper_call(const char *name, const char *const argv[]);

@@ -187,16 +187,6 @@ static bool any_unseen(void)
     return false;
 }
 
-static int enable_all(const char *verb)
-{
-    if (require_root(verb) || check(verb) || confinement_allow(verb))
-        return 1;
-    for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-        if (put_link(verb, hooks_drivers[i]))
-            return 1;
-    return 0;
-}
-
 struct enable_options {
     bool reload;
 };
@@ -210,10 +200,13 @@ static const struct option_entry enable_options[] = {
 static int enable(const struct call *call)
 {
     const struct enable_options *options = call->options;
-    int status = enable_all(call->name);
+    int status = 0;
 
-    if (status)
-        return status;
+    if (require_root(call->name) || check(call->name) || confinement_allow(call->name))
+        return 1;
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++)
+        if (put_link(call->name, hooks_drivers[i]))
+            return 1;
     puts("enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks");
     if (options->reload)
         status = reload(call->name);

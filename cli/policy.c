@@ -29,13 +29,22 @@ static const char *in_force(void)
     return NULL;
 }
 
-static int check(const char *name, const char *file, bool strict)
+struct lint_options {
+    bool strict;
+};
+
+static const struct option_entry lint_options[] = {
+    OPTION_FLAG("strict", "exit 3, not 0, if there are warnings", struct lint_options, strict),
+    OPTION_END(struct lint_options),
+};
+
+static int policy_check(const struct call *call)
 {
-    const char *current = in_force();
+    const struct lint_options *options = call->options;
+    const char *name = call->name, *current = in_force(), *file = text_or(call->words[0], current);
     char path[PATH_MAX];
     int status = 0;
 
-    file = text_or(file, current);
     if (!file)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
@@ -56,25 +65,9 @@ static int check(const char *name, const char *file, bool strict)
            lint.errors, lint.warnings);
     if (lint.errors)
         status = 1;
-    else if (strict && lint.warnings)
+    else if (options->strict && lint.warnings)
         status = 3;
     return finish_output(status, name);
-}
-
-struct lint_options {
-    bool strict;
-};
-
-static const struct option_entry lint_options[] = {
-    OPTION_FLAG("strict", "exit 3, not 0, if there are warnings", struct lint_options, strict),
-    OPTION_END(struct lint_options),
-};
-
-static int policy_check(const struct call *call)
-{
-    const struct lint_options *options = call->options;
-
-    return check(call->name, call->words[0], options->strict);
 }
 
 static const struct verb verbs[] = {

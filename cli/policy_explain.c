@@ -77,9 +77,7 @@ static void print_caller(const struct caller *caller, const char *user)
     printf("user: %s, uid %u, gid %u, groups", user, caller->uid, caller->gid);
     for (size_t i = 0; i < caller->group_count; i++)
         printf(" %u", caller->groups[i]);
-    if (caller->group_count == 0)
-        printf(" none");
-    putchar('\n');
+    puts(caller->group_count ? "" : " none");
 }
 
 /* Prints FILE:LINE: and that line. */

@@ -51,8 +51,7 @@ static int read_all(struct lint *lint, struct policy_files *files, struct policy
     struct error why = {0};
 
     while (policy_files_read(files, out, lint->path, &why) < 0) {
-        const bool go_on = say_failure(lint, files, out, why.text);
-        if (!go_on)
+        if (!say_failure(lint, files, out, why.text))
             return -1;
         policy_free(out);
     }

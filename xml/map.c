@@ -19,11 +19,6 @@ struct mapping {
     struct error *why;
 };
 
-static int no_memory(const struct mapping *all)
-{
-    return error_set(all->why, "no memory");
-}
-
 /* Its name on this host; NULL: unchanged. */
 static const char *find(const struct mapping *all, bool network, const char *theirs)
 {
@@ -86,7 +81,7 @@ static int map_source(const struct mapping *all, size_t index)
         return leave(note, REASON_FLOOR);
     note->outcome = OUTCOME_DONE;
     if (set_source(&all->out->edits, &all->domain->doc, interface->node, ours) < 0)
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     return 0;
 }
 
@@ -152,13 +147,13 @@ static int map_tap(const struct mapping *all, size_t index)
     if (!ours)
         ours = find_by_original(all, tap);
     if (ours && edit_attribute(edits, &domain->doc, tap->node, "bridge", ours) < 0)
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     if (all->wish->is_taken(all->wish->data, domain, tap->dev)) {
         if (find_free(all, index, dev) < 0)
             return -1;
         if (edit_attribute(edits, &domain->doc, tap->node, "dev", dev) < 0 ||
             interface_set_target(edits, node_child(interface->node, "target"), dev) < 0)
-            return no_memory(all);
+            return error_set(all->why, "no memory");
         memcpy(note->dev, dev, sizeof(dev));
     }
     if (ours || *dev)

@@ -42,11 +42,6 @@ static void rewriting_free(struct rewriting *all)
     free(all->blanks);
 }
 
-static int no_memory(const struct rewriting *all)
-{
-    return error_set(all->why, "no memory");
-}
-
 /* Whether the name is taken: it is the target of an interface other than number index, has just been given to
  * one, or is used by another domain at hand. */
 static bool is_taken(const struct rewriting *all, size_t index, const char *dev)
@@ -119,7 +114,7 @@ static int add_entry(struct rewriting *all, const struct interface *interface, c
     if (!all->list)
         all->list = open_memstream(&all->entries, &all->size);
     if (print_entry(all, interface, dev, plan) < 0)
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     /* White space and prefix are repeated in each entry and may be long; an original is a single text. */
     if (all->size > DOCUMENT_BYTES_MAX || document_find_crowded(all->entries + before, all->size - before))
         return document_fail(&all->domain->doc, interface->node, all->why,
@@ -162,7 +157,7 @@ static int rewrite_one(struct rewriting *all, size_t index)
         return -1;
     if (drop_orphan(all, note->dev) < 0 ||
         interface_point(&all->out->edits, &domain->doc, interface->node, note->dev) < 0)
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     return 0;
 }
 
@@ -179,12 +174,12 @@ static int adopt(const struct rewriting *all)
         if (give_name(all, index) < 0)
             return -1;
         if (drop_orphan(all, all->out->notes[index].dev) < 0)
-            return no_memory(all);
+            return error_set(all->why, "no memory");
         if (interface_adopt(&all->out->edits, &domain->doc, tap, all->out->notes[index].dev, all->why) < 0)
             return -1;
     }
     if (edit_attribute(&all->out->edits, &domain->doc, domain->taps_node, "uuid", domain->uuid) < 0)
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     return 0;
 }
 
@@ -213,7 +208,7 @@ static int take_blanks(struct rewriting *all)
         step = "    ";
     if (!all->metadata_blanks || asprintf(&all->blanks, "%s%s", all->metadata_blanks, step) < 0) {
         all->blanks = NULL;
-        return no_memory(all);
+        return error_set(all->why, "no memory");
     }
     return 0;
 }
@@ -295,6 +290,6 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
             return -1;
     }
     if (add_entries(&all) < 0)
-        return no_memory(&all);
+        return error_set(why, "no memory");
     return 0;
 }

@@ -22,7 +22,7 @@ int complain(int status, const char *name, const char *format, ...)
     else
         line = printable_line(text);
     va_end(args);
-    fprintf(stderr, "%s: %s\n", name, text_or(line, "out of memory, which is why the reason is not shown"));
+    fprintf(stderr, "%s: %s\n", name, text_or(line, "out of memory: the reason cannot be shown"));
     return status;
 }
 

@@ -68,7 +68,7 @@ static int help_command(const struct command *command, const char *name)
         print_arguments(&command->verbs[i]);
         printf("      %s\n", command->verbs[i].summary);
     }
-    printf("\n%s VERB --help tells more; see %s.\n", name, page_of(name));
+    printf("\n%s VERB --help shows more; see %s.\n", name, page_of(name));
     return finish_output(0, name);
 }
 

@@ -257,16 +257,18 @@ static int remove_device(struct rtnl *nl, int fd, const char *verb, const char *
     int err = strlen(name) < IFNAMSIZ ? link_find_tap(nl, name, &tap) : -ENODEV;
 
     if (err == -ENODEV)
-        return complain(1, verb, "'%.64s' does not exist; `ip tuntap show` lists the taps and tuns", name);
+        return complain(1, verb, "'%.64s' does not exist; `ip tuntap show` lists all taps and tuns", name);
     if (err == -EMEDIUMTYPE)
-        return complain(1, verb, "'%.64s' is neither a tap nor a tun; `ip tuntap show` lists those", name);
+        return complain(1, verb,
+                        "'%.64s' is neither a tap nor a tun; `ip tuntap show` lists all taps and tuns", name);
     if (!err)
         err = tap_delete(nl, fd, &tap);
     if (err == -EBUSY)
         return complain(1, verb, "'%s' is in use: end the program that holds it, or use --force", name);
     if (err == -ESTALE)
         return complain(1, verb,
-                        "'%s' was replaced by another device meanwhile, and is left alone; try again", name);
+                        "'%s' was replaced by another device in the meantime, and is left alone; try again",
+                        name);
     if (err)
         return complain(1, verb, "cannot remove '%s': %s", name, strerror(-err));
     return 0;
@@ -288,6 +290,6 @@ int device_delete(const char *verb, const char *name, bool force)
                         strerror(-fd));
     const int err = rtnl_open(&nl);
     if (err)
-        return complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
+        return complain(1, verb, "cannot list the interfaces of this host: %s", strerror(-err));
     return remove_device(&nl, fd, verb, name);
 }

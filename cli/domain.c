@@ -37,7 +37,8 @@ struct session {
 };
 
 #define SHOW_OPTIONS                                                                                         \
-    OPTION_LETTER('c', "connect", "URI", "the libvirt to ask, also a remote one; as virsh without it",       \
+    OPTION_LETTER('c', "connect", "URI",                                                                     \
+                  "the libvirt to connect to, which may be remote; default: as virsh",                       \
                   struct domain_options, uri),                                                               \
         OPTION_FLAG("all", "every domain that is defined there", struct domain_options, all)
 #define CHANGE_OPTIONS                                                                                       \
@@ -309,7 +310,7 @@ static int run(const struct call *call, change_function *function)
     if (options->all != (call->count == 0))
         return complain(2, call->name, "which domains? Name them, or use --all");
     if (function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
-        return complain(2, call->name, "not a terminal, so nobody can be asked: use --yes");
+        return complain(2, call->name, "not a terminal: use --yes");
     return connect_and_run(&session, call->words, call->count);
 }
 
@@ -346,7 +347,7 @@ static const struct verb verbs[] = {
      .options = show_options,
      .max = UINT_MAX,
      .act = show,
-     .summary = "what the interfaces of defined domains are, or could be"},
+     .summary = "show what the interfaces of defined domains are, or could be"},
 };
 
 static const struct command domain_command = {

@@ -34,8 +34,8 @@ const struct option_entry gc_options[] = {
 };
 
 const char gc_notes[] =
-    "It removes taps that nobody holds and whose libvirt domain does not run. Ordinary users remove their own,\n"
-    "root everybody's. A tap that a helper is still making, or was stopped while making, is reported\nand left alone.\n";
+    "It removes taps that nobody holds and whose libvirt domain is not running: the user's own, and for root all.\n"
+    "A tap that a helper is still making, or was stopped while making, is reported and left alone.\n";
 
 enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
 

@@ -42,7 +42,7 @@ static int check(const char *verb)
     if (access("/etc/libvirt", F_OK) < 0)
         return complain(
             1, verb,
-            "there is no /etc/libvirt, so libvirt is not installed; `virt-tap check libvirt` shows how to");
+            "there is no /etc/libvirt, so libvirt is not installed; `virt-tap check libvirt` shows how to install it");
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         hooks_path(path, hooks_drivers[i]);
         target_of(target, hooks_drivers[i]);
@@ -273,7 +273,9 @@ static const struct verb verbs[] = {
      .options = enable_options,
      .act = enable},
     {.name = "disable", .summary = "stop libvirt from calling them", .act = disable},
-    {.name = "status", .summary = "whether libvirt calls them; exit status 1 if not", .act = show_status},
+    {.name = "status",
+     .summary = "show whether libvirt calls them; exit status 1 if not",
+     .act = show_status},
 };
 
 const struct command hooks_command = {"libvirt's hooks: domains that make and remove their own taps.", verbs,

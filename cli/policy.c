@@ -88,7 +88,7 @@ static const struct verb verbs[] = {
      .act = policy_edit},
     {.name = "explain",
      .arguments = "[--user=USER] --bridge=BRIDGE",
-     .summary = "tell whether a user may use a bridge, by which rule, and what to change",
+     .summary = "show whether a user may use a bridge, by which rule, and what to change",
      .options = explain_options,
      .act = policy_explain},
 };

@@ -128,7 +128,7 @@ static void print_terms(const struct policy_match *match, const char *bridge)
     if (terms->require_kvm)
         puts("require: kvm");
     if (terms->protection.mac_lock)
-        puts("mac: lock, to what --mac says");
+        puts("mac: lock, to the MAC given with --mac");
     if (terms->protection.mac_lock || terms->macs)
         print_qemu(bridge);
     if (terms->protection.isolated)

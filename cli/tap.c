@@ -138,7 +138,7 @@ static int delete (const struct call *call)
 static const struct option_entry create_options[] = {
     OPTION_STRING("bridge", "BRIDGE", "the bridge to attach it to", struct tap_options, bridge),
     OPTION_FLAG("multi-queue",
-                "several queues: whoever opens the tap must ask for them too (queues= of QEMU)",
+                "several queues: the program that opens the tap must also ask for them (queues= of QEMU)",
                 struct tap_options, multi_queue),
     OPTION_FLAG("vnet-hdr", "frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)",
                 struct tap_options, vnet_hdr),
@@ -170,7 +170,7 @@ static const struct option_entry delete_options[] = {
 static const struct verb verbs[] = {
     {.name = "create",
      .arguments = "NAME [--bridge=BRIDGE] [OPTION...]",
-     .summary = "make a tap that stays, for programs that open it by its name",
+     .summary = "make a persistent tap, for programs that open it by name",
      .notes = "A NAME that begins with vtap- is a tap on a bridge, which the policy must allow; any other\n"
               "is a plain device, for root only.\n",
      .options = create_options,
@@ -179,7 +179,7 @@ static const struct verb verbs[] = {
      .act = create},
     {.name = "delete",
      .arguments = "NAME [--force]",
-     .summary = "remove a tap of yours; root: any tap or tun",
+     .summary = "remove one of your taps; root: any tap or tun",
      .options = delete_options,
      .min = 1,
      .max = 1,

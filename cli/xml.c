@@ -33,7 +33,7 @@ struct run {
 
 /* Options of all verbs that change files. */
 #define OUTPUT_OPTIONS                                                                                       \
-    OPTION_FLAG("in-place", "change the files themselves; each one whole, or not at all",                    \
+    OPTION_FLAG("in-place", "change the files themselves, each one completely or not at all",                \
                 struct xml_options, in_place),                                                               \
         OPTION_STRING("output-dir", "DIR", "write files of the same names there", struct xml_options,        \
                       output_dir),                                                                           \
@@ -53,8 +53,8 @@ static const struct option_entry map_options[] = {OUTPUT_OPTIONS, OPTION_END(str
 
 #define INPUT_NOTE "Without FILE, or where it is -, standard input is read.\n"
 static const char map_notes[] =
-    "Bridges and networks become this host's, as /etc/virt-tap/bridges.conf maps them, and taps whose names are taken\n"
-    "here get others: what the hooks do when a domain comes by migration, or from a file that it was saved to.\n\n" INPUT_NOTE;
+    "Bridges and networks are replaced by this host's, as mapped in /etc/virt-tap/bridges.conf, and taps whose names are\n"
+    "taken here are renamed, as the hooks do when a domain is migrated or restored.\n\n" INPUT_NOTE;
 
 static int by_base_name(const void *a, const void *b)
 {
@@ -298,14 +298,14 @@ static const struct verb verbs[] = {
      .notes = INPUT_NOTE,
      .max = UINT_MAX,
      .act = show,
-     .summary = "what the interfaces of domains are, or could be"},
+     .summary = "show what the interfaces of domains are, or could be"},
     {.name = "map",
      .arguments = "[OPTION...] [FILE...]",
      .notes = map_notes,
      .options = map_options,
      .max = UINT_MAX,
      .act = map,
-     .summary = "adapt domains of other hosts to this one's bridges"},
+     .summary = "adapt domains from other hosts to this host's bridges"},
 };
 
 static const struct command xml_command = {

@@ -57,7 +57,7 @@ static int check_domain(const struct domain *domain, struct error *why)
     if (domain->foreign)
         return error_set(
             why,
-            "domain '%.64s' is a clone, and its taps are another domain's; give it its own with: "
+            "domain '%.64s' is a clone, and its taps belong to another domain; give it its own with: "
             "virt-tap domain rewrite -- %s",
             name, quote(name).text);
     if (!domain->uuid || strlen(domain->uuid) != UUID_LENGTH)

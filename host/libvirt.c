@@ -51,7 +51,7 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_MISSING] = {"not enabled", LIBVIRT_HOOKS_MISSING, true},
         [HOOK_CLOSED] = {"not readable by this user", LIBVIRT_HOOKS_SKIPPED, false},
         [HOOK_BROKEN] = {"enabled, but cannot be run", LIBVIRT_HOOKS_BROKEN, true},
-        [HOOK_FOREIGN] = {"not virt-tap's, under its name", LIBVIRT_HOOKS_FOREIGN, true},
+        [HOOK_FOREIGN] = {"replaced by files that are not virt-tap's", LIBVIRT_HOOKS_FOREIGN, true},
         [HOOK_UNSEEN] = {"newer than the daemon, which must be reloaded", LIBVIRT_HOOKS_UNSEEN, true},
     };
     (void)context;

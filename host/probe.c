@@ -131,7 +131,7 @@ static size_t run_worker(struct work *work, struct findings *out)
     if (worker.late)
         finding_add(out, CHECK_HANG, "'%s' did not end in %d s", work->probes[at]->name, PROBE_SECONDS);
     else
-        finding_add(out, CHECK_CRASH, "'%s' ended before it was done", work->probes[at]->name);
+        finding_add(out, CHECK_CRASH, "'%s' died before it finished", work->probes[at]->name);
     return at + 1;
 }
 

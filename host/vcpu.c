@@ -229,8 +229,7 @@ static bool run_loop(struct vcpu *cpu, struct vcpu_run *out, uint64_t turns, dou
     if (!run_until(cpu, out, KVM_EXIT_HLT))
         return false;
     if (ioctl(cpu->fd, KVM_GET_REGS, &regs) < 0 || regs.rax != mark || regs.rcx != 0)
-        return stuck(
-            out, "the guest's registers are not what they should be, turns left:", (unsigned int)regs.rcx);
+        return stuck(out, "the guest's registers are wrong, iterations left:", (unsigned int)regs.rcx);
     return true;
 }
 

@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "number.h"
 
-bool number_parse(const char *text, unsigned long least, unsigned long most, unsigned long *out)
+bool number_parse(const char *text, unsigned long min, unsigned long max, unsigned long *out)
 {
     unsigned long number = 0;
 
@@ -10,11 +10,11 @@ bool number_parse(const char *text, unsigned long least, unsigned long most, uns
         return false;
     for (; *text; text++) {
         const unsigned long digit = (unsigned long)(*text - '0');
-        if (*text < '0' || *text > '9' || digit > most || number > (most - digit) / 10)
+        if (*text < '0' || *text > '9' || digit > max || number > (max - digit) / 10)
             return false;
         number = number * 10 + digit;
     }
-    if (number < least)
+    if (number < min)
         return false;
     *out = number;
     return true;

@@ -4,6 +4,6 @@
 
 #include <stdbool.h>
 
-/* Parses text that is a decimal number from least to most and nothing else: digits only, no sign, no blanks.
+/* Parses text that is a decimal number from min to max and nothing else: digits only, no sign, no blanks.
  * Returns whether it is; otherwise `out` is unchanged. */
-bool number_parse(const char *text, unsigned long least, unsigned long most, unsigned long *out);
+bool number_parse(const char *text, unsigned long min, unsigned long max, unsigned long *out);

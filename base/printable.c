@@ -44,7 +44,7 @@ static size_t length_of(unsigned char first)
 }
 
 /* Returns whether all bytes after the first are continuation bytes, of those that are present. */
-static bool goes_on(const unsigned char *bytes, size_t size, size_t length)
+static bool is_continued(const unsigned char *bytes, size_t size, size_t length)
 {
     for (size_t i = 1; i < length && i < size; i++)
         if ((bytes[i] & 0xc0) != 0x80)
@@ -64,9 +64,9 @@ static uint32_t decode(const unsigned char *bytes, size_t length)
 /* Returns whether this is neither an overlong encoding, nor a UTF-16 surrogate, nor beyond Unicode. */
 static bool is_character(uint32_t character, size_t length)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
 
-    return character >= least[length] && character <= 0x10ffff && (character < 0xd800 || character > 0xdfff);
+    return character >= min[length] && character <= 0x10ffff && (character < 0xd800 || character > 0xdfff);
 }
 
 static size_t escape(uint32_t character, char out[PRINTABLE_PIECE])
@@ -83,7 +83,7 @@ size_t printable_character(const char *text, size_t size, bool whole, char out[P
 {
     const unsigned char *bytes = (const unsigned char *)text;
     const size_t length = length_of(bytes[0]);
-    const bool well = length > 0 && goes_on(bytes, size, length);
+    const bool well = length > 0 && is_continued(bytes, size, length);
 
     if (well && size < length && !whole)
         return 0;

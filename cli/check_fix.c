@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Several findings may have the same fix; it is shown once. */
-static bool said_before(const struct findings *list, size_t end, const char *line, size_t length)
+static bool shown_before(const struct findings *list, size_t end, const char *line, size_t length)
 {
     for (size_t i = 0; i < end; i++) {
         const char *at = list->items[i].fix;
@@ -40,7 +40,7 @@ static void each_command(const struct check *check,
         const struct finding *finding = &check->findings.items[i];
         char *copy = strdup(text_or(finding->fix, "")), *rest = copy;
         for (char *line; rest && (line = strsep(&rest, "\n"));)
-            if (*line && !said_before(&check->findings, i, line, strlen(line)))
+            if (*line && !shown_before(&check->findings, i, line, strlen(line)))
                 each(apply, finding, line);
         free(copy);
     }

@@ -33,7 +33,7 @@ enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
 static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n";
 
 /* Whether a file of the kernel starts with this character. */
-static bool says(const char *path, char wanted)
+static bool starts_with(const char *path, char wanted)
 {
     char answer[8];
 
@@ -42,7 +42,7 @@ static bool says(const char *path, char wanted)
 
 static bool in_force(void)
 {
-    return says("/sys/module/apparmor/parameters/enabled", 'Y');
+    return starts_with("/sys/module/apparmor/parameters/enabled", 'Y');
 }
 
 static bool is_missing(const char *path)
@@ -183,7 +183,7 @@ static int show_labels(void)
     char path[128], label[128];
     int status = 0;
 
-    for (size_t i = 0; i < HOOKS_DRIVERS && says("/sys/fs/selinux/enforce", '1'); i++) {
+    for (size_t i = 0; i < HOOKS_DRIVERS && starts_with("/sys/fs/selinux/enforce", '1'); i++) {
         snprintf(path, sizeof(path), HOOKS_PATH "/%s", hooks_drivers[i]);
         const ssize_t length = getxattr(path, "security.selinux", label, sizeof(label) - 1);
         if (length <= 0)

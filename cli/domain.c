@@ -77,7 +77,7 @@ static void cleanup_domain(const virDomainPtr *domain)
 #define _cleanup_virdomain_ __attribute__((cleanup(cleanup_domain)))
 
 /* A setting of a network that libvirt gives its interfaces, but a tap would not get; NULL: none. */
-static const char *unfit(const struct node *network)
+static const char *find_unsupported(const struct node *network)
 {
     const struct node *group = node_child(network, "portgroup");
 
@@ -94,14 +94,14 @@ static const char *unfit(const struct node *network)
 }
 
 /* Returns 0, or -1 and why the network's interfaces cannot be taps on its bridge. */
-static int judge_network(const char *name, const char *xml, char reason[REASON_SIZE])
+static int check_network(const char *name, const char *xml, char reason[REASON_SIZE])
 {
     _cleanup_document_ struct document doc = {0};
     struct error why;
 
     if (document_read(&doc, xml, strlen(xml), &why) < 0)
         return reason_set(reason, "network '%.30s' cannot be read: %.80s", name, why.text);
-    const char *found = unfit(doc.nodes);
+    const char *found = find_unsupported(doc.nodes);
     if (found)
         return reason_set(reason, "network '%.40s' has %s, which its taps would not get", name, found);
     return 0;
@@ -123,7 +123,7 @@ static int find_network(void *data, const char *name, char bridge[NAME_SIZE], ch
                           virGetLastErrorMessage());
     if (!ifname_valid(found))
         return reason_set(reason, "the bridge of network '%.40s' is not known: its name is not valid", name);
-    if (judge_network(name, xml, reason) < 0)
+    if (check_network(name, xml, reason) < 0)
         return -1;
     snprintf(bridge, NAME_SIZE, "%s", found);
     return 0;
@@ -168,7 +168,7 @@ static int define(const struct session *session, virDomainPtr domain, const char
     if (!defined)
         return complain(1, command, "%s: libvirt refuses the new definition: %s", name,
                         virGetLastErrorMessage());
-    next_tell(command, defined, name);
+    next_report(command, defined, name);
     return 0;
 }
 

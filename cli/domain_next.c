@@ -18,7 +18,7 @@
 
 enum { ANSWER_MAX = 64 * 1024 };
 
-void next_tell(const char *command, virDomainPtr domain, const char *name)
+void next_report(const char *command, virDomainPtr domain, const char *name)
 {
     const int snapshots = virDomainSnapshotNum(domain, 0);
 

@@ -18,7 +18,7 @@ struct next {
 
 /* Reports that a domain was changed, whether its snapshots or its saved state hold the other form, and when
  * the change takes effect. `command` begins each message. */
-void next_tell(const char *command, virDomainPtr domain, const char *name);
+void next_report(const char *command, virDomainPtr domain, const char *name);
 
 /* Collects the bridges of a rewritten definition. */
 void next_learn(struct next *next, const char *text, size_t size);

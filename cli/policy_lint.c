@@ -31,8 +31,8 @@ static const char *without_place(const char *text, const char *path, unsigned lo
 }
 
 /* Reports why reading ended. Returns whether it can continue after that. */
-static bool say_failure(struct lint *lint, struct policy_files *files, const struct policy *policy,
-                        const char *reason)
+static bool report_failure(struct lint *lint, struct policy_files *files, const struct policy *policy,
+                           const char *reason)
 {
     const unsigned long line = policy->wrong_line;
     const char *path = line ? policy->files[policy->wrong_file].path : lint->path;
@@ -51,14 +51,14 @@ static int read_all(struct lint *lint, struct policy_files *files, struct policy
     struct error why = {0};
 
     while (policy_files_read(files, out, lint->path, &why) < 0) {
-        if (!say_failure(lint, files, out, why.text))
+        if (!report_failure(lint, files, out, why.text))
             return -1;
         policy_free(out);
     }
     return 0;
 }
 
-static void say_passed_over(void *context, const char *path, int err, const char *reason)
+static void report_skipped(void *context, const char *path, int err, const char *reason)
 {
     struct lint *lint = context;
 
@@ -70,7 +70,7 @@ static void say_passed_over(void *context, const char *path, int err, const char
 
 /* A bad line in a file included by bridge.conf ends that file only; reading each as if it were the main
  * file reveals it. */
-static void say_cut_includes(struct lint *lint, const struct policy *policy)
+static void report_cut_includes(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++) {
         struct policy_files files;
@@ -89,7 +89,7 @@ static void say_cut_includes(struct lint *lint, const struct policy *policy)
 }
 
 /* A file included twice has no effect the second time. */
-static void say_twice_included(struct lint *lint, const struct policy *policy)
+static void report_included_twice(struct lint *lint, const struct policy *policy)
 {
     for (size_t i = 1; i < policy->file_count; i++)
         for (size_t j = 0; j < i; j++)
@@ -111,7 +111,7 @@ void lint_policy(struct lint *lint)
         lint->rules = policy.rule_count;
         lint->files_read = policy.file_count;
         policy_free(&policy);
-        files.failed = say_passed_over;
+        files.failed = report_skipped;
         files.context = lint;
         policy_files_read(&files, &policy, lint->path, &why);
         files.failed = NULL;
@@ -121,8 +121,8 @@ void lint_policy(struct lint *lint)
             lint_warn(lint, lint->path, 1,
                       "not everybody can read it: users who cannot are refused everything");
         if (lint->dialect == POLICY_QEMU)
-            say_cut_includes(lint, &policy);
-        say_twice_included(lint, &policy);
+            report_cut_includes(lint, &policy);
+        report_included_twice(lint, &policy);
         if (!lint->draft && policy_shadows(&policy))
             lint_warn(
                 lint, lint->path, 1,

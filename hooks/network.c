@@ -69,7 +69,7 @@ static int start(const char *text, size_t size, struct error *why)
 }
 
 /* Refuses only if a deny rule matches. */
-static int judge_port(const char *bridge, struct error *why)
+static int check_port(const char *bridge, struct error *why)
 {
     struct policy policy = {.rules = NULL};
     struct policy_match verdict = {.allowed = true};
@@ -104,7 +104,7 @@ static int port_created(const char *text, size_t size, struct error *why)
     const char *bridge = child_attribute(node_child(doc.nodes, "networkport"), "plug", "bridge");
     if (!bridge)
         bridge = child_attribute(node_child(doc.nodes, "network"), "bridge", "name");
-    return bridge ? judge_port(bridge, why) : 0;
+    return bridge ? check_port(bridge, why) : 0;
 }
 
 int main(int argc, char *argv[])

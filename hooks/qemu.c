@@ -39,7 +39,7 @@ struct words {
 
 /* Whether the domain may have taps of ours: for most domains nothing else is checked. A truncated document
  * may have some in the missing part. */
-static bool tells_of_taps(const char *text, size_t size)
+static bool may_have_taps(const char *text, size_t size)
 {
     return size > DOCUMENT_BYTES_MAX || memmem(text, size, TAPS_NAMESPACE, strlen(TAPS_NAMESPACE));
 }
@@ -141,7 +141,7 @@ static int check_mtu(const struct interface *interface, struct error *why)
 }
 
 /* Removes what an interrupted start left behind. */
-static void remove_left_over(const struct domain *domain)
+static void remove_leftovers(const struct domain *domain)
 {
     struct error ignored = {0}; /* if it cannot be removed, making the tap fails with the reason */
 
@@ -171,7 +171,7 @@ static int make_taps(const struct domain *domain, struct error *why)
 {
     struct error reason = {0};
 
-    remove_left_over(domain);
+    remove_leftovers(domain);
     for (size_t i = 0; i < domain->interface_count; i++) {
         const struct interface *interface = &domain->interfaces[i];
         if (!interface->tap ||
@@ -191,7 +191,7 @@ static int prepare(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
 
-    if (!tells_of_taps(text, size))
+    if (!may_have_taps(text, size))
         return 0;
     if (domain_read(&domain, text, size, why) < 0 || (domain.tap_count > 0 && check_domain(&domain, why) < 0))
         return -1;
@@ -203,7 +203,7 @@ static int release(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
 
-    if (!tells_of_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
+    if (!may_have_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
         return 0;
     domain_read(&domain, text, size, why);
     if (!domain.uuid || strlen(domain.uuid) != UUID_LENGTH)
@@ -238,7 +238,7 @@ static int filter(const char *text, size_t size, struct error *why)
 
     if (bridges_read(&bridges, why) < 0)
         return -1;
-    if (bridges.map_count == 0 && !tells_of_taps(text, size))
+    if (bridges.map_count == 0 && !may_have_taps(text, size))
         return 0;
     if (domain_read(&domain, text, size, why) < 0)
         return -1;
@@ -268,7 +268,7 @@ static int reconnect(const char *text, size_t size, struct error *why)
     char bridge[sizeof("--bridge=") + NAME_SIZE];
     int err = 0;
 
-    if (!tells_of_taps(text, size))
+    if (!may_have_taps(text, size))
         return 0;
     if (domain_read(&domain, text, size, why) < 0)
         return -1;

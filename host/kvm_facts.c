@@ -59,7 +59,7 @@ static void read_cpuinfo(struct kvm_facts *out)
 /* "x86/cpu: VMX (outside TXT) disabled by BIOS", "kvm_amd: SVM disabled (by BIOS) in MSR_VM_CR on CPU 0",
  * "kvm: disabled by bios". The kernel also logs names that users choose: the message about a crashed program
  * begins with its name and [PID]; names of files and others come later. */
-static bool says_firmware_off(const char *record)
+static bool reports_firmware_off(const char *record)
 {
     static const char *const speakers[] = {"x86/cpu: ", "kvm: ", "kvm_intel: ", "kvm_amd: "};
     const char *line = strchr(record, ';');
@@ -72,7 +72,7 @@ static bool says_firmware_off(const char *record)
 }
 
 /* Each read returns one message. Without permission to read, nothing is known. */
-static bool log_says_firmware_off(void)
+static bool log_reports_firmware_off(void)
 {
     _cleanup_close_ const int fd = open("/dev/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     char line[8193];
@@ -84,7 +84,7 @@ static bool log_says_firmware_off(void)
         if (length <= 0)
             return false;
         line[length] = '\0';
-        if (says_firmware_off(line))
+        if (reports_firmware_off(line))
             return true;
     }
     return false;
@@ -194,7 +194,7 @@ void kvm_facts_gather(struct kvm_facts *out)
     if (out->registered)
         return;
     out->cpuid = out->x86 && cpuid_has_extension();
-    out->firmware_off = log_says_firmware_off();
+    out->firmware_off = log_reports_firmware_off();
     find_block(out);
     if (out->module[0])
         find_module(out);

@@ -123,7 +123,7 @@ static void read_line(struct network *network, char *section, size_t size, char 
 }
 
 /* Whether the line goes on after its end: its last character is a backslash that no other one escapes. */
-static bool goes_on(char *line)
+static bool is_continued(char *line)
 {
     size_t length = strcspn(line, "\n"), slashes = 0;
 
@@ -151,7 +151,7 @@ static bool read_file(struct network *network, const char *path)
         char *joined = NULL;
         if (first == '#' || first == ';')
             continue;
-        const bool more = goes_on(line);
+        const bool more = is_continued(line);
         if (asprintf(&joined, "%s%s", whole ? whole : "", line) < 0)
             return false;
         free(whole);

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 /* Reads <vlan> as an access VLAN: one tag, no trunk. */
-static int judge_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
+static int plan_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     const struct node *vlan = node_child(interface, "vlan"), *tag = node_child(vlan, "tag");
     const char *id = node_attribute(tag, "id");
@@ -32,7 +32,7 @@ bool interface_has_floor(const struct node *interface)
 }
 
 /* Rejects what an interface of type ethernet does not support, or treats differently. */
-static int judge_content(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
+static int plan_content(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     static const struct {
         const char *child, *reason;
@@ -59,12 +59,12 @@ static int judge_content(const struct node *interface, struct plan *plan, char r
         !node_attribute_is(interface, "trustGuestRxFilters", "no"))
         return reason_set(reason, "libvirt ignores trustGuestRxFilters on taps that it does not manage");
     plan->isolated = node_attribute_is(node_child(interface, "port"), "isolated", "yes");
-    return judge_vlan(interface, plan, reason);
+    return plan_vlan(interface, plan, reason);
 }
 
 /* Finds the bridge that the interface is on. */
-static int judge_source(const struct interface *interface, const struct wish *wish, struct plan *plan,
-                        char reason[REASON_SIZE])
+static int plan_source(const struct interface *interface, const struct wish *wish, struct plan *plan,
+                       char reason[REASON_SIZE])
 {
     const struct node *source = node_child(interface->node, "source");
     const char *type = text_or(interface->type, "");
@@ -91,9 +91,9 @@ int interface_judge(const struct interface *interface, const struct wish *wish, 
                     char reason[REASON_SIZE])
 {
     *plan = (struct plan){0};
-    if (judge_source(interface, wish, plan, reason) < 0)
+    if (plan_source(interface, wish, plan, reason) < 0)
         return -1;
-    return judge_content(interface->node, plan, reason);
+    return plan_content(interface->node, plan, reason);
 }
 
 size_t blanks_before(const struct document *doc, size_t offset)

@@ -157,7 +157,7 @@ static int change(const char *verb, size_t which, bool allow)
     return status;
 }
 
-static int change_all(const char *verb, bool allow)
+int confinement_set(const char *verb, bool allow)
 {
     int status = 0;
 
@@ -165,16 +165,6 @@ static int change_all(const char *verb, bool allow)
         if (access(profiles[i].profile, F_OK) == 0)
             status = change(verb, i, allow);
     return status;
-}
-
-int confinement_allow(const char *verb)
-{
-    return change_all(verb, true);
-}
-
-int confinement_forget(const char *verb)
-{
-    return change_all(verb, false);
 }
 
 /* Returns 1 if a hook has a label other than that of programs. */

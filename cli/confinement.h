@@ -6,13 +6,12 @@
  * files in a directory of programs. */
 #pragma once
 
-/* If an AppArmor profile of a libvirt daemon is loaded, adds the lines for virt-tap to the file that
- * the profile includes for local changes, and reloads it. Returns 0, or 1 after reporting why, with
- * nothing changed. */
-int confinement_allow(const char *verb);
+#include <stdbool.h>
 
-/* Removes those lines again. Returns as above. */
-int confinement_forget(const char *verb);
+/* For each AppArmor profile of a libvirt daemon, adds the lines for virt-tap to the file that the profile
+ * includes for local changes, or removes them, and reloads the profile. Returns 0, or 1 after reporting why,
+ * with that file as it was. */
+int confinement_set(const char *verb, bool allow);
 
 /* Prints the current state. Returns 1 if hooks are kept from running. */
 int confinement_show(void);

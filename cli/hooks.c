@@ -202,7 +202,7 @@ static int enable(const struct call *call)
     const struct enable_options *options = call->options;
     int status = 0;
 
-    if (require_root(call->name) || check(call->name) || confinement_allow(call->name))
+    if (require_root(call->name) || check(call->name) || confinement_set(call->name, true))
         return 1;
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)
         if (put_link(call->name, hooks_drivers[i]))
@@ -222,9 +222,8 @@ static int disable(const struct call *call)
     const int count = remove_links();
     if (count < 0)
         return complain(1, call->name, "cannot remove a hook from " HOOKS_FOLDER ": %s", strerror(-count));
-    const int status = confinement_forget(call->name);
-    if (status)
-        return status;
+    if (confinement_set(call->name, false))
+        return 1;
     if (count > 0)
         puts("disabled: taps of running domains stay until they end; then `virt-tap gc` removes them");
     else

@@ -50,14 +50,12 @@ static bool report_file(struct findings *out)
         return false;
     }
     const size_t before = out->count;
-    if (st.st_mode & (S_ISUID | S_ISGID)) {
+    if (st.st_mode & (S_ISUID | S_ISGID))
         finding_add_fixable(out, HELPER_SETUID, "", HELPER_PATH " is set%s (mode %04o)",
                             st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
-    }
-    if (!has_capability()) {
+    if (!has_capability())
         finding_add_fixable(out, HELPER_CAPABILITY, "",
                             HELPER_PATH " lacks the file capability cap_net_admin=p");
-    }
     if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID)
         finding_add_fixable(out, HELPER_NOSUID, "", HELPER_PATH " is on a file system mounted nosuid");
     return out->count == before;
@@ -72,10 +70,9 @@ static bool report_process(struct findings *out)
         finding_add_fixable(out, HELPER_NONEWPRIVS, "", "no_new_privs is set for this process");
     if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
         finding_add_fixable(out, HELPER_BOUNDING, "", "CAP_NET_ADMIN is not in this process's bounding set");
-    if (network_is_foreign()) {
+    if (network_is_foreign())
         finding_add_fixable(out, HELPER_USERNS, "",
                             "this process is in a user namespace, and the network belongs to an outer one");
-    }
     return out->count == before;
 }
 

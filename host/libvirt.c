@@ -28,11 +28,10 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
     }
     const int status =
         program_run((const char *[]){path, "--version", NULL}, context->user, words, sizeof(words));
-    if (status == 0) {
+    if (status == 0)
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
-    } else {
+    else
         program_report(out, LIBVIRT_BROKEN, path, "--version", status, words);
-    }
     if (access(schema, R_OK) == 0)
         finding_add(out, LIBVIRT_SCHEMA, "%s exists", schema);
     else

@@ -106,17 +106,15 @@ static void report_bridge(struct look *look, const char *bridge)
     const unsigned int uplinks = report_ports(look, bridge, uplink);
 
     look->uplinks = uplinks;
-    if (!is_up(bridge)) {
+    if (!is_up(bridge))
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
-    } else if (uplinks && !look->plugged) {
+    else if (uplinks && !look->plugged)
         finding_add_fixable(out, NET_BRIDGE_CARRIER, uplink,
                             "%s has no carrier: nothing is plugged into %s%s", bridge, uplink,
                             uplinks > 1 ? " and its other ports" : "");
-    }
-    if (network_bridge_mac_varies(bridge)) {
+    if (network_bridge_mac_varies(bridge))
         finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
                             "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
-    }
     report_stp(bridge, out);
     if (out->count != before)
         return;

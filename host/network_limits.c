@@ -62,14 +62,12 @@ void network_limits_probe(const struct probe_context *context, struct findings *
         if_freenameindex(interfaces);
     if (!limits.bridge)
         return;
-    if (!limits.addresses) {
+    if (!limits.addresses)
         finding_add_fixable(out, NET_LIMIT_ADDRESSES, "",
                             "this kernel (Linux %s) cannot limit how many addresses a bridge learns",
                             kernel.release);
-    }
-    if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3)) {
+    if (limits.port ? !limits.groups : is_older(kernel.release, 6, 3))
         finding_add_fixable(out, NET_LIMIT_GROUPS, "",
                             "this kernel (Linux %s) cannot limit how many multicast groups a guest is in",
                             kernel.release);
-    }
 }

@@ -61,9 +61,7 @@ int schema_check(xmlRelaxNG *schema, const char *text, size_t size, struct error
     }
     xmlRelaxNGFreeValidCtxt(checker);
     xmlFreeDoc(tree);
-    if (result == 0)
-        return 0;
-    if (!why->text[0])
+    if (result != 0 && !why->text[0])
         xml_fail(why, text, 0, "libxml2 does not read it");
-    return -1;
+    return result == 0 ? 0 : -1;
 }

@@ -2,7 +2,7 @@
 # Copyright the virt-tap authors
 # fish completion for virt-tap: verbs and options are what `virt-tap --list-options [VERB...]` prints.
 
-# The words of an option's value: NAME is not one, on|off are two.
+# The words that an option's value may be: none for NAME, two for on|off.
 function __virt_tap_values
     switch $argv[1]
         case '--uplink*'

@@ -22,7 +22,7 @@ static int keep_one(int from, int to, const char *name, struct error *why)
     const ssize_t size = fgetxattr(from, name, value, sizeof(value));
 
     if (size < 0 && errno == ENODATA)
-        return 0; /* removed meanwhile */
+        return 0; /* removed in the meantime */
     if (size >= 0 && fgetxattr(to, name, other, sizeof(other)) == size &&
         memcmp(value, other, (size_t)size) == 0)
         return 0;

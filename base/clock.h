@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Returns milliseconds of a clock that only goes forward. */
+/* Returns the time in milliseconds, by a clock that is never set back. */
 static inline int64_t clock_ms(void)
 {
     struct timespec now;

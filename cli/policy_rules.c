@@ -17,7 +17,7 @@
 
 /* Whom a rule applies to, with names resolved to IDs. */
 struct reach {
-    bool nobody;  /* it names somebody who does not exist, as far as known */
+    bool nobody;  /* it names a user or group that does not exist, or cannot be looked up */
     bool for_all; /* everybody can read it */
     bool one_user, one_group;
     id_t user, group;

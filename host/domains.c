@@ -113,7 +113,7 @@ static bool read_folder(struct look *look, const char *path)
         _cleanup_close_ int fd =
             openat(dirfd(folder), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
-            continue; /* the domain has ended meanwhile */
+            continue; /* the domain has ended in the meantime */
         if (fd < 0 || !read_file(look, fd))
             return false;
     }

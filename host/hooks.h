@@ -47,6 +47,6 @@ pid_t hooks_read_pid(const char *file, const char *name, uid_t uid);
 int64_t hooks_process_start(pid_t pid);
 
 /* The path of the file whose mtime tells when that daemon last reloaded. Only root can write it: our daemon
- * hook, which libvirt calls on SIGHUP after having looked for hooks anew (src/util/virhook.c, virHookCall:
+ * hook, which libvirt calls on SIGHUP after it has looked for hooks again (src/util/virhook.c, virHookCall:
  * VIR_HOOK_DAEMON_OP_RELOAD). */
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon);

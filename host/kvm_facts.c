@@ -79,7 +79,7 @@ static bool log_reports_firmware_off(void)
 
     for (int i = 0; i < LOG_RECORDS; i++) {
         const ssize_t length = read(fd, line, sizeof(line) - 1);
-        if (length < 0 && errno == EPIPE) /* the message was overwritten meanwhile */
+        if (length < 0 && errno == EPIPE) /* the message was overwritten in the meantime */
             continue;
         if (length <= 0)
             return false;

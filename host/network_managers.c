@@ -51,7 +51,7 @@ struct nm_search {
     bool unmanaged; /* by a section */
 };
 
-/* A later assignment overrides, unless it adds to the list or takes from it. */
+/* A later assignment replaces the list, unless it adds to it (+=) or removes from it (-=). */
 static void nm_list(struct nm_search *search, const char *value)
 {
     const bool has = list_has_taps(value + 1);

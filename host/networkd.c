@@ -122,7 +122,7 @@ static void read_line(struct network *network, char *section, size_t size, char 
         network->unmanaged = is_true(value);
 }
 
-/* Whether the line goes on after its end: its last character is a backslash that no other one escapes. */
+/* Whether the line continues on the next one: it ends with a backslash that no other one escapes. */
 static bool is_continued(char *line)
 {
     size_t length = strcspn(line, "\n"), slashes = 0;

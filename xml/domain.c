@@ -34,7 +34,7 @@ void interface_read(struct interface *out, struct node *node)
                      node_attribute_is(node_child(node, "target"), "managed", "no");
 }
 
-/* libvirt uses the interfaces of every <devices> element. */
+/* libvirt uses the interfaces of all <devices> elements. */
 static int read_interfaces(struct domain *out, struct error *why)
 {
     for (struct node *devices = node_child(out->doc.nodes, "devices"); devices;

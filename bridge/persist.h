@@ -43,6 +43,7 @@ void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
     char *path, *text; /* owned */
+    size_t size;       /* of the text, for persist_open() */
     mode_t mode;
     long long written; /* when, in ns since 1970; of recorded files only */
 };
@@ -54,26 +55,28 @@ struct persist_files {
     size_t count;
 };
 
-/* Adds a file. Takes ownership of text, also on failure. Returns 0, -ENOMEM (also if text is
- * NULL) or -ENOSPC. */
-int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Adds a file with that path. Returns a stream for its text, which the caller must persist_close() before
+ * anything else is done with the list; or NULL, with errno ENOSPC or ENOMEM. */
+FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Returns 0; or -ENOMEM, and the text may be incomplete. */
+int persist_close(FILE *out);
+
+/* Adds a file with a copy of the text. Returns 0, -ENOMEM or -ENOSPC. */
+int persist_add(struct persist_files *files, mode_t mode, const char *path, const char *text);
+bool persist_has(const struct persist_files *files, const char *path);
 void persist_free(struct persist_files *files);
 
 /* Writes a comment that names a file's author: its first line. */
 void persist_head(FILE *out, const struct persist_plan *plan);
 
-/* Adds a file: that comment, then the output of write(). Returns as persist_add(). */
-int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
-                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
 struct persist_format {
     const char *name;
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
-     * write. Returns 0, or not and why not. */
+     * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);
-    /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
+    /* Adds the files that describe the plan. Returns 0; -1 and why not; or -errno. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
      * none. Returns 0 or reports why not. */

@@ -58,8 +58,7 @@ static int edit_pattern(struct walk *walk, const char *from, const char *pattern
     int err = 0;
 
     if (strpbrk(pattern, "$`\"'\\"))
-        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern),
-               -EINVAL;
+        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
     if (asprintf(&path, "%.*s%s", *pattern == '/' ? 0 : (int)(strrchr(from, '/') - from) + 1, from, pattern) <
         0)
         return -ENOMEM;
@@ -117,30 +116,21 @@ static int edit_text(struct walk *walk, const char *path, FILE *in, char **text)
     return fclose(out) == 0 ? changed : -ENOMEM;
 }
 
-/* Whether a file that is read twice has been edited before. */
-static bool is_done(const struct persist_files *files, const char *path)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (strcmp(files->list[i].path, path) == 0)
-            return true;
-    return false;
-}
-
 static int edit_file(struct walk *walk, const char *path)
 {
     _cleanup_free_ char *text = NULL;
     struct stat st;
 
-    if (is_done(walk->files, path))
+    if (persist_has(walk->files, path)) /* it is read twice */
         return 0;
     if (walk->depth == DEPTH_MAX)
-        return error_set(&walk->taken->why, "%.200s: files name each other", path), -ELOOP;
+        return error_set(&walk->taken->why, "%.200s: files name each other", path);
     _cleanup_fclose_ FILE *in = fopen(path, "re");
     if (!in || fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     int err = edit_text(walk, path, in, &text);
     if (err > 0)
-        err = persist_add(walk->files, st.st_mode & 0777, take_text(&text), "%s", path);
+        err = persist_add(walk->files, st.st_mode & 0777, path, text);
     walk->depth++;
     if (err == 0)
         err = edit_sources(walk, path);
@@ -228,17 +218,13 @@ static bool is_configured(const char *name)
 static int add_own(const struct persist_plan *plan, struct persist_files *files, const char *options,
                    const char *inet6)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = persist_open(files, 0644, OWN_FILE "%s", plan->bridge);
 
     if (!out)
-        return -ENOMEM;
+        return -errno;
     persist_head(out, plan);
     persist_ifupdown_print(out, plan, options, inet6);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return persist_add(files, 0644, text, OWN_FILE "%s", plan->bridge);
+    return persist_close(out);
 }
 
 /* An address that no stanza has may come from a command that would go on to give it to the port. */
@@ -278,7 +264,9 @@ static int edit_all(const struct persist_plan *plan, struct persist_files *files
     if (err == 0 && !taken.why.text[0])
         check_seen(&taken);
     *why = taken.why;
-    return err == 0 && why->text[0] ? -EINVAL : err;
+    if (why->text[0])
+        return -1;
+    return err;
 }
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
@@ -287,8 +275,7 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
 
     if (is_configured(plan->bridge))
         return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
-                         plan->bridge),
-               -EEXIST;
+                         plan->bridge);
     const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
 }

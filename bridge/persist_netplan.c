@@ -224,7 +224,7 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
         return -EIO;
     if (!strstr(before, copy->id) || strcmp(before, after) == 0)
         return 0; /* `netplan set` also rewrites files that do not mention the NIC */
-    return persist_add(files, st.st_mode & 0777, take_text(&after), "%s", path);
+    return persist_add(files, st.st_mode & 0777, path, after);
 }
 
 static int add_changed(struct copy *copy, struct persist_files *files)
@@ -248,11 +248,10 @@ static int check_cloud_init(struct copy *copy, const struct persist_files *files
         if (strstr(files->list[i].path, "cloud-init") &&
             process_capture(argv, false, PROCESS_QUERY_MS, NULL) != 0)
             return error_set(
-                       copy->why,
-                       "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
-                       "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
-                       files->list[i].path),
-                   -EPERM;
+                copy->why,
+                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
+                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
+                files->list[i].path);
     return 0;
 }
 
@@ -260,17 +259,13 @@ static int check_cloud_init(struct copy *copy, const struct persist_files *files
 static int add_own(struct copy *copy, const struct persist_plan *plan, const char *moved,
                    struct persist_files *files)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = persist_open(files, 0600, OWN "%s.yaml", plan->bridge);
 
     if (!out)
-        return -ENOMEM;
+        return -errno;
     persist_netplan_print(out, plan, copy->section ? copy->section : "ethernets", copy->id,
                           copy->section ? moved : NULL);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return persist_add(files, 0600, text, OWN "%s.yaml", plan->bridge);
+    return persist_close(out);
 }
 
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)

@@ -131,7 +131,7 @@ static bool names_nic(const char *start, const char *end, const char *nic)
 }
 
 /* Copies the sections of the text for the port, [Link], or for the bridge, all but [Match] and the rest of
- * [Link]. Returns 0, or -EINVAL and what cannot be a bridge's. */
+ * [Link]. Returns 0, or -1 and what cannot be a bridge's. */
 static int copy_sections(FILE *out, const struct persist_plan *plan, const char *text, bool port,
                          struct error *why)
 {
@@ -154,20 +154,16 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
         }
         if (link && is_unmanaged(start))
             return error_set(why, "networkd is told to leave '%s' alone (%.*s)", plan->uplink,
-                             (int)(end - start), start),
-                   -EINVAL;
+                             (int)(end - start), start);
         if (copied && !port && names_nic(start, end, plan->uplink))
             return error_set(
-                       why, "the file of '%s' for networkd names it, and would have to name the bridge: %.*s",
-                       plan->uplink, (int)(end - start), start),
-                   -EINVAL;
+                why, "the file of '%s' for networkd names it, and would have to name the bridge: %.*s",
+                plan->uplink, (int)(end - start), start);
         for (size_t i = 0; i < sizeof(on_top) / sizeof(on_top[0]) && copied; i++)
             if (strncmp(start, on_top[i], strlen(on_top[i])) == 0 && strchr(" =", start[strlen(on_top[i])]))
                 return error_set(
-                           why,
-                           "the NIC's file for networkd has %s=, which cannot be carried over to a bridge",
-                           on_top[i]),
-                       -EINVAL;
+                    why, "the NIC's file for networkd has %s=, which cannot be carried over to a bridge",
+                    on_top[i]);
         if (copied && *start != '#' && *start != ';' && end > start)
             fprintf(out, "%s%.*s\n", *start == '[' ? "\n" : "", (int)(end - line), line);
     }
@@ -231,26 +227,30 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         fprintf(out, "\n[DHCPv4]\nIAID=%u\n", iaid);
 }
 
-static void print_netdev(FILE *out, const struct persist_plan *plan)
+static int add_netdev(const struct persist_plan *plan, struct persist_files *files)
 {
+    FILE *out = persist_open(files, 0644, FOLDER START "%s.netdev", plan->bridge);
+
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
     fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
     if (plan->mtu)
         fprintf(out, "MTUBytes=%u\n", plan->mtu);
     fprintf(out, "\n[Bridge]\nSTP=%s\nVLANFiltering=%s\n", yes_no(plan->stp), yes_no(plan->vlan_filtering));
     if (!plan->stp)
         fputs("ForwardDelaySec=0\n", out);
+    return persist_close(out);
 }
 
 /* The bridge's file, or the port's. */
 static int add_network(const struct persist_plan *plan, const char *text, bool port,
                        struct persist_files *files, struct error *why)
 {
-    _cleanup_free_ char *all = NULL;
-    size_t size;
-    FILE *out = open_memstream(&all, &size);
+    FILE *out = persist_open(files, 0644, FOLDER START "%s%s.network", plan->bridge, port ? "-uplink" : "");
 
     if (!out)
-        return -ENOMEM;
+        return -errno;
     persist_head(out, plan);
     fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
     const int err = copy_sections(out, plan, text, port, why);
@@ -260,17 +260,14 @@ static int add_network(const struct persist_plan *plan, const char *text, bool p
         fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
     else
         print_rest(out, plan, text);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return err < 0 ? err
-                   : persist_add(files, 0644, take_text(&all), FOLDER START "%s%s.network", plan->bridge,
-                                 port ? "-uplink" : "");
+    const int failed = persist_close(out);
+    return err < 0 ? err : failed;
 }
 
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why)
 {
-    int err = persist_write(files, plan, 0644, print_netdev, FOLDER START "%s.netdev", plan->bridge);
+    int err = add_netdev(plan, files);
 
     if (err == 0)
         err = add_network(plan, text, false, files, why);
@@ -288,16 +285,14 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
         find_file(plan->uplink, name);
     if (*name && strcmp(name, START) < 0)
         return error_set(
-                   why,
-                   "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
-                   name, name),
-               -EEXIST;
+            why,
+            "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
+            name, name);
     text = read_merged(name);
     if (*name && !text)
         return error_set(
-                   why,
-                   "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
-                   plan->uplink, name, name),
-               -EIO;
+            why,
+            "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
+            plan->uplink, name, name);
     return persist_networkd_from(plan, text ? text : "", files, why);
 }

@@ -131,7 +131,7 @@ static int read_options(struct create *create, const struct call *call)
 static const char *difference(const struct view *view, const struct create *create,
                               const struct bridge_state *state)
 {
-    const struct link *uplink = create->uplink ? links_by_name(&view->links, create->uplink) : NULL;
+    const struct link *uplink = links_by_name(&view->links, create->uplink);
 
     if (create->uplink && (!uplink || uplink->master != state->link.ifindex))
         return "uplink";

@@ -133,7 +133,7 @@ static const struct link *find_uplink(const struct view *view, const char *verb,
 
     if (!name)
         name = *saved->uplink ? saved->uplink : port_alias_uplink(bridge);
-    const struct link *uplink = name ? links_by_name(&view->links, name) : NULL;
+    const struct link *uplink = links_by_name(&view->links, name);
 
     *status = 0;
     if (!name && *saved->manager) {

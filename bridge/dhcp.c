@@ -107,10 +107,8 @@ static const struct identity *identify(const struct identities *all, const char 
     struct stat st;
 
     snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
-    const ssize_t length = readlink(path, target, sizeof(target) - 1);
-    if (length <= 0 || stat(path, &st) < 0)
+    if (!text_link(path, target, sizeof(target)) || stat(path, &st) < 0)
         return NULL;
-    target[length] = '\0';
     char *end = strstr(target, deleted);
     const bool replaced = st.st_nlink == 0 && end && !end[sizeof(deleted) - 1];
     if (replaced)
@@ -201,10 +199,8 @@ static int look_at(const struct identities *known, const char *pid, const char *
 static bool proc_is_ours(void)
 {
     char target[16];
-    const ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
 
-    target[length > 0 ? length : 0] = '\0';
-    return strtol(target, NULL, 10) == getpid();
+    return text_link("/proc/self", target, sizeof(target)) && strtol(target, NULL, 10) == getpid();
 }
 
 int dhcp_find(const char *interface, struct dhcp_clients *out)

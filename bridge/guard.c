@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "move.h"
 #include "net/link.h"
 #include "state.h"
@@ -45,10 +46,9 @@ int guard_start(const char *verb, const char *bridge)
 {
     const char *const argv[] = {"virt-tap", "bridge", "guard", "--", bridge, NULL};
     char self[PATH_MAX], path[64];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     state_path(path, bridge, PHASE_ARMING);
-    self[length > 0 ? length : 0] = '\0';
+    text_link("/proc/self/exe", self, sizeof(self));
     const bool systemd = access("/run/systemd/system", F_OK) == 0;
     const int failed = systemd ? start_unit(verb, self, bridge) : process_detach("/proc/self/exe", argv) < 0;
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))

@@ -48,8 +48,7 @@ const struct option_entry bridge_persist_options[] = {
 int persist_find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                         const struct link **out)
 {
-    const char *name = port_alias_uplink(bridge);
-    const struct link *named = name ? links_by_name(&view->links, name) : NULL;
+    const struct link *named = links_by_name(&view->links, port_alias_uplink(bridge));
 
     *out = NULL;
     if (named && named->master == bridge->ifindex) {
@@ -128,11 +127,10 @@ static bool any_file(const char *pattern)
 static const char *find_manager(const char *nic)
 {
     const char *manager = nic ? uplink_manager((int)if_nametoindex(nic)) : NULL;
-    const char *argv[] = {"ifquery", nic, NULL};
 
     if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
         return "netplan";
-    if (!manager && nic && process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+    if (!manager && nic && process_query(NULL, "ifquery", nic) == 0)
         return "ifupdown";
     if (manager ? strcmp(manager, "NetworkManager") == 0 : any_file("/run/NetworkManager/devices/*"))
         return "networkmanager";
@@ -243,13 +241,15 @@ static int do_it(struct view *view, const char *verb, const struct persist_plan 
     if (options->apply)
         return apply(view, verb, plan, format, options);
     const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
+    char then[PERSIST_COMMAND];
     const bool looks = moves && !options->only_print && !options->ignore_dependents;
     if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
         return 1;
     const int status = persist(verb, plan, format, options->only_print);
-    if (status == 0 && !options->only_print)
-        printf("In effect from the next start on, or at once by: %s%s\n", format->then,
-               format->then_name ? plan->bridge : "");
+    if (status == 0 && !options->only_print) {
+        persist_expand(format->then, plan->bridge, plan->uplink, then);
+        printf("In effect from the next start on, or at once by: %s\n", then);
+    }
     return finish_output(status, verb);
 }
 

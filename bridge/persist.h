@@ -73,6 +73,7 @@ void persist_head(FILE *out, const struct persist_plan *plan);
 
 struct persist_format {
     const char *name;
+    const char *folder; /* that all its files are in */
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
      * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);
@@ -81,14 +82,17 @@ struct persist_format {
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
      * none. Returns 0 or reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
-    const char *then; /* the command that makes the manager read them */
-    bool then_name;   /* the bridge's name is appended to that command */
-    bool owns_move;   /* see struct manager */
-    /* Commands, words separated by blanks, with %b for the bridge and %u for the uplink. apply: applies the
-     * installed files. detach: releases the bridge, before the files are removed. reattach: takes the uplink
-     * back, after that. */
-    const char *const apply[4], *const detach[2], *const reattach[3];
+    bool owns_move; /* see struct manager */
+    /* Commands for persist_expand(), words separated by blanks. then: what a person runs to make the manager
+     * read the installed files. apply: applies them. detach: releases the bridge, before the files are
+     * removed. reattach: takes the uplink back, after that. */
+    const char *then, *const apply[4], *const detach[2], *const reattach[3];
 };
+
+enum { PERSIST_COMMAND = 128 };
+
+/* Writes the command with the bridge in place of %b and the uplink in place of %u. */
+void persist_expand(const char *command, const char *bridge, const char *uplink, char out[PERSIST_COMMAND]);
 
 /* Returns the format of that name, or NULL. */
 const struct persist_format *persist_find_format(const char *name);
@@ -126,9 +130,11 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
+/* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct
+ * persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
+int persist_ifupdown_check(const char *verb, const struct persist_plan *plan);
 
 /* persist_ifupdown.c and so on: as write() of struct persist_format. */
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);

@@ -5,6 +5,7 @@
  * (a bond, a VLAN) comes first; and the NIC's stanzas edited, wherever they are. */
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "persist_interfaces.h"
 
 #include <dirent.h>
@@ -208,12 +209,6 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
-/* Whether ifupdown knows the interface already: somebody else's stanza. */
-static bool is_configured(const char *name)
-{
-    return process_capture((const char *[]){"ifquery", name, NULL}, false, PROCESS_QUERY_MS, NULL) == 0;
-}
-
 /* Adds the bridge's file, with what the NIC's stanzas gave for it. */
 static int add_own(const struct persist_plan *plan, struct persist_files *files, const char *options,
                    const char *inet6)
@@ -273,9 +268,39 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
 {
     _cleanup_free_ char *options = NULL, *inet6 = NULL;
 
-    if (is_configured(plan->bridge))
+    if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
         return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
                          plan->bridge);
     const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
+}
+
+/* Asks ifupdown what it will do: bring the bridge up, and give its port no address. */
+int persist_ifupdown_check(const char *verb, const struct persist_plan *plan)
+{
+    const char *argv[] = {"ifquery", plan->bridge, NULL};
+    _cleanup_free_ char *said = NULL, *port = NULL, *automatic = NULL;
+    const int status = process_capture(argv, true, PROCESS_QUERY_MS, &said);
+
+    if (status == -ENOENT) /* not installed */
+        return 0;
+    if (status == -ETIMEDOUT)
+        return complain(1, verb,
+                        "nothing was changed: `ifquery %s` did not finish within %d s and was killed; run it "
+                        "yourself to see what it waits for, then try again",
+                        plan->bridge, PROCESS_QUERY_MS / 1000);
+    if (status != 0)
+        return complain(1, verb, "nothing was changed: ifquery rejects it: %.300s", process_reason(said));
+    process_query(&port, "ifquery", plan->uplink);
+    if (port && (strncmp(port, "address:", 8) == 0 || strstr(port, "\naddress:")))
+        return complain(1, verb,
+                        "nothing was changed: ifupdown would still give '%s' an address (`ifquery %s`)",
+                        plan->uplink, plan->uplink);
+    process_query(&automatic, "ifquery", "--list", "-a");
+    if (automatic && text_has_word(automatic, plan->bridge))
+        return 0;
+    return complain(
+        1, verb,
+        "nothing was changed: ifupdown does not read what was written for '%s' (`ifquery --list -a`)",
+        plan->bridge);
 }

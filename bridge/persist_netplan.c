@@ -57,12 +57,13 @@ static void print_key(char key[2 * ID_SIZE + 16], const char *section, const cha
 /* What netplan's files say of a key, as YAML, to be freed; NULL: nothing. */
 static char *get(const struct copy *copy, const char *key)
 {
-    const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
     _cleanup_free_ char *said = NULL;
 
     /* Fails if there is nothing at all; netplan 1.1 then exits with 0 and prints nothing. */
-    const int status = process_capture(argv, false, PROCESS_QUERY_MS, &said);
-    return status == 0 && said && *said && strncmp(said, "null", 4) != 0 ? take_text(&said) : NULL;
+    const int status = process_query(&said, "netplan", "get", "--root-dir", copy->root, key);
+    if (status == 0 && said && *said && strncmp(said, "null", 4) != 0)
+        return take_text(&said);
+    return NULL;
 }
 
 /* Finds the NIC's definition, also by its MAC. Returns whether the copy could be read. */
@@ -241,12 +242,10 @@ static int add_changed(struct copy *copy, struct persist_files *files)
 /* cloud-init writes its file again at the first boot of each clone of this machine. */
 static int check_cloud_init(struct copy *copy, const struct persist_files *files)
 {
-    const char *argv[] = {
-        "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
-
     for (size_t i = 0; i < files->count; i++)
         if (strstr(files->list[i].path, "cloud-init") &&
-            process_capture(argv, false, PROCESS_QUERY_MS, NULL) != 0)
+            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
+                          "/etc/cloud/cloud.cfg") != 0)
             return error_set(
                 copy->why,
                 "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "

@@ -28,8 +28,7 @@ static void place(const struct copy *copy, const char *name, char path[PLACE_SIZ
 
 static void remove_folder(const char *root)
 {
-    process_capture((const char *[]){"rm", "-rf", "--one-file-system", root, NULL}, false, PROCESS_QUERY_MS,
-                    NULL);
+    process_query(NULL, "rm", "-rf", "--one-file-system", root);
 }
 
 void copy_free(struct copy *copy)
@@ -105,15 +104,17 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 static bool copy_files(struct copy *copy)
 {
     char folder[PLACE_SIZE];
-    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
-    const char *argv[] = {"cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder, NULL};
+    int status;
 
     place(copy, "etc/netplan", folder);
-    if (access("/etc/netplan", F_OK) < 0 ? mkdir(folder, 0700) == 0
-                                         : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
-        return true;
-    error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
-    return false;
+    if (access("/etc/netplan", F_OK) < 0)
+        status = mkdir(folder, 0700);
+    else /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+        status =
+            process_query(NULL, "cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder);
+    if (status != 0)
+        error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
+    return status == 0;
 }
 
 bool copy_make(struct copy *copy)
@@ -143,7 +144,7 @@ static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
     char folder[PLACE_SIZE];
 
     place(copy, "etc/netplan", folder);
-    if (process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL) != 0)
+    if (process_query(NULL, "rm", "-rf", folder) != 0)
         return error_set(copy->why, "cannot remove %s", folder), false;
     if (!copy_files(copy))
         return false;

@@ -92,8 +92,7 @@ static char *read_merged(const char *name)
 
     if (!*name || asprintf(&path, "systemd/network/%s", name) < 0)
         return NULL;
-    if (process_capture((const char *[]){"systemd-analyze", "cat-config", "--no-pager", path, NULL}, false,
-                        PROCESS_QUERY_MS, &text) == 0)
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
         return text;
     free(text);
     return NULL;

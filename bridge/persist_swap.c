@@ -5,6 +5,7 @@
 #include "persist_swap.h"
 #include "base/attributes.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "config.h"
 #include "persist_private.h"
 #include "rootpath.h"
@@ -42,15 +43,6 @@ static void beside(char out[PATH_MAX], const char *path, const char *part)
 static void entry(char out[ENTRY_SIZE], const char *folder, size_t i)
 {
     snprintf(out, ENTRY_SIZE, WORK "/%s/%zu", folder, i);
-}
-
-/* Where a link leads; false: it is none. */
-static bool follow(const char *path, char out[PATH_MAX])
-{
-    const ssize_t length = readlink(path, out, PATH_MAX - 1);
-
-    out[length < 0 ? 0 : length] = '\0';
-    return length > 0;
 }
 
 /* Syncs the part of a path up to its last slash: what a file is in. */
@@ -104,7 +96,8 @@ static int settle(const char *path, size_t i, const char *version)
 
     entry(through, "now", i);
     entry(wanted, version, i);
-    if (!follow(path, target) || strcmp(target, through) != 0 || !follow(wanted, target))
+    if (!text_link(path, target, sizeof(target)) || strcmp(target, through) != 0 ||
+        !text_link(wanted, target, sizeof(target)))
         return 0;
     if (strcmp(target, NOTHING) == 0)
         return remove_name(path);
@@ -117,7 +110,7 @@ static int for_all(int (*each)(const char *path, size_t i, const char *version),
     char name[ENTRY_SIZE], path[PATH_MAX];
     int err = 0;
 
-    for (size_t i = 0; err == 0 && (entry(name, "path", i), follow(name, path)); i++)
+    for (size_t i = 0; err == 0 && (entry(name, "path", i), text_link(name, path, sizeof(path))); i++)
         err = each(path, i, version);
     return err;
 }
@@ -150,7 +143,7 @@ static const char *version_now(void)
 {
     char target[PATH_MAX];
 
-    return follow(NOW, target) && strcmp(target, "next") == 0 ? "next" : "was";
+    return text_link(NOW, target, sizeof(target)) && strcmp(target, "next") == 0 ? "next" : "was";
 }
 
 /* Lets NOW lead to that version. */
@@ -169,7 +162,7 @@ static int remove_work(void)
     char name[ENTRY_SIZE], path[PATH_MAX];
     size_t count = 0;
 
-    while (entry(name, "path", count), follow(name, path))
+    while (entry(name, "path", count), text_link(name, path, sizeof(path)))
         count++;
     int err = remove_name(NOW ".new");
     if (err == 0)
@@ -348,7 +341,7 @@ static int place_all(const struct swap *swap)
     char target[PATH_MAX];
     int err;
 
-    if (swap->count == 0 || follow(NOW, target))
+    if (swap->count == 0 || text_link(NOW, target, sizeof(target)))
         return 0;
     err = sync_folder(WORK);
     for (size_t i = 0; err == 0 && i < FOLDER_COUNT; i++)

@@ -105,61 +105,28 @@ static bool find_definition(struct copy *copy, const struct persist_plan *plan)
     return true;
 }
 
-static bool is_key(const char *line, const char *const keys[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(line, keys[i], strlen(keys[i])) == 0 && line[strlen(keys[i])] == ':')
-            return true;
-    return false;
-}
+/* Keys of a definition that are about the device itself, and so remain the NIC's. */
+static const char device_keys[] =
+    "match set-name wakeonlan mtu macaddress emit-lldp receive-checksum-offload transmit-checksum-offload "
+    "tcp-segmentation-offload tcp6-segmentation-offload generic-segmentation-offload "
+    "generic-receive-offload large-receive-offload link id interfaces parameters auth openvswitch "
+    "virtual-function-count embedded-switch-mode delay-virtual-functions-rebind";
 
-/* Whether a key of a definition is about the device itself, and so remains the NIC's. */
-static bool is_device_key(const char *line)
-{
-    static const char *const keys[] = {"match",
-                                       "set-name",
-                                       "wakeonlan",
-                                       "mtu",
-                                       "macaddress",
-                                       "emit-lldp",
-                                       "receive-checksum-offload",
-                                       "transmit-checksum-offload",
-                                       "tcp-segmentation-offload",
-                                       "tcp6-segmentation-offload",
-                                       "generic-segmentation-offload",
-                                       "generic-receive-offload",
-                                       "large-receive-offload",
-                                       "link",
-                                       "id",
-                                       "interfaces",
-                                       "parameters",
-                                       "auth",
-                                       "openvswitch",
-                                       "virtual-function-count",
-                                       "embedded-switch-mode",
-                                       "delay-virtual-functions-rebind"};
-
-    return is_key(line, keys, sizeof(keys) / sizeof(keys[0]));
-}
-
-/* Whether a key must go from where it stands. The others are overridden. */
-static bool is_merged(const char *line)
-{
-    static const char *const keys[] = {"addresses", "routes",   "routing-policy", "nameservers",
-                                       "gateway4",  "gateway6", "link-local",     "optional-addresses"};
-
-    return is_key(line, keys, sizeof(keys) / sizeof(keys[0]));
-}
+/* Keys that must go from where they stand. The others are overridden. */
+static const char merged_keys[] =
+    "addresses routes routing-policy nameservers gateway4 gateway6 link-local optional-addresses";
 
 /* Changes the NIC's definition in the copy. */
-static int set(struct copy *copy, const char *key, int length, const char *value)
+static int set(struct copy *copy, const char *key, const char *value)
 {
-    char path[2 * ID_SIZE + 16], change[sizeof(path) + ID_SIZE];
+    char path[2 * ID_SIZE + 16], change[sizeof(path) + 2 * ID_SIZE];
 
     print_key(path, copy->section, copy->id);
-    snprintf(change, sizeof(change), "%s.%.*s=%s", path, length, key, value);
+    snprintf(change, sizeof(change), "%s.%s=%s", path, key, value);
     _cleanup_free_ char *said = copy_netplan(copy, "set", change);
-    return said ? 0 : -EINVAL;
+    if (said)
+        return 0;
+    return -1;
 }
 
 /* Takes what is not the device's own out of the definition: to `out`, as the bridge's, and out of the copy.
@@ -171,22 +138,23 @@ static int move_keys(struct copy *copy, FILE *out)
     static const char keep[] = "link-local";
     bool moved = false, kept = false;
 
-    for (char *line = copy->definition, *end; *line; line = *end ? end + 1 : end) {
-        end = line + strcspn(line, "\n");
+    for (char *rest = copy->definition; rest && *rest;) {
+        const char *line = strsep(&rest, "\n");
         const bool begins = *line != ' ' && *line != '-';
-        const int length = (int)strcspn(line, ":");
+        char key[ID_SIZE] = "";
+        sscanf(line, "%63[^:]", key);
         if (begins)
-            moved = !is_device_key(line);
+            moved = !text_has_word(device_keys, key);
         if (!moved)
             continue;
-        fprintf(out, "      %.*s\n", (int)(end - line), line);
-        if (!begins || !is_merged(line))
+        fprintf(out, "      %s\n", line);
+        if (!begins || !text_has_word(merged_keys, key))
             continue;
-        if (!kept && set(copy, keep, (int)strlen(keep), "[]") < 0)
-            return -EINVAL;
+        if (!kept && set(copy, keep, "[]") < 0)
+            return -1;
         kept = true;
-        if (strncmp(line, keep, strlen(keep)) != 0 && set(copy, line, length, "null") < 0)
-            return -EINVAL;
+        if (strcmp(key, keep) != 0 && set(copy, key, "null") < 0)
+            return -1;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -123,12 +124,7 @@ const char *port_alias_uplink(const struct link *bridge)
 
 bool port_may_be_uplink(const struct link *port)
 {
-    static const char *const kinds[] = {"" /* hardware */, "bond", "team", "vlan"};
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strcmp(port->kind, kinds[i]) == 0)
-            return true;
-    return false;
+    return !*port->kind /* hardware */ || text_has_word("bond team vlan", port->kind);
 }
 
 /* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or one that may

@@ -220,7 +220,7 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
     const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
     struct create create = {.name = plan->bridge,
                             .uplink = plan->uplink,
-                            .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                            .confirm_ms = options->confirm_ms,
                             .probes = &options->probes,
                             .ignore_dependents = options->ignore_dependents,
                             .manager = &manager};

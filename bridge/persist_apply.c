@@ -117,9 +117,9 @@ static int run_all(const char *verb, const char *const commands[], size_t max, c
 /* Whether the uplink is a port of the bridge. Managers report success before they are done. */
 static bool is_there(const struct persist_plan *plan)
 {
-    _cleanup_view_ struct view view = {.links = {.count = 0}};
+    _cleanup_view_ struct view view;
 
-    if (rtnl_open(&view.nl) < 0 || links_read(&view.nl, NULL, &view.links) < 0)
+    if (view_read(&view) < 0)
         return false;
     const struct link *bridge = links_by_name(&view.links, plan->bridge);
     const struct link *uplink = links_by_name(&view.links, plan->uplink);

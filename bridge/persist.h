@@ -120,6 +120,12 @@ void persist_reattach(const struct move *move);
 /* A route's destination, for formats that have no keyword for the default route. */
 const char *persist_destination(const struct persist_route *route);
 
+/* Checks that a manager's text has the plan's addresses and its routes' gateways, and, with `destinations`,
+ * where they lead; as no file or program that knew only part of them would have it. where: what should have
+ * them, for the message. Returns 0, or -1 and why not. */
+int persist_check_text(const struct persist_plan *plan, const char *text, bool destinations,
+                       const char *where, struct error *why);
+
 /* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
  * persist_networkd(). */
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,

@@ -12,7 +12,6 @@
 #include "persist_netplan_copy.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +21,6 @@
 #define OWN FOLDER "99-virt-tap-"
 
 enum { FILE_MAX = 1 << 20 };
-
-/* Whether a generated file, networkd's or NetworkManager's, is for the NIC. */
-static bool is_for(const char *path, const struct persist_plan *plan)
-{
-    const bool is_networkds = strstr(path, "/systemd/");
-    char text[16384], value[128];
-
-    if (text_read(path, text, sizeof(text)) < 0)
-        return false;
-    char *rest = is_networkds ? strstr(text, "\n\n") : NULL;
-    if (rest)
-        *rest = '\0'; /* [Match] comes first */
-    if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
-        text_value(text, is_networkds ? "MACAddress" : "mac-address", value, sizeof(value)))
-        return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, is_networkds ? "Name" : "interface-name", value, sizeof(value)) &&
-           fnmatch(value, plan->uplink, 0) == 0;
-}
 
 /* Writes SECTION.ID for `netplan get` and `set`, in which a dot of a name, as in eth0.5, is escaped. */
 static void print_key(char key[2 * ID_SIZE + 16], const char *section, const char *id)
@@ -66,43 +47,22 @@ static char *get(const struct copy *copy, const char *key)
     return NULL;
 }
 
-/* Finds the NIC's definition, also by its MAC. Returns whether the copy could be read. */
-static bool find_definition(struct copy *copy, const struct persist_plan *plan)
+/* Finds the NIC's definition. Returns 0, or -1 and why not. */
+static int find_definition(struct copy *copy, const struct persist_plan *plan)
 {
     static const char *const sections[] = {"ethernets", "bonds", "vlans"};
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    _cleanup_free_ char *pattern = NULL, *said = copy_netplan(copy, "generate", NULL);
-    bool found_one = false;
 
-    strcpy(copy->id, plan->uplink);
-    if (!said || asprintf(&pattern,
-                          "%s/run/{systemd/network/10-netplan-*.network,"
-                          "NetworkManager/system-connections/netplan-*.nmconnection}",
-                          copy->root) < 0)
-        return false;
-    glob(pattern, GLOB_BRACE, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *id = strstr(strrchr(found.gl_pathv[i], '/'), "netplan-") + strlen("netplan-");
-        const int length = (int)(strrchr(id, '.') - id);
-        if (!is_for(found.gl_pathv[i], plan))
-            continue;
-        if (found_one || length >= ID_SIZE)
-            return error_set(copy->why, "netplan's files have more than one definition for '%s'",
-                             plan->uplink),
-                   false;
-        found_one = true;
-        snprintf(copy->id, ID_SIZE, "%.*s", length, id);
-    }
-    copy->backend = copy_backend(copy, copy->id);
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
+    if (copy_find(copy, plan) < 0)
+        return -1;
+    copy->section = "ethernets";
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->definition; i++) {
         char key[2 * ID_SIZE + 16];
         print_key(key, sections[i], copy->id);
-        free(copy->definition);
         copy->definition = get(copy, key);
         if (copy->definition)
             copy->section = sections[i];
     }
-    return true;
+    return 0;
 }
 
 /* Keys of a definition that are about the device itself, and so remain the NIC's. */
@@ -129,15 +89,19 @@ static int set(struct copy *copy, const char *key, const char *value)
     return -1;
 }
 
-/* Takes what is not the device's own out of the definition: to `out`, as the bridge's, and out of the copy.
+/* Takes what is not the device's own out of the definition: to *text, as the bridge's, and out of the copy.
  * A key begins a line; what belongs to it is indented, or a list. `link-local: []`, which goes for the port
  * in any case, keeps the definition from becoming empty, so that netplan would drop it, and with it the
  * file's renderer and what VLANs refer to. */
-static int move_keys(struct copy *copy, FILE *out)
+static int move_keys(struct copy *copy, char **text)
 {
     static const char keep[] = "link-local";
+    size_t size;
+    _cleanup_fclose_ FILE *out = open_memstream(text, &size);
     bool moved = false, kept = false;
 
+    if (!out)
+        return -ENOMEM;
     for (char *rest = copy->definition; rest && *rest;) {
         const char *line = strsep(&rest, "\n");
         const bool begins = *line != ' ' && *line != '-';
@@ -156,23 +120,24 @@ static int move_keys(struct copy *copy, FILE *out)
         if (strcmp(key, keep) != 0 && set(copy, key, "null") < 0)
             return -1;
     }
+    if (fflush(out) != 0)
+        return -ENOMEM;
     return 0;
 }
 
 /* Reads a text file, to be freed; NULL: it cannot be read, and why. */
 static char *read_text(const char *path, struct error *why)
 {
-    _cleanup_free_ char *bytes = NULL;
     size_t size;
     mode_t mode;
+    _cleanup_free_ char *text = file_read(path, FILE_MAX, &size, &mode, why);
 
-    bytes = file_read(path, FILE_MAX, &size, &mode, why);
-    if (!bytes)
+    if (!text)
         return NULL;
-    if (size <= FILE_MAX && !memchr(bytes, '\0', size))
-        return strndup(bytes, size);
-    error_set(why, "%.200s is larger than 1 MiB, or not a text", path);
-    return NULL;
+    if (size > FILE_MAX || memchr(text, '\0', size))
+        return error_set(why, "%.200s is larger than 1 MiB, or not a text", path), NULL;
+    text[size] = '\0';
+    return take_text(&text);
 }
 
 /* Adds a file if the copy's is different now. netplan removes a file of which nothing is left. */
@@ -188,7 +153,10 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
     if (!S_ISREG(st.st_mode)) /* /dev/null: not there (persist_swap.h) */
         return 0;
     before = read_text(path, copy->why);
-    after = access(changed, F_OK) == 0 ? read_text(changed, copy->why) : strdup("network:\n  version: 2\n");
+    if (access(changed, F_OK) == 0)
+        after = read_text(changed, copy->why);
+    else
+        after = strdup("network:\n  version: 2\n");
     if (!before || !after)
         return -EIO;
     if (!strstr(before, copy->id) || strcmp(before, after) == 0)
@@ -230,30 +198,29 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
 
     if (!out)
         return -errno;
-    persist_netplan_print(out, plan, copy->section ? copy->section : "ethernets", copy->id,
-                          copy->section ? moved : NULL);
+    persist_netplan_print(out, plan, copy->section, copy->id, moved);
     return persist_close(out);
 }
 
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
-    _cleanup_copy_ struct copy copy = {.why = why};
+    _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};
     _cleanup_free_ char *moved = NULL;
-    size_t size;
-    FILE *out = open_memstream(&moved, &size);
-    int err = out && copy_make(&copy) ? 0 : -EIO;
+    int err = 0;
 
-    if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
-        err = -EINVAL;
-    if (err == 0 && copy.section)
-        err = move_keys(&copy, out);
-    if (out && fclose(out) != 0)
-        err = -ENOMEM;
-    if (err == 0 && copy.section)
+    strcpy(copy.id, plan->bridge);
+    if (copy_make(&copy) < 0 || (*plan->uplink && find_definition(&copy, plan) < 0))
+        return -1;
+    if (copy.definition)
+        err = move_keys(&copy, &moved);
+    if (err == 0 && copy.definition)
         err = add_changed(&copy, files);
-    if (err == 0)
-        err = check_cloud_init(&copy, files);
-    if (err == 0)
-        err = add_own(&copy, plan, moved, files);
-    return err < 0 ? err : copy_check(&copy, plan, files);
+    if (err < 0)
+        return err;
+    if (check_cloud_init(&copy, files) < 0)
+        return -1;
+    err = add_own(&copy, plan, moved, files);
+    if (err < 0)
+        return err;
+    return copy_check(&copy, plan, files);
 }

@@ -164,16 +164,6 @@ static char *make_keyfile(const struct persist_plan *plan, const struct profile 
 /* Whether the bridge's keyfile has what the kernel has, and no profile of before can have forgotten. */
 static int check_bridge(const struct persist_plan *plan, const char *text, struct error *why)
 {
-    char cidr[CIDR_TEXT + 1] = "=";
-
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], cidr + 1);
-        if (!strstr(text, cidr))
-            return error_set(why,
-                             "'%s' has the address %s, which is not in the profile that it uses: add it "
-                             "there, or remove it",
-                             plan->uplink, cidr + 1);
-    }
     if (plan->managed && uplink_in_rule(text, plan->uplink))
         return error_set(why,
                          "the profile of '%s' names it beyond its interface-name, and would have to name the "
@@ -185,13 +175,7 @@ static int check_bridge(const struct persist_plan *plan, const char *text, struc
             "'%s' has several IPv6 addresses from router advertisements that are not made from "
             "its MAC, and would have others as a bridge: set ipv6.addr-gen-mode eui64, or a token",
             plan->uplink);
-    for (size_t i = 0; i < plan->route_count; i++)
-        if (!strstr(text, plan->routes[i].via) || !strstr(text, persist_destination(&plan->routes[i])))
-            return error_set(why,
-                             "'%s' has a route to %s through %s, which is not in the profile that it uses: "
-                             "add it there, or remove it",
-                             plan->uplink, plan->routes[i].to, plan->routes[i].via);
-    return 0;
+    return persist_check_text(plan, text, true, "the profile that it uses", why);
 }
 
 /* The bridge's keyfile, or the port's. */

@@ -274,12 +274,9 @@ static int launch(const struct dhcp_program *program, const char *path, const ch
                                           "--quiet",
                                           "--collect",
                                           "--no-block",
-                                          "--property",
-                                          "Type=forking",
-                                          "--property",
-                                          "TimeoutStartSec=infinity",
-                                          "--description",
-                                          "virt-tap: the DHCP client of a NIC that was moved",
+                                          "--property=Type=forking",
+                                          "--property=TimeoutStartSec=infinity",
+                                          "--description=virt-tap: the DHCP client of a NIC that was moved",
                                           "--"};
     enum { SERVICE = sizeof(service) / sizeof(service[0]) };
     _cleanup_free_ const char **argv = calloc(SERVICE + 2 + count, sizeof(*argv));

@@ -21,6 +21,7 @@ struct persist_route {
 
 /* What must exist after every boot. */
 struct persist_plan {
+    const struct persist_format *format;     /* the manager that does it */
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
     char mac[MAC_TEXT];
     unsigned int mtu; /* 0: default */
@@ -99,7 +100,7 @@ const struct persist_format *persist_find_format(const char *name);
 
 /* persist_apply.c: makes the manager read the plan's files and waits until the uplink is a port of the
  * bridge. Returns 0 or reports why not. */
-int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
+int persist_apply(const char *verb, const struct persist_plan *plan);
 
 /* Returns the name of the manager that the recorded files are for; NULL: nothing is recorded. The record
  * outlives a reboot, other than the state of a move. */

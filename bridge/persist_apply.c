@@ -126,8 +126,10 @@ static bool is_there(const struct persist_plan *plan)
     return bridge && uplink && uplink->master == bridge->ifindex;
 }
 
-int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format)
+int persist_apply(const char *verb, const struct persist_plan *plan)
 {
+    const struct persist_format *format = plan->format;
+
     if (run_all(verb, format->apply, sizeof(format->apply) / sizeof(format->apply[0]), plan->bridge,
                 plan->uplink) != 0)
         return 1;

@@ -192,20 +192,24 @@ static int check_unchanged(const char *verb, const char *bridge, const struct pe
     return 0;
 }
 
-/* Completes or undoes what was killed, and reads what is installed. Returns 0, or a negative value after
- * reporting why not; swap_close() must be called in either case. */
+/* Completes or undoes what was killed, and reads what is installed. Returns 0, and swap_close() must be
+ * called; or -1 after reporting why not. */
 static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record,
                  bool by_guard)
 {
     char path[PATH_MAX];
 
-    if (swap_open(swap) < 0)
-        return complain(-EIO, verb, "nothing was changed: %s", swap->why.text);
-    const int err = persist_recall(bridge, record);
     list_path(path, bridge);
-    if (err < 0)
-        return complain(err, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
-    return check_unchanged(verb, bridge, record, by_guard);
+    const int opened = swap_open(swap);
+    const int err = persist_recall(bridge, record);
+    if (opened < 0)
+        complain(1, verb, "nothing was changed: %s", swap->why.text);
+    else if (err < 0)
+        complain(1, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
+    else if (check_unchanged(verb, bridge, record, by_guard) == 0)
+        return 0;
+    swap_close(swap);
+    return -1;
 }
 
 /* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
@@ -266,10 +270,11 @@ static int close_reporting(const char *verb, struct swap *swap)
 int persist_check(const char *verb, const char *bridge, struct persist_files *record)
 {
     struct swap swap;
-    const int err = start(verb, bridge, &swap, record, false);
 
+    if (start(verb, bridge, &swap, record, false) < 0)
+        return 1;
     swap_close(&swap);
-    return err < 0;
+    return 0;
 }
 
 /* What every user may see: the files as they are, unless they were written for this bridge. */
@@ -315,12 +320,11 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct swap swap;
-    int status = start(verb, bridge, &swap, &record, false);
 
-    if (status < 0) {
-        swap_close(&swap);
+    int status = 0;
+
+    if (start(verb, bridge, &swap, &record, false) < 0)
         return 1;
-    }
     for (size_t i = 0; i < files->count; i++)
         install(&swap, bridge, &files->list[i], &record);
     for (size_t i = 0; i < record.count; i++)
@@ -340,10 +344,8 @@ int persist_undo(const char *verb, const char *bridge, bool by_guard)
     char path[PATH_MAX];
     struct swap swap;
 
-    if (start(verb, bridge, &swap, &record, by_guard) < 0) {
-        swap_close(&swap);
+    if (start(verb, bridge, &swap, &record, by_guard) < 0)
         return -1;
-    }
     for (size_t i = 0; i < record.count; i++)
         take_back(&swap, bridge, record.list[i].path);
     list_path(path, bridge);

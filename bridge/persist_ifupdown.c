@@ -157,8 +157,8 @@ static void print_making(FILE *out, const struct persist_plan *plan)
     fprintf(
         out,
         "    pre-up ip link show dev %s >/dev/null 2>&1 || ip link add name %s address %s type bridge stp_state %d%s%s\n",
-        plan->bridge, plan->bridge, plan->mac, plan->stp, plan->stp ? "" : " forward_delay 0",
-        plan->vlan_filtering ? " vlan_filtering 1" : "");
+        plan->bridge, plan->bridge, plan->mac, plan->stp, text_if(!plan->stp, " forward_delay 0"),
+        text_if(plan->vlan_filtering, " vlan_filtering 1"));
     if (*plan->uplink) {
         if (plan->mtu)
             fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->uplink, plan->mtu);
@@ -177,9 +177,9 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s", route->family == AF_INET6 ? "-6 " : "",
-                route->to, *route->via ? " via " : "", route->via, plan->bridge,
-                route->onlink ? " onlink" : "");
+        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s",
+                text_if(route->family == AF_INET6, "-6 "), route->to, text_if(*route->via, " via "),
+                route->via, plan->bridge, text_if(route->onlink, " onlink"));
         if (route->metric)
             fprintf(out, " metric %u", route->metric);
         fputc('\n', out);
@@ -203,7 +203,7 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
         fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
-                plan->addresses[i].family == AF_INET6 ? " nodad" : "");
+                text_if(plan->addresses[i].family == AF_INET6, " nodad"));
     }
     print_routes(out, plan);
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);

@@ -50,8 +50,6 @@ static void print_bridge(FILE *out, const struct persist_plan *plan, const char 
         fprintf(out, "      mtu: %u\n", plan->mtu);
 }
 
-/* The whole file. moved: what the NIC's definition gave; NULL: it has none, and the kernel's state is taken.
- */
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved)
 {

@@ -6,6 +6,7 @@
  * yields by its lower priority, so that it is there if the others fail. */
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "persist_profile.h"
 #include "uplink.h"
 
@@ -70,7 +71,7 @@ static void add_network(struct words *words, const struct persist_plan *plan, in
         if (route->metric)
             snprintf(metric, sizeof(metric), " %u", route->metric);
         words_set(words, property, "%s %s%s%s", persist_destination(route), route->via, metric,
-                  route->onlink ? " onlink=true" : "");
+                  text_if(route->onlink, " onlink=true"));
     }
     snprintf(property, sizeof(property), "%s.method", group);
     words_set(words, property, "%s", plan->dhcp ? "auto" : method);

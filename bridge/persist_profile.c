@@ -60,8 +60,10 @@ static bool keyfile_value(const char *text, const char *section, const char *key
     const char *start = strstr(text, head);
     if (!start)
         return false;
-    const char *end = strstr(start, "\n\n");
-    _cleanup_free_ char *part = strndup(start, end ? (size_t)(end - start) : strlen(start));
+    _cleanup_free_ char *part = strdup(start);
+    char *end = part ? strstr(part, "\n\n") : NULL;
+    if (end)
+        *end = '\0';
     return part && text_value(part, key, value, size);
 }
 
@@ -72,7 +74,6 @@ bool profile_has(const struct profile *profile, const char *section, const char 
     return profile->text && keyfile_value(profile->text, section, key, value, sizeof(value));
 }
 
-/* Runs nmcli. Returns the keyfile that it prints, or NULL and what it said. */
 char *nmcli_print(const char *const argv[], struct error *why)
 {
     _cleanup_free_ char *said = NULL;
@@ -88,7 +89,6 @@ char *nmcli_print(const char *const argv[], struct error *why)
     return NULL;
 }
 
-/* Runs nmcli with what awk makes of a keyfile. Returns the new keyfile, or NULL and what nmcli said. */
 char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why)
 {
     static const char script[] = "file=$1 awk=$2; shift 2; nmcli --offline connection modify "
@@ -123,8 +123,8 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
     }
 }
 
-/* Reads the profile that the NIC uses, from what NetworkManager keeps of each device: also the metric of the
- * NIC's routes, which is another than a bridge's. Returns 0, or -1 and why not. */
+/* From what NetworkManager keeps of each device: also the metric of the NIC's routes, which is another than a
+ * bridge's. */
 int profile_read(const char *nic, struct profile *profile, struct error *why)
 {
     char path[64], state[4096], managed[8], highest[PATH_MAX] = "";

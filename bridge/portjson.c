@@ -165,7 +165,7 @@ static void add_owner(json_t *object, const struct ports *ports, const struct li
     json_object_set_new(object, "domain", text_json_or_null(claim.domain));
     json_object_set_new(object, "domain_name",
                         text_json_or_null(domain_names_find(&ports->names, claim.uid, claim.domain)));
-    json_object_set_new(object, "claim", text_json_or_null(claim.claimed ? tap->altname : ""));
+    json_object_set_new(object, "claim", text_json_or_null(text_if(claim.claimed, tap->altname)));
     json_object_set_new(object, "changed",
                         json_pack("{s:b, s:b, s:b}", "mac", claim.mac_changed, "owner", claim.owner_changed,
                                   "persistence", claim.persistence_changed));
@@ -223,7 +223,7 @@ static void append(char *out, size_t size, const char *word)
 {
     const size_t length = strlen(out);
 
-    snprintf(out + length, size - length, "%s%s", length ? "," : "", word);
+    snprintf(out + length, size - length, "%s%s", text_if(length, ","), word);
 }
 
 const char *json_words(const json_t *all, char *out, size_t size)

@@ -74,6 +74,8 @@ int take_confirm_within(const char *verb, const char *option, const char *text, 
 
 /* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];
+extern const struct option_entry bridge_show_options[];
+extern const char bridge_show_notes[];
 int bridge_create(const struct call *call);
 int bridge_delete(const struct call *call);
 int bridge_add(const struct call *call);
@@ -81,4 +83,5 @@ int bridge_remove(const struct call *call);
 int bridge_persist(const struct call *call);
 int bridge_unpersist(const struct call *call);
 int bridge_guard(const struct call *call);
+int bridge_show(const struct call *call);
 int bridge_confirm(const struct call *call);

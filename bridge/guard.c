@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors
  *
  * The guard of a move (see move.h): how it is started, and the confirmation that it waits for. */
-#include "guard.h"
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"

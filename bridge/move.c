@@ -3,7 +3,6 @@
 #include "move.h"
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "guard.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"

@@ -48,6 +48,9 @@ struct move {
 void move_free(struct move *move);
 int move_clock(void);
 
+/* guard.c: starts the guard for a saved state and waits until it is ready. Returns 0 or reports why not. */
+int guard_start(const char *verb, const char *bridge);
+
 /* Implements `bridge create --uplink`. Returns the exit status, having reported any error. */
 int move_create(struct view *view, const char *verb, const struct create *create);
 

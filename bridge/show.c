@@ -10,7 +10,6 @@
 #include "bridge.h"
 #include "portjson.h"
 #include "table.h"
-#include "verbs.h"
 
 #include <jansson.h>
 #include <linux/if.h>

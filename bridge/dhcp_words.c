@@ -68,15 +68,6 @@ const struct dhcp_program *dhcp_program(const char *name)
     return NULL;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash)
-        return slash + 1;
-    return path;
-}
-
 static bool is_box(const char *name)
 {
     for (size_t i = 0; i < dhcp_program_count; i++)
@@ -87,11 +78,11 @@ static bool is_box(const char *name)
 
 const char **dhcp_line(const char *words[])
 {
-    if (words[0] && is_box(base_name(words[0])))
+    if (words[0] && is_box(basename(words[0])))
         words++;
-    if (!words[0] || !dhcp_program(base_name(words[0])))
+    if (!words[0] || !dhcp_program(basename(words[0])))
         return NULL;
-    words[0] = base_name(words[0]);
+    words[0] = basename(words[0]);
     return words;
 }
 

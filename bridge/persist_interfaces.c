@@ -102,10 +102,9 @@ static bool is_alias(const char *name, const char *nic)
 static void comment(struct editor *e, const char *raw)
 {
     while (*raw) {
-        const char *newline = strchr(raw, '\n');
-        const int length = newline ? (int)(newline - raw) : (int)strlen(raw);
+        const int length = (int)strcspn(raw, "\n");
         fprintf(e->out, "#virt-tap# %.*s\n", length, raw);
-        raw += length + (newline != NULL);
+        raw += length + (raw[length] == '\n');
     }
     e->changed = true;
 }
@@ -141,29 +140,27 @@ static bool is_renamed(const char *word, const char *nic)
 /* auto, allow-hotplug and the like: an alias's name goes. */
 static void edit_names(struct editor *e, const struct line *line)
 {
-    _cleanup_free_ char *copy = strdup(line->words), *left = strdup("");
-    char *rest = copy, *longer;
-    bool any = false, others = false;
+    const char *nic = e->taken->plan->uplink;
+    _cleanup_free_ char *copy = strdup(line->words), *left = calloc(1, strlen(line->words) + 1);
+    char *rest = copy;
+    bool any = false;
+    size_t count = 0;
 
     for (const char *word; copy && left && (word = strsep(&rest, BLANKS));) {
-        const bool alias = is_alias(word, e->taken->plan->uplink);
-        any |= alias;
-        if (is_renamed(word, e->taken->plan->uplink))
+        if (is_renamed(word, nic))
             cannot(e, "a stanza of another name", word);
-        if (!*word || alias)
+        any |= is_alias(word, nic);
+        if (!*word || is_alias(word, nic))
             continue;
-        others |= *left != '\0';
-        if (asprintf(&longer, "%s%s%s", left, text_if(*left, " "), word) < 0)
-            return;
-        free(left);
-        left = longer;
+        strcat(strcat(left, text_if(count > 0, " ")), word);
+        count++;
     }
     if (!any) {
         fputs(line->raw, e->out);
         return;
     }
     comment(e, line->raw);
-    if (others)
+    if (count > 1)
         fprintf(e->out, "%s\n", left);
 }
 
@@ -228,16 +225,6 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     fprintf(e->out, "iface %s %s manual\n", plan->uplink, inet6 ? "inet6" : "inet");
 }
 
-/* The name of a program, without its folder. */
-static const char *name_of(const char *program)
-{
-    const char *slash = strrchr(program, '/');
-
-    if (slash)
-        return slash + 1;
-    return program;
-}
-
 /* Whether a command sets addresses or routes, which the bridge gets from what the kernel has. */
 static bool is_network_command(const char *command)
 {
@@ -247,9 +234,9 @@ static bool is_network_command(const char *command)
     sscanf(command, "%31s %15s %15s", program, first, second);
     if (*first == '-')
         object = second;
-    if (text_has_word("route ifconfig", name_of(program)))
+    if (text_has_word("route ifconfig", basename(program)))
         return true;
-    return strcmp(name_of(program), "ip") == 0 && *object &&
+    return strcmp(basename(program), "ip") == 0 && *object &&
            (strncmp("address", object, strlen(object)) == 0 || strncmp("route", object, strlen(object)) == 0);
 }
 
@@ -261,7 +248,7 @@ static void note_command(struct editor *e, const char *command)
     char program[sizeof(e->taken->command)] = "";
 
     sscanf(command, "%63s", program);
-    if (!text_has_word(known, name_of(program)))
+    if (!text_has_word(known, basename(program)))
         strcpy(e->taken->command, program);
 }
 

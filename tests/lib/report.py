@@ -25,10 +25,10 @@ class Script:
     """One entry of meson's log: a script or program with many tests."""
 
     def __init__(self, folder, suite, entry):
-        self.name = entry["name"].split(" / ")[-1]
-        self.suite, self.result = suite, entry["result"]
+        of, _, self.name = entry["name"].rpartition(" / ")
+        self.suite, self.result = of.rpartition(":")[2] or suite, entry["result"]
         self.output = entry.get("stdout", "") + entry.get("stderr", "")
-        self.log = os.path.join(folder, f"{suite}-{self.name}.log")
+        self.log = os.path.join(folder, f"{self.suite}-{self.name}.log")
         self.failed = {}  # name of the test to its first cause
         self.passed = self.skipped = 0
         self._count()

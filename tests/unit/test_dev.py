@@ -178,7 +178,7 @@ class Setup(Folder):
         self.program("dpkg-query", "echo installed\n")
         self.program("id", 'case $1 in -u) echo 1000 ;; *) echo someone ;; esac\n')
         self.program("sudo", "echo 'sudo: refused' >&2; exit 1\n")
-        for words, what in ((["demo"], "the demo"), (["test", "netns"], "the suite 'netns'"), (["test"], "the suite 'netns'")):
+        for words, what in ((["demo"], "the demo"), (["test", "netns"], "the suite 'netns'"), (["test"], "the suite 'netns+system'")):
             done = self.run_it(SOURCE + "/dev", *words)
             self.assertEqual((done.returncode, done.stdout), (1, f"sudo: refused\ndev: {what} takes root, and sudo refused it to someone, see above: run ./dev "
                                                               "as root, or as a user whom sudo lets be root\n"))

@@ -12,6 +12,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FORMAT = 1, BOOT_SIZE = 64 };
@@ -170,8 +171,10 @@ static bool read_message(const char *text, struct messages *out, size_t header_s
     _cleanup_free_ uint8_t *bytes = malloc(length);
     if (!bytes)
         return false;
-    for (size_t i = 0; i < length; i++)
-        sscanf(text + 2 * i, "%2hhx", &bytes[i]);
+    for (size_t i = 0; i < length; i++) {
+        const char digits[] = {text[2 * i], text[2 * i + 1], '\0'};
+        bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
     memcpy(&header, bytes, sizeof(header));
     return header.nlmsg_len == length && messages_add(out, (struct nlmsghdr *)(void *)bytes) == 0;
 }

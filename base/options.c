@@ -171,7 +171,7 @@ void *options_new(const struct option_entry *table)
         end++;
     char *options = calloc(1, end->offset);
     for (; options && table->name; table++)
-        if (table->kind == OPTION_IS_NUMBER)
+        if (table->initial)
             memcpy(options + table->offset, &table->initial, sizeof(table->initial));
     return options;
 }

@@ -30,8 +30,8 @@ struct option_entry {
     const char *help;  /* one or more lines, without a trailing newline */
     enum option_kind kind;
     size_t offset; /* of its field, which only one option given may use; last entry: the size */
-    unsigned int min, max, initial;
-    char letter; /* short form; 0: none */
+    unsigned int min, max, initial; /* initial 0: that of all fields */
+    char letter;                    /* short form; 0: none */
     /* Parses text into the field. Returns 0; or, having printed the reason, an exit status. verb and option
      * are for that message. */
     int (*take)(const char *verb, const char *option, const char *text, void *field);

@@ -44,6 +44,10 @@ int process_run(const struct process *process, char **output);
 /* process_run() of argv[0] from the system's folders. */
 int process_capture(const char *const argv[], bool errors, int limit_ms, char **output);
 
+/* process_capture() of a program that only queries, by its words and without its errors. */
+#define process_query(output, ...)                                                                           \
+    process_capture((const char *const[]){__VA_ARGS__, NULL}, false, PROCESS_QUERY_MS, output)
+
 /* process_run() for a person at the terminal, as {path, argv}. */
 int process_run_terminal(const char *path, const char *const argv[]);
 

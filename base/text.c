@@ -98,11 +98,20 @@ bool text_has_word(const char *text, const char *word)
 {
     const size_t length = strlen(word);
 
-    for (const char *at = text; (at = strstr(at, word)); at += length)
+    for (const char *at = text; length && (at = strstr(at, word)); at += length)
         if ((at == text || isspace((unsigned char)at[-1])) &&
             (!at[length] || isspace((unsigned char)at[length])))
             return true;
     return false;
+}
+
+bool text_link(const char *path, char *out, size_t size)
+{
+    const ssize_t length = readlink(path, out, size);
+    const bool fits = length > 0 && (size_t)length < size;
+
+    out[fits ? length : 0] = '\0';
+    return fits;
 }
 
 int text_lines(const char *path, bool (*each)(void *arg, const char *line, unsigned int number), void *arg)

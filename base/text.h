@@ -34,8 +34,19 @@ long text_number(const char *path, long fallback);
  * it or quotes. Returns whether there is one that fits; otherwise out is "". */
 bool text_value(const char *text, const char *key, char *out, size_t size);
 
-/* Returns whether the text contains the word, delimited by blanks. */
+/* Returns whether the text contains the word, delimited by blanks; not if the word is "". */
 bool text_has_word(const char *text, const char *word);
+
+/* Reads where a symbolic link leads. Returns whether it is one, and that fits; otherwise out is "". */
+bool text_link(const char *path, char *out, size_t size);
+
+/* Returns the text if so; otherwise "". */
+static inline const char *text_if(bool so, const char *text)
+{
+    if (so)
+        return text;
+    return "";
+}
 
 /* Calls each(arg, line, number) for every line of a file except empty ones and comments (#, ;), without
  * leading blanks, until it returns false. Returns 0 or -errno. Only the first 256 kB of a file are read. */

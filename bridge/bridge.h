@@ -28,6 +28,9 @@ struct view {
 int view_open(struct view *view, const char *verb, bool needs_root);
 void view_close(struct view *view);
 
+/* The same for whoever reports errors itself: returns 0 or -errno. */
+int view_read(struct view *view);
+
 /* Returns the bridge of that name, or NULL after reporting why. */
 const struct link *view_bridge(const struct view *view, const char *verb, const char *name);
 
@@ -63,15 +66,16 @@ struct create {
 };
 
 /* OPTION_CALL handler of --confirm-within: parses "60s", "2m", "500ms" or a number of seconds into an
- * unsigned int, in milliseconds; it is 0 if the option is not given. */
+ * unsigned int, in milliseconds. */
 int take_confirm_within(const char *verb, const char *option, const char *text, void *place);
 #define CONFIRM_WITHIN(type, field)                                                                          \
-    OPTION_CALL("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)", type,   \
-                field, take_confirm_within)
-enum { CONFIRM_MS = 60000 /* default */ };
+    OPTION_ANY("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)",          \
+               OPTION_IS_CALL, type, field, 0, 0, 60000 /* ms */, 0, take_confirm_within)
 
 /* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];
+extern const struct option_entry bridge_show_options[];
+extern const char bridge_show_notes[];
 int bridge_create(const struct call *call);
 int bridge_delete(const struct call *call);
 int bridge_add(const struct call *call);
@@ -79,4 +83,5 @@ int bridge_remove(const struct call *call);
 int bridge_persist(const struct call *call);
 int bridge_unpersist(const struct call *call);
 int bridge_guard(const struct call *call);
+int bridge_show(const struct call *call);
 int bridge_confirm(const struct call *call);

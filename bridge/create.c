@@ -3,6 +3,7 @@
  *
  * virt-tap bridge create: options, comparison with an existing bridge, and bridges without an uplink. For
  * those with an uplink see move.h. */
+#include "base/text.h"
 #include "bridge.h"
 #include "dhcp.h"
 #include "move.h"
@@ -107,12 +108,13 @@ static int read_options(struct create *create, const struct call *call)
         .spec = {.created = true, .mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
         .has_mac = options->mac.given,
         .has_stp = options->stp != 0,
-        .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+        .confirm_ms = options->confirm_ms,
         .probes = &options->probes,
         .dhcp = options->dhcp,
         .ignore_dependents = options->ignore_dependents};
     create->spec.stp = options->stp == STP_ON;
-    create->spec.forward_delay = create->spec.stp ? BRIDGE_DEFAULT_DELAY : 0;
+    if (create->spec.stp)
+        create->spec.forward_delay = BRIDGE_DEFAULT_DELAY;
     memcpy(create->spec.mac, options->mac.bytes, sizeof(create->spec.mac));
     if (!ifname_valid(create->name))
         return complain(1, call->name,
@@ -131,7 +133,7 @@ static int read_options(struct create *create, const struct call *call)
 static const char *difference(const struct view *view, const struct create *create,
                               const struct bridge_state *state)
 {
-    const struct link *uplink = create->uplink ? links_by_name(&view->links, create->uplink) : NULL;
+    const struct link *uplink = links_by_name(&view->links, create->uplink);
 
     if (create->uplink && (!uplink || uplink->master != state->link.ifindex))
         return "uplink";
@@ -156,16 +158,17 @@ static int refuse_taken_addresses(const struct view *view, const char *verb, con
         for (size_t k = 0; k < all->count; k++) {
             const struct cidr other = address_of(all->list[k]);
             const struct link *holder = links_by_index(&view->links, address_index(all->list[k]));
+            const char *name = "?";
             char text[CIDR_TEXT];
             if (other.family != create->spec.addresses[i].family ||
                 memcmp(other.bytes, create->spec.addresses[i].bytes, sizeof(other.bytes)) != 0)
                 continue;
+            if (holder)
+                name = holder->name;
+            const bool moves = create->uplink && strcmp(name, create->uplink) == 0;
             cidr_print(&create->spec.addresses[i], text);
-            return complain(1, verb, "the address %s is there already, on '%s'%s", text,
-                            holder ? holder->name : "?",
-                            create->uplink && holder && strcmp(holder->name, create->uplink) == 0
-                                ? ", and moves with it: leave it out"
-                                : "");
+            return complain(1, verb, "the address %s is there already, on '%s'%s", text, name,
+                            text_if(moves, ", and moves with it: leave it out"));
         }
     return 0;
 }
@@ -181,7 +184,7 @@ static int complete(struct rtnl *nl, const char *verb, const struct create *crea
             const int err = bridge_complete(nl, &create->spec, state->link.ifindex, bit);
             if (err)
                 return complain(1, verb, "cannot configure the bridge '%s': %s", create->name,
-                                *nl->reason ? nl->reason : strerror(-err));
+                                rtnl_problem(nl, err));
         }
         const int err = bridge_look(nl, &create->spec, state);
         if (err && err != -EAGAIN)
@@ -239,12 +242,14 @@ static int verify(struct view *view, const char *verb, const struct create *crea
  * bridge's name. */
 static int choose_mac(const char *verb, struct create *create)
 {
-    const int err = create->has_mac || create->uplink ? 0 : bridge_host_mac(create->name, create->spec.mac);
-
-    return err ? complain(1, verb,
-                          "cannot choose a MAC, for /etc/machine-id cannot be read: %s; give one: --mac=MAC",
-                          strerror(-err))
-               : 0;
+    if (create->has_mac || create->uplink)
+        return 0;
+    const int err = bridge_host_mac(create->name, create->spec.mac);
+    if (err == 0)
+        return 0;
+    return complain(1, verb,
+                    "cannot choose a MAC, for /etc/machine-id cannot be read: %s; give one: --mac=MAC",
+                    strerror(-err));
 }
 
 static int create_or_verify(struct view *view, const char *verb, struct create *create)
@@ -270,15 +275,13 @@ static int create_or_verify(struct view *view, const char *verb, struct create *
 
 int bridge_create(const struct call *call)
 {
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
     struct create create;
-    struct view view;
-    int status = read_options(&create, call);
+    const int status = read_options(&create, call);
 
     if (status != 0)
         return status;
-    status = view_open(&view, call->name, true);
-    if (status == 0)
-        status = create_or_verify(&view, call->name, &create);
-    view_close(&view);
-    return status;
+    if (view_open(&view, call->name, true) != 0)
+        return 1;
+    return create_or_verify(&view, call->name, &create);
 }

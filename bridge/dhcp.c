@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "base/verb.h"
 #include "dhcp_lease.h"
-#include "dhcp_words.h"
 #include "rootpath.h"
 
 #include <ctype.h>
@@ -107,10 +106,8 @@ static const struct identity *identify(const struct identities *all, const char 
     struct stat st;
 
     snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
-    const ssize_t length = readlink(path, target, sizeof(target) - 1);
-    if (length <= 0 || stat(path, &st) < 0)
+    if (!text_link(path, target, sizeof(target)) || stat(path, &st) < 0)
         return NULL;
-    target[length] = '\0';
     char *end = strstr(target, deleted);
     const bool replaced = st.st_nlink == 0 && end && !end[sizeof(deleted) - 1];
     if (replaced)
@@ -127,7 +124,7 @@ static const struct identity *identify(const struct identities *all, const char 
 /* Reads a process's argv, NULL-terminated, pointing into text. Non-ASCII bytes, which no option we keep
  * contains, become control characters, which JSON can represent. A command line longer than we would pass on
  * is not a client's. Returns the number of words. */
-static size_t read_words(const char *pid, char text[LINE_SIZE], char *words[LINE_SIZE])
+static size_t read_words(const char *pid, char text[LINE_SIZE], const char *words[LINE_SIZE])
 {
     const ssize_t length = read_proc(pid, "cmdline", text, LINE_SIZE);
     size_t count = 0;
@@ -136,7 +133,7 @@ static size_t read_words(const char *pid, char text[LINE_SIZE], char *words[LINE
         if (!isascii(*byte))
             *byte = '\1';
     if (length > 0 && length < LINE_SIZE - 1)
-        for (char *word = text; word < text + length; word += strlen(word) + 1)
+        for (const char *word = text; word < text + length; word += strlen(word) + 1)
             words[count++] = word;
     words[count] = NULL;
     return count;
@@ -161,7 +158,7 @@ static bool dhcpcd_is_for(const char *title, const char *interface)
 
 /* Returns whether these words are those of a client for the interface that this program of the host can be,
  * or -ENOMEM. */
-static int is_client(char *const line[], const struct identity *identity, const char *interface)
+static int is_client(const char *const line[], const struct identity *identity, const char *interface)
 {
     const struct dhcp_program *program = dhcp_program(line[0]);
     __attribute__((cleanup(dhcp_argv_free))) struct dhcp_argv argv = {.count = 0};
@@ -170,15 +167,17 @@ static int is_client(char *const line[], const struct identity *identity, const 
         (!program->box || strcmp(identity->name, program->box) != 0))
         return false;
     const int err = dhcp_words(program, line, interface, interface, &argv);
-    return err == -ENOMEM ? err : err == 0;
+    if (err == -ENOMEM)
+        return err;
+    return err == 0;
 }
 
 /* Adds the process if it is one of the host's clients for the interface. Returns 0 or -ENOMEM. */
 static int look_at(const struct identities *known, const char *pid, const char *interface,
                    struct dhcp_clients *out)
 {
-    char text[LINE_SIZE], *words[LINE_SIZE], name[IFNAMSIZ], dhcpcd[] = "dhcpcd";
-    char *by_title[] = {dhcpcd, name, NULL};
+    const char *words[LINE_SIZE], *by_title[] = {"dhcpcd", interface, NULL}, **line = by_title;
+    char text[LINE_SIZE];
 
     /* While its pidfd accepts signals the PID is not reused, so all reads in between are of one process. */
     _cleanup_close_ int process = pidfd_open((pid_t)strtol(pid, NULL, 10), 0);
@@ -187,8 +186,8 @@ static int look_at(const struct identities *known, const char *pid, const char *
     const struct identity *identity = identify(known, pid);
     if (!identity || read_words(pid, text, words) == 0 || pidfd_send_signal(process, 0, NULL, 0) < 0)
         return 0;
-    snprintf(name, sizeof(name), "%s", interface);
-    char **line = dhcpcd_is_for(words[0], interface) ? by_title : dhcp_line(words);
+    if (!dhcpcd_is_for(words[0], interface))
+        line = dhcp_line(words);
     if (!line)
         return 0;
     const int client = is_client(line, identity, interface);
@@ -201,10 +200,8 @@ static int look_at(const struct identities *known, const char *pid, const char *
 static bool proc_is_ours(void)
 {
     char target[16];
-    const ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
 
-    target[length > 0 ? length : 0] = '\0';
-    return strtol(target, NULL, 10) == getpid();
+    return text_link("/proc/self", target, sizeof(target)) && strtol(target, NULL, 10) == getpid();
 }
 
 int dhcp_find(const char *interface, struct dhcp_clients *out)
@@ -214,8 +211,8 @@ int dhcp_find(const char *interface, struct dhcp_clients *out)
 
     known.count = 0; /* not the 64 kB of entries: only those below count are used */
     *out = (struct dhcp_clients){.count = 0};
-    _cleanup_closedir_ DIR *folder = proc_is_ours() ? opendir("/proc") : NULL;
-    if (!folder)
+    _cleanup_closedir_ DIR *folder = opendir("/proc");
+    if (!folder || !proc_is_ours())
         return -ENOENT;
     for (size_t i = 0; i < dhcp_program_count; i++) {
         find_identities(&known, dhcp_programs[i].name);
@@ -230,27 +227,19 @@ int dhcp_find(const char *interface, struct dhcp_clients *out)
     return 0;
 }
 
-int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
+int dhcp_add(struct dhcp_clients *clients, int process, const char *const words[])
 {
     _cleanup_close_ int pidfd = process;
     struct dhcp_client *more = reallocarray(clients->list, clients->count + 1, sizeof(*more));
-    size_t count = 0;
 
     if (!more)
         return -ENOMEM;
     clients->list = more;
-    while (words[count])
-        count++;
-    struct dhcp_client *client = &more[clients->count];
-    *client = (struct dhcp_client){.process = -1, .words = calloc(count + 1, sizeof(*client->words))};
-    if (!client->words)
-        return -ENOMEM;
-    clients->count++; /* now dhcp_free() will free it */
-    for (size_t i = 0; i < count; i++) {
-        client->words[i] = strdup(words[i]);
-        if (!client->words[i])
+    struct dhcp_client *client = &more[clients->count++];
+    *client = (struct dhcp_client){.process = -1};
+    for (; *words; words++)
+        if (dhcp_argv_add(&client->argv, *words) < 0)
             return -ENOMEM;
-    }
     client->process = take_fd(&pidfd);
     return 0;
 }
@@ -258,12 +247,8 @@ int dhcp_add(struct dhcp_clients *clients, int process, char *const words[])
 void dhcp_free(struct dhcp_clients *clients)
 {
     for (size_t i = 0; i < clients->count; i++) {
-        struct dhcp_client *client = &clients->list[i];
-        if (client->process >= 0)
-            close(client->process);
-        for (char **word = client->words; *word; word++)
-            free(*word);
-        free(client->words);
+        cleanup_close(&clients->list[i].process);
+        dhcp_argv_free(&clients->list[i].argv);
     }
     free(clients->list);
     *clients = (struct dhcp_clients){.count = 0};
@@ -289,12 +274,9 @@ static int launch(const struct dhcp_program *program, const char *path, const ch
                                           "--quiet",
                                           "--collect",
                                           "--no-block",
-                                          "--property",
-                                          "Type=forking",
-                                          "--property",
-                                          "TimeoutStartSec=infinity",
-                                          "--description",
-                                          "virt-tap: the DHCP client of a NIC that was moved",
+                                          "--property=Type=forking",
+                                          "--property=TimeoutStartSec=infinity",
+                                          "--description=virt-tap: the DHCP client of a NIC that was moved",
                                           "--"};
     enum { SERVICE = sizeof(service) / sizeof(service[0]) };
     _cleanup_free_ const char **argv = calloc(SERVICE + 2 + count, sizeof(*argv));
@@ -315,7 +297,8 @@ static int launch(const struct dhcp_program *program, const char *path, const ch
 static void start_client(const struct dhcp_client *client, const char *from, const char *to)
 {
     static const char who[] = "virt-tap bridge";
-    const struct dhcp_program *program = dhcp_program(client->words[0]);
+    const char *const *words = client->argv.words;
+    const struct dhcp_program *program = dhcp_program(words[0]);
     __attribute__((cleanup(dhcp_argv_free))) struct dhcp_argv argv = {.count = 0};
     char path[PATH_MAX];
 
@@ -324,10 +307,10 @@ static void start_client(const struct dhcp_client *client, const char *from, con
             0, who,
             "'%s' has no DHCP client now: no %s owned by root was found in /usr/sbin, /sbin, /usr/bin or "
             "/bin; start one for it",
-            to, client->words[0]);
+            to, words[0]);
         return;
     }
-    if (dhcp_words(program, client->words, from, to, &argv) < 0)
+    if (dhcp_words(program, words, from, to, &argv) < 0)
         return;
     if (*argv.dropped)
         complain(
@@ -335,8 +318,8 @@ static void start_client(const struct dhcp_client *client, const char *from, con
             "%s is started for '%s' without options that virt-tap does not know, or whose files others than "
             "root could change: %s",
             program->name, to, argv.dropped);
-    dhcp_carry_leases(client->words, argv.words, from, to);
-    launch(program, path, (const char *const *)argv.words, argv.count);
+    dhcp_carry_leases(words, argv.words, from, to);
+    launch(program, path, argv.words, argv.count);
 }
 
 static void end_clients(const char *interface)
@@ -373,10 +356,13 @@ int dhcp_begin(const char *verb, const char *interface)
                         interface);
     for (size_t i = 0; i < dhcp_program_count; i++) {
         const struct dhcp_program *program = &dhcp_programs[i];
-        const char *by_name[] = {program->name, interface, NULL};
-        const char *by_option[] = {program->name, "-i", interface, NULL};
-        if (find_start(program->name, path))
-            return launch(program, path, program->box ? by_option : by_name, program->box ? 3 : 2) < 0;
+        const char *const by_name[] = {program->name, interface, NULL};
+        const char *const by_option[] = {program->name, "-i", interface, NULL};
+        if (!find_start(program->name, path))
+            continue;
+        if (program->box)
+            return launch(program, path, by_option, 3) < 0;
+        return launch(program, path, by_name, 2) < 0;
     }
     return complain(
         1, verb, "'%s' was created, but no DHCP client is installed: install dhcpcd-base, or use --address",

@@ -14,11 +14,13 @@
  * with arguments that dhcp_words.h accepts and an empty environment. */
 #pragma once
 
+#include "dhcp_words.h"
+
 #include <stddef.h>
 
 struct dhcp_client {
-    int process;  /* pidfd; -1: from a saved state */
-    char **words; /* argv, NULL-terminated; words[0] is dhclient, dhcpcd or udhcpc */
+    int process;           /* pidfd; -1: from a saved state */
+    struct dhcp_argv argv; /* the first word is dhclient, dhcpcd or udhcpc */
 };
 
 struct dhcp_clients {
@@ -28,7 +30,7 @@ struct dhcp_clients {
 
 /* Adds a client with a copy of the NULL-terminated words. Takes ownership of the pidfd (or -1), also on
  * failure. Returns 0 or -ENOMEM. */
-int dhcp_add(struct dhcp_clients *clients, int process, char *const words[]);
+int dhcp_add(struct dhcp_clients *clients, int process, const char *const words[]);
 
 /* Finds the clients that were started for this interface. Returns 0, -ETIMEDOUT if the processes could not
  * all be examined within 10 seconds, or another -errno. The caller must dhcp_free(out) in either case. */

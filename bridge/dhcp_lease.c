@@ -15,7 +15,7 @@
 enum { LEASES_MAX = 4 * 1024 * 1024 };
 
 /* Returns the option's value, or NULL. */
-static const char *value_of(char *const words[], const char *option)
+static const char *value_of(const char *const words[], const char *option)
 {
     for (; words[0] && words[1]; words++)
         if (strcmp(words[0], option) == 0)
@@ -61,7 +61,7 @@ static int copy_leases(const char *path, const char *new_path, const char *from,
     return file_configure(new_path, copy, mode & 0777, why);
 }
 
-void dhcp_carry_leases(char *const words[], char *const again[], const char *from, const char *to)
+void dhcp_carry_leases(const char *const words[], const char *const again[], const char *from, const char *to)
 {
     static const char *const options[] = {"-lf", "-df"};
 

@@ -9,4 +9,5 @@
  * `again`, on the interface `to` in place of `from`: copies the files of -lf and -df that have another name
  * then, with the leases of `from` as leases of `to`. What cannot be copied is reported on standard error; the
  * client then asks for a new lease. */
-void dhcp_carry_leases(char *const words[], char *const again[], const char *from, const char *to);
+void dhcp_carry_leases(const char *const words[], const char *const again[], const char *from,
+                       const char *to);

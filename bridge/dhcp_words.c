@@ -2,11 +2,13 @@
  * Copyright the virt-tap authors */
 #include "dhcp_words.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "rootpath.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +68,6 @@ const struct dhcp_program *dhcp_program(const char *name)
     return NULL;
 }
 
-static char *base_name(char *path)
-{
-    char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static bool is_box(const char *name)
 {
     for (size_t i = 0; i < dhcp_program_count; i++)
@@ -81,14 +76,13 @@ static bool is_box(const char *name)
     return false;
 }
 
-char **dhcp_line(char *words[])
+const char **dhcp_line(const char *words[])
 {
-    if (words[0] && is_box(base_name(words[0])))
+    if (words[0] && is_box(basename(words[0])))
         words++;
-    if (!words[0] || !dhcp_program(base_name(words[0])))
+    if (!words[0] || !dhcp_program(basename(words[0])))
         return NULL;
-    const char *name = base_name(words[0]);
-    memmove(words[0], name, strlen(name) + 1);
+    words[0] = basename(words[0]);
     return words;
 }
 
@@ -99,19 +93,23 @@ struct making {
     bool names_it;
 };
 
-static int add(struct making *making, const char *word)
+int dhcp_argv_add(struct dhcp_argv *argv, const char *word)
 {
-    struct dhcp_argv *out = making->out;
-    char **more = reallocarray(out->words, out->count + 2, sizeof(*more));
+    const char **more = reallocarray(argv->words, argv->count + 2, sizeof(*more));
 
     if (!more)
         return -ENOMEM;
-    out->words = more;
-    more[out->count] = strdup(word);
-    if (!more[out->count])
+    argv->words = more;
+    more[argv->count] = strdup(word);
+    if (!more[argv->count])
         return -ENOMEM;
-    more[++out->count] = NULL;
+    more[++argv->count] = NULL;
     return 0;
+}
+
+static int add(struct making *making, const char *word)
+{
+    return dhcp_argv_add(making->out, word);
 }
 
 static bool is_text(const char *word)
@@ -129,8 +127,8 @@ static int drop(struct making *making, const char *option, const char *value)
     char *text = making->out->dropped;
     const size_t used = strlen(text);
 
-    snprintf(text + used, sizeof(making->out->dropped) - used, "%s%.32s%s%.128s", used > 0 ? ", " : "",
-             option, value ? " " : "", value ? value : "");
+    snprintf(text + used, sizeof(making->out->dropped) - used, "%s%.32s%s%.128s", text_if(used > 0, ", "),
+             option, text_if(value, " "), text_if(value, value));
     for (; *text; text++)
         if (!isascii(*text) || !isprint((unsigned char)*text))
             *text = '?';
@@ -148,7 +146,9 @@ static char *renamed(const struct making *making, const char *word)
         const bool alone = found == word && !*rest;
         if (!alone && (found == word || !strchr(".-", found[-1]) || !strchr(".-", *rest)))
             continue;
-        return asprintf(&copy, "%.*s%s%s", (int)(found - word), word, making->to, rest) < 0 ? NULL : copy;
+        if (asprintf(&copy, "%.*s%s%s", (int)(found - word), word, making->to, rest) < 0)
+            return NULL;
+        return copy;
     }
     return strdup(word);
 }
@@ -239,10 +239,10 @@ static bool takes_value(const struct option *option)
 
 static int add_value(struct making *making, const struct option *option, const char *value)
 {
-    const int err = add(making, option->word);
-
     making->names_it = making->names_it || option->value == INTERFACE;
-    return err == 0 ? add(making, value) : err;
+    if (add(making, option->word) < 0)
+        return -ENOMEM;
+    return add(making, value);
 }
 
 static int take(struct making *making, const struct option *option, const char *value)
@@ -272,7 +272,9 @@ static int take_name(struct making *making, const char *word)
         making->names_it = true;
         return add(making, making->to);
     }
-    return if_nametoindex(word) != 0 ? add(making, word) : drop(making, word, NULL);
+    if (if_nametoindex(word) != 0)
+        return add(making, word);
+    return drop(making, word, NULL);
 }
 
 /* "-nqieth0": joined short options, and a value if the last one takes one. *used is the number of words after
@@ -302,9 +304,8 @@ static int take_option(struct making *making, const char *word, const char *next
     struct option option;
 
     if (find_option(making->program, word, strlen(word), &option)) {
-        const bool with_value = takes_value(&option);
-        *used += with_value && next;
-        return take(making, &option, with_value ? next : NULL);
+        *used += takes_value(&option) && next;
+        return take(making, &option, next);
     }
     if (!making->program->getopt)
         return drop(making, word, NULL);
@@ -315,8 +316,8 @@ static int take_option(struct making *making, const char *word, const char *next
     return drop(making, word, NULL);
 }
 
-int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,
-               struct dhcp_argv *out)
+int dhcp_words(const struct dhcp_program *program, const char *const words[], const char *from,
+               const char *to, struct dhcp_argv *out)
 {
     struct making making = {.program = program, .from = from, .to = to, .out = out};
 
@@ -329,15 +330,15 @@ int dhcp_words(const struct dhcp_program *program, char *const words[], const ch
         else
             err = take_name(&making, word);
     }
-    if (err < 0)
-        return err;
-    return making.names_it ? 0 : -ENOENT;
+    if (err == 0 && !making.names_it)
+        return -ENOENT;
+    return err;
 }
 
 void dhcp_argv_free(struct dhcp_argv *argv)
 {
     for (size_t i = 0; i < argv->count; i++)
-        free(argv->words[i]);
+        free((char *)(uintptr_t)argv->words[i]);
     free(argv->words);
     *argv = (struct dhcp_argv){.count = 0};
 }

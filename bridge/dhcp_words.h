@@ -24,13 +24,17 @@ const struct dhcp_program *dhcp_program(const char *name);
 
 /* Finds the client named by a process's argv, skipping a leading busybox. Returns the words starting at the
  * client's name, with its directory stripped, or NULL if it is not a supported client. */
-char **dhcp_line(char *words[]);
+const char **dhcp_line(const char *words[]);
 
+/* A command line. All zeros: empty. */
 struct dhcp_argv {
-    char **words; /* NULL-terminated; owned */
+    const char **words; /* NULL-terminated, each owned; NULL: there are none */
     size_t count;
-    char dropped[256]; /* the options left out, as text; cut to fit */
+    char dropped[256]; /* by dhcp_words(): the options left out, as text; cut to fit */
 };
+
+/* Adds a copy of the word. Returns 0 or -ENOMEM. */
+int dhcp_argv_add(struct dhcp_argv *argv, const char *word);
 
 /* Builds the command line of a client for the interface `to` from that of a client for `from`. The
  * interface's name is replaced where it is a word of its own or stands between '.' and '-' in a file name
@@ -42,6 +46,6 @@ struct dhcp_argv {
  *
  * Returns 0; -ENOENT if this is a client of neither interface, or was told to release its lease; or -ENOMEM.
  * The caller must dhcp_argv_free(out) in either case. */
-int dhcp_words(const struct dhcp_program *program, char *const words[], const char *from, const char *to,
-               struct dhcp_argv *out);
+int dhcp_words(const struct dhcp_program *program, const char *const words[], const char *from,
+               const char *to, struct dhcp_argv *out);
 void dhcp_argv_free(struct dhcp_argv *argv);

@@ -2,9 +2,9 @@
  * Copyright the virt-tap authors
  *
  * The guard of a move (see move.h): how it is started, and the confirmation that it waits for. */
-#include "guard.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "move.h"
 #include "net/link.h"
 #include "state.h"
@@ -44,16 +44,17 @@ static int start_unit(const char *verb, const char *self, const char *bridge)
 int guard_start(const char *verb, const char *bridge)
 {
     const char *const argv[] = {"virt-tap", "bridge", "guard", "--", bridge, NULL};
-    char self[PATH_MAX], path[64];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char self[PATH_MAX];
+    bool failed;
 
-    state_path(path, bridge, PHASE_ARMING);
-    self[length > 0 ? length : 0] = '\0';
-    const bool systemd = access("/run/systemd/system", F_OK) == 0;
-    const int failed = systemd ? start_unit(verb, self, bridge) : process_detach("/proc/self/exe", argv) < 0;
+    text_link("/proc/self/exe", self, sizeof(self));
+    if (access("/run/systemd/system", F_OK) == 0)
+        failed = start_unit(verb, self, bridge) != 0;
+    else
+        failed = process_detach("/proc/self/exe", argv) < 0;
     if (!failed && state_await(bridge, PHASE_ARMING, ARM_MS))
         return 0;
-    unlink(path); /* from now on it is too late for the guard */
+    unlink(state_path(bridge, PHASE_ARMING).text); /* from now on it is too late for the guard */
     if (failed)
         return 1;
     return complain(1, verb, "nothing was changed: the guard did not start within %d s", ARM_MS / 1000);
@@ -100,12 +101,8 @@ static void wait_for_mover(int fd, const struct move *move)
 
 static int restore(struct move *move)
 {
-    const struct origin origin = {move->uplink, move->uplink_index};
-    const int err = move_restore(move, &origin);
-    char path[64];
+    const int err = move_restore(move, 0);
 
-    state_path(path, move->bridge, PHASE_RESTORING);
-    unlink(path);
     if (err < 0)
         syslog(LOG_ERR, "'%s' was not confirmed; restoring '%s' failed: %s", move->bridge, move->uplink,
                strerror(-err));
@@ -117,18 +114,17 @@ static int restore(struct move *move)
 static int guard(struct move *move)
 {
     const struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART: must interrupt flock() */
-    char path[64];
+    const int fd = open(state_path(move->bridge, PHASE_ARMING).text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    state_path(path, move->bridge, PHASE_ARMING);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     sigaction(SIGALRM, &action, NULL);
     if (fd < 0 || state_advance(move->bridge, PHASE_ARMING, PHASE_MOVING) < 0)
         return 1; /* create gave up on us */
     wait_for_mover(fd, move);
-    state_path(path, move->bridge, PHASE_RESTORING); /* create may have died while it restored all itself */
-    if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0 || access(path, F_OK) == 0)
+    if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) == 0)
+        return restore(move);
+    if (access(state_path(move->bridge, PHASE_RESTORING).text, F_OK) == 0) /* create died while it restored */
         return restore(move);
     state_await(move->bridge, PHASE_MOVED, (int)move->confirm_ms);
     if (state_advance(move->bridge, PHASE_MOVED, PHASE_RESTORING) == 0)
@@ -155,25 +151,22 @@ int bridge_confirm(const struct call *call)
 {
     const char *name = call->words[0];
     struct move move;
-    char path[64];
 
     if (geteuid() != 0)
         return complain(1, call->name, "this requires root: use sudo");
     if (!ifname_valid(name))
         return complain(1, call->name, "'%.64s' is not a name that a bridge can have", name);
     const char *why = state_load(name, PHASE_MOVED, &move);
-    const bool loaded = why == NULL;
     move_free(&move);
-    if (loaded && state_advance(name, PHASE_MOVED, PHASE_CONFIRMED) == 0)
+    if (!why && state_advance(name, PHASE_MOVED, PHASE_CONFIRMED) == 0)
         return 0;
-    if (loaded || !*why)
+    if (!why || !*why)
         return complain(
             1, call->name,
             "'%.64s' has nothing to confirm: it was confirmed or restored already, or does not exist; "
             "`virt-tap bridge show` shows which",
             name);
-    state_path(path, name, PHASE_MOVED);
     return complain(1, call->name,
-                    "cannot confirm: %s %s; '%.64s' will be restored in time; then create it again", path,
-                    why, name);
+                    "cannot confirm: %s %s; '%.64s' will be restored in time; then create it again",
+                    state_path(name, PHASE_MOVED).text, why, name);
 }

@@ -3,7 +3,6 @@
 #include "move.h"
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "guard.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
@@ -133,23 +132,16 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
     neighbours_add(&batch, &move->neighbours, bridge);
     if (move->addr_gen_mode >= 0)
         batch_take(&batch, link_addr_gen_mode_message(bridge, move->addr_gen_mode), 0);
-    const int status = view_send(view, verb, &batch, "move the network to", create->name);
-    batch_free(&batch);
-    return status;
+    return view_send(view, verb, &batch, "move the network to", create->name);
 }
 
 static void restore(const char *verb, struct move *move)
 {
-    const struct origin origin = {move->uplink, move->uplink_index};
-    char path[64];
-
     if (state_advance(move->bridge, PHASE_MOVING, PHASE_RESTORING) < 0)
         return; /* the guard restores it */
-    const int err = move_restore(move, &origin);
+    const int err = move_restore(move, 0);
     if (err < 0)
         complain(1, verb, "restoring '%s' failed too: %s", move->uplink, strerror(-err));
-    state_path(path, move->bridge, PHASE_RESTORING);
-    unlink(path);
 }
 
 static int await_confirmation(const char *verb, const struct move *move)

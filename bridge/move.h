@@ -48,19 +48,17 @@ struct move {
 void move_free(struct move *move);
 int move_clock(void);
 
+/* guard.c: starts the guard for a saved state and waits until it is ready. Returns 0 or reports why not. */
+int guard_start(const char *verb, const char *bridge);
+
 /* Implements `bridge create --uplink`. Returns the exit status, having reported any error. */
 int move_create(struct view *view, const char *verb, const struct create *create);
-
-/* Where the state to restore was read: from the uplink itself, or from the bridge being removed. */
-struct origin {
-    const char *name;
-    int ifindex;
-};
 
 /* Adds the interface's addresses, routes and neighbours to the move. Returns 0 or -errno. */
 int move_read(struct rtnl *nl, int ifindex, struct move *move);
 
 /* restore.c: removes the bridge, if it exists, and gives the uplink the addresses and routes of the move,
- * whatever state it is in. Continues after individual failures. Returns 0 or the first -errno; 1: the files
- * of the manager remain, as was reported. */
-int move_restore(const struct move *move, const struct origin *origin);
+ * whatever state it is in; ends PHASE_RESTORING. bridge: the ifindex of the bridge that the state was read
+ * from; 0: it was read from the uplink. Continues after individual failures. Returns 0 or the first -errno;
+ * 1: the files of the manager remain, as was reported. */
+int move_restore(const struct move *move, int bridge);

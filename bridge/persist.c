@@ -5,6 +5,7 @@
 #include "persist.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "move.h"
 #include "net/link.h"
 #include "portjson.h"
@@ -48,8 +49,7 @@ const struct option_entry bridge_persist_options[] = {
 int persist_find_uplink(const struct view *view, const char *verb, const struct link *bridge,
                         const struct link **out)
 {
-    const char *name = port_alias_uplink(bridge);
-    const struct link *named = name ? links_by_name(&view->links, name) : NULL;
+    const struct link *named = links_by_name(&view->links, port_alias_uplink(bridge));
 
     *out = NULL;
     if (named && named->master == bridge->ifindex) {
@@ -77,18 +77,19 @@ static bool plain_name(const char *name)
 }
 
 static int make_plan(struct view *view, const char *verb, const char *name, const char *option,
-                     const struct persist_format *format, struct persist_plan *plan)
+                     struct persist_plan *plan)
 {
-    const struct link *bridge = links_by_name(&view->links, name);
-    const struct link *uplink = option ? view_link(view, verb, option) : NULL;
+    const struct link *bridge = links_by_name(&view->links, name), *holder = bridge;
+    const struct link *uplink = links_by_name(&view->links, option);
 
-    if (option && !uplink)
+    if (option && !view_link(view, verb, option))
         return 1;
     if (bridge && !view_bridge(view, verb, name))
         return 1;
     if (bridge && !option && persist_find_uplink(view, verb, bridge, &uplink) != 0)
         return 1;
-    const struct link *holder = bridge ? bridge : uplink;
+    if (!holder)
+        holder = uplink;
     if (!holder)
         return complain(
             1, verb, "there is no bridge '%.15s' to describe: name the NIC that it will have with --uplink",
@@ -105,15 +106,17 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     if (uplink)
         strcpy(plan->uplink, uplink->name);
     mac_print(plan->mac, holder->mac);
-    plan->mtu = holder->mtu == 1500 ? 0 : holder->mtu;
+    if (holder->mtu != 1500)
+        plan->mtu = holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
     struct error why = {0};
-    if (format->inspect && format->inspect(plan, &why) != 0)
+    if (plan->format->inspect && plan->format->inspect(plan, &why) != 0)
         return complain(1, verb, "nothing was changed: %s", why.text);
     const int err = persist_read_network(view, holder, plan);
-    return err == 0 ? 0
-                    : complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
+    if (err == 0)
+        return 0;
+    return complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
 }
 
 static bool any_file(const char *pattern)
@@ -128,11 +131,10 @@ static bool any_file(const char *pattern)
 static const char *find_manager(const char *nic)
 {
     const char *manager = nic ? uplink_manager((int)if_nametoindex(nic)) : NULL;
-    const char *argv[] = {"ifquery", nic, NULL};
 
     if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
         return "netplan";
-    if (!manager && nic && process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
+    if (!manager && nic && process_query(NULL, "ifquery", nic) == 0)
         return "ifupdown";
     if (manager ? strcmp(manager, "NetworkManager") == 0 : any_file("/run/NetworkManager/devices/*"))
         return "networkmanager";
@@ -156,14 +158,13 @@ static const struct persist_format *choose(const char *verb, const char *name, c
 static void print_files(const struct persist_files *files)
 {
     for (size_t i = 0; i < files->count; i++)
-        printf("%s# %s\n%s", i ? "\n" : "", files->list[i].path, files->list[i].text);
+        printf("%s# %s\n%s", text_if(i, "\n"), files->list[i].path, files->list[i].text);
 }
 
-/* What is to be written, and by whom. */
+/* What is to be written. */
 struct writing {
     const char *verb;
     const struct persist_plan *plan;
-    const struct persist_format *format;
     struct persist_files files;
 };
 
@@ -171,64 +172,59 @@ static int collect(void *arg)
 {
     struct writing *writing = arg;
     struct error why = {0};
-    const int err = writing->format->write(writing->plan, &writing->files, &why);
+    const int err = writing->plan->format->write(writing->plan, &writing->files, &why);
 
     if (err == 0)
         return 0;
-    return complain(1, writing->verb, "nothing was changed: %s", why.text[0] ? why.text : strerror(-err));
+    if (!why.text[0])
+        error_set(&why, "%s", strerror(-err));
+    return complain(1, writing->verb, "nothing was changed: %s", why.text);
 }
 
 static int check(void *arg)
 {
     const struct writing *writing = arg;
 
-    return writing->format->check(writing->verb, writing->plan);
+    return writing->plan->format->check(writing->verb, writing->plan);
 }
 
-static int persist(const char *verb, const struct persist_plan *plan, const struct persist_format *format,
-                   bool only_print)
+static int persist(const char *verb, const struct persist_plan *plan, bool only_print)
 {
-    struct writing writing = {verb, plan, format, {.count = 0}};
+    struct writing writing = {verb, plan, {.count = 0}};
     int status = persist_as_before(verb, plan->bridge, collect, &writing);
 
     if (status == 0 && only_print)
         print_files(&writing.files);
     else if (status == 0)
-        status = persist_store(verb, plan->bridge, &writing.files, format->check ? check : NULL, &writing);
+        status =
+            persist_store(verb, plan->bridge, &writing.files, plan->format->check ? check : NULL, &writing);
     for (size_t i = 0; !only_print && status == 0 && i < writing.files.count; i++)
         printf("wrote %s\n", writing.files.list[i].path);
     persist_free(&writing.files);
     return status;
 }
 
-/* What --apply passes to the guarded move. */
-struct applying {
-    const struct persist_plan *plan;
-    const struct persist_format *format;
-};
-
-static int apply_plan(void *context, const char *verb)
+static int apply_plan(void *plan, const char *verb)
 {
-    const struct applying *applying = context;
-    const int status = persist(verb, applying->plan, applying->format, false);
+    const int status = persist(verb, plan, false);
 
-    return status ? status : persist_apply(verb, applying->plan, applying->format);
+    if (status != 0)
+        return status;
+    return persist_apply(verb, plan);
 }
 
-static int apply(struct view *view, const char *verb, const struct persist_plan *plan,
-                 const struct persist_format *format, const struct persist_options *options)
+static int apply(struct view *view, const char *verb, struct persist_plan *plan,
+                 const struct persist_options *options)
 {
-    struct applying applying = {plan, format};
-    const struct manager manager = {format->name, format->owns_move, apply_plan, &applying};
+    const struct manager manager = {plan->format->name, plan->format->owns_move, apply_plan, plan};
     struct create create = {.name = plan->bridge,
                             .uplink = plan->uplink,
-                            .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_MS,
+                            .confirm_ms = options->confirm_ms,
                             .probes = &options->probes,
                             .ignore_dependents = options->ignore_dependents,
                             .manager = &manager};
 
     strcpy(create.spec.name, plan->bridge);
-
     if (links_by_name(&view->links, plan->bridge))
         return complain(1, verb, "'%s' exists already: omit --apply; the files take effect at the next boot",
                         plan->bridge);
@@ -237,19 +233,21 @@ static int apply(struct view *view, const char *verb, const struct persist_plan 
     return move_create(view, verb, &create);
 }
 
-static int do_it(struct view *view, const char *verb, const struct persist_plan *plan,
-                 const struct persist_format *format, const struct persist_options *options)
+static int do_it(struct view *view, const char *verb, struct persist_plan *plan,
+                 const struct persist_options *options)
 {
     if (options->apply)
-        return apply(view, verb, plan, format, options);
+        return apply(view, verb, plan, options);
     const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
     const bool looks = moves && !options->only_print && !options->ignore_dependents;
+    char then[PERSIST_COMMAND];
     if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
         return 1;
-    const int status = persist(verb, plan, format, options->only_print);
-    if (status == 0 && !options->only_print)
-        printf("In effect from the next start on, or at once by: %s%s\n", format->then,
-               format->then_name ? plan->bridge : "");
+    const int status = persist(verb, plan, options->only_print);
+    if (status == 0 && !options->only_print) {
+        persist_expand(plan->format->then, plan->bridge, plan->uplink, then);
+        printf("In effect from the next start on, or at once by: %s\n", then);
+    }
     return finish_output(status, verb);
 }
 
@@ -278,8 +276,8 @@ int bridge_persist(const struct call *call)
 {
     const struct persist_options *options = call->options;
     const char *bridge = call->words[0];
-    struct persist_plan plan = {.mtu = 0};
-    struct view view;
+    __attribute__((cleanup(persist_plan_free))) struct persist_plan plan = {.mtu = 0};
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
@@ -289,19 +287,14 @@ int bridge_persist(const struct call *call)
         return 1;
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
-    const struct persist_format *format = choose(call->name, formats[options->format], options->uplink);
-    if (!format)
+    plan.format = choose(call->name, formats[options->format], options->uplink);
+    if (!plan.format)
         return 1;
-    int status = view_open(&view, call->name, !options->only_print);
-    if (status == 0)
-        status = make_plan(&view, call->name, bridge, options->uplink, format, &plan);
-    if (status == 0)
-        status = check_losses(call->name, &plan, options->lossy);
-    if (status == 0)
-        status = do_it(&view, call->name, &plan, format, options);
-    view_close(&view);
-    persist_plan_free(&plan);
-    return status;
+    if (view_open(&view, call->name, !options->only_print) != 0 ||
+        make_plan(&view, call->name, bridge, options->uplink, &plan) != 0 ||
+        check_losses(call->name, &plan, options->lossy) != 0)
+        return 1;
+    return do_it(&view, call->name, &plan, options);
 }
 
 int bridge_unpersist(const struct call *call)

@@ -21,6 +21,7 @@ struct persist_route {
 
 /* What must exist after every boot. */
 struct persist_plan {
+    const struct persist_format *format;     /* the manager that does it */
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
     char mac[MAC_TEXT];
     unsigned int mtu; /* 0: default */
@@ -43,6 +44,7 @@ void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
     char *path, *text; /* owned */
+    size_t size;       /* of the text, for persist_open() */
     mode_t mode;
     long long written; /* when, in ns since 1970; of recorded files only */
 };
@@ -54,45 +56,51 @@ struct persist_files {
     size_t count;
 };
 
-/* Adds a file. Takes ownership of text, also on failure. Returns 0, -ENOMEM (also if text is
- * NULL) or -ENOSPC. */
-int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Adds a file with that path. Returns a stream for its text, which the caller must persist_close() before
+ * anything else is done with the list; or NULL, with errno ENOSPC or ENOMEM. */
+FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Returns 0; or -ENOMEM, and the text may be incomplete. */
+int persist_close(FILE *out);
+
+/* Adds a file with a copy of the text. Returns 0, -ENOMEM or -ENOSPC. */
+int persist_add(struct persist_files *files, mode_t mode, const char *path, const char *text);
+bool persist_has(const struct persist_files *files, const char *path);
 void persist_free(struct persist_files *files);
 
 /* Writes a comment that names a file's author: its first line. */
 void persist_head(FILE *out, const struct persist_plan *plan);
 
-/* Adds a file: that comment, then the output of write(). Returns as persist_add(). */
-int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
-                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
 struct persist_format {
     const char *name;
+    const char *folder; /* that all its files are in */
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
-     * write. Returns 0, or not and why not. */
+     * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);
-    /* Adds the files that describe the plan. Returns 0, or -errno and perhaps why not. */
+    /* Adds the files that describe the plan. Returns 0; -1 and why not; or -errno. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
      * none. Returns 0 or reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
-    const char *then; /* the command that makes the manager read them */
-    bool then_name;   /* the bridge's name is appended to that command */
-    bool owns_move;   /* see struct manager */
-    /* Commands, words separated by blanks, with %b for the bridge and %u for the uplink. apply: applies the
-     * installed files. detach: releases the bridge, before the files are removed. reattach: takes the uplink
-     * back, after that. */
-    const char *const apply[4], *const detach[2], *const reattach[3];
+    bool owns_move; /* see struct manager */
+    /* Commands for persist_expand(), words separated by blanks. then: what a person runs to make the manager
+     * read the installed files. apply: applies them. detach: releases the bridge, before the files are
+     * removed. reattach: takes the uplink back, after that. */
+    const char *then, *const apply[4], *const detach[2], *const reattach[3];
 };
+
+enum { PERSIST_COMMAND = 128 };
+
+/* Writes the command with the bridge in place of %b and the uplink in place of %u. */
+void persist_expand(const char *command, const char *bridge, const char *uplink, char out[PERSIST_COMMAND]);
 
 /* Returns the format of that name, or NULL. */
 const struct persist_format *persist_find_format(const char *name);
 
 /* persist_apply.c: makes the manager read the plan's files and waits until the uplink is a port of the
  * bridge. Returns 0 or reports why not. */
-int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format);
+int persist_apply(const char *verb, const struct persist_plan *plan);
 
 /* Returns the name of the manager that the recorded files are for; NULL: nothing is recorded. The record
  * outlives a reboot, other than the state of a move. */
@@ -113,6 +121,12 @@ void persist_reattach(const struct move *move);
 /* A route's destination, for formats that have no keyword for the default route. */
 const char *persist_destination(const struct persist_route *route);
 
+/* Checks that a manager's text has the plan's addresses and its routes' gateways, and, with `destinations`,
+ * where they lead; as no file or program that knew only part of them would have it. where: what should have
+ * them, for the message. Returns 0, or -1 and why not. */
+int persist_check_text(const struct persist_plan *plan, const char *text, bool destinations,
+                       const char *where, struct error *why);
+
 /* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
  * persist_networkd(). */
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
@@ -123,9 +137,11 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* persist_networkd.c, persist_networkmanager.c: as inspect() of struct persist_format. */
+/* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct
+ * persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
+int persist_ifupdown_check(const char *verb, const struct persist_plan *plan);
 
 /* persist_ifupdown.c and so on: as write() of struct persist_format. */
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Makes the host's network manager apply what persist has written, or release it. */
+ * The table of all formats; and how the host's network manager is made to apply what persist has written, or
+ * to release it. */
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "net/link.h"
@@ -13,44 +14,84 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8, WORD_SIZE = 64, WAIT_MS = 15000, STEP_MS = 100, DETACH_MS = 30 * 1000 };
+enum { WORDS_MAX = 8, WAIT_MS = 15000, STEP_MS = 100, DETACH_MS = 30 * 1000 };
 
-/* Expands %b or %u in one word of a command. */
-static void fill_in(char word[WORD_SIZE], const char *pattern, int length, const char *bridge,
-                    const char *uplink)
+static const struct persist_format formats[] = {
+    {.name = "networkd",
+     .folder = "/etc/systemd/network/",
+     .inspect = persist_networkd_inspect,
+     .write = persist_networkd,
+     .then = "networkctl reload",
+     .owns_move = true,
+     .apply = {"networkctl reload", "networkctl reconfigure %u"},
+     .reattach = {"networkctl reload", "networkctl reconfigure %u"}},
+    {.name = "networkmanager",
+     .folder = "/etc/NetworkManager/",
+     .inspect = persist_networkmanager_inspect,
+     .write = persist_networkmanager,
+     .then = "nmcli connection reload && nmcli connection up virt-tap-%b",
+     .owns_move = true,
+     .apply = {"nmcli connection reload", "nmcli connection up virt-tap-%b",
+               "nmcli connection up virt-tap-%b-uplink"},
+     .reattach = {"nmcli connection reload", "nmcli device connect %u"}},
+    {.name = "netplan",
+     .folder = "/etc/netplan/",
+     .write = persist_netplan,
+     .then = "netplan try",
+     .owns_move = true,
+     .apply = {"netplan apply"},
+     .reattach = {"netplan apply"}},
+    {.name = "ifupdown",
+     .folder = "/etc/network/",
+     .write = persist_ifupdown,
+     .check = persist_ifupdown_check,
+     .then = "ifup %b",
+     .apply = {"ifup %b"},
+     .detach = {"ifdown --force %b"}},
+};
+
+const struct persist_format *persist_find_format(const char *name)
 {
-    const char *sign = memchr(pattern, '%', (size_t)length);
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}
 
-    if (!sign) {
-        snprintf(word, WORD_SIZE, "%.*s", length, pattern);
-        return;
+void persist_expand(const char *command, const char *bridge, const char *uplink, char out[PERSIST_COMMAND])
+{
+    size_t used = 0;
+
+    for (; *command && used + IFNAMSIZ < PERSIST_COMMAND; command++) {
+        if (*command != '%')
+            out[used++] = *command;
+        else if (*++command == 'b')
+            used += strlen(strcpy(out + used, bridge));
+        else
+            used += strlen(strcpy(out + used, uplink));
     }
-    const int before = (int)(sign - pattern);
-    snprintf(word, WORD_SIZE, "%.*s%s%.*s", before, pattern, sign[1] == 'b' ? bridge : uplink,
-             length - before - 2, sign + 2);
+    out[used] = '\0';
 }
 
 /* Returns 0 or reports why not. verb NULL: failure is not reported and the timeout is DETACH_MS, since the
  * host is offline until this is over. */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
-    char words[WORDS_MAX][WORD_SIZE], line[WORDS_MAX * WORD_SIZE] = "";
+    char line[PERSIST_COMMAND], words[PERSIST_COMMAND], *rest = words;
     const char *argv[WORDS_MAX + 1] = {NULL};
     _cleanup_free_ char *output = NULL;
-    size_t count = 0;
+    int limit = DETACH_MS;
 
-    for (const char *word = command; *word && count < WORDS_MAX; count++) {
-        const size_t length = strcspn(word, " ");
-        fill_in(words[count], word, (int)length, bridge, uplink);
-        argv[count] = words[count];
-        strcat(strcat(line, count > 0 ? " " : ""), words[count]);
-        word += length + (word[length] == ' ');
-    }
+    persist_expand(command, bridge, uplink, line);
+    strcpy(words, line);
+    for (size_t i = 0; i < WORDS_MAX && rest; i++)
+        argv[i] = strsep(&rest, " ");
     if (verb) { /* it may take minutes */
         printf("running `%s`\n", line);
         fflush(stdout);
+        limit = PROCESS_MANAGER_MS;
     }
-    const int status = process_capture(argv, true, verb ? PROCESS_MANAGER_MS : DETACH_MS, &output);
+    const int status = process_capture(argv, true, limit, &output);
     if (status == 0 || !verb)
         return status != 0;
     if (status == -ETIMEDOUT)
@@ -76,17 +117,19 @@ static int run_all(const char *verb, const char *const commands[], size_t max, c
 /* Whether the uplink is a port of the bridge. Managers report success before they are done. */
 static bool is_there(const struct persist_plan *plan)
 {
-    _cleanup_view_ struct view view = {.links = {.count = 0}};
+    _cleanup_view_ struct view view;
 
-    if (rtnl_open(&view.nl) < 0 || links_read(&view.nl, NULL, &view.links) < 0)
+    if (view_read(&view) < 0)
         return false;
     const struct link *bridge = links_by_name(&view.links, plan->bridge);
     const struct link *uplink = links_by_name(&view.links, plan->uplink);
     return bridge && uplink && uplink->master == bridge->ifindex;
 }
 
-int persist_apply(const char *verb, const struct persist_plan *plan, const struct persist_format *format)
+int persist_apply(const char *verb, const struct persist_plan *plan)
 {
+    const struct persist_format *format = plan->format;
+
     if (run_all(verb, format->apply, sizeof(format->apply) / sizeof(format->apply[0]), plan->bridge,
                 plan->uplink) != 0)
         return 1;
@@ -121,13 +164,8 @@ void persist_reattach(const struct move *move)
 
 const char *persist_manager_of(const struct persist_files *record)
 {
-    static const char *const folders[][2] = {{"/etc/network/", "ifupdown"},
-                                             {"/etc/netplan/", "netplan"},
-                                             {"/etc/systemd/network/", "networkd"},
-                                             {"/etc/NetworkManager/", "networkmanager"}};
-
-    for (size_t i = 0; record->count > 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
-        if (strncmp(record->list[0].path, folders[i][0], strlen(folders[i][0])) == 0)
-            return folders[i][1];
+    for (size_t i = 0; record->count > 0 && i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (strncmp(record->list[0].path, formats[i].folder, strlen(formats[i].folder)) == 0)
+            return formats[i].name;
     return NULL;
 }

@@ -22,66 +22,62 @@
 
 #define LIST_FOLDER "/etc/virt-tap"
 
-static int add(struct persist_files *files, mode_t mode, char *text, const char *format, va_list args)
+FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
 {
     struct persist_file *file = &files->list[files->count];
-    const bool full = files->count == PERSIST_FILES_MAX;
-
-    if (!text)
-        return -ENOMEM;
-    if (full || vasprintf(&file->path, format, args) < 0) {
-        free(text);
-        return full ? -ENOSPC : -ENOMEM;
-    }
-    file->text = text;
-    file->mode = mode;
-    files->count++;
-    return 0;
-}
-
-int persist_add(struct persist_files *files, mode_t mode, char *text, const char *format, ...)
-{
     va_list args;
 
+    errno = ENOSPC;
+    if (files->count == PERSIST_FILES_MAX)
+        return NULL;
+    *file = (struct persist_file){.mode = mode};
     va_start(args, format);
-    const int err = add(files, mode, text, format, args);
+    const int length = vasprintf(&file->path, format, args);
     va_end(args);
-    return err;
+    if (length < 0)
+        return NULL;
+    files->count++; /* now persist_free() will free it */
+    return open_memstream(&file->text, &file->size);
+}
+
+int persist_close(FILE *out)
+{
+    if (fclose(out) == 0)
+        return 0;
+    return -ENOMEM;
+}
+
+int persist_add(struct persist_files *files, mode_t mode, const char *path, const char *text)
+{
+    FILE *out = persist_open(files, mode, "%s", path);
+
+    if (!out)
+        return -errno;
+    fputs(text, out);
+    return persist_close(out);
+}
+
+bool persist_has(const struct persist_files *files, const char *path)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->list[i].path, path) == 0)
+            return true;
+    return false;
 }
 
 const char *persist_destination(const struct persist_route *route)
 {
     if (strcmp(route->to, "default") != 0)
         return route->to;
-    return route->family == AF_INET ? "0.0.0.0/0" : "::/0";
+    if (route->family == AF_INET)
+        return "0.0.0.0/0";
+    return "::/0";
 }
 
 void persist_head(FILE *out, const struct persist_plan *plan)
 {
     fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
             plan->bridge, plan->bridge);
-}
-
-int persist_write(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
-                  void (*write)(FILE *out, const struct persist_plan *plan), const char *format, ...)
-{
-    char *text = NULL;
-    size_t size;
-    va_list args;
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return -ENOMEM;
-    persist_head(out, plan);
-    write(out, plan);
-    if (fclose(out) != 0) {
-        free(text);
-        text = NULL;
-    }
-    va_start(args, format);
-    const int err = add(files, mode, text, format, args);
-    va_end(args);
-    return err;
 }
 
 void persist_free(struct persist_files *files)
@@ -135,7 +131,7 @@ int persist_recall(const char *bridge, struct persist_files *files)
         line[strcspn(line, "\n")] = '\0';
         if (!name || name[1] != '/')
             return -EBADMSG;
-        const int err = persist_add(files, 0, strdup(""), "%s", name + 1);
+        const int err = persist_add(files, 0, name + 1, "");
         if (err < 0)
             return err;
         files->list[files->count - 1].written = strtoll(line, NULL, 10);
@@ -196,20 +192,24 @@ static int check_unchanged(const char *verb, const char *bridge, const struct pe
     return 0;
 }
 
-/* Completes or undoes what was killed, and reads what is installed. Returns 0, or a negative value after
- * reporting why not; swap_close() must be called in either case. */
+/* Completes or undoes what was killed, and reads what is installed. Returns 0, and swap_close() must be
+ * called; or -1 after reporting why not. */
 static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record,
                  bool by_guard)
 {
     char path[PATH_MAX];
 
-    if (swap_open(swap) < 0)
-        return complain(-EIO, verb, "nothing was changed: %s", swap->why.text);
-    const int err = persist_recall(bridge, record);
     list_path(path, bridge);
-    if (err < 0)
-        return complain(err, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
-    return check_unchanged(verb, bridge, record, by_guard);
+    const int opened = swap_open(swap);
+    const int err = persist_recall(bridge, record);
+    if (opened < 0)
+        complain(1, verb, "nothing was changed: %s", swap->why.text);
+    else if (err < 0)
+        complain(1, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
+    else if (check_unchanged(verb, bridge, record, by_guard) == 0)
+        return 0;
+    swap_close(swap);
+    return -1;
 }
 
 /* Restores the previous file if it was kept; otherwise removes the file if it is ours alone. */
@@ -226,14 +226,6 @@ static void take_back(struct swap *swap, const char *bridge, const char *path)
     }
 }
 
-static bool is_among(const struct persist_files *files, const char *path)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (strcmp(files->list[i].path, path) == 0)
-            return true;
-    return false;
-}
-
 /* What is there is kept, unless that was done before, or it is what we wrote before. */
 static void install(struct swap *swap, const char *bridge, const struct persist_file *file,
                     const struct persist_files *record)
@@ -241,7 +233,7 @@ static void install(struct swap *swap, const char *bridge, const struct persist_
     char kept[PATH_MAX];
 
     kept_path(kept, file->path, bridge);
-    const bool done = is_among(record, file->path) && (exists(kept) || is_ours(file->path));
+    const bool done = persist_has(record, file->path) && (exists(kept) || is_ours(file->path));
     if (!done && exists(file->path))
         swap_link(swap, kept, file->path);
     swap_text(swap, file->path, file->text, file->mode);
@@ -278,10 +270,11 @@ static int close_reporting(const char *verb, struct swap *swap)
 int persist_check(const char *verb, const char *bridge, struct persist_files *record)
 {
     struct swap swap;
-    const int err = start(verb, bridge, &swap, record, false);
 
+    if (start(verb, bridge, &swap, record, false) < 0)
+        return 1;
     swap_close(&swap);
-    return err < 0;
+    return 0;
 }
 
 /* What every user may see: the files as they are, unless they were written for this bridge. */
@@ -327,16 +320,15 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct swap swap;
-    int status = start(verb, bridge, &swap, &record, false);
 
-    if (status < 0) {
-        swap_close(&swap);
+    int status = 0;
+
+    if (start(verb, bridge, &swap, &record, false) < 0)
         return 1;
-    }
     for (size_t i = 0; i < files->count; i++)
         install(&swap, bridge, &files->list[i], &record);
     for (size_t i = 0; i < record.count; i++)
-        if (!is_among(files, record.list[i].path))
+        if (!persist_has(files, record.list[i].path))
             take_back(&swap, bridge, record.list[i].path);
     write_record(&swap, bridge, files);
     if (check)
@@ -352,10 +344,8 @@ int persist_undo(const char *verb, const char *bridge, bool by_guard)
     char path[PATH_MAX];
     struct swap swap;
 
-    if (start(verb, bridge, &swap, &record, by_guard) < 0) {
-        swap_close(&swap);
+    if (start(verb, bridge, &swap, &record, by_guard) < 0)
         return -1;
-    }
     for (size_t i = 0; i < record.count; i++)
         take_back(&swap, bridge, record.list[i].path);
     list_path(path, bridge);

@@ -5,6 +5,7 @@
  * (a bond, a VLAN) comes first; and the NIC's stanzas edited, wherever they are. */
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "persist_interfaces.h"
 
 #include <dirent.h>
@@ -58,8 +59,7 @@ static int edit_pattern(struct walk *walk, const char *from, const char *pattern
     int err = 0;
 
     if (strpbrk(pattern, "$`\"'\\"))
-        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern),
-               -EINVAL;
+        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
     if (asprintf(&path, "%.*s%s", *pattern == '/' ? 0 : (int)(strrchr(from, '/') - from) + 1, from, pattern) <
         0)
         return -ENOMEM;
@@ -117,30 +117,21 @@ static int edit_text(struct walk *walk, const char *path, FILE *in, char **text)
     return fclose(out) == 0 ? changed : -ENOMEM;
 }
 
-/* Whether a file that is read twice has been edited before. */
-static bool is_done(const struct persist_files *files, const char *path)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (strcmp(files->list[i].path, path) == 0)
-            return true;
-    return false;
-}
-
 static int edit_file(struct walk *walk, const char *path)
 {
     _cleanup_free_ char *text = NULL;
     struct stat st;
 
-    if (is_done(walk->files, path))
+    if (persist_has(walk->files, path)) /* it is read twice */
         return 0;
     if (walk->depth == DEPTH_MAX)
-        return error_set(&walk->taken->why, "%.200s: files name each other", path), -ELOOP;
+        return error_set(&walk->taken->why, "%.200s: files name each other", path);
     _cleanup_fclose_ FILE *in = fopen(path, "re");
     if (!in || fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     int err = edit_text(walk, path, in, &text);
     if (err > 0)
-        err = persist_add(walk->files, st.st_mode & 0777, take_text(&text), "%s", path);
+        err = persist_add(walk->files, st.st_mode & 0777, path, text);
     walk->depth++;
     if (err == 0)
         err = edit_sources(walk, path);
@@ -166,8 +157,8 @@ static void print_making(FILE *out, const struct persist_plan *plan)
     fprintf(
         out,
         "    pre-up ip link show dev %s >/dev/null 2>&1 || ip link add name %s address %s type bridge stp_state %d%s%s\n",
-        plan->bridge, plan->bridge, plan->mac, plan->stp, plan->stp ? "" : " forward_delay 0",
-        plan->vlan_filtering ? " vlan_filtering 1" : "");
+        plan->bridge, plan->bridge, plan->mac, plan->stp, text_if(!plan->stp, " forward_delay 0"),
+        text_if(plan->vlan_filtering, " vlan_filtering 1"));
     if (*plan->uplink) {
         if (plan->mtu)
             fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->uplink, plan->mtu);
@@ -186,9 +177,9 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s", route->family == AF_INET6 ? "-6 " : "",
-                route->to, *route->via ? " via " : "", route->via, plan->bridge,
-                route->onlink ? " onlink" : "");
+        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s",
+                text_if(route->family == AF_INET6, "-6 "), route->to, text_if(*route->via, " via "),
+                route->via, plan->bridge, text_if(route->onlink, " onlink"));
         if (route->metric)
             fprintf(out, " metric %u", route->metric);
         fputc('\n', out);
@@ -212,33 +203,23 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
         fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
-                plan->addresses[i].family == AF_INET6 ? " nodad" : "");
+                text_if(plan->addresses[i].family == AF_INET6, " nodad"));
     }
     print_routes(out, plan);
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
-}
-
-/* Whether ifupdown knows the interface already: somebody else's stanza. */
-static bool is_configured(const char *name)
-{
-    return process_capture((const char *[]){"ifquery", name, NULL}, false, PROCESS_QUERY_MS, NULL) == 0;
 }
 
 /* Adds the bridge's file, with what the NIC's stanzas gave for it. */
 static int add_own(const struct persist_plan *plan, struct persist_files *files, const char *options,
                    const char *inet6)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = persist_open(files, 0644, OWN_FILE "%s", plan->bridge);
 
     if (!out)
-        return -ENOMEM;
+        return -errno;
     persist_head(out, plan);
     persist_ifupdown_print(out, plan, options, inet6);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return persist_add(files, 0644, text, OWN_FILE "%s", plan->bridge);
+    return persist_close(out);
 }
 
 /* An address that no stanza has may come from a command that would go on to give it to the port. */
@@ -278,17 +259,48 @@ static int edit_all(const struct persist_plan *plan, struct persist_files *files
     if (err == 0 && !taken.why.text[0])
         check_seen(&taken);
     *why = taken.why;
-    return err == 0 && why->text[0] ? -EINVAL : err;
+    if (why->text[0])
+        return -1;
+    return err;
 }
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_free_ char *options = NULL, *inet6 = NULL;
 
-    if (is_configured(plan->bridge))
+    if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
         return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
-                         plan->bridge),
-               -EEXIST;
+                         plan->bridge);
     const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
+}
+
+/* Asks ifupdown what it will do: bring the bridge up, and give its port no address. */
+int persist_ifupdown_check(const char *verb, const struct persist_plan *plan)
+{
+    const char *argv[] = {"ifquery", plan->bridge, NULL};
+    _cleanup_free_ char *said = NULL, *port = NULL, *automatic = NULL;
+    const int status = process_capture(argv, true, PROCESS_QUERY_MS, &said);
+
+    if (status == -ENOENT) /* not installed */
+        return 0;
+    if (status == -ETIMEDOUT)
+        return complain(1, verb,
+                        "nothing was changed: `ifquery %s` did not finish within %d s and was killed; run it "
+                        "yourself to see what it waits for, then try again",
+                        plan->bridge, PROCESS_QUERY_MS / 1000);
+    if (status != 0)
+        return complain(1, verb, "nothing was changed: ifquery rejects it: %.300s", process_reason(said));
+    process_query(&port, "ifquery", plan->uplink);
+    if (port && (strncmp(port, "address:", 8) == 0 || strstr(port, "\naddress:")))
+        return complain(1, verb,
+                        "nothing was changed: ifupdown would still give '%s' an address (`ifquery %s`)",
+                        plan->uplink, plan->uplink);
+    process_query(&automatic, "ifquery", "--list", "-a");
+    if (automatic && text_has_word(automatic, plan->bridge))
+        return 0;
+    return complain(
+        1, verb,
+        "nothing was changed: ifupdown does not read what was written for '%s' (`ifquery --list -a`)",
+        plan->bridge);
 }

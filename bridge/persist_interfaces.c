@@ -3,6 +3,7 @@
 #include "persist_interfaces.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -11,7 +12,7 @@
 
 #define BLANKS " \t\v\f\r\n"
 
-enum { WORDS = 6, SOURCES_MAX = 8 };
+enum { WORDS = 6 };
 
 enum stanza { OTHERS, NIC_STATIC, NIC_DHCP, NIC_INET6, ALIAS };
 
@@ -84,20 +85,10 @@ static void line_free(struct line *line)
 
 #define _cleanup_line_ __attribute__((cleanup(line_free)))
 
-static bool is_one_of(const char *word, const char *const words[])
-{
-    for (; *words; words++)
-        if (strcmp(word, *words) == 0)
-            return true;
-    return false;
-}
-
 static bool begins_stanza(const char *word)
 {
-    static const char *const words[] = {
-        "iface", "mapping", "auto", "rename", "source", "source-directory", "template", "no-scripts", NULL};
-
-    return is_one_of(word, words) || strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
+    return text_has_word("iface mapping auto rename source source-directory template no-scripts", word) ||
+           strncmp(word, "allow-", 6) == 0 || strncmp(word, "no-auto", 7) == 0;
 }
 
 static bool is_alias(const char *name, const char *nic)
@@ -111,10 +102,9 @@ static bool is_alias(const char *name, const char *nic)
 static void comment(struct editor *e, const char *raw)
 {
     while (*raw) {
-        const char *newline = strchr(raw, '\n');
-        const int length = newline ? (int)(newline - raw) : (int)strlen(raw);
+        const int length = (int)strcspn(raw, "\n");
         fprintf(e->out, "#virt-tap# %.*s\n", length, raw);
-        raw += length + (newline != NULL);
+        raw += length + (raw[length] == '\n');
     }
     e->changed = true;
 }
@@ -150,29 +140,27 @@ static bool is_renamed(const char *word, const char *nic)
 /* auto, allow-hotplug and the like: an alias's name goes. */
 static void edit_names(struct editor *e, const struct line *line)
 {
-    _cleanup_free_ char *copy = strdup(line->words), *left = strdup("");
-    char *rest = copy, *longer;
-    bool any = false, others = false;
+    const char *nic = e->taken->plan->uplink;
+    _cleanup_free_ char *copy = strdup(line->words), *left = calloc(1, strlen(line->words) + 1);
+    char *rest = copy;
+    bool any = false;
+    size_t count = 0;
 
     for (const char *word; copy && left && (word = strsep(&rest, BLANKS));) {
-        const bool alias = is_alias(word, e->taken->plan->uplink);
-        any |= alias;
-        if (is_renamed(word, e->taken->plan->uplink))
+        if (is_renamed(word, nic))
             cannot(e, "a stanza of another name", word);
-        if (!*word || alias)
+        any |= is_alias(word, nic);
+        if (!*word || is_alias(word, nic))
             continue;
-        others |= *left != '\0';
-        if (asprintf(&longer, "%s%s%s", left, *left ? " " : "", word) < 0)
-            return;
-        free(left);
-        left = longer;
+        strcat(strcat(left, text_if(count > 0, " ")), word);
+        count++;
     }
     if (!any) {
         fputs(line->raw, e->out);
         return;
     }
     comment(e, line->raw);
-    if (others)
+    if (count > 1)
         fprintf(e->out, "%s\n", left);
 }
 
@@ -241,27 +229,26 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
 static bool is_network_command(const char *command)
 {
     char program[32] = "", first[16] = "", second[16] = "";
+    const char *object = first;
 
     sscanf(command, "%31s %15s %15s", program, first, second);
-    const char *name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
-    const char *object = *first == '-' ? second : first;
-    if (strcmp(name, "route") == 0 || strcmp(name, "ifconfig") == 0)
+    if (*first == '-')
+        object = second;
+    if (text_has_word("route ifconfig", basename(program)))
         return true;
-    return strcmp(name, "ip") == 0 && *object &&
+    return strcmp(basename(program), "ip") == 0 && *object &&
            (strncmp("address", object, strlen(object)) == 0 || strncmp("route", object, strlen(object)) == 0);
 }
 
 /* Notes a command that remains with the NIC, unless it is known to set no addresses. */
 static void note_command(struct editor *e, const char *command)
 {
-    static const char *const known[] = {
-        "iptables",  "iptables-restore",  "nft",       "ethtool", "sysctl", "echo", "tc",
-        "ip6tables", "ip6tables-restore", "ifenslave", "ip",      "sleep",  "true", NULL};
+    static const char known[] = "iptables iptables-restore nft ethtool sysctl echo tc ip6tables "
+                                "ip6tables-restore ifenslave ip sleep true";
     char program[sizeof(e->taken->command)] = "";
 
     sscanf(command, "%63s", program);
-    const char *name = strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
-    if (!is_one_of(name, known))
+    if (!text_has_word(known, basename(program)))
         strcpy(e->taken->command, program);
 }
 
@@ -300,20 +287,15 @@ static void check_address(struct editor *e, const char *value)
 /* An option in one of the NIC's stanzas. */
 static void edit_option(struct editor *e, const struct line *line, const char *word)
 {
-    static const char *const commands[] = {"up", "pre-up", "post-up", "down", "pre-down", "post-down", NULL};
-    static const char *const the_device[] = {"hwaddress", "mtu", NULL};
-    static const char *const known[] = {
-        "address",     "netmask", "broadcast",          "network",      "gateway",      "metric",
-        "pointopoint", "scope",   "preferred-lifetime", "dad-attempts", "dad-interval", NULL};
-    static const char *const settings[] = {"accept_ra", "autoconf", "privext", NULL};
-    static const char *const client[] = {"hostname", "leasehours", "leasetime", "vendor",
-                                         "client",   "metric",     NULL};
+    static const char known[] = "address netmask broadcast network gateway metric pointopoint scope "
+                                "preferred-lifetime dad-attempts dad-interval";
+    static const char client[] = "hostname leasehours leasetime vendor client metric";
     const char *value = value_of(line->words);
     FILE *to = NULL;
-    const bool setting = is_one_of(word, settings) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
-    bool drop = is_one_of(word, known) || setting || e->where == ALIAS;
-
-    const bool command = is_one_of(word, commands);
+    const bool setting =
+        text_has_word("accept_ra autoconf privext", word) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
+    const bool command = text_has_word("up pre-up post-up down pre-down post-down", word);
+    bool drop = text_has_word(known, word) || setting || e->where == ALIAS;
 
     if (command)
         drop = e->where == ALIAS || is_network_command(value);
@@ -321,10 +303,10 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         note_addresses(e, value);
     else if (command)
         note_command(e, value);
-    else if (e->where == NIC_INET6 && !is_one_of(word, the_device))
+    else if (e->where == NIC_INET6 && !text_has_word("hwaddress mtu", word))
         to = e->taken->inet6;
     else if (e->where != ALIAS &&
-             (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && is_one_of(word, client))))
+             (strncmp(word, "dns-", 4) == 0 || (e->where == NIC_DHCP && text_has_word(client, word))))
         to = e->taken->options;
     if ((e->where == NIC_STATIC || e->where == ALIAS) && strcmp(word, "address") == 0)
         check_address(e, value);

@@ -42,7 +42,7 @@ int persist_lock(struct persist_lock *lock)
     sigprocmask(SIG_BLOCK, &signals, &lock->before);
     lock->umask = umask(022);
     lock->fd = take();
-    return lock->fd < 0 ? lock->fd : 0;
+    return lock->fd;
 }
 
 void persist_unlock(struct persist_lock *lock)

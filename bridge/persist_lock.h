@@ -13,7 +13,7 @@ struct persist_lock {
     mode_t umask;    /* as it was */
 };
 
-/* Waits up to a minute for the lock, of which no user but root can make it wait. Returns 0 or -errno;
+/* Waits up to a minute for the lock, of which no user but root can make it wait. Returns lock->fd;
  * -EWOULDBLOCK: another process still holds it. persist_unlock() must be called in any case. */
 int persist_lock(struct persist_lock *lock);
 void persist_unlock(struct persist_lock *lock);

@@ -12,7 +12,6 @@
 #include "persist_netplan_copy.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +21,6 @@
 #define OWN FOLDER "99-virt-tap-"
 
 enum { FILE_MAX = 1 << 20 };
-
-/* Whether a generated file, networkd's or NetworkManager's, is for the NIC. */
-static bool is_for(const char *path, const struct persist_plan *plan)
-{
-    const bool is_networkds = strstr(path, "/systemd/");
-    char text[16384], value[128];
-
-    if (text_read(path, text, sizeof(text)) < 0)
-        return false;
-    char *rest = is_networkds ? strstr(text, "\n\n") : NULL;
-    if (rest)
-        *rest = '\0'; /* [Match] comes first */
-    if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
-        text_value(text, is_networkds ? "MACAddress" : "mac-address", value, sizeof(value)))
-        return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, is_networkds ? "Name" : "interface-name", value, sizeof(value)) &&
-           fnmatch(value, plan->uplink, 0) == 0;
-}
 
 /* Writes SECTION.ID for `netplan get` and `set`, in which a dot of a name, as in eth0.5, is escaped. */
 static void print_key(char key[2 * ID_SIZE + 16], const char *section, const char *id)
@@ -57,153 +38,106 @@ static void print_key(char key[2 * ID_SIZE + 16], const char *section, const cha
 /* What netplan's files say of a key, as YAML, to be freed; NULL: nothing. */
 static char *get(const struct copy *copy, const char *key)
 {
-    const char *argv[] = {"netplan", "get", "--root-dir", copy->root, key, NULL};
     _cleanup_free_ char *said = NULL;
 
     /* Fails if there is nothing at all; netplan 1.1 then exits with 0 and prints nothing. */
-    const int status = process_capture(argv, false, PROCESS_QUERY_MS, &said);
-    return status == 0 && said && *said && strncmp(said, "null", 4) != 0 ? take_text(&said) : NULL;
+    const int status = process_query(&said, "netplan", "get", "--root-dir", copy->root, key);
+    if (status == 0 && said && *said && strncmp(said, "null", 4) != 0)
+        return take_text(&said);
+    return NULL;
 }
 
-/* Finds the NIC's definition, also by its MAC. Returns whether the copy could be read. */
-static bool find_definition(struct copy *copy, const struct persist_plan *plan)
+/* Finds the NIC's definition. Returns 0, or -1 and why not. */
+static int find_definition(struct copy *copy, const struct persist_plan *plan)
 {
     static const char *const sections[] = {"ethernets", "bonds", "vlans"};
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    _cleanup_free_ char *pattern = NULL, *said = copy_netplan(copy, "generate", NULL);
-    bool found_one = false;
 
-    strcpy(copy->id, plan->uplink);
-    if (!said || asprintf(&pattern,
-                          "%s/run/{systemd/network/10-netplan-*.network,"
-                          "NetworkManager/system-connections/netplan-*.nmconnection}",
-                          copy->root) < 0)
-        return false;
-    glob(pattern, GLOB_BRACE, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *id = strstr(strrchr(found.gl_pathv[i], '/'), "netplan-") + strlen("netplan-");
-        const int length = (int)(strrchr(id, '.') - id);
-        if (!is_for(found.gl_pathv[i], plan))
-            continue;
-        if (found_one || length >= ID_SIZE)
-            return error_set(copy->why, "netplan's files have more than one definition for '%s'",
-                             plan->uplink),
-                   false;
-        found_one = true;
-        snprintf(copy->id, ID_SIZE, "%.*s", length, id);
-    }
-    copy->backend = copy_backend(copy, copy->id);
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->section; i++) {
+    if (copy_find(copy, plan) < 0)
+        return -1;
+    copy->section = "ethernets";
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]) && !copy->definition; i++) {
         char key[2 * ID_SIZE + 16];
         print_key(key, sections[i], copy->id);
-        free(copy->definition);
         copy->definition = get(copy, key);
         if (copy->definition)
             copy->section = sections[i];
     }
-    return true;
+    return 0;
 }
 
-static bool is_key(const char *line, const char *const keys[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(line, keys[i], strlen(keys[i])) == 0 && line[strlen(keys[i])] == ':')
-            return true;
-    return false;
-}
+/* Keys of a definition that are about the device itself, and so remain the NIC's. */
+static const char device_keys[] =
+    "match set-name wakeonlan mtu macaddress emit-lldp receive-checksum-offload transmit-checksum-offload "
+    "tcp-segmentation-offload tcp6-segmentation-offload generic-segmentation-offload "
+    "generic-receive-offload large-receive-offload link id interfaces parameters auth openvswitch "
+    "virtual-function-count embedded-switch-mode delay-virtual-functions-rebind";
 
-/* Whether a key of a definition is about the device itself, and so remains the NIC's. */
-static bool is_device_key(const char *line)
-{
-    static const char *const keys[] = {"match",
-                                       "set-name",
-                                       "wakeonlan",
-                                       "mtu",
-                                       "macaddress",
-                                       "emit-lldp",
-                                       "receive-checksum-offload",
-                                       "transmit-checksum-offload",
-                                       "tcp-segmentation-offload",
-                                       "tcp6-segmentation-offload",
-                                       "generic-segmentation-offload",
-                                       "generic-receive-offload",
-                                       "large-receive-offload",
-                                       "link",
-                                       "id",
-                                       "interfaces",
-                                       "parameters",
-                                       "auth",
-                                       "openvswitch",
-                                       "virtual-function-count",
-                                       "embedded-switch-mode",
-                                       "delay-virtual-functions-rebind"};
-
-    return is_key(line, keys, sizeof(keys) / sizeof(keys[0]));
-}
-
-/* Whether a key must go from where it stands. The others are overridden. */
-static bool is_merged(const char *line)
-{
-    static const char *const keys[] = {"addresses", "routes",   "routing-policy", "nameservers",
-                                       "gateway4",  "gateway6", "link-local",     "optional-addresses"};
-
-    return is_key(line, keys, sizeof(keys) / sizeof(keys[0]));
-}
+/* Keys that must go from where they stand. The others are overridden. */
+static const char merged_keys[] =
+    "addresses routes routing-policy nameservers gateway4 gateway6 link-local optional-addresses";
 
 /* Changes the NIC's definition in the copy. */
-static int set(struct copy *copy, const char *key, int length, const char *value)
+static int set(struct copy *copy, const char *key, const char *value)
 {
-    char path[2 * ID_SIZE + 16], change[sizeof(path) + ID_SIZE];
+    char path[2 * ID_SIZE + 16], change[sizeof(path) + 2 * ID_SIZE];
 
     print_key(path, copy->section, copy->id);
-    snprintf(change, sizeof(change), "%s.%.*s=%s", path, length, key, value);
+    snprintf(change, sizeof(change), "%s.%s=%s", path, key, value);
     _cleanup_free_ char *said = copy_netplan(copy, "set", change);
-    return said ? 0 : -EINVAL;
+    if (said)
+        return 0;
+    return -1;
 }
 
-/* Takes what is not the device's own out of the definition: to `out`, as the bridge's, and out of the copy.
+/* Takes what is not the device's own out of the definition: to *text, as the bridge's, and out of the copy.
  * A key begins a line; what belongs to it is indented, or a list. `link-local: []`, which goes for the port
  * in any case, keeps the definition from becoming empty, so that netplan would drop it, and with it the
  * file's renderer and what VLANs refer to. */
-static int move_keys(struct copy *copy, FILE *out)
+static int move_keys(struct copy *copy, char **text)
 {
     static const char keep[] = "link-local";
+    size_t size;
+    _cleanup_fclose_ FILE *out = open_memstream(text, &size);
     bool moved = false, kept = false;
 
-    for (char *line = copy->definition, *end; *line; line = *end ? end + 1 : end) {
-        end = line + strcspn(line, "\n");
+    if (!out)
+        return -ENOMEM;
+    for (char *rest = copy->definition; rest && *rest;) {
+        const char *line = strsep(&rest, "\n");
         const bool begins = *line != ' ' && *line != '-';
-        const int length = (int)strcspn(line, ":");
+        char key[ID_SIZE] = "";
+        sscanf(line, "%63[^:]", key);
         if (begins)
-            moved = !is_device_key(line);
+            moved = !text_has_word(device_keys, key);
         if (!moved)
             continue;
-        fprintf(out, "      %.*s\n", (int)(end - line), line);
-        if (!begins || !is_merged(line))
+        fprintf(out, "      %s\n", line);
+        if (!begins || !text_has_word(merged_keys, key))
             continue;
-        if (!kept && set(copy, keep, (int)strlen(keep), "[]") < 0)
-            return -EINVAL;
+        if (!kept && set(copy, keep, "[]") < 0)
+            return -1;
         kept = true;
-        if (strncmp(line, keep, strlen(keep)) != 0 && set(copy, line, length, "null") < 0)
-            return -EINVAL;
+        if (strcmp(key, keep) != 0 && set(copy, key, "null") < 0)
+            return -1;
     }
+    if (fflush(out) != 0)
+        return -ENOMEM;
     return 0;
 }
 
 /* Reads a text file, to be freed; NULL: it cannot be read, and why. */
 static char *read_text(const char *path, struct error *why)
 {
-    _cleanup_free_ char *bytes = NULL;
     size_t size;
     mode_t mode;
+    _cleanup_free_ char *text = file_read(path, FILE_MAX, &size, &mode, why);
 
-    bytes = file_read(path, FILE_MAX, &size, &mode, why);
-    if (!bytes)
+    if (!text)
         return NULL;
-    if (size <= FILE_MAX && !memchr(bytes, '\0', size))
-        return strndup(bytes, size);
-    error_set(why, "%.200s is larger than 1 MiB, or not a text", path);
-    return NULL;
+    if (size > FILE_MAX || memchr(text, '\0', size))
+        return error_set(why, "%.200s is larger than 1 MiB, or not a text", path), NULL;
+    text[size] = '\0';
+    return take_text(&text);
 }
 
 /* Adds a file if the copy's is different now. netplan removes a file of which nothing is left. */
@@ -219,12 +153,15 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
     if (!S_ISREG(st.st_mode)) /* /dev/null: not there (persist_swap.h) */
         return 0;
     before = read_text(path, copy->why);
-    after = access(changed, F_OK) == 0 ? read_text(changed, copy->why) : strdup("network:\n  version: 2\n");
+    if (access(changed, F_OK) == 0)
+        after = read_text(changed, copy->why);
+    else
+        after = strdup("network:\n  version: 2\n");
     if (!before || !after)
         return -EIO;
     if (!strstr(before, copy->id) || strcmp(before, after) == 0)
         return 0; /* `netplan set` also rewrites files that do not mention the NIC */
-    return persist_add(files, st.st_mode & 0777, take_text(&after), "%s", path);
+    return persist_add(files, st.st_mode & 0777, path, after);
 }
 
 static int add_changed(struct copy *copy, struct persist_files *files)
@@ -241,57 +178,114 @@ static int add_changed(struct copy *copy, struct persist_files *files)
 /* cloud-init writes its file again at the first boot of each clone of this machine. */
 static int check_cloud_init(struct copy *copy, const struct persist_files *files)
 {
-    const char *argv[] = {
-        "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d", "/etc/cloud/cloud.cfg", NULL};
-
     for (size_t i = 0; i < files->count; i++)
         if (strstr(files->list[i].path, "cloud-init") &&
-            process_capture(argv, false, PROCESS_QUERY_MS, NULL) != 0)
+            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
+                          "/etc/cloud/cloud.cfg") != 0)
             return error_set(
-                       copy->why,
-                       "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
-                       "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
-                       files->list[i].path),
-                   -EPERM;
+                copy->why,
+                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
+                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
+                files->list[i].path);
     return 0;
+}
+
+static const char *true_false(bool is)
+{
+    return is ? "true" : "false";
+}
+
+static void print_lists(FILE *out, const struct persist_plan *plan)
+{
+    char cidr[CIDR_TEXT];
+
+    if (plan->address_count)
+        fputs("      addresses:\n", out);
+    for (size_t i = 0; i < plan->address_count; i++) {
+        cidr_print(&plan->addresses[i], cidr);
+        fprintf(out, "        - \"%s\"\n", cidr);
+    }
+    if (plan->route_count)
+        fputs("      routes:\n", out);
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct persist_route *route = &plan->routes[i];
+        fprintf(out, "        - to: \"%s\"\n", route->to);
+        if (*route->via)
+            fprintf(out, "          via: \"%s\"\n", route->via);
+        else
+            fputs("          scope: link\n", out);
+        if (route->onlink)
+            fputs("          on-link: true\n", out);
+        if (route->metric)
+            fprintf(out, "          metric: %u\n", route->metric);
+    }
+}
+
+static void print_bridge(FILE *out, const struct persist_plan *plan, const char *id)
+{
+    fprintf(out, "  bridges:\n    \"%s\":\n      macaddress: \"%s\"\n      interfaces: [", plan->bridge,
+            plan->mac);
+    if (*plan->uplink)
+        fprintf(out, "\"%s\"", id);
+    fprintf(out, "]\n      parameters:\n        stp: %s\n", true_false(plan->stp));
+    if (!plan->stp)
+        fputs("        forward-delay: 0\n", out);
+    if (plan->mtu)
+        fprintf(out, "      mtu: %u\n", plan->mtu);
+}
+
+void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
+                           const char *moved)
+{
+    persist_head(out, plan);
+    fputs("network:\n  version: 2\n", out);
+    if (*plan->uplink)
+        fprintf(
+            out,
+            "  %s:\n    \"%s\":\n      dhcp4: false\n      dhcp6: false\n      accept-ra: false\n      link-local: []\n",
+            section, id);
+    if (*plan->uplink && plan->mtu)
+        fprintf(out, "      mtu: %u\n", plan->mtu);
+    print_bridge(out, plan, id);
+    if (moved) {
+        fputs(moved, out);
+        return;
+    }
+    fprintf(out, "      dhcp4: %s\n", true_false(plan->dhcp));
+    print_lists(out, plan);
 }
 
 /* Adds the bridge's own file. */
 static int add_own(struct copy *copy, const struct persist_plan *plan, const char *moved,
                    struct persist_files *files)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = persist_open(files, 0600, OWN "%s.yaml", plan->bridge);
 
     if (!out)
-        return -ENOMEM;
-    persist_netplan_print(out, plan, copy->section ? copy->section : "ethernets", copy->id,
-                          copy->section ? moved : NULL);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return persist_add(files, 0600, text, OWN "%s.yaml", plan->bridge);
+        return -errno;
+    persist_netplan_print(out, plan, copy->section, copy->id, moved);
+    return persist_close(out);
 }
 
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
-    _cleanup_copy_ struct copy copy = {.why = why};
+    _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};
     _cleanup_free_ char *moved = NULL;
-    size_t size;
-    FILE *out = open_memstream(&moved, &size);
-    int err = out && copy_make(&copy) ? 0 : -EIO;
+    int err = 0;
 
-    if (err == 0 && *plan->uplink && !find_definition(&copy, plan))
-        err = -EINVAL;
-    if (err == 0 && copy.section)
-        err = move_keys(&copy, out);
-    if (out && fclose(out) != 0)
-        err = -ENOMEM;
-    if (err == 0 && copy.section)
+    strcpy(copy.id, plan->bridge);
+    if (copy_make(&copy) < 0 || (*plan->uplink && find_definition(&copy, plan) < 0))
+        return -1;
+    if (copy.definition)
+        err = move_keys(&copy, &moved);
+    if (err == 0 && copy.definition)
         err = add_changed(&copy, files);
-    if (err == 0)
-        err = check_cloud_init(&copy, files);
-    if (err == 0)
-        err = add_own(&copy, plan, moved, files);
-    return err < 0 ? err : copy_check(&copy, plan, files);
+    if (err < 0)
+        return err;
+    if (check_cloud_init(&copy, files) < 0)
+        return -1;
+    err = add_own(&copy, plan, moved, files);
+    if (err < 0)
+        return err;
+    return copy_check(&copy, plan, files);
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 
 #define ROOT "/tmp/virt-tap-netplan."
 
-enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32 };
+enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32, TEXT_SIZE = 16384 };
 
 /* Writes the path of something in the copy. */
 static void place(const struct copy *copy, const char *name, char path[PLACE_SIZE])
@@ -28,8 +29,7 @@ static void place(const struct copy *copy, const char *name, char path[PLACE_SIZ
 
 static void remove_folder(const char *root)
 {
-    process_capture((const char *[]){"rm", "-rf", "--one-file-system", root, NULL}, false, PROCESS_QUERY_MS,
-                    NULL);
+    process_query(NULL, "rm", "-rf", "--one-file-system", root);
 }
 
 void copy_free(struct copy *copy)
@@ -102,21 +102,23 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 }
 
 /* Copies the host's files, if there are any. */
-static bool copy_files(struct copy *copy)
+static int copy_files(struct copy *copy)
 {
     char folder[PLACE_SIZE];
-    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
-    const char *argv[] = {"cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder, NULL};
+    int status;
 
     place(copy, "etc/netplan", folder);
-    if (access("/etc/netplan", F_OK) < 0 ? mkdir(folder, 0700) == 0
-                                         : process_capture(argv, false, PROCESS_QUERY_MS, NULL) == 0)
-        return true;
-    error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
-    return false;
+    if (access("/etc/netplan", F_OK) < 0)
+        status = mkdir(folder, 0700);
+    else /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+        status =
+            process_query(NULL, "cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder);
+    if (status != 0)
+        return error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
+    return 0;
 }
 
-bool copy_make(struct copy *copy)
+int copy_make(struct copy *copy)
 {
     char to[PLACE_SIZE];
 
@@ -124,131 +126,152 @@ bool copy_make(struct copy *copy)
     strcpy(copy->root, ROOT "XXXXXX");
     if (!mkdtemp(copy->root)) {
         *copy->root = '\0';
-        error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
-        return false;
+        return error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
     }
     copy->lock = open(copy->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     place(copy, "etc", to);
-    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0 || mkdir(to, 0700) < 0) {
-        /* another run may have taken it for abandoned before it was locked */
-        error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->root, strerror(errno));
-        return false;
-    }
+    /* another run may have taken it for abandoned before it was locked */
+    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0 || mkdir(to, 0700) < 0)
+        return error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->root,
+                         strerror(errno));
     return copy_files(copy);
 }
 
 /* Puts into the copy what will be installed, and nothing else. */
-static bool rebuild_copy(struct copy *copy, const struct persist_files *files)
+static int rebuild_copy(struct copy *copy, const struct persist_files *files)
 {
     char folder[PLACE_SIZE];
 
     place(copy, "etc/netplan", folder);
-    if (process_capture((const char *[]){"rm", "-rf", folder, NULL}, false, PROCESS_QUERY_MS, NULL) != 0)
-        return error_set(copy->why, "cannot remove %s", folder), false;
-    if (!copy_files(copy))
-        return false;
+    if (process_query(NULL, "rm", "-rf", folder) != 0)
+        return error_set(copy->why, "cannot remove %s", folder);
+    if (copy_files(copy) < 0)
+        return -1;
     for (size_t i = 0; i < files->count; i++) {
         _cleanup_free_ char *path = NULL;
         if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
             file_configure(path, files->list[i].text, 0600, copy->why) != 0)
-            return false;
+            return -1;
     }
-    return true;
+    return 0;
 }
 
-/* Where netplan puts what it makes of a definition, for one backend or the other. */
-struct generated {
-    const char *backend, *before, *after;
-};
-static const struct generated generated[] = {
-    {"networkd", "run/systemd/network/10-netplan-", ".network"},
-    {"NetworkManager", "run/NetworkManager/system-connections/netplan-", ".nmconnection"}};
-enum { BACKENDS = sizeof(generated) / sizeof(generated[0]) };
+/* What netplan makes of a definition, for one backend or the other: where it is, and the settings that name
+ * the interface. */
+static const struct generated {
+    const char *backend, *before, *after, *mac, *name;
+    bool match_first; /* those settings are in the first section */
+} generated[] = {{"networkd", "run/systemd/network/10-netplan-", ".network", "MACAddress", "Name", true},
+                 {"NetworkManager", "run/NetworkManager/system-connections/netplan-", ".nmconnection",
+                  "mac-address", "interface-name", false}};
+enum { BACKENDS = sizeof(generated) / sizeof(generated[0]), GENERATED_SIZE = PLACE_SIZE + ID_SIZE + 64 };
+
+static void generated_path(const struct copy *copy, const struct generated *by, const char *id,
+                           char path[GENERATED_SIZE])
+{
+    snprintf(path, GENERATED_SIZE, "%s/%s%s%s", copy->root, by->before, id, by->after);
+}
 
 /* Reads it. Returns the backend; NULL: there is nothing. */
 static const char *read_generated(const struct copy *copy, const char *id, char *text, size_t size)
 {
-    char path[sizeof(copy->root) + 2 * ID_SIZE + 64];
+    char path[GENERATED_SIZE];
 
     for (size_t i = 0; i < BACKENDS; i++) {
-        snprintf(path, sizeof(path), "%s/%s%s%s", copy->root, generated[i].before, id, generated[i].after);
+        generated_path(copy, &generated[i], id, path);
         if (text_read(path, text, size) >= 0)
             return generated[i].backend;
     }
     return NULL;
 }
 
-const char *copy_backend(const struct copy *copy, const char *id)
+/* Whether it is for the NIC. */
+static bool is_for(const char *path, const struct generated *by, const struct persist_plan *plan)
 {
-    char text[64];
+    char text[TEXT_SIZE], value[128];
 
-    return read_generated(copy, id, text, sizeof(text));
+    if (text_read(path, text, sizeof(text)) < 0)
+        return false;
+    char *rest = strstr(text, "\n\n");
+    if (rest && by->match_first)
+        *rest = '\0';
+    if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
+        text_value(text, by->mac, value, sizeof(value)))
+        return strcasecmp(value, plan->mac) == 0;
+    return text_value(text, by->name, value, sizeof(value)) && fnmatch(value, plan->uplink, 0) == 0;
 }
 
-/* Whether the generated file gives an interface all that the plan has; otherwise why not. */
-static bool has_all(struct copy *copy, const struct persist_plan *plan, const char *text)
+int copy_find(struct copy *copy, const struct persist_plan *plan)
 {
-    const char *holder = *plan->uplink ? plan->uplink : plan->bridge;
-    char setting[CIDR_TEXT + 1] = "=";
+    _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
+    char pattern[GENERATED_SIZE];
 
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], setting + 1);
-        if (!strstr(text, setting))
-            return error_set(
-                       copy->why,
-                       "'%s' has the address %s, which is not in its definition in netplan's files (%s.%s): "
-                       "add it there, or remove it",
-                       holder, setting + 1, copy->section ? copy->section : "bridges",
-                       *copy->id ? copy->id : plan->bridge),
-                   false;
+    if (!said)
+        return -1;
+    strcpy(copy->id, plan->uplink);
+    for (size_t i = 0; i < BACKENDS; i++) {
+        _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+        generated_path(copy, &generated[i], "*", pattern);
+        glob(pattern, 0, NULL, &found);
+        for (size_t k = 0; k < found.gl_pathc; k++) {
+            const char *id = strstr(strrchr(found.gl_pathv[k], '/'), "netplan-") + strlen("netplan-");
+            const size_t length = strlen(id) - strlen(generated[i].after);
+            if (!is_for(found.gl_pathv[k], &generated[i], plan))
+                continue;
+            if (copy->backend || length >= ID_SIZE)
+                return error_set(copy->why, "netplan's files have more than one definition for '%s'",
+                                 plan->uplink);
+            snprintf(copy->id, length + 1, "%s", id);
+            copy->backend = generated[i].backend;
+        }
     }
-    for (size_t i = 0; i < plan->route_count; i++)
-        if (*plan->routes[i].via && !strstr(text, plan->routes[i].via))
-            return error_set(
-                       copy->why,
-                       "'%s' has a route through %s, which is not in its definition in netplan's files: add "
-                       "it there, or remove it",
-                       holder, plan->routes[i].via),
-                   false;
-    if (plan->dhcp && !strstr(text, "\nDHCP=") && !strstr(text, "\nmethod=auto"))
-        return error_set(
-                   copy->why,
-                   "'%s' has an address from DHCP, and netplan's files do not ask for one (dhcp4: true)",
-                   holder),
-               false;
-    return true;
+    return 0;
 }
 
-/* Whether the generated file makes the NIC a port without addresses; otherwise why not. */
-static bool is_port(struct copy *copy, const struct persist_plan *plan, const char *text)
+/* Whether the generated file makes the NIC a port without addresses. Returns 0, or -1 and why not. */
+static int check_port(struct copy *copy, const struct persist_plan *plan, const char *text)
 {
     static const char *const unwanted[] = {"\nAddress=", "\nGateway=",  "\nDNS=",         "\nDHCP=ipv",
                                            "\nDHCP=yes", "\naddress1=", "\nmethod=manual"};
 
     if (!strstr(text, "\nBridge=") && !strstr(text, "-type=bridge"))
-        return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge),
-               false;
+        return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge);
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         if (strstr(text, unwanted[i]))
-            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1),
-                   false;
-    return true;
+            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1);
+    return 0;
 }
 
-/* Keeps what netplan has generated so far, for others_stay(). */
-static bool keep_generated(const struct copy *copy)
+/* Whether it gives the bridge all that the plan has. Returns 0, or -1 and why not. */
+static int check_bridge(struct copy *copy, const struct persist_plan *plan, const char *text)
+{
+    const char *holder = plan->uplink;
+    char where[ID_SIZE + 64];
+
+    if (!*holder)
+        holder = plan->bridge;
+    snprintf(where, sizeof(where), "its definition in netplan's files (%s.%s)", copy->section, copy->id);
+    if (plan->dhcp && !strstr(text, "\nDHCP=") && !strstr(text, "\nmethod=auto"))
+        return error_set(
+            copy->why, "'%s' has an address from DHCP, and netplan's files do not ask for one (dhcp4: true)",
+            holder);
+    return persist_check_text(plan, text, false, where, copy->why);
+}
+
+/* Keeps what netplan has generated so far, for check_others(). */
+static int keep_generated(const struct copy *copy)
 {
     char run[PLACE_SIZE], before[PLACE_SIZE];
 
     place(copy, "run", run);
     place(copy, "before", before);
-    if (rename(run, before) == 0 || errno == ENOENT)
-        return true;
-    return error_set(copy->why, "cannot rename %s: %s", run, strerror(errno)), false;
+    if (rename(run, before) < 0 && errno != ENOENT)
+        return error_set(copy->why, "cannot rename %s: %s", run, strerror(errno));
+    return 0;
 }
 
-/* Whether netplan makes the same of all other definitions as before; otherwise why not. */
-static bool others_stay(const struct copy *copy, const struct persist_plan *plan)
+/* Whether netplan makes the same of all other definitions as before. Returns 0, or -1 and why not. */
+static int check_others(const struct copy *copy, const struct persist_plan *plan)
 {
     _cleanup_free_ char *said = NULL;
     char run[PLACE_SIZE], before[PLACE_SIZE], bridge[ID_SIZE + 32], nic[ID_SIZE + 32];
@@ -257,48 +280,39 @@ static bool others_stay(const struct copy *copy, const struct persist_plan *plan
     place(copy, "before", before);
     snprintf(bridge, sizeof(bridge), "--exclude=*netplan-%s.*", plan->bridge);
     snprintf(nic, sizeof(nic), "--exclude=*netplan-%s.*", copy->id);
-    const char *argv[] = {"diff",
-                          "-rqN",
-                          "--exclude=netplan.conf",
-                          "--exclude=*.rules",
-                          "--exclude=system",
-                          bridge,
-                          nic,
-                          before,
-                          run,
-                          NULL}; /* the first three are lists of names, the bridge's among them */
-    if (access(before, F_OK) < 0 || process_capture(argv, true, PROCESS_QUERY_MS, &said) == 0)
-        return true;
-    return error_set(copy->why, "netplan would also change other definitions: %.300s", process_reason(said)),
-           false;
+    if (access(before, F_OK) < 0)
+        return 0;
+    /* The first three excluded are lists of names, the bridge's among them. */
+    if (process_query(&said, "diff", "-rqN", "--exclude=netplan.conf", "--exclude=*.rules",
+                      "--exclude=system", bridge, nic, before, run) == 0)
+        return 0;
+    return error_set(copy->why, "netplan would also change other definitions: %.300s", process_reason(said));
 }
 
 int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files)
 {
-    char text[16384];
+    char text[TEXT_SIZE];
 
-    if (!keep_generated(copy) || !rebuild_copy(copy, files))
-        return -EIO;
+    if (keep_generated(copy) < 0 || rebuild_copy(copy, files) < 0)
+        return -1;
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
-
-    if (!said || !others_stay(copy, plan))
-        return -EINVAL;
+    if (!said || check_others(copy, plan) < 0)
+        return -1;
     const char *backend = read_generated(copy, plan->bridge, text, sizeof(text));
     if (!backend)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge), -EINVAL;
-    if (!has_all(copy, plan, text))
-        return -EINVAL;
+        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge);
+    if (check_bridge(copy, plan, text) < 0)
+        return -1;
     if (!*plan->uplink)
         return 0;
     const char *ports = read_generated(copy, copy->id, text, sizeof(text));
     if (!ports)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink), -EINVAL;
+        return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink);
     if (backend != ports || (copy->backend && copy->backend != ports))
         return error_set(
-                   copy->why,
-                   "netplan would have '%s' configured by %s and '%s' by %s, which was configured by %s: "
-                   "see `renderer` in its files",
-                   plan->bridge, backend, plan->uplink, ports, copy->backend ? copy->backend : "nothing"),
-               -EINVAL;
-    return is_port(copy, plan, text) ? 0 : -EINVAL;
+            copy->why,
+            "netplan would have '%s' configured by %s and '%s' by %s, which was configured by %s: "
+            "see `renderer` in its files",
+            plan->bridge, backend, plan->uplink, ports, copy->backend ? copy->backend : "nothing");
+    return check_port(copy, plan, text);
 }

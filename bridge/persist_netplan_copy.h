@@ -15,27 +15,27 @@ enum { ID_SIZE = 64 };
 struct copy {
     char root[32];       /* a folder of this process's */
     int lock;            /* on that folder, for as long as it is needed */
-    const char *section; /* where the NIC is defined; NULL: nowhere */
+    const char *section; /* where the NIC, or else the bridge, is defined or would be */
     char id[ID_SIZE];    /* its name there */
-    char *definition;    /* as YAML, owned */
+    char *definition;    /* the NIC's, as YAML, owned; NULL: there is none */
     const char *backend; /* what configures the NIC before anything is changed; NULL: nothing */
     struct error *why;
 };
 
 #define _cleanup_copy_ __attribute__((cleanup(copy_free)))
 
-/* Copies the host's files. Returns whether that worked; otherwise why not, and copy_free() is to be called
- * all the same. */
-bool copy_make(struct copy *copy);
+/* Copies the host's files. Returns 0, or -1 and why not; copy_free() must be called in either case. */
+int copy_make(struct copy *copy);
 void copy_free(struct copy *copy);
 
 /* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. */
 char *copy_netplan(struct copy *copy, const char *verb, const char *argument);
 
-/* Returns for what netplan generates a definition's configuration, or NULL. */
-const char *copy_backend(const struct copy *copy, const char *id);
+/* Finds out what configures the NIC, and the name of its definition, which may match it by its MAC. Returns
+ * 0, or -1 and why not. */
+int copy_find(struct copy *copy, const struct persist_plan *plan);
 
 /* Checks what the host's files mean together with these: the bridge has all that the plan has, the NIC is
- * its port without addresses, and both are configured by what configured the NIC. Returns 0, or -errno and
- * why not. */
+ * its port without addresses, and both are configured by what configured the NIC. Returns 0, or -1 and why
+ * not. */
 int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files);

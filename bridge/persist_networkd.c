@@ -10,6 +10,7 @@
 #include "persist.h"
 #include "uplink.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <net/if.h>
@@ -92,85 +93,68 @@ static char *read_merged(const char *name)
 
     if (!*name || asprintf(&path, "systemd/network/%s", name) < 0)
         return NULL;
-    if (process_capture((const char *[]){"systemd-analyze", "cat-config", "--no-pager", path, NULL}, false,
-                        PROCESS_QUERY_MS, &text) == 0)
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
         return text;
     free(text);
     return NULL;
 }
 
-/* Whether the line says for what the host waits at boot: for the bridge, since a port gets no address. */
-static bool is_wait(const char *line)
+/* As parse_boolean() of systemd's. */
+static bool is_yes(char *word)
 {
-    return strncmp(line, "RequiredForOnline", 17) == 0 || strncmp(line, "RequiredFamilyForOnline", 23) == 0;
-}
-
-/* Whether the line is the setting Unmanaged=, and means yes (parse_boolean() of systemd's). */
-static bool is_unmanaged(const char *line)
-{
-    static const char *const words[] = {"1", "yes", "y", "true", "t", "on"};
-    const char *value = line + strlen("Unmanaged");
-
-    if (strncmp(line, "Unmanaged", strlen("Unmanaged")) != 0 || value[strspn(value, " \t")] != '=')
-        return false;
-    value += strspn(value, " \t=");
-    const size_t length = strcspn(value, " \t\r\n");
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strlen(words[i]) == length && strncasecmp(value, words[i], length) == 0)
-            return true;
-    return false;
+    for (char *c = word; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return text_has_word("1 yes y true t on", word);
 }
 
 /* Whether a setting names the NIC, as IncomingInterface= does. */
-static bool names_nic(const char *start, const char *end, const char *nic)
+static bool names_nic(const char *line, const char *nic)
 {
-    _cleanup_free_ char *line = strndup(start, (size_t)(end - start));
-    const char *value = line ? strchr(line, '=') : NULL;
+    const char *value = strchr(line, '=');
 
     return value && *line != '#' && *line != ';' && uplink_in_rule(value + 1, nic);
 }
 
 /* Copies the sections of the text for the port, [Link], or for the bridge, all but [Match] and the rest of
- * [Link]. Returns 0, or -EINVAL and what cannot be a bridge's. */
+ * [Link]. Returns 0, or -1 and what cannot be a bridge's. */
 static int copy_sections(FILE *out, const struct persist_plan *plan, const char *text, bool port,
                          struct error *why)
 {
-    static const char *const on_top[] = {"VLAN",  "MACVLAN", "MACVTAP", "IPVLAN",        "IPVTAP",
-                                         "VXLAN", "Tunnel",  "Xfrm",    "Bridge",        "Bond",
-                                         "VRF",   "MACsec",  "IPoIB",   "BatmanAdvanced"};
+    static const char on_top[] =
+        "VLAN MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
+        "IPoIB BatmanAdvanced";
+    _cleanup_free_ char *copy = strdup(text);
     bool link = false, copied = false;
+    char *rest = copy;
 
-    for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
-        end = line + strcspn(line, "\n");
+    for (const char *line; (line = strsep(&rest, "\n"));) {
         const char *start = line + strspn(line, " \t");
+        char key[32] = "", value[8] = "";
+        sscanf(start, "%31[^= \t] = %7s", key, value);
         if (*start == '[') {
             link = strncmp(start, "[Link]", 6) == 0;
             copied = link == port && strncmp(start, "[Match]", 7) != 0;
         }
-        if (link && is_wait(start)) {
+        /* The host waits at boot for the bridge, since a port gets no address. */
+        if (link && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             if (!port)
-                fprintf(out, "\n[Link]\n%.*s\n", (int)(end - start), start);
+                fprintf(out, "\n[Link]\n%s\n", start);
             continue;
         }
-        if (link && is_unmanaged(start))
-            return error_set(why, "networkd is told to leave '%s' alone (%.*s)", plan->uplink,
-                             (int)(end - start), start),
-                   -EINVAL;
-        if (copied && !port && names_nic(start, end, plan->uplink))
+        if (link && strcmp(key, "Unmanaged") == 0 && is_yes(value))
+            return error_set(why, "networkd is told to leave '%s' alone (%s)", plan->uplink, start);
+        if (copied && !port && names_nic(start, plan->uplink))
+            return error_set(why,
+                             "the file of '%s' for networkd names it, and would have to name the bridge: %s",
+                             plan->uplink, start);
+        if (copied && text_has_word(on_top, key))
             return error_set(
-                       why, "the file of '%s' for networkd names it, and would have to name the bridge: %.*s",
-                       plan->uplink, (int)(end - start), start),
-                   -EINVAL;
-        for (size_t i = 0; i < sizeof(on_top) / sizeof(on_top[0]) && copied; i++)
-            if (strncmp(start, on_top[i], strlen(on_top[i])) == 0 && strchr(" =", start[strlen(on_top[i])]))
-                return error_set(
-                           why,
-                           "the NIC's file for networkd has %s=, which cannot be carried over to a bridge",
-                           on_top[i]),
-                       -EINVAL;
-        if (copied && *start != '#' && *start != ';' && end > start)
-            fprintf(out, "%s%.*s\n", *start == '[' ? "\n" : "", (int)(end - line), line);
+                why, "the NIC's file for networkd has %s=, which cannot be carried over to a bridge", key);
+        if (copied && *start && *start != '#' && *start != ';')
+            fprintf(out, "%s%s\n", text_if(*start == '[', "\n"), line);
     }
+    if (!copy)
+        return -ENOMEM;
     return 0;
 }
 
@@ -231,26 +215,31 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         fprintf(out, "\n[DHCPv4]\nIAID=%u\n", iaid);
 }
 
-static void print_netdev(FILE *out, const struct persist_plan *plan)
+static int add_netdev(const struct persist_plan *plan, struct persist_files *files)
 {
+    FILE *out = persist_open(files, 0644, FOLDER START "%s.netdev", plan->bridge);
+
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
     fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
     if (plan->mtu)
         fprintf(out, "MTUBytes=%u\n", plan->mtu);
     fprintf(out, "\n[Bridge]\nSTP=%s\nVLANFiltering=%s\n", yes_no(plan->stp), yes_no(plan->vlan_filtering));
     if (!plan->stp)
         fputs("ForwardDelaySec=0\n", out);
+    return persist_close(out);
 }
 
 /* The bridge's file, or the port's. */
 static int add_network(const struct persist_plan *plan, const char *text, bool port,
                        struct persist_files *files, struct error *why)
 {
-    _cleanup_free_ char *all = NULL;
-    size_t size;
-    FILE *out = open_memstream(&all, &size);
+    FILE *out =
+        persist_open(files, 0644, FOLDER START "%s%s.network", plan->bridge, text_if(port, "-uplink"));
 
     if (!out)
-        return -ENOMEM;
+        return -errno;
     persist_head(out, plan);
     fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
     const int err = copy_sections(out, plan, text, port, why);
@@ -260,17 +249,14 @@ static int add_network(const struct persist_plan *plan, const char *text, bool p
         fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
     else
         print_rest(out, plan, text);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return err < 0 ? err
-                   : persist_add(files, 0644, take_text(&all), FOLDER START "%s%s.network", plan->bridge,
-                                 port ? "-uplink" : "");
+    const int failed = persist_close(out);
+    return err < 0 ? err : failed;
 }
 
 int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why)
 {
-    int err = persist_write(files, plan, 0644, print_netdev, FOLDER START "%s.netdev", plan->bridge);
+    int err = add_netdev(plan, files);
 
     if (err == 0)
         err = add_network(plan, text, false, files, why);
@@ -288,16 +274,14 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
         find_file(plan->uplink, name);
     if (*name && strcmp(name, START) < 0)
         return error_set(
-                   why,
-                   "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
-                   name, name),
-               -EEXIST;
+            why,
+            "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
+            name, name);
     text = read_merged(name);
     if (*name && !text)
         return error_set(
-                   why,
-                   "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
-                   plan->uplink, name, name),
-               -EIO;
+            why,
+            "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
+            plan->uplink, name, name);
     return persist_networkd_from(plan, text ? text : "", files, why);
 }

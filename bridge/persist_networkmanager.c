@@ -6,6 +6,7 @@
  * yields by its lower priority, so that it is there if the others fail. */
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "persist_profile.h"
 #include "uplink.h"
 
@@ -14,16 +15,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The two profiles: the bridge's, without what describes the device of the NIC's; and the port's. */
+static const struct {
+    const char *ending, *name, *type, *awk;
+} parts[] = {
+    {"", "bridge", "bridge",
+     "/^\\[/ { section = $0; drop = /^\\[(match|ethtool|dcb|sriov|tc|link|bond|team|vlan|802-1x)\\]/ }"
+     "section == \"[connection]\" && /^type=/ { $0 = \"type=bridge\" }"
+     "section == \"[connection]\" && /^(multi-connect|timestamp|lldp)=/ { next }"
+     "section == \"[ethernet]\" && /=/ && !/^mtu=/ { next }"
+     "!drop"},
+    {"-uplink", "uplink", "ethernet",
+     "/^\\[/ { section = $0 }"
+     "section == \"[connection]\" && /^(multi-connect|timestamp|secondaries|zone)=/ { next }"
+     "section != \"[match]\""}};
+
 /* A profile needs a stable UUID, so derive it from the name. */
-static void add_names(struct words *words, const struct persist_plan *plan, const char *part)
+static void add_names(struct words *words, const struct persist_plan *plan, bool port)
 {
     uint64_t hash[2] = {HASH_START, HASH_START << 32 | HASH_START >> 32};
     char name[64];
 
-    snprintf(name, sizeof(name), "virt-tap %s %s", plan->bridge, *part ? "uplink" : "bridge");
+    snprintf(name, sizeof(name), "virt-tap %s %s", plan->bridge, parts[port].name);
     for (int i = 0; i < 2; i++)
         hash[i] = hash_bytes(hash[i], name, strlen(name));
-    words_set(words, "connection.id", "virt-tap-%s%s", plan->bridge, part);
+    words_set(words, "connection.id", "virt-tap-%s%s", plan->bridge, parts[port].ending);
     words_set(words, "connection.uuid", "%08x-%04x-4%03x-8%03x-%012llx", (unsigned int)(hash[0] >> 32),
               (unsigned int)(hash[0] >> 16) & 0xffff, (unsigned int)hash[0] & 0xfff,
               (unsigned int)(hash[1] >> 48) & 0xfff, (unsigned long long)hash[1] & 0xffffffffffff);
@@ -55,7 +71,7 @@ static void add_network(struct words *words, const struct persist_plan *plan, in
         if (route->metric)
             snprintf(metric, sizeof(metric), " %u", route->metric);
         words_set(words, property, "%s %s%s%s", persist_destination(route), route->via, metric,
-                  route->onlink ? " onlink=true" : "");
+                  text_if(route->onlink, " onlink=true"));
     }
     snprintf(property, sizeof(property), "%s.method", group);
     words_set(words, property, "%s", plan->dhcp ? "auto" : method);
@@ -111,78 +127,44 @@ static void add_identity(struct words *words, const struct persist_plan *plan, c
     }
     if (*profile->iaid)
         words_set(words, "ipv6.dhcp-iaid", "%u", iaid);
-    if (*plan->token && !profile_has(profile, "ipv6", "token")) {
+    if (*plan->token && profile->text && !profile_has(profile, "ipv6", "token")) {
         words_set(words, "ipv6.addr-gen-mode", "eui64");
         words_set(words, "ipv6.token", "%s", plan->token);
     }
 }
 
-/* The bridge's keyfile from the NIC's, without what describes the device. */
-static char *clone_bridge(const struct persist_plan *plan, const struct profile *profile, struct error *why)
-{
-    static const char awk[] =
-        "/^\\[/ { section = $0; drop = /^\\[(match|ethtool|dcb|sriov|tc|link|bond|team|vlan|802-1x)\\]/ }"
-        "section == \"[connection]\" && /^type=/ { $0 = \"type=bridge\" }"
-        "section == \"[connection]\" && /^(multi-connect|timestamp|lldp)=/ { next }"
-        "section == \"[ethernet]\" && /=/ && !/^mtu=/ { next }"
-        "!drop";
-    struct words words = {.count = 0};
-
-    add_names(&words, plan, "");
-    add_bridge(&words, plan);
-    add_identity(&words, plan, profile);
-    return nmcli_modify(profile->file, awk, &words, why);
-}
-
-static char *clone_port(const struct persist_plan *plan, const struct profile *profile, struct error *why)
-{
-    static const char awk[] =
-        "/^\\[/ { section = $0 }"
-        "section == \"[connection]\" && /^(multi-connect|timestamp|secondaries|zone)=/ { next }"
-        "section != \"[match]\"";
-    struct words words = {.count = 0};
-
-    add_names(&words, plan, "-uplink");
-    add_port(&words, plan, profile);
-    return nmcli_modify(profile->file, awk, &words, why);
-}
-
-/* A keyfile from nothing but the plan. */
-static char *make_new(const struct persist_plan *plan, const struct profile *profile, bool port,
-                      struct error *why)
+/* A keyfile: what awk leaves of the NIC's, with changes; or, if it has none, from nothing but the plan. */
+static char *make_keyfile(const struct persist_plan *plan, const struct profile *profile, bool port,
+                          struct error *why)
 {
     static const char *const start[] = {"nmcli", "--offline", "connection", "add", "type"};
     struct words words = {.count = 0};
 
-    for (size_t i = 0; i < sizeof(start) / sizeof(start[0]); i++)
+    for (size_t i = 0; !profile->text && i < sizeof(start) / sizeof(start[0]); i++)
         words_add(&words, start[i]);
-    words_add(&words, port ? "ethernet" : "bridge");
-    add_names(&words, plan, port ? "-uplink" : "");
+    if (!profile->text)
+        words_add(&words, parts[port].type);
+    add_names(&words, plan, port);
     if (port) {
         add_port(&words, plan, profile);
     } else {
         add_bridge(&words, plan);
+        add_identity(&words, plan, profile);
+    }
+    if (!port && !profile->text) {
         add_network(&words, plan, AF_INET, "ipv4");
         add_network(&words, plan, AF_INET6, "ipv6");
     }
     if (words.full)
         return error_set(why, "'%s' has too many addresses and routes", plan->uplink), NULL;
+    if (profile->text)
+        return nmcli_modify(profile->file, parts[port].awk, &words, why);
     return nmcli_print(words.argv, why);
 }
 
 /* Whether the bridge's keyfile has what the kernel has, and no profile of before can have forgotten. */
 static int check_bridge(const struct persist_plan *plan, const char *text, struct error *why)
 {
-    char cidr[CIDR_TEXT + 1] = "=";
-
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], cidr + 1);
-        if (!strstr(text, cidr))
-            return error_set(why,
-                             "'%s' has the address %s, which is not in the profile that it uses: add it "
-                             "there, or remove it",
-                             plan->uplink, cidr + 1);
-    }
     if (plan->managed && uplink_in_rule(text, plan->uplink))
         return error_set(why,
                          "the profile of '%s' names it beyond its interface-name, and would have to name the "
@@ -194,30 +176,32 @@ static int check_bridge(const struct persist_plan *plan, const char *text, struc
             "'%s' has several IPv6 addresses from router advertisements that are not made from "
             "its MAC, and would have others as a bridge: set ipv6.addr-gen-mode eui64, or a token",
             plan->uplink);
-    for (size_t i = 0; i < plan->route_count; i++)
-        if (!strstr(text, plan->routes[i].via) || !strstr(text, persist_destination(&plan->routes[i])))
-            return error_set(why,
-                             "'%s' has a route to %s through %s, which is not in the profile that it uses: "
-                             "add it there, or remove it",
-                             plan->uplink, plan->routes[i].to, plan->routes[i].via);
-    return 0;
+    return persist_check_text(plan, text, true, "the profile that it uses", why);
+}
+
+/* The bridge's keyfile, or the port's. */
+static int add_profile(const struct persist_plan *plan, const struct profile *profile, bool port,
+                       struct persist_files *files, struct error *why)
+{
+    _cleanup_free_ char *text = make_keyfile(plan, profile, port, why);
+
+    if (!text || (!port && check_bridge(plan, text, why) != 0))
+        return -1;
+    FILE *out = persist_open(files, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending);
+    if (!out)
+        return -errno;
+    fputs(text, out);
+    return persist_close(out);
 }
 
 int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_profile_ struct profile profile = {.text = NULL};
-    _cleanup_free_ char *bridge = NULL, *port = NULL;
 
     if (*plan->uplink && profile_read(plan->uplink, &profile, why) != 0)
-        return -EINVAL;
-    bridge = profile.text ? clone_bridge(plan, &profile, why) : make_new(plan, &profile, false, why);
-    if (!bridge || check_bridge(plan, bridge, why) != 0)
-        return -EINVAL;
-    int err = persist_add(files, 0600, take_text(&bridge), NM_OWN "%s.nmconnection", plan->bridge);
+        return -1;
+    const int err = add_profile(plan, &profile, false, files, why);
     if (err < 0 || !*plan->uplink)
         return err;
-    port = profile.text ? clone_port(plan, &profile, why) : make_new(plan, &profile, true, why);
-    if (!port)
-        return -EINVAL;
-    return persist_add(files, 0600, take_text(&port), NM_OWN "%s-uplink.nmconnection", plan->bridge);
+    return add_profile(plan, &profile, true, files, why);
 }

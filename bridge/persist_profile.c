@@ -60,8 +60,10 @@ static bool keyfile_value(const char *text, const char *section, const char *key
     const char *start = strstr(text, head);
     if (!start)
         return false;
-    const char *end = strstr(start, "\n\n");
-    _cleanup_free_ char *part = strndup(start, end ? (size_t)(end - start) : strlen(start));
+    _cleanup_free_ char *part = strdup(start);
+    char *end = part ? strstr(part, "\n\n") : NULL;
+    if (end)
+        *end = '\0';
     return part && text_value(part, key, value, size);
 }
 
@@ -72,7 +74,6 @@ bool profile_has(const struct profile *profile, const char *section, const char 
     return profile->text && keyfile_value(profile->text, section, key, value, sizeof(value));
 }
 
-/* Runs nmcli. Returns the keyfile that it prints, or NULL and what it said. */
 char *nmcli_print(const char *const argv[], struct error *why)
 {
     _cleanup_free_ char *said = NULL;
@@ -88,7 +89,6 @@ char *nmcli_print(const char *const argv[], struct error *why)
     return NULL;
 }
 
-/* Runs nmcli with what awk makes of a keyfile. Returns the new keyfile, or NULL and what nmcli said. */
 char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why)
 {
     static const char script[] = "file=$1 awk=$2; shift 2; nmcli --offline connection modify "
@@ -103,11 +103,10 @@ char *nmcli_modify(const char *file, const char *awk, const struct words *words,
 /* Finds the file of the NIC's profile among NetworkManager's, and which of all has the highest priority. */
 static void read_list(struct profile *profile, char highest[PATH_MAX])
 {
+    static const char fields[] = "AUTOCONNECT-PRIORITY,UUID,FILENAME";
     _cleanup_free_ char *list = NULL;
-    const char *argv[] = {"nmcli",      "-t",   "-e", "no", "-f", "AUTOCONNECT-PRIORITY,UUID,FILENAME",
-                          "connection", "show", NULL};
 
-    if (process_capture(argv, false, PROCESS_QUERY_MS, &list) != 0 || !list)
+    if (process_query(&list, "nmcli", "-t", "-e", "no", "-f", fields, "connection", "show") != 0 || !list)
         return;
     char *rest = list;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -124,8 +123,8 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
     }
 }
 
-/* Reads the profile that the NIC uses, from what NetworkManager keeps of each device: also the metric of the
- * NIC's routes, which is another than a bridge's. Returns 0, or -1 and why not. */
+/* From what NetworkManager keeps of each device: also the metric of the NIC's routes, which is another than a
+ * bridge's. */
 int profile_read(const char *nic, struct profile *profile, struct error *why)
 {
     char path[64], state[4096], managed[8], highest[PATH_MAX] = "";
@@ -162,22 +161,16 @@ int profile_read(const char *nic, struct profile *profile, struct error *why)
 /* What the profile has and neither a bridge nor its port can. */
 static int refuse_profile(const struct profile *profile, const struct persist_plan *plan, struct error *why)
 {
-    static const char *const types[] = {"ethernet", "bond", "team", "vlan"};
     _cleanup_free_ char *users = NULL, *answer = NULL;
-    const char *state[] = {"nmcli", "-g", "GENERAL.STATE", "device", "show", plan->uplink, NULL};
     char type[32];
-    const char *argv[] = {"grep", "-rlsF", NOT_HIDDEN, profile->uuid, FOLDERS, NULL};
-    bool known = false;
 
     keyfile_value(profile->text, "connection", "type", type, sizeof(type));
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        known |= strcmp(type, types[i]) == 0;
-    if (!known)
+    if (!text_has_word("ethernet bond team vlan", type))
         return error_set(why, "'%s' uses a profile of the type %s, which cannot be a bridge's port",
                          plan->uplink, type);
     if (strstr(profile->file, "/netplan-"))
         return error_set(why, "netplan writes NetworkManager's profiles here: use --format netplan");
-    process_capture(state, false, PROCESS_QUERY_MS, &answer);
+    process_query(&answer, "nmcli", "-g", "GENERAL.STATE", "device", "show", plan->uplink);
     if (answer && strstr(answer, "externally"))
         return error_set(why, "NetworkManager only watches '%s': name who configures it with --format",
                          plan->uplink);
@@ -189,7 +182,7 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
             plan->uplink, plan->bridge, plan->bridge);
     if (profile_has(profile, "connection", "master") || profile_has(profile, "connection", "controller"))
         return error_set(why, "the profile of '%s' makes it a port already", plan->uplink);
-    process_capture(argv, false, PROCESS_QUERY_MS, &users);
+    process_query(&users, "grep", "-rlsF", NOT_HIDDEN, profile->uuid, FOLDERS);
     char *rest = users;
     for (const char *file; (file = strsep(&rest, "\n"));)
         if (*file && strcmp(file, profile->file) != 0)
@@ -204,10 +197,10 @@ static int refuse_bridge(const struct persist_plan *plan, struct error *why)
 {
     _cleanup_free_ char *found = NULL;
     char line[64];
-    const char *argv[] = {"grep", "-rlsxF", NOT_HIDDEN, "--exclude=virt-tap-*", line, FOLDERS, NULL};
 
     snprintf(line, sizeof(line), "interface-name=%s", plan->bridge);
-    if (process_capture(argv, false, PROCESS_QUERY_MS, &found) != 0 || !found)
+    if (process_query(&found, "grep", "-rlsxF", NOT_HIDDEN, "--exclude=virt-tap-*", line, FOLDERS) != 0 ||
+        !found)
         return 0;
     return error_set(why, "NetworkManager has a profile for '%s' already: %s", plan->bridge,
                      process_reason(found));
@@ -216,10 +209,9 @@ static int refuse_bridge(const struct persist_plan *plan, struct error *why)
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why)
 {
     _cleanup_profile_ struct profile profile = {.text = NULL};
-    const char *argv[] = {"nmcli", "--version", NULL};
     char mac[32];
 
-    if (process_capture(argv, false, PROCESS_QUERY_MS, NULL) != 0)
+    if (process_query(NULL, "nmcli", "--version") != 0)
         return error_set(why, "NetworkManager's profiles are written by nmcli, which is not installed");
     if (refuse_bridge(plan, why) != 0)
         return -1;

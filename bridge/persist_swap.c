@@ -5,6 +5,7 @@
 #include "persist_swap.h"
 #include "base/attributes.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "config.h"
 #include "persist_private.h"
 #include "rootpath.h"
@@ -44,32 +45,31 @@ static void entry(char out[ENTRY_SIZE], const char *folder, size_t i)
     snprintf(out, ENTRY_SIZE, WORK "/%s/%zu", folder, i);
 }
 
-/* Where a link leads; false: it is none. */
-static bool follow(const char *path, char out[PATH_MAX])
-{
-    const ssize_t length = readlink(path, out, PATH_MAX - 1);
-
-    out[length < 0 ? 0 : length] = '\0';
-    return length > 0;
-}
-
-/* Syncs the part of a path up to its last slash: what a file is in. */
+/* Syncs the part of a path up to its last slash: what a file is in. Like all functions from here to finish(),
+ * returns 0, or -1 and errno. */
 static int sync_folder(const char *path)
 {
     char folder[PATH_MAX];
 
     snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
     _cleanup_close_ const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    if (fd < 0)
+        return -1;
+    return fsync(fd);
 }
 
 /* If it is missing, a read-only file system says that it is read-only. */
 static int remove_name(const char *path)
 {
     struct stat st;
-    const int err = unlink(path) < 0 ? -errno : 0;
 
-    return lstat(path, &st) < 0 ? 0 : err;
+    if (unlink(path) == 0)
+        return 0;
+    const int reason = errno;
+    if (lstat(path, &st) < 0)
+        return 0;
+    errno = reason;
+    return -1;
 }
 
 /* Gives the file's name to something else: a link to `target`, or a second name of it. */
@@ -78,13 +78,10 @@ static int put(const char *path, const char *target, int (*make)(const char *tar
     char new[PATH_MAX];
 
     beside(new, path, "new");
-    int err = remove_name(new);
-    if (err == 0 && make(target, new) < 0)
-        err = -errno;
-    if (err == 0 && rename(new, path) < 0)
-        err = -errno;
+    if (remove_name(new) < 0 || make(target, new) < 0 || rename(new, path) < 0)
+        return -1;
     remove_name(new); /* rename() leaves both names of one file alone */
-    return err;
+    return 0;
 }
 
 /* Makes the file a link through NOW. */
@@ -104,7 +101,8 @@ static int settle(const char *path, size_t i, const char *version)
 
     entry(through, "now", i);
     entry(wanted, version, i);
-    if (!follow(path, target) || strcmp(target, through) != 0 || !follow(wanted, target))
+    if (!text_link(path, target, sizeof(target)) || strcmp(target, through) != 0 ||
+        !text_link(wanted, target, sizeof(target)))
         return 0;
     if (strcmp(target, NOTHING) == 0)
         return remove_name(path);
@@ -115,11 +113,11 @@ static int settle(const char *path, size_t i, const char *version)
 static int for_all(int (*each)(const char *path, size_t i, const char *version), const char *version)
 {
     char name[ENTRY_SIZE], path[PATH_MAX];
-    int err = 0;
 
-    for (size_t i = 0; err == 0 && (entry(name, "path", i), follow(name, path)); i++)
-        err = each(path, i, version);
-    return err;
+    for (size_t i = 0; entry(name, "path", i), text_link(name, path, sizeof(path)); i++)
+        if (each(path, i, version) < 0)
+            return -1;
+    return 0;
 }
 
 static int sync_one(const char *path, size_t i, const char *version)
@@ -132,17 +130,17 @@ static int sync_one(const char *path, size_t i, const char *version)
 static int clean_one(const char *path, size_t i, const char *version)
 {
     char name[PATH_MAX];
-    int err = 0;
     (void)version;
 
-    for (size_t part = 0; err == 0 && part < PART_COUNT; part++) {
+    for (size_t part = 0; part < PART_COUNT; part++) {
         beside(name, path, parts[part]);
-        err = remove_name(name);
+        if (remove_name(name) < 0)
+            return -1;
         entry(name, parts[part], i); /* there is none of the links */
-        if (err == 0)
-            err = remove_name(name);
+        if (remove_name(name) < 0)
+            return -1;
     }
-    return err;
+    return 0;
 }
 
 /* Which version is in effect. */
@@ -150,17 +148,17 @@ static const char *version_now(void)
 {
     char target[PATH_MAX];
 
-    return follow(NOW, target) && strcmp(target, "next") == 0 ? "next" : "was";
+    if (text_link(NOW, target, sizeof(target)) && strcmp(target, "next") == 0)
+        return "next";
+    return "was";
 }
 
 /* Lets NOW lead to that version. */
 static int turn(const char *version)
 {
-    int err = remove_name(NOW ".new");
-
-    if (err == 0 && (symlink(version, NOW ".new") < 0 || rename(NOW ".new", NOW) < 0))
-        err = -errno;
-    return err < 0 ? err : sync_folder(NOW);
+    if (remove_name(NOW ".new") < 0 || symlink(version, NOW ".new") < 0 || rename(NOW ".new", NOW) < 0)
+        return -1;
+    return sync_folder(NOW);
 }
 
 /* Removes WORK: path/N last, the highest N first, so that an interrupted removal can be resumed. */
@@ -169,27 +167,27 @@ static int remove_work(void)
     char name[ENTRY_SIZE], path[PATH_MAX];
     size_t count = 0;
 
-    while (entry(name, "path", count), follow(name, path))
+    while (entry(name, "path", count), text_link(name, path, sizeof(path)))
         count++;
-    int err = remove_name(NOW ".new");
-    if (err == 0)
-        err = remove_name(NOW);
-    for (size_t i = count; err == 0 && i > 0; i--) {
+    if (remove_name(NOW ".new") < 0 || remove_name(NOW) < 0)
+        return -1;
+    for (size_t i = count; i > 0; i--) {
         entry(name, "path", i - 1);
-        err = remove_name(name);
+        if (remove_name(name) < 0)
+            return -1;
     }
-    for (size_t i = FOLDER_COUNT; err == 0 && i > 0; i--)
+    for (size_t i = FOLDER_COUNT; i > 0; i--)
         if (rmdir(folders[i - 1]) < 0 && errno != ENOENT)
-            err = -errno;
-    return err;
+            return -1;
+    return 0;
 }
 
 /* Makes all files that version of them, on disk, too. */
 static int settle_all(const char *version)
 {
-    const int err = for_all(settle, version);
-
-    return err < 0 ? err : for_all(sync_one, NULL);
+    if (for_all(settle, version) < 0)
+        return -1;
+    return for_all(sync_one, NULL);
 }
 
 /* Ends what is there, in the version in effect unless that is done, and removes all traces of it. */
@@ -197,10 +195,9 @@ static int finish(bool settled)
 {
     if (access(WORK, F_OK) < 0)
         return 0;
-    int err = settled ? 0 : settle_all(version_now());
-    if (err == 0)
-        err = for_all(clean_one, NULL);
-    return err < 0 ? err : remove_work();
+    if ((!settled && settle_all(version_now()) < 0) || for_all(clean_one, NULL) < 0)
+        return -1;
+    return remove_work();
 }
 
 static int fail(struct swap *swap, const char *what, const char *reason)
@@ -226,10 +223,9 @@ int swap_open(struct swap *swap)
         return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still running");
     if (locked < 0)
         return fail(swap, "cannot lock " STATE_FOLDER, strerror(-locked));
-    const int err = finish(false);
-    if (err < 0)
+    if (finish(false) < 0)
         return fail(swap, "an earlier run was killed, and " WORK " can neither be completed nor undone",
-                    strerror(-err));
+                    strerror(errno));
     return 0;
 }
 
@@ -293,9 +289,9 @@ static int keep_attributes(struct swap *swap, const char *path, int fd)
     _cleanup_close_ const int old = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
 
-    if (old < 0)
-        return errno == ENOENT ? 0 : fail_writing(swap, path);
-    if (fstat(old, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
+    if (old < 0 && errno == ENOENT)
+        return 0;
+    if (old < 0 || fstat(old, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
         return fail_writing(swap, path);
     if (attributes_keep(old, fd, &swap->why) == 0)
         return 0;
@@ -312,8 +308,10 @@ int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode
     if (add(swap, path, next) < 0)
         return -1;
     _cleanup_close_ const int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    errno = fd < 0 ? errno : ENOSPC; /* in case write() is short */
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+    if (fd < 0)
+        return fail_writing(swap, path);
+    errno = ENOSPC; /* in case write() is short */
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
         return fail_writing(swap, path);
     if (keep_attributes(swap, path, fd) < 0) /* which sets the permissions, too, if there is an ACL */
         return -1;
@@ -328,9 +326,11 @@ int swap_link(struct swap *swap, const char *path, const char *from)
 
     if (add(swap, path, next) < 0)
         return -1;
-    if (from && link(from, next) < 0)
+    if (!from)
+        return add_next(swap, path, NOTHING);
+    if (link(from, next) < 0)
         return fail_writing(swap, path);
-    return add_next(swap, path, from ? next : NOTHING);
+    return add_next(swap, path, next);
 }
 
 long long swap_written(const struct swap *swap, const char *path)
@@ -339,23 +339,27 @@ long long swap_written(const struct swap *swap, const char *path)
     struct stat st;
 
     beside(next, path, "next");
-    return swap->failed || lstat(next, &st) < 0 ? 0 : swap_time(&st);
+    if (swap->failed || lstat(next, &st) < 0)
+        return 0;
+    return swap_time(&st);
 }
 
-/* Makes all files links, which lead to the old versions at first. Once is enough. */
+/* Makes all files links, which lead to the old versions at first. Once is enough. Returns 0, or -1 and
+ * errno. */
 static int place_all(const struct swap *swap)
 {
     char target[PATH_MAX];
-    int err;
 
-    if (swap->count == 0 || follow(NOW, target))
+    if (swap->count == 0 || text_link(NOW, target, sizeof(target)))
         return 0;
-    err = sync_folder(WORK);
-    for (size_t i = 0; err == 0 && i < FOLDER_COUNT; i++)
-        err = sync_folder(folders[i]);
-    err = err < 0 ? err : turn("was");
-    err = err < 0 ? err : for_all(place, NULL);
-    return err < 0 ? err : for_all(sync_one, NULL);
+    if (sync_folder(WORK) < 0)
+        return -1;
+    for (size_t i = 0; i < FOLDER_COUNT; i++)
+        if (sync_folder(folders[i]) < 0)
+            return -1;
+    if (turn("was") < 0 || for_all(place, NULL) < 0)
+        return -1;
+    return for_all(sync_one, NULL);
 }
 
 int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg)
@@ -364,9 +368,8 @@ int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg)
 
     if (swap->failed)
         return -1;
-    const int err = place_all(swap);
-    if (err < 0)
-        return fail(swap, WORK, strerror(-err));
+    if (place_all(swap) < 0)
+        return fail(swap, WORK, strerror(errno));
     const int status = private_call(&overlay, 1, act, arg, &swap->why);
     swap->failed = status < 0;
     return status;
@@ -374,18 +377,16 @@ int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg)
 
 int swap_commit(struct swap *swap)
 {
-    if (swap->failed || swap->count == 0)
-        return swap->failed ? -1 : 0;
-    int err = place_all(swap);
-    if (err == 0)
-        err = turn("next");
-    if (err == 0)
-        err = settle_all("next");
-    if (err == 0)
+    if (swap->failed)
+        return -1;
+    if (swap->count == 0)
         return 0;
+    if (place_all(swap) == 0 && turn("next") == 0 && settle_all("next") == 0)
+        return 0;
+    fail(swap, WORK, strerror(errno));
     if (strcmp(version_now(), "next") == 0 && for_all(place, NULL) == 0)
         turn("was");
-    return fail(swap, WORK, strerror(-err));
+    return -1;
 }
 
 bool swap_close(struct swap *swap)

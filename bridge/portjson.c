@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "bridge.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -123,12 +124,7 @@ const char *port_alias_uplink(const struct link *bridge)
 
 bool port_may_be_uplink(const struct link *port)
 {
-    static const char *const kinds[] = {"" /* hardware */, "bond", "team", "vlan"};
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strcmp(port->kind, kinds[i]) == 0)
-            return true;
-    return false;
+    return !*port->kind /* hardware */ || text_has_word("bond team vlan", port->kind);
 }
 
 /* The uplink is the port that the alias of its bridge names, whatever kind of device it is, or one that may
@@ -169,7 +165,7 @@ static void add_owner(json_t *object, const struct ports *ports, const struct li
     json_object_set_new(object, "domain", text_json_or_null(claim.domain));
     json_object_set_new(object, "domain_name",
                         text_json_or_null(domain_names_find(&ports->names, claim.uid, claim.domain)));
-    json_object_set_new(object, "claim", text_json_or_null(claim.claimed ? tap->altname : ""));
+    json_object_set_new(object, "claim", text_json_or_null(text_if(claim.claimed, tap->altname)));
     json_object_set_new(object, "changed",
                         json_pack("{s:b, s:b, s:b}", "mac", claim.mac_changed, "owner", claim.owner_changed,
                                   "persistence", claim.persistence_changed));
@@ -227,7 +223,7 @@ static void append(char *out, size_t size, const char *word)
 {
     const size_t length = strlen(out);
 
-    snprintf(out + length, size - length, "%s%s", length ? "," : "", word);
+    snprintf(out + length, size - length, "%s%s", text_if(length, ","), word);
 }
 
 const char *json_words(const json_t *all, char *out, size_t size)

@@ -24,7 +24,7 @@ static const char *unfit(const struct link *port)
 /* Checks that the host loses nothing when the interface becomes a port. Returns 0, or 1 and reports why. */
 static int may_join(struct view *view, const char *verb, const struct link *port, const struct link *bridge)
 {
-    struct messages addresses = {.count = 0};
+    _cleanup_messages_ struct messages addresses = {.count = 0};
     size_t own = 0;
 
     if (port->master) {
@@ -37,7 +37,6 @@ static int may_join(struct view *view, const char *verb, const struct link *port
     const int err = addresses_read(&view->nl, port->ifindex, &addresses);
     for (size_t i = 0; i < addresses.count; i++)
         own += !address_is_link_local(addresses.list[i]);
-    messages_free(&addresses);
     if (err < 0)
         return complain(1, verb, "cannot read the addresses of '%s': %s", port->name, strerror(-err));
     if (own > 0)
@@ -51,7 +50,7 @@ static int may_join(struct view *view, const char *verb, const struct link *port
 
 static int join(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
 {
-    struct batch batch = {.error = 0};
+    _cleanup_batch_ struct batch batch = {.error = 0};
 
     if (port->master == bridge->ifindex)
         return 0;
@@ -59,37 +58,36 @@ static int join(struct view *view, const char *verb, const struct link *bridge, 
         return 1;
     batch_take(&batch, link_master_message(port->ifindex, bridge->ifindex), 0);
     batch_take(&batch, link_up_message(port->ifindex), 0);
-    const int status = view_send(view, verb, &batch, "plug in", port->name);
-    batch_free(&batch);
-    return status;
+    return view_send(view, verb, &batch, "plug in", port->name);
 }
 
 static int leave(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
 {
-    struct batch batch = {.error = 0};
+    _cleanup_batch_ struct batch batch = {.error = 0};
 
     if (port->master == 0)
         return 0;
     if (port->master != bridge->ifindex)
         return complain(1, verb, "'%s' is not a port of '%s'", port->name, bridge->name);
     batch_take(&batch, link_master_message(port->ifindex, 0), 0);
-    const int status = view_send(view, verb, &batch, "unplug", port->name);
-    batch_free(&batch);
-    return status;
+    return view_send(view, verb, &batch, "unplug", port->name);
 }
 
 /* Acts on the bridge and the interface that the two arguments name. */
 static int change(const struct call *call, int (*act)(struct view *view, const char *verb,
                                                       const struct link *bridge, const struct link *port))
 {
-    struct view view;
-    int status = view_open(&view, call->name, true);
-    const struct link *bridge = status ? NULL : view_bridge(&view, call->name, call->words[0]);
-    const struct link *port = bridge ? view_link(&view, call->name, call->words[1]) : NULL;
+    _cleanup_view_ struct view view;
 
-    status = port ? act(&view, call->name, bridge, port) : 1;
-    view_close(&view);
-    return status;
+    if (view_open(&view, call->name, true) != 0)
+        return 1;
+    const struct link *bridge = view_bridge(&view, call->name, call->words[0]);
+    if (!bridge)
+        return 1;
+    const struct link *port = view_link(&view, call->name, call->words[1]);
+    if (!port)
+        return 1;
+    return act(&view, call->name, bridge, port);
 }
 
 int bridge_add(const struct call *call)

@@ -4,9 +4,11 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
+#include "state.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int move_read(struct rtnl *nl, int ifindex, struct move *move)
 {
@@ -29,16 +31,18 @@ static void delete_bridge(const struct links *links, const struct move *move, st
 }
 
 /* All in one batch, so that the host is offline for as short a time as possible. */
-static int send_all(struct view *view, const struct move *move, const struct move *present,
-                    const struct origin *origin)
+static int send_all(struct view *view, const struct move *move, const struct move *present, int bridge)
 {
     const uint32_t elapsed = (uint32_t)(move_clock() - move->saved_at);
-    const struct route_target routes = {
-        .from = origin->ifindex, .to = move->uplink_index, .elapsed = elapsed};
+    struct route_target routes = {.from = move->uplink_index, .to = move->uplink_index, .elapsed = elapsed};
     struct address_target addresses = {
-        .ifindex = move->uplink_index, .from = origin->name, .to = move->uplink, .elapsed = elapsed};
+        .ifindex = move->uplink_index, .from = move->uplink, .to = move->uplink, .elapsed = elapsed};
     _cleanup_batch_ struct batch batch = {.error = 0};
 
+    if (bridge) {
+        routes.from = bridge;
+        addresses.from = move->bridge;
+    }
     delete_bridge(&view->links, move, &batch);
     if (move->addr_gen_mode >= 0)
         batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
@@ -55,15 +59,12 @@ static int send_all(struct view *view, const struct move *move, const struct mov
     return batch_send(&view->nl, &batch, NULL);
 }
 
-static int restore(const struct move *move, const struct origin *origin)
+static int restore(const struct move *move, int bridge)
 {
     __attribute__((cleanup(move_free))) struct move present = {.mover = 0};
-    _cleanup_view_ struct view view = {.links = {.count = 0}};
+    _cleanup_view_ struct view view;
 
-    int err = rtnl_open(&view.nl);
-    if (err < 0)
-        return err;
-    err = links_read(&view.nl, NULL, &view.links);
+    int err = view_read(&view);
     if (err < 0)
         return err;
     if (!links_by_index(&view.links, move->uplink_index))
@@ -71,16 +72,19 @@ static int restore(const struct move *move, const struct origin *origin)
     err = move_read(&view.nl, move->uplink_index, &present);
     if (err < 0)
         return err;
-    err = send_all(&view, move, &present, origin);
+    err = send_all(&view, move, &present, bridge);
     dhcp_move(&move->clients, move->bridge, move->uplink);
     return err;
 }
 
-int move_restore(const struct move *move, const struct origin *origin)
+int move_restore(const struct move *move, int bridge)
 {
     const bool detached = persist_detach(move);
-    const int err = restore(move, origin);
+    const int err = restore(move, bridge);
 
     persist_reattach(move);
-    return err < 0 ? err : !detached;
+    unlink(state_path(move->bridge, PHASE_RESTORING).text);
+    if (err < 0)
+        return err;
+    return !detached;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "rootpath.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -28,10 +29,8 @@ static int follow(struct walk *walk)
 
     if (++walk->links > LINKS_MAX)
         return -ELOOP;
-    const ssize_t length = readlink(walk->real, target, sizeof(target) - 1);
-    if (length < 0)
+    if (!text_link(walk->real, target, sizeof(target)))
         return -errno;
-    target[length] = '\0';
     if (snprintf(joined, sizeof(joined), "%s/%s", target, walk->rest) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
     strcpy(walk->rest, joined);

@@ -6,10 +6,10 @@
 #include "base/name.h"
 #include "base/printable.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "bridge.h"
 #include "portjson.h"
 #include "table.h"
-#include "verbs.h"
 
 #include <jansson.h>
 #include <linux/if.h>
@@ -88,7 +88,7 @@ static void add_piece(struct line *line, const char *format, ...)
     va_end(args);
     const size_t width = table_width(piece, strlen(piece)), between = strlen(line->between);
     if (line->width && line->used + between + width + 1 > line->width && line->used > line->indent_width) {
-        printf("%s\n%s%s", *line->between == ',' ? "," : "", line->indent, piece);
+        printf("%s\n%s%s", text_if(*line->between == ',', ","), line->indent, piece);
         line->used = line->indent_width + width;
     } else {
         printf("%s%s", line->between, piece);
@@ -116,9 +116,9 @@ static void add_changed(struct line *line, const json_t *port)
     if (!*json_words(json_object_get(port, "changed"), words, sizeof(words)))
         return;
     line->between = " ";
-    terminal_color(terminal_has_color() ? "\033[33m" : "");
+    terminal_color(text_if(terminal_has_color(), "\033[33m"));
     add_piece(line, "CHANGED %s", words);
-    terminal_color(terminal_has_color() ? "\033[0m" : "");
+    terminal_color(text_if(terminal_has_color(), "\033[0m"));
 }
 
 static void print_port(const json_t *port, bool last, unsigned int width)
@@ -153,9 +153,9 @@ static void print_bridge(const json_t *bridge, unsigned int width)
     json_t *address;
     size_t i;
 
-    terminal_color(terminal_has_color() ? "\033[1m" : "");
+    terminal_color(text_if(terminal_has_color(), "\033[1m"));
     printf("%s", name);
-    terminal_color(terminal_has_color() ? "\033[0m" : "");
+    terminal_color(text_if(terminal_has_color(), "\033[0m"));
     line.used = table_width(name, strlen(name));
     add_piece(&line, "%s", json_flag(bridge, "up") ? "up" : "down");
     add_piece(&line, "mtu %d", (int)json_integer_value(json_object_get(bridge, "mtu")));
@@ -188,8 +188,20 @@ static void print_quoted(const char *text)
 {
     putchar('"');
     for (; *text; text++)
-        printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+        printf("%s%c", text_if(strchr("\"\\", *text), "\\"), *text);
     putchar('"');
+}
+
+/* A node of the graph, or with `to` an edge. */
+static void print_item(const char *name, const char *to, const char *attributes)
+{
+    fputs("  ", stdout);
+    print_quoted(name);
+    if (to) {
+        fputs(" -- ", stdout);
+        print_quoted(to);
+    }
+    puts(attributes);
 }
 
 static void print_dot(const json_t *bridges)
@@ -200,26 +212,17 @@ static void print_dot(const json_t *bridges)
     puts("graph \"virt-tap\" {\n  rankdir=LR;");
     json_array_foreach(bridges, i, bridge)
     {
-        fputs("  ", stdout);
-        print_quoted(json_text(bridge, "name"));
-        puts(" [shape=box, style=bold];");
+        print_item(json_text(bridge, "name"), NULL, " [shape=box, style=bold];");
         json_array_foreach(json_object_get(bridge, "ports"), k, port)
         {
-            const bool uplink = strcmp(json_text(port, "role"), "uplink") == 0;
-            fputs("  ", stdout);
-            print_quoted(json_text(port, "name"));
-            printf(" [shape=%s];\n  ", uplink ? "house" : "ellipse");
-            print_quoted(json_text(bridge, "name"));
-            fputs(" -- ", stdout);
-            print_quoted(json_text(port, "name"));
-            puts(";");
-            if (!*json_domain(port))
-                continue;
-            fputs("  ", stdout);
-            print_quoted(json_text(port, "name"));
-            fputs(" -- ", stdout);
-            print_quoted(json_domain(port));
-            puts(" [style=dashed];");
+            const char *name = json_text(port, "name");
+            if (strcmp(json_text(port, "role"), "uplink") == 0)
+                print_item(name, NULL, " [shape=house];");
+            else
+                print_item(name, NULL, " [shape=ellipse];");
+            print_item(json_text(bridge, "name"), name, ";");
+            if (*json_domain(port))
+                print_item(name, json_domain(port), " [style=dashed];");
         }
     }
     puts("}");
@@ -267,15 +270,10 @@ static int print_picture(const char *verb, json_t *bridges, enum form form)
 int bridge_show(const struct call *call)
 {
     const struct show_options *options = call->options;
-    struct view view;
-    json_t *bridges = NULL;
-    int status = view_open(&view, call->name, false);
+    _cleanup_view_ struct view view;
+    _cleanup_json_ json_t *bridges = NULL;
 
-    if (status == 0)
-        status = picture(&view, call->name, call->words[0], &bridges);
-    view_close(&view);
-    if (status == 0)
-        status = print_picture(call->name, bridges, (enum form)options->form);
-    json_decref(bridges);
-    return status;
+    if (view_open(&view, call->name, false) != 0 || picture(&view, call->name, call->words[0], &bridges) != 0)
+        return 1;
+    return print_picture(call->name, bridges, (enum form)options->form);
 }

@@ -22,9 +22,12 @@ enum { SIZE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static const char *const endings[] = {"arming", "moving", "moved", "confirmed", "restoring"};
 
-void state_path(char path[64], const char *bridge, enum phase phase)
+struct state_path state_path(const char *bridge, enum phase phase)
 {
-    snprintf(path, 64, STATE_FOLDER "/bridge.%.15s.%s", bridge, endings[phase]);
+    struct state_path path;
+
+    snprintf(path.text, sizeof(path.text), STATE_FOLDER "/bridge.%.15s.%s", bridge, endings[phase]);
+    return path;
 }
 
 void move_free(struct move *move)
@@ -94,36 +97,34 @@ static int open_state(const char *path)
 
 int state_folder_make(void)
 {
-    return mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST ? -errno : check_folder();
+    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    return check_folder();
 }
 
 int state_save(const struct move *move)
 {
     const int err = state_folder_make();
-    char path[64];
 
     if (err < 0)
         return err;
-    state_path(path, move->bridge, PHASE_CONFIRMED); /* left by a bridge that was removed by other means */
-    unlink(path);
-    state_path(path, move->bridge, PHASE_ARMING);
+    unlink(state_path(move->bridge, PHASE_CONFIRMED).text); /* of a bridge that was removed by other means */
     _cleanup_free_ char *text = state_text(move);
     if (text)
-        return write_state(text, path);
+        return write_state(text, state_path(move->bridge, PHASE_ARMING).text);
     return -ENOMEM;
 }
 
 const char *state_load(const char *bridge, enum phase phase, struct move *out)
 {
-    char path[64];
-
     *out = (struct move){.mover = 0};
-    state_path(path, bridge, phase);
-    _cleanup_close_ const int fd = open_state(path);
+    _cleanup_close_ const int fd = open_state(state_path(bridge, phase).text);
+    if (fd == -ENOENT)
+        return "";
     if (fd == -EPERM)
         return "is not a file that only root can have written";
     if (fd < 0)
-        return fd == -ENOENT ? "" : "cannot be opened";
+        return "cannot be opened";
     const char *why = state_parse(fd, out);
     if (why)
         move_free(out); /* half a state is worse than none */
@@ -132,11 +133,7 @@ const char *state_load(const char *bridge, enum phase phase, struct move *out)
 
 int state_advance(const char *bridge, enum phase from, enum phase to)
 {
-    char old[64], new[64];
-
-    state_path(old, bridge, from);
-    state_path(new, bridge, to);
-    if (rename(old, new) < 0)
+    if (rename(state_path(bridge, from).text, state_path(bridge, to).text) < 0)
         return -errno;
     return 0;
 }
@@ -144,35 +141,34 @@ int state_advance(const char *bridge, enum phase from, enum phase to)
 bool state_await(const char *bridge, enum phase phase, int ms)
 {
     const int64_t end = clock_ms() + ms;
-    char path[64], event[sizeof(struct inotify_event) + NAME_MAX + 1];
+    const struct state_path path = state_path(bridge, phase);
+    char event[sizeof(struct inotify_event) + NAME_MAX + 1];
     _cleanup_close_ const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     struct pollfd wait = {.fd = fd, .events = POLLIN};
 
-    state_path(path, bridge, phase);
     /* IN_ATTRIB: the only event when a file is removed while it is held open. */
-    inotify_add_watch(fd, path, IN_MOVE_SELF | IN_ATTRIB);
-    while (access(path, F_OK) == 0) {
+    inotify_add_watch(fd, path.text, IN_MOVE_SELF | IN_ATTRIB);
+    while (access(path.text, F_OK) == 0) {
         const int64_t left = end - clock_ms();
         if (left <= 0 || poll(&wait, 1, (int)left) == 0)
             break;
         (void)!read(fd, event, sizeof(event));
     }
-    return access(path, F_OK) != 0;
+    return access(path.text, F_OK) != 0;
 }
 
 bool state_in_progress(const char *bridge)
 {
     static const enum phase phases[] = {PHASE_ARMING, PHASE_MOVING, PHASE_MOVED, PHASE_RESTORING};
-    char path[64];
 
     for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-        state_path(path, bridge, phases[i]);
-        _cleanup_close_ const int fd = open_state(path);
+        const struct state_path path = state_path(bridge, phases[i]);
+        _cleanup_close_ const int fd = open_state(path.text);
         if (fd < 0)
             continue;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
             return true;
-        unlink(path);
+        unlink(path.text);
     }
     return false;
 }

@@ -9,7 +9,12 @@
 /* Makes STATE_FOLDER if it is missing. Returns 0, or -errno; -EPERM: others than root can change it. */
 int state_folder_make(void);
 
-void state_path(char path[64], const char *bridge, enum phase phase);
+/* The path of the state in that phase; as state_path(...).text, it lives until the called function returns.
+ */
+struct state_path {
+    char text[64];
+};
+struct state_path state_path(const char *bridge, enum phase phase);
 
 /* Serializes the state, always completely. The caller frees the result. NULL: out of memory. */
 char *state_text(const struct move *move);

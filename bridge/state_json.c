@@ -4,7 +4,6 @@
  * The state of a move as a JSON object. */
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "dhcp_words.h"
 #include "move.h"
 #include "state.h"
 
@@ -13,6 +12,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FORMAT = 1, BOOT_SIZE = 64 };
@@ -92,9 +92,10 @@ static json_t *write_clients(const struct dhcp_clients *clients)
 
     for (size_t i = 0; i < clients->count; i++) {
         json_t *words = json_array();
-        for (char **word = clients->list[i].words; *word; word++)
-            append(&words, json_string(*word));
-        append(&list, words ? json_pack("{s:o}", "argv", words) : NULL);
+        const struct dhcp_argv *argv = &clients->list[i].argv;
+        for (size_t k = 0; k < argv->count; k++)
+            append(&words, json_string(argv->words[k]));
+        append(&list, json_pack("{s:o}", "argv", words));
     }
     return list;
 }
@@ -158,31 +159,21 @@ char *state_text(const struct move *move)
     return text;
 }
 
-static int digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c) : NULL;
-
-    if (found)
-        return (int)(found - digits);
-    return -1;
-}
-
 static bool read_message(const char *text, struct messages *out, size_t header_size)
 {
-    const size_t length = text ? strlen(text) / 2 : 0;
     struct nlmsghdr header;
 
-    if (!text || length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
+    if (!text || text[strspn(text, "0123456789abcdef")])
+        return false;
+    const size_t length = strlen(text) / 2;
+    if (length < NLMSG_HDRLEN + header_size || strlen(text) != 2 * length)
         return false;
     _cleanup_free_ uint8_t *bytes = malloc(length);
     if (!bytes)
         return false;
     for (size_t i = 0; i < length; i++) {
-        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        bytes[i] = (uint8_t)(16 * high + low);
+        const char digits[] = {text[2 * i], text[2 * i + 1], '\0'};
+        bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     memcpy(&header, bytes, sizeof(header));
     return header.nlmsg_len == length && messages_add(out, (struct nlmsghdr *)(void *)bytes) == 0;
@@ -200,19 +191,17 @@ static bool read_messages(const json_t *list, struct messages *out, size_t heade
 static bool read_client(const json_t *argv, struct dhcp_clients *out)
 {
     const size_t count = json_array_size(argv);
-    _cleanup_free_ char **words = calloc(count + 1, sizeof(*words));
-    bool good = words;
+    _cleanup_free_ const char **words = calloc(count + 1, sizeof(*words));
 
-    for (size_t i = 0; good && i < count; i++) {
-        const char *word = json_string_value(json_array_get(argv, i));
-        words[i] = word ? strdup(word) : NULL;
-        good = words[i];
+    if (!words)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        words[i] = json_string_value(json_array_get(argv, i));
+        if (!words[i])
+            return false;
     }
-    char **line = good ? dhcp_line(words) : NULL;
-    good = line && dhcp_add(out, -1, line) == 0;
-    for (size_t i = 0; words && i < count; i++)
-        free(words[i]);
-    return good;
+    const char **line = dhcp_line(words);
+    return line && dhcp_add(out, -1, line) == 0;
 }
 
 static bool read_clients(const json_t *list, struct dhcp_clients *out)

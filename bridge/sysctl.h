@@ -7,17 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SYSCTL_TEXT = 64 };
-
-/* Reads a setting into text, without the newline. Returns 0 or -errno; -ENOENT: this kernel or interface does
- * not have it. */
-int sysctl_get(const char *family, const char *group, const char *interface, const char *key,
-               char text[SYSCTL_TEXT]);
-
-/* Returns 0 or -errno. */
-int sysctl_set(const char *family, const char *group, const char *interface, const char *key,
-               const char *text);
-
 struct sysctl {
     const char *family, *group, *key, *value;
     bool carried; /* affects the interface's dealings with neighbours and routers, so it moves along with the

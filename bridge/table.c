@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/terminal.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -153,7 +154,7 @@ static void print_row(const struct table *table, size_t row, bool titles)
         const char *text = titles ? table->columns[i].title : cell(table, row, i);
         const size_t length = titles ? strlen(text) : bytes_of(text, table->cuts[i]);
         const bool is_cut = text[length] != '\0';
-        printf("%*s%.*s%s", (int)pad, "", (int)length, text, is_cut ? "~" : "");
+        printf("%*s%.*s%s", (int)pad, "", (int)length, text, text_if(is_cut, "~"));
         pad = table->widths[i] - table_width(text, length) - is_cut + GAP;
     }
     putchar('\n');
@@ -170,9 +171,9 @@ int table_print(const struct table_column *columns, size_t count, char *const *c
         measure(&table, i);
     if (width)
         fit(&table, width);
-    terminal_color(bold ? "\033[1m" : "");
+    terminal_color(text_if(bold, "\033[1m"));
     print_row(&table, 0, true);
-    terminal_color(bold ? "\033[0m" : "");
+    terminal_color(text_if(bold, "\033[0m"));
     for (size_t row = 0; row < rows; row++)
         print_row(&table, row, false);
     return 0;

@@ -36,7 +36,7 @@ static void report(void *data, const char *text)
     const size_t used = strlen(all->text);
 
     if (all->count++ < LISTED_MAX)
-        snprintf(all->text + used, sizeof(all->text) - used, "%s%.120s", used ? "; " : "", text);
+        snprintf(all->text + used, sizeof(all->text) - used, "%s%.120s", text_if(used, "; "), text);
 }
 
 struct reporting {
@@ -203,7 +203,7 @@ static int refuse_those(const char *verb, const struct dependents *all, const ch
     return complain(
         1, verb,
         "these name '%s' and would stop matching: %s%s; make them name '%s', or give --ignore-dependents",
-        uplink, all->text, all->count > LISTED_MAX ? "; and more" : "", bridge);
+        uplink, all->text, text_if(all->count > LISTED_MAX, "; and more"), bridge);
 }
 
 static int refuse_dependents(struct view *view, const char *verb, const struct create *create,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap bridge: the table of its verbs. */
-#include "verbs.h"
+ * virt-tap-bridge: the verbs bridge and show, run by virt-tap as a separate program (cli/program.h). */
 #include "bridge.h"
 
 static const struct verb verbs[] = {
@@ -66,5 +65,27 @@ static const struct verb verbs[] = {
      .act = bridge_guard},
 };
 
-const struct command bridge_command = {"Bridges of the host, and the uplinks that they take over.", verbs,
-                                       sizeof(verbs) / sizeof(verbs[0])};
+static const struct command bridge_command = {"Bridges of the host, and the uplinks that they take over.",
+                                              verbs, sizeof(verbs) / sizeof(verbs[0])};
+
+static const struct verb all_verbs[] = {
+    {.name = "bridge",
+     .arguments = "create|delete|confirm|add|remove|show|persist|unpersist ...",
+     .summary = "bridges of the host",
+     .verbs = &bridge_command},
+    {.name = "show",
+     .arguments = "[BRIDGE] [--json|--dot]",
+     .summary = "the picture: bridges and what is plugged in",
+     .notes = bridge_show_notes,
+     .options = bridge_show_options,
+     .max = 1,
+     .act = bridge_show},
+};
+
+static const struct command program = {"Bridges of the host.", all_verbs,
+                                       sizeof(all_verbs) / sizeof(all_verbs[0])};
+
+int main(int argc, char *argv[])
+{
+    return command_main(&program, argc, argv);
+}

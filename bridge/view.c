@@ -7,14 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+int view_read(struct view *view)
+{
+    *view = (struct view){.links = {.count = 0}};
+    const int err = rtnl_open(&view->nl);
+    if (err < 0)
+        return err;
+    return links_read(&view->nl, NULL, &view->links);
+}
+
 int view_open(struct view *view, const char *verb, bool needs_root)
 {
     *view = (struct view){.links = {.count = 0}};
     if (needs_root && geteuid() != 0)
         return complain(1, verb, "this changes the host's network, which requires root: use sudo");
-    int err = rtnl_open(&view->nl);
-    if (err == 0)
-        err = links_read(&view->nl, NULL, &view->links);
+    const int err = view_read(view);
     if (err == 0)
         return 0;
     return complain(1, verb, "cannot ask the kernel for its interfaces: %s", strerror(-err));
@@ -39,13 +46,13 @@ const struct link *view_bridge(const struct view *view, const char *verb, const 
 {
     const struct link *link = links_by_name(&view->links, name);
 
-    if (!link)
+    if (link && strcmp(link->kind, "bridge") == 0)
+        return link;
+    if (link)
+        complain(1, verb, "'%s' is not a bridge; `virt-tap bridge show` lists those that there are", name);
+    else
         complain(1, verb, "there is no bridge '%.64s'; `virt-tap bridge show` lists those that there are",
                  name);
-    else if (strcmp(link->kind, "bridge") == 0)
-        return link;
-    else
-        complain(1, verb, "'%s' is not a bridge; `virt-tap bridge show` lists those that there are", name);
     return NULL;
 }
 
@@ -58,6 +65,7 @@ int view_send(struct view *view, const char *verb, const struct batch *batch, co
         return 0;
     if (err == -EXFULL)
         return complain(1, verb, "cannot %s '%s': a bridge has 1,023 ports, and all are taken", what, name);
-    return complain(1, verb, "cannot %s '%s': %s%s%s%s", what, name, strerror(-err),
-                    *view->nl.reason ? " (" : "", view->nl.reason, *view->nl.reason ? ")" : "");
+    if (!*view->nl.reason)
+        return complain(1, verb, "cannot %s '%s': %s", what, name, strerror(-err));
+    return complain(1, verb, "cannot %s '%s': %s (%s)", what, name, strerror(-err), view->nl.reason);
 }

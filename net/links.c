@@ -6,7 +6,7 @@
 
 const struct link *links_by_name(const struct links *links, const char *name)
 {
-    for (size_t i = 0; i < links->count; i++)
+    for (size_t i = 0; name && i < links->count; i++)
         if (strcmp(links->list[i].name, name) == 0)
             return &links->list[i];
     return NULL;

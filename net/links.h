@@ -6,6 +6,6 @@
 
 #include "link.h"
 
-/* NULL: no such interface. */
+/* NULL: no such interface; a name that is NULL is that of none. */
 const struct link *links_by_name(const struct links *links, const char *name);
 const struct link *links_by_index(const struct links *links, int ifindex);

@@ -63,7 +63,7 @@ static void hold_sound(const struct dhcp_program *program, const struct dhcp_arg
     hold(named);
 }
 
-static void check(const struct dhcp_program *program, char *const words[])
+static void check(const struct dhcp_program *program, const char *const words[])
 {
     struct dhcp_argv first, again;
     const int err = dhcp_words(program, words, "eth0", "br0", &first);
@@ -84,22 +84,23 @@ static void check(const struct dhcp_program *program, char *const words[])
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *words[WORDS_MAX + 1] = {NULL};
+    const char *words[WORDS_MAX + 1] = {NULL};
+    char *texts[WORDS_MAX];
     size_t count = 0;
 
     for (const uint8_t *at = data, *end = data + size; at < end && count < WORDS_MAX; count++) {
         const size_t length = strnlen((const char *)at, (size_t)(end - at));
-        words[count] = strndup((const char *)at, length);
+        words[count] = texts[count] = strndup((const char *)at, length);
         hold(words[count] != NULL);
         at += length + 1;
     }
-    char **line = dhcp_line(words);
+    const char **line = dhcp_line(words);
     if (line) {
         const struct dhcp_program *program = dhcp_program(line[0]);
         hold(program != NULL);
         check(program, line);
     }
     for (size_t i = 0; i < count; i++)
-        free(words[i]);
+        free(texts[i]);
     return 0;
 }

@@ -425,7 +425,7 @@ class Losses(PersistCase):
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["larger than 1 MiB"])
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
         uplink.ip("route", "add", "default", "via", "92.0.2.9")
-        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route through 92.0.2.9, which is not"])
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.9, which is not"])
         uplink.ip("route", "del", "default")
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has an address from DHCP, and netplan's files do not ask for one"])

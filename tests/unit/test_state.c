@@ -46,8 +46,7 @@ static void add_messages(struct messages *all, size_t count)
 
 static void test_whole_or_none(void **state)
 {
-    char program[] = "dhclient", option[] = "-pf", path[] = "/run/dhclient.eth0.pid", interface[] = "eth0";
-    char *const words[] = {program, option, path, interface, NULL};
+    const char *const words[] = {"dhclient", "-pf", "/run/dhclient.eth0.pid", "eth0", NULL};
     struct move move = {.bridge = "br0", .uplink = "eth0", .own_count = 1};
     size_t failures = 0;
     (void)state;

@@ -78,7 +78,7 @@ class Table(unittest.TestCase):
         named = {word: what for names, what in rows.items() for word in re.findall(r"`<?([A-Za-z]+)>?`", names)}
         self.assertEqual(set(named), set(KEPT) | set(OURS) | set(LEFT) | NONE)
         self.assertEqual(in_schema() - set(named), set(), "in libvirt's schema, and not in docs/domains.md")
-        for names, start in ((KEPT, "kept"), (OURS, "by virt-tap"), (set(LEFT) - set(KEPT) - set(OURS), "left unchanged"), (NONE, "not in")):
+        for names, start in ((KEPT, "kept"), (OURS, "by virt-tap"), (set(LEFT) - set(KEPT) - set(OURS), "left unchanged"), (NONE, "do not occur in")):
             for name in names:
                 self.assertTrue(named[name].startswith(start), (name, named[name]))
 

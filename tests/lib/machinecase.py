@@ -100,7 +100,7 @@ class MachineCase(unittest.TestCase):
         begun = f"ip -json -4 address show dev {holder} 2>/dev/null | grep -q local && ping -n -c 1 -W 3 {machine.OUTSIDE}"
         await_(lambda: self.machine.run(begun, check=False)[0] == 0, SETTLE, 1)
         await_(lambda: "tentative" not in self.machine.run("ip -6 address") and self.machine.ok("ping", "-n", "-c", "1", "-W", "3", machine.ROUTER6),
-               10, 1)
+               30, 1)
         picture = self.picture()
         end = time.monotonic() + SETTLE  # advertisements come when they come
         while not picture.is_whole(holder, addresses) and time.monotonic() < end:

@@ -137,6 +137,10 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
+/* Reads the IAID of the NIC's lease from networkd: with another one the server takes the bridge for another
+ * host, and gives it another address. Returns whether there is such a lease. */
+bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid);
+
 /* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct
  * persist_format. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);

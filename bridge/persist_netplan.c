@@ -267,6 +267,22 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
     return persist_close(out);
 }
 
+/* netplan has no word for an IAID: if networkd has the lease, it is told by a drop-in of its own. */
+static int add_iaid(const struct persist_plan *plan, struct persist_files *files)
+{
+    unsigned int iaid;
+
+    if (!persist_networkd_iaid(plan, &iaid))
+        return 0;
+    FILE *out =
+        persist_open(files, 0644, "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge);
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
+    fprintf(out, "[DHCPv4]\nIAID=%u\n", iaid);
+    return persist_close(out);
+}
+
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};
@@ -287,5 +303,7 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
     err = add_own(&copy, plan, moved, files);
     if (err < 0)
         return err;
-    return copy_check(&copy, plan, files);
+    if (copy_check(&copy, plan, files) < 0)
+        return -1;
+    return add_iaid(plan, files);
 }

@@ -158,13 +158,14 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
     return 0;
 }
 
-/* The IAID of the NIC's DHCP lease: the bridge must use the same, or the server takes it for another host.
- * The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
-static bool read_iaid(const char *nic, unsigned int *iaid)
+/* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
+bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid)
 {
     char path[64], text[4096], id[64];
 
-    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(nic));
+    if (!*plan->uplink || !plan->dhcp)
+        return false;
+    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(plan->uplink));
     if (text_read(path, text, sizeof(text)) <= 0 || !text_value(text, "CLIENTID", id, sizeof(id)) ||
         strncmp(id, "ff", 2) != 0 || strlen(id) < 10)
         return false;
@@ -211,7 +212,7 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         if (route->metric)
             fprintf(out, "Metric=%u\n", route->metric);
     }
-    if (*plan->uplink && plan->dhcp && read_iaid(plan->uplink, &iaid))
+    if (persist_networkd_iaid(plan, &iaid))
         fprintf(out, "\n[DHCPv4]\nIAID=%u\n", iaid);
 }
 

@@ -523,6 +523,23 @@ class CarriedOver(PersistCase):
         self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
 
+    def test_netplan_tells_networkd_which_client(self):
+        """By a drop-in, as netplan has no word for an IAID: with another one the host would get another address."""
+        number = sandbox.ifindex("eth0")
+        sandbox.write("/etc/netplan/01-eth0.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true, addresses: ["
+                      f"{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'], routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]}}}}}}\n",
+                      mode=0o600)
+        before = self.tree()
+        sandbox.write(f"/run/systemd/netif/leases/{number}", "ADDRESS=198.51.100.7\nCLIENTID=ff6d3bd6a10002000000ab11\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        folder = "/etc/systemd/network/10-netplan-br0.network.d"
+        with open(folder + "/virt-tap.conf", encoding="ascii") as file:
+            self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", file.read())
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual((self.tree(), os.path.exists(folder)), (before, False))
+
     def test_netplan_for_networkmanager(self):
         """Whoever configures the NIC configures the bridge, and others remain with theirs: said for all, or for the NIC, also if it is matched."""
         nic = (f"addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'], routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}]")

@@ -7,8 +7,8 @@
  *           2 saves it in STATE_FOLDER and starts the guard; nothing has been changed so far
  *           3 creates the bridge, then moves everything in as few messages as the kernel allows
  *           4 reports the move, and waits for Enter if there is a terminal
- *   guard   restores the saved state if create dies before the end of step 3 or while it restores it, if it
- * takes longer than the confirmation time, or if nobody confirms within that time afterwards
+ *   guard   restores the saved state if create dies before it has finished step 3 or restored it itself,
+ *           if it takes longer than the confirmation time, or if nobody confirms within that time
  *
  * The suffix of the state file's name is the phase of the move. A phase ends by a rename, which only one
  * process can win, so create and the guard never both act. Whichever is working holds a flock(2) lock on the

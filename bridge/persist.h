@@ -137,8 +137,9 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* Reads the IAID of the NIC's lease from networkd: with another one the server takes the bridge for another
- * host, and gives it another address. Returns whether there is such a lease. */
+/* Reads the IAID of the DHCP lease that networkd has for the NIC, or by now for its bridge: with another one
+ * the server takes the bridge for another host, and gives it another address. Returns whether there is one.
+ */
 bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid);
 
 /* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct

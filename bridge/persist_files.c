@@ -10,7 +10,6 @@
 #include "persist_swap.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <glob.h>
 #include <limits.h>
 #include <net/if.h>
@@ -321,7 +320,6 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct swap swap;
-
     int status = 0;
 
     if (start(verb, bridge, &swap, &record, false) < 0)
@@ -339,16 +337,6 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
     return close_reporting(verb, &swap) < 0 || status != 0;
 }
 
-/* The folder of a drop-in of networkd's goes with the last file in it. */
-static void remove_folder(const char *path)
-{
-    char folder[PATH_MAX];
-
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-    if (fnmatch("*.network.d", folder, 0) == 0)
-        rmdir(folder);
-}
-
 int persist_undo(const char *verb, const char *bridge, bool by_guard)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
@@ -363,9 +351,5 @@ int persist_undo(const char *verb, const char *bridge, bool by_guard)
     if (record.count > 0)
         swap_link(&swap, path, NULL);
     swap_commit(&swap);
-    if (close_reporting(verb, &swap) < 0)
-        return -1;
-    for (size_t i = 0; i < record.count; i++)
-        remove_folder(record.list[i].path);
-    return (int)record.count;
+    return close_reporting(verb, &swap) < 0 ? -1 : (int)record.count;
 }

@@ -159,19 +159,22 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
 }
 
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
-bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid)
+static bool read_iaid(const char *interface, unsigned int *iaid)
 {
     char path[64], text[4096], id[64];
 
-    if (!*plan->uplink || !plan->dhcp)
-        return false;
-    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(plan->uplink));
+    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(interface));
     if (text_read(path, text, sizeof(text)) <= 0 || !text_value(text, "CLIENTID", id, sizeof(id)) ||
         strncmp(id, "ff", 2) != 0 || strlen(id) < 10)
         return false;
     id[10] = '\0';
     *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
     return true;
+}
+
+bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid)
+{
+    return plan->dhcp && (read_iaid(plan->uplink, iaid) || read_iaid(plan->bridge, iaid));
 }
 
 /* Whether a line of the text has the value, an address for one, with or without a prefix. */

@@ -12,25 +12,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER "/etc/virt-tap"
-#define WORK FOLDER "/.swap"
+#define WORK "/etc/virt-tap/.swap"
 #define NOW WORK "/now"
 #define NOTHING "/dev/null"
-
-enum { ENTRY_SIZE = 64 };
 
 static const char *const folders[] = {WORK "/", WORK "/path/", WORK "/was/", WORK "/next/"};
 enum { FOLDER_COUNT = sizeof(folders) / sizeof(folders[0]) };
 
 /* Versions of a file, and links on their way to their names. */
 static const char *const parts[] = {"was", "next", "new"};
-enum { PART_COUNT = sizeof(parts) / sizeof(parts[0]) };
+enum { PART_COUNT = sizeof(parts) / sizeof(parts[0]), ENTRY_SIZE = 64 };
 
 /* The name beside a file for one of its parts. */
 static void beside(char out[PATH_MAX], const char *path, const char *part)
@@ -122,11 +119,11 @@ static int for_all(int (*each)(const char *path, size_t i, const char *version),
 
 static int sync_one(const char *path, size_t i, const char *version)
 {
-    (void)i;
-    (void)version;
+    (void)i, (void)version;
     return sync_folder(path);
 }
 
+/* A folder of drop-ins of networkd's, which prepare_folder() may have made, goes with the last file in it. */
 static int clean_one(const char *path, size_t i, const char *version)
 {
     char name[PATH_MAX];
@@ -140,6 +137,9 @@ static int clean_one(const char *path, size_t i, const char *version)
         if (remove_name(name) < 0)
             return -1;
     }
+    snprintf(name, sizeof(name), "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (fnmatch("*.network.d", name, 0) == 0)
+        rmdir(name);
     return 0;
 }
 

@@ -522,6 +522,11 @@ class CarriedOver(PersistCase):
         self.assertIn("Domains=by-mac.test\n", said)
         self.assertEqual(said.count("10.0.0.0/8"), 1)
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", said)
+        for words in (("link", "add", "br0", "type", "bridge"), ("link", "set", "eth0", "master", "br0"),  # as after the reboot
+                      ("addr", "add", "198.51.100.7/32", "dev", "br0", "valid_lft", "3000", "preferred_lft", "3000")):
+            uplink.ip(*words)
+        os.rename(f"/run/systemd/netif/leases/{number}", f"/run/systemd/netif/leases/{sandbox.ifindex('br0')}")
+        self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", self.persist("br0", "--format=networkd", "--print"))
 
     def test_netplan_tells_networkd_which_client(self):
         """By a drop-in, as netplan has no word for an IAID: with another one the host would get another address."""

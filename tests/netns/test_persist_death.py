@@ -19,10 +19,10 @@ import sandbox
 import uplink
 from bridgehelper import await_
 from faults import inject
+from rounds import WALK_ALL as ALL
 from uplink import HOST4, HOST6, ROUTER4, ROUTER6
 
 PROGRAM, TRACE = uplink.CLI + "-bridge", sandbox.RUN + "/trace"
-ALL = os.environ.get("VIRT_TAP_WALK") == "all"
 CHANGING = {"rename", "renameat", "renameat2", "unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "mkdir", "mkdirat", "rmdir", "openat",
             "write", "fsync", "fchmod", "fchown", "chown", "chmod", "mount", "unshare", "setns", "flock"}
 FAILING = {"rename": "EIO", "renameat": "EIO", "renameat2": "EIO", "link": "ENOSPC", "symlink": "EROFS", "mkdir": "EROFS", "openat": "ENOSPC",

@@ -195,9 +195,9 @@ class System(HostTest):
         self.has(self.host)
 
     def test_many_at_once(self):
-        """Twelve, or as many as a host may have to start after a power cut."""
+        """Six, or as many as a host may have to start after a power cut."""
         taps = {}
-        for number in range(rounds(12, 50)):
+        for number in range(rounds(6, 50)):
             taps[f"many{number}"] = self.define(self.host, f"many{number}", nic())
         with concurrent.futures.ThreadPoolExecutor(len(taps)) as pool:
             for _done in pool.map(lambda name: self.host.virsh("start", "--paused", name), taps):

@@ -37,7 +37,8 @@ def queue(name, flags):
 
 
 class Ports(Protect):
-    """br0 with a guest under mac=lock, a plain neighbour, and up0, of which far0 is the far end. Nobody else says anything."""
+    """br0 with a guest under mac=lock, a plain neighbour, and up0, of which far0 is the far end."""
+    TERMS = ""  # of both rules
 
     def setUp(self):
         for family in ("all", "default"):
@@ -49,11 +50,15 @@ class Ports(Protect):
         self.before |= {"up0", "far0"}
         sandbox.run("ip", "link", "set", "up0", "master", "br0", "up")
         sandbox.run("ip", "link", "set", "far0", "up")
-        sandbox.write(netcase.POLICY, f"allow br0 user={USER} mac=lock\nallow br0 user={OTHER}\n")
+        sandbox.write(netcase.POLICY, f"allow br0 user={USER} mac=lock {self.TERMS}\nallow br0 user={OTHER} {self.TERMS}\n")
+        self.prepare()
         self.fds = []
         self.far, self.host = (frames_on(name) for name in ("far0", "br0"))
         self.neighbour = self.guest(uid=OTHER)
         self.fds.append(self.neighbour.fds[0])
+
+    def prepare(self):
+        """What else is set up before there are taps."""
 
     def tearDown(self):
         self.far.close()
@@ -118,7 +123,7 @@ class Ports(Protect):
             return judge.read(ifindex or self.ifindex)
 
 
-class Kinds(Ports):
+class Judged(Ports):
     TIMES = rounds(2, 1000)  # by three kinds of taps and two bindings: a million forged frames
 
     def judged(self, flags):
@@ -129,6 +134,8 @@ class Kinds(Ports):
         dropped = self.TIMES * sum((not kind.mac_lock) + (not kind.ip_lock) for kind in KINDS if kind.name != "tag cut off")  # does not get there
         self.assertEqual(self.state(IP_LOCK), (True, True, dropped))
 
+
+class Kinds(Judged):
     def test_plain(self):
         self.judged(0)
 

@@ -11,17 +11,17 @@ import fcntl
 import os
 import select
 import struct
-import unittest
+from dataclasses import replace
 
 import netcase
 import portframes
 import sandbox
 from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF
 from portframes import IP_LOCK, KINDS, MAC_LOCK
-from portjudge import PROGRAM, Judge
+from portjudge import PROGRAM, Judge, networks
 from rounds import rounds
 from sandbox import OTHER, USER
-from test_protect import BROADCAST, GUEST, Protect, frames_on
+from test_protect import GUEST, Protect, frames_on
 
 NO_OFFLOAD = bytes(10)  # a struct virtio_net_hdr
 HOST = bytes.fromhex("5254007700fe")  # br0's own MAC
@@ -248,6 +248,9 @@ class Read(Ports):
         self.assertEqual(self.state(IP_LOCK)[:2], (True, False))
         self.replace(IP_LOCK)
         self.assertEqual(self.state(IP_LOCK)[:2], (True, True))
+        longest = replace(IP_LOCK, networks=networks(*(f"2001:db8:{n:x}::1" for n in range(64))))
+        self.replace(longest)
+        self.assertEqual(self.state(longest)[:2], (True, True))
         self.assertEqual(self.state(ifindex=sandbox.ifindex("br0")), (False, False, 0))
 
     def test_what_others_added_or_took(self):

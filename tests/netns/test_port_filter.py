@@ -16,7 +16,7 @@ from dataclasses import replace
 import netcase
 import portframes
 import sandbox
-from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF
+from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF, acting_as
 from portframes import IP_LOCK, KINDS, MAC_LOCK
 from portjudge import PROGRAM, Judge, networks
 from rounds import rounds
@@ -177,19 +177,37 @@ class Offloads(Ports):
         tail = struct.pack("!H", portframes.checksum(frame[20:-2] + struct.pack("!H", value)))
         return frame[:-2] + tail, frame[:place] + struct.pack("!H", value) + frame[place + 2:-2] + tail
 
+    def is_rewritten(self, send, frame, place, value):
+        """Sent with that value at that place a frame is dropped, and has it all the same when it arrives."""
+        frame, becomes = self.rewritten(frame, place, value)
+        send(0, becomes)
+        self.assertEqual(self.seen()[0], [])
+        send(0, frame, self.header(start=20, offset=place - 20))
+        self.assertEqual(self.seen()[0], [becomes])
+
     def test_checksum_written_after_the_filter(self):
         """What remains, as docs/port-filter.md says: with vnet headers the host writes a checksum wherever the guest says, after the filter."""
         send = self.tap(IFF_VNET_HDR)
-        cases = [("a source port becomes a DHCP server's", MAC_LOCK, portframes.ip4(portframes.udp(0, 999, bytes(20))), 34, 67),
-                 ("an address becomes another's", IP_LOCK, portframes.ip4(portframes.udp(1, 2, bytes(20)), source="192.168.7.16"), 28, 0x0720)]
-        for name, binding, packet, place, value in cases:
+        own = portframes.arp(2, portframes.GUEST, "192.168.7.16", portframes.NEIGHBOUR) + bytes(18)
+        for name, binding, frame, place, value in (
+                ("a source port becomes a DHCP server's", MAC_LOCK, portframes.ethernet(portframes.ip4(portframes.udp(0, 999, bytes(20)))), 34, 67),
+                ("an address becomes another's", IP_LOCK, portframes.ethernet(portframes.ip4(portframes.udp(1, 2), source="192.168.7.16")), 28, 0x0720),
+                ("also in ARP", IP_LOCK, portframes.ethernet(own, portframes.ARP), 30, 0x0720)):
             with self.subTest(name):
                 self.replace(binding)
-                frame, becomes = self.rewritten(portframes.ethernet(packet), place, value)
-                send(0, becomes)
-                self.assertEqual(self.seen()[0], [], "sent like that, it is dropped")
-                send(0, frame, self.header(start=20, offset=place - 20))
-                self.assertEqual(self.seen()[0], [becomes])
+                self.is_rewritten(send, frame, place, value)
+
+    def test_holder_opens_the_tap_again_with_vnet_headers(self):
+        """A tap that was made without them stays so only for a guest: whoever owns it opens it as he likes. The filter is there in either case."""
+        self.tap()
+        os.close(self.fds.pop())
+        with acting_as(USER):
+            self.fds.append(queue("vtap-locked", IFF_VNET_HDR))
+
+        def send(_number, frame, header=NO_OFFLOAD):
+            os.write(self.fds[-1], header + frame)
+        self.assertEqual(self.state()[:2], (True, True))
+        self.is_rewritten(send, portframes.ethernet(portframes.ip4(portframes.udp(0, 999, bytes(20)))), 34, 67)
 
 
 class Survives(Ports):
@@ -275,6 +293,14 @@ class Read(Ports):
         with Judge() as judge:
             judge.bind(MAC_LOCK)
             self.assertIn("tc filter show", judge.attach(self.ifindex))
+
+    def test_too_many_addresses(self):
+        self.tap()
+        with Judge() as judge:
+            judge.bind(replace(IP_LOCK, networks=networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))))
+            why = judge.attach(self.ifindex)
+        self.assertIn("more than the kernel's 4096 instructions; use fewer addresses", why)
+        self.assertEqual(self.state()[:2], (True, True), "the one before is still there")
 
 
 if __name__ == "__main__":

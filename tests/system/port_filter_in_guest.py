@@ -16,7 +16,7 @@ from test_protect import GUEST, Protect
 
 class AccessPort(Judged):
     """Whatever VLAN the guest's own tags name, it sends untagged, and is in VLAN 100."""
-    TERMS, TIMES = "vlan=100", 1
+    TERMS = "vlan=100"
 
     def prepare(self):
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")

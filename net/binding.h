@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * What a guest's port is bound to: the addresses that it speaks for, and what it may serve. */
+#pragma once
+
+#include "cidr.h"
+
+enum {
+    BINDING_ADDRESSES_MAX = 64,
+    BINDING_TEXT = 48, /* size of an address as text */
+};
+
+/* What only a guest that is meant to be a server or router may send; zero: nothing. */
+enum binding_serve {
+    SERVE_DHCP = 1 << 0,   /* DHCP server replies */
+    SERVE_DHCPV6 = 1 << 1, /* likewise for IPv6 */
+    SERVE_RA = 1 << 2,     /* router advertisements and redirects */
+};
+
+struct binding {
+    uint8_t mac[6];     /* the guest's */
+    bool ip_lock;       /* the addresses bind; otherwise the MAC only */
+    unsigned int serve; /* SERVE_ */
+    struct cidr
+        *addresses;       /* sources that are the guest's own; a prefix shorter than the address is a range */
+    size_t address_count; /* up to BINDING_ADDRESSES_MAX */
+};

@@ -32,6 +32,8 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .mac = request->has_mac ? request->mac : NULL,
         .vlan = request->vlan,
         .isolated = request->isolated,
+        .vnet_hdr = request->kind.vnet_hdr,
+        .addresses = &request->addresses,
     };
     _cleanup_policy_ struct policy policy = {.rules = NULL};
     _cleanup_names_ struct names names;

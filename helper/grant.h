@@ -4,6 +4,7 @@
  * Carries out what was allowed: a complete tap on its bridge, or nothing. */
 #pragma once
 
+#include "net/binding.h"
 #include "net/link.h"
 
 struct decision;
@@ -15,6 +16,7 @@ struct grant {
     const struct request *request; /* for a tap; if it names none: vtap-<n>, n from 0 to 7, or random */
     const struct link *bridge;
     const struct decision *terms;
+    struct binding binding; /* with mac=lock: what the guest may send as */
 };
 
 struct granted {

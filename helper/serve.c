@@ -119,7 +119,8 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    const struct grant grant = {request, &bridge, &decision};
+    struct grant grant = {.request = request, .bridge = &bridge, .terms = &decision};
+    memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,

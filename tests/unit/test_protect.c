@@ -114,7 +114,7 @@ static int protect(struct error *why)
     const struct decision terms = {
         .rule = "policy.conf:1",
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
-    const struct grant what = {&request, &bridge, &terms};
+    const struct grant what = {.request = &request, .bridge = &bridge, .terms = &terms};
     struct rtnl nl = {.buffer = NULL};
 
     addresses = denied_vlan = 0;

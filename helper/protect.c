@@ -7,6 +7,7 @@
 #include "grant.h"
 #include "net/bridge.h"
 #include "net/port.h"
+#include "net/portfilter.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
 #include "request.h"
@@ -175,6 +176,18 @@ static int lock_mac(const struct protecting *p)
     return 0;
 }
 
+/* Binds what the guest sends. The bridge's own lock stays: it keeps others from taking the guest's MAC. */
+static int filter_port(const struct protecting *p)
+{
+    struct error cause;
+
+    if (portfilter_attach(p->nl, p->ifindex, &p->what->binding, &cause) == 0)
+        return 0;
+    return error_set(p->why,
+                     "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",
+                     p->tap, p->what->terms->rule, cause.text);
+}
+
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
 {
     const struct protection *wanted = &what->terms->protection;
@@ -195,7 +208,9 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
         return -1;
     if (confined && deny_vlan_router(&p) < 0)
         return -1;
-    if (wanted->mac_lock)
-        return lock_mac(&p);
-    return 0;
+    if (!wanted->mac_lock)
+        return 0;
+    if (lock_mac(&p) < 0)
+        return -1;
+    return filter_port(&p);
 }

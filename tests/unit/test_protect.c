@@ -10,6 +10,7 @@
 #include "helper/request.h"
 #include "net/bridge.h"
 #include "net/port.h"
+#include "net/portfilter.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
 
@@ -23,6 +24,8 @@
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
 static bool vlan_ignored, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
+static bool no_filters;
+static struct binding bound;
 static unsigned int addresses, denied_vlan, bridge_groups;
 
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
@@ -106,6 +109,16 @@ int link_get(struct rtnl *nl, int ifindex, struct link *out)
     return 0;
 }
 
+int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
+{
+    (void)nl;
+    (void)ifindex;
+    if (no_filters)
+        return error_set(why, "this kernel has no filters");
+    bound = *binding;
+    return 0;
+}
+
 /* Asks for all protection. */
 static int protect(struct error *why)
 {
@@ -114,7 +127,8 @@ static int protect(struct error *why)
     const struct decision terms = {
         .rule = "policy.conf:1",
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
-    const struct grant what = {.request = &request, .bridge = &bridge, .terms = &terms};
+    const struct grant what = {
+        .request = &request, .bridge = &bridge, .terms = &terms, .binding.mac = {0x52, 0x54, 0, 0, 0, 1}};
     struct rtnl nl = {.buffer = NULL};
 
     addresses = denied_vlan = 0;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "portfilter.h"
+
+#include "base/error.h"
+#include "bpf.h"
+#include "portprogram.h"
+#include "rtnl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/gen_stats.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+enum { PASS = 1, DROP = 2 /* preferences: the lower one judges first */ };
+
+static const struct sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, TC_ACT_SHOT}};
+
+static struct tcmsg clsact(int ifindex)
+{
+    return (struct tcmsg){
+        .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
+}
+
+static int add_clsact(struct rtnl *nl, int ifindex)
+{
+    const struct tcmsg header = clsact(ifindex);
+    const int err = rtnl_talk(
+        nl, rtnl_put_text(rtnl_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header)),
+                          TCA_KIND, "clsact"));
+
+    if (err == -EEXIST)
+        return 0;
+    return err;
+}
+
+/* Makes or replaces one of the two. Only the second's return value is a verdict. */
+static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const struct sock_filter *code,
+                      size_t count)
+{
+    const struct tcmsg header = {.tcm_ifindex = ifindex,
+                                 .tcm_handle = 1,
+                                 .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+                                 .tcm_info = TC_H_MAKE(preference << 16, htons(ETH_P_ALL))};
+    const uint16_t length = (uint16_t)count;
+    const uint32_t verdict = TCA_BPF_FLAG_ACT_DIRECT;
+    struct nl_msg *msg = nlmsg_alloc_size(count * sizeof(*code) + 256);
+
+    if (msg && (!nlmsg_put(msg, 0, 0, RTM_NEWTFILTER, 0, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE) ||
+                nlmsg_append(msg, (void *)(uintptr_t)&header, sizeof(header), NLMSG_ALIGNTO) < 0)) {
+        nlmsg_free(msg);
+        return -ENOMEM;
+    }
+    msg = rtnl_put_text(msg, TCA_KIND, "bpf");
+    struct nlattr *options = rtnl_nest(msg, TCA_OPTIONS);
+    msg = rtnl_put(msg, TCA_BPF_OPS_LEN, &length, sizeof(length));
+    msg = rtnl_put(msg, TCA_BPF_OPS, code, count * sizeof(*code));
+    if (preference == DROP)
+        msg = rtnl_put(msg, TCA_BPF_FLAGS, &verdict, sizeof(verdict));
+    rtnl_nest_end(msg, options);
+    return rtnl_talk(nl, msg);
+}
+
+/* What there should be on an interface, and what is found. */
+struct reading {
+    const struct bpf *pass; /* NULL: any program */
+    unsigned int found[DROP + 1], others;
+    bool bound;
+    uint32_t dropped;
+};
+
+/* Returns whether a filter is the one of that preference, except for the program of the first. */
+static bool is_ours(struct nlattr *const attrs[TCA_BPF_MAX + 1], uint32_t preference)
+{
+    const struct nlattr *flags = attrs[TCA_BPF_FLAGS], *code = attrs[TCA_BPF_OPS];
+    const bool verdict = flags && (nla_get_u32(flags) & TCA_BPF_FLAG_ACT_DIRECT);
+
+    if (!code || attrs[TCA_BPF_ACT] || attrs[TCA_BPF_POLICE] || verdict != (preference == DROP))
+        return false;
+    return preference == PASS || (preference == DROP && nla_len(code) == (int)sizeof(drop_all) &&
+                                  memcmp(nla_data(code), drop_all, sizeof(drop_all)) == 0);
+}
+
+static int take_filter(void *arg, struct nlmsghdr *answer)
+{
+    struct reading *r = arg;
+    const struct tcmsg *header = nlmsg_data(answer);
+    const uint32_t preference = TC_H_MAJ(header->tcm_info) >> 16;
+    struct nlattr *attrs[TCA_BPF_MAX + 1], *options = message_attr(answer, sizeof(*header), TCA_OPTIONS);
+    const struct nlattr *chain = message_attr(answer, sizeof(*header), TCA_CHAIN);
+
+    if (!header->tcm_handle) /* announces the filters of one preference */
+        return 0;
+    if ((chain && nla_get_u32(chain)) || TC_H_MIN(header->tcm_info) != htons(ETH_P_ALL) || !options ||
+        nla_parse_nested(attrs, TCA_BPF_MAX, options, NULL) < 0 || !is_ours(attrs, preference)) {
+        r->others++;
+        return 0;
+    }
+    r->found[preference]++;
+    const struct nlattr *code = attrs[TCA_BPF_OPS];
+    if (preference == PASS && r->pass)
+        r->bound = (size_t)nla_len(code) == r->pass->count * sizeof(*r->pass->code) &&
+                   memcmp(nla_data(code), r->pass->code, (size_t)nla_len(code)) == 0;
+    return 0;
+}
+
+static int take_clsact(void *arg, struct nlmsghdr *answer)
+{
+    struct reading *r = arg;
+    const struct nlattr *stats = message_attr(answer, sizeof(struct tcmsg), TCA_STATS);
+    struct tc_stats counts;
+
+    if (stats && nla_len(stats) >= (int)sizeof(counts)) {
+        memcpy(&counts, nla_data(stats), sizeof(counts));
+        r->dropped = counts.drops;
+    }
+    return 0;
+}
+
+/* Answers are as large as what the socket has taken before (net/netlink/af_netlink.c, netlink_dump): only a
+ * second one has room for a long program. */
+static int read_filters(struct rtnl *nl, int ifindex, struct reading *r)
+{
+    const struct tcmsg qdisc = clsact(ifindex);
+    const struct tcmsg filters = {.tcm_ifindex = ifindex,
+                                  .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
+    int err = rtnl_ask(nl, rtnl_message(RTM_GETQDISC, 0, &qdisc, sizeof(qdisc)), take_clsact, r);
+
+    if (err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP) /* has no clsact; the kernel has none */
+        return 0;
+    if (err)
+        return err;
+    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), take_filter, r);
+}
+
+static bool is_attached(const struct reading *r)
+{
+    return r->found[PASS] == 1 && r->found[DROP] == 1 && !r->others;
+}
+
+/* Returns 0 if err is 0; otherwise -1 and why, which may be that the kernel lacks something of that module.
+ */
+static int end_step(const struct rtnl *nl, int err, const char *lacks, const char *module, struct error *why)
+{
+    if (err == -ENOENT || err == -EOPNOTSUPP)
+        return error_set(why,
+                         "this kernel lacks %s; if it has the module, an administrator can type: modprobe %s",
+                         lacks, module);
+    if (err)
+        return error_set(why, "%s", rtnl_problem(nl, err));
+    return 0;
+}
+
+int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
+{
+    static const char lacks[] = "the traffic filter cls_bpf (CONFIG_NET_CLS_BPF)";
+    struct bpf program;
+    struct reading r = {.pass = &program};
+
+    if (portprogram_make(binding, &program) < 0)
+        return error_set(why,
+                         "the program of its port filter is longer than the %d instructions that a kernel "
+                         "takes; use fewer addresses, or ranges",
+                         BPF_MAXINSNS);
+    if (end_step(nl, add_clsact(nl, ifindex), "clsact (CONFIG_NET_SCH_INGRESS)", "sch_ingress", why) < 0)
+        return -1;
+    int err = add_filter(nl, ifindex, PASS, program.code, program.count);
+    if (!err)
+        err = add_filter(nl, ifindex, DROP, drop_all, 1);
+    if (!err)
+        err = read_filters(nl, ifindex, &r);
+    if (end_step(nl, err, lacks, "cls_bpf", why) < 0)
+        return -1;
+    if (!is_attached(&r) || !r.bound)
+        return error_set(
+            why,
+            "the port's filters are not what was attached; `tc filter show dev IFNAME ingress` shows them");
+    return 0;
+}
+
+int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding, struct portfilter_state *out)
+{
+    struct bpf program;
+    struct reading r = {.pass = NULL};
+
+    if (binding && portprogram_make(binding, &program) == 0)
+        r.pass = &program;
+    const int err = read_filters(nl, ifindex, &r);
+    *out = (struct portfilter_state){
+        .attached = is_attached(&r), .bound = is_attached(&r) && r.bound, .dropped = r.dropped};
+    return err;
+}

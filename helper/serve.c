@@ -119,7 +119,13 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    struct grant grant = {.request = request, .bridge = &bridge, .terms = &decision};
+    struct grant grant = {.request = request,
+                          .bridge = &bridge,
+                          .terms = &decision,
+                          .binding = {.ip_lock = decision.protection.ip_lock,
+                                      .serve = decision.protection.serve,
+                                      .addresses = decision.addresses.list,
+                                      .address_count = decision.addresses.count}};
     memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;

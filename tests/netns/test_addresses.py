@@ -2,8 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """IP addresses that bind a guest (ip=lock): one guest's each, never the host's or its gateways', and refused in words otherwise."""
+import os
+import select
+import socket
+import struct
+import time
+
 import netcase
 import sandbox
+from bridgehelper import await_
 from netcase import POLICY
 from sandbox import OTHER, USER, USERS
 
@@ -133,6 +140,74 @@ class Occupied(Addresses):
         with self.guest("2001:db8:1::9"):
             self.refused(says=["cannot have 2001:db8:1::9/128", "another tap"])
             self.guest("10.70.0.9", mac=TWO, uid=OTHER).close()  # one of its own
+
+
+class Frames(Addresses):
+    """The port filter has the addresses: a sender of one's own crosses, a forged one does not."""
+
+    def crosses(self, sender, receiver, data):
+        os.write(sender.fds[0], data)
+        end = time.monotonic() + 0.5
+        while select.select(receiver.fds, [], [], max(0, end - time.monotonic()))[0]:
+            if os.read(receiver.fds[0], 65536) == data:
+                return True
+        return False
+
+    def both(self, *addresses, rule=f"{LOCKED} ips=10.66.1.0/24,2001:db8::/64"):
+        self.rules(f"user={USERS[USER]} {rule}", "")
+        locked, free = self.guest(*addresses), self.guest(mac=TWO, uid=OTHER)
+        for answer in (locked, free):
+            self.assertTrue(await_(lambda tap=answer.tap()[0]: netcase.link(tap)["linkinfo"]["info_slave_data"]["state"] == "forwarding"))
+        return locked, free
+
+    def test_asked(self):
+        locked, free = self.both("10.66.1.5", "2001:db8::5")
+        for address in ("10.66.1.5", "2001:db8::5"):
+            self.assertTrue(self.crosses(locked, free, udp(address)), address)
+        for address in ("10.66.1.6", "2001:db8::6", "10.66.2.5", "fe80::6"):
+            self.assertFalse(self.crosses(locked, free, udp(address)), address)
+        self.assertTrue(self.crosses(locked, free, arp("10.66.1.5")))
+        self.assertFalse(self.crosses(locked, free, arp("10.66.1.6")))
+        locked.close()
+        free.close()
+
+    def test_networks(self):
+        locked, free = self.both(rule=f"quota=1 {LOCKED} ips=10.66.1.0/24,2001:db8::/64,fe80::/64")
+        for address in ("10.66.1.5", "10.66.1.6", "2001:db8::6", "fe80::6"):
+            self.assertTrue(self.crosses(locked, free, udp(address)), address)
+        for address in ("10.66.2.5", "2001:db8:1::6"):
+            self.assertFalse(self.crosses(locked, free, udp(address)), address)
+        locked.close()
+        free.close()
+
+    def test_serve(self):
+        for serve, crosses in (("", False), ("serve=dhcp,ra", True), ("serve=dhcpv6", False)):
+            locked, free = self.both("10.66.1.5", rule=f"{LOCKED} {serve}")
+            self.assertEqual(self.crosses(locked, free, udp("10.66.1.5", ports=(67, 68))), crosses, serve)
+            self.assertTrue(self.crosses(locked, free, udp("10.66.1.5")))
+            locked.close()
+            free.close()
+
+
+def header(kind):
+    return bytes.fromhex("ffffffffffff" + ONE.replace(":", "") + kind)
+
+
+def udp(source, ports=(5000, 5001)):
+    """A datagram from that address, in a broadcast frame without padding, which br_netfilter would cut off."""
+    data = struct.pack("!HHHH18x", *ports, 26, 0)
+    if ":" in source:
+        return header("86dd") + struct.pack("!IHBB16s16s", 6 << 28, len(data), 17, 64, socket.inet_pton(socket.AF_INET6, source),
+                                            socket.inet_pton(socket.AF_INET6, "2001:db8::99")) + data
+    words = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton("10.66.1.99"))
+    total = sum(struct.unpack("!10H", words))
+    checksum = ~(total % 65535) & 0xffff  # the bridge drops a wrong one
+    return header("0800") + words[:10] + struct.pack("!H", checksum) + words[12:] + data
+
+
+def arp(sender):
+    return header("0806") + struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, bytes.fromhex(ONE.replace(":", "")), socket.inet_aton(sender), bytes(6),
+                                        socket.inet_aton("10.66.1.99")) + bytes(18)
 
 
 class Vnet(Addresses):

@@ -60,7 +60,7 @@ void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr 
 bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
 {
     const char *digits = strrchr(text, '.');
-    char again[CLAIM_SIZE];
+    char again[CLAIM_SIZE], pair[3] = "";
 
     if (!digits)
         return false;
@@ -68,8 +68,10 @@ bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
     if (length != 8 && length != 32)
         return false;
     *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)(4 * length)};
-    for (size_t i = 0; i < length / 2; i++)
-        sscanf(digits + 2 * i, "%2hhx", &out->bytes[i]);
+    for (size_t i = 0; i < length / 2; i++) {
+        memcpy(pair, digits + 2 * i, 2);
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
     if (digits[length] == '-')
         out->prefix = (uint8_t)strtoul(digits + length + 1, NULL, 10);
     claim_write_ip(again, bridge, out);

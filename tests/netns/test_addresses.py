@@ -98,6 +98,9 @@ class Occupied(Addresses):
         self.addCleanup(sandbox.run, "ip", "address", "del", "192.0.2.1/32", "dev", "lo")
         for address in ("10.66.1.1", "2001:db8::1", "192.0.2.1", "fe80::77"):
             self.refused(address, uid=USER, says=[f"cannot have {address}/", "this host's own", "--ip=ADDRESS"])
+        sandbox.run("ip", "route", "add", "local", "198.51.100.0/24", "dev", "lo")
+        self.refused("198.51.100.9", uid=USER, says=["cannot have 198.51.100.0/24", "this host's own"])
+        sandbox.run("ip", "route", "del", "local", "198.51.100.0/24", "dev", "lo")
         self.refused(says=["cannot have 10.66.1.1/32", "this host's own"])  # among the rule's, which would all be its
         self.guest("10.66.1.2").close()
 

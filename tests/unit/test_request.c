@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -63,82 +62,6 @@ static void takes_create(void **state)
     assert_memory_equal(request.mac, mac, sizeof(mac));
     assert_string_equal(request.domain, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3");
     assert_int_equal(request.owner, 1000);
-}
-
-static void takes_addresses(void **state)
-{
-    (void)state;
-    assert_int_equal(request_parse(&request,
-                                   ARGS("--br=b", "--fd=3", "--ip=10.66.1.5", "--mac=52:54:00:00:00:01",
-                                        "--ip=2001:DB8:0::5", "--ip=fe80::1"),
-                                   &why),
-                     REQUEST_OK);
-    assert_int_equal(request.addresses.count, 3);
-    assert_int_equal(request.addresses.list[0].prefix, 32);
-    assert_int_equal(request.addresses.list[1].prefix, 128);
-    assert_int_equal(
-        request_parse(&request, ARGS("create", "--bridge=b", "--name=vtap-a", "--ip=10.66.1.5"), &why),
-        REQUEST_OK);
-    assert_int_equal(request_parse(&request, ARGS("delete", "--name=vtap-a", "--ip=10.66.1.5"), &why),
-                     REQUEST_USAGE);
-    assert_int_equal(request_parse(&request, ARGS("bridge", "--bridge=b", "--ip=10.66.1.5"), &why),
-                     REQUEST_USAGE);
-}
-
-static void refuses_wrong_addresses(void **state)
-{
-    static const struct {
-        const char *word, *says;
-    } words[] = {
-        {"--ip=", "not an IP address"},
-        {"--ip=10.66.1", "not an IP address"},
-        {"--ip=10.66.1.05", "not an IP address"},
-        {"--ip=10.66.1.256", "not an IP address"},
-        {"--ip= 10.66.1.5", "not an IP address"},
-        {"--ip=10.66.1.5 ", "not an IP address"},
-        {"--ip=10.66.1.5/32", "not an IP address"},
-        {"--ip=10.66.1.0/24", "not an IP address"},
-        {"--ip=10.66.1.5,10.66.1.6", "not an IP address"},
-        {"--ip=fe80::1%eth0", "not an IP address"},
-        {"--ip=fd00::12345", "not an IP address"},
-        {"--ip=br0", "not an IP address"},
-        {"--ip=224.0.0.1", "multicast"},
-        {"--ip=255.255.255.255", "broadcast"},
-        {"--ip=127.0.0.1", "loopback"},
-        {"--ip=0.0.0.0", "reserved"},
-        {"--ip=240.0.0.1", "reserved"},
-        {"--ip=ff02::1", "multicast"},
-        {"--ip=::", "reserved"},
-        {"--ip=::1", "loopback"},
-        {"--ip=::ffff:10.66.1.5", "reserved"},
-        {"--ip=10.66.1.4", "given twice"},
-        {"--ip=FD00:0::4", "given twice"},
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(words); i++) {
-        assert_int_equal(request_parse(&request,
-                                       ARGS("--br=b", "--fd=3", "--ip=10.66.1.4", "--ip=fd00::4",
-                                            (char *)(uintptr_t)words[i].word),
-                                       &why),
-                         REQUEST_REFUSED);
-        assert_non_null(strstr(why.text, words[i].says));
-        assert_non_null(strstr(why.text, "as in --ip=10.66.1.5"));
-    }
-}
-
-static void takes_64_addresses(void **state)
-{
-    char texts[65][32], *argv[70] = {"virt-tap-helper", "--br=b", "--fd=3"};
-    (void)state;
-    for (int i = 0; i < 65; i++) {
-        snprintf(texts[i], sizeof(texts[i]), "--ip=10.66.1.%d", i);
-        argv[3 + i] = i < 64 ? texts[i] : NULL;
-    }
-    assert_int_equal(request_parse(&request, argv, &why), REQUEST_OK);
-    assert_int_equal(request.addresses.count, 64);
-    argv[3 + 64] = texts[64];
-    assert_int_equal(request_parse(&request, argv, &why), REQUEST_REFUSED);
-    assert_non_null(strstr(why.text, "--ip=10.66.1.64: 64 addresses are given already"));
 }
 
 static void takes_delete(void **state)
@@ -396,9 +319,6 @@ int main(void)
         cmocka_unit_test(takes_the_contract_of_qemu_and_libvirt),
         cmocka_unit_test(takes_a_name_of_the_caller),
         cmocka_unit_test(takes_create),
-        cmocka_unit_test(takes_addresses),
-        cmocka_unit_test(refuses_wrong_addresses),
-        cmocka_unit_test(takes_64_addresses),
         cmocka_unit_test(takes_delete),
         cmocka_unit_test(refuses_wrong_values),
         cmocka_unit_test(claims),

@@ -128,7 +128,7 @@ static int read_filters(struct rtnl *nl, int ifindex, struct reading *r)
     const struct tcmsg qdisc = clsact(ifindex);
     const struct tcmsg filters = {.tcm_ifindex = ifindex,
                                   .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
-    int err = rtnl_ask(nl, rtnl_message(RTM_GETQDISC, 0, &qdisc, sizeof(qdisc)), take_clsact, r);
+    int err = rtnl_ask(nl, rtnl_message(RTM_GETQDISC, NLM_F_ECHO, &qdisc, sizeof(qdisc)), take_clsact, r);
 
     if (err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP) /* has no clsact; the kernel has none */
         return 0;

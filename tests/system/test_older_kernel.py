@@ -21,7 +21,7 @@ class OnADebianKernel(unittest.TestCase):
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper, cli, f"{cli}-bridge"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
-            modules=["bridge", "tun", "veth"], limit=300,
+            modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=300,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, and all of test_protect.py.
+"""Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, the port filter, and all of test_protect.py.
 
-Needs VIRT_TAP_HELPER and VIRT_TAP_CLI (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import os
 import unittest
@@ -12,17 +12,17 @@ import kernelhost
 import needed
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/netns/test_protect.py")
+SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/system/port_filter_in_guest.py", f"{TESTS}/netns/test_protect.py")
 
 
 class OnADebianKernel(unittest.TestCase):
     def test_protected_ports(self):
-        helper, cli = (os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI"))
+        helper, cli, judge = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE"))
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
-            programs=[helper, cli], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
-            modules=["bridge", "tun", "veth"], limit=300,
-            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
+            programs=[helper, cli, judge], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=300,
+            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
 

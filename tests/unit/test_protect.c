@@ -188,6 +188,20 @@ static void test_multicast_router_of_a_vlan(void **state)
     vlan_snooping = false;
 }
 
+static void test_port_filter(void **state)
+{
+    const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
+    (void)state;
+
+    memset(&bound, 0, sizeof(bound));
+    assert_int_equal(protect(&(struct error){0}), 0);
+    assert_memory_equal(bound.mac, mac, sizeof(mac));
+    assert_false(bound.ip_lock || bound.serve || bound.address_count);
+    no_filters = true;
+    refused("cannot filter what tap vtap-0 sends, for mac=lock of policy.conf:1: this kernel has no filters");
+    no_filters = false;
+}
+
 static void test_a_kernel_that_does_not(void **state)
 {
     (void)state;
@@ -217,9 +231,8 @@ static void test_a_kernel_that_does_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_kernel_that_knows_all),
-        cmocka_unit_test(test_a_kernel_that_does_not),
-        cmocka_unit_test(test_limit_of_groups),
+        cmocka_unit_test(test_a_kernel_that_knows_all),    cmocka_unit_test(test_port_filter),
+        cmocka_unit_test(test_a_kernel_that_does_not),     cmocka_unit_test(test_limit_of_groups),
         cmocka_unit_test(test_multicast_router_of_a_vlan),
     };
 

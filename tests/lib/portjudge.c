@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Runs a port's program in the kernel on frames from standard input, as fast as a socket's filter goes; or
+ * attaches it to an interface. For tests/lib/portjudge.py, which has the protocol:
+ *
+ *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]...   a binding: answers with the number of
+ *                                                 its program's instructions (u32), 0: too many
+ *   F size (u16) frame...    answers 1 if it passes, else 0
+ *   A ifindex (u32)          attaches: answers with 1 and nothing, or 0 and the reason, a line
+ *   R ifindex (u32)          reads what is attached: attached, bound, dropped (u32), as a line
+ *   E                        lets all answers out */
+#include "base/error.h"
+#include "net/binding.h"
+#include "net/bpf.h"
+#include "net/portfilter.h"
+#include "net/portprogram.h"
+#include "net/rtnl.h"
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct cidr addresses[65536];
+static struct binding binding = {.addresses = addresses};
+static int ends[2];
+static bool usable; /* the socket has the program */
+
+static void take(void *to, size_t size)
+{
+    if (size && fread(to, size, 1, stdin) != 1)
+        errx(1, "unexpected end of input");
+}
+
+static uint32_t take_u32(void)
+{
+    uint32_t value;
+
+    take(&value, sizeof(value));
+    return value;
+}
+
+static void make_binding(void)
+{
+    static struct bpf program;
+    uint16_t count;
+
+    take(binding.mac, sizeof(binding.mac));
+    binding.ip_lock = getchar() == 1;
+    binding.serve = (unsigned int)getchar();
+    take(&count, sizeof(count));
+    binding.address_count = count;
+    for (uint16_t i = 0; i < count; i++) {
+        addresses[i].family = getchar() == 4 ? AF_INET : AF_INET6;
+        addresses[i].prefix = (uint8_t)getchar();
+        take(addresses[i].bytes, sizeof(addresses[i].bytes));
+    }
+    uint32_t length = 0;
+    if (portprogram_make(&binding, &program) == 0) {
+        const struct sock_fprog filter = {(unsigned short)program.count, program.code};
+        length = (uint32_t)program.count;
+        usable = setsockopt(ends[1], SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0;
+        if (!usable && errno != ENOMEM) /* longer than a socket's filter may be, but not an interface's */
+            err(1, "the kernel refuses the program");
+    }
+    fwrite(&length, sizeof(length), 1, stdout);
+}
+
+static void judge_frame(void)
+{
+    static char frame[65536];
+    uint16_t size;
+
+    take(&size, sizeof(size));
+    take(frame, size);
+    if (!usable)
+        errx(1, "there is no program to judge by");
+    if (send(ends[0], frame, size, 0) != size)
+        err(1, "cannot send");
+    const ssize_t got = recv(ends[1], frame, sizeof(frame), MSG_DONTWAIT);
+    if (got < 0 && errno != EAGAIN)
+        err(1, "cannot receive");
+    putchar(got >= 0);
+}
+
+static void attach(struct rtnl *nl)
+{
+    struct error why = {.text = ""};
+    const int ifindex = (int)take_u32();
+
+    printf("%d %s\n", portfilter_attach(nl, ifindex, &binding, &why) == 0, why.text);
+}
+
+static void read_back(struct rtnl *nl)
+{
+    struct portfilter_state state;
+    const int ifindex = (int)take_u32();
+    const int failed = portfilter_read(nl, ifindex, &binding, &state);
+
+    if (failed)
+        errx(1, "cannot read: %s", rtnl_problem(nl, failed));
+    printf("%d %d %u\n", state.attached, state.bound, state.dropped);
+}
+
+int main(void)
+{
+    struct rtnl nl;
+    int verb;
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0 || rtnl_open(&nl) < 0)
+        err(1, "cannot open a socket");
+    while ((verb = getchar()) != EOF) {
+        switch (verb) {
+        case 'B':
+            make_binding();
+            break;
+        case 'F':
+            judge_frame();
+            break;
+        case 'A':
+            attach(&nl);
+            break;
+        case 'R':
+            read_back(&nl);
+            break;
+        default:
+            fflush(stdout);
+        }
+    }
+    rtnl_close(&nl);
+    return 0;
+}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What a port is bound to, and the program that the product makes of it, run by the kernel: tests/lib/portjudge.c."""
+import ipaddress
+import os
+import struct
+import subprocess
+from dataclasses import dataclass
+
+PROGRAM = os.environ["VIRT_TAP_PORTJUDGE"]
+SERVE = {"dhcp": 1, "dhcpv6": 2, "ra": 4}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """As net/binding.h has it. networks are of ipaddress."""
+    mac: bytes
+    ip_lock: bool = False
+    serve: frozenset = frozenset()
+    networks: tuple = ()
+
+
+def networks(*texts):
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+class Judge:
+    """The program of a binding, in the kernel of whoever started this."""
+
+    def __init__(self, program=PROGRAM, uid=0):
+        ids = {"user": uid, "group": uid, "extra_groups": []} if uid else {}
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **ids)
+        self.length = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait(60) == 0
+
+    def _ask(self, data):
+        self.process.stdin.write(data + b"E")
+        self.process.stdin.flush()
+        return self.process.stdout
+
+    def bind(self, binding):
+        """Make its program; returns the number of instructions, 0 if there are too many."""
+        served = sum(SERVE[name] for name in binding.serve)
+        data = struct.pack("=c6sBBH", b"B", binding.mac, binding.ip_lock, served, len(binding.networks))
+        for net in binding.networks:
+            data += struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed)
+        self.length = struct.unpack("=I", self._ask(data).read(4))[0]
+        return self.length
+
+    def passes(self, frames):
+        """Which of the frames pass, a list of bools."""
+        verdicts = []
+        for at in range(0, len(frames), 1000):  # its answers have to fit into the pipe
+            part = frames[at:at + 1000]
+            out = self._ask(b"".join(b"F" + struct.pack("=H", len(frame)) + frame for frame in part))
+            verdicts += out.read(len(part))
+        return [verdict == 1 for verdict in verdicts]
+
+    def attach(self, ifindex):
+        """Attach it, with this process' privileges; returns why not, '' if it is."""
+        done, _, why = self._ask(b"A" + struct.pack("=I", ifindex)).readline().decode().rstrip("\n").partition(" ")
+        return "" if done == "1" else why
+
+    def read(self, ifindex):
+        """Whether a filter is attached, whether it is that of the binding, and how many frames it dropped."""
+        attached, bound, dropped = map(int, self._ask(b"R" + struct.pack("=I", ifindex)).readline().split())
+        return bool(attached), bool(bound), dropped

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What a guest may send from a port that is bound, written from docs/port-filter.md, so that the program can be compared with it."""
+import ipaddress
+
+TAGS = {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x88E7, 0x893F}
+LINK_PROTOCOLS = {0x8808, 0x8809, 0x88CC, 0x88F5, 0x88F6, 0x22EA}
+MAX_HEADERS, MAX_OPTIONS = 4, 8
+ICMP, IGMP, TCP, UDP, ICMP6, NONE, PIM = 1, 2, 6, 17, 58, 59, 103
+FRAGMENT, EXTENSIONS = 44, {0, 43, 60}
+
+
+def may_send(binding, frame):
+    """Whether an untagged frame may pass."""
+    destination, source, kind = frame[:6], frame[6:12], number(frame, 12, 2)
+    if kind is None or source != binding.mac:
+        return False
+    if destination.startswith((b"\x01\x80\xc2\x00", b"\x01\x00\x0c")):
+        return False
+    payload = frame[14:]
+    if kind in JUDGES:
+        return JUDGES[kind](binding, payload)
+    return not binding.ip_lock and kind >= 0x600 and kind not in TAGS | LINK_PROTOCOLS
+
+
+def number(data, offset, size):
+    """A field, or None if the data ends before its end."""
+    field = data[offset:offset + size]
+    return int.from_bytes(field, "big") if len(field) == size else None
+
+
+def is_own(binding, address):
+    """Whether packets may have it as their source, of either family."""
+    address = ipaddress.ip_address(address)
+    return address == link_local(binding.mac) or any(address in net for net in binding.networks if net.version == address.version)
+
+
+def link_local(mac):
+    return ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:])
+
+
+def arp(binding, packet, reverse=False):
+    if len(packet) < 28 or packet[:6] != b"\0\1\x08\0\6\4":
+        return False
+    operation, hardware, protocol = number(packet, 6, 2), packet[8:14], packet[14:18]
+    if operation not in ({3} if reverse else {1, 2}) or hardware != binding.mac:
+        return False
+    if not binding.ip_lock or is_own(binding, protocol):
+        return True
+    return protocol == bytes(4) and operation in (1, 3)
+
+
+def rarp(binding, packet):
+    return arp(binding, packet, reverse=True)
+
+
+def ports_allowed(binding, udp, server, client, service):
+    if len(udp) < 8:
+        return False
+    return service in binding.serve or (number(udp, 0, 2) != server and number(udp, 2, 2) != client)
+
+
+def ip4(binding, packet):
+    length = 4 * (packet[0] & 15) if packet else 0
+    if len(packet) < 20 or packet[0] >> 4 != 4 or length < 20:
+        return False
+    fragment, protocol, upper = number(packet, 6, 2), packet[9], packet[length:]
+    offset, more = fragment & 0x1FFF, bool(fragment & 0x2000)
+    if binding.ip_lock and not is_own(binding, packet[12:16]):
+        if packet[12:16] != bytes(4) or offset or more:
+            return False
+        if protocol == UDP:  # a DHCP client without an address
+            return packet[16:20] == b"\xff" * 4 and len(upper) >= 8 and upper[:4] == b"\0\x44\0\x43"
+        return protocol == IGMP and ip4_upper(binding, protocol, upper)
+    if offset:
+        return offset > 1
+    if more and (number(packet, 2, 2) < 68 or len(packet) < 68):
+        return False
+    return ip4_upper(binding, protocol, upper)
+
+
+def ip4_upper(binding, protocol, upper):
+    if protocol in (TCP, UDP, ICMP, IGMP) and len(upper) < 8:
+        return False
+    if protocol == UDP:
+        return ports_allowed(binding, upper, 67, 68, "dhcp")
+    if protocol == ICMP:
+        return upper[0] not in (5, 9) or "ra" in binding.serve
+    if protocol == IGMP:
+        return upper[0] in (0x12, 0x16, 0x17, 0x22)
+    return protocol != PIM
+
+
+def ip6(binding, packet):
+    if len(packet) < 40 or packet[0] >> 4 != 6:
+        return False
+    end, unspecified = 40 + number(packet, 4, 2), False
+    if binding.ip_lock and not is_own(binding, packet[8:24]):
+        if packet[8:24] != bytes(16):
+            return False
+        unspecified = True
+    walked = walk(packet)
+    if walked is None:
+        return False
+    at, protocol, fragment, later = walked
+    if later or protocol == NONE:
+        return not unspecified
+    if end - at < 8 or len(packet) - at < 8:  # the whole of the headers is in the first fragment
+        return False
+    if protocol == ICMP6:
+        return icmp6(binding, packet, at, end, (unspecified, fragment))
+    if protocol == PIM or unspecified:
+        return False
+    return protocol != UDP or ports_allowed(binding, packet[at:], 547, 546, "dhcpv6")
+
+
+def walk(packet):
+    """Where the upper protocol begins, which it is, whether this is a fragment, and a later one; None: too many headers, or cut off."""
+    at, kind, fragment, headers = 40, packet[6], False, 0
+    while kind in EXTENSIONS | {FRAGMENT}:
+        headers += 1
+        if headers > MAX_HEADERS:
+            return None
+        following, units = number(packet, at, 1), number(packet, at + 1, 1)
+        if kind == FRAGMENT:
+            offset = number(packet, at + 2, 2)
+            if offset is None:
+                return None
+            fragment = True
+            if offset >> 3:
+                return at, kind, True, True
+            if len(packet) < at + 8:
+                return None
+            at += 8
+        else:
+            if units is None:
+                return None
+            at += 8 * (units + 1)
+        kind = following
+    return at, kind, fragment, False
+
+
+def icmp6(binding, packet, at, end, state):
+    unspecified, fragment = state
+    kind = packet[at]
+    if kind in (130, 151):  # a multicast router's
+        return False
+    if kind in (131, 132, 143):  # what the guest listens to
+        return True
+    if kind in (134, 137) and ("ra" not in binding.serve or fragment or unspecified):
+        return False
+    if kind not in (133, 134, 135, 136, 137):
+        return not unspecified
+    if kind == 137:
+        return True
+    size = {133: 8, 134: 16, 135: 24, 136: 24}[kind]
+    if fragment or len(packet) < at + size or (kind == 136 and unspecified):
+        return False
+    if binding.ip_lock and (kind == 136 or (kind == 135 and unspecified)) and not is_own(binding, packet[at + 8:at + 24]):
+        return False
+    return options_allowed(binding, packet, at + size, end)
+
+
+def options_allowed(binding, packet, at, end):
+    for _ in range(MAX_OPTIONS):
+        if at >= end:
+            break
+        kind, units = number(packet, at, 1), number(packet, at + 1, 1)
+        if not units:
+            return False
+        if kind in (1, 2) and (units != 1 or packet[at + 2:at + 8] != binding.mac):
+            return False
+        at += 8 * units
+    return at == end
+
+
+JUDGES = {0x0800: ip4, 0x86DD: ip6, 0x0806: arp, 0x8035: rarp}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""The port filter's program, run by the kernel: what becomes of each kind of frame, and of many frames made up, as the reference has it.
+
+Needs VIRT_TAP_PORTJUDGE (tests/lib/portjudge.c, built). A seed that finds a difference is printed; VIRT_TAP_SEED=N runs it again.
+"""
+import os
+import random
+import unittest
+from dataclasses import replace
+
+import needed
+import portreference
+from portframes import GUEST, IP_LOCK, KINDS, MAC_LOCK, NETWORKS, SERVED, Maker
+from portjudge import Binding, Judge, networks
+from rounds import rounds
+
+FRAMES, PART = rounds(100_000, 10_000_000), 12_500
+# What no socket shows: a tag in the frame's metadata, which tests/netns/test_port_filter.py sends through a tap. Here they are in the frame.
+BINDINGS = [
+    MAC_LOCK, IP_LOCK, replace(MAC_LOCK, serve=frozenset(SERVED)), replace(IP_LOCK, serve=frozenset(SERVED)), Binding(GUEST, True),
+    replace(IP_LOCK, networks=networks("10.66.0.5", *(f"10.66.1.{n}" for n in range(31)), "2001:db8::5", *(f"2001:db8::1:{n:x}:0:5" for n in range(31)))),
+    replace(IP_LOCK, networks=networks("0.0.0.0/0", "::/0")), replace(IP_LOCK, networks=networks("10.64.0.0/11", "2001:db8::/33", "fe80::/64")),
+]
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        self.judge = self.enterContext(Judge())
+
+    def test_each_kind(self):
+        for binding, wanted in ((MAC_LOCK, "mac_lock"), (IP_LOCK, "ip_lock")):
+            self.judge.bind(binding)
+            verdicts = self.judge.passes([kind.frame for kind in KINDS])
+            self.assertEqual([], [(kind.name, passes) for kind, passes in zip(KINDS, verdicts) if passes != getattr(kind, wanted)], wanted)
+            self.assertEqual([], [kind.name for kind in KINDS if portreference.may_send(binding, kind.frame) != getattr(kind, wanted)], wanted)
+
+    def test_kinds_are_many_and_differ(self):
+        self.assertEqual(len({kind.name for kind in KINDS}), len(KINDS))
+        self.assertEqual(len({kind.frame for kind in KINDS}), len(KINDS))
+        self.assertGreater(len([kind for kind in KINDS if not kind.ip_lock]), 80)
+
+    def test_what_is_served(self):
+        by_name = {kind.name: kind for kind in KINDS}
+        for binding in (MAC_LOCK, IP_LOCK):
+            for service, names in SERVED.items():
+                self.judge.bind(replace(binding, serve=frozenset({service})))
+                verdicts = self.judge.passes([kind.frame for kind in KINDS])
+                more = {kind.name for kind, passes in zip(KINDS, verdicts) if passes and not (kind.ip_lock if binding.ip_lock else kind.mac_lock)}
+                self.assertEqual(more, {name for name in names if name in by_name}, (service, binding.ip_lock))
+
+    def test_made_up_frames(self):
+        seed = int(os.environ.get("VIRT_TAP_SEED") or random.randrange(1 << 32))
+        for number, binding in enumerate(BINDINGS):
+            self.judge.bind(binding)
+            for part in range(FRAMES // len(BINDINGS) // PART):
+                frames = Maker(f"{seed} {number} {part}").frames(PART)
+                verdicts = self.judge.passes(frames)
+                differ = [frame.hex() for frame, passes in zip(frames, verdicts) if passes != portreference.may_send(binding, frame)]
+                self.assertEqual(differ[:3], [], f"VIRT_TAP_SEED={seed}, binding {number}: the program and the reference differ")
+                self.assertTrue(0.02 < sum(verdicts) / PART < 0.9, "too few on one side of the line")
+
+    def test_one_changed_byte_of_an_address(self):
+        """Of every address that a permitted frame claims, every byte."""
+        self.judge.bind(IP_LOCK)
+        places = {"ARP reply": [*range(6, 12), *range(22, 32)], "IPv4 UDP": [*range(6, 12), *range(26, 30)],
+                  "IPv6 UDP": [*range(6, 12), *range(22, 38)], "NA": [*range(22, 38), *range(62, 78), *range(80, 86)]}
+        for kind in KINDS:
+            frames = [kind.frame[:at] + bytes([kind.frame[at] ^ bit]) + kind.frame[at + 1:] for at in places.get(kind.name, []) for bit in (1, 128)]
+            self.assertEqual(self.judge.passes(frames), [False] * len(frames), kind.name)
+
+    def test_every_length(self):
+        """Cut off anywhere, a forged frame never becomes one that passes."""
+        for binding in (MAC_LOCK, IP_LOCK):
+            self.judge.bind(binding)
+            frames = [kind.frame[:size] for kind in KINDS if kind.frame[6:12] == GUEST for size in range(min(len(kind.frame), 120))]
+            self.assertEqual(self.judge.passes(frames), [portreference.may_send(binding, frame) for frame in frames])
+
+
+class Size(unittest.TestCase):
+    def test_limits(self):
+        many = networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))
+        six = networks(*(f"2001:db8:{n:x}::1" for n in range(64)))
+        with Judge() as judge:
+            for binding, limit in ((MAC_LOCK, 600), (IP_LOCK, 750), (replace(IP_LOCK, networks=six), 2500),
+                                   (replace(IP_LOCK, networks=networks(*(f"2001:db8:0:{n:x}::/97" for n in range(64)))), 2500)):
+                length = judge.bind(binding)
+                self.assertTrue(0 < length <= limit, length)
+            self.assertEqual(judge.bind(replace(IP_LOCK, networks=many)), 0)
+            self.assertGreater(judge.bind(replace(IP_LOCK, networks=NETWORKS)), 0)
+
+
+if __name__ == "__main__":
+    needed.main()

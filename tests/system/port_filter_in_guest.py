@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""The port filter on a Debian kernel: every kind of frame on an access port of a bridge that filters VLANs, and what a kernel without
+clsact, or without cls_bpf, is told. Run by test_vlan.py."""
+import glob
+
+import netcase
+import sandbox
+from bridgehelper import IFF_VNET_HDR
+from netcase import POLICY
+from sandbox import USER
+from test_port_filter import Judged
+from test_protect import GUEST, Protect
+
+
+class AccessPort(Judged):
+    """Whatever VLAN the guest's own tags name, it sends untagged, and is in VLAN 100."""
+    TERMS, TIMES = "vlan=100", 1
+
+    def prepare(self):
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")
+        sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", "100")
+
+    def test_every_kind(self):
+        self.judged(IFF_VNET_HDR)
+
+
+class WithoutModules(Protect):
+    def test_refused(self):
+        sandbox.write(POLICY, f"allow br0 user={USER} mac=lock\n")
+        for module, lacks in (("sch_ingress", "CONFIG_NET_SCH_INGRESS"), ("cls_bpf", "CONFIG_NET_CLS_BPF")):
+            file, = glob.glob(f"/modules/*-{module}.ko")
+            with self.subTest(module):
+                sandbox.run("rmmod", module)
+                self.refuse(f"--mac={GUEST}", says=[f"mac=lock of {POLICY}:1", "this kernel lacks", lacks, f"modprobe {module}", "nothing is granted"])
+                sandbox.run("insmod", file)
+                self.grant(f"--mac={GUEST}").close()
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * The assembler, and the limits of a port's program. What becomes of frames is in
+ * tests/netns/test_port_program.py. */
+#include "net/binding.h"
+#include "net/bpf.h"
+#include "net/portprogram.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+enum { MANY = 4096 };
+
+static struct bpf program;
+static struct cidr addresses[MANY];
+
+/* Makes the program of a guest with that many addresses of a family and prefix, no two alike. */
+static int make(size_t count, int family, uint8_t prefix)
+{
+    const struct binding binding = {
+        .mac = {0x52, 0x54, 0, 0, 0, 1}, .ip_lock = true, .addresses = addresses, .address_count = count};
+
+    for (size_t i = 0; i < count; i++)
+        addresses[i] = (struct cidr){family, {10, (uint8_t)(i >> 8), (uint8_t)i, 1}, prefix};
+    return portprogram_make(&binding, &program);
+}
+
+/* Every jump leads forward into the program, and there is a return at its end. */
+static void is_sound(void)
+{
+    assert_in_range(program.count, 1, BPF_MAXINSNS);
+    for (size_t i = 0; i < program.count; i++) {
+        const struct sock_filter *code = &program.code[i];
+        if (BPF_CLASS(code->code) != BPF_JMP)
+            continue;
+        if (BPF_OP(code->code) == BPF_JA)
+            assert_in_range(code->k, 0, program.count - i - 2);
+        else
+            assert_true(i + 1 + (code->jt > code->jf ? code->jt : code->jf) < program.count);
+    }
+    assert_int_equal(program.code[program.count - 1].code, BPF_RET | BPF_K);
+    assert_int_equal(program.code[program.count - 1].k, 0);
+}
+
+static void test_sizes(void **state)
+{
+    static const struct {
+        int family;
+        uint8_t prefix;
+    } kinds[] = {{AF_INET, 32}, {AF_INET, 29}, {AF_INET6, 128}, {AF_INET6, 127}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        for (size_t count = 0; count <= BINDING_ADDRESSES_MAX; count += 16) {
+            assert_int_equal(make(count, kinds[i].family, kinds[i].prefix), 0);
+            is_sound();
+        }
+}
+
+/* The longest that the kernel takes, and the first that it does not. */
+static void test_too_long(void **state)
+{
+    size_t count = 0;
+    (void)state;
+
+    while (make(++count, AF_INET, 32) == 0)
+        is_sound();
+    assert_in_range(count, 100, MANY - 1);
+    assert_true(program.too_long);
+    assert_int_equal(make(MANY, AF_INET6, 128), -E2BIG);
+    assert_true(program.too_long);
+}
+
+static void test_labels(void **state)
+{
+    struct bpf_label far = {0}, none = {0};
+    (void)state;
+
+    program = (struct bpf){.count = 0};
+    bpf_if(&program, BPF_JEQ, 7, &far);
+    bpf_unless(&program, BPF_JGT, 8, &far);
+    bpf_go(&program, &program.pass);
+    for (int i = 0; i < 1000; i++) /* more than a test reaches */
+        bpf_add(&program, BPF_LD | BPF_IMM, 0);
+    bpf_here(&program, &none);
+    bpf_here(&program, &far);
+    bpf_go(&program, &program.drop);
+    assert_int_equal(bpf_end(&program), 0);
+    is_sound();
+    assert_int_equal(1 + program.code[1].k + 1, 1005);
+    assert_int_equal(3 + program.code[3].k + 1, 1005);
+    assert_int_equal(program.code[4 + program.code[4].k + 1].k, UINT32_MAX);
+    assert_int_equal(program.code[1005 + program.code[1005].k + 1].k, 0);
+    assert_true(program.code[0].jt == 0 && program.code[0].jf == 1);
+    assert_true(program.code[2].jt == 1 && program.code[2].jf == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_labels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -89,7 +89,8 @@ class Prepare(HookCase):
         """Of the metadata, for the helper, as many as there can be; what it says of them is the hook's refusal."""
         sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/64\n")
         many = " ".join(f"10.66.1.{number}" for number in range(1, 65))
-        for ips, claims in (("10.66.1.5 2001:db8::5", ["0a420105", "20010db8000000000000000000000005"]), (many, [f"0a4201{number:02x}" for number in range(1, 65)])):
+        for ips, claims in (("10.66.1.5 2001:db8::5", ["0a420105", "20010db8000000000000000000000005"]),
+                            (many, [f"0a4201{number:02x}" for number in range(1, 65)])):
             text = domain(("vtap-web-a", "br0", f" ip='{ips}'"))
             self.done("prepare", text)
             names = netcase.link("vtap-web-a")["altnames"]

@@ -63,7 +63,8 @@ class Check(VerbCase):
 
     def test_ips(self):
         """Addresses that nobody limits, that several users share, or that are more than one guest needs."""
-        lock, mine, other = "mac=lock macs=52:54:00:0a ip=lock", f"user={ME} mac=lock macs=52:54:00:0a ip=lock", f"user={OTHER} mac=lock macs=52:54:00:0b ip=lock"
+        lock = "mac=lock macs=52:54:00:0a ip=lock"
+        mine, other = f"user={ME} {lock}", f"user={OTHER} {lock}".replace("0a", "0b")
         self.warns(f"allow br0 {mine}\n", (1, "ip=lock without ips=", "ips=10.66.1.0/24"))
         self.warns(f"allow br0 {mine} quota=1\n", (1, "ip=lock without ips="))
         self.warns(f"allow br0 {lock} ips=10.66.1.0/24\n", (1, "several users share macs="), (1, "several users share ips=10.66.1.0/24"))
@@ -73,7 +74,8 @@ class Check(VerbCase):
         self.warns(f"allow br0 {mine} quota=1 ips=10.66.1.9,2001:db8::/64,fe80::/64\n")
         for ips, others in (("10.66.1.0/24", "10.66.0.0/16"), ("2001:db8::/64,10.1.0.0/16", "2001:db8::5")):
             for bridge in ("br0", "all"):
-                self.warns(f"allow {bridge} {mine} ips={ips}\nallow br0 {other} ips={others}\n", (2, f"ips={others} overlaps with another user's in {POLICY}:1"))
+                self.warns(f"allow {bridge} {mine} ips={ips}\nallow br0 {other} ips={others}\n",
+                           (2, f"ips={others} overlaps with another user's in {POLICY}:1"))
             self.warns(f"allow br1 {mine} ips={ips}\nallow br0 {other} ips={others}\n")
         self.warns(f"allow br0 {mine} ips=10.66.1.0/24,fe80::/64\nallow br0 {other} ips=10.66.2.0/24,fe80::/64\n")
         self.warns(f"deny br0 user={OTHER} group={ME}\nallow br0 {mine} ips=10.66.1.0/24\n")

@@ -218,6 +218,10 @@ static void a_deny_grants_nothing(void **state)
         assert_int_equal(parse(grants[i], true), -1);
         assert_non_null(strstr(why.text, "which a deny cannot"));
     }
+    assert_int_equal(parse("ma=lock", true), -1);
+    assert_non_null(strstr(why.text, "unknown term 'ma='"));
+    assert_int_equal(parse("mac", true), -1);
+    assert_non_null(strstr(why.text, "'mac' is not KEY=VALUE"));
 }
 
 static int match(const char *text, uid_t uid)

@@ -57,47 +57,34 @@ static bool is_hosts(const struct cidr *cidr)
     return cidr->prefix > 126 || !host_part_is(cidr, false);
 }
 
-/* Parses an address of that length, with the whole of it as its prefix. */
-static bool parse_address(const char *text, size_t length, struct cidr *out)
+/* Parses ADDRESS or ADDRESS/PREFIX, of that length. Returns whether it is one of them. */
+static bool parse(const char *text, size_t length, struct cidr *out)
 {
-    char address[INET6_ADDRSTRLEN];
+    char copy[CIDR_TEXT], *prefix = copy;
+    unsigned long bits;
 
-    if (length >= sizeof(address))
+    if (length >= sizeof(copy))
         return false;
-    memcpy(address, text, length);
-    address[length] = '\0';
-    *out = (struct cidr){.family = strchr(address, ':') ? AF_INET6 : AF_INET};
-    out->prefix = (uint8_t)bits_of(out->family);
-    return inet_pton(out->family, address, out->bytes) == 1;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    *out = (struct cidr){.family = strchr(copy, ':') ? AF_INET6 : AF_INET};
+    bits = bits_of(out->family);
+    strsep(&prefix, "/");
+    if (inet_pton(out->family, copy, out->bytes) != 1 || (prefix && !number_parse(prefix, 1, bits, &bits)))
+        return false;
+    out->prefix = (uint8_t)bits;
+    return true;
 }
 
 bool cidr_parse_network(const char *text, size_t length, struct cidr *out)
 {
-    const char *slash = memchr(text, '/', length);
-    char digits[4] = "";
-    unsigned long prefix;
-
-    if (!slash)
-        return parse_address(text, length, out);
-    if (!parse_address(text, (size_t)(slash - text), out) || text + length - slash > (int)sizeof(digits))
-        return false;
-    memcpy(digits, slash + 1, (size_t)(text + length - slash - 1));
-    if (!number_parse(digits, 1, out->prefix, &prefix))
-        return false;
-    out->prefix = (uint8_t)prefix;
-    return host_part_is(out, false);
+    return parse(text, length, out) && host_part_is(out, false);
 }
 
 const char *cidr_parse(const char *text, struct cidr *out)
 {
-    static const char expected[] = "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
-    const size_t length = strcspn(text, "/");
-    unsigned long prefix;
-
-    if (!parse_address(text, length, out) || !text[length] ||
-        !number_parse(text + length + 1, 1, out->prefix, &prefix))
-        return expected;
-    out->prefix = (uint8_t)prefix;
+    if (!parse(text, strlen(text), out) || !strchr(text, '/'))
+        return "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
     if (!is_hosts(out))
         return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";
     return NULL;

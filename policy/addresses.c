@@ -12,42 +12,45 @@
 /* As for a MAC, QEMU runs a helper with blanks in it by a shell. */
 #define SAY_IP "--ip=ADDRESS (with QEMU: helper='" HELPER_PATH " --mac=MAC --ip=ADDRESS')"
 
+/* Adds a network. Returns NULL, or why not. */
+static const char *add(struct address_list *out, const char *text, size_t length)
+{
+    struct cidr *network = &out->list[out->count];
+
+    if (out->count == BINDING_ADDRESSES_MAX)
+        return "64 addresses are given already, the most that a guest can have";
+    if (!cidr_parse_network(text, length, network))
+        return "that is not an IP address";
+    if (!cidr_is_unicast(network))
+        return "a guest cannot have a multicast, broadcast, loopback or reserved address";
+    for (size_t i = 0; i < out->count; i++)
+        if (cidr_overlap(&out->list[i], network))
+            return "that address is given twice";
+    out->count++;
+    return NULL;
+}
+
 bool addresses_parse(const char *text, struct address_list *out)
 {
-    for (out->count = 0; out->count < BINDING_ADDRESSES_MAX; text++) {
-        struct cidr *network = &out->list[out->count];
+    for (out->count = 0;; text++) {
         const size_t length = strcspn(text, ",");
-        if (!cidr_parse_network(text, length, network) || !cidr_is_unicast(network))
+        if (add(out, text, length))
             return false;
-        for (size_t i = 0; i < out->count; i++)
-            if (cidr_overlap(&out->list[i], network))
-                return false;
-        out->count++;
         text += length;
         if (!*text)
             return true;
     }
-    return false;
 }
 
 int address_list_add(struct address_list *out, const char *value, struct error *why)
 {
-    const char *problem = NULL;
-    struct cidr address;
+    const char *problem = add(out, value, strlen(value));
 
-    if (strchr(value, '/') || !cidr_parse_network(value, strlen(value), &address))
+    if (strchr(value, '/'))
         problem = "that is not an IP address";
-    else if (!cidr_is_unicast(&address))
-        problem = "a guest cannot have a multicast, broadcast, loopback or reserved address";
-    for (size_t i = 0; !problem && i < out->count; i++)
-        if (cidr_equal(&out->list[i], &address))
-            problem = "that address is given twice";
-    if (!problem && out->count == BINDING_ADDRESSES_MAX)
-        problem = "64 addresses are given already, the most that a guest can have";
     if (problem)
         return error_set(why, "--ip=%.64s: %s; give each of the guest's addresses once, as in --ip=10.66.1.5",
                          value, problem);
-    out->list[out->count++] = address;
     return 0;
 }
 

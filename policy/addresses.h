@@ -18,8 +18,8 @@ struct address_list {
     size_t count;
 };
 
-/* Parses the value of ips=: networks separated by commas, of unicast addresses and without overlap. Returns
- * whether it is valid, and not more than fit. */
+/* Parses the value of ips=: networks of unicast addresses, separated by commas, of which none is within
+ * another. Returns whether it is valid, and not more than fit. */
 bool addresses_parse(const char *text, struct address_list *out);
 
 /* Adds the value of one --ip: a unicast address. Returns 0, or -1 and why not. */
@@ -28,15 +28,15 @@ int address_list_add(struct address_list *out, const char *value, struct error *
 /* Returns whether --ip may be left out: the networks in ips= are for one tap only, and all bind it. */
 bool addresses_may_be_omitted(const struct terms *terms);
 
+/* Returns whether a network is of link-local addresses, of which each guest takes one at random: guests share
+ * it, and it is neither claimed nor checked. */
+bool address_is_shared(const struct cidr *network);
+
 /* Decides which addresses the rule in out->match binds the guest to. Returns 0, or -1 and why not. */
 int addresses_decide(struct decision *out, const struct question *question, struct error *why);
 
-/* Whether a network is shared by the guests of all rules that have it, and neither claimed nor checked: a
- * range of link-local addresses, of which each guest takes one at random. */
-bool address_is_shared(const struct cidr *network);
-
-/* Checks that none of the addresses is this host's own, or a gateway that it uses through the bridge, or
- * claimed on it by a tap other than `tap` (an ifindex; 0: by any). Whoever makes a tap claims first: of two
- * whose networks overlap, one at least then sees the other. Returns 0, or -1 and why not. */
+/* Checks that none is this host's own, a gateway that it uses through the bridge, or claimed there by another
+ * tap than `tap` (an ifindex; 0: by any). Whoever makes a tap claims first, so that of two whose networks
+ * overlap one at least sees the other. Returns 0, or -1 and why not. */
 int addresses_check(struct rtnl *nl, const struct address_list *addresses, const struct link *bridge, int tap,
                     struct error *why);

@@ -146,11 +146,10 @@ static const char *take_serve(void *arg, const char *value)
     for (const char *end, *word = value;; word = end + 1) {
         unsigned int nth = 0;
         end = strchrnul(word, ',');
-        while (nth < TERMS_SERVE_COUNT && (strlen(terms_serve_words[nth]) != (size_t)(end - word) ||
-                                           strncmp(word, terms_serve_words[nth], (size_t)(end - word)) != 0))
-            nth++;
-        if (nth == TERMS_SERVE_COUNT)
-            return "dhcp, dhcpv6, ra, or several of them separated by commas";
+        for (const size_t length = (size_t)(end - word);
+             strncmp(word, terms_serve_words[nth], length) != 0 || terms_serve_words[nth][length];)
+            if (++nth == TERMS_SERVE_COUNT)
+                return "dhcp, dhcpv6, ra, or several of them separated by commas";
         out->protection.serve |= 1U << nth;
         if (!*end)
             return NULL;
@@ -195,17 +194,16 @@ static int refuse_grant(const char *word, struct error *why)
     return 0;
 }
 
-/* Terms that mean nothing without another. */
+/* Some terms mean nothing without another. */
 static int check_together(const struct terms *terms, struct error *why)
 {
-    static const char format[] = "%s requires %s in the same rule";
+    const struct protection *protection = &terms->protection;
 
-    if (terms->protection.ip_lock && !terms->protection.mac_lock)
-        return error_set(why, format, "ip=lock", "mac=lock");
-    if (terms->protection.serve && !terms->protection.mac_lock)
-        return error_set(why, format, "serve=", "mac=lock");
-    if (terms->ips && !terms->protection.ip_lock)
-        return error_set(why, format, "ips=", "ip=lock");
+    if ((protection->ip_lock || protection->serve) && !protection->mac_lock)
+        return error_set(why, "%s requires mac=lock in the same rule",
+                         protection->ip_lock ? "ip=lock" : "serve=");
+    if (terms->ips && !protection->ip_lock)
+        return error_set(why, "ips= requires ip=lock in the same rule");
     return 0;
 }
 

@@ -2,8 +2,8 @@
  * Copyright the virt-tap authors
  *
  * Assembles classic BPF (Documentation/networking/filter.rst). Such a program judges one frame with registers
- * A and X and 16 words of memory. It can only jump forward, so it always ends; and a load beyond the frame
- * ends it with 0, which is why 0 must mean 'drop'. */
+ * A and X and 16 words of memory. It only jumps forward, so it always ends; and a load beyond the frame ends
+ * it with 0, which is why 0 must mean 'drop'. */
 #pragma once
 
 #include <linux/filter.h>
@@ -21,19 +21,14 @@ struct bpf {
     struct sock_filter code[BPF_MAXINSNS];
     size_t count;
     bool too_long; /* for the kernel: do not use it */
-    struct bpf_label pass, drop;
 };
 
 /* Adds an instruction, as linux/bpf_common.h defines them. */
 void bpf_add(struct bpf *p, int code, uint32_t k);
 
-/* Jump if A is, or is not, BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET to k; bpf_go() always. */
-void bpf_if(struct bpf *p, int test, uint32_t k, struct bpf_label *label);
-void bpf_unless(struct bpf *p, int test, uint32_t k, struct bpf_label *label);
+/* Jumps to the label: always, or if A is or is not BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET to k. */
 void bpf_go(struct bpf *p, struct bpf_label *label);
+void bpf_go_if(struct bpf *p, int test, uint32_t k, bool is, struct bpf_label *label);
 
-/* Puts the label here; jumps to it come before. */
+/* Puts the label here, behind all jumps to it; later ones lead to where it is put next. */
 void bpf_here(struct bpf *p, struct bpf_label *label);
-
-/* Ends the program: `pass` returns UINT32_MAX, `drop` 0. Returns 0, or -E2BIG. */
-int bpf_end(struct bpf *p);

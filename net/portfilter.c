@@ -65,24 +65,30 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     return rtnl_talk(nl, msg);
 }
 
-/* What there should be on an interface, and what is found. */
+/* What is found on an interface. */
 struct reading {
-    const struct bpf *pass; /* NULL: any program */
-    unsigned int found[DROP + 1], others;
-    bool bound;
+    const struct bpf *asked; /* NULL: none */
+    unsigned int pass, drop, others;
+    bool bound; /* the pass program is the one asked about */
     uint32_t dropped;
 };
 
-/* Returns whether a filter is the one of that preference, except for the program of the first. */
-static bool is_ours(struct nlattr *const attrs[TCA_BPF_MAX + 1], uint32_t preference)
+static bool is_code(const struct nlattr *found, const struct sock_filter *code, size_t count)
 {
-    const struct nlattr *flags = attrs[TCA_BPF_FLAGS], *code = attrs[TCA_BPF_OPS];
-    const bool verdict = flags && (nla_get_u32(flags) & TCA_BPF_FLAG_ACT_DIRECT);
+    return (size_t)nla_len(found) == count * sizeof(*code) &&
+           memcmp(nla_data(found), code, count * sizeof(*code)) == 0;
+}
 
-    if (!code || attrs[TCA_BPF_ACT] || attrs[TCA_BPF_POLICE] || verdict != (preference == DROP))
-        return false;
-    return preference == PASS || (preference == DROP && nla_len(code) == (int)sizeof(drop_all) &&
-                                  memcmp(nla_data(code), drop_all, sizeof(drop_all)) == 0);
+/* Returns whether a filter judges all frames, by classic BPF and without actions. */
+static bool is_plain(const struct nlmsghdr *answer, struct nlattr *attrs[TCA_BPF_MAX + 1])
+{
+    const struct tcmsg *header = nlmsg_data(answer);
+    struct nlattr *options = message_attr(answer, sizeof(*header), TCA_OPTIONS);
+    const struct nlattr *chain = message_attr(answer, sizeof(*header), TCA_CHAIN);
+
+    return TC_H_MIN(header->tcm_info) == htons(ETH_P_ALL) && (!chain || nla_get_u32(chain) == 0) && options &&
+           nla_parse_nested(attrs, TCA_BPF_MAX, options, NULL) >= 0 && attrs[TCA_BPF_OPS] &&
+           !attrs[TCA_BPF_ACT] && !attrs[TCA_BPF_POLICE];
 }
 
 static int take_filter(void *arg, struct nlmsghdr *answer)
@@ -90,21 +96,21 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     struct reading *r = arg;
     const struct tcmsg *header = nlmsg_data(answer);
     const uint32_t preference = TC_H_MAJ(header->tcm_info) >> 16;
-    struct nlattr *attrs[TCA_BPF_MAX + 1], *options = message_attr(answer, sizeof(*header), TCA_OPTIONS);
-    const struct nlattr *chain = message_attr(answer, sizeof(*header), TCA_CHAIN);
+    struct nlattr *attrs[TCA_BPF_MAX + 1];
 
     if (!header->tcm_handle) /* announces the filters of one preference */
         return 0;
-    if ((chain && nla_get_u32(chain)) || TC_H_MIN(header->tcm_info) != htons(ETH_P_ALL) || !options ||
-        nla_parse_nested(attrs, TCA_BPF_MAX, options, NULL) < 0 || !is_ours(attrs, preference)) {
+    const bool plain = is_plain(answer, attrs);
+    const bool verdict =
+        plain && attrs[TCA_BPF_FLAGS] && nla_get_u32(attrs[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
+    if (plain && !verdict && preference == PASS) {
+        r->pass++;
+        r->bound = r->asked && is_code(attrs[TCA_BPF_OPS], r->asked->code, r->asked->count);
+    } else if (verdict && preference == DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
+        r->drop++;
+    } else {
         r->others++;
-        return 0;
     }
-    r->found[preference]++;
-    const struct nlattr *code = attrs[TCA_BPF_OPS];
-    if (preference == PASS && r->pass)
-        r->bound = (size_t)nla_len(code) == r->pass->count * sizeof(*r->pass->code) &&
-                   memcmp(nla_data(code), r->pass->code, (size_t)nla_len(code)) == 0;
     return 0;
 }
 
@@ -139,17 +145,15 @@ static int read_filters(struct rtnl *nl, int ifindex, struct reading *r)
 
 static bool is_attached(const struct reading *r)
 {
-    return r->found[PASS] == 1 && r->found[DROP] == 1 && !r->others;
+    return r->pass == 1 && r->drop == 1 && !r->others;
 }
 
-/* Returns 0 if err is 0; otherwise -1 and why, which may be that the kernel lacks something of that module.
- */
-static int end_step(const struct rtnl *nl, int err, const char *lacks, const char *module, struct error *why)
+/* Returns 0 if err is 0; otherwise -1 and why, which may be that the kernel lacks that module. */
+static int end_step(const struct rtnl *nl, int err, const char *module, const char *option, struct error *why)
 {
     if (err == -ENOENT || err == -EOPNOTSUPP)
-        return error_set(why,
-                         "this kernel lacks %s; if it has the module, an administrator can type: modprobe %s",
-                         lacks, module);
+        return error_set(why, "this kernel lacks %s (CONFIG_%s); an administrator can try: modprobe %s",
+                         module, option, module);
     if (err)
         return error_set(why, "%s", rtnl_problem(nl, err));
     return 0;
@@ -157,38 +161,34 @@ static int end_step(const struct rtnl *nl, int err, const char *lacks, const cha
 
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
 {
-    static const char lacks[] = "the traffic filter cls_bpf (CONFIG_NET_CLS_BPF)";
     struct bpf program;
-    struct reading r = {.pass = &program};
+    struct reading r = {.asked = &program};
 
     if (portprogram_make(binding, &program) < 0)
-        return error_set(why,
-                         "the program of its port filter is longer than the %d instructions that a kernel "
-                         "takes; use fewer addresses, or ranges",
+        return error_set(why, "it would take more than the kernel's %d instructions; use fewer addresses",
                          BPF_MAXINSNS);
-    if (end_step(nl, add_clsact(nl, ifindex), "clsact (CONFIG_NET_SCH_INGRESS)", "sch_ingress", why) < 0)
+    if (end_step(nl, add_clsact(nl, ifindex), "sch_ingress", "NET_SCH_INGRESS", why) < 0)
         return -1;
     int err = add_filter(nl, ifindex, PASS, program.code, program.count);
     if (!err)
         err = add_filter(nl, ifindex, DROP, drop_all, 1);
     if (!err)
         err = read_filters(nl, ifindex, &r);
-    if (end_step(nl, err, lacks, "cls_bpf", why) < 0)
+    if (end_step(nl, err, "cls_bpf", "NET_CLS_BPF", why) < 0)
         return -1;
     if (!is_attached(&r) || !r.bound)
-        return error_set(
-            why,
-            "the port's filters are not what was attached; `tc filter show dev IFNAME ingress` shows them");
+        return error_set(why,
+                         "the port has other filters, too; `tc filter show dev IFNAME ingress` shows them");
     return 0;
 }
 
 int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding, struct portfilter_state *out)
 {
     struct bpf program;
-    struct reading r = {.pass = NULL};
+    struct reading r = {.asked = NULL};
 
     if (binding && portprogram_make(binding, &program) == 0)
-        r.pass = &program;
+        r.asked = &program;
     const int err = read_filters(nl, ifindex, &r);
     *out = (struct portfilter_state){
         .attached = is_attached(&r), .bound = is_attached(&r) && r.bound, .dropped = r.dropped};

@@ -1,164 +1,310 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Copyright the virt-tap authors */
+ * Copyright the virt-tap authors
+ *
+ * The program is written as tables of steps: instructions, and what stands for several. Offsets are those of
+ * an untagged frame; or, behind headers of various lengths, relative to X. Where a header is not read to its
+ * end, its last byte is loaded, so that a frame that ends before is dropped. */
 #include "portprogram.h"
 
-#include "portprogram_part.h"
+#include "binding.h"
+#include "bpf.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_ether.h>
-#include <netinet/in.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
+#include <string.h>
 
-/* IPv4 fragments. Every hop carries 68 bytes whole (RFC 791): a shorter first fragment only hides headers. */
-enum { OFFSET = 0x1FFF, MORE = 0x2000, FIRST_MIN = 68 };
-
-enum { IGMP_REPORT = 0x12, IGMP_REPORT_2 = 0x16, IGMP_LEAVE = 0x17, IGMP_REPORT_3 = 0x22 };
-
-/* Tags, and wrappers of whole frames; then what neighbours on a link tell each other: pause, LACP, LLDP, and
- * the registration protocols MVRP, MMRP and MSRP. */
-static const uint16_t forbidden[] = {
-    ETH_P_8021Q, ETH_P_8021AD, 0x9100,     0x9200, 0x9300, ETH_P_8021AH, 0x893F,
-    ETH_P_PAUSE, ETH_P_SLOW,   ETH_P_LLDP, 0x88F5, 0x88F6, 0x22EA,
+/* clang-format off */
+enum {
+    /* Load from an offset, or from X plus an offset, into A; compute with A. */
+    BYTE = BPF_LD | BPF_B | BPF_ABS, X_BYTE = BPF_LD | BPF_B | BPF_IND,
+    HALF = BPF_LD | BPF_H | BPF_ABS, X_HALF = BPF_LD | BPF_H | BPF_IND,
+    WORD = BPF_LD | BPF_W | BPF_ABS, X_WORD = BPF_LD | BPF_W | BPF_IND,
+    NUMBER = BPF_LD | BPF_IMM, X_NUMBER = BPF_LDX | BPF_IMM, X_IP4_LENGTH = BPF_LDX | BPF_B | BPF_MSH,
+    STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, TO_X = BPF_MISC | BPF_TAX,
+    ADD = BPF_ALU | BPF_ADD, ADD_X = BPF_ALU | BPF_ADD | BPF_X, SUB = BPF_ALU | BPF_SUB,
+    SUB_X = BPF_ALU | BPF_SUB | BPF_X, AND = BPF_ALU | BPF_AND, SHIFT = BPF_ALU | BPF_LSH,
+    /* Jump to a label: always, if A is, unless A is. */
+    GO = BPF_JMP | BPF_JA, IF = 0x100, IF_EQ = IF | BPF_JEQ, IF_GT = IF | BPF_JGT, IF_ANY = IF | BPF_JSET,
+    UNLESS = 0x200, UNLESS_EQ = UNLESS | BPF_JEQ, UNLESS_GT = UNLESS | BPF_JGT, UNLESS_GE = UNLESS | BPF_JGE,
+    UNLESS_ANY = UNLESS | BPF_JSET,
+    HERE = 0x400,       /* the label */
+    ONLY, ALWAYS,       /* until ALWAYS: only for bindings with that condition */
+    MAC, X_MAC,         /* drop unless the guest's MAC is there */
+    OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
 };
 
-/* Drops tagged frames (the kernel has put the outermost tag into the frame's metadata), frames of another
- * MAC, and frames to the addresses of spanning tree and the like (01:80:c2:00) and of Cisco's (01:00:0c). */
-static void judge_link(struct bpf *p, const struct binding *b)
+/* Conditions: NO_ that of SERVE_ is not granted. */
+enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, IP_LOCK = 1 << 30 };
+
+/* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
+ * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type. */
+enum { FRAGMENT, UNSPECIFIED, END, NEXT };
+
+enum label {
+    DROP, PASS, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
+    DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, LABELS,
+};
+
+struct step {
+    int code;
+    uint32_t k;
+    enum label to; /* if left out: DROP */
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+/* The kernel has put a frame's outermost VLAN tag into its metadata. 01:80:c2:00 are the addresses of spanning
+ * tree and other link protocols, 01:00:0c Cisco's. A type below 0x600 is a length (IEEE 802.3), of spanning
+ * tree, or of anything in SNAP. RARP's replies assign addresses; without one, a guest may only ask. */
+static const struct step link_and_arp[] = {
+    {BYTE, (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT}, {UNLESS_EQ, 0},
+    {MAC, 6},
+    {WORD, 0}, {IF_EQ, 0x0180C200}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
+    {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
+    {ONLY, IP_LOCK}, {GO}, {ALWAYS},
+    {UNLESS_GE, ETH_P_802_3_MIN},
+    /* tags, and wrappers of whole frames */
+    {IF_EQ, ETH_P_8021Q}, {IF_EQ, ETH_P_8021AD}, {IF_EQ, 0x9100}, {IF_EQ, 0x9200}, {IF_EQ, 0x9300},
+    {IF_EQ, ETH_P_8021AH}, {IF_EQ, 0x893F},
+    /* pause, LACP, LLDP; the registration protocols MVRP, MMRP, MSRP */
+    {IF_EQ, ETH_P_PAUSE}, {IF_EQ, ETH_P_SLOW}, {IF_EQ, ETH_P_LLDP}, {IF_EQ, 0x88F5}, {IF_EQ, 0x88F6}, {IF_EQ, 0x22EA},
+    {GO, 0, PASS},
+
+    {HERE, 0, ARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22},
+    {WORD, 18}, {SUB, 0x06040001}, {IF_GT, 1}, /* a request or a reply */
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {WORD, 18}, {UNLESS_EQ, 0x06040001}, {ALWAYS},
+    {GO, 0, PASS},
+
+    {HERE, 0, RARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22}, {WORD, 18}, {UNLESS_EQ, 0x06040003},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {ALWAYS},
+    {GO, 0, PASS},
+};
+
+enum { OFFSET = 0x1FFF, MORE = 0x2000 /* of IPv4 fragments */ };
+
+/* From 0.0.0.0 come whole packets of IGMP and of DHCP clients. Later fragments pass, except at offset 1, where
+ * they would overwrite an upper header (RFC 3128). Every hop carries 68 bytes whole (RFC 791): shorter first
+ * fragments only hide headers. Of IGMP, guests send reports; the rest is of routers, like PIM. */
+static const struct step ip4[] = {
+    {HERE, 0, IP4}, {BYTE, 33}, {BYTE, 14}, {UNLESS_GE, 0x45}, {IF_GT, 0x4F}, {X_IP4_LENGTH, 14},
+    {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {WORD, 26}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
+    {BYTE, 23}, {IF_EQ, IPPROTO_IGMP, IGMP}, {UNLESS_EQ, IPPROTO_UDP}, {WORD, 30}, {UNLESS_EQ, INADDR_BROADCAST},
+    {X_BYTE, 21}, {X_WORD, 14}, {UNLESS_EQ, 68 << 16 | 67}, {GO, 0, PASS}, {ALWAYS},
+
+    {HERE, 0, OWN}, {HALF, 20}, {UNLESS_ANY, OFFSET | MORE, WHOLE}, {AND, OFFSET}, {IF_EQ, 1}, {UNLESS_EQ, 0, PASS},
+    {BYTE, 81}, {HALF, 16}, {UNLESS_GE, 68},
+    {HERE, 0, WHOLE}, {BYTE, 23}, {IF_EQ, IPPROTO_UDP, UDP}, {IF_EQ, IPPROTO_ICMP, ICMP}, {IF_EQ, IPPROTO_IGMP, IGMP},
+    {IF_EQ, IPPROTO_PIM}, {UNLESS_EQ, IPPROTO_TCP, PASS}, {X_BYTE, 21}, {GO, 0, PASS},
+
+    {HERE, 0, UDP}, {X_BYTE, 21}, {ONLY, NO_DHCP}, {X_HALF, 14}, {IF_EQ, 67}, {X_HALF, 16}, {IF_EQ, 68}, {ALWAYS}, {GO, 0, PASS},
+    {HERE, 0, ICMP}, {X_BYTE, 21}, {X_BYTE, 14}, {ONLY, NO_RA}, {IF_EQ, ICMP_REDIRECT}, {IF_EQ, ICMP_ROUTERADVERT}, {ALWAYS},
+    {GO, 0, PASS},
+    {HERE, 0, IGMP}, {X_BYTE, 21}, {X_BYTE, 14},
+    {IF_EQ, 0x12, PASS}, {IF_EQ, 0x16, PASS}, {IF_EQ, 0x17, PASS}, {IF_EQ, 0x22, PASS}, {GO},
+};
+
+static const struct step ip6[] = {
+    {HERE, 0, IP6}, {BYTE, 53}, {BYTE, 14}, {AND, 0xF0}, {UNLESS_EQ, 0x60},
+    {NUMBER, 0}, {STORE, FRAGMENT}, {STORE, UNSPECIFIED}, {HALF, 18}, {ADD, 54}, {STORE, END},
+    {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {WORD, 22}, {UNLESS_EQ, 0}, {WORD, 26}, {UNLESS_EQ, 0}, {WORD, 30}, {UNLESS_EQ, 0},
+    {WORD, 34}, {UNLESS_EQ, 0}, {NUMBER, 1}, {STORE, UNSPECIFIED}, {ALWAYS},
+    {HERE, 0, OWN}, {X_NUMBER, 54}, {BYTE, 20},
+};
+
+/* Walks past the extension header at X, whose type is in A. */
+static const struct step header[] = {
+    {IF_EQ, IPPROTO_HOPOPTS, OPTIONS}, {IF_EQ, IPPROTO_ROUTING, OPTIONS}, {IF_EQ, IPPROTO_DSTOPTS, OPTIONS},
+    {UNLESS_EQ, IPPROTO_FRAGMENT, UPPER},
+    {NUMBER, 1}, {STORE, FRAGMENT}, {X_HALF, 2}, {IF_ANY, 0xFFF8, LATER},
+    {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, HEADER},
+    {HERE, 0, OPTIONS}, {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 1}, {ADD, 1}, {SHIFT, 3},
+    {HERE, 0, HEADER}, {ADD_X}, {TO_X}, {RECALL, NEXT},
+};
+
+/* The upper header is in the packet and in the frame, so whole in a first fragment. Only duplicate detection
+ * (a solicitation from :: for its own target), solicitations of routers, and reports come from ::. Neighbour
+ * discovery is never in fragments (RFC 6980). 130 is an MLD query, 131, 132 and 143 are reports, 151 is how
+ * multicast routers find each other (RFC 4286). */
+static const struct step upper[] = {
+    {IF_EQ, IPPROTO_HOPOPTS}, {IF_EQ, IPPROTO_ROUTING}, {IF_EQ, IPPROTO_DSTOPTS}, {IF_EQ, IPPROTO_FRAGMENT},
+    {HERE, 0, UPPER}, {IF_EQ, IPPROTO_NONE, LATER}, {STORE, NEXT},
+    {RECALL, END}, {SUB_X}, {IF_GT, UINT16_MAX}, {UNLESS_GE, 8}, {X_BYTE, 7},
+    {RECALL, NEXT}, {IF_EQ, IPPROTO_ICMPV6, ICMP6}, {IF_EQ, IPPROTO_PIM}, {IF_EQ, IPPROTO_UDP, UDP6},
+    {HERE, 0, LATER}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+
+    {HERE, 0, UDP6}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
+    {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS},
+
+    {HERE, 0, ICMP6}, {X_BYTE, 0}, {IF_EQ, 130}, {IF_EQ, 151},
+    {ONLY, NO_RA}, {IF_EQ, ND_ROUTER_ADVERT}, {IF_EQ, ND_REDIRECT}, {ALWAYS},
+    {IF_EQ, 131, PASS}, {IF_EQ, 132, PASS}, {IF_EQ, 143, PASS},
+    {SUB, ND_ROUTER_SOLICIT}, {UNLESS_GT, ND_REDIRECT - ND_ROUTER_SOLICIT, DISCOVERY},
+    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+
+    {HERE, 0, DISCOVERY}, {RECALL, FRAGMENT}, {UNLESS_EQ, 0},
+    {X_BYTE, 0}, {IF_EQ, ND_NEIGHBOR_SOLICIT, SOLICITATION}, {IF_EQ, ND_ROUTER_SOLICIT, SOLICIT_ROUTER},
+    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
+    {X_BYTE, 0}, {IF_EQ, ND_NEIGHBOR_ADVERT, ADVERTISEMENT}, {IF_EQ, ND_REDIRECT, PASS}, {X_BYTE, 15}, {NUMBER, 16}, {GO, 0, ND_OPTION},
+    {HERE, 0, SOLICIT_ROUTER}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, ND_OPTION},
+    {HERE, 0, SOLICITATION}, {RECALL, UNSPECIFIED}, {IF_EQ, 0, NEIGHBOUR},
+    {HERE, 0, ADVERTISEMENT}, {ONLY, IP_LOCK}, {X_OWN6, 8, NEIGHBOUR}, {GO}, {ALWAYS},
+    {HERE, 0, NEIGHBOUR}, {X_BYTE, 23}, {NUMBER, 24},
+};
+
+/* Walks past what A says, to the option at X; passes at the packet's end. Source and target link-layer addresses
+ * (1, 2) are the guest's own. */
+static const struct step option[] = {
+    {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {IF_EQ, 0, PASS}, {IF_GT, UINT16_MAX},
+    {X_BYTE, 0}, {SUB, 1}, {IF_GT, 1, OTHER}, {X_BYTE, 1}, {UNLESS_EQ, 1}, {X_MAC, 2},
+    {HERE, 0, OTHER}, {X_BYTE, 1}, {IF_EQ, 0}, {SHIFT, 3},
+};
+
+static const struct step end[] = {
+    {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0},
+    {HERE, 0, PASS}, {BPF_RET, UINT32_MAX},
+    {HERE, 0, DROP}, {BPF_RET, 0},
+};
+#pragma GCC diagnostic pop
+/* clang-format on */
+
+static uint32_t word_at(const uint8_t *bytes)
 {
-    require(p, BYTE, (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, 0);
-    require_mac(p, b, BPF_ABS, ETH_ALEN);
-    bpf_add(p, WORD, 0);
-    bpf_if(p, BPF_JEQ, 0x0180C200, &p->drop);
-    bpf_add(p, AND, 0xFFFFFF00);
-    bpf_if(p, BPF_JEQ, 0x01000C00, &p->drop);
+    uint32_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return ntohl(word);
 }
 
-/* The type is in A. Below 0x600 it is a length (IEEE 802.3): of spanning tree, or of anything in SNAP. */
-static void judge_others(struct bpf *p, const struct binding *b)
+/* Jumps to `own` if the address there is in the network, as far as the words from 0 to `word` tell. */
+static void match_words(struct bpf *p, int load, uint32_t offset, const struct cidr *net, int word,
+                        struct bpf_label *own)
 {
-    bpf_unless(p, BPF_JGE, ETH_P_802_3_MIN, &p->drop);
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++)
-        bpf_if(p, BPF_JEQ, forbidden[i], &p->drop);
-    if (b->ip_lock)
-        bpf_go(p, &p->drop);
-    bpf_go(p, &p->pass);
-}
+    struct bpf_label other = {0};
 
-/* ARP for Ethernet and IPv4: requests and replies; of RARP only requests, since its replies assign addresses.
- * Whoever asks may have no address yet. */
-static void judge_arp(struct bpf *p, const struct binding *b, uint32_t request, uint32_t replies)
-{
-    request |= 0x06040000; /* the addresses' sizes */
-    bpf_add(p, BYTE, IP + 27);
-    require(p, WORD, IP, 0x00010800);
-    bpf_add(p, WORD, IP + 4);
-    bpf_add(p, SUBTRACT, request);
-    bpf_if(p, BPF_JGT, replies, &p->drop);
-    require_mac(p, b, BPF_ABS, IP + 8);
-    if (b->ip_lock) {
-        match_own(p, b, AF_INET, WORD, IP + 14, &p->pass);
-        require(p, WORD, IP + 14, INADDR_ANY);
-        require(p, WORD, IP + 4, request);
+    for (; word >= 0; word--) {
+        const int rest = 32 * (word + 1) - net->prefix; /* bits that may be anything */
+        uint32_t mask = UINT32_MAX;
+
+        bpf_add(p, load, offset + 4 * (uint32_t)word);
+        if (rest > 0) {
+            mask <<= rest;
+            bpf_add(p, AND, mask);
+        }
+        bpf_go_if(p, BPF_JEQ, word_at(net->bytes + 4 * word) & mask, false, &other);
     }
-    bpf_go(p, &p->pass);
+    bpf_go(p, own);
+    bpf_here(p, &other);
 }
 
-/* Guests report what they listen to. Everything else is of routers: queries, and how they find each other. */
-static void judge_igmp(struct bpf *p)
+/* Likewise for a whole address, whose last word is in A and stays there: a frame that does not match costs
+ * one test of each. */
+static void match_whole(struct bpf *p, int load, uint32_t offset, const struct cidr *address,
+                        struct bpf_label *own)
 {
-    bpf_add(p, X_BYTE, IP + UPPER - 1);
-    bpf_add(p, X_BYTE, IP);
-    bpf_if(p, BPF_JEQ, IGMP_REPORT, &p->pass);
-    bpf_if(p, BPF_JEQ, IGMP_REPORT_2, &p->pass);
-    bpf_if(p, BPF_JEQ, IGMP_LEAVE, &p->pass);
-    bpf_if(p, BPF_JEQ, IGMP_REPORT_3, &p->pass);
-    bpf_go(p, &p->drop);
-}
+    const int last = (int)cidr_size(address->family) / 4 - 1;
+    const uint32_t value = word_at(address->bytes + 4 * last);
+    struct bpf_label other = {0};
 
-static void judge_icmp(struct bpf *p, const struct binding *b)
-{
-    bpf_add(p, X_BYTE, IP + UPPER - 1);
-    bpf_add(p, X_BYTE, IP);
-    if (!(b->serve & SERVE_RA)) {
-        bpf_if(p, BPF_JEQ, ICMP_REDIRECT, &p->drop);
-        bpf_if(p, BPF_JEQ, ICMP_ROUTERADVERT, &p->drop);
+    if (last == 0) {
+        bpf_go_if(p, BPF_JEQ, value, true, own);
+        return;
     }
-    bpf_go(p, &p->pass);
+    bpf_go_if(p, BPF_JEQ, value, false, &other);
+    match_words(p, load, offset, address, last - 1, own);
+    bpf_add(p, load, offset + 4 * (uint32_t)last);
+    bpf_here(p, &other);
 }
 
-/* A whole packet from 0.0.0.0: IGMP, or a DHCP client's. */
-static void judge_without_address(struct bpf *p, struct bpf_label *igmp)
+/* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
+ * (RFC 4291, appendix A). */
+static void match_own(struct bpf *p, const struct binding *b, int family, int load, uint32_t offset,
+                      struct bpf_label *own)
 {
-    require(p, WORD, IP + 12, INADDR_ANY);
-    bpf_add(p, HALF, IP + 6);
-    bpf_if(p, BPF_JSET, OFFSET | MORE, &p->drop);
-    bpf_add(p, BYTE, IP + 9);
-    bpf_if(p, BPF_JEQ, IPPROTO_IGMP, igmp);
-    bpf_unless(p, BPF_JEQ, IPPROTO_UDP, &p->drop);
-    require(p, WORD, IP + 16, INADDR_BROADCAST);
-    bpf_add(p, X_BYTE, IP + UPPER - 1);
-    require(p, X_WORD, IP, 68 << 16 | 67);
-    bpf_go(p, &p->pass);
+    const uint8_t *m = b->mac;
+    const struct cidr follows = {
+        AF_INET6, {0xFE, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xFF, 0xFE, m[3], m[4], m[5]}, 128};
+    const uint32_t size = (uint32_t)cidr_size(family);
+
+    bpf_add(p, load, offset + size - 4);
+    if (family == AF_INET6)
+        match_whole(p, load, offset, &follows, own);
+    for (size_t i = 0; i < b->address_count; i++)
+        if (b->addresses[i].family == family && b->addresses[i].prefix == 8 * size)
+            match_whole(p, load, offset, &b->addresses[i], own);
+    for (size_t i = 0; i < b->address_count; i++)
+        if (b->addresses[i].family == family && b->addresses[i].prefix < 8 * size)
+            match_words(p, load, offset, &b->addresses[i], (b->addresses[i].prefix + 31) / 32 - 1, own);
 }
 
-/* Later fragments pass, except at offset 1, where they would overwrite an upper header (RFC 3128). */
-static void judge_ip4(struct bpf *p, const struct binding *b)
+static void require_mac(struct bpf *p, const uint8_t mac[6], int mode, uint32_t offset,
+                        struct bpf_label *drop)
 {
-    struct bpf_label own = {0}, whole = {0}, udp = {0}, icmp = {0}, igmp = {0};
-
-    bpf_add(p, BYTE, IP + 19);
-    bpf_add(p, BYTE, IP);
-    bpf_unless(p, BPF_JGE, 0x45, &p->drop);
-    bpf_if(p, BPF_JGT, 0x4F, &p->drop);
-    bpf_add(p, BPF_LDX | BPF_B | BPF_MSH, IP); /* X: the header's length */
-    if (b->ip_lock) {
-        match_own(p, b, AF_INET, WORD, IP + 12, &own);
-        judge_without_address(p, &igmp);
-    }
-    bpf_here(p, &own);
-    bpf_add(p, HALF, IP + 6);
-    bpf_unless(p, BPF_JSET, OFFSET | MORE, &whole);
-    bpf_add(p, AND, OFFSET);
-    bpf_if(p, BPF_JEQ, 1, &p->drop);
-    bpf_unless(p, BPF_JEQ, 0, &p->pass);
-    bpf_add(p, BYTE, IP + FIRST_MIN - 1);
-    bpf_add(p, HALF, IP + 2);
-    bpf_unless(p, BPF_JGE, FIRST_MIN, &p->drop);
-    bpf_here(p, &whole);
-    bpf_add(p, BYTE, IP + 9);
-    bpf_if(p, BPF_JEQ, IPPROTO_UDP, &udp);
-    bpf_if(p, BPF_JEQ, IPPROTO_ICMP, &icmp);
-    bpf_if(p, BPF_JEQ, IPPROTO_IGMP, &igmp);
-    bpf_if(p, BPF_JEQ, IPPROTO_PIM, &p->drop);
-    bpf_unless(p, BPF_JEQ, IPPROTO_TCP, &p->pass);
-    bpf_add(p, X_BYTE, IP + UPPER - 1);
-    bpf_go(p, &p->pass);
-    bpf_here(p, &udp);
-    judge_udp(p, IP, 67, 68, b->serve & SERVE_DHCP);
-    bpf_here(p, &icmp);
-    judge_icmp(p, b);
-    bpf_here(p, &igmp);
-    judge_igmp(p);
+    bpf_add(p, BPF_LD | BPF_W | mode, offset);
+    bpf_go_if(p, BPF_JEQ, word_at(mac), false, drop);
+    bpf_add(p, BPF_LD | BPF_H | mode, offset + 4);
+    bpf_go_if(p, BPF_JEQ, (uint32_t)(mac[4] << 8 | mac[5]), false, drop);
 }
+
+struct assembly {
+    struct bpf *p;
+    const struct binding *b;
+    unsigned int lacks; /* conditions that the binding does not have */
+    struct bpf_label labels[LABELS];
+};
+
+static void add_step(struct assembly *a, const struct step *step)
+{
+    struct bpf_label *to = &a->labels[step->to];
+
+    if (step->code == HERE)
+        bpf_here(a->p, to);
+    else if (step->code == MAC || step->code == X_MAC)
+        require_mac(a->p, a->b->mac, step->code == MAC ? BPF_ABS : BPF_IND, step->k, to);
+    else if (step->code == OWN4)
+        match_own(a->p, a->b, AF_INET, WORD, step->k, to);
+    else if (step->code == OWN6 || step->code == X_OWN6)
+        match_own(a->p, a->b, AF_INET6, step->code == OWN6 ? WORD : X_WORD, step->k, to);
+    else if (step->code & (IF | UNLESS))
+        bpf_go_if(a->p, step->code & ~(IF | UNLESS), step->k, step->code & IF, to);
+    else if (step->code == GO)
+        bpf_go(a->p, to);
+    else
+        bpf_add(a->p, step->code, step->k);
+}
+
+static void add_steps(struct assembly *a, const struct step *steps, size_t count)
+{
+    bool skips = false;
+
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].code == ONLY || steps[i].code == ALWAYS)
+            skips = steps[i].k & a->lacks;
+        else if (!skips)
+            add_step(a, &steps[i]);
+}
+
+#define ADD_STEPS(a, steps) add_steps(a, steps, sizeof(steps) / sizeof(*(steps)))
 
 int portprogram_make(const struct binding *binding, struct bpf *out)
 {
-    struct bpf_label ip4 = {0}, ip6 = {0}, arp = {0}, rarp = {0};
+    struct assembly a = {.p = out, .b = binding, .lacks = binding->serve};
 
+    if (!binding->ip_lock)
+        a.lacks |= IP_LOCK;
     *out = (struct bpf){.count = 0};
-    judge_link(out, binding);
-    bpf_add(out, HALF, 2 * ETH_ALEN);
-    bpf_if(out, BPF_JEQ, ETH_P_IP, &ip4);
-    bpf_if(out, BPF_JEQ, ETH_P_IPV6, &ip6);
-    bpf_if(out, BPF_JEQ, ETH_P_ARP, &arp);
-    bpf_if(out, BPF_JEQ, ETH_P_RARP, &rarp);
-    judge_others(out, binding);
-    bpf_here(out, &ip4);
-    judge_ip4(out, binding);
-    bpf_here(out, &ip6);
-    judge_ip6(out, binding);
-    bpf_here(out, &arp);
-    judge_arp(out, binding, 1, 1);
-    bpf_here(out, &rarp);
-    judge_arp(out, binding, 3, 0);
-    return bpf_end(out);
+    ADD_STEPS(&a, link_and_arp);
+    ADD_STEPS(&a, ip4);
+    ADD_STEPS(&a, ip6);
+    for (int i = 0; i < PORTPROGRAM_HEADERS; i++)
+        ADD_STEPS(&a, header);
+    ADD_STEPS(&a, upper);
+    for (int i = 0; i < PORTPROGRAM_OPTIONS; i++)
+        ADD_STEPS(&a, option);
+    ADD_STEPS(&a, end);
+    if (out->too_long)
+        return -E2BIG;
+    return 0;
 }

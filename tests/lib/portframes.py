@@ -148,6 +148,8 @@ def _link_kinds():
             "tag 0x9100": tagged(plain, (0x9100, 5)), "tag cut off": tagged(plain, (0x8100, 5))[:16], "802.1ah": ethernet(bytes(60), 0x88E7),
             "no header behind the type": plain[:14]}.items():
         yield Kind(name, frame, False, False)
+    for number in (0x9200, 0x9300, 0x893F, 0x88F5, 0x88F6, 0x22EA):
+        yield Kind(f"type {number:x} to the neighbour", ethernet(bytes(46), number), False, False)
     yield Kind("another protocol", ethernet(bytes(46), 0x88B5), True, False)
 
 
@@ -173,6 +175,7 @@ def _arp_kinds():
 
 def _ip4_kinds():
     yield Kind("IPv4 UDP", ethernet(ip4(udp(1000, 2000))), True, True)
+    yield Kind("IPv4 UDP from port 1281", ethernet(ip4(udp(0x0501, 0x0901))), True, True)
     yield Kind("IPv4 TCP", ethernet(ip4(tcp(), TCP)), True, True)
     yield Kind("IPv4 of its range", ethernet(ip4(udp(1, 2), source="192.168.7.31")), True, True)
     yield Kind("IPv4 options", ethernet(ip4(udp(1, 2), options=b"\x94\4\0\0")), True, True)
@@ -182,6 +185,9 @@ def _ip4_kinds():
     yield Kind("IPv4 from 0.0.0.0", ethernet(ip4(udp(68, 69), source="0.0.0.0", destination="255.255.255.255")), True, False)
     yield Kind("DHCP client", ethernet(ip4(udp(68, 67, bytes(240)), source="0.0.0.0", destination="255.255.255.255"), destination=BROADCAST), True, True)
     yield Kind("DHCP to one server from 0.0.0.0", ethernet(ip4(udp(68, 67, bytes(240)), source="0.0.0.0")), True, False)
+    yield Kind("TCP as a DHCP client's from 0.0.0.0", ethernet(ip4(tcp(68, 67), TCP, "0.0.0.0", "255.255.255.255"), destination=BROADCAST), True, False)
+    yield Kind("IPv4 from 0.0.0.5", ethernet(ip4(udp(68, 67), source="0.0.0.5", destination="255.255.255.255"), destination=BROADCAST), True, False)
+    yield Kind("TCP with the ports of DHCP", ethernet(ip4(tcp(67, 68), TCP)), True, True)
     yield Kind("DHCP server", ethernet(ip4(udp(67, 68, bytes(240)))), False, False)
     yield Kind("DHCP server, other source port", ethernet(ip4(udp(999, 68, bytes(240)))), False, False)
     yield Kind("DHCP server behind options", ethernet(ip4(udp(67, 68, bytes(240)), options=b"\1" * 8)), False, False)
@@ -213,6 +219,9 @@ def _ip6_kinds():
         return ethernet(ip6(payload, following, source, destination), IP6)
     yield Kind("IPv6 UDP", packet(udp(1, 2)), True, True)
     yield Kind("IPv6 TCP", packet(tcp(), TCP), True, True)
+    yield Kind("IPv6 with a traffic class and a flow label", packet(udp(1, 2))[:14] + b"\x6b\xcd\xef\x12" + packet(udp(1, 2))[18:], True, True)
+    for source in ("0:1::", "0:0:0:1::", "0:0:0:0:0:1::", "::1"):
+        yield Kind(f"MLD report from {source}", discovery(143, bytes(4), source, "ff02::16"), True, False)
     yield Kind("IPv6 of its range", packet(udp(1, 2), source="2001:db8:5::77"), True, True)
     yield Kind("IPv6 link-local", packet(udp(1, 2), source=LOCAL), True, True)
     yield Kind("IPv6 from another", packet(udp(1, 2), source=OTHER6), True, False)
@@ -330,10 +339,11 @@ class Maker:
         return self._either(GUEST, GUEST, GUEST, GUEST, FOREIGN)
 
     def _four(self):
-        return self._either(OWN4, OWN4, OTHER4, "0.0.0.0", "192.168.7.16", "192.168.7.31", "192.168.7.15", "192.168.7.32", "255.255.255.255")
+        return self._either(OWN4, OWN4, OTHER4, "0.0.0.0", "192.168.7.16", "192.168.7.31", "192.168.7.15", "192.168.7.32", "0.0.0.5", "255.255.255.255")
 
     def _six(self):
-        return self._either(OWN6, LOCAL, "::", OTHER6, OTHER_LOCAL, "2001:db8:5::1", "2001:db8:5:1::", "2001:db8:5:0:ffff::", "2001:db8::1:0:0:5")
+        return self._either(OWN6, LOCAL, "::", OTHER6, OTHER_LOCAL, "2001:db8:5::1", "2001:db8:5:1::", "2001:db8:5:0:ffff::", "2001:db8::1:0:0:5",
+                            "::1", "0:0:1::")
 
     def _port(self):
         return self._either(67, 68, 546, 547, self.random.randrange(65536))
@@ -366,7 +376,8 @@ class Maker:
         data = b""
         for kind, following in zip(kinds, [*kinds[1:], last]):
             if kind == FRAGMENT:
-                data += fragment6(following, self._either(0, 0, 0, 1, 8), self._either(False, True))
+                header = fragment6(following, self._either(0, 0, 0, 1, 8), self._either(False, True))
+                data += header[:1] + bytes([self._either(0, 0, 1, 255)]) + header[2:]  # a reserved field, no length
             else:
                 data += extension(following, self._either(0, 0, 0, 1, 3))
         return data, [*kinds, last][0]
@@ -397,6 +408,8 @@ class Maker:
         return ethernet(packet, IP6, NEIGHBOUR, self._mac())
 
     def _other(self):
-        kind = self._either(0x8100, 0x88A8, 0x9100, 0x88CC, 0x8808, 0x8809, 0x5FF, 0x600, 0x88F5, self.random.randrange(65536))
-        destination = self._either(NEIGHBOUR, b"\1\x80\xc2\0" + self.random.randbytes(2), b"\1\0\x0c" + self.random.randbytes(3), self.random.randbytes(6))
+        kind = self._either(0x8100, 0x88A8, 0x9100, 0x88CC, 0x8808, 0x8809, 0x5FF, 0x600, 0x88F5, 0x88F6, 0x22EA, 0x893F, 0x88E7, 0x9200, 0x9300,
+                            self.random.randrange(65536))
+        destination = self._either(NEIGHBOUR, b"\1\x80\xc2\0" + self.random.randbytes(2), b"\1\0\x0c" + self.random.randbytes(3),
+                                   self.random.randbytes(6))
         return ethernet(bytes(46), kind, destination, self._mac())

@@ -84,7 +84,10 @@ static void judge_frame(void)
     const ssize_t got = recv(ends[1], frame, sizeof(frame), MSG_DONTWAIT);
     if (got < 0 && errno != EAGAIN)
         err(1, "cannot receive");
-    putchar(got >= 0);
+    if (got >= 0)
+        putchar(1);
+    else
+        putchar(0);
 }
 
 static void attach(struct rtnl *nl)

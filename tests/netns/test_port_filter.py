@@ -11,21 +11,23 @@ import fcntl
 import os
 import select
 import struct
-import unittest
+from dataclasses import replace
 
 import netcase
 import portframes
 import sandbox
-from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF
+from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF, acting_as
 from portframes import IP_LOCK, KINDS, MAC_LOCK
-from portjudge import PROGRAM, Judge
+from portjudge import PROGRAM, Judge, networks
 from rounds import rounds
 from sandbox import OTHER, USER
-from test_protect import BROADCAST, GUEST, Protect, frames_on
+from test_protect import GUEST, Protect, frames_on
 
 NO_OFFLOAD = bytes(10)  # a struct virtio_net_hdr
 HOST = bytes.fromhex("5254007700fe")  # br0's own MAC
 QUIET = 0.1  # seconds after which nothing more is awaited; the bridge has a tap's frame in its place when write() returns
+FORGED = rounds(50, 1700)  # times each of these; by three kinds of taps and two bindings a million
+CUT_OFF = next(kind.frame for kind in KINDS if kind.name == "tag cut off")  # the kernel drops it before the filter
 PART = 100  # frames that every queue on the way holds
 
 
@@ -103,13 +105,16 @@ class Ports(Protect):
             crossed.update(neighbour)
         return crossed
 
-    def all_kinds(self, send, wanted, times):
-        """Each kind so many times: of those that may pass all cross, of the others none."""
-        frames = [kind.frame for kind in KINDS for _ in range(times)]
-        crossed = self.crossing(send, frames)
-        self.assertEqual({kind.name: crossed.pop(kind.frame, 0) for kind in KINDS},
-                         {kind.name: times if getattr(kind, wanted) else 0 for kind in KINDS})
+    def all_kinds(self, send, wanted):
+        """Each kind: those that may pass cross, the others do not, however often. Returns how many were dropped."""
+        crossed = self.crossing(send, [kind.frame for kind in KINDS])
+        self.assertEqual({kind.name: crossed.pop(kind.frame, 0) for kind in KINDS}, {kind.name: int(getattr(kind, wanted)) for kind in KINDS})
         self.assertEqual(crossed, {}, "changed on the way")
+        forged = [kind.frame for kind in KINDS if not getattr(kind, wanted)]
+        for number in range(FORGED * len(forged)):
+            send(number, forged[number % len(forged)])
+        self.assertEqual(self.seen(), [[], [], []])
+        return (1 + FORGED) * len([frame for frame in forged if frame != CUT_OFF])
 
     def replace(self, binding):
         with Judge() as judge:
@@ -124,14 +129,11 @@ class Ports(Protect):
 
 
 class Judged(Ports):
-    TIMES = rounds(2, 1000)  # by three kinds of taps and two bindings: a million forged frames
-
     def judged(self, flags):
         send = self.tap(flags)
-        self.all_kinds(send, "mac_lock", self.TIMES)
+        dropped = self.all_kinds(send, "mac_lock")
         self.replace(IP_LOCK)
-        self.all_kinds(send, "ip_lock", self.TIMES)
-        dropped = self.TIMES * sum((not kind.mac_lock) + (not kind.ip_lock) for kind in KINDS if kind.name != "tag cut off")  # does not get there
+        dropped += self.all_kinds(send, "ip_lock")
         self.assertEqual(self.state(IP_LOCK), (True, True, dropped))
 
 
@@ -177,19 +179,37 @@ class Offloads(Ports):
         tail = struct.pack("!H", portframes.checksum(frame[20:-2] + struct.pack("!H", value)))
         return frame[:-2] + tail, frame[:place] + struct.pack("!H", value) + frame[place + 2:-2] + tail
 
+    def is_rewritten(self, send, frame, place, value):
+        """Sent with that value at that place a frame is dropped, and has it all the same when it arrives."""
+        frame, becomes = self.rewritten(frame, place, value)
+        send(0, becomes)
+        self.assertEqual(self.seen()[0], [])
+        send(0, frame, self.header(start=20, offset=place - 20))
+        self.assertEqual(self.seen()[0], [becomes])
+
     def test_checksum_written_after_the_filter(self):
         """What remains, as docs/port-filter.md says: with vnet headers the host writes a checksum wherever the guest says, after the filter."""
         send = self.tap(IFF_VNET_HDR)
-        cases = [("a source port becomes a DHCP server's", MAC_LOCK, portframes.ip4(portframes.udp(0, 999, bytes(20))), 34, 67),
-                 ("an address becomes another's", IP_LOCK, portframes.ip4(portframes.udp(1, 2, bytes(20)), source="192.168.7.16"), 28, 0x0720)]
-        for name, binding, packet, place, value in cases:
+        own = portframes.arp(2, portframes.GUEST, "192.168.7.16", portframes.NEIGHBOUR) + bytes(18)
+        for name, binding, frame, place, value in (
+                ("a source port becomes a DHCP server's", MAC_LOCK, portframes.ethernet(portframes.ip4(portframes.udp(0, 999, bytes(20)))), 34, 67),
+                ("an address becomes another's", IP_LOCK, portframes.ethernet(portframes.ip4(portframes.udp(1, 2), source="192.168.7.16")), 28, 0x0720),
+                ("also in ARP", IP_LOCK, portframes.ethernet(own, portframes.ARP), 30, 0x0720)):
             with self.subTest(name):
                 self.replace(binding)
-                frame, becomes = self.rewritten(portframes.ethernet(packet), place, value)
-                send(0, becomes)
-                self.assertEqual(self.seen()[0], [], "sent like that, it is dropped")
-                send(0, frame, self.header(start=20, offset=place - 20))
-                self.assertEqual(self.seen()[0], [becomes])
+                self.is_rewritten(send, frame, place, value)
+
+    def test_holder_opens_the_tap_again_with_vnet_headers(self):
+        """A tap that was made without them stays so only for a guest: whoever owns it opens it as he likes. The filter is there in either case."""
+        self.tap()
+        os.close(self.fds.pop())
+        with acting_as(USER):
+            self.fds.append(queue("vtap-locked", IFF_VNET_HDR))
+
+        def send(_number, frame, header=NO_OFFLOAD):
+            os.write(self.fds[-1], header + frame)
+        self.assertEqual(self.state()[:2], (True, True))
+        self.is_rewritten(send, portframes.ethernet(portframes.ip4(portframes.udp(0, 999, bytes(20)))), 34, 67)
 
 
 class Survives(Ports):
@@ -248,6 +268,9 @@ class Read(Ports):
         self.assertEqual(self.state(IP_LOCK)[:2], (True, False))
         self.replace(IP_LOCK)
         self.assertEqual(self.state(IP_LOCK)[:2], (True, True))
+        longest = replace(IP_LOCK, networks=networks(*(f"2001:db8:{n:x}::1" for n in range(64))))
+        self.replace(longest)
+        self.assertEqual(self.state(longest)[:2], (True, True))
         self.assertEqual(self.state(ifindex=sandbox.ifindex("br0")), (False, False, 0))
 
     def test_what_others_added_or_took(self):
@@ -272,6 +295,14 @@ class Read(Ports):
         with Judge() as judge:
             judge.bind(MAC_LOCK)
             self.assertIn("tc filter show", judge.attach(self.ifindex))
+
+    def test_too_many_addresses(self):
+        self.tap()
+        with Judge() as judge:
+            judge.bind(replace(IP_LOCK, networks=networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))))
+            why = judge.attach(self.ifindex)
+        self.assertIn("more than the kernel's 4096 instructions; use fewer addresses", why)
+        self.assertEqual(self.state()[:2], (True, True), "the one before is still there")
 
 
 if __name__ == "__main__":

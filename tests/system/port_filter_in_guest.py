@@ -16,7 +16,7 @@ from test_protect import GUEST, Protect
 
 class AccessPort(Judged):
     """Whatever VLAN the guest's own tags name, it sends untagged, and is in VLAN 100."""
-    TERMS, TIMES = "vlan=100", 1
+    TERMS = "vlan=100"
 
     def prepare(self):
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")
@@ -33,7 +33,7 @@ class WithoutModules(Protect):
             file, = glob.glob(f"/modules/*-{module}.ko")
             with self.subTest(module):
                 sandbox.run("rmmod", module)
-                self.refuse(f"--mac={GUEST}", says=[f"mac=lock of {POLICY}:1", "this kernel lacks", lacks, f"modprobe {module}", "nothing is granted"])
+                self.refuse(f"--mac={GUEST}", says=[f"mac=lock of {POLICY}:1", f"kernel lacks {module}", lacks, f"modprobe {module}", "nothing is granted"])
                 sandbox.run("insmod", file)
                 self.grant(f"--mac={GUEST}").close()
 

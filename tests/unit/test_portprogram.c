@@ -79,26 +79,36 @@ static void test_too_long(void **state)
     assert_true(program.too_long);
 }
 
+/* Where the jump at a place leads. */
+static size_t target(size_t place)
+{
+    assert_int_equal(program.code[place].code, BPF_JMP | BPF_JA);
+    return place + 1 + program.code[place].k;
+}
+
 static void test_labels(void **state)
 {
-    struct bpf_label far = {0}, none = {0};
+    struct bpf_label far = {0}, again = {0}, none = {0};
     (void)state;
 
     program = (struct bpf){.count = 0};
-    bpf_if(&program, BPF_JEQ, 7, &far);
-    bpf_unless(&program, BPF_JGT, 8, &far);
-    bpf_go(&program, &program.pass);
+    bpf_go_if(&program, BPF_JEQ, 7, true, &far);
+    bpf_go_if(&program, BPF_JGT, 8, false, &far);
+    bpf_go(&program, &again);
     for (int i = 0; i < 1000; i++) /* more than a test reaches */
         bpf_add(&program, BPF_LD | BPF_IMM, 0);
     bpf_here(&program, &none);
     bpf_here(&program, &far);
-    bpf_go(&program, &program.drop);
-    assert_int_equal(bpf_end(&program), 0);
+    bpf_here(&program, &again);
+    bpf_go(&program, &again);
+    bpf_add(&program, BPF_LD | BPF_IMM, 0);
+    bpf_here(&program, &again);
+    bpf_add(&program, BPF_RET | BPF_K, 0);
     is_sound();
-    assert_int_equal(1 + program.code[1].k + 1, 1005);
-    assert_int_equal(3 + program.code[3].k + 1, 1005);
-    assert_int_equal(program.code[4 + program.code[4].k + 1].k, UINT32_MAX);
-    assert_int_equal(program.code[1005 + program.code[1005].k + 1].k, 0);
+    assert_int_equal(target(1), 1005);
+    assert_int_equal(target(3), 1005);
+    assert_int_equal(target(4), 1005);
+    assert_int_equal(target(1005), 1007);
     assert_true(program.code[0].jt == 0 && program.code[0].jf == 1);
     assert_true(program.code[2].jt == 1 && program.code[2].jf == 0);
 }

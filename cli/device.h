@@ -5,12 +5,15 @@
  * name except virt-tap's own (vtap-...). */
 #pragma once
 
+#include "base/options.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 /* The options of `virt-tap tap create`. NULL: not given. */
 struct tap_options {
     const char *bridge, *mac, *domain, *user, *group;
+    struct option_list ips;
     int mode; /* enum tap_mode */
     bool multi_queue, vnet_hdr, packet_info, up;
 };

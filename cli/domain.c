@@ -309,6 +309,8 @@ static int run(const struct call *call, change_function *function)
         return 2;
     if (options->all != (call->count == 0))
         return complain(2, call->name, "which domains? Name them, or use --all");
+    if (options->wish.ips.count && call->count != 1)
+        return complain(2, call->name, "--ip is for one domain; name it");
     if (function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
         return complain(2, call->name, "not a terminal: use --yes");
     return connect_and_run(&session, call->words, call->count);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/verb.h"
 #include "xml/interface.h"
+#include "xml/ips.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +123,8 @@ static void show_interface(const struct domain *domain, size_t index, const stru
 
     printf("  %zu  %-17s  ", index + 1, text_or(mac, "(no memory)"));
     if (tap)
-        printf("tap %s on %s%s%s\n", tap->dev, tap->bridge, isolated, queues);
+        printf("tap %s on %s%s%s%s%s\n", tap->dev, tap->bridge, text_if(tap->ips, ", "),
+               text_or(tap->ips, ""), isolated, queues);
     else if (domain_judge(domain, reason) < 0 || interface_judge(interface, wish, &plan, reason) < 0)
         printf("no tap: %s\n", reason);
     else if (ifname_valid(plan.bridge))
@@ -166,12 +168,18 @@ int wish_set(struct wish *wish, struct known *known, const char *name, const str
     wish->bridge = options->bridge;
     wish->interfaces = options->interfaces.words;
     wish->interface_count = options->interfaces.count;
+    wish->ips = options->ips.words;
+    wish->ip_count = options->ips.count;
     known->networks = networks;
     if (wish->bridge && !ifname_valid(wish->bridge))
         return complain(2, name, "'%.40s' is not a valid name for a bridge", wish->bridge);
     for (size_t i = 0; i < networks->count; i++)
         if (!network_bridge(networks->words[i]))
             return complain(2, name, "--network takes NAME=BRIDGE, not '%.40s'", networks->words[i]);
+    for (size_t i = 0; i < wish->ip_count; i++)
+        if (!ip_valid(wish->ips[i]) || i >= IPS_MAX)
+            return complain(2, name, "--ip takes up to %d times an IP address, as in 10.66.1.5, not '%.48s'",
+                            IPS_MAX, wish->ips[i]);
     return 0;
 }
 

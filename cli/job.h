@@ -49,7 +49,7 @@ struct known {
 /* Options that make a wish; in the verbs' structs of options, the field `wish`. */
 struct wish_options {
     const char *bridge;
-    struct option_list interfaces, networks;
+    struct option_list interfaces, networks, ips;
     bool strict;
 };
 #define INTERFACE_OPTION(type)                                                                               \
@@ -59,6 +59,11 @@ struct wish_options {
     OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name", type,          \
                   wish.bridge),                                                                              \
         OPTION_LIST("network", "NAME=BRIDGE", network_help, type, wish.networks),                            \
+        OPTION_LIST(                                                                                         \
+            "ip", "ADDRESS",                                                                                 \
+            "an IP address for the guest, if the policy locks it to them; one interface only; may be "       \
+            "repeated",                                                                                      \
+            type, wish.ips),                                                                                 \
         OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", type, wish.strict)
 
 /* Sets the wish's bridge and interfaces, and the known networks. Returns 0, or 2 after reporting why. */

@@ -4,7 +4,6 @@
  * virt-tap policy explain: the helper's own decision for one user and one bridge, with its reasons. */
 #include "base/error.h"
 #include "base/number.h"
-#include "base/quote.h"
 #include "base/verb.h"
 #include "config.h"
 #include "net/bridge.h"
@@ -16,6 +15,7 @@
 #include "policy/files.h"
 #include "policy/names.h"
 #include "policy/policy.h"
+#include "policy_terms.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -98,47 +98,6 @@ static void print_rule(const char *path, enum policy_dialect dialect, unsigned l
     printf("rule: %s:%lu: %s\n", path, line, shown.text);
 }
 
-/* QEMU's options for a guest whose MAC the helper must know. */
-static void print_qemu(const char *bridge)
-{
-    char netdev[512];
-
-    if (strchr(bridge, ',')) /* which ends the value for QEMU */
-        return;
-    snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC", bridge);
-    printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
-}
-
-static void print_terms(const struct policy_match *match, const char *bridge)
-{
-    const struct terms *terms = &match->rule->terms;
-    char names[TERMS_NAMES_SIZE];
-    struct error why = {0};
-
-    if (terms_names(names, terms, match->user, &why) == 0)
-        printf("names: %s\n", names);
-    else
-        printf("names: none may be chosen: %s\n", why.text);
-    if (terms->macs)
-        printf("macs: %s..., by --mac\n", terms->macs);
-    if (terms->mtu)
-        printf("mtu: %u\n", terms->mtu);
-    else
-        puts("mtu: the bridge's");
-    if (terms->require_kvm)
-        puts("require: kvm");
-    if (terms->protection.mac_lock)
-        puts("mac: lock, to the MAC given with --mac");
-    if (terms->protection.mac_lock || terms->macs)
-        print_qemu(bridge);
-    if (terms->protection.isolated)
-        puts("isolated: yes");
-    if (terms->protection.guard)
-        puts("guard: yes");
-    if (terms->protection.vlan)
-        printf("vlan: %u\n", terms->protection.vlan);
-}
-
 /* Prints the line that would allow it, and where to add it. */
 static void print_remedy(const struct policy *policy, const struct policy_rule *rule, const char *bridge,
                          const char *selector)
@@ -160,19 +119,18 @@ struct bridge_facts {
     bool usable, isolated;
     unsigned long declared; /* missing, and declared at this line; 0: not so */
     struct error why;       /* if it is not usable */
+    struct link link;       /* if it exists */
 };
 
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 {
     _cleanup_bridges_ struct bridges bridges;
-    struct link found;
-
     *out = (struct bridge_facts){.usable = false};
     const int err = bridges_read(&bridges, &out->why);
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
-    if (entry && bridge_find(bridge, &found) == -ENODEV)
+    if (entry && bridge_find(bridge, &out->link) == -ENODEV)
         out->declared = entry->line;
-    out->usable = out->declared || (!err && policy_find_bridge(&found, bridge, &out->why) == 0);
+    out->usable = out->declared || (!err && policy_find_bridge(&out->link, bridge, &out->why) == 0);
     out->isolated = entry && entry->isolated;
 }
 
@@ -259,7 +217,8 @@ static void print_bridge(const struct bridge_facts *state)
 /* What the policy says, with the reasons. */
 struct answer {
     const char *bridge, *selector; /* of the caller, as in a rule */
-    bool loaded, allowed;
+    const struct address_list *addresses;
+    bool loaded, allowed, taken; /* taken: an address of the guest's is another's */
     struct policy policy;
     struct decision decision;
     struct used used;
@@ -268,7 +227,7 @@ struct answer {
 
 static void decide(struct answer *answer, const struct caller *caller)
 {
-    const struct question question = {.bridge = answer->bridge};
+    const struct question question = {.bridge = answer->bridge, .addresses = answer->addresses};
 
     answer->loaded = policy_load(&answer->policy, answer->bridge, &answer->why) == 0;
     answer->allowed = answer->loaded &&
@@ -276,6 +235,17 @@ static void decide(struct answer *answer, const struct caller *caller)
     const struct policy_rule *rule = answer->decision.match.rule;
     if (answer->allowed && rule)
         answer->used = count_used(&rule->terms, answer->bridge, caller->uid);
+}
+
+/* Looks for others that have the guest's addresses, as the helper does; the reason goes to answer->why. */
+static void look_for_others(struct answer *answer, const struct bridge_facts *state)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    const struct address_list *addresses = &answer->decision.addresses;
+
+    if (!answer->allowed || !state->link.ifindex || !addresses->count)
+        return;
+    answer->taken = rtnl_open(&nl) == 0 && addresses_check(&nl, addresses, &state->link, 0, &answer->why) < 0;
 }
 
 /* Whether errors in the policy, rather than its rules, prevent an answer. */
@@ -295,7 +265,9 @@ static void print_reasons(const struct answer *answer)
         print_rule(policy->files[rule->file].path, policy->dialect, rule->line);
     if (answer->allowed && rule) {
         print_quota(&rule->terms, &answer->used);
-        print_terms(&answer->decision.match, answer->bridge);
+        policy_print_terms(&answer->decision, answer->bridge);
+        if (answer->taken)
+            printf("because: %s\n", answer->why.text);
         return;
     }
     printf("because: %s\n", answer->why.text);
@@ -305,17 +277,19 @@ static void print_reasons(const struct answer *answer)
         print_remedy(policy, rule, answer->bridge, answer->selector);
 }
 
-static int explain(const char *name, const char *bridge, const struct caller *caller)
+static int explain(const char *name, const char *bridge, const struct address_list *addresses,
+                   const struct caller *caller)
 {
     char selector[CALLER_SELECTOR_SIZE];
-    struct answer answer = {.bridge = bridge, .selector = selector};
+    struct answer answer = {.bridge = bridge, .selector = selector, .addresses = addresses};
     struct bridge_facts state;
 
     caller_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
     look_at_bridge(&state, bridge);
     decide(&answer, caller);
-    const bool yes = answer.allowed && state.usable && !is_full(&answer.used);
+    look_for_others(&answer, &state);
+    const bool yes = answer.allowed && state.usable && !is_full(&answer.used) && !answer.taken;
     print_verdict(yes, user, bridge, &state);
     print_caller(caller, user);
     print_reasons(&answer);
@@ -324,38 +298,57 @@ static int explain(const char *name, const char *bridge, const struct caller *ca
     return finish_output(!yes, name);
 }
 
-static int ask(struct names *names, const char *name, const char *bridge)
+static int ask(struct names *names, const char *name, const char *bridge,
+               const struct address_list *addresses)
 {
     struct caller caller;
     struct error why = {0};
 
     if (policy_check_bridge("--bridge=", bridge, &why) < 0 || caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);
-    return explain(name, bridge, &caller);
+    return explain(name, bridge, addresses, &caller);
 }
 
 struct explain_options {
     const char *user, *bridge;
+    struct option_list ips;
 };
+
+/* As the helper does (helper/request.c). Returns 0, or an exit status after reporting why not. */
+static int read_addresses(const struct call *call, const struct option_list *ips, struct address_list *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < ips->count; i++) {
+        struct error why = {0};
+        if (address_list_add(out, ips->words[i], &why) < 0)
+            return complain(1, call->name, "%s", why.text);
+    }
+    return 0;
+}
 
 const struct option_entry explain_options[] = {
     OPTION_LETTER('u', "user", "USER", "another user than yourself, by name or number; requires root",
                   struct explain_options, user),
     OPTION_LETTER('b', "bridge", "BRIDGE", "the bridge", struct explain_options, bridge),
+    OPTION_LIST("ip", "ADDRESS", "an IP address that the guest would have; may be repeated",
+                struct explain_options, ips),
     OPTION_END(struct explain_options),
 };
 
 int policy_explain(const struct call *call)
 {
     const struct explain_options *options = call->options;
+    struct address_list addresses;
     struct names names;
     int status = 1;
 
     if (!options->bridge)
         return complain(2, call->name, "no --bridge is given; see %s --help", call->name);
+    if (read_addresses(call, &options->ips, &addresses))
+        return 1;
     names_begin(&names);
     if (!options->user || become(&names, call->name, options->user) == 0)
-        status = ask(&names, call->name, options->bridge);
+        status = ask(&names, call->name, options->bridge, &addresses);
     names_end(&names);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "net/link.h"
+#include "policy/addresses.h"
 #include "policy/names.h"
 #include "policy_lint.h"
 
@@ -172,6 +173,77 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
         }
 }
 
+/* Whether there are addresses that both rules allow on a common bridge. */
+static bool overlap_ips(const struct policy_rule *rule, const struct policy_rule *other)
+{
+    struct address_list all, others;
+
+    if (other->deny || !other->terms.ips ||
+        !(rule->all || other->all || strcmp(rule->name, other->name) == 0))
+        return false;
+    addresses_parse(rule->terms.ips, &all);
+    addresses_parse(other->terms.ips, &others);
+    for (size_t i = 0; i < all.count; i++)
+        for (size_t j = 0; j < others.count; j++)
+            if (!address_is_shared(&all.list[i]) && cidr_overlap(&all.list[i], &others.list[j]))
+                return true;
+    return false;
+}
+
+/* A guest that names no address gets all of them: more than one of IPv4, or than a network of IPv6, is seldom
+ * meant. */
+static void check_width(struct lint *lint, const struct policy *policy, const struct policy_rule *rule)
+{
+    struct address_list all;
+
+    addresses_parse(rule->terms.ips, &all);
+    for (size_t i = 0; addresses_may_be_omitted(&rule->terms) && i < all.count; i++)
+        if (all.list[i].prefix < (all.list[i].family == AF_INET ? 32 : 64)) {
+            lint_warn(lint, policy->files[rule->file].path, rule->line,
+                      "without --ip the guest may use every address in ips=%s, also those of machines on the "
+                      "network; list only its own",
+                      rule->terms.ips);
+            return;
+        }
+}
+
+/* The limits of ip=lock, as of mac=lock. */
+static void check_ips(struct lint *lint, const struct policy *policy, const struct reach *reaches, size_t nth)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+    const char *file = policy->files[rule->file].path;
+    id_t user, other;
+
+    if (rule->terms.protection.ip_lock && !rule->terms.ips)
+        lint_warn(
+            lint, file, rule->line,
+            "ip=lock without ips= lets the user choose any free address, even that of a machine on the network; "
+            "say which are theirs, as in ips=10.66.1.0/24");
+    const bool one_user = is_one_user(&reaches[nth], &user);
+    if (rule->terms.protection.serve && !one_user)
+        lint_warn(
+            lint, file, rule->line,
+            "serve= lets the guests of several users give addresses or routes to all others on '%s'; name the "
+            "one user whose guest is the router",
+            rule->name);
+    if (!rule->terms.ips || reaches[nth].nobody)
+        return;
+    check_width(lint, policy, rule);
+    if (!one_user)
+        lint_warn(
+            lint, file, rule->line,
+            "several users share ips=%s, so one can take over the address of another's stopped guest; give "
+            "each user a rule with their own ips=",
+            rule->terms.ips);
+    for (size_t i = 0; one_user && i < nth; i++)
+        if (!reaches[i].nobody && is_one_user(&reaches[i], &other) && other != user &&
+            overlap_ips(rule, &policy->rules[i])) {
+            lint_warn(lint, file, rule->line, "ips=%s overlaps with another user's in %s:%lu",
+                      rule->terms.ips, policy->files[policy->rules[i].file].path, policy->rules[i].line);
+            return;
+        }
+}
+
 const char *lint_name_trouble(const struct policy_rule *rule)
 {
     if (rule->all || if_nametoindex(rule->name) != 0)
@@ -198,6 +270,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);
+    check_ips(lint, policy, reaches, nth);
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,

@@ -15,21 +15,25 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 10, WORD_SIZE = 256 };
+enum { WORDS_MAX = 128, WORD_SIZE = 256 };
 
 /* The helper's command line. */
 struct words {
     char text[WORDS_MAX][WORD_SIZE];
     size_t count;
-    bool too_long;
+    bool too_long; /* an argument, or all of them */
 };
 
 /* Adds --NAME=VALUE, or nothing if value is NULL. Every value that the helper accepts is much shorter than
  * a word may be. */
 static void add_value(struct words *words, const char *name, const char *value)
 {
-    if (!value || words->count == WORDS_MAX)
+    if (!value)
         return;
+    if (words->count == WORDS_MAX) {
+        words->too_long = true;
+        return;
+    }
     const int length = snprintf(words->text[words->count++], WORD_SIZE, "--%s=%s", name, value);
     words->too_long = words->too_long || length >= WORD_SIZE;
 }
@@ -46,7 +50,7 @@ static int run_helper(const char *verb, struct words *words)
     char *argv[WORDS_MAX + 1] = {NULL};
 
     if (words->too_long)
-        return complain(2, verb, "an argument is too long");
+        return complain(2, verb, "an argument is too long, or there are too many");
     for (size_t i = 0; i < words->count; i++)
         argv[i] = words->text[i];
     execv(helper_path(), argv);
@@ -105,6 +109,8 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
     add_value(&words, "owner", owner);
     add_word(&words, options->multi_queue, "--multi-queue");
     add_word(&words, options->vnet_hdr, "--vnet-hdr");
+    for (size_t i = 0; i < options->ips.count; i++)
+        add_value(&words, "ip", options->ips.words[i]);
     return run_helper(verb, &words);
 }
 
@@ -143,6 +149,10 @@ static const struct option_entry create_options[] = {
     OPTION_FLAG("vnet-hdr", "frames carry virtio-net headers: QEMU's default, faster (vnet_hdr= of QEMU)",
                 struct tap_options, vnet_hdr),
     OPTION_STRING("mac", "MAC", "the guest's MAC", struct tap_options, mac),
+    OPTION_LIST(
+        "ip", "ADDRESS",
+        "one of the guest's IP addresses, if the policy locks it to them; may be repeated (vtap- only)",
+        struct tap_options, ips),
     OPTION_STRING("domain", "UUID", "the libvirt domain that it is for (vtap- only)", struct tap_options,
                   domain),
     OPTION_STRING("user", "USER",

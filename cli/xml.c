@@ -231,6 +231,8 @@ static int change(const struct call *call, change_function *function, const stru
         run.job.wish.data = &run.known;
     }
     int status = wish_set(&run.job.wish, &run.known, call->name, &options->wish);
+    if (!status && options->wish.ips.count && call->count > 1)
+        status = complain(2, call->name, "--ip is for one document");
     if (!status)
         status = check_files(&run, call->name);
     if (status)

@@ -209,6 +209,24 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
     return 0;
 }
 
+/* Claims the addresses that bind the guest; the check then names who has one of them. */
+static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
+                           struct error *why)
+{
+    const struct address_list *addresses = &what->terms->addresses;
+    char text[CLAIM_SIZE];
+    int err = 0;
+
+    for (size_t i = 0; i < addresses->count && !err; i++) {
+        claim_write_ip(text, what->bridge->name, &addresses->list[i]);
+        if (!address_is_shared(&addresses->list[i]))
+            err = link_add_altname(nl, ifindex, text);
+    }
+    if (addresses_check(nl, addresses, what->bridge, ifindex, why) < 0)
+        return -1;
+    return end_step(nl, "claim an IP address for", tap, what, err, why);
+}
+
 /* The host's end of a guest's link gets the guest's MAC with 0xFE as its first byte, as in libvirt
  * (virNetDevTapCreateInBridgePort), or a random one if the guest's is unknown. No guest's MAC begins with
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
@@ -266,6 +284,8 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
         return -1;
     if (what->request->has_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
+        return -1;
+    if (what->terms->addresses.count && claim_addresses(nl, ifindex, tap, what, why) < 0)
         return -1;
     err = join_bridge(nl, ifindex, mac, what);
     if (err)

@@ -45,9 +45,9 @@
 enum { TIME_LIMIT = 30 /* seconds */ };
 
 static const char usage_text[] =
-    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC]\n"
-    "       virt-tap-helper create --bridge=BRIDGE --name=NAME [--vnet-hdr] [--multi-queue] [--mac=MAC] [--vlan=N]\n"
-    "                              [--isolated] [--domain=UUID] [--owner=UID]\n"
+    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC] [--ip=ADDRESS]...\n"
+    "       virt-tap-helper create --bridge=BRIDGE --name=NAME [--vnet-hdr] [--multi-queue] [--mac=MAC] [--ip=ADDRESS]...\n"
+    "                              [--vlan=N] [--isolated] [--domain=UUID] [--owner=UID]\n"
     "       virt-tap-helper delete [--name=NAME [--ifindex=N] [--claim=CLAIM]] [--domain=UUID] [--force]\n"
     "       virt-tap-helper bridge --bridge=BRIDGE\n"
     "       virt-tap-helper --help | --version\n"
@@ -70,6 +70,7 @@ static const char usage_text[] =
     "  --multi-queue  several queues: the program that opens the tap must request them too\n"
     "  --name=NAME    the tap's name, vtap-*; otherwise vtap- and a number\n"
     "  --mac=MAC      the guest's MAC\n"
+    "  --ip=ADDRESS   one of the guest's IP addresses, which the policy locks it to (ip=lock); up to 64 times\n"
     "  --vlan=N       the untagged VLAN, which the policy must grant\n"
     "  --isolated     no traffic between this tap and other isolated ones\n"
     "  --domain=UUID  the libvirt domain that it is for\n"

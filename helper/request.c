@@ -27,6 +27,7 @@ struct option {
     const char *name; /* ends in '=' if it takes a value */
     unsigned int verbs;
     enum request_result (*take)(struct request *out, const char *value, struct error *why); /* or NULL */
+    bool repeats;
     size_t flag;          /* offset of the bool in struct request that it sets; 0: none */
     size_t number;        /* offset of the int for its value, from min to max; 0: none */
     const char *expected; /* what the number must be */
@@ -79,6 +80,13 @@ static enum request_result take_mac(struct request *out, const char *value, stru
     return REQUEST_REFUSED;
 }
 
+static enum request_result take_ip(struct request *out, const char *value, struct error *why)
+{
+    if (address_list_add(&out->addresses, value, why) < 0)
+        return REQUEST_REFUSED;
+    return REQUEST_OK;
+}
+
 static enum request_result take_domain(struct request *out, const char *value, struct error *why)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -113,6 +121,7 @@ static const struct option options[] = {
      .expected = "--fd must be the number of an open socket, not "},
     {"--name=", TAP | CREATE | DELETE, .take = take_name},
     {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
+    {"--ip=", TAP | CREATE, .take = take_ip, .repeats = true},
     {"--vlan=", CREATE, .number = FIELD(vlan), .min = 1, .max = 4094,
      .expected = "--vlan must be a VLAN from 1 to 4094, not "},
     {"--isolated", CREATE, .flag = FIELD(isolated)},
@@ -165,7 +174,7 @@ static enum request_result parse_word(struct request *out, const char *word, uns
             continue;
         if (!(options[i].verbs & 1U << out->verb))
             return usage(why, "this form does not take the option ", word);
-        if (*seen & 1U << i && value[-1] == '=')
+        if (*seen & 1U << i && value[-1] == '=' && !options[i].repeats)
             return usage(why, "option given twice, the second time as ", word);
         *seen |= 1U << i;
         return take_option(out, &options[i], value, why);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "net/tap.h"
+#include "policy/addresses.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +39,8 @@ struct request {
     int ifindex;       /* of the tap to delete; 0: not given */
     const char *claim; /* likewise; points into argv; NULL: not given */
     bool isolated;
-    unsigned int vlan; /* 1 to 4094; 0: none requested */
+    unsigned int vlan;             /* 1 to 4094; 0: none requested */
+    struct address_list addresses; /* the guest's; single unicast ones, each once */
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */

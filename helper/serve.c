@@ -32,6 +32,8 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .mac = request->has_mac ? request->mac : NULL,
         .vlan = request->vlan,
         .isolated = request->isolated,
+        .vnet_hdr = request->kind.vnet_hdr,
+        .addresses = &request->addresses,
     };
     _cleanup_policy_ struct policy policy = {.rules = NULL};
     _cleanup_names_ struct names names;
@@ -117,7 +119,13 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    struct grant grant = {.request = request, .bridge = &bridge, .terms = &decision};
+    struct grant grant = {.request = request,
+                          .bridge = &bridge,
+                          .terms = &decision,
+                          .binding = {.ip_lock = decision.protection.ip_lock,
+                                      .serve = decision.protection.serve,
+                                      .addresses = decision.addresses.list,
+                                      .address_count = decision.addresses.count}};
     memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;

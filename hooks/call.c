@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WORDS_MAX = 14, OUTPUT_MAX = 64 * 1024 };
+enum { WORDS_MAX = 78, OUTPUT_MAX = 64 * 1024 };
 
 /* Reports why the helper failed, without its name in front of the message. */
 static int explain(char *output, int status, struct error *why)

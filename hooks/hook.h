@@ -35,7 +35,7 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
 /* Call before the first change to the host: from then on the time limit leaves time to undo changes. */
 void hook_begin_changes(void);
 
-/* Runs virt-tap-helper with these arguments (NULL-terminated; at most 14) and waits. Returns 0, or -1 and its
+/* Runs virt-tap-helper with these arguments (NULL-terminated; at most 78) and waits. Returns 0, or -1 and its
  * message, or why it could not be run. */
 int hook_call_helper(const char *const words[], struct error *why);
 

@@ -23,6 +23,7 @@
 #include "net/rtnl.h"
 #include "policy/claim.h"
 #include "policy/declared.h"
+#include "xml/ips.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum { UUID_LENGTH = 36 };
 struct words {
     char bridge[sizeof("--bridge=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
     char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
+    char ips[IPS_MAX][sizeof("--ip=") + IP_TEXT];
 };
 
 /* Whether the domain may have taps of ours: for most domains nothing else is checked. A truncated document
@@ -84,10 +86,24 @@ static int remove_taps(const struct domain *domain, struct error *why)
     return hook_call_helper((const char *[]){"delete", words.domain, NULL}, why);
 }
 
+/* Adds --ip for each of the tap's addresses. */
+static void add_ips(const char *argv[], int count, struct words *words, const struct tap *tap)
+{
+    char ips[IPS_MAX][IP_TEXT];
+    unsigned int ip_count = 0;
+
+    if (tap->ips)
+        ip_count = ips_split(tap->ips, ips);
+    for (unsigned int i = 0; i < ip_count; i++) {
+        snprintf(words->ips[i], sizeof(words->ips[i]), "--ip=%.45s", ips[i]);
+        argv[count++] = words->ips[i];
+    }
+}
+
 static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
     const struct tap *tap = interface->tap;
-    const char *argv[10] = {"create"};
+    const char *argv[10 + IPS_MAX] = {"create"};
     struct words words;
     int count = 1;
 
@@ -111,6 +127,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
         argv[count++] = words.vlan;
     if (tap->isolated)
         argv[count++] = "--isolated";
+    add_ips(argv, count, &words, tap);
     return hook_call_helper(argv, why);
 }
 

@@ -23,36 +23,68 @@ static bool host_part_is(const struct cidr *cidr, bool bit)
     return true;
 }
 
+bool cidr_is_unicast(const struct cidr *cidr)
+{
+    static const struct cidr others[] = {
+        {AF_INET, {0}, 8},   /* this network */
+        {AF_INET, {127}, 8}, /* loopback */
+        {AF_INET, {224}, 3}, /* multicast, reserved, broadcast */
+        {AF_INET6, {0}, 80}, /* unspecified, loopback, IPv4 in IPv6 */
+        {AF_INET6, {0xff}, 8},
+    };
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (cidr_overlap(cidr, &others[i]))
+            return false;
+    return true;
+}
+
+bool cidr_is_link_local(const struct cidr *cidr)
+{
+    return cidr->family == AF_INET6 && cidr->bytes[0] == 0xfe && (cidr->bytes[1] & 0xc0) == 0x80;
+}
+
 /* Returns whether an interface can have this address, and a host can be reached by it. */
 static bool is_hosts(const struct cidr *cidr)
 {
-    const uint8_t *bytes = cidr->bytes;
-    static const uint8_t zeros[15];
+    struct cidr host = *cidr;
 
+    host.prefix = (uint8_t)bits_of(cidr->family);
+    if (!cidr_is_unicast(&host) || cidr_is_link_local(&host))
+        return false;
     if (cidr->family == AF_INET)
-        return bytes[0] != 0 && bytes[0] != 127 && bytes[0] < 224 &&
-               (cidr->prefix > 30 || (!host_part_is(cidr, false) && !host_part_is(cidr, true)));
-    return bytes[0] != 0xff && memcmp(bytes, zeros, sizeof(zeros)) != 0 &&
-           !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
-           (cidr->prefix > 126 || !host_part_is(cidr, false));
+        return cidr->prefix > 30 || (!host_part_is(cidr, false) && !host_part_is(cidr, true));
+    return cidr->prefix > 126 || !host_part_is(cidr, false);
+}
+
+/* Parses ADDRESS or ADDRESS/PREFIX, of that length. Returns whether it is one of them. */
+static bool parse(const char *text, size_t length, struct cidr *out)
+{
+    char copy[CIDR_TEXT], *prefix = copy;
+    unsigned long bits;
+
+    if (length >= sizeof(copy))
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    *out = (struct cidr){.family = strchr(copy, ':') ? AF_INET6 : AF_INET};
+    bits = bits_of(out->family);
+    strsep(&prefix, "/");
+    if (inet_pton(out->family, copy, out->bytes) != 1 || (prefix && !number_parse(prefix, 1, bits, &bits)))
+        return false;
+    out->prefix = (uint8_t)bits;
+    return true;
+}
+
+bool cidr_parse_network(const char *text, size_t length, struct cidr *out)
+{
+    return parse(text, length, out) && host_part_is(out, false);
 }
 
 const char *cidr_parse(const char *text, struct cidr *out)
 {
-    static const char expected[] = "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    unsigned long prefix;
-
-    *out = (struct cidr){.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-    if (!slash || (size_t)(slash - text) >= sizeof(address) ||
-        !number_parse(slash + 1, 1, bits_of(out->family), &prefix))
-        return expected;
-    memcpy(address, text, (size_t)(slash - text));
-    address[slash - text] = '\0';
-    if (inet_pton(out->family, address, out->bytes) != 1)
-        return expected;
-    out->prefix = (uint8_t)prefix;
+    if (!parse(text, strlen(text), out) || !strchr(text, '/'))
+        return "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
     if (!is_hosts(out))
         return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";
     return NULL;

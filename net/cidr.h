@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * An interface's IP address with its prefix length. */
+ * An IP address with its prefix length: an interface's, or a network. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +26,15 @@ enum { CIDR_TEXT = 64 }; /* size of cidr_print()'s buffer */
 /* Parses ADDRESS/PREFIX, with nothing before or after it: a unicast address that a host can have. Returns
  * NULL if valid; otherwise what it must be, for a message "takes ..., not ...". */
 const char *cidr_parse(const char *text, struct cidr *out);
+/* Parses a network of that many bytes: ADDRESS/PREFIX without bits after its prefix, or ADDRESS for that one
+ * alone. Returns whether it is valid. */
+bool cidr_parse_network(const char *text, size_t length, struct cidr *out);
+
+/* Returns whether every address of the network may be a host's: none is multicast, broadcast, loopback,
+ * reserved, unspecified, or IPv4 written as IPv6. */
+bool cidr_is_unicast(const struct cidr *cidr);
+bool cidr_is_link_local(const struct cidr *cidr); /* of IPv6 */
+
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_equal(const struct cidr *one, const struct cidr *other);
 

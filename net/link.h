@@ -113,6 +113,9 @@ struct links {
 int links_read(struct rtnl *nl, const char *kind, struct links *out);
 void links_free(struct links *links);
 
+/* Makes the request for that dump, for rtnl_ask(); kernels before 4.6 dump all kinds. NULL: no memory. */
+struct nl_msg *links_question(const char *kind);
+
 /* Returns the index of the interface with that name, or -errno. */
 int link_index(struct rtnl *nl, const char *name);
 

@@ -46,6 +46,38 @@ void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac
              mac[3], mac[4], mac[5]);
 }
 
+void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr *address)
+{
+    const size_t size = cidr_size(address->family);
+    int length = snprintf(out, CLAIM_SIZE, CLAIM_IP_PREFIX "%s.", bridge);
+
+    for (size_t i = 0; i < size; i++)
+        length += snprintf(out + length, CLAIM_SIZE - (size_t)length, "%02x", address->bytes[i]);
+    if (address->prefix < 8 * size)
+        snprintf(out + length, CLAIM_SIZE - (size_t)length, "-%u", address->prefix);
+}
+
+bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
+{
+    const char *digits = strrchr(text, '.');
+    char again[CLAIM_SIZE], pair[3] = "";
+
+    if (!digits)
+        return false;
+    const size_t length = strspn(++digits, "0123456789abcdef");
+    if (length != 8 && length != 32)
+        return false;
+    *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)(4 * length)};
+    for (size_t i = 0; i < length / 2; i++) {
+        memcpy(pair, digits + 2 * i, 2);
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    if (digits[length] == '-')
+        out->prefix = (uint8_t)strtoul(digits + length + 1, NULL, 10);
+    claim_write_ip(again, bridge, out);
+    return strcmp(again, text) == 0;
+}
+
 void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot)
 {
     snprintf(out, CLAIM_SIZE, "virt-tap-range.%s.%u-%u.%u", bridge, first, last, slot);

@@ -12,9 +12,14 @@
  *     is the tap's own ifindex.
  *
  *   virt-tap-mac.BRIDGE.MAC
- *     The guest's MAC: twelve hexadecimal digits in lower case. */
+ *     The guest's MAC: twelve hexadecimal digits in lower case.
+ *
+ *   virt-tap-ip.BRIDGE.ADDRESS[-PREFIX]
+ *     An IP address that the guest is bound to (ip=lock): eight hexadecimal digits in lower case, or 32; with
+ *     the number of bits after a '-', a whole network. */
 #pragma once
 
+#include "net/cidr.h"
 #include "net/link.h"
 
 #include <net/if.h>
@@ -24,6 +29,7 @@
 
 #define CLAIM_PREFIX LINK_CLAIM_PREFIX
 #define CLAIM_MAC_PREFIX "virt-tap-mac."
+#define CLAIM_IP_PREFIX "virt-tap-ip."
 
 /* The alias of the plain devices that `virt-tap tap create` makes for root: no claim, no policy. */
 #define CLAIM_PLAIN_ALIAS "virt-tap plain"
@@ -44,6 +50,12 @@ bool claim_read(struct claim *out, const char *text);
 
 /* Writes the claim to a guest's MAC on a bridge. */
 void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6]);
+
+/* Writes the claim to an IP address or network on a bridge. */
+void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr *address);
+
+/* Reads what claim_write_ip() writes. Returns whether the text is exactly that, for that bridge. */
+bool claim_read_ip(struct cidr *out, const char *text, const char *bridge);
 
 /* Writes the claim for a range of uids, set beside the one for the tap's owner: the quota that the range
  * shares (uid=FIRST-LAST). */

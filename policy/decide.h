@@ -4,6 +4,7 @@
  * Decides a question by the policy in force. */
 #pragma once
 
+#include "addresses.h"
 #include "policy.h"
 
 #include <stdint.h>
@@ -18,6 +19,8 @@ struct question {
     const uint8_t *mac; /* the guest's; NULL: not given */
     unsigned int vlan;  /* 0: none */
     bool isolated;
+    bool vnet_hdr;                        /* with vnet headers */
+    const struct address_list *addresses; /* the guest's, each a single one; NULL: none */
 };
 
 /* What is granted. */
@@ -28,6 +31,7 @@ struct decision {
     struct uid_range uids;     /* the uids that share this quota */
     unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
+    struct address_list addresses; /* that bind the guest, if protection.ip_lock */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "terms.h"
 
+#include "addresses.h"
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
@@ -124,6 +125,37 @@ static const char *take_macs(void *arg, const char *value)
     return NULL;
 }
 
+static const char *take_ips(void *arg, const char *value)
+{
+    struct terms *out = arg;
+    struct address_list networks;
+
+    out->ips = value;
+    if (addresses_parse(value, &networks))
+        return NULL;
+    return "up to 64 networks of unicast addresses, as in 10.66.1.0/24,2001:db8::/64, that do not overlap and have no "
+           "bits after their prefix";
+}
+
+const char *const terms_serve_words[TERMS_SERVE_COUNT] = {"dhcp", "dhcpv6", "ra"};
+
+static const char *take_serve(void *arg, const char *value)
+{
+    struct terms *out = arg;
+
+    for (const char *end, *word = value;; word = end + 1) {
+        unsigned int nth = 0;
+        end = strchrnul(word, ',');
+        for (const size_t length = (size_t)(end - word);
+             strncmp(word, terms_serve_words[nth], length) != 0 || terms_serve_words[nth][length];)
+            if (++nth == TERMS_SERVE_COUNT)
+                return "dhcp, dhcpv6, ra, or several of them separated by commas";
+        out->protection.serve |= 1U << nth;
+        if (!*end)
+            return NULL;
+    }
+}
+
 #define FIELD(name) offsetof(struct terms, name)
 
 static const struct keyword list[] = {
@@ -142,6 +174,10 @@ static const struct keyword list[] = {
     {"macs", .take = take_macs},
     {"vlan", "a VLAN from 1 to 4094", .is_number = true, .offset = FIELD(protection.vlan), .min = 1,
      .max = 4094},
+    {"ip", "lock", .is_flag = true, .offset = FIELD(protection.ip_lock)},
+    {"ips", .take = take_ips},
+    {"serve", .take = take_serve},
+    {"vnet", "no", .is_flag = true, .offset = FIELD(protection.no_vnet)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(protection.isolated)},
     {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
 };
@@ -158,6 +194,19 @@ static int refuse_grant(const char *word, struct error *why)
     return 0;
 }
 
+/* Some terms mean nothing without another. */
+static int check_together(const struct terms *terms, struct error *why)
+{
+    const struct protection *protection = &terms->protection;
+
+    if ((protection->ip_lock || protection->serve) && !protection->mac_lock)
+        return error_set(why, "%s requires mac=lock in the same rule",
+                         protection->ip_lock ? "ip=lock" : "serve=");
+    if (terms->ips && !protection->ip_lock)
+        return error_set(why, "ips= requires ip=lock in the same rule");
+    return 0;
+}
+
 int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
 {
     unsigned int seen = 0;
@@ -167,7 +216,7 @@ int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
     for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
         if ((deny && refuse_grant(word, why) < 0) || keywords_take(&keys, out, word, &seen, why) < 0)
             return -1;
-    return 0;
+    return check_together(out, why);
 }
 
 int terms_match(const struct terms *terms, struct identity *who, bool deny, struct error *why)

@@ -25,13 +25,16 @@ struct uid_range {
     uid_t first, last;
 };
 
-/* What the bridge itself enforces on a tap's port. */
+/* What is enforced on a tap's port, by the bridge or its port filter. */
 struct protection {
-    bool isolated;     /* from other isolated ports */
-    bool mac_lock;     /* accept only frames from the guest's own MAC; deliver only frames to that MAC, and
-                          broadcasts */
-    bool guard;        /* take the port down at the first STP frame */
-    unsigned int vlan; /* untagged access VLAN; 0: the bridge's default */
+    bool isolated;      /* from other isolated ports */
+    bool mac_lock;      /* accept only frames from the guest's own MAC; deliver only frames to that MAC, and
+                           broadcasts */
+    bool guard;         /* take the port down at the first STP frame */
+    bool ip_lock;       /* with mac_lock: accept only frames from the guest's own IP addresses */
+    bool no_vnet;       /* no vnet headers */
+    unsigned int serve; /* with mac_lock: what it may serve nevertheless, SERVE_ (binding.h) */
+    unsigned int vlan;  /* untagged access VLAN; 0: the bridge's default */
 };
 
 /* Strings point into the text they were read from. Zero, NULL or false: not given. */
@@ -43,10 +46,15 @@ struct terms {
     const char *names;  /* glob of the names that the caller may choose */
     bool names_by_user; /* they contain %u, for the user's name */
     const char *macs;   /* prefix of the guest's MAC, in whole bytes: 52:54:00 */
+    const char *ips;    /* with ip_lock: networks of the guest's addresses (addresses_parse()); NULL: any */
     unsigned int mtu;   /* bytes; overrides the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
     struct protection protection;
 };
+
+/* The words of serve=, in the order of the SERVE_ bits. */
+enum { TERMS_SERVE_COUNT = 3 };
+extern const char *const terms_serve_words[TERMS_SERVE_COUNT];
 
 /* Parses `KEY=VALUE...`, separated by blanks, from text, which is modified and must outlive the terms. With
  * deny set, only user=, group= and uid= are valid. Returns 0, or -1 and in why->text which word is wrong and

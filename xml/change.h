@@ -29,6 +29,8 @@ struct wish {
     void *data;
     const char *const *interfaces; /* by number, from 1, or by MAC; others are not touched */
     size_t interface_count;        /* 0: all */
+    const char *const *ips;        /* addresses for the guest: of the one interface that is rewritten */
+    size_t ip_count;
 };
 
 /* What happened to one interface. */

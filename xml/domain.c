@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "domain.h"
 
+#include "ips.h"
+
 #include "base/array.h"
 #include "config.h"
 
@@ -131,6 +133,7 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
 {
     const char *vlan = node_attribute(node, "vlan");
     struct tap *tap = &out->taps[out->tap_count];
+    char words[IPS_MAX][IP_TEXT];
 
     *tap = (struct tap){
         .node = node,
@@ -138,6 +141,7 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
         .bridge = node_attribute(node, "bridge"),
         .vlan = decimal_number(vlan, 4094),
         .isolated = node_attribute_is(node, "isolated", "yes"),
+        .ips = node_attribute(node, "ip"),
     };
     if (!tap->dev || strncmp(tap->dev, TAP_PREFIX, strlen(TAP_PREFIX)) != 0 || !ifname_valid(tap->dev))
         return document_fail(&out->doc, node, why,
@@ -148,6 +152,12 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
         return document_fail(
             &out->doc, node, why,
             "damaged metadata: a tap's vlan is '1' to '4094' and its isolated is 'yes', if present");
+    if (tap->ips && !ips_split(tap->ips, words))
+        return document_fail(
+            &out->doc, node, why,
+            "damaged metadata: a tap's ip has 1 to %d IP addresses with a space between them, if "
+            "present",
+            IPS_MAX);
     for (size_t i = 0; i < out->tap_count; i++)
         if (strcmp(out->taps[i].dev, tap->dev) == 0)
             return document_fail(&out->doc, node, why, "damaged metadata: there are two taps '%s'", tap->dev);

@@ -101,6 +101,10 @@ static int print_entry(const struct rewriting *all, const struct interface *inte
         fprintf(all->list, " vlan='%u'", plan->vlan);
     if (plan->isolated)
         fputs(" isolated='yes'", all->list);
+    for (size_t i = 0; i < all->wish->ip_count; i++)
+        fprintf(all->list, "%s%s", i ? " " : " ip='", all->wish->ips[i]);
+    if (all->wish->ip_count)
+        fputc('\'', all->list);
     fprintf(all->list, ">%s</%.*stap>", original, prefix_length, prefix);
     return fflush(all->list);
 }
@@ -269,6 +273,28 @@ static int add_entries(struct rewriting *all)
                      take_text(&all->entries));
 }
 
+/* Addresses are one guest's on one network: they cannot go to several interfaces, nor to a tap that is there.
+ */
+static int check_ips(const struct rewriting *all)
+{
+    const struct domain *domain = all->domain;
+    size_t chosen = 0;
+
+    for (size_t i = 0; i < domain->interface_count; i++) {
+        if (!wish_chooses(all->wish, domain, i))
+            continue;
+        chosen++;
+        if (domain->interfaces[i].tap)
+            return document_fail(
+                &domain->doc, domain->interfaces[i].node, all->why,
+                "--ip: this interface has a tap already; restore it first, then rewrite it again");
+    }
+    if (chosen == 1)
+        return 0;
+    return document_fail(&domain->doc, domain->doc.nodes, all->why,
+                         "--ip is for one interface, and these are %zu; choose one with --interface", chosen);
+}
+
 int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
                    struct error *why)
 {
@@ -276,6 +302,8 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
         .domain = domain, .wish = wish, .out = out, .why = why};
 
     if (change_begin(out, domain, wish, why) < 0)
+        return -1;
+    if (wish->ip_count && check_ips(&all) < 0)
         return -1;
     if ((domain->name || domain->metadata) && take_blanks(&all) < 0)
         return -1;

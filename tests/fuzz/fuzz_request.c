@@ -7,6 +7,7 @@
 #include "helper/request.h"
 #include "net/link.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MOST = 64 };
+enum { WORDS_MOST = 80 };
 
 struct words {
     char *argv[WORDS_MOST + 1];
@@ -59,6 +60,17 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* In any order, since options may be turned around. */
+static bool same_addresses(const struct address_list *a, const struct address_list *b)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; j < b->count; j++)
+            found += cidr_equal(&a->list[i], &b->list[j]);
+    return a->count == b->count && found == a->count;
+}
+
 static bool same_request(const struct request *a, const struct request *b)
 {
     return a->verb == b->verb && same_text(a->bridge, b->bridge) && same_text(a->name, b->name) &&
@@ -66,7 +78,7 @@ static bool same_request(const struct request *a, const struct request *b)
            a->kind.multi_queue == b->kind.multi_queue && a->has_mac == b->has_mac &&
            memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->domain, b->domain) == 0 &&
            a->has_owner == b->has_owner && a->owner == b->owner && a->force == b->force &&
-           a->isolated == b->isolated && a->vlan == b->vlan;
+           a->isolated == b->isolated && a->vlan == b->vlan && same_addresses(&a->addresses, &b->addresses);
 }
 
 static void hold_values_are_sound(const struct request *request, const struct words *words)
@@ -84,6 +96,11 @@ static void hold_values_are_sound(const struct request *request, const struct wo
     hold(request->fd >= -1 && request->vlan <= 4094);
     if (request->has_mac)
         hold(!(request->mac[0] & 1) && memcmp(request->mac, none, sizeof(none)) != 0);
+    hold(request->addresses.count <= BINDING_ADDRESSES_MAX);
+    for (size_t i = 0; i < request->addresses.count; i++) {
+        const struct cidr *address = &request->addresses.list[i];
+        hold(cidr_is_unicast(address) && address->prefix == 8 * cidr_size(address->family));
+    }
     if (request->has_owner)
         hold(request->owner != (uid_t)-1);
     if (request->domain[0])
@@ -112,12 +129,12 @@ static void hold_request_is_sound(const struct request *request, const struct wo
         return;
     case REQUEST_BRIDGE:
         hold(request->bridge && !request->name && request->fd == -1 && !keeps && !request->force);
-        hold(!request->kind.vnet_hdr && !request->has_mac);
+        hold(!request->kind.vnet_hdr && !request->has_mac && !request->addresses.count);
         return;
     case REQUEST_DELETE:
         hold((request->name || request->domain[0]) && !request->bridge && request->fd == -1);
         hold(!request->kind.vnet_hdr && !request->kind.multi_queue && !request->has_mac &&
-             !request->has_owner);
+             !request->has_owner && !request->addresses.count);
         return;
     }
     hold(false); /* no such verb */
@@ -168,7 +185,7 @@ __attribute__((format(printf, 3, 4))) static void add_word(struct words *words, 
 /* What was understood, written out again, is understood as the same: nothing is cut, wrapped or made up. */
 static void hold_says_what_was_said(const struct request *r)
 {
-    char rooms[16][64], (*room)[64] = rooms;
+    char rooms[WORDS_MOST + 16][64], (*room)[64] = rooms, text[INET6_ADDRSTRLEN];
     struct words words = {.count = 0};
     struct request again;
 
@@ -195,6 +212,9 @@ static void hold_says_what_was_said(const struct request *r)
     if (r->has_mac)
         add_word(&words, *room++, "--mac=%02x:%02x:%02X:%02x:%02x:%02x", r->mac[0], r->mac[1], r->mac[2],
                  r->mac[3], r->mac[4], r->mac[5]);
+    for (size_t i = 0; i < r->addresses.count; i++)
+        add_word(&words, *room++, "--ip=%s",
+                 inet_ntop(r->addresses.list[i].family, r->addresses.list[i].bytes, text, sizeof(text)));
     if (r->name)
         add_word(&words, *room++, "--name=%s", r->name);
     if (r->fd >= 0)

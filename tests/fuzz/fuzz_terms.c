@@ -4,6 +4,7 @@
  * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
 #include "base/error.h"
 #include "fuzz.h"
+#include "policy/addresses.h"
 #include "policy/identity.h"
 #include "policy/terms.h"
 
@@ -61,6 +62,28 @@ static void hold_macs(const char *macs)
         hold(i % 3 == 2 ? macs[i] == ':' : strchr("0123456789abcdefABCDEF", macs[i]) != NULL);
 }
 
+/* As `ip route` would list them: unicast networks without bits after their prefix, none within another. */
+static void hold_ips(const char *ips)
+{
+    struct address_list all;
+    char text[CIDR_TEXT];
+    struct cidr again;
+
+    hold(addresses_parse(ips, &all) && all.count > 0 && all.count <= BINDING_ADDRESSES_MAX);
+    hold(strspn(ips, "0123456789abcdefABCDEF.:/,") == strlen(ips));
+    for (size_t i = 0; i < all.count; i++) {
+        const uint8_t first = all.list[i].bytes[0];
+        if (all.list[i].family == AF_INET)
+            hold(all.list[i].prefix <= 32 && first != 0 && first != 127 && first < 224);
+        else
+            hold(all.list[i].prefix <= 128 && first != 0xff);
+        cidr_print(&all.list[i], text);
+        hold(cidr_parse_network(text, strlen(text), &again) && cidr_equal(&again, &all.list[i]));
+        for (size_t j = 0; j < i; j++)
+            hold(!cidr_overlap(&all.list[i], &all.list[j]));
+    }
+}
+
 static void hold_terms_are_sound(const struct terms *terms, const char *text, size_t size)
 {
     hold_is_inside(terms->user, text, size);
@@ -75,13 +98,20 @@ static void hold_terms_are_sound(const struct terms *terms, const char *text, si
         hold(strncmp(terms->names, "vtap-", 3) == 0);
     if (terms->macs)
         hold_macs(terms->macs);
+    hold_is_inside(terms->ips, text, size);
+    if (terms->ips)
+        hold_ips(terms->ips);
+    hold(!terms->ips || terms->protection.ip_lock);
+    hold(terms->protection.mac_lock || (!terms->protection.ip_lock && !terms->protection.serve));
+    hold(terms->protection.serve < 1U << TERMS_SERVE_COUNT);
 }
 
 static bool grants(const struct terms *terms)
 {
     return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm ||
            terms->protection.mac_lock || terms->protection.isolated || terms->protection.guard ||
-           terms->protection.vlan;
+           terms->protection.vlan || terms->protection.ip_lock || terms->protection.serve ||
+           terms->protection.no_vnet;
 }
 
 /* A number, or whom find() has; in another way than terms.c. */
@@ -172,6 +202,15 @@ static void hold_says_what_was_said(const struct terms *terms)
         fprintf(file, " vlan=%u", terms->protection.vlan);
     fprintf(file, "%s%s%s", terms->protection.guard ? " guard=yes" : "",
             terms->protection.isolated ? " isolated=yes" : "", terms->protection.mac_lock ? " mac=lock" : "");
+    if (terms->protection.serve)
+        fputs(" serve=", file);
+    for (size_t i = 0, count = 0; i < TERMS_SERVE_COUNT; i++)
+        if (terms->protection.serve & 1U << i)
+            fprintf(file, "%s%s", count++ ? "," : "", terms_serve_words[i]);
+    if (terms->ips)
+        fprintf(file, " ips=%s", terms->ips);
+    fprintf(file, "%s%s", terms->protection.no_vnet ? " vnet=no" : "",
+            terms->protection.ip_lock ? " ip=lock" : "");
     fclose(file);
     hold(parse(&again, text, false) == 0);
     hold(again.mtu == terms->mtu && again.require_kvm == terms->require_kvm && again.quota == terms->quota);
@@ -183,6 +222,9 @@ static void hold_says_what_was_said(const struct terms *terms)
          again.protection.guard == terms->protection.guard);
     hold(again.protection.isolated == terms->protection.isolated &&
          again.protection.mac_lock == terms->protection.mac_lock);
+    hold(same_text(again.ips, terms->ips) && again.protection.serve == terms->protection.serve);
+    hold(again.protection.ip_lock == terms->protection.ip_lock &&
+         again.protection.no_vnet == terms->protection.no_vnet);
     free(text);
 }
 

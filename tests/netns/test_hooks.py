@@ -85,6 +85,22 @@ class Prepare(HookCase):
         os.chmod(POLICY, 0o666)
         self.fails("prepare", domain(("vtap-web-a", "br0")), POLICY)
 
+    def test_addresses(self):
+        """Of the metadata, for the helper, as many as there can be; what it says of them is the hook's refusal."""
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/64\n")
+        many = " ".join(f"10.66.1.{number}" for number in range(1, 65))
+        for ips, claims in (("10.66.1.5 2001:db8::5", ["0a420105", "20010db8000000000000000000000005"]),
+                            (many, [f"0a4201{number:02x}" for number in range(1, 65)])):
+            text = domain(("vtap-web-a", "br0", f" ip='{ips}'"))
+            self.done("prepare", text)
+            names = netcase.link("vtap-web-a")["altnames"]
+            self.assertEqual(sorted(name for name in names if "-ip." in name), [f"virt-tap-ip.br0.{claim}" for claim in claims])
+            self.done("release", text, sub="end")
+            self.assertEqual(self.taps(), set())
+        self.fails("prepare", domain(("vtap-web-a", "br0", " ip='10.67.1.5'")), "interface 1", "--ip=10.67.1.5", f"{POLICY}:1", "ips=10.66.0.0/16")
+        self.fails("prepare", domain(("vtap-web-a", "br0", " ip='10.66.1.5 10.66.1.5'")), "given twice")
+        self.fails("prepare", domain(("vtap-web-a", "br0")), "ip=lock", "--ip=ADDRESS")
+
     def test_mtu(self):
         """The guest is told <mtu>; its tap has the bridge's, or what the rule grants."""
         texts = {mtu: domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0", "", "virtio", f"<mtu size='{mtu}'/>")) for mtu in (1400, 1500, 1501, 9000)}

@@ -61,6 +61,29 @@ class Check(VerbCase):
         self.warns("deny br0\ndeny all\n")
         self.warns("deny br0\ndeny br0\n", (2, "the same"))
 
+    def test_ips(self):
+        """Addresses that nobody limits, that several users share, or that are more than one guest needs."""
+        lock = "mac=lock macs=52:54:00:0a ip=lock"
+        mine, other = f"user={ME} {lock}", f"user={OTHER} {lock}".replace("0a", "0b")
+        self.warns(f"allow br0 {mine}\n", (1, "ip=lock without ips=", "ips=10.66.1.0/24"))
+        self.warns(f"allow br0 {mine} quota=1\n", (1, "ip=lock without ips="))
+        self.warns(f"allow br0 {lock} ips=10.66.1.0/24\n", (1, "several users share macs="), (1, "several users share ips=10.66.1.0/24"))
+        self.warns(f"allow br0 {mine} ips=10.66.1.0/24\n")
+        for ips in ("10.66.1.0/24", "10.66.1.9,2001:db8::/63"):
+            self.warns(f"allow br0 {mine} quota=1 ips={ips}\n", (1, f"without --ip the guest may use every address in ips={ips}"))
+        self.warns(f"allow br0 {mine} quota=1 ips=10.66.1.9,2001:db8::/64,fe80::/64\n")
+        for ips, others in (("10.66.1.0/24", "10.66.0.0/16"), ("2001:db8::/64,10.1.0.0/16", "2001:db8::5")):
+            for bridge in ("br0", "all"):
+                self.warns(f"allow {bridge} {mine} ips={ips}\nallow br0 {other} ips={others}\n",
+                           (2, f"ips={others} overlaps with another user's in {POLICY}:1"))
+            self.warns(f"allow br1 {mine} ips={ips}\nallow br0 {other} ips={others}\n")
+        self.warns(f"allow br0 {mine} ips=10.66.1.0/24,fe80::/64\nallow br0 {other} ips=10.66.2.0/24,fe80::/64\n")
+        self.warns(f"deny br0 user={OTHER} group={ME}\nallow br0 {mine} ips=10.66.1.0/24\n")
+
+    def test_serve(self):
+        self.warns("allow br0 mac=lock macs=52:54:00:0a serve=dhcp\n", (1, "several users share macs"), (1, "serve= lets the guests of several users"))
+        self.warns(f"allow br0 user={ME} mac=lock macs=52:54:00:0a serve=dhcp\n")
+
     def test_macs(self):
         """What mac=lock cannot know: whose MAC one is that no guest here has at the moment."""
         self.warns(f"allow br0 user={ME} mac=lock\nallow br1 mac=lock macs=52:54:00\n", (1, "without macs=", "macs=52:54:00:0a"),

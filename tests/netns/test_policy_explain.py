@@ -140,6 +140,43 @@ class Explain(VerbCase):
             self.assertRegex(helper, r"^/\S+/virt-tap-helper --mac=MAC$")
             self.refuse(says=[f"helper='{helper}'"])
 
+    def test_addresses(self):
+        """As the helper decides, and what the guest can send in words."""
+        words = ("--ip=10.66.1.5",)
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.1.0/24\n")
+        for asked in ((), words):
+            code, lines = self.policy("explain", "--bridge=br0", *asked, uid=USER)
+            self.assertEqual(code, 0, lines)
+            for line in ("ip: lock, to the addresses given with --ip, in 10.66.1.0/24", "sends: no DHCP server replies", "sends: no DHCPv6 server replies",
+                         "sends: no router advertisements and redirects"):
+                self.assertIn(line, lines)
+            self.assertEqual([line for line in lines if line.startswith("addresses: ")], ["addresses: 10.66.1.5/32"] if asked else [])
+            self.assertTrue(any(line.startswith("QEMU: ") and "--mac=MAC --ip=ADDRESS'" in line for line in lines), lines)
+            self.assertTrue(any(line.startswith("sends: only ARP, IPv4 and IPv6") for line in lines), lines)
+            self.assertTrue(any(line.startswith("sends: with vnet headers") for line in lines), lines)
+        for address, says in (("10.66.2.5", "because: --ip=10.66.2.5"), ("10.66.1", None)):
+            code, lines = self.policy("explain", "--bridge=br0", f"--ip={address}", uid=USER)
+            self.assertEqual(code, 1)
+            self.assertTrue(any(line.startswith(says or "virt-tap policy explain: --ip=10.66.1: that is not an IP address") for line in lines), lines)
+        self.create("vtap-a", "--mac=52:54:00:00:00:01", *words)
+        code, lines = self.policy("explain", "--bridge=br0", *words, uid=USER)
+        self.assertEqual((code, lines[0], lines[-1][:39]), (1, f"no: {ME} may not use bridge 'br0'", "because: the guest cannot have 10.66.1."))
+        self.delete("--name=vtap-a")
+
+    def test_addresses_of_the_rule(self):
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=1 mac=lock ip=lock ips=10.70.0.9,fd00::/64 serve=dhcp,ra vnet=no\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER)
+        self.assertEqual(code, 0, lines)
+        for line in ("ip: lock, to those given with --ip in 10.70.0.9,fd00::/64; without --ip, to all of these", "addresses: 10.70.0.9/32, fd00::/64",
+                     "serve: dhcp ra", "vnet: no, only taps without vnet headers", "sends: DHCP server replies", "sends: no DHCPv6 server replies",
+                     "sends: router advertisements and redirects"):
+            self.assertIn(line, lines)
+        self.assertFalse([line for line in lines if line.startswith(("QEMU", "sends: with vnet"))])
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=1 mac=lock ip=lock serve=dhcpv6\n")
+        self.assertIn("ip: lock, to the addresses given with --ip", self.policy("explain", "--bridge=br0", uid=USER)[1])
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        self.assertTrue(any(line.startswith("sends: from any IP address") for line in self.policy("explain", "--bridge=br0", uid=USER)[1]))
+
     def test_groups_of_the_database(self):
         sandbox.write(POLICY, "allow br0 group=vtlab\n")
         self.as_user("no", status=1)

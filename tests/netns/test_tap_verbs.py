@@ -42,6 +42,16 @@ class Verbs(VerbCase):
         self.assertIn(f"belongs to uid {USER}", self.virt_tap("tap", "delete", "vtap-a", "--force", uid=OTHER, status=1))
         self.assertEqual(self.virt_tap("tap", "delete", "vtap-a"), "")
 
+    def test_addresses(self):
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.0.0/16\n")
+        addresses = [f"--ip=10.66.1.{number}" for number in range(1, 65)]
+        self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", "--mac=52:54:00:00:00:01", *addresses)
+        self.assertEqual(sum(name.startswith("virt-tap-ip.br0.") for name in netcase.link("vtap-a")["altnames"]), 64)
+        self.virt_tap("tap", "delete", "vtap-a")
+        self.assertIn("64 addresses are given already", self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", "--ip", "10.66.0.1", *addresses, status=1))
+        self.assertIn("too many", self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", *addresses, *addresses, status=2))
+        self.assertIn("--ip is only for taps on a bridge", self.virt_tap("tap", "create", "tap0", "--ip=10.66.1.5", uid=0, status=2))
+
     def test_for_another_user(self):
         for owner in (USERS[USER], str(USER)):
             self.virt_tap("tap", "create", "--bridge=br0", "--owner", owner, "vtap-a", uid=0)

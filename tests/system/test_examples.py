@@ -148,7 +148,7 @@ class Pages(Reader):
             self.type(f"{HELPER} bridge --bridge=br0")
 
     def test_policy(self):
-        self.there("br-lab", "br-web", "br-agent", "br-mgmt")
+        self.there("br-lab", "br-web", "br-cell", "br-agent", "br-mgmt")
         with self.read("virt-tap-policy.5"):
             self.not_tried("allow BRIDGE", "the syntax")
             self.writes("allow br-lab group=students", POLICY)
@@ -159,6 +159,8 @@ class Pages(Reader):
         self.type("virt-tap tap create vtap-alice-1 --bridge br-lab")
         self.assertIn("mac=", self.type("virt-tap tap create vtap-w --bridge br-web", status=1))
         self.type("virt-tap tap create vtap-w --bridge br-web --mac=52:54:00:0a:00:01")
+        self.assertIn("ips=10.70.0.9", self.type("virt-tap tap create vtap-c --bridge br-cell --mac=52:54:00:0b:00:01 --ip=10.70.0.8", status=1))
+        self.type("virt-tap tap create vtap-c --bridge br-cell --mac=52:54:00:0b:00:01")
 
     def test_bridges(self):
         with self.read("virt-tap-bridges.5"):

@@ -3,6 +3,7 @@
  *
  * The terms of a rule: each taken, and each refused in every way; and whom they are about. */
 #include "memory.h"
+#include "net/binding.h"
 #include "policy/terms.h"
 
 #include <setjmp.h>
@@ -71,6 +72,32 @@ static void takes_each_protection(void **state)
     assert_int_equal(parse("vlan=100 guard=yes", false), 0);
     assert_true(terms.protection.guard && !terms.protection.mac_lock && !terms.protection.isolated);
     assert_int_equal(terms.protection.vlan, 100);
+    assert_false(terms.protection.ip_lock || terms.protection.no_vnet);
+    assert_int_equal(parse("vnet=no", false), 0);
+    assert_true(terms.protection.no_vnet);
+}
+
+static void takes_addresses(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("ip=lock ips=10.66.1.0/24,2001:db8:66:1::/64,10.70.0.9 mac=lock", false), 0);
+    assert_true(terms.protection.ip_lock && terms.protection.mac_lock);
+    assert_string_equal(terms.ips, "10.66.1.0/24,2001:db8:66:1::/64,10.70.0.9");
+    assert_int_equal(parse("mac=lock ip=lock", false), 0);
+    assert_null(terms.ips);
+}
+
+static void takes_what_it_serves(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("mac=lock", false), 0);
+    assert_int_equal(terms.protection.serve, 0);
+    assert_int_equal(parse("mac=lock serve=dhcp", false), 0);
+    assert_int_equal(terms.protection.serve, SERVE_DHCP);
+    assert_int_equal(parse("serve=ra,dhcpv6 mac=lock", false), 0);
+    assert_int_equal(terms.protection.serve, SERVE_RA | SERVE_DHCPV6);
+    assert_int_equal(parse("serve=dhcp,dhcpv6,ra mac=lock", false), 0);
+    assert_int_equal(terms.protection.serve, SERVE_DHCP | SERVE_DHCPV6 | SERVE_RA);
 }
 
 static const struct {
@@ -122,6 +149,41 @@ static const struct {
     {"name=vtap-*0123456789a*", "at most 15 characters"},
     {"macs=5g", "beginning of a MAC"},
     {"macs=52:54:00:11:22:33:44", "beginning of a MAC"},
+    {"ip=lock", "ip=lock requires mac=lock"},
+    {"ip=free", "ip= must be lock"},
+    {"mac=lock ips=10.66.1.0/24", "ips= requires ip=lock"},
+    {"ip=lock ips=10.66.1.0/24", "ip=lock requires mac=lock"},
+    {"serve=dhcp", "serve= requires mac=lock"},
+    {"mac=lock ip=lock ips=", "ips= must be up to 64 networks"},
+    {"mac=lock ip=lock ips=,", "ips= must be up to 64 networks"},
+    {"ips=10.66.1.0/24,", "ips= must be up to 64 networks"},
+    {"ips=10.66.1.0/24,,10.66.2.0/24", "ips= must be up to 64 networks"},
+    {"ips=10.66.1.5/24", "no bits after their prefix"},
+    {"ips=10.66.1.0/33", "ips= must be"},
+    {"ips=10.66.1.0/0", "ips= must be"},
+    {"ips=10.66.1.0/", "ips= must be"},
+    {"ips=10.66.1.0/+8", "ips= must be"},
+    {"ips=2001:db8::/129", "ips= must be"},
+    {"ips=10.66.1", "ips= must be"},
+    {"ips=0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", "ips= must be"},
+    {"ips=br0", "ips= must be"},
+    {"ips=224.0.0.0/8", "unicast"},
+    {"ips=127.0.0.1", "unicast"},
+    {"ips=128.0.0.0/1", "unicast"},
+    {"ips=0.0.0.0", "unicast"},
+    {"ips=ff00::/8", "unicast"},
+    {"ips=::1", "unicast"},
+    {"ips=::ffff:10.0.0.1", "unicast"},
+    {"ips=10.66.0.0/16,10.66.1.0/24", "do not overlap"},
+    {"ips=fd00::1,fd00::1", "do not overlap"},
+    {"ips=10.0.0.1 ips=10.0.0.2", "ips= is given twice"},
+    {"serve=", "serve= must be dhcp"},
+    {"serve=dhcp,", "serve= must be dhcp"},
+    {"serve=dhcpv", "serve= must be dhcp"},
+    {"serve=dhcpv66", "serve= must be dhcp"},
+    {"serve=DHCP", "serve= must be dhcp"},
+    {"serve=ra,,dhcp", "serve= must be dhcp"},
+    {"vnet=yes", "vnet= must be no"},
     {"isolated=no", "isolated= must be yes"},
     {"guard=1", "guard= must be yes"},
     {"vlan=0", "from 1 to 4094"},
@@ -147,13 +209,18 @@ static void refuses_bad_terms(void **state)
 
 static void a_deny_grants_nothing(void **state)
 {
-    static const char *const grants[] = {"quota=1", "name=vtap-*", "mtu=1400",     "require=kvm", "mac=lock",
-                                         "macs=52", "vlan=1",      "isolated=yes", "guard=yes"};
+    static const char *const grants[] = {
+        "quota=1",      "name=vtap-*", "mtu=1400", "require=kvm",  "mac=lock", "macs=52", "vlan=1",
+        "isolated=yes", "guard=yes",   "ip=lock",  "ips=10.0.0.1", "serve=ra", "vnet=no"};
     (void)state;
     for (size_t i = 0; i < COUNT(grants); i++) {
         assert_int_equal(parse(grants[i], true), -1);
         assert_non_null(strstr(why.text, "which a deny cannot"));
     }
+    assert_int_equal(parse("ma=lock", true), -1);
+    assert_non_null(strstr(why.text, "unknown term 'ma='"));
+    assert_int_equal(parse("mac", true), -1);
+    assert_non_null(strstr(why.text, "'mac' is not KEY=VALUE"));
 }
 
 static int match(const char *text, uid_t uid)
@@ -269,6 +336,8 @@ int main(void)
         cmocka_unit_test(takes_each_term),
         cmocka_unit_test(takes_the_ends_of_each_range),
         cmocka_unit_test(takes_each_protection),
+        cmocka_unit_test(takes_addresses),
+        cmocka_unit_test(takes_what_it_serves),
         cmocka_unit_test(refuses_bad_terms),
         cmocka_unit_test(a_deny_grants_nothing),
         cmocka_unit_test(all_selectors_must_match),

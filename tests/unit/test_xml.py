@@ -33,6 +33,16 @@ class Golden(unittest.TestCase):
                 self.assertEqual(rewrite(read(path)), read(path))
 
 
+class Addresses(unittest.TestCase):
+    def test_they_go_to_the_metadata(self):
+        before = DOMAIN.format(BRIDGE + BRIDGE.replace("00:01", "00:02")).encode()
+        after = rewrite(before, "--ip", "10.66.1.5", "--ip=2001:db8::5", "--interface=2")
+        self.assertEqual(len(re.findall(rb"<vt:tap dev='vtap-web-\w{5}' bridge='br0' ip='10.66.1.5 2001:db8::5'>", after)), 1)
+        self.assertEqual(restore(after), before)
+        self.assertEqual(rewrite(after).count(b" ip='"), 1)  # the other interface has none
+        self.assertIn(b" on br0, 10.66.1.5 2001:db8::5\n", virt_tap("show", stdin=after)[1])
+
+
 def variants(text):
     """The same domain as others would write it."""
     kvm = re.sub(rb"type=(['\"])(test|xen|bhyve|hvf)\1>", rb"type=\1kvm\1>", text, count=1)

@@ -113,6 +113,9 @@ class Refused(unittest.TestCase):
                 (" bridge='br0'>", " bridge='br0' vlan='0'>", "vlan"),
                 (" bridge='br0'>", " bridge='br0' vlan='1x'>", "vlan"),
                 (" bridge='br0'>", " bridge='br0' isolated='no'>", "isolated"),
+                *((" bridge='br0'>", f" bridge='br0' ip='{ips}'>", "a tap's ip has 1 to 64") for ips in
+                  ("", " ", "10.66.1.5 ", " 10.66.1.5", "10.66.1.5  10.66.1.6", "10.66.1.5,10.66.1.6", "10.66.1.5/24", "10.66.1", "--force",
+                   "fe80::1%br0", "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", " ".join(["10.66.1.5"] * 65))),
                 ("</vt:taps>", f"<vt:tap dev='{name}' bridge='br0'/></vt:taps>", "two taps"),
                 ("</vt:taps>", "<x/></vt:taps>", "nothing else"),
                 ("</vt:taps>", "x</vt:taps>", "nothing else"),
@@ -125,6 +128,17 @@ class Refused(unittest.TestCase):
                 for verb in ("rewrite", "restore"):
                     self.refuse(good.replace(old, new), r"\d+:\d+: ", word, verb=verb)
         self.refuse(re.sub("<vt:tap .*</vt:tap>", "", good, flags=re.S), r"\d+:\d+: ", "no tap", verb="restore")
+
+    def test_addresses(self):
+        """--ip is for one interface, which has no tap yet."""
+        two = DOMAIN.format(BRIDGE + BRIDGE.replace("00:01", "00:02"))
+        self.refuse(two, r"\d+:\d+: ", "--ip is for one interface, and these are 2; choose one with --interface", options=("--ip=10.66.1.5",))
+        self.refuse(DOMAIN.format(""), r"\d+:\d+: ", "these are 0", options=("--ip=10.66.1.5",))
+        self.refuse(rewrite(DOMAIN.format(BRIDGE)).decode(), r"\d+:\d+: ", "has a tap already; restore it first", options=("--ip=10.66.1.5",))
+        for word in ("", "10.66.1", "10.66.1.5/24", "10.66.1.5 10.66.1.6", "x' y='"):
+            self.assertRegex(virt_tap("rewrite", f"--ip={word}", stdin=DOMAIN.format(BRIDGE).encode())[2], "--ip takes up to 64 times an IP address")
+        self.assertEqual(virt_tap("rewrite", *["--ip=10.66.1.5"] * 65, stdin=DOMAIN.format(BRIDGE).encode())[0], 2)
+        self.assertEqual(virt_tap("rewrite", "--ip=10.66.1.5", "a.xml", "b.xml")[::2], (2, "virt-tap xml rewrite: --ip is for one document\n"))
 
     def test_forged_original(self):
         """restore takes an original only if rewriting it would have given the interface its tap."""

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "policy_terms.h"
+
+#include "base/error.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "config.h"
+#include "policy/decide.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* QEMU's options for a guest whose MAC the helper must know. */
+static void print_qemu(const char *bridge, bool with_ip)
+{
+    char netdev[512];
+
+    if (strchr(bridge, ',')) /* which ends the value for QEMU */
+        return;
+    snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC%s", bridge,
+             text_if(with_ip, " --ip=ADDRESS"));
+    printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
+}
+
+static void print_networks(const struct address_list *all)
+{
+    char text[CIDR_TEXT];
+
+    for (size_t i = 0; i < all->count; i++) {
+        cidr_print(&all->list[i], text);
+        printf("%s%s", text_if(i, ", "), text);
+    }
+    putchar('\n');
+}
+
+/* The addresses are those that bind the guest whatever it names, or all that it named. */
+static void print_ips(const struct terms *terms, const struct address_list *addresses)
+{
+    if (!terms->ips)
+        puts("ip: lock, to the addresses given with --ip");
+    else if (addresses_may_be_omitted(terms))
+        printf("ip: lock, to those given with --ip in %s; without --ip, to all of these\n", terms->ips);
+    else
+        printf("ip: lock, to the addresses given with --ip, in %s\n", terms->ips);
+    if (addresses->count) {
+        fputs("addresses: ", stdout);
+        print_networks(addresses);
+    }
+}
+
+static void print_serve(unsigned int serve)
+{
+    fputs("serve:", stdout);
+    for (size_t i = 0; i < TERMS_SERVE_COUNT; i++)
+        if (serve & 1U << i)
+            printf(" %s", terms_serve_words[i]);
+    putchar('\n');
+}
+
+/* What the guest can send under mac=lock, in words. */
+static void print_sends(const struct protection *protection)
+{
+    static const char *const servers[TERMS_SERVE_COUNT] = {"DHCP server replies", "DHCPv6 server replies",
+                                                           "router advertisements and redirects"};
+
+    puts(
+        "sends: only from its own MAC; no VLAN tags, bridge or switch protocols, or multicast router queries");
+    if (protection->ip_lock)
+        puts("sends: only ARP, IPv4 and IPv6, from its own addresses and the link-local one of its MAC");
+    else
+        puts("sends: from any IP address; ARP and neighbour discovery only with its own MAC");
+    for (size_t i = 0; i < TERMS_SERVE_COUNT; i++)
+        printf("sends: %s%s\n", text_if(!(protection->serve & 1U << i), "no "), servers[i]);
+    if (!protection->no_vnet)
+        puts(
+            "sends: with vnet headers, it chooses 16 bits of a frame after these checks; vnet=no prevents that");
+}
+
+void policy_print_terms(const struct decision *decision, const char *bridge)
+{
+    const struct policy_match *match = &decision->match;
+    const struct terms *terms = &match->rule->terms;
+    char names[TERMS_NAMES_SIZE];
+    struct error why = {0};
+
+    if (terms_names(names, terms, match->user, &why) == 0)
+        printf("names: %s\n", names);
+    else
+        printf("names: none may be chosen: %s\n", why.text);
+    if (terms->macs)
+        printf("macs: %s..., by --mac\n", terms->macs);
+    if (terms->mtu)
+        printf("mtu: %u\n", terms->mtu);
+    else
+        puts("mtu: the bridge's");
+    if (terms->require_kvm)
+        puts("require: kvm");
+    if (terms->protection.mac_lock)
+        puts("mac: lock, to the MAC given with --mac");
+    if (terms->protection.ip_lock)
+        print_ips(terms, &decision->addresses);
+    if (terms->protection.serve)
+        print_serve(terms->protection.serve);
+    if (terms->protection.no_vnet)
+        puts("vnet: no, only taps without vnet headers");
+    if (terms->protection.mac_lock)
+        print_sends(&terms->protection);
+    if (!terms->protection.no_vnet && (terms->protection.mac_lock || terms->macs))
+        print_qemu(bridge, terms->protection.ip_lock && !addresses_may_be_omitted(terms));
+    if (terms->protection.isolated)
+        puts("isolated: yes");
+    if (terms->protection.guard)
+        puts("guard: yes");
+    if (terms->protection.vlan)
+        printf("vlan: %u\n", terms->protection.vlan);
+}

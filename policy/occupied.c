@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "addresses.h"
+
+#include "base/error.h"
+#include "claim.h"
+#include "net/rtnl.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+/* What is looked for, and the first that was found. */
+struct search {
+    const struct address_list *addresses;
+    const struct link *bridge;
+    int tap;
+    struct cidr other; /* the address that one of ours overlaps with */
+    const char *problem;
+};
+
+/* Returns whether one of the addresses overlaps with search->other. */
+static bool meets(const struct search *search)
+{
+    for (size_t i = 0; i < search->addresses->count; i++)
+        if (!address_is_shared(&search->addresses->list[i]) &&
+            cidr_overlap(&search->addresses->list[i], &search->other))
+            return true;
+    return false;
+}
+
+/* Takes the IPv4 or IPv6 address in an attribute (NULL: none), at that offset. Returns whether there is one.
+ */
+static bool take(struct search *search, const struct nlattr *attr, int offset)
+{
+    const int length = attr ? nla_len(attr) - offset : 0;
+
+    if (length != 4 && length != 16)
+        return false;
+    search->other =
+        (struct cidr){.family = length == 4 ? AF_INET : AF_INET6, .prefix = (uint8_t)(8 * length)};
+    memcpy(search->other.bytes, (const char *)nla_data(attr) + offset, (size_t)length);
+    return true;
+}
+
+/* Looks at the gateway among the attributes of a route or of one of its hops. */
+static bool see_hop(struct search *search, const void *attrs, int length, int oif)
+{
+    if (oif != search->bridge->ifindex)
+        return false;
+    return (take(search, nla_find(attrs, length, RTA_GATEWAY), 0) ||
+            take(search, nla_find(attrs, length, RTA_VIA), sizeof(struct rtvia))) &&
+           meets(search);
+}
+
+static int see_route(void *arg, struct nlmsghdr *answer)
+{
+    struct search *search = arg;
+    const struct rtmsg *route = nlmsg_data(answer);
+    const int header = sizeof(*route);
+    const struct nlattr *oif = message_attr(answer, sizeof(*route), RTA_OIF);
+    const struct nlattr *hops = message_attr(answer, sizeof(*route), RTA_MULTIPATH);
+
+    search->problem = "it is this host's own (`ip address`)";
+    if (route->rtm_type == RTN_LOCAL) {
+        if (!take(search, message_attr(answer, sizeof(*route), RTA_DST), 0))
+            return 0;
+        search->other.prefix = route->rtm_dst_len;
+        return meets(search);
+    }
+    search->problem = "it is a gateway that this host uses there (`ip route`)";
+    if (oif)
+        return see_hop(search, nlmsg_attrdata(answer, header), nlmsg_attrlen(answer, header),
+                       (int)nla_get_u32(oif));
+    if (!hops)
+        return 0;
+    const struct rtnexthop *hop = nla_data(hops);
+    for (int rest = nla_len(hops); RTNH_OK(hop, rest); hop = RTNH_NEXT(hop)) {
+        if (see_hop(search, hop + 1, hop->rtnh_len - (int)sizeof(*hop), hop->rtnh_ifindex))
+            return 1;
+        rest -= (int)RTNH_ALIGN(hop->rtnh_len);
+    }
+    return 0;
+}
+
+static int see_claims(void *arg, struct nlmsghdr *answer)
+{
+    struct search *search = arg;
+    const struct ifinfomsg *info = nlmsg_data(answer);
+    struct nlattr *names = message_attr(answer, sizeof(*info), IFLA_PROP_LIST), *name;
+    int rest;
+
+    if (!names || info->ifi_index == search->tap)
+        return 0;
+    search->problem = "another tap there has it (`virt-tap list`)";
+    nla_for_each_nested(name, names, rest)
+    {
+        if (claim_read_ip(&search->other, nla_data(name), search->bridge->name) && meets(search))
+            return 1;
+    }
+    return 0;
+}
+
+static struct nl_msg *routes_question(const char *unused)
+{
+    const struct rtmsg every = {.rtm_family = AF_UNSPEC};
+    (void)unused;
+    return rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every));
+}
+
+/* Calls each() for what the kernel dumps until it returns nonzero. Returns that, 0, or -errno. */
+static int look(struct rtnl *nl, struct search *search, struct nl_msg *(*question)(const char *kind),
+                int (*each)(void *arg, struct nlmsghdr *answer))
+{
+    int err = -EAGAIN;
+
+    for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
+        err = rtnl_ask(nl, question("tun"), each, search);
+    return err;
+}
+
+int addresses_check(struct rtnl *nl, const struct address_list *addresses, const struct link *bridge, int tap,
+                    struct error *why)
+{
+    struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
+    char text[CIDR_TEXT];
+
+    int err = look(nl, &search, routes_question, see_route);
+    if (!err)
+        err = look(nl, &search, links_question, see_claims);
+    if (!err)
+        return 0;
+    if (err < 0)
+        return error_set(why, "cannot find out who has the guest's IP addresses: %s; try again",
+                         rtnl_problem(nl, err));
+    cidr_print(&search.other, text);
+    return error_set(why, "the guest cannot have %s on bridge '%s': %s; give it another by --ip=ADDRESS",
+                     text, bridge->name, search.problem);
+}

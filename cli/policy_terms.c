@@ -106,7 +106,7 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
         puts("vnet: no, only taps without vnet headers");
     if (terms->protection.mac_lock)
         print_sends(&terms->protection);
-    if (!terms->protection.no_vnet && (terms->protection.mac_lock || terms->macs))
+    if (terms->protection.mac_lock || terms->macs)
         print_qemu(bridge, terms->protection.ip_lock && !addresses_may_be_omitted(terms));
     if (terms->protection.isolated)
         puts("isolated: yes");

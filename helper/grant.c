@@ -58,18 +58,22 @@ static void choose_name(int nth, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, TAP_PREFIX "%u", number);
 }
 
-/* Returns the tap's ifindex, or -1 and why not. */
+/* Returns the tap's ifindex, or -1 and why not. QEMU always requests vnet headers of its helper, and looks at
+ * the descriptor to see whether it has them (net/tap.c, tap_probe_vnet_hdr), so it goes without if it must. */
 static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
+    struct tap_kind kind = what->request->kind;
     int err = -EBUSY;
+
+    kind.vnet_hdr = kind.vnet_hdr && !what->terms->protection.no_vnet;
 
     if (what->request->name) {
         strcpy(out->name, what->request->name);
-        err = newtap_create(nl, &out->fd, out->name, what->request->kind, NULL);
+        err = newtap_create(nl, &out->fd, out->name, kind, NULL);
     }
     for (int nth = 0; !what->request->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
         choose_name(nth, out->name);
-        err = newtap_create(nl, &out->fd, out->name, what->request->kind, NULL);
+        err = newtap_create(nl, &out->fd, out->name, kind, NULL);
     }
     if (err > 0)
         return err;

@@ -32,7 +32,7 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .mac = request->has_mac ? request->mac : NULL,
         .vlan = request->vlan,
         .isolated = request->isolated,
-        .vnet_hdr = request->kind.vnet_hdr,
+        .vnet_hdr = request->verb == REQUEST_CREATE && request->kind.vnet_hdr,
         .addresses = &request->addresses,
     };
     _cleanup_policy_ struct policy policy = {.rules = NULL};

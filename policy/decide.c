@@ -20,11 +20,6 @@ enum { ROUNDS = 10 };
  * net_bridge_run_helper). */
 #define SAY_MAC "--mac=MAC (with QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
 
-/* QEMU has its helper asked for them whatever its options are. */
-#define SAY_NO_VNET                                                                                          \
-    "which QEMU always requests of a helper; make the tap without --vnet-hdr (`virt-tap tap create NAME "    \
-    "--bridge=BRIDGE`) and open it by -netdev tap,ifname=NAME,script=no,downscript=no,vnet_hdr=off"
-
 /* Reads the files once. *changed: policy.conf did not exist before, but does now. */
 static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
 {
@@ -123,7 +118,10 @@ static int apply_terms(struct decision *out, const struct question *question, st
     if (question->vlan && question->vlan != terms->protection.vlan)
         return refuse_vlan(question->vlan, out->rule, terms->protection.vlan, why);
     if (question->vnet_hdr && terms->protection.no_vnet)
-        return error_set(why, "%s allows no vnet headers (vnet=no), " SAY_NO_VNET, out->rule);
+        return error_set(why,
+                         "--vnet-hdr: %s allows no vnet headers (vnet=no); leave it out, and have QEMU open the tap "
+                         "with vnet_hdr=off",
+                         out->rule);
     if (addresses_decide(out, question, why) < 0)
         return -1;
     out->protection = terms->protection;

@@ -19,7 +19,7 @@ struct question {
     const uint8_t *mac; /* the guest's; NULL: not given */
     unsigned int vlan;  /* 0: none */
     bool isolated;
-    bool vnet_hdr;                        /* with vnet headers */
+    bool vnet_hdr;                        /* only with vnet headers */
     const struct address_list *addresses; /* the guest's, each a single one; NULL: none */
 };
 

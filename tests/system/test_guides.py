@@ -158,6 +158,8 @@ class Others(Guide):
             self.not_tried("programs ", "a picture of the folders")
         with self.read("threat-model.md"):
             pass
+        with self.read("port-filter.md"):
+            pass
 
     def test_commands_in_sentences(self):
         """Verbs and options of virt-tap that a text mentions are there."""

@@ -59,7 +59,8 @@ static void choose_name(int nth, char name[IFNAMSIZ])
 }
 
 /* Returns the tap's ifindex, or -1 and why not. QEMU always requests vnet headers of its helper, and looks at
- * the descriptor to see whether it has them (net/tap.c, tap_probe_vnet_hdr), so it goes without if it must. */
+ * the descriptor to see whether it has them (net/tap.c, tap_probe_vnet_hdr), so it goes without if it must.
+ */
 static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
     struct tap_kind kind = what->request->kind;

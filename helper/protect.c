@@ -179,7 +179,7 @@ static int lock_mac(const struct protecting *p)
 /* Binds what the guest sends. The bridge's own lock stays: it keeps others from taking the guest's MAC. */
 static int filter_port(const struct protecting *p)
 {
-    struct error cause;
+    struct error cause = {0};
 
     if (portfilter_attach(p->nl, p->ifindex, &p->what->binding, &cause) == 0)
         return 0;

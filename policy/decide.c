@@ -118,10 +118,11 @@ static int apply_terms(struct decision *out, const struct question *question, st
     if (question->vlan && question->vlan != terms->protection.vlan)
         return refuse_vlan(question->vlan, out->rule, terms->protection.vlan, why);
     if (question->vnet_hdr && terms->protection.no_vnet)
-        return error_set(why,
-                         "--vnet-hdr: %s allows no vnet headers (vnet=no); leave it out, and have QEMU open the tap "
-                         "with vnet_hdr=off",
-                         out->rule);
+        return error_set(
+            why,
+            "--vnet-hdr: %s allows no vnet headers (vnet=no); leave it out, and have QEMU open the tap "
+            "with vnet_hdr=off",
+            out->rule);
     if (addresses_decide(out, question, why) < 0)
         return -1;
     out->protection = terms->protection;

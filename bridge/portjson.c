@@ -39,18 +39,28 @@ static void forget_unfiltered(struct ports *ports)
 
 int ports_read(struct ports *out, struct rtnl *nl, const struct links *links)
 {
-    *out = (struct ports){.links = links, .vlans = calloc(links->count + 1, sizeof(*out->vlans))};
-    if (!out->vlans)
+    *out = (struct ports){.links = links,
+                          .vlans = calloc(links->count + 1, sizeof(*out->vlans)),
+                          .locks = calloc(links->count + 1, sizeof(*out->locks))};
+    if (!out->vlans || !out->locks)
         return -ENOMEM;
-    const int err = port_each_vlan(nl, see_vlan, out);
+    int err = port_each_vlan(nl, see_vlan, out);
     if (err)
         return err;
     forget_unfiltered(out);
+    err = port_locks_read(out->locks, nl, links);
+    if (err)
+        return err;
     return domain_names_read(&out->names);
 }
 
 void ports_free(struct ports *ports)
 {
+    for (size_t i = 0; ports->locks && i < ports->links->count; i++) {
+        json_decref(ports->locks[i].bound);
+        json_decref(ports->locks[i].filter);
+    }
+    free(ports->locks);
     free(ports->vlans);
     domain_names_free(&ports->names);
 }
@@ -188,17 +198,18 @@ json_t *port_json(const struct ports *ports, const struct link *port)
     static const char *const states[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
     const bool known = port->is_port && port->port_state >= 0 && port->port_state < 5;
     const struct link *bridge = links_by_index(ports->links, port->master);
-    const unsigned int vlan = ports->vlans[port - ports->links->list];
+    const size_t place = (size_t)(port - ports->links->list);
+    const unsigned int vlan = ports->vlans[place];
     json_t *object = json_pack(
-        "{s:o, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s?, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:n, s:n, "
-        "s:n, s:n, s:n}",
+        "{s:o, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s?, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:O?, "
+        "s:O?, s:n, s:n, s:n, s:n, s:n}",
         "name", text_json(port->name), "ifindex", port->ifindex, "role", role_of(ports, port), "kind",
         *port->kind ? port->kind : "hardware", "bridge", text_json_or_null(bridge ? bridge->name : ""), "mac",
         mac_json(port), "mtu", (int)port->mtu, "carrier", (port->flags & IFF_LOWER_UP) != 0, "state",
         known ? states[port->port_state] : NULL, "owner", "tun_owner", "domain", "domain_name", "claim",
         "changed", "protection", protection_json(port), "vlan",
-        vlan ? json_integer((json_int_t)vlan) : json_null(), "held", "multi_queue", "queues", "vnet_hdr",
-        "persistent");
+        vlan ? json_integer((json_int_t)vlan) : json_null(), "bound", ports->locks[place].bound, "filter",
+        ports->locks[place].filter, "held", "multi_queue", "queues", "vnet_hdr", "persistent");
 
     if (object && port->is_tun)
         add_tap(object, ports, port);

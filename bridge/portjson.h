@@ -7,6 +7,7 @@
 
 #include "domainnames.h"
 #include "net/link.h"
+#include "portlock.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -24,13 +25,14 @@ bool port_may_be_uplink(const struct link *port);
 struct ports {
     const struct links *links; /* of the caller: all interfaces of the host */
     uint16_t *vlans;           /* of untagged frames, by the position in links; 0: none is enforced */
+    struct port_lock *locks;   /* likewise */
     struct domain_names names;
 };
 
 #define _cleanup_ports_ __attribute__((cleanup(ports_free)))
 #define _cleanup_json_ __attribute__((cleanup(json_decrefp))) /* jansson's own */
 
-/* Reads VLANs and domain names. Returns 0 or -errno; the caller must ports_free() in either case. */
+/* Reads VLANs, locks and domain names. Returns 0 or -errno; the caller must ports_free() in either case. */
 int ports_read(struct ports *out, struct rtnl *nl, const struct links *links);
 void ports_free(struct ports *ports);
 

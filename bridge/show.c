@@ -33,7 +33,8 @@ const struct option_entry bridge_show_options[] = {
 const char bridge_show_notes[] =
     "A tap's owner is known from the claim that its maker gave it. CHANGED is what its holder has changed since:\n"
     "its MAC, its TUN owner, its persistence; its holder also controls its carrier. A tap that virt-tap did not\n"
-    "make has no claim, only a TUN owner.\n";
+    "make has no claim, only a TUN owner. Below a tap under mac=lock: the MAC and the IP addresses that its guest is\n"
+    "bound to, and how many frames its port filter dropped.\n";
 
 /* Everything that is read, once each. */
 struct sight {
@@ -121,6 +122,50 @@ static void add_changed(struct line *line, const json_t *port)
     terminal_color(text_if(terminal_has_color(), "\033[0m"));
 }
 
+static void begin_line(struct line *line, const char *between)
+{
+    fputs(line->indent, stdout);
+    line->used = line->indent_width;
+    line->between = between;
+}
+
+static void print_filter_lost(struct line line, bool made_by_hand)
+{
+    begin_line(&line, "");
+    terminal_color(text_if(terminal_has_color(), "\033[33m"));
+    add_piece(&line, "its port filter is gone or changed:");
+    line.between = " ";
+    if (made_by_hand)
+        add_piece(&line, "delete the tap and create it again");
+    else
+        add_piece(&line, "end the guest and start it again");
+    terminal_color(text_if(terminal_has_color(), "\033[0m"));
+    putchar('\n');
+}
+
+/* Prints what a port under mac=lock is bound to, below its own line. */
+static void print_lock(const json_t *port, struct line line)
+{
+    const json_t *bound = json_object_get(port, "bound"), *filter = json_object_get(port, "filter");
+    const bool lost = json_is_object(filter) && !json_flag(filter, "attached");
+    json_t *address;
+    size_t i;
+
+    if (!json_is_object(bound))
+        return;
+    begin_line(&line, "bound to ");
+    if (*json_text(bound, "mac"))
+        add_piece(&line, "%s", json_text(bound, "mac"));
+    json_array_foreach(json_object_get(bound, "ip"), i, address)
+        add_piece(&line, "%s", json_string_value(address));
+    if (json_is_object(filter) && !lost)
+        add_piece(&line, "frames dropped: %" JSON_INTEGER_FORMAT,
+                  json_integer_value(json_object_get(filter, "dropped")));
+    putchar('\n');
+    if (lost)
+        print_filter_lost(line, json_flag(port, "persistent") && !*json_text(port, "domain"));
+}
+
 static void print_port(const json_t *port, bool last, unsigned int width)
 {
     static const char *const marks[2][2] = {{"|-", "`-"}, {"├─", "└─"}};
@@ -144,6 +189,7 @@ static void print_port(const json_t *port, bool last, unsigned int width)
     add_protection(&line, port);
     add_changed(&line, port);
     putchar('\n');
+    print_lock(port, line);
 }
 
 static void print_bridge(const json_t *bridge, unsigned int width)

@@ -27,14 +27,17 @@ const struct option_entry list_options[] = {
 const char list_notes[] =
     "HELD is taken from the tap's carrier, which its holder can change. PROTECTION and VLAN are what the bridge\n"
     "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, its persistence. An OWNER in\n"
-    "parentheses is the TUN owner of a plain device. On a terminal, columns that do not fit are left out.\n";
+    "parentheses is the TUN owner of a plain device. MAC and ADDRESSES are what a guest under mac=lock is bound to\n"
+    "(`virt-tap show` has all its addresses); DROPPED, the frames that its port filter dropped. On a terminal,\n"
+    "columns that do not fit are left out.\n";
 
-enum { COLUMNS = 10, CELL_SIZE = 512 };
+enum { COLUMNS = 13, CELL_SIZE = 512 };
 
 static const struct table_column columns[COLUMNS] = {
-    {"NAME", 0, false},   {"BRIDGE", 1, false},     {"OWNER", 2, false}, {"HELD", 6, false},
-    {"QUEUES", 8, false}, {"PROTECTION", 3, false}, {"VLAN", 7, false},  {"CHANGED", 4, false},
-    {"CLAIM", 9, false},  {"DOMAIN", 5, true},
+    {"NAME", 0, false},    {"BRIDGE", 1, false},     {"OWNER", 2, false},      {"HELD", 6, false},
+    {"QUEUES", 8, false},  {"PROTECTION", 3, false}, {"VLAN", 7, false},       {"CHANGED", 4, false},
+    {"DROPPED", 4, false}, {"MAC", 10, false},       {"ADDRESSES", 11, false}, {"CLAIM", 9, false},
+    {"DOMAIN", 5, true},
 };
 
 static void write_owner(const json_t *tap, char out[CELL_SIZE])
@@ -59,6 +62,26 @@ static void write_numbers(const json_t *tap, char queues[CELL_SIZE], char vlan[C
         snprintf(vlan, CELL_SIZE, "%d", (int)json_integer_value(json_object_get(tap, "vlan")));
 }
 
+/* What a tap under mac=lock is bound to: a table has room for one address, and the number of the others. */
+static void write_lock(const json_t *tap, char mac[CELL_SIZE], char addresses[CELL_SIZE],
+                       char dropped[CELL_SIZE])
+{
+    const json_t *bound = json_object_get(tap, "bound"), *filter = json_object_get(tap, "filter");
+    const json_t *ip = json_object_get(bound, "ip");
+    const size_t count = json_array_size(ip);
+
+    snprintf(mac, CELL_SIZE, "%s", json_text(bound, "mac"));
+    if (count > 1)
+        snprintf(addresses, CELL_SIZE, "%s +%zu", json_string_value(json_array_get(ip, 0)), count - 1);
+    else if (count)
+        snprintf(addresses, CELL_SIZE, "%s", json_string_value(json_array_get(ip, 0)));
+    if (json_flag(filter, "attached"))
+        snprintf(dropped, CELL_SIZE, "%" JSON_INTEGER_FORMAT,
+                 json_integer_value(json_object_get(filter, "dropped")));
+    else if (json_is_object(filter))
+        strcpy(dropped, "no filter");
+}
+
 /* Writes one row, in the order of the columns. Returns 0 or -ENOMEM. */
 static int add_row(const json_t *tap, char *cells[COLUMNS])
 {
@@ -71,8 +94,9 @@ static int add_row(const json_t *tap, char *cells[COLUMNS])
     write_numbers(tap, texts[4], texts[6]);
     json_words(json_object_get(tap, "protection"), texts[5], CELL_SIZE);
     json_words(json_object_get(tap, "changed"), texts[7], CELL_SIZE);
-    snprintf(texts[8], CELL_SIZE, "%s", json_text(tap, "claim"));
-    snprintf(texts[9], CELL_SIZE, "%s", json_domain(tap));
+    write_lock(tap, texts[9], texts[10], texts[8]);
+    snprintf(texts[11], CELL_SIZE, "%s", json_text(tap, "claim"));
+    snprintf(texts[12], CELL_SIZE, "%s", json_domain(tap));
     for (size_t i = 0; i < COLUMNS; i++) {
         cells[i] = printable_line(texts[i]);
         if (!cells[i])

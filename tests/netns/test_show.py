@@ -3,6 +3,7 @@
 # Copyright the virt-tap authors
 """virt-tap show tells whose a tap is by its claim, whatever its holder has made of it."""
 import fcntl
+import itertools
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import termios
 
 import bridgehelper
 import netcase
+import portframes
 import sandbox
 import uplink
 from netcase import POLICY
@@ -20,6 +22,7 @@ from sandbox import OTHER, USER
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
 UUID = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3"
+GUEST = "52:54:00:00:00:01"
 SIOCSIFHWADDR, TUNSETCARRIER = 0x8924, 0x400454E2
 UNCHANGED = {"mac": False, "owner": False, "persistence": False}
 
@@ -45,7 +48,27 @@ def foreign(name, *words, owner=OTHER):
     sandbox.run("ip", "link", "set", name, "master", "br0", *words)
 
 
-class Show(netcase.NetCase):
+class ShowCase(netcase.NetCase):
+    def on_terminal(self, *words, width=80, uid=0, **env):
+        """What is printed on a terminal of that width."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
+        cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
+        with bridgehelper.start([cli, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
+            os.close(slave)
+            out = b""
+            try:
+                while part := os.read(master, 65536):
+                    out += part
+            except OSError:
+                pass
+            self.assertEqual(process.wait(20), 0)
+        os.close(master)
+        return out.decode().replace("\r", "")
+
+
+class Show(ShowCase):
     def test_whose_it_is(self):
         self.create("vtap-a", f"--domain={UUID}")
         with self.grant("--name=vtap-b"):
@@ -162,24 +185,6 @@ class Show(netcase.NetCase):
         shutil.rmtree(config)
         self.delete("--name=vtap-a")
 
-    def on_terminal(self, *words, width=80, uid=0, **env):
-        """What is printed on a terminal of that width."""
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-        base = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C"}
-        cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
-        with bridgehelper.start([cli, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
-            os.close(slave)
-            out = b""
-            try:
-                while part := os.read(master, 65536):
-                    out += part
-            except OSError:
-                pass
-            self.assertEqual(process.wait(20), 0)
-        os.close(master)
-        return out.decode().replace("\r", "")
-
     def test_fits_the_terminal(self):
         sandbox.write(POLICY, "allow br0\nallow br-abcdefghijkl mac=lock isolated=yes guard=yes\n")
         sandbox.make_bridge("br-abcdefghijkl")
@@ -239,6 +244,96 @@ class Show(netcase.NetCase):
             sandbox.run("ip", "link", "set", "br0", "alias", alias)
             self.assertEqual(port("p0")["role"], role)
         sandbox.run("ip", "link", "delete", "p0")
+
+
+class Bound(ShowCase):
+    """What the guest of a locked tap is bound to, what its filter dropped, and what is told when the filter is gone."""
+    LOST = "its port filter is gone or changed: "
+    AGAIN, NEW = LOST + "end the guest and start it again", LOST + "delete the tap and create it again"
+
+    def setUp(self):
+        super().setUp()
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/32\n")
+
+    def below(self, name):
+        """The lines that follow a tap's own, without what they begin with."""
+        lines = show("show").splitlines()
+        at = next(number for number, text in enumerate(lines) if f" {name} " in text)
+        return [text[5:] for text in itertools.takewhile(lambda text: re.match("[ |│]    ", text), lines[at + 1:])]
+
+    def test_addresses_and_drops(self):
+        with self.grant(f"--mac={GUEST}", "--ip=10.66.1.5", "--ip=2001:db8::5", "--name=vtap-b", vnet=False) as answer:
+            sandbox.run("ip", "link", "property", "add", "dev", "vtap-b", "altname", "virt-tap-ip.br9.0a420106")  # which binds nobody here
+            bound = {"mac": GUEST, "ip": ["10.66.1.5", "2001:db8::5"]}
+            own = bytes.fromhex("ffffffffffff" + GUEST.replace(":", "") + "0800") + portframes.ip4(portframes.udp(1, 2), source="10.66.1.5")
+            for number, frame in enumerate((own, own.replace(bytes([10, 66, 1, 5]), bytes([10, 66, 1, 6])), bytes(12) + own[12:])):
+                os.write(answer.fds[0], frame)
+                with self.subTest(number):
+                    seen = port("vtap-b")
+                    self.assertEqual((seen["bound"], seen["filter"]), (bound, {"attached": True, "dropped": number}))
+                    self.assertEqual(self.below("vtap-b"), [f"bound to {GUEST}, 10.66.1.5, 2001:db8::5, frames dropped: {number}"])
+                    self.assertRegex(show("list"), rf"(?m)^vtap-b .* {number} +{GUEST} +10\.66\.1\.5 \+1 ")
+            cli = sandbox.install(uplink.CLI, caps=None)
+            self.assertEqual(json.loads(sandbox.run(cli, "list", "--json", uid=OTHER).stdout), [port("vtap-b")])
+
+    def test_without_a_lock(self):
+        """A MAC that was only claimed binds nobody, nor does a lock that root set on his own tap."""
+        sandbox.write(POLICY, "allow br0\n")
+        foreign("vtap-x")
+        sandbox.run("bridge", "link", "set", "dev", "vtap-x", "locked", "on")
+        with self.grant(f"--mac={GUEST}", "--name=vtap-b"):
+            for name in ("vtap-b", "vtap-x"):
+                self.assertEqual([port(name)[key] for key in ("bound", "filter")], [None, None])
+                self.assertEqual(self.below(name), [])
+        sandbox.run("ip", "link", "delete", "vtap-x")
+
+    def test_only_a_mac(self):
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        with self.grant(f"--mac={GUEST}", "--name=vtap-b"):
+            self.assertEqual(port("vtap-b")["bound"], {"mac": GUEST, "ip": []})
+            self.assertEqual(self.below("vtap-b"), [f"bound to {GUEST}, frames dropped: 0"])
+            self.assertRegex(show("list"), rf"(?m)^vtap-b .* 0 +{GUEST} +- ")
+
+    def is_lost(self, name, says):
+        self.assertIs(port(name)["filter"]["attached"], False)
+        self.assertEqual(self.below(name), [f"bound to {GUEST}, 10.66.1.5", says])
+        self.assertRegex(show("list"), rf"(?m)^{name} .* no filter +{GUEST} ")
+
+    def test_filter_removed_or_changed(self):
+        for change in ("qdisc del dev vtap-b clsact", "filter del dev vtap-b ingress pref 2", "filter del dev vtap-b ingress pref 1",
+                       "filter add dev vtap-b ingress protocol all pref 3 bpf bytecode"):
+            with self.subTest(change), self.grant(f"--mac={GUEST}", "--ip=10.66.1.5", "--name=vtap-b"):
+                sandbox.run("tc", *change.split(), *(["1,6 0 0 4294967295"] if "add" in change else []))
+                self.is_lost("vtap-b", self.AGAIN)
+
+    def test_moved_to_another_namespace_and_back(self):
+        sandbox.run("ip", "netns", "add", "other")
+        self.addCleanup(sandbox.run, "ip", "netns", "delete", "other")
+        for domain, says in ((), self.NEW), ((f"--domain={UUID}",), self.AGAIN):
+            self.create("vtap-b", f"--mac={GUEST}", "--ip=10.66.1.5", *domain)
+            sandbox.run("ip", "link", "set", "vtap-b", "netns", "other")
+            sandbox.run("ip", "-n", "other", "link", "set", "vtap-b", "netns", "1")
+            sandbox.run("ip", "link", "set", "vtap-b", "master", "br0")
+            sandbox.run("bridge", "link", "set", "dev", "vtap-b", "locked", "on")
+            self.is_lost("vtap-b", says)
+            self.delete("--name=vtap-b")
+
+    def test_fits_the_terminal(self):
+        """However many addresses there are; none is cut."""
+        addresses = [f"2001:db8:aaaa:bbbb:cccc:dddd:eeee:{number:x}" for number in range(1, 65)]
+        self.create("vtap-web-abc230", f"--mac={GUEST}", *(f"--ip={address}" for address in addresses))
+        for lost in (False, True):
+            for verb, width in (("list", 80), ("list", 40), ("show", 200), ("show", 80), ("show", 52)):
+                text = self.on_terminal(verb, width=width, NO_COLOR="1")
+                with self.subTest(verb=verb, width=width, text=text):
+                    self.assertLessEqual(max(map(len, text.splitlines())), width)
+                    if verb == "show":
+                        self.assertEqual(re.findall(r"2001\S*\w", text), addresses)
+                        self.assertEqual(self.LOST + "delete" in " ".join(text.split()), lost)
+                    elif width == 80:
+                        self.assertEqual("no filter" in text, lost)
+            sandbox.run("tc", "qdisc", "del", "dev", "vtap-web-abc230", "clsact", check=False)
+        self.delete("--name=vtap-web-abc230")
 
 
 if __name__ == "__main__":

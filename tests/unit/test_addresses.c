@@ -252,6 +252,31 @@ static void claims(void **state)
         assert_false(claim_read_ip(&read, bad[i], "br.0"));
 }
 
+static void claims_to_macs(void **state)
+{
+    static const uint8_t mac[6] = {0x52, 0x54, 0, 0xAB, 0xCD, 1};
+    static const char *const bad[] = {
+        "",
+        "virt-tap-mac.br.0.",
+        "virt-tap-mac.br.0.525400abcd0",
+        "virt-tap-mac.br.0.525400abcd011",
+        "virt-tap-mac.br.0.525400ABCD01",
+        "virt-tap-mac.br.0.525400abcd0x",
+        "virt-tap-mac.br.1.525400abcd01",
+        "virt-tap-ip.br.0.525400abcd01",
+        "xvirt-tap-mac.br.0.525400abcd01",
+    };
+    uint8_t read[6];
+    char text[CLAIM_SIZE];
+    (void)state;
+    claim_write_mac(text, "br.0", mac);
+    assert_string_equal(text, "virt-tap-mac.br.0.525400abcd01");
+    assert_true(claim_read_mac(read, text, "br.0"));
+    assert_memory_equal(read, mac, sizeof(mac));
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(claim_read_mac(read, bad[i], "br.0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +284,7 @@ int main(void)
         cmocka_unit_test(who_may_leave_them_out), cmocka_unit_test(as_many_as_fit),
         cmocka_unit_test(takes_addresses),        cmocka_unit_test(refuses_wrong_addresses),
         cmocka_unit_test(takes_64_addresses),     cmocka_unit_test(claims),
+        cmocka_unit_test(claims_to_macs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

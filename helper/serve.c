@@ -127,6 +127,8 @@ static int serve_tap(const struct request *request, struct error *why)
                                       .addresses = decision.addresses.list,
                                       .address_count = decision.addresses.count}};
     memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
+    if (decision.protection.guard)
+        grant.binding.serve |= SERVE_STP;
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,

@@ -11,11 +11,12 @@ enum {
     BINDING_TEXT = 48, /* size of an address as text */
 };
 
-/* What only a guest that is meant to be a server or router may send; zero: nothing. */
+/* What only some guests may send: servers and routers; zero: nothing. */
 enum binding_serve {
     SERVE_DHCP = 1 << 0,   /* DHCP server replies */
     SERVE_DHCPV6 = 1 << 1, /* likewise for IPv6 */
     SERVE_RA = 1 << 2,     /* router advertisements and redirects */
+    SERVE_STP = 1 << 3,    /* spanning tree, for the bridge: its BPDU guard then shuts the port */
 };
 
 struct binding {

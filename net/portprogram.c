@@ -36,15 +36,15 @@ enum {
     OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
 };
 
-/* Conditions: NO_ that of SERVE_ is not granted. */
-enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, IP_LOCK = 1 << 30 };
+/* Conditions: that of SERVE_ is granted, or NO_ is not. */
+enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30 };
 
 /* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
  * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type. */
 enum { FRAGMENT, UNSPECIFIED, END, NEXT };
 
 enum label {
-    DROP, PASS, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
+    DROP, PASS, NO_BPDU, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
     DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, LABELS,
 };
 
@@ -62,6 +62,8 @@ struct step {
 static const struct step link_and_arp[] = {
     {BYTE, (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT}, {UNLESS_EQ, 0},
     {MAC, 6},
+    {ONLY, STP}, {HALF, 4}, {UNLESS_EQ, 0, NO_BPDU}, {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_BPDU}, {HALF, 12}, {IF_GT, 1500, NO_BPDU},
+    {HALF, 14}, {IF_EQ, 0x4242, PASS}, {HERE, 0, NO_BPDU}, {ALWAYS},
     {WORD, 0}, {IF_EQ, 0x0180C200}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
     {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
     {ONLY, IP_LOCK}, {GO}, {ALWAYS},
@@ -290,7 +292,7 @@ static void add_steps(struct assembly *a, const struct step *steps, size_t count
 
 int portprogram_make(const struct binding *binding, struct bpf *out)
 {
-    struct assembly a = {.p = out, .b = binding, .lacks = binding->serve};
+    struct assembly a = {.p = out, .b = binding, .lacks = binding->serve ^ STP};
 
     if (!binding->ip_lock)
         a.lacks |= IP_LOCK;

@@ -297,6 +297,7 @@ SERVED = {
     "dhcpv6": ["DHCPv6 server", "DHCPv6 server, other source port", "DHCPv6 server behind options"],
     "ra": ["RA", "RA behind hop-by-hop options", "RA behind destination options", "RA behind a routing header", "redirect", "ICMP redirect",
            "ICMP router advertisement"],
+    "stp": ["BPDU"],
 }
 
 

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 PROGRAM = os.environ["VIRT_TAP_PORTJUDGE"]
-SERVE = {"dhcp": 1, "dhcpv6": 2, "ra": 4}
+SERVE = {"dhcp": 1, "dhcpv6": 2, "ra": 4, "stp": 8}
 
 
 @dataclass(frozen=True)

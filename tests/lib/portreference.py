@@ -3,6 +3,7 @@
 """What a guest may send from a port that is bound, written from docs/port-filter.md, so that the program can be compared with it."""
 import ipaddress
 
+STP = b"\x01\x80\xc2\0\0\0"
 TAGS = {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x88E7, 0x893F}
 LINK_PROTOCOLS = {0x8808, 0x8809, 0x88CC, 0x88F5, 0x88F6, 0x22EA}
 MAX_HEADERS, MAX_OPTIONS = 4, 8
@@ -15,6 +16,8 @@ def may_send(binding, frame):
     destination, source, kind = frame[:6], frame[6:12], number(frame, 12, 2)
     if kind is None or source != binding.mac:
         return False
+    if "stp" in binding.serve and destination == STP and kind <= 1500 and frame[14:16] == b"\x42\x42":
+        return True
     if destination.startswith((b"\x01\x80\xc2\x00", b"\x01\x00\x0c")):
         return False
     payload = frame[14:]

@@ -215,9 +215,15 @@ class Guard(Protect):
         self.refuse(says=[f"guard=yes of {POLICY}:1", "runs STP", "stp_state 1"])
 
     def test_a_bpdu_shuts_the_port(self):
-        self.rule("guard=yes")
+        self.shuts("guard=yes")
+
+    def test_also_of_a_locked_one(self):
+        self.shuts("mac=lock guard=yes", f"--mac={GUEST}")
+
+    def shuts(self, rule, *options):
+        self.rule(rule)
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "1", "forward_delay", "200")
-        with self.grant(vnet=False) as answer:
+        with self.grant(*options, vnet=False) as answer:
             name = answer.tap()[0]
             self.assertTrue(port(name)["guard"])
             # a configuration BPDU of a better root (IEEE 802.1D), length and LLC first

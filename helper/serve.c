@@ -111,7 +111,7 @@ static int serve_tap(const struct request *request, struct error *why)
 {
     /* Closed after the reply, because that takes the kernel longer than the whole policy. */
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    struct decision decision;
+    struct decision decision = {.quota = 0};
     struct link bridge;
     struct granted tap;
 

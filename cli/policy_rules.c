@@ -131,13 +131,33 @@ static bool is_one_user(const struct reach *reach, id_t *user)
     return reach->one_user || (reach->uids.set && reach->uids.first == reach->uids.last);
 }
 
-/* Whether there are MACs that both rules allow on a common bridge. */
-static bool overlap(const struct policy_rule *rule, const struct policy_rule *other)
+/* Warns of the first rule before this one that allows another user some of the same values on the same
+ * bridge. user: the one that this rule is about; key: the term, with that value; overlap: whether two rules
+ * have values in common. */
+static void check_others(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                         size_t nth, id_t user, const char *key, const char *value,
+                         bool (*overlap)(const struct terms *terms, const struct terms *others))
 {
-    const char *macs = rule->terms.macs, *others = other->terms.macs;
+    const struct policy_rule *rule = &policy->rules[nth];
+    id_t other;
 
-    return macs && others && !other->deny && strncasecmp(macs, others, strnlen(macs, strlen(others))) == 0 &&
-           (rule->all || other->all || strcmp(rule->name, other->name) == 0);
+    for (size_t i = 0; i < nth; i++) {
+        const struct policy_rule *before = &policy->rules[i];
+        if (before->deny || reaches[i].nobody || !is_one_user(&reaches[i], &other) || other == user ||
+            !(rule->all || before->all || strcmp(rule->name, before->name) == 0) ||
+            !overlap(&rule->terms, &before->terms))
+            continue;
+        lint_warn(lint, policy->files[rule->file].path, rule->line,
+                  "%s=%s overlaps with another user's in %s:%lu", key, value,
+                  policy->files[before->file].path, before->line);
+        return;
+    }
+}
+
+static bool overlap_macs(const struct terms *terms, const struct terms *others)
+{
+    return others->macs &&
+           strncasecmp(terms->macs, others->macs, strnlen(terms->macs, strlen(others->macs))) == 0;
 }
 
 /* The limits of mac=lock: a MAC is free while the guest that has it is off, or if it belongs to a machine on
@@ -147,7 +167,7 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
 {
     const struct policy_rule *rule = &policy->rules[nth];
     const char *file = policy->files[rule->file].path;
-    id_t user, other;
+    id_t user;
 
     if (rule->terms.protection.mac_lock && !rule->terms.macs)
         lint_warn(
@@ -164,28 +184,20 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
             rule->terms.macs);
         return;
     }
-    for (size_t i = 0; i < nth; i++)
-        if (overlap(rule, &policy->rules[i]) && !reaches[i].nobody && is_one_user(&reaches[i], &other) &&
-            other != user) {
-            lint_warn(lint, file, rule->line, "macs=%s overlaps with another user's in %s:%lu",
-                      rule->terms.macs, policy->files[policy->rules[i].file].path, policy->rules[i].line);
-            return;
-        }
+    check_others(lint, policy, reaches, nth, user, "macs", rule->terms.macs, overlap_macs);
 }
 
-/* Whether there are addresses that both rules allow on a common bridge. */
-static bool overlap_ips(const struct policy_rule *rule, const struct policy_rule *other)
+static bool overlap_ips(const struct terms *terms, const struct terms *others)
 {
-    struct address_list all, others;
+    struct address_list all, theirs;
 
-    if (other->deny || !other->terms.ips ||
-        !(rule->all || other->all || strcmp(rule->name, other->name) == 0))
+    if (!others->ips)
         return false;
-    addresses_parse(rule->terms.ips, &all);
-    addresses_parse(other->terms.ips, &others);
+    addresses_parse(terms->ips, &all);
+    addresses_parse(others->ips, &theirs);
     for (size_t i = 0; i < all.count; i++)
-        for (size_t j = 0; j < others.count; j++)
-            if (!address_is_shared(&all.list[i]) && cidr_overlap(&all.list[i], &others.list[j]))
+        for (size_t j = 0; j < theirs.count; j++)
+            if (!address_is_shared(&all.list[i]) && cidr_overlap(&all.list[i], &theirs.list[j]))
                 return true;
     return false;
 }
@@ -212,7 +224,7 @@ static void check_ips(struct lint *lint, const struct policy *policy, const stru
 {
     const struct policy_rule *rule = &policy->rules[nth];
     const char *file = policy->files[rule->file].path;
-    id_t user, other;
+    id_t user;
 
     if (rule->terms.protection.ip_lock && !rule->terms.ips)
         lint_warn(
@@ -229,19 +241,14 @@ static void check_ips(struct lint *lint, const struct policy *policy, const stru
     if (!rule->terms.ips || reaches[nth].nobody)
         return;
     check_width(lint, policy, rule);
-    if (!one_user)
+    if (one_user)
+        check_others(lint, policy, reaches, nth, user, "ips", rule->terms.ips, overlap_ips);
+    else
         lint_warn(
             lint, file, rule->line,
             "several users share ips=%s, so one can take over the address of another's stopped guest; give "
             "each user a rule with their own ips=",
             rule->terms.ips);
-    for (size_t i = 0; one_user && i < nth; i++)
-        if (!reaches[i].nobody && is_one_user(&reaches[i], &other) && other != user &&
-            overlap_ips(rule, &policy->rules[i])) {
-            lint_warn(lint, file, rule->line, "ips=%s overlaps with another user's in %s:%lu",
-                      rule->terms.ips, policy->files[policy->rules[i].file].path, policy->rules[i].line);
-            return;
-        }
 }
 
 const char *lint_name_trouble(const struct policy_rule *rule)

@@ -6,12 +6,9 @@
 
 #include "cidr.h"
 
-enum {
-    BINDING_ADDRESSES_MAX = 64,
-    BINDING_TEXT = 48, /* size of an address as text */
-};
+enum { BINDING_ADDRESSES_MAX = 64 };
 
-/* What only some guests may send: servers and routers; zero: nothing. */
+/* What only some guests may send; zero: nothing. */
 enum binding_serve {
     SERVE_DHCP = 1 << 0,   /* DHCP server replies */
     SERVE_DHCPV6 = 1 << 1, /* likewise for IPv6 */
@@ -20,10 +17,9 @@ enum binding_serve {
 };
 
 struct binding {
-    uint8_t mac[6];     /* the guest's */
-    bool ip_lock;       /* the addresses bind; otherwise the MAC only */
-    unsigned int serve; /* SERVE_ */
-    struct cidr
-        *addresses;       /* sources that are the guest's own; a prefix shorter than the address is a range */
-    size_t address_count; /* up to BINDING_ADDRESSES_MAX */
+    uint8_t mac[6];         /* the guest's */
+    bool ip_lock;           /* the addresses bind; otherwise the MAC only */
+    unsigned int serve;     /* SERVE_ */
+    struct cidr *addresses; /* the guest's own; with a prefix shorter than the address, a whole network */
+    size_t address_count;   /* up to BINDING_ADDRESSES_MAX */
 };

@@ -13,12 +13,12 @@ import threading
 import bridgehelper
 import netcase
 import sandbox
+from faults import stopped_child
 from sandbox import OTHER, RUN, USER, USERS
 
 UUID = "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3"
 TUNSETCARRIER = 0x400454E2
 PLAIN, QUEUES = 0x1002, 0x1102  # IFF_TAP | IFF_NO_PI, and IFF_MULTI_QUEUE
-CHILDREN = "/proc/{0}/task/{0}/children"
 
 
 def hold(name, flags=PLAIN):
@@ -64,19 +64,11 @@ class GcCase(netcase.NetCase):
         with open(f"{RUN}/trace", encoding="ascii") as file:
             owner = next(i for i, line in enumerate(file, 1) if "TUNSETOWNER" in line)
         where = "sendmsg:signal=SIGSTOP:when=1" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
-        call = bridgehelper.Call([*strace, "/dev/null", "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])
-        self.assertTrue(bridgehelper.await_(lambda: name in sandbox.links() and self.stopped_child(call)), "the helper was not stopped")
-        return call, self.stopped_child(call)
-
-    @staticmethod
-    def stopped_child(call):
-        with open(CHILDREN.format(call.process.pid), encoding="ascii") as file:
-            children = file.read().split()
-        for child in children:
-            with open(f"/proc/{child}/stat", encoding="ascii") as file:
-                if file.read().rpartition(")")[2].split()[0] in "Tt":
-                    return int(child)
-        return None
+        trace = f"{RUN}/{name}.trace"
+        sandbox.write(trace, "")
+        call = bridgehelper.Call([*strace, trace, "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])
+        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, trace)), "the helper was not stopped")
+        return call, stopped_child(call.process.pid, trace)
 
 
 class HalfMade(GcCase):
@@ -281,14 +273,15 @@ while time.monotonic() < end:
         with open(f"{RUN}/trace", encoding="ascii") as file:
             messages = len(file.readlines())
         self.create("vtap-m", "--multi-queue")
+        sandbox.write(f"{RUN}/trace", "")
         call = bridgehelper.Call([*strace, "-e", f"inject=sendmsg:signal=SIGSTOP:when={messages - 1}", self.helper, "delete",
                                   "--name=vtap-m"], pass_socket=False)
-        self.assertTrue(bridgehelper.await_(lambda: self.stopped_child(call)))
+        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, f"{RUN}/trace")))
         attach = f"import fcntl; fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), {bridgehelper.TUNSETIFF}, b'vtap-m'.ljust(16, bytes(1)) + " \
                  f"({QUEUES}).to_bytes(2, 'little') + bytes(22))"
         guest = sandbox.run("python3", "-c", attach, check=False, uid=USER)
         self.assertIn("PermissionError", guest.stdout)
-        os.kill(self.stopped_child(call), signal.SIGCONT)
+        os.kill(stopped_child(call.process.pid, f"{RUN}/trace"), signal.SIGCONT)
         self.assertEqual(call.finish().status, 0)
         self.assertNotIn("vtap-m", sandbox.links())
 

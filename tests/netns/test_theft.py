@@ -8,15 +8,16 @@ import fcntl
 import os
 import signal
 import struct
-import time
 
 import bridgehelper
 import netcase
 import sandbox
 from bridgehelper import IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, TUNSETIFF, TUNSETOWNER, TUNSETPERSIST
+from faults import stopped_child
 from netcase import POLICY, QEMU_ACL
 from sandbox import OTHER, USER
 
+TRACE = sandbox.RUN + "/trace"
 PLAIN = IFF_TAP | IFF_NO_PI
 MULTI = PLAIN | IFF_MULTI_QUEUE
 
@@ -74,19 +75,20 @@ class Taps(netcase.NetCase):
 
     def test_another_queue_of_a_tap_half_made(self):
         """Stops the helper at each system call from the making of the tap to its answer, and tries to attach."""
-        strace = ["strace", "-qq", "-o", sandbox.RUN + "/trace", "-u", sandbox.USERS[OTHER]]
-        with bridgehelper.call([*strace, self.helper]), open(sandbox.RUN + "/trace", encoding="ascii") as file:
+        strace = ["strace", "-qq", "-o", TRACE, "-u", sandbox.USERS[OTHER]]
+        with bridgehelper.call([*strace, self.helper]), open(TRACE, encoding="ascii") as file:
             steps = steps_between(file.read().splitlines(), "TUNSETIFF", "SCM_RIGHTS")
         self.assertGreater(len(steps), 8)
         for syscall, nth in steps:
+            sandbox.write(TRACE, "")
             call = bridgehelper.Call([*strace, "-e", f"inject={syscall}:signal=SIGSTOP:when={nth}", self.helper, "--use-vnet",
                                       "--br=br0", "--fd={fd}"])
-            self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)), (syscall, nth))
+            self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, TRACE)), (syscall, nth))
             self.assertIn("vtap-0", sandbox.links())  # a refusal because there is no tap would look like safety
             for uid in (USER, OTHER):
                 for flags in (PLAIN, MULTI, PLAIN | bridgehelper.IFF_VNET_HDR, MULTI | bridgehelper.IFF_VNET_HDR):
                     self.assertIn(bridgehelper.attach("vtap-0", flags, uid), (errno.EBUSY, errno.EPERM, errno.EINVAL))
-            os.kill(stopped_child(call.process.pid), signal.SIGCONT)
+            os.kill(stopped_child(call.process.pid, TRACE), signal.SIGCONT)
             with call.finish() as answer:
                 self.assertTrue(answer.granted, answer)
 
@@ -103,30 +105,6 @@ def steps_between(trace, first, last):
         if last in line:
             break
     return steps
-
-
-def stopped_child(pid):
-    """The pid of that process's child if a SIGSTOP holds it: it is seen stopped for longer than the stops that a tracer
-    makes at each system call, which last microseconds."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    for _ in range(5):
-        if not children or state_of(children[0]) not in "Tt":
-            return None
-        time.sleep(0.01)
-    return int(children[0])
-
-
-def state_of(pid):
-    """The letter that proc(5) has for it; X when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):  # before it was opened, or before it was read
-        return "X"
 
 
 class PolicyBypass(netcase.NetCase):
@@ -205,10 +183,11 @@ class PolicyBypass(netcase.NetCase):
         self.refuse(wrap=["strace", "-qq", "-o", "/dev/null"], says="no CAP_NET_ADMIN")
 
     def test_not_inspectable_by_its_caller(self):
-        call = bridgehelper.Call(["strace", "-qq", "-o", "/dev/null", "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
+        sandbox.write(TRACE, "")
+        call = bridgehelper.Call(["strace", "-qq", "-o", TRACE, "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
                                   "inject=sendmsg:signal=SIGSTOP:when=3", self.helper, "--br=br0", "--fd={fd}"])
-        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid)))
-        pid = stopped_child(call.process.pid)
+        self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, TRACE)))
+        pid = stopped_child(call.process.pid, TRACE)
         for path in ("fd/0", "mem", "environ", "maps"):
             done = sandbox.run("setpriv", f"--reuid={USER}", "--clear-groups", "head", "-c1", f"/proc/{pid}/{path}", check=False)
             self.assertIn("Permission denied", done.stdout, path)

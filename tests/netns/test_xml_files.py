@@ -14,6 +14,7 @@ import unittest
 
 import bridgehelper
 import sandbox
+from faults import stopped_child
 from sandbox import OTHER, RUN, USER
 
 HOME = f"{RUN}/home"
@@ -176,25 +177,15 @@ class Races(FilesCase):
         sandbox.write(trace, "")
         process = subprocess.Popen(["strace", "-f", "-qq", "-o", trace, "-e", f"inject={call}:signal=SIGSTOP:when=1", self.cli,
                                     "xml", "rewrite", "--in-place", self.file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:  # strace also stops it for a moment at each call
-            self.assertTrue(bridgehelper.await_(lambda: "stopped by SIGSTOP" in read(trace) and self.stopped_child(process)), f"never stopped at {call}")
+        try:
+            self.assertTrue(bridgehelper.await_(lambda: stopped_child(process.pid, trace)), f"never stopped at {call}")
             as_user(script)
-            os.kill(self.stopped_child(process), signal.SIGCONT)
+            os.kill(stopped_child(process.pid, trace), signal.SIGCONT)
             said = process.communicate(timeout=20)[0]
         finally:
             process.kill()
         self.roots_is_untouched()
         return process.returncode, said
-
-    @staticmethod
-    def stopped_child(process):
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-        for child in children:
-            with open(f"/proc/{child}/stat", encoding="ascii") as file:
-                if file.read().rpartition(")")[2].split()[0] in "Tt":
-                    return int(child)
-        return None
 
     def test_something_else_in_its_place(self):
         link = f"os.unlink('{self.file}'); os.symlink('{self.roots}', '{self.file}')"

@@ -18,13 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void see_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
+enum { RANGES_SHOWN = 8 /* of VLANs */ };
+
+static void see_vlans(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags)
 {
     const struct ports *ports = arg;
     const struct link *port = links_by_index(ports->links, ifindex);
 
-    if (port && flags & BRIDGE_VLAN_INFO_PVID)
-        ports->vlans[port - ports->links->list] = (uint16_t)vlan;
+    if (!port)
+        return;
+    struct vlans *vlans = &ports->vlans[port - ports->links->list];
+    if (flags & BRIDGE_VLAN_INFO_PVID)
+        vlans->untagged = range->first;
+    for (unsigned int vlan = range->first; !(flags & BRIDGE_VLAN_INFO_UNTAGGED) && vlan <= range->last;
+         vlan++)
+        vlans_add(vlans, vlan);
 }
 
 /* A kernel with VLAN filtering gives every port a VLAN, but only enforces it on a bridge that filters. */
@@ -33,7 +41,7 @@ static void forget_unfiltered(struct ports *ports)
     for (size_t i = 0; i < ports->links->count; i++) {
         const struct link *bridge = links_by_index(ports->links, ports->links->list[i].master);
         if (!bridge || !bridge->bridge.vlan_filtering)
-            ports->vlans[i] = 0;
+            ports->vlans[i] = (struct vlans){.untagged = 0};
     }
 }
 
@@ -44,7 +52,7 @@ int ports_read(struct ports *out, struct rtnl *nl, const struct links *links)
                           .locks = calloc(links->count + 1, sizeof(*out->locks))};
     if (!out->vlans || !out->locks)
         return -ENOMEM;
-    int err = port_each_vlan(nl, see_vlan, out);
+    int err = port_each_vlans(nl, see_vlans, out);
     if (err)
         return err;
     forget_unfiltered(out);
@@ -120,6 +128,18 @@ static json_t *protection_json(const struct link *port)
     add_word(list, port->port.guard, "guard");
     add_word(list, !port->port.learning && !port->port.locked, "no-learning");
     add_word(list, !port->port.flood && !port->port.locked, "no-flooding");
+    return list;
+}
+
+/* Single VLANs and ranges, as virt-tap-policy(5) writes them. */
+static json_t *tagged_json(const struct vlans *vlans)
+{
+    struct vlan_range range = {0};
+    json_t *list = json_array();
+
+    while (vlans_next(vlans, &range))
+        json_array_append_new(list, range.last > range.first ? json_sprintf("%u-%u", range.first, range.last)
+                                                             : json_sprintf("%u", range.first));
     return list;
 }
 
@@ -199,17 +219,18 @@ json_t *port_json(const struct ports *ports, const struct link *port)
     const bool known = port->is_port && port->port_state >= 0 && port->port_state < 5;
     const struct link *bridge = links_by_index(ports->links, port->master);
     const size_t place = (size_t)(port - ports->links->list);
-    const unsigned int vlan = ports->vlans[place];
+    const struct vlans *vlans = &ports->vlans[place];
     json_t *object = json_pack(
-        "{s:o, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s?, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:O?, "
+        "{s:o, s:i, s:s, s:s, s:o, s:o, s:i, s:b, s:s?, s:n, s:n, s:n, s:n, s:n, s:n, s:o, s:o, s:o, s:O?, "
         "s:O?, s:n, s:n, s:n, s:n, s:n}",
         "name", text_json(port->name), "ifindex", port->ifindex, "role", role_of(ports, port), "kind",
         *port->kind ? port->kind : "hardware", "bridge", text_json_or_null(bridge ? bridge->name : ""), "mac",
         mac_json(port), "mtu", (int)port->mtu, "carrier", (port->flags & IFF_LOWER_UP) != 0, "state",
         known ? states[port->port_state] : NULL, "owner", "tun_owner", "domain", "domain_name", "claim",
         "changed", "protection", protection_json(port), "vlan",
-        vlan ? json_integer((json_int_t)vlan) : json_null(), "bound", ports->locks[place].bound, "filter",
-        ports->locks[place].filter, "held", "multi_queue", "queues", "vnet_hdr", "persistent");
+        vlans->untagged ? json_integer((json_int_t)vlans->untagged) : json_null(), "tagged",
+        tagged_json(vlans), "bound", ports->locks[place].bound, "filter", ports->locks[place].filter, "held",
+        "multi_queue", "queues", "vnet_hdr", "persistent");
 
     if (object && port->is_tun)
         add_tap(object, ports, port);
@@ -246,6 +267,32 @@ const char *json_words(const json_t *all, char *out, size_t size)
     *out = '\0';
     json_array_foreach(all, i, value) append(out, size, json_string_value(value));
     json_object_foreach((json_t *)(uintptr_t)all, key, value) if (json_is_true(value)) append(out, size, key);
+    return out;
+}
+
+const char *json_vlans(const json_t *port, char out[JSON_VLANS_SIZE])
+{
+    const json_t *vlan = json_object_get(port, "vlan"), *tagged = json_object_get(port, "tagged");
+    const size_t count = json_array_size(tagged);
+    size_t i;
+    json_t *range;
+
+    *out = '\0';
+    if (json_is_integer(vlan))
+        snprintf(out, JSON_VLANS_SIZE, "%d", (int)json_integer_value(vlan));
+    json_array_foreach(tagged, i, range)
+    {
+        const size_t length = strlen(out);
+        const char *between = text_if(length, ", tagged ");
+        if (i > 0)
+            between = ",";
+        else if (!length)
+            between = "tagged ";
+        if (i < RANGES_SHOWN)
+            snprintf(out + length, JSON_VLANS_SIZE - length, "%s%s", between, json_string_value(range));
+    }
+    if (count > RANGES_SHOWN)
+        snprintf(out + strlen(out), JSON_VLANS_SIZE - strlen(out), " +%zu", count - RANGES_SHOWN);
     return out;
 }
 

@@ -5,6 +5,7 @@
  * text of both is made from it, so that all forms use the same words. */
 #pragma once
 
+#include "base/vlans.h"
 #include "domainnames.h"
 #include "net/link.h"
 #include "portlock.h"
@@ -24,8 +25,9 @@ bool port_may_be_uplink(const struct link *port);
 /* What is read once for all ports. */
 struct ports {
     const struct links *links; /* of the caller: all interfaces of the host */
-    uint16_t *vlans;           /* of untagged frames, by the position in links; 0: none is enforced */
-    struct port_lock *locks;   /* likewise */
+    struct vlans *vlans; /* of frames with a tag, by the position in links; untagged: of those that come in
+                            without one; none: none is enforced */
+    struct port_lock *locks; /* likewise */
     struct domain_names names;
 };
 
@@ -55,6 +57,11 @@ bool json_flag(const json_t *object, const char *key);
 
 /* Writes the words of an array, or the keys that are true of an object, separated by commas. Returns out. */
 const char *json_words(const json_t *all, char *out, size_t size);
+
+/* Writes a port's VLANs, "100, tagged 200-210,300", of which there may be too many to write all. Returns out.
+ */
+enum { JSON_VLANS_SIZE = 128 };
+const char *json_vlans(const json_t *port, char out[JSON_VLANS_SIZE]);
 
 /* Writes the name of a user, or `uid N`; "": null. Returns out. */
 const char *json_user(const json_t *user, char *out, size_t size);

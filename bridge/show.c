@@ -100,14 +100,14 @@ static void add_piece(struct line *line, const char *format, ...)
 
 static void add_protection(struct line *line, const json_t *port)
 {
-    char words[128];
+    char words[JSON_VLANS_SIZE];
 
     if (*json_words(json_object_get(port, "protection"), words, sizeof(words))) {
         line->between = " ";
         add_piece(line, "[%s]", words);
     }
-    if (json_is_integer(json_object_get(port, "vlan")))
-        add_piece(line, "vlan %d", (int)json_integer_value(json_object_get(port, "vlan")));
+    if (*json_vlans(port, words))
+        add_piece(line, "vlan %s", words);
 }
 
 static void add_changed(struct line *line, const json_t *port)

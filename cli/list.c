@@ -58,8 +58,7 @@ static void write_numbers(const json_t *tap, char queues[CELL_SIZE], char vlan[C
         snprintf(queues, CELL_SIZE, "%d/many", open);
     else
         snprintf(queues, CELL_SIZE, "1");
-    if (json_is_integer(json_object_get(tap, "vlan")))
-        snprintf(vlan, CELL_SIZE, "%d", (int)json_integer_value(json_object_get(tap, "vlan")));
+    json_vlans(tap, vlan);
 }
 
 /* What a tap under mac=lock is bound to: a table has room for one address, and the number of the others. */

@@ -59,13 +59,13 @@ static void print_serve(unsigned int serve)
 }
 
 /* What the guest can send under mac=lock, in words. */
-static void print_sends(const struct protection *protection)
+static void print_sends(const struct protection *protection, bool tagged)
 {
     static const char *const servers[TERMS_SERVE_COUNT] = {"DHCP server replies", "DHCPv6 server replies",
                                                            "router advertisements and redirects"};
 
-    puts(
-        "sends: only from its own MAC; no VLAN tags, bridge or switch protocols, or multicast router queries");
+    printf("sends: only from its own MAC; no %sbridge or switch protocols, or multicast router queries\n",
+           text_if(!tagged, "VLAN tags, "));
     if (protection->ip_lock)
         puts("sends: only ARP, IPv4 and IPv6, from its own addresses and the link-local one of its MAC");
     else
@@ -75,6 +75,26 @@ static void print_sends(const struct protection *protection)
     if (!protection->no_vnet)
         puts(
             "sends: with vnet headers, it chooses 16 bits of a frame after these checks; vnet=no prevents that");
+}
+
+/* The port's VLANs, and what the guest can send into them. */
+static void print_vlans(const struct vlans *vlans, bool mac_lock)
+{
+    char text[VLANS_TEXT];
+
+    vlans_print(vlans, text);
+    printf("vlan: %s\n", text);
+    if (vlans_tagged(vlans)) {
+        if (vlans->untagged)
+            printf("native: %u\nsends: untagged frames, into VLAN %u\n", vlans->untagged, vlans->untagged);
+        else
+            puts("native: none\nsends: no untagged frames");
+        printf("sends: frames tagged with one of these VLANs, %s\n",
+               mac_lock ? "and no second tag" : "which may have more tags behind that");
+    } else if (!mac_lock) {
+        puts(
+            "sends: only into this VLAN, untagged or with its tag, but frames may have more tags behind that");
+    }
 }
 
 void policy_print_terms(const struct decision *decision, const char *bridge)
@@ -105,13 +125,13 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
     if (terms->protection.no_vnet)
         puts("vnet: no, only taps without vnet headers");
     if (terms->protection.mac_lock)
-        print_sends(&terms->protection);
+        print_sends(&terms->protection, vlans_tagged(&decision->vlans));
     if (terms->protection.mac_lock || terms->macs)
         print_qemu(bridge, terms->protection.ip_lock && !addresses_may_be_omitted(terms));
     if (terms->protection.isolated)
         puts("isolated: yes");
     if (terms->protection.guard)
         puts("guard: yes");
-    if (terms->protection.vlan)
-        printf("vlan: %u\n", terms->protection.vlan);
+    if (vlans_any(&decision->vlans))
+        print_vlans(&decision->vlans, terms->protection.mac_lock);
 }

@@ -58,7 +58,7 @@ static int check_bridge(struct protecting *p)
                  quote(p->what->bridge->name).text);
         return cannot(p, "guard=yes", needs);
     }
-    if (p->wanted->vlan && !p->bridge.bridge.vlan_filtering) {
+    if (vlans_any(&p->what->terms->vlans) && !p->bridge.bridge.vlan_filtering) {
         snprintf(needs, sizeof(needs),
                  "a bridge and a kernel that filter VLANs (ip link set dev %s type bridge vlan_filtering 1)",
                  quote(p->what->bridge->name).text);
@@ -127,28 +127,34 @@ static int set_options(const struct protecting *p)
     return 0;
 }
 
-static int set_vlan(const struct protecting *p)
+static int set_vlans(const struct protecting *p)
 {
-    const int err = port_set_vlan(p->nl, p->ifindex, p->wanted->vlan, p->bridge.bridge.default_vlan);
+    const struct vlans *vlans = &p->what->terms->vlans;
+    const int err = port_set_vlans(p->nl, p->ifindex, vlans, p->bridge.bridge.default_vlan);
 
     if (err)
         return fail(p, "vlan=", err);
-    const int has = port_has_vlan(p->nl, p->ifindex, p->wanted->vlan);
+    const int has = port_has_vlans(p->nl, p->ifindex, vlans);
     if (has > 0)
         return 0;
     return fail(p, "vlan=", has < 0 ? has : -EIO);
 }
 
-/* In the port's VLAN: on a new port, the one requested or the bridge's default. */
+/* In the port's VLANs: on a new port, those granted or the bridge's default. */
 static int deny_vlan_router(const struct protecting *p)
 {
-    const unsigned int vlan = p->wanted->vlan ? p->wanted->vlan : p->bridge.bridge.default_vlan;
+    struct vlans vlans = p->what->terms->vlans;
+    struct vlan_range range = {0};
+    int err = 0;
 
-    if (!p->bridge.bridge.vlan_filtering || !p->bridge.bridge.vlan_snooping || !vlan)
+    if (!p->bridge.bridge.vlan_filtering || !p->bridge.bridge.vlan_snooping)
         return 0;
-    const int err = port_deny_vlan_router(p->nl, p->ifindex, vlan);
+    if (!vlans_any(&vlans) && p->bridge.bridge.default_vlan)
+        vlans_add(&vlans, p->bridge.bridge.default_vlan);
+    while (!err && vlans_next(&vlans, &range))
+        err = port_deny_vlan_router(p->nl, p->ifindex, &range);
     if (err)
-        return fail(p, "no multicast router in its VLAN", err);
+        return fail(p, "no multicast router in its VLANs", err);
     return 0;
 }
 
@@ -179,9 +185,11 @@ static int lock_mac(const struct protecting *p)
 /* Binds what the guest sends. The bridge's own lock stays: it keeps others from taking the guest's MAC. */
 static int filter_port(const struct protecting *p)
 {
+    struct binding binding = p->what->binding;
     struct error cause = {0};
 
-    if (portfilter_attach(p->nl, p->ifindex, &p->what->binding, &cause) == 0)
+    binding.vlan_protocol = p->bridge.bridge.vlan_protocol;
+    if (portfilter_attach(p->nl, p->ifindex, &binding, &cause) == 0)
         return 0;
     return error_set(p->why,
                      "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",
@@ -191,11 +199,11 @@ static int filter_port(const struct protecting *p)
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
 {
     const struct protection *wanted = &what->terms->protection;
-    const bool confined = is_confined(wanted);
+    const bool confined = is_confined(wanted), has_vlans = vlans_any(&what->terms->vlans);
     struct protecting p = {
         .nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .wanted = wanted, .why = why};
 
-    if (!wanted->guard && !wanted->vlan && !confined)
+    if (!wanted->guard && !has_vlans && !confined)
         return 0;
     const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
     if (err)
@@ -204,7 +212,7 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
         return -1;
     if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;
-    if (wanted->vlan && set_vlan(&p) < 0)
+    if (has_vlans && set_vlans(&p) < 0)
         return -1;
     if (confined && deny_vlan_router(&p) < 0)
         return -1;

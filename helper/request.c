@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "base/vlans.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 
@@ -87,6 +88,25 @@ static enum request_result take_ip(struct request *out, const char *value, struc
     return REQUEST_OK;
 }
 
+static enum request_result take_vlan(struct request *out, const char *value, struct error *why)
+{
+    struct vlans vlans;
+    const char *problem = vlans_parse(&vlans, value, NULL);
+
+    out->vlan = value;
+    if (!problem)
+        return REQUEST_OK;
+    error_set(why, "--vlan must be %s, not '%.64s'" SEE_HELP, problem, value);
+    return REQUEST_USAGE;
+}
+
+static enum request_result take_native(struct request *out, const char *value, struct error *why)
+{
+    (void)why;
+    out->native = value;
+    return REQUEST_OK;
+}
+
 static enum request_result take_domain(struct request *out, const char *value, struct error *why)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -122,8 +142,8 @@ static const struct option options[] = {
     {"--name=", TAP | CREATE | DELETE, .take = take_name},
     {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
     {"--ip=", TAP | CREATE, .take = take_ip, .repeats = true},
-    {"--vlan=", CREATE, .number = FIELD(vlan), .min = 1, .max = 4094,
-     .expected = "--vlan must be a VLAN from 1 to 4094, not "},
+    {"--vlan=", CREATE, .take = take_vlan},
+    {"--native=", CREATE, .take = take_native},
     {"--isolated", CREATE, .flag = FIELD(isolated)},
     {"--domain=", CREATE | DELETE, .take = take_domain},
     {"--owner=", CREATE, .number = FIELD(owner), .max = (uid_t)-2, .flag = FIELD(has_owner),
@@ -195,9 +215,12 @@ static enum request_result check_delete(const struct request *request, struct er
 static enum request_result check_whole(const struct request *request, struct error *why)
 {
     const bool tap = request->verb == REQUEST_TAP;
+    struct vlans vlans;
 
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
+    if (request->native && (!request->vlan || vlans_parse(&vlans, request->vlan, request->native)))
+        return usage(why, "--native must be none, or one of the VLANs in --vlan, not ", request->native);
     if (!request->bridge)
         return usage(why, "no bridge is named; missing option: ", tap ? "--br=BRIDGE" : "--bridge=BRIDGE");
     if (request->verb == REQUEST_CREATE && !request->name)

@@ -39,7 +39,7 @@ struct request {
     int ifindex;       /* of the tap to delete; 0: not given */
     const char *claim; /* likewise; points into argv; NULL: not given */
     bool isolated;
-    unsigned int vlan;             /* 1 to 4094; 0: none requested */
+    const char *vlan, *native;     /* valid for vlans_parse(); point into argv; NULL: not given */
     struct address_list addresses; /* the guest's; single unicast ones, each once */
 };
 

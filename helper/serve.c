@@ -31,6 +31,7 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .name = request->name,
         .mac = request->has_mac ? request->mac : NULL,
         .vlan = request->vlan,
+        .native = request->native,
         .isolated = request->isolated,
         .vnet_hdr = request->verb == REQUEST_CREATE && request->kind.vnet_hdr,
         .addresses = &request->addresses,
@@ -125,7 +126,8 @@ static int serve_tap(const struct request *request, struct error *why)
                           .binding = {.ip_lock = decision.protection.ip_lock,
                                       .serve = decision.protection.serve,
                                       .addresses = decision.addresses.list,
-                                      .address_count = decision.addresses.count}};
+                                      .address_count = decision.addresses.count,
+                                      .vlans = decision.vlans}};
     memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
     if (decision.protection.guard)
         grant.binding.serve |= SERVE_STP;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a guest's port is bound to: the addresses that it speaks for, and what it may serve. */
+ * What a guest's port is bound to: the addresses that it speaks for, what it may serve, and its VLANs. */
 #pragma once
 
+#include "base/vlans.h"
 #include "cidr.h"
 
 enum { BINDING_ADDRESSES_MAX = 64 };
@@ -22,4 +23,6 @@ struct binding {
     unsigned int serve;     /* SERVE_ */
     struct cidr *addresses; /* the guest's own; with a prefix shorter than the address, a whole network */
     size_t address_count;   /* up to BINDING_ADDRESSES_MAX */
+    struct vlans vlans;     /* of its port; none, or an access VLAN: it sends no tags */
+    uint16_t vlan_protocol; /* of the tags of its bridge: ETH_P_8021Q or ETH_P_8021AD */
 };

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "rtnl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -56,6 +57,7 @@ static void read_bridge(struct bridge_settings *out, const struct nlattr *data)
         .max_learned = number(learned, 0),
         .max_groups = number(find(data, IFLA_BR_MCAST_HASH_MAX), UINT32_MAX),
         .default_vlan = number(find(data, IFLA_BR_VLAN_DEFAULT_PVID), 0),
+        .vlan_protocol = ntohs((uint16_t)number(find(data, IFLA_BR_VLAN_PROTOCOL), 0)),
         .forward_delay = number(find(data, IFLA_BR_FORWARD_DELAY), 0),
     };
 }

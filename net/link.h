@@ -45,6 +45,7 @@ struct bridge_settings {
     unsigned int max_learned; /* addresses that it learns; 0: unlimited */
     unsigned int max_groups; /* multicast groups on all ports; at this number it disables snooping for good */
     unsigned int default_vlan;  /* the VLAN of new ports; 0: none */
+    uint16_t vlan_protocol;     /* of the tags that it filters by: ETH_P_8021Q or ETH_P_8021AD; 0: unknown */
     unsigned int forward_delay; /* in 1/100 s */
 };
 

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "port.h"
 
+#include "base/vlans.h"
 #include "link.h"
 #include "rtnl.h"
 
@@ -77,42 +78,74 @@ int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
     return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &entry, mac));
 }
 
-static int talk_vlan(struct rtnl *nl, int type, int ifindex, unsigned int vlan, unsigned int flags)
+static struct nl_msg *put_vlan(struct nl_msg *msg, unsigned int vlan, unsigned int flags)
 {
     const struct bridge_vlan_info info = {.flags = (uint16_t)flags, .vid = (uint16_t)vlan};
-    struct nl_msg *msg = port_message(type, 0, ifindex);
-    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
 
-    msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+    return rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+}
+
+/* The kernel takes no range of one (net/bridge/br_netlink.c, br_process_vlan_info). */
+static struct nl_msg *put_range(struct nl_msg *msg, const struct vlan_range *range)
+{
+    if (range->first == range->last)
+        return put_vlan(msg, range->first, 0);
+    msg = put_vlan(msg, range->first, BRIDGE_VLAN_INFO_RANGE_BEGIN);
+    return put_vlan(msg, range->last, BRIDGE_VLAN_INFO_RANGE_END);
+}
+
+/* The untagged one comes last, since flags are replaced: a default VLAN that is in the set loses its own. */
+static int add_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
+{
+    struct nl_msg *msg = port_message(RTM_SETLINK, 0, ifindex);
+    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
+    struct vlan_range range = {0};
+
+    while (vlans_next(vlans, &range))
+        msg = put_range(msg, &range);
+    if (vlans->untagged)
+        msg = put_vlan(msg, vlans->untagged, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
     rtnl_nest_end(msg, nest);
     return rtnl_talk(nl, msg);
 }
 
-int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan)
+static int remove_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
 {
-    const int err =
-        talk_vlan(nl, RTM_SETLINK, ifindex, vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+    struct nl_msg *msg = port_message(RTM_DELLINK, 0, ifindex);
+    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
 
-    if (err || !default_vlan || default_vlan == vlan)
-        return err;
-    return talk_vlan(nl, RTM_DELLINK, ifindex, default_vlan, 0);
+    msg = put_vlan(msg, vlan, 0);
+    rtnl_nest_end(msg, nest);
+    return rtnl_talk(nl, msg);
 }
 
-int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
+int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_vlan)
+{
+    const int err = add_vlans(nl, ifindex, vlans);
+
+    if (err || !default_vlan || vlans_has(vlans, default_vlan))
+        return err;
+    return remove_vlan(nl, ifindex, default_vlan);
+}
+
+int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans)
 {
     const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
-    const struct bridge_vlan_info info = {.flags = BRIDGE_VLAN_INFO_ONLY_OPTS, .vid = (uint16_t)vlan};
+    const struct bridge_vlan_info info = {.flags = BRIDGE_VLAN_INFO_ONLY_OPTS, .vid = (uint16_t)vlans->first};
+    const uint16_t last = (uint16_t)vlans->last;
     struct nl_msg *msg = rtnl_message(RTM_NEWVLAN, 0, &header, sizeof(header));
     struct nlattr *entry = rtnl_nest(msg, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED);
 
     msg = rtnl_put(msg, BRIDGE_VLANDB_ENTRY_INFO, &info, sizeof(info));
+    if (last > info.vid)
+        msg = rtnl_put(msg, BRIDGE_VLANDB_ENTRY_RANGE, &last, sizeof(last));
     msg = rtnl_put_u8(msg, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, MDB_RTR_TYPE_DISABLED);
     rtnl_nest_end(msg, entry);
     return rtnl_talk(nl, msg);
 }
 
-struct vlans {
-    port_vlan *each;
+struct visit {
+    port_vlans *each;
     void *arg;
 };
 
@@ -120,8 +153,9 @@ static int on_vlans(void *arg, struct nlmsghdr *answer)
 {
     const struct ifinfomsg *header = nlmsg_data(answer);
     struct nlattr *list = message_attr(answer, sizeof(*header), IFLA_AF_SPEC), *attr;
-    const struct vlans *vlans = arg;
+    const struct visit *visit = arg;
     struct bridge_vlan_info info;
+    struct vlan_range range = {0};
     int rest;
 
     if (!list)
@@ -131,44 +165,54 @@ static int on_vlans(void *arg, struct nlmsghdr *answer)
         if (nla_type(attr) != IFLA_BRIDGE_VLAN_INFO || nla_len(attr) < (int)sizeof(info))
             continue;
         memcpy(&info, nla_data(attr), sizeof(info));
-        vlans->each(vlans->arg, header->ifi_index, info.vid, info.flags);
+        if (info.vid < 1 || info.vid > VLAN_MAX)
+            return -EBADMSG;
+        if (!(info.flags & BRIDGE_VLAN_INFO_RANGE_END))
+            range.first = info.vid;
+        range.last = info.vid;
+        if (!(info.flags & BRIDGE_VLAN_INFO_RANGE_BEGIN))
+            visit->each(visit->arg, header->ifi_index, &range,
+                        info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
     }
     return 0;
 }
 
-int port_each_vlan(struct rtnl *nl, port_vlan *each, void *arg)
+/* As ranges, of which there are few: an uplink is often in every VLAN. */
+int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg)
 {
-    struct vlans vlans = {each, arg};
+    struct visit visit = {each, arg};
     struct nl_msg *msg = port_message(RTM_GETLINK, NLM_F_DUMP, 0);
 
-    return rtnl_ask(nl, rtnl_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN), on_vlans, &vlans);
+    return rtnl_ask(nl, rtnl_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED), on_vlans, &visit);
 }
 
 /* The VLANs of one port. */
 struct membership {
     int ifindex;
-    unsigned int vlan;
-    unsigned int mine, others;
+    struct vlans vlans;
+    bool others; /* untagged one way only */
 };
 
-static void see_member(void *arg, int ifindex, unsigned int vlan, unsigned int flags)
+static void see_members(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags)
 {
     struct membership *found = arg;
 
     if (ifindex != found->ifindex)
         return;
-    if (vlan == found->vlan && flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
-        found->mine++;
-    else
-        found->others++;
+    for (unsigned int vlan = range->first; vlan <= range->last; vlan++)
+        vlans_add(&found->vlans, vlan);
+    if (flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
+        found->vlans.untagged = range->first;
+    else if (flags)
+        found->others = true;
 }
 
-int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+int port_has_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
 {
-    struct membership found = {.ifindex = ifindex, .vlan = vlan};
-    const int err = port_each_vlan(nl, see_member, &found);
+    struct membership found = {.ifindex = ifindex};
+    const int err = port_each_vlans(nl, see_members, &found);
 
     if (err)
         return err;
-    return found.mine == 1 && !found.others;
+    return !found.others && memcmp(&found.vlans, vlans, sizeof(*vlans)) == 0;
 }

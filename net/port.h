@@ -10,6 +10,8 @@
 struct rtnl;
 
 struct port_options;
+struct vlan_range;
+struct vlans;
 
 /* Sets these options of a port that is already on its bridge. Kernels silently ignore options that they do
  * not know (net/bridge/br_netlink.c, br_port_policy): check with link_get(). */
@@ -31,21 +33,26 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct 
  * port_find_address(). -EEXIST: the FDB already has the address, at any port. */
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 
-/* Makes a port of a VLAN-filtering bridge an access port: untagged frames belong to that VLAN, and the port
- * is in no other. */
-int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan);
+/* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them, and takes
+ * it out of the one that new ports are in: frames have a tag, except those of the untagged VLAN, if there is
+ * one.
+ */
+int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_vlan);
 
 /* If the bridge snoops multicast per VLAN, `router` of struct port_options has no effect: each VLAN of a port
- * has its own setting. Disables it in that VLAN, which the port must be in. A kernel with per-VLAN snooping
+ * has its own setting. Disables it in those VLANs, which the port must be in. A kernel with per-VLAN snooping
  * (struct bridge_settings) does this or returns why not. */
-int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan);
+int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans);
 
-/* Checks whether the port is an access port of that VLAN and in no other. Returns 1, 0 or -errno. */
-int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan);
+/* Checks whether the port is in exactly these VLANs, as port_set_vlans() puts it there. Returns 1, 0 or
+ * -errno.
+ */
+int port_has_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans);
 
-/* vlan: one that port ifindex is in; flags: BRIDGE_VLAN_INFO_. */
-typedef void port_vlan(void *arg, int ifindex, unsigned int vlan, unsigned int flags);
+/* range: of VLANs that port ifindex is in; flags: BRIDGE_VLAN_INFO_PVID, if frames that come in untagged
+ * belong there, and BRIDGE_VLAN_INFO_UNTAGGED, if frames go out untagged. */
+typedef void port_vlans(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags);
 
-/* Calls each() for every VLAN of every port in the namespace, whether or not its bridge filters VLANs: the
+/* Calls each() for the VLANs of every port in the namespace, whether or not its bridge filters VLANs: the
  * kernel has no request for a single port. */
-int port_each_vlan(struct rtnl *nl, port_vlan *each, void *arg);
+int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg);

@@ -165,7 +165,8 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
     struct reading r = {.asked = &program};
 
     if (portprogram_make(binding, &program) < 0)
-        return error_set(why, "it would take more than the kernel's %d instructions; use fewer addresses",
+        return error_set(why,
+                         "it would take more than the kernel's %d instructions; use fewer addresses or VLANs",
                          BPF_MAXINSNS);
     if (end_step(nl, add_clsact(nl, ifindex), "sch_ingress", "NET_SCH_INGRESS", why) < 0)
         return -1;

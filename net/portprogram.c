@@ -33,6 +33,7 @@ enum {
     HERE = 0x400,       /* the label */
     ONLY, ALWAYS,       /* until ALWAYS: only for bindings with that condition */
     MAC, X_MAC,         /* drop unless the guest's MAC is there */
+    TAG,                /* drop unless the guest may send with that tag, or with none */
     OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
 };
 
@@ -42,6 +43,12 @@ enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = S
 /* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
  * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type. */
 enum { FRAGMENT, UNSPECIFIED, END, NEXT };
+
+/* The kernel has put a frame's outermost VLAN tag into its metadata: whether there is one, its type, and its 16
+ * bits, of which 12 are the VLAN. */
+#define TAG_PRESENT ((uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)
+#define TAG_TYPE ((uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TPID)
+#define TAG_VALUE ((uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG)
 
 enum label {
     DROP, PASS, NO_BPDU, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
@@ -56,14 +63,14 @@ struct step {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-/* The kernel has put a frame's outermost VLAN tag into its metadata. 01:80:c2:00 are the addresses of spanning
+/* The bridge takes only untagged spanning tree for its own. 01:80:c2:00 are the addresses of spanning
  * tree and other link protocols, 01:00:0c Cisco's. A type below 0x600 is a length (IEEE 802.3), of spanning
  * tree, or of anything in SNAP. RARP's replies assign addresses; without one, a guest may only ask. */
 static const struct step link_and_arp[] = {
-    {BYTE, (uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT}, {UNLESS_EQ, 0},
     {MAC, 6},
-    {ONLY, STP}, {HALF, 4}, {UNLESS_EQ, 0, NO_BPDU}, {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_BPDU}, {HALF, 12}, {IF_GT, 1500, NO_BPDU},
+    {ONLY, STP}, {BYTE, TAG_PRESENT}, {UNLESS_EQ, 0, NO_BPDU}, {HALF, 4}, {UNLESS_EQ, 0, NO_BPDU}, {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_BPDU}, {HALF, 12}, {IF_GT, 1500, NO_BPDU},
     {HALF, 14}, {IF_EQ, 0x4242, PASS}, {HERE, 0, NO_BPDU}, {ALWAYS},
+    {TAG},
     {WORD, 0}, {IF_EQ, 0x0180C200}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
     {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
     {ONLY, IP_LOCK}, {GO}, {ALWAYS},
@@ -250,6 +257,33 @@ static void require_mac(struct bpf *p, const uint8_t mac[6], int mode, uint32_t 
     bpf_go_if(p, BPF_JEQ, (uint32_t)(mac[4] << 8 | mac[5]), false, drop);
 }
 
+static void require_tag(struct bpf *p, const struct binding *b, struct bpf_label *drop)
+{
+    struct bpf_label good = {0};
+    struct vlan_range range = {0};
+
+    bpf_add(p, BYTE, TAG_PRESENT);
+    if (!vlans_tagged(&b->vlans)) {
+        bpf_go_if(p, BPF_JEQ, 0, false, drop);
+        return;
+    }
+    bpf_go_if(p, BPF_JEQ, 0, true, b->vlans.untagged ? &good : drop);
+    bpf_add(p, HALF, TAG_TYPE);
+    bpf_go_if(p, BPF_JEQ, b->vlan_protocol, false, drop);
+    bpf_add(p, HALF, TAG_VALUE);
+    bpf_add(p, AND, 0xFFF);
+    while (vlans_next(&b->vlans, &range)) { /* ascending: what is below this one is in none */
+        if (range.first == range.last) {
+            bpf_go_if(p, BPF_JEQ, range.first, true, &good);
+            continue;
+        }
+        bpf_go_if(p, BPF_JGE, range.first, false, drop);
+        bpf_go_if(p, BPF_JGT, range.last, false, &good);
+    }
+    bpf_go(p, drop);
+    bpf_here(p, &good);
+}
+
 struct assembly {
     struct bpf *p;
     const struct binding *b;
@@ -265,6 +299,8 @@ static void add_step(struct assembly *a, const struct step *step)
         bpf_here(a->p, to);
     else if (step->code == MAC || step->code == X_MAC)
         require_mac(a->p, a->b->mac, step->code == MAC ? BPF_ABS : BPF_IND, step->k, to);
+    else if (step->code == TAG)
+        require_tag(a->p, a->b, to);
     else if (step->code == OWN4)
         match_own(a->p, a->b, AF_INET, WORD, step->k, to);
     else if (step->code == OWN6 || step->code == X_OWN6)

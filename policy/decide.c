@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/kvm.h"
+#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "rootfile.h"
@@ -90,13 +91,29 @@ static int check_mac(const char *rule, const char *macs, const uint8_t *mac, str
     return 0;
 }
 
-static int refuse_vlan(unsigned int asked, const char *rule, unsigned int granted, struct error *why)
+/* A request only narrows. */
+static int decide_vlans(struct decision *out, const struct question *question, struct error *why)
 {
-    char remedy[32] = "leave --vlan out";
+    const struct terms *terms = &out->match.rule->terms;
+    const char *native = question->native;
+    struct vlans granted;
 
-    if (granted)
-        snprintf(remedy, sizeof(remedy), "use --vlan=%u", granted);
-    return error_set(why, "--vlan=%u: %s does not grant that VLAN; %s", asked, rule, remedy);
+    vlans_parse(&granted, terms->vlan, terms->native);
+    out->vlans = granted;
+    if (!question->vlan)
+        return 0;
+    vlans_parse(&out->vlans, question->vlan, native);
+    if (vlans_include(&granted, &out->vlans))
+        return 0;
+    if (!terms->vlan)
+        return error_set(why, "--vlan=%.256s: %s does not grant that VLAN; leave --vlan out", question->vlan,
+                         out->rule);
+    if (!vlans_tagged(&granted))
+        return error_set(why, "--vlan=%.256s%s%.8s: %s grants only VLAN %u, untagged; use --vlan=%u",
+                         question->vlan, text_if(native, " --native="), text_or(native, ""), out->rule,
+                         granted.untagged, granted.untagged);
+    return error_set(why, "--vlan=%.256s: %s grants only VLANs in vlan=%.256s; use some of those",
+                     question->vlan, out->rule, terms->vlan);
 }
 
 /* Applies the terms of the rule that allowed it. */
@@ -115,8 +132,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
         return error_set(why, "%s locks the guest to its MAC (mac=lock); give it with " SAY_MAC, out->rule);
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
-    if (question->vlan && question->vlan != terms->protection.vlan)
-        return refuse_vlan(question->vlan, out->rule, terms->protection.vlan, why);
+    if (decide_vlans(out, question, why) < 0)
+        return -1;
     if (question->vnet_hdr && terms->protection.no_vnet)
         return error_set(
             why,

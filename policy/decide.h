@@ -5,6 +5,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "base/vlans.h"
 #include "policy.h"
 
 #include <stdint.h>
@@ -17,7 +18,8 @@ struct question {
     bool tap;           /* a tap on the bridge; otherwise the bridge only */
     const char *name;   /* the tap's; NULL: any */
     const uint8_t *mac; /* the guest's; NULL: not given */
-    unsigned int vlan;  /* 0: none */
+    const char *vlan;   /* VLANs for vlans_parse(), which are valid; NULL: all that are granted */
+    const char *native; /* likewise, of these */
     bool isolated;
     bool vnet_hdr;                        /* only with vnet headers */
     const struct address_list *addresses; /* the guest's, each a single one; NULL: none */
@@ -32,6 +34,7 @@ struct decision {
     unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
     struct address_list addresses; /* that bind the guest, if protection.ip_lock */
+    struct vlans vlans;            /* of the port; none: the bridge's default, untagged */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "base/vlans.h"
 #include "identity.h"
 #include "keywords.h"
 
@@ -137,6 +138,15 @@ static const char *take_ips(void *arg, const char *value)
            "bits after their prefix";
 }
 
+static const char *take_vlan(void *arg, const char *value)
+{
+    struct terms *out = arg;
+    struct vlans vlans;
+
+    out->vlan = value;
+    return vlans_parse(&vlans, value, NULL);
+}
+
 const char *const terms_serve_words[TERMS_SERVE_COUNT] = {"dhcp", "dhcpv6", "ra"};
 
 static const char *take_serve(void *arg, const char *value)
@@ -172,8 +182,8 @@ static const struct keyword list[] = {
     {"require", "kvm", .is_flag = true, .offset = FIELD(require_kvm)},
     {"mac", "lock", .is_flag = true, .offset = FIELD(protection.mac_lock)},
     {"macs", .take = take_macs},
-    {"vlan", "a VLAN from 1 to 4094", .is_number = true, .offset = FIELD(protection.vlan), .min = 1,
-     .max = 4094},
+    {"vlan", .take = take_vlan},
+    {"native", "none, or one of the VLANs in vlan=", .is_text = true, .offset = FIELD(native)},
     {"ip", "lock", .is_flag = true, .offset = FIELD(protection.ip_lock)},
     {"ips", .take = take_ips},
     {"serve", .take = take_serve},
@@ -198,12 +208,18 @@ static int refuse_grant(const char *word, struct error *why)
 static int check_together(const struct terms *terms, struct error *why)
 {
     const struct protection *protection = &terms->protection;
+    struct vlans vlans;
 
     if ((protection->ip_lock || protection->serve) && !protection->mac_lock)
         return error_set(why, "%s requires mac=lock in the same rule",
                          protection->ip_lock ? "ip=lock" : "serve=");
     if (terms->ips && !protection->ip_lock)
         return error_set(why, "ips= requires ip=lock in the same rule");
+    if (terms->native && !terms->vlan)
+        return error_set(why, "native= requires vlan= in the same rule");
+    if (vlans_parse(&vlans, terms->vlan, terms->native))
+        return error_set(why, "native= must be none, or one of the VLANs in vlan=, not '%.64s'",
+                         terms->native);
     return 0;
 }
 

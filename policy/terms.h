@@ -34,7 +34,6 @@ struct protection {
     bool ip_lock;       /* with mac_lock: accept only frames from the guest's own IP addresses */
     bool no_vnet;       /* no vnet headers */
     unsigned int serve; /* with mac_lock: what it may serve nevertheless, SERVE_ (binding.h) */
-    unsigned int vlan;  /* untagged access VLAN; 0: the bridge's default */
 };
 
 /* Strings point into the text they were read from. Zero, NULL or false: not given. */
@@ -47,6 +46,8 @@ struct terms {
     bool names_by_user; /* they contain %u, for the user's name */
     const char *macs;   /* prefix of the guest's MAC, in whole bytes: 52:54:00 */
     const char *ips;    /* with ip_lock: networks of the guest's addresses (addresses_parse()); NULL: any */
+    const char *vlan;   /* VLANs for vlans_parse(); NULL: the bridge's default, untagged */
+    const char *native; /* likewise, of these */
     unsigned int mtu;   /* bytes; overrides the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
     struct protection protection;

@@ -3,6 +3,7 @@
  *
  * Command lines of any bytes: the input, cut at each '\0', is argv; an empty input is an empty argv. */
 #include "base/error.h"
+#include "base/vlans.h"
 #include "fuzz.h"
 #include "helper/request.h"
 #include "net/link.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MOST = 80 };
+enum { WORDS_MOST = 80, ROOM = 4096 };
 
 struct words {
     char *argv[WORDS_MOST + 1];
@@ -78,13 +79,15 @@ static bool same_request(const struct request *a, const struct request *b)
            a->kind.multi_queue == b->kind.multi_queue && a->has_mac == b->has_mac &&
            memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->domain, b->domain) == 0 &&
            a->has_owner == b->has_owner && a->owner == b->owner && a->force == b->force &&
-           a->isolated == b->isolated && a->vlan == b->vlan && same_addresses(&a->addresses, &b->addresses);
+           a->isolated == b->isolated && same_text(a->vlan, b->vlan) && same_text(a->native, b->native) &&
+           same_addresses(&a->addresses, &b->addresses);
 }
 
 static void hold_values_are_sound(const struct request *request, const struct words *words)
 {
     static const uint8_t none[6];
     static const char form[] = "00000000-0000-0000-0000-000000000000";
+    struct vlans vlans;
 
     if (request->bridge)
         hold(ifname_valid(request->bridge) && inside(words, request->bridge) &&
@@ -93,7 +96,12 @@ static void hold_values_are_sound(const struct request *request, const struct wo
         hold(ifname_valid(request->name) && inside(words, request->name));
     for (const char *c = request->name; c && *c; c++)
         hold(isalnum((unsigned char)*c) || strchr("._-", *c));
-    hold(request->fd >= -1 && request->vlan <= 4094);
+    hold(request->fd >= -1);
+    hold(!request->vlan || inside(words, request->vlan));
+    hold(!request->native || inside(words, request->native));
+    if (request->verb == REQUEST_CREATE)
+        hold(vlans_parse(&vlans, request->vlan, request->native) == NULL &&
+             (request->vlan || !request->native));
     if (request->has_mac)
         hold(!(request->mac[0] & 1) && memcmp(request->mac, none, sizeof(none)) != 0);
     hold(request->addresses.count <= BINDING_ADDRESSES_MAX);
@@ -114,7 +122,7 @@ static void hold_values_are_sound(const struct request *request, const struct wo
 static void hold_request_is_sound(const struct request *request, const struct words *words)
 {
     const bool keeps = request->kind.multi_queue || request->domain[0] || request->has_owner ||
-                       request->isolated || request->vlan;
+                       request->isolated || request->vlan || request->native;
 
     hold_values_are_sound(request, words);
     switch (request->verb) {
@@ -171,13 +179,13 @@ static void hold_order_is_nothing(const struct request *request, struct words *w
 }
 
 /* A word more for argv, out of `room`. */
-__attribute__((format(printf, 3, 4))) static void add_word(struct words *words, char room[64],
+__attribute__((format(printf, 3, 4))) static void add_word(struct words *words, char room[ROOM],
                                                            const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(room, 64, format, args);
+    vsnprintf(room, ROOM, format, args);
     va_end(args);
     words->argv[words->count++] = room;
 }
@@ -185,7 +193,7 @@ __attribute__((format(printf, 3, 4))) static void add_word(struct words *words, 
 /* What was understood, written out again, is understood as the same: nothing is cut, wrapped or made up. */
 static void hold_says_what_was_said(const struct request *r)
 {
-    char rooms[WORDS_MOST + 16][64], (*room)[64] = rooms, text[INET6_ADDRSTRLEN];
+    char rooms[WORDS_MOST + 16][ROOM], (*room)[ROOM] = rooms, text[INET6_ADDRSTRLEN];
     struct words words = {.count = 0};
     struct request again;
 
@@ -200,7 +208,9 @@ static void hold_says_what_was_said(const struct request *r)
     if (r->isolated)
         add_word(&words, *room++, "--isolated");
     if (r->vlan)
-        add_word(&words, *room++, "--vlan=%u", r->vlan);
+        add_word(&words, *room++, "--vlan=%s", r->vlan);
+    if (r->native)
+        add_word(&words, *room++, "--native=%s", r->native);
     if (r->kind.multi_queue)
         add_word(&words, *room++, "--multi-queue");
     if (r->kind.vnet_hdr)

@@ -3,6 +3,7 @@
  *
  * Terms of any bytes, up to the first '\0': what stands behind the bridge in a rule. */
 #include "base/error.h"
+#include "base/vlans.h"
 #include "fuzz.h"
 #include "policy/addresses.h"
 #include "policy/identity.h"
@@ -84,6 +85,27 @@ static void hold_ips(const char *ips)
     }
 }
 
+/* What is parsed is written out as the same VLANs; the native one is of them. */
+static void hold_vlans(const char *list, const char *native)
+{
+    struct vlans vlans, again;
+    char text[VLANS_TEXT];
+
+    hold(list || !native);
+    hold(vlans_parse(&vlans, list, native) == NULL);
+    hold(vlans_any(&vlans) == (list != NULL));
+    hold(!vlans_has(&vlans, 0) && !vlans_has(&vlans, VLAN_MAX + 1));
+    hold(vlans.untagged == 0 || vlans_has(&vlans, vlans.untagged));
+    hold(vlans_include(&vlans, &vlans));
+    hold(vlans_print(&vlans, text));
+    if (list)
+        hold(vlans_parse(&again, text,
+                         native                 ? native
+                         : vlans_tagged(&vlans) ? "none"
+                                                : NULL) == NULL &&
+             memcmp(&again, &vlans, sizeof(vlans)) == 0);
+}
+
 static void hold_terms_are_sound(const struct terms *terms, const char *text, size_t size)
 {
     hold_is_inside(terms->user, text, size);
@@ -92,7 +114,9 @@ static void hold_terms_are_sound(const struct terms *terms, const char *text, si
     hold_is_inside(terms->macs, text, size);
     hold(terms->uids.first <= terms->uids.last);
     hold(terms->quota <= TERMS_QUOTA_MAX);
-    hold(terms->protection.vlan <= 4094);
+    hold_is_inside(terms->vlan, text, size);
+    hold_is_inside(terms->native, text, size);
+    hold_vlans(terms->vlan, terms->native);
     hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
     if (terms->names)
         hold(strncmp(terms->names, "vtap-", 3) == 0);
@@ -110,8 +134,7 @@ static bool grants(const struct terms *terms)
 {
     return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm ||
            terms->protection.mac_lock || terms->protection.isolated || terms->protection.guard ||
-           terms->protection.vlan || terms->protection.ip_lock || terms->protection.serve ||
-           terms->protection.no_vnet;
+           terms->vlan || terms->protection.ip_lock || terms->protection.serve || terms->protection.no_vnet;
 }
 
 /* A number, or whom find() has; in another way than terms.c. */
@@ -198,8 +221,10 @@ static void hold_says_what_was_said(const struct terms *terms)
         fprintf(file, "user=%s", terms->user);
     if (terms->uids.set)
         fprintf(file, " uid=%u-%u", terms->uids.first, terms->uids.last);
-    if (terms->protection.vlan)
-        fprintf(file, " vlan=%u", terms->protection.vlan);
+    if (terms->native)
+        fprintf(file, " native=%s", terms->native);
+    if (terms->vlan)
+        fprintf(file, " vlan=%s", terms->vlan);
     fprintf(file, "%s%s%s", terms->protection.guard ? " guard=yes" : "",
             terms->protection.isolated ? " isolated=yes" : "", terms->protection.mac_lock ? " mac=lock" : "");
     if (terms->protection.serve)
@@ -218,7 +243,7 @@ static void hold_says_what_was_said(const struct terms *terms)
     hold(same_text(again.group, terms->group) && same_text(again.user, terms->user));
     hold(again.uids.set == terms->uids.set && again.uids.first == terms->uids.first &&
          again.uids.last == terms->uids.last);
-    hold(again.protection.vlan == terms->protection.vlan &&
+    hold(same_text(again.vlan, terms->vlan) && same_text(again.native, terms->native) &&
          again.protection.guard == terms->protection.guard);
     hold(again.protection.isolated == terms->protection.isolated &&
          again.protection.mac_lock == terms->protection.mac_lock);

@@ -6,7 +6,7 @@ import ipaddress
 import random
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portjudge import Binding, networks
 
@@ -14,9 +14,13 @@ GUEST, NEIGHBOUR, FOREIGN = (bytes.fromhex("5254000000" + last) for last in ("01
 BROADCAST, NOBODY = b"\xff" * 6, bytes(6)
 OWN4, OTHER4, ROUTER4 = "10.66.0.5", "10.66.0.6", "10.66.0.1"
 LOCAL, OWN6, OTHER6, OTHER_LOCAL = "fe80::5054:ff:fe00:1", "2001:db8::5", "2001:db8::6", "fe80::5054:ff:fe00:2"
+CTAG, STAG = 0x8100, 0x88A8  # of 802.1Q, and of the provider's outer tag (802.1ad)
 NETWORKS = networks(OWN4, "192.168.7.16/28", OWN6, "2001:db8:5::/64")
 MAC_LOCK = Binding(GUEST)
 IP_LOCK = Binding(GUEST, True, frozenset(), NETWORKS)
+VLANS = frozenset({100, *range(200, 211), 4000})
+TRUNK = replace(MAC_LOCK, vlans=VLANS)
+NATIVE = replace(TRUNK, untagged=100)
 IP, IP6, ARP, RARP = 0x0800, 0x86DD, 0x0806, 0x8035
 TCP, UDP, ICMP, IGMP, ICMP6, PIM = 6, 17, 1, 2, 58, 103
 HOPS, ROUTING, FRAGMENT, OPTIONS, NO_NEXT = 0, 43, 44, 60, 59
@@ -301,14 +305,61 @@ SERVED = {
 }
 
 
+@dataclass(frozen=True)
+class TagKind:
+    """One frame. TRUNK and NATIVE differ in those without a tag."""
+    name: str
+    frame: bytes
+    trunk: bool  # whether it may pass
+    native: bool
+
+
+def _tag_kinds():
+    good, bad = ethernet(ip4(udp(1, 2))), ethernet(ip4(udp(67, 68)))
+    yield TagKind("untagged", good, False, True)
+    yield TagKind("untagged DHCP server", bad, False, False)
+    for vlan in (100, 200, 205, 210, 4000):
+        yield TagKind(f"VLAN {vlan}", tagged(good, (CTAG, vlan)), True, True)
+        yield TagKind(f"VLAN {vlan}, DHCP server", tagged(bad, (CTAG, vlan)), False, False)
+    for vlan in (1, 99, 101, 199, 211, 3999, 4001, 4094, 4095, 100 ^ 0x800, 200 + 256):
+        yield TagKind(f"VLAN {vlan}, which is another's", tagged(good, (CTAG, vlan)), False, False)
+    yield TagKind("with a priority", tagged(good, (CTAG, 0xE000 | 205)), True, True)
+    yield TagKind("eligible to be dropped", tagged(good, (CTAG, 0x1000 | 205)), True, True)
+    yield TagKind("a priority only", tagged(good, (CTAG, 0x6000)), False, False)
+    yield TagKind("VLAN 0", tagged(good, (CTAG, 0)), False, False)
+    yield TagKind("802.1ad", tagged(good, (STAG, 205)), False, False)
+    yield TagKind("0x9100", tagged(good, (0x9100, 205)), False, False)
+    for second in (CTAG, STAG, 0x9100, 0x9200, 0x9300):
+        yield TagKind(f"second tag {second:x}", tagged(good, (CTAG, 205), (second, 206)), False, False)
+    yield TagKind("second tag of VLAN 0", tagged(good, (CTAG, 205), (CTAG, 0)), False, False)
+    yield TagKind("a priority, then a tag", tagged(good, (CTAG, 0), (CTAG, 205)), False, False)
+    yield TagKind("802.1ad, then a tag", tagged(good, (STAG, 205), (CTAG, 205)), False, False)
+    yield TagKind("802.1ah in a tag", tagged(ethernet(bytes(60), 0x88E7), (CTAG, 205)), False, False)
+    yield TagKind("foreign source MAC in a tag", tagged(ethernet(ip4(udp(1, 2)), source=FOREIGN), (CTAG, 205)), False, False)
+    yield TagKind("PVST+ in a tag", tagged(llc(bytes.fromhex("01000ccccccd"), b"\xaa\xaa\3\0\0\x0c\1\x0b"), (CTAG, 205)), False, False)
+    yield TagKind("tag cut off", tagged(good, (CTAG, 205))[:19], False, False)
+
+
+TAG_KINDS = [*_tag_kinds()]
+
+
 class Maker:
     """Frames made up from those above and at random: addresses, headers and options put together anew, a few bytes changed, cut off."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, tags=False):
         self.random = random.Random(seed)
+        self.tags = tags
 
     def frames(self, count):
-        return [self._frame() for _ in range(count)]
+        return [self._tagged() if self.tags else self._frame() for _ in range(count)]
+
+    def _tagged(self):
+        """With up to two tags more, mostly one that VLANs has."""
+        kinds, numbers = (CTAG, CTAG, CTAG, CTAG, STAG, 0x9100), (100, 200, 205, 210, 4000, 0, 1, 99, 211, 4095, self.random.randrange(4096))
+        tags = [(self._either(*kinds), self._either(*numbers, *numbers[:5]) | self._either(0, 0, self.random.randrange(16) << 12))
+                for _ in range(self._either(0, 1, 1, 1, 1, 1, 2))]
+        frame = tagged(self._frame(), *tags)
+        return frame if self.random.random() < 0.95 else frame[:self.random.randint(0, 24)]
 
     def _frame(self):
         pick = self.random.random()

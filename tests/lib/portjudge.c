@@ -4,12 +4,13 @@
  * Runs a port's program in the kernel on frames from standard input, as fast as a socket's filter goes; or
  * attaches it to an interface. For tests/lib/portjudge.py, which has the protocol:
  *
- *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]...   a binding: answers with the number of
- *                                                 its program's instructions (u32), 0: too many
- *   F size (u16) frame...    answers 1 if it passes, else 0
- *   A ifindex (u32)          attaches: answers with 1 and nothing, or 0 and the reason, a line
- *   R ifindex (u32)          reads what is attached: attached, bound, dropped (u32), as a line
- *   E                        lets all answers out */
+ *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]... untagged (u16) protocol (u16) count
+ * (u16) [vlan (u16)]...        a binding: answers with the number of its program's instructions (u32), 0: too
+ * many T                        from here on frames go through a tap, in a network namespace of its own: only
+ * there does the kernel take a frame's outermost tag out of it, before the program sees it F size (u16)
+ * frame...    answers 1 if it passes, else 0 A ifindex (u32)          attaches: answers with 1 and nothing,
+ * or 0 and the reason, a line R ifindex (u32)          reads what is attached: attached, bound, dropped
+ * (u32), as a line E                        lets all answers out */
 #include "base/error.h"
 #include "net/binding.h"
 #include "net/bpf.h"
@@ -20,10 +21,18 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct cidr addresses[65536];
 static struct binding binding = {.addresses = addresses};
@@ -44,21 +53,49 @@ static uint32_t take_u32(void)
     return value;
 }
 
+static uint16_t take_u16(void)
+{
+    uint16_t value;
+
+    take(&value, sizeof(value));
+    return value;
+}
+
+static void go_through_a_tap(void)
+{
+    const int on = 1;
+    struct ifreq tap = {.ifr_name = "judge0", .ifr_flags = IFF_TAP | IFF_NO_PI};
+
+    ends[0] = unshare(CLONE_NEWNET) < 0 ? -1 : open("/dev/net/tun", O_RDWR);
+    ends[1] = socket(AF_PACKET, SOCK_RAW, 0);
+    if (ends[0] < 0 || ends[1] < 0 || ioctl(ends[0], TUNSETIFF, &tap) < 0)
+        err(1, "cannot make a tap");
+    tap.ifr_flags = IFF_UP;
+    const struct sockaddr_ll place = {.sll_family = AF_PACKET,
+                                      .sll_protocol = htons(ETH_P_ALL),
+                                      .sll_ifindex = (int)if_nametoindex(tap.ifr_name)};
+    if (ioctl(ends[1], SIOCSIFFLAGS, &tap) < 0 ||
+        setsockopt(ends[1], SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
+        bind(ends[1], (const struct sockaddr *)&place, sizeof(place)) < 0)
+        err(1, "cannot listen at a tap");
+}
+
 static void make_binding(void)
 {
     static struct bpf program;
-    uint16_t count;
-
     take(binding.mac, sizeof(binding.mac));
     binding.ip_lock = getchar() == 1;
     binding.serve = (unsigned int)getchar();
-    take(&count, sizeof(count));
-    binding.address_count = count;
-    for (uint16_t i = 0; i < count; i++) {
+    binding.address_count = take_u16();
+    for (size_t i = 0; i < binding.address_count; i++) {
         addresses[i].family = getchar() == 4 ? AF_INET : AF_INET6;
         addresses[i].prefix = (uint8_t)getchar();
         take(addresses[i].bytes, sizeof(addresses[i].bytes));
     }
+    binding.vlans = (struct vlans){.untagged = take_u16()};
+    binding.vlan_protocol = take_u16();
+    for (unsigned int left = take_u16(); left > 0; left--)
+        vlans_add(&binding.vlans, take_u16());
     uint32_t length = 0;
     if (portprogram_make(&binding, &program) == 0) {
         const struct sock_fprog filter = {(unsigned short)program.count, program.code};
@@ -79,7 +116,7 @@ static void judge_frame(void)
     take(frame, size);
     if (!usable)
         errx(1, "there is no program to judge by");
-    if (send(ends[0], frame, size, 0) != size)
+    if (write(ends[0], frame, size) != size && errno != EINVAL) /* less than a header */
         err(1, "cannot send");
     const ssize_t got = recv(ends[1], frame, sizeof(frame), MSG_DONTWAIT);
     if (got < 0 && errno != EAGAIN)
@@ -120,6 +157,9 @@ int main(void)
         switch (verb) {
         case 'B':
             make_binding();
+            break;
+        case 'T':
+            go_through_a_tap();
             break;
         case 'F':
             judge_frame();

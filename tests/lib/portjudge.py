@@ -18,6 +18,9 @@ class Binding:
     ip_lock: bool = False
     serve: frozenset = frozenset()
     networks: tuple = ()
+    vlans: frozenset = frozenset()
+    untagged: int = 0
+    protocol: int = 0x8100
 
 
 def networks(*texts):
@@ -51,8 +54,13 @@ class Judge:
         data = struct.pack("=c6sBBH", b"B", binding.mac, binding.ip_lock, served, len(binding.networks))
         for net in binding.networks:
             data += struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed)
+        data += struct.pack(f"={3 + len(binding.vlans)}H", binding.untagged, binding.protocol, len(binding.vlans), *binding.vlans)
         self.length = struct.unpack("=I", self._ask(data).read(4))[0]
         return self.length
+
+    def go_through_a_tap(self):
+        """From here on; the next is bind(). Requires root."""
+        self.process.stdin.write(b"T")
 
     def passes(self, frames):
         """Which of the frames pass, a list of bools."""

@@ -12,18 +12,39 @@ FRAGMENT, EXTENSIONS = 44, {0, 43, 60}
 
 
 def may_send(binding, frame):
-    """Whether an untagged frame may pass."""
+    """Whether a frame may pass."""
+    tag, frame = without_tag(frame)
     destination, source, kind = frame[:6], frame[6:12], number(frame, 12, 2)
     if kind is None or source != binding.mac:
         return False
-    if "stp" in binding.serve and destination == STP and kind <= 1500 and frame[14:16] == b"\x42\x42":
+    if "stp" in binding.serve and not tag and destination == STP and kind <= 1500 and frame[14:16] == b"\x42\x42":
         return True
+    if not may_tag(binding, tag):
+        return False
     if destination.startswith((b"\x01\x80\xc2\x00", b"\x01\x00\x0c")):
         return False
     payload = frame[14:]
     if kind in JUDGES:
         return JUDGES[kind](binding, payload)
     return not binding.ip_lock and kind >= 0x600 and kind not in TAGS | LINK_PROTOCOLS
+
+
+def without_tag(frame):
+    """The type and the value of a frame's outermost tag, and the frame without it. One that ends there is nobody's."""
+    kind = number(frame, 12, 2)
+    if kind not in (0x8100, 0x88A8):
+        return None, frame
+    return (kind, number(frame, 14, 2)), frame[:12] + frame[16:] if len(frame) >= 20 else b""
+
+
+def may_tag(binding, tag):
+    """Whether a frame may have that tag, or None. All are untagged on a port that is in one VLAN and untagged there."""
+    if binding.vlans <= {binding.untagged}:
+        return not tag
+    if not tag:
+        return binding.untagged != 0
+    kind, value = tag
+    return kind == binding.protocol and value & 0xFFF in binding.vlans
 
 
 def number(data, offset, size):

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import needed
 import portreference
-from portframes import GUEST, IP_LOCK, KINDS, MAC_LOCK, NETWORKS, SERVED, Maker
+from portframes import GUEST, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, tagged
 from portjudge import Binding, Judge, networks
 from rounds import rounds
 
 FRAMES, PART = rounds(100_000, 10_000_000), 12_500
-# What no socket shows: a tag in the frame's metadata, which tests/netns/test_port_filter.py sends through a tap. Here they are in the frame.
+# A socket shows tags in the frame, and not in its metadata, where the kernel puts the outermost one: see Tags.
 BINDINGS = [
     MAC_LOCK, IP_LOCK, replace(MAC_LOCK, serve=frozenset(SERVED)), replace(IP_LOCK, serve=frozenset(SERVED)), Binding(GUEST, True),
     replace(IP_LOCK, networks=networks("10.66.0.5", *(f"10.66.1.{n}" for n in range(31)), "2001:db8::5", *(f"2001:db8::1:{n:x}:0:5" for n in range(31)))),
@@ -78,7 +78,75 @@ class Program(unittest.TestCase):
             self.assertEqual(self.judge.passes(frames), [portreference.may_send(binding, frame) for frame in frames])
 
 
+class Tags(unittest.TestCase):
+    """Ports in several VLANs. The frames go through a tap, where the kernel has taken the outermost tag out of them."""
+    FRAMES, PART = rounds(30_000, 3_000_000), 2500
+    BINDINGS = [
+        MAC_LOCK, replace(MAC_LOCK, vlans=frozenset({205}), untagged=205), TRUNK, NATIVE, replace(TRUNK, vlans=frozenset({205})),
+        replace(IP_LOCK, vlans=VLANS), replace(IP_LOCK, vlans=VLANS, untagged=205), replace(TRUNK, serve=frozenset(SERVED)),
+        replace(NATIVE, serve=frozenset(SERVED)), replace(NATIVE, protocol=STAG), replace(TRUNK, vlans=frozenset(range(1, 4095))),
+        replace(NATIVE, vlans=frozenset(range(2, 129, 2)) | {100}),
+    ]
+
+    def setUp(self):
+        self.judge = self.enterContext(Judge())
+        self.judge.go_through_a_tap()
+
+    def verdicts(self, binding, frames):
+        self.judge.bind(binding)
+        verdicts = self.judge.passes(frames)
+        self.assertEqual(verdicts, [portreference.may_send(binding, frame) for frame in frames])
+        return verdicts
+
+    def test_each_kind(self):
+        for binding, wanted in ((TRUNK, "trunk"), (NATIVE, "native")):
+            verdicts = self.verdicts(binding, [kind.frame for kind in TAG_KINDS])
+            self.assertEqual([], [(kind.name, passes) for kind, passes in zip(TAG_KINDS, verdicts) if passes != getattr(kind, wanted)], wanted)
+
+    def test_no_tag_passes_elsewhere(self):
+        frames = [kind.frame for kind in TAG_KINDS if kind.frame[12:14] in (b"\x81\0", b"\x88\xa8")]
+        for binding in (MAC_LOCK, IP_LOCK, replace(MAC_LOCK, vlans=frozenset({205}), untagged=205)):
+            self.assertFalse(any(self.verdicts(binding, frames)))
+
+    def test_in_a_tag_each_kind_is_what_it_is_without(self):
+        for binding, wanted in ((TRUNK, "mac_lock"), (replace(IP_LOCK, vlans=VLANS), "ip_lock")):
+            verdicts = self.verdicts(binding, [tagged(kind.frame, (0x8100, 205)) for kind in KINDS])
+            self.assertEqual([], [kind.name for kind, passes in zip(KINDS, verdicts) if passes != getattr(kind, wanted)], wanted)
+
+    def test_protocol_of_the_bridge(self):
+        verdicts = self.verdicts(replace(TRUNK, protocol=STAG), [kind.frame for kind in TAG_KINDS])
+        self.assertEqual([kind.name for kind, passes in zip(TAG_KINDS, verdicts) if passes], ["802.1ad"])
+
+    def test_spanning_tree_is_untagged(self):
+        bpdu = next(kind.frame for kind in KINDS if kind.name == "BPDU")
+        for binding in (TRUNK, NATIVE):
+            self.assertEqual(self.verdicts(replace(binding, serve=frozenset({"stp"})), [bpdu, tagged(bpdu, (0x8100, 205))]), [True, False])
+
+    def test_every_vlan(self):
+        plain = next(kind.frame for kind in KINDS if kind.name == "IPv4 UDP")
+        for vlans in (VLANS, frozenset({1}), frozenset({4094}), frozenset(range(1, 4095)), frozenset(range(2, 129, 2)), frozenset({1, 2, 4, 5, 7})):
+            verdicts = self.verdicts(replace(TRUNK, vlans=vlans), [tagged(plain, (0x8100, vlan)) for vlan in range(4096)])
+            self.assertEqual({vlan for vlan, passes in enumerate(verdicts) if passes}, vlans)
+
+    def test_made_up_frames(self):
+        seed = int(os.environ.get("VIRT_TAP_SEED") or random.randrange(1 << 32))
+        for number, binding in enumerate(self.BINDINGS):
+            self.judge.bind(binding)
+            for part in range(self.FRAMES // len(self.BINDINGS) // self.PART):
+                frames = Maker(f"{seed} tags {number} {part}", tags=True).frames(self.PART)
+                differ = [frame.hex() for frame, passes in zip(frames, self.judge.passes(frames)) if passes != portreference.may_send(binding, frame)]
+                self.assertEqual(differ[:3], [], f"VIRT_TAP_SEED={seed}, binding {number}: the program and the reference differ")
+
+
 class Size(unittest.TestCase):
+    def test_vlans(self):
+        """Two instructions for a single VLAN, four for a range."""
+        with Judge() as judge:
+            plain = judge.bind(MAC_LOCK)
+            for vlans, more in (({100}, 8), ({100, 200}, 10), (range(200, 211), 10), ({100, *range(200, 211)}, 12),
+                                ({vlan for vlan in range(1, 193) if vlan % 3}, 6 + 64 * 4)):
+                self.assertEqual(judge.bind(replace(TRUNK, vlans=frozenset(vlans))) - plain, more, vlans)
+
     def test_limits(self):
         many = networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))
         six = networks(*(f"2001:db8:{n:x}::1" for n in range(64)))

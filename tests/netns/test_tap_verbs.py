@@ -102,7 +102,7 @@ class Verbs(VerbCase):
             "name": "vtap-b", "ifindex": sandbox.ifindex("vtap-b"), "role": "tap", "kind": "tun", "bridge": "br0", "mac": "fe:54:00:00:00:01",
             "mtu": 1500, "carrier": False, "state": "disabled", "owner": {"uid": USER, "name": USERS[USER]}, "tun_owner": None, "domain": UUID,
             "domain_name": None, "claim": netcase.link("vtap-b")["altnames"][0], "changed": {"mac": False, "owner": False, "persistence": False},
-            "protection": [], "vlan": None, "bound": None, "filter": None, "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
+            "protection": [], "vlan": None, "tagged": [], "bound": None, "filter": None, "held": False, "multi_queue": True, "queues": 0, "vnet_hdr": False,
             "persistent": True})
         self.assertEqual([(tap["held"], tap["persistent"], tap["owner"]["uid"], tap["queues"]) for tap in listed],
                          [(True, False, USER, 1), (False, True, OTHER, 0), (False, True, USER, 0)])

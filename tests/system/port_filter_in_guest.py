@@ -10,7 +10,8 @@ import sandbox
 from bridgehelper import IFF_VNET_HDR
 from netcase import POLICY
 from sandbox import USER
-from test_port_filter import Judged
+from portframes import NATIVE, TAG_KINDS, TRUNK
+from test_port_filter import FORGED, Judged, Ports
 from test_protect import GUEST, Protect
 
 
@@ -24,6 +25,31 @@ class AccessPort(Judged):
 
     def test_every_kind(self):
         self.judged(IFF_VNET_HDR)
+
+
+class TrunkPort(Ports):
+    """Each kind of tag, and as often as the others: nothing reaches the neighbour, which is in the same VLANs, that may not."""
+
+    def prepare(self):
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")
+        sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", "2-4094")
+        sandbox.write(POLICY, f"allow br0 user={USER} mac=lock vlan=100,200-210,4000 native=100\nallow br0 vlan=2-4094\n")
+
+    def judged(self, send, wanted):
+        for kind in TAG_KINDS:
+            send(0, kind.frame)
+            self.assertEqual([len(frames) for frames in self.seen()], [getattr(kind, wanted)] * 2 + [0], kind.name)
+        forged = [kind.frame for kind in TAG_KINDS if not getattr(kind, wanted)]
+        for number in range(FORGED * len(forged)):
+            send(number, forged[number % len(forged)])
+        self.assertEqual(self.seen(), [[], [], []])
+
+    def test_each_kind(self):
+        send = self.tap(IFF_VNET_HDR)
+        self.assertEqual(self.state(NATIVE)[:2], (True, True))
+        self.judged(send, "native")
+        self.replace(TRUNK)
+        self.judged(send, "trunk")
 
 
 class WithoutModules(Protect):

@@ -156,6 +156,7 @@ class Pages(Reader):
         for name, bridge, status in (("alice", "br-lab", 0), ("vmadmin", "br-lab", 0), ("alice", "br-web", 0), ("alice", "br-mgmt", 1)):
             said = self.type(f"virt-tap policy explain --bridge {bridge}", reader.USERS[name], status)
             self.assertIn(("yes: ", "no: ")[status] + name, said)
+        self.assertIn("vlan: 100,200-210\nnative: 100\n", self.type("virt-tap policy explain --bridge br-dmz", reader.USERS["alice"], 1))  # no such bridge
         self.type("virt-tap tap create vtap-alice-1 --bridge br-lab")
         self.assertIn("mac=", self.type("virt-tap tap create vtap-w --bridge br-web", status=1))
         self.type("virt-tap tap create vtap-w --bridge br-web --mac=52:54:00:0a:00:01")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Protected ports on a Debian kernel under TCG: VLANs, which the kernel here may be without, the port filter, and all of test_protect.py.
+"""Protected ports on a Debian kernel under TCG: VLANs and trunks, which the kernel here may be without, the port filter, and all of test_protect.py.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
@@ -21,7 +21,7 @@ class OnADebianKernel(unittest.TestCase):
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
             programs=[helper, cli, judge], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
-            modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=300,
+            modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=450,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")

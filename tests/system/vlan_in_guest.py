@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Access VLANs, with real frames, on a bridge that filters them. Run by test_vlan.py on a kernel that can."""
+"""Access VLANs and trunks, with real frames, on a bridge that filters them. Run by test_vlan.py on a kernel that can."""
+import fcntl
 import json
 import os
 import select
@@ -10,13 +11,14 @@ import struct
 
 import netcase
 import sandbox
-from bridgehelper import await_
+from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF, await_
 from netcase import POLICY
 from sandbox import OTHER, USER
 from test_protect import BROADCAST, FOREIGN, GUEST, NEIGHBOUR, Protect, frame, frames_on, port
 
 CTAG, STAG = 0x8100, 0x88A8  # of 802.1Q, and of the provider's outer tag (802.1ad)
 SOL_PACKET, PACKET_AUXDATA, VLAN_VALID = 263, 8, 1 << 4
+TRUNK = {100, *range(200, 211)}
 QUIET = 0.2  # seconds after which nothing more is awaited; the bridge has a tap's frame in its place when write() returns
 
 
@@ -51,6 +53,17 @@ class Tap:
         """A frame that has come in, and its tags."""
         data = os.read(self.fileno(), 65536)
         return data, tags_of(data)
+
+
+class Opened(Tap):
+    """A tap that stays, opened by name."""
+
+    def __init__(self, name):
+        self.name, self.fd = name, os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+
+    def fileno(self):
+        return self.fd
 
 
 class Wire:
@@ -118,10 +131,14 @@ class Vlan(Protect):
             tap.answer.close()
         super().tearDown()
 
+    def is_port(self, name, vlans, untagged):
+        """It is in these VLANs and in no other, untagged both ways in one (0: none), tagged both ways in the others."""
+        said, = json.loads(sandbox.run("bridge", "-json", "vlan", "show", "dev", name).stdout)
+        found = {vlan: entry.get("flags", []) for entry in said["vlans"] for vlan in range(entry["vlan"], entry.get("vlanEnd", entry["vlan"]) + 1)}
+        self.assertEqual(found, {vlan: ["PVID", "Egress Untagged"] if vlan == untagged else [] for vlan in vlans})
+
     def is_access_port(self, name, vlan):
-        """It is in that VLAN, untagged both ways, and in no other."""
-        said = json.loads(sandbox.run("bridge", "-json", "vlan", "show", "dev", name).stdout)
-        self.assertEqual(said, [{"ifname": name, "vlans": [{"vlan": vlan, "flags": ["PVID", "Egress Untagged"]}]}])
+        self.is_port(name, {vlan}, vlan)
 
     def entries(self, mac):
         """What the bridge knows of an address: VLAN (None: without filtering) and state of each entry."""
@@ -152,7 +169,9 @@ class Ports(Vlan):
 
         def listed():
             """Of each tap: what --json says, and the table."""
-            vlans = {tap["name"]: tap["vlan"] for tap in json.loads(sandbox.run(cli, "list", "--json").stdout)}
+            taps = json.loads(sandbox.run(cli, "list", "--json").stdout)
+            vlans = {tap["name"]: tap["vlan"] for tap in taps}
+            self.assertFalse(any(tap["tagged"] for tap in taps))
             table = [line.split() for line in sandbox.run(cli, "list").stdout.splitlines()]
             self.assertEqual({row[0]: row[table[0].index("VLAN")] for row in table[1:]},
                              {name: str(vlan or "-") for name, vlan in vlans.items()})
@@ -173,6 +192,162 @@ class Ports(Vlan):
         self.rule("")
         with self.grant() as answer:
             self.is_access_port(answer.tap()[0], self.default_vlan)
+
+
+class Trunks(Vlan):
+    def test_ports(self):
+        for default_vlan in (0, 1, 100, 205):
+            self.filter(default_vlan)
+            for terms, vlans, untagged in (("vlan=100,200-210", TRUNK, 0), ("vlan=100,200-210 native=100", TRUNK, 100), ("vlan=200-210,100 native=205", TRUNK, 205),
+                                           ("vlan=100 native=none", {100}, 0), ("vlan=100 native=100", {100}, 100), ("vlan=1-3,4094", {1, 2, 3, 4094}, 0)):
+                with self.subTest(terms, default_vlan=default_vlan):
+                    self.rule(terms)
+                    with self.grant() as answer:
+                        self.is_port(answer.tap()[0], vlans, untagged)
+
+    def test_requests(self):
+        self.rule("vlan=100,200-210 native=100")
+        for words, vlans, untagged in (([], TRUNK, 100), (["--vlan=200"], {200}, 200), (["--vlan=200-205"], set(range(200, 206)), 0),
+                                       (["--vlan=100,205", "--native=205"], {100, 205}, 205), (["--vlan=205", "--native=none"], {205}, 0),
+                                       (["--vlan=100,200-210", "--native=none", "--multi-queue"], TRUNK, 0)):
+            with self.subTest(words):
+                self.create("vtap-a", *words)
+                self.is_port("vtap-a", vlans, untagged)
+                self.delete("--name=vtap-a")
+        for words in (["--vlan=101"], ["--vlan=100-200"], ["--vlan=200-211", "--native=200"]):
+            self.denied("create", "--bridge=br0", "--name=vtap-a", *words, says=[words[0], f"{POLICY}:1", "vlan=100,200-210"])
+        self.rule("vlan=100")
+        for words in (["--vlan=100", "--native=none"], ["--vlan=100,200"], ["--vlan=100-101", "--native=100"]):
+            self.denied("create", "--bridge=br0", "--name=vtap-a", *words, says=[*words, f"{POLICY}:1 grants only VLAN 100, untagged"])
+
+    def test_not_filtering(self):
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0")
+        self.rule("vlan=100,200-210 native=100")
+        self.refuse(says=[f"vlan= of {POLICY}:1", "filter VLANs", "vlan_filtering 1"])
+
+    def test_every_vlan(self):
+        """Of the uplink, and of a guest, each of whose VLANs has an entry for its MAC."""
+        self.trunk()
+        sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", "2-4094")
+        with self.grant() as answer:
+            self.is_access_port(answer.tap()[0], 100)
+        self.rule("vlan=1-4094 native=1 mac=lock")
+        with self.grant(f"--mac={GUEST}") as answer:
+            self.is_port(answer.tap()[0], set(range(1, 4095)), 1)
+            self.assertEqual({vlan for vlan, state in self.entries(GUEST) if state == "static"} - {None}, set(range(1, 4095)))
+
+    def test_list_and_show(self):
+        cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+        self.rule("vlan=100,200-210,300 native=100")
+        self.create("vtap-a")
+        self.create("vtap-b", "--vlan=200-205")
+        taps = json.loads(sandbox.run(cli, "list", "--json").stdout)
+        self.assertEqual([(tap["vlan"], tap["tagged"]) for tap in taps], [(100, ["200-210", "300"]), (None, ["200-205"])])
+        table = sandbox.run(cli, "list").stdout
+        self.assertIn(" 100, tagged 200-210,300 ", table)
+        self.assertIn(" tagged 200-205 ", table)
+        many = ",".join(str(vlan) for vlan in range(2, 42, 2))
+        self.rule(f"vlan={many}")
+        self.create("vtap-c")
+        self.assertIn(" tagged 2,4,6,8,10,12,14,16 +12 ", sandbox.run(cli, "list").stdout)
+        for name in "abc":
+            self.delete(f"--name=vtap-{name}")
+
+
+class TrunkFrames(Vlan):
+    """USER's guest has a trunk, OTHER's are in VLAN 100 and in 200."""
+
+    def setUp(self):
+        super().setUp()
+        self.far, self.host, self.opened = self.trunk(), self.wire("br0"), []
+
+    def tearDown(self):
+        for tap in self.opened:
+            os.close(tap.fileno())
+            self.delete(f"--name={tap.name}", uid=OTHER)
+        super().tearDown()
+
+    def guests(self, terms, *options):
+        sandbox.write(POLICY, f"allow br0 user={USER} {terms}\nallow br0 user={OTHER} vlan=100,200\n")
+        self.guest_tap = self.tap(*options)
+        for vlan in (100, 200):
+            self.create(f"vtap-{vlan}", f"--vlan={vlan}", uid=OTHER)
+            self.opened.append(Opened(f"vtap-{vlan}"))
+        self.assertTrue(await_(lambda: all(port(tap.name)["state"] == "forwarding" for tap in self.opened)))
+        self.one, self.two = self.opened
+
+    def arrives(self, sender, data, source=GUEST, **expected):
+        """Send a frame; it comes out with these tags where they are given, and nowhere else."""
+        sender.send(data)
+        places = {"guest": self.guest_tap, "one": self.one, "two": self.two, "far": self.far, "host": self.host}
+        others = {name: place for name, place in places.items() if place is not sender}
+        got = dict(zip(others, seen(source, *others.values())))
+        self.assertEqual(got, {name: [expected[name]] if name in expected else [] for name in others})
+
+    def what_tags_do(self, native):
+        data = frame(BROADCAST, GUEST)
+        self.arrives(self.guest_tap, data, **({"one": [], "far": [100]} if native else {}))
+        self.arrives(self.guest_tap, tagged(data, 100), one=[], far=[100])
+        self.arrives(self.guest_tap, tagged(data, 200), two=[], far=[200])
+        for vlan in (99, 101, 199, 1, 4095):
+            self.arrives(self.guest_tap, tagged(data, vlan))
+        back = frame(BROADCAST, FOREIGN)
+        self.arrives(self.far, tagged(back, 100), FOREIGN, one=[], guest=[] if native else [100])
+        self.arrives(self.far, tagged(back, 200), FOREIGN, two=[], guest=[200])
+        self.arrives(self.far, tagged(back, 199), FOREIGN)
+        self.arrives(self.far, back, FOREIGN)
+
+    def test_by_the_bridge_alone(self):
+        """As the manual says: without the filter a second tag stays, and the native VLAN takes what the bridge does not know as a tag."""
+        data = frame(BROADCAST, GUEST)
+        self.guests("vlan=100,200-210 native=100")
+        self.what_tags_do(True)
+        self.arrives(self.guest_tap, tagged(data, 0), one=[], far=[100])
+        self.arrives(self.guest_tap, tagged(data, 200, 100), two=[100], far=[200, 100])
+        self.arrives(self.guest_tap, tagged(data, (STAG, 200)), one=[200], far=[100, 200])
+
+    def test_by_the_bridge_alone_without_native(self):
+        data = frame(BROADCAST, GUEST)
+        self.guests("vlan=100,200-210")
+        self.what_tags_do(False)
+        for tags in ((0,), (0, 200), ((STAG, 200),)):
+            self.arrives(self.guest_tap, tagged(data, *tags))
+
+    def locked(self, native):
+        data = frame(BROADCAST, GUEST)
+        self.guests(f"vlan=100,200-210 native={'100' if native else 'none'} mac=lock", f"--mac={GUEST}")
+        self.what_tags_do(native)
+        for tags in ((0,), (0, 200), (200, 100), (200, 0), ((STAG, 200),), ((STAG, 200), 200), (200, (0x9100, 5))):
+            self.arrives(self.guest_tap, tagged(data, *tags))
+        self.assertEqual({entry for entry in self.entries(GUEST) if entry[0]}, {(vlan, "static") for vlan in TRUNK})
+        for tags in ((), (100,), (200,)):
+            self.arrives(self.guest_tap, tagged(frame(BROADCAST, FOREIGN), *tags), FOREIGN)
+
+    def test_locked_mac(self):
+        self.locked(True)
+
+    def test_locked_mac_without_native(self):
+        self.locked(False)
+
+    def test_tags_of_the_provider(self):
+        """A bridge that filters by 802.1ad: the filter takes that tag, and no other."""
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_protocol", "802.1ad")
+        self.guests("vlan=100,200-210 native=100 mac=lock", f"--mac={GUEST}")
+        data = frame(BROADCAST, GUEST)
+        self.arrives(self.guest_tap, tagged(data, (STAG, 200)), two=[], far=[200])
+        self.arrives(self.guest_tap, data, one=[], far=[100])
+        self.arrives(self.guest_tap, tagged(data, 200))
+        self.arrives(self.guest_tap, tagged(data, (STAG, 200), 100))
+
+    def test_spanning_tree_guard(self):
+        """Untagged on a trunk without native VLAN: the bridge sees it, and shuts the port."""
+        sandbox.write(POLICY, f"allow br0 user={USER} vlan=100,200 mac=lock guard=yes\n")
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "1", "forward_delay", "200")
+        with self.grant(f"--mac={GUEST}", vnet=False) as answer:
+            bpdu = bytes.fromhex("424203" "0000" "00" "00" "0000000000000001" "00000000" "0000000000000001" "8001" "0000" "1400" "0200" "0f00")
+            data = bytes.fromhex(("01:80:c2:00:00:00" + GUEST).replace(":", "")) + struct.pack("!H", len(bpdu)) + bpdu
+            os.write(answer.fds[0], data + bytes(60 - len(data)))
+            self.assertTrue(await_(lambda: port(answer.tap()[0])["state"] == "disabled"))
 
 
 class Frames(Vlan):

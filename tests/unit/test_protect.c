@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -26,7 +27,10 @@ static struct port_options set, ignored; /* true in ignored: the kernel does not
 static bool vlan_ignored, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
 static bool no_filters;
 static struct binding bound;
-static unsigned int addresses, denied_vlan, bridge_groups;
+static unsigned int addresses, bridge_groups;
+static char denied[64];               /* VLANs in which it is no router */
+static const char *vlan_list = "100"; /* as granted */
+static unsigned int default_vlan;
 
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
 {
@@ -36,11 +40,12 @@ int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
     return 0;
 }
 
-int port_deny_vlan_router(struct rtnl *nl, int ifindex, unsigned int vlan)
+int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans)
 {
+    const size_t length = strlen(denied);
     (void)nl;
     (void)ifindex;
-    denied_vlan = vlan;
+    snprintf(denied + length, sizeof(denied) - length, "%u-%u ", vlans->first, vlans->last);
     return 0;
 }
 
@@ -71,20 +76,20 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct 
     return 0;
 }
 
-int port_set_vlan(struct rtnl *nl, int ifindex, unsigned int vlan, unsigned int default_vlan)
+int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_one)
 {
     (void)nl;
     (void)ifindex;
-    (void)vlan;
-    (void)default_vlan;
+    (void)vlans;
+    (void)default_one;
     return 0;
 }
 
-int port_has_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+int port_has_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
 {
     (void)nl;
     (void)ifindex;
-    (void)vlan;
+    (void)vlans;
     return !vlan_ignored;
 }
 
@@ -95,6 +100,8 @@ int link_get(struct rtnl *nl, int ifindex, struct link *out)
     *out = (struct link){.bridge = {.kernel_stp = true,
                                     .vlan_filtering = true,
                                     .vlan_snooping = vlan_snooping,
+                                    .default_vlan = default_vlan,
+                                    .vlan_protocol = 0x88A8,
                                     .max_groups = bridge_groups},
                          .port = {
                              .isolated = set.isolated && !ignored.isolated,
@@ -124,14 +131,15 @@ static int protect(struct error *why)
 {
     const struct request request = {.has_mac = true, .mac = {0x52, 0x54, 0, 0, 0, 1}};
     const struct link bridge = {.name = "br0"};
-    const struct decision terms = {
-        .rule = "policy.conf:1",
-        .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
+    struct decision terms = {.rule = "policy.conf:1",
+                             .protection = {.isolated = true, .mac_lock = true, .guard = true}};
     const struct grant what = {
         .request = &request, .bridge = &bridge, .terms = &terms, .binding.mac = {0x52, 0x54, 0, 0, 0, 1}};
     struct rtnl nl = {.buffer = NULL};
 
-    addresses = denied_vlan = 0;
+    addresses = 0;
+    denied[0] = '\0';
+    vlans_parse(&terms.vlans, vlan_list, NULL);
     bridge_groups = 4096;
     return protect_port(&nl, 1, "vtap-0", &what, why);
 }
@@ -181,11 +189,22 @@ static void test_multicast_router_of_a_vlan(void **state)
     (void)state;
 
     assert_int_equal(protect(&why), 0);
-    assert_int_equal(denied_vlan, 0);
+    assert_string_equal(denied, "");
     vlan_snooping = true;
     assert_int_equal(protect(&why), 0);
-    assert_int_equal(denied_vlan, 100);
+    assert_string_equal(denied, "100-100 ");
+    vlan_list = "100,200-210";
+    assert_int_equal(protect(&why), 0);
+    assert_string_equal(denied, "100-100 200-210 ");
+    vlan_list = NULL;
+    assert_int_equal(protect(&why), 0);
+    assert_string_equal(denied, "");
+    default_vlan = 1;
+    assert_int_equal(protect(&why), 0);
+    assert_string_equal(denied, "1-1 ");
     vlan_snooping = false;
+    vlan_list = "100";
+    default_vlan = 0;
 }
 
 static void test_port_filter(void **state)
@@ -197,6 +216,7 @@ static void test_port_filter(void **state)
     assert_int_equal(protect(&(struct error){0}), 0);
     assert_memory_equal(bound.mac, mac, sizeof(mac));
     assert_false(bound.ip_lock || bound.serve || bound.address_count);
+    assert_int_equal(bound.vlan_protocol, 0x88A8);
     no_filters = true;
     refused("cannot filter what tap vtap-0 sends, for mac=lock of policy.conf:1: this kernel has no filters");
     no_filters = false;

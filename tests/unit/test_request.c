@@ -64,6 +64,32 @@ static void takes_create(void **state)
     assert_int_equal(request.owner, 1000);
 }
 
+static void takes_vlans(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        request_parse(&request, ARGS("create", "--bridge=br0", "--name=vtap-a", "--vlan=100"), &why),
+        REQUEST_OK);
+    assert_string_equal(request.vlan, "100");
+    assert_null(request.native);
+    assert_int_equal(
+        request_parse(&request,
+                      ARGS("create", "--native=200", "--bridge=br0", "--name=vtap-a", "--vlan=100,200-210"),
+                      &why),
+        REQUEST_OK);
+    assert_string_equal(request.vlan, "100,200-210");
+    assert_string_equal(request.native, "200");
+    assert_int_equal(
+        request_parse(&request,
+                      ARGS("create", "--bridge=br0", "--name=vtap-a", "--vlan=100,200", "--native=300"),
+                      &why),
+        REQUEST_USAGE);
+    assert_non_null(strstr(why.text, "--native must be none, or one of the VLANs in --vlan, not '300'"));
+    assert_int_equal(request_parse(&request, ARGS("--br=br0", "--fd=3", "--vlan=100"), &why), REQUEST_USAGE);
+    assert_int_equal(request_parse(&request, ARGS("delete", "--name=vtap-a", "--native=none"), &why),
+                     REQUEST_USAGE);
+}
+
 static void takes_delete(void **state)
 {
     (void)state;
@@ -100,6 +126,15 @@ static void refuses_wrong_values(void **state)
         "--fd=3",
         "--force",
         "--multi-queue=2",
+        "--vlan=",
+        "--vlan=0",
+        "--vlan=4095",
+        "--vlan=100,",
+        "--vlan=200-100",
+        "--vlan=100,100",
+        "--native=100",
+        "--native=none",
+        "--native=",
     };
     (void)state;
     for (size_t i = 0; i < COUNT(words); i++) {
@@ -319,6 +354,7 @@ int main(void)
         cmocka_unit_test(takes_the_contract_of_qemu_and_libvirt),
         cmocka_unit_test(takes_a_name_of_the_caller),
         cmocka_unit_test(takes_create),
+        cmocka_unit_test(takes_vlans),
         cmocka_unit_test(takes_delete),
         cmocka_unit_test(refuses_wrong_values),
         cmocka_unit_test(claims),

@@ -39,7 +39,8 @@ static void takes_each_term(void **state)
     assert_int_equal(terms.mtu, 1400);
     assert_true(terms.require_kvm);
     assert_false(terms.protection.mac_lock || terms.protection.isolated || terms.protection.guard);
-    assert_int_equal(terms.protection.vlan, 0);
+    assert_null(terms.vlan);
+    assert_null(terms.native);
     assert_null(terms.macs);
     assert_int_equal(parse("", false), 0);
     assert_null(terms.user);
@@ -71,10 +72,20 @@ static void takes_each_protection(void **state)
     assert_true(terms.protection.isolated && !terms.protection.mac_lock && !terms.protection.guard);
     assert_int_equal(parse("vlan=100 guard=yes", false), 0);
     assert_true(terms.protection.guard && !terms.protection.mac_lock && !terms.protection.isolated);
-    assert_int_equal(terms.protection.vlan, 100);
+    assert_string_equal(terms.vlan, "100");
     assert_false(terms.protection.ip_lock || terms.protection.no_vnet);
     assert_int_equal(parse("vnet=no", false), 0);
     assert_true(terms.protection.no_vnet);
+}
+
+static void takes_vlans(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("native=100 vlan=100,200-210", false), 0);
+    assert_string_equal(terms.vlan, "100,200-210");
+    assert_string_equal(terms.native, "100");
+    assert_int_equal(parse("vlan=100 native=none", false), 0);
+    assert_string_equal(terms.native, "none");
 }
 
 static void takes_addresses(void **state)
@@ -187,7 +198,19 @@ static const struct {
     {"isolated=no", "isolated= must be yes"},
     {"guard=1", "guard= must be yes"},
     {"vlan=0", "from 1 to 4094"},
-    {"vlan=4095", "from 1 to 4094"},
+    {"vlan=4095", "vlan= must be VLANs from 1 to 4094"},
+    {"vlan=", "not ''"},
+    {"vlan=100,200,100",
+     "vlan= must be VLANs that are each given once, as in 100,200-210, not '100,200,100'"},
+    {"vlan=210-200", "vlan= must be ranges that end after they begin"},
+    {"vlan=100 vlan=200", "vlan= is given twice"},
+    {"native=100", "native= requires vlan="},
+    {"native=none", "native= requires vlan="},
+    {"vlan=100,200 native=", "native= must be none, or one of the VLANs in vlan=, not ''"},
+    {"vlan=100,200 native=300", "native= must be none, or one of the VLANs in vlan=, not '300'"},
+    {"native=100-200 vlan=100-200", "native= must be none, or one of the VLANs in vlan=, not '100-200'"},
+    {"vlan=100 native=no", "native= must be none"},
+    {"vlan=100,200 native=100 native=200", "native= is given twice"},
     {"colour=red", "unknown term 'colour='"},
     {"quota", "'quota' is not KEY=VALUE"},
     {"=4", "unknown term '='"},
@@ -210,8 +233,8 @@ static void refuses_bad_terms(void **state)
 static void a_deny_grants_nothing(void **state)
 {
     static const char *const grants[] = {
-        "quota=1",      "name=vtap-*", "mtu=1400", "require=kvm",  "mac=lock", "macs=52", "vlan=1",
-        "isolated=yes", "guard=yes",   "ip=lock",  "ips=10.0.0.1", "serve=ra", "vnet=no"};
+        "quota=1",     "name=vtap-*",  "mtu=1400",  "require=kvm", "mac=lock",     "macs=52",  "vlan=1",
+        "native=none", "isolated=yes", "guard=yes", "ip=lock",     "ips=10.0.0.1", "serve=ra", "vnet=no"};
     (void)state;
     for (size_t i = 0; i < COUNT(grants); i++) {
         assert_int_equal(parse(grants[i], true), -1);
@@ -336,6 +359,7 @@ int main(void)
         cmocka_unit_test(takes_each_term),
         cmocka_unit_test(takes_the_ends_of_each_range),
         cmocka_unit_test(takes_each_protection),
+        cmocka_unit_test(takes_vlans),
         cmocka_unit_test(takes_addresses),
         cmocka_unit_test(takes_what_it_serves),
         cmocka_unit_test(refuses_bad_terms),

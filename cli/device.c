@@ -84,6 +84,8 @@ static int look_up(struct device *device, const struct tap_options *options)
                         "--domain is only for taps on a bridge, whose names begin with vtap-");
     if (options->ips.count)
         return complain(2, device->verb, "--ip is only for taps on a bridge, whose names begin with vtap-");
+    if (options->vlan || options->native)
+        return complain(2, device->verb, "--vlan is only for taps on a bridge, whose names begin with vtap-");
     if (options->user && find_user(device, options->user))
         return 1;
     if (options->group && find_group(device, options->group))

@@ -35,7 +35,24 @@ static const struct policy_rule *find_allow(const struct policy *policy, const c
     return found;
 }
 
-static void check_bridge(struct lint *lint, const struct policy *policy, const char *bridge)
+/* The helper refuses what such a bridge cannot do. */
+static void check_filtering(struct lint *lint, const struct policy *policy, const char *bridge)
+{
+    char name[64];
+
+    if (!network_has(bridge, "bridge") || network_number(bridge, "bridge/vlan_filtering", 0))
+        return;
+    quote_into(bridge, name, sizeof(name));
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (!policy->rules[i].all && policy->rules[i].terms.vlan && is_about(&policy->rules[i], bridge))
+            lint_warn(
+                lint, policy->files[policy->rules[i].file].path, policy->rules[i].line,
+                "nothing is granted: vlan= requires a bridge that filters VLANs, and '%s' does not; fix it: "
+                "ip link set dev %s type bridge vlan_filtering 1",
+                bridge, name);
+}
+
+static void check_mac(struct lint *lint, const struct policy *policy, const char *bridge)
 {
     const struct policy_rule *rule = find_allow(policy, bridge);
     char mac[MAC_TEXT], name[64];
@@ -65,8 +82,10 @@ void lint_bridges(struct lint *lint, const struct policy *policy)
     if (network_sys_problem())
         return;
     struct if_nameindex *interfaces = if_nameindex();
-    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++)
-        check_bridge(lint, policy, at->if_name);
+    for (const struct if_nameindex *at = interfaces; at && at->if_index; at++) {
+        check_mac(lint, policy, at->if_name);
+        check_filtering(lint, policy, at->if_name);
+    }
     if (interfaces)
         if_freenameindex(interfaces);
 }

@@ -214,10 +214,16 @@ static void print_bridge(const struct bridge_facts *state)
         puts("isolated: every tap on that bridge, as declared");
 }
 
+/* What the caller would ask for. */
+struct asked {
+    struct address_list addresses;
+    const char *vlan, *native; /* valid; NULL: not given */
+};
+
 /* What the policy says, with the reasons. */
 struct answer {
     const char *bridge, *selector; /* of the caller, as in a rule */
-    const struct address_list *addresses;
+    const struct asked *asked;
     bool loaded, allowed, taken; /* taken: an address of the guest's is another's */
     struct policy policy;
     struct decision decision;
@@ -227,7 +233,10 @@ struct answer {
 
 static void decide(struct answer *answer, const struct caller *caller)
 {
-    const struct question question = {.bridge = answer->bridge, .addresses = answer->addresses};
+    const struct question question = {.bridge = answer->bridge,
+                                      .addresses = &answer->asked->addresses,
+                                      .vlan = answer->asked->vlan,
+                                      .native = answer->asked->native};
 
     answer->loaded = policy_load(&answer->policy, answer->bridge, &answer->why) == 0;
     answer->allowed = answer->loaded &&
@@ -277,11 +286,11 @@ static void print_reasons(const struct answer *answer)
         print_remedy(policy, rule, answer->bridge, answer->selector);
 }
 
-static int explain(const char *name, const char *bridge, const struct address_list *addresses,
+static int explain(const char *name, const char *bridge, const struct asked *asked,
                    const struct caller *caller)
 {
     char selector[CALLER_SELECTOR_SIZE];
-    struct answer answer = {.bridge = bridge, .selector = selector, .addresses = addresses};
+    struct answer answer = {.bridge = bridge, .selector = selector, .asked = asked};
     struct bridge_facts state;
 
     caller_selector(caller, selector);
@@ -298,19 +307,18 @@ static int explain(const char *name, const char *bridge, const struct address_li
     return finish_output(!yes, name);
 }
 
-static int ask(struct names *names, const char *name, const char *bridge,
-               const struct address_list *addresses)
+static int ask(struct names *names, const char *name, const char *bridge, const struct asked *asked)
 {
     struct caller caller;
     struct error why = {0};
 
     if (policy_check_bridge("--bridge=", bridge, &why) < 0 || caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);
-    return explain(name, bridge, addresses, &caller);
+    return explain(name, bridge, asked, &caller);
 }
 
 struct explain_options {
-    const char *user, *bridge;
+    const char *user, *bridge, *vlan, *native;
     struct option_list ips;
 };
 
@@ -326,29 +334,48 @@ static int read_addresses(const struct call *call, const struct option_list *ips
     return 0;
 }
 
+/* Likewise. */
+static int read_vlans(const struct call *call, const struct explain_options *options, struct asked *out)
+{
+    struct vlans vlans;
+    const char *problem = vlans_parse(&vlans, options->vlan, NULL);
+
+    out->vlan = options->vlan;
+    out->native = options->native;
+    if (problem)
+        return complain(1, call->name, "--vlan must be %s, not '%.64s'", problem, options->vlan);
+    if (options->native && (!options->vlan || vlans_parse(&vlans, options->vlan, options->native)))
+        return complain(1, call->name, "--native must be none, or one of the VLANs in --vlan, not '%.64s'",
+                        options->native);
+    return 0;
+}
+
 const struct option_entry explain_options[] = {
     OPTION_LETTER('u', "user", "USER", "another user than yourself, by name or number; requires root",
                   struct explain_options, user),
     OPTION_LETTER('b', "bridge", "BRIDGE", "the bridge", struct explain_options, bridge),
     OPTION_LIST("ip", "ADDRESS", "an IP address that the guest would have; may be repeated",
                 struct explain_options, ips),
+    OPTION_STRING("vlan", "LIST", "the VLAN, or VLANs, that would be asked for", struct explain_options,
+                  vlan),
+    OPTION_STRING("native", "N", "the native one of these", struct explain_options, native),
     OPTION_END(struct explain_options),
 };
 
 int policy_explain(const struct call *call)
 {
     const struct explain_options *options = call->options;
-    struct address_list addresses;
+    struct asked asked;
     struct names names;
     int status = 1;
 
     if (!options->bridge)
         return complain(2, call->name, "no --bridge is given; see %s --help", call->name);
-    if (read_addresses(call, &options->ips, &addresses))
+    if (read_addresses(call, &options->ips, &asked.addresses) || read_vlans(call, options, &asked))
         return 1;
     names_begin(&names);
     if (!options->user || become(&names, call->name, options->user) == 0)
-        status = ask(&names, call->name, options->bridge, &addresses);
+        status = ask(&names, call->name, options->bridge, &asked);
     names_end(&names);
     return status;
 }

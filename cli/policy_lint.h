@@ -38,7 +38,8 @@ void lint_policy(struct lint *lint);
 /* Why a rule's name cannot be that of a bridge, although it may look like one; NULL: it can. */
 const char *lint_name_trouble(const struct policy_rule *rule);
 
-/* Warns of allowed, existing bridges whose MAC the users of their guests can change. */
+/* Warns of allowed, existing bridges whose MAC the users of their guests can change, or which do not filter
+ * VLANs for rules with vlan=. */
 void lint_bridges(struct lint *lint, const struct policy *policy);
 
 /* Reports problems outside the policy in force: bridge declarations that cannot be read. */

@@ -4,6 +4,7 @@
  * Rules that parse, but have no effect for anybody, or only for some. */
 #include "base/error.h"
 #include "base/number.h"
+#include "base/vlans.h"
 #include "net/link.h"
 #include "policy/addresses.h"
 #include "policy/names.h"
@@ -251,6 +252,20 @@ static void check_ips(struct lint *lint, const struct policy *policy, const stru
             rule->terms.ips);
 }
 
+/* On a trunk the bridge looks at one tag only, and puts one of another protocol into the native VLAN. */
+static void check_vlans(struct lint *lint, const struct policy *policy, const struct policy_rule *rule)
+{
+    struct vlans vlans;
+
+    vlans_parse(&vlans, rule->terms.vlan, rule->terms.native);
+    if (vlans_tagged(&vlans) && !rule->terms.protection.mac_lock)
+        lint_warn(
+            lint, policy->files[rule->file].path, rule->line,
+            "vlan=%s without mac=lock: frames may have more tags than one, which may lead them into another "
+            "VLAN behind the bridge",
+            rule->terms.vlan);
+}
+
 const char *lint_name_trouble(const struct policy_rule *rule)
 {
     if (rule->all || if_nametoindex(rule->name) != 0)
@@ -278,6 +293,7 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);
     check_ips(lint, policy, reaches, nth);
+    check_vlans(lint, policy, rule);
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 128, WORD_SIZE = 256 };
+enum { WORDS_MAX = 128, WORD_SIZE = 1024 };
 
 /* The helper's command line. */
 struct words {
@@ -105,6 +105,8 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
     add_value(&words, "name", name);
     add_value(&words, "bridge", options->bridge);
     add_value(&words, "mac", options->mac);
+    add_value(&words, "vlan", options->vlan);
+    add_value(&words, "native", options->native);
     add_value(&words, "domain", options->domain);
     add_value(&words, "owner", owner);
     add_word(&words, options->multi_queue, "--multi-queue");
@@ -153,6 +155,14 @@ static const struct option_entry create_options[] = {
         "ip", "ADDRESS",
         "one of the guest's IP addresses, if the policy locks it to them; may be repeated (vtap- only)",
         struct tap_options, ips),
+    OPTION_STRING("vlan", "LIST",
+                  "an untagged VLAN, or several for tagged frames, as in 100,200-210, if the policy grants\n"
+                  "them; the default: all that it grants (vtap- only)",
+                  struct tap_options, vlan),
+    OPTION_STRING(
+        "native", "N",
+        "which of these VLANs is untagged besides; none, the default for several: none is (vtap- only)",
+        struct tap_options, native),
     OPTION_STRING("domain", "UUID", "the libvirt domain that it is for (vtap- only)", struct tap_options,
                   domain),
     OPTION_STRING("user", "USER",

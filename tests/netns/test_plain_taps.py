@@ -100,6 +100,7 @@ class Device(unittest.TestCase):
                 self.assertIn(says, self.virt_tap(*words, status=1))
         for words, says in ((("create", "tap1", "--mode=bridge"), "--mode=tap|tun: 'bridge' is not one of these"),
                             (("create", "tap1", "--domain=x"), "begin with vtap-"),
+                            (("create", "tap1", "--vlan=100"), "begin with vtap-"), (("create", "tap1", "--native=none"), "begin with vtap-"),
                             (("create", "vtap-1", "--bridge=br0", "--mode=tun"), "--mode=tun is for plain devices"),
                             (("create", "vtap-1", "--bridge=br0", "--group=x"), "--group is for plain devices"),
                             (("create", "vtap-1", "--bridge=br0", "--packet-info"), "--packet-info is for plain devices")):

@@ -99,6 +99,20 @@ class Check(VerbCase):
             self.warns(f"allow br0 {one} macs={macs}\nallow br0 user={USER} group={ME} macs={others}\n", (2, "never match"))
         self.warns(f"allow br0 {one} macs=52:54:00:0a\nallow br0 {other} macs=52:54:00:0b\nallow br0 user=0 mac=lock macs=52:54:01\n")
 
+    def test_vlans(self):
+        mine = f"user={ME} mac=lock macs=52:54:00:0a"
+        self.warns(f"allow br9 vlan=100\nallow br8 {mine} vlan=100,200 native=100\nallow br7 {mine} vlan=100 native=none\n")
+        for vlans in ("vlan=100,200-210", "vlan=100-101 native=100", "vlan=100 native=none"):
+            self.warns(f"allow br9 {vlans}\n", (1, vlans.split()[0], "without mac=lock: frames may have more tags"))
+        self.warns(f"allow br0 vlan=100 user={ME}\nallow all vlan=200 user={OTHER}\ndeny br0 user=0\n",
+                   (1, "nothing is granted: vlan= requires a bridge that filters VLANs, and 'br0' does not; fix it: ip link set dev br0 type bridge"))
+        for text, says in (("vlan=0", "vlan= must be VLANs from 1 to 4094, as in 100 or 100,200-210, not '0'"), ("native=5", "native= requires vlan="),
+                           ("vlan=1,2,2", "vlan= must be VLANs that are each given once"), ("vlan=9-5", "vlan= must be ranges that end after"),
+                           ("vlan=1,2 native=3", "native= must be none, or one of the VLANs in vlan=, not '3'")):
+            sandbox.write(POLICY, f"allow br0 {text}\n")
+            self.finds((f"{POLICY}:1", "error", says))
+            self.refuse(says=[f"{POLICY}:1", says])
+
     def test_common_slips(self):
         """Each names its cause."""
         for text, says in (("allow br0\nEOF\n", "nothing follows 'EOF';"), ("\ufeffallow br0\n", "byte order mark (BOM) before 'allow'"),

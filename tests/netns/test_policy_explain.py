@@ -177,6 +177,30 @@ class Explain(VerbCase):
         sandbox.write(POLICY, "allow br0 mac=lock\n")
         self.assertTrue(any(line.startswith("sends: from any IP address") for line in self.policy("explain", "--bridge=br0", uid=USER)[1]))
 
+    def test_vlans(self):
+        """What is granted, or would be of what is asked for, and what the guest can send then."""
+        untagged, none, one_tag, more_tags = ("sends: untagged frames, into VLAN 100", "sends: no untagged frames",
+                                              "sends: frames tagged with one of these VLANs, and no second tag",
+                                              "sends: frames tagged with one of these VLANs, which may have more tags behind that")
+        only = "sends: only into this VLAN, untagged or with its tag, but frames may have more tags behind that"
+        for rule, asked, said in (
+                ("vlan=100", (), ["vlan: 100", only]), ("vlan=100 mac=lock", (), ["vlan: 100"]),
+                ("vlan=100,200-210", (), ["vlan: 100,200-210", "native: none", none, more_tags]),
+                ("vlan=100,200-210 native=100 mac=lock", (), ["vlan: 100,200-210", "native: 100", untagged, one_tag]),
+                ("vlan=100,200-210 native=100 mac=lock", ("--vlan=200-205",), ["vlan: 200-205", "native: none", none, one_tag]),
+                ("vlan=100,200-210 mac=lock", ("--vlan=100,200", "--native=100"), ["vlan: 100,200", "native: 100", untagged, one_tag]),
+                ("vlan=100,200-210", ("--vlan=200",), ["vlan: 200", only])):
+            sandbox.write(POLICY, f"allow br0 {rule}\n")
+            code, lines = self.policy("explain", "--bridge=br0", *asked, uid=USER)
+            self.assertEqual(code, 0, lines)
+            self.assertEqual([line for line in lines if line.startswith(("vlan:", "native:")) or line in (untagged, none, one_tag, more_tags, only)], said)
+            self.assertEqual(any("no VLAN tags, bridge" in line for line in lines), "mac=lock" in rule and "native" not in " ".join(lines))
+        sandbox.write(POLICY, "allow br0 vlan=100,200-210\n")
+        self.explains("no", "because: --vlan=5: ", "to allow it", words=("--vlan=5",), uid=USER, status=1)
+        for words, says in ((("--vlan=0",), "--vlan must be VLANs from 1 to 4094"), (("--native=100",), "--native must be none"),
+                            (("--vlan=100,200", "--native=5"), "--native must be none, or one of the VLANs in --vlan, not '5'")):
+            self.complains("explain", "--bridge=br0", *words, uid=USER, says=says)
+
     def test_groups_of_the_database(self):
         sandbox.write(POLICY, "allow br0 group=vtlab\n")
         self.as_user("no", status=1)

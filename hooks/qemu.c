@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "base/vlans.h"
 #include "config.h"
 #include "hook.h"
 #include "host/libvirt_network.h"
@@ -35,7 +36,8 @@ enum { UUID_LENGTH = 36 };
 /* Options for the helper. */
 struct words {
     char bridge[sizeof("--bridge=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
-    char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17], vlan[sizeof("--vlan=4094")];
+    char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17];
+    char vlan[sizeof("--vlan=") + VLANS_TEXT], native[sizeof("--native=4094")];
     char ips[IPS_MAX][sizeof("--ip=") + IP_TEXT];
 };
 
@@ -103,7 +105,7 @@ static void add_ips(const char *argv[], int count, struct words *words, const st
 static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
     const struct tap *tap = interface->tap;
-    const char *argv[10 + IPS_MAX] = {"create"};
+    const char *argv[11 + IPS_MAX] = {"create"};
     struct words words;
     int count = 1;
 
@@ -113,7 +115,8 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
     snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
     snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
     snprintf(words.mac, sizeof(words.mac), "--mac=%s", text_or(interface->mac, ""));
-    snprintf(words.vlan, sizeof(words.vlan), "--vlan=%u", tap->vlan);
+    snprintf(words.vlan, sizeof(words.vlan), "--vlan=%s", text_or(tap->vlan, ""));
+    snprintf(words.native, sizeof(words.native), "--native=%s", text_or(tap->native, ""));
     argv[count++] = words.bridge;
     argv[count++] = words.name;
     argv[count++] = words.domain;
@@ -125,6 +128,8 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
         argv[count++] = "--multi-queue";
     if (tap->vlan)
         argv[count++] = words.vlan;
+    if (tap->native)
+        argv[count++] = words.native;
     if (tap->isolated)
         argv[count++] = "--isolated";
     add_ips(argv, count, &words, tap);

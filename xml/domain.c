@@ -5,8 +5,11 @@
 #include "ips.h"
 
 #include "base/array.h"
+#include "base/text.h"
+#include "base/vlans.h"
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,9 +132,23 @@ static void join_all_of_clone(struct domain *out)
         join_clone(out, &out->taps[i], NULL, 0);
 }
 
+/* Whether these VLANs are written as rewriting does it: "100,200-210", and native only, but always, for a
+ * trunk. */
+static bool vlans_are_good(const char *list, const char *native)
+{
+    char text[VLANS_TEXT], untagged[sizeof("4294967295")] = "none";
+    struct vlans vlans;
+
+    if (vlans_parse(&vlans, list, native) || !vlans_print(&vlans, text) ||
+        strcmp(text, text_or(list, "")) != 0)
+        return false;
+    if (vlans.untagged)
+        snprintf(untagged, sizeof(untagged), "%u", vlans.untagged);
+    return vlans_tagged(&vlans) ? native && strcmp(native, untagged) == 0 : !native;
+}
+
 static int read_tap(struct domain *out, struct node *node, struct error *why)
 {
-    const char *vlan = node_attribute(node, "vlan");
     struct tap *tap = &out->taps[out->tap_count];
     char words[IPS_MAX][IP_TEXT];
 
@@ -139,7 +156,8 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
         .node = node,
         .dev = node_attribute(node, "dev"),
         .bridge = node_attribute(node, "bridge"),
-        .vlan = decimal_number(vlan, 4094),
+        .vlan = node_attribute(node, "vlan"),
+        .native = node_attribute(node, "native"),
         .isolated = node_attribute_is(node, "isolated", "yes"),
         .ips = node_attribute(node, "ip"),
     };
@@ -148,10 +166,13 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
                              "damaged metadata: a tap's dev is a name that begins with " TAP_PREFIX);
     if (!tap->bridge || !ifname_valid(tap->bridge))
         return document_fail(&out->doc, node, why, "damaged metadata: a tap's bridge is not a valid name");
-    if ((vlan && !tap->vlan) || (node_attribute(node, "isolated") && !tap->isolated))
+    if (!vlans_are_good(tap->vlan, tap->native))
         return document_fail(
             &out->doc, node, why,
-            "damaged metadata: a tap's vlan is '1' to '4094' and its isolated is 'yes', if present");
+            "damaged metadata: a tap's vlan is '1' to '4094' or a trunk, as in vlan='100,200-210' "
+            "native='none', if present");
+    if (node_attribute(node, "isolated") && !tap->isolated)
+        return document_fail(&out->doc, node, why, "damaged metadata: a tap's isolated is 'yes', if present");
     if (tap->ips && !ips_split(tap->ips, words))
         return document_fail(
             &out->doc, node, why,

@@ -9,7 +9,8 @@
  *     </vt:taps>
  *   </metadata>
  *
- * A tap may also have vlan='1' to '4094', isolated='yes' and ip='10.66.1.5 2001:db8::5'. Its other properties
+ * A tap may also have vlan='42', or vlan='42,47-50' with native='42' or native='none', isolated='yes' and
+ * ip='10.66.1.5 2001:db8::5'. Its other properties
  * (MAC, queues, MTU) are in the interface, where people may change them. taps may have metadata='new' or
  * 'empty', which records what preceded it (rewrite.c). */
 #pragma once
@@ -41,7 +42,7 @@ struct interface {
 struct tap {
     struct node *node;
     const char *dev, *bridge;
-    unsigned int vlan; /* 0: none */
+    const char *vlan, *native; /* as rewrite.c writes them, for vlans_parse(); NULL: none */
     bool isolated;
     const char *ips;                   /* addresses requested for the guest, for ips_split(); NULL: none */
     const struct interface *interface; /* NULL: no interface has this target (any more) */

@@ -10,20 +10,44 @@
 #include <string.h>
 #include <strings.h>
 
-/* Reads <vlan> as an access VLAN: one tag, no trunk. */
-static int plan_vlan(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
+static int plan_tag(const struct node *tag, bool trunk, struct vlans *vlans, char reason[REASON_SIZE])
+{
+    const unsigned int vlan = decimal_number(node_attribute(tag, "id"), VLAN_MAX);
+
+    if (!vlan)
+        return reason_set(reason, "its VLAN is not from 1 to 4094");
+    vlans_add(vlans, vlan);
+    if (trunk && !node_attribute(tag, "nativeMode"))
+        return 0;
+    if (trunk && !node_attribute_is(tag, "nativeMode", "untagged"))
+        return reason_set(reason, "its native VLAN is not untagged both ways, as that of a tap is");
+    if (vlans->untagged)
+        return reason_set(reason, "its <vlan> has more than one native VLAN");
+    vlans->untagged = vlan;
+    return 0;
+}
+
+/* Reads <vlan> as libvirt does (netdev_vlan_conf.c, virNetDevVlanParse): several tags are a trunk, a single
+ * one is an access VLAN unless trunk='yes'. */
+static int plan_vlans(const struct node *interface, struct plan *plan, char reason[REASON_SIZE])
 {
     const struct node *vlan = node_child(interface, "vlan"), *tag = node_child(vlan, "tag");
-    const char *id = node_attribute(tag, "id");
+    const bool trunk = node_attribute_is(vlan, "trunk", "yes") || (tag && node_next(tag, "tag"));
+    const char *says = node_attribute(vlan, "trunk");
+    char text[VLANS_TEXT];
 
     if (!vlan)
         return 0;
-    if (node_attribute(vlan, "trunk") || !id || node_attribute(tag, "nativeMode") || node_next(tag, "tag"))
-        return reason_set(reason, "its <vlan> is more than one plain tag: a tap has one untagged VLAN");
-    plan->vlan = decimal_number(id, 4094);
-    if (plan->vlan)
+    if (!tag || (says && strcmp(says, trunk ? "yes" : "no") != 0) ||
+        (!trunk && node_attribute(tag, "nativeMode")))
+        return reason_set(reason, "its <vlan> is neither one plain tag nor a trunk");
+    for (; tag; tag = node_next(tag, "tag"))
+        if (plan_tag(tag, trunk, &plan->vlans, reason) < 0)
+            return -1;
+    if (vlans_print(&plan->vlans, text))
         return 0;
-    return reason_set(reason, "its VLAN is not from 1 to 4094");
+    return reason_set(reason, "its <vlan> is of more than %d ranges of VLANs, the most that a tap can have",
+                      VLANS_RANGES_MAX);
 }
 
 bool interface_has_floor(const struct node *interface)
@@ -59,7 +83,7 @@ static int plan_content(const struct node *interface, struct plan *plan, char re
         !node_attribute_is(interface, "trustGuestRxFilters", "no"))
         return reason_set(reason, "libvirt ignores trustGuestRxFilters on taps that it does not manage");
     plan->isolated = node_attribute_is(node_child(interface, "port"), "isolated", "yes");
-    return plan_vlan(interface, plan, reason);
+    return plan_vlans(interface, plan, reason);
 }
 
 /* Finds the bridge that the interface is on. */

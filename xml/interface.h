@@ -4,6 +4,7 @@
  * One interface: whether it can be pointed at a tap, and the edits that do and undo it. */
 #pragma once
 
+#include "base/vlans.h"
 #include "change.h"
 
 #define REASON_FLOOR "libvirt allows a <bandwidth> floor only on networks that it manages"
@@ -13,7 +14,7 @@
 struct plan {
     const char *bridge;
     char found[NAME_SIZE]; /* storage for bridge, if it was looked up */
-    unsigned int vlan;     /* 0: none */
+    struct vlans vlans;    /* none: untagged, in the bridge's default */
     bool isolated;
 };
 

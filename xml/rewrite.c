@@ -85,6 +85,20 @@ static int prefix_of(const struct node *taps, const char **name)
     return colon ? (int)(colon + 1 - *name) : 0;
 }
 
+/* As vlans_parse() reads them. */
+static void print_vlans(FILE *list, const struct vlans *vlans)
+{
+    char text[VLANS_TEXT];
+
+    if (!vlans_any(vlans) || !vlans_print(vlans, text))
+        return;
+    fprintf(list, " vlan='%s'", text);
+    if (vlans_tagged(vlans) && vlans->untagged)
+        fprintf(list, " native='%u'", vlans->untagged);
+    else if (vlans_tagged(vlans))
+        fputs(" native='none'", list);
+}
+
 static int print_entry(const struct rewriting *all, const struct interface *interface, const char *dev,
                        const struct plan *plan)
 {
@@ -97,8 +111,7 @@ static int print_entry(const struct rewriting *all, const struct interface *inte
     if (!original || !bridge || !all->list)
         return -1;
     fprintf(all->list, "%s<%.*stap dev='%s' bridge='%s'", all->blanks, prefix_length, prefix, dev, bridge);
-    if (plan->vlan)
-        fprintf(all->list, " vlan='%u'", plan->vlan);
+    print_vlans(all->list, &plan->vlans);
     if (plan->isolated)
         fputs(" isolated='yes'", all->list);
     for (size_t i = 0; i < all->wish->ip_count; i++)

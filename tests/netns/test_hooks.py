@@ -85,6 +85,17 @@ class Prepare(HookCase):
         os.chmod(POLICY, 0o666)
         self.fails("prepare", domain(("vtap-web-a", "br0")), POLICY)
 
+    def test_vlans(self):
+        """Of the metadata, for the helper; this kernel's bridge may not filter any."""
+        for rule, vlans, says in (("vlan=100", " vlan='7'", "--vlan=7"), ("vlan=100", " vlan='100,200' native='none'", "--vlan=100,200 --native=none: "),
+                                  ("vlan=100", " vlan='100' native='none'", "--vlan=100 --native=none: "),
+                                  ("vlan=100,200-210", " vlan='100,211' native='100'", "--vlan=100,211: "),
+                                  ("vlan=100,200-210", " vlan='100,200-205' native='200'", "filter VLANs"),
+                                  ("vlan=100,200-210", " vlan='205'", "filter VLANs")):
+            sandbox.write(POLICY, f"allow br0 {rule}\n")
+            self.fails("prepare", domain(("vtap-web-a", "br0", vlans)), "interface 1", f"{POLICY}:1", says)
+            self.assertEqual(self.taps(), set())
+
     def test_addresses(self):
         """Of the metadata, for the helper, as many as there can be; what it says of them is the hook's refusal."""
         sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/64\n")

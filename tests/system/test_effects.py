@@ -30,7 +30,9 @@ KEPT = {"mac": "", "model": "<model type='e1000'/>", "target": "<target dev='min
 OURS = {"source": "", "mtu": "<mtu size='1500'/>", "port": "<port isolated='yes'/>", "vlan": "<vlan><tag id='7'/></vlan>"}
 LEFT = {"virtualport": "<virtualport type='openvswitch'/>", "filterref": "<filterref filter='clean-traffic'/>", "script": "<script path='/bin/true'/>",
         "downscript": "<downscript path='/bin/true'/>", "coalesce": "<coalesce><rx><frames max='7'/></rx></coalesce>", "trustGuestRxFilters": "yes",
-        "bandwidth": "<bandwidth><inbound average='1000' floor='200'/></bandwidth>", "vlan": "<vlan trunk='yes'><tag id='7'/><tag id='8'/></vlan>"}
+        "bandwidth": "<bandwidth><inbound average='1000' floor='200'/></bandwidth>",
+        "vlan": "<vlan trunk='yes'><tag id='7' nativeMode='tagged'/><tag id='8'/></vlan>"}
+TRUNK = "<vlan trunk='yes'><tag id='42'/><tag id='47' nativeMode='untagged'/></vlan>"
 # libvirt refuses them in an interface of type bridge of QEMU's, or reads them in no such one.
 NONE = {"type", "managed", "backenddomain", "guest", "ip", "route", "portForward"}
 NIC = "<interface type='bridge'{attributes}><mac address='52:54:00:00:01:{number:02x}'/><source bridge='br0'/>{model}{more}{rom}</interface>"
@@ -167,11 +169,12 @@ class Effects(HostTest):
     def test_vlan(self):
         """libvirt 9.0 refuses it on Linux bridges; ours asks the policy for it."""
         path = f"{sandbox.RUN}/vlan.xml"
-        sandbox.write(path, self.text(nic(1, OURS["vlan"])))
-        sandbox.write(path, sandbox.run(self.cli, "xml", "rewrite", "--strict", path).stdout)
-        self.host.virsh("define", path)
         self.addCleanup(self.remove, self.host, "effects")
-        self.assertIn("--vlan=7", self.host.run("virsh", "start", "effects", check=False).stdout)
+        for more, asked in ((OURS["vlan"], "--vlan=7: "), (TRUNK, "--vlan=42,47: ")):
+            sandbox.write(path, self.text(nic(1, more)))
+            sandbox.write(path, sandbox.run(self.cli, "xml", "rewrite", "--strict", path).stdout)
+            self.host.virsh("define", path)
+            self.assertIn(asked, self.host.run("virsh", "start", "effects", check=False).stdout)
 
     def test_not_in_interfaces_of_type_bridge(self):
         """A libvirt that takes one of them is no longer what the table says."""

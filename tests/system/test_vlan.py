@@ -3,7 +3,7 @@
 # Copyright the virt-tap authors
 """Protected ports on a Debian kernel under TCG: VLANs and trunks, which the kernel here may be without, the port filter, and all of test_protect.py.
 
-Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_PORTJUDGE and VIRT_TAP_HOOKS (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import os
 import unittest
@@ -17,12 +17,13 @@ SUITES = (f"{TESTS}/system/vlan_in_guest.py", f"{TESTS}/system/port_filter_in_gu
 
 class OnADebianKernel(unittest.TestCase):
     def test_protected_ports(self):
-        helper, cli, judge = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE"))
+        helper, cli, judge, hooks = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE", "HOOKS"))
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
-            programs=[helper, cli, judge], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            programs=[helper, cli, judge, f"{hooks}/qemu"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=450,
-            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
+            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "VIRT_TAP_HOOKS": hooks,
+                 "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
 

@@ -5,13 +5,17 @@
 import fcntl
 import json
 import os
+import re
 import select
+import shutil
 import socket
 import struct
 
+import hookhost
 import netcase
 import sandbox
 from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF, await_
+from hookcase import domain
 from netcase import POLICY
 from sandbox import OTHER, USER
 from test_protect import BROADCAST, FOREIGN, GUEST, NEIGHBOUR, Protect, frame, frames_on, port
@@ -198,8 +202,9 @@ class Trunks(Vlan):
     def test_ports(self):
         for default_vlan in (0, 1, 100, 205):
             self.filter(default_vlan)
-            for terms, vlans, untagged in (("vlan=100,200-210", TRUNK, 0), ("vlan=100,200-210 native=100", TRUNK, 100), ("vlan=200-210,100 native=205", TRUNK, 205),
-                                           ("vlan=100 native=none", {100}, 0), ("vlan=100 native=100", {100}, 100), ("vlan=1-3,4094", {1, 2, 3, 4094}, 0)):
+            for terms, vlans, untagged in (("vlan=100,200-210", TRUNK, 0), ("vlan=100,200-210 native=100", TRUNK, 100),
+                                           ("vlan=200-210,100 native=205", TRUNK, 205), ("vlan=100 native=none", {100}, 0),
+                                           ("vlan=100 native=100", {100}, 100), ("vlan=1-3,4094", {1, 2, 3, 4094}, 0)):
                 with self.subTest(terms, default_vlan=default_vlan):
                     self.rule(terms)
                     with self.grant() as answer:
@@ -252,6 +257,31 @@ class Trunks(Vlan):
         self.assertIn(" tagged 2,4,6,8,10,12,14,16 +12 ", sandbox.run(cli, "list").stdout)
         for name in "abc":
             self.delete(f"--name=vtap-{name}")
+
+
+class Hooks(Vlan):
+    """What a domain's metadata says of its VLANs."""
+
+    def hook(self, operation, vlans):
+        text = domain(("vtap-web-a", "br0", vlans))
+        return hookhost.call(self.qemu, ["web", operation, "end" if operation == "release" else "begin", "-"], text)
+
+    def test_taps_of_a_domain(self):
+        helper = re.search(r"helper=(/\S+)", sandbox.run(self.helper, "--help").stdout)[1]
+        self.qemu = f"{os.path.dirname(helper)}/virt-tap/hooks/qemu"
+        os.makedirs(os.path.dirname(self.qemu))
+        shutil.copy(self.helper, helper)
+        shutil.copy(os.environ["VIRT_TAP_HOOKS"] + "/qemu", self.qemu)
+        sandbox.write(POLICY, "allow br0 vlan=100,200-210 native=100\n")
+        for vlans, members, untagged in (("", TRUNK, 100), (" vlan='200'", {200}, 200), (" vlan='200' native='none'", {200}, 0),
+                                         (" vlan='100,200-202' native='201'", {100, 200, 201, 202}, 201), (" vlan='100,200-210' native='none'", TRUNK, 0)):
+            with self.subTest(vlans):
+                self.assertEqual(self.hook("prepare", vlans), (0, "", ""))
+                self.is_port("vtap-web-a", members, untagged)
+                self.assertEqual(self.hook("release", vlans), (0, "", ""))
+        status, _out, said = self.hook("prepare", " vlan='100,211' native='none'")
+        self.assertEqual(status, 1)
+        self.assertIn(f"--vlan=100,211: {POLICY}:1 grants only VLANs in vlan=100,200-210", said)
 
 
 class TrunkFrames(Vlan):

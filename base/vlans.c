@@ -75,10 +75,11 @@ bool vlans_next(const struct vlans *vlans, struct vlan_range *range)
 
 bool vlans_tagged(const struct vlans *vlans)
 {
-    struct vlan_range range = {0};
+    struct vlans others = *vlans;
 
-    while (vlans_next(vlans, &range))
-        if (range.first != vlans->untagged || range.last != vlans->untagged)
+    others.bits[vlans->untagged / 32] &= ~(1U << vlans->untagged % 32);
+    for (unsigned int i = 0; i < sizeof(others.bits) / sizeof(*others.bits); i++)
+        if (others.bits[i])
             return true;
     return false;
 }

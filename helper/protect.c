@@ -134,8 +134,9 @@ static int set_vlans(const struct protecting *p)
 
     if (err)
         return fail(p, "vlan=", err);
-    const int has = port_has_vlans(p->nl, p->ifindex, vlans);
-    if (has > 0)
+    struct vlans found;
+    const int has = port_get_vlans(p->nl, p->ifindex, &found);
+    if (has > 0 && memcmp(&found, vlans, sizeof(found)) == 0)
         return 0;
     return fail(p, "vlan=", has < 0 ? has : -EIO);
 }

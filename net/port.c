@@ -189,7 +189,7 @@ int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg)
 /* The VLANs of one port. */
 struct membership {
     int ifindex;
-    struct vlans vlans;
+    struct vlans *vlans;
     bool others; /* untagged one way only */
 };
 
@@ -200,19 +200,20 @@ static void see_members(void *arg, int ifindex, const struct vlan_range *range, 
     if (ifindex != found->ifindex)
         return;
     for (unsigned int vlan = range->first; vlan <= range->last; vlan++)
-        vlans_add(&found->vlans, vlan);
+        vlans_add(found->vlans, vlan);
     if (flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
-        found->vlans.untagged = range->first;
+        found->vlans->untagged = range->first;
     else if (flags)
         found->others = true;
 }
 
-int port_has_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
+int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
 {
-    struct membership found = {.ifindex = ifindex};
-    const int err = port_each_vlans(nl, see_members, &found);
+    struct membership found = {.ifindex = ifindex, .vlans = out};
 
+    *out = (struct vlans){.untagged = 0};
+    const int err = port_each_vlans(nl, see_members, &found);
     if (err)
         return err;
-    return !found.others && memcmp(&found.vlans, vlans, sizeof(*vlans)) == 0;
+    return !found.others;
 }

@@ -44,10 +44,9 @@ int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsi
  * (struct bridge_settings) does this or returns why not. */
 int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans);
 
-/* Checks whether the port is in exactly these VLANs, as port_set_vlans() puts it there. Returns 1, 0 or
- * -errno.
- */
-int port_has_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans);
+/* Reads which VLANs a port is in. Returns 1; 0: in some way that port_set_vlans() does not put it there (a
+ * VLAN is untagged one way only); or -errno. */
+int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out);
 
 /* range: of VLANs that port ifindex is in; flags: BRIDGE_VLAN_INFO_PVID, if frames that come in untagged
  * belong there, and BRIDGE_VLAN_INFO_UNTAGGED, if frames go out untagged. */

@@ -72,6 +72,13 @@ class EachVlan(Limits):
         """Shows that the test above can fail."""
         self.assertEqual(self.router("vlan=100"), (100, 1, True))
 
+    def test_each_vlan_of_a_trunk(self):
+        answer, name = self.guest("isolated=yes vlan=100,200-210,300 native=205")
+        vlans = json.loads(sandbox.run("bridge", "-json", "-d", "vlan", "show", "dev", name).stdout)[0]["vlans"]
+        found = {vlan: entry["mcast_router"] for entry in vlans for vlan in range(entry["vlan"], entry.get("vlanEnd", entry["vlan"]) + 1)}
+        self.assertEqual(found, {vlan: 0 for vlan in (100, *range(200, 211), 300)})
+        answer.close()
+
     def test_snooping_in_each_vlan_that_begins_later(self):
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "mcast_vlan_snooping", "0")
         answer, name = self.guest("mac=lock vlan=100")

@@ -20,7 +20,7 @@ class OnADebianKernel(unittest.TestCase):
         helper, cli, judge, hooks = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE", "HOOKS"))
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["sh", "-c", " && ".join(f"python3 {suite}" for suite in SUITES)],
-            programs=[helper, cli, judge, f"{hooks}/qemu"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
+            programs=[helper, cli, f"{cli}-bridge", judge, f"{hooks}/qemu"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=450,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "VIRT_TAP_HOOKS": hooks,
                  "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})

@@ -251,6 +251,9 @@ class Trunks(Vlan):
         table = sandbox.run(cli, "list").stdout
         self.assertIn(" 100, tagged 200-210,300 ", table)
         self.assertIn(" tagged 200-205 ", table)
+        tree = sandbox.run(os.environ["VIRT_TAP_CLI"], "show").stdout
+        self.assertRegex(tree, r"vtap-a +tap of [^\n]+ vlan 100, tagged 200-210,300\n")
+        self.assertRegex(tree, r"vtap-b +tap of [^\n]+ vlan tagged 200-205\n")
         many = ",".join(str(vlan) for vlan in range(2, 42, 2))
         self.rule(f"vlan={many}")
         self.create("vtap-c")

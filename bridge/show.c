@@ -8,6 +8,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "bridge.h"
+#include "drops.h"
 #include "portjson.h"
 #include "table.h"
 
@@ -19,14 +20,21 @@
 #include <string.h>
 
 enum form { TREE, JSON, DOT };
+enum { DROPS_MS = 10000 };
 
 struct show_options {
-    int form; /* enum form */
+    int form;          /* enum form */
+    const char *drops; /* the tap; NULL: the picture */
+    unsigned int for_ms;
 };
 
 const struct option_entry bridge_show_options[] = {
     OPTION_SET("json", "for programs", struct show_options, form, JSON),
     OPTION_SET("dot", "for Graphviz", struct show_options, form, DOT),
+    OPTION_STRING("drops", "TAP", "instead: what TAP's port filter drops, and why, seen for a while (root)",
+                  struct show_options, drops),
+    OPTION_ANY("for", "TIME", "how long --drops looks (10s)", OPTION_IS_CALL, struct show_options, for_ms, 0,
+               0, 0, 0, take_time),
     OPTION_END(struct show_options),
 };
 
@@ -316,9 +324,17 @@ static int print_picture(const char *verb, json_t *bridges, enum form form)
 int bridge_show(const struct call *call)
 {
     const struct show_options *options = call->options;
-    _cleanup_view_ struct view view;
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
     _cleanup_json_ json_t *bridges = NULL;
 
+    if (!options->drops && options->for_ms)
+        return complain(2, call->name, "--for is how long --drops=TAP looks, which is missing");
+    if (options->drops && (options->form == DOT || call->count))
+        return complain(2, call->name, "--drops is about one tap: leave %s out",
+                        call->count ? "BRIDGE" : "--dot");
+    if (options->drops)
+        return drops_show(call->name, options->drops, options->for_ms ? options->for_ms : DROPS_MS,
+                          options->form == JSON);
     if (view_open(&view, call->name, false) != 0 || picture(&view, call->name, call->words[0], &bridges) != 0)
         return 1;
     return print_picture(call->name, bridges, (enum form)options->form);

@@ -68,6 +68,7 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
 /* What is found on an interface. */
 struct reading {
     const struct bpf *asked; /* NULL: none */
+    struct bpf *found;       /* to be filled with the pass program; NULL: is not wanted */
     unsigned int pass, drop, others;
     bool bound; /* the pass program is the one asked about */
     uint32_t dropped;
@@ -106,6 +107,9 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     if (plain && !verdict && preference == PASS) {
         r->pass++;
         r->bound = r->asked && is_code(attrs[TCA_BPF_OPS], r->asked->code, r->asked->count);
+        if (r->found) /* the kernel has no longer ones */
+            r->found->count = (size_t)nla_memcpy(r->found->code, attrs[TCA_BPF_OPS], sizeof(r->found->code)) /
+                              sizeof(*r->found->code);
     } else if (verdict && preference == DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
         r->drop++;
     } else {
@@ -192,5 +196,15 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
     const int err = read_filters(nl, ifindex, &r);
     *out = (struct portfilter_state){
         .attached = is_attached(&r), .bound = is_attached(&r) && r.bound, .dropped = r.dropped};
+    return err;
+}
+
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out)
+{
+    struct reading r = {.found = out};
+    const int err = read_filters(nl, ifindex, &r);
+
+    if (!err && !is_attached(&r))
+        return -ENOENT;
     return err;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct binding;
+struct bpf;
 struct error;
 struct rtnl;
 
@@ -29,3 +30,6 @@ struct portfilter_state {
  * with the kernel's message in nl->reason. */
 int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
                     struct portfilter_state *out);
+
+/* Likewise the pass program itself. -ENOENT: the two filters are not attached, or not alone. */
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out);

@@ -6,11 +6,14 @@
  *
  *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]...   a binding: answers with the number of
  *                                                 its program's instructions (u32), 0: too many
- *   F size (u16) frame...    answers 1 if it passes, else 0
- *   A ifindex (u32)          attaches: answers with 1 and nothing, or 0 and the reason, a line
- *   R ifindex (u32)          reads what is attached: attached, bound, dropped (u32), as a line
- *   E                        lets all answers out */
+ *   F size (u16) frame...    answers 1 if it passes, else 0; and sees that `show --drops` judges as the
+ * kernel D tagged tag type (u16 each) size (u16) frame...    what `show --drops` makes of it, with that tag
+ * in its metadata: 1 if it passes, else 0, and a reason, a line A ifindex (u32)          attaches: answers
+ * with 1 and nothing, or 0 and the reason, a line R ifindex (u32)          reads what is attached: attached,
+ * bound, dropped (u32), as a line E                        lets all answers out */
 #include "base/error.h"
+#include "bridge/dropreason.h"
+#include "bridge/judge.h"
 #include "net/binding.h"
 #include "net/bpf.h"
 #include "net/portfilter.h"
@@ -28,6 +31,7 @@
 static struct cidr addresses[65536];
 static struct binding binding = {.addresses = addresses};
 static int ends[2];
+static struct bpf program;
 static bool usable; /* the socket has the program */
 
 static void take(void *to, size_t size)
@@ -44,15 +48,20 @@ static uint32_t take_u32(void)
     return value;
 }
 
+static uint16_t take_u16(void)
+{
+    uint16_t value;
+
+    take(&value, sizeof(value));
+    return value;
+}
+
 static void make_binding(void)
 {
-    static struct bpf program;
-    uint16_t count;
-
     take(binding.mac, sizeof(binding.mac));
     binding.ip_lock = getchar() == 1;
     binding.serve = (unsigned int)getchar();
-    take(&count, sizeof(count));
+    const uint16_t count = take_u16();
     binding.address_count = count;
     for (uint16_t i = 0; i < count; i++) {
         addresses[i].family = getchar() == 4 ? AF_INET : AF_INET6;
@@ -70,13 +79,13 @@ static void make_binding(void)
     fwrite(&length, sizeof(length), 1, stdout);
 }
 
-static void judge_frame(void)
+static void judge_next(void)
 {
-    static char frame[65536];
-    uint16_t size;
+    static uint8_t frame[65536], copy[65536];
+    const uint16_t size = take_u16();
 
-    take(&size, sizeof(size));
     take(frame, size);
+    memcpy(copy, frame, size);
     if (!usable)
         errx(1, "there is no program to judge by");
     if (send(ends[0], frame, size, 0) != size)
@@ -84,10 +93,29 @@ static void judge_frame(void)
     const ssize_t got = recv(ends[1], frame, sizeof(frame), MSG_DONTWAIT);
     if (got < 0 && errno != EAGAIN)
         err(1, "cannot receive");
+    if ((got >= 0) != (judge_frame(&program, &(struct frame){.bytes = copy, .size = size}) > 0))
+        errx(1, "the kernel judges a frame of %d bytes otherwise than show --drops", size);
     if (got >= 0)
         putchar(1);
     else
         putchar(0);
+}
+
+static void describe(void)
+{
+    static uint8_t bytes[65536];
+    struct frame frame = {.bytes = bytes};
+    struct drop_bound own = {.addresses = addresses, .count = binding.ip_lock ? binding.address_count : 0};
+    char reason[DROP_REASON_SIZE];
+
+    frame.tagged = take_u16();
+    frame.tag = take_u16();
+    frame.tag_type = take_u16();
+    frame.size = take_u16();
+    take(bytes, frame.size);
+    memcpy(own.mac, binding.mac, sizeof(own.mac));
+    drop_reason(reason, &frame, &own);
+    printf("%d %s\n", judge_frame(&program, &frame) > 0, reason);
 }
 
 static void attach(struct rtnl *nl)
@@ -122,7 +150,10 @@ int main(void)
             make_binding();
             break;
         case 'F':
-            judge_frame();
+            judge_next();
+            break;
+        case 'D':
+            describe();
             break;
         case 'A':
             attach(&nl);

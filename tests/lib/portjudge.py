@@ -63,6 +63,12 @@ class Judge:
             verdicts += out.read(len(part))
         return [verdict == 1 for verdict in verdicts]
 
+    def explain(self, frame, tag=0, tag_type=0):
+        """Whether `virt-tap show --drops` lets a captured frame pass, and what it would say of it; tag: that in the frame's metadata."""
+        asked = b"D" + struct.pack("=HHHH", tag_type != 0, tag, tag_type, len(frame)) + frame
+        done, _, reason = self._ask(asked).readline().decode().rstrip("\n").partition(" ")
+        return done == "1", reason
+
     def attach(self, ifindex):
         """Attach it, with this process' privileges; returns why not, '' if it is."""
         done, _, why = self._ask(b"A" + struct.pack("=I", ifindex)).readline().decode().rstrip("\n").partition(" ")

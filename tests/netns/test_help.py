@@ -159,6 +159,7 @@ class Help(unittest.TestCase):
         sandbox.run(CLI, "tap", "create", "tap-values")
         for words, found in ((("show", "br-v"), "br-values"), (("policy", "explain", "--bridge", "br-v"), "br-values"),
                              (("policy", "explain", "-b", "br-v"), "br-values"), (("tap", "delete", "tap-v"), "tap-values"),
+                             (("show", "--drops", "tap-v"), "tap-values"),
                              (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
                              (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
                              (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):

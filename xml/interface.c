@@ -62,9 +62,9 @@ static int plan_content(const struct node *interface, struct plan *plan, char re
 }
 
 /* Decides what the guest is to ask to be bound by. libvirt itself enforces a packet filter on a tap that it
- * does not manage (qemuInterfaceEthernetConnect(), virDomainConfNWFilterInstantiate()), but a session's has
- * none, and refuses to start the domain ("unexpected nwfilter URI path '/session'", nwfilterConnectOpen()).
- */
+ * does not manage (qemuInterfaceEthernetConnect() of 9.0, later virDomainInterfaceEthernetConnect(), call
+ * virDomainConfNWFilterInstantiate()), but a session's has none, and refuses to start the domain
+ * (nwfilterConnectOpen(): "unexpected nwfilter URI path '/session'"). */
 static int plan_lock(const struct node *interface, const struct wish *wish, struct plan *plan,
                      char reason[REASON_SIZE])
 {

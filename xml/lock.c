@@ -30,7 +30,7 @@ bool serve_valid(const char *list)
     }
 }
 
-/* The filters of libvirt 9.0 to 11.9 that ask for no more than a lock. */
+/* The filters that ask for no more than a lock (src/nwfilter/xml of libvirt 9.0). */
 static const struct {
     const char *name, *lock;
 } filters[] = {

@@ -35,18 +35,26 @@ struct protecting {
     struct error *why;
 };
 
+/* Returns what wants that term. */
+static const char *origin(const struct protecting *p, const char *term)
+{
+    if (p->what->terms->lock_asked && strcmp(term, "mac=lock") == 0)
+        return "the request (--lock)";
+    return p->what->terms->rule;
+}
+
 static int fail(const struct protecting *p, const char *term, int err)
 {
     return error_set(p->why,
                      "cannot apply %s of %s to tap %s on bridge '%s': %s; nothing is granted without it",
-                     term, p->what->terms->rule, p->tap, p->what->bridge->name, rtnl_problem(p->nl, err));
+                     term, origin(p, term), p->tap, p->what->bridge->name, rtnl_problem(p->nl, err));
 }
 
 static int cannot(const struct protecting *p, const char *term, const char *needs)
 {
     return error_set(p->why,
                      "%s of %s is not possible on bridge '%s': it requires %s; nothing is granted without it",
-                     term, p->what->terms->rule, p->what->bridge->name, needs);
+                     term, origin(p, term), p->what->bridge->name, needs);
 }
 
 static int check_bridge(struct protecting *p)
@@ -185,7 +193,7 @@ static int filter_port(const struct protecting *p)
         return 0;
     return error_set(p->why,
                      "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",
-                     p->tap, p->what->terms->rule, cause.text);
+                     p->tap, origin(p, "mac=lock"), cause.text);
 }
 
 int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)

@@ -32,6 +32,9 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .mac = request->has_mac ? request->mac : NULL,
         .vlan = request->vlan,
         .isolated = request->isolated,
+        .lock_mac = request->lock_mac,
+        .lock_ip = request->lock_ip,
+        .serve = request->serve,
         .vnet_hdr = request->verb == REQUEST_CREATE && request->kind.vnet_hdr,
         .addresses = &request->addresses,
     };

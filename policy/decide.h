@@ -19,6 +19,8 @@ struct question {
     const uint8_t *mac; /* the guest's; NULL: not given */
     unsigned int vlan;  /* 0: none */
     bool isolated;
+    bool lock_mac, lock_ip;               /* bind the guest to its MAC; with it, also to its addresses */
+    unsigned int serve;                   /* what alone it shall serve, SERVE_; 0: all that it may */
     bool vnet_hdr;                        /* only with vnet headers */
     const struct address_list *addresses; /* the guest's, each a single one; NULL: none */
 };
@@ -31,6 +33,7 @@ struct decision {
     struct uid_range uids;     /* the uids that share this quota */
     unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
+    bool lock_asked;               /* protection.mac_lock is not the rule's, but asked for */
     struct address_list addresses; /* that bind the guest, if protection.ip_lock */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };

@@ -139,21 +139,36 @@ static const char *take_ips(void *arg, const char *value)
 
 const char *const terms_serve_words[TERMS_SERVE_COUNT] = {"dhcp", "dhcpv6", "ra"};
 
-static const char *take_serve(void *arg, const char *value)
+bool terms_parse_serve(unsigned int *out, const char *value)
 {
-    struct terms *out = arg;
-
     for (const char *end, *word = value;; word = end + 1) {
         unsigned int nth = 0;
         end = strchrnul(word, ',');
         for (const size_t length = (size_t)(end - word);
              strncmp(word, terms_serve_words[nth], length) != 0 || terms_serve_words[nth][length];)
             if (++nth == TERMS_SERVE_COUNT)
-                return "dhcp, dhcpv6, ra, or several of them separated by commas";
-        out->protection.serve |= 1U << nth;
+                return false;
+        *out |= 1U << nth;
         if (!*end)
-            return NULL;
+            return true;
     }
+}
+
+void terms_print_serve(char out[TERMS_SERVE_SIZE], unsigned int serve)
+{
+    *out = '\0';
+    for (unsigned int i = 0; i < TERMS_SERVE_COUNT; i++)
+        if (serve & 1U << i)
+            strcat(strcat(out, *out ? "," : ""), terms_serve_words[i]);
+}
+
+static const char *take_serve(void *arg, const char *value)
+{
+    struct terms *out = arg;
+
+    if (terms_parse_serve(&out->protection.serve, value))
+        return NULL;
+    return TERMS_SERVE_EXPECTED;
 }
 
 #define FIELD(name) offsetof(struct terms, name)

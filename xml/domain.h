@@ -9,9 +9,9 @@
  *     </vt:taps>
  *   </metadata>
  *
- * A tap may also have vlan='1' to '4094', isolated='yes' and ip='10.66.1.5 2001:db8::5'. Its other properties
- * (MAC, queues, MTU) are in the interface, where people may change them. taps may have metadata='new' or
- * 'empty', which records what preceded it (rewrite.c). */
+ * A tap may also have vlan='1' to '4094', isolated='yes', ip='10.66.1.5 2001:db8::5', lock='mac' or 'ip', and
+ * serve='dhcp,dhcpv6,ra'. Its other properties (MAC, queues, MTU) are in the interface, where people may
+ * change them. taps may have metadata='new' or 'empty', which records what preceded it (rewrite.c). */
 #pragma once
 
 #include "document.h"
@@ -44,6 +44,7 @@ struct tap {
     unsigned int vlan; /* 0: none */
     bool isolated;
     const char *ips;                   /* addresses requested for the guest, for ips_split(); NULL: none */
+    const char *lock, *serve;          /* what the guest asks to be bound by (lock.h); NULL: none */
     const struct interface *interface; /* NULL: no interface has this target (any more) */
 };
 

@@ -24,7 +24,7 @@
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
 static bool vlan_ignored, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
-static bool no_filters;
+static bool no_filters, lock_asked;
 static struct binding bound;
 static unsigned int addresses, denied_vlan, bridge_groups;
 
@@ -126,6 +126,7 @@ static int protect(struct error *why)
     const struct link bridge = {.name = "br0"};
     const struct decision terms = {
         .rule = "policy.conf:1",
+        .lock_asked = lock_asked,
         .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
     const struct grant what = {
         .request = &request, .bridge = &bridge, .terms = &terms, .binding.mac = {0x52, 0x54, 0, 0, 0, 1}};
@@ -228,12 +229,29 @@ static void test_a_kernel_that_does_not(void **state)
     sticky_ignored = false;
 }
 
+/* A lock that the guest asked for, under a rule without. */
+static void test_whose_lock_it_is(void **state)
+{
+    (void)state;
+    lock_asked = true;
+    ignored = (struct port_options){.locked = true};
+    refused("mac=lock of the request (--lock) is not possible on bridge 'br0': it requires Linux 5.18");
+    ignored = (struct port_options){.flood = true};
+    refused("cannot apply mac=lock of the request (--lock) to tap vtap-0");
+    ignored = (struct port_options){.guard = true};
+    refused("guard=yes of policy.conf:1");
+    ignored = (struct port_options){.guard = false};
+    no_filters = true;
+    refused("sends, for mac=lock of the request (--lock): this kernel has no filters");
+    no_filters = lock_asked = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_kernel_that_knows_all),    cmocka_unit_test(test_port_filter),
         cmocka_unit_test(test_a_kernel_that_does_not),     cmocka_unit_test(test_limit_of_groups),
-        cmocka_unit_test(test_multicast_router_of_a_vlan),
+        cmocka_unit_test(test_multicast_router_of_a_vlan), cmocka_unit_test(test_whose_lock_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

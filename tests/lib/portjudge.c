@@ -4,8 +4,10 @@
  * Runs a port's program in the kernel on frames from standard input, as fast as a socket's filter goes; or
  * attaches it to an interface. For tests/lib/portjudge.py, which has the protocol:
  *
- *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]...   a binding: answers with the number of
- *                                                 its program's instructions (u32), 0: too many
+ *   B mac[6] ip_lock serve NETWORKS size (u16) egress... HOST   a binding: answers with the number of its
+ *                            program's instructions (u32), 0: too many. NETWORKS: count (u16), and of each
+ *                            family prefix address[16]; egress: as in a rule, "": none; HOST: NETWORKS, this
+ *                            host's addresses, none: those that it has are read when it is attached
  *   F size (u16) frame...    answers 1 if it passes, else 0
  *   A ifindex (u32)          attaches: answers with 1 and nothing, or 0 and the reason, a line
  *   R ifindex (u32)          reads what is attached: attached, bound, dropped (u32), as a line
@@ -16,6 +18,7 @@
 #include "net/portfilter.h"
 #include "net/portprogram.h"
 #include "net/rtnl.h"
+#include "policy/egress.h"
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -27,6 +30,8 @@
 
 static struct cidr addresses[65536];
 static struct binding binding = {.addresses = addresses};
+static struct egress_list egress;
+static struct egress_host host;
 static int ends[2];
 static bool usable; /* the socket has the program */
 
@@ -44,21 +49,47 @@ static uint32_t take_u32(void)
     return value;
 }
 
+static size_t take_networks(struct cidr *list, size_t max)
+{
+    uint16_t count;
+
+    take(&count, sizeof(count));
+    if (count > max)
+        errx(1, "%u networks are too many", count);
+    for (uint16_t i = 0; i < count; i++) {
+        list[i].family = getchar() == 4 ? AF_INET : AF_INET6;
+        list[i].prefix = (uint8_t)getchar();
+        take(list[i].bytes, sizeof(list[i].bytes));
+    }
+    return count;
+}
+
+static void take_egress(void)
+{
+    static char text[65536];
+    uint16_t size;
+
+    take(&size, sizeof(size));
+    take(text, size);
+    text[size] = '\0';
+    egress.count = 0;
+    if (size && !egress_parse(text, &egress))
+        errx(1, "egress=%s: item %zu is wrong", text, egress.count + 1);
+    host.count = take_networks(host.list, EGRESS_HOST_MAX);
+    binding.egress = egress.list;
+    binding.egress_count = egress.count;
+    binding.host = host.count ? &host : NULL;
+}
+
 static void make_binding(void)
 {
     static struct bpf program;
-    uint16_t count;
 
     take(binding.mac, sizeof(binding.mac));
     binding.ip_lock = getchar() == 1;
     binding.serve = (unsigned int)getchar();
-    take(&count, sizeof(count));
-    binding.address_count = count;
-    for (uint16_t i = 0; i < count; i++) {
-        addresses[i].family = getchar() == 4 ? AF_INET : AF_INET6;
-        addresses[i].prefix = (uint8_t)getchar();
-        take(addresses[i].bytes, sizeof(addresses[i].bytes));
-    }
+    binding.address_count = take_networks(addresses, sizeof(addresses) / sizeof(addresses[0]));
+    take_egress();
     uint32_t length = 0;
     if (portprogram_make(&binding, &program) == 0) {
         const struct sock_fprog filter = {(unsigned short)program.count, program.code};

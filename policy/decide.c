@@ -125,6 +125,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
             out->rule);
     if (addresses_decide(out, question, why) < 0)
         return -1;
+    if (terms->egress)
+        egress_parse(terms->egress, &out->egress); /* valid: see terms.c */
     out->protection = terms->protection;
     out->protection.isolated =
         out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */

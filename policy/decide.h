@@ -5,6 +5,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "egress.h"
 #include "policy.h"
 
 #include <stdint.h>
@@ -32,6 +33,7 @@ struct decision {
     unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
     struct address_list addresses; /* that bind the guest, if protection.ip_lock */
+    struct egress_list egress;     /* where it may send to; empty: anywhere */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 

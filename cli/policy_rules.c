@@ -7,6 +7,7 @@
 #include "net/link.h"
 #include "policy/addresses.h"
 #include "policy/names.h"
+#include "policy_egress.h"
 #include "policy_lint.h"
 
 #include <errno.h>
@@ -278,6 +279,8 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);
     check_ips(lint, policy, reaches, nth);
+    if (rule->terms.egress)
+        lint_egress(lint, file, rule->line, rule->terms.egress);
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,

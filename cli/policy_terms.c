@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "policy/decide.h"
+#include "policy_egress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static void print_serve(unsigned int serve)
 }
 
 /* What the guest can send under mac=lock, in words. */
-static void print_sends(const struct protection *protection)
+static void print_sends(const struct terms *terms, const struct protection *protection)
 {
     static const char *const servers[TERMS_SERVE_COUNT] = {"DHCP server replies", "DHCPv6 server replies",
                                                            "router advertisements and redirects"};
@@ -87,8 +88,12 @@ static void print_sends(const struct protection *protection)
         puts("sends: only ARP, IPv4 and IPv6, from its own addresses and the link-local one of its MAC");
     else
         puts("sends: from any IP address; ARP and neighbour discovery only with its own MAC");
+    if (terms->egress && !protection->ip_lock)
+        puts("sends: only ARP, IPv4 and IPv6");
     for (size_t i = 0; i < TERMS_SERVE_COUNT; i++)
         printf("sends: %s%s\n", text_if(!(protection->serve & 1U << i), "no "), servers[i]);
+    if (terms->egress)
+        policy_print_egress(terms->egress);
     if (!protection->no_vnet)
         puts(
             "sends: with vnet headers, it chooses 16 bits of a frame after these checks; vnet=no prevents that");
@@ -124,7 +129,7 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
     if (terms->protection.no_vnet)
         puts("vnet: no, only taps without vnet headers");
     if (protection->mac_lock)
-        print_sends(protection);
+        print_sends(terms, protection);
     if (protection->mac_lock || terms->macs)
         print_qemu(decision, bridge);
     if (terms->protection.isolated)

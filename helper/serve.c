@@ -128,7 +128,9 @@ static int serve_tap(const struct request *request, struct error *why)
                           .binding = {.ip_lock = decision.protection.ip_lock,
                                       .serve = decision.protection.serve,
                                       .addresses = decision.addresses.list,
-                                      .address_count = decision.addresses.count}};
+                                      .address_count = decision.addresses.count,
+                                      .egress = decision.egress.list,
+                                      .egress_count = decision.egress.count}};
     memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
     if (decision.protection.guard)
         grant.binding.serve |= SERVE_STP;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a guest's port is bound to: the addresses that it speaks for, and what it may serve. */
+ * What a guest's port is bound to: the addresses that it speaks for, what it may serve, and where it may
+ * send. */
 #pragma once
 
-#include "cidr.h"
+#include "egress.h"
 
 enum { BINDING_ADDRESSES_MAX = 64 };
 
@@ -22,4 +23,7 @@ struct binding {
     unsigned int serve;     /* SERVE_ */
     struct cidr *addresses; /* the guest's own; with a prefix shorter than the address, a whole network */
     size_t address_count;   /* up to BINDING_ADDRESSES_MAX */
+    const struct egress *egress;    /* where it may send IPv4 and IPv6 to; at the end: nowhere */
+    size_t egress_count;            /* up to EGRESS_ITEMS_MAX; 0: anywhere */
+    const struct egress_host *host; /* for EGRESS_HOST; NULL: portfilter.h reads it */
 };

@@ -3,6 +3,7 @@
 #include "portfilter.h"
 
 #include "base/error.h"
+#include "binding.h"
 #include "bpf.h"
 #include "portprogram.h"
 #include "rtnl.h"
@@ -163,14 +164,38 @@ static int end_step(const struct rtnl *nl, int err, const char *module, const ch
     return 0;
 }
 
+/* Makes the program, with this host's addresses as they are now. Returns 0, -E2BIG, or another -errno. */
+static int make_program(struct rtnl *nl, const struct binding *asked, struct bpf *out)
+{
+    struct binding binding = *asked;
+    struct egress_host host;
+    int err = 0;
+
+    for (size_t i = 0; i < binding.egress_count && !binding.host && !err; i++)
+        if (binding.egress[i].to == EGRESS_HOST) {
+            err = egress_read_host(nl, &host);
+            binding.host = &host;
+        }
+    if (err)
+        return err;
+    return portprogram_make(&binding, out);
+}
+
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
 {
     struct bpf program;
     struct reading r = {.asked = &program};
+    const int made = make_program(nl, binding, &program);
 
-    if (portprogram_make(binding, &program) < 0)
-        return error_set(why, "it would take more than the kernel's %d instructions; use fewer addresses",
-                         BPF_MAXINSNS);
+    if (made == -E2BIG)
+        return error_set(
+            why,
+            "it would take more than the kernel's %d instructions; use fewer addresses, or items in egress= "
+            "(host is every address of this host)",
+            BPF_MAXINSNS);
+    if (made)
+        return error_set(why, "cannot read this host's addresses, for egress=: %s; try again",
+                         rtnl_problem(nl, made));
     if (end_step(nl, add_clsact(nl, ifindex), "sch_ingress", "NET_SCH_INGRESS", why) < 0)
         return -1;
     int err = add_filter(nl, ifindex, PASS, program.code, program.count);
@@ -191,7 +216,7 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
     struct bpf program;
     struct reading r = {.asked = NULL};
 
-    if (binding && portprogram_make(binding, &program) == 0)
+    if (binding && make_program(nl, binding, &program) == 0)
         r.asked = &program;
     const int err = read_filters(nl, ifindex, &r);
     *out = (struct portfilter_state){

@@ -16,8 +16,9 @@ struct error;
 struct rtnl;
 
 /* Attaches the filter and reads it back. One that is attached already is replaced at once: no frame passes in
- * between. CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why
- * not, for a message that says what was to be done: ": %s". The tap must not be used then. */
+ * between. If the binding names this host in egress= without its addresses, those are read, too.
+ * CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why not, for a
+ * message that says what was to be done: ": %s". The tap must not be used then. */
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
 struct portfilter_state {
@@ -26,8 +27,8 @@ struct portfilter_state {
     uint32_t dropped; /* frames that it dropped since it was first attached */
 };
 
-/* Reads what is attached to an interface, without privilege. binding: NULL: just read. Returns 0 or -errno,
- * with the kernel's message in nl->reason. */
+/* Reads what is attached to an interface, without privilege. binding: as above; NULL: just read. Returns 0 or
+ * -errno, with the kernel's message in nl->reason. */
 int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
                     struct portfilter_state *out);
 

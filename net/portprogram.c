@@ -8,13 +8,13 @@
 
 #include "binding.h"
 #include "bpf.h"
+#include "portegress.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/icmp6.h>
+#include <netinet/in.h>
 #include <netinet/ip_icmp.h>
-#include <string.h>
 
 /* clang-format off */
 enum {
@@ -36,16 +36,20 @@ enum {
     OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
 };
 
-/* Conditions: that of SERVE_ is granted, or NO_ is not. */
-enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30 };
+/* Conditions: that of SERVE_ is granted, or NO_ is not; IP_ONLY: under ip=lock or egress=. */
+enum {
+    NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30, IP_ONLY = 1 << 29,
+};
 
 /* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
- * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type. */
-enum { FRAGMENT, UNSPECIFIED, END, NEXT };
+ * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type, or
+ * EGRESS_LATER_FRAGMENT. */
+enum { FRAGMENT = EGRESS_WORDS, UNSPECIFIED, END, NEXT, TO = EGRESS_TO };
 
 enum label {
     DROP, PASS, NO_BPDU, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
-    DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, LABELS,
+    DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, REST, PASS6,
+    TO_TCP, TO_UDP, TO_LATER, JUDGE, ALLOWED, LABELS,
 };
 
 struct step {
@@ -66,7 +70,7 @@ static const struct step link_and_arp[] = {
     {HALF, 14}, {IF_EQ, 0x4242, PASS}, {HERE, 0, NO_BPDU}, {ALWAYS},
     {WORD, 0}, {IF_EQ, 0x0180C200}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
     {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
-    {ONLY, IP_LOCK}, {GO}, {ALWAYS},
+    {ONLY, IP_ONLY}, {GO}, {ALWAYS},
     {UNLESS_GE, ETH_P_802_3_MIN},
     /* tags, and wrappers of whole frames */
     {IF_EQ, ETH_P_8021Q}, {IF_EQ, ETH_P_8021AD}, {IF_EQ, 0x9100}, {IF_EQ, 0x9200}, {IF_EQ, 0x9300},
@@ -87,11 +91,14 @@ static const struct step link_and_arp[] = {
 
 enum { OFFSET = 0x1FFF, MORE = 0x2000 /* of IPv4 fragments */ };
 
+static const struct step ip4_header[] = {
+    {HERE, 0, IP4}, {BYTE, 33}, {BYTE, 14}, {UNLESS_GE, 0x45}, {IF_GT, 0x4F}, {X_IP4_LENGTH, 14},
+};
+
 /* From 0.0.0.0 come whole packets of IGMP and of DHCP clients. Later fragments pass, except at offset 1, where
  * they would overwrite an upper header (RFC 3128). Every hop carries 68 bytes whole (RFC 791): shorter first
  * fragments only hide headers. Of IGMP, guests send reports; the rest is of routers, like PIM. */
 static const struct step ip4[] = {
-    {HERE, 0, IP4}, {BYTE, 33}, {BYTE, 14}, {UNLESS_GE, 0x45}, {IF_GT, 0x4F}, {X_IP4_LENGTH, 14},
     {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {WORD, 26}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
     {BYTE, 23}, {IF_EQ, IPPROTO_IGMP, IGMP}, {UNLESS_EQ, IPPROTO_UDP}, {WORD, 30}, {UNLESS_EQ, INADDR_BROADCAST},
     {X_BYTE, 21}, {X_WORD, 14}, {UNLESS_EQ, 68 << 16 | 67}, {GO, 0, PASS}, {ALWAYS},
@@ -132,19 +139,20 @@ static const struct step header[] = {
  * multicast routers find each other (RFC 4286). */
 static const struct step upper[] = {
     {IF_EQ, IPPROTO_HOPOPTS}, {IF_EQ, IPPROTO_ROUTING}, {IF_EQ, IPPROTO_DSTOPTS}, {IF_EQ, IPPROTO_FRAGMENT},
-    {HERE, 0, UPPER}, {IF_EQ, IPPROTO_NONE, LATER}, {STORE, NEXT},
+    {HERE, 0, UPPER}, {STORE, NEXT}, {IF_EQ, IPPROTO_NONE, REST},
     {RECALL, END}, {SUB_X}, {IF_GT, UINT16_MAX}, {UNLESS_GE, 8}, {X_BYTE, 7},
-    {RECALL, NEXT}, {IF_EQ, IPPROTO_ICMPV6, ICMP6}, {IF_EQ, IPPROTO_PIM}, {IF_EQ, IPPROTO_UDP, UDP6},
-    {HERE, 0, LATER}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {RECALL, NEXT}, {IF_EQ, IPPROTO_ICMPV6, ICMP6}, {IF_EQ, IPPROTO_PIM}, {IF_EQ, IPPROTO_UDP, UDP6}, {GO, 0, REST},
+    {HERE, 0, LATER}, {NUMBER, EGRESS_LATER_FRAGMENT}, {STORE, NEXT},
+    {HERE, 0, REST}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS6},
 
     {HERE, 0, UDP6}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
-    {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS},
+    {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS6},
 
     {HERE, 0, ICMP6}, {X_BYTE, 0}, {IF_EQ, 130}, {IF_EQ, 151},
     {ONLY, NO_RA}, {IF_EQ, ND_ROUTER_ADVERT}, {IF_EQ, ND_REDIRECT}, {ALWAYS},
-    {IF_EQ, 131, PASS}, {IF_EQ, 132, PASS}, {IF_EQ, 143, PASS},
+    {IF_EQ, 131, PASS6}, {IF_EQ, 132, PASS6}, {IF_EQ, 143, PASS6},
     {SUB, ND_ROUTER_SOLICIT}, {UNLESS_GT, ND_REDIRECT - ND_ROUTER_SOLICIT, DISCOVERY},
-    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS6},
 
     {HERE, 0, DISCOVERY}, {RECALL, FRAGMENT}, {UNLESS_EQ, 0},
     {X_BYTE, 0}, {IF_EQ, ND_NEIGHBOR_SOLICIT, SOLICITATION}, {IF_EQ, ND_ROUTER_SOLICIT, SOLICIT_ROUTER},
@@ -164,50 +172,45 @@ static const struct step option[] = {
     {HERE, 0, OTHER}, {X_BYTE, 1}, {IF_EQ, 0}, {SHIFT, 3},
 };
 
+static const struct step options_end[] = {
+    {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {HERE, 0, PASS6},
+};
+
+/* Where an IPv4 packet goes. Groups and broadcasts are not judged. With X at the upper header. */
+static const struct step to4[] = {
+    {WORD, 30}, {STORE, TO}, {IF_EQ, INADDR_BROADCAST, ALLOWED}, {AND, 0xF0000000}, {IF_EQ, 0xE0000000, ALLOWED},
+    {HALF, 20}, {IF_ANY, OFFSET, TO_LATER},
+    {BYTE, 23}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {NUMBER, 0}, {GO, 0, JUDGE},
+    {HERE, 0, TO_TCP}, {X_HALF, 16}, {ADD, IPPROTO_TCP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_UDP}, {X_HALF, 16}, {ADD, IPPROTO_UDP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_LATER}, {NUMBER, EGRESS_LATER_FRAGMENT}, {HERE, 0, JUDGE}, {STORE, EGRESS_PORT},
+};
+
+/* Likewise of IPv6, for all that may pass but neighbour discovery. */
+static const struct step to6[] = {
+    {BYTE, 38}, {IF_EQ, 0xFF, ALLOWED}, {WORD, 38}, {STORE, TO}, {WORD, 42}, {STORE, TO + 1}, {WORD, 46}, {STORE, TO + 2},
+    {WORD, 50}, {STORE, TO + 3},
+    {RECALL, NEXT}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {IF_EQ, EGRESS_LATER_FRAGMENT, JUDGE}, {NUMBER, 0}, {GO, 0, JUDGE},
+    {HERE, 0, TO_TCP}, {X_HALF, 2}, {ADD, IPPROTO_TCP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_UDP}, {X_HALF, 2}, {ADD, IPPROTO_UDP << 16}, {HERE, 0, JUDGE}, {STORE, EGRESS_PORT},
+};
+
 static const struct step end[] = {
-    {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0},
     {HERE, 0, PASS}, {BPF_RET, UINT32_MAX},
     {HERE, 0, DROP}, {BPF_RET, 0},
 };
 #pragma GCC diagnostic pop
 /* clang-format on */
 
-static uint32_t word_at(const uint8_t *bytes)
-{
-    uint32_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    return ntohl(word);
-}
-
-/* Jumps to `own` if the address there is in the network, as far as the words from 0 to `word` tell. */
-static void match_words(struct bpf *p, int load, uint32_t offset, const struct cidr *net, int word,
-                        struct bpf_label *own)
-{
-    struct bpf_label other = {0};
-
-    for (; word >= 0; word--) {
-        const int rest = 32 * (word + 1) - net->prefix; /* bits that may be anything */
-        uint32_t mask = UINT32_MAX;
-
-        bpf_add(p, load, offset + 4 * (uint32_t)word);
-        if (rest > 0) {
-            mask <<= rest;
-            bpf_add(p, AND, mask);
-        }
-        bpf_go_if(p, BPF_JEQ, word_at(net->bytes + 4 * word) & mask, false, &other);
-    }
-    bpf_go(p, own);
-    bpf_here(p, &other);
-}
-
-/* Likewise for a whole address, whose last word is in A and stays there: a frame that does not match costs
- * one test of each. */
+/* Jumps to `own` if the whole address is there, whose last word is in A and stays there: a frame that does
+ * not match costs one test of each. */
 static void match_whole(struct bpf *p, int load, uint32_t offset, const struct cidr *address,
                         struct bpf_label *own)
 {
     const int last = (int)cidr_size(address->family) / 4 - 1;
-    const uint32_t value = word_at(address->bytes + 4 * last);
+    const uint32_t value = bpf_word(address->bytes + 4 * last);
+    struct cidr before = *address;
     struct bpf_label other = {0};
 
     if (last == 0) {
@@ -215,7 +218,8 @@ static void match_whole(struct bpf *p, int load, uint32_t offset, const struct c
         return;
     }
     bpf_go_if(p, BPF_JEQ, value, false, &other);
-    match_words(p, load, offset, address, last - 1, own);
+    before.prefix -= 32;
+    bpf_go_if_in(p, load, offset, &before, own);
     bpf_add(p, load, offset + 4 * (uint32_t)last);
     bpf_here(p, &other);
 }
@@ -238,14 +242,14 @@ static void match_own(struct bpf *p, const struct binding *b, int family, int lo
             match_whole(p, load, offset, &b->addresses[i], own);
     for (size_t i = 0; i < b->address_count; i++)
         if (b->addresses[i].family == family && b->addresses[i].prefix < 8 * size)
-            match_words(p, load, offset, &b->addresses[i], (b->addresses[i].prefix + 31) / 32 - 1, own);
+            bpf_go_if_in(p, load, offset, &b->addresses[i], own);
 }
 
 static void require_mac(struct bpf *p, const uint8_t mac[6], int mode, uint32_t offset,
                         struct bpf_label *drop)
 {
     bpf_add(p, BPF_LD | BPF_W | mode, offset);
-    bpf_go_if(p, BPF_JEQ, word_at(mac), false, drop);
+    bpf_go_if(p, BPF_JEQ, bpf_word(mac), false, drop);
     bpf_add(p, BPF_LD | BPF_H | mode, offset + 4);
     bpf_go_if(p, BPF_JEQ, (uint32_t)(mac[4] << 8 | mac[5]), false, drop);
 }
@@ -290,14 +294,31 @@ static void add_steps(struct assembly *a, const struct step *steps, size_t count
 
 #define ADD_STEPS(a, steps) add_steps(a, steps, sizeof(steps) / sizeof(*(steps)))
 
+/* Drops what the guest may not send to. */
+static void judge(struct assembly *a, int family)
+{
+    if (!a->b->egress_count)
+        return;
+    if (family == AF_INET)
+        ADD_STEPS(a, to4);
+    else
+        ADD_STEPS(a, to6);
+    portegress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
+    bpf_here(a->p, &a->labels[ALLOWED]);
+}
+
 int portprogram_make(const struct binding *binding, struct bpf *out)
 {
     struct assembly a = {.p = out, .b = binding, .lacks = binding->serve ^ STP};
 
     if (!binding->ip_lock)
         a.lacks |= IP_LOCK;
+    if (!binding->ip_lock && !binding->egress_count)
+        a.lacks |= IP_ONLY;
     *out = (struct bpf){.count = 0};
     ADD_STEPS(&a, link_and_arp);
+    ADD_STEPS(&a, ip4_header);
+    judge(&a, AF_INET);
     ADD_STEPS(&a, ip4);
     ADD_STEPS(&a, ip6);
     for (int i = 0; i < PORTPROGRAM_HEADERS; i++)
@@ -305,6 +326,8 @@ int portprogram_make(const struct binding *binding, struct bpf *out)
     ADD_STEPS(&a, upper);
     for (int i = 0; i < PORTPROGRAM_OPTIONS; i++)
         ADD_STEPS(&a, option);
+    ADD_STEPS(&a, options_end);
+    judge(&a, AF_INET6);
     ADD_STEPS(&a, end);
     if (out->too_long)
         return -E2BIG;

@@ -166,6 +166,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
             out->rule);
     if (addresses_decide(out, question, why) < 0)
         return -1;
+    if (terms->egress)
+        egress_parse(terms->egress, &out->egress); /* valid: see terms.c */
     out->quota = terms->quota;
     out->uids = terms->uids;
     out->mtu = terms->mtu;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "egress.h"
 #include "policy.h"
 
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct decision {
     struct protection protection;
     bool lock_asked;               /* protection.mac_lock is not the rule's, but asked for */
     struct address_list addresses; /* that bind the guest, if protection.ip_lock */
+    struct egress_list egress;     /* where it may send to; empty: anywhere */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 

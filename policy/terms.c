@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "egress.h"
 #include "identity.h"
 #include "keywords.h"
 
@@ -171,6 +172,23 @@ static const char *take_serve(void *arg, const char *value)
     return TERMS_SERVE_EXPECTED;
 }
 
+static const char *take_egress(void *arg, const char *value)
+{
+    static char expected[192];
+    struct terms *out = arg;
+    struct egress_list items;
+
+    out->egress = value;
+    if (egress_parse(value, &items))
+        return NULL;
+    snprintf(
+        expected, sizeof(expected),
+        "up to %d destinations, as in +10.70.0.1:53/udp,+[2001:db8::/64]:443,-private,+all, and no multicast "
+        "(number %zu is not one)",
+        EGRESS_ITEMS_MAX, items.count + 1);
+    return expected;
+}
+
 #define FIELD(name) offsetof(struct terms, name)
 
 static const struct keyword list[] = {
@@ -192,6 +210,7 @@ static const struct keyword list[] = {
     {"ip", "lock", .is_flag = true, .offset = FIELD(protection.ip_lock)},
     {"ips", .take = take_ips},
     {"serve", .take = take_serve},
+    {"egress", .take = take_egress},
     {"vnet", "no", .is_flag = true, .offset = FIELD(protection.no_vnet)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(protection.isolated)},
     {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
@@ -217,6 +236,9 @@ static int check_together(const struct terms *terms, struct error *why)
     if ((protection->ip_lock || protection->serve) && !protection->mac_lock)
         return error_set(why, "%s requires mac=lock in the same rule",
                          protection->ip_lock ? "ip=lock" : "serve=");
+    if (terms->egress && !protection->mac_lock)
+        return error_set(
+            why, "egress= requires mac=lock in the same rule, since only that filters what a guest sends");
     if (terms->ips && !protection->ip_lock)
         return error_set(why, "ips= requires ip=lock in the same rule");
     return 0;

@@ -47,6 +47,7 @@ struct terms {
     bool names_by_user; /* they contain %u, for the user's name */
     const char *macs;   /* prefix of the guest's MAC, in whole bytes: 52:54:00 */
     const char *ips;    /* with ip_lock: networks of the guest's addresses (addresses_parse()); NULL: any */
+    const char *egress; /* with mac_lock: where the guest may send to (egress_parse()); NULL: anywhere */
     unsigned int mtu;   /* bytes; overrides the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
     struct protection protection;

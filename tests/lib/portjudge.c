@@ -4,13 +4,16 @@
  * Runs a port's program in the kernel on frames from standard input, as fast as a socket's filter goes; or
  * attaches it to an interface. For tests/lib/portjudge.py, which has the protocol:
  *
- *   B mac[6] ip_lock serve count (u16) [family prefix address[16]]...   a binding: answers with the number of
- *                                                 its program's instructions (u32), 0: too many
- *   F size (u16) frame...    answers 1 if it passes, else 0; and sees that `show --drops` judges as the
- * kernel D tagged tag type (u16 each) size (u16) frame...    what `show --drops` makes of it, with that tag
- * in its metadata: 1 if it passes, else 0, and a reason, a line A ifindex (u32)          attaches: answers
- * with 1 and nothing, or 0 and the reason, a line R ifindex (u32)          reads what is attached: attached,
- * bound, dropped (u32), as a line E                        lets all answers out */
+ *   B mac[6] ip_lock serve NETWORKS size (u16) egress... HOST   a binding: answers with the number of its
+ *                            program's instructions (u32), 0: too many. NETWORKS: count (u16), and of each
+ *                            family prefix address[16]; egress: as in a rule, "": none; HOST: NETWORKS, this
+ *                            host's addresses, none: those that it has are read when it is attached
+ *   F size (u16) frame...    answers 1 if it passes, else 0; fails if `show --drops` judges otherwise
+ *   D tagged tag type size (u16 each) frame...   what `show --drops` says of it, with that tag in its
+ *                            metadata: 1 if it passes, else 0, and a reason, a line
+ *   A ifindex (u32)          attaches: answers with 1 and nothing, or 0 and the reason, a line
+ *   R ifindex (u32)          reads what is attached: attached, bound, dropped (u32), as a line
+ *   E                        lets all answers out */
 #include "base/error.h"
 #include "bridge/dropreason.h"
 #include "bridge/judge.h"
@@ -19,6 +22,7 @@
 #include "net/portfilter.h"
 #include "net/portprogram.h"
 #include "net/rtnl.h"
+#include "policy/egress.h"
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -30,6 +34,8 @@
 
 static struct cidr addresses[65536];
 static struct binding binding = {.addresses = addresses};
+static struct egress_list egress;
+static struct egress_host host;
 static int ends[2];
 static struct bpf program;
 static bool usable; /* the socket has the program */
@@ -56,18 +62,43 @@ static uint16_t take_u16(void)
     return value;
 }
 
+static size_t take_networks(struct cidr *list, size_t max)
+{
+    const uint16_t count = take_u16();
+
+    if (count > max)
+        errx(1, "%u networks are too many", count);
+    for (uint16_t i = 0; i < count; i++) {
+        list[i].family = getchar() == 4 ? AF_INET : AF_INET6;
+        list[i].prefix = (uint8_t)getchar();
+        take(list[i].bytes, sizeof(list[i].bytes));
+    }
+    return count;
+}
+
+static void take_egress(void)
+{
+    static char text[65536];
+    const uint16_t size = take_u16();
+
+    take(text, size);
+    text[size] = '\0';
+    egress.count = 0;
+    if (size && !egress_parse(text, &egress))
+        errx(1, "egress=%s: item %zu is wrong", text, egress.count + 1);
+    host.count = take_networks(host.list, EGRESS_HOST_MAX);
+    binding.egress = egress.list;
+    binding.egress_count = egress.count;
+    binding.host = host.count ? &host : NULL;
+}
+
 static void make_binding(void)
 {
     take(binding.mac, sizeof(binding.mac));
     binding.ip_lock = getchar() == 1;
     binding.serve = (unsigned int)getchar();
-    const uint16_t count = take_u16();
-    binding.address_count = count;
-    for (uint16_t i = 0; i < count; i++) {
-        addresses[i].family = getchar() == 4 ? AF_INET : AF_INET6;
-        addresses[i].prefix = (uint8_t)getchar();
-        take(addresses[i].bytes, sizeof(addresses[i].bytes));
-    }
+    binding.address_count = take_networks(addresses, sizeof(addresses) / sizeof(addresses[0]));
+    take_egress();
     uint32_t length = 0;
     if (portprogram_make(&binding, &program) == 0) {
         const struct sock_fprog filter = {(unsigned short)program.count, program.code};

@@ -13,15 +13,21 @@ SERVE = {"dhcp": 1, "dhcpv6": 2, "ra": 4, "stp": 8}
 
 @dataclass(frozen=True)
 class Binding:
-    """As net/binding.h has it. networks are of ipaddress."""
+    """As net/binding.h has it. networks and host are of ipaddress; egress is as in a rule, "" none."""
     mac: bytes
     ip_lock: bool = False
     serve: frozenset = frozenset()
     networks: tuple = ()
+    egress: str = ""
+    host: tuple = ()
 
 
 def networks(*texts):
     return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def packed(nets):
+    return struct.pack("=H", len(nets)) + b"".join(struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed) for net in nets)
 
 
 class Judge:
@@ -48,9 +54,8 @@ class Judge:
     def bind(self, binding):
         """Make its program; returns the number of instructions, 0 if there are too many."""
         served = sum(SERVE[name] for name in binding.serve)
-        data = struct.pack("=c6sBBH", b"B", binding.mac, binding.ip_lock, served, len(binding.networks))
-        for net in binding.networks:
-            data += struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed)
+        data = struct.pack("=c6sBB", b"B", binding.mac, binding.ip_lock, served) + packed(binding.networks)
+        data += struct.pack("=H", len(binding.egress)) + binding.egress.encode() + packed(binding.host)
         self.length = struct.unpack("=I", self._ask(data).read(4))[0]
         return self.length
 

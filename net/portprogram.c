@@ -25,7 +25,8 @@ enum {
     NUMBER = BPF_LD | BPF_IMM, X_NUMBER = BPF_LDX | BPF_IMM, X_IP4_LENGTH = BPF_LDX | BPF_B | BPF_MSH,
     STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, TO_X = BPF_MISC | BPF_TAX,
     ADD = BPF_ALU | BPF_ADD, ADD_X = BPF_ALU | BPF_ADD | BPF_X, SUB = BPF_ALU | BPF_SUB,
-    SUB_X = BPF_ALU | BPF_SUB | BPF_X, AND = BPF_ALU | BPF_AND, SHIFT = BPF_ALU | BPF_LSH,
+    SUB_X = BPF_ALU | BPF_SUB | BPF_X, AND = BPF_ALU | BPF_AND, LEFT = BPF_ALU | BPF_LSH,
+    RIGHT = BPF_ALU | BPF_RSH,
     /* Jump to a label: always, if A is, unless A is. */
     GO = BPF_JMP | BPF_JA, IF = 0x100, IF_EQ = IF | BPF_JEQ, IF_GT = IF | BPF_JGT, IF_ANY = IF | BPF_JSET,
     UNLESS = 0x200, UNLESS_EQ = UNLESS | BPF_JEQ, UNLESS_GT = UNLESS | BPF_JGT, UNLESS_GE = UNLESS | BPF_JGE,
@@ -33,7 +34,7 @@ enum {
     HERE = 0x400,       /* the label */
     ONLY, ALWAYS,       /* until ALWAYS: only for bindings with that condition */
     MAC, X_MAC,         /* drop unless the guest's MAC is there */
-    OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
+    OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; takes it to ADDRESS */
 };
 
 /* Conditions: that of SERVE_ is granted, or NO_ is not; IP_ONLY: under ip=lock or egress=. */
@@ -43,8 +44,8 @@ enum {
 
 /* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
  * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type, or
- * EGRESS_LATER_FRAGMENT. */
-enum { FRAGMENT = EGRESS_WORDS, UNSPECIFIED, END, NEXT, TO = EGRESS_TO };
+ * EGRESS_LATER_FRAGMENT. And the address that OWN4, OWN6 or X_OWN6 looked at. */
+enum { FRAGMENT = EGRESS_WORDS, UNSPECIFIED, END, NEXT, ADDRESS, TO = EGRESS_TO };
 
 enum label {
     DROP, PASS, NO_BPDU, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
@@ -81,11 +82,11 @@ static const struct step link_and_arp[] = {
 
     {HERE, 0, ARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22},
     {WORD, 18}, {SUB, 0x06040001}, {IF_GT, 1}, /* a request or a reply */
-    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {WORD, 18}, {UNLESS_EQ, 0x06040001}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {WORD, 18}, {UNLESS_EQ, 0x06040001}, {ALWAYS},
     {GO, 0, PASS},
 
     {HERE, 0, RARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22}, {WORD, 18}, {UNLESS_EQ, 0x06040003},
-    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {ALWAYS},
     {GO, 0, PASS},
 };
 
@@ -99,7 +100,7 @@ static const struct step ip4_header[] = {
  * they would overwrite an upper header (RFC 3128). Every hop carries 68 bytes whole (RFC 791): shorter first
  * fragments only hide headers. Of IGMP, guests send reports; the rest is of routers, like PIM. */
 static const struct step ip4[] = {
-    {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {WORD, 26}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
+    {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
     {BYTE, 23}, {IF_EQ, IPPROTO_IGMP, IGMP}, {UNLESS_EQ, IPPROTO_UDP}, {WORD, 30}, {UNLESS_EQ, INADDR_BROADCAST},
     {X_BYTE, 21}, {X_WORD, 14}, {UNLESS_EQ, 68 << 16 | 67}, {GO, 0, PASS}, {ALWAYS},
 
@@ -118,8 +119,8 @@ static const struct step ip4[] = {
 static const struct step ip6[] = {
     {HERE, 0, IP6}, {BYTE, 53}, {BYTE, 14}, {AND, 0xF0}, {UNLESS_EQ, 0x60},
     {NUMBER, 0}, {STORE, FRAGMENT}, {STORE, UNSPECIFIED}, {HALF, 18}, {ADD, 54}, {STORE, END},
-    {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {WORD, 22}, {UNLESS_EQ, 0}, {WORD, 26}, {UNLESS_EQ, 0}, {WORD, 30}, {UNLESS_EQ, 0},
-    {WORD, 34}, {UNLESS_EQ, 0}, {NUMBER, 1}, {STORE, UNSPECIFIED}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, 0}, {RECALL, ADDRESS + 1}, {UNLESS_EQ, 0},
+    {RECALL, ADDRESS + 2}, {UNLESS_EQ, 0}, {RECALL, ADDRESS + 3}, {UNLESS_EQ, 0}, {NUMBER, 1}, {STORE, UNSPECIFIED}, {ALWAYS},
     {HERE, 0, OWN}, {X_NUMBER, 54}, {BYTE, 20},
 };
 
@@ -127,10 +128,10 @@ static const struct step ip6[] = {
 static const struct step header[] = {
     {IF_EQ, IPPROTO_HOPOPTS, OPTIONS}, {IF_EQ, IPPROTO_ROUTING, OPTIONS}, {IF_EQ, IPPROTO_DSTOPTS, OPTIONS},
     {UNLESS_EQ, IPPROTO_FRAGMENT, UPPER},
-    {NUMBER, 1}, {STORE, FRAGMENT}, {X_HALF, 2}, {IF_ANY, 0xFFF8, LATER},
-    {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, HEADER},
-    {HERE, 0, OPTIONS}, {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 1}, {ADD, 1}, {SHIFT, 3},
-    {HERE, 0, HEADER}, {ADD_X}, {TO_X}, {RECALL, NEXT},
+    {NUMBER, 1}, {STORE, FRAGMENT}, {X_WORD, 0}, {IF_ANY, 0xFFF8, LATER},
+    {RIGHT, 16}, {STORE, NEXT}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, HEADER},
+    {HERE, 0, OPTIONS}, {X_HALF, 0}, {STORE, NEXT}, {AND, 0xFF}, {ADD, 1}, {LEFT, 3},
+    {HERE, 0, HEADER}, {ADD_X}, {TO_X}, {RECALL, NEXT}, {RIGHT, 8},
 };
 
 /* The upper header is in the packet and in the frame, so whole in a first fragment. Only duplicate detection
@@ -168,12 +169,12 @@ static const struct step upper[] = {
  * (1, 2) are the guest's own. */
 static const struct step option[] = {
     {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {IF_EQ, 0, PASS}, {IF_GT, UINT16_MAX},
-    {X_BYTE, 0}, {SUB, 1}, {IF_GT, 1, OTHER}, {X_BYTE, 1}, {UNLESS_EQ, 1}, {X_MAC, 2},
-    {HERE, 0, OTHER}, {X_BYTE, 1}, {IF_EQ, 0}, {SHIFT, 3},
+    {X_HALF, 0}, {SUB, 0x0100}, {IF_GT, 0x01FF, OTHER}, {AND, 0xFF}, {UNLESS_EQ, 1}, {X_MAC, 2}, {NUMBER, 8}, {GO, 0, ND_OPTION},
+    {HERE, 0, OTHER}, {AND, 0xFF}, {IF_EQ, 0}, {LEFT, 3},
 };
 
 static const struct step options_end[] = {
-    {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0}, {GO, 0, PASS},
     {HERE, 0, PASS6},
 };
 
@@ -203,46 +204,25 @@ static const struct step end[] = {
 #pragma GCC diagnostic pop
 /* clang-format on */
 
-/* Jumps to `own` if the whole address is there, whose last word is in A and stays there: a frame that does
- * not match costs one test of each. */
-static void match_whole(struct bpf *p, int load, uint32_t offset, const struct cidr *address,
-                        struct bpf_label *own)
-{
-    const int last = (int)cidr_size(address->family) / 4 - 1;
-    const uint32_t value = bpf_word(address->bytes + 4 * last);
-    struct cidr before = *address;
-    struct bpf_label other = {0};
-
-    if (last == 0) {
-        bpf_go_if(p, BPF_JEQ, value, true, own);
-        return;
-    }
-    bpf_go_if(p, BPF_JEQ, value, false, &other);
-    before.prefix -= 32;
-    bpf_go_if_in(p, load, offset, &before, own);
-    bpf_add(p, load, offset + 4 * (uint32_t)last);
-    bpf_here(p, &other);
-}
-
 /* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
- * (RFC 4291, appendix A). */
+ * (RFC 4291, appendix A). A load from a frame costs the kernel ten times as much to compile as one from
+ * memory. */
 static void match_own(struct bpf *p, const struct binding *b, int family, int load, uint32_t offset,
                       struct bpf_label *own)
 {
     const uint8_t *m = b->mac;
     const struct cidr follows = {
         AF_INET6, {0xFE, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xFF, 0xFE, m[3], m[4], m[5]}, 128};
-    const uint32_t size = (uint32_t)cidr_size(family);
 
-    bpf_add(p, load, offset + size - 4);
+    for (uint32_t word = 0; word < cidr_size(family) / 4; word++) {
+        bpf_add(p, load, offset + 4 * word);
+        bpf_add(p, STORE, ADDRESS + word);
+    }
     if (family == AF_INET6)
-        match_whole(p, load, offset, &follows, own);
+        bpf_go_if_in(p, RECALL, ADDRESS, &follows, own);
     for (size_t i = 0; i < b->address_count; i++)
-        if (b->addresses[i].family == family && b->addresses[i].prefix == 8 * size)
-            match_whole(p, load, offset, &b->addresses[i], own);
-    for (size_t i = 0; i < b->address_count; i++)
-        if (b->addresses[i].family == family && b->addresses[i].prefix < 8 * size)
-            bpf_go_if_in(p, load, offset, &b->addresses[i], own);
+        if (b->addresses[i].family == family)
+            bpf_go_if_in(p, RECALL, ADDRESS, &b->addresses[i], own);
 }
 
 static void require_mac(struct bpf *p, const uint8_t mac[6], int mode, uint32_t offset,

@@ -14,6 +14,9 @@ struct binding;
 struct error;
 struct rtnl;
 
+/* The preferences of the two: the lower one judges first. */
+enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
+
 /* Attaches the filter and reads it back. One that is attached already is replaced at once: no frame passes in
  * between. CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why
  * not, for a message that says what was to be done: ": %s". The tap must not be used then. */

@@ -139,14 +139,12 @@ static void bring(struct apply *apply, struct live_tap *tap)
            tap->decision.rule, words);
 }
 
-static void apply_one(struct apply *apply, struct live_tap *tap)
+/* A tap that is not allowed, or not complete. */
+static void refuse(struct apply *apply, const struct live_tap *tap)
 {
-    apply->taps++;
     if (!tap->complete) {
         printf("%s: left alone: a helper is making it, or was stopped; run this again\n", tap->link.name);
         apply->left++;
-    } else if (tap->allowed) {
-        bring(apply, tap);
     } else if (apply->options->revoke) {
         delete_tap(apply, tap);
     } else {
@@ -202,8 +200,14 @@ static int apply_all(struct apply *apply)
     if (live_judge(&taps, &why) < 0)
         return complain(1, apply->name, "nothing was changed: %s", why.text);
     for (size_t i = 0; i < taps.count; i++)
-        if (is_meant(apply, &taps.list[i]))
-            apply_one(apply, &taps.list[i]);
+        apply->taps += is_meant(apply, &taps.list[i]);
+    for (size_t i = 0; i < taps.count; i++)
+        if (is_meant(apply, &taps.list[i]) && !taps.list[i].allowed)
+            refuse(apply, &taps.list[i]);
+    /* Their slots in quotas, and addresses, may be free now. */
+    for (size_t i = 0; i < taps.count; i++)
+        if (is_meant(apply, &taps.list[i]) && taps.list[i].allowed)
+            bring(apply, &taps.list[i]);
     if (check_only(apply) != 0)
         return 1;
     summarize(apply);

@@ -477,6 +477,31 @@ class Hostile(ApplyCase):
         self.rule(f"allow br0 user={OTHER}\nallow br0 user=root")
         self.assertIn(f"to uid {USER}", self.apply("--revoke")["vtap-a"])
 
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_an_owner_cannot_stop_it(self):
+        """While files are read as the owner, it is root's process all the same."""
+        self.rule("allow br0")
+        self.create("vtap-a")
+        self.rule("deny br0")
+        words = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=setresuid:delay_exit=2000000:when=1", self.program, "policy", "apply", "--revoke"]
+        with bridgehelper.start(words, stdout=subprocess.PIPE, text=True) as process:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+                self.assertTrue(bridgehelper.await_(lambda: file.seek(0) or file.read().strip()))
+                file.seek(0)
+                pid = int(file.read())
+
+            def acts_as_owner():
+                with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                    return f"Uid:\t0\t{USER}\t0\t{USER}\n" in file.read()
+            self.assertTrue(bridgehelper.await_(acts_as_owner))
+            for signal_number in (signal.SIGKILL, signal.SIGSTOP):
+                with self.assertRaises(PermissionError), acting_as(USER):
+                    os.kill(pid, signal_number)
+            for name in ("environ", "maps"):
+                self.assertNotEqual(sandbox.run("cat", f"/proc/{pid}/{name}", uid=USER, check=False).returncode, 0)
+            said = process.communicate(timeout=20)[0]
+        self.assertIn("vtap-a: deleted: ", said)
+
     def test_vnet_headers_that_a_holder_takes(self):
         self.rule("allow br0 vnet=no")
         self.create("vtap-a")

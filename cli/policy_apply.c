@@ -12,6 +12,7 @@
 #include "net/rtnl.h"
 #include "net/tapdelete.h"
 #include "policy.h"
+#include "policy/protect.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
 /* Brings an allowed tap to what it is granted. */
 static void bring(struct apply *apply, struct live_tap *tap)
 {
-    struct error why = {0};
+    struct error why = {0}, cause = {0};
     char words[256];
     unsigned int differs;
     int err = live_refresh(tap, &apply->nl);
@@ -124,6 +125,12 @@ static void bring(struct apply *apply, struct live_tap *tap)
     }
     if (!differs || is_left_off(apply, tap, differs))
         return;
+    const struct port_grant grant = {.bridge = &tap->bridge, .terms = &tap->decision};
+    if (protect_check(&grant, &why) < 0) {
+        error_set(&cause, "tap '%s': %.1400s", tap->link.name, why.text);
+        fail(apply, cause.text);
+        return;
+    }
     live_describe(tap, differs, words, sizeof(words));
     if (!apply->options->dry_run && live_bring(&apply->nl, tap, &differs, &why) < 0) {
         if (is_gone(live_refresh(tap, &apply->nl)))

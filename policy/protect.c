@@ -65,6 +65,14 @@ static int check_bridge(struct protecting *p)
     return 0;
 }
 
+int protect_check(const struct port_grant *what, struct error *why)
+{
+    struct protecting p = {
+        .what = what, .wanted = &what->terms->protection, .bridge = *what->bridge, .why = why};
+
+    return check_bridge(&p);
+}
+
 /* Returns whether others are protected from the port by more than the STP guard. */
 static bool is_confined(const struct protection *wanted)
 {

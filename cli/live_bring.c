@@ -192,8 +192,6 @@ static int put_back(const struct bringing *b, unsigned int differs)
     const bool locks = b->tap->decision.protection.mac_lock;
     const int ifindex = b->tap->link.ifindex;
 
-    if (locks && attach_filter(b) < 0)
-        return -1;
     if (end_step(b, portlive_down(b->nl, ifindex), "set down") < 0 || join(b) < 0)
         return -1;
     if (protect(b, false, false) < 0) {

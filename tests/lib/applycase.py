@@ -6,6 +6,7 @@ The sandbox must have been entered.
 """
 import contextlib
 import os
+import socket
 import subprocess
 
 import bridgehelper
@@ -23,6 +24,7 @@ from test_protect import frames_on, port
 FRAMES = {kind.name: kind.frame for kind in KINDS}
 FORGED, GOOD = FRAMES["RA"], FRAMES["ARP request"]  # of a guest under mac=lock; good ones are also its own addresses'
 ADDRESS = portframes.OWN4
+SO_RCVBUFFORCE = 33
 
 
 def kernel():
@@ -127,6 +129,7 @@ class ApplyCase(VerbCase):
         self.forwards("up0")
         with frames_on("far0") as far:
             far.setblocking(False)
+            far.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 28)  # what crosses while a verb runs
             yield far
 
     @contextlib.contextmanager
@@ -154,13 +157,25 @@ class ApplyCase(VerbCase):
             os.close(reader)
 
 
-def crossing(far, *frames):
-    """Which of these frames have come in at the socket, and how often."""
-    counts = [0] * len(frames)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            frame = far.recv(65536)
-            for number, wanted in enumerate(frames):
-                counts[number] += frame == wanted
-    return counts
+class Seen:
+    """How often each of these frames has come in at a socket since the last call of forget()."""
 
+    def __init__(self, sock, *frames):
+        self.sock, self.frames = sock, frames
+        self.counts = dict.fromkeys(frames, 0)
+
+    def __call__(self, *frames):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame = self.sock.recv(65536)
+                if frame in self.counts:
+                    self.counts[frame] += 1
+        return [self.counts[frame] for frame in frames]
+
+    def forget(self):
+        self()
+        self.counts = dict.fromkeys(self.frames, 0)
+
+    def all_of(self, *frames):
+        """Whether each of these comes in, within some seconds."""
+        return bridgehelper.await_(lambda: all(self(*frames)))

@@ -18,7 +18,7 @@ import bridgehelper
 import netcase
 import portframes
 import sandbox
-from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, crossing, kernel
+from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
 from bridgehelper import IFF_MULTI_QUEUE, IFF_VNET_HDR, TUNSETOWNER, TUNSETPERSIST, acting_as
 from faults import stopped_child
 from netcase import POLICY
@@ -33,6 +33,9 @@ from test_protect import FOREIGN, GUEST, NEIGHBOUR, SIOCSIFHWADDR, port
 BRIDGES = "/etc/virt-tap/bridges.conf"
 IP = replace(IP_LOCK, networks=networks(ADDRESS))
 LOCKED = "mac=lock, port filter"
+# a configuration BPDU of a better root (IEEE 802.1D)
+BPDU = bytes.fromhex("0180c2000000" "525400000001" "0026" "424203" "0000" "00" "00" "00" "0000000000000001" "00000000" "0000000000000001" "8001" "0000"
+                     "1400" "0200" "0f00") + bytes(8)
 
 
 class Changed(ApplyCase):
@@ -589,6 +592,27 @@ class Meanwhile(ApplyCase):
         self.assertFalse(port("vtap-b")["locked"])
 
     @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_another_owner(self):
+        self.rule("allow br0")
+        self.create("vtap-a")
+        self.rule("deny br0")
+
+        def hand_over():
+            for verb, claim in (("del", f"virt-tap.br0.{USER}.0"), ("add", f"virt-tap.br0.{OTHER}.0")):
+                sandbox.run("ip", "link", "property", verb, "dev", "vtap-a", "altname", claim)
+        self.assertIn("vtap-a: passed over", self.changed_meanwhile(hand_over, "--revoke"))
+        self.rule(f"allow br0 user={OTHER}")
+        self.create("vtap-b", f"--mac={GUEST}", uid=OTHER)
+        self.delete("--name=vtap-a", uid=OTHER)
+        self.rule(f"allow br0 user={OTHER} mac=lock")
+
+        def hand_back():
+            for verb, claim in (("del", f"virt-tap.br0.{OTHER}.1"), ("add", f"virt-tap.br0.{USER}.0")):
+                sandbox.run("ip", "link", "property", verb, "dev", "vtap-b", "altname", claim)
+        self.assertIn("vtap-b: passed over", self.changed_meanwhile(hand_back))
+        self.assertFalse(port("vtap-b")["locked"])
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_half_made(self):
         """By a helper that is stopped: named, and left alone."""
         self.rule("allow br0")
@@ -606,19 +630,19 @@ class Meanwhile(ApplyCase):
 class Frames(ApplyCase):
     """What crosses while the policy is applied, again and again, and a guest floods."""
 
-    def flooded(self, policies, frames, flags=0, crosses=True):
-        """None of the frames crosses under any of the policies in turn; GOOD does under all."""
+    def flooded(self, policies, forged, flags=0):
+        """None of the forged frames crosses under any of the policies in turn; GOOD does under all."""
         self.rule(policies[0])
         self.create("vtap-a", f"--mac={GUEST}", *(["--multi-queue"] if flags else []))
-        with self.far_end() as far, self.flood("vtap-a", GOOD, *frames, flags=flags) as sends:
-            self.assertTrue(bridgehelper.await_(lambda: crossing(far, GOOD)[0]))
+        with self.far_end() as far, self.flood("vtap-a", GOOD, *forged, flags=flags):
+            seen = Seen(far, GOOD, *forged)
             for number in range(rounds(20, 400)):
-                sends()
+                self.assertTrue(seen.all_of(GOOD))
+                seen.forget()
                 self.rule(policies[number % len(policies)])
                 self.verb("policy", "apply")
-                good, *forged = crossing(far, GOOD, *frames)
-                self.assertEqual(forged, [0] * len(frames), (number, self.said))
-                self.assertTrue(good or not crosses)
+                self.assertTrue(seen.all_of(GOOD))
+                self.assertEqual(seen(*forged), [0] * len(forged), (number, self.said))
 
     def test_replaced_under_a_flood(self):
         self.flooded(["allow br0 mac=lock", "allow br0 mac=lock serve=dhcp", "allow br0 mac=lock serve=dhcpv6 isolated=yes"],
@@ -632,20 +656,39 @@ class Frames(ApplyCase):
         with self.assertRaisesRegex(AssertionError, "not allowed 0"):
             self.flooded(["allow br0 mac=lock", "allow br0 mac=lock serve=ra"], [FORGED])
 
+    def test_guard_before_the_filter(self):
+        """Spanning tree passes the filter with guard=yes only, for the bridge, whose guard disables the port: at no moment without it."""
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "stp_state", "1", "forward_delay", "200")
+        self.rule("allow br0 mac=lock")
+        self.create("vtap-a", f"--mac={GUEST}")
+        with self.flood("vtap-a", BPDU):
+            for _ in range(rounds(10, 200)):
+                self.rule("allow br0 mac=lock guard=yes")
+                self.verb("policy", "apply")
+                self.assertTrue(bridgehelper.await_(lambda: port("vtap-a")["state"] == "disabled"))
+                taken = sandbox.run("ip", "link", "xstats", "type", "bridge_slave", "dev", "vtap-a", "stp").stdout
+                self.assertRegex(taken, r"BPDU: +RX: 0 ")
+                self.rule("allow br0 mac=lock")
+                self.verb("policy", "apply")
+                for state in ("down", "up"):  # which ends what the guard did
+                    sandbox.run("ip", "link", "set", "vtap-a", state)
+
     def test_locked_while_it_sends(self):
         """From one call on, for good; and the guest's own frames cross all the time."""
         self.rule("allow br0")
         self.create("vtap-a", f"--mac={GUEST}")
         foreign = portframes.ethernet(portframes.ip4(portframes.udp(1, 2)), source=bytes.fromhex(FOREIGN.replace(":", "")))
-        with self.far_end() as far, self.flood("vtap-a", GOOD, FORGED, foreign) as sends:
-            self.assertTrue(bridgehelper.await_(lambda: all(crossing(far, GOOD, FORGED, foreign))))
-            for terms, crosses in (("mac=lock", False), ("", True), ("mac=lock", False)):
+        with self.far_end() as far, self.flood("vtap-a", GOOD, FORGED, foreign):
+            seen = Seen(far, GOOD, FORGED, foreign)
+            for terms, crosses in (("", True), ("mac=lock", False), ("", True), ("mac=lock", False)):
                 self.rule(f"allow br0 {terms}")
-                self.assertEqual(list(self.verb("policy", "apply")), ["vtap-a"])
-                crossing(far)
-                sends()
-                self.assertTrue(bridgehelper.await_(lambda: crossing(far, GOOD)[0]))
-                self.assertEqual([bool(count) for count in crossing(far, FORGED, foreign)], [crosses, crosses])
+                self.verb("policy", "apply")
+                seen.forget()
+                if crosses:
+                    self.assertTrue(seen.all_of(GOOD, FORGED, foreign))
+                else:
+                    self.assertTrue(seen.all_of(GOOD))
+                    self.assertEqual(seen(FORGED, foreign), [0, 0])
 
 
 if __name__ == "__main__":

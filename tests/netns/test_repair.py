@@ -9,11 +9,10 @@ import fcntl
 import os
 import struct
 
-import bridgehelper
 import netcase
 import portframes
 import sandbox
-from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, crossing, kernel
+from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
 from netcase import POLICY
 from rounds import rounds
 from sandbox import USER
@@ -129,10 +128,11 @@ class Lost(ApplyCase):
         self.assertEqual(netcase.link("vtap-a")["address"], "fe:54:00:00:00:01")
         with self.far_end() as far:
             self.forwards("vtap-a")
-            for frame in (GOOD, FORGED):
+            for frame in (FORGED, GOOD):
                 os.write(self.fds[0], frame)
-            self.assertTrue(bridgehelper.await_(lambda: crossing(far, GOOD)[0]))
-            self.assertEqual(crossing(far, FORGED), [0])
+            seen = Seen(far, GOOD, FORGED)
+            self.assertTrue(seen.all_of(GOOD))
+            self.assertEqual(seen(FORGED), [0])
 
     def test_mtu_and_ipv6(self):
         """They stay as they are, and no address is made for the tap."""
@@ -216,20 +216,15 @@ class Frames(ApplyCase):
     def test_put_back_under_a_flood(self):
         self.rule("allow br0 mac=lock")
         self.create("vtap-a", f"--mac={GUEST}")
-        foreign = portframes.ethernet(portframes.ip4(portframes.udp(1, 2)), source=portframes.FOREIGN)
-        with self.far_end() as far, self.flood("vtap-a", GOOD, FORGED, FRAMES["BPDU"], foreign) as sends:
+        forged = (FORGED, FRAMES["BPDU"], portframes.ethernet(portframes.ip4(portframes.udp(1, 2)), source=portframes.FOREIGN))
+        with self.far_end() as far, self.flood("vtap-a", GOOD, *forged):
+            seen = Seen(far, GOOD, *forged)
             for number in range(rounds(20, 400)):
                 run_all("ip link set vtap-a nomaster", *(["tc qdisc del dev vtap-a clsact"] if number % 2 else []))
-                crossing(far)
+                seen.forget()
                 self.assertEqual(list(self.repair()), ["vtap-a"])
-                sends()
-                counts = [0, 0, 0, 0]
-
-                def good(counts=counts):
-                    counts[:] = map(sum, zip(counts, crossing(far, GOOD, FORGED, FRAMES["BPDU"], foreign)))
-                    return counts[0]
-                self.assertTrue(bridgehelper.await_(good))
-                self.assertEqual(counts[1:], [0, 0, 0])
+                self.assertTrue(seen.all_of(GOOD))
+                self.assertEqual(seen(*forged), [0, 0, 0])
 
 
 if __name__ == "__main__":

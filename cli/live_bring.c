@@ -186,22 +186,22 @@ static int join(const struct bringing *b)
     return end_step(b, err, "put back on its bridge");
 }
 
-/* Down, it can send nothing before it is protected; and if it cannot be protected, nothing afterwards. */
+/* Down, it can send nothing before it is protected. If it cannot be protected, it is taken off again. */
 static int put_back(const struct bringing *b, unsigned int differs)
 {
     const bool locks = b->tap->decision.protection.mac_lock;
     const int ifindex = b->tap->link.ifindex;
 
-    if (end_step(b, portlive_down(b->nl, ifindex), "set down") < 0 || join(b) < 0)
+    if (locks && look_for_others(b) < 0)
         return -1;
-    if (protect(b, false, false) < 0) {
+    if (end_step(b, portlive_down(b->nl, ifindex), "set down") < 0)
+        return -1;
+    if (join(b) < 0 || protect(b, false, false) < 0 || end_step(b, link_up(b->nl, ifindex), "set up") < 0) {
         rtnl_talk(b->nl, link_master_message(ifindex, 0));
         if (!b->tap->link.master && b->tap->link.flags & IFF_UP)
             link_up(b->nl, ifindex);
         return -1;
     }
-    if (end_step(b, link_up(b->nl, ifindex), "set up") < 0)
-        return -1;
     if (!locks && differs & LIVE_FILTER)
         return end_step(b, portlive_drop_filter(b->nl, ifindex), "release");
     return 0;

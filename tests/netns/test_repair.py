@@ -6,8 +6,10 @@
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE.
 """
 import fcntl
+import itertools
 import os
 import struct
+import unittest
 
 import netcase
 import portframes
@@ -15,8 +17,8 @@ import sandbox
 from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
 from netcase import POLICY
 from rounds import rounds
-from sandbox import USER
-from test_protect import GUEST, NEIGHBOUR, SIOCSIFHWADDR
+from sandbox import OTHER, USER
+from test_protect import GUEST, NEIGHBOUR, SIOCSIFHWADDR, port
 
 AGAIN = f"changed by {POLICY}:1: on bridge 'br0' again"
 
@@ -199,6 +201,19 @@ class Others(ApplyCase):
         self.assertEqual(self.repair(), {"vtap-a": AGAIN})
         self.like_new("vtap-a")
 
+    def test_mac_that_the_bridge_has_elsewhere(self):
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.rule(f"allow br0 user={USER} mac=lock\nallow br0")
+        with self.grant(uid=OTHER, vnet=False) as other:
+            self.forwards(other.tap()[0])
+            os.write(other.fds[0], GOOD)
+            before = kernel()
+            self.assertIn("has that MAC at another port", self.repair(status=1)["virt-tap repair"])
+            self.assertEqual(kernel(), before)
+        self.assertEqual(list(self.repair()), ["vtap-a"])
+
     def test_cannot_be_protected(self):
         """Then it is where it was."""
         self.rule("allow br0")
@@ -225,6 +240,68 @@ class Frames(ApplyCase):
                 self.assertEqual(list(self.repair()), ["vtap-a"])
                 self.assertTrue(seen.all_of(GOOD))
                 self.assertEqual(seen(*forged), [0, 0, 0])
+
+
+class CallsFail(ApplyCase):
+    """Each request to the kernel refused once: never is a tap up on its bridge with less than it is granted, and the next call mends it."""
+
+    def walk(self, words, prepare, safe):
+        """A verb, after prepare(), with its first sendmsg() refused, the second, and so on; after each, safe() must be."""
+        trace = f"{sandbox.RUN}/trace"
+        for nth in itertools.count(1):
+            prepare()
+            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:error=EIO:when={nth}", self.program, *words, check=False)
+            with open(trace, encoding="ascii") as file:
+                if "INJECTED" not in file.read():
+                    break
+            with self.subTest(nth=nth, said=done.stdout):
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("virt-tap " + " ".join(words), done.stdout)
+                safe()
+                self.verb(*words)
+                self.settled()
+        self.assertGreater(nth, 15)
+
+    def is_protected(self):
+        return self.bound("vtap-a", portframes.MAC_LOCK) == (True, True) and all(port("vtap-a")[key] for key in ("locked", "isolated"))
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_put_back(self):
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def safe():
+            tap = netcase.link("vtap-a")
+            self.assertIn("UP", tap["flags"])
+            self.assertTrue("master" not in tap or self.is_protected())
+        self.walk(["repair"], lambda: run_all("ip link set vtap-a up nomaster", "tc qdisc replace dev vtap-a clsact", "tc qdisc del dev vtap-a clsact"), safe)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_terms_exchanged(self):
+        self.rule("allow br0 mac=lock isolated=yes serve=ra")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def prepare():
+            self.rule("allow br0 mac=lock isolated=yes serve=ra")
+            self.verb("policy", "apply")
+            self.rule("allow br0 mac=lock isolated=yes")
+
+        def safe():
+            self.assertTrue(port("vtap-a")["locked"] and port("vtap-a")["isolated"])
+            self.assertTrue(self.bound("vtap-a", portframes.MAC_LOCK)[0])
+        self.walk(["policy", "apply"], prepare, safe)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_locked_and_released(self):
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def prepare(before, after):
+            self.rule(f"allow br0 {before}")
+            self.verb("policy", "apply")
+            self.rule(f"allow br0 {after}")
+        for before, after in (("", "mac=lock"), ("mac=lock", "")):
+            self.walk(["policy", "apply"], lambda before=before, after=after: prepare(before, after), lambda: None)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
  * read once into JSON, from which the other two forms are made. */
 #include "base/name.h"
 #include "base/printable.h"
+#include "base/quote.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "bridge.h"
@@ -137,16 +138,16 @@ static void begin_line(struct line *line, const char *between)
     line->between = between;
 }
 
-static void print_filter_lost(struct line line, bool made_by_hand)
+static void print_filter_lost(struct line line, const char *name)
 {
+    char command[sizeof("sudo virt-tap repair ") + QUOTE_SIZE];
+
+    snprintf(command, sizeof(command), "sudo virt-tap repair %s", quote(name).text);
     begin_line(&line, "");
     terminal_color(text_if(terminal_has_color(), "\033[33m"));
     add_piece(&line, "its port filter is gone or changed:");
     line.between = " ";
-    if (made_by_hand)
-        add_piece(&line, "delete the tap and create it again");
-    else
-        add_piece(&line, "end the guest and start it again");
+    add_piece(&line, "%s", command);
     terminal_color(text_if(terminal_has_color(), "\033[0m"));
     putchar('\n');
 }
@@ -171,7 +172,7 @@ static void print_lock(const json_t *port, struct line line)
                   json_integer_value(json_object_get(filter, "dropped")));
     putchar('\n');
     if (lost)
-        print_filter_lost(line, json_flag(port, "persistent") && !*json_text(port, "domain"));
+        print_filter_lost(line, json_text(port, "name"));
 }
 
 static void print_port(const json_t *port, bool last, unsigned int width)

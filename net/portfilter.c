@@ -17,8 +17,6 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-enum { PASS = 1, DROP = 2 /* preferences: the lower one judges first */ };
-
 static const struct sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, TC_ACT_SHOT}};
 
 static struct tcmsg clsact(int ifindex)
@@ -60,7 +58,7 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     struct nlattr *options = rtnl_nest(msg, TCA_OPTIONS);
     msg = rtnl_put(msg, TCA_BPF_OPS_LEN, &length, sizeof(length));
     msg = rtnl_put(msg, TCA_BPF_OPS, code, count * sizeof(*code));
-    if (preference == DROP)
+    if (preference == PORTFILTER_DROP)
         msg = rtnl_put(msg, TCA_BPF_FLAGS, &verdict, sizeof(verdict));
     rtnl_nest_end(msg, options);
     return rtnl_talk(nl, msg);
@@ -105,13 +103,13 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     const bool plain = is_plain(answer, attrs);
     const bool verdict =
         plain && attrs[TCA_BPF_FLAGS] && nla_get_u32(attrs[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
-    if (plain && !verdict && preference == PASS) {
+    if (plain && !verdict && preference == PORTFILTER_PASS) {
         r->pass++;
         r->bound = r->asked && is_code(attrs[TCA_BPF_OPS], r->asked->code, r->asked->count);
         if (r->found) /* the kernel has no longer ones */
             r->found->count = (size_t)nla_memcpy(r->found->code, attrs[TCA_BPF_OPS], sizeof(r->found->code)) /
                               sizeof(*r->found->code);
-    } else if (verdict && preference == DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
+    } else if (verdict && preference == PORTFILTER_DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
         r->drop++;
     } else {
         r->others++;
@@ -198,9 +196,9 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
                          rtnl_problem(nl, made));
     if (end_step(nl, add_clsact(nl, ifindex), "sch_ingress", "NET_SCH_INGRESS", why) < 0)
         return -1;
-    int err = add_filter(nl, ifindex, PASS, program.code, program.count);
+    int err = add_filter(nl, ifindex, PORTFILTER_PASS, program.code, program.count);
     if (!err)
-        err = add_filter(nl, ifindex, DROP, drop_all, 1);
+        err = add_filter(nl, ifindex, PORTFILTER_DROP, drop_all, 1);
     if (!err)
         err = read_filters(nl, ifindex, &r);
     if (end_step(nl, err, "cls_bpf", "NET_CLS_BPF", why) < 0)

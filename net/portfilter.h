@@ -15,6 +15,9 @@ struct bpf;
 struct error;
 struct rtnl;
 
+/* The preferences of the two: the lower one judges first. */
+enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
+
 /* Attaches the filter and reads it back. One that is attached already is replaced at once: no frame passes in
  * between. If the binding names this host in egress= without its addresses, those are read, too.
  * CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why not, for a

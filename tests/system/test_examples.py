@@ -107,6 +107,10 @@ class Pages(Reader):
             self.types("virt-tap tap create vtap-web")
             sandbox.write(f"{HOME}/new.conf", "allow br-lab user=alice\n", uid=ALICE, gid=ALICE)
             self.assertIn("yes: alice", self.types("virt-tap policy check"))
+            self.type("virt-tap tap create vtap-old --bridge br-lab --mac 52:54:00:0a:00:02")
+            sandbox.write(POLICY, "allow br-lab user=alice mac=lock\n")
+            self.assertRegex(self.types("sudo virt-tap policy apply --dry-run"), "vtap-old: would be changed(?s:.*)vtap-old: changed by")
+            sandbox.write(POLICY, "allow br-lab user=alice\n")
         columns = [line.split("\t")[0] for line in documents.blocks("virt-tap.1")[0].text.splitlines()]
         self.type("virt-tap tap create vtap-x --bridge br-lab")
         self.assertEqual(self.type("virt-tap list").splitlines()[0].split(), columns)

@@ -5,14 +5,12 @@
  * had, so the calls of net/port.h are this file's own; what they say of a real kernel is in
  * tests/netns/test_protect.py. */
 #include "base/error.h"
-#include "helper/grant.h"
-#include "helper/protect.h"
-#include "helper/request.h"
 #include "net/bridge.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
+#include "policy/protect.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,14 +120,12 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
 /* Asks for all protection. */
 static int protect(struct error *why)
 {
-    const struct request request = {.has_mac = true, .mac = {0x52, 0x54, 0, 0, 0, 1}};
     const struct link bridge = {.name = "br0"};
-    const struct decision terms = {
-        .rule = "policy.conf:1",
-        .lock_asked = lock_asked,
-        .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
-    const struct grant what = {
-        .request = &request, .bridge = &bridge, .terms = &terms, .binding.mac = {0x52, 0x54, 0, 0, 0, 1}};
+    struct decision terms = {.rule = "policy.conf:1",
+                             .lock_asked = lock_asked,
+                             .protection = {.isolated = true, .mac_lock = true, .guard = true, .vlan = 100}};
+    const struct binding binding = protect_binding(&terms, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
+    const struct port_grant what = {.bridge = &bridge, .terms = &terms, .binding = &binding};
     struct rtnl nl = {.buffer = NULL};
 
     addresses = denied_vlan = 0;
@@ -197,7 +193,8 @@ static void test_port_filter(void **state)
     memset(&bound, 0, sizeof(bound));
     assert_int_equal(protect(&(struct error){0}), 0);
     assert_memory_equal(bound.mac, mac, sizeof(mac));
-    assert_false(bound.ip_lock || bound.serve || bound.address_count);
+    assert_int_equal(bound.serve, SERVE_STP); /* of guard=yes */
+    assert_false(bound.ip_lock || bound.address_count);
     no_filters = true;
     refused("cannot filter what tap vtap-0 sends, for mac=lock of policy.conf:1: this kernel has no filters");
     no_filters = false;

@@ -4,13 +4,11 @@
 
 #include "base/error.h"
 #include "base/quote.h"
-#include "grant.h"
+#include "decide.h"
 #include "net/bridge.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/rtnl.h"
-#include "policy/decide.h"
-#include "request.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -29,7 +27,7 @@ struct protecting {
     struct rtnl *nl;
     int ifindex;
     const char *tap;
-    const struct grant *what;
+    const struct port_grant *what;
     const struct protection *wanted;
     struct link bridge;
     struct error *why;
@@ -75,6 +73,14 @@ static int check_bridge(struct protecting *p)
     return 0;
 }
 
+int protect_check(const struct port_grant *what, struct error *why)
+{
+    struct protecting p = {
+        .what = what, .wanted = &what->terms->protection, .bridge = *what->bridge, .why = why};
+
+    return check_bridge(&p);
+}
+
 /* Returns whether others are protected from the port by more than the STP guard. */
 static bool is_confined(const struct protection *wanted)
 {
@@ -99,17 +105,37 @@ static int raise_bridge_groups(const struct protecting *p)
     return 0;
 }
 
+struct binding protect_binding(struct decision *terms, const uint8_t mac[6])
+{
+    struct binding binding = {.ip_lock = terms->protection.ip_lock,
+                              .serve = terms->protection.serve,
+                              .addresses = terms->addresses.list,
+                              .address_count = terms->addresses.count,
+                              .egress = terms->egress.list,
+                              .egress_count = terms->egress.count};
+
+    memcpy(binding.mac, mac, sizeof(binding.mac));
+    if (terms->protection.guard)
+        binding.serve |= SERVE_STP;
+    return binding;
+}
+
+struct port_options protect_options(const struct protection *wanted)
+{
+    return (struct port_options){
+        .isolated = wanted->isolated,
+        .locked = wanted->mac_lock,
+        .learning = !wanted->mac_lock,
+        .flood = !wanted->mac_lock,
+        .guard = wanted->guard,
+        .router = !is_confined(wanted),
+        .max_groups = is_confined(wanted) ? PORT_GROUPS : 0,
+    };
+}
+
 static int set_options(const struct protecting *p)
 {
-    const struct port_options wanted = {
-        .isolated = p->wanted->isolated,
-        .locked = p->wanted->mac_lock,
-        .learning = !p->wanted->mac_lock,
-        .flood = !p->wanted->mac_lock,
-        .guard = p->wanted->guard,
-        .router = !is_confined(p->wanted),
-        .max_groups = is_confined(p->wanted) ? PORT_GROUPS : 0,
-    };
+    const struct port_options wanted = protect_options(p->wanted);
     struct link port;
     int err = port_set(p->nl, p->ifindex, &wanted);
 
@@ -163,7 +189,7 @@ static int deny_vlan_router(const struct protecting *p)
 /* NLM_F_EXCL: do not move another port's entry to ours. */
 static int lock_mac(const struct protecting *p)
 {
-    const int err = port_add_address(p->nl, p->ifindex, p->what->request->mac);
+    const int err = port_add_address(p->nl, p->ifindex, p->what->binding->mac);
 
     if (err == -EEXIST)
         return error_set(
@@ -174,7 +200,7 @@ static int lock_mac(const struct protecting *p)
     if (err)
         return fail(p, "mac=lock", err);
     struct port_address found;
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->request->mac, &found);
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->binding->mac, &found);
     if (looked)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)
@@ -189,14 +215,15 @@ static int filter_port(const struct protecting *p)
 {
     struct error cause = {0};
 
-    if (portfilter_attach(p->nl, p->ifindex, &p->what->binding, &cause) == 0)
+    if (portfilter_attach(p->nl, p->ifindex, p->what->binding, &cause) == 0)
         return 0;
     return error_set(p->why,
                      "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",
                      p->tap, origin(p, "mac=lock"), cause.text);
 }
 
-int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct port_grant *what,
+                 struct error *why)
 {
     const struct protection *wanted = &what->terms->protection;
     const bool confined = is_confined(wanted);
@@ -218,7 +245,7 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
         return -1;
     if (!wanted->mac_lock)
         return 0;
-    if (lock_mac(&p) < 0)
+    if (!what->has_entry && lock_mac(&p) < 0)
         return -1;
     return filter_port(&p);
 }

@@ -65,12 +65,12 @@ struct create {
     const struct manager *manager; /* NULL: no manager to tell */
 };
 
-/* OPTION_CALL handler of --confirm-within: parses "60s", "2m", "500ms" or a number of seconds into an
+/* OPTION_CALL handler of --confirm-within and the like: parses "60s", "2m", "500ms" or a number of seconds into an
  * unsigned int, in milliseconds. */
-int take_confirm_within(const char *verb, const char *option, const char *text, void *place);
+int take_time(const char *verb, const char *option, const char *text, void *place);
 #define CONFIRM_WITHIN(type, field)                                                                          \
     OPTION_ANY("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)",          \
-               OPTION_IS_CALL, type, field, 0, 0, 60000 /* ms */, 0, take_confirm_within)
+               OPTION_IS_CALL, type, field, 0, 0, 60000 /* ms */, 0, take_time)
 
 /* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];

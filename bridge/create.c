@@ -47,7 +47,7 @@ static int take_mac(const char *verb, const char *option, const char *text, void
     return complain(1, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
 }
 
-int take_confirm_within(const char *verb, const char *option, const char *text, void *place)
+int take_time(const char *verb, const char *option, const char *text, void *place)
 {
     static const struct {
         const char *name;

@@ -5,9 +5,11 @@
  * read once into JSON, from which the other two forms are made. */
 #include "base/name.h"
 #include "base/printable.h"
+#include "base/quote.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "bridge.h"
+#include "drops.h"
 #include "portjson.h"
 #include "table.h"
 
@@ -19,14 +21,21 @@
 #include <string.h>
 
 enum form { TREE, JSON, DOT };
+enum { DROPS_MS = 10000 };
 
 struct show_options {
-    int form; /* enum form */
+    int form;          /* enum form */
+    const char *drops; /* the tap; NULL: the picture */
+    unsigned int for_ms;
 };
 
 const struct option_entry bridge_show_options[] = {
     OPTION_SET("json", "for programs", struct show_options, form, JSON),
     OPTION_SET("dot", "for Graphviz", struct show_options, form, DOT),
+    OPTION_STRING("drops", "TAP", "instead: what TAP's port filter drops, and why, seen for a while (root)",
+                  struct show_options, drops),
+    OPTION_ANY("for", "TIME", "how long --drops looks (10s)", OPTION_IS_CALL, struct show_options, for_ms, 0,
+               0, 0, 0, take_time),
     OPTION_END(struct show_options),
 };
 
@@ -129,16 +138,16 @@ static void begin_line(struct line *line, const char *between)
     line->between = between;
 }
 
-static void print_filter_lost(struct line line, bool made_by_hand)
+static void print_filter_lost(struct line line, const char *name)
 {
+    char command[sizeof("sudo virt-tap repair ") + QUOTE_SIZE];
+
+    snprintf(command, sizeof(command), "sudo virt-tap repair %s", quote(name).text);
     begin_line(&line, "");
     terminal_color(text_if(terminal_has_color(), "\033[33m"));
     add_piece(&line, "its port filter is gone or changed:");
     line.between = " ";
-    if (made_by_hand)
-        add_piece(&line, "delete the tap and create it again");
-    else
-        add_piece(&line, "end the guest and start it again");
+    add_piece(&line, "%s", command);
     terminal_color(text_if(terminal_has_color(), "\033[0m"));
     putchar('\n');
 }
@@ -163,7 +172,7 @@ static void print_lock(const json_t *port, struct line line)
                   json_integer_value(json_object_get(filter, "dropped")));
     putchar('\n');
     if (lost)
-        print_filter_lost(line, json_flag(port, "persistent") && !*json_text(port, "domain"));
+        print_filter_lost(line, json_text(port, "name"));
 }
 
 static void print_port(const json_t *port, bool last, unsigned int width)
@@ -316,9 +325,17 @@ static int print_picture(const char *verb, json_t *bridges, enum form form)
 int bridge_show(const struct call *call)
 {
     const struct show_options *options = call->options;
-    _cleanup_view_ struct view view;
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
     _cleanup_json_ json_t *bridges = NULL;
 
+    if (!options->drops && options->for_ms)
+        return complain(2, call->name, "--for is how long --drops=TAP looks, which is missing");
+    if (options->drops && (options->form == DOT || call->count))
+        return complain(2, call->name, "--drops is about one tap: leave %s out",
+                        call->count ? "BRIDGE" : "--dot");
+    if (options->drops)
+        return drops_show(call->name, options->drops, options->for_ms ? options->for_ms : DROPS_MS,
+                          options->form == JSON);
     if (view_open(&view, call->name, false) != 0 || picture(&view, call->name, call->words[0], &bridges) != 0)
         return 1;
     return print_picture(call->name, bridges, (enum form)options->form);

@@ -86,6 +86,9 @@ static int look_up(struct device *device, const struct tap_options *options)
         return complain(2, device->verb, "--ip is only for taps on a bridge, whose names begin with vtap-");
     if (options->vlan || options->native)
         return complain(2, device->verb, "--vlan is only for taps on a bridge, whose names begin with vtap-");
+    if (options->lock || options->serve)
+        return complain(2, device->verb, "--%s is only for taps on a bridge, whose names begin with vtap-",
+                        options->lock ? "lock" : "serve");
     if (options->user && find_user(device, options->user))
         return 1;
     if (options->group && find_group(device, options->group))

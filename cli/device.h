@@ -12,7 +12,7 @@
 
 /* The options of `virt-tap tap create`. NULL: not given. */
 struct tap_options {
-    const char *bridge, *mac, *domain, *user, *group;
+    const char *bridge, *mac, *domain, *user, *group, *lock, *serve;
     const char *vlan, *native;
     struct option_list ips;
     int mode; /* enum tap_mode */

@@ -274,6 +274,17 @@ static int learn(struct session *session)
     return 0;
 }
 
+/* Whether this libvirt is a user's, which has no packet filters, wherever it is: .../session?OPTIONS. */
+static bool is_session(virConnectPtr connection)
+{
+    static const char path[] = "/session";
+    _cleanup_free_ char *uri = virConnectGetURI(connection);
+    const char *host = uri ? strstr(uri, "://") : NULL;
+    const char *at = host ? strchr(host + strlen("://"), '/') : NULL;
+
+    return at && strncmp(at, path, sizeof(path) - 1) == 0 && strchr("?", at[sizeof(path) - 1]);
+}
+
 static int connect_and_run(struct session *session, char *names[], size_t count)
 {
     const char *command = session->job.name, *uri = session->options->uri;
@@ -285,6 +296,7 @@ static int connect_and_run(struct session *session, char *names[], size_t count)
         return complain(1, command, "no connection to libvirt at %s: %s", uri, virGetLastErrorMessage());
     if (!session->connection)
         return complain(1, command, "no connection to libvirt: %s", virGetLastErrorMessage());
+    session->job.wish.session = is_session(session->connection);
     if (session->job.known && learn(session) < 0)
         status =
             complain(1, command, "cannot collect the tap names of all domains: %s", virGetLastErrorMessage());

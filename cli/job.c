@@ -22,7 +22,8 @@ static int complain_at(const char *name, const char *label, const struct error *
     return complain(1, name, "%s:%u:%u: %s", label, why->line, why->column, why->text);
 }
 
-/* Reports the interfaces that were left unchanged. Returns how many. */
+/* Reports the interfaces that were left unchanged, and what there is to say of others. Returns how many were
+ * left. */
 static size_t report_left(const struct job *job, const char *label, const struct domain *domain,
                           const struct change *change)
 {
@@ -31,14 +32,15 @@ static size_t report_left(const struct job *job, const char *label, const struct
 
     for (size_t i = 0; i < domain->interface_count; i++) {
         const size_t open = domain->interfaces[i].node->open; /* they are in document order */
-        if (change->notes[i].outcome != OUTCOME_LEFT)
+        const struct note *note = &change->notes[i];
+        if (!note->reason[0])
             continue;
         xml_place(&where, domain->doc.text, at, open);
         at = open;
-        snprintf(where.text, sizeof(where.text), "interface %zu is left as it is: %s", i + 1,
-                 change->notes[i].reason);
+        snprintf(where.text, sizeof(where.text), "interface %zu %s%s", i + 1,
+                 text_if(note->outcome == OUTCOME_LEFT, "is left as it is: "), note->reason);
         complain_at(job->name, label, &where);
-        left++;
+        left += note->outcome == OUTCOME_LEFT;
     }
     return left;
 }
@@ -111,26 +113,43 @@ static void print_named(const char *name, const char *behind)
     printf("%s%s", text_or(line, "(no memory)"), behind);
 }
 
+static void print_asked(const char *lock, const char *serve, const char *const *ips, size_t ip_count)
+{
+    if (lock)
+        printf(", lock=%s", lock);
+    if (serve)
+        printf(", serve=%s", serve);
+    for (size_t i = 0; i < ip_count; i++)
+        printf("%s%s", i ? " " : ", ", ips[i]);
+}
+
 static void show_interface(const struct domain *domain, size_t index, const struct wish *wish)
 {
     const struct interface *interface = &domain->interfaces[index];
     const struct tap *tap = interface->tap;
     _cleanup_free_ char *mac = printable_line(text_or(interface->mac, "no MAC"));
-    const char *isolated = tap && tap->isolated ? ", isolated" : "";
-    const char *queues = interface_multi_queue(interface) ? ", multiqueue" : "";
     char reason[REASON_SIZE];
     struct plan plan;
 
     printf("  %zu  %-17s  ", index + 1, text_or(mac, "(no memory)"));
-    if (tap)
-        printf("tap %s on %s%s%s%s%s\n", tap->dev, tap->bridge, text_if(tap->ips, ", "),
-               text_or(tap->ips, ""), isolated, queues);
-    else if (domain_judge(domain, reason) < 0 || interface_judge(interface, wish, &plan, reason) < 0)
+    if (tap) {
+        printf("tap %s on %s", tap->dev, tap->bridge);
+        print_asked(tap->lock, tap->serve, &tap->ips, tap->ips != NULL);
+        printf("%s%s\n", text_if(tap->isolated, ", isolated"),
+               text_if(interface_multi_queue(interface), ", multiqueue"));
+        return;
+    }
+    if (domain_judge(domain, reason) < 0 || interface_judge(interface, wish, &plan, reason) < 0) {
         printf("no tap: %s\n", reason);
-    else if (ifname_valid(plan.bridge))
-        printf("could be a tap on %s\n", plan.bridge);
-    else
+        return;
+    }
+    if (!ifname_valid(plan.bridge)) {
         puts("no tap: the name of its bridge is not valid");
+        return;
+    }
+    printf("could be a tap on %s", plan.bridge);
+    print_asked(plan.lock, plan.serve, plan.ips, plan.ip_count);
+    putchar('\n');
 }
 
 int job_show(const struct job *job, const char *label, const char *text, size_t size)
@@ -163,6 +182,7 @@ static const char *network_bridge(const char *word)
 
 int wish_set(struct wish *wish, struct known *known, const char *name, const struct wish_options *options)
 {
+    static const char *const lock_words[] = {"mac", "ip"};
     const struct option_list *networks = &options->networks;
 
     wish->bridge = options->bridge;
@@ -170,6 +190,8 @@ int wish_set(struct wish *wish, struct known *known, const char *name, const str
     wish->interface_count = options->interfaces.count;
     wish->ips = options->ips.words;
     wish->ip_count = options->ips.count;
+    wish->lock = options->lock ? lock_words[options->lock - 1] : NULL;
+    wish->serve = options->serve;
     known->networks = networks;
     if (wish->bridge && !ifname_valid(wish->bridge))
         return complain(2, name, "'%.40s' is not a valid name for a bridge", wish->bridge);
@@ -180,6 +202,10 @@ int wish_set(struct wish *wish, struct known *known, const char *name, const str
         if (!ip_valid(wish->ips[i]) || i >= IPS_MAX)
             return complain(2, name, "--ip takes up to %d times an IP address, as in 10.66.1.5, not '%.48s'",
                             IPS_MAX, wish->ips[i]);
+    if (wish->serve && !serve_valid(wish->serve))
+        return complain(2, name,
+                        "--serve takes dhcp, dhcpv6, ra, or several of them separated by commas, not '%.40s'",
+                        wish->serve);
     return 0;
 }
 

@@ -48,8 +48,9 @@ struct known {
 
 /* Options that make a wish; in the verbs' structs of options, the field `wish`. */
 struct wish_options {
-    const char *bridge;
+    const char *bridge, *serve;
     struct option_list interfaces, networks, ips;
+    int lock;
     bool strict;
 };
 #define INTERFACE_OPTION(type)                                                                               \
@@ -64,9 +65,15 @@ struct wish_options {
             "an IP address for the guest, if the policy locks it to them; one interface only; may be "       \
             "repeated",                                                                                      \
             type, wish.ips),                                                                                 \
+        OPTION_CHOICE("lock", "mac|ip",                                                                      \
+                      "have the guests locked to their MACs, or to their IP addresses, too", type,           \
+                      wish.lock),                                                                            \
+        OPTION_STRING("serve", "LIST",                                                                       \
+                      "of what locked guests may serve, only this: dhcp, dhcpv6, ra, separated by commas",   \
+                      type, wish.serve),                                                                     \
         OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", type, wish.strict)
 
-/* Sets the wish's bridge and interfaces, and the known networks. Returns 0, or 2 after reporting why. */
+/* Sets what the options say of the wish, and the known networks. Returns 0, or 2 after reporting why. */
 int wish_set(struct wish *wish, struct known *known, const char *name, const struct wish_options *options);
 
 /* Functions for a wish; data is a struct known. */

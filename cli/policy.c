@@ -91,6 +91,13 @@ static const struct verb verbs[] = {
      .summary = "show whether a user may use a bridge, by which rule, and what to change",
      .options = explain_options,
      .act = policy_explain},
+    {.name = "apply",
+     .arguments = "[--dry-run] [--revoke]",
+     .summary = "bring the taps that exist to what the policy in force grants now",
+     .notes =
+         "Taps that it does not allow any more are listed, and stay unless --revoke is given. Requires root.\n",
+     .options = apply_options,
+     .act = policy_apply},
 };
 
 const struct command policy_command = {"Who may put guests on which bridge: see virt-tap-policy(5).", verbs,

@@ -4,7 +4,8 @@
 
 #include "base/verb.h"
 
-/* virt-tap policy explain and policy edit; see struct verb. */
-extern const struct option_entry explain_options[];
+/* virt-tap policy explain, edit and apply; see struct verb. */
+extern const struct option_entry explain_options[], apply_options[];
 int policy_explain(const struct call *call);
 int policy_edit(const struct call *call);
+int policy_apply(const struct call *call);

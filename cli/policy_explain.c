@@ -214,17 +214,11 @@ static void print_bridge(const struct bridge_facts *state)
         puts("isolated: every tap on that bridge, as declared");
 }
 
-/* What the caller would ask for. */
-struct asked {
-    struct address_list addresses;
-    const char *vlan, *native; /* valid; NULL: not given */
-};
-
 /* What the policy says, with the reasons. */
 struct answer {
-    const char *bridge, *selector; /* of the caller, as in a rule */
-    const struct asked *asked;
-    bool loaded, allowed, taken; /* taken: an address of the guest's is another's */
+    const char *selector;            /* of the caller, as in a rule */
+    const struct question *question; /* without the tap */
+    bool loaded, allowed, taken;     /* taken: an address of the guest's is another's */
     struct policy policy;
     struct decision decision;
     struct used used;
@@ -233,17 +227,14 @@ struct answer {
 
 static void decide(struct answer *answer, const struct caller *caller)
 {
-    const struct question question = {.bridge = answer->bridge,
-                                      .addresses = &answer->asked->addresses,
-                                      .vlan = answer->asked->vlan,
-                                      .native = answer->asked->native};
+    const char *bridge = answer->question->bridge;
 
-    answer->loaded = policy_load(&answer->policy, answer->bridge, &answer->why) == 0;
-    answer->allowed = answer->loaded &&
-                      policy_decide(&answer->decision, &answer->policy, &question, caller, &answer->why) == 0;
+    answer->loaded = policy_load(&answer->policy, bridge, &answer->why) == 0;
+    answer->allowed = answer->loaded && policy_decide(&answer->decision, &answer->policy, answer->question,
+                                                      caller, &answer->why) == 0;
     const struct policy_rule *rule = answer->decision.match.rule;
     if (answer->allowed && rule)
-        answer->used = count_used(&rule->terms, answer->bridge, caller->uid);
+        answer->used = count_used(&rule->terms, bridge, caller->uid);
 }
 
 /* Looks for others that have the guest's addresses, as the helper does; the reason goes to answer->why. */
@@ -274,7 +265,7 @@ static void print_reasons(const struct answer *answer)
         print_rule(policy->files[rule->file].path, policy->dialect, rule->line);
     if (answer->allowed && rule) {
         print_quota(&rule->terms, &answer->used);
-        policy_print_terms(&answer->decision, answer->bridge);
+        policy_print_terms(&answer->decision, answer->question->bridge);
         if (answer->taken)
             printf("because: %s\n", answer->why.text);
         return;
@@ -283,14 +274,14 @@ static void print_reasons(const struct answer *answer)
     if (is_broken(answer))
         puts("to fix it: run virt-tap policy check, which lists every error");
     else
-        print_remedy(policy, rule, answer->bridge, answer->selector);
+        print_remedy(policy, rule, answer->question->bridge, answer->selector);
 }
 
-static int explain(const char *name, const char *bridge, const struct asked *asked,
-                   const struct caller *caller)
+static int explain(const char *name, const struct question *question, const struct caller *caller)
 {
+    const char *bridge = question->bridge;
     char selector[CALLER_SELECTOR_SIZE];
-    struct answer answer = {.bridge = bridge, .selector = selector, .asked = asked};
+    struct answer answer = {.selector = selector, .question = question};
     struct bridge_facts state;
 
     caller_selector(caller, selector);
@@ -307,18 +298,22 @@ static int explain(const char *name, const char *bridge, const struct asked *ask
     return finish_output(!yes, name);
 }
 
-static int ask(struct names *names, const char *name, const char *bridge, const struct asked *asked)
+static int ask(struct names *names, const char *name, const struct question *question)
 {
     struct caller caller;
     struct error why = {0};
 
-    if (policy_check_bridge("--bridge=", bridge, &why) < 0 || caller_self(&caller, &names->source, &why) < 0)
+    if (policy_check_bridge("--bridge=", question->bridge, &why) < 0 ||
+        caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);
-    return explain(name, bridge, asked, &caller);
+    return explain(name, question, &caller);
 }
 
+enum { LOCK_IP = 2 }; /* the second word of --lock */
+
 struct explain_options {
-    const char *user, *bridge, *vlan, *native;
+    const char *user, *bridge, *serve, *vlan, *native;
+    int lock;
     struct option_list ips;
 };
 
@@ -335,13 +330,11 @@ static int read_addresses(const struct call *call, const struct option_list *ips
 }
 
 /* Likewise. */
-static int read_vlans(const struct call *call, const struct explain_options *options, struct asked *out)
+static int check_vlans(const struct call *call, const struct explain_options *options)
 {
     struct vlans vlans;
     const char *problem = vlans_parse(&vlans, options->vlan, NULL);
 
-    out->vlan = options->vlan;
-    out->native = options->native;
     if (problem)
         return complain(1, call->name, "--vlan must be %s, not '%.64s'", problem, options->vlan);
     if (options->native && (!options->vlan || vlans_parse(&vlans, options->vlan, options->native)))
@@ -356,6 +349,10 @@ const struct option_entry explain_options[] = {
     OPTION_LETTER('b', "bridge", "BRIDGE", "the bridge", struct explain_options, bridge),
     OPTION_LIST("ip", "ADDRESS", "an IP address that the guest would have; may be repeated",
                 struct explain_options, ips),
+    OPTION_CHOICE("lock", "mac|ip", "as if the guest asked to be locked to its MAC, or to its addresses, too",
+                  struct explain_options, lock),
+    OPTION_STRING("serve", "LIST", "as if it asked to serve only this: dhcp, dhcpv6, ra, separated by commas",
+                  struct explain_options, serve),
     OPTION_STRING("vlan", "LIST", "the VLAN, or VLANs, that would be asked for", struct explain_options,
                   vlan),
     OPTION_STRING("native", "N", "the native one of these", struct explain_options, native),
@@ -365,17 +362,26 @@ const struct option_entry explain_options[] = {
 int policy_explain(const struct call *call)
 {
     const struct explain_options *options = call->options;
-    struct asked asked;
+    struct address_list addresses;
+    struct question question = {.bridge = options->bridge,
+                                .addresses = &addresses,
+                                .vlan = options->vlan,
+                                .native = options->native,
+                                .lock_mac = options->lock,
+                                .lock_ip = options->lock == LOCK_IP};
     struct names names;
     int status = 1;
 
     if (!options->bridge)
         return complain(2, call->name, "no --bridge is given; see %s --help", call->name);
-    if (read_addresses(call, &options->ips, &asked.addresses) || read_vlans(call, options, &asked))
+    if (options->serve && !terms_parse_serve(&question.serve, options->serve))
+        return complain(2, call->name, "--serve must be " TERMS_SERVE_EXPECTED ", not '%.64s'",
+                        options->serve);
+    if (check_vlans(call, options) || read_addresses(call, &options->ips, &addresses))
         return 1;
     names_begin(&names);
     if (!options->user || become(&names, call->name, options->user) == 0)
-        status = ask(&names, call->name, options->bridge, &asked);
+        status = ask(&names, call->name, &question);
     names_end(&names);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "net/link.h"
 #include "policy/addresses.h"
 #include "policy/names.h"
+#include "policy_egress.h"
 #include "policy_lint.h"
 
 #include <errno.h>
@@ -294,6 +295,8 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
     check_macs(lint, policy, reaches, nth);
     check_ips(lint, policy, reaches, nth);
     check_vlans(lint, policy, rule);
+    if (rule->terms.egress)
+        lint_egress(lint, file, rule->line, rule->terms.egress);
     if (rule->deny && !reaches[nth].for_all)
         lint_warn(
             lint, file, rule->line,

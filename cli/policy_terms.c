@@ -7,19 +7,35 @@
 #include "base/text.h"
 #include "config.h"
 #include "policy/decide.h"
+#include "policy_egress.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* QEMU's options for a guest whose MAC the helper must know. */
-static void print_qemu(const char *bridge, bool with_ip)
+/* Returns the option without which the guest would be locked less, or "". */
+static const char *lock_option(const struct decision *decision)
 {
-    char netdev[512];
+    const struct protection *rule = &decision->match.rule->terms.protection;
+
+    if (decision->protection.ip_lock && !rule->ip_lock)
+        return " --lock=ip";
+    return text_if(decision->lock_asked, " --lock=mac");
+}
+
+/* QEMU's options for a guest whose MAC the helper must know. */
+static void print_qemu(const struct decision *decision, const char *bridge)
+{
+    const struct terms *terms = &decision->match.rule->terms;
+    const unsigned int serve = decision->protection.serve;
+    char netdev[512], list[TERMS_SERVE_SIZE];
 
     if (strchr(bridge, ',')) /* which ends the value for QEMU */
         return;
-    snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC%s", bridge,
-             text_if(with_ip, " --ip=ADDRESS"));
+    terms_print_serve(list, serve == terms->protection.serve ? 0 : serve);
+    snprintf(netdev, sizeof(netdev), "tap,id=n0,br=%s,helper=" HELPER_PATH " --mac=MAC%s%s%s%s", bridge,
+             lock_option(decision),
+             text_if(decision->protection.ip_lock && !addresses_may_be_omitted(terms), " --ip=ADDRESS"),
+             text_if(*list, " --serve="), list);
     printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
 }
 
@@ -37,7 +53,9 @@ static void print_networks(const struct address_list *all)
 /* The addresses are those that bind the guest whatever it names, or all that it named. */
 static void print_ips(const struct terms *terms, const struct address_list *addresses)
 {
-    if (!terms->ips)
+    if (!terms->protection.ip_lock)
+        puts("ip: lock, as --lock asks, to the addresses given with --ip");
+    else if (!terms->ips)
         puts("ip: lock, to the addresses given with --ip");
     else if (addresses_may_be_omitted(terms))
         printf("ip: lock, to those given with --ip in %s; without --ip, to all of these\n", terms->ips);
@@ -59,7 +77,7 @@ static void print_serve(unsigned int serve)
 }
 
 /* What the guest can send under mac=lock, in words. */
-static void print_sends(const struct protection *protection, bool tagged)
+static void print_sends(const struct terms *terms, const struct protection *protection, bool tagged)
 {
     static const char *const servers[TERMS_SERVE_COUNT] = {"DHCP server replies", "DHCPv6 server replies",
                                                            "router advertisements and redirects"};
@@ -70,8 +88,12 @@ static void print_sends(const struct protection *protection, bool tagged)
         puts("sends: only ARP, IPv4 and IPv6, from its own addresses and the link-local one of its MAC");
     else
         puts("sends: from any IP address; ARP and neighbour discovery only with its own MAC");
+    if (terms->egress && !protection->ip_lock)
+        puts("sends: only ARP, IPv4 and IPv6");
     for (size_t i = 0; i < TERMS_SERVE_COUNT; i++)
         printf("sends: %s%s\n", text_if(!(protection->serve & 1U << i), "no "), servers[i]);
+    if (terms->egress)
+        policy_print_egress(terms->egress);
     if (!protection->no_vnet)
         puts(
             "sends: with vnet headers, it chooses 16 bits of a frame after these checks; vnet=no prevents that");
@@ -101,6 +123,7 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
 {
     const struct policy_match *match = &decision->match;
     const struct terms *terms = &match->rule->terms;
+    const struct protection *protection = &decision->protection;
     char names[TERMS_NAMES_SIZE];
     struct error why = {0};
 
@@ -116,22 +139,23 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
         puts("mtu: the bridge's");
     if (terms->require_kvm)
         puts("require: kvm");
-    if (terms->protection.mac_lock)
-        puts("mac: lock, to the MAC given with --mac");
-    if (terms->protection.ip_lock)
+    if (protection->mac_lock)
+        printf("mac: lock,%s to the MAC given with --mac\n",
+               text_if(decision->lock_asked, " as --lock asks,"));
+    if (protection->ip_lock)
         print_ips(terms, &decision->addresses);
-    if (terms->protection.serve)
-        print_serve(terms->protection.serve);
+    if (protection->serve)
+        print_serve(protection->serve);
     if (terms->protection.no_vnet)
         puts("vnet: no, only taps without vnet headers");
-    if (terms->protection.mac_lock)
-        print_sends(&terms->protection, vlans_tagged(&decision->vlans));
-    if (terms->protection.mac_lock || terms->macs)
-        print_qemu(bridge, terms->protection.ip_lock && !addresses_may_be_omitted(terms));
+    if (protection->mac_lock)
+        print_sends(terms, protection, vlans_tagged(&decision->vlans));
+    if (protection->mac_lock || terms->macs)
+        print_qemu(decision, bridge);
     if (terms->protection.isolated)
         puts("isolated: yes");
     if (terms->protection.guard)
         puts("guard: yes");
     if (vlans_any(&decision->vlans))
-        print_vlans(&decision->vlans, terms->protection.mac_lock);
+        print_vlans(&decision->vlans, protection->mac_lock);
 }

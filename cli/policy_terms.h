@@ -6,6 +6,6 @@
 
 struct decision;
 
-/* Prints one line for each term of the rule that allowed a tap on that bridge, and for what the guest can
- * send then. */
+/* Prints one line for each term of the rule that allowed a tap on that bridge, for what the guest asked to be
+ * bound by, and for what it can send then. */
 void policy_print_terms(const struct decision *decision, const char *bridge);

@@ -113,6 +113,8 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
     add_word(&words, options->vnet_hdr, "--vnet-hdr");
     for (size_t i = 0; i < options->ips.count; i++)
         add_value(&words, "ip", options->ips.words[i]);
+    add_value(&words, "lock", options->lock);
+    add_value(&words, "serve", options->serve);
     return run_helper(verb, &words);
 }
 
@@ -155,6 +157,15 @@ static const struct option_entry create_options[] = {
         "ip", "ADDRESS",
         "one of the guest's IP addresses, if the policy locks it to them; may be repeated (vtap- only)",
         struct tap_options, ips),
+    OPTION_STRING(
+        "lock", "mac|ip",
+        "lock the guest to its MAC, or to its IP addresses, too, even if the policy does not (vtap- "
+        "only)",
+        struct tap_options, lock),
+    OPTION_STRING("serve", "LIST",
+                  "of what a locked guest may serve, only this: dhcp, dhcpv6, ra, separated by commas (vtap- "
+                  "only)",
+                  struct tap_options, serve),
     OPTION_STRING("vlan", "LIST",
                   "an untagged VLAN, or several for tagged frames, as in 100,200-210, if the policy grants\n"
                   "them; the default: all that it grants (vtap- only)",

@@ -10,8 +10,9 @@ extern const struct command tap_command;
 extern const struct command policy_command;
 extern const struct command hooks_command;
 
-extern const struct option_entry list_options[], gc_options[], check_options[];
-extern const char list_notes[], gc_notes[], check_notes[];
+extern const struct option_entry list_options[], gc_options[], check_options[], repair_options[];
+extern const char list_notes[], gc_notes[], check_notes[], repair_notes[];
 int list_run(const struct call *call);
 int gc_run(const struct call *call);
+int repair_run(const struct call *call);
 int check_run(const struct call *call);

@@ -20,7 +20,7 @@
 struct xml_options {
     const char *output_dir;
     struct wish_options wish;
-    bool in_place, diff, validate;
+    bool in_place, diff, validate, session;
 };
 
 struct run {
@@ -41,14 +41,20 @@ struct run {
         OPTION_FLAG("validate", "refuse a result that libvirt's domain.rng does not accept",                 \
                     struct xml_options, validate)
 
+#define SESSION_OPTION                                                                                       \
+    OPTION_FLAG("session", "for qemu:///session, where the tap's port filter stands in for <filterref>",     \
+                struct xml_options, session)
+
 static const struct option_entry rewrite_options[] = {
     OUTPUT_OPTIONS,
+    SESSION_OPTION,
     INTERFACE_OPTION(struct xml_options),
     REWRITE_OPTIONS(struct xml_options, "the bridge of a network; may be repeated"),
     OPTION_END(struct xml_options),
 };
 static const struct option_entry restore_options[] = {OUTPUT_OPTIONS, INTERFACE_OPTION(struct xml_options),
                                                       OPTION_END(struct xml_options)};
+static const struct option_entry show_options[] = {SESSION_OPTION, OPTION_END(struct xml_options)};
 static const struct option_entry map_options[] = {OUTPUT_OPTIONS, OPTION_END(struct xml_options)};
 
 #define INPUT_NOTE "Without FILE, or where it is -, standard input is read.\n"
@@ -230,6 +236,7 @@ static int change(const struct call *call, change_function *function, const stru
         run.job.wish.is_taken = taken_find;
         run.job.wish.data = &run.known;
     }
+    run.job.wish.session = options->session;
     int status = wish_set(&run.job.wish, &run.known, call->name, &options->wish);
     if (!status && options->wish.ips.count && call->count > 1)
         status = complain(2, call->name, "--ip is for one document");
@@ -266,7 +273,8 @@ static int map(const struct call *call)
 
 static int show(const struct call *call)
 {
-    const struct job job = {.name = call->name};
+    const struct xml_options *options = call->options;
+    const struct job job = {.name = call->name, .wish.session = options->session};
     int status = 0;
 
     for (size_t i = 0; i < call->count || i == 0; i++) {
@@ -296,8 +304,9 @@ static const struct verb verbs[] = {
      .act = restore,
      .summary = "restore the interfaces as they were before rewrite"},
     {.name = "show",
-     .arguments = "[FILE...]",
+     .arguments = "[OPTION...] [FILE...]",
      .notes = INPUT_NOTE,
+     .options = show_options,
      .max = UINT_MAX,
      .act = show,
      .summary = "show what the interfaces of domains are, or could be"},

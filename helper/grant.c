@@ -15,7 +15,7 @@
 #include "net/rtnl.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
-#include "protect.h"
+#include "policy/protect.h"
 #include "request.h"
 
 #include <errno.h>
@@ -273,6 +273,7 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                 struct error *why)
 {
+    const struct port_grant port = {.bridge = what->bridge, .terms = what->terms, .binding = what->binding};
     uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
@@ -295,7 +296,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     err = join_bridge(nl, ifindex, mac, what);
     if (err)
         return end_step(nl, "attach", tap, what, err, why);
-    if (protect_port(nl, ifindex, tap->name, what, why) < 0)
+    if (protect_port(nl, ifindex, tap->name, &port, why) < 0)
         return -1;
     err = link_up(nl, ifindex);
     if (!err && what->request->kind.multi_queue)

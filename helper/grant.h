@@ -4,9 +4,9 @@
  * Carries out what was allowed: a complete tap on its bridge, or nothing. */
 #pragma once
 
-#include "net/binding.h"
 #include "net/link.h"
 
+struct binding;
 struct decision;
 struct error;
 struct request;
@@ -16,7 +16,7 @@ struct grant {
     const struct request *request; /* for a tap; if it names none: vtap-<n>, n from 0 to 7, or random */
     const struct link *bridge;
     const struct decision *terms;
-    struct binding binding; /* with mac=lock: what the guest may send as */
+    const struct binding *binding; /* with mac=lock: what the guest may send as */
 };
 
 struct granted {

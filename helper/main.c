@@ -46,8 +46,10 @@ enum { TIME_LIMIT = 30 /* seconds */ };
 
 static const char usage_text[] =
     "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC] [--ip=ADDRESS]...\n"
+    "                       [--lock=mac|ip] [--serve=LIST]\n"
     "       virt-tap-helper create --bridge=BRIDGE --name=NAME [--vnet-hdr] [--multi-queue] [--mac=MAC] [--ip=ADDRESS]...\n"
-    "                              [--vlan=LIST [--native=N]] [--isolated] [--domain=UUID] [--owner=UID]\n"
+    "                              [--lock=mac|ip] [--serve=LIST] [--vlan=LIST [--native=N]] [--isolated]\n"
+    "                              [--domain=UUID] [--owner=UID]\n"
     "       virt-tap-helper delete [--name=NAME [--ifindex=N] [--claim=CLAIM]] [--domain=UUID] [--force]\n"
     "       virt-tap-helper bridge --bridge=BRIDGE\n"
     "       virt-tap-helper --help | --version\n"
@@ -71,6 +73,8 @@ static const char usage_text[] =
     "  --name=NAME    the tap's name, vtap-*; otherwise vtap- and a number\n"
     "  --mac=MAC      the guest's MAC\n"
     "  --ip=ADDRESS   one of the guest's IP addresses, which the policy locks it to (ip=lock); up to 64 times\n"
+    "  --lock=mac|ip  lock the guest to its MAC, or to its IP addresses, too, even if the policy does not\n"
+    "  --serve=LIST   of what a locked guest may serve, only this: dhcp, dhcpv6, ra, separated by commas\n"
     "  --vlan=LIST    an untagged VLAN, or several for tagged frames, as in 100,200-210; the policy must grant them\n"
     "  --native=N     which of them is untagged besides; none, the default for several: none is\n"
     "  --isolated     no traffic between this tap and other isolated ones\n"

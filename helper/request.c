@@ -8,6 +8,7 @@
 #include "base/vlans.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
+#include "policy/terms.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -107,6 +108,22 @@ static enum request_result take_native(struct request *out, const char *value, s
     return REQUEST_OK;
 }
 
+static enum request_result take_lock(struct request *out, const char *value, struct error *why)
+{
+    out->lock_mac = true;
+    out->lock_ip = strcmp(value, "ip") == 0;
+    if (out->lock_ip || strcmp(value, "mac") == 0)
+        return REQUEST_OK;
+    return usage(why, "--lock must be mac, or ip for its IP addresses, too, not ", value);
+}
+
+static enum request_result take_serve(struct request *out, const char *value, struct error *why)
+{
+    if (terms_parse_serve(&out->serve, value))
+        return REQUEST_OK;
+    return usage(why, "--serve must be " TERMS_SERVE_EXPECTED ", not ", value);
+}
+
 static enum request_result take_domain(struct request *out, const char *value, struct error *why)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -142,6 +159,8 @@ static const struct option options[] = {
     {"--name=", TAP | CREATE | DELETE, .take = take_name},
     {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
     {"--ip=", TAP | CREATE, .take = take_ip, .repeats = true},
+    {"--lock=", TAP | CREATE, .take = take_lock},
+    {"--serve=", TAP | CREATE, .take = take_serve},
     {"--vlan=", CREATE, .take = take_vlan},
     {"--native=", CREATE, .take = take_native},
     {"--isolated", CREATE, .flag = FIELD(isolated)},

@@ -41,6 +41,8 @@ struct request {
     bool isolated;
     const char *vlan, *native;     /* valid for vlans_parse(); point into argv; NULL: not given */
     struct address_list addresses; /* the guest's; single unicast ones, each once */
+    bool lock_mac, lock_ip;        /* bind the guest to its MAC; with it, also to its addresses */
+    unsigned int serve;            /* what alone it shall serve, SERVE_; 0: not given */
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */

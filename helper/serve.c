@@ -11,6 +11,7 @@
 #include "ondemand.h"
 #include "policy/decide.h"
 #include "policy/names.h"
+#include "policy/protect.h"
 #include "privilege.h"
 #include "removal.h"
 #include "request.h"
@@ -33,6 +34,9 @@ static int ask_policy(struct decision *out, const struct request *request, struc
         .vlan = request->vlan,
         .native = request->native,
         .isolated = request->isolated,
+        .lock_mac = request->lock_mac,
+        .lock_ip = request->lock_ip,
+        .serve = request->serve,
         .vnet_hdr = request->verb == REQUEST_CREATE && request->kind.vnet_hdr,
         .addresses = &request->addresses,
     };
@@ -120,17 +124,9 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    struct grant grant = {.request = request,
-                          .bridge = &bridge,
-                          .terms = &decision,
-                          .binding = {.ip_lock = decision.protection.ip_lock,
-                                      .serve = decision.protection.serve,
-                                      .addresses = decision.addresses.list,
-                                      .address_count = decision.addresses.count,
-                                      .vlans = decision.vlans}};
-    memcpy(grant.binding.mac, request->mac, sizeof(grant.binding.mac));
-    if (decision.protection.guard)
-        grant.binding.serve |= SERVE_STP;
+    const struct binding binding = protect_binding(&decision, &bridge, request->mac);
+    const struct grant grant = {
+        .request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
     if (make(&tap, &grant, &nl, why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,

@@ -39,6 +39,7 @@ struct words {
     char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17];
     char vlan[sizeof("--vlan=") + VLANS_TEXT], native[sizeof("--native=4094")];
     char ips[IPS_MAX][sizeof("--ip=") + IP_TEXT];
+    char lock[sizeof("--lock=mac")], serve[sizeof("--serve=dhcp,dhcpv6,ra")];
 };
 
 /* Whether the domain may have taps of ours: for most domains nothing else is checked. A truncated document
@@ -102,10 +103,22 @@ static void add_ips(const char *argv[], int count, struct words *words, const st
     }
 }
 
+/* Adds what the guest asks to be bound by. Returns the new count. */
+static int add_lock(const char *argv[], int count, struct words *words, const struct tap *tap)
+{
+    snprintf(words->lock, sizeof(words->lock), "--lock=%s", text_or(tap->lock, ""));
+    snprintf(words->serve, sizeof(words->serve), "--serve=%s", text_or(tap->serve, ""));
+    if (tap->lock)
+        argv[count++] = words->lock;
+    if (tap->serve)
+        argv[count++] = words->serve;
+    return count;
+}
+
 static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
     const struct tap *tap = interface->tap;
-    const char *argv[11 + IPS_MAX] = {"create"};
+    const char *argv[13 + IPS_MAX] = {"create"};
     struct words words;
     int count = 1;
 
@@ -132,6 +145,7 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
         argv[count++] = words.native;
     if (tap->isolated)
         argv[count++] = "--isolated";
+    count = add_lock(argv, count, &words, tap);
     add_ips(argv, count, &words, tap);
     return hook_call_helper(argv, why);
 }

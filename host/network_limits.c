@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What this kernel's bridges cannot limit. Taps are granted nevertheless (helper/protect.c), so it is
+ * What this kernel's bridges cannot limit. Taps are granted nevertheless (policy/protect.c), so it is
  * reported here. */
 #include "net/link.h"
 #include "net/rtnl.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a guest's port is bound to: the addresses that it speaks for, what it may serve, and its VLANs. */
+ * What a guest's port is bound to: the addresses that it speaks for, what it may serve, its VLANs, and where
+ * it may send. */
 #pragma once
 
 #include "base/vlans.h"
-#include "cidr.h"
+#include "egress.h"
 
 enum { BINDING_ADDRESSES_MAX = 64 };
 
@@ -25,4 +26,7 @@ struct binding {
     size_t address_count;   /* up to BINDING_ADDRESSES_MAX */
     struct vlans vlans;     /* of its port; none, or an access VLAN: it sends no tags */
     uint16_t vlan_protocol; /* of the tags of its bridge: ETH_P_8021Q or ETH_P_8021AD */
+    const struct egress *egress;    /* where it may send IPv4 and IPv6 to; at the end: nowhere */
+    size_t egress_count;            /* up to EGRESS_ITEMS_MAX; 0: anywhere */
+    const struct egress_host *host; /* for EGRESS_HOST; NULL: portfilter.h reads it */
 };

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cidr;
+
 /* A place that jumps lead to; all zeros: none do so far. */
 struct bpf_label {
     size_t last; /* of its jumps, plus 1; each jump holds the one before it until bpf_here() */
@@ -29,6 +31,12 @@ void bpf_add(struct bpf *p, int code, uint32_t k);
 /* Jumps to the label: always, or if A is or is not BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET to k. */
 void bpf_go(struct bpf *p, struct bpf_label *label);
 void bpf_go_if(struct bpf *p, int test, uint32_t k, bool is, struct bpf_label *label);
+
+/* Jumps to the label if the address in the words from an offset on is in the network; otherwise A may have
+ * changed. load: from the frame, or from memory (BPF_LD | BPF_MEM). */
+void bpf_go_if_in(struct bpf *p, int load, uint32_t offset, const struct cidr *net, struct bpf_label *label);
+
+uint32_t bpf_word(const uint8_t *bytes); /* as a load of the four bytes there has it */
 
 /* Puts the label here, behind all jumps to it; later ones lead to where it is put next. */
 void bpf_here(struct bpf *p, struct bpf_label *label);

@@ -70,7 +70,7 @@ static bool parse(const char *text, size_t length, struct cidr *out)
     *out = (struct cidr){.family = strchr(copy, ':') ? AF_INET6 : AF_INET};
     bits = bits_of(out->family);
     strsep(&prefix, "/");
-    if (inet_pton(out->family, copy, out->bytes) != 1 || (prefix && !number_parse(prefix, 1, bits, &bits)))
+    if (inet_pton(out->family, copy, out->bytes) != 1 || (prefix && !number_parse(prefix, 0, bits, &bits)))
         return false;
     out->prefix = (uint8_t)bits;
     return true;
@@ -83,7 +83,7 @@ bool cidr_parse_network(const char *text, size_t length, struct cidr *out)
 
 const char *cidr_parse(const char *text, struct cidr *out)
 {
-    if (!parse(text, strlen(text), out) || !strchr(text, '/'))
+    if (!parse(text, strlen(text), out) || !strchr(text, '/') || !out->prefix)
         return "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
     if (!is_hosts(out))
         return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";

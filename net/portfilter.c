@@ -3,6 +3,7 @@
 #include "portfilter.h"
 
 #include "base/error.h"
+#include "binding.h"
 #include "bpf.h"
 #include "portprogram.h"
 #include "rtnl.h"
@@ -15,8 +16,6 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-
-enum { PASS = 1, DROP = 2 /* preferences: the lower one judges first */ };
 
 static const struct sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, TC_ACT_SHOT}};
 
@@ -59,7 +58,7 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     struct nlattr *options = rtnl_nest(msg, TCA_OPTIONS);
     msg = rtnl_put(msg, TCA_BPF_OPS_LEN, &length, sizeof(length));
     msg = rtnl_put(msg, TCA_BPF_OPS, code, count * sizeof(*code));
-    if (preference == DROP)
+    if (preference == PORTFILTER_DROP)
         msg = rtnl_put(msg, TCA_BPF_FLAGS, &verdict, sizeof(verdict));
     rtnl_nest_end(msg, options);
     return rtnl_talk(nl, msg);
@@ -68,6 +67,7 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
 /* What is found on an interface. */
 struct reading {
     const struct bpf *asked; /* NULL: none */
+    struct bpf *found;       /* to be filled with the pass program; NULL: is not wanted */
     unsigned int pass, drop, others;
     bool bound; /* the pass program is the one asked about */
     uint32_t dropped;
@@ -103,10 +103,13 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     const bool plain = is_plain(answer, attrs);
     const bool verdict =
         plain && attrs[TCA_BPF_FLAGS] && nla_get_u32(attrs[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
-    if (plain && !verdict && preference == PASS) {
+    if (plain && !verdict && preference == PORTFILTER_PASS) {
         r->pass++;
         r->bound = r->asked && is_code(attrs[TCA_BPF_OPS], r->asked->code, r->asked->count);
-    } else if (verdict && preference == DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
+        if (r->found) /* the kernel has no longer ones */
+            r->found->count = (size_t)nla_memcpy(r->found->code, attrs[TCA_BPF_OPS], sizeof(r->found->code)) /
+                              sizeof(*r->found->code);
+    } else if (verdict && preference == PORTFILTER_DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
         r->drop++;
     } else {
         r->others++;
@@ -159,20 +162,43 @@ static int end_step(const struct rtnl *nl, int err, const char *module, const ch
     return 0;
 }
 
+/* Makes the program, with this host's addresses as they are now. Returns 0, -E2BIG, or another -errno. */
+static int make_program(struct rtnl *nl, const struct binding *asked, struct bpf *out)
+{
+    struct binding binding = *asked;
+    struct egress_host host;
+    int err = 0;
+
+    for (size_t i = 0; i < binding.egress_count && !binding.host && !err; i++)
+        if (binding.egress[i].to == EGRESS_HOST) {
+            err = egress_read_host(nl, &host);
+            binding.host = &host;
+        }
+    if (err)
+        return err;
+    return portprogram_make(&binding, out);
+}
+
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
 {
     struct bpf program;
     struct reading r = {.asked = &program};
+    const int made = make_program(nl, binding, &program);
 
-    if (portprogram_make(binding, &program) < 0)
-        return error_set(why,
-                         "it would take more than the kernel's %d instructions; use fewer addresses or VLANs",
-                         BPF_MAXINSNS);
+    if (made == -E2BIG)
+        return error_set(
+            why,
+            "it would take more than the kernel's %d instructions; use fewer addresses, VLANs, or items in "
+            "egress= (host is every address of this host)",
+            BPF_MAXINSNS);
+    if (made)
+        return error_set(why, "cannot read this host's addresses, for egress=: %s; try again",
+                         rtnl_problem(nl, made));
     if (end_step(nl, add_clsact(nl, ifindex), "sch_ingress", "NET_SCH_INGRESS", why) < 0)
         return -1;
-    int err = add_filter(nl, ifindex, PASS, program.code, program.count);
+    int err = add_filter(nl, ifindex, PORTFILTER_PASS, program.code, program.count);
     if (!err)
-        err = add_filter(nl, ifindex, DROP, drop_all, 1);
+        err = add_filter(nl, ifindex, PORTFILTER_DROP, drop_all, 1);
     if (!err)
         err = read_filters(nl, ifindex, &r);
     if (end_step(nl, err, "cls_bpf", "NET_CLS_BPF", why) < 0)
@@ -188,10 +214,20 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
     struct bpf program;
     struct reading r = {.asked = NULL};
 
-    if (binding && portprogram_make(binding, &program) == 0)
+    if (binding && make_program(nl, binding, &program) == 0)
         r.asked = &program;
     const int err = read_filters(nl, ifindex, &r);
     *out = (struct portfilter_state){
         .attached = is_attached(&r), .bound = is_attached(&r) && r.bound, .dropped = r.dropped};
+    return err;
+}
+
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out)
+{
+    struct reading r = {.found = out};
+    const int err = read_filters(nl, ifindex, &r);
+
+    if (!err && !is_attached(&r))
+        return -ENOENT;
     return err;
 }

@@ -11,12 +11,17 @@
 #include <stdint.h>
 
 struct binding;
+struct bpf;
 struct error;
 struct rtnl;
 
+/* The preferences of the two: the lower one judges first. */
+enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
+
 /* Attaches the filter and reads it back. One that is attached already is replaced at once: no frame passes in
- * between. CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why
- * not, for a message that says what was to be done: ": %s". The tap must not be used then. */
+ * between. If the binding names this host in egress= without its addresses, those are read, too.
+ * CAP_NET_ADMIN must be effective now, and have been when nl was opened. Returns 0, or -1 and why not, for a
+ * message that says what was to be done: ": %s". The tap must not be used then. */
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
 struct portfilter_state {
@@ -25,7 +30,10 @@ struct portfilter_state {
     uint32_t dropped; /* frames that it dropped since it was first attached */
 };
 
-/* Reads what is attached to an interface, without privilege. binding: NULL: just read. Returns 0 or -errno,
- * with the kernel's message in nl->reason. */
+/* Reads what is attached to an interface, without privilege. binding: as above; NULL: just read. Returns 0 or
+ * -errno, with the kernel's message in nl->reason. */
 int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
                     struct portfilter_state *out);
+
+/* Likewise the pass program itself. -ENOENT: the two filters are not attached, or not alone. */
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out);

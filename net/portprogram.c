@@ -8,13 +8,13 @@
 
 #include "binding.h"
 #include "bpf.h"
+#include "portegress.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/icmp6.h>
+#include <netinet/in.h>
 #include <netinet/ip_icmp.h>
-#include <string.h>
 
 /* clang-format off */
 enum {
@@ -25,7 +25,8 @@ enum {
     NUMBER = BPF_LD | BPF_IMM, X_NUMBER = BPF_LDX | BPF_IMM, X_IP4_LENGTH = BPF_LDX | BPF_B | BPF_MSH,
     STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, TO_X = BPF_MISC | BPF_TAX,
     ADD = BPF_ALU | BPF_ADD, ADD_X = BPF_ALU | BPF_ADD | BPF_X, SUB = BPF_ALU | BPF_SUB,
-    SUB_X = BPF_ALU | BPF_SUB | BPF_X, AND = BPF_ALU | BPF_AND, SHIFT = BPF_ALU | BPF_LSH,
+    SUB_X = BPF_ALU | BPF_SUB | BPF_X, AND = BPF_ALU | BPF_AND, LEFT = BPF_ALU | BPF_LSH,
+    RIGHT = BPF_ALU | BPF_RSH,
     /* Jump to a label: always, if A is, unless A is. */
     GO = BPF_JMP | BPF_JA, IF = 0x100, IF_EQ = IF | BPF_JEQ, IF_GT = IF | BPF_JGT, IF_ANY = IF | BPF_JSET,
     UNLESS = 0x200, UNLESS_EQ = UNLESS | BPF_JEQ, UNLESS_GT = UNLESS | BPF_JGT, UNLESS_GE = UNLESS | BPF_JGE,
@@ -34,15 +35,18 @@ enum {
     ONLY, ALWAYS,       /* until ALWAYS: only for bindings with that condition */
     MAC, X_MAC,         /* drop unless the guest's MAC is there */
     TAG,                /* drop unless the guest may send with that tag, or with none */
-    OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; changes A */
+    OWN4, OWN6, X_OWN6, /* jump to the label if an address of the guest's is there; takes it to ADDRESS */
 };
 
-/* Conditions: that of SERVE_ is granted, or NO_ is not. */
-enum { NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30 };
+/* Conditions: that of SERVE_ is granted, or NO_ is not; IP_ONLY: under ip=lock or egress=. */
+enum {
+    NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30, IP_ONLY = 1 << 29,
+};
 
 /* Words of memory, for IPv6: 1 if the packet is a fragment; 1 if its source is ::, which is not the guest's
- * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type. */
-enum { FRAGMENT, UNSPECIFIED, END, NEXT };
+ * own; where it ends in the frame, since no receiver reads what is behind it; the next header's type, or
+ * EGRESS_LATER_FRAGMENT. And the address that OWN4, OWN6 or X_OWN6 looked at. */
+enum { FRAGMENT = EGRESS_WORDS, UNSPECIFIED, END, NEXT, ADDRESS, TO = EGRESS_TO };
 
 /* The kernel has put a frame's outermost VLAN tag into its metadata: whether there is one, its type, and its 16
  * bits, of which 12 are the VLAN. */
@@ -52,7 +56,8 @@ enum { FRAGMENT, UNSPECIFIED, END, NEXT };
 
 enum label {
     DROP, PASS, NO_BPDU, ARP, RARP, IP4, OWN, WHOLE, UDP, ICMP, IGMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
-    DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, LABELS,
+    DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, OTHER, REST, PASS6,
+    TO_TCP, TO_UDP, TO_LATER, JUDGE, ALLOWED, LABELS,
 };
 
 struct step {
@@ -73,7 +78,7 @@ static const struct step link_and_arp[] = {
     {TAG},
     {WORD, 0}, {IF_EQ, 0x0180C200}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
     {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
-    {ONLY, IP_LOCK}, {GO}, {ALWAYS},
+    {ONLY, IP_ONLY}, {GO}, {ALWAYS},
     {UNLESS_GE, ETH_P_802_3_MIN},
     /* tags, and wrappers of whole frames */
     {IF_EQ, ETH_P_8021Q}, {IF_EQ, ETH_P_8021AD}, {IF_EQ, 0x9100}, {IF_EQ, 0x9200}, {IF_EQ, 0x9300},
@@ -84,22 +89,25 @@ static const struct step link_and_arp[] = {
 
     {HERE, 0, ARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22},
     {WORD, 18}, {SUB, 0x06040001}, {IF_GT, 1}, /* a request or a reply */
-    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {WORD, 18}, {UNLESS_EQ, 0x06040001}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {WORD, 18}, {UNLESS_EQ, 0x06040001}, {ALWAYS},
     {GO, 0, PASS},
 
     {HERE, 0, RARP}, {BYTE, 41}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22}, {WORD, 18}, {UNLESS_EQ, 0x06040003},
-    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {WORD, 28}, {UNLESS_EQ, INADDR_ANY}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {ALWAYS},
     {GO, 0, PASS},
 };
 
 enum { OFFSET = 0x1FFF, MORE = 0x2000 /* of IPv4 fragments */ };
 
+static const struct step ip4_header[] = {
+    {HERE, 0, IP4}, {BYTE, 33}, {BYTE, 14}, {UNLESS_GE, 0x45}, {IF_GT, 0x4F}, {X_IP4_LENGTH, 14},
+};
+
 /* From 0.0.0.0 come whole packets of IGMP and of DHCP clients. Later fragments pass, except at offset 1, where
  * they would overwrite an upper header (RFC 3128). Every hop carries 68 bytes whole (RFC 791): shorter first
  * fragments only hide headers. Of IGMP, guests send reports; the rest is of routers, like PIM. */
 static const struct step ip4[] = {
-    {HERE, 0, IP4}, {BYTE, 33}, {BYTE, 14}, {UNLESS_GE, 0x45}, {IF_GT, 0x4F}, {X_IP4_LENGTH, 14},
-    {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {WORD, 26}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
+    {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_ANY, OFFSET | MORE},
     {BYTE, 23}, {IF_EQ, IPPROTO_IGMP, IGMP}, {UNLESS_EQ, IPPROTO_UDP}, {WORD, 30}, {UNLESS_EQ, INADDR_BROADCAST},
     {X_BYTE, 21}, {X_WORD, 14}, {UNLESS_EQ, 68 << 16 | 67}, {GO, 0, PASS}, {ALWAYS},
 
@@ -118,8 +126,8 @@ static const struct step ip4[] = {
 static const struct step ip6[] = {
     {HERE, 0, IP6}, {BYTE, 53}, {BYTE, 14}, {AND, 0xF0}, {UNLESS_EQ, 0x60},
     {NUMBER, 0}, {STORE, FRAGMENT}, {STORE, UNSPECIFIED}, {HALF, 18}, {ADD, 54}, {STORE, END},
-    {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {WORD, 22}, {UNLESS_EQ, 0}, {WORD, 26}, {UNLESS_EQ, 0}, {WORD, 30}, {UNLESS_EQ, 0},
-    {WORD, 34}, {UNLESS_EQ, 0}, {NUMBER, 1}, {STORE, UNSPECIFIED}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, 0}, {RECALL, ADDRESS + 1}, {UNLESS_EQ, 0},
+    {RECALL, ADDRESS + 2}, {UNLESS_EQ, 0}, {RECALL, ADDRESS + 3}, {UNLESS_EQ, 0}, {NUMBER, 1}, {STORE, UNSPECIFIED}, {ALWAYS},
     {HERE, 0, OWN}, {X_NUMBER, 54}, {BYTE, 20},
 };
 
@@ -127,10 +135,10 @@ static const struct step ip6[] = {
 static const struct step header[] = {
     {IF_EQ, IPPROTO_HOPOPTS, OPTIONS}, {IF_EQ, IPPROTO_ROUTING, OPTIONS}, {IF_EQ, IPPROTO_DSTOPTS, OPTIONS},
     {UNLESS_EQ, IPPROTO_FRAGMENT, UPPER},
-    {NUMBER, 1}, {STORE, FRAGMENT}, {X_HALF, 2}, {IF_ANY, 0xFFF8, LATER},
-    {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, HEADER},
-    {HERE, 0, OPTIONS}, {X_BYTE, 0}, {STORE, NEXT}, {X_BYTE, 1}, {ADD, 1}, {SHIFT, 3},
-    {HERE, 0, HEADER}, {ADD_X}, {TO_X}, {RECALL, NEXT},
+    {NUMBER, 1}, {STORE, FRAGMENT}, {X_WORD, 0}, {IF_ANY, 0xFFF8, LATER},
+    {RIGHT, 16}, {STORE, NEXT}, {X_BYTE, 7}, {NUMBER, 8}, {GO, 0, HEADER},
+    {HERE, 0, OPTIONS}, {X_HALF, 0}, {STORE, NEXT}, {AND, 0xFF}, {ADD, 1}, {LEFT, 3},
+    {HERE, 0, HEADER}, {ADD_X}, {TO_X}, {RECALL, NEXT}, {RIGHT, 8},
 };
 
 /* The upper header is in the packet and in the frame, so whole in a first fragment. Only duplicate detection
@@ -139,19 +147,20 @@ static const struct step header[] = {
  * multicast routers find each other (RFC 4286). */
 static const struct step upper[] = {
     {IF_EQ, IPPROTO_HOPOPTS}, {IF_EQ, IPPROTO_ROUTING}, {IF_EQ, IPPROTO_DSTOPTS}, {IF_EQ, IPPROTO_FRAGMENT},
-    {HERE, 0, UPPER}, {IF_EQ, IPPROTO_NONE, LATER}, {STORE, NEXT},
+    {HERE, 0, UPPER}, {STORE, NEXT}, {IF_EQ, IPPROTO_NONE, REST},
     {RECALL, END}, {SUB_X}, {IF_GT, UINT16_MAX}, {UNLESS_GE, 8}, {X_BYTE, 7},
-    {RECALL, NEXT}, {IF_EQ, IPPROTO_ICMPV6, ICMP6}, {IF_EQ, IPPROTO_PIM}, {IF_EQ, IPPROTO_UDP, UDP6},
-    {HERE, 0, LATER}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {RECALL, NEXT}, {IF_EQ, IPPROTO_ICMPV6, ICMP6}, {IF_EQ, IPPROTO_PIM}, {IF_EQ, IPPROTO_UDP, UDP6}, {GO, 0, REST},
+    {HERE, 0, LATER}, {NUMBER, EGRESS_LATER_FRAGMENT}, {STORE, NEXT},
+    {HERE, 0, REST}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS6},
 
     {HERE, 0, UDP6}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
-    {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS},
+    {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS6},
 
     {HERE, 0, ICMP6}, {X_BYTE, 0}, {IF_EQ, 130}, {IF_EQ, 151},
     {ONLY, NO_RA}, {IF_EQ, ND_ROUTER_ADVERT}, {IF_EQ, ND_REDIRECT}, {ALWAYS},
-    {IF_EQ, 131, PASS}, {IF_EQ, 132, PASS}, {IF_EQ, 143, PASS},
+    {IF_EQ, 131, PASS6}, {IF_EQ, 132, PASS6}, {IF_EQ, 143, PASS6},
     {SUB, ND_ROUTER_SOLICIT}, {UNLESS_GT, ND_REDIRECT - ND_ROUTER_SOLICIT, DISCOVERY},
-    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {GO, 0, PASS6},
 
     {HERE, 0, DISCOVERY}, {RECALL, FRAGMENT}, {UNLESS_EQ, 0},
     {X_BYTE, 0}, {IF_EQ, ND_NEIGHBOR_SOLICIT, SOLICITATION}, {IF_EQ, ND_ROUTER_SOLICIT, SOLICIT_ROUTER},
@@ -167,92 +176,67 @@ static const struct step upper[] = {
  * (1, 2) are the guest's own. */
 static const struct step option[] = {
     {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {IF_EQ, 0, PASS}, {IF_GT, UINT16_MAX},
-    {X_BYTE, 0}, {SUB, 1}, {IF_GT, 1, OTHER}, {X_BYTE, 1}, {UNLESS_EQ, 1}, {X_MAC, 2},
-    {HERE, 0, OTHER}, {X_BYTE, 1}, {IF_EQ, 0}, {SHIFT, 3},
+    {X_HALF, 0}, {SUB, 0x0100}, {IF_GT, 0x01FF, OTHER}, {AND, 0xFF}, {UNLESS_EQ, 1}, {X_MAC, 2}, {NUMBER, 8}, {GO, 0, ND_OPTION},
+    {HERE, 0, OTHER}, {AND, 0xFF}, {IF_EQ, 0}, {LEFT, 3},
+};
+
+static const struct step options_end[] = {
+    {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0}, {GO, 0, PASS},
+    {HERE, 0, PASS6},
+};
+
+/* Where an IPv4 packet goes. Groups and broadcasts are not judged. With X at the upper header. */
+static const struct step to4[] = {
+    {WORD, 30}, {STORE, TO}, {IF_EQ, INADDR_BROADCAST, ALLOWED}, {AND, 0xF0000000}, {IF_EQ, 0xE0000000, ALLOWED},
+    {HALF, 20}, {IF_ANY, OFFSET, TO_LATER},
+    {BYTE, 23}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {NUMBER, 0}, {GO, 0, JUDGE},
+    {HERE, 0, TO_TCP}, {X_HALF, 16}, {ADD, IPPROTO_TCP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_UDP}, {X_HALF, 16}, {ADD, IPPROTO_UDP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_LATER}, {NUMBER, EGRESS_LATER_FRAGMENT}, {HERE, 0, JUDGE}, {STORE, EGRESS_PORT},
+};
+
+/* Likewise of IPv6, for all that may pass but neighbour discovery. */
+static const struct step to6[] = {
+    {BYTE, 38}, {IF_EQ, 0xFF, ALLOWED}, {WORD, 38}, {STORE, TO}, {WORD, 42}, {STORE, TO + 1}, {WORD, 46}, {STORE, TO + 2},
+    {WORD, 50}, {STORE, TO + 3},
+    {RECALL, NEXT}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {IF_EQ, EGRESS_LATER_FRAGMENT, JUDGE}, {NUMBER, 0}, {GO, 0, JUDGE},
+    {HERE, 0, TO_TCP}, {X_HALF, 2}, {ADD, IPPROTO_TCP << 16}, {GO, 0, JUDGE},
+    {HERE, 0, TO_UDP}, {X_HALF, 2}, {ADD, IPPROTO_UDP << 16}, {HERE, 0, JUDGE}, {STORE, EGRESS_PORT},
 };
 
 static const struct step end[] = {
-    {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {UNLESS_EQ, 0},
     {HERE, 0, PASS}, {BPF_RET, UINT32_MAX},
     {HERE, 0, DROP}, {BPF_RET, 0},
 };
 #pragma GCC diagnostic pop
 /* clang-format on */
 
-static uint32_t word_at(const uint8_t *bytes)
-{
-    uint32_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    return ntohl(word);
-}
-
-/* Jumps to `own` if the address there is in the network, as far as the words from 0 to `word` tell. */
-static void match_words(struct bpf *p, int load, uint32_t offset, const struct cidr *net, int word,
-                        struct bpf_label *own)
-{
-    struct bpf_label other = {0};
-
-    for (; word >= 0; word--) {
-        const int rest = 32 * (word + 1) - net->prefix; /* bits that may be anything */
-        uint32_t mask = UINT32_MAX;
-
-        bpf_add(p, load, offset + 4 * (uint32_t)word);
-        if (rest > 0) {
-            mask <<= rest;
-            bpf_add(p, AND, mask);
-        }
-        bpf_go_if(p, BPF_JEQ, word_at(net->bytes + 4 * word) & mask, false, &other);
-    }
-    bpf_go(p, own);
-    bpf_here(p, &other);
-}
-
-/* Likewise for a whole address, whose last word is in A and stays there: a frame that does not match costs
- * one test of each. */
-static void match_whole(struct bpf *p, int load, uint32_t offset, const struct cidr *address,
-                        struct bpf_label *own)
-{
-    const int last = (int)cidr_size(address->family) / 4 - 1;
-    const uint32_t value = word_at(address->bytes + 4 * last);
-    struct bpf_label other = {0};
-
-    if (last == 0) {
-        bpf_go_if(p, BPF_JEQ, value, true, own);
-        return;
-    }
-    bpf_go_if(p, BPF_JEQ, value, false, &other);
-    match_words(p, load, offset, address, last - 1, own);
-    bpf_add(p, load, offset + 4 * (uint32_t)last);
-    bpf_here(p, &other);
-}
-
 /* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
- * (RFC 4291, appendix A). */
+ * (RFC 4291, appendix A). A load from a frame costs the kernel ten times as much to compile as one from
+ * memory. */
 static void match_own(struct bpf *p, const struct binding *b, int family, int load, uint32_t offset,
                       struct bpf_label *own)
 {
     const uint8_t *m = b->mac;
     const struct cidr follows = {
         AF_INET6, {0xFE, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xFF, 0xFE, m[3], m[4], m[5]}, 128};
-    const uint32_t size = (uint32_t)cidr_size(family);
 
-    bpf_add(p, load, offset + size - 4);
+    for (uint32_t word = 0; word < cidr_size(family) / 4; word++) {
+        bpf_add(p, load, offset + 4 * word);
+        bpf_add(p, STORE, ADDRESS + word);
+    }
     if (family == AF_INET6)
-        match_whole(p, load, offset, &follows, own);
+        bpf_go_if_in(p, RECALL, ADDRESS, &follows, own);
     for (size_t i = 0; i < b->address_count; i++)
-        if (b->addresses[i].family == family && b->addresses[i].prefix == 8 * size)
-            match_whole(p, load, offset, &b->addresses[i], own);
-    for (size_t i = 0; i < b->address_count; i++)
-        if (b->addresses[i].family == family && b->addresses[i].prefix < 8 * size)
-            match_words(p, load, offset, &b->addresses[i], (b->addresses[i].prefix + 31) / 32 - 1, own);
+        if (b->addresses[i].family == family)
+            bpf_go_if_in(p, RECALL, ADDRESS, &b->addresses[i], own);
 }
 
 static void require_mac(struct bpf *p, const uint8_t mac[6], int mode, uint32_t offset,
                         struct bpf_label *drop)
 {
     bpf_add(p, BPF_LD | BPF_W | mode, offset);
-    bpf_go_if(p, BPF_JEQ, word_at(mac), false, drop);
+    bpf_go_if(p, BPF_JEQ, bpf_word(mac), false, drop);
     bpf_add(p, BPF_LD | BPF_H | mode, offset + 4);
     bpf_go_if(p, BPF_JEQ, (uint32_t)(mac[4] << 8 | mac[5]), false, drop);
 }
@@ -326,14 +310,31 @@ static void add_steps(struct assembly *a, const struct step *steps, size_t count
 
 #define ADD_STEPS(a, steps) add_steps(a, steps, sizeof(steps) / sizeof(*(steps)))
 
+/* Drops what the guest may not send to. */
+static void judge(struct assembly *a, int family)
+{
+    if (!a->b->egress_count)
+        return;
+    if (family == AF_INET)
+        ADD_STEPS(a, to4);
+    else
+        ADD_STEPS(a, to6);
+    portegress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
+    bpf_here(a->p, &a->labels[ALLOWED]);
+}
+
 int portprogram_make(const struct binding *binding, struct bpf *out)
 {
     struct assembly a = {.p = out, .b = binding, .lacks = binding->serve ^ STP};
 
     if (!binding->ip_lock)
         a.lacks |= IP_LOCK;
+    if (!binding->ip_lock && !binding->egress_count)
+        a.lacks |= IP_ONLY;
     *out = (struct bpf){.count = 0};
     ADD_STEPS(&a, link_and_arp);
+    ADD_STEPS(&a, ip4_header);
+    judge(&a, AF_INET);
     ADD_STEPS(&a, ip4);
     ADD_STEPS(&a, ip6);
     for (int i = 0; i < PORTPROGRAM_HEADERS; i++)
@@ -341,6 +342,8 @@ int portprogram_make(const struct binding *binding, struct bpf *out)
     ADD_STEPS(&a, upper);
     for (int i = 0; i < PORTPROGRAM_OPTIONS; i++)
         ADD_STEPS(&a, option);
+    ADD_STEPS(&a, options_end);
+    judge(&a, AF_INET6);
     ADD_STEPS(&a, end);
     if (out->too_long)
         return -E2BIG;

@@ -81,9 +81,10 @@ static int check_asked(const struct decision *decision, const struct address_lis
 
     for (size_t i = 0; i < asked->count; i++) {
         inet_ntop(asked->list[i].family, asked->list[i].bytes, text, sizeof(text));
-        if (!terms->protection.ip_lock)
-            return error_set(why, "--ip=%s: %s does not lock addresses (ip=lock); leave --ip out", text,
-                             decision->rule);
+        if (!decision->protection.ip_lock)
+            return error_set(
+                why, "--ip=%s: %s does not lock addresses (ip=lock); leave --ip out, or add --lock=ip", text,
+                decision->rule);
         if (terms->ips && !is_within(networks, &asked->list[i]))
             return error_set(why,
                              "--ip=%s: %s allows only addresses in ips=%.512s; give the guest one of those",
@@ -108,11 +109,11 @@ int addresses_decide(struct decision *out, const struct question *question, stru
         out->addresses = networks;
         return 0;
     }
-    if (!asked->count && question->tap && terms->protection.ip_lock)
+    if (!asked->count && question->tap && out->protection.ip_lock)
         return error_set(why,
                          "%s locks the guest to its IP addresses (ip=lock); give each with " SAY_IP
                          "; `virt-tap policy explain --bridge=%s` shows which it can have",
-                         out->rule, question->bridge);
+                         terms->protection.ip_lock ? out->rule : "--lock=ip", question->bridge);
     for (size_t i = 0; i < networks.count && out->addresses.count < BINDING_ADDRESSES_MAX; i++)
         if (address_is_shared(&networks.list[i]))
             out->addresses.list[out->addresses.count++] = networks.list[i];

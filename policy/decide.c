@@ -116,6 +116,47 @@ static int decide_vlans(struct decision *out, const struct question *question, s
                      question->vlan, out->rule, terms->vlan);
 }
 
+/* Under mac=lock a guest serves what the rule grants; one that asks for the lock itself could serve anything.
+ */
+static int decide_serve(struct decision *out, unsigned int asked, struct error *why)
+{
+    struct protection *protection = &out->protection;
+    char list[TERMS_SERVE_SIZE], all[TERMS_SERVE_SIZE];
+
+    if (!asked)
+        return 0;
+    terms_print_serve(list, asked);
+    terms_print_serve(all, asked | protection->serve);
+    if (!protection->mac_lock)
+        return error_set(why,
+                         "--serve=%s: %s does not lock the guest (mac=lock), which may serve anything; leave "
+                         "--serve out, or add --lock=mac",
+                         list, out->rule);
+    if (!out->lock_asked && asked & ~protection->serve)
+        return error_set(why,
+                         "--serve=%s: %s does not let the guest serve that; leave --serve out, or ask an "
+                         "administrator to write serve=%s in that rule",
+                         list, out->rule, all);
+    protection->serve = asked;
+    return 0;
+}
+
+/* Applies what the guest asks to be bound by, which affects no one else and needs no grant. */
+static int decide_protection(struct decision *out, const struct question *question, struct error *why)
+{
+    struct protection *protection = &out->protection;
+
+    *protection = out->match.rule->terms.protection;
+    out->lock_asked = question->lock_mac && !protection->mac_lock;
+    protection->isolated = protection->isolated || question->isolated;
+    protection->mac_lock = protection->mac_lock || question->lock_mac;
+    protection->ip_lock = protection->ip_lock || question->lock_ip;
+    if (question->tap && protection->mac_lock && !question->mac)
+        return error_set(why, "%s locks the guest to its MAC (mac=lock); give it with " SAY_MAC,
+                         out->lock_asked ? "--lock" : out->rule);
+    return decide_serve(out, question->serve, why);
+}
+
 /* Applies the terms of the rule that allowed it. */
 static int apply_terms(struct decision *out, const struct question *question, struct error *why)
 {
@@ -128,8 +169,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
     if (question->name && fnmatch(names, question->name, 0) != 0)
         return error_set(why, "--name=%s: %s allows only names like %.256s; choose one of those",
                          question->name, out->rule, names);
-    if (question->tap && terms->protection.mac_lock && !question->mac)
-        return error_set(why, "%s locks the guest to its MAC (mac=lock); give it with " SAY_MAC, out->rule);
+    if (decide_protection(out, question, why) < 0)
+        return -1;
     if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (decide_vlans(out, question, why) < 0)
@@ -142,9 +183,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
             out->rule);
     if (addresses_decide(out, question, why) < 0)
         return -1;
-    out->protection = terms->protection;
-    out->protection.isolated =
-        out->protection.isolated || question->isolated; /* needs no grant: it affects no one else */
+    if (terms->egress)
+        egress_parse(terms->egress, &out->egress); /* valid: see terms.c */
     out->quota = terms->quota;
     out->uids = terms->uids;
     out->mtu = terms->mtu;

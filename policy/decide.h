@@ -5,6 +5,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "egress.h"
 #include "base/vlans.h"
 #include "policy.h"
 
@@ -21,6 +22,8 @@ struct question {
     const char *vlan;   /* VLANs for vlans_parse(), which are valid; NULL: all that are granted */
     const char *native; /* likewise, of these */
     bool isolated;
+    bool lock_mac, lock_ip;               /* bind the guest to its MAC; with it, also to its addresses */
+    unsigned int serve;                   /* what alone it shall serve, SERVE_; 0: all that it may */
     bool vnet_hdr;                        /* only with vnet headers */
     const struct address_list *addresses; /* the guest's, each a single one; NULL: none */
 };
@@ -33,8 +36,10 @@ struct decision {
     struct uid_range uids;     /* the uids that share this quota */
     unsigned int mtu;          /* bytes; 0: the bridge's */
     struct protection protection;
+    bool lock_asked;               /* protection.mac_lock is not the rule's, but asked for */
     struct address_list addresses; /* that bind the guest, if protection.ip_lock */
     struct vlans vlans;            /* of the port; none: the bridge's default, untagged */
+    struct egress_list egress;     /* where it may send to; empty: anywhere */
     char rule[256]; /* FILE:LINE of the rule that allowed it, for people; truncated if necessary */
 };
 

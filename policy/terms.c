@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "egress.h"
 #include "base/vlans.h"
 #include "identity.h"
 #include "keywords.h"
@@ -149,21 +150,53 @@ static const char *take_vlan(void *arg, const char *value)
 
 const char *const terms_serve_words[TERMS_SERVE_COUNT] = {"dhcp", "dhcpv6", "ra"};
 
-static const char *take_serve(void *arg, const char *value)
+bool terms_parse_serve(unsigned int *out, const char *value)
 {
-    struct terms *out = arg;
-
     for (const char *end, *word = value;; word = end + 1) {
         unsigned int nth = 0;
         end = strchrnul(word, ',');
         for (const size_t length = (size_t)(end - word);
              strncmp(word, terms_serve_words[nth], length) != 0 || terms_serve_words[nth][length];)
             if (++nth == TERMS_SERVE_COUNT)
-                return "dhcp, dhcpv6, ra, or several of them separated by commas";
-        out->protection.serve |= 1U << nth;
+                return false;
+        *out |= 1U << nth;
         if (!*end)
-            return NULL;
+            return true;
     }
+}
+
+void terms_print_serve(char out[TERMS_SERVE_SIZE], unsigned int serve)
+{
+    *out = '\0';
+    for (unsigned int i = 0; i < TERMS_SERVE_COUNT; i++)
+        if (serve & 1U << i)
+            strcat(strcat(out, *out ? "," : ""), terms_serve_words[i]);
+}
+
+static const char *take_serve(void *arg, const char *value)
+{
+    struct terms *out = arg;
+
+    if (terms_parse_serve(&out->protection.serve, value))
+        return NULL;
+    return TERMS_SERVE_EXPECTED;
+}
+
+static const char *take_egress(void *arg, const char *value)
+{
+    static char expected[192];
+    struct terms *out = arg;
+    struct egress_list items;
+
+    out->egress = value;
+    if (egress_parse(value, &items))
+        return NULL;
+    snprintf(
+        expected, sizeof(expected),
+        "up to %d destinations, as in +10.70.0.1:53/udp,+[2001:db8::/64]:443,-private,+all, and no multicast "
+        "(number %zu is not one)",
+        EGRESS_ITEMS_MAX, items.count + 1);
+    return expected;
 }
 
 #define FIELD(name) offsetof(struct terms, name)
@@ -187,6 +220,7 @@ static const struct keyword list[] = {
     {"ip", "lock", .is_flag = true, .offset = FIELD(protection.ip_lock)},
     {"ips", .take = take_ips},
     {"serve", .take = take_serve},
+    {"egress", .take = take_egress},
     {"vnet", "no", .is_flag = true, .offset = FIELD(protection.no_vnet)},
     {"isolated", "yes", .is_flag = true, .offset = FIELD(protection.isolated)},
     {"guard", "yes", .is_flag = true, .offset = FIELD(protection.guard)},
@@ -213,6 +247,9 @@ static int check_together(const struct terms *terms, struct error *why)
     if ((protection->ip_lock || protection->serve) && !protection->mac_lock)
         return error_set(why, "%s requires mac=lock in the same rule",
                          protection->ip_lock ? "ip=lock" : "serve=");
+    if (terms->egress && !protection->mac_lock)
+        return error_set(
+            why, "egress= requires mac=lock in the same rule, since only that filters what a guest sends");
     if (terms->ips && !protection->ip_lock)
         return error_set(why, "ips= requires ip=lock in the same rule");
     if (terms->native && !terms->vlan)

@@ -48,14 +48,22 @@ struct terms {
     const char *ips;    /* with ip_lock: networks of the guest's addresses (addresses_parse()); NULL: any */
     const char *vlan;   /* VLANs for vlans_parse(); NULL: the bridge's default, untagged */
     const char *native; /* likewise, of these */
+    const char *egress; /* with mac_lock: where the guest may send to (egress_parse()); NULL: anywhere */
     unsigned int mtu;   /* bytes; overrides the bridge's */
     bool require_kvm;   /* only callers who can open /dev/kvm */
     struct protection protection;
 };
 
 /* The words of serve=, in the order of the SERVE_ bits. */
-enum { TERMS_SERVE_COUNT = 3 };
+enum { TERMS_SERVE_COUNT = 3, TERMS_SERVE_SIZE = sizeof("dhcp,dhcpv6,ra") };
 extern const char *const terms_serve_words[TERMS_SERVE_COUNT];
+#define TERMS_SERVE_EXPECTED "dhcp, dhcpv6, ra, or several of them separated by commas"
+
+/* Adds the SERVE_ bits of such a list to *out. Returns whether it is one. */
+bool terms_parse_serve(unsigned int *out, const char *value);
+
+/* Writes the list for these bits. */
+void terms_print_serve(char out[TERMS_SERVE_SIZE], unsigned int serve);
 
 /* Parses `KEY=VALUE...`, separated by blanks, from text, which is modified and must outlive the terms. With
  * deny set, only user=, group= and uid= are valid. Returns 0, or -1 and in why->text which word is wrong and

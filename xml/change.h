@@ -31,6 +31,8 @@ struct wish {
     size_t interface_count;        /* 0: all */
     const char *const *ips;        /* addresses for the guest: of the one interface that is rewritten */
     size_t ip_count;
+    const char *lock, *serve; /* values of --lock and --serve; NULL: not asked for */
+    bool session;             /* for a session's libvirt, which has no packet filters */
 };
 
 /* What happened to one interface. */
@@ -38,7 +40,7 @@ enum outcome { OUTCOME_SKIPPED, OUTCOME_DONE_BEFORE, OUTCOME_DONE, OUTCOME_LEFT 
 
 struct note {
     enum outcome outcome;
-    char reason[REASON_SIZE]; /* for OUTCOME_LEFT */
+    char reason[REASON_SIZE]; /* for OUTCOME_LEFT; with OUTCOME_DONE: a remark, or "" */
     char dev[NAME_SIZE];      /* the tap, for OUTCOME_DONE; its former name, if restored */
 };
 

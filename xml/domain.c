@@ -3,6 +3,7 @@
 #include "domain.h"
 
 #include "ips.h"
+#include "lock.h"
 
 #include "base/array.h"
 #include "base/text.h"
@@ -147,6 +148,19 @@ static bool vlans_are_good(const char *list, const char *native)
     return vlans_tagged(&vlans) ? native && strcmp(native, untagged) == 0 : !native;
 }
 
+static int check_lock(const struct domain *domain, const struct tap *tap, struct error *why)
+{
+    if (tap->lock && !lock_valid(tap->lock))
+        return document_fail(&domain->doc, tap->node, why,
+                             "damaged metadata: a tap's lock is 'mac' or 'ip', if present");
+    if (tap->serve && !serve_valid(tap->serve))
+        return document_fail(
+            &domain->doc, tap->node, why,
+            "damaged metadata: a tap's serve has 'dhcp', 'dhcpv6' and 'ra' once each, with a "
+            "comma between them, if present");
+    return 0;
+}
+
 static int read_tap(struct domain *out, struct node *node, struct error *why)
 {
     struct tap *tap = &out->taps[out->tap_count];
@@ -160,6 +174,8 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
         .native = node_attribute(node, "native"),
         .isolated = node_attribute_is(node, "isolated", "yes"),
         .ips = node_attribute(node, "ip"),
+        .lock = node_attribute(node, "lock"),
+        .serve = node_attribute(node, "serve"),
     };
     if (!tap->dev || strncmp(tap->dev, TAP_PREFIX, strlen(TAP_PREFIX)) != 0 || !ifname_valid(tap->dev))
         return document_fail(&out->doc, node, why,
@@ -179,6 +195,8 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
             "damaged metadata: a tap's ip has 1 to %d IP addresses with a space between them, if "
             "present",
             IPS_MAX);
+    if (check_lock(out, tap, why) < 0)
+        return -1;
     for (size_t i = 0; i < out->tap_count; i++)
         if (strcmp(out->taps[i].dev, tap->dev) == 0)
             return document_fail(&out->doc, node, why, "damaged metadata: there are two taps '%s'", tap->dev);

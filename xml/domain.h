@@ -9,10 +9,10 @@
  *     </vt:taps>
  *   </metadata>
  *
- * A tap may also have vlan='42', or vlan='42,47-50' with native='42' or native='none', isolated='yes' and
- * ip='10.66.1.5 2001:db8::5'. Its other properties
- * (MAC, queues, MTU) are in the interface, where people may change them. taps may have metadata='new' or
- * 'empty', which records what preceded it (rewrite.c). */
+ * A tap may also have vlan='42', or vlan='42,47-50' with native='42' or native='none', isolated='yes',
+ * ip='10.66.1.5 2001:db8::5', lock='mac' or 'ip', and serve='dhcp,dhcpv6,ra'. Its other properties (MAC,
+ * queues, MTU) are in the interface, where people may change them. taps may have metadata='new' or 'empty',
+ * which records what preceded it (rewrite.c). */
 #pragma once
 
 #include "document.h"
@@ -45,6 +45,7 @@ struct tap {
     const char *vlan, *native; /* as rewrite.c writes them, for vlans_parse(); NULL: none */
     bool isolated;
     const char *ips;                   /* addresses requested for the guest, for ips_split(); NULL: none */
+    const char *lock, *serve;          /* what the guest asks to be bound by (lock.h); NULL: none */
     const struct interface *interface; /* NULL: no interface has this target (any more) */
 };
 

@@ -62,12 +62,11 @@ static int plan_content(const struct node *interface, struct plan *plan, char re
         const char *child, *reason;
     } never[] = {
         {"virtualport", "it has a <virtualport>, which requires a switch that supports it"},
-        {"filterref", "its packet filter (<filterref>) might not be enforced on the tap"},
         {"script", "it has a <script>, which libvirt would run for the tap"},
         {"coalesce", "libvirt refuses <coalesce> on taps that it does not manage"},
         {"downscript", "it has a <downscript>, which libvirt would run for the tap"},
     };
-    static const char *const once[] = {"mac", "source", "target", "vlan", "port"};
+    static const char *const once[] = {"mac", "source", "target", "vlan", "port", "filterref"};
 
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
         if (node_child(interface, never[i].child))
@@ -84,6 +83,26 @@ static int plan_content(const struct node *interface, struct plan *plan, char re
         return reason_set(reason, "libvirt ignores trustGuestRxFilters on taps that it does not manage");
     plan->isolated = node_attribute_is(node_child(interface, "port"), "isolated", "yes");
     return plan_vlans(interface, plan, reason);
+}
+
+/* Decides what the guest is to ask to be bound by. libvirt itself enforces a packet filter on a tap that it
+ * does not manage (qemuInterfaceEthernetConnect() of 9.0, later virDomainInterfaceEthernetConnect(), call
+ * virDomainConfNWFilterInstantiate()), but a session's has none, and refuses to start the domain
+ * (nwfilterConnectOpen(): "unexpected nwfilter URI path '/session'"). */
+static int plan_lock(const struct node *interface, const struct wish *wish, struct plan *plan,
+                     char reason[REASON_SIZE])
+{
+    const struct node *filter = wish->session ? node_child(interface, "filterref") : NULL;
+
+    if (lock_plan_filter(filter, wish->ip_count > 0, &plan->filter, reason) < 0)
+        return -1;
+    plan->serve = wish->serve;
+    plan->lock = text_or(wish->lock, plan->filter.lock);
+    if (plan->filter.lock && strcmp(plan->filter.lock, "ip") == 0)
+        plan->lock = plan->filter.lock;
+    plan->ips = wish->ip_count ? wish->ips : plan->filter.ips;
+    plan->ip_count = wish->ip_count ? wish->ip_count : plan->filter.ip_count;
+    return 0;
 }
 
 /* Finds the bridge that the interface is on. */
@@ -115,9 +134,9 @@ int interface_judge(const struct interface *interface, const struct wish *wish, 
                     char reason[REASON_SIZE])
 {
     *plan = (struct plan){0};
-    if (plan_source(interface, wish, plan, reason) < 0)
+    if (plan_source(interface, wish, plan, reason) < 0 || plan_content(interface->node, plan, reason) < 0)
         return -1;
-    return plan_content(interface->node, plan, reason);
+    return plan_lock(interface->node, wish, plan, reason);
 }
 
 size_t blanks_before(const struct document *doc, size_t offset)
@@ -157,9 +176,11 @@ int interface_set_target(struct edits *edits, const struct node *node, const cha
     return edit_replace(edits, node, text);
 }
 
-int interface_point(struct edits *edits, const struct document *doc, const struct node *node, const char *dev)
+int interface_point(struct edits *edits, const struct document *doc, const struct node *node, const char *dev,
+                    bool no_filter)
 {
-    static const char *const moved[] = {"vlan", "port"};
+    static const char *const moved[] = {"vlan", "port", "filterref"};
+    const size_t moved_count = sizeof(moved) / sizeof(moved[0]) - !no_filter;
     const struct node *source = node_child(node, "source"), *target = node_child(node, "target");
 
     if (target && edit_remove(edits, doc, source) < 0)
@@ -169,12 +190,23 @@ int interface_point(struct edits *edits, const struct document *doc, const struc
     if (interface_set_target(edits, target, dev) < 0 ||
         edit_attribute(edits, doc, node, "type", "ethernet") < 0)
         return -1;
-    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+    for (size_t i = 0; i < moved_count; i++) {
         const struct node *child = node_child(node, moved[i]);
         if (child && edit_remove(edits, doc, child) < 0)
             return -1;
     }
     return 0;
+}
+
+/* Whether rewriting put a lock in place of the original's packet filter, if it had one. */
+static bool lost_filter(const struct tap *tap, const struct document *original)
+{
+    const struct node *filter = node_child(original->nodes, "filterref");
+    struct lock_plan plan;
+    char ignored[REASON_SIZE];
+
+    return tap->lock && !node_child(tap->interface->node, "filterref") &&
+           lock_plan_filter(filter, tap->ips != NULL, &plan, ignored) == 0;
 }
 
 /* Parses the original stored in a tap's metadata: it must be a single interface that rewriting would have
@@ -205,10 +237,12 @@ static int read_original(struct document *out, const struct document *doc, const
 }
 
 /* Restores what rewriting removed, and leaves alone what others have changed since. */
-static int merge(struct edits *edits, const struct document *doc, const struct node *node,
+static int merge(struct edits *edits, const struct document *doc, const struct tap *tap,
                  const struct document *original)
 {
-    static const char *const taken[] = {"source", "target", "vlan", "port"};
+    static const char *const taken[] = {"source", "target", "vlan", "port", "filterref"};
+    const size_t taken_count = sizeof(taken) / sizeof(taken[0]) - !lost_filter(tap, original);
+    const struct node *node = tap->interface->node;
     const struct node *target = node_child(node, "target");
     const size_t end = target->open, start = blanks_before(doc, end);
     _cleanup_free_ char *text = NULL;
@@ -217,7 +251,7 @@ static int merge(struct edits *edits, const struct document *doc, const struct n
 
     if (!file)
         return -1;
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+    for (size_t i = 0; i < taken_count; i++) {
         const struct node *was = node_child(original->nodes, taken[i]), *is = node_child(node, taken[i]);
         if (!was || (is && is != target))
             continue;
@@ -238,7 +272,7 @@ static int is_unchanged(const struct document *doc, const struct tap *tap, const
     _cleanup_edits_ struct edits edits = {0};
     size_t size = 0;
 
-    if (interface_point(&edits, original, original->nodes, tap->dev) < 0)
+    if (interface_point(&edits, original, original->nodes, tap->dev, lost_filter(tap, original)) < 0)
         return -1;
     _cleanup_free_ char *pointed = edits_apply(&edits, original->text, original->size, &size);
     if (!pointed)
@@ -265,7 +299,7 @@ int interface_unpoint(struct edits *edits, const struct document *doc, const str
     if (result > 0)
         result = edit_replace(edits, node, strdup(tap->node->text));
     else if (result == 0)
-        result = merge(edits, doc, node, &original);
+        result = merge(edits, doc, tap, &original);
     if (result < 0)
         return error_set(why, "no memory");
     return 0;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/vlans.h"
-#include "change.h"
+#include "lock.h"
 
 #define REASON_FLOOR "libvirt allows a <bandwidth> floor only on networks that it manages"
 #define REASON_PORTGROUP "its portgroup may ask for a VLAN, a bandwidth or a virtual port"
@@ -16,6 +16,10 @@ struct plan {
     char found[NAME_SIZE]; /* storage for bridge, if it was looked up */
     struct vlans vlans;    /* none: untagged, in the bridge's default */
     bool isolated;
+    struct lock_plan filter;  /* the packet filter that becomes a request */
+    const char *lock, *serve; /* NULL: not asked for */
+    const char *const *ips;   /* the guest's addresses */
+    size_t ip_count;
 };
 
 /* Whether an interface of type ethernet can express what this one does. Returns 0 and the plan, or -1
@@ -23,10 +27,10 @@ struct plan {
 int interface_judge(const struct interface *interface, const struct wish *wish, struct plan *plan,
                     char reason[REASON_SIZE]);
 
-/* Adds the edits that point an interface, accepted by interface_judge(), at the tap dev. Returns 0, or -1 if
- * out of memory. */
-int interface_point(struct edits *edits, const struct document *doc, const struct node *node,
-                    const char *dev);
+/* Adds the edits that point an interface, accepted by interface_judge(), at the tap dev; with no_filter, its
+ * packet filter goes. Returns 0, or -1 if out of memory. */
+int interface_point(struct edits *edits, const struct document *doc, const struct node *node, const char *dev,
+                    bool no_filter);
 
 /* Adds an edit that puts a target, the tap dev, in place of an element. Returns 0, or -1 if out of memory. */
 int interface_set_target(struct edits *edits, const struct node *node, const char *dev);

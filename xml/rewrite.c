@@ -114,10 +114,14 @@ static int print_entry(const struct rewriting *all, const struct interface *inte
     print_vlans(all->list, &plan->vlans);
     if (plan->isolated)
         fputs(" isolated='yes'", all->list);
-    for (size_t i = 0; i < all->wish->ip_count; i++)
-        fprintf(all->list, "%s%s", i ? " " : " ip='", all->wish->ips[i]);
-    if (all->wish->ip_count)
+    for (size_t i = 0; i < plan->ip_count; i++)
+        fprintf(all->list, "%s%s", i ? " " : " ip='", plan->ips[i]);
+    if (plan->ip_count)
         fputc('\'', all->list);
+    if (plan->lock)
+        fprintf(all->list, " lock='%s'", plan->lock);
+    if (plan->serve)
+        fprintf(all->list, " serve='%s'", plan->serve);
     fprintf(all->list, ">%s</%.*stap>", original, prefix_length, prefix);
     return fflush(all->list);
 }
@@ -155,6 +159,19 @@ int domain_judge(const struct domain *domain, char reason[REASON_SIZE])
     return reason_set(reason, "a domain of type '%.20s' does not open taps by name", domain->type);
 }
 
+/* Says what became of a packet filter. */
+static void remark(const struct plan *plan, char text[REASON_SIZE])
+{
+    const char *drops = "other lies are dropped, too";
+
+    if (!plan->filter.filter)
+        return;
+    if (strcmp(plan->lock, "ip") == 0)
+        drops = "only ARP and IP from its own addresses pass";
+    reason_set(text, "has lock='%s' in place of its packet filter %s: %s; what it receives is not filtered",
+               plan->lock, plan->filter.filter, drops);
+}
+
 static int rewrite_one(struct rewriting *all, size_t index)
 {
     const struct domain *domain = all->domain;
@@ -172,9 +189,10 @@ static int rewrite_one(struct rewriting *all, size_t index)
                              "'%.40s' is not a valid name for a bridge", plan.bridge);
     if (give_name(all, index) < 0 || add_entry(all, interface, note->dev, &plan) < 0)
         return -1;
-    if (drop_orphan(all, note->dev) < 0 ||
-        interface_point(&all->out->edits, &domain->doc, interface->node, note->dev) < 0)
+    if (drop_orphan(all, note->dev) < 0 || interface_point(&all->out->edits, &domain->doc, interface->node,
+                                                           note->dev, plan.filter.filter != NULL) < 0)
         return error_set(all->why, "no memory");
+    remark(&plan, note->reason);
     return 0;
 }
 
@@ -286,9 +304,19 @@ static int add_entries(struct rewriting *all)
                      take_text(&all->entries));
 }
 
-/* Addresses are one guest's on one network: they cannot go to several interfaces, nor to a tap that is there.
- */
-static int check_ips(const struct rewriting *all)
+/* Whether the tap has what is asked for, from rewriting before. */
+static bool has_asked(const struct tap *tap, const struct wish *wish)
+{
+    const bool locked =
+        !wish->lock || (tap->lock && (strcmp(tap->lock, "ip") == 0 || strcmp(wish->lock, "mac") == 0));
+    const bool serves = !wish->serve || (tap->serve && strcmp(tap->serve, wish->serve) == 0);
+
+    return locked && serves && !wish->ip_count;
+}
+
+/* What is asked for goes to new taps only. Addresses are one guest's on one network: they cannot go to
+ * several interfaces. */
+static int check_asked(const struct rewriting *all, const char *option)
 {
     const struct domain *domain = all->domain;
     size_t chosen = 0;
@@ -297,15 +325,25 @@ static int check_ips(const struct rewriting *all)
         if (!wish_chooses(all->wish, domain, i))
             continue;
         chosen++;
-        if (domain->interfaces[i].tap)
+        if (domain->interfaces[i].tap && !has_asked(domain->interfaces[i].tap, all->wish))
             return document_fail(
                 &domain->doc, domain->interfaces[i].node, all->why,
-                "--ip: this interface has a tap already; restore it first, then rewrite it again");
+                "%s: this interface has a tap already; restore it first, then rewrite it again", option);
     }
-    if (chosen == 1)
+    if (chosen == 1 || !all->wish->ip_count)
         return 0;
     return document_fail(&domain->doc, domain->doc.nodes, all->why,
                          "--ip is for one interface, and these are %zu; choose one with --interface", chosen);
+}
+
+/* The option that asks for something; NULL: none. */
+static const char *asking_option(const struct wish *wish)
+{
+    if (wish->ip_count)
+        return "--ip";
+    if (wish->lock)
+        return "--lock";
+    return wish->serve ? "--serve" : NULL;
 }
 
 int domain_rewrite(struct change *out, const struct domain *domain, const struct wish *wish,
@@ -316,7 +354,7 @@ int domain_rewrite(struct change *out, const struct domain *domain, const struct
 
     if (change_begin(out, domain, wish, why) < 0)
         return -1;
-    if (wish->ip_count && check_ips(&all) < 0)
+    if (asking_option(wish) && check_asked(&all, asking_option(wish)) < 0)
         return -1;
     if ((domain->name || domain->metadata) && take_blanks(&all) < 0)
         return -1;

@@ -9,6 +9,8 @@ function __virt_tap_values
             ip -brief link show 2>/dev/null | awk '{ sub(/@.*/, "", $1); print $1 }'
         case '--bridge*'
             ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
+        case '--drops*'
+            virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
         case '--user*' '--owner*'
             getent passwd | cut -d: -f1
         case '--group*'
@@ -27,6 +29,9 @@ function __virt_tap_words
             printf '%s\n' kvm groups net helper qemu libvirt
         case 'tap delete'
             virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
+        case 'repair*'
+            virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
+            ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
         case 'bridge *' 'show*'
             ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
         case 'domain *'

@@ -248,21 +248,27 @@ static struct place place_of(char *text)
     return place;
 }
 
+static void take_options(struct helper *helper, char *words)
+{
+    size_t count = 0;
+
+    for (char *word = strtok(words, " "); word && count < OPTIONS_MAX; word = strtok(NULL, " "))
+        helper->options[count++] = word;
+}
+
 static struct options options_of(char **argv)
 {
     const char *bridge = argv[3];
     uid_t uid = (uid_t)number(argv[4], 1, 2000000000);
 
-    return (struct options){
-        .helpers = {{.label = "ours",
-                     .path = argv[1],
-                     .bridge = bridge,
-                     .option = *argv[7] ? argv[7] : NULL,
-                     .uid = uid},
+    struct options options = {
+        .helpers = {{.label = "ours", .path = argv[1], .bridge = bridge, .uid = uid},
                     {.label = "theirs", .path = argv[2], .bridge = bridge, .uid = uid}},
         .runs = number(argv[5], 1, 1000000),
         .callers = number(argv[6], 0, CALLERS_MAX),
     };
+    take_options(&options.helpers[0], argv[7]);
+    return options;
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,8 @@ came out: a table for people, and with --json FILE everything for programs:
   scenarios     one each for empty, held_50, held_1000 (one caller, that many taps held on the bridge), callers_8
                 (eight at once), policy_200 and names_200 (ours has a policy of 200 rules, see write_policy(), theirs
                 the one line of all the other scenarios), protected (on a bridge with STP, ours has a rule with
-                mac=lock, isolated=yes, guard=yes and a quota; theirs protects nothing); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
+                mac=lock, isolated=yes, guard=yes and a quota; theirs protects nothing), bound (likewise, with
+                ip=lock and 8 addresses, 4 of IPv6); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
                 ratio {p50, p95, p99}, ours/theirs
   growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
                 ratio}
@@ -37,7 +38,8 @@ PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
 CALLERS = 8
 TITLES = {"empty": "empty bridge", "held_50": "50 taps held", "held_1000": "1,000 taps held",
           f"callers_{CALLERS}": f"{CALLERS} callers at once", "policy_200": "200 rules", "names_200": "200 rules, names, 5 files",
-          "protected": "all protection"}
+          "protected": "all protection", "bound": "all of it, 8 addresses"}
+BOUND = ["--mac=52:54:00:12:34:56", *(f"--ip=10.66.0.{number}" for number in range(5, 9)), *(f"--ip=2001:db8::{number}" for number in range(5, 9))]
 POLICY, RULES, PER_FILE = "/etc/virt-tap/policy.conf", 200, 40  # the last: of the policy with includes
 
 
@@ -89,7 +91,7 @@ def write_policy(prefix, per_file):
 
 
 def time_calls(chosen, figures, callers, places, option=""):
-    """Run the measuring program, `option` being one more for ours; adds its figures as {scenario: {helper: [value, ...]}}."""
+    """Run the measuring program, `option` being more for ours, with blanks between; adds its figures as {scenario: {helper: [value, ...]}}."""
     ours = sandbox.install(chosen.helper, "virt-tap-helper")
     theirs = sandbox.install(chosen.baseline, "qemu-bridge-helper", caps=chosen.baseline_caps)
     command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(callers), option, *places]
@@ -113,6 +115,8 @@ def measure(chosen):
         time_calls(chosen, figures, 0, [f"{scenario}:0:/run/netns/empty"])
     sandbox.write(POLICY, f"allow {BRIDGE} quota=4 mac=lock isolated=yes guard=yes\n")
     time_calls(chosen, figures, 0, [f"protected:0:{make_place('protected', stp=1)}"], "--mac=52:54:00:12:34:56")
+    sandbox.write(POLICY, f"allow {BRIDGE} quota=4 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/64 isolated=yes guard=yes\n")
+    time_calls(chosen, figures, 0, [f"bound:0:{make_place('bound', stp=1)}"], " ".join(BOUND))
     return figures
 
 

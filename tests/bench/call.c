@@ -67,11 +67,11 @@ static _Noreturn void child(const struct call *call, int socket, const struct ga
     char bridge[64];
     char fd_option[] = "--fd=3";
     char vnet_option[] = "--use-vnet";
-    char *argv[] = {(char *)(uintptr_t)helper->path,   vnet_option, fd_option, bridge,
-                    (char *)(uintptr_t)helper->option, NULL};
+    char *argv[4 + OPTIONS_MAX + 1] = {(char *)(uintptr_t)helper->path, vnet_option, fd_option, bridge};
     char byte;
 
     _Static_assert(SOCKET_FD == 3, "fd_option says so");
+    memcpy(argv + 4, helper->options, sizeof(helper->options));
     (void)snprintf(bridge, sizeof(bridge), "--br=%s", helper->bridge);
     if (dup2(socket, SOCKET_FD) < 0 || (gate && dup2(gate->read_end, GATE_FD) < 0))
         child_fails("dup2");

@@ -12,15 +12,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { CALLERS_MAX = 64 };
+enum { CALLERS_MAX = 64, OPTIONS_MAX = 16 };
 
 /* A helper to be called, and what is asked of it. */
 struct helper {
     const char *label; /* its name in the figures */
     const char *path;
     const char *bridge;
-    const char *option; /* one more than QEMU gives; NULL: none */
-    uid_t uid;          /* the caller, and his group */
+    char *options[OPTIONS_MAX + 1]; /* more than QEMU gives; ends with NULL */
+    uid_t uid;                      /* the caller, and his group */
 };
 
 /* A helper that was started. */

@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "helper/request.h"
 #include "net/link.h"
+#include "policy/terms.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -80,6 +81,7 @@ static bool same_request(const struct request *a, const struct request *b)
            memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && strcmp(a->domain, b->domain) == 0 &&
            a->has_owner == b->has_owner && a->owner == b->owner && a->force == b->force &&
            a->isolated == b->isolated && same_text(a->vlan, b->vlan) && same_text(a->native, b->native) &&
+           a->lock_mac == b->lock_mac && a->lock_ip == b->lock_ip && a->serve == b->serve &&
            same_addresses(&a->addresses, &b->addresses);
 }
 
@@ -97,6 +99,8 @@ static void hold_values_are_sound(const struct request *request, const struct wo
     for (const char *c = request->name; c && *c; c++)
         hold(isalnum((unsigned char)*c) || strchr("._-", *c));
     hold(request->fd >= -1);
+    hold(request->lock_mac || !request->lock_ip);
+    hold(request->serve < 1U << TERMS_SERVE_COUNT);
     hold(!request->vlan || inside(words, request->vlan));
     hold(!request->native || inside(words, request->native));
     if (request->verb == REQUEST_CREATE)
@@ -225,6 +229,11 @@ static void hold_says_what_was_said(const struct request *r)
     for (size_t i = 0; i < r->addresses.count; i++)
         add_word(&words, *room++, "--ip=%s",
                  inet_ntop(r->addresses.list[i].family, r->addresses.list[i].bytes, text, sizeof(text)));
+    if (r->lock_mac)
+        add_word(&words, *room++, "--lock=%s", r->lock_ip ? "ip" : "mac");
+    terms_print_serve(text, r->serve);
+    if (r->serve)
+        add_word(&words, *room++, "--serve=%s", text);
     if (r->name)
         add_word(&words, *room++, "--name=%s", r->name);
     if (r->fd >= 0)

@@ -6,10 +6,12 @@
 #include "base/vlans.h"
 #include "fuzz.h"
 #include "policy/addresses.h"
+#include "policy/egress.h"
 #include "policy/identity.h"
 #include "policy/terms.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +108,55 @@ static void hold_vlans(const char *list, const char *native)
              memcmp(&again, &vlans, sizeof(vlans)) == 0);
 }
 
+/* Writes an item as a rule has it, IPv6 in brackets. */
+static void write_item(FILE *file, const struct egress *item)
+{
+    static const char *const words[] = {"", "host", "private", "linklocal", "all"};
+    const bool six = item->to == EGRESS_NETWORK && item->network.family == AF_INET6;
+    char text[CIDR_TEXT] = "";
+
+    if (item->to == EGRESS_NETWORK)
+        cidr_print(&item->network, text);
+    fprintf(file, "%c%s%s%s%s", item->allows ? '+' : '-', six ? "[" : "", words[item->to], text,
+            six ? "]" : "");
+    if (item->port)
+        fprintf(file, ":%u", item->port);
+    if (item->protocol)
+        fputs(item->protocol == IPPROTO_TCP ? "/tcp" : "/udp", file);
+}
+
+/* Items without bits after a prefix, none only of groups, which say the same when they are written again. */
+static void hold_egress(const char *egress)
+{
+    struct egress_list all, again;
+    char *text = NULL;
+    size_t length = 0, count;
+    FILE *file = open_memstream(&text, &length);
+
+    hold(file && egress_parse(egress, &all) && all.count > 0 && all.count <= EGRESS_ITEMS_MAX);
+    hold(strspn(egress, "0123456789abcdefABCDEF.:/,[]+-hostprivalnkudc") == strlen(egress));
+    for (size_t i = 0; i < all.count; i++) {
+        const struct egress *item = &all.list[i];
+        const struct cidr *networks = egress_networks(item, &count);
+        hold(count <= 5 && (count > 0) == (item->to != EGRESS_HOST));
+        for (size_t j = 0; j < count; j++)
+            hold(networks[j].prefix < 4 || networks[j].bytes[0] >> 4 != 0xE ||
+                 networks[j].family == AF_INET6);
+        hold(!item->protocol || item->protocol == IPPROTO_TCP || item->protocol == IPPROTO_UDP);
+        hold(item->port <= UINT16_MAX);
+        if (i)
+            fputc(',', file);
+        write_item(file, item);
+    }
+    fclose(file);
+    hold(egress_parse(text, &again) && again.count == all.count);
+    for (size_t i = 0; i < all.count; i++)
+        hold(again.list[i].allows == all.list[i].allows && again.list[i].to == all.list[i].to &&
+             again.list[i].port == all.list[i].port && again.list[i].protocol == all.list[i].protocol &&
+             cidr_equal(&again.list[i].network, &all.list[i].network));
+    free(text);
+}
+
 static void hold_terms_are_sound(const struct terms *terms, const char *text, size_t size)
 {
     hold_is_inside(terms->user, text, size);
@@ -125,6 +176,10 @@ static void hold_terms_are_sound(const struct terms *terms, const char *text, si
     hold_is_inside(terms->ips, text, size);
     if (terms->ips)
         hold_ips(terms->ips);
+    hold_is_inside(terms->egress, text, size);
+    if (terms->egress)
+        hold_egress(terms->egress);
+    hold(!terms->egress || terms->protection.mac_lock);
     hold(!terms->ips || terms->protection.ip_lock);
     hold(terms->protection.mac_lock || (!terms->protection.ip_lock && !terms->protection.serve));
     hold(terms->protection.serve < 1U << TERMS_SERVE_COUNT);
@@ -134,7 +189,8 @@ static bool grants(const struct terms *terms)
 {
     return terms->quota || terms->names || terms->macs || terms->mtu || terms->require_kvm ||
            terms->protection.mac_lock || terms->protection.isolated || terms->protection.guard ||
-           terms->vlan || terms->protection.ip_lock || terms->protection.serve || terms->protection.no_vnet;
+           terms->vlan || terms->protection.ip_lock || terms->protection.serve || terms->protection.no_vnet ||
+           terms->egress;
 }
 
 /* A number, or whom find() has; in another way than terms.c. */
@@ -234,6 +290,8 @@ static void hold_says_what_was_said(const struct terms *terms)
             fprintf(file, "%s%s", count++ ? "," : "", terms_serve_words[i]);
     if (terms->ips)
         fprintf(file, " ips=%s", terms->ips);
+    if (terms->egress)
+        fprintf(file, " egress=%s", terms->egress);
     fprintf(file, "%s%s", terms->protection.no_vnet ? " vnet=no" : "",
             terms->protection.ip_lock ? " ip=lock" : "");
     fclose(file);
@@ -247,6 +305,7 @@ static void hold_says_what_was_said(const struct terms *terms)
          again.protection.guard == terms->protection.guard);
     hold(again.protection.isolated == terms->protection.isolated &&
          again.protection.mac_lock == terms->protection.mac_lock);
+    hold(same_text(again.egress, terms->egress));
     hold(same_text(again.ips, terms->ips) && again.protection.serve == terms->protection.serve);
     hold(again.protection.ip_lock == terms->protection.ip_lock &&
          again.protection.no_vnet == terms->protection.no_vnet);

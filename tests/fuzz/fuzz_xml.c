@@ -43,9 +43,10 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
 }
 
 /* Does it, and shows what it did. Returns the text that comes out, or NULL when it is refused. */
-static char *change(change_function *function, const struct domain *domain, size_t *size)
+static char *change(change_function *function, const struct domain *domain, bool session, size_t *size)
 {
-    const struct wish wish = {.find_network = find_network, .find_bridge = find_bridge, .is_taken = is_taken};
+    const struct wish wish = {
+        .find_network = find_network, .find_bridge = find_bridge, .is_taken = is_taken, .session = session};
     struct error why = {0};
     struct change made;
     char *out = NULL, *shown = NULL;
@@ -68,18 +69,31 @@ static char *change(change_function *function, const struct domain *domain, size
 }
 
 /* Reads what came out, which must be taken, and changes it again: expected must come out. */
-static void hold_change(change_function *function, const char *text, size_t size, const char *expected,
-                        size_t expected_size)
+static void hold_change(change_function *function, bool session, const char *text, size_t size,
+                        const char *expected, size_t expected_size)
 {
     struct domain domain;
     struct error why;
     size_t out_size;
 
     hold(domain_read(&domain, text, size, &why) == 0);
-    char *out = change(function, &domain, &out_size);
+    char *out = change(function, &domain, session, &out_size);
     hold(out && out_size == expected_size && memcmp(out, expected, out_size) == 0);
     free(out);
     domain_free(&domain);
+}
+
+static void hold_rewriting(const struct domain *domain, bool session, const char *text, size_t size)
+{
+    size_t out_size;
+    char *rewritten = change(domain_rewrite, domain, session, &out_size);
+
+    if (!rewritten)
+        return;
+    hold_change(domain_rewrite, session, rewritten, out_size, rewritten, out_size);
+    if (!domain->taps_node)
+        hold_change(domain_restore, session, rewritten, out_size, text, size);
+    free(rewritten);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,20 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (domain_read(&domain, text, size, &why) < 0) {
         hold_reason(&why);
     } else {
-        char *rewritten = change(domain_rewrite, &domain, &out_size);
-        if (rewritten) {
-            hold_change(domain_rewrite, rewritten, out_size, rewritten, out_size);
-            if (!domain.taps_node)
-                hold_change(domain_restore, rewritten, out_size, text, size);
-            free(rewritten);
-        }
-        char *restored = change(domain_restore, &domain, &out_size);
+        hold_rewriting(&domain, false, text, size);
+        hold_rewriting(&domain, true, text, size);
+        char *restored = change(domain_restore, &domain, false, &out_size);
         if (restored)
-            hold_change(domain_restore, restored, out_size, restored, out_size);
+            hold_change(domain_restore, false, restored, out_size, restored, out_size);
         free(restored);
-        char *mapped = change(domain_map, &domain, &out_size);
+        char *mapped = change(domain_map, &domain, false, &out_size);
         if (mapped)
-            hold_change(domain_map, mapped, out_size, mapped, out_size);
+            hold_change(domain_map, false, mapped, out_size, mapped, out_size);
         free(mapped);
     }
     domain_free(&domain);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """What the tests with the hooks and a real libvirtd share: hosts, their domains, and what their guests are made of."""
+import glob
 import os
 import re
 import socket
@@ -58,12 +59,24 @@ class HostTest(HookTest):
         host.write(POLICY, f"allow {bridge} quota=200\n")
         return host
 
+    @staticmethod
+    def add_filters(host):
+        """The packet filters that libvirt comes with. Returns their names."""
+        paths = glob.glob(needed.folder("NWFILTER_FOLDER") + "/**/nwfilter/*.xml", recursive=True)
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                host.write(f"/etc/libvirt/nwfilter/{os.path.basename(path)}", file.read())
+        host.stop()
+        host.start()
+        return {os.path.basename(path).removesuffix(".xml") for path in paths}
+
     def define(self, host, name, *devices, boot="", uuid=""):
         """A domain that was rewritten. Returns its taps' names."""
         path = f"{sandbox.RUN}/{name}.xml"
         sandbox.write(path, DOMAIN.format(name=name, boot=boot, devices="".join(devices), uuid=uuid))
-        rewritten = sandbox.run(self.cli, "xml", "rewrite", path).stdout
-        sandbox.write(path, rewritten)
+        sandbox.run(self.cli, "xml", "rewrite", "--in-place", path)
+        with open(path, encoding="utf-8") as file:
+            rewritten = file.read()
         host.virsh("define", path)
         self.addCleanup(self.remove, host, name)
         return set(re.findall(r"<vt:tap dev='([^']+)'", rewritten))

@@ -61,9 +61,9 @@ WantedBy=multi-user.target
 
 class Lan:
     """A segment, bridge lan, and its router, which is this namespace: DHCP (leases from .100, of an hour), router advertisements,
-    DNS, and behind it OUTSIDE. On VLAN there is a router, too."""
+    DNS, and behind it OUTSIDE. On VLAN there is a router, too. more: options of dnsmasq."""
 
-    def __init__(self):
+    def __init__(self, *more):
         self.folder = tempfile.TemporaryDirectory(prefix="lan.", dir=sandbox.RUN)
         os.chmod(self.folder.name, 0o755)
         sandbox.run("sh", "-euc", f"""
@@ -77,7 +77,7 @@ class Lan:
         command = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file", "--bind-dynamic", "--no-hosts",
                    "--no-resolv", f"--log-facility={self.folder.name}/dnsmasq.log", "--log-dhcp", f"--dhcp-leasefile={self.folder.name}/leases",
                    "--dhcp-authoritative", "--no-ping", "--interface=lan", "--dhcp-range=10.77.0.100,10.77.0.199,1h",
-                   f"--host-record={OUTSIDE_NAME},{OUTSIDE},{OUTSIDE6}", "--enable-ra", "--dhcp-range=fd77::,ra-stateless,64,1h"]
+                   f"--host-record={OUTSIDE_NAME},{OUTSIDE},{OUTSIDE6}", "--enable-ra", "--dhcp-range=fd77::,ra-stateless,64,1h", *more]
         self.dnsmasq = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._trunk, self._vlan = _open_tap("trunk"), _open_tap("vlan")
         threading.Thread(target=self._carry, daemon=True).start()
@@ -147,16 +147,21 @@ class MachineError(Exception):
     """It did not boot or answer in time, or a command failed in it."""
 
 
-class Machine:
-    """One that boots at once, with nics NICs on the segment. end() it."""
+def plain_tap(number):
+    """A NIC's tap on the segment; returns its name."""
+    tap = f"machine{number}"
+    sandbox.run("sh", "-euc", f"ip tuntap add {tap} mode tap; ip link set {tap} master lan; ip link set {tap} up")
+    return tap
 
-    def __init__(self, release, manager, seed, nics=1):
+
+class Machine:
+    """One that boots at once, with nics NICs on the segment, each with the tap that plug() makes. end() it."""
+
+    def __init__(self, release, manager, seed, nics=1, plug=plain_tap):
         image = os.path.join(needed.folder("MACHINES_FOLDER"), f"{release}-{manager}")
         self.folder = tempfile.TemporaryDirectory(prefix="machine.", dir=sandbox.RUN)
         self._left = b""
-        self._taps = [f"machine{number}" for number in range(nics)]
-        for tap in self._taps:
-            sandbox.run("sh", "-euc", f"ip tuntap add {tap} mode tap; ip link set {tap} master lan; ip link set {tap} up")
+        self._taps = [plug(number) for number in range(nics)]
         seed.file("usr/lib/machine/agent", AGENT)
         seed.file("etc/systemd/system/machine-agent.service", AGENT_UNIT)
         seed.link("etc/systemd/system/multi-user.target.wants/machine-agent.service", "../machine-agent.service")

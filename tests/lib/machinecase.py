@@ -63,12 +63,13 @@ class Picture:
 
 class MachineCase(unittest.TestCase):
     """One segment and one machine for each test."""
+    DNSMASQ = ()  # its options
 
     def setUp(self):
-        self.lan = machine.Lan()
+        self.lan = machine.Lan(*self.DNSMASQ)
         self.addCleanup(self.lan.end)
 
-    def boot(self, release, manager, files, nics=1):
+    def boot(self, release, manager, files, **more):
         seed = machine.Seed()
         cli = os.path.abspath(os.environ["VIRT_TAP_CLI"])
         for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge")):
@@ -76,7 +77,7 @@ class MachineCase(unittest.TestCase):
                 seed.file(place, file.read(), 0o755)
         for path, text in files.items():
             seed.file(path, text, 0o600 if "NetworkManager" in path or "netplan" in path else 0o644)
-        self.machine = machine.Machine(release, manager, seed, nics)
+        self.machine = machine.Machine(release, manager, seed, **more)
         self.addCleanup(self.machine.end)
 
     def picture(self):

@@ -11,6 +11,7 @@ SET_UP = {
     "GUEST_KERNEL_FULL": "a folder made by `tests/lib/guest-kernel DIR full`",
     "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
     "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",
+    "NWFILTER_FOLDER": "a folder made by `tests/lib/unpacked DIR libvirt-daemon-config-nwfilter`",
     "MACHINES_FOLDER": "a folder made by `tests/lib/machineimage.py DIR RELEASE/MANAGER...`",
 }
 _missing = []

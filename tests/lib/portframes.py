@@ -398,7 +398,7 @@ class Maker:
                             "::1", "0:0:1::")
 
     def _port(self):
-        return self._either(67, 68, 546, 547, self.random.randrange(65536))
+        return self._either(53, 67, 68, 443, 546, 547, self.random.randrange(65536))
 
     def _arp(self):
         packet = arp(self._either(1, 2, 3, self.random.randrange(5)), self._mac(), self._four(), self._mac(), self._four())
@@ -409,6 +409,8 @@ class Maker:
         protocol = self._either(TCP, UDP, UDP, ICMP, IGMP, PIM, NO_NEXT, 50, 51, 41, 4, self.random.randrange(256))
         if protocol == UDP:
             payload = udp(self._port(), self._port())
+        elif protocol == TCP and self.random.random() < 0.8:
+            payload = tcp(self._port(), self._port())
         elif protocol in (ICMP, IGMP):
             payload = bytes([self._either(5, 8, 9, 0x11, 0x12, 0x16, 0x17, 0x22, 0x30, self.random.randrange(256))]) + bytes(self.random.randint(0, 30))
         else:

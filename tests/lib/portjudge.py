@@ -13,11 +13,13 @@ SERVE = {"dhcp": 1, "dhcpv6": 2, "ra": 4, "stp": 8}
 
 @dataclass(frozen=True)
 class Binding:
-    """As net/binding.h has it. networks are of ipaddress."""
+    """As net/binding.h has it. networks and host are of ipaddress; egress is as in a rule, "" none."""
     mac: bytes
     ip_lock: bool = False
     serve: frozenset = frozenset()
     networks: tuple = ()
+    egress: str = ""
+    host: tuple = ()
     vlans: frozenset = frozenset()
     untagged: int = 0
     protocol: int = 0x8100
@@ -25,6 +27,10 @@ class Binding:
 
 def networks(*texts):
     return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def packed(nets):
+    return struct.pack("=H", len(nets)) + b"".join(struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed) for net in nets)
 
 
 class Judge:
@@ -51,9 +57,8 @@ class Judge:
     def bind(self, binding):
         """Make its program; returns the number of instructions, 0 if there are too many."""
         served = sum(SERVE[name] for name in binding.serve)
-        data = struct.pack("=c6sBBH", b"B", binding.mac, binding.ip_lock, served, len(binding.networks))
-        for net in binding.networks:
-            data += struct.pack("BB16s", net.version, net.prefixlen, net.network_address.packed)
+        data = struct.pack("=c6sBB", b"B", binding.mac, binding.ip_lock, served) + packed(binding.networks)
+        data += struct.pack("=H", len(binding.egress)) + binding.egress.encode() + packed(binding.host)
         data += struct.pack(f"={3 + len(binding.vlans)}H", binding.untagged, binding.protocol, len(binding.vlans), *binding.vlans)
         self.length = struct.unpack("=I", self._ask(data).read(4))[0]
         return self.length
@@ -70,6 +75,12 @@ class Judge:
             out = self._ask(b"".join(b"F" + struct.pack("=H", len(frame)) + frame for frame in part))
             verdicts += out.read(len(part))
         return [verdict == 1 for verdict in verdicts]
+
+    def explain(self, frame, tag=0, tag_type=0):
+        """Whether `virt-tap show --drops` lets a captured frame pass, and what it would say of it; tag: that in the frame's metadata."""
+        asked = b"D" + struct.pack("=HHHH", tag_type != 0, tag, tag_type, len(frame)) + frame
+        done, _, reason = self._ask(asked).readline().decode().rstrip("\n").partition(" ")
+        return done == "1", reason
 
     def attach(self, ifindex):
         """Attach it, with this process' privileges; returns why not, '' if it is."""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """What a guest may send from a port that is bound, written from docs/port-filter.md, so that the program can be compared with it."""
+import functools
 import ipaddress
+import re
 
 STP = b"\x01\x80\xc2\0\0\0"
 TAGS = {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x88E7, 0x893F}
@@ -26,7 +28,7 @@ def may_send(binding, frame):
     payload = frame[14:]
     if kind in JUDGES:
         return JUDGES[kind](binding, payload)
-    return not binding.ip_lock and kind >= 0x600 and kind not in TAGS | LINK_PROTOCOLS
+    return not binding.ip_lock and not binding.egress and kind >= 0x600 and kind not in TAGS | LINK_PROTOCOLS
 
 
 def without_tag(frame):
@@ -57,6 +59,44 @@ def is_own(binding, address):
     """Whether packets may have it as their source, of either family."""
     address = ipaddress.ip_address(address)
     return address == link_local(binding.mac) or any(address in net for net in binding.networks if net.version == address.version)
+
+
+GROUPS = {
+    "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"), "linklocal": ("169.254.0.0/16", "fe80::/10"),
+    "all": ("0.0.0.0/0", "::/0")}
+ITEM = re.compile(r"([+-])(?:\[(?P<six>[^]]+)\](?::(?P<port6>\d+))?|(?P<other>[^:]+?)(?::(?P<port>\d+))?|(?P<bare>.*))(?:/(?P<protocol>tcp|udp))?")
+
+
+@functools.cache
+def items(egress):
+    """Of a list of destinations: whether each allows, its networks (None: this host's), port, protocol."""
+    found = []
+    for text in egress.split(","):
+        part = ITEM.fullmatch(text)
+        to = part["six"] or part["other"] or part["bare"]
+        nets = None if to == "host" else tuple(ipaddress.ip_network(net) for net in GROUPS.get(to, (to,)))
+        port = part["port6"] or part["port"]
+        found.append((part[1] == "+", nets, port and int(port), {"tcp": TCP, "udp": UDP, None: None}[part["protocol"]]))
+    return found
+
+
+def may_send_to(binding, destination, protocol, port):
+    """Whether egress= lets a packet to that address pass; protocol None: a later fragment, of which no port is known."""
+    address = ipaddress.ip_address(destination)
+    group = destination[0] == 0xFF if address.version == 6 else destination[0] >> 4 == 14
+    if not binding.egress or group or destination == b"\xff" * 4:
+        return True
+    for allows, nets, of_port, of_protocol in items(binding.egress):
+        if not any(address in net for net in (binding.host if nets is None else nets) if net.version == address.version):
+            continue
+        if of_port is None and of_protocol is None:
+            return allows
+        if protocol is None:
+            if allows:
+                return True
+        elif protocol in ((of_protocol,) if of_protocol else (TCP, UDP)) and of_port in (None, port):
+            return allows
+    return False
 
 
 def link_local(mac):
@@ -90,6 +130,8 @@ def ip4(binding, packet):
         return False
     fragment, protocol, upper = number(packet, 6, 2), packet[9], packet[length:]
     offset, more = fragment & 0x1FFF, bool(fragment & 0x2000)
+    if not may_send_to(binding, packet[16:20], None if offset else protocol, number(upper, 2, 2)):
+        return False
     if binding.ip_lock and not is_own(binding, packet[12:16]):
         if packet[12:16] != bytes(4) or offset or more:
             return False
@@ -127,6 +169,9 @@ def ip6(binding, packet):
     if walked is None:
         return False
     at, protocol, fragment, later = walked
+    neighbours = not later and protocol == ICMP6 and packet[at:at + 1] and packet[at] in range(133, 138)
+    if not neighbours and not may_send_to(binding, packet[24:40], None if later else protocol, number(packet, at + 2, 2)):
+        return False
     if later or protocol == NONE:
         return not unspecified
     if end - at < 8 or len(packet) - at < 8:  # the whole of the headers is in the first fragment

@@ -87,7 +87,7 @@ STATES = [
     libvirt("a network and its bridge", NETWORK + "ip link add virbr0 type bridge", "libvirt.network"),
     libvirt("a network that is not started", NETWORK, "libvirt.network.bridge", says=("net-start default",)),
     libvirt("networks that are closed", NETWORK + "chmod 0700 /etc/libvirt/qemu", "libvirt.network.skipped"),
-    State("no /proc", "kvm 0666 root:root; tree /proc", "kvm.device net.filter.skipped", area="kvm groups net helper libvirt",
+    State("no /proc", "kvm 0666 root:root; tree /proc", "net.bridge.none", area="kvm groups net helper libvirt",
           never="net.filter check.crash check.hang kvm.cpu.flags"),
     State("no /sys", "kvm 0666 root:root; umount -l /sys; tree /sys", "kvm.device net.unknown", user=0,
           area="kvm groups net helper libvirt", never="net.bridge net.bridge.none check.crash check.hang"),

@@ -75,7 +75,7 @@ class Asked(Addresses):
     def test_where_the_rule_does_not_lock(self):
         for rule in ("", "mac=lock"):
             self.rules(rule)
-            self.refused("10.66.1.5", says=["--ip=10.66.1.5", f"{POLICY}:1 does not lock addresses", "leave --ip out"])
+            self.refused("10.66.1.5", says=["--ip=10.66.1.5", f"{POLICY}:1 does not lock addresses", "leave --ip out, or add --lock=ip"])
 
     def test_rules_that_do_not_parse(self):
         for rule, says in (("ip=lock", "ip=lock requires mac=lock"), (f"{LOCKED} ips=", "ips= must be"), (f"{LOCKED} ips=10.66.1.5/24", "ips= must be"),
@@ -190,6 +190,74 @@ class Frames(Addresses):
             self.assertTrue(self.crosses(locked, free, udp("10.66.1.5")))
             locked.close()
             free.close()
+
+    def asking(self, *options):
+        """A guest that asks to be locked under a rule that does not lock, and one that does not ask."""
+        self.rules("")
+        asks, free = self.grant(f"--mac={ONE}", *options, vnet=False), self.guest(mac=TWO, uid=OTHER)
+        for answer in (asks, free):
+            self.assertTrue(await_(lambda tap=answer.tap()[0]: netcase.link(tap)["linkinfo"]["info_slave_data"]["state"] == "forwarding"))
+        return asks, free
+
+    def test_locked_by_its_own_request(self):
+        other = bytes.fromhex("ffffffffffff" + TWO.replace(":", ""))
+        for options, foreign, crosses in ((("--lock=mac",), False, True), (("--lock=ip", "--ip=10.66.1.5"), False, False), ((), True, True)):
+            asks, free = self.asking(*options)
+            with self.subTest(options):
+                self.assertTrue(self.crosses(asks, free, udp("10.66.1.5")))
+                self.assertEqual(self.crosses(asks, free, udp("10.66.1.6")), crosses)
+                self.assertEqual(self.crosses(asks, free, arp("10.66.1.6")), crosses)
+                self.assertEqual(self.crosses(asks, free, other + udp("10.66.1.5")[12:]), foreign)
+            asks.close()
+            free.close()
+
+    def test_serves_what_it_asks_for_only(self):
+        for options, crosses in ((("--lock=mac",), False), (("--lock=mac", "--serve=dhcp"), True), (("--lock=mac", "--serve=ra"), False), ((), True)):
+            asks, free = self.asking(*options)
+            self.assertEqual(self.crosses(asks, free, udp("10.66.1.5", ports=(67, 68))), crosses, options)
+            asks.close()
+            free.close()
+        self.rules("mac=lock serve=dhcp,ra", "")
+        for options, crosses in (((), True), (("--serve=ra",), False)):
+            locked, free = self.grant(f"--mac={ONE}", *options, vnet=False), self.grant(f"--mac={TWO}", uid=OTHER, vnet=False)
+            for answer in (locked, free):
+                self.assertTrue(await_(lambda tap=answer.tap()[0]: netcase.link(tap)["linkinfo"]["info_slave_data"]["state"] == "forwarding"))
+            self.assertEqual(self.crosses(locked, free, udp("10.66.1.5", ports=(67, 68))), crosses, options)
+            locked.close()
+            free.close()
+
+
+class Requests(Addresses):
+    """--lock and --serve, in both of the helper's forms."""
+
+    def test_created(self):
+        self.rules("")
+        self.create("vtap-a", f"--mac={ONE}", "--lock=ip", "--ip=10.66.1.5", "--serve=dhcp")
+        self.assertEqual(claims("vtap-a"), ["virt-tap-ip.br0.0a420105"])
+        self.assertTrue(netcase.link("vtap-a")["linkinfo"]["info_slave_data"]["locked"])
+        self.refuse(f"--mac={TWO}", "--lock=ip", "--ip=10.66.1.5", uid=OTHER, says=["cannot have 10.66.1.5/", "another tap"])
+        self.delete("--name=vtap-a")
+        self.grant(f"--mac={TWO}", "--lock=ip", "--ip=10.66.1.5", uid=OTHER).close()
+
+    def test_refused(self):
+        for rule, options, says in (
+                ("", ("--lock=mac",), ["--lock locks the guest to its MAC", "--mac=MAC"]),
+                ("", (f"--mac={ONE}", "--lock=ip"), ["--lock=ip locks the guest to its IP addresses", "--ip=ADDRESS"]),
+                ("", (f"--mac={ONE}", "--serve=dhcp"), [f"--serve=dhcp: {POLICY}:1 does not lock the guest", "--lock=mac"]),
+                ("mac=lock", (f"--mac={ONE}", "--serve=dhcp"), [f"--serve=dhcp: {POLICY}:1 does not let", "write serve=dhcp in that rule"]),
+                (f"{LOCKED} ips=10.66.1.0/24", (f"--mac={ONE}", "--lock=ip", "--ip=10.66.2.1"), ["--ip=10.66.2.1", "ips=10.66.1.0/24"]),
+                ("macs=52:54:01", (f"--mac={ONE}", "--lock=mac"), ["52:54:01"])):
+            self.rules(rule)
+            with self.subTest(rule=rule, options=options):
+                self.refuse(*options, says=says)
+                self.denied("create", "--bridge=br0", "--name=vtap-a", *options, says=says)
+        self.refuse("--lock=yes", status=2, says="--lock must be mac, or ip")
+        self.refuse("--serve=dns", status=2, says="--serve must be dhcp, dhcpv6, ra")
+
+    def test_by_qemus_rules(self):
+        """Under bridge.conf, which has no terms, a guest may ask all the same."""
+        with self.grant(f"--mac={ONE}", "--lock=ip", "--ip=10.66.1.5") as answer:
+            self.assertEqual(claims(answer.tap()[0]), ["virt-tap-ip.br0.0a420105"])
 
 
 def header(kind):

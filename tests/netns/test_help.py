@@ -108,7 +108,7 @@ class Help(unittest.TestCase):
         for words in ("bridge create br9 --help", "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
                       "tap create plain1 --mode --help", "tap create vtap-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
                       "bridge persist br0 --format -h", "bridge persist --help br0", "gc --all --wait 0 --help", "gc --wait --help",
-                      "check --fix --apply --help", "bridge guard br0 --help"):
+                      "check --fix --apply --help", "bridge guard br0 --help", "policy apply --revoke --help", "repair br0 --help"):
             self.is_help(*words.split())
         self.assertEqual(netcase.state(), before)
         self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d/virt-tap"))
@@ -159,6 +159,8 @@ class Help(unittest.TestCase):
         sandbox.run(CLI, "tap", "create", "tap-values")
         for words, found in ((("show", "br-v"), "br-values"), (("policy", "explain", "--bridge", "br-v"), "br-values"),
                              (("policy", "explain", "-b", "br-v"), "br-values"), (("tap", "delete", "tap-v"), "tap-values"),
+                             (("show", "--drops", "tap-v"), "tap-values"),
+                             (("repair", "tap-v"), "tap-values"), (("repair", "br-v"), "br-values"),
                              (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
                              (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
                              (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):

@@ -112,6 +112,20 @@ class Prepare(HookCase):
         self.fails("prepare", domain(("vtap-web-a", "br0", " ip='10.66.1.5 10.66.1.5'")), "given twice")
         self.fails("prepare", domain(("vtap-web-a", "br0")), "ip=lock", "--ip=ADDRESS")
 
+    def test_locks(self):
+        """What the metadata asks for goes to the helper; what it may not have is the hook's refusal."""
+        locked = " ip='10.66.1.5' lock='ip' serve='dhcp,dhcpv6,ra'"
+        self.done("prepare", domain(("vtap-web-a", "br0", locked)))
+        tap = netcase.link("vtap-web-a")
+        self.assertTrue(tap["linkinfo"]["info_slave_data"]["locked"])
+        self.assertIn("virt-tap-ip.br0.0a420105", tap["altnames"])
+        self.done("release", domain(("vtap-web-a", "br0", locked)), sub="end")
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock ips=10.67.0.0/16 serve=ra\n")
+        self.fails("prepare", domain(("vtap-web-a", "br0", locked)), "interface 1", "--serve=dhcp,dhcpv6,ra", f"{POLICY}:1")
+        self.fails("prepare", domain(("vtap-web-a", "br0", " ip='10.66.1.5' lock='ip'")), "--ip=10.66.1.5", "ips=10.67.0.0/16")
+        for more in (" lock='none'", " lock='mac,ip'", " serve='all'", " serve='ra ra'", " lock='--force'"):
+            self.fails("prepare", domain(("vtap-web-a", "br0", more)), "damaged metadata")
+
     def test_mtu(self):
         """The guest is told <mtu>; its tap has the bridge's, or what the rule grants."""
         texts = {mtu: domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0", "", "virtio", f"<mtu size='{mtu}'/>")) for mtu in (1400, 1500, 1501, 9000)}

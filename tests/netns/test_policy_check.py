@@ -84,6 +84,21 @@ class Check(VerbCase):
         self.warns("allow br0 mac=lock macs=52:54:00:0a serve=dhcp\n", (1, "several users share macs"), (1, "serve= lets the guests of several users"))
         self.warns(f"allow br0 user={ME} mac=lock macs=52:54:00:0a serve=dhcp\n")
 
+    def test_egress(self):
+        """Items that never match, since one before them does; none of what only denies much."""
+        rule = f"allow br0 user={ME} mac=lock macs=52:54:00:0a egress="
+        for egress, dead in (
+                ("-all", ""), ("-host,-private,+all", ""), ("+10.0.0.1,-10.0.0.0/8", ""), ("+10.0.0.1:53/udp,+10.0.0.1:53/tcp,+10.0.0.1", ""),
+                ("-private:25,-private,+all:443,+all/tcp,+all", ""), ("+all,-host", "-host"), ("+0.0.0.0/0,+::/0,-host:53", "-host:53"),
+                ("+0.0.0.0/0,-host", ""), ("-host,+host:53/udp", "+host:53/udp"), ("-host/udp,+host:53,+host:53/udp", "+host:53/udp"),
+                ("+all,+10.0.0.1", "+10.0.0.1"), ("-10.0.0.0/8,+10.1.0.0/16:53", "+10.1.0.0/16:53"), ("-10.0.0.0/8,+10.0.0.0/7", ""),
+                ("-private,+[fd00::1]:53/udp", "+[fd00::1]:53/udp"), ("-private,+100.64.0.1", "+100.64.0.1"),
+                ("-linklocal,-169.254.169.254", "-169.254.169.254"),
+                ("+all:53,-10.0.0.1:53/udp", "-10.0.0.1:53/udp"), ("+all/udp,-10.0.0.1:53", ""), ("+all:53/udp,-all:53", ""), ("+all:53,-all/udp", ""),
+                ("-0.0.0.0/1,-128.0.0.0/1,-::/0,+private", "+private"), ("-0.0.0.0/0,+linklocal", ""), ("+all,-all", "-all")):
+            self.warns(rule + egress + "\n", *([(1, f"'{dead}' in egress= can never match")] if dead else []))
+        self.warns(rule + "+all,-host,+10.0.0.1\n", (1, "'-host' in egress="), (1, "'+10.0.0.1' in egress="))
+
     def test_macs(self):
         """What mac=lock cannot know: whose MAC one is that no guest here has at the moment."""
         self.warns(f"allow br0 user={ME} mac=lock\nallow br1 mac=lock macs=52:54:00\n", (1, "without macs=", "macs=52:54:00:0a"),

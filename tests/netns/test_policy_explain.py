@@ -201,6 +201,49 @@ class Explain(VerbCase):
                             (("--vlan=100,200", "--native=5"), "--native must be none, or one of the VLANs in --vlan, not '5'")):
             self.complains("explain", "--bridge=br0", *words, uid=USER, says=says)
 
+    def test_what_a_guest_asks_for(self):
+        """As the helper decides; the option goes into QEMU's line, where the rule alone would do less."""
+        sandbox.write(POLICY, "allow br0\n")
+        for asked, has, qemu in (((), (), None),
+                                 (("--lock=mac",), ("mac: lock, as --lock asks, to the MAC given with --mac", "sends: no DHCP server replies"),
+                                  " --mac=MAC --lock=mac"),
+                                 (("--lock=ip", "--ip=10.66.1.5", "--serve=dhcp,ra"),
+                                  ("ip: lock, as --lock asks, to the addresses given with --ip", "addresses: 10.66.1.5/32", "serve: dhcp ra",
+                                   "sends: DHCP server replies", "sends: no DHCPv6 server replies"),
+                                  " --mac=MAC --lock=ip --ip=ADDRESS --serve=dhcp,ra")):
+            code, lines = self.policy("explain", "--bridge=br0", *asked, uid=USER)
+            self.assertEqual(code, 0, lines)
+            self.assertLessEqual(set(has), set(lines), lines)
+            found = [line.partition("virt-tap-helper")[2] for line in lines if line.startswith("QEMU: ")]
+            self.assertEqual([line.partition("'")[0] for line in found], [qemu] if qemu else [], lines)
+        sandbox.write(POLICY, "allow br0 mac=lock ip=lock serve=dhcp,ra\n")
+        lines = self.policy("explain", "--bridge=br0", "--lock=ip", "--serve=ra", uid=USER)[1]
+        for line in ("mac: lock, to the MAC given with --mac", "ip: lock, to the addresses given with --ip", "serve: ra", "sends: no DHCP server replies"):
+            self.assertIn(line, lines)
+        self.assertTrue(any(" --mac=MAC --ip=ADDRESS --serve=ra'" in line for line in lines), lines)
+        self.assertTrue(any(line.startswith("because: --serve=dhcpv6: ") for line in self.policy("explain", "--bridge=br0", "--serve=dhcpv6", uid=USER)[1]))
+        code, lines = self.policy("explain", "--bridge=br0", "--serve=dns", uid=USER)
+        self.assertEqual((code, lines), (2, ["virt-tap policy explain: --serve must be dhcp, dhcpv6, ra, or several of them separated by commas, not 'dns'"]))
+
+    def test_destinations(self):
+        sandbox.write(POLICY, "allow br0 mac=lock egress=+10.70.0.1:53/udp,-host,-private:22,-linklocal/tcp,+2001:db8::/32,+all:443\n")
+        code, lines = self.policy("explain", "--bridge=br0", uid=USER)
+        self.assertEqual(code, 0, lines)
+        at = lines.index("egress: +10.70.0.1:53/udp,-host,-private:22,-linklocal/tcp,+2001:db8::/32,+all:443")
+        self.assertEqual(lines[at + 1:at + 8], [
+            "sends: to 10.70.0.1, UDP port 53", "sends: not to this host's addresses",
+            "sends: not to private addresses (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7), TCP and UDP port 22",
+            "sends: not to link-local addresses (169.254.0.0/16, fe80::/10), TCP", "sends: to 2001:db8::/32",
+            "sends: to all other addresses, TCP and UDP port 443", "sends: not to any other address"])
+        self.assertTrue(lines[at + 8].startswith("sends: of these, the first that a packet matches decides"))
+        self.assertIn("sends: only ARP, IPv4 and IPv6", lines)
+        sandbox.write(POLICY, "allow br0 mac=lock egress=+all\n")
+        lines = self.policy("explain", "--bridge=br0", uid=USER)[1]
+        self.assertIn("sends: to any address", lines)
+        self.assertNotIn("sends: not to any other address", lines)
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        self.assertFalse([line for line in self.policy("explain", "--bridge=br0", uid=USER)[1] if "only ARP" in line or line.startswith("egress")])
+
     def test_groups_of_the_database(self):
         sandbox.write(POLICY, "allow br0 group=vtlab\n")
         self.as_user("no", status=1)

@@ -11,6 +11,7 @@ import unittest
 from dataclasses import replace
 
 import needed
+import egressframes
 import portreference
 from portframes import GUEST, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, tagged
 from portjudge import Binding, Judge, networks
@@ -60,6 +61,39 @@ class Program(unittest.TestCase):
                 differ = [frame.hex() for frame, passes in zip(frames, verdicts) if passes != portreference.may_send(binding, frame)]
                 self.assertEqual(differ[:3], [], f"VIRT_TAP_SEED={seed}, binding {number}: the program and the reference differ")
                 self.assertTrue(0.02 < sum(verdicts) / PART < 0.9, "too few on one side of the line")
+
+    def test_destinations(self):
+        """egress=: each kind of destination; without the list all pass."""
+        for bound, free in ((egressframes.BOUND, MAC_LOCK), (egressframes.LOCKED, IP_LOCK)):
+            frames = [sent.frame for sent in egressframes.FRAMES]
+            self.judge.bind(free)
+            self.assertEqual([], [sent.name for sent, passes in zip(egressframes.FRAMES, self.judge.passes(frames)) if not passes])
+            self.judge.bind(bound)
+            self.assertEqual([], [(sent.name, passes) for sent, passes in zip(egressframes.FRAMES, self.judge.passes(frames)) if passes != sent.passes])
+            self.assertEqual([], [sent.name for sent in egressframes.FRAMES if portreference.may_send(bound, sent.frame) != sent.passes])
+        self.judge.bind(MAC_LOCK)
+        self.assertEqual(self.judge.passes([egressframes.OTHER_PROTOCOL]), [True])
+        self.judge.bind(egressframes.BOUND)
+        self.assertEqual(self.judge.passes([egressframes.OTHER_PROTOCOL]), [False])
+
+    def test_destinations_take_nothing_back(self):
+        """What is dropped without a list of destinations is dropped with one that allows all."""
+        for binding, wanted in ((MAC_LOCK, "mac_lock"), (IP_LOCK, "ip_lock")):
+            self.judge.bind(replace(binding, egress="+all"))
+            verdicts = self.judge.passes([kind.frame for kind in KINDS])
+            differ = [kind.name for kind, passes in zip(KINDS, verdicts) if passes != getattr(kind, wanted)]
+            self.assertEqual(differ, [] if binding.ip_lock else ["another protocol"])
+
+    def test_made_up_destinations(self):
+        seed = int(os.environ.get("VIRT_TAP_SEED") or random.randrange(1 << 32))
+        lists = rounds(40, 4000)
+        for number in range(lists):
+            choose = random.Random(f"{seed} {number}")
+            binding = replace(choose.choice(BINDINGS), egress=egressframes.made_up(choose), host=egressframes.made_up_host(choose))
+            self.assertGreater(self.judge.bind(binding), 0)
+            frames = Maker(f"{seed} {number} egress").frames(2500)
+            differ = [frame.hex() for frame, passes in zip(frames, self.judge.passes(frames)) if passes != portreference.may_send(binding, frame)]
+            self.assertEqual(differ[:3], [], f"VIRT_TAP_SEED={seed}, list {number}, {binding.egress}: the program and the reference differ")
 
     def test_one_changed_byte_of_an_address(self):
         """Of every address that a permitted frame claims, every byte."""

@@ -52,6 +52,16 @@ class Verbs(VerbCase):
         self.assertIn("too many", self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", *addresses, *addresses, status=2))
         self.assertIn("--ip is only for taps on a bridge", self.virt_tap("tap", "create", "tap0", "--ip=10.66.1.5", uid=0, status=2))
 
+    def test_locked_by_request(self):
+        self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", "--mac=52:54:00:00:00:01", "--lock=ip", "--ip=10.66.1.5", "--serve", "dhcp")
+        self.assertTrue(netcase.link("vtap-a")["linkinfo"]["info_slave_data"]["locked"])
+        self.assertIn("virt-tap-ip.br0.0a420105", netcase.link("vtap-a")["altnames"])
+        self.virt_tap("tap", "delete", "vtap-a")
+        for option, says in (("--lock=yes", "--lock must be mac, or ip"), ("--serve=dns", "--serve must be dhcp, dhcpv6, ra, or")):
+            self.assertIn(says, self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", option, status=2))
+        for option in ("--lock=mac", "--serve=ra"):
+            self.assertIn(f"{option.partition('=')[0]} is only for taps on a bridge", self.virt_tap("tap", "create", "tap0", option, uid=0, status=2))
+
     def test_for_another_user(self):
         for owner in (USERS[USER], str(USER)):
             self.virt_tap("tap", "create", "--bridge=br0", "--owner", owner, "vtap-a", uid=0)

@@ -60,6 +60,9 @@ class WithoutModules(Protect):
             with self.subTest(module):
                 sandbox.run("rmmod", module)
                 self.refuse(f"--mac={GUEST}", says=[f"mac=lock of {POLICY}:1", f"kernel lacks {module}", lacks, f"modprobe {module}", "nothing is granted"])
+                sandbox.write(POLICY, f"allow br0 user={USER}\n")
+                self.refuse(f"--mac={GUEST}", "--lock=mac", says=["mac=lock of the request (--lock)", f"kernel lacks {module}", "nothing is granted"])
+                sandbox.write(POLICY, f"allow br0 user={USER} mac=lock\n")
                 sandbox.run("insmod", file)
                 self.grant(f"--mac={GUEST}").close()
 

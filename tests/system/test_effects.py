@@ -4,7 +4,8 @@
 """What becomes of each child and attribute that libvirt's schema allows in an <interface>: a real libvirtd starts the guest with its own taps
 and, rewritten, with ours; the taps and QEMU's arguments are compared. docs/domains.md has the table.
 
-Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built), GUEST_KERNEL (a folder filled by tests/lib/guest-kernel) and
+NWFILTER_FOLDER, where libvirt-daemon-config-nwfilter is unpacked.
 """
 import json
 import os
@@ -24,11 +25,12 @@ SCHEMAS, RNG = "/usr/share/libvirt/schemas", "{http://relaxng.org/ns/structure/1
 KEPT = {"mac": "", "model": "<model type='e1000'/>", "target": "<target dev='mine0'/>", "rom": "<rom bar='off'/>", "boot": "<boot order='1'/>",
         "driver": "<driver queues='4' tx_queue_size='256'><host csum='off' tso4='off'/><guest tso6='off'/></driver>", "link": "<link state='down'/>",
         "address": "<address type='pci' domain='0x0000' bus='0x00' slot='0x1c' function='0x0'/>", "alias": "<alias name='ua-own'/>",
+        "filterref": "<filterref filter='no-mac-spoofing'/>",
         "acpi": "<acpi index='77'/>", "tune": "<tune><sndbuf>1600</sndbuf></tune>", "backend": "<backend tap='/dev/net/tun'/>",
         "bandwidth": "<bandwidth><inbound average='1000' peak='5000' burst='512'/><outbound average='2000' burst='256'/></bandwidth>",
         "teaming": "<alias name='ua-team'/><teaming type='persistent'/>"}
 OURS = {"source": "", "mtu": "<mtu size='1500'/>", "port": "<port isolated='yes'/>", "vlan": "<vlan><tag id='7'/></vlan>"}
-LEFT = {"virtualport": "<virtualport type='openvswitch'/>", "filterref": "<filterref filter='clean-traffic'/>", "script": "<script path='/bin/true'/>",
+LEFT = {"virtualport": "<virtualport type='openvswitch'/>", "script": "<script path='/bin/true'/>",
         "downscript": "<downscript path='/bin/true'/>", "coalesce": "<coalesce><rx><frames max='7'/></rx></coalesce>", "trustGuestRxFilters": "yes",
         "bandwidth": "<bandwidth><inbound average='1000' floor='200'/></bandwidth>",
         "vlan": "<vlan trunk='yes'><tag id='7' nativeMode='tagged'/><tag id='8'/></vlan>"}
@@ -92,6 +94,7 @@ class Effects(HostTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.host = cls.make_host(1, "br0")
+        cls.add_filters(cls.host)
         # Kernels for virtual machines have no sfq, which libvirt uses for <bandwidth>: what it asks tc for is compared instead.
         sandbox.write(f"{sandbox.RUN}/tc", f"#!/bin/sh\necho \"$*\" >>{TC}\n", 0o755)
         cls.host.run("mount", "--bind", f"{sandbox.RUN}/tc", shutil.which("tc"))
@@ -131,6 +134,8 @@ class Effects(HostTest):
                 "tap": {key: info["info_data"].get(key) for key in ("type", "pi", "vnet_hdr", "multi_queue")},
                 "port": {key: info["info_slave_data"].get(key) for key in ("state", "isolated", "learning", "flood", "mcast_flood", "hairpin", "guard",
                                                                            "vlan_tunnel")},
+                "filter": [line.replace(dev, "TAP") for line in self.host.run("ebtables", "-t", "nat", "-L").stdout.splitlines()
+                           if re.search(rf"\b{dev}\b", line) or mac in line],
                 "queues": len(fds), "tc": tc, "device": device, "netdev": netdev,
                 "state": self.host.virsh("domif-getlink", "effects", mac).split()[-1]}
         return found
@@ -143,7 +148,9 @@ class Effects(HostTest):
         self.host.virsh("destroy", "effects")
         path = f"{sandbox.RUN}/before.xml"
         sandbox.write(path, self.host.virsh("dumpxml", "--inactive", "effects"))  # with all addresses
-        self.start(sandbox.run(self.cli, "xml", "rewrite", "--strict", path).stdout)
+        sandbox.run(self.cli, "xml", "rewrite", "--strict", "--in-place", path)
+        with open(path, encoding="utf-8") as file:
+            self.start(file.read())
         ours = self.effects()
         self.assertEqual(len(self.host.taps()), len(cases))
         self.assertEqual(len(theirs), len(cases))
@@ -154,6 +161,7 @@ class Effects(HostTest):
         which = {name: ours[f"52:54:00:00:01:{number:02x}"] for number, (name, _more) in enumerate(cases)}
         self.assertEqual((which["driver"]["queues"], which["link"]["state"], which["port"]["port"]["isolated"]), (4, "down", True))
         self.assertTrue(any("htb" in line for line in which["bandwidth"]["tc"]))
+        self.assertTrue(any(line.startswith("-s 52:54:00:00:01:") for line in which["filterref"]["filter"]), which["filterref"])
 
     def test_left_unchanged(self):
         for name, more in LEFT.items():

@@ -107,6 +107,10 @@ class Pages(Reader):
             self.types("virt-tap tap create vtap-web")
             sandbox.write(f"{HOME}/new.conf", "allow br-lab user=alice\n", uid=ALICE, gid=ALICE)
             self.assertIn("yes: alice", self.types("virt-tap policy check"))
+            self.type("virt-tap tap create vtap-old --bridge br-lab --mac 52:54:00:0a:00:02")
+            sandbox.write(POLICY, "allow br-lab user=alice mac=lock\n")
+            self.assertRegex(self.types("sudo virt-tap policy apply --dry-run"), "vtap-old: would be changed(?s:.*)vtap-old: changed by")
+            sandbox.write(POLICY, "allow br-lab user=alice\n")
         columns = [line.split("\t")[0] for line in documents.blocks("virt-tap.1")[0].text.splitlines()]
         self.type("virt-tap tap create vtap-x --bridge br-lab")
         self.assertEqual(self.type("virt-tap list").splitlines()[0].split(), columns)
@@ -174,6 +178,7 @@ class Pages(Reader):
 
     def test_bridge(self):
         with self.read("virt-tap-bridge.8"):
+            self.not_tried("# virt-tap show --drops=vtap-0", "no guest lies here: tests/netns/test_show_drops.py has some that do")
             self.types("virt-tap bridge create br0 --uplink eth0", user=0)
             self.type("virt-tap bridge unpersist br0", user=0)
             self.type("virt-tap bridge delete br0", user=0)

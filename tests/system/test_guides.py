@@ -158,8 +158,19 @@ class Others(Guide):
             self.not_tried("programs ", "a picture of the folders")
         with self.read("threat-model.md"):
             pass
+
+    def test_port_filter(self):
+        sandbox.make_bridge("br0")
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        self.type("virt-tap tap create vtap-web --bridge br0 --mac 52:54:00:0a:00:01")
+        self.type("tc qdisc del dev vtap-web clsact", user=0)
+        lost = self.type("virt-tap show")
+        self.assertIn("its port filter is gone or changed", lost)
         with self.read("port-filter.md"):
-            pass
+            command, = self.next("sudo virt-tap repair").commands()
+            self.assertIn(command[0], lost)
+            self.assertIn("port filter", self.type(command[0]))
+        self.assertIn("frames dropped: 0", self.type("virt-tap show"))
 
     def test_commands_in_sentences(self):
         """Verbs and options of virt-tap that a text mentions are there."""

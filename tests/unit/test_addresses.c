@@ -37,7 +37,8 @@ static const char *decide_by(const char *terms, const char *asked, bool tap)
     strcpy(words, asked);
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         assert_int_equal(address_list_add(&addresses, word, &why), 0);
-    decision = (struct decision){.match = {.rule = &rule}, .rule = "/policy:1"};
+    decision =
+        (struct decision){.match = {.rule = &rule}, .protection = rule.terms.protection, .rule = "/policy:1"};
     const struct question question = {.bridge = "br0", .tap = tap, .addresses = asked[0] ? &addresses : NULL};
     if (addresses_decide(&decision, &question, &why) < 0)
         return NULL;
@@ -83,8 +84,9 @@ static void refusals_say_what_to_do(void **state)
 {
     (void)state;
     assert_null(decide_by("mac=lock", "2001:DB8:0::1", true));
-    assert_string_equal(why.text,
-                        "--ip=2001:db8::1: /policy:1 does not lock addresses (ip=lock); leave --ip out");
+    assert_string_equal(
+        why.text, "--ip=2001:db8::1: /policy:1 does not lock addresses (ip=lock); leave --ip out, or add "
+                  "--lock=ip");
     assert_null(decide_by("mac=lock ip=lock ips=10.0.0.0/24", "10.1.0.1", true));
     assert_string_equal(why.text,
                         "--ip=10.1.0.1: /policy:1 allows only addresses in ips=10.0.0.0/24; give the "

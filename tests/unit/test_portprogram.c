@@ -8,6 +8,7 @@
 #include "net/portprogram.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,6 +80,42 @@ static void test_too_long(void **state)
     assert_true(program.too_long);
 }
 
+/* Likewise with as many destinations as a rule may have, of one kind. */
+static int make_to(struct egress item, size_t count, uint8_t host_prefix)
+{
+    static struct egress items[EGRESS_ITEMS_MAX];
+    static struct egress_host host = {.count = 100};
+    const struct binding binding = {
+        .mac = {0x52, 0x54, 0, 0, 0, 1}, .egress = items, .egress_count = count, .host = &host};
+
+    for (size_t i = 0; i < count; i++)
+        items[i] = item;
+    for (size_t i = 0; i < host.count; i++)
+        host.list[i] = (struct cidr){i % 2 ? AF_INET : AF_INET6, {10, 1, (uint8_t)i, 1}, host_prefix};
+    return portprogram_make(&binding, &program);
+}
+
+static void test_sizes_with_destinations(void **state)
+{
+    static const uint8_t prefixes[] = {0, 1, 31, 32};
+    static const int protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
+    (void)state;
+
+    for (int to = EGRESS_NETWORK; to <= EGRESS_ALL; to++)
+        for (size_t i = 0; i < 4 * 3 * 2 * 2; i++) {
+            const struct egress item = {.allows = i % 2,
+                                        .to = (enum egress_to)to,
+                                        .port = i / 2 % 2 ? 65535 : 0,
+                                        .protocol = protocols[i / 4 % 3],
+                                        .network = {AF_INET6, {0x20, 1}, (uint8_t)(prefixes[i / 12] * 4)}};
+            for (size_t count = 0; count <= EGRESS_ITEMS_MAX; count += 32) {
+                assert_int_equal(make_to(item, count, prefixes[i / 12]), 0);
+                is_sound();
+                assert_true(count || program.count < 600);
+            }
+        }
+}
+
 /* Where the jump at a place leads. */
 static size_t target(size_t place)
 {
@@ -117,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_sizes_with_destinations),
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_labels),
     };

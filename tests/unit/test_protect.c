@@ -5,14 +5,12 @@
  * had, so the calls of net/port.h are this file's own; what they say of a real kernel is in
  * tests/netns/test_protect.py. */
 #include "base/error.h"
-#include "helper/grant.h"
-#include "helper/protect.h"
-#include "helper/request.h"
 #include "net/bridge.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/rtnl.h"
 #include "policy/decide.h"
+#include "policy/protect.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +23,7 @@
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
 static bool vlan_ignored, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
-static bool no_filters;
+static bool no_filters, lock_asked;
 static struct binding bound;
 static unsigned int addresses, bridge_groups;
 static char denied[64];                      /* VLANs in which it is no router */
@@ -132,17 +130,19 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
 /* Asks for all protection. */
 static int protect(struct error *why)
 {
-    const struct request request = {.has_mac = true, .mac = {0x52, 0x54, 0, 0, 0, 1}};
-    const struct link bridge = {.name = "br0"};
     struct decision terms = {.rule = "policy.conf:1",
+                             .lock_asked = lock_asked,
                              .protection = {.isolated = true, .mac_lock = true, .guard = true}};
-    const struct grant what = {
-        .request = &request, .bridge = &bridge, .terms = &terms, .binding.mac = {0x52, 0x54, 0, 0, 0, 1}};
     struct rtnl nl = {.buffer = NULL};
+
+    vlans_parse(&terms.vlans, vlan_list, NULL);
+    const struct link bridge = {.name = "br0", .bridge.vlan_protocol = 0x88A8};
+    const struct binding binding =
+        protect_binding(&terms, &bridge, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
+    const struct port_grant what = {.bridge = &bridge, .terms = &terms, .binding = &binding};
 
     addresses = 0;
     denied[0] = '\0';
-    vlans_parse(&terms.vlans, vlan_list, NULL);
     bridge_groups = 4096;
     return protect_port(&nl, 1, "vtap-0", &what, why);
 }
@@ -218,8 +218,10 @@ static void test_port_filter(void **state)
     memset(&bound, 0, sizeof(bound));
     assert_int_equal(protect(&(struct error){0}), 0);
     assert_memory_equal(bound.mac, mac, sizeof(mac));
-    assert_false(bound.ip_lock || bound.serve || bound.address_count);
+    assert_int_equal(bound.serve, SERVE_STP); /* of guard=yes */
+    assert_false(bound.ip_lock || bound.address_count);
     assert_int_equal(bound.vlan_protocol, 0x88A8);
+    assert_int_equal(bound.vlans.untagged, 100);
     no_filters = true;
     refused("cannot filter what tap vtap-0 sends, for mac=lock of policy.conf:1: this kernel has no filters");
     no_filters = false;
@@ -254,12 +256,29 @@ static void test_a_kernel_that_does_not(void **state)
     sticky_ignored = false;
 }
 
+/* A lock that the guest asked for, under a rule without. */
+static void test_whose_lock_it_is(void **state)
+{
+    (void)state;
+    lock_asked = true;
+    ignored = (struct port_options){.locked = true};
+    refused("mac=lock of the request (--lock) is not possible on bridge 'br0': it requires Linux 5.18");
+    ignored = (struct port_options){.flood = true};
+    refused("cannot apply mac=lock of the request (--lock) to tap vtap-0");
+    ignored = (struct port_options){.guard = true};
+    refused("guard=yes of policy.conf:1");
+    ignored = (struct port_options){.guard = false};
+    no_filters = true;
+    refused("sends, for mac=lock of the request (--lock): this kernel has no filters");
+    no_filters = lock_asked = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_kernel_that_knows_all),    cmocka_unit_test(test_port_filter),
         cmocka_unit_test(test_a_kernel_that_does_not),     cmocka_unit_test(test_limit_of_groups),
-        cmocka_unit_test(test_multicast_router_of_a_vlan),
+        cmocka_unit_test(test_multicast_router_of_a_vlan), cmocka_unit_test(test_whose_lock_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,15 @@ static void takes_what_it_serves(void **state)
     assert_int_equal(terms.protection.serve, SERVE_DHCP | SERVE_DHCPV6 | SERVE_RA);
 }
 
+static void takes_destinations(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("mac=lock", false), 0);
+    assert_null(terms.egress);
+    assert_int_equal(parse("egress=+10.70.0.1:53/udp,-host,-private,-linklocal,+all mac=lock", false), 0);
+    assert_string_equal(terms.egress, "+10.70.0.1:53/udp,-host,-private,-linklocal,+all");
+}
+
 static const struct {
     const char *text, *says;
 } bad_terms[] = {
@@ -194,6 +203,11 @@ static const struct {
     {"serve=dhcpv66", "serve= must be dhcp"},
     {"serve=DHCP", "serve= must be dhcp"},
     {"serve=ra,,dhcp", "serve= must be dhcp"},
+    {"egress=+all", "egress= requires mac=lock"},
+    {"mac=lock egress=", "egress= must be up to 64 destinations, as in +10.70.0.1:53/udp,"},
+    {"mac=lock egress=+all,", "(number 2 is not one), not '+all,'"},
+    {"mac=lock egress=-host,+10.0.0.1,all", "(number 3 is not one)"},
+    {"egress=+all egress=+all", "egress= is given twice"},
     {"vnet=yes", "vnet= must be no"},
     {"isolated=no", "isolated= must be yes"},
     {"guard=1", "guard= must be yes"},
@@ -232,9 +246,10 @@ static void refuses_bad_terms(void **state)
 
 static void a_deny_grants_nothing(void **state)
 {
-    static const char *const grants[] = {
-        "quota=1",     "name=vtap-*",  "mtu=1400",  "require=kvm", "mac=lock",     "macs=52",  "vlan=1",
-        "native=none", "isolated=yes", "guard=yes", "ip=lock",     "ips=10.0.0.1", "serve=ra", "vnet=no"};
+    static const char *const grants[] = {"quota=1",      "name=vtap-*", "mtu=1400",   "require=kvm",
+                                         "mac=lock",     "macs=52",     "vlan=1",     "native=none",
+                                         "isolated=yes", "guard=yes",   "ip=lock",    "ips=10.0.0.1",
+                                         "serve=ra",     "vnet=no",     "egress=+all"};
     (void)state;
     for (size_t i = 0; i < COUNT(grants); i++) {
         assert_int_equal(parse(grants[i], true), -1);
@@ -362,6 +377,7 @@ int main(void)
         cmocka_unit_test(takes_vlans),
         cmocka_unit_test(takes_addresses),
         cmocka_unit_test(takes_what_it_serves),
+        cmocka_unit_test(takes_destinations),
         cmocka_unit_test(refuses_bad_terms),
         cmocka_unit_test(a_deny_grants_nothing),
         cmocka_unit_test(all_selectors_must_match),

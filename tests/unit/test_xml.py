@@ -43,6 +43,99 @@ class Addresses(unittest.TestCase):
         self.assertIn(b" on br0, 10.66.1.5 2001:db8::5\n", virt_tap("show", stdin=after)[1])
 
 
+class Filters(unittest.TestCase):
+    """Packet filters, for a session's libvirt; a system's enforces them itself."""
+    IP = "<parameter name='IP' value='10.66.1.5'/>"
+
+    @staticmethod
+    def domain(name, more=IP):
+        return DOMAIN.format(BRIDGE.replace("<model", f"<filterref filter='{name}'>{more}</filterref>\n      <model")).encode()
+
+    def becomes(self, text, *options):
+        """The attributes of the tap after its bridge, and what is said; or None, and why the interface is left. Either way restoring
+        gives back the same."""
+        status, out, said = virt_tap("rewrite", "--session", *options, stdin=text)
+        self.assertEqual((status, restore(out)), (0, text), said)
+        if out == text:
+            return None, said
+        self.assertNotIn(b"<filterref", out.partition(b"</metadata>")[2])
+        self.assertEqual(rewrite(out, "--session"), out)
+        return re.search(rb" bridge='br0'([^>]*)>", out)[1].decode(), said
+
+    def test_as_documented(self):
+        """docs/domains.md has what becomes of each, and nothing else becomes anything."""
+        table = read(os.path.join(os.environ["VIRT_TAP_SOURCE"], "docs/domains.md")).decode().partition("\n## Packet filters\n")[2].partition("\n## ")[0]
+        rows = {name: what for names, what in re.findall(r"(?m)^\| (`.*?) \| (.*?) \|", table) for name in re.findall(r"`([a-z-]+)`", names)}
+        self.assertEqual(len(rows), 8)
+        for name, what in rows.items():
+            with self.subTest(name):
+                attributes, said = self.becomes(self.domain(name))
+                if attributes is None:
+                    self.assertTrue(what.startswith("left unchanged: "), what)
+                    self.assertIn(f"its packet filter {name} ", said)
+                    continue
+                lock = re.search("lock='(mac|ip)'", attributes)[1]
+                self.assertTrue(what.startswith(f"`lock='{lock}'`"), what)
+                self.assertEqual(attributes, " ip='10.66.1.5' lock='ip'" if lock == "ip" else " lock='mac'")
+                self.assertIn(f"interface 1 has lock='{lock}' in place of its packet filter {name}: ", said)
+        for name in ("", "mine", "clean-traffic2", "clean", "no-ip-multicast", "no-ipv6-spoofing", "allow-ipv4", "qemu-announce-self", "x\u202e"):
+            attributes, said = self.becomes(self.domain(name.replace("\u202e", "&#x202e;")))
+            self.assertIsNone(attributes)
+            self.assertIn("' is not one that the tap's port filter can enforce\n", said)
+            self.assertNotIn("\u202e", said)
+
+    def test_parameters(self):
+        for more, options, becomes in (
+                (self.IP, (), "10.66.1.5"), (self.IP + self.IP.replace("1.5", "1.6"), (), "10.66.1.5 10.66.1.6"), (self.IP, ("--ip=fd00::5",), "fd00::5"),
+                ("", ("--ip=10.66.1.7", "--ip=fd00::7"), "10.66.1.7 fd00::7"), ("<!-- x -->" + self.IP, (), "10.66.1.5")):
+            self.assertEqual(self.becomes(self.domain("clean-traffic", more), *options)[0], f" ip='{becomes}' lock='ip'")
+        for more, says in (("", "learns the guest's addresses, which the tap's port filter cannot: give them with --ip=ADDRESS"),
+                           (self.IP + "<parameter name='CTRL_IP_LEARNING' value='dhcp'/>", "'CTRL_IP_LEARNING' of its packet filter means nothing"),
+                           ("<parameter name='DHCPSERVER' value='10.66.1.1'/>", "'DHCPSERVER'"), (self.IP + "<parameter name='PORT' value='80'/>", "'PORT'"),
+                           ("<parameter name='IP'/>", "not just a filter and its parameters"), ("<parameter value='10.66.1.5'/>", "not just a filter"),
+                           ("<x/>", "not just a filter"), (self.IP.replace("10.66.1.5", "[10.66.1.5, 10.66.1.6]"), "is not one address"),
+                           (self.IP.replace("10.66.1.5", "10.66.1.5/24"), "is not one address"), (self.IP.replace("10.66.1.5", ""), "IP=''"),
+                           (self.IP * 65, "more than 64 addresses")):
+            attributes, said = self.becomes(self.domain("clean-traffic", more))
+            self.assertIsNone(attributes)
+            self.assertIn(says, said)
+            self.assertEqual(said.count("\n"), 1)
+        for more in ("", self.IP):
+            self.assertEqual(self.becomes(self.domain("no-mac-spoofing", more))[0], " lock='mac'")
+        self.assertIsNone(self.becomes(self.domain("no-mac-spoofing", "<parameter name='MAC' value='52:54:00:00:00:01'/>"))[0])
+        two = self.domain("no-mac-spoofing", "").replace(b"<model", b"<filterref filter='no-mac-spoofing'/><model")
+        self.assertIn("more than one <filterref>", self.becomes(two)[1])
+
+    def test_with_what_is_asked_for(self):
+        """Never less than the filter."""
+        for name, option, lock in (("no-mac-spoofing", "mac", "mac"), ("no-mac-spoofing", "ip", "ip"), ("clean-traffic", "mac", "ip")):
+            self.assertIn(f" lock='{lock}' serve='ra,dhcp'", self.becomes(self.domain(name), f"--lock={option}", "--serve=ra,dhcp")[0])
+
+    def test_kept_for_a_system(self):
+        for text, comes_back in ((self.domain("clean-traffic"), 1), (self.domain("mine", "<parameter name='PORT' value='80'/>"), 0)):
+            for options in ((), ("--lock=mac",)):
+                status, out, said = virt_tap("rewrite", *options, stdin=text)
+                self.assertEqual((status, said, out.count(b"<filterref"), restore(out)), (0, "", 1, text))
+                edited = re.sub(rb"<filterref.*</filterref>", b"", out, flags=re.S).replace(b"virtio'/>\n    </interface>\n  ", b"e1000'/></interface>")
+                # Taken out by hand: it comes back where it may have been replaced by the lock.
+                self.assertEqual(restore(edited).count(b"<filterref"), comes_back * len(options))
+
+    def test_shown(self):
+        self.assertIn(b" could be a tap on br0, lock=ip, 10.66.1.5\n", virt_tap("show", "--session", stdin=self.domain("clean-traffic"))[1])
+        self.assertIn(b" could be a tap on br0\n", virt_tap("show", stdin=self.domain("clean-traffic"))[1])
+        self.assertIn(b" no tap: its packet filter 'mine' is not", virt_tap("show", "--session", stdin=self.domain("mine"))[1])
+        self.assertIn(b" on br0, lock=ip, serve=ra, 10.66.1.5\n",
+                      virt_tap("show", stdin=rewrite(self.domain("clean-traffic"), "--session", "--serve=ra"))[1])
+
+    def test_edited_since(self):
+        text = self.domain("clean-traffic")
+        after = rewrite(text, "--session")
+        edited = after.replace(b"<model type='virtio'/>\n    </interface>\n  </devices>", b"<model type='e1000'/>\n    </interface>\n  </devices>")
+        self.assertNotEqual(edited, after)
+        back = restore(edited)
+        self.assertEqual((back.count(b"<filterref filter='clean-traffic'>"), back.count(b"e1000")), (1, 1))
+
+
 def variants(text):
     """The same domain as others would write it."""
     kvm = re.sub(rb"type=(['\"])(test|xen|bhyve|hvf)\1>", rb"type=\1kvm\1>", text, count=1)
@@ -67,6 +160,8 @@ def outside(text):
 
 
 class EveryDomain(unittest.TestCase):
+    OPTIONS = NETWORKS
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp()
@@ -80,13 +175,13 @@ class EveryDomain(unittest.TestCase):
                 with open(f"{cls.folder}/in/{number}-{os.path.basename(path)}", "wb") as file:
                     file.write(text)
         cls.names = sorted(os.listdir(cls.folder + "/in"))
-        cls.said = cls.run_all("rewrite", "in", "out", *NETWORKS)
+        cls.said = cls.run_all("rewrite", "in", "out", *cls.OPTIONS)
 
     @classmethod
     def run_all(cls, verb, source, target, *options):
         status, _, said = virt_tap(verb, *options, "--output-dir", "../" + target, *cls.names, folder=f"{cls.folder}/{source}")
         assert status == 0, [line for line in said.splitlines() if 'is left as it is' not in line]
-        return said
+        return "".join(line for line in said.splitlines(True) if "in place of its packet filter" not in line)
 
     def files(self, folder):
         return {name: read(f"{self.folder}/{folder}/{name}") for name in self.names}
@@ -96,7 +191,7 @@ class EveryDomain(unittest.TestCase):
         self.assertEqual(self.files("back"), self.files("in"))
 
     def test_twice_is_once(self):
-        self.run_all("rewrite", "out", "again", *NETWORKS)
+        self.run_all("rewrite", "out", "again", *self.OPTIONS)
         self.assertEqual(self.files("again"), self.files("out"))
 
     def test_nothing_else_is_touched(self):
@@ -127,8 +222,12 @@ class EveryDomain(unittest.TestCase):
         accepted = [name for name in self.names if name not in refused]
         self.assertGreater(len(accepted), 400)
         self.assertEqual(virt_tap("restore", *options, *accepted, folder=self.folder + "/out")[2], "")
-        status, _, said = virt_tap("rewrite", *NETWORKS, *options, *accepted, folder=self.folder + "/in")
+        status, _, said = virt_tap("rewrite", *self.OPTIONS, *options, *accepted, folder=self.folder + "/in")
         self.assertEqual(status, 0, said)
+
+
+class EveryDomainOfASession(EveryDomain):
+    OPTIONS = (*NETWORKS, "--session", "--lock=mac", "--serve=ra")
 
 
 class Files(unittest.TestCase):

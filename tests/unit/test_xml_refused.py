@@ -120,6 +120,9 @@ class Refused(unittest.TestCase):
                 *((" bridge='br0'>", f" bridge='br0' ip='{ips}'>", "a tap's ip has 1 to 64") for ips in
                   ("", " ", "10.66.1.5 ", " 10.66.1.5", "10.66.1.5  10.66.1.6", "10.66.1.5,10.66.1.6", "10.66.1.5/24", "10.66.1", "--force",
                    "fe80::1%br0", "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", " ".join(["10.66.1.5"] * 65))),
+                *((" bridge='br0'>", f" bridge='br0' lock='{lock}'>", "a tap's lock is 'mac' or 'ip'") for lock in ("", "no", "IP", "mac ip", "--force")),
+                *((" bridge='br0'>", f" bridge='br0' serve='{serve}'>", "a tap's serve has ") for serve in
+                  ("", "dns", "dhcp ", "dhcp,", ",ra", "dhcp ra", "ra,ra", "dhcp,dhcpv6,ra,dhcp", "DHCP", "--force", "dhcpv")),
                 ("</vt:taps>", f"<vt:tap dev='{name}' bridge='br0'/></vt:taps>", "two taps"),
                 ("</vt:taps>", "<x/></vt:taps>", "nothing else"),
                 ("</vt:taps>", "x</vt:taps>", "nothing else"),
@@ -143,6 +146,15 @@ class Refused(unittest.TestCase):
             self.assertRegex(virt_tap("rewrite", f"--ip={word}", stdin=DOMAIN.format(BRIDGE).encode())[2], "--ip takes up to 64 times an IP address")
         self.assertEqual(virt_tap("rewrite", *["--ip=10.66.1.5"] * 65, stdin=DOMAIN.format(BRIDGE).encode())[0], 2)
         self.assertEqual(virt_tap("rewrite", "--ip=10.66.1.5", "a.xml", "b.xml")[::2], (2, "virt-tap xml rewrite: --ip is for one document\n"))
+
+    def test_locks(self):
+        for before, option in (((), "--lock=mac"), (("--lock=mac",), "--lock=ip"), ((), "--serve=ra"), (("--serve=ra,dhcp",), "--serve=ra")):
+            self.refuse(rewrite(DOMAIN.format(BRIDGE), *before).decode(), r"\d+:\d+: ", f"{option.partition('=')[0]}: this interface has a tap already",
+                        options=(option,))
+        for word in ("", "dns", "dhcp,dhcp", "ra,"):
+            self.assertIn("--serve takes dhcp, dhcpv6, ra, or", virt_tap("rewrite", f"--serve={word}", stdin=DOMAIN.format(BRIDGE).encode())[2])
+        for word in ("", "no", "macip"):
+            self.assertEqual(virt_tap("rewrite", f"--lock={word}", stdin=DOMAIN.format(BRIDGE).encode())[0], 2)
 
     def test_forged_original(self):
         """restore takes an original only if rewriting it would have given the interface its tap."""
@@ -183,7 +195,6 @@ class Left(unittest.TestCase):
     def test_reasons(self):
         for old, new, word in (
                 ("<model", "<virtualport type='openvswitch'/><model", "<virtualport>"),
-                ("<model", "<filterref filter='clean-traffic'/><model", "<filterref>"),
                 ("<model", "<coalesce><rx><frames max='32'/></rx></coalesce><model", "<coalesce>"),
                 ("<model", "<bandwidth><inbound average='1000' floor='200'/></bandwidth><model", "floor"),
                 ("<model", "<script path='/x'/><model", "<script>"),

@@ -4,13 +4,11 @@
 
 #include "base/error.h"
 #include "base/quote.h"
-#include "grant.h"
+#include "decide.h"
 #include "net/bridge.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/rtnl.h"
-#include "policy/decide.h"
-#include "request.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -29,24 +27,32 @@ struct protecting {
     struct rtnl *nl;
     int ifindex;
     const char *tap;
-    const struct grant *what;
+    const struct port_grant *what;
     const struct protection *wanted;
     struct link bridge;
     struct error *why;
 };
 
+/* Returns what wants that term. */
+static const char *origin(const struct protecting *p, const char *term)
+{
+    if (p->what->terms->lock_asked && strcmp(term, "mac=lock") == 0)
+        return "the request (--lock)";
+    return p->what->terms->rule;
+}
+
 static int fail(const struct protecting *p, const char *term, int err)
 {
     return error_set(p->why,
                      "cannot apply %s of %s to tap %s on bridge '%s': %s; nothing is granted without it",
-                     term, p->what->terms->rule, p->tap, p->what->bridge->name, rtnl_problem(p->nl, err));
+                     term, origin(p, term), p->tap, p->what->bridge->name, rtnl_problem(p->nl, err));
 }
 
 static int cannot(const struct protecting *p, const char *term, const char *needs)
 {
     return error_set(p->why,
                      "%s of %s is not possible on bridge '%s': it requires %s; nothing is granted without it",
-                     term, p->what->terms->rule, p->what->bridge->name, needs);
+                     term, origin(p, term), p->what->bridge->name, needs);
 }
 
 static int check_bridge(struct protecting *p)
@@ -65,6 +71,14 @@ static int check_bridge(struct protecting *p)
         return cannot(p, "vlan=", needs);
     }
     return 0;
+}
+
+int protect_check(const struct port_grant *what, struct error *why)
+{
+    struct protecting p = {
+        .what = what, .wanted = &what->terms->protection, .bridge = *what->bridge, .why = why};
+
+    return check_bridge(&p);
 }
 
 /* Returns whether others are protected from the port by more than the STP guard. */
@@ -91,17 +105,39 @@ static int raise_bridge_groups(const struct protecting *p)
     return 0;
 }
 
+struct binding protect_binding(struct decision *terms, const struct link *bridge, const uint8_t mac[6])
+{
+    struct binding binding = {.ip_lock = terms->protection.ip_lock,
+                              .serve = terms->protection.serve,
+                              .addresses = terms->addresses.list,
+                              .address_count = terms->addresses.count,
+                              .vlans = terms->vlans,
+                              .vlan_protocol = bridge->bridge.vlan_protocol,
+                              .egress = terms->egress.list,
+                              .egress_count = terms->egress.count};
+
+    memcpy(binding.mac, mac, sizeof(binding.mac));
+    if (terms->protection.guard)
+        binding.serve |= SERVE_STP;
+    return binding;
+}
+
+struct port_options protect_options(const struct protection *wanted)
+{
+    return (struct port_options){
+        .isolated = wanted->isolated,
+        .locked = wanted->mac_lock,
+        .learning = !wanted->mac_lock,
+        .flood = !wanted->mac_lock,
+        .guard = wanted->guard,
+        .router = !is_confined(wanted),
+        .max_groups = is_confined(wanted) ? PORT_GROUPS : 0,
+    };
+}
+
 static int set_options(const struct protecting *p)
 {
-    const struct port_options wanted = {
-        .isolated = p->wanted->isolated,
-        .locked = p->wanted->mac_lock,
-        .learning = !p->wanted->mac_lock,
-        .flood = !p->wanted->mac_lock,
-        .guard = p->wanted->guard,
-        .router = !is_confined(p->wanted),
-        .max_groups = is_confined(p->wanted) ? PORT_GROUPS : 0,
-    };
+    const struct port_options wanted = protect_options(p->wanted);
     struct link port;
     int err = port_set(p->nl, p->ifindex, &wanted);
 
@@ -162,7 +198,7 @@ static int deny_vlan_router(const struct protecting *p)
 /* NLM_F_EXCL: do not move another port's entry to ours. */
 static int lock_mac(const struct protecting *p)
 {
-    const int err = port_add_address(p->nl, p->ifindex, p->what->request->mac);
+    const int err = port_add_address(p->nl, p->ifindex, p->what->binding->mac);
 
     if (err == -EEXIST)
         return error_set(
@@ -173,7 +209,7 @@ static int lock_mac(const struct protecting *p)
     if (err)
         return fail(p, "mac=lock", err);
     struct port_address found;
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->request->mac, &found);
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->binding->mac, &found);
     if (looked)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)
@@ -186,18 +222,17 @@ static int lock_mac(const struct protecting *p)
 /* Binds what the guest sends. The bridge's own lock stays: it keeps others from taking the guest's MAC. */
 static int filter_port(const struct protecting *p)
 {
-    struct binding binding = p->what->binding;
     struct error cause = {0};
 
-    binding.vlan_protocol = p->bridge.bridge.vlan_protocol;
-    if (portfilter_attach(p->nl, p->ifindex, &binding, &cause) == 0)
+    if (portfilter_attach(p->nl, p->ifindex, p->what->binding, &cause) == 0)
         return 0;
     return error_set(p->why,
                      "cannot filter what tap %s sends, for mac=lock of %s: %s; nothing is granted without it",
-                     p->tap, p->what->terms->rule, cause.text);
+                     p->tap, origin(p, "mac=lock"), cause.text);
 }
 
-int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct grant *what, struct error *why)
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct port_grant *what,
+                 struct error *why)
 {
     const struct protection *wanted = &what->terms->protection;
     const bool confined = is_confined(wanted), has_vlans = vlans_any(&what->terms->vlans);
@@ -219,7 +254,7 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct gra
         return -1;
     if (!wanted->mac_lock)
         return 0;
-    if (lock_mac(&p) < 0)
+    if (!what->has_entry && lock_mac(&p) < 0)
         return -1;
     return filter_port(&p);
 }

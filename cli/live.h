@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Live taps: what the kernel has of each tap that virt-tap made for a user, what the policy in force says of
+ * it, and how it is brought to that. Only facts that require CAP_NET_ADMIN to change decide: claims, alias,
+ * name, port options, VLANs, filters; and whether the tap has vnet headers, which only makes a refusal.
+ * Requires root. */
+#pragma once
+
+#include "base/error.h"
+#include "base/vlans.h"
+#include "net/binding.h"
+#include "policy/claim.h"
+#include "policy/decide.h"
+
+struct rtnl;
+
+struct live_tap {
+    struct link link;
+    struct link bridge; /* the one that its claim names; ifindex 0: there is none */
+    struct claim claim;
+    struct claim_alias alias;
+    bool complete; /* it has an alias: before that, its helper is still making it */
+    bool has_mac;  /* according to the claim, as all that follows */
+    uint8_t mac[6];
+    struct address_list addresses;
+    char range[CLAIM_SIZE];   /* the claim in a quota that a range of uids shares; "": none */
+    struct vlans vlans;       /* those of the port, whether or not its bridge filters them */
+    bool odd_vlans;           /* some are untagged one way only, which no policy grants */
+    struct policy policy;     /* as its owner reads it */
+    bool allowed;             /* what the policy says; if so: */
+    struct decision decision; /* points into policy */
+    struct error why;         /* otherwise: why not */
+};
+
+struct live_taps {
+    struct live_tap *list; /* the oldest first */
+    size_t count;
+};
+
+#define _cleanup_live_ __attribute__((cleanup(live_free)))
+
+/* Reads all taps with a claim. Waits for up to a second while a helper is making one. Returns 0 or -errno;
+ * the caller must live_free(out) in either case. */
+int live_read(struct live_taps *out, struct rtnl *nl);
+void live_free(struct live_taps *taps);
+
+/* Reads one of them again. Returns 0; -ENODEV: it is gone; -ESTALE: its name, claim or alias are not those
+ * that were read before; or another -errno. */
+int live_refresh(struct live_tap *tap, struct rtnl *nl);
+
+/* Decides about each complete tap as the helper would if its owner requested it now, with the groups that the
+ * owner has in the user database. A tap asks for its name, unless the helper chose it; for the MAC and the
+ * addresses that it claims; for vnet headers if it has them; and for isolation and its VLANs, which a request
+ * may have asked for. Without the VLANs if these are not granted. The newest taps beyond a quota are refused.
+ * Returns 0, or -1 and why not, if there is no policy, or it has an error, or a user or group in it cannot be
+ * looked up: then nothing is decided. */
+int live_judge(struct live_taps *taps, struct error *why);
+
+/* How a tap differs from what it is granted. */
+enum {
+    LIVE_PLACE = 1 << 0, /* it is not on its bridge */
+    LIVE_LOCK = 1 << 1,  /* mac=lock */
+    LIVE_ISOLATED = 1 << 2,
+    LIVE_GUARD = 1 << 3,
+    LIVE_OPTIONS = 1 << 4, /* learning, flooding, multicast */
+    LIVE_ENTRY = 1 << 5,   /* the guest's MAC in the bridge's FDB */
+    LIVE_FILTER = 1 << 6,
+    LIVE_VLAN = 1 << 7,
+    LIVE_CLAIMS = 1 << 8, /* of its addresses, and its slots in quotas */
+};
+
+/* Finds out how an allowed tap differs from its decision. Returns 0 or -errno. */
+int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out);
+
+/* Returns the VLANs that the port of an allowed tap is to be in: those of its decision, or the bridge's
+ * default. */
+struct vlans live_wanted_vlans(const struct live_tap *tap);
+
+/* Writes what will be different in words, as in "mac=lock, port filter"; "" if nothing. */
+enum { LIVE_WORDS = 640 };
+void live_describe(const struct live_tap *tap, unsigned int differs, char *out, size_t size);
+
+/* Brings an allowed tap to its decision, and reads it back. What tightens comes first, what loosens last, and
+ * filters are replaced at once, so that at no moment the guest can send what neither the state before nor the
+ * decision lets it. With LIVE_PLACE, the tap is down from before it joins its bridge until it is protected.
+ * Returns 0, with what has changed in *differs; or -1 and why not: then it may be tighter than it was, not
+ * looser. */
+int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, struct error *why);

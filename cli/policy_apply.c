@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * virt-tap policy apply: judges live taps again by the policy in force. All are judged before any is changed:
+ * a policy with an error changes nothing. */
+#include "policy_apply.h"
+
+#include "base/log.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "live.h"
+#include "net/rtnl.h"
+#include "net/tapdelete.h"
+#include "policy.h"
+#include "policy/protect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct apply {
+    const struct apply_options *options;
+    const char *name;
+    struct rtnl nl;
+    unsigned int taps, changed, refused, deleted, left, failed;
+};
+
+static bool is_meant(const struct apply *apply, const struct live_tap *tap)
+{
+    const char *only = apply->options->only;
+
+    return !only || strcmp(only, tap->link.name) == 0 || strcmp(only, tap->claim.bridge) == 0;
+}
+
+static void pass_over(struct apply *apply, const struct live_tap *tap)
+{
+    printf("%s: passed over: it was deleted or replaced meanwhile\n", tap->link.name);
+    apply->taps--;
+}
+
+static bool is_gone(int err)
+{
+    return err == -ENODEV || err == -ESTALE;
+}
+
+static void fail(struct apply *apply, const char *text)
+{
+    complain(1, apply->name, "%s", text);
+    apply->failed++;
+}
+
+static void report_refused(struct apply *apply, const struct live_tap *tap)
+{
+    apply->refused++;
+    printf("%s: not allowed any more: %s\n", tap->link.name, tap->why.text);
+}
+
+/* The kernel removes the tap from its guest at once; what is compared is in net/tapdelete.h. */
+static void delete_tap(struct apply *apply, const struct live_tap *tap)
+{
+    if (apply->options->dry_run) {
+        printf("%s: would be deleted: %s\n", tap->link.name, tap->why.text);
+        apply->deleted++;
+        return;
+    }
+    const int err = tap_delete(&apply->nl, -1, &tap->link);
+    if (is_gone(err)) {
+        pass_over(apply, tap);
+        return;
+    }
+    if (err) {
+        struct error why = {0};
+        error_set(&why, "cannot delete tap '%s': %s", tap->link.name, rtnl_problem(&apply->nl, err));
+        fail(apply, why.text);
+        return;
+    }
+    apply->deleted++;
+    audit("virt-tap", "deleted by policy apply: tap %s of uid %u: %s", tap->link.name, tap->claim.uid,
+          tap->why.text);
+    printf("%s: deleted: %s\n", tap->link.name, tap->why.text);
+}
+
+/* Returns whether the tap is off its bridge, and stays so. */
+static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigned int differs)
+{
+    struct error why = {0};
+    struct link bridge;
+
+    if (!(differs & LIVE_PLACE))
+        return false;
+    if (!tap->bridge.ifindex && policy_find_bridge(&bridge, tap->claim.bridge, &why) < 0) {
+        char text[sizeof(why.text) + 64];
+        snprintf(text, sizeof(text), "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
+        fail(apply, text);
+        return true;
+    }
+    if (apply->options->puts_back)
+        return false;
+    apply->left++;
+    printf("%s: not on its bridge '%s'; to put it back: virt-tap repair %s\n", tap->link.name,
+           tap->claim.bridge, quote(tap->link.name).text);
+    return true;
+}
+
+/* Brings an allowed tap to what it is granted. */
+static void bring(struct apply *apply, struct live_tap *tap)
+{
+    struct error why = {0}, cause = {0};
+    char words[LIVE_WORDS];
+    unsigned int differs;
+    int err = live_refresh(tap, &apply->nl);
+
+    if (!err)
+        err = live_differs(&apply->nl, tap, &differs);
+    if (is_gone(err)) {
+        pass_over(apply, tap);
+        return;
+    }
+    if (err) {
+        error_set(&why, "cannot look at tap '%s': %s; try again", tap->link.name,
+                  rtnl_problem(&apply->nl, err));
+        fail(apply, why.text);
+        return;
+    }
+    if (!differs || is_left_off(apply, tap, differs))
+        return;
+    const struct port_grant grant = {.bridge = &tap->bridge, .terms = &tap->decision};
+    if (protect_check(&grant, &why) < 0) {
+        error_set(&cause, "tap '%s': %.1400s", tap->link.name, why.text);
+        fail(apply, cause.text);
+        return;
+    }
+    live_describe(tap, differs, words, sizeof(words));
+    if (!apply->options->dry_run && live_bring(&apply->nl, tap, &differs, &why) < 0) {
+        if (is_gone(live_refresh(tap, &apply->nl)))
+            pass_over(apply, tap);
+        else
+            fail(apply, why.text);
+        return;
+    }
+    if (!differs)
+        return;
+    apply->changed++;
+    printf("%s: %s by %s: %s\n", tap->link.name, apply->options->dry_run ? "would be changed" : "changed",
+           tap->decision.rule, words);
+}
+
+/* A tap that is not allowed, or not complete. */
+static void refuse(struct apply *apply, const struct live_tap *tap)
+{
+    if (!tap->complete) {
+        printf("%s: left alone: a helper is making it, or was stopped; run this again\n", tap->link.name);
+        apply->left++;
+    } else if (apply->options->revoke) {
+        delete_tap(apply, tap);
+    } else {
+        report_refused(apply, tap);
+    }
+}
+
+static void summarize(const struct apply *apply)
+{
+    const bool dry_run = apply->options->dry_run;
+
+    printf("taps %u, %s %u, ", apply->taps, dry_run ? "to change" : "changed", apply->changed);
+    if (apply->options->revoke)
+        printf("%s %u, ", dry_run ? "to delete" : "deleted", apply->deleted);
+    else
+        printf("not allowed %u, ", apply->refused);
+    printf("left alone %u, failed %u\n", apply->left, apply->failed);
+    if (apply->refused)
+        puts(
+            "Taps that are not allowed any more stay as they are; virt-tap policy apply --revoke deletes them.");
+}
+
+/* Reports a name that is neither that of a tap of ours nor that of a bridge. */
+static int check_only(struct apply *apply)
+{
+    const char *only = apply->options->only;
+    struct link found;
+
+    if (!only || apply->taps)
+        return 0;
+    const int err = link_find(&apply->nl, only, &found);
+    if (!err && found.is_bridge)
+        return 0;
+    if (err == -ENODEV)
+        return complain(1, apply->name, "there is no tap or bridge '%s'; `virt-tap list` shows the taps",
+                        only);
+    if (err)
+        return complain(1, apply->name, "cannot look at '%s': %s", only, strerror(-err));
+    return complain(
+        1, apply->name,
+        "'%s' is not a tap made by virt-tap, so it is not changed; `ip -d link show dev %s` shows what it is",
+        only, quote(only).text);
+}
+
+static int apply_all(struct apply *apply)
+{
+    _cleanup_live_ struct live_taps taps = {.list = NULL};
+    struct error why = {0};
+    const int err = live_read(&taps, &apply->nl);
+
+    if (err)
+        return complain(1, apply->name, "cannot list the taps: %s", strerror(-err));
+    if (live_judge(&taps, &why) < 0)
+        return complain(1, apply->name, "nothing was changed: %s", why.text);
+    for (size_t i = 0; i < taps.count; i++)
+        apply->taps += is_meant(apply, &taps.list[i]);
+    for (size_t i = 0; i < taps.count; i++)
+        if (is_meant(apply, &taps.list[i]) && !taps.list[i].allowed)
+            refuse(apply, &taps.list[i]);
+    /* Their slots in quotas, and addresses, may be free now. */
+    for (size_t i = 0; i < taps.count; i++)
+        if (is_meant(apply, &taps.list[i]) && taps.list[i].allowed)
+            bring(apply, &taps.list[i]);
+    if (check_only(apply) != 0)
+        return 1;
+    summarize(apply);
+    return apply->refused || apply->left || apply->failed;
+}
+
+int apply_run(const char *name, const struct apply_options *options)
+{
+    struct apply apply = {.options = options, .name = name};
+
+    if (getuid() != 0 || geteuid() != 0)
+        return complain(1, name, "only root can change the taps of users; type: sudo %s", name);
+    const int err = rtnl_open(&apply.nl);
+    if (err)
+        return complain(1, name, "cannot open an rtnetlink socket: %s", strerror(-err));
+    const int status = apply_all(&apply);
+    rtnl_close(&apply.nl);
+    return finish_output(status, name);
+}
+
+const struct option_entry apply_options[] = {
+    OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
+    OPTION_FLAG("revoke", "delete the taps that are not allowed any more, even if somebody holds them",
+                struct apply_options, revoke),
+    OPTION_END(struct apply_options),
+};
+
+int policy_apply(const struct call *call)
+{
+    return apply_run(call->name, call->options);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Where a guest may send to: an ordered list, of which the first item that matches decides. */
+#pragma once
+
+#include "cidr.h"
+
+struct rtnl;
+
+enum {
+    EGRESS_ITEMS_MAX = 64,
+    EGRESS_HOST_MAX = 1024, /* with more, the program is longer than BPF_MAXINSNS */
+};
+
+enum egress_to { EGRESS_NETWORK, EGRESS_HOST, EGRESS_PRIVATE, EGRESS_LINK_LOCAL, EGRESS_ALL };
+
+struct egress {
+    bool allows;
+    enum egress_to to;
+    struct cidr network; /* EGRESS_NETWORK */
+    int protocol;        /* IPPROTO_TCP or IPPROTO_UDP; 0: any, or with a port these two */
+    unsigned int port;   /* 0: any */
+};
+
+/* Returns the networks that an item is about, of both families, and how many; EGRESS_HOST has none. */
+const struct cidr *egress_networks(const struct egress *item, size_t *count);
+
+/* What this host takes for itself. */
+struct egress_host {
+    struct cidr list[EGRESS_HOST_MAX];
+    size_t count;
+};
+
+/* Reads the addresses that the host answers to in this network namespace, of all its interfaces, from all
+ * routing tables: RTN_LOCAL (the kernel adds such a route for each address, for 127.0.0.0/8 and whatever else
+ * is on the loopback interface) and RTN_ANYCAST (of an IPv6 router, each network's first address). Returns 0,
+ * -E2BIG, or -errno with the kernel's message in nl->reason. */
+int egress_read_host(struct rtnl *nl, struct egress_host *out);

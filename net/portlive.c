@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "portlive.h"
+
+#include "base/vlans.h"
+#include "port.h"
+#include "portfilter.h"
+#include "rtnl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+static struct nl_msg *neighbour_message(int type, int nlm_flags, const struct ndmsg *entry,
+                                        const uint8_t mac[6])
+{
+    return rtnl_put(rtnl_message(type, nlm_flags, entry, sizeof(*entry)), NDA_LLADDR, mac, 6);
+}
+
+static int on_address(void *arg, struct nlmsghdr *answer)
+{
+    const struct ndmsg *entry = nlmsg_data(answer);
+    struct port_address *out = arg;
+
+    *out = (struct port_address){.ifindex = entry->ndm_ifindex,
+                                 .local = entry->ndm_state & NUD_PERMANENT,
+                                 .static_ = entry->ndm_state & NUD_NOARP,
+                                 .sticky = entry->ndm_flags & NTF_STICKY};
+    return 0;
+}
+
+int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
+                          struct port_address *out)
+{
+    const struct ndmsg entry = {.ndm_family = AF_BRIDGE};
+    const uint16_t vid = (uint16_t)vlan;
+    struct nl_msg *msg = neighbour_message(RTM_GETNEIGH, 0, &entry, mac);
+
+    msg = rtnl_put_u32(msg, NDA_MASTER, (uint32_t)bridge);
+    if (vlan)
+        msg = rtnl_put(msg, NDA_VLAN, &vid, sizeof(vid));
+    return rtnl_ask(nl, msg, on_address, out);
+}
+
+int portlive_take_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+{
+    const struct ndmsg entry = {.ndm_family = AF_BRIDGE,
+                                .ndm_ifindex = ifindex,
+                                .ndm_state = NUD_NOARP,
+                                .ndm_flags = NTF_MASTER | NTF_STICKY};
+
+    return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &entry, mac));
+}
+
+int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+{
+    const struct ndmsg entry = {.ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_flags = NTF_MASTER};
+    const int err = rtnl_talk(nl, neighbour_message(RTM_DELNEIGH, 0, &entry, mac));
+
+    if (err == -ENOENT)
+        return 0;
+    return err;
+}
+
+/* The kernel takes no range of one. */
+int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range)
+{
+    struct bridge_vlan_info first = {.vid = (uint16_t)range->first}, last = {.vid = (uint16_t)range->last};
+    struct nl_msg *msg = rtnl_link_message(RTM_DELLINK, 0, ifindex, 0);
+
+    if (msg)
+        ((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(msg)))->ifi_family = AF_BRIDGE;
+    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
+    if (range->last > range->first) {
+        first.flags = BRIDGE_VLAN_INFO_RANGE_BEGIN;
+        last.flags = BRIDGE_VLAN_INFO_RANGE_END;
+        msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &first, sizeof(first));
+    }
+    msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &last, sizeof(last));
+    rtnl_nest_end(msg, nest);
+    return rtnl_talk(nl, msg);
+}
+
+static int drop_preference(struct rtnl *nl, int ifindex, uint32_t preference)
+{
+    const struct tcmsg header = {.tcm_ifindex = ifindex,
+                                 .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+                                 .tcm_info = TC_H_MAKE(preference << 16, htons(ETH_P_ALL))};
+
+    return rtnl_talk(
+        nl, rtnl_put_text(rtnl_message(RTM_DELTFILTER, 0, &header, sizeof(header)), TCA_KIND, "bpf"));
+}
+
+static int count_filter(void *arg, struct nlmsghdr *answer)
+{
+    (void)answer;
+    ++*(unsigned int *)arg;
+    return 0;
+}
+
+/* Counts the filters in one direction, TC_H_MIN_. */
+static int count_filters(struct rtnl *nl, int ifindex, uint32_t direction, unsigned int *count)
+{
+    const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction)};
+
+    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &header, sizeof(header)), count_filter,
+                    count);
+}
+
+int portlive_drop_filter(struct rtnl *nl, int ifindex)
+{
+    const struct tcmsg qdisc = {
+        .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
+    unsigned int left = 0;
+    int err = drop_preference(nl, ifindex, PORTFILTER_DROP);
+
+    if (!err)
+        err = drop_preference(nl, ifindex, PORTFILTER_PASS);
+    if (!err)
+        err = count_filters(nl, ifindex, TC_H_MIN_INGRESS, &left);
+    if (!err)
+        err = count_filters(nl, ifindex, TC_H_MIN_EGRESS, &left);
+    if (err || left)
+        return err;
+    return rtnl_talk(nl, rtnl_message(RTM_DELQDISC, 0, &qdisc, sizeof(qdisc)));
+}
+
+int portlive_down(struct rtnl *nl, int ifindex)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_SETLINK, 0, ifindex, 0);
+
+    if (msg)
+        ((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(msg)))->ifi_change = IFF_UP;
+    return rtnl_talk(nl, msg);
+}
+
+int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname)
+{
+    struct nl_msg *msg = rtnl_link_message(RTM_DELLINKPROP, 0, ifindex, 0);
+    struct nlattr *list = rtnl_nest(msg, IFLA_PROP_LIST | NLA_F_NESTED);
+
+    msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
+    rtnl_nest_end(msg, list);
+    return rtnl_talk(nl, msg);
+}

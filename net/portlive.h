@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * What changes a port that is in use: apart from port.h, because the privileged helper, which only makes new
+ * ones, does not need it. Calls return 0 or -errno, with the kernel's message in nl->reason. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct port_address;
+struct rtnl;
+struct vlan_range;
+
+/* As port_find_address() (port.h), in one VLAN; 0: the entry without one, which a bridge uses that does not
+ * filter VLANs. */
+int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
+                          struct port_address *out);
+
+/* As port_add_address(), but also makes an entry that the FDB has already permanent, sticky and this port's:
+ * check first that it is no other's. */
+int portlive_take_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
+
+/* Removes the port's entries for an address in all its VLANs. */
+int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
+
+/* Takes the port out of VLANs, all of which it is in. */
+int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range);
+
+/* Removes the filter that portfilter_attach() attached: the one that drops goes first, so that at no moment
+ * all is dropped. The clsact qdisc stays if something else is attached to it. */
+int portlive_drop_filter(struct rtnl *nl, int ifindex);
+
+/* Sets an interface down. */
+int portlive_down(struct rtnl *nl, int ifindex);
+
+/* Removes an alternative name. */
+int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Protection that a rule has the bridge itself enforce on a tap's port. If the kernel or the bridge cannot
+ * provide it, the request is refused, never granted without: every setting is read back. Changing ports
+ * requires CAP_NET_ADMIN, which must be effective, and have been when nl was opened. */
+#pragma once
+
+#include "net/binding.h"
+#include "net/link.h"
+
+struct decision;
+struct error;
+struct protection;
+struct rtnl;
+
+/* What a port is granted. */
+struct port_grant {
+    const struct link *bridge;
+    const struct decision *terms;
+    const struct binding *binding; /* with mac=lock: what the guest may send as */
+    bool has_entry;                /* the guest's MAC is in the bridge's FDB already, for this port */
+};
+
+/* Returns what a guest with that MAC on that bridge, as link_get() reads it, is bound to; points into the
+ * decision. */
+struct binding protect_binding(struct decision *terms, const struct link *bridge, const uint8_t mac[6]);
+
+/* Returns the port options that provide the protection. */
+struct port_options protect_options(const struct protection *wanted);
+
+/* Checks whether the bridge, as link_get() reads it, can provide the protection. Returns 0, or -1 and why
+ * not.
+ */
+int protect_check(const struct port_grant *what, struct error *why);
+
+/* Protects a port that is on its bridge, and not up unless it was protected by these terms before. Returns 0,
+ * or -1 and why not; the port must not be used then. */
+int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct port_grant *what,
+                 struct error *why);

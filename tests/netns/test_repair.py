@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""virt-tap repair: a tap that lost its bridge, its port options or its port filter has them again, and is otherwise left as it is.
+
+Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE.
+"""
+import fcntl
+import itertools
+import os
+import struct
+import unittest
+
+import netcase
+import portframes
+import sandbox
+from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
+from netcase import POLICY
+from rounds import rounds
+from sandbox import OTHER, USER
+from test_protect import GUEST, NEIGHBOUR, SIOCSIFHWADDR, port
+
+AGAIN = f"changed by {POLICY}:1: on bridge 'br0' again"
+
+
+def run_all(*commands):
+    """Run commands of `ip`, `tc` and `bridge`."""
+    for command in commands:
+        sandbox.run(*command.split())
+
+
+class Lost(ApplyCase):
+    """What was lost is there again, as the helper made it; a plan changes nothing."""
+    OPTIONS = (f"--mac={GUEST}", f"--ip={ADDRESS}")
+
+    def setUp(self):
+        super().setUp()
+        self.rule("allow br0 mac=lock ip=lock isolated=yes")
+        self.create("vtap-a", *self.OPTIONS)
+        self.assertEqual(self.repair(), {})
+
+    def repaired(self, says, *words):
+        before = kernel()
+        self.assertEqual(self.repair("--dry-run", *words), {"vtap-a": says.replace("changed", "would be changed", 1)})
+        self.assertEqual(kernel(), before)
+        self.assertEqual(self.repair(*words), {"vtap-a": says})
+        self.settled()
+
+    def test_filter(self):
+        everything = ["bytecode", "1,6 0 0 4294967295"]
+        for change in ("tc qdisc del dev vtap-a clsact".split(), "tc filter del dev vtap-a ingress pref 2".split(),
+                       "tc filter del dev vtap-a ingress pref 1".split(), "tc filter del dev vtap-a ingress".split(),
+                       [*"tc filter replace dev vtap-a ingress protocol all pref 2 handle 1 bpf".split(), *everything],
+                       [*"tc filter replace dev vtap-a ingress protocol all pref 1 handle 1 bpf".split(), *everything]):
+            with self.subTest(change):
+                sandbox.run(*change)
+                self.repaired(f"changed by {POLICY}:1: port filter", "vtap-a")
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_filters_of_others(self):
+        """They are told, and not removed; the tap's own are there again."""
+        for change in ("pref 3", "pref 1 handle 2"):
+            sandbox.run("tc", "filter", "add", "dev", "vtap-a", "ingress", "protocol", "all", *change.split(), "bpf", "bytecode", "1,6 0 0 4294967295")
+            self.assertIn("the port has other filters, too; `tc filter show", self.repair(status=1)["virt-tap repair"])
+            sandbox.run("tc", "filter", "del", "dev", "vtap-a", "ingress", "pref", change.split()[1])
+        self.repaired(f"changed by {POLICY}:1: port filter")
+
+    def test_options(self):
+        for change, says in (("locked off", "mac=lock"), ("isolated off", "isolated"), ("learning on flood on", "port options")):
+            with self.subTest(change):
+                sandbox.run("bridge", "link", "set", "dev", "vtap-a", *change.split())
+                self.repaired(f"changed by {POLICY}:1: {says}", "br0")
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_entry(self):
+        for change in ("del", "replace"):  # static, and not sticky
+            sandbox.run("bridge", "fdb", change, GUEST, "dev", "vtap-a", "master", "static")
+            self.repaired(f"changed by {POLICY}:1: FDB entry")
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_off_the_bridge(self):
+        for change in (["nomaster"], ["nomaster", "down"], ["master", "br1"]):
+            with self.subTest(change):
+                sandbox.run("ip", "link", "add", "br1", "type", "bridge")
+                sandbox.run("ip", "link", "set", "vtap-a", *change)
+                self.assertEqual(self.apply(status=1), {"vtap-a": "not on its bridge 'br0'; to put it back: virt-tap repair vtap-a"})
+                self.repaired(AGAIN)
+                sandbox.run("ip", "link", "delete", "br1")
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_bridge_made_again(self):
+        sandbox.run("ip", "link", "delete", "br0")
+        for words in (("repair",), ("repair", "br0"), ("policy", "apply")):
+            if words[-1] != "br0":
+                said = self.verb(*words, status=1)[f"virt-tap {' '.join(words)}"]
+                self.assertIn("tap 'vtap-a' is not on its bridge: there is no bridge 'br0' on this host", said)
+        self.assertIsNone(netcase.link("vtap-a").get("master"))
+        sandbox.make_bridge("br0")
+        self.repaired(AGAIN)
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_another_device_of_the_bridges_name(self):
+        """Or the name as another bridge's alternative one, which a deny would not match."""
+        sandbox.run("ip", "link", "delete", "br0")
+        sandbox.run("ip", "tuntap", "add", "br0", "mode", "tap")
+        self.assertIn("not a bridge", self.repair(status=1)["virt-tap repair"])
+        sandbox.run("ip", "link", "delete", "br0")
+        sandbox.run("ip", "link", "add", "br1", "type", "bridge")
+        sandbox.run("ip", "link", "property", "add", "dev", "br1", "altname", "br0")
+        self.assertIn("alternative name", self.repair(status=1)["virt-tap repair"])
+        sandbox.run("ip", "link", "delete", "br1")
+        sandbox.make_bridge("br0")
+        self.repaired(AGAIN)
+
+    def test_in_another_namespace(self):
+        sandbox.run("ip", "netns", "add", "other")
+        self.addCleanup(sandbox.run, "ip", "netns", "delete", "other")
+        sandbox.run("ip", "link", "set", "vtap-a", "netns", "other")
+        self.assertEqual(self.repair(), {})
+        sandbox.run("ip", "-n", "other", "link", "set", "vtap-a", "netns", "1")
+        self.repaired(AGAIN + ", port filter")
+        self.like_new("vtap-a", *self.OPTIONS)
+
+    def test_holder_and_mac(self):
+        """A guest goes on; and the tap joins with the MAC that the helper gave it, whatever its holder set meanwhile."""
+        self.holds("vtap-a")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        fcntl.ioctl(self.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", b"vtap-a", 1, bytes.fromhex(NEIGHBOUR.replace(":", ""))))
+        self.repaired(AGAIN)
+        self.assertEqual(netcase.link("vtap-a")["address"], "fe:54:00:00:00:01")
+        with self.far_end() as far:
+            self.forwards("vtap-a")
+            for frame in (FORGED, GOOD):
+                os.write(self.fds[0], frame)
+            seen = Seen(far, GOOD, FORGED)
+            self.assertTrue(seen.all_of(GOOD))
+            self.assertEqual(seen(FORGED), [0])
+
+    def test_mtu_and_ipv6(self):
+        """They stay as they are, and no address is made for the tap."""
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster", "mtu", "1400")
+        sandbox.run("ip", "link", "set", "vtap-a", "addrgenmode", "eui64")
+        self.repaired(AGAIN)
+        self.assertEqual(netcase.link("vtap-a")["mtu"], 1400)
+        self.assertEqual(netcase.link("vtap-a")["inet6_addr_gen_mode"], "none")
+
+
+class Others(ApplyCase):
+    """What is left alone."""
+
+    def test_not_allowed(self):
+        self.rule("allow br0")
+        self.create("vtap-a")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.rule("deny br0")
+        before = kernel()
+        self.assertIn("not allowed any more: ", self.repair(status=1)["vtap-a"])
+        self.assertEqual(kernel(), before)
+        self.rule("nonsense")
+        self.assertIn("nothing was changed: ", self.repair(status=1)["virt-tap repair"])
+
+    def test_named_only(self):
+        sandbox.make_bridge("br1")
+        self.rule("allow all")
+        self.create("vtap-a")
+        self.create("vtap-b")
+        self.create("vtap-c", bridge="br1")
+        for name in "abc":
+            sandbox.run("ip", "link", "set", f"vtap-{name}", "nomaster")
+        self.assertEqual(list(self.repair("vtap-b")), ["vtap-b"])
+        self.assertEqual(list(self.repair("br1")), ["vtap-c"])
+        self.assertEqual(list(self.repair("br0")), ["vtap-a"])
+        self.assertEqual(self.repair("br0"), {})
+        self.assertEqual(self.said, "taps 2, changed 0, not allowed 0, left alone 0, failed 0\n")
+
+    def test_what_is_not_ours(self):
+        self.rule("allow br0")
+        sandbox.run("ip", "tuntap", "add", "vtap-x", "mode", "tap", "user", str(USER))
+        before = kernel()
+        self.assertEqual(self.repair(), {})
+        self.assertEqual(self.repair("br0"), {})
+        self.assertIn("'vtap-x' is not a tap made by virt-tap", self.repair("vtap-x", status=1)["virt-tap repair"])
+        self.assertIn("there is no tap or bridge 'vtap-y'", self.repair("vtap-y", status=1)["virt-tap repair"])
+        self.assertEqual(kernel(), before)
+
+    def test_users(self):
+        self.rule("allow br0")
+        self.create("vtap-a")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        for words in ((), ("vtap-a",), ("--dry-run",)):
+            self.assertEqual(self.verb("repair", *words, status=1, uid=USER),
+                             {"virt-tap repair": "only root can change the taps of users; type: sudo virt-tap repair"})
+        self.verb("repair", "vtap-a", "br0", status=2)
+
+    def test_options_that_are_not_the_policys(self):
+        """An unprotected tap is put back as it would be made: root's own options of it are lost with the bridge."""
+        self.rule("allow br0")
+        self.create("vtap-a")
+        sandbox.run("bridge", "link", "set", "dev", "vtap-a", "learning", "off")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.assertEqual(self.repair(), {"vtap-a": AGAIN})
+        self.like_new("vtap-a")
+
+    def test_mac_that_the_bridge_has_elsewhere(self):
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.rule(f"allow br0 user={USER} mac=lock\nallow br0")
+        with self.grant(uid=OTHER, vnet=False) as other:
+            self.forwards(other.tap()[0])
+            os.write(other.fds[0], GOOD)
+            before = kernel()
+            self.assertIn("has that MAC at another port", self.repair(status=1)["virt-tap repair"])
+            self.assertEqual(kernel(), before)
+        self.assertEqual(list(self.repair()), ["vtap-a"])
+
+    def test_cannot_be_protected(self):
+        """Then it is where it was."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.rule("allow br0 guard=yes")
+        before = kernel()
+        self.assertIn("guard=yes of", self.repair(status=1)["virt-tap repair"])
+        self.assertEqual(kernel(), before)
+
+
+class Frames(ApplyCase):
+    """Nothing forged crosses while a tap is taken off and put back, again and again, and its guest floods."""
+
+    def test_put_back_under_a_flood(self):
+        self.rule("allow br0 mac=lock")
+        self.create("vtap-a", f"--mac={GUEST}")
+        forged = (FORGED, FRAMES["BPDU"], portframes.ethernet(portframes.ip4(portframes.udp(1, 2)), source=portframes.FOREIGN))
+        with self.far_end() as far, self.flood("vtap-a", GOOD, *forged):
+            seen = Seen(far, GOOD, *forged)
+            for number in range(rounds(20, 400)):
+                run_all("ip link set vtap-a nomaster", *(["tc qdisc del dev vtap-a clsact"] if number % 2 else []))
+                seen.forget()
+                self.assertEqual(list(self.repair()), ["vtap-a"])
+                self.assertTrue(seen.all_of(GOOD))
+                self.assertEqual(seen(*forged), [0, 0, 0])
+
+
+class CallsFail(ApplyCase):
+    """Each request to the kernel refused once: never is a tap up on its bridge with less than it is granted, and the next call mends it."""
+
+    def walk(self, words, prepare, safe):
+        """A verb, after prepare(), with its first sendmsg() refused, the second, and so on; after each, safe() must be."""
+        trace = f"{sandbox.RUN}/trace"
+        for nth in itertools.count(1):
+            prepare()
+            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:error=EIO:when={nth}", self.program, *words, check=False)
+            with open(trace, encoding="ascii") as file:
+                if "INJECTED" not in file.read():
+                    break
+            with self.subTest(nth=nth, said=done.stdout):
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("virt-tap " + " ".join(words), done.stdout)
+                safe()
+                self.verb(*words)
+                self.settled()
+        self.assertGreater(nth, 15)
+
+    def is_protected(self):
+        return self.bound("vtap-a", portframes.MAC_LOCK) == (True, True) and all(port("vtap-a")[key] for key in ("locked", "isolated"))
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_put_back(self):
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def safe():
+            tap = netcase.link("vtap-a")
+            self.assertIn("UP", tap["flags"])
+            self.assertTrue("master" not in tap or self.is_protected())
+        self.walk(["repair"], lambda: run_all("ip link set vtap-a up nomaster", "tc qdisc replace dev vtap-a clsact", "tc qdisc del dev vtap-a clsact"), safe)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_terms_exchanged(self):
+        self.rule("allow br0 mac=lock isolated=yes serve=ra")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def prepare():
+            self.rule("allow br0 mac=lock isolated=yes serve=ra")
+            self.verb("policy", "apply")
+            self.rule("allow br0 mac=lock isolated=yes")
+
+        def safe():
+            self.assertTrue(port("vtap-a")["locked"] and port("vtap-a")["isolated"])
+            self.assertTrue(self.bound("vtap-a", portframes.MAC_LOCK)[0])
+        self.walk(["policy", "apply"], prepare, safe)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_locked_and_released(self):
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def prepare(before, after):
+            self.rule(f"allow br0 {before}")
+            self.verb("policy", "apply")
+            self.rule(f"allow br0 {after}")
+        for before, after in (("", "mac=lock"), ("mac=lock", "")):
+            self.walk(["policy", "apply"], lambda before=before, after=after: prepare(before, after), lambda: None)
+
+
+if __name__ == "__main__":
+    netcase.main()

@@ -124,7 +124,7 @@ static int serve_tap(const struct request *request, struct error *why)
         return -1;
     if (prepare(request, &decision, &bridge, why) < 0)
         return -1;
-    const struct binding binding = protect_binding(&decision, &bridge, request->mac);
+    const struct binding binding = protect_binding(&decision, request->mac);
     const struct grant grant = {
         .request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
     if (make(&tap, &grant, &nl, why) < 0)

@@ -22,9 +22,9 @@ struct port_grant {
     bool has_entry;                /* the guest's MAC is in the bridge's FDB already, for this port */
 };
 
-/* Returns what a guest with that MAC on that bridge, as link_get() reads it, is bound to; points into the
- * decision. */
-struct binding protect_binding(struct decision *terms, const struct link *bridge, const uint8_t mac[6]);
+/* Returns what a guest with that MAC is bound to; points into the decision. The tags' protocol is left out:
+ * it is the bridge's, which protect_port() reads. */
+struct binding protect_binding(struct decision *terms, const uint8_t mac[6]);
 
 /* Returns the port options that provide the protection. */
 struct port_options protect_options(const struct protection *wanted);

@@ -32,7 +32,7 @@ class OnADebianKernel(unittest.TestCase):
         helper, cli, judge = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE"))
         status, output = kernelhost.run(
             needed.folder("GUEST_KERNEL"), ["python3", f"{TESTS}/system/apply_in_guest.py"], programs=[helper, cli, judge, shutil.which("tc")],
-            files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")], modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=300,
+            files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")], modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=600,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
         self.assertEqual(status, 0, output)
 

@@ -133,12 +133,11 @@ static int protect(struct error *why)
     struct decision terms = {.rule = "policy.conf:1",
                              .lock_asked = lock_asked,
                              .protection = {.isolated = true, .mac_lock = true, .guard = true}};
+    const struct link bridge = {.name = "br0"};
     struct rtnl nl = {.buffer = NULL};
 
     vlans_parse(&terms.vlans, vlan_list, NULL);
-    const struct link bridge = {.name = "br0", .bridge.vlan_protocol = 0x88A8};
-    const struct binding binding =
-        protect_binding(&terms, &bridge, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
+    const struct binding binding = protect_binding(&terms, (const uint8_t[]){0x52, 0x54, 0, 0, 0, 1});
     const struct port_grant what = {.bridge = &bridge, .terms = &terms, .binding = &binding};
 
     addresses = 0;

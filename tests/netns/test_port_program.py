@@ -13,7 +13,7 @@ from dataclasses import replace
 import needed
 import egressframes
 import portreference
-from portframes import GUEST, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, tagged
+from portframes import CTAG, GUEST, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, tagged
 from portjudge import Binding, Judge, networks
 from rounds import rounds
 
@@ -119,7 +119,8 @@ class Tags(unittest.TestCase):
         MAC_LOCK, replace(MAC_LOCK, vlans=frozenset({205}), untagged=205), TRUNK, NATIVE, replace(TRUNK, vlans=frozenset({205})),
         replace(IP_LOCK, vlans=VLANS), replace(IP_LOCK, vlans=VLANS, untagged=205), replace(TRUNK, serve=frozenset(SERVED)),
         replace(NATIVE, serve=frozenset(SERVED)), replace(NATIVE, protocol=STAG), replace(TRUNK, vlans=frozenset(range(1, 4095))),
-        replace(NATIVE, vlans=frozenset(range(2, 129, 2)) | {100}),
+        replace(NATIVE, vlans=frozenset(range(2, 129, 2)) | {100}), replace(NATIVE, egress=egressframes.EGRESS, host=egressframes.HOST),
+        replace(IP_LOCK, vlans=VLANS, egress=egressframes.EGRESS, host=egressframes.HOST),
     ]
 
     def setUp(self):
@@ -146,6 +147,25 @@ class Tags(unittest.TestCase):
         for binding, wanted in ((TRUNK, "mac_lock"), (replace(IP_LOCK, vlans=VLANS), "ip_lock")):
             verdicts = self.verdicts(binding, [tagged(kind.frame, (0x8100, 205)) for kind in KINDS])
             self.assertEqual([], [kind.name for kind, passes in zip(KINDS, verdicts) if passes != getattr(kind, wanted)], wanted)
+
+    def test_in_a_tag_each_destination_is_what_it_is_without(self):
+        for bound in (egressframes.BOUND, egressframes.LOCKED):
+            verdicts = self.verdicts(replace(bound, vlans=VLANS), [tagged(sent.frame, (CTAG, 205)) for sent in egressframes.FRAMES])
+            self.assertEqual([], [(sent.name, passes) for sent, passes in zip(egressframes.FRAMES, verdicts) if passes != sent.passes])
+            other = self.verdicts(replace(bound, vlans=VLANS), [tagged(sent.frame, (CTAG, 206 + 5)) for sent in egressframes.FRAMES])
+            self.assertFalse(any(other), "in another's VLAN")
+        self.assertEqual(self.verdicts(replace(egressframes.BOUND, vlans=VLANS), [tagged(egressframes.OTHER_PROTOCOL, (CTAG, 205))]), [False])
+
+    def test_made_up_destinations(self):
+        seed = int(os.environ.get("VIRT_TAP_SEED") or random.randrange(1 << 32))
+        for number in range(rounds(10, 1000)):
+            choose = random.Random(f"{seed} {number}")
+            binding = replace(choose.choice((TRUNK, NATIVE, replace(IP_LOCK, vlans=VLANS))), egress=egressframes.made_up(choose),
+                              host=egressframes.made_up_host(choose))
+            self.assertGreater(self.judge.bind(binding), 0)
+            frames = Maker(f"{seed} {number} egress in tags", tags=True).frames(self.PART)
+            differ = [frame.hex() for frame, passes in zip(frames, self.judge.passes(frames)) if passes != portreference.may_send(binding, frame)]
+            self.assertEqual(differ[:3], [], f"VIRT_TAP_SEED={seed}, list {number}, {binding.egress}: the program and the reference differ")
 
     def test_protocol_of_the_bridge(self):
         verdicts = self.verdicts(replace(TRUNK, protocol=STAG), [kind.frame for kind in TAG_KINDS])

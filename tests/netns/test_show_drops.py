@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+from dataclasses import replace
 
 import bridgehelper
 import netcase
@@ -17,7 +18,7 @@ import portframes
 import sandbox
 from bridgehelper import IFF_MULTI_QUEUE, IFF_VNET_HDR
 from netcase import POLICY
-from portframes import FOREIGN, IP_LOCK, KINDS, MAC_LOCK, ROUTER4
+from portframes import CTAG, FOREIGN, IP_LOCK, KINDS, MAC_LOCK, NATIVE, ROUTER4, STAG, TRUNK
 from portjudge import Judge
 from sandbox import USER
 from test_port_filter import CUT_OFF, Ports
@@ -60,6 +61,23 @@ class Reasons(netcase.unittest.TestCase):
                 "IPv6 from another": "IPv6 from 2001:db8::6, which is not its address", "another protocol": "a frame of type 0x88b5 to 52:54:00:00:00:02",
                 "tiny first fragment": "IPv4 fragment from 10.66.0.5 without its headers, or to 10.66.0.6"}.items():
             self.assertEqual(said[name], words, name)
+
+    def test_words_on_a_trunk(self):
+        """A tag is the reason only if it is not one of the trunk's."""
+        good, bad = (portframes.ethernet(portframes.ip4(portframes.udp(port, port + 1))) for port in (1, 67))
+        with Judge() as judge:
+            for binding, frame, tag, tag_type, words in (
+                    (TRUNK, good, 205, CTAG, ""), (TRUNK, good, 0xE000 | 205, CTAG, ""), (NATIVE, good, 0, 0, ""), (NATIVE, good, 100, CTAG, ""),
+                    (TRUNK, good, 0, 0, "without a tag, on a trunk without a native VLAN"), (TRUNK, bad, 205, CTAG, "DHCP server's message from 10.66.0.5"),
+                    (NATIVE, bad, 0, 0, "DHCP server's message from 10.66.0.5"), (TRUNK, good, 211, CTAG, "with a tag of VLAN 211, type 0x8100"),
+                    (TRUNK, good, 205, STAG, "with a tag of VLAN 205, type 0x88a8"), (TRUNK, good, 0, CTAG, "with a tag of VLAN 0, type 0x8100"),
+                    (replace(TRUNK, protocol=STAG), good, 205, CTAG, "with a tag of VLAN 205, type 0x8100"),
+                    (replace(TRUNK, protocol=STAG), bad, 205, STAG, "DHCP server's message from 10.66.0.5"),
+                    (TRUNK, portframes.tagged(good, (CTAG, 206)), 205, CTAG, "a second VLAN tag"),
+                    (replace(MAC_LOCK, vlans=frozenset({205}), untagged=205), good, 205, CTAG, "with a tag of VLAN 205, type 0x8100")):
+                judge.bind(binding)
+                passes, reason = judge.explain(frame, tag, tag_type)
+                self.assertEqual((passes, words and reason), (not words, words))
 
     def test_a_frame_cut_off_anywhere(self):
         """Never more is read than there is (the suite with sanitizers sees it), and something is said of each."""

@@ -65,8 +65,8 @@ struct create {
     const struct manager *manager; /* NULL: no manager to tell */
 };
 
-/* OPTION_CALL handler of --confirm-within and the like: parses "60s", "2m", "500ms" or a number of seconds into an
- * unsigned int, in milliseconds. */
+/* OPTION_CALL handler of --confirm-within and the like: parses "60s", "2m", "500ms" or a number of seconds
+ * into an unsigned int, in milliseconds. */
 int take_time(const char *verb, const char *option, const char *text, void *place);
 #define CONFIRM_WITHIN(type, field)                                                                          \
     OPTION_ANY("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)",          \

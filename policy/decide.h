@@ -5,8 +5,8 @@
 #pragma once
 
 #include "addresses.h"
-#include "egress.h"
 #include "base/vlans.h"
+#include "egress.h"
 #include "policy.h"
 
 #include <stdint.h>

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
-#include "egress.h"
 #include "base/vlans.h"
+#include "egress.h"
 #include "identity.h"
 #include "keywords.h"
 

@@ -74,7 +74,7 @@ static int look_for_others(const struct bringing *b)
 
 static int take_entry(const struct bringing *b)
 {
-    return end_step(b, portlive_take_address(b->nl, b->tap->link.ifindex, b->tap->mac), "lock");
+    return end_step(b, port_add_address(b->nl, b->tap->link.ifindex, b->tap->mac, true), "lock");
 }
 
 /* What either of two sets of options restricts. */

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "live_claims.h"
 
+#include "base/quote.h"
 #include "live.h"
 #include "net/portlive.h"
 #include "net/rtnl.h"
@@ -74,7 +75,7 @@ static int end_step(const struct rtnl *nl, const struct live_tap *tap, int err, 
         return 0;
     return error_set(why,
                      "cannot change the claim of tap '%s' to %s: %s; `ip link show dev %s` shows its claims",
-                     tap->link.name, what, rtnl_problem(nl, err), tap->link.name);
+                     tap->link.name, what, rtnl_problem(nl, err), quote(tap->link.name).text);
 }
 
 /* Takes the first free slot of a quota. Returns 0, with its claim in text; -EEXIST: there is none, because

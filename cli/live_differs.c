@@ -27,7 +27,8 @@ static unsigned int compare_options(const struct live_tap *tap, bool filtered)
 {
     const struct protection *protection = &tap->decision.protection;
     const struct port_options wanted = protect_options(protection), is = tap->link.port;
-    const bool ours = wanted.locked || wanted.isolated || wanted.guard || is.locked || is.guard || filtered;
+    const bool ours =
+        wanted.locked || wanted.isolated || wanted.guard || is.locked || is.isolated || is.guard || filtered;
     unsigned int differs = 0;
 
     if (wanted.locked != is.locked)
@@ -182,7 +183,7 @@ void live_describe(const struct live_tap *tap, unsigned int differs, char *out, 
     if (differs & LIVE_LOCK)
         add(out, size, "%smac=lock", no_lock);
     if (differs & LIVE_ISOLATED)
-        add(out, size, "isolated");
+        add(out, size, "%sisolated", protection->isolated ? "" : "not ");
     if (differs & LIVE_GUARD)
         add(out, size, "%sguard", text_if(!protection->guard, "no "));
     if (differs & LIVE_FILTER)

@@ -102,7 +102,10 @@ static struct question question_of(const struct live_tap *tap)
 {
     struct question question = {.bridge = tap->claim.bridge,
                                 .tap = true,
-                                .isolated = tap->link.is_port && tap->link.port.isolated,
+                                .isolated = tap->alias.asks & CLAIM_ASKS_ISOLATED,
+                                .lock_mac = tap->alias.asks & CLAIM_ASKS_MAC,
+                                .lock_ip = tap->alias.asks & CLAIM_ASKS_IP,
+                                .serve = tap->alias.asks >> CLAIM_ASKS_SERVE,
                                 .vnet_hdr = tap->link.tun.kind.vnet_hdr};
 
     if (!is_chosen(tap))

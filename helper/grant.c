@@ -249,8 +249,9 @@ static void choose_mac(uint8_t mac[6], const struct grant *what)
 
 static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
-    struct claim_alias note = {.uid = getuid(), .stays = stays(what)};
-    char alias[CLAIM_SIZE];
+    struct claim_alias note = {
+        .uid = getuid(), .stays = stays(what), .asks = what->request->serve << CLAIM_ASKS_SERVE};
+    char alias[CLAIM_ALIAS_SIZE];
     struct link_join join = {
         .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
 
@@ -260,6 +261,12 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
     choose_mac(join.mac, what);
     memcpy(note.mac, join.mac, sizeof(note.mac));
     strcpy(note.domain, what->request->domain);
+    if (what->request->isolated)
+        note.asks |= CLAIM_ASKS_ISOLATED;
+    if (what->request->lock_mac)
+        note.asks |= CLAIM_ASKS_MAC;
+    if (what->request->lock_ip)
+        note.asks |= CLAIM_ASKS_IP;
     claim_write_alias(alias, &note);
     int err = link_join(nl, ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */

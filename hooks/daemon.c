@@ -5,7 +5,7 @@
  * start or stop that the previous daemon did not live to finish. The new daemon has not begun anything
  * yet (src/remote/remote_daemon.c: the hook is called before the drivers are), but another daemon of the
  * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
- * and at all taps.
+ * and at all taps. A system daemon also has taps put back that something took off their bridges.
  *
  * When a system daemon reloads, it looks for hooks again: that leaves no trace in the kernel, so this hook
  * records it for `virt-tap hooks status` (host/hooks.h). */
@@ -112,7 +112,10 @@ static int start(const char *text, size_t size, struct error *why)
         err = links_read(&nl, "tun", &taps);
     if (err)
         return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
-    return remove_orphans(&taps, why);
+    err = remove_orphans(&taps, why);
+    if (!err && getuid() == 0)
+        err = hook_repair(NULL, why);
+    return err;
 }
 
 /* /run is root's, so nobody else can have put anything in the way. */

@@ -162,7 +162,7 @@ static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[F
     err = plug_tap(nl, bridge, 'b', ends.mark, &to);
     if (err)
         return err;
-    err = port_add_address(nl, to.ifindex, ends.target_mac);
+    err = port_add_address(nl, to.ifindex, ends.target_mac, false);
     if (err)
         return err;
     return exchange(from.fd, to.fd, &ends, arrived);

@@ -68,14 +68,16 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct 
     return rtnl_ask(nl, rtnl_put_u32(msg, NDA_MASTER, (uint32_t)bridge), on_address, out);
 }
 
-int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves)
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE,
                                 .ndm_ifindex = ifindex,
                                 .ndm_state = NUD_NOARP,
                                 .ndm_flags = NTF_MASTER | NTF_STICKY};
 
-    return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &entry, mac));
+    const int flags = NLM_F_CREATE | (moves ? NLM_F_REPLACE : NLM_F_EXCL);
+
+    return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, flags, &entry, mac));
 }
 
 static struct nl_msg *put_vlan(struct nl_msg *msg, unsigned int vlan, unsigned int flags)

@@ -30,8 +30,8 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct 
 
 /* Adds a permanent, sticky FDB entry for an address at that port: without sticky, a frame with that source on
  * an unlocked port would move it there. Kernels that do not know the flag ignore it: check with
- * port_find_address(). -EEXIST: the FDB already has the address, at any port. */
-int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
+ * port_find_address(). moves: an entry that the FDB has already becomes such a one; otherwise -EEXIST. */
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves);
 
 /* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them, and takes
  * it out of the one that new ports are in: frames have a tag, except those of the untagged VLAN, if there is

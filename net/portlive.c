@@ -49,16 +49,6 @@ int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], uns
     return rtnl_ask(nl, msg, on_address, out);
 }
 
-int portlive_take_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
-{
-    const struct ndmsg entry = {.ndm_family = AF_BRIDGE,
-                                .ndm_ifindex = ifindex,
-                                .ndm_state = NUD_NOARP,
-                                .ndm_flags = NTF_MASTER | NTF_STICKY};
-
-    return rtnl_talk(nl, neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &entry, mac));
-}
-
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_flags = NTF_MASTER};

@@ -17,10 +17,6 @@ struct vlan_range;
 int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
                           struct port_address *out);
 
-/* As port_add_address(), but also makes an entry that the FDB has already permanent, sticky and this port's:
- * check first that it is no other's. */
-int portlive_take_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
-
 /* Removes the port's entries for an address in all its VLANs. */
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 

@@ -103,24 +103,46 @@ void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, ui
     snprintf(out, CLAIM_SIZE, "virt-tap-range.%s.%u-%u.%u", bridge, first, last, slot);
 }
 
-void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias)
+static const char *const asks_words[] = {"isolated", "mac", "ip", "dhcp", "dhcpv6", "ra"};
+enum { ASKS_WORDS = sizeof(asks_words) / sizeof(asks_words[0]) };
+
+void claim_write_alias(char out[CLAIM_ALIAS_SIZE], const struct claim_alias *alias)
 {
-    const char *domain = "", *stays = "";
+    const char *between = " asks=";
     char mac[MAC_TEXT];
 
+    snprintf(out, CLAIM_ALIAS_SIZE, ALIAS_BEGIN "uid=%u", alias->uid);
     if (alias->domain[0])
-        domain = " domain=";
+        strcat(strcat(out, " domain="), alias->domain);
     if (alias->stays)
-        stays = " stays";
-    snprintf(out, CLAIM_SIZE, ALIAS_BEGIN "uid=%u%s%s%s mac=%s", alias->uid, domain, alias->domain, stays,
-             mac_print(mac, alias->mac));
+        strcat(out, " stays");
+    for (unsigned int i = 0; i < ASKS_WORDS; i++)
+        if (alias->asks & 1U << i) {
+            strcat(strcat(out, between), asks_words[i]);
+            between = ",";
+        }
+    strcat(strcat(out, " mac="), mac_print(mac, alias->mac));
+}
+
+/* Returns the bits of the words from there to the next blank; what it does not know is none. */
+static unsigned int read_asks(const char *text)
+{
+    unsigned int asks = 0;
+
+    for (size_t length; *text && *text != ' '; text += length + (text[length] == ',')) {
+        length = strcspn(text, ", ");
+        for (unsigned int i = 0; i < ASKS_WORDS; i++)
+            if (strlen(asks_words[i]) == length && strncmp(text, asks_words[i], length) == 0)
+                asks |= 1U << i;
+    }
+    return asks;
 }
 
 bool claim_read_alias(struct claim_alias *out, const char *text)
 {
-    static const char begin[] = ALIAS_BEGIN "uid=", domain[] = " domain=", mac[] = " mac=";
-    const char *of_domain = strstr(text, domain), *of_mac = strstr(text, mac);
-    char again[CLAIM_SIZE];
+    static const char begin[] = ALIAS_BEGIN "uid=", domain[] = " domain=", asks[] = " asks=", mac[] = " mac=";
+    const char *of_domain = strstr(text, domain), *of_asks = strstr(text, asks), *of_mac = strstr(text, mac);
+    char again[CLAIM_ALIAS_SIZE];
 
     *out = (struct claim_alias){.stays = strstr(text, " stays ")};
     if (strncmp(text, begin, strlen(begin)) != 0)
@@ -131,6 +153,8 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
     if (of_domain)
         snprintf(out->domain, sizeof(out->domain), "%s", of_domain + strlen(domain));
     out->domain[strcspn(out->domain, " ")] = '\0';
+    if (of_asks)
+        out->asks = read_asks(of_asks + strlen(asks));
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
 }

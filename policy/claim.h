@@ -64,17 +64,23 @@ bool claim_read_ip(struct cidr *out, const char *text, const char *bridge);
  * shares (uid=FIRST-LAST). */
 void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot);
 
-/* The contents of the alias, for people and for cleanup: `virt-tap v=1 uid=1000 domain=UUID stays
- * mac=fe:54:00:12:34:56`. Only CAP_NET_ADMIN can change it, so comparing the tap with it shows what a holder
- * has changed since. */
+enum { CLAIM_ALIAS_SIZE = 192 };
+
+/* What the caller asked for beyond the rule; from CLAIM_ASKS_SERVE on the bits of SERVE_ (binding.h). */
+enum { CLAIM_ASKS_ISOLATED = 1 << 0, CLAIM_ASKS_MAC = 1 << 1, CLAIM_ASKS_IP = 1 << 2, CLAIM_ASKS_SERVE = 3 };
+
+/* The contents of the alias, for people, for cleanup and for whoever judges the tap again: `virt-tap v=1
+ * uid=1000 domain=UUID stays asks=isolated,mac mac=fe:54:00:12:34:56`. Only CAP_NET_ADMIN can change it, so
+ * comparing the tap with it shows what a holder has changed since. */
 struct claim_alias {
     uid_t uid;
     char domain[CLAIM_DOMAIN_SIZE]; /* UUID; "": not made for a domain */
     bool stays;                     /* made persistent by virt-tap, not later by its holder */
+    unsigned int asks;              /* CLAIM_ASKS_ */
     uint8_t mac[6];                 /* the tap's own */
 };
 
-void claim_write_alias(char out[CLAIM_SIZE], const struct claim_alias *alias);
+void claim_write_alias(char out[CLAIM_ALIAS_SIZE], const struct claim_alias *alias);
 
 /* Reads what claim_write_alias() writes. Returns whether the text is that. */
 bool claim_read_alias(struct claim_alias *out, const char *text);

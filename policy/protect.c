@@ -14,6 +14,7 @@
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The number of multicast groups that a protected port may be in: one for each IPv6 address of the guest, and
  * a few more (mDNS, SSDP, LLMNR). A bridge that reaches its own limit, 4,096 by default, disables snooping
@@ -194,11 +195,18 @@ static int deny_vlan_router(const struct protecting *p)
     return 0;
 }
 
-/* NLM_F_EXCL: do not move another port's entry to ours. */
+/* An address that another port has is not taken from it, with one exception: root's own guest may come from
+ * another host, whose frames the bridge has learned from at its uplink (a live migration). */
 static int lock_mac(const struct protecting *p)
 {
-    const int err = port_add_address(p->nl, p->ifindex, p->what->binding->mac);
+    const uint8_t *mac = p->what->binding->mac;
+    struct port_address found;
+    int err = port_add_address(p->nl, p->ifindex, mac, false);
 
+    if (err == -EEXIST && getuid() == 0 &&
+        port_find_address(p->nl, p->what->bridge->ifindex, mac, &found) == 0 && !found.local &&
+        !found.static_)
+        err = port_add_address(p->nl, p->ifindex, mac, true);
     if (err == -EEXIST)
         return error_set(
             p->why,
@@ -207,8 +215,7 @@ static int lock_mac(const struct protecting *p)
             p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);
-    struct port_address found;
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, p->what->binding->mac, &found);
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, mac, &found);
     if (looked)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)

@@ -14,7 +14,7 @@ ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "
 
 
 def install():
-    """Helper and hooks, by an overlay of this namespace alone. Returns the helper's path and the folder of the hooks."""
+    """Helper, command and hooks, by an overlay of this namespace alone. Returns the helper's path and the folder of the hooks."""
     built = os.environ["VIRT_TAP_HELPER"]
     helper = re.search(r"helper=(/\S+)", sandbox.run(built, "--help").stdout)[1]
     prefix, hooks = os.path.dirname(os.path.dirname(helper)), os.path.join(os.path.dirname(helper), "virt-tap/hooks")
@@ -25,6 +25,9 @@ def install():
     os.makedirs(hooks, exist_ok=True)
     shutil.copy(built, helper)
     sandbox.run("setcap", "cap_net_admin=p", helper)
+    if cli := os.environ.get("VIRT_TAP_CLI"):
+        os.makedirs(f"{prefix}/bin", exist_ok=True)
+        shutil.copy(cli, f"{prefix}/bin/virt-tap")
     for driver in ("qemu", "network", "daemon"):
         source = os.path.join(os.environ["VIRT_TAP_HOOKS"], driver)
         if os.path.exists(source):

@@ -70,11 +70,11 @@ class HostTest(HookTest):
         host.start()
         return {os.path.basename(path).removesuffix(".xml") for path in paths}
 
-    def define(self, host, name, *devices, boot="", uuid=""):
-        """A domain that was rewritten. Returns its taps' names."""
+    def define(self, host, name, *devices, boot="", uuid="", options=()):
+        """A domain that was rewritten, with those options of `virt-tap xml rewrite`. Returns its taps' names."""
         path = f"{sandbox.RUN}/{name}.xml"
         sandbox.write(path, DOMAIN.format(name=name, boot=boot, devices="".join(devices), uuid=uuid))
-        sandbox.run(self.cli, "xml", "rewrite", "--in-place", path)
+        sandbox.run(self.cli, "xml", "rewrite", "--in-place", *options, path)
         with open(path, encoding="utf-8") as file:
             rewritten = file.read()
         host.virsh("define", path)

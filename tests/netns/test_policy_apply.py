@@ -68,14 +68,29 @@ class Changed(ApplyCase):
                 self.settled()
                 self.like_new("vtap-a", f"--mac={GUEST}")
 
-    def test_isolation_is_kept(self):
-        """A request may have asked for it, which nothing records."""
-        self.rule("allow br0")
+    def test_what_was_asked_for_is_kept(self):
+        """The alias has it; what only the rule wanted goes with the rule."""
+        self.rule("allow br0 isolated=yes")
         self.create("vtap-a", f"--mac={GUEST}", "--isolated")
-        self.rule("allow br0 mac=lock")
-        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: {LOCKED}"})
+        self.create("vtap-b")
+        self.rule("allow br0")
+        self.assertEqual(self.apply(), {"vtap-b": f"changed by {POLICY}:1: not isolated, port options"})
         self.assertTrue(port("vtap-a")["isolated"])
         self.like_new("vtap-a", f"--mac={GUEST}", "--isolated")
+
+    def test_a_lock_that_was_asked_for_is_kept(self):
+        self.rule("allow br0")
+        asked = (f"--mac={GUEST}", "--lock=ip", "--ip=10.66.0.5", "--serve=dhcp")
+        self.create("vtap-a", *asked)
+        self.assertIn(" asks=mac,ip,dhcp mac=", sandbox.run("ip", "link", "show", "vtap-a").stdout)
+        self.assertEqual(self.apply(), {})
+        self.rule("allow br0 mac=lock serve=dhcp,ra")
+        self.assertEqual(self.apply(), {})
+        self.rule("allow br0 mac=lock serve=ra")
+        self.assertIn("not allowed any more: --serve=dhcp: ", self.apply(status=1)["vtap-a"])
+        self.rule("allow br0")
+        self.assertEqual(self.apply(), {})
+        self.like_new("vtap-a", *asked)
 
     def test_isolation_of_a_declared_bridge(self):
         self.rule("allow br0")

@@ -100,6 +100,19 @@ class MacLock(Protect):
             self.refuse(f"--mac={GUEST}", says="another tap")
             self.assertEqual(self.fdb(NEIGHBOUR), before)
 
+    def test_root_takes_a_place_that_was_learned(self):
+        """Its guest may come from another host, which the bridge knows it from: a live migration. What somebody set stays his."""
+        self.rule("mac=lock", "allow br0 user=root mac=lock\n")
+        with self.guest(uid=OTHER) as neighbour:
+            send(neighbour, BROADCAST, NEIGHBOUR)
+            self.assertTrue(bridgehelper.await_(lambda: self.fdb(NEIGHBOUR)))
+            with self.guest(f"--mac={NEIGHBOUR}", uid=0) as own:
+                self.assertTrue(all(f"dev {own.tap()[0]} " in f"{line} " and "static" in line for line in self.fdb(NEIGHBOUR)), self.fdb(NEIGHBOUR))
+                self.assertEqual(cross(own, neighbour, BROADCAST, NEIGHBOUR), FRAMES)
+            sandbox.run("bridge", "fdb", "add", FOREIGN, "dev", neighbour.tap()[0], "master", "static")
+            self.refuse(f"--mac={FOREIGN}", uid=0, says=["already has that MAC", "bridge fdb show"])
+            self.assertIn(neighbour.tap()[0], self.fdb(FOREIGN)[0])
+
     def test_only_its_own_frames_reach_it(self):
         self.rule("mac=lock")
         with self.guest(f"--mac={GUEST}") as locked, self.guest(uid=OTHER) as neighbour:

@@ -6,6 +6,7 @@
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import concurrent.futures
+import json
 import os
 import socket
 import subprocess
@@ -193,6 +194,37 @@ class System(HostTest):
         said = self.host.run("virsh", "start", "guest", check=False).stdout
         self.assertIn("/etc/virt-tap/policy.conf:1 denies bridge 'br-lab' to uid 0", said)
         self.has(self.host)
+
+    def test_a_network_restarts_under_a_guest(self):
+        """libvirt makes its bridge again; the guest's tap goes back there, locked as before. So it does when the daemon starts."""
+        self.host.write(POLICY, "allow virbr7 mac=lock\n")
+        sandbox.write(sandbox.RUN + "/own.xml", "<network><name>own</name><bridge name='virbr7'/></network>")
+        self.host.virsh("net-define", sandbox.RUN + "/own.xml")
+        self.addCleanup(self.host.virsh, "net-undefine", "own")
+        self.host.virsh("net-start", "own")
+        self.addCleanup(self.host.virsh, "net-destroy", "own")
+        tap, = self.define(self.host, "web", nic("virbr7", mac="52:54:00:00:00:01"))
+        self.host.virsh("start", "web")
+        before = self.on_bridge(tap)
+        self.assertEqual(before, ("virbr7", [True, False, False, 0], True))
+        self.host.virsh("net-destroy", "own")
+        self.assertEqual(self.on_bridge(tap)[0], None)
+        self.host.virsh("net-start", "own")
+        self.assertEqual(self.on_bridge(tap), before)
+        listed, = json.loads(self.host.run(self.cli, "list", "--json").stdout)
+        self.assertTrue(listed["filter"]["attached"])
+        self.host.run("ip", "link", "set", tap, "nomaster")
+        self.host.stop()
+        self.host.start()
+        self.assertTrue(await_(lambda: self.on_bridge(tap) == before), self.on_bridge(tap))
+        self.host.virsh("destroy", "web")
+        self.has(self.host)
+
+    def on_bridge(self, tap):
+        """Its bridge, and how the port is protected."""
+        link, = json.loads(self.host.run("ip", "-d", "-json", "link", "show", tap).stdout)
+        port = link["linkinfo"].get("info_slave_data", {})
+        return link.get("master"), [port.get(name) for name in ("locked", "learning", "flood", "multicast_router")], "UP" in link["flags"]
 
     def test_many_at_once(self):
         """Six, or as many as a host may have to start after a power cut."""

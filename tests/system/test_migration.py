@@ -5,6 +5,7 @@
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
+import json
 import subprocess
 import time
 
@@ -40,18 +41,21 @@ class Migration(HostTest):
         self.has(self.one)
         self.has(self.two)
 
-    def guest(self):
-        """A domain on the first host, whose tap's name the second has already. Returns that name."""
+    def guest(self, *options):
+        """A domain on the first host, rewritten with options, whose tap's name the second has already. Returns that name."""
         serial = "<serial type='unix'><source mode='bind' path='/var/lib/libvirt/serial'/></serial>"
-        tap, = self.define(self.one, "web", nic("brA", mac=self.MAC), serial, VNC, boot=self.boot())
+        tap, = self.define(self.one, "web", nic("brA", mac=self.MAC), serial, VNC, boot=self.boot(), options=options)
         self.addCleanup(self.remove, self.two, "web")
         self.two.run("ip", "tuntap", "add", tap, "mode", "tap")
         self.addCleanup(self.two.run, "ip", "link", "delete", tap, check=False)
         return tap
 
     def run_guest(self):
+        """Returns its console."""
         self.one.virsh("start", "web")
-        self.console(self.one, "/var/lib/libvirt/serial").wait_for(guests.READY)
+        console = self.console(self.one, "/var/lib/libvirt/serial")
+        console.wait_for(guests.READY)
+        return console
 
     def migrate(self, host, to, *options, check=True):
         done = host.run("virsh", "migrate", *options, "web", f"qemu+tcp://{to.name}/system", check=check)
@@ -80,6 +84,37 @@ class Migration(HostTest):
         self.one.virsh("destroy", "web")
         self.has(self.one)
         self.has(self.two, tap)
+
+    def locked(self, host, bridge):
+        """The guest's tap there has its filter."""
+        tap, = (tap for tap in json.loads(host.run(self.cli, "list", "--json").stdout) if tap["bridge"] == bridge)
+        self.assertEqual((tap["bound"], tap["filter"]["attached"]), ({"mac": self.MAC, "ip": ["192.168.77.1"]}, True))
+        return tap["filter"]["dropped"]
+
+    def test_live_and_locked(self):
+        """A guest under ip=lock keeps its connection and loses nothing to either host's filter, QEMU's announcements included."""
+        for host, bridge in ((self.one, "brA"), (self.two, "brB")):
+            before = host.read(POLICY)
+            host.write(POLICY, f"allow {bridge} mac=lock ip=lock ips=192.168.77.0/24\n")
+            self.addCleanup(host.write, POLICY, before)
+        self.guest("--ip=192.168.77.1")
+        self.run_guest().run("nc -ll -p 7 -e cat & until netstat -ltn | grep -q :7; do sleep 0.1; done")
+        with subprocess.Popen(self.two.enter("busybox", "nc", "192.168.77.1", "7"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
+            self.addCleanup(peer.kill)
+
+            def echoes(word):
+                peer.stdin.write(f"{word}\n")
+                peer.stdin.flush()
+                self.assertEqual(peer.stdout.readline(), f"{word}\n")
+            echoes("before")
+            self.assertEqual(self.locked(self.one, "brA"), 0)
+            self.migrate(self.one, self.two, "--live", "--p2p")
+            echoes("after")
+            self.migrate(self.two, self.one, "--live", "--p2p")
+            echoes("back")
+            self.assertEqual(self.locked(self.one, "brA"), 0)
+            peer.stdin.close()
+        self.one.virsh("destroy", "web")
 
     def test_aborted(self):
         tap = self.guest()

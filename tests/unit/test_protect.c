@@ -57,11 +57,12 @@ int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
     return 0;
 }
 
-int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
+int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves)
 {
     (void)nl;
     (void)ifindex;
     (void)mac;
+    (void)moves;
     addresses++;
     return 0;
 }

@@ -4,6 +4,7 @@
  * The helper's command line: what is taken, and every way to be refused. */
 #include "base/error.h"
 #include "helper/request.h"
+#include "net/binding.h"
 #include "net/link.h"
 #include "policy/claim.h"
 
@@ -197,8 +198,9 @@ static void claims(void **state)
 static void aliases(void **state)
 {
     static const struct claim_alias good[] = {
-        {1000, "", false, {0xfe, 0, 0, 0, 0, 1}},
-        {4294967294, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3", true, {0xfe, 0x54, 0, 0xaa, 0xbb, 0xcc}},
+        {1000, "", false, 0, {0xfe, 0, 0, 0, 0, 1}},
+        {1000, "", false, CLAIM_ASKS_MAC | SERVE_DHCP << CLAIM_ASKS_SERVE, {0xfe, 0, 0, 0, 0, 1}},
+        {4294967294, "8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c3", true, 63, {0xfe, 0x54, 0, 0xaa, 0xbb, 0xcc}},
     };
     static const char *const bad[] = {
         "",
@@ -213,16 +215,21 @@ static void aliases(void **state)
         "virt-tap v=1 uid=1000 mac=FE:00:00:00:00:01",
         "mine uid=1000 mac=fe:00:00:00:00:01",
         "virt-tap mac=fe:00:00:00:00:01 uid=1000",
+        "virt-tap v=1 uid=1 asks=more mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 asks= mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 asks=mac,isolated mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 asks=mac, mac=fe:00:00:00:00:01",
+        "virt-tap v=1 uid=1 asks=,mac mac=fe:00:00:00:00:01",
         "virt-tap v=1 uid=1 more mac=fe:00:00:00:00:01",
         "virt-tap v=1 uid=1 domain=8d0f1b2c-3e4f-4a5b-9c6d-7e8f90a1b2c30 mac=fe:00:00:00:00:01",
     };
     struct claim_alias alias;
-    char text[CLAIM_SIZE];
+    char text[CLAIM_ALIAS_SIZE];
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
         claim_write_alias(text, &good[i]);
         assert_true(claim_read_alias(&alias, text));
-        assert_true(alias.uid == good[i].uid && alias.stays == good[i].stays);
+        assert_true(alias.uid == good[i].uid && alias.stays == good[i].stays && alias.asks == good[i].asks);
         assert_string_equal(alias.domain, good[i].domain);
         assert_memory_equal(alias.mac, good[i].mac, sizeof(alias.mac));
     }

@@ -52,9 +52,9 @@ int live_refresh(struct live_tap *tap, struct rtnl *nl);
 /* Decides about each complete tap as the helper would if its owner requested it now, with the groups that the
  * owner has in the user database. A tap asks for its name, unless the helper chose it; for the MAC and the
  * addresses that it claims; for vnet headers if it has them; for what its alias says that was asked for; and
- * for its VLANs, which a request may have asked for. Without the VLANs if these are not granted. The newest taps beyond a quota are refused.
- * Returns 0, or -1 and why not, if there is no policy, or it has an error, or a user or group in it cannot be
- * looked up: then nothing is decided. */
+ * for its VLANs, which a request may have asked for. Without the VLANs if these are not granted. The newest
+ * taps beyond a quota are refused. Returns 0, or -1 and why not, if there is no policy, or it has an error,
+ * or a user or group in it cannot be looked up: then nothing is decided. */
 int live_judge(struct live_taps *taps, struct error *why);
 
 /* How a tap differs from what it is granted. */

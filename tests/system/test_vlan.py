@@ -6,7 +6,6 @@
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_PORTJUDGE and VIRT_TAP_HOOKS (the built programs) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import os
-import shutil
 import unittest
 
 import kernelhost
@@ -24,17 +23,9 @@ class OnADebianKernel(unittest.TestCase):
             programs=[helper, cli, f"{cli}-bridge", judge, f"{hooks}/qemu"], files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")],
             modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=450,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "VIRT_TAP_HOOKS": hooks,
-                 "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
+                 "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns", "VIRT_TAP_FEW": "1"})
         self.assertEqual(status, 0, output)
         self.assertEqual(output.count("\nOK\n"), len(SUITES), f"skipped, or not run: {output}")
-
-    def test_policy_apply(self):
-        helper, cli, judge = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE"))
-        status, output = kernelhost.run(
-            needed.folder("GUEST_KERNEL"), ["python3", f"{TESTS}/system/apply_in_guest.py"], programs=[helper, cli, judge, shutil.which("tc")],
-            files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")], modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=600,
-            env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns"})
-        self.assertEqual(status, 0, output)
 
 
 if __name__ == "__main__":

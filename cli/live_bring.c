@@ -130,8 +130,26 @@ static int protect(const struct bringing *b, bool guard, bool has_entry)
     return protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why);
 }
 
+/* Without the lock, as long as the bridge does not know the guest's MAC at this port: it would cut the guest
+ * off. */
+static int set_port(const struct bringing *b, unsigned int differs, const struct port_options *wanted,
+                    bool without_lock)
+{
+    struct port_options options = *wanted;
+
+    if (!(differs & (LIVE_LOCK | LIVE_ISOLATED | LIVE_GUARD | LIVE_OPTIONS)))
+        return 0;
+    if (without_lock) {
+        options.locked = false;
+        options.learning = b->tap->link.port.learning;
+        options.flood = b->tap->link.port.flood;
+    }
+    return end_step(b, port_set(b->nl, b->tap->link.ifindex, &options), "protect the port of");
+}
+
 /* Of a port on its bridge. Nothing here lets the guest send more than before, but in the VLAN that it is
- * moved to, where it may. */
+ * moved to, where it may. The filter comes before the guest's MAC is looked for: the owner of two taps could
+ * give one the other's MAC, and that one would never be bound. */
 static int tighten(const struct bringing *b, unsigned int differs)
 {
     const struct protection *protection = &b->tap->decision.protection;
@@ -139,12 +157,11 @@ static int tighten(const struct bringing *b, unsigned int differs)
     const struct port_options both = tighter(&is, &wanted);
     const bool locks = protection->mac_lock;
 
-    if (locks && (look_for_others(b) < 0 || take_entry(b) < 0))
+    if (set_port(b, differs, &both, !is.locked) < 0)
         return -1;
-    if (differs & (LIVE_LOCK | LIVE_ISOLATED | LIVE_GUARD | LIVE_OPTIONS) &&
-        end_step(b, port_set(b->nl, b->tap->link.ifindex, &both), "protect the port of") < 0)
+    if (locks && (attach_filter(b) < 0 || look_for_others(b) < 0 || take_entry(b) < 0))
         return -1;
-    if (locks && attach_filter(b) < 0)
+    if (set_port(b, differs, &both, false) < 0)
         return -1;
     if (differs & LIVE_VLAN && b->tap->bridge.bridge.vlan_filtering && move_vlan(b) < 0)
         return -1;

@@ -529,18 +529,30 @@ class Hostile(ApplyCase):
         self.assertIn("--vnet-hdr: ", self.apply(status=1)["vtap-a"])
 
     def test_mac_that_the_bridge_has_elsewhere(self):
-        """It is not taken from there: the tap stays as it was, until the bridge has forgotten it."""
+        """It is not taken from there: the guest is bound, and the rest follows when the bridge has forgotten it."""
         self.rule(f"allow br0 user={USER}\nallow br0 user={OTHER}")
         self.create("vtap-a", f"--mac={GUEST}")
         with self.grant(uid=OTHER, vnet=False) as other:
             self.forwards(other.tap()[0])
             os.write(other.fds[0], portframes.ethernet(portframes.ip4(portframes.udp(1, 2))))
             self.rule(f"allow br0 user={USER} mac=lock\nallow br0 user={OTHER}")
-            before = kernel()
             self.assertIn("bridge 'br0' has that MAC at another port; `bridge fdb show br br0`",
                           self.apply(status=1, dry=False)["virt-tap policy apply"])
-            self.assertEqual(kernel(), before)
-        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: {LOCKED}"})
+            self.assertFalse(port("vtap-a")["locked"])
+        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: mac=lock"})
+
+    def test_an_owner_cannot_keep_a_guest_unbound_by_another_of_hers(self):
+        """Whose tap she gives the guest's MAC: an entry of the bridge that does not age."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        self.create("vtap-b", f"--mac={NEIGHBOUR}")
+        with acting_as(USER):
+            self.fds.append(queue("vtap-b", 0))
+        fcntl.ioctl(self.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", b"vtap-b", 1, bytes.fromhex(GUEST.replace(":", ""))))
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.assertIn("at another port", self.apply(status=1, dry=False)["virt-tap policy apply"])
+        self.assertEqual(self.bound("vtap-a", MAC_LOCK), (True, True))
+        self.assertTrue(port("vtap-a")["isolated"])
 
     def test_filters_of_others(self):
         """They are root's: told, and left; without a lock they are nobody's business."""

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <signal.h>
 #include <string.h>
 
 struct bringing {
@@ -204,7 +205,7 @@ static int join(const struct bringing *b)
 }
 
 /* Down, it can send nothing before it is protected. If it cannot be protected, it is taken off again. */
-static int put_back(const struct bringing *b, unsigned int differs)
+static int join_down(const struct bringing *b, unsigned int differs)
 {
     const bool locks = b->tap->decision.protection.mac_lock;
     const int ifindex = b->tap->link.ifindex;
@@ -222,6 +223,18 @@ static int put_back(const struct bringing *b, unsigned int differs)
     if (!locks && differs & LIVE_FILTER)
         return end_step(b, portlive_drop_filter(b->nl, ifindex), "release");
     return 0;
+}
+
+/* Signals wait: a tap that is left down on its bridge looks like one that somebody has set down. */
+static int put_back(const struct bringing *b, unsigned int differs)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    const int err = join_down(b, differs);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 /* Reads it back. What is left of the claims is no harm: a slot may not have been free. */

@@ -277,6 +277,25 @@ class CallsFail(ApplyCase):
         self.walk(["repair"], lambda: run_all("ip link set vtap-a up nomaster", "tc qdisc replace dev vtap-a clsact", "tc qdisc del dev vtap-a clsact"), safe)
 
     @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_ended_by_a_signal(self):
+        """As by Ctrl-C, or by the limit of a hook, at each request to the kernel: the tap is up, on its bridge or off."""
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.create("vtap-a", f"--mac={GUEST}")
+        trace = f"{sandbox.RUN}/trace"
+        for nth in itertools.count(1):
+            run_all("ip link set vtap-a up nomaster")
+            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:signal=SIGTERM:when={nth}", self.program, "repair", check=False)
+            with self.subTest(nth=nth, said=done.stdout):
+                tap = netcase.link("vtap-a")
+                self.assertIn("UP", tap["flags"])
+                self.assertTrue("master" not in tap or self.is_protected())
+                self.repair()
+                self.settled()
+            if done.returncode == 0:
+                break
+        self.assertGreater(nth, 15)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_terms_exchanged(self):
         self.rule("allow br0 mac=lock isolated=yes serve=ra")
         self.create("vtap-a", f"--mac={GUEST}")

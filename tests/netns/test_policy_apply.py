@@ -92,6 +92,16 @@ class Changed(ApplyCase):
         self.assertEqual(self.apply(), {})
         self.like_new("vtap-a", *asked)
 
+    def test_services_are_not_locked_any_more(self):
+        """What a guest asked to serve of what its rule grants is no reason to refuse it under a rule that locks nothing."""
+        self.rule("allow br0 mac=lock serve=dhcp,ra")
+        self.create("vtap-a", f"--mac={GUEST}", "--serve=dhcp")
+        self.rule("allow br0")
+        self.assertEqual(self.apply("--revoke"), {"vtap-a": f"changed by {POLICY}:1: no mac=lock, no port filter"})
+        self.rule("allow br0 mac=lock serve=dhcp,ra")
+        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: {LOCKED}"})
+        self.assertEqual(self.bound("vtap-a", replace(MAC_LOCK, serve=frozenset({"dhcp"}))), (True, True))
+
     def test_isolation_of_a_declared_bridge(self):
         self.rule("allow br0")
         self.create("vtap-a")

@@ -110,7 +110,7 @@ static void decide(struct live_tap *tap, const struct caller *caller)
     tap->allowed = policy_decide(&tap->decision, &tap->policy, &question, caller, &tap->why) == 0;
     if (tap->allowed || !match->allowed)
         return;
-    if (!match->rule->terms.protection.ip_lock)
+    if (!match->rule->terms.protection.ip_lock && !question.lock_ip)
         question.addresses = NULL;
     if (!match->rule->terms.protection.mac_lock && !question.lock_mac)
         question.serve = 0;

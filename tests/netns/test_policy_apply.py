@@ -339,6 +339,13 @@ class Refused(ApplyCase):
         self.addCleanup(os.unlink, "/dev/kvm")
         self.refuses("allows the bridge only to users who can use KVM (require=kvm)")
 
+    def test_the_reason_is_that_of_what_was_asked_for(self):
+        """A guest that asked to be locked to its addresses still asks for these."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}", "--lock=ip", f"--ip={ADDRESS}")
+        self.rule("allow br0 require=kvm")
+        self.assertIn("require=kvm", self.apply(status=1)["vtap-a"])
+
     def test_policy_that_its_owner_cannot_read(self):
         self.made()
         sandbox.write(POLICY, "allow br0\n", mode=0o640)

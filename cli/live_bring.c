@@ -67,7 +67,7 @@ static int look_for_others(const struct bringing *b)
     for (unsigned int vlan = 0; vlan < LIVE_VLANS; vlan++) {
         if (vlan && !tap->vlans[vlan] && vlan != wanted_vlan(tap))
             continue;
-        const int err = portlive_find_address(b->nl, tap->bridge.ifindex, tap->mac, vlan, &found);
+        const int err = port_find_address(b->nl, tap->bridge.ifindex, tap->mac, vlan, &found);
         if (err && err != -ENOENT)
             return end_step(b, err, "look for the MAC of");
         if (!err && found.ifindex != tap->link.ifindex)

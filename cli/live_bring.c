@@ -36,6 +36,14 @@ static int end_step(const struct bringing *b, int err, const char *step)
         step, name, b->tap->decision.rule, rtnl_problem(b->nl, err), quote(name).text);
 }
 
+/* Names the tap in what the helper's own checks say, which are about one tap only. Returns -1. */
+static int name_tap(const struct bringing *b)
+{
+    const struct error cause = *b->why;
+
+    return error_set(b->why, "tap '%s': %.1400s", b->tap->link.name, cause.text);
+}
+
 static int attach_filter(const struct bringing *b)
 {
     struct error cause = {0};
@@ -128,7 +136,9 @@ static int protect(const struct bringing *b, bool guard, bool has_entry)
         .bridge = &b->tap->bridge, .terms = &terms, .binding = &b->binding, .has_entry = has_entry};
 
     terms.protection.guard = terms.protection.guard || guard;
-    return protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why);
+    if (protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why) < 0)
+        return name_tap(b);
+    return 0;
 }
 
 /* Without the lock, as long as the bridge does not know the guest's MAC at this port: it would cut the guest
@@ -265,7 +275,7 @@ int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, str
     const unsigned int of_port = *differs & ~(unsigned int)(LIVE_PLACE | LIVE_CLAIMS);
 
     if (live_claims_add(nl, tap, why) < 0)
-        return -1;
+        return name_tap(&b);
     if (*differs & LIVE_PLACE && put_back(&b, *differs) < 0)
         return -1;
     if (!(*differs & LIVE_PLACE) && of_port && (tighten(&b, *differs) < 0 || loosen(&b, *differs) < 0))

@@ -196,7 +196,7 @@ class Changed(ApplyCase):
         before = kernel()
         for ips in ("10.66.0.0/16", "10.66.9.1"):
             self.rule(rule + ips + others)
-            self.assertIn("another tap there has it", self.apply(status=1, dry=False)["virt-tap policy apply"])
+            self.assertRegex(self.apply(status=1, dry=False)["virt-tap policy apply"], "^tap 'vtap-a': .*another tap there has it")
             self.assertEqual(kernel(), before)
         sandbox.run("ip", "address", "add", "10.66.8.1/24", "dev", "br0")
         self.rule(rule + "10.66.8.0/24" + others)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <signal.h>
 #include <string.h>
 
 struct bringing {
@@ -33,6 +34,14 @@ static int end_step(const struct bringing *b, int err, const char *step)
     return error_set(
         b->why, "cannot %s tap '%s', as %s requires: %s; `ip -d link show dev %s` shows how it is set up",
         step, name, b->tap->decision.rule, rtnl_problem(b->nl, err), quote(name).text);
+}
+
+/* Names the tap in what the helper's own checks say, which are about one tap only. Returns -1. */
+static int name_tap(const struct bringing *b)
+{
+    const struct error cause = *b->why;
+
+    return error_set(b->why, "tap '%s': %.1400s", b->tap->link.name, cause.text);
 }
 
 static int attach_filter(const struct bringing *b)
@@ -57,7 +66,7 @@ static int look_for_others(const struct bringing *b)
     for (unsigned int vlan = 0; vlan <= VLAN_MAX; vlan++) {
         if (vlan && !vlans_has(&tap->vlans, vlan) && !vlans_has(&wanted, vlan))
             continue;
-        const int err = portlive_find_address(b->nl, tap->bridge.ifindex, tap->mac, vlan, &found);
+        const int err = port_find_address(b->nl, tap->bridge.ifindex, tap->mac, vlan, &found);
         if (err && err != -ENOENT)
             return end_step(b, err, "look for the MAC of");
         if (!err && found.ifindex != tap->link.ifindex)
@@ -138,12 +147,32 @@ static int protect(const struct bringing *b, bool guard, bool has_entry)
         .bridge = &b->tap->bridge, .terms = &terms, .binding = &b->binding, .has_entry = has_entry};
 
     terms.protection.guard = terms.protection.guard || guard;
-    return protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why);
+    if (protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why) < 0)
+        return name_tap(b);
+    return 0;
+}
+
+/* Without the lock, as long as the bridge does not know the guest's MAC at this port: it would cut the guest
+ * off. */
+static int set_port(const struct bringing *b, unsigned int differs, const struct port_options *wanted,
+                    bool without_lock)
+{
+    struct port_options options = *wanted;
+
+    if (!(differs & (LIVE_LOCK | LIVE_ISOLATED | LIVE_GUARD | LIVE_OPTIONS)))
+        return 0;
+    if (without_lock) {
+        options.locked = false;
+        options.learning = b->tap->link.port.learning;
+        options.flood = b->tap->link.port.flood;
+    }
+    return end_step(b, port_set(b->nl, b->tap->link.ifindex, &options), "protect the port of");
 }
 
 /* Of a port on its bridge. Nothing here lets the guest send more than before, but in the VLANs that it is
  * moved to, where it may: the filter is replaced while the port is in none that only one of both rules
- * grants. */
+ * grants. The filter comes before the guest's MAC is looked for: the owner of two taps could give one the
+ * other's MAC, and that one would never be bound. */
 static int tighten(const struct bringing *b, unsigned int differs)
 {
     const struct protection *protection = &b->tap->decision.protection;
@@ -152,14 +181,11 @@ static int tighten(const struct bringing *b, unsigned int differs)
     const bool locks = protection->mac_lock;
     const bool moves = differs & LIVE_VLAN && b->tap->bridge.bridge.vlan_filtering;
 
-    if (locks && (look_for_others(b) < 0 || take_entry(b) < 0))
+    if (set_port(b, differs, &both, !is.locked) < 0 || (moves && leave_vlans(b) < 0))
         return -1;
-    if (differs & (LIVE_LOCK | LIVE_ISOLATED | LIVE_GUARD | LIVE_OPTIONS) &&
-        end_step(b, port_set(b->nl, b->tap->link.ifindex, &both), "protect the port of") < 0)
+    if (locks && (attach_filter(b) < 0 || look_for_others(b) < 0 || take_entry(b) < 0))
         return -1;
-    if (moves && leave_vlans(b) < 0)
-        return -1;
-    if (locks && attach_filter(b) < 0)
+    if (set_port(b, differs, &both, false) < 0)
         return -1;
     if (moves && (enter_vlans(b) < 0 || (locks && take_entry(b) < 0)))
         return -1;
@@ -200,7 +226,7 @@ static int join(const struct bringing *b)
 }
 
 /* Down, it can send nothing before it is protected. If it cannot be protected, it is taken off again. */
-static int put_back(const struct bringing *b, unsigned int differs)
+static int join_down(const struct bringing *b, unsigned int differs)
 {
     const bool locks = b->tap->decision.protection.mac_lock;
     const int ifindex = b->tap->link.ifindex;
@@ -218,6 +244,18 @@ static int put_back(const struct bringing *b, unsigned int differs)
     if (!locks && differs & LIVE_FILTER)
         return end_step(b, portlive_drop_filter(b->nl, ifindex), "release");
     return 0;
+}
+
+/* Signals wait: a tap that is left down on its bridge looks like one that somebody has set down. */
+static int put_back(const struct bringing *b, unsigned int differs)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    const int err = join_down(b, differs);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 /* Reads it back. What is left of the claims is no harm: a slot may not have been free. */
@@ -247,7 +285,7 @@ int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, str
     const unsigned int of_port = *differs & ~(unsigned int)(LIVE_PLACE | LIVE_CLAIMS);
 
     if (live_claims_add(nl, tap, why) < 0)
-        return -1;
+        return name_tap(&b);
     if (*differs & LIVE_PLACE && put_back(&b, *differs) < 0)
         return -1;
     if (!(*differs & LIVE_PLACE) && of_port && (tighten(&b, *differs) < 0 || loosen(&b, *differs) < 0))

@@ -51,7 +51,7 @@ static int compare_entries(struct rtnl *nl, const struct live_tap *tap, unsigned
     for (unsigned int vlan = 0; vlan <= VLAN_MAX; vlan++) {
         if (vlan && !vlans_has(&tap->vlans, vlan))
             continue;
-        const int err = portlive_find_address(nl, tap->bridge.ifindex, tap->mac, vlan, &found);
+        const int err = port_find_address(nl, tap->bridge.ifindex, tap->mac, vlan, &found);
         if (err && err != -ENOENT)
             return err;
         if (err || found.ifindex != tap->link.ifindex || found.local || !found.static_ || !found.sticky)

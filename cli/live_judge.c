@@ -117,7 +117,8 @@ static struct question question_of(const struct live_tap *tap)
     return question;
 }
 
-/* Addresses that a rule does not lock any more, and VLANs that it does not grant, are not asked for. */
+/* Addresses and services that a rule does not lock any more, and VLANs that it does not grant, are not asked
+ * for. */
 static void decide(struct live_tap *tap, const struct caller *caller)
 {
     struct question question = question_of(tap);
@@ -128,8 +129,10 @@ static void decide(struct live_tap *tap, const struct caller *caller)
     tap->allowed = policy_decide(&tap->decision, &tap->policy, &question, caller, &tap->why) == 0;
     if (tap->allowed || !match->allowed)
         return;
-    if (!match->rule->terms.protection.ip_lock)
+    if (!match->rule->terms.protection.ip_lock && !question.lock_ip)
         question.addresses = NULL;
+    if (!match->rule->terms.protection.mac_lock && !question.lock_mac)
+        question.serve = 0;
     tap->allowed = policy_decide(&tap->decision, &tap->policy, &question, caller, &tap->why) == 0;
     if (tap->allowed || !question.vlan)
         return;

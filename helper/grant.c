@@ -202,7 +202,7 @@ static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, co
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
             what->bridge->name, what->bridge->name);
     for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
-        err = port_find_address(nl, what->bridge->ifindex, mac, &found);
+        err = port_find_address(nl, what->bridge->ifindex, mac, 0, &found);
         if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))
             continue;
         if (err)

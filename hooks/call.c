@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WORDS_MAX = 78, OUTPUT_MAX = 64 * 1024 };
+/* The command says something about each of 1,023 taps on each bridge. */
+enum { WORDS_MAX = 78, OUTPUT_MAX = 16 * 1024 * 1024 };
 
 /* Reports why a program failed, without the helper's name in front of its message. */
 static int explain(const char *path, char *output, int status, struct error *why)

@@ -60,12 +60,17 @@ static int on_address(void *arg, struct nlmsghdr *answer)
     return 0;
 }
 
-int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct port_address *out)
+int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
+                      struct port_address *out)
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE};
-    struct nl_msg *msg = neighbour_message(RTM_GETNEIGH, 0, &entry, mac);
+    const uint16_t vid = (uint16_t)vlan;
+    struct nl_msg *msg =
+        rtnl_put_u32(neighbour_message(RTM_GETNEIGH, 0, &entry, mac), NDA_MASTER, (uint32_t)bridge);
 
-    return rtnl_ask(nl, rtnl_put_u32(msg, NDA_MASTER, (uint32_t)bridge), on_address, out);
+    if (vlan)
+        msg = rtnl_put(msg, NDA_VLAN, &vid, sizeof(vid));
+    return rtnl_ask(nl, msg, on_address, out);
 }
 
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves)

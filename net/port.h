@@ -17,7 +17,7 @@ struct vlans;
  * not know (net/bridge/br_netlink.c, br_port_policy): check with link_get(). */
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options);
 
-/* A bridge's FDB entry for one address, without VLAN (Linux 5.0; net/core/rtnetlink.c, rtnl_fdb_get). */
+/* A bridge's FDB entry for one address (Linux 5.0; net/core/rtnetlink.c, rtnl_fdb_get). */
 struct port_address {
     int ifindex;  /* the port, or the bridge itself */
     bool local;   /* that interface's own MAC */
@@ -25,8 +25,10 @@ struct port_address {
     bool sticky;  /* does not move to another port that receives a frame from it (Linux 4.20) */
 };
 
-/* Looks up an address. Returns 0; -ENOENT: the FDB does not have it; or another -errno. */
-int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct port_address *out);
+/* Looks up an address in one VLAN; 0: the entry without one, which a bridge uses that does not filter VLANs.
+ * Returns 0; -ENOENT: the FDB does not have it; or another -errno. */
+int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
+                      struct port_address *out);
 
 /* Adds a permanent, sticky FDB entry for an address at that port: without sticky, a frame with that source on
  * an unlocked port would move it there. Kernels that do not know the flag ignore it: check with

@@ -24,31 +24,6 @@ static struct nl_msg *neighbour_message(int type, int nlm_flags, const struct nd
     return rtnl_put(rtnl_message(type, nlm_flags, entry, sizeof(*entry)), NDA_LLADDR, mac, 6);
 }
 
-static int on_address(void *arg, struct nlmsghdr *answer)
-{
-    const struct ndmsg *entry = nlmsg_data(answer);
-    struct port_address *out = arg;
-
-    *out = (struct port_address){.ifindex = entry->ndm_ifindex,
-                                 .local = entry->ndm_state & NUD_PERMANENT,
-                                 .static_ = entry->ndm_state & NUD_NOARP,
-                                 .sticky = entry->ndm_flags & NTF_STICKY};
-    return 0;
-}
-
-int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
-                          struct port_address *out)
-{
-    const struct ndmsg entry = {.ndm_family = AF_BRIDGE};
-    const uint16_t vid = (uint16_t)vlan;
-    struct nl_msg *msg = neighbour_message(RTM_GETNEIGH, 0, &entry, mac);
-
-    msg = rtnl_put_u32(msg, NDA_MASTER, (uint32_t)bridge);
-    if (vlan)
-        msg = rtnl_put(msg, NDA_VLAN, &vid, sizeof(vid));
-    return rtnl_ask(nl, msg, on_address, out);
-}
-
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE, .ndm_ifindex = ifindex, .ndm_flags = NTF_MASTER};

@@ -8,14 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct port_address;
 struct rtnl;
 struct vlan_range;
-
-/* As port_find_address() (port.h), in one VLAN; 0: the entry without one, which a bridge uses that does not
- * filter VLANs. */
-int portlive_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
-                          struct port_address *out);
 
 /* Removes the port's entries for an address in all its VLANs. */
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);

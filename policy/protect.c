@@ -22,6 +22,7 @@
  * refused by the port's limit leaves an empty entry behind, which counts (__br_multicast_add_group): until
  * that is fixed, the bridge's limit is the number of joins that a hostile guest needs. */
 enum { PORT_GROUPS = 64, BRIDGE_GROUPS = 65536 };
+enum { VLAN_IDS = 4095 }; /* 0 to 4,094 */
 
 /* The parameters for one port. */
 struct protecting {
@@ -195,6 +196,22 @@ static int deny_vlan_router(const struct protecting *p)
     return 0;
 }
 
+/* Whether the bridge knows the guest's MAC at other ports only because it has learned it there: nobody has
+ * set it. In any VLAN, since the port may be in several. */
+static bool is_learned(const struct protecting *p)
+{
+    const unsigned int vlans = p->bridge.bridge.vlan_filtering ? VLAN_IDS : 1;
+    struct port_address found;
+
+    for (unsigned int vlan = 0; vlan < vlans; vlan++) {
+        const int err =
+            port_find_address(p->nl, p->what->bridge->ifindex, p->what->binding->mac, vlan, &found);
+        if (err ? err != -ENOENT : found.ifindex != p->ifindex && (found.local || found.static_))
+            return false;
+    }
+    return true;
+}
+
 /* An address that another port has is not taken from it, with one exception: root's own guest may come from
  * another host, whose frames the bridge has learned from at its uplink (a live migration). */
 static int lock_mac(const struct protecting *p)
@@ -203,9 +220,7 @@ static int lock_mac(const struct protecting *p)
     struct port_address found;
     int err = port_add_address(p->nl, p->ifindex, mac, false);
 
-    if (err == -EEXIST && getuid() == 0 &&
-        port_find_address(p->nl, p->what->bridge->ifindex, mac, &found) == 0 && !found.local &&
-        !found.static_)
+    if (err == -EEXIST && getuid() == 0 && is_learned(p))
         err = port_add_address(p->nl, p->ifindex, mac, true);
     if (err == -EEXIST)
         return error_set(
@@ -215,7 +230,7 @@ static int lock_mac(const struct protecting *p)
             p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, mac, &found);
+    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, mac, 0, &found);
     if (looked)
         return fail(p, "mac=lock", looked);
     if (found.ifindex != p->ifindex || !found.static_)

@@ -99,17 +99,40 @@ class Daemon(HookCase):
     """When the daemon of QEMU's driver starts; a shell of that name calls the hook here."""
     driver = "daemon"
 
-    def start(self, parent="libvirtd", uid=0):
-        shell = sandbox.RUN + "/" + parent
+    @staticmethod
+    def daemon(name):
+        shell = sandbox.RUN + "/" + name
         if not os.path.exists(shell):
             sandbox.run("cp", "/bin/sh", shell)
-        status, out, said = hookhost.call(shell, ["-c", '"$@"; exit $?', "sh", f"{self.hooks}/daemon", "-", "start", "-", "start"], "", uid=uid)
+        return shell
+
+    def words(self):
+        return ["-c", '"$@"; exit $?', "sh", f"{self.hooks}/daemon", "-", "start", "-", "start"]
+
+    def start(self, parent="libvirtd", uid=0):
+        status, out, said = hookhost.call(self.daemon(parent), self.words(), "", uid=uid)
         self.assertEqual((status, out, said), (0, "", ""))
 
     @staticmethod
     def age(*names):
         for name in names:
             os.utime(f"/sys/class/net/{name}", (time.time() - 100,) * 2)
+
+    def test_put_back_whatever_is_said_about_other_taps(self):
+        """Taps that are not allowed any more are listed first, however many they are."""
+        sandbox.write(POLICY, f"allow br0 user={USER} quota=400\nallow br0 user=root\n")
+        for number in range(400):
+            self.create(f"vtap-u{number}", f"--domain={FOREIGN}")
+        self.create("vtap-web", uid=0)
+        sandbox.run("ip", "link", "set", "vtap-web", "nomaster")
+        sandbox.write(POLICY, "allow br0 user=root\n")
+        shell = self.daemon("libvirtd")
+        said = hookhost.call(shell, self.words(), "")[2]
+        master = netcase.link("vtap-web").get("master")
+        self.delete(f"--domain={FOREIGN}")
+        self.unlink("vtap-web")
+        self.assertEqual(master, "br0", said)
+        self.assertIn("not allowed any more: no rule", said)
 
     def test_orphans(self):
         sandbox.write("/run/libvirt/qemu/runs.xml", f"<domstatus><domain><uuid>{FOREIGN}</uuid></domain></domstatus>")

@@ -92,6 +92,16 @@ class Changed(ApplyCase):
         self.assertEqual(self.apply(), {})
         self.like_new("vtap-a", *asked)
 
+    def test_services_are_not_locked_any_more(self):
+        """What a guest asked to serve of what its rule grants is no reason to refuse it under a rule that locks nothing."""
+        self.rule("allow br0 mac=lock serve=dhcp,ra")
+        self.create("vtap-a", f"--mac={GUEST}", "--serve=dhcp")
+        self.rule("allow br0")
+        self.assertEqual(self.apply("--revoke"), {"vtap-a": f"changed by {POLICY}:1: no mac=lock, no port filter"})
+        self.rule("allow br0 mac=lock serve=dhcp,ra")
+        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: {LOCKED}"})
+        self.assertEqual(self.bound("vtap-a", replace(MAC_LOCK, serve=frozenset({"dhcp"}))), (True, True))
+
     def test_isolation_of_a_declared_bridge(self):
         self.rule("allow br0")
         self.create("vtap-a")
@@ -186,7 +196,7 @@ class Changed(ApplyCase):
         before = kernel()
         for ips in ("10.66.0.0/16", "10.66.9.1"):
             self.rule(rule + ips + others)
-            self.assertIn("another tap there has it", self.apply(status=1, dry=False)["virt-tap policy apply"])
+            self.assertRegex(self.apply(status=1, dry=False)["virt-tap policy apply"], "^tap 'vtap-a': .*another tap there has it")
             self.assertEqual(kernel(), before)
         sandbox.run("ip", "address", "add", "10.66.8.1/24", "dev", "br0")
         self.rule(rule + "10.66.8.0/24" + others)
@@ -328,6 +338,13 @@ class Refused(ApplyCase):
         os.mknod("/dev/kvm", 0o020600, os.makedev(1, 3))  # which root could open
         self.addCleanup(os.unlink, "/dev/kvm")
         self.refuses("allows the bridge only to users who can use KVM (require=kvm)")
+
+    def test_the_reason_is_that_of_what_was_asked_for(self):
+        """A guest that asked to be locked to its addresses still asks for these."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}", "--lock=ip", f"--ip={ADDRESS}")
+        self.rule("allow br0 require=kvm")
+        self.assertIn("require=kvm", self.apply(status=1)["vtap-a"])
 
     def test_policy_that_its_owner_cannot_read(self):
         self.made()
@@ -529,18 +546,30 @@ class Hostile(ApplyCase):
         self.assertIn("--vnet-hdr: ", self.apply(status=1)["vtap-a"])
 
     def test_mac_that_the_bridge_has_elsewhere(self):
-        """It is not taken from there: the tap stays as it was, until the bridge has forgotten it."""
+        """It is not taken from there: the guest is bound, and the rest follows when the bridge has forgotten it."""
         self.rule(f"allow br0 user={USER}\nallow br0 user={OTHER}")
         self.create("vtap-a", f"--mac={GUEST}")
         with self.grant(uid=OTHER, vnet=False) as other:
             self.forwards(other.tap()[0])
             os.write(other.fds[0], portframes.ethernet(portframes.ip4(portframes.udp(1, 2))))
             self.rule(f"allow br0 user={USER} mac=lock\nallow br0 user={OTHER}")
-            before = kernel()
             self.assertIn("bridge 'br0' has that MAC at another port; `bridge fdb show br br0`",
                           self.apply(status=1, dry=False)["virt-tap policy apply"])
-            self.assertEqual(kernel(), before)
-        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: {LOCKED}"})
+            self.assertFalse(port("vtap-a")["locked"])
+        self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: mac=lock"})
+
+    def test_an_owner_cannot_keep_a_guest_unbound_by_another_of_hers(self):
+        """Whose tap she gives the guest's MAC: an entry of the bridge that does not age."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        self.create("vtap-b", f"--mac={NEIGHBOUR}")
+        with acting_as(USER):
+            self.fds.append(queue("vtap-b", 0))
+        fcntl.ioctl(self.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", b"vtap-b", 1, bytes.fromhex(GUEST.replace(":", ""))))
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.assertIn("at another port", self.apply(status=1, dry=False)["virt-tap policy apply"])
+        self.assertEqual(self.bound("vtap-a", MAC_LOCK), (True, True))
+        self.assertTrue(port("vtap-a")["isolated"])
 
     def test_filters_of_others(self):
         """They are root's: told, and left; without a lock they are nobody's business."""

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import os
 import struct
+import subprocess
 import unittest
 
 import netcase
@@ -242,6 +243,35 @@ class Frames(ApplyCase):
                 self.assertEqual(seen(*forged), [0, 0, 0])
 
 
+class AtOnce(ApplyCase):
+    def test_two_repairs(self):
+        """As by a hook and by hand: the second waits, or they would take taps off under each other."""
+        self.rule("allow br0 mac=lock quota=20")
+        names = [f"vtap-{number}" for number in range(20)]
+        for number, name in enumerate(names):
+            self.create(name, f"--mac=52:54:00:00:01:{number:02x}")
+        for _ in range(rounds(3, 50)):
+            sandbox.run("ip", "link", "delete", "br0")
+            sandbox.make_bridge("br0")
+            running = [subprocess.Popen([self.program, "repair"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+            for process in running:
+                said = process.communicate(timeout=60)[0]
+                self.assertEqual(process.returncode, 0, said)
+            self.assertEqual({netcase.link(name).get("master") for name in names}, {"br0"})
+        self.settled()
+
+    def test_a_plan_waits_for_nobody(self):
+        self.rule("allow br0")
+        os.makedirs("/run/virt-tap", exist_ok=True)
+        with open("/run/virt-tap/.apply", "w", encoding="ascii") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.assertEqual(self.repair("--dry-run"), {})
+            with self.assertRaises(subprocess.TimeoutExpired):
+                subprocess.run([self.program, "repair"], timeout=1, check=False)
+        self.assertEqual(self.repair(), {})
+        self.assertEqual(os.stat("/run/virt-tap/.apply").st_uid, 0)
+
+
 class CallsFail(ApplyCase):
     """Each request to the kernel refused once: never is a tap up on its bridge with less than it is granted, and the next call mends it."""
 
@@ -275,6 +305,25 @@ class CallsFail(ApplyCase):
             self.assertIn("UP", tap["flags"])
             self.assertTrue("master" not in tap or self.is_protected())
         self.walk(["repair"], lambda: run_all("ip link set vtap-a up nomaster", "tc qdisc replace dev vtap-a clsact", "tc qdisc del dev vtap-a clsact"), safe)
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
+    def test_ended_by_a_signal(self):
+        """As by Ctrl-C, or by the limit of a hook, at each request to the kernel: the tap is up, on its bridge or off."""
+        self.rule("allow br0 mac=lock isolated=yes")
+        self.create("vtap-a", f"--mac={GUEST}")
+        trace = f"{sandbox.RUN}/trace"
+        for nth in itertools.count(1):
+            run_all("ip link set vtap-a up nomaster")
+            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:signal=SIGTERM:when={nth}", self.program, "repair", check=False)
+            with self.subTest(nth=nth, said=done.stdout):
+                tap = netcase.link("vtap-a")
+                self.assertIn("UP", tap["flags"])
+                self.assertTrue("master" not in tap or self.is_protected())
+                self.repair()
+                self.settled()
+            if done.returncode == 0:
+                break
+        self.assertGreater(nth, 15)
 
     @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_terms_exchanged(self):

@@ -466,6 +466,21 @@ class WithOtherProtection(Vlan):
         self.tap(f"--mac={GUEST}")
         self.refuse(f"--mac={GUEST}", uid=OTHER, says="another tap on bridge")
 
+    def test_root_takes_an_address_that_was_learned(self):
+        """As test_protect has it of bridges without VLANs; what somebody set stays his."""
+        sandbox.write(POLICY, "allow br0 vlan=100 mac=lock\n")
+        for mac, static in ((NEIGHBOUR, ()), (FOREIGN, ("static",))):
+            self.far.send(tagged(frame(BROADCAST, mac), 100))
+            self.assertTrue(await_(lambda mac=mac: self.entries(mac)))
+            if static:
+                sandbox.run("bridge", "fdb", "replace", mac, "dev", "up0", "master", "static", "vlan", "100")
+                self.refuse(f"--mac={mac}", uid=0, says="already has that MAC")
+            else:
+                own = self.tap(f"--mac={mac}", uid=0)
+                self.assertLessEqual({(100, "static")}, self.entries(mac))
+                self.far.send(tagged(frame(mac, GUEST), 100))
+                self.assertEqual(seen(GUEST, own), [[[]]])
+
     def test_isolated(self):
         sandbox.write(POLICY, "allow br0 vlan=100 isolated=yes mac=lock\n")
         one, two = self.tap(f"--mac={GUEST}"), self.tap(f"--mac={NEIGHBOUR}", uid=OTHER)

@@ -67,11 +67,13 @@ int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool mo
     return 0;
 }
 
-int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], struct port_address *out)
+int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
+                      struct port_address *out)
 {
     (void)nl;
     (void)bridge;
     (void)mac;
+    (void)vlan;
     *out = (struct port_address){.ifindex = 1, .static_ = true, .sticky = !sticky_ignored};
     return 0;
 }

@@ -280,7 +280,10 @@ static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const
 static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                 struct error *why)
 {
-    const struct port_grant port = {.bridge = what->bridge, .terms = what->terms, .binding = what->binding};
+    const struct port_grant port = {.bridge = what->bridge,
+                                    .terms = what->terms,
+                                    .binding = what->binding,
+                                    .takes_learned = getuid() == 0};
     uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.

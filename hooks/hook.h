@@ -39,8 +39,8 @@ void hook_begin_changes(void);
  * message, or why it could not be run. */
 int hook_call_helper(const char *const words[], struct error *why);
 
-/* Has `virt-tap repair` put back the taps that belong on that bridge (NULL: on any), if one of them is on none.
- * Requires root. Returns 0, or -1 and what it says, or why it could not be run. */
+/* Has `virt-tap repair` put back the taps that belong on that bridge (NULL: on any), if one of them is on
+ * none. Requires root. Returns 0, or -1 and what it says, or why it could not be run. */
 int hook_repair(const char *bridge, struct error *why);
 
 /* Writes a document to standard output: unchanged, unless that is a terminal (base/terminal.h). Returns 0,

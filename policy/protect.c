@@ -14,7 +14,6 @@
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The number of multicast groups that a protected port may be in: one for each IPv6 address of the guest, and
  * a few more (mDNS, SSDP, LLMNR). A bridge that reaches its own limit, 4,096 by default, disables snooping
@@ -220,7 +219,7 @@ static int lock_mac(const struct protecting *p)
     struct port_address found;
     int err = port_add_address(p->nl, p->ifindex, mac, false);
 
-    if (err == -EEXIST && getuid() == 0 && is_learned(p))
+    if (err == -EEXIST && p->what->takes_learned && is_learned(p))
         err = port_add_address(p->nl, p->ifindex, mac, true);
     if (err == -EEXIST)
         return error_set(

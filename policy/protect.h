@@ -20,6 +20,7 @@ struct port_grant {
     const struct decision *terms;
     const struct binding *binding; /* with mac=lock: what the guest may send as */
     bool has_entry;                /* the guest's MAC is in the bridge's FDB already, for this port */
+    bool takes_learned; /* the guest may have been learned at another port, from which it then comes */
 };
 
 /* Returns what a guest with that MAC is bound to; points into the decision. The tags' protocol is left out:

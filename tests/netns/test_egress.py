@@ -116,7 +116,8 @@ class Egress(Ports):
             sandbox.write(POLICY, f"allow br0 user={USER} quota=1 mac=lock {terms}\nallow br0 user={OTHER}\n")
             self.grant(f"--mac={GUEST}", vnet=False).close()
         sandbox.write(POLICY, f"allow br0 user={USER} quota=1 mac=lock {lock} egress={items}\n")
-        self.refused(says=["for mac=lock of", "more than the kernel's 4096 instructions; use fewer addresses, VLANs, or items in egress=", "nothing is granted"])
+        self.refused(says=["for mac=lock of", "more than the kernel's 4096 instructions; use fewer addresses, VLANs, or items in egress=",
+                           "nothing is granted"])
 
     def test_a_host_with_too_many_addresses(self):
         batch = "".join(f"route %s local 198.18.{number // 256}.{number % 256} dev lo\n" for number in range(1100))

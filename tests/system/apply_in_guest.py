@@ -258,7 +258,8 @@ class Frames(VlanCase):
     def test_from_trunk_to_trunk_under_a_flood(self):
         """What only one rule lets through never crosses in a VLAN that only the other one has, with any tag or none."""
         good, forged = ({vlan: make(vlan) for vlan in (0, 100, 200, 300)} for make in (
-            lambda vlan: portframes.ethernet(portframes.ip4(portframes.udp(1, vlan))), lambda vlan: portframes.ethernet(portframes.ip4(portframes.udp(67, vlan)))))
+            lambda vlan: portframes.ethernet(portframes.ip4(portframes.udp(1, vlan))),
+            lambda vlan: portframes.ethernet(portframes.ip4(portframes.udp(67, vlan)))))
         crossed = self.uplink("100-400", **{f"good{vlan}": frame for vlan, frame in good.items()}, **{f"forged{vlan}": frame for vlan, frame in forged.items()})
         rules = ("allow br0 mac=lock serve=dhcp vlan=100,200 native=100", "allow br0 mac=lock vlan=200,300 native=300")
         through = ({("good0", 100), ("good100", 100), ("good200", 200), ("forged0", 100), ("forged100", 100), ("forged200", 200)},

@@ -22,7 +22,8 @@ class OnADebianKernel(unittest.TestCase):
     def test_policy_apply(self):
         helper, cli, judge = (os.path.realpath(os.environ[f"VIRT_TAP_{name}"]) for name in ("HELPER", "CLI", "PORTJUDGE"))
         status, output = kernelhost.run(
-            needed.folder("GUEST_KERNEL"), ["python3", f"{TESTS}/system/apply_in_guest.py", *([] if THOROUGH else SHARE)], programs=[helper, cli, judge, shutil.which("tc")],
+            needed.folder("GUEST_KERNEL"), ["python3", f"{TESTS}/system/apply_in_guest.py", *([] if THOROUGH else SHARE)],
+            programs=[helper, cli, judge, shutil.which("tc")],
             files=[f"{TESTS}/{folder}" for folder in ("lib", "netns", "system")], modules=["bridge", "tun", "veth", "sch_ingress", "cls_bpf"], limit=600,
             env={"VIRT_TAP_HELPER": helper, "VIRT_TAP_CLI": cli, "VIRT_TAP_PORTJUDGE": judge, "PYTHONPATH": f"{TESTS}/lib:{TESTS}/netns",
                  "VIRT_TAP_FEW": "1"})

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import socket
-import unittest
 import xml.etree.ElementTree as ET
 
 import guests
@@ -22,7 +21,7 @@ from bridgehelper import await_
 from libvirtcase import _helper_of, DOMAIN, HookTest, HostTest, nic, POLICY
 
 ALLOW = "allow br0 quota=200\n"
-MAC = "52:54:00:00:00:77"
+MAC, FIRST = "52:54:00:00:00:77", "52:54:00:00:00:01"
 ADDED = re.compile(r"\Avirt-tap domain attach: (\S+): '(vtap-[\w-]+)' on 'br0', with the MAC ([0-9a-f:]{17}), is added to ([a-z ]+)\n")
 
 
@@ -81,7 +80,7 @@ class Verbs:
 
     def test_definition(self):
         """Nothing is made until the domain starts; then by the hook."""
-        self.plain("web", nic(mac="52:54:00:00:00:01"))
+        self.plain("web", nic(mac=FIRST))
         first, = self.devices("web", "--inactive")[0]
         tap, mac, where = self.added("web", "--mac", MAC.upper())
         self.assertEqual((mac, where), (MAC, "its definition"))
@@ -109,46 +108,49 @@ class Verbs:
         self.plain("web")
         self.added("web", "--mac", MAC, "--queues=4", "--mtu=1400", "--isolated", "--lock=mac", "--serve=dhcp")
         self.virsh("start", "web")
-        self.protected("web", isolated=True)
+        self.protected(isolated=True)
         tap, = self.taps()
         self.assertIn("multi_queue", sandbox.run(*self.enter("ip", "-d", "tuntap")).stdout)
         xml = self.virsh("dumpxml", "web")
         for words in ("<mtu size='1400'/>", "queues='4'", f"dev='{tap}'"):
             self.assertIn(words, xml)
 
-    def protected(self, _name, isolated):
-        tap, = json.loads(self.run_here(self.cli, "list", "--json").stdout)
+    def protected(self, isolated):
+        tap, = (tap for tap in json.loads(self.run_here(self.cli, "list", "--json").stdout) if tap["bound"])
         self.assertEqual((tap["bound"]["mac"], tap["filter"]["attached"]), (MAC, True))
         link, = json.loads(sandbox.run(*self.enter("ip", "-d", "-json", "link", "show", tap["name"])).stdout)
         self.assertEqual(link["linkinfo"]["info_slave_data"]["isolated"], isolated)
 
     def test_plugged_and_unplugged(self):
         """Under a guest that sees it come and go; live only by default, as virsh has it, and both if asked."""
-        self.linux("web")
+        self.linux("web", nic(mac=FIRST))
         console = self.boots("web")
+        first, = self.devices("web")[0]
         tap, mac, where = self.added("web", "--mac", MAC, "--queues=2", "--lock=mac")
         self.assertEqual(where, "the running domain")
-        self.runs_and_is_defined("web", [(MAC, tap)], [])
-        self.has_taps(tap)
-        self.protected("web", isolated=False)
+        self.runs_and_is_defined("web", [first, (MAC, tap)], [first])
+        self.has_taps(first[1], tap)
+        self.protected(isolated=False)
         console.run(f"until grep -q {MAC} /sys/class/net/*/address; do sleep 0.1; done")
         card = "$(basename $(dirname $(grep -l 52:54:00:00:00:77 /sys/class/net/*/address)))"
-        console.run(f"ip link set {card} up; ip address add 192.168.77.1/24 dev {card}")
+        console.run(f"ip address flush dev eth0; ip link set {card} up; ip address add 192.168.77.1/24 dev {card}")
         self.assertRegex(guests.ping(console, "192.168.77.254"), ", 0% packet loss$")
         said = self.detach("web", tap)
         self.assertIn("is removed from the running domain", said)
-        self.has_taps()
-        self.runs_and_is_defined("web", [], [])
+        self.has_taps(first[1])
+        self.runs_and_is_defined("web", [first], [first])
         both = [self.added("web", "--live", "--config") for _time in range(2)]
         self.assertEqual({where for _tap, _mac, where in both}, {"the running domain and its definition"})
-        self.runs_and_is_defined("web", *[[(mac, tap) for tap, mac, _where in both]] * 2)
-        self.detach("web", both[0][1], "--live", "--config")
-        self.runs_and_is_defined("web", *[[(mac, tap) for tap, mac, _where in both[1:]]] * 2)
-        self.has_taps(both[1][0])
+        nics = [first, *[(mac, tap) for tap, mac, _where in both]]
+        self.runs_and_is_defined("web", nics, nics)
+        self.detach("web", nics.pop(1)[0], "--live", "--config")
+        self.runs_and_is_defined("web", nics, nics)
+        taps = {tap for _mac, tap in nics}
+        self.has_taps(*taps)
         self.virsh("destroy", "web")
         self.has_taps()
         self.virsh("start", "web")
-        self.has_taps(both[1][0])
+        self.has_taps(*taps)
 
     def test_removed_at_the_end(self):
         """What was attached to the running domain only ends with it."""
@@ -174,27 +176,28 @@ class Verbs:
 
     def test_only_the_tap_is_left(self):
         """As when the guest released it later: its name still removes it."""
-        self.linux("web")
+        self.linux("web", nic(mac=FIRST))
         self.boots("web")
+        first, = self.devices("web")[0]
         tap, mac, _where = self.added("web")
-        self.virsh("detach-interface", "web", "bridge" if False else "ethernet", "--mac", mac, "--live")
-        self.assertTrue(await_(lambda: self.devices("web") == ([], [tap])), self.devices("web"))
-        self.has_taps(tap)
+        self.virsh("detach-interface", "web", "ethernet", "--mac", mac, "--live")
+        self.assertTrue(await_(lambda: self.devices("web") == ([first], [first[1], tap])), self.devices("web"))
+        self.has_taps(first[1], tap)
         self.refused("web", [mac], verb="detach", says=f"the running domain of web has no interface '{mac}'")
         self.detach("web", tap)
-        self.has_taps()
-        self.runs_and_is_defined("web", [], [])
+        self.has_taps(first[1])
+        self.runs_and_is_defined("web", [first], [first])
 
     def test_refused(self):
-        self.plain("web", nic(mac="52:54:00:00:00:01"))
+        self.plain("web", nic(mac=FIRST))
         here = ["--bridge=br0"]
         self.refused("web", [*here, "--live"], says="web is not running")
-        self.refused("web", ["52:54:00:00:00:01", "--live"], verb="detach", says="web is not running")
+        self.refused("web", [FIRST, "--live"], verb="detach", says="web is not running")
         for words, says in (([], "--bridge=BRIDGE"), (["--bridge=a/b"], "not a valid name"), ([*here, "--mac=01:00:5e:00:00:01"], "--mac"),
                             ([*here, "--mac=nonsense"], "--mac"), ([*here, "--ip=300.1.1.1"], "--ip"), ([*here, "--serve=pizza"], "--serve"),
                             ([*here, "--model="], "--model"), ([*here, "--queues=2", "--model=e1000"], "--queues")):
             self.refused("web", words, status=2, says=says)
-        for words, says in (([*here, "--mac=52:54:00:00:00:01"], "has an interface with the MAC"),
+        for words, says in (([*here, f"--mac={FIRST}"], "has an interface with the MAC"),
                             ([*here, "--model=x'/><script path='/bin/sh'/><b a='"], "libvirt refuses")):
             self.refused("web", words, says=says)
         for word, says in ((MAC, f"no interface '{MAC}'"), ("vtap-web-aaaaa", "no interface 'vtap-web-aaaaa'"), ("\x1b[2J'&\n", "no interface")):
@@ -203,8 +206,7 @@ class Verbs:
             self.assertIn("there is no domain 'nobody'", self.verb(verb, *words, status=1))
 
     def test_interface_of_another_kind(self):
-        self.plain("web")
-        self.virsh("attach-interface", "web", "user", "--mac", MAC, "--config")
+        self.plain("web", f"<interface type='user'><mac address='{MAC}'/></interface>")
         self.refused("web", [MAC], verb="detach", says="has no tap of virt-tap; remove it with virsh detach-interface")
 
     def test_policy_refuses(self):
@@ -257,8 +259,7 @@ class Verbs:
         self.has_taps()
 
     def test_clone(self):
-        self.plain("first", nic())
-        self.virsh("dumpxml", "first")
+        self.plain("first", nic(), uuid="<uuid>11111111-1111-4111-8111-111111111111</uuid>")
         text = re.sub(r"<uuid>.*?</uuid>|<mac .*?/>", "", self.virsh("dumpxml", "--inactive", "first")).replace("<name>first<", "<name>second<")
         sandbox.write(f"{self.FOLDER}/second.xml", text)
         self.virsh("define", f"{self.FOLDER}/second.xml")
@@ -291,10 +292,13 @@ class System(HostTest, Verbs):
         super().setUpClass()
         cls.host = cls.make_host(1, "br0")
         cls.host.run("ip", "address", "add", "192.168.77.254/24", "dev", "br0")
-        cls.run_here, cls.virsh, cls.enter = cls.host.run, cls.host.virsh, cls.host.enter
+        cls.virsh, cls.enter = cls.host.virsh, cls.host.enter
 
     def setUp(self):
         self.has(self.host)
+
+    def run_here(self, *command, **options):
+        return self.host.run(*command, env=hookhost.ENVIRONMENT, **options)
 
     def taps(self):
         return self.host.taps()
@@ -302,8 +306,8 @@ class System(HostTest, Verbs):
     def has_taps(self, *taps):
         self.has(self.host, *taps)
 
-    def plain(self, name, *cards, boot="", more=""):
-        self.define(self.host, name, *cards, more, boot=boot)
+    def plain(self, name, *cards, boot="", more="", uuid=""):
+        self.define(self.host, name, *cards, more, boot=boot, uuid=uuid)
 
     def plain_named(self, name):
         path = f"{sandbox.RUN}/named.xml"
@@ -321,11 +325,11 @@ class System(HostTest, Verbs):
 
     def test_from_elsewhere(self):
         """Through a connection that may lead to another host: the definition only."""
-        self.plain("web", nic(mac="52:54:00:00:00:01"))
+        self.plain("web", nic(mac=FIRST))
         self.virsh("start", "web")
         remote = "qemu+tcp://127.0.0.1/system"
         before = self.virsh("dumpxml", "web"), self.taps()
-        for words in (["attach", "web", "--bridge=br0"], ["detach", "web", "52:54:00:00:00:01"]):
+        for words in (["attach", "web", "--bridge=br0"], ["detach", "web", FIRST]):
             done = self.run_here(self.cli, "domain", words[0], "-c", remote, *words[1:], check=False)
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stdout, r"\A[^\n]*made and deleted on its host[^\n]*--config\n\Z")
@@ -419,8 +423,8 @@ class Session(HookTest, Verbs):
         self.addCleanup(self.virsh, "undefine", name, check=False)
         self.addCleanup(self.virsh, "destroy", name, check=False)
 
-    def plain(self, name, *cards, boot="", more=""):
-        self.define(name, DOMAIN.format(name=name, uuid="", boot=boot, devices="".join(cards) + more))
+    def plain(self, name, *cards, boot="", more="", uuid=""):
+        self.define(name, DOMAIN.format(name=name, uuid=uuid, boot=boot, devices="".join(cards) + more))
 
     def plain_named(self, name):
         escaped = name.replace("&", "&amp;").replace("<", "&lt;")

@@ -418,7 +418,7 @@ class Session(HookTest, Verbs):
     def define(self, name, text):
         path = f"{self.FOLDER}/defined.xml"
         sandbox.write(path, text)
-        sandbox.write(path, sandbox.run(self.cli, "xml", "rewrite", path).stdout)
+        sandbox.run(self.cli, "xml", "rewrite", "--in-place", path)
         self.virsh("define", path)
         self.addCleanup(self.virsh, "undefine", name, check=False)
         self.addCleanup(self.virsh, "destroy", name, check=False)

@@ -39,7 +39,6 @@ static void found_free(struct found *found)
     domain_free(&found->domain);
     cleanup_secret(&found->text);
 }
-#define _cleanup_found_ __attribute__((cleanup(found_free)))
 
 static bool is_meant(const struct interface *interface, const char *word)
 {
@@ -160,24 +159,26 @@ static int detach_config(const struct hot *hot, const struct found *found)
 /* Both are found before either is changed. */
 static int detach(const struct hot *hot, const char *word)
 {
-    _cleanup_found_ struct found live = {.text = NULL}, config = {.text = NULL};
+    __attribute__((cleanup(found_free))) struct found live = {.text = NULL}, config = {.text = NULL};
+    const char *dev = word;
 
     if (hot->live) {
         live.text = hot_running(hot);
-        if (!live.text || find(hot, word, "the running domain", &live) != 0)
+        if (!live.text || find(hot, word, "the running domain", &live) != 0 || !live.tap)
             return 1;
+        dev = live.tap->dev;
     }
     if (hot->config) {
         config.text = libvirt_definition(hot->domain);
-        if (find(hot, word, "the definition", &config) != 0)
+        if (find(hot, word, "the definition", &config) != 0 || !config.tap)
             return 1;
+        dev = config.tap->dev;
     }
     if (hot->live && detach_live(hot, &live) != 0)
         return 1;
     if (hot->config && detach_config(hot, &config) != 0)
         return 1;
-    return complain(0, hot->command, "%s: '%s' is removed from %s", hot->name,
-                    hot->live ? live.tap->dev : config.tap->dev, hot_places(hot));
+    return complain(0, hot->command, "%s: '%s' is removed from %s", hot->name, dev, hot_places(hot));
 }
 
 int detach_run(const struct call *call)

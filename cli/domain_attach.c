@@ -270,18 +270,6 @@ static int make_tap(struct attach *attach)
         live->is_new->mtu, mtu, live->is_new->mtu);
 }
 
-static int list_tap(struct attach *attach)
-{
-    _cleanup_free_ char *list = attach_list(&attach->live.made, NULL);
-
-    if (!list)
-        return complain(1, attach->hot.command, "no memory");
-    if (hot_set_list(&attach->hot, list) != 0)
-        return 1;
-    attach->listed = true;
-    return 0;
-}
-
 static int define(struct attach *attach)
 {
     if (libvirt_define(attach->hot.domain, attach->hot.command, attach->config.was,
@@ -308,11 +296,20 @@ static int apply(struct attach *attach)
 {
     const struct hot *hot = &attach->hot;
 
-    if (hot->live && (make_tap(attach) != 0 || list_tap(attach) != 0))
+    if (hot->live && make_tap(attach) != 0)
+        return 1;
+    attach->listed = hot->live;
+    if (hot->live && hot_remember(hot, attach->live.is_new->tap) != 0)
         return 1;
     if (hot->config && define(attach) != 0)
         return 1;
-    return hot->live ? plug(attach) : 0;
+    if (!hot->live)
+        return 0;
+    if (plug(attach) != 0)
+        return 1;
+    hot_remember(hot,
+                 attach->live.is_new->tap); /* again, for libvirt has given others the time to change it */
+    return 0;
 }
 
 /* Takes back what apply() did, the last first. A definition that somebody else has changed since stays. */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { TRIES = 10 };
+
 /* The tap of a running domain is made and deleted on this host, and has the owner that the hook would give
  * it: who runs libvirtd. */
 static int check_here(const struct hot *hot)
@@ -86,8 +88,11 @@ char *hot_running(const struct hot *hot)
     return text;
 }
 
-int hot_set_list(const struct hot *hot, const char *list)
+/* Sets the running domain's list of taps, as attach_list() returns it. */
+static int set_list(const struct hot *hot, const char *list)
 {
+    if (!list)
+        return complain(1, hot->command, "no memory");
     if (virDomainSetMetadata(hot->domain, VIR_DOMAIN_METADATA_ELEMENT, *list ? list : NULL, "vt",
                              TAPS_NAMESPACE, VIR_DOMAIN_AFFECT_LIVE) == 0)
         return 0;
@@ -95,11 +100,13 @@ int hot_set_list(const struct hot *hot, const char *list)
                     hot->name, virGetLastErrorMessage());
 }
 
-int hot_forget(const struct hot *hot, const char *dev)
+/* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. Sets *done if there is
+ * nothing to do. */
+static int change_list(const struct hot *hot, const char *dev, const struct tap *extra, bool *done)
 {
     _cleanup_domain_ struct domain domain = {0};
-    _cleanup_free_ char *text = hot_running(hot);
-    const struct tap *tap = NULL;
+    _cleanup_free_ char *text = hot_running(hot), *list = NULL;
+    const struct tap *found = NULL;
     struct error why;
 
     if (!text)
@@ -108,13 +115,37 @@ int hot_forget(const struct hot *hot, const char *dev)
         return complain(1, hot->command, "%s: %s", hot->name, why.text);
     for (size_t i = 0; i < domain.tap_count; i++)
         if (strcmp(domain.taps[i].dev, dev) == 0)
-            tap = &domain.taps[i];
-    if (!tap)
+            found = &domain.taps[i];
+    *done = (found != NULL) == (extra != NULL);
+    if (*done)
         return 0;
-    _cleanup_free_ char *list = attach_list(&domain, tap);
-    if (!list)
-        return complain(1, hot->command, "no memory");
-    return hot_set_list(hot, list);
+    list = attach_list(&domain, found, extra);
+    return set_list(hot, list);
+}
+
+/* libvirt only sets the whole list: another attach may have read it before we set it, and set it after us.
+ * Hence again, until it is seen to be right. */
+static int change_until_done(const struct hot *hot, const char *dev, const struct tap *extra)
+{
+    bool done = false;
+
+    for (int i = 0; i < TRIES && !done; i++)
+        if (change_list(hot, dev, extra, &done) != 0)
+            return 1;
+    if (done)
+        return 0;
+    return complain(1, hot->command, "%s: others keep changing the list of taps of the running domain",
+                    hot->name);
+}
+
+int hot_remember(const struct hot *hot, const struct tap *tap)
+{
+    return change_until_done(hot, tap->dev, tap);
+}
+
+int hot_forget(const struct hot *hot, const char *dev)
+{
+    return change_until_done(hot, dev, NULL);
 }
 
 int hot_delete_tap(const struct hot *hot, const char *dev)

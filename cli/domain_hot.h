@@ -36,8 +36,9 @@ const char *hot_places(const struct hot *hot);
 /* Returns the running domain, to be freed; NULL: failed. */
 char *hot_running(const struct hot *hot);
 
-/* Sets the running domain's list of taps, as attach_list() returns it. Returns 0, or 1. */
-int hot_set_list(const struct hot *hot, const char *list);
+/* Adds a tap, which may be of another description, to the running domain's list, if it is not there. Returns
+ * 0, or 1. */
+int hot_remember(const struct hot *hot, const struct tap *tap);
 
 /* Removes a tap from the running domain's list, if it is there. Returns 0, or 1. */
 int hot_forget(const struct hot *hot, const char *dev);

@@ -64,20 +64,25 @@ static int print_tap(FILE *file, const struct node *node)
     return fprintf(file, "%s</tap>", original) < 0 ? -1 : 0;
 }
 
-char *attach_list(const struct domain *domain, const struct tap *except)
+char *attach_list(const struct domain *domain, const struct tap *except, const struct tap *extra)
 {
+    const struct node *head = domain->taps_node;
     _cleanup_free_ char *text = NULL;
     size_t size;
 
-    if (domain->tap_count == (size_t)(except != NULL))
+    if (!extra && domain->tap_count == (size_t)(except != NULL))
         return strdup("");
+    if (!head)
+        head = extra->node->parent;
     FILE *file = open_memstream(&text, &size);
     if (!file)
         return NULL;
-    int err = print_tag(file, "taps", domain->taps_node);
+    int err = print_tag(file, "taps", head);
     for (size_t i = 0; i < domain->tap_count && !err; i++)
         if (&domain->taps[i] != except)
             err = print_tap(file, domain->taps[i].node);
+    if (extra && !err)
+        err = print_tap(file, extra->node);
     fputs("</taps>", file);
     if (fclose(file) != 0 || err)
         return NULL;

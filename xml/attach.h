@@ -15,6 +15,7 @@ char *attach_insert(const struct domain *domain, const char *interface, size_t *
  * out of memory. */
 int attach_remove(struct edits *edits, const struct domain *domain, const struct tap *tap);
 
-/* Returns the domain's list of taps, without `except` (NULL: with all), as virDomainSetMetadata() takes it:
- * it adds the namespace itself. "": there are none. To be freed; NULL: out of memory. */
-char *attach_list(const struct domain *domain, const struct tap *except);
+/* Returns the domain's list of taps as virDomainSetMetadata() takes it, which adds the namespace itself:
+ * without `except`, and with `extra`, which may be of another domain; NULL: none. "": the list is empty. To
+ * be freed; NULL: out of memory. */
+char *attach_list(const struct domain *domain, const struct tap *except, const struct tap *extra);

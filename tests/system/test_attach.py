@@ -6,6 +6,7 @@ definition, and whatever is refused or fails leaves nothing.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -151,6 +152,18 @@ class Verbs:
         self.has_taps()
         self.virsh("start", "web")
         self.has_taps(*taps)
+
+    def test_several_at_once(self):
+        """None takes another's tap out of the list."""
+        self.plain("web")
+        self.virsh("start", "web")
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            added = list(pool.map(lambda _number: self.added("web"), range(6)))
+        nics, listed = self.devices("web")
+        self.assertEqual(sorted(nics), sorted((mac, tap) for tap, mac, _where in added))
+        self.assertEqual(sorted(listed), sorted(tap for tap, _mac, _where in added))
+        self.virsh("destroy", "web")
+        self.has_taps()
 
     def test_removed_at_the_end(self):
         """What was attached to the running domain only ends with it."""

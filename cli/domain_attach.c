@@ -303,13 +303,7 @@ static int apply(struct attach *attach)
         return 1;
     if (hot->config && define(attach) != 0)
         return 1;
-    if (!hot->live)
-        return 0;
-    if (plug(attach) != 0)
-        return 1;
-    hot_remember(hot,
-                 attach->live.is_new->tap); /* again, for libvirt has given others the time to change it */
-    return 0;
+    return hot->live ? plug(attach) : 0;
 }
 
 /* Takes back what apply() did, the last first. A definition that somebody else has changed since stays. */

@@ -7,11 +7,12 @@
 #include "helper_call.h"
 #include "xml/attach.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
-
-enum { TRIES = 10 };
 
 /* The tap of a running domain is made and deleted on this host, and has the owner that the hook would give
  * it: who runs libvirtd. */
@@ -100,15 +101,33 @@ static int set_list(const struct hot *hot, const char *list)
                     hot->name, virGetLastErrorMessage());
 }
 
-/* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. Sets *done if there is
- * nothing to do. */
-static int change_list(const struct hot *hot, const char *dev, const struct tap *extra, bool *done)
+/* libvirt only sets the whole list, so whoever changes it must be the only one from reading to setting it.
+ * Locks what only the taps' owner can open. Returns a descriptor that holds the lock; -1: there is nothing to
+ * lock. */
+static int lock_list(void)
 {
+    const char *folder = getenv("XDG_RUNTIME_DIR");
+    int fd = -1;
+
+    if (geteuid() == 0)
+        fd = open("/run/virt-tap-domain.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    else if (folder)
+        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+/* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. */
+static int change_list(const struct hot *hot, const char *dev, const struct tap *extra)
+{
+    _cleanup_close_ int lock = lock_list();
     _cleanup_domain_ struct domain domain = {0};
     _cleanup_free_ char *text = hot_running(hot), *list = NULL;
     const struct tap *found = NULL;
     struct error why;
 
+    (void)lock;
     if (!text)
         return 1;
     if (domain_read(&domain, text, strlen(text), &why) < 0)
@@ -116,36 +135,20 @@ static int change_list(const struct hot *hot, const char *dev, const struct tap 
     for (size_t i = 0; i < domain.tap_count; i++)
         if (strcmp(domain.taps[i].dev, dev) == 0)
             found = &domain.taps[i];
-    *done = (found != NULL) == (extra != NULL);
-    if (*done)
+    if ((found != NULL) == (extra != NULL))
         return 0;
     list = attach_list(&domain, found, extra);
     return set_list(hot, list);
 }
 
-/* libvirt only sets the whole list: another attach may have read it before we set it, and set it after us.
- * Hence again, until it is seen to be right. */
-static int change_until_done(const struct hot *hot, const char *dev, const struct tap *extra)
-{
-    bool done = false;
-
-    for (int i = 0; i < TRIES && !done; i++)
-        if (change_list(hot, dev, extra, &done) != 0)
-            return 1;
-    if (done)
-        return 0;
-    return complain(1, hot->command, "%s: others keep changing the list of taps of the running domain",
-                    hot->name);
-}
-
 int hot_remember(const struct hot *hot, const struct tap *tap)
 {
-    return change_until_done(hot, tap->dev, tap);
+    return change_list(hot, tap->dev, tap);
 }
 
 int hot_forget(const struct hot *hot, const char *dev)
 {
-    return change_until_done(hot, dev, NULL);
+    return change_list(hot, dev, NULL);
 }
 
 int hot_delete_tap(const struct hot *hot, const char *dev)

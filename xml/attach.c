@@ -70,10 +70,10 @@ char *attach_list(const struct domain *domain, const struct tap *except, const s
     _cleanup_free_ char *text = NULL;
     size_t size;
 
-    if (!extra && domain->tap_count == (size_t)(except != NULL))
-        return strdup("");
-    if (!head)
+    if (extra && !head)
         head = extra->node->parent;
+    if (!head || (!extra && domain->tap_count == (size_t)(except != NULL)))
+        return strdup("");
     FILE *file = open_memstream(&text, &size);
     if (!file)
         return NULL;

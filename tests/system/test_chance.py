@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Domains of a real libvirtd start and end in random order, while QEMU, libvirtd, hooks and helpers are killed: afterwards there are
-exactly the taps, claims, filters and bridges of those that run.
+"""Domains of a real libvirtd start and end in random order, while QEMU, libvirtd, hooks, helpers and `virt-tap domain attach` are killed:
+afterwards there are exactly the taps, claims, filters and bridges of those that run.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL. VIRT_TAP_SEED chooses another order.
 """
@@ -50,7 +50,8 @@ class Chance(HostTest):
     def setUp(self):
         self.random = random.Random(SEED)
         self.names = {name: self.define(self.host, name, *cards, options=options) for name, (cards, options) in DOMAINS.items()}
-        self.whole, self.unsettled, self.done = {}, set(), []
+        self.by_uuid = {self.host.virsh("domuuid", name).strip(): name for name in DOMAINS}
+        self.whole, self.unsettled, self.plugged, self.done = {}, set(), set(), []
         for name in DOMAINS:
             self.host.virsh("start", name)
         self.whole = self.taps()
@@ -71,7 +72,8 @@ class Chance(HostTest):
             port = link.get("linkinfo", {}).get("info_slave_data", {})
             found[tap["name"]] = {
                 **{key: tap[key] for key in ("bridge", "owner", "domain", "protection", "vlan", "bound")}, "filter": (tap["filter"] or {}).get("attached"),
-                "claims": sorted(re.sub(r"\A(virt-tap\.\S+)\.\d+\Z", r"\1", claim) for claim in link.get("altnames", [])), "mtu": link.get("mtu"), "alias": link.get("ifalias"),
+                "claims": sorted(re.sub(r"\A(virt-tap\.\S+)\.\d+\Z", r"\1", claim) for claim in link.get("altnames", [])),
+                "mtu": link.get("mtu"), "alias": link.get("ifalias"),
                 "port": [port.get(key) for key in ("isolated", "learning", "locked", "flood", "guard", "mcast_flood")]}
         return found
 
@@ -81,12 +83,18 @@ class Chance(HostTest):
     def right(self):
         """Who runs has its taps, whole; who ended undisturbed has none."""
         running = self.running()
-        needed_, allowed = set().union(*(self.names[name] for name in running)), set().union(*(self.names[name] for name in running | self.unsettled))
+        self.plugged &= running
+        usual = set().union(*(self.names[name] for name in running))
 
         def found():
             self.is_now = self.taps()
-            return (needed_ <= set(self.is_now) <= allowed and all(self.is_now[tap] == self.whole[tap] for tap in needed_))
+            return usual <= set(self.is_now) and all(self.is_now[tap] == self.whole[tap] for tap in usual) and \
+                all(self.may_be(tap, about, running) for tap, about in self.is_now.items())
         self.assertTrue(await_(found), f"seed {SEED}, after {self.done}: {running} run, but there are {self.is_now}")
+
+    def may_be(self, tap, about, running):
+        name = self.by_uuid[about["domain"]]
+        return name in self.unsettled or (name in running and (tap in self.names[name] or name in self.plugged))
 
     # What may happen.
 
@@ -133,6 +141,15 @@ class Chance(HostTest):
         self.host.start()
         self.end_the_lost()
 
+    def kill_attach(self, name):
+        """An interface is added to the domain, or half of it."""
+        self.plugged.add(name)
+        with subprocess.Popen(self.host.enter(self.cli, "domain", "attach", name, "--bridge=br0", "--live"), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as attach:
+            time.sleep(self.random.uniform(0, 200) * MILLISECONDS)
+            attach.kill()
+        self.assertTrue(await_(lambda: not self.processes(self.programs["helper"])))
+
     def hunt(self, virsh, kind):
         """Kill the next such program, if it comes before virsh ends."""
         while virsh.poll() is None:
@@ -172,7 +189,7 @@ class Chance(HostTest):
         for _round in range(rounds(30, 200)):
             name = self.random.choice(list(DOMAINS))
             self.ran = self.running()
-            usual = [self.end, self.end, self.kill_qemu] if name in self.ran else [self.start] * 3
+            usual = [self.end, self.end, self.kill_qemu, self.kill_attach] if name in self.ran else [self.start] * 3
             act = self.random.choice([*usual, self.kill_libvirtd, self.kill_hook, self.kill_helper, self.kill_libvirtd_meanwhile])
             self.done.append(f"{act.__name__} {name}")
             act(name)

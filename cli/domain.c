@@ -8,6 +8,8 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "base/verb.h"
+#include "domain_attach.h"
+#include "domain_libvirt.h"
 #include "domain_next.h"
 #include "job.h"
 
@@ -56,25 +58,12 @@ static const struct option_entry rewrite_options[] = {
     OPTION_END(struct domain_options),
 };
 
-/* By default libvirt prints errors itself. */
-static void print_nothing(void *data, virErrorPtr error)
-{
-    (void)data, (void)error;
-}
-
 static void cleanup_network(const virNetworkPtr *network)
 {
     if (*network)
         virNetworkFree(*network);
 }
-
-static void cleanup_domain(const virDomainPtr *domain)
-{
-    if (*domain)
-        virDomainFree(*domain);
-}
 #define _cleanup_network_ __attribute__((cleanup(cleanup_network)))
-#define _cleanup_virdomain_ __attribute__((cleanup(cleanup_domain)))
 
 /* A setting of a network that libvirt gives its interfaces, but a tap would not get; NULL: none. */
 static const char *find_unsupported(const struct node *network)
@@ -138,20 +127,6 @@ static bool is_yes(const char *name)
     return getline(&answer, &room, stdin) > 0 && (*answer == 'y' || *answer == 'Y');
 }
 
-/* Returns the definition, with its secrets, to be freed; NULL: not available. */
-static char *definition(virDomainPtr domain)
-{
-    return virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
-}
-
-static void cleanup_secret(char **text)
-{
-    if (*text)
-        explicit_bzero(*text, strlen(*text));
-    free(*text);
-}
-#define _cleanup_secret_ __attribute__((cleanup(cleanup_secret)))
-
 /* Redefines the domain if the user agrees and it is still the one that was shown. */
 static int define(const struct session *session, virDomainPtr domain, const char *name, const char *was,
                   const struct product *product)
@@ -160,15 +135,9 @@ static int define(const struct session *session, virDomainPtr domain, const char
 
     if (session->options->consent == CONSENT_ASK && !is_yes(name))
         return complain(1, command, "%s: left as it is", name);
-    _cleanup_secret_ char *now = definition(domain);
-    if (!now || strcmp(now, was) != 0)
-        return complain(1, command, "%s: its definition has changed in the meantime; try again", name);
-    _cleanup_virdomain_ virDomainPtr defined =
-        virDomainDefineXMLFlags(session->connection, product->text, VIR_DOMAIN_DEFINE_VALIDATE);
-    if (!defined)
-        return complain(1, command, "%s: libvirt refuses the new definition: %s", name,
-                        virGetLastErrorMessage());
-    next_report(command, defined, name);
+    if (libvirt_define(domain, command, was, product->text, VIR_DOMAIN_DEFINE_VALIDATE) != 0)
+        return 1;
+    next_report(command, domain, name);
     return 0;
 }
 
@@ -179,7 +148,7 @@ static int change_domain(struct session *session, virDomainPtr domain)
 
     if (virDomainIsPersistent(domain) != 1)
         return complain(1, command, "%s is transient: it has no definition to change", name);
-    _cleanup_secret_ char *text = definition(domain);
+    _cleanup_secret_ char *text = libvirt_definition(domain);
     if (!text)
         return complain(1, command, "cannot read %s: %s", name, virGetLastErrorMessage());
     int status = job_run(&session->job, name, text, strlen(text), &product);
@@ -216,14 +185,10 @@ static int one_domain(struct session *session, virDomainPtr domain)
 /* By name, otherwise by UUID. */
 static int named_domain(struct session *session, const char *name)
 {
-    _cleanup_virdomain_ virDomainPtr domain = virDomainLookupByName(session->connection, name);
+    _cleanup_virdomain_ virDomainPtr domain = libvirt_find(session->connection, session->job.name, name);
 
-    if (!domain && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
-        return complain(1, session->job.name, "cannot look up '%.60s': %s", name, virGetLastErrorMessage());
     if (!domain)
-        domain = virDomainLookupByUUIDString(session->connection, name);
-    if (!domain)
-        return complain(1, session->job.name, "there is no domain '%.60s'", name);
+        return 1;
     return one_domain(session, domain);
 }
 
@@ -256,51 +221,18 @@ static int each_domain(struct session *session, char *names[], size_t name_count
     return status;
 }
 
-/* Collects the tap names used by the domains of this libvirt. */
-static int learn(struct session *session)
-{
-    _cleanup_free_ virDomainPtr *list = NULL;
-    const int count = virConnectListAllDomains(session->connection, &list, 0);
-    int err = 0;
-
-    for (int i = 0; i < count; i++) {
-        _cleanup_free_ char *text = virDomainGetXMLDesc(list[i], VIR_DOMAIN_XML_INACTIVE);
-        if (text && !err)
-            err = taken_add_document(&session->known.taken, text, strlen(text));
-        virDomainFree(list[i]);
-    }
-    if (count < 0 || err)
-        return -1;
-    return 0;
-}
-
-/* Whether this libvirt is a user's, which has no packet filters, wherever it is: .../session?OPTIONS. */
-static bool is_session(virConnectPtr connection)
-{
-    static const char path[] = "/session";
-    _cleanup_free_ char *uri = virConnectGetURI(connection);
-    const char *host = uri ? strstr(uri, "://") : NULL;
-    const char *at = host ? strchr(host + strlen("://"), '/') : NULL;
-
-    return at && strncmp(at, path, sizeof(path) - 1) == 0 && strchr("?", at[sizeof(path) - 1]);
-}
-
 static int connect_and_run(struct session *session, char *names[], size_t count)
 {
-    const char *command = session->job.name, *uri = session->options->uri;
-    int status;
+    const char *command = session->job.name;
+    int status = 0;
 
-    virSetErrorFunc(NULL, print_nothing);
-    session->connection = virConnectOpenAuth(uri, virConnectAuthPtrDefault, 0);
-    if (!session->connection && uri)
-        return complain(1, command, "no connection to libvirt at %s: %s", uri, virGetLastErrorMessage());
+    session->connection = libvirt_open(command, session->options->uri);
     if (!session->connection)
-        return complain(1, command, "no connection to libvirt: %s", virGetLastErrorMessage());
-    session->job.wish.session = is_session(session->connection);
-    if (session->job.known && learn(session) < 0)
-        status =
-            complain(1, command, "cannot collect the tap names of all domains: %s", virGetLastErrorMessage());
-    else
+        return 1;
+    session->job.wish.session = libvirt_is_session(session->connection);
+    if (session->job.known)
+        status = libvirt_learn(session->connection, command, &session->known.taken, VIR_DOMAIN_XML_INACTIVE);
+    if (status == 0)
         status = each_domain(session, names, count);
     next_warn(&session->next, command, session->connection);
     next_free(&session->next);
@@ -362,11 +294,25 @@ static const struct verb verbs[] = {
      .max = UINT_MAX,
      .act = show,
      .summary = "show what the interfaces of defined domains are, or could be"},
+    {.name = "attach",
+     .arguments = "DOMAIN --bridge=BRIDGE [OPTION...]",
+     .options = attach_options,
+     .min = 1,
+     .max = 1,
+     .act = attach_run,
+     .summary = "add an interface on a tap to a domain, also while it runs"},
+    {.name = "detach",
+     .arguments = "DOMAIN MAC|TAP [OPTION...]",
+     .options = detach_options,
+     .min = 2,
+     .max = 2,
+     .act = detach_run,
+     .summary = "remove an interface and its tap from a domain, also while it runs"},
 };
 
 static const struct command domain_command = {
-    "Domains that libvirt has defined: convert their interfaces to taps, and back.", verbs,
-    sizeof(verbs) / sizeof(verbs[0])};
+    "Domains that libvirt has defined: convert their interfaces to taps, and back; add and remove some.",
+    verbs, sizeof(verbs) / sizeof(verbs[0])};
 
 static const struct verb commands[] = {{.name = "domain",
                                         .arguments = "VERB",

@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "base/text.h"
-#include "base/vlans.h"
 #include "config.h"
 #include "hook.h"
 #include "host/libvirt_network.h"
@@ -24,23 +23,12 @@
 #include "net/rtnl.h"
 #include "policy/claim.h"
 #include "policy/declared.h"
-#include "xml/ips.h"
+#include "xml/tap_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { UUID_LENGTH = 36 };
-
-/* Options for the helper. */
-struct words {
-    char bridge[sizeof("--bridge=") + NAME_SIZE], name[sizeof("--name=") + NAME_SIZE];
-    char domain[sizeof("--domain=") + UUID_LENGTH], mac[sizeof("--mac=") + 17];
-    char vlan[sizeof("--vlan=") + VLANS_TEXT], native[sizeof("--native=4094")];
-    char ips[IPS_MAX][sizeof("--ip=") + IP_TEXT];
-    char lock[sizeof("--lock=mac")], serve[sizeof("--serve=dhcp,dhcpv6,ra")];
-};
 
 /* Whether the domain may have taps of ours: for most domains nothing else is checked. A truncated document
  * may have some in the missing part. */
@@ -83,71 +71,19 @@ static int check_domain(const struct domain *domain, struct error *why)
 /* Removes all taps of the domain that nobody holds. */
 static int remove_taps(const struct domain *domain, struct error *why)
 {
-    struct words words;
+    char option[sizeof("--domain=") + UUID_LENGTH];
 
-    snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
-    return hook_call_helper((const char *[]){"delete", words.domain, NULL}, why);
-}
-
-/* Adds --ip for each of the tap's addresses. */
-static void add_ips(const char *argv[], int count, struct words *words, const struct tap *tap)
-{
-    char ips[IPS_MAX][IP_TEXT];
-    unsigned int ip_count = 0;
-
-    if (tap->ips)
-        ip_count = ips_split(tap->ips, ips);
-    for (unsigned int i = 0; i < ip_count; i++) {
-        snprintf(words->ips[i], sizeof(words->ips[i]), "--ip=%.45s", ips[i]);
-        argv[count++] = words->ips[i];
-    }
-}
-
-/* Adds what the guest asks to be bound by. Returns the new count. */
-static int add_lock(const char *argv[], int count, struct words *words, const struct tap *tap)
-{
-    snprintf(words->lock, sizeof(words->lock), "--lock=%s", text_or(tap->lock, ""));
-    snprintf(words->serve, sizeof(words->serve), "--serve=%s", text_or(tap->serve, ""));
-    if (tap->lock)
-        argv[count++] = words->lock;
-    if (tap->serve)
-        argv[count++] = words->serve;
-    return count;
+    snprintf(option, sizeof(option), "--domain=%s", domain->uuid);
+    return hook_call_helper((const char *[]){"delete", option, NULL}, why);
 }
 
 static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
-    const struct tap *tap = interface->tap;
-    const char *argv[13 + IPS_MAX] = {"create"};
-    struct words words;
-    int count = 1;
+    struct tap_words words;
 
-    if (interface->mac && strlen(interface->mac) > 17)
-        return error_set(why, "its MAC is not valid");
-    snprintf(words.bridge, sizeof(words.bridge), "--bridge=%s", tap->bridge);
-    snprintf(words.name, sizeof(words.name), "--name=%s", tap->dev);
-    snprintf(words.domain, sizeof(words.domain), "--domain=%s", domain->uuid);
-    snprintf(words.mac, sizeof(words.mac), "--mac=%s", text_or(interface->mac, ""));
-    snprintf(words.vlan, sizeof(words.vlan), "--vlan=%s", text_or(tap->vlan, ""));
-    snprintf(words.native, sizeof(words.native), "--native=%s", text_or(tap->native, ""));
-    argv[count++] = words.bridge;
-    argv[count++] = words.name;
-    argv[count++] = words.domain;
-    if (interface->mac)
-        argv[count++] = words.mac;
-    if (interface_vnet_hdr(interface))
-        argv[count++] = "--vnet-hdr";
-    if (interface_multi_queue(interface))
-        argv[count++] = "--multi-queue";
-    if (tap->vlan)
-        argv[count++] = words.vlan;
-    if (tap->native)
-        argv[count++] = words.native;
-    if (tap->isolated)
-        argv[count++] = "--isolated";
-    count = add_lock(argv, count, &words, tap);
-    add_ips(argv, count, &words, tap);
-    return hook_call_helper(argv, why);
+    if (tap_words_set(&words, domain->uuid, interface, why) < 0)
+        return -1;
+    return hook_call_helper(words.argv, why);
 }
 
 /* libvirt tells the guest its <mtu>, but sets it only on its own taps: a tap with a smaller MTU would

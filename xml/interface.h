@@ -48,6 +48,10 @@ int interface_adopt(struct edits *edits, const struct document *doc, const struc
 /* Adds an edit that removes an element and the white space before it. Returns 0, or -1 if out of memory. */
 int edit_remove(struct edits *edits, const struct document *doc, const struct node *node);
 
+/* Adds an edit that removes the domain's list of taps, and the <metadata> that was created for it. Returns 0,
+ * or -1 if out of memory. */
+int edit_remove_list(struct edits *edits, const struct domain *domain);
+
 /* Adds an edit that changes an existing attribute. Returns 0, or -1 if out of memory. */
 int edit_attribute(struct edits *edits, const struct document *doc, const struct node *node, const char *name,
                    const char *value);

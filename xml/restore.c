@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Removes the whole list, and the <metadata> that was created for it. */
-static int remove_list(struct edits *edits, const struct domain *domain)
+int edit_remove_list(struct edits *edits, const struct domain *domain)
 {
     const struct node *metadata = domain->metadata;
 
@@ -57,7 +56,7 @@ int domain_restore(struct change *out, const struct domain *domain, const struct
         gone[i] = goes;
         left += !goes;
     }
-    if (domain->tap_count > 0 && left == 0 && remove_list(&out->edits, domain) < 0)
+    if (domain->tap_count > 0 && left == 0 && edit_remove_list(&out->edits, domain) < 0)
         return error_set(why, "no memory");
     for (size_t i = 0; i < domain->tap_count && left > 0; i++)
         if (gone[i] && edit_remove(&out->edits, &domain->doc, domain->taps[i].node) < 0)

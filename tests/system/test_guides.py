@@ -96,10 +96,23 @@ class Session(Guide):
         self.assertIn("tap vtap-web-", self.type("virt-tap domain show -c qemu:///session web"))
 
     def test_domains(self):
+        sandbox.write(POLICY, "allow br0 user=alice\n")
+        self.type("sudo virt-tap hooks enable")
         self.define("web", CARD)
         self.type("virsh -q -c qemu:///session dumpxml web >web.xml")
         with self.read("domains.md"):
             self.types("virt-tap xml rewrite --diff web.xml")
+            self.type("virsh -c qemu:///session undefine web")
+            self.define("web", "")
+            self.virsh("start", "web")
+            self.types("virt-tap domain attach")
+            self.has_taps(1)
+            sandbox.write(f"{HOME}/nic.xml", self.next("<interface").text)
+            self.types("virt-tap tap create")
+            self.has_taps(2)
+            self.assertIn("vtap-web-2", self.type("virsh -c qemu:///session domiflist web"))
+            self.virsh("destroy", "web")
+            self.has_taps(0)
             side_by_side(self, self.next("<domain"))
 
 

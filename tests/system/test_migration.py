@@ -6,6 +6,7 @@
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel).
 """
 import json
+import shutil
 import subprocess
 import time
 
@@ -15,6 +16,11 @@ import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
+
+TC_SAID = "/run/tc.said"
+EVERYTHING = ("<mtu size='9000'/><driver queues='4'/><port isolated='yes'/><bandwidth><inbound average='1000' peak='5000' burst='512'/>"
+              "<outbound average='2000' burst='256'/></bandwidth>")
+PORT = {"isolated", "locked", "learning", "flood", "mcast_flood", "guard", "hairpin", "mcast_router", "multicast_router", "neigh_suppress", "vlan_tunnel"}
 
 
 class Migration(HostTest):
@@ -115,6 +121,77 @@ class Migration(HostTest):
             self.assertEqual(self.locked(self.one, "brA"), 0)
             peer.stdin.close()
         self.one.virsh("destroy", "web")
+
+    def everything(self, host):
+        """What guards and limits the guest's only tap there, and what tc was asked to do for the tap."""
+        tap, = json.loads(host.run(self.cli, "list", "--json").stdout)
+        link, = json.loads(host.run("ip", "-d", "-json", "link", "show", tap["name"]).stdout)
+        info = link["linkinfo"]
+        queues = info["info_data"]["numqueues"] + info["info_data"]["numdisabled"]  # a guest with one CPU uses one of them
+        asked = [line.replace(tap["name"], "TAP") for line in host.read(TC_SAID).splitlines() if f" {tap['name']} " in line]
+        return {"bound": tap["bound"], "filter": tap["filter"]["attached"], "dropped": tap["filter"]["dropped"], "protection": tap["protection"],
+                "mtu": link["mtu"], "queues": queues, "vnet_hdr": info["info_data"]["vnet_hdr"],
+                "port": {key: value for key, value in info["info_slave_data"].items() if key in PORT}, "bandwidth": sorted(set(asked)),
+                "limits": host.virsh("domiftune", "web", tap["name"]).split()}
+
+    def ready_for_everything(self):
+        """Both hosts have jumbo frames and lock guests, and a tc that only writes down what it was asked: kernels for virtual machines have
+        no sfq, which libvirt uses for <bandwidth>."""
+        for host, bridge in ((self.one, "brA"), (self.two, "brB")):
+            before = host.read(POLICY)
+            host.write(POLICY, f"allow {bridge} mac=lock ip=lock ips=192.168.77.0/24\n")
+            self.addCleanup(host.write, POLICY, before)
+            for link, mtu in (("trunk0", "9000"), (bridge, "9000")):
+                host.run("ip", "link", "set", link, "mtu", mtu)
+                self.addCleanup(host.run, "ip", "link", "set", link, "mtu", "1500")
+            host.write("/run/tc", f"#!/bin/sh\necho \"$*\" >>{TC_SAID}\n", 0o755)
+            host.write(TC_SAID, "")
+            host.run("mount", "--bind", "/run/tc", shutil.which("tc"))
+            self.addCleanup(host.run, "umount", shutil.which("tc"))
+
+    def test_everything_on(self):
+        """MTU, queues, isolation, lock and bandwidth are the same after a restore, a migration, and when the interface was unplugged and plugged
+        again."""
+        self.ready_for_everything()
+        serial = "<serial type='unix'><source mode='bind' path='/var/lib/libvirt/serial'/></serial>"
+        self.define(self.one, "web", nic("brA", EVERYTHING, self.MAC), serial, VNC, boot=self.boot(), options=["--lock=ip", "--ip=192.168.77.1"])
+        self.addCleanup(self.remove, self.two, "web")
+        console = self.run_guest()
+
+        def same(host, other):
+            said = other.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", "5", "-s", "8900", "192.168.77.1", check=False).stdout
+            self.assertIn(" 0% packet loss", said)
+            self.assertEqual(self.everything(host), wanted)
+
+        wanted = self.everything(self.one)
+        self.assertEqual((wanted["mtu"], wanted["queues"], wanted["filter"], wanted["dropped"]), (9000, 4, True, 0))
+        self.assertEqual(wanted["bound"], {"mac": self.MAC, "ip": ["192.168.77.1"]})
+        self.assertEqual([wanted["port"][key] for key in ("isolated", "locked", "learning")], [True, True, False])
+        self.assertTrue(any("htb" in line for line in wanted["bandwidth"]))
+        self.assertIn("1000", wanted["limits"])
+        same(self.one, self.two)
+        image = "/var/lib/libvirt/web.image"
+        self.one.virsh("save", "web", image)
+        self.has(self.one)
+        self.one.virsh("restore", image)
+        same(self.one, self.two)
+        self.migrate(self.one, self.two, "--live", "--p2p")
+        self.has(self.one)
+        same(self.two, self.one)
+        self.two.run(self.cli, "domain", "detach", "web", self.MAC)
+        self.has(self.two)
+        self.two.run(self.cli, "domain", "attach", "web", "--bridge=brB", f"--mac={self.MAC}", "--queues=4", "--mtu=9000", "--isolated", "--lock=ip",
+                     "--ip=192.168.77.1")
+        tap, = self.two.taps()
+        self.two.virsh("domiftune", "web", tap, "--inbound", "1000,5000,512", "--outbound", "2000,0,256")
+        console = self.console(self.two, "/var/lib/libvirt/serial")
+        console.run("until ip addr add 192.168.77.1/24 dev eth0; do sleep 0.1; done; ip link set eth0 up")
+        same(self.two, self.one)
+        self.migrate(self.two, self.one, "--live", "--p2p")
+        self.has(self.two)
+        same(self.one, self.two)
+        self.one.virsh("destroy", "web")
+        self.has(self.one)
 
     def test_aborted(self):
         tap = self.guest()

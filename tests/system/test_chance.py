@@ -82,15 +82,14 @@ class Chance(HostTest):
 
     def right(self):
         """Who runs has its taps, whole; who ended undisturbed has none."""
-        running = self.running()
-        self.plugged &= running
-        usual = set().union(*(self.names[name] for name in running))
-
         def found():
+            running = self.running()
+            usual = set().union(*(self.names[name] for name in running))
             self.is_now = self.taps()
             return usual <= set(self.is_now) and all(self.is_now[tap] == self.whole[tap] for tap in usual) and \
                 all(self.may_be(tap, about, running) for tap, about in self.is_now.items())
-        self.assertTrue(await_(found), f"seed {SEED}, after {self.done}: {running} run, but there are {self.is_now}")
+        self.assertTrue(await_(found, 90), f"seed {SEED}, after {self.done}: {self.running()} run, but there are {self.is_now}")
+        self.plugged &= self.running()
 
     def may_be(self, tap, about, running):
         name = self.by_uuid[about["domain"]]
@@ -98,23 +97,41 @@ class Chance(HostTest):
 
     # What may happen.
 
+    def virsh(self, verb, name):
+        """A libvirtd that starts after one that was killed in the middle of a start sometimes keeps the domain's lock for good, for a reason that
+        was not found: then it is started once more."""
+        done = self.host.run("virsh", verb, name, check=False)
+        if "state change lock" in done.stdout:
+            print(f"seed {SEED}, after {self.done}: {done.stdout}", file=sys.stderr)
+            self.host.stop("KILL")
+            self.host.start()
+            done = self.host.run("virsh", verb, name, check=False)
+        log = "".join(line + "\n" for line in self.host.read(libvirthost.LOG).splitlines() if "held by" in line)
+        self.assertEqual(done.returncode, 0, f"seed {SEED}, after {self.done}: {done.stdout}{log}")
+
     def start(self, name):
-        done = self.host.run("virsh", "start", name, check=False)
-        self.assertEqual(done.returncode, 0, f"seed {SEED}, after {self.done}: {done.stdout}")
+        self.virsh("start", name)
+        if name in self.unsettled:  # what a killed attach had left stays until this run ends, too
+            self.plugged.add(name)
         self.unsettled.discard(name)
 
     def end(self, name):
-        self.host.virsh("destroy", name)
+        self.virsh("destroy", name)
 
     def kill_qemu(self, name):
-        self.host.run("kill", "-KILL", self.host.read(f"/run/libvirt/qemu/{name}.pid").strip())
-        self.assertTrue(await_(lambda: name not in self.running()))
+        self.kill_guest(name)
+        self.assertTrue(await_(lambda: name not in self.running(), 90), f"seed {SEED}, after {self.done}")
+
+    def kill_guest(self, name):
+        """Unless it has ended, and libvirtd does not know yet."""
+        with contextlib.suppress(FileNotFoundError):
+            self.host.run("kill", "-KILL", self.host.read(f"/run/libvirt/qemu/{name}.pid").strip(), check=False)
 
     def kill_libvirtd(self, name):
         """And perhaps a guest while it is away."""
         self.host.stop("KILL")
         if name in self.ran and self.random.random() < 0.5:
-            self.host.run("kill", "-KILL", self.host.read(f"/run/libvirt/qemu/{name}.pid").strip())
+            self.kill_guest(name)
         self.host.start()
 
     def interrupted(self, name, kill):
@@ -170,7 +187,14 @@ class Chance(HostTest):
 
     def end_the_lost(self):
         """End each QEMU of which libvirtd, killed in the middle of starting it, knows nothing any more."""
-        known = {self.host.read(f"/run/libvirt/qemu/{name}.pid").strip() for name in self.running()}
+        known = set()
+
+        def learn():
+            with contextlib.suppress(FileNotFoundError):  # libvirtd is still looking for the monitor of one that has ended
+                known.update({self.host.read(f"/run/libvirt/qemu/{name}.pid").strip() for name in self.running()})
+                return True
+            return False
+        self.assertTrue(await_(learn, 90), f"seed {SEED}, after {self.done}")
         for pid in self.processes(os.path.realpath("/usr/bin/qemu-system-x86_64")):
             with contextlib.suppress(OSError, ProcessLookupError), open(f"/proc/{pid}/status", encoding="ascii") as file:
                 inside = [line.split()[-1] for line in file if line.startswith("NSpid:")][0]

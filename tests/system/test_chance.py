@@ -210,7 +210,7 @@ class Chance(HostTest):
         self.unsettled.clear()
 
     def test_starts_and_ends(self):
-        for _round in range(rounds(30, 200)):
+        for _round in range(rounds(8, 200)):
             name = self.random.choice(list(DOMAINS))
             self.ran = self.running()
             usual = [self.end, self.end, self.kill_qemu, self.kill_attach] if name in self.ran else [self.start] * 3

@@ -181,7 +181,7 @@ static int insert(const struct attach *attach, struct version *version, size_t *
 {
     const struct hot *hot = &attach->hot;
     _cleanup_domain_ struct domain domain = {0};
-    struct error why;
+    struct error why = {0};
 
     if (!version->was)
         return complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());
@@ -209,7 +209,7 @@ static int insert(const struct attach *attach, struct version *version, size_t *
 static int prepare(struct attach *attach, struct version *version)
 {
     struct product *product = &version->product;
-    struct error why;
+    struct error why = {0};
     size_t size = 0;
 
     if (insert(attach, version, &size) != 0)
@@ -249,7 +249,7 @@ static int make_tap(struct attach *attach)
     const char *argv[TAP_WORDS_MAX + 2] = {"virt-tap-helper"};
     char uuid[VIR_UUID_STRING_BUFLEN], path[64];
     struct tap_words words;
-    struct error why;
+    struct error why = {0};
 
     if (virDomainGetUUIDString(attach->hot.domain, uuid) < 0)
         return complain(1, attach->hot.command, "%s: %s", attach->hot.name, virGetLastErrorMessage());

@@ -78,7 +78,7 @@ static int find_interface(const struct hot *hot, const char *word, const char *w
 /* Reads a description of the domain, which found->text is, and finds the interface there. */
 static int find(const struct hot *hot, const char *word, const char *where, struct found *found)
 {
-    struct error why;
+    struct error why = {0};
 
     if (!found->text)
         return complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());

@@ -125,7 +125,7 @@ static int change_list(const struct hot *hot, const char *dev, const struct tap 
     _cleanup_domain_ struct domain domain = {0};
     _cleanup_free_ char *text = hot_running(hot), *list = NULL;
     const struct tap *found = NULL;
-    struct error why;
+    struct error why = {0};
 
     (void)lock;
     if (!text)

@@ -174,9 +174,14 @@ class Drops(Ports):
 
 class Refused(Ports):
     def refused(self, *words, status=1, uid=0):
-        done = sandbox.run(CLI, "show", *words, check=False, uid=uid)
+        done = sandbox.run(self.command, "show", *words, check=False, uid=uid)
         self.assertEqual((done.returncode, done.stdout.count("\n")), (status, 1), done.stdout)
         return done.stdout
+
+    def setUp(self):
+        super().setUp()
+        self.command = sandbox.install(CLI, caps=None)  # where users, too, may run it, with the program beside it
+        sandbox.install(f"{CLI}-bridge", caps=None)
 
     def test_refusals(self):
         sandbox.write(POLICY, f"allow br0 user={USER}\n")

@@ -47,15 +47,19 @@ class Impostors(DhcpCase):
         os.unlink(dhcpcase.STARTED)
 
     @staticmethod
-    def outer(words):
-        """The client's number here; it may have another in its namespace."""
+    def clients():
+        """Those that run, by their numbers here; a client may have another in its namespace."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):  # a kernel thread, or gone
                 if os.readlink(f"/proc/{pid}/exe") == PLACE + "/dhclient":
                     found.append(int(pid))
-        assert len(found) == 1, (words, found)
-        return found[0]
+        return found
+
+    def outer(self, words):
+        """The one client, once that before it has ended."""
+        assert bridgehelper.await_(lambda: len(self.clients()) == 1), (words, self.clients())
+        return self.clients()[0]
 
     def nothing_happens(self):
         """create, confirm and delete, and the guard: nothing is started or ended, and persist writes what it would without."""

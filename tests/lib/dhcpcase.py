@@ -61,6 +61,7 @@ def alive(pid):
 class DhcpCase(unittest.TestCase):
     def setUp(self):
         uplink.make()
+        self.end_all()  # what a guard of the test before started late
         self.addCleanup(uplink.remove)
         self.addCleanup(self.end_all)
         for name in ("dhclient", "dhcpcd", "udhcpc"):

@@ -5,8 +5,8 @@
 #include "state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/statefolder.h"
 #include "move.h"
-#include "rootpath.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -64,25 +64,11 @@ static int write_state(const char *text, const char *path)
     return err;
 }
 
-/* Checks that the state directory is a real directory, not a link, and that only root can change it. */
-static int check_folder(void)
-{
-    char real[PATH_MAX];
-    struct stat st;
-    const int err = rootpath(STATE_FOLDER, real, &st);
-
-    if (err < 0)
-        return err;
-    if (S_ISDIR(st.st_mode) && strcmp(real, STATE_FOLDER) == 0)
-        return 0;
-    return -EPERM;
-}
-
 /* Opens a saved state, which must be a regular file owned by root. Returns a descriptor or -errno. */
 static int open_state(const char *path)
 {
     struct stat st;
-    const int err = check_folder();
+    const int err = state_folder_check();
 
     if (err < 0)
         return err;
@@ -93,13 +79,6 @@ static int open_state(const char *path)
         st.st_size > SIZE_MAX_BYTES)
         return -EPERM;
     return take_fd(&fd);
-}
-
-int state_folder_make(void)
-{
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    return check_folder();
 }
 
 int state_save(const struct move *move)

@@ -6,9 +6,6 @@
 
 #include "move.h"
 
-/* Makes STATE_FOLDER if it is missing. Returns 0, or -errno; -EPERM: others than root can change it. */
-int state_folder_make(void);
-
 /* The path of the state in that phase; as state_path(...).text, it lives until the called function returns.
  */
 struct state_path {

@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 #include "base/complain.h"
+#include "base/statefolder.h"
+#include "config.h"
 #include "helper_call.h"
 #include "xml/attach.h"
 
@@ -11,8 +13,11 @@
 #include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+enum { WAIT_MS = 60 * 1000 };
 
 /* The tap of a running domain is made and deleted on this host, and has the owner that the hook would give
  * it: who runs libvirtd. */
@@ -102,32 +107,31 @@ static int set_list(const struct hot *hot, const char *list)
 }
 
 /* libvirt only sets the whole list, so whoever changes it must be the only one from reading to setting it.
- * Locks what only the taps' owner can open. Returns a descriptor that holds the lock; -1: there is nothing to
- * lock. */
+ * Locks what only the taps' owner can open. Returns a descriptor that holds the lock, or -errno. */
 static int lock_list(void)
 {
     const char *folder = getenv("XDG_RUNTIME_DIR");
-    int fd = -1;
 
     if (geteuid() == 0)
-        fd = open("/run/virt-tap-domain.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    else if (folder)
-        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-        ;
-    return fd;
+        return state_lock(".domain", WAIT_MS);
+    _cleanup_close_ int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return take_fd(&fd);
 }
 
 /* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. */
 static int change_list(const struct hot *hot, const char *dev, const struct tap *extra)
 {
-    _cleanup_close_ int lock = lock_list();
+    const _cleanup_close_ int lock = lock_list();
     _cleanup_domain_ struct domain domain = {0};
     _cleanup_free_ char *text = hot_running(hot), *list = NULL;
     const struct tap *found = NULL;
     struct error why = {0};
 
-    (void)lock;
+    if (lock < 0 && geteuid() == 0)
+        return complain(1, hot->command, "%s: cannot lock " STATE_FOLDER ": %s", hot->name, strerror(-lock));
     if (!text)
         return 1;
     if (domain_read(&domain, text, strlen(text), &why) < 0)

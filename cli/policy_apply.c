@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "base/statefolder.h"
 #include "base/text.h"
 #include "config.h"
 #include "live.h"
@@ -17,12 +18,11 @@
 #include "policy/protect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+enum { WAIT_MS = 60 * 1000 };
 
 struct apply {
     const struct apply_options *options;
@@ -226,29 +226,19 @@ static int apply_all(struct apply *apply)
     return apply->refused || apply->left || apply->failed;
 }
 
-/* Two at once would take taps off their bridges, or set them up, under each other. The second waits, for as
- * long as the first runs: nobody but root can open this file, and so lock it. Returns a descriptor or -errno.
- */
-static int take_turn(void)
-{
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    _cleanup_close_ int fd = open(STATE_FOLDER "/.apply", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
-        return -errno;
-    return take_fd(&fd);
-}
-
 int apply_run(const char *name, const struct apply_options *options)
 {
     struct apply apply = {.options = options, .name = name};
 
     if (getuid() != 0 || geteuid() != 0)
         return complain(1, name, "only root can change the taps of users; type: sudo %s", name);
-    const _cleanup_close_ int turn = options->dry_run ? -1 : take_turn();
+    /* Two at once would take taps off their bridges, or set them up, under each other. */
+    const _cleanup_close_ int turn = options->dry_run ? -1 : state_lock(".apply", WAIT_MS);
+    if (turn == -EWOULDBLOCK)
+        return complain(1, name,
+                        "nothing was changed: another `virt-tap repair` or `policy apply` is still running");
     if (turn < 0 && !options->dry_run)
-        return complain(1, name, "nothing was changed: cannot lock " STATE_FOLDER "/.apply: %s",
-                        strerror(-turn));
+        return complain(1, name, "nothing was changed: cannot lock " STATE_FOLDER ": %s", strerror(-turn));
     const int err = rtnl_open(&apply.nl);
     if (err)
         return complain(1, name, "cannot open an rtnetlink socket: %s", strerror(-err));

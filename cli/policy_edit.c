@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/statefolder.h"
 #include "base/text.h"
 #include "base/verb.h"
 #include "config.h"
@@ -22,11 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LOCK_PATH STATE_FOLDER "/.policy"
 
 enum { EDITOR_WORDS = 16 };
 
@@ -46,18 +44,14 @@ static int fail(const struct edit *edit, const char *what, const char *path)
     return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
 }
 
-/* Locks out other edits. Anybody who can open a file can keep it locked, and so this is one that only root
- * can open: neither the policy nor its directory. */
+/* Locks out other edits. */
 static int take_lock(struct edit *edit)
 {
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-        return fail(edit, "cannot make", STATE_FOLDER);
-    edit->lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (edit->lock < 0)
-        return fail(edit, "cannot open", LOCK_PATH);
-    if (flock(edit->lock, LOCK_EX | LOCK_NB) < 0)
+    edit->lock = state_lock(".policy", 0);
+    if (edit->lock == -EWOULDBLOCK)
         return complain(-1, edit->name, "somebody else is editing a policy; try again later");
-    return 0;
+    errno = -edit->lock;
+    return edit->lock < 0 ? fail(edit, "cannot lock", STATE_FOLDER) : 0;
 }
 
 static int open_folder(struct edit *edit)

@@ -10,6 +10,7 @@
  * When a system daemon reloads, it looks for hooks again: that leaves no trace in the kernel, so this hook
  * records it for `virt-tap hooks status` (host/hooks.h). */
 #include "base/cleanup.h"
+#include "base/statefolder.h"
 #include "base/text.h"
 #include "config.h"
 #include "hook.h"
@@ -118,14 +119,14 @@ static int start(const char *text, size_t size, struct error *why)
     return err;
 }
 
-/* /run is root's, so nobody else can have put anything in the way. */
 static int stamp(const char *daemon, struct error *why)
 {
     char path[HOOKS_PATH_SIZE];
 
     hooks_stamp_path(path, daemon);
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
-        return error_set(why, "cannot make /run/virt-tap: %s", strerror(errno));
+    const int err = state_folder_make();
+    if (err)
+        return error_set(why, "cannot make " STATE_FOLDER ": %s", strerror(-err));
     const _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 || futimens(fd, NULL) < 0)
         return error_set(why, "cannot write %s: %s", path, strerror(errno));

@@ -271,6 +271,18 @@ class AtOnce(ApplyCase):
         self.assertEqual(self.repair(), {})
         self.assertEqual(os.stat("/run/virt-tap/.apply").st_uid, 0)
 
+    def test_a_folder_that_others_can_change(self):
+        """Whoever could replace the lock's file could have two work at once."""
+        self.rule("allow br0")
+        os.makedirs("/run/virt-tap", exist_ok=True)
+        self.addCleanup(os.chmod, "/run/virt-tap", 0o755)
+        os.chmod("/run/virt-tap", 0o777)
+        for words in (("repair",), ("policy", "apply"), ("policy", "edit")):
+            done = sandbox.run(self.program, *words, check=False)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("cannot lock", done.stdout)
+            self.assertIn("nothing was changed", done.stdout)
+
 
 class CallsFail(ApplyCase):
     """Each request to the kernel refused once: never is a tap up on its bridge with less than it is granted, and the next call mends it."""

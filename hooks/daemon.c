@@ -77,6 +77,7 @@ static int remove_tap(const struct orphan *orphan, struct error *why)
     return hook_call_helper((const char *[]){"delete", name, ifindex, claim, domain, NULL}, why);
 }
 
+/* Goes on after a failure, whose first reason it returns. */
 static int remove_orphans(const struct links *taps, struct error *why)
 {
     _cleanup_free_ struct orphan *orphans = calloc(taps->count + 1, sizeof(*orphans));
@@ -94,9 +95,14 @@ static int remove_orphans(const struct links *taps, struct error *why)
         found++;
     }
     domains_ask(asked, found);
-    for (size_t i = 0; i < found && !err; i++) /* libvirtd is waiting: stop at the first failure */
-        if (!asked[i].runs)
-            err = remove_tap(&orphans[i], why);
+    for (size_t i = 0; i < found; i++) {
+        struct error failed = {0};
+        if (asked[i].runs || remove_tap(&orphans[i], &failed) == 0)
+            continue;
+        if (!err)
+            *why = failed;
+        err = -1;
+    }
     return err;
 }
 
@@ -113,10 +119,13 @@ static int start(const char *text, size_t size, struct error *why)
         err = links_read(&nl, "tun", &taps);
     if (err)
         return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
-    err = remove_orphans(&taps, why);
-    if (!err && getuid() == 0)
-        err = hook_repair(NULL, why);
-    return err;
+    const int removed = remove_orphans(&taps, why);
+    struct error unrepaired = {0};
+    if (getuid() != 0 || hook_repair(NULL, &unrepaired) == 0)
+        return removed;
+    if (!removed)
+        *why = unrepaired;
+    return -1;
 }
 
 static int stamp(const char *daemon, struct error *why)

@@ -161,6 +161,24 @@ class Daemon(HookCase):
         self.assertEqual(self.taps(), {"vtap-young", "vtap-runs", "vtap-no-domai"})
         self.unlink("vtap-young", "vtap-runs", "vtap-no-domai")
 
+    def test_what_fails_stops_nothing_else(self):
+        """One orphan that cannot be deleted: the others are, and what was taken off its bridge is put back. In the helper's place is what fails
+        for that one, for want of a tap that the helper cannot delete."""
+        self.create("vtap-a", f"--domain={UUID}", uid=0)
+        self.create("vtap-b", f"--domain={UUID}", uid=0)
+        self.create("vtap-web", uid=0)
+        self.age("vtap-a", "vtap-b")
+        sandbox.run("ip", "link", "set", "vtap-web", "nomaster")
+        sandbox.run("mv", self.installed, f"{self.installed}.real")
+        self.addCleanup(sandbox.run, "mv", f"{self.installed}.real", self.installed)
+        sandbox.write(self.installed, f'#!/bin/sh\ncase "$*" in *=vtap-a\\ *) echo cannot >&2; exit 1;; esac\nexec {self.installed}.real "$@"\n', mode=0o755)
+        status, out, said = hookhost.call(self.daemon("libvirtd"), self.words(), "")
+        self.assertEqual(self.taps(), {"vtap-a", "vtap-web"}, said)
+        self.assertEqual(netcase.link("vtap-web").get("master"), "br0")
+        self.assertEqual((status, out), (0, ""))
+        self.assertIn("cannot", said)
+        self.unlink("vtap-a", "vtap-web")
+
 
 if __name__ == "__main__":
     netcase.main()

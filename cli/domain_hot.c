@@ -7,11 +7,8 @@
 #include "helper_call.h"
 #include "xml/attach.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* The tap of a running domain is made and deleted on this host, and has the owner that the hook would give
@@ -55,6 +52,7 @@ static int choose(struct hot *hot)
 
 int hot_open(struct hot *hot, const char *uri, const char *domain)
 {
+    hot->lock = -1;
     hot->connection = libvirt_open(hot->command, uri);
     if (!hot->connection)
         return 1;
@@ -62,11 +60,14 @@ int hot_open(struct hot *hot, const char *uri, const char *domain)
     if (!hot->domain)
         return 1;
     hot->name = virDomainGetName(hot->domain);
+    hot->lock = libvirt_lock(hot->domain);
     return choose(hot);
 }
 
 void hot_close(struct hot *hot)
 {
+    if (hot->lock >= 0)
+        close(hot->lock);
     if (hot->domain)
         virDomainFree(hot->domain);
     if (hot->connection)
@@ -101,33 +102,14 @@ static int set_list(const struct hot *hot, const char *list)
                     hot->name, virGetLastErrorMessage());
 }
 
-/* libvirt only sets the whole list, so whoever changes it must be the only one from reading to setting it.
- * Locks what only the taps' owner can open. Returns a descriptor that holds the lock; -1: there is nothing to
- * lock. */
-static int lock_list(void)
-{
-    const char *folder = getenv("XDG_RUNTIME_DIR");
-    int fd = -1;
-
-    if (geteuid() == 0)
-        fd = open("/run/virt-tap-domain.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    else if (folder)
-        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-        ;
-    return fd;
-}
-
 /* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. */
 static int change_list(const struct hot *hot, const char *dev, const struct tap *extra)
 {
-    _cleanup_close_ int lock = lock_list();
     _cleanup_domain_ struct domain domain = {0};
     _cleanup_free_ char *text = hot_running(hot), *list = NULL;
     const struct tap *found = NULL;
     struct error why = {0};
 
-    (void)lock;
     if (!text)
         return 1;
     if (domain_read(&domain, text, strlen(text), &why) < 0)

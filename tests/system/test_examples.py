@@ -56,6 +56,7 @@ class Readme(Reader):
         (daemon, _), = self.next("kill ").commands()
         self.type(daemon)
         self.assertIn("running", self.virsh("domstate", "web"))
+        self.reconnected("web")
         self.virsh("destroy", "web")
         self.types("sudo virt-tap hooks enable")
         self.type(daemon)

@@ -4,20 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/complain.h"
-#include "base/statefolder.h"
-#include "config.h"
 #include "helper_call.h"
 #include "xml/attach.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
-
-enum { WAIT_MS = 60 * 1000 };
 
 /* The tap of a running domain is made and deleted on this host, and has the owner that the hook would give
  * it: who runs libvirtd. */
@@ -60,6 +52,7 @@ static int choose(struct hot *hot)
 
 int hot_open(struct hot *hot, const char *uri, const char *domain)
 {
+    hot->lock = -1;
     hot->connection = libvirt_open(hot->command, uri);
     if (!hot->connection)
         return 1;
@@ -67,11 +60,14 @@ int hot_open(struct hot *hot, const char *uri, const char *domain)
     if (!hot->domain)
         return 1;
     hot->name = virDomainGetName(hot->domain);
+    hot->lock = libvirt_lock(hot->domain);
     return choose(hot);
 }
 
 void hot_close(struct hot *hot)
 {
+    if (hot->lock >= 0)
+        close(hot->lock);
     if (hot->domain)
         virDomainFree(hot->domain);
     if (hot->connection)
@@ -106,32 +102,14 @@ static int set_list(const struct hot *hot, const char *list)
                     hot->name, virGetLastErrorMessage());
 }
 
-/* libvirt only sets the whole list, so whoever changes it must be the only one from reading to setting it.
- * Locks what only the taps' owner can open. Returns a descriptor that holds the lock, or -errno. */
-static int lock_list(void)
-{
-    const char *folder = getenv("XDG_RUNTIME_DIR");
-
-    if (geteuid() == 0)
-        return state_lock(".domain", WAIT_MS);
-    _cleanup_close_ int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    while (flock(fd, LOCK_EX) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return take_fd(&fd);
-}
-
 /* Adds `extra` to the list of the running domain, or (NULL) removes the tap dev. */
 static int change_list(const struct hot *hot, const char *dev, const struct tap *extra)
 {
-    const _cleanup_close_ int lock = lock_list();
     _cleanup_domain_ struct domain domain = {0};
     _cleanup_free_ char *text = hot_running(hot), *list = NULL;
     const struct tap *found = NULL;
     struct error why = {0};
 
-    if (lock < 0 && geteuid() == 0)
-        return complain(1, hot->command, "%s: cannot lock " STATE_FOLDER ": %s", hot->name, strerror(-lock));
     if (!text)
         return 1;
     if (domain_read(&domain, text, strlen(text), &why) < 0)

@@ -13,6 +13,7 @@ struct hot {
     virDomainPtr domain;
     const char *name;  /* belongs to the domain */
     bool live, config; /* change the running domain, its definition */
+    int lock;          /* libvirt_lock()'s, until hot_close() */
 };
 
 #define HOT_OPTIONS(type)                                                                                    \
@@ -26,7 +27,8 @@ struct hot {
 
 /* Connects, and finds the domain. hot has the command, and what was asked for; with neither, the domain's
  * state decides, as for virsh attach-device. What runs can be changed only where its taps are made, and by
- * the user who owns them. Returns 0, or 1. The caller must hot_close() in either case. */
+ * the user who owns them. Nobody else of this user's changes the domain by virt-tap until hot_close().
+ * Returns 0, or 1. The caller must hot_close() in either case. */
 int hot_open(struct hot *hot, const char *uri, const char *domain);
 void hot_close(struct hot *hot);
 

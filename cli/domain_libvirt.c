@@ -5,7 +5,13 @@
 #include "base/cleanup.h"
 #include "base/complain.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libvirt/virterror.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
 
 /* By default libvirt prints errors itself. */
 static void print_nothing(void *data, virErrorPtr error)
@@ -70,6 +76,26 @@ bool libvirt_is_session(virConnectPtr connection)
 char *libvirt_definition(virDomainPtr domain)
 {
     return virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
+}
+
+/* A domain is one byte of the file, chosen by its UUID; only the user can open that. */
+int libvirt_lock(virDomainPtr domain)
+{
+    static const char name[] = "virt-tap-domain.lock";
+    const char *folder = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    char path[PATH_MAX];
+
+    if (!folder || virDomainGetUUID(domain, uuid) < 0 ||
+        snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+        return -1;
+    for (size_t i = 0; i < sizeof(uint32_t); i++)
+        lock.l_start = lock.l_start << CHAR_BIT | uuid[i];
+    const int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
+        ;
+    return fd;
 }
 
 int libvirt_define(virDomainPtr domain, const char *command, const char *was, const char *text,

@@ -28,6 +28,11 @@ bool libvirt_is_session(virConnectPtr connection);
 /* Returns the definition, with its secrets, to be freed by _cleanup_secret_; NULL: not available. */
 char *libvirt_definition(virDomainPtr domain);
 
+/* libvirt only sets a whole definition, and a whole list of taps, so whoever changes one must be the only one
+ * from reading to setting it. Waits until no other virt-tap of this user's on this host does so with this
+ * domain. Returns a descriptor that holds the lock until it is closed; -1: there is nothing to lock. */
+int libvirt_lock(virDomainPtr domain);
+
 /* Redefines the domain, unless its definition is no longer `was`. flags are of virDomainDefineXMLFlags().
  * Returns 0, or 1. */
 int libvirt_define(virDomainPtr domain, const char *command, const char *was, const char *text,

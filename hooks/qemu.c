@@ -112,16 +112,34 @@ static int check_mtu(const struct interface *interface, struct error *why)
         interface->mtu, made.mtu, quote(tap->bridge).text, interface->mtu, interface->mtu);
 }
 
-/* Removes what an interrupted start left behind. */
+/* Whether an interface that is not in the metadata opens this tap: somebody made it for this start. */
+static bool is_awaited(const struct domain *domain, const char *dev)
+{
+    for (size_t i = 0; i < domain->interface_count; i++)
+        if (!domain->interfaces[i].tap && domain->interfaces[i].dev &&
+            strcmp(domain->interfaces[i].dev, dev) == 0)
+            return true;
+    return false;
+}
+
+/* Removes what an interrupted start or stop left behind: not only the taps that the domain is to have again,
+ * also one that was attached to it while it ran, which would stay until this run has ended, too. */
 static void remove_leftovers(const struct domain *domain)
 {
+    _cleanup_links_ struct links taps = {.list = NULL};
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct error ignored = {0}; /* if it cannot be removed, making the tap fails with the reason */
+    char option[sizeof("--name=") + IFNAMSIZ];
 
-    for (size_t i = 0; i < domain->tap_count; i++)
-        if (domain->taps[i].interface && if_nametoindex(domain->taps[i].dev) != 0) {
-            remove_taps(domain, &ignored);
-            return;
-        }
+    if (domain->tap_count == 0 || rtnl_open(&nl) < 0 || links_read(&nl, "tun", &taps) < 0)
+        return;
+    for (size_t i = 0; i < taps.count; i++) {
+        const struct link *tap = &taps.list[i];
+        if (!mapping_is_own(tap, domain) || is_awaited(domain, tap->name))
+            continue;
+        snprintf(option, sizeof(option), "--name=%s", tap->name);
+        hook_call_helper((const char *[]){"delete", option, NULL}, &ignored);
+    }
 }
 
 /* The helper trusts no file of libvirt's, so it advises to make the bridge; libvirt could then not start its

@@ -210,6 +210,11 @@ class Reader(unittest.TestCase):
     def virsh(self, *words, uri="qemu:///session", user=ALICE):
         return self.type(f"virsh -q -c {uri} {' '.join(words)}", user=user)
 
+    def reconnected(self, name):
+        """Wait until a daemon that has just started has the guest back, as a query for which it needs QEMU does. virsh destroy earlier than that
+        kills QEMU, the daemon's loss of which ends the guest, and virsh then says that it is not running (qemuProcessBeginStopJob)."""
+        self.virsh("dommemstat", name)
+
     def define(self, name, cards, uri="qemu:///session", user=ALICE):
         """A domain with these network cards."""
         path = f"{sandbox.RUN}/{name}.xml"

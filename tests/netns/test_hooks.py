@@ -172,6 +172,14 @@ class Prepare(HookCase):
         self.done("prepare", domain(("vtap-web-a", "br0")))
         self.assertNotEqual(sandbox.ifindex("vtap-web-a"), index)
         self.done("release", domain(("vtap-web-a", "br0")))
+        self.create("vtap-web-gone", f"--domain={UUID}", uid=0)  # of an attach that was killed, and so was the release after it
+        self.done("prepare", domain(("vtap-web-a", "br0")))
+        self.assertEqual(self.taps(), {"vtap-web-a"})
+        self.done("release", domain(("vtap-web-a", "br0")))
+        self.create("vtap-web-own", f"--domain={UUID}", uid=0)  # somebody made it for an interface that virt-tap does not know
+        self.done("prepare", domain(("vtap-web-a", "br0"), more="<interface type='ethernet'><target dev='vtap-web-own' managed='no'/></interface>"))
+        self.assertEqual(self.taps(), {"vtap-web-a", "vtap-web-own"})
+        self.done("release", domain(("vtap-web-a", "br0")))
         with self.grant("--name=vtap-held", uid=0):
             self.fails("prepare", domain(("vtap-held", "br0")), "vtap-held")
 

@@ -165,6 +165,22 @@ class Verbs:
         self.virsh("destroy", "web")
         self.has_taps()
 
+    def test_several_at_once_in_a_definition(self):
+        """None takes another's interface out of it, or is refused for the other's change; the like for what goes."""
+        self.plain("web")
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            added = list(pool.map(lambda _number: self.added("web", "--config"), range(6)))
+            self.runs_are_defined("web", added)
+            list(pool.map(lambda one: self.detach("web", one[0], "--config"), added[1:]))
+        self.runs_are_defined("web", added[:1])
+        self.virsh("start", "web")
+        self.has_taps(added[0][0])
+
+    def runs_are_defined(self, name, added):
+        nics, listed = self.devices(name, "--inactive")
+        self.assertEqual(sorted(nics), sorted((mac, tap) for tap, mac, _where in added))
+        self.assertEqual(sorted(listed), sorted(tap for tap, _mac, _where in added))
+
     def test_removed_at_the_end(self):
         """What was attached to the running domain only ends with it."""
         self.plain("web", nic())
@@ -379,6 +395,23 @@ class System(HostTest, Verbs):
         self.assertIn((mac, tap), self.devices("web")[0])
         listed, = (one for one in json.loads(self.run_here(self.cli, "list", "--json").stdout) if one["name"] == tap)
         self.assertEqual((listed["bound"]["mac"], listed["filter"]["attached"]), (MAC, True))
+
+    def test_killed_half_way(self):
+        """While the helper makes the tap, which is the first one of a domain without any: the end of the domain removes it."""
+        self.plain("web")
+        self.virsh("start", "web")
+        helper = _helper_of(self.hooks)
+        os.rename(helper, helper + ".aside")
+        try:
+            sandbox.write(helper, f"#!/bin/sh\nkill -KILL $PPID\nexec {helper}.aside \"$@\"\n", 0o755)
+            self.attach("web", status=-9)
+            self.assertTrue(await_(lambda: len(self.taps()) == 1))
+        finally:
+            os.rename(helper + ".aside", helper)
+        tap, = self.taps()
+        self.assertEqual(self.devices("web"), ([], [tap]))
+        self.virsh("destroy", "web")
+        self.has_taps()
 
     def test_no_helper(self):
         self.plain("web")

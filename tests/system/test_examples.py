@@ -56,9 +56,7 @@ class Readme(Reader):
         (daemon, _), = self.next("kill ").commands()
         self.type(daemon)
         self.assertIn("running", self.virsh("domstate", "web"))
-        # It waits for the new daemon's reconnection. A destroy does not: it ends the guest under it, and then says "domain is not running"
-        # (qemuDomainDestroyFlags() kills before it takes the job that qemuProcessReconnect() has).
-        self.virsh("dommemstat", "web")
+        self.reconnected("web")
         self.virsh("destroy", "web")
         self.types("sudo virt-tap hooks enable")
         self.type(daemon)

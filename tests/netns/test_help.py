@@ -282,7 +282,8 @@ class Help(unittest.TestCase):
             self.assertEqual(done.returncode, 1, closed)
 
     def test_the_helper(self):
-        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):
+        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"], ["-h"],
+                      ["help"], ["help", "create"], ["create", "-h"]):
             done = call(*words, program=netcase.HELPER)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith("Usage: virt-tap-helper"))

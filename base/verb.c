@@ -166,6 +166,10 @@ int command_run(const struct command *command, int argc, char *argv[])
     if (argc < 2)
         return complain(2, argv[0], "no verb is given; see %s --help", argv[0]);
     if (is_word(argc, argv, "--list-options")) {
+        if (argc > 2 && strcmp(argv[2], "help") == 0) { /* what may follow it is the same */
+            memmove(argv + 2, argv + 3, ((size_t)argc - 2) * sizeof(*argv));
+            argc--;
+        }
         if (argc == 2)
             return list_command(command, argv[0]);
         argv[1] = argv[2]; /* pass the option on to the verb */

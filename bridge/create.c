@@ -44,7 +44,7 @@ static int take_mac(const char *verb, const char *option, const char *text, void
     mac->given = mac_parse(text, mac->bytes) && mac_is_unicast(mac->bytes);
     if (mac->given)
         return 0;
-    return complain(1, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
+    return complain(2, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
 }
 
 int take_time(const char *verb, const char *option, const char *text, void *place)
@@ -87,11 +87,11 @@ const struct option_entry bridge_create_options[] = {
 static int read_addresses(struct bridge_spec *spec, const char *verb, const struct option_list *texts)
 {
     if (texts->count > BRIDGE_ADDRESSES_MAX)
-        return complain(1, verb, "a bridge is given %d addresses at most", BRIDGE_ADDRESSES_MAX);
+        return complain(2, verb, "a bridge is given %d addresses at most", BRIDGE_ADDRESSES_MAX);
     for (size_t i = 0; i < texts->count; i++) {
         const char *expected = cidr_parse(texts->words[i], &spec->addresses[i]);
         if (expected)
-            return complain(1, verb, "--address takes %s, not '%.64s'", expected, texts->words[i]);
+            return complain(2, verb, "--address takes %s, not '%.64s'", expected, texts->words[i]);
     }
     spec->address_count = texts->count;
     return 0;
@@ -117,7 +117,7 @@ static int read_options(struct create *create, const struct call *call)
         create->spec.forward_delay = BRIDGE_DEFAULT_DELAY;
     memcpy(create->spec.mac, options->mac.bytes, sizeof(create->spec.mac));
     if (!ifname_valid(create->name))
-        return complain(1, call->name,
+        return complain(2, call->name,
                         "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
     strcpy(create->spec.name, create->name);

@@ -155,7 +155,7 @@ int bridge_confirm(const struct call *call)
     if (geteuid() != 0)
         return complain(1, call->name, "this requires root: use sudo");
     if (!ifname_valid(name))
-        return complain(1, call->name, "'%.64s' is not a name that a bridge can have", name);
+        return complain(2, call->name, "'%.64s' is not a name that a bridge can have", name);
     const char *why = state_load(name, PHASE_MOVED, &move);
     move_free(&move);
     if (!why && state_advance(name, PHASE_MOVED, PHASE_CONFIRMED) == 0)

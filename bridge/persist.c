@@ -229,7 +229,7 @@ static int apply(struct view *view, const char *verb, struct persist_plan *plan,
         return complain(1, verb, "'%s' exists already: omit --apply; the files take effect at the next boot",
                         plan->bridge);
     if (!*plan->uplink)
-        return complain(1, verb, "--apply requires --uplink=NIC");
+        return complain(2, verb, "--apply requires --uplink=NIC");
     return move_create(view, verb, &create);
 }
 
@@ -284,7 +284,7 @@ int bridge_persist(const struct call *call)
     if (options->probes.count > 0 && !options->apply)
         return complain(2, call->name, "--probe is for what is changed at once: use it with --apply");
     if (probe_check(call->name, &options->probes) != 0)
-        return 1;
+        return 2;
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
     plan.format = choose(call->name, formats[options->format], options->uplink);

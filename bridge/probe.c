@@ -23,7 +23,7 @@ int probe_check(const char *verb, const struct option_list *addresses)
     for (size_t i = 0; i < addresses->count; i++)
         if (inet_pton(AF_INET, addresses->words[i], &bytes) != 1 &&
             inet_pton(AF_INET6, addresses->words[i], &bytes) != 1)
-            return complain(1, verb, "--probe takes an IPv4 or IPv6 address, not '%.64s'",
+            return complain(2, verb, "--probe takes an IPv4 or IPv6 address, not '%.64s'",
                             addresses->words[i]);
     return 0;
 }

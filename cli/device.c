@@ -74,7 +74,7 @@ static int read_mac(struct device *device, const char *text)
     device->has_mac = mac_parse(text, device->mac) && mac_is_unicast(device->mac);
     if (device->has_mac)
         return 0;
-    return complain(1, device->verb, "--mac=%.32s is not a MAC that a device may have", text);
+    return complain(2, device->verb, "--mac=%.32s is not a MAC that a device may have", text);
 }
 
 static int look_up(struct device *device, const struct tap_options *options)
@@ -113,7 +113,7 @@ static int check(struct device *device)
     struct link bridge;
 
     if (!ifname_valid(device->name))
-        return complain(1, device->verb,
+        return complain(2, device->verb,
                         "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         device->name);
     if (geteuid() != 0)
@@ -123,7 +123,7 @@ static int check(struct device *device)
             "allows you, use a name that begins with vtap-: virt-tap tap create vtap-NAME --bridge=BRIDGE",
             device->name);
     if (device->kind.tun && (device->bridge || device->has_mac))
-        return complain(1, device->verb,
+        return complain(2, device->verb,
                         "a tun carries IP packets, has no MAC and cannot be on a bridge: "
                         "use --mode=tap");
     if (!device->bridge)

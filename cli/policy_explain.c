@@ -336,9 +336,9 @@ static int check_vlans(const struct call *call, const struct explain_options *op
     const char *problem = vlans_parse(&vlans, options->vlan, NULL);
 
     if (problem)
-        return complain(1, call->name, "--vlan must be %s, not '%.64s'", problem, options->vlan);
+        return complain(2, call->name, "--vlan must be %s, not '%.64s'", problem, options->vlan);
     if (options->native && (!options->vlan || vlans_parse(&vlans, options->vlan, options->native)))
-        return complain(1, call->name, "--native must be none, or one of the VLANs in --vlan, not '%.64s'",
+        return complain(2, call->name, "--native must be none, or one of the VLANs in --vlan, not '%.64s'",
                         options->native);
     return 0;
 }
@@ -377,7 +377,9 @@ int policy_explain(const struct call *call)
     if (options->serve && !terms_parse_serve(&question.serve, options->serve))
         return complain(2, call->name, "--serve must be " TERMS_SERVE_EXPECTED ", not '%.64s'",
                         options->serve);
-    if (check_vlans(call, options) || read_addresses(call, &options->ips, &addresses))
+    if (check_vlans(call, options))
+        return 2;
+    if (read_addresses(call, &options->ips, &addresses))
         return 1;
     names_begin(&names);
     if (!options->user || become(&names, call->name, options->user) == 0)

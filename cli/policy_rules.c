@@ -42,7 +42,8 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     const int err = account_find(&lint->names->source, kind, name, id, &why);
     if (err == -ENOENT)
         lint_warn(lint, policy->files[rule->file].path, rule->line,
-                  "there is no %s '%.64s' on this host: the rule applies to nobody", what, name);
+                  "there is no %s '%.64s' on this host: %sthe rule applies to nobody", what, name,
+                  strchr(name, ',') ? "one name per rule; " : "");
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", what,
@@ -267,14 +268,26 @@ static void check_vlans(struct lint *lint, const struct policy *policy, const st
             rule->terms.vlan);
 }
 
+/* As in the quotation marks of a word processor. */
+static bool has_high_byte(const char *name)
+{
+    for (; *name; name++)
+        if (*name & 0x80)
+            return true;
+    return false;
+}
+
 const char *lint_name_trouble(const struct policy_rule *rule)
 {
     if (rule->all || if_nametoindex(rule->name) != 0)
         return NULL;
     if (strpbrk(rule->name, " \t"))
         return "bridge.conf has no terms, and no comments after a rule";
-    if (strpbrk(rule->name, ",;*?[]\"'"))
-        return "name one bridge per rule, in full and without quotes";
+    if (strchr(rule->name, '#'))
+        return "there are no comments after a rule";
+    if (strpbrk(rule->name, ",;*?+$|<>(){}[]\"'") || has_high_byte(rule->name) ||
+        strcasecmp(rule->name, "all") == 0)
+        return "name one bridge per rule, in full and without quotes; all is for every bridge";
     if (ifname_valid(rule->name))
         return NULL;
     return "no interface can have that name";

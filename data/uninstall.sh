@@ -16,7 +16,7 @@ esac
 # How many files in folder $1 are domains with taps of virt-tap, an x for each.
 # shellcheck disable=SC2016 # expanded by the shell that it is for
 look='[ -d "$1" ] || exit 0
-exec find "$1/" -maxdepth 1 -type f -size -8192k -name "*.xml" -exec grep -qsF -D skip urn:virt-tap "{}" ";" -printf x'
+exec find "$1/" -maxdepth 1 -type f -size -8192k -name "*.xml" -exec grep -qs -D skip -e urn:virt-tap -e "<target dev=.vtap-" "{}" ";" -printf x'
 
 # domains OWNER FOLDER [COMMAND...]: a line if there are some, or if that cannot be told. COMMAND runs what looks, as the user whose
 # files they are: what they are and how large is that user's choice, so it is bounded in memory, time and output, too. The user may
@@ -51,6 +51,7 @@ $pointing
 Nothing was removed, neither programs nor hooks. First restore their interfaces:
   virt-tap domain restore --all                                  # as each of those users
   sudo virt-tap domain restore --all --connect qemu:///system
+Domains that name a tap vtap-... without having been rewritten are changed by hand: virsh edit.
 To remove virt-tap anyway: ./dev uninstall --force
 TEXT
   cat >/dev/null

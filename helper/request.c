@@ -264,8 +264,9 @@ static enum request_verb verb_of(const char *word)
 static bool asks_about_us(struct request *out, char *const argv[])
 {
     for (int i = 1; argv[i]; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0) {
-            out->verb = argv[i][2] == 'h' ? REQUEST_HELP : REQUEST_VERSION;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 ||
+            strcmp(argv[i], "--version") == 0 || (i == 1 && strcmp(argv[i], "help") == 0)) {
+            out->verb = argv[i][2] == 'v' ? REQUEST_VERSION : REQUEST_HELP;
             return true;
         }
     return false;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -207,9 +208,11 @@ bool policy_shadows(const struct policy *policy)
 static int refuse_unmentioned(const struct policy *policy, const char *bridge, const struct caller *caller,
                               struct error *why)
 {
-    char selector[CALLER_SELECTOR_SIZE + 1] = "";
+    char selector[CALLER_SELECTOR_SIZE + 1] = "", missing[64] = "";
     const char *hint = "";
 
+    if (if_nametoindex(bridge) == 0 && errno == ENODEV)
+        snprintf(missing, sizeof(missing), "there is no bridge '%s' on this host, and ", bridge);
     if (policy->dialect == POLICY_STRICT) {
         selector[0] = ' ';
         caller_selector(caller, selector + 1);
@@ -219,9 +222,9 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
                " exists; to keep its rules, add to " POLICY_PATH ": include " QEMU_ACL_PATH;
     return error_set(
         why,
-        "no rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
+        "%sno rule in %s or its includes allows bridge '%s' to uid %u; an administrator can add the line: "
         "allow %s%s%s",
-        policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
+        missing, policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
@@ -262,7 +265,7 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
         return error_set(
             why,
             "there is no bridge '%s' on this host; `ip link show type bridge` lists the bridges; an "
-            "administrator can create one: ip link add NAME type bridge, or declare it in " BRIDGES_PATH,
+            "administrator can create one: virt-tap bridge create NAME, or declare it in " BRIDGES_PATH,
             name);
     if (err == -EMEDIUMTYPE)
         return error_set(

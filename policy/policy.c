@@ -102,6 +102,8 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     if (*terms)
         *terms++ = '\0';
     /* qemu-bridge-helper checks only the length; a name that no interface can have matches nothing. */
+    if (strlen(argument) >= IFNAMSIZ && strpbrk(argument, " \t"))
+        return bad(r, at, "bridge.conf has no terms, and no comments after a rule:", argument);
     if (strlen(argument) >= IFNAMSIZ)
         return bad(r, at, "an interface's name has at most 15 characters, not", argument);
     if (r->dialect == POLICY_STRICT && !ifname_valid(argument))
@@ -188,14 +190,14 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         line++;
     if (*line == '#' || *line == '\0')
         return LINE_OK;
+    if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
+        return bad(r, at, "an editor put a byte order mark (BOM) before", line + strlen(byte_order_mark));
     char *argument = strchr(line, ' ');
     if (!argument)
         argument = strchr(line, '\t');
     if (!argument)
         return bad(r, at, "nothing follows", line);
     *argument++ = '\0';
-    if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
-        return bad(r, at, "an editor put a byte order mark (BOM) before", line + strlen(byte_order_mark));
     if (r->dialect == POLICY_STRICT && comment_after(argument))
         return bad(r, at,
                    "a comment must be on a line of its own, not after a rule:", comment_after(argument));
@@ -233,7 +235,9 @@ static enum line_result parse_text(struct reading *r, struct place *at, const st
         line[length] = '\0'; /* while it is parsed */
         done += length;
         at->line++;
-        if (r->dialect == POLICY_STRICT && strlen(line) < length)
+        if (line[0] == '\xff' || line[0] == '\xfe') /* never in UTF-8 */
+            result = bad(r, at, "the file is not UTF-8, but perhaps UTF-16:", line);
+        else if (r->dialect == POLICY_STRICT && strlen(line) < length)
             result = bad(r, at, "a NUL byte follows", line);
         else if (r->dialect == POLICY_STRICT && line[length - 1] != '\n' && done < text->size)
             result = bad(r, at, "longer than 4,095 characters:", line);

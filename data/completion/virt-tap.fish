@@ -32,6 +32,8 @@ function __virt_tap_words
         case 'repair*'
             virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
             ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
+        case 'bridge add' 'bridge remove'
+            ip -brief link show 2>/dev/null | awk '{ sub(/@.*/, "", $1); print $1 }'
         case 'bridge *' 'show*'
             ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
         case 'domain *'

@@ -143,6 +143,8 @@ class Help(unittest.TestCase):
             wanted = listed(*words) if is_command else [option.partition("=")[0] for option in listed(*words)]
             with self.subTest(words=words):
                 self.assertEqual(self.complete(*words, "" if is_command else "-"), wanted)
+                if is_command:
+                    self.assertEqual(self.complete("help", *words, ""), wanted)
                 if words in ([], ["tap", "create"]):
                     self.assertLessEqual({word for word in wanted if word.startswith("-")}, set(self.fish(*words, "-")))
         self.assertEqual(self.complete("bridge", "create", "br0", "--stp", ""), ["on", "off"])
@@ -163,6 +165,7 @@ class Help(unittest.TestCase):
                              (("repair", "tap-v"), "tap-values"), (("repair", "br-v"), "br-values"),
                              (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
                              (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
+                             (("help", "bri"), "bridge"), (("help", "tap", "cre"), "create"), (("bridge", "add", "br-values", "tap-v"), "tap-values"),
                              (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):
             with self.subTest(words=words):
                 self.assertEqual(self.fish(*words), [found])
@@ -282,7 +285,8 @@ class Help(unittest.TestCase):
             self.assertEqual(done.returncode, 1, closed)
 
     def test_the_helper(self):
-        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"]):
+        for words in (["--help"], ["create", "--help"], ["--br=br0", "--help"], ["--bogus", "--help"], ["delete", "--name=vtap-a", "--help"], ["-h"],
+                      ["help"], ["help", "create"], ["create", "-h"]):
             done = call(*words, program=netcase.HELPER)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith("Usage: virt-tap-helper"))

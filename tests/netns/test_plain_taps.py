@@ -88,17 +88,17 @@ class Device(unittest.TestCase):
                             (("create", "tap1", "--group=nosuch"), "no such group"), (("create", "tap1", "--user=4294967295"), "no such user"),
                             (("create", "tap1", "--bridge=nosuch"), "no such interface"), (("create", "tap1", "--bridge=dummy0"), "not a bridge"),
                             (("create", "tap1", "--bridge=" + 20 * "b"), "no such interface"),
-                            (("create", "tun1", "--mode=tun", "--bridge=br0"), "a tun carries IP packets"),
-                            (("create", "tun1", "--mode=tun", "--mac=52:54:00:00:00:01"), "a tun carries IP packets"),
-                            (("create", "tap1", "--mac=53:54:00:00:00:01"), "not a MAC"), (("create", "tap1", "--mac=5"), "not a MAC"),
-                            (("create", "tap%d"), "not a name for an interface"), (("create", 16 * "t"), "not a name for an interface"),
-                            (("create", ""), "not a name for an interface"), (("create", "a/b"), "not a name for an interface"),
                             (("delete", "nosuch"), "does not exist"), (("delete", "dummy0"), "neither a tap nor a tun"),
                             (("delete", 20 * "x"), "does not exist"),
                             (("delete", ""), "does not exist")):
             with self.subTest(words=words):
                 self.assertIn(says, self.virt_tap(*words, status=1))
         for words, says in ((("create", "tap1", "--mode=bridge"), "--mode=tap|tun: 'bridge' is not one of these"),
+                            (("create", "tun1", "--mode=tun", "--bridge=br0"), "a tun carries IP packets"),
+                            (("create", "tun1", "--mode=tun", "--mac=52:54:00:00:00:01"), "a tun carries IP packets"),
+                            (("create", "tap1", "--mac=53:54:00:00:00:01"), "not a MAC"), (("create", "tap1", "--mac=5"), "not a MAC"),
+                            (("create", "tap%d"), "not a name for an interface"), (("create", 16 * "t"), "not a name for an interface"),
+                            (("create", ""), "not a name for an interface"), (("create", "a/b"), "not a name for an interface"),
                             (("create", "tap1", "--domain=x"), "begin with vtap-"),
                             (("create", "tap1", "--vlan=100"), "begin with vtap-"), (("create", "tap1", "--native=none"), "begin with vtap-"),
                             (("create", "vtap-1", "--bridge=br0", "--mode=tun"), "--mode=tun is for plain devices"),

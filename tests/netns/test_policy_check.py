@@ -3,6 +3,7 @@
 # Copyright the virt-tap authors
 """virt-tap policy check, on real files with real owners and modes, for real users."""
 import os
+import re
 
 import netcase
 import sandbox
@@ -130,11 +131,14 @@ class Check(VerbCase):
 
     def test_common_slips(self):
         """Each names its cause."""
-        for text, says in (("allow br0\nEOF\n", "nothing follows 'EOF';"), ("\ufeffallow br0\n", "byte order mark (BOM) before 'allow'"),
+        for text, says in (("allow br0\nEOF\n", "nothing follows 'EOF';"), ("\ufeffallow br0\n", "byte order mark (BOM) before 'allow br0'"),
+                           ("\ufeff\n", "byte order mark (BOM) before ''"), ("\ufeff#mine\r\n", "byte order mark (BOM) before '#mine'"),
+                           ("allow br0".encode("utf-16"), "the file is not UTF-8, but perhaps UTF-16"),
+                           ("\ufeffallow br0\n".encode("utf-16-be"), "the file is not UTF-8, but perhaps UTF-16"),
                            ("allow br-0123456789abc\n", "at most 15 characters, not 'br-0123456789abc'")):
             for path in (QEMU_ACL, POLICY):
                 sandbox.write(path, text)
-                line = text.count("\n")
+                line = text.count("\n") if isinstance(text, str) else 1
                 self.finds((f"{path}:{line}", "error", says))
                 self.refuse(says=[f"{path}:{line}", says.partition("'")[0]])
                 os.unlink(path)
@@ -143,16 +147,26 @@ class Check(VerbCase):
             self.finds((f"{POLICY}:1", "error", f"a comment must be on a line of its own, not after a rule: '{comment.strip()}'"))
             sandbox.write(POLICY, f"include /etc/qemu/bridge.conf {comment}\n")
             self.finds((f"{POLICY}:1", "error", "a comment must be on a line of its own"))
-        sandbox.write(POLICY, "allow br#0\n")
-        self.finds()
         os.unlink(POLICY)
-        for name in ("br0,br1", "virbr*", '"br0"', "'br0'", "br0;", "br[0-9]"):
+        for comment in ("# for the lab machines", "user=alice,bob"):
+            sandbox.write(QEMU_ACL, f"allow br0 {comment}\n")
+            self.finds((f"{QEMU_ACL}:1", "error", f"bridge.conf has no terms, and no comments after a rule: 'br0 {comment}'"))
+            self.refuse(says="no comments after a rule")
+        sandbox.write(QEMU_ACL, "allow br0\nallow br0#lab\n")
+        self.finds((f"{QEMU_ACL}:2", "warning", "there is no bridge 'br0#lab'", "no comments"))
+        for name in ("br0,br1", "virbr*", '"br0"', "'br0'", "br0;", "br[0-9]", "br+", "br{0,1}", "\u201cbr0\u201d", "ALL", "$BRIDGE", "<br0>", "(br0)"):
             sandbox.write(QEMU_ACL, f"allow br0\nallow {name}\n")
-            self.finds((f"{QEMU_ACL}:2", "warning", f"there is no bridge '{name}'", "without quotes"))
-        sandbox.run("ip", "link", "add", "a,b", "address", "52:54:00:00:00:0c", "type", "bridge")
-        sandbox.write(QEMU_ACL, "allow a,b\n")
-        self.finds()
-        sandbox.run("ip", "link", "delete", "a,b")
+            self.finds((f"{QEMU_ACL}:2", "warning", "there is no bridge '" + re.sub("[\u201c\u201d]", "???", name), "without quotes"))
+        for name in ("a,b", "br#0", "ALL"):
+            sandbox.run("ip", "link", "add", name, "address", "52:54:00:00:00:0c", "type", "bridge")
+            sandbox.write(QEMU_ACL, f"allow {name}\n")
+            self.finds()
+            sandbox.run("ip", "link", "delete", name)
+
+    def test_lists_of_names(self):
+        """One rule is about one user, one group."""
+        self.warns("allow br0 user=vmuser,root\nallow br0 group=a,b\n",
+                   (1, "no user 'vmuser,root' on this host: one name per rule"), (2, "no group 'a,b' on this host: one name per rule"))
 
     def test_includes_that_add_nothing(self):
         sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu\n")

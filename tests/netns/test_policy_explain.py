@@ -199,7 +199,7 @@ class Explain(VerbCase):
         self.explains("no", "because: --vlan=5: ", "to allow it", words=("--vlan=5",), uid=USER, status=1)
         for words, says in ((("--vlan=0",), "--vlan must be VLANs from 1 to 4094"), (("--native=100",), "--native must be none"),
                             (("--vlan=100,200", "--native=5"), "--native must be none, or one of the VLANs in --vlan, not '5'")):
-            self.complains("explain", "--bridge=br0", *words, uid=USER, says=says)
+            self.complains("explain", "--bridge=br0", *words, uid=USER, status=2, says=says)
 
     def test_what_a_guest_asks_for(self):
         """As the helper decides; the option goes into QEMU's line, where the rule alone would do less."""

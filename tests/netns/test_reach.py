@@ -117,10 +117,10 @@ class Reach(unittest.TestCase):
         self.create()
 
     def test_refused(self):
-        for words, status, says in ((("create", "br0", "--uplink=eth0", "--probe=router"), 1, "takes an IPv4 or IPv6 address"),
+        for words, status, says in ((("create", "br0", "--uplink=eth0", "--probe=router"), 2, "takes an IPv4 or IPv6 address"),
                                     (("create", "br0", "--probe", ROUTER4), 2, "--uplink"),
                                     (("persist", "br0", "--uplink=eth0", "--probe", ROUTER4), 2, "--apply"),
-                                    (("persist", "br0", "--uplink=eth0", "--apply", "--probe", "-1"), 1, "takes an IPv4 or IPv6 address")):
+                                    (("persist", "br0", "--uplink=eth0", "--apply", "--probe", "-1"), 2, "takes an IPv4 or IPv6 address")):
             done = virt_tap("bridge", *words)
             self.assertEqual(done.returncode, status, done.stdout)
             self.assertIn(says, done.stdout)

@@ -123,7 +123,16 @@ class Bridge(netcase.NetCase):
         sandbox.write(QEMU_ACL, "allow all\n")
 
     def test_there_is_none(self):
-        self.refuse(bridge="br9", says=["there is no bridge 'br9'", "ip link add NAME type bridge"])
+        self.refuse(bridge="br9", says=["there is no bridge 'br9'", "virt-tap bridge create NAME"])
+
+    def test_there_is_none_and_no_rule(self):
+        """What comes first is said first: the rule alone would not do."""
+        sandbox.write(QEMU_ACL, "allow br0\n")
+        answer = self.refuse(bridge="br9", says=f"no rule in {QEMU_ACL}")
+        self.assertIn("virt-tap-helper: there is no bridge 'br9' on this host, and no rule in ", answer.stderr)
+        sandbox.make_bridge("br9")
+        self.assertNotIn("there is no bridge", self.refuse(bridge="br9", says="no rule in").stderr)
+        sandbox.run("ip", "link", "delete", "br9")
 
     def test_not_a_bridge(self):
         self.refuse(bridge="lo", says=["'lo'", "not a bridge"])

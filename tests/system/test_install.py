@@ -76,8 +76,11 @@ class Install(unittest.TestCase):
         os.mkfifo(f"{home}/fifo.xml")
         os.symlink("/dev/zero", f"{home}/zero.xml")
         sandbox.write(f"{home}/a\n\033[2J.xml", text)
+        # Not rewritten, and on a tap all the same: of `virt-tap tap create`.
+        sandbox.write("/etc/libvirt/qemu/db.xml", "<domain><interface type='ethernet'><target dev='vtap-db' managed='no'/></interface></domain>")
+        sandbox.write("/etc/libvirt/qemu/other.xml", "<domain><interface type='ethernet'><target dev='tap0' managed='no'/></interface></domain>")
         words = dev("uninstall", status=1)
-        for said in ("qemu:///system: 1", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
+        for said in ("qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
             self.assertIn(said, words)
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))

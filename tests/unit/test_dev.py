@@ -10,6 +10,7 @@ import json
 import lzma
 import os
 import pty
+import re
 import shutil
 import subprocess
 import tempfile
@@ -60,6 +61,33 @@ CMOCKA = """[==========] tests: Running 3 test(s).
 [  FAILED  ] tests: 1 test(s), listed below:
 [  FAILED  ] test_quote
 """
+
+
+class Help(unittest.TestCase):
+    def test_every_verb_has_it(self):
+        """And does nothing else: no verb may install, download or build for it."""
+        usage = self.run_dev("--help")
+        self.assertEqual(usage.returncode, 0)
+        verbs = re.findall(r"(?m)^  ([a-z]+)\b", usage.stdout)
+        self.assertGreater(len(verbs), 10)
+        for words in (["help"], ["-h"], *([verb, asking] for verb in verbs for asking in ("--help", "-h")), ["test", "unit", "--help"]):
+            with self.subTest(words=words):
+                done = self.run_dev(*words)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, usage.stdout, ""))
+        for words in ([], ["nonsense"]):
+            done = self.run_dev(*words)
+            self.assertEqual((done.returncode, done.stdout), ((0, usage.stdout) if not words else (2, "")), words)
+
+    @staticmethod
+    def run_dev(*words):
+        """With none of the programs that it calls, but dirname."""
+        folder = tempfile.mkdtemp()
+        try:
+            for name in ("dirname", "cat"):
+                os.symlink(shutil.which(name), f"{folder}/{name}")
+            return subprocess.run(["/bin/sh", SOURCE + "/dev", *words], env={"PATH": folder}, text=True, capture_output=True, timeout=60, check=False)
+        finally:
+            shutil.rmtree(folder)
 
 
 class Folder(unittest.TestCase):

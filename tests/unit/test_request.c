@@ -252,8 +252,12 @@ static void takes_a_flag_twice(void **state)
 static void help_and_version_need_nothing_else(void **state)
 {
     (void)state;
-    assert_int_equal(request_parse(&request, ARGS("--help"), &why), REQUEST_OK);
-    assert_int_equal(request.verb, REQUEST_HELP);
+    char *const *asking[] = {ARGS("--help"), ARGS("-h"), ARGS("help"), ARGS("help", "create"),
+                             ARGS("delete", "--bogus", "-h")};
+    for (size_t i = 0; i < COUNT(asking); i++) {
+        assert_int_equal(request_parse(&request, asking[i], &why), REQUEST_OK);
+        assert_int_equal(request.verb, REQUEST_HELP);
+    }
     assert_int_equal(request_parse(&request, ARGS("--version"), &why), REQUEST_OK);
     assert_int_equal(request.verb, REQUEST_VERSION);
 }

@@ -52,7 +52,7 @@ def run(folder, command, *, files=(), programs=(), modules=(), env=None, memory=
 
     command    argv, as root, its standard input empty
     files      files and folders of this machine that it needs; of those that are folders everything in them
-    programs   programs of this machine besides PROGRAMS, by name or path; they bring their libraries along
+    programs   programs and plugins of this machine besides PROGRAMS, by name or path; they bring their libraries along
     modules    names of kernel modules to be loaded, in that order; those that they depend on come first
     env        the environment, besides PATH, HOME, LANG and NO_COLOR (Python 3.14 colours what unittest says)
     memory     in MiB
@@ -92,7 +92,7 @@ def _root(folder, line, files, programs, modules):
 
 
 def _find(program):
-    path = shutil.which(program)
+    path = program if "/" in program and os.path.isfile(program) else shutil.which(program)  # plugins are not executable
     if not path:
         raise KernelHostError(f"the program '{program}' is not installed here: ./dev setup")
     return path

@@ -18,14 +18,18 @@ from bridgehelper import await_
 from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
 
 TC_SAID = "/run/tc.said"
+# An interface with everything on, its rule, and what gives another one the same; test_libvirt_vlan.py adds a VLAN.
 EVERYTHING = ("<mtu size='9000'/><driver queues='4'/><port isolated='yes'/><bandwidth><inbound average='1000' peak='5000' burst='512'/>"
               "<outbound average='2000' burst='256'/></bandwidth>")
+RULE = "mac=lock ip=lock ips=192.168.77.0/24"
+PLUGGED = ["--queues=4", "--mtu=9000", "--isolated", "--lock=ip", "--ip=192.168.77.1"]
 PORT = {"isolated", "locked", "learning", "flood", "mcast_flood", "guard", "hairpin", "mcast_router", "multicast_router", "neigh_suppress", "vlan_tunnel"}
 
 
 class Migration(HostTest):
     """Between two hosts whose bridges have other names, on one segment; at the destination the tap's name is taken."""
     MAC = "52:54:00:00:00:01"
+    EVERYTHING, RULE, PLUGGED, PATIENCE = EVERYTHING, RULE, PLUGGED, 5  # seconds for an answer
 
     @classmethod
     def setUpClass(cls):
@@ -130,7 +134,7 @@ class Migration(HostTest):
         queues = info["info_data"]["numqueues"] + info["info_data"]["numdisabled"]  # a guest with one CPU uses one of them
         asked = [line.replace(tap["name"], "TAP") for line in host.read(TC_SAID).splitlines() if f" {tap['name']} " in line]
         return {"bound": tap["bound"], "filter": tap["filter"]["attached"], "dropped": tap["filter"]["dropped"], "protection": tap["protection"],
-                "mtu": link["mtu"], "queues": queues, "vnet_hdr": info["info_data"]["vnet_hdr"],
+                "vlan": tap["vlan"], "mtu": link["mtu"], "queues": queues, "vnet_hdr": info["info_data"]["vnet_hdr"],
                 "port": {key: value for key, value in info["info_slave_data"].items() if key in PORT}, "bandwidth": sorted(set(asked)),
                 "limits": host.virsh("domiftune", "web", tap["name"]).split()}
 
@@ -139,7 +143,7 @@ class Migration(HostTest):
         no sfq, which libvirt uses for <bandwidth>."""
         for host, bridge in ((self.one, "brA"), (self.two, "brB")):
             before = host.read(POLICY)
-            host.write(POLICY, f"allow {bridge} mac=lock ip=lock ips=192.168.77.0/24\n")
+            host.write(POLICY, f"allow {bridge} {self.RULE}\n")
             self.addCleanup(host.write, POLICY, before)
             for link, mtu in (("trunk0", "9000"), (bridge, "9000")):
                 host.run("ip", "link", "set", link, "mtu", mtu)
@@ -154,12 +158,12 @@ class Migration(HostTest):
         again."""
         self.ready_for_everything()
         serial = "<serial type='unix'><source mode='bind' path='/var/lib/libvirt/serial'/></serial>"
-        self.define(self.one, "web", nic("brA", EVERYTHING, self.MAC), serial, VNC, boot=self.boot(), options=["--lock=ip", "--ip=192.168.77.1"])
+        self.define(self.one, "web", nic("brA", self.EVERYTHING, self.MAC), serial, VNC, boot=self.boot(), options=["--lock=ip", "--ip=192.168.77.1"])
         self.addCleanup(self.remove, self.two, "web")
         console = self.run_guest()
 
         def same(host, other):
-            said = other.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", "5", "-s", "8900", "192.168.77.1", check=False).stdout
+            said = other.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", str(self.PATIENCE), "-s", "8900", "192.168.77.1", check=False).stdout
             self.assertIn(" 0% packet loss", said)
             self.assertEqual(self.everything(host), wanted)
 
@@ -180,8 +184,7 @@ class Migration(HostTest):
         same(self.two, self.one)
         self.two.run(self.cli, "domain", "detach", "web", self.MAC)
         self.has(self.two)
-        self.two.run(self.cli, "domain", "attach", "web", "--bridge=brB", f"--mac={self.MAC}", "--queues=4", "--mtu=9000", "--isolated", "--lock=ip",
-                     "--ip=192.168.77.1")
+        self.two.run(self.cli, "domain", "attach", "web", "--bridge=brB", f"--mac={self.MAC}", *self.PLUGGED)
         tap, = self.two.taps()
         self.two.virsh("domiftune", "web", tap, "--inbound", "1000,5000,512", "--outbound", "2000,0,256")
         console = self.console(self.two, "/var/lib/libvirt/serial")

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""Domains with <vlan> under a real libvirtd. Run by test_libvirt_vlan.py on a kernel whose bridges filter VLANs."""
+import json
+import os
+import re
+import shutil
+
+import bridgehelper
+import guests
+import hookhost
+import libvirthost
+import needed
+import sandbox
+from libvirtcase import DOMAIN, HostTest, nic, POLICY
+from test_migration import Migration
+
+# TCG under TCG.
+bridgehelper.await_.__defaults__ = (200, 0.1)
+guests.Console.wait_for.__defaults__ = (600,)
+guests.Console.finish.__defaults__ = (600,)
+guests.Console.run.__defaults__ = (600,)
+
+# By what the domain has: the port's VLANs.
+UNTAGGED = ["PVID", "Egress Untagged"]
+CASES = {
+    "<vlan><tag id='42'/></vlan>": {42: UNTAGGED},
+    "<vlan trunk='yes'><tag id='42'/><tag id='47'/></vlan>": {42: [], 47: []},
+    "<vlan trunk='yes'><tag id='42'/><tag id='47' nativeMode='untagged'/></vlan>": {42: [], 47: UNTAGGED},
+    "<vlan><tag id='42'/></vlan><port isolated='yes'/><driver queues='2'/>": {42: UNTAGGED},
+}
+RULE = "allow br0 vlan=42,47 native=47 quota=20\n"
+
+
+def install():
+    """As hookhost does, but into the root, which is this boot's alone."""
+    built = os.environ["VIRT_TAP_HELPER"]
+    helper = re.search(r"helper=(/\S+)", sandbox.run(built, "--help").stdout)[1]
+    hooks = os.path.join(os.path.dirname(helper), "virt-tap/hooks")
+    os.makedirs(hooks, exist_ok=True)
+    shutil.copy(built, helper)
+    command = f"{os.path.dirname(os.path.dirname(helper))}/bin/virt-tap"
+    os.makedirs(os.path.dirname(command), exist_ok=True)
+    shutil.copy(os.environ["VIRT_TAP_CLI"], command)
+    for driver in ("qemu", "network", "daemon"):
+        shutil.copy(os.path.join(os.environ["VIRT_TAP_HOOKS"], driver), hooks)
+    return helper, hooks
+
+
+class VlanTest(HostTest):
+    maxDiff = None
+
+    @classmethod
+    def uninstall(cls):
+        pass
+
+
+class Vlans(VlanTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.make_host(1, "br0")
+        cls.host.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1")
+        cls.host.write(POLICY, RULE)
+        cls.since = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)", cls.host.run("libvirtd", "--version").stdout).groups())
+
+    def ports(self):
+        """By MAC: what the kernel has of each tap."""
+        found = {}
+        for line in self.host.virsh("domiflist", "web").splitlines():
+            dev, *_, mac = line.split()
+            link, = json.loads(self.host.run("ip", "-d", "-json", "link", "show", dev).stdout)
+            port, = json.loads(self.host.run("bridge", "-json", "vlan", "show", "dev", dev).stdout)
+            info = link["linkinfo"]
+            found[mac] = {"vlans": {vlan["vlan"]: vlan.get("flags", []) for vlan in port["vlans"]}, "mtu": link["mtu"], "master": link["master"],
+                          "flags": link["flags"], "isolated": info["info_slave_data"]["isolated"], "vnet_hdr": info["info_data"]["vnet_hdr"],
+                          "multi_queue": info["info_data"]["multi_queue"]}
+        return found
+
+    def test_vlans(self):
+        macs = [f"52:54:00:00:01:{number:02x}" for number in range(len(CASES))]
+        cards = [nic(mac=mac, more=more) for mac, more in zip(macs, CASES)]
+        path = f"{sandbox.RUN}/web.xml"
+        sandbox.write(path, DOMAIN.format(name="web", boot="", devices="".join(cards), uuid=""))
+        self.host.virsh("define", path)
+        self.addCleanup(self.remove, self.host, "web")
+        done = self.host.run("virsh", "start", "--paused", "web", check=False)
+        if self.since < (11, 0):
+            self.assertIn("vlan tag not supported", done.stdout)
+        else:
+            self.assertEqual(done.returncode, 0, done.stdout)
+            theirs = self.ports()
+            self.host.virsh("destroy", "web")
+        self.host.run(self.cli, "domain", "rewrite", "--yes", "web")
+        self.host.virsh("start", "--paused", "web")
+        ours = self.ports()
+        self.assertEqual({mac: port["vlans"] for mac, port in ours.items()}, dict(zip(macs, CASES.values())))
+        if self.since >= (11, 0):
+            self.assertEqual(theirs, ours)
+
+
+class EverythingOn(Migration):
+    """In VLAN 42 of both bridges, which is tagged between the hosts."""
+    EVERYTHING = Migration.EVERYTHING + "<vlan><tag id='42'/></vlan>"
+    RULE = Migration.RULE + " vlan=42"
+    PLUGGED = [*Migration.PLUGGED, "--vlan=42"]
+    PATIENCE = 60
+    uninstall = VlanTest.uninstall
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for host, bridge in ((cls.one, "brA"), (cls.two, "brB")):
+            host.run("ip", "link", "set", bridge, "type", "bridge", "vlan_filtering", "1")
+            host.run("bridge", "vlan", "add", "dev", bridge, "vid", "42", "pvid", "untagged", "self")
+            host.run("bridge", "vlan", "add", "dev", "trunk0", "vid", "42")
+
+    def everything(self, host):
+        found = super().everything(host)
+        self.assertEqual(found["vlan"], 42)
+        return found
+
+
+if __name__ == "__main__":
+    os.makedirs("/mnt", exist_ok=True)
+    if not os.path.exists("/var/run"):
+        os.makedirs("/var", exist_ok=True)
+        os.symlink("/run", "/var/run")
+    sandbox.enter(1400)
+    hookhost.install = install
+    libvirthost.prepare()
+    needed.main()

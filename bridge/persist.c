@@ -281,12 +281,10 @@ int bridge_persist(const struct call *call)
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
-    const bool moves = options->probes.count > 0 || options->confirm_ms || options->ignore_dependents;
-    if (moves && !options->apply)
+    if ((options->probes.count > 0 || options->confirm_ms) && !options->apply)
         return complain(
             2, call->name,
-            "--probe, --confirm-within and --ignore-dependents are for what is changed at once: use "
-            "them with --apply");
+            "--probe and --confirm-within are for what is changed at once: use them with --apply");
     if (probe_check(call->name, &options->probes) != 0)
         return 2;
     if (check_names(call->name, bridge, options->uplink) != 0)

@@ -68,9 +68,10 @@ struct create {
 /* OPTION_CALL handler of --confirm-within and the like: parses "60s", "2m", "500ms" or a number of seconds
  * into an unsigned int, in milliseconds. */
 int take_time(const char *verb, const char *option, const char *text, void *place);
+enum { CONFIRM_DEFAULT = 60000 /* ms */ }; /* if it is not given, which leaves 0 */
 #define CONFIRM_WITHIN(type, field)                                                                          \
     OPTION_ANY("confirm-within", "TIME", "put everything back unless confirmed in that time (60s)",          \
-               OPTION_IS_CALL, type, field, 0, 0, 60000 /* ms */, 0, take_time)
+               OPTION_IS_CALL, type, field, 0, 0, 0, 0, take_time)
 
 /* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];

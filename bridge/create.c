@@ -108,7 +108,7 @@ static int read_options(struct create *create, const struct call *call)
         .spec = {.created = true, .mtu = options->mtu, .vlan_filtering = options->vlan_filtering},
         .has_mac = options->mac.given,
         .has_stp = options->stp != 0,
-        .confirm_ms = options->confirm_ms,
+        .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_DEFAULT,
         .probes = &options->probes,
         .dhcp = options->dhcp,
         .ignore_dependents = options->ignore_dependents};
@@ -121,8 +121,11 @@ static int read_options(struct create *create, const struct call *call)
                         "'%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
                         create->name);
     strcpy(create->spec.name, create->name);
-    if (options->probes.count > 0 && !options->uplink)
-        return complain(2, call->name, "--probe is for the move of an uplink: name the NIC with --uplink");
+    const bool moves = options->probes.count > 0 || options->confirm_ms || options->ignore_dependents;
+    if (moves && !options->uplink)
+        return complain(2, call->name,
+                        "--probe, --confirm-within and --ignore-dependents are for the move of an uplink: "
+                        "name the NIC with --uplink");
     const int status = probe_check(call->name, &options->probes);
     if (status != 0)
         return status;

@@ -219,7 +219,7 @@ static int apply(struct view *view, const char *verb, struct persist_plan *plan,
     const struct manager manager = {plan->format->name, plan->format->owns_move, apply_plan, plan};
     struct create create = {.name = plan->bridge,
                             .uplink = plan->uplink,
-                            .confirm_ms = options->confirm_ms,
+                            .confirm_ms = options->confirm_ms ? options->confirm_ms : CONFIRM_DEFAULT,
                             .probes = &options->probes,
                             .ignore_dependents = options->ignore_dependents,
                             .manager = &manager};
@@ -281,8 +281,10 @@ int bridge_persist(const struct call *call)
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
-    if (options->probes.count > 0 && !options->apply)
-        return complain(2, call->name, "--probe is for what is changed at once: use it with --apply");
+    if ((options->probes.count > 0 || options->confirm_ms) && !options->apply)
+        return complain(
+            2, call->name,
+            "--probe and --confirm-within are for what is changed at once: use them with --apply");
     if (probe_check(call->name, &options->probes) != 0)
         return 2;
     if (check_names(call->name, bridge, options->uplink) != 0)

@@ -176,8 +176,11 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
     case USER:
         return user->uid != 0 && user->in_passwd && quoted(user->name, out);
     case WHOM:
-        snprintf(out, VALUE_SIZE, "%s", user->name);
-        return user->in_passwd && user->name[strspn(user->name, plain)] == '\0';
+        if (user->name[strspn(user->name, plain)] || !user->name[strspn(user->name, "0123456789")])
+            snprintf(out, VALUE_SIZE, "%u", user->uid);
+        else
+            snprintf(out, VALUE_SIZE, "%s", user->name);
+        return user->in_passwd;
     case SUDO:
         strcpy(out, geteuid() == 0 ? "" : "sudo ");
         return true;

@@ -152,7 +152,8 @@ static bool read_file(struct network *network, const char *path)
         if (first == '#' || first == ';')
             continue;
         const bool more = is_continued(line);
-        if (asprintf(&joined, "%s%s", whole ? whole : "", line) < 0)
+        const size_t mark = strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+        if (asprintf(&joined, "%s%s", whole ? whole : "", line + mark) < 0)
             return false;
         free(whole);
         whole = joined;

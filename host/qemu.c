@@ -139,6 +139,8 @@ void qemu_session_probe(const struct probe_context *context, struct findings *ou
                             strerror((int)-length));
     else if (length == sizeof(text) - 1)
         finding_add(out, QEMU_SESSION_OTHER, "%s is too large to be inspected", path);
+    else if (length > 0 && strlen(text) < (size_t)length)
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s contains a NUL byte", path);
     else
         report_session(context->user, path, text, out);
 }

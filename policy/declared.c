@@ -21,7 +21,7 @@ enum {
     MTU_MIN_IPV6 = 1280,
 };
 
-static const char blanks[] = " \t";
+static const char blanks[] = " \t\r"; /* and what Windows has at the end of a line */
 
 struct reading {
     struct bridges *out;
@@ -193,10 +193,14 @@ static int add_map(const struct reading *r, char **rest)
 static int parse_line(const struct reading *r, char *line)
 {
     char *rest = NULL;
-    const char *word = strtok_r(line, blanks, &rest);
 
+    if (strncmp(line, "\xef\xbb\xbf", 3) == 0)
+        return bad(r, "an editor put a byte order mark (BOM) before '%.64s'", line + 3);
+    const char *word = strtok_r(line, blanks, &rest);
     if (!word || *word == '#')
         return 0;
+    if (strstr(rest, " #") || strstr(rest, "\t#") || *rest == '#')
+        return bad(r, "a comment must be on a line of its own, not after a declaration");
     if (strcmp(word, "bridge") == 0)
         return add_bridge(r, &rest);
     if (strcmp(word, "map") == 0)

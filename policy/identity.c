@@ -35,15 +35,26 @@ int account_find(const struct name_source *names, enum account_kind kind, const 
     return err;
 }
 
+/* Whether a rule can say that name: one word of ASCII that is not taken for a number. */
+static bool can_be_named(const char *name)
+{
+    const bool number = !name[strspn(name, "0123456789")];
+
+    while (*name > ' ' && *name < 0x7f)
+        name++;
+    return !*name && !number;
+}
+
 void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE])
 {
     struct account account = {.kind = USER_BY_UID, .id = caller->uid};
     struct error unused;
 
-    if (caller->names->look_up(caller->names->context, &account, &unused) == 0)
+    const int err = caller->names->look_up(caller->names->context, &account, &unused);
+    if (!err && can_be_named(account.name))
         snprintf(out, CALLER_SELECTOR_SIZE, "user=%s", account.name);
     else
-        snprintf(out, CALLER_SELECTOR_SIZE, "uid=%u", caller->uid);
+        snprintf(out, CALLER_SELECTOR_SIZE, "%s=%u", err ? "uid" : "user", caller->uid);
 }
 
 void identity_begin(struct identity *out, const struct caller *caller)

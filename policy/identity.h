@@ -53,7 +53,8 @@ struct caller {
  * valid until the next call. */
 int caller_self(struct caller *out, const struct name_source *names, struct error *why);
 
-/* Writes the term that selects this caller in a rule: user=NAME, or uid=NUMBER if there is no account. */
+/* Writes the term that selects this caller in a rule: user=NAME, user=NUMBER if a rule cannot say
+ * the name, or uid=NUMBER if there is no account. */
 void caller_selector(const struct caller *caller, char out[CALLER_SELECTOR_SIZE]);
 
 /* The caller, and its account once looked up. */

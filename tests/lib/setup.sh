@@ -44,7 +44,7 @@ reason_of() {
     bench) echo 'the programs that we measure ourselves against' ;;
     fuzz) echo 'clang with libFuzzer' ;;
     coverage) echo 'what counts the lines and branches that tests reach' ;;
-    install) echo 'setcap, which gives the helper its capability' ;;
+    install) echo 'what virt-tap is built with, and setcap, which gives the helper its capability' ;;
   esac
 }
 

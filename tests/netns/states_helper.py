@@ -85,6 +85,8 @@ STATES = [
     state("a comment behind a rule of bridge.conf", POLICY + "echo 'allow br0 # ours' >/etc/qemu/bridge.conf", "helper.policy.denied helper.policy.name",
           says=("no comments after a rule", "virt-tap policy edit /etc/qemu/bridge.conf")),
     state("no rule for this user", POLICY + conf("allow br0 user=vmother\\n"), "helper.policy.denied", never="helper.policy"),
+    state("no rule for a user whose name has a blank", POLICY + conf("allow br0 user=vmother\\n") + "sed -i 's/^vmuser:/vm user:/' /etc/passwd",
+          "helper.policy.denied", says=(f"and add: allow br0 user={USER}",)),
     state("a rule for this user, root asks", POLICY + conf("allow br0 user=vmuser\\n"), "helper.policy", user=0,
           options=("--user", "vmuser"), says=("allows br0 to vmuser",)),
     state("denied", POLICY + conf("allow all\\ndeny br0\\n"), "helper.policy.denied", says=("policy.conf:2 denies",)),

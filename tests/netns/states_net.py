@@ -217,6 +217,8 @@ STATES = [
           "printf '[Match]\\nName=vtap-*\\n' >/etc/systemd/network/20-a.network.d/x.conf", "net.networkd.claims"),
     state("networkd, by a drop-in in another folder", NETWORKD + networkd("20-a.network", "[Match]\\nName=eth0\\n") +
           "mkdir -p /run/systemd/network/20-a.network.d; printf '[Match]\\nName=vtap-*\\n' >/run/systemd/network/20-a.network.d/x.conf", "net.networkd.claims"),
+    state("networkd, by a file that begins with a byte order mark", NETWORKD + networkd("20-a.network", "\\357\\273\\277[Match]\\nName=vtap-*\\n"),
+          "net.networkd.claims"),
     state("networkd, by a list that is cleared", NETWORKD + networkd("20-a.network", "[Match]\\nName=vtap-*\\nName=\\nName=eth0\\n"), "net.networkd"),
     state("networkd, by a list that a drop-in clears", NETWORKD + networkd("20-a.network", "[Match]\\nName=vtap-*\\n") +
           "mkdir /etc/systemd/network/20-a.network.d; printf '[Match]\\nName=\\nName=eth0\\n' >/etc/systemd/network/20-a.network.d/x.conf",

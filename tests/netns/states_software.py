@@ -58,6 +58,8 @@ STATES = [
          says=("qemu.conf:1", "mv ")),
     qemu("the session's file has an error elsewhere", CONF + f"printf 'bridge_helper = \"%s\"\\n\\n[section]\\n' $HELPER_PATH >{HOME}/qemu.conf",
          "qemu.session.broken", says=("qemu.conf:3",), never="qemu.session"),
+    qemu("the session's file has a NUL byte", CONF + f"printf 'bridge_helper = \"%s\"\\n\\0' $HELPER_PATH >{HOME}/qemu.conf", "qemu.session.broken",
+         says=("NUL byte", "mv "), never="qemu.session"),
     qemu("the session's file is a folder", CONF + f"rm -f {HOME}/qemu.conf; mkdir {HOME}/qemu.conf", "qemu.session.broken", says=("not a regular file", "mv ")),
     qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.other"),
     qemu("the session's daemon is older than its file", CONF + "chown -R vmuser /run/vt\n" +

@@ -61,7 +61,10 @@ class States(unittest.TestCase):
         self.assertEqual([name for name in names if f"\n.B {name}\n" not in page], [])
 
     def test_there_are_enough(self):
-        self.assertGreaterEqual(sum(not state.tree for state in STATES), 35)
+        with open(f"{os.environ['VIRT_TAP_SOURCE']}/host/catalogue.c", encoding="ascii") as file:
+            failures = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)",\s*FINDING_FAILURE', file.read()))
+        real = [state for state in STATES if not state.tree and failures & set(state.expect.split())]
+        self.assertGreaterEqual(len(real), 60)
         self.assertEqual(len({state.name for state in STATES}), len(STATES))
         self.assertLess(set(sanitized.STATES_LEFT_OUT), {state.name for state in STATES})
 

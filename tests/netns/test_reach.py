@@ -38,6 +38,9 @@ def port_security():
         sandbox.run("bridge", "-n", "router", *words)
 
 
+MOVES = ("--probe", ROUTER4), ("--confirm-within=60s",), ("--ignore-dependents",)  # options that only a move has a use for; `persist` for the last, too
+
+
 class Reach(unittest.TestCase):
     def setUp(self):
         uplink.make()
@@ -118,8 +121,8 @@ class Reach(unittest.TestCase):
 
     def test_refused(self):
         for words, status, says in ((("create", "br0", "--uplink=eth0", "--probe=router"), 2, "takes an IPv4 or IPv6 address"),
-                                    (("create", "br0", "--probe", ROUTER4), 2, "--uplink"),
-                                    (("persist", "br0", "--uplink=eth0", "--probe", ROUTER4), 2, "--apply"),
+                                    *((("create", "br0", *option), 2, "--uplink") for option in MOVES),
+                                    *((("persist", "br0", "--uplink=eth0", *option), 2, "--apply") for option in MOVES[:2]),
                                     (("persist", "br0", "--uplink=eth0", "--apply", "--probe", "-1"), 2, "takes an IPv4 or IPv6 address")):
             done = virt_tap("bridge", *words)
             self.assertEqual(done.returncode, status, done.stdout)

@@ -244,6 +244,23 @@ class Policy(netcase.NetCase):
             pass
 
 
+class LineToAdd(netcase.NetCase):
+    def test_it_is_about_the_caller(self):
+        """Also where no rule could say the name."""
+        with open("/etc/passwd", encoding="utf-8") as file:
+            accounts = file.read()
+        self.addCleanup(sandbox.write, "/etc/passwd", accounts)
+        os.unlink(QEMU_ACL)
+        for name in (sandbox.USERS[USER], "sp ace", "\u00fcser", "12", "DOM\\user"):
+            sandbox.write("/etc/passwd", accounts.replace(f"\n{sandbox.USERS[USER]}:", f"\n{name}:"))
+            sandbox.write(POLICY, "allow br1\n")
+            line = self.refuse(says="add the line: ").stderr.partition("add the line: ")[2]
+            with self.subTest(name=name, line=line):
+                sandbox.write(POLICY, line)
+                with self.grant():
+                    pass
+
+
 class Includes(netcase.NetCase):
     """What an include that cannot be read means, in both files."""
     EXTRA = "/etc/qemu/extra.conf"

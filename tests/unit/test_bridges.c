@@ -83,6 +83,8 @@ static void has_defaults(void **state)
     assert_false(bridges.entries[0].isolated);
     assert_false(bridges.entries[0].has_mac);
     assert_int_equal(declared("bridge br0 stp=yes")->forward_delay, 15);
+    assert_int_equal(
+        declared("# Windows' line ends\r\n\r\nbridge br0 stp=yes\r\nmap bridge a b\r\n")->forward_delay, 15);
     assert_int_equal(parse(""), 0);
     assert_int_equal(bridges.count, 0);
 }
@@ -131,12 +133,11 @@ static const struct {
     {"isolated", "'isolated' is not KEY=VALUE"},
     {"=4", "unknown bridge option '='"},
     {"Mtu=1500", "unknown bridge option 'Mtu='"},
-    {"# the lab", "'#' is not KEY=VALUE"},
+    {"# the lab", "a comment must be on a line of its own"},
     {"mtu=67", "mtu= must be a number of bytes from 68 to 65521, not '67'"},
     {"mtu=65522", "mtu= must be"},
     {"mtu=", "mtu= must be"},
     {"mtu=1500x", "mtu= must be"},
-    {"mtu=1500\r", "mtu= must be"},
     {"mtu=99999999999999999999", "mtu= must be"},
     {"mtu=1500 mtu=1500", "mtu= is given twice"},
     {"mac=", "mac= must be a unicast MAC"},
@@ -204,7 +205,6 @@ static void refuses_bad_lines(void **state)
         {"bridge br123456789abcde", "cannot be a bridge's name"},
         {"bridge ..", "cannot be a bridge's name"},
         {"bridge br%d", "cannot be a bridge's name"},
-        {"bridge br0\r", "cannot be a bridge's name"},
         {"bridge all", "'all' cannot be"},
         {"bridge default", "'default' cannot be"},
         {"bridge vtap-lab", "'vtap-lab' cannot be"},
@@ -213,6 +213,11 @@ static void refuses_bad_lines(void **state)
         {"map bridge brA", "a map is:"},
         {"map bridge brA br0 br1", "a map is:"},
         {"map nic brA br0", "a map is:"},
+        {"map bridge a b\t#c", "a comment must be on a line of its own"},
+        {"\xef\xbb\xbf"
+         "bridge br0",
+         "an editor put a byte order mark (BOM) before 'bridge br0'"},
+        {"\xef\xbb\xbf#", "an editor put a byte order mark (BOM) before '#'"},
         {"map bridge a/b br0", "no bridge can have the name 'a/b'"},
         {"map bridge brA b/0", "no bridge can have the name 'b/0'"},
         {"map network lan br123456789abcde", "no bridge can have the name"},

@@ -257,7 +257,20 @@ static enum request_verb verb_of(const char *word)
         return REQUEST_DELETE;
     if (strcmp(word, "bridge") == 0)
         return REQUEST_BRIDGE;
+    if (strcmp(word, "broker") == 0)
+        return REQUEST_BROKER;
     return REQUEST_TAP;
+}
+
+static enum request_result parse_broker(struct request *out, char *const words[], struct error *why)
+{
+    if (words[0] && words[1] && strcmp(words[0], "--listen") == 0) {
+        out->listen = words[1];
+        words += 2;
+    }
+    if (!words[0])
+        return REQUEST_OK;
+    return usage(why, "broker takes only --listen PATH, not ", words[0]);
 }
 
 /* Returns whether any word on the command line asks for help or the version. */
@@ -282,6 +295,8 @@ enum request_result request_parse(struct request *out, char *const argv[], struc
         return REQUEST_OK;
     if (argv[1])
         out->verb = verb_of(argv[1]);
+    if (out->verb == REQUEST_BROKER)
+        return parse_broker(out, argv + 2, why);
     for (int i = out->verb == REQUEST_TAP ? 1 : 2; argv[i]; i++) {
         const enum request_result result = parse_word(out, argv[i], &seen, why);
         if (result != REQUEST_OK)

@@ -157,12 +157,14 @@ void helper_broker_probe(const struct user *user, const struct helper_trial *tri
     char words[1024];
     pid_t pid;
 
+    if (user->uid == 0)
+        return; /* root needs no broker, which refuses it */
     report_file(&obstacles);
     report_process(&obstacles);
     const bool needed = obstacles.count > 0;
     findings_free(&obstacles);
     if (needed)
-        return;
+        return; /* helper_probe() has tried it */
     const int err = broker_look(&pid);
     if (err == -ENOENT || err == -ECONNREFUSED) {
         finding_add(out, HELPER_BROKER_OFF, "the broker is off, and not needed by this process");

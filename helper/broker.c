@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * This process accepts and forks; it reads nothing that a peer wrote. Nor does it close the last descriptor of
- * a connection: descriptors in messages that nobody read are closed with it, which takes as long as their owner
- * likes (SO_LINGER; a large file that has been deleted). Another process, the closer, does. */
+ * This process accepts and forks; it reads nothing that a peer wrote. Nor does it close the last descriptor
+ * of a connection: descriptors in unread messages are closed with it, which takes as long as their owner
+ * likes (SO_LINGER, a large deleted file). Another process, the closer, does that. */
 #include "broker.h"
 
 #include "answer.h"
@@ -17,299 +17,264 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/times.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    SLOTS = 64,
-    SLOTS_PER_UID = 4,
-    BACKLOG = 16, /* who floods us delays others by no more than this many */
-    SENT_WITHIN = 5,
-    DONE_WITHIN = 35, /* seconds; its own limit, 30, is void while its user has it stopped */
-    IDLE = 30,
+    CHILDREN = 64,
+    CHILDREN_OF_UID = 4,
+    BACKLOG = 16,          /* a flood delays others by this many connections at most */
+    REQUEST_WITHIN = 5000, /* ms */
+    CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
+    PASSED = 3,            /* SD_LISTEN_FDS_START */
 };
 
-/* An unfinished connection. */
-struct slot {
-    int fd;    /* it waits for the peer's message; -1: a child has it, or the slot is free */
-    pid_t pid; /* of the child; 0: none */
+struct child {
+    pid_t pid; /* 0: none */
     uid_t uid;
-    time_t since;
+    clock_t since; /* times(2) */
 };
 
 struct broker {
-    int listener;
-    int (*serve)(int connection);
-    int closer; /* a socket: descriptors sent there are closed by closer_pid (0: it has ended) */
+    int listener, closer; /* what is sent to the closer is closed by it */
     pid_t closer_pid;
-    struct slot slots[SLOTS];
+    struct child children[CHILDREN];
 };
 
-static volatile sig_atomic_t ending;
+/* The child must hold no descriptor that others wait for. */
+static pid_t begin_child(const struct broker *b)
+{
+    const pid_t pid = fork();
 
-int broker_listen(const char *path, struct error *why)
+    if (pid == 0) {
+        close(b->listener);
+        close(b->closer);
+    }
+    return pid;
+}
+
+static void start_closer(struct broker *b)
+{
+    int pair[2];
+    char byte;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return;
+    b->closer = pair[0];
+    b->closer_pid = begin_child(b);
+    if (b->closer_pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (recv(pair[1], &byte, 1, 0) > 0) /* no room for descriptors: the kernel closes them */
+            ;
+        exit(0);
+    }
+    close(pair[1]);
+}
+
+static void give_up(struct broker *b, int connection)
+{
+    struct error unused;
+
+    if (answer_send(b->closer, connection, &unused) < 0) { /* it is stuck, or was killed */
+        if (b->closer_pid > 0)
+            kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
+        close(b->closer);
+        start_closer(b);
+        answer_send(b->closer, connection, &unused);
+    }
+    close(connection);
+}
+
+/* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
+ * have many uids, and a request takes milliseconds. */
+static void admit(struct broker *b, int (*serve)(int connection))
+{
+    struct child *place = b->children;
+    struct ucred peer = {.uid = 0};
+    socklen_t size = sizeof(peer);
+    int of_uid = 0;
+
+    const int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0) {
+        poll(NULL, 0, 10); /* until somebody gives back what is lacking */
+        return;
+    }
+    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
+        of_uid += child->pid && child->uid == peer.uid;
+        if (place->pid && (!child->pid || child->since < place->since))
+            place = child;
+    }
+    struct pollfd gone = {.fd = connection};
+    if (of_uid == CHILDREN_OF_UID) {
+        answer_say(connection, BROKER_BUSY, "");
+    } else if (poll(&gone, 1, 0) == 0) {
+        if (place->pid)
+            kill(place->pid, SIGKILL);
+        *place = (struct child){begin_child(b), peer.uid, times(NULL)};
+        if (place->pid == 0)
+            exit(serve(connection));
+        if (place->pid < 0)
+            *place = (struct child){.pid = 0};
+    }
+    give_up(b, connection);
+}
+
+/* Returns how many children there are, after ending those whose time is up. */
+static int sweep(struct broker *b)
+{
+    int count = 0;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        if (pid == b->closer_pid)
+            b->closer_pid = 0;
+        for (int i = 0; i < CHILDREN; i++)
+            if (b->children[i].pid == pid)
+                b->children[i].pid = 0;
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        count += b->children[i].pid > 0;
+        if (b->children[i].pid > 0 && times(NULL) - b->children[i].since > CHILD_LIMIT)
+            kill(b->children[i].pid, SIGKILL);
+    }
+    return count;
+}
+
+/* Returns a socket bound to that path, in place of one that nobody listens on; or -1 and why not. */
+static int make_socket(const char *path, struct error *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (strlen(path) >= sizeof(address.sun_path))
-        return error_set(why, "--listen='%.64s...': the kernel takes no path that long for a socket", path);
+        return error_set(why, "--listen='%.64s...': longer than a socket's path can be", path);
     strcpy(address.sun_path, path);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return error_set(why, "--listen='%s': another broker listens there; end it first", path);
     if (errno == ECONNREFUSED)
         unlink(path);
     mkdir(STATE_FOLDER, 0755);
-    umask(0111); /* everybody may connect */
+    umask(0111); /* anybody may connect */
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return error_set(why, "--listen='%s': %s; its folder must exist", path, strerror(errno));
-    umask(022);
+        return error_set(why, "--listen='%s': %s; is its folder there?", path, strerror(errno));
     return take_fd(&fd);
 }
 
-static void on_signal(int number)
+int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    if (number == SIGTERM)
-        ending = 1;
-}
-
-static time_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec;
-}
-
-static bool is_used(const struct slot *slot)
-{
-    return slot->fd >= 0 || slot->pid > 0;
-}
-
-/* In a child: what it must not hold, or others would wait for it. */
-static void forget_all_but(const struct broker *b, int connection)
-{
-    sigset_t none;
-
-    signal(SIGCHLD, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    close(b->listener);
-    close(b->closer);
-    for (int i = 0; i < SLOTS; i++)
-        if (b->slots[i].fd >= 0 && b->slots[i].fd != connection)
-            close(b->slots[i].fd);
-}
-
-static void end_closer(struct broker *b)
-{
-    if (b->closer_pid > 0)
-        kill(b->closer_pid, SIGKILL); /* nothing keeps it waiting then */
-    close(b->closer);
-    b->closer = -1;
-    b->closer_pid = 0;
-}
-
-static int start_closer(struct broker *b)
-{
-    int pair[2];
-    char byte;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -1;
-    b->closer = pair[0];
-    b->closer_pid = fork();
-    if (b->closer_pid == 0) {
-        forget_all_but(b, -1);
-        while (recv(pair[1], &byte, 1, 0) > 0) /* without room for descriptors: the kernel closes them */
-            ;
-        exit(0);
-    }
-    close(pair[1]);
-    return b->closer_pid;
-}
-
-/* Gives up a connection. A closer that is stuck with what a peer sent is replaced. */
-static void retire(struct broker *b, int fd)
-{
-    struct error unused;
-
-    if (answer_send(b->closer, fd, &unused) < 0) {
-        end_closer(b);
-        if (start_closer(b) > 0)
-            answer_send(b->closer, fd, &unused);
-    }
-    close(fd);
-}
-
-static void refuse(struct broker *b, int fd, const char *text)
-{
-    answer_say(fd, BROKER_BUSY, text);
-    retire(b, fd);
-}
-
-static void free_slot(struct broker *b, struct slot *slot)
-{
-    if (slot->pid > 0)
-        kill(slot->pid, SIGKILL); /* leaves nothing, wherever it is; reaped later */
-    if (slot->fd >= 0)
-        retire(b, slot->fd);
-    *slot = (struct slot){.fd = -1};
-}
-
-/* Accepts one connection. If all slots are taken, the oldest loses its: many uids can be one person's, and a
- * request takes milliseconds. */
-static void admit(struct broker *b)
-{
-    struct slot *place = &b->slots[0];
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-    int of_uid = 0;
-
-    const int fd = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            poll(NULL, 0, 10); /* no descriptors: others must give some back */
-        return;
-    }
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-        retire(b, fd);
-        return;
-    }
-    for (struct slot *slot = b->slots; slot < b->slots + SLOTS; slot++) {
-        if (is_used(slot) && slot->uid == peer.uid)
-            of_uid++;
-        if (is_used(place) && (!is_used(slot) || slot->since < place->since))
-            place = slot;
-    }
-    if (of_uid >= SLOTS_PER_UID) {
-        refuse(b, fd, "4 requests of this user are unfinished");
-        return;
-    }
-    free_slot(b, place);
-    *place = (struct slot){.fd = fd, .uid = peer.uid, .since = now()};
-}
-
-static void start(struct broker *b, struct slot *slot)
-{
-    const int fd = slot->fd;
-
-    slot->pid = fork();
-    if (slot->pid == 0) {
-        forget_all_but(b, fd);
-        exit(b->serve(fd));
-    }
-    slot->fd = -1;
-    if (slot->pid < 0)
-        answer_say(fd, BROKER_BUSY, "no process can be started");
-    retire(b, fd);
-}
-
-static void reap(struct broker *b)
-{
-    pid_t pid;
-
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-        if (pid == b->closer_pid)
-            b->closer_pid = 0;
-        for (int i = 0; i < SLOTS; i++)
-            if (b->slots[i].pid == pid)
-                b->slots[i].pid = 0;
-    }
-}
-
-/* Frees the slots whose time is up. Returns how many are used. */
-static int expire(struct broker *b)
-{
-    int used = 0;
-
-    for (struct slot *slot = b->slots; slot < b->slots + SLOTS; slot++) {
-        if (!is_used(slot))
-            continue;
-        if (now() - slot->since > (slot->pid ? DONE_WITHIN : SENT_WITHIN))
-            free_slot(b, slot);
-        else
-            used++;
-    }
-    return used;
-}
-
-/* Waits until something happens and deals with it. Returns false if nothing did. */
-static bool turn(struct broker *b, const struct timespec *limit, const sigset_t *mask)
-{
-    struct pollfd polled[SLOTS + 1];
-
-    for (int i = 0; i < SLOTS; i++)
-        polled[i] = (struct pollfd){.fd = b->slots[i].fd, .events = POLLIN};
-    polled[SLOTS] = (struct pollfd){.fd = ending ? -1 : b->listener, .events = POLLIN};
-    const int happened = ppoll(polled, SLOTS + 1, limit, mask);
-    reap(b);
-    for (int i = 0; happened > 0 && i < SLOTS; i++)
-        if (polled[i].revents & (POLLHUP | POLLERR))
-            free_slot(b, &b->slots[i]);
-        else if (polled[i].revents)
-            start(b, &b->slots[i]);
-    if (happened > 0 && polled[SLOTS].revents)
-        admit(b);
-    return happened != 0;
-}
-
-int broker_run(int listener, bool passing, int (*serve)(int connection), struct error *why)
-{
-    static struct broker b;
-    const struct sigaction action = {.sa_handler = on_signal};
-    const struct timespec second = {.tv_sec = 1}, idle = {.tv_sec = IDLE};
-    sigset_t blocked, unblocked;
-    int used = 0;
-
-    b = (struct broker){.listener = listener, .serve = serve, .closer = -1};
-    for (int i = 0; i < SLOTS; i++)
-        b.slots[i].fd = -1;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGCHLD);
-    sigaddset(&blocked, SIGTERM);
-    /* Its backlog is systemd's own, or ours: the last call decides. */
-    if (fcntl(listener, F_SETFL, O_NONBLOCK) < 0 || listen(listener, BACKLOG) < 0 ||
-        sigprocmask(SIG_BLOCK, &blocked, &unblocked) < 0 || sigaction(SIGCHLD, &action, NULL) < 0 ||
-        sigaction(SIGTERM, &action, NULL) < 0 || start_closer(&b) < 0)
-        return error_set(why, "broker: cannot start: %s", strerror(errno));
-    sigdelset(&unblocked, SIGCHLD);
-    sigdelset(&unblocked, SIGTERM);
-    do {
-        const struct timespec *limit = passing ? &idle : NULL;
-        const bool happened = turn(&b, used ? &second : limit, &unblocked);
-        if (!happened && !used)
-            break;
-        used = expire(&b);
-    } while (used || !ending);
-    end_closer(&b);
-    return 0;
-}
-
-int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_WORDS_SIZE],
-                   struct error *why)
-{
-    struct iovec room = {message, BROKER_REQUEST_SIZE};
-    struct msghdr header = {.msg_iov = &room, .msg_iovlen = 1};
-    const ssize_t length = recvmsg(connection, &header, MSG_DONTWAIT);
+    static struct broker b = {.listener = PASSED, .closer = -1};
+    const int idle = path ? -1 : 30 * 1000;
+    sigset_t term;
     int count = 0;
 
-    if (length < 0)
-        return error_set(why, "the request cannot be read: %s", strerror(errno));
-    if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || length == 0 || message[length - 1])
-        return error_set(why, "a request is one message of up to %d bytes: words that each end in a zero byte, and no "
-                              "descriptor", BROKER_REQUEST_SIZE);
-    argv[count++] = HELPER_NAME;
-    for (char *word = message; word < message + length; word = strchr(word, '\0') + 1) {
-        if (count == BROKER_WORDS_SIZE - 1)
-            return error_set(why, "a request has up to %d words", BROKER_WORDS_SIZE - 2);
-        argv[count++] = word;
+    if (path && (b.listener = make_socket(path, why)) < 0)
+        return -1;
+    if (listen(b.listener, BACKLOG) < 0 || fcntl(b.listener, F_SETFL, O_NONBLOCK) < 0)
+        return error_set(why, "broker: no socket from systemd (%s); without it, use --listen " BROKER_PATH,
+                         strerror(errno));
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
+    alarm(0);
+    start_closer(&b);
+    while (count || polled[0].fd >= 0) {
+        const int happened = poll(polled, 2, count ? 1000 : idle);
+        if (!count && !happened)
+            break;
+        count = sweep(&b);
+        if (polled[1].revents) { /* SIGTERM: finish what has begun */
+            polled[0].fd = polled[1].fd = -1;
+        } else if (polled[0].revents) {
+            admit(&b, serve);
+            count++;
+        }
     }
-    argv[count] = NULL;
     return 0;
+}
+
+int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_ARGV_SIZE],
+                   struct error *why)
+{
+    struct pollfd request = {.fd = connection, .events = POLLIN};
+    struct iovec room = {message, BROKER_REQUEST_SIZE};
+    struct msghdr header = {.msg_iov = &room, .msg_iovlen = 1};
+    ssize_t length = -1;
+
+    if (poll(&request, 1, REQUEST_WITHIN) > 0)
+        length = recvmsg(connection, &header, MSG_DONTWAIT);
+    if (length <= 0 || message[length - 1] || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        return error_set(why,
+                         "a request is one message of up to 4 kB, within 5 s: words, each with a zero byte");
+    *argv++ = HELPER_NAME;
+    for (char *word = message; word < message + length; word = strchr(word, '\0') + 1)
+        *argv++ = word;
+    *argv = NULL;
+    return 0;
+}
+
+/* Sends argv, whose words lie one after another as execve(2) puts them. Returns a socket to which the answer
+ * comes, or -1 and why not. */
+static int send_request(char *const argv[], struct error *why)
+{
+    const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = BROKER_PATH};
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    const struct error missing = *why;
+    const char *end = argv[1];
+
+    for (int i = 1; argv[i]; i++)
+        end = strchr(argv[i], '\0') + 1;
+    if (connect(fd, (const struct sockaddr *)&broker, sizeof(broker)) < 0)
+        return error_set(why, "%s; or turn the broker on: sudo virt-tap broker enable (" BROKER_PATH ": %s)",
+                         missing.text, strerror(errno));
+    if (send(fd, argv[1], (size_t)(end - argv[1]), MSG_NOSIGNAL) < 0)
+        shutdown(fd, SHUT_RDWR); /* an answer may be there all the same: that the broker is busy */
+    return take_fd(&fd);
+}
+
+static int receive_answer(int fd, int *descriptor, struct error *why)
+{
+    unsigned char status;
+    struct error words;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec parts[] = {{&status, 1}, {words.text, sizeof(words.text) - 1}};
+    struct msghdr message = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+    const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (length <= 0)
+        return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
+    if (CMSG_FIRSTHDR(&message))
+        memcpy(descriptor, CMSG_DATA(&control.header), sizeof(*descriptor));
+    words.text[length - 1] = '\0';
+    if (status && status != BROKER_BUSY)
+        error_set(why, "%s", words.text);
+    return status;
+}
+
+int broker_ask(char *const argv[], int *descriptor, struct error *why)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+    *descriptor = -1;
+    for (;;) { /* the time limit ends it */
+        _cleanup_close_ const int fd = send_request(argv, why);
+        if (fd < 0)
+            return -1;
+        const int status = receive_answer(fd, descriptor, why);
+        if (status != BROKER_BUSY)
+            return status;
+        nanosleep(&pause, NULL);
+    }
 }

@@ -25,9 +25,9 @@
  *                  descriptor is sent, or the tap made persistent; after that nothing can fail.
  *
  * Until phase 5 the tap is ours alone, and the kernel removes it if we die. */
+#include "answer.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "answer.h"
 #include "broker.h"
 #include "config.h"
 #include "privilege.h"
@@ -38,9 +38,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -96,19 +94,11 @@ static const char usage_text[] =
 /* The connection that a child of the broker answers on; -1: this was started by the caller. */
 static int peer = -1;
 
-/* What systemd passed to the broker (sd_listen_fds(3)). */
-static const char *listen_pid = "";
-static bool listen_one;
-
 /* Runs before the initialisers of all libraries, including libnl's, which read environment variables. */
 static void scrub(int argc, char **argv, char **envp)
 {
-    for (int i = 0; argc == 2 && strcmp(argv[1], "broker") == 0 && envp[i]; i++) {
-        if (strncmp(envp[i], "LISTEN_PID=", 11) == 0)
-            listen_pid = envp[i] + 11;
-        if (strcmp(envp[i], "LISTEN_FDS=1") == 0)
-            listen_one = true;
-    }
+    (void)argc;
+    (void)argv;
     envp[0] = NULL;
 }
 __attribute__((section(".preinit_array"), used)) static void (*const scrub_first)(int, char **,
@@ -215,24 +205,6 @@ static int pass_on(const struct request *request, char *argv[], struct error *wh
 
 static int serve_peer(int connection);
 
-static int be_broker(const struct request *request, struct error *why)
-{
-    int listener = -1;
-
-    alarm(0);
-    if (privilege_broker(why) < 0)
-        return -1;
-    if (request->listen)
-        listener = broker_listen(request->listen, why);
-    else if (listen_one && atoi(listen_pid) == getpid())
-        listener = 3;
-    else
-        error_set(why, "broker: systemd has passed no socket (virt-tap-broker.socket); without it, use --listen " BROKER_PATH);
-    if (listener < 0)
-        return -1;
-    return broker_run(listener, !request->listen, serve_peer, why);
-}
-
 /* Phases 2 to 5. Returns the exit status. */
 static int run(char *argv[], int confined, struct error *why)
 {
@@ -256,7 +228,7 @@ static int run(char *argv[], int confined, struct error *why)
     if (peer >= 0)
         request.fd = peer;
     if (!err && request.verb >= REQUEST_BROKER)
-        err = be_broker(&request, why);
+        err = privilege_broker(why) < 0 || broker_run(request.listen, serve_peer, why) < 0;
     else if (!err && (settle(&request, why) < 0 || serve(&request, why) < 0))
         err = -1;
     if (err)
@@ -269,15 +241,14 @@ static int run(char *argv[], int confined, struct error *why)
 /* In a child of the broker. Returns the exit status. */
 static int serve_peer(int connection)
 {
-    char message[BROKER_REQUEST_SIZE], *argv[BROKER_WORDS_SIZE];
+    char message[BROKER_REQUEST_SIZE], *argv[BROKER_ARGV_SIZE];
     struct error why = {0};
 
     peer = connection;
     alarm(TIME_LIMIT);
     if (privilege_become_peer(connection, &why) == 0 && broker_receive(connection, message, argv, &why) == 0)
         return run(argv, 0, &why);
-    audit(HELPER_NAME, "refused: %s", why.text);
-    say(REQUEST_REFUSED, why.text);
+    report(&(struct request){.fd = -1}, &why);
     return REQUEST_REFUSED;
 }
 

@@ -10,7 +10,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -60,7 +59,7 @@ static int explain_missing(struct error *why)
 enum {
     NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN),
     SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID),
-    END_OTHERS = CAP_TO_MASK(CAP_KILL),
+    BROKERS = NET_ADMIN | SET_IDS | CAP_TO_MASK(CAP_KILL),
 };
 
 /* Sets exactly these capabilities, none of them inheritable. Uses capset(2) directly: libcap-ng would read
@@ -82,8 +81,7 @@ int privilege_confine(struct error *why)
                          "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
     /* The kernel refuses to permit a capability that was not permitted: this alone, which cannot go stale,
      * tells whether we have it. */
-    const bool root = getuid() == 0;
-    if ((!root || (apply(NET_ADMIN | SET_IDS | END_OTHERS, 0) < 0 && apply(NET_ADMIN | SET_IDS, 0) < 0)) &&
+    if ((getuid() != 0 || apply(BROKERS, 0) < 0) && (getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) &&
         apply(NET_ADMIN, 0) < 0) {
         explain_missing(why);
         apply(0, 0);
@@ -113,8 +111,8 @@ int privilege_lower(struct error *why)
 /* Becomes that user, with the groups that the caller has just set while CAP_SETGID is effective. */
 static int change(uid_t uid, gid_t gid, struct error *why)
 {
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
-        prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
         return error_set(why, "cannot become uid %u: %s", uid, strerror(errno));
     return privilege_lower(why);
 }
@@ -140,9 +138,9 @@ int privilege_become(uid_t uid, struct error *why)
 
 int privilege_broker(struct error *why)
 {
-    if (getuid() == 0 && apply(NET_ADMIN | SET_IDS | END_OTHERS, END_OTHERS) == 0)
+    if (getuid() == 0 && apply(BROKERS, CAP_TO_MASK(CAP_KILL)) == 0)
         return 0;
-    return error_set(why, "broker: only root can run it, with CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID and CAP_KILL; an "
+    return error_set(why, "broker: needs root, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID and CAP_KILL; an "
                           "administrator can type: virt-tap broker enable");
 }
 
@@ -156,8 +154,8 @@ int privilege_become_peer(int connection, struct error *why)
         getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
         return error_set(why, "the broker cannot tell who is asking: %s", strerror(errno));
     if (peer.uid == 0)
-        return error_set(why, "the broker does not serve root: a process of root's without CAP_NET_ADMIN was confined "
-                              "so on purpose; run QEMU as an ordinary user, or with CAP_NET_ADMIN");
+        return error_set(
+            why, "the broker does not serve root; run this as an ordinary user, or with CAP_NET_ADMIN");
     if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || setgroups(groups_size / sizeof(gid_t), groups) < 0)
         return error_set(why, "the broker cannot become uid %u: %s", peer.uid, strerror(errno));
     return change(peer.uid, peer.gid, why);

@@ -238,6 +238,8 @@ static enum request_result check_whole(const struct request *request, struct err
 
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
+    if (request->verb == REQUEST_BROKER)
+        return REQUEST_OK;
     if (request->native && (!request->vlan || vlans_parse(&vlans, request->vlan, request->native)))
         return usage(why, "--native must be none, or one of the VLANs in --vlan, not ", request->native);
     if (!request->bridge)
@@ -262,17 +264,6 @@ static enum request_verb verb_of(const char *word)
     return REQUEST_TAP;
 }
 
-static enum request_result parse_broker(struct request *out, char *const words[], struct error *why)
-{
-    if (words[0] && words[1] && strcmp(words[0], "--listen") == 0) {
-        out->listen = words[1];
-        words += 2;
-    }
-    if (!words[0])
-        return REQUEST_OK;
-    return usage(why, "broker takes only --listen PATH, not ", words[0]);
-}
-
 /* Returns whether any word on the command line asks for help or the version. */
 static bool asks_about_us(struct request *out, char *const argv[])
 {
@@ -295,8 +286,10 @@ enum request_result request_parse(struct request *out, char *const argv[], struc
         return REQUEST_OK;
     if (argv[1])
         out->verb = verb_of(argv[1]);
-    if (out->verb == REQUEST_BROKER)
-        return parse_broker(out, argv + 2, why);
+    if (out->verb == REQUEST_BROKER && argv[2] && strcmp(argv[2], "--listen") == 0 && argv[3] && !argv[4]) {
+        out->listen = argv[3];
+        return REQUEST_OK;
+    }
     for (int i = out->verb == REQUEST_TAP ? 1 : 2; argv[i]; i++) {
         const enum request_result result = parse_word(out, argv[i], &seen, why);
         if (result != REQUEST_OK)

@@ -20,6 +20,7 @@ case $* in
     until [ -S {SOCKET} ]; do sleep 0.02; done ;;
   '--quiet disable --now virt-tap-broker.socket') [ ! -e {FLAG} ] || kill "$(cat {FLAG})"; rm -f {FLAG} {SOCKET} 2>/dev/null; : ;;
   '--quiet is-enabled virt-tap-broker.socket') [ -e {FLAG} ] ;;
+  daemon-reload | 'try-restart virt-tap-broker.service') ;;
   *) exit 1 ;;
 esac
 """

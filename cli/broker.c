@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* sd_booted(3) */
@@ -60,6 +61,9 @@ static int enable(const struct call *call)
 
     if (check(call->name) || systemctl(call->name, "enable"))
         return 1;
+    /* It may be there already, made under root's umask. */
+    if (chmod(STATE_FOLDER, 0755) < 0)
+        return complain(1, call->name, "cannot let others into " STATE_FOLDER ": %s", strerror(errno));
     const int err = broker_look(&pid);
     if (err && err != -EAGAIN)
         return complain(1, call->name,

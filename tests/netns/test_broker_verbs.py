@@ -55,7 +55,10 @@ class WithSystemd(unittest.TestCase):
         brokerhost.with_systemd(self, helper)
 
     def test_on_and_off(self):
+        os.makedirs("/run/virt-tap", exist_ok=True)
+        os.chmod("/run/virt-tap", 0o700)
         self.assertIn("enabled: ", broker("enable"))
+        self.assertEqual(os.stat("/run/virt-tap").st_mode & 0o777, 0o755)
         self.assertIn("enabled: ", broker("enable"))
         self.assertRegex(broker("status", uid=USER), r"\Asocket .* listens\nunit     virt-tap-broker.socket  enabled\n\Z")
         self.assertIn("disabled: ", broker("disable"))

@@ -88,8 +88,7 @@ static int disable(const struct call *call)
     if (was_on && broker_look(&pid) == 0)
         return complain(1, call->name,
                         "the unit is disabled, but process %d still listens on " BROKER_PATH "; end it", pid);
-    puts(was_on ? "disabled: taps made through the broker stay until their guests end"
-                : "the broker was not enabled");
+    puts(was_on ? "disabled: the taps that it made stay" : "the broker was not enabled");
     return finish_output(0, call->name);
 }
 

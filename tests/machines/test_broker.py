@@ -8,6 +8,7 @@ Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and MACHINES_FOLDER.
 """
 import os
 import re
+import time
 
 import machinecase
 import needed
@@ -22,13 +23,15 @@ FILES = {"/etc/virt-tap/policy.conf": "allow br-lab user=alice\n",
 ALICE = "setpriv --reuid=alice --regid=alice --init-groups"
 QEMU = (f"{ALICE} qemu-system-x86_64 -sandbox on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny -S -m 64 -nodefaults -no-user-config "
         f"-display none -netdev tap,id=n0,br=br-lab,helper={HELPER} -device virtio-net-pci,romfile=,netdev=n0")
-# Calls that make a tap and remove it; what failed goes to a file.
-CALLS, LOOPS = 25, 3
+# Calls that make a tap and remove it, until /tmp/stop is there; what failed goes to a file.
+LOOPS, RESTARTS, CALLS = 3, 6, 20  # CALLS: that each loop must have made at least
 LOAD = f"""#!/bin/bash
-for ((i = 0; i < {CALLS}; i++)); do
+i=0
+until [ -e /tmp/stop ]; do
+  i=$((i + 1))
   {HELPER} create --bridge=br-lab --name=vtap-load$1 && {HELPER} delete --name=vtap-load$1 || echo "failed: $i"
 done >/tmp/load.$1 2>&1
-echo done >>/tmp/load.$1
+echo done $i >>/tmp/load.$1
 """
 
 
@@ -107,14 +110,18 @@ class Broker(machinecase.MachineCase):
     def is_restarted_and_upgraded_under_load(self):
         tap = self.start_qemu()
         self.machine.run(f"for i in $(seq {LOOPS}); do setsid {ALICE} bash /usr/local/bin/load $i </dev/null >/dev/null 2>&1 & done")
-        loads = " ".join(f"/tmp/load.{number + 1}" for number in range(LOOPS))
-        restarts = 0
-        while self.machine.run(f"cat {loads} 2>/dev/null | grep -c done || true").strip() != str(LOOPS):
-            self.machine.run(f"systemctl restart {SERVICE}" if restarts % 2 else  # an upgrade: as data/systemd/units.sh does it
-                             f"cp {HELPER} {HELPER}.new; mv {HELPER}.new {HELPER}; systemctl daemon-reload; systemctl try-restart {SERVICE}")
-            restarts += 1
-        self.assertGreater(restarts, 3)
-        self.assertEqual(self.machine.run(f"cat {loads}").split(), ["done"] * LOOPS, f"{restarts} restarts")
+        for number in range(RESTARTS):
+            time.sleep(2)
+            if number % 3 == 0:  # an upgrade, after which systemd is told what data/systemd/units.sh tells it
+                self.machine.run(f"cp {HELPER} {HELPER}.new; mv {HELPER}.new {HELPER}; systemctl daemon-reload; systemctl try-restart {SERVICE}")
+            else:
+                self.machine.run(f"systemctl restart {SERVICE}")
+        self.machine.run("touch /tmp/stop")
+        loads = "cat " + " ".join(f"/tmp/load.{number + 1}" for number in range(LOOPS))
+        self.assertTrue(await_(lambda: self.machine.run(loads).count("done") == LOOPS, 60, 1), self.machine.run(loads))
+        self.assertNotIn("failed", self.machine.run(loads))
+        for calls in re.findall(r"done (\d+)", self.machine.run(loads)):
+            self.assertGreater(int(calls), CALLS)
         self.assertEqual(self.machine.run("ls /sys/class/net/br-lab/brif").strip(), tap)  # QEMU's own stays
         self.machine.run("kill $(cat /tmp/qemu.pid)")
         self.assertEqual(self.machine.run("systemctl --failed --no-legend --plain | grep virt-tap || true"), "")

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -152,6 +153,7 @@ static int sweep(struct broker *b)
 static int make_socket(const char *path, struct error *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat st;
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (strlen(path) >= sizeof(address.sun_path))
@@ -159,7 +161,7 @@ static int make_socket(const char *path, struct error *why)
     strcpy(address.sun_path, path);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return error_set(why, "--listen='%s': another broker listens there; end it first", path);
-    if (errno == ECONNREFUSED)
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(path);
     mkdir(STATE_FOLDER, 0755);
     umask(0111); /* anybody may connect */
@@ -252,7 +254,12 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 
-    const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    const bool unread = length < 0; /* ECONNRESET comes before the answer, if there is one */
+    if (unread)
+        length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (unread && length <= 0)
+        return BROKER_BUSY;
     if (length <= 0)
         return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
     if (CMSG_FIRSTHDR(&message))

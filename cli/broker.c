@@ -101,11 +101,11 @@ static int show_status(const struct call *call)
 
     printf("socket   " BROKER_PATH "  ");
     if (pid == 1)
-        puts("systemd listens");
+        puts("listens: systemd, which starts the broker");
     else if (err == 0)
-        printf("process %d listens\n", pid);
+        printf("listens: process %d\n", pid);
     else if (listens)
-        puts("it listens, and more callers wait than it has room for");
+        puts("listens, and more callers wait than it has room for");
     else if (err == -ENOENT || err == -ECONNREFUSED)
         printf("nobody listens: %svirt-tap broker enable\n", sudo);
     else

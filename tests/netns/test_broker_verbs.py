@@ -37,8 +37,8 @@ class WithoutSystemd(unittest.TestCase):
         self.assertEqual(broker("status", 1, USER), f"socket   {SOCKET}  nobody listens: sudo virt-tap broker enable\n")
         process = brokerhost.listen(helper)
         try:
-            self.assertEqual(broker("status"), f"socket   {SOCKET}  process {process.pid} listens\n")
-            self.assertEqual(broker("status", uid=USER), f"socket   {SOCKET}  process {process.pid} listens\n")
+            self.assertEqual(broker("status"), f"socket   {SOCKET}  listens: process {process.pid}\n")
+            self.assertEqual(broker("status", uid=USER), f"socket   {SOCKET}  listens: process {process.pid}\n")
         finally:
             brokerhost.end(process)
 
@@ -60,7 +60,7 @@ class WithSystemd(unittest.TestCase):
         self.assertIn("enabled: ", broker("enable"))
         self.assertEqual(os.stat("/run/virt-tap").st_mode & 0o777, 0o755)
         self.assertIn("enabled: ", broker("enable"))
-        self.assertRegex(broker("status", uid=USER), r"\Asocket .* listens\nunit     virt-tap-broker.socket  enabled\n\Z")
+        self.assertRegex(broker("status", uid=USER), r"\Asocket .* listens: .*\nunit     virt-tap-broker.socket  enabled\n\Z")
         self.assertIn("disabled: ", broker("disable"))
         self.assertEqual(broker("disable"), "the broker was not enabled\n")
         self.assertRegex(broker("status", 1), r"nobody listens.*\nunit     virt-tap-broker.socket  not enabled")

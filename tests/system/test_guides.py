@@ -155,7 +155,7 @@ class Containers(Guide):
             self.addCleanup(broker.stdout.close)
             self.addCleanup(broker.wait, 40)
             self.addCleanup(broker.terminate)
-            self.assertTrue(await_(lambda: f"process {broker.pid} listens" in self.type("virt-tap broker status; true")))
+            self.assertTrue(await_(lambda: f"listens: process {broker.pid}" in self.type("virt-tap broker status; true")))
 
 
 class Migration(Guide):

@@ -106,7 +106,9 @@ class Broker(machinecase.MachineCase):
         self.assertIn("uid 1000", self.machine.run("journalctl -b -q --no-pager -t virt-tap-helper"))
         said = self.machine.run(f"{ALICE} --no-new-privs virt-tap check helper --bridge br-lab", check=False)[1]
         self.assertIn("made a tap on br-lab for alice through the broker", said)
-        self.machine.run("kill $(cat /tmp/qemu.pid)")
+        self.machine.run(f"{ALICE} {HELPER} create --bridge=br-lab --name=vtap-locked --lock=mac --mac=52:54:00:0a:00:01")
+        self.assertIn("52:54:00:0a:00:01", self.machine.run("virt-tap list"))
+        self.machine.run(f"{ALICE} {HELPER} delete --name=vtap-locked; kill $(cat /tmp/qemu.pid)")
         self.assertTrue(await_(lambda: not self.machine.run("ls /sys/class/net/br-lab/brif").strip(), 30, 1))
 
     def is_restarted_and_upgraded_under_load(self):

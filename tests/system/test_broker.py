@@ -142,8 +142,8 @@ class Calls(BrokerTest):
 class Containers(BrokerTest):
     """Whom the broker takes a container's users for."""
 
-    def run_in(self, *words, options=(), uid=USER):
-        return sandbox.run(*podman(helper, *words, options=options), uid=uid, check=False, env=ENVIRONMENT, cwd="/")
+    def run_in(self, *words, options=(), wrap=()):
+        return sandbox.run(*podman(*wrap, helper, *words, options=options), uid=USER, check=False, env=ENVIRONMENT, cwd="/")
 
     def create(self, **more):
         return self.run_in("create", "--bridge=br0", "--name=vtap-pod", f"--mac={MAC}4", "--ip=192.168.77.4", **more)
@@ -162,7 +162,14 @@ class Containers(BrokerTest):
         self.assertIn("uid 200999", done.stdout)
 
     def test_keep_id(self):
-        self.assertEqual(self.create(options=("--userns=keep-id", f"--user={USER}")).returncode, 0)
+        for more in ((), ("--privileged",)):
+            self.assertEqual(self.create(options=("--userns=keep-id", f"--user={USER}", *more)).returncode, 0)
+            self.assertEqual(self.run_in("delete", "--name=vtap-pod").returncode, 0)
+
+    def test_a_capability_that_counts_only_in_there(self):
+        self.assertIn("there is no policy", self.create(options=("--privileged",)).stdout)
+        done = self.create(options=("--privileged",), wrap=("setpriv", "--bounding-set=-net_admin"))
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
         self.assertEqual(self.run_in("delete", "--name=vtap-pod").returncode, 0)
 
 

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -44,7 +45,8 @@ struct child {
 };
 
 struct broker {
-    int listener, closer; /* what is sent to the closer is closed by it */
+    int listener;
+    int closer, closed_here; /* what is sent to the closer is closed by it, once it was closed here */
     pid_t closer_pid;
     struct child children[CHILDREN];
 };
@@ -61,18 +63,23 @@ static pid_t begin_child(const struct broker *b)
     return pid;
 }
 
-static void start_closer(struct broker *b)
+/* Closes a connection that is being given up, too, if there is one. */
+static void start_closer(struct broker *b, int connection)
 {
     int pair[2];
     char byte;
+    eventfd_t one;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return;
     b->closer = pair[0];
+    b->closed_here = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
     b->closer_pid = begin_child(b);
     if (b->closer_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        while (recv(pair[1], &byte, 1, 0) > 0) /* no room for descriptors: the kernel closes them */
+        close(connection);
+        /* Receives without room for descriptors: the kernel closes them. */
+        while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
             ;
         exit(0);
     }
@@ -87,10 +94,12 @@ static void give_up(struct broker *b, int connection)
         if (b->closer_pid > 0)
             kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
         close(b->closer);
-        start_closer(b);
+        close(b->closed_here);
+        start_closer(b, connection);
         answer_send(b->closer, connection, &unused);
     }
     close(connection);
+    eventfd_write(b->closed_here, 1);
 }
 
 /* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
@@ -172,7 +181,7 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = PASSED, .closer = -1};
+    static struct broker b = {.listener = PASSED, .closer = -1, .closed_here = -1};
     const int idle = path ? -1 : 30 * 1000;
     sigset_t term;
     int count = 0;
@@ -187,7 +196,7 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
     sigprocmask(SIG_BLOCK, &term, NULL);
     struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
     alarm(0);
-    start_closer(&b);
+    start_closer(&b, -1);
     while (count || polled[0].fd >= 0) {
         const int happened = poll(polled, 2, count ? 1000 : idle);
         if (!count && !happened)

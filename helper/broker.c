@@ -32,14 +32,17 @@
 enum {
     CHILDREN = 64,
     CHILDREN_OF_UID = 4,
-    BACKLOG = 16,          /* a flood delays others by this many connections at most */
+    BACKLOG = 128,         /* a flood delays others by this many connections at most */
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
+    MOMENT = 5,            /* likewise */
     PASSED = 3,            /* SD_LISTEN_FDS_START */
 };
 
 struct child {
-    pid_t pid; /* 0: none */
+    bool counts; /* also for a moment after it ended, if nothing was asked: such connections cost a process
+                    each */
+    pid_t pid;   /* 0: has ended */
     uid_t uid;
     clock_t since; /* times(2) */
 };
@@ -118,8 +121,8 @@ static void admit(struct broker *b, int (*serve)(int connection))
     }
     getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
-        of_uid += child->pid && child->uid == peer.uid;
-        if (place->pid && (!child->pid || child->since < place->since))
+        of_uid += child->counts && child->uid == peer.uid;
+        if (place->counts && (!child->counts || child->since < place->since))
             place = child;
     }
     struct pollfd gone = {.fd = connection};
@@ -128,11 +131,11 @@ static void admit(struct broker *b, int (*serve)(int connection))
     } else if (poll(&gone, 1, 0) == 0) {
         if (place->pid)
             kill(place->pid, SIGKILL);
-        *place = (struct child){begin_child(b), peer.uid, times(NULL)};
+        *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
         if (place->pid == 0)
             exit(serve(connection));
         if (place->pid < 0)
-            *place = (struct child){.pid = 0};
+            *place = (struct child){.counts = false};
     }
     give_up(b, connection);
 }
@@ -140,20 +143,24 @@ static void admit(struct broker *b, int (*serve)(int connection))
 /* Returns how many children there are, after ending those whose time is up. */
 static int sweep(struct broker *b)
 {
-    int count = 0;
+    const clock_t now = times(NULL);
+    int count = 0, status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == b->closer_pid)
             b->closer_pid = 0;
-        for (int i = 0; i < CHILDREN; i++)
-            if (b->children[i].pid == pid)
-                b->children[i].pid = 0;
+        for (struct child *child = b->children; child < b->children + CHILDREN; child++)
+            if (child->pid == pid) {
+                child->pid = 0;
+                child->counts = WIFEXITED(status) && WEXITSTATUS(status) == BROKER_BUSY;
+            }
     }
-    for (int i = 0; i < CHILDREN; i++) {
-        count += b->children[i].pid > 0;
-        if (b->children[i].pid > 0 && times(NULL) - b->children[i].since > CHILD_LIMIT)
-            kill(b->children[i].pid, SIGKILL);
+    for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
+        if (child->pid > 0 && now - child->since > CHILD_LIMIT)
+            kill(child->pid, SIGKILL);
+        child->counts = child->counts && (child->pid || now - child->since < MOMENT);
+        count += child->counts;
     }
     return count;
 }

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -31,20 +32,24 @@
 enum {
     CHILDREN = 64,
     CHILDREN_OF_UID = 4,
-    BACKLOG = 16,          /* a flood delays others by this many connections at most */
+    BACKLOG = 128,         /* a flood delays others by this many connections at most */
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
+    MOMENT = 5,            /* likewise */
     PASSED = 3,            /* SD_LISTEN_FDS_START */
 };
 
 struct child {
-    pid_t pid; /* 0: none */
+    bool counts; /* also for a moment after it ended, if nothing was asked: such connections cost a process
+                    each */
+    pid_t pid;   /* 0: has ended */
     uid_t uid;
     clock_t since; /* times(2) */
 };
 
 struct broker {
-    int listener, closer; /* what is sent to the closer is closed by it */
+    int listener;
+    int closer, closed_here; /* what is sent to the closer is closed by it, once it was closed here */
     pid_t closer_pid;
     struct child children[CHILDREN];
 };
@@ -61,18 +66,23 @@ static pid_t begin_child(const struct broker *b)
     return pid;
 }
 
-static void start_closer(struct broker *b)
+/* Closes a connection that is being given up, too, if there is one. */
+static void start_closer(struct broker *b, int connection)
 {
     int pair[2];
     char byte;
+    eventfd_t one;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return;
     b->closer = pair[0];
+    b->closed_here = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
     b->closer_pid = begin_child(b);
     if (b->closer_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        while (recv(pair[1], &byte, 1, 0) > 0) /* no room for descriptors: the kernel closes them */
+        close(connection);
+        /* Receives without room for descriptors: the kernel closes them. */
+        while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
             ;
         exit(0);
     }
@@ -87,10 +97,12 @@ static void give_up(struct broker *b, int connection)
         if (b->closer_pid > 0)
             kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
         close(b->closer);
-        start_closer(b);
+        close(b->closed_here);
+        start_closer(b, connection);
         answer_send(b->closer, connection, &unused);
     }
     close(connection);
+    eventfd_write(b->closed_here, 1);
 }
 
 /* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
@@ -109,8 +121,8 @@ static void admit(struct broker *b, int (*serve)(int connection))
     }
     getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
-        of_uid += child->pid && child->uid == peer.uid;
-        if (place->pid && (!child->pid || child->since < place->since))
+        of_uid += child->counts && child->uid == peer.uid;
+        if (place->counts && (!child->counts || child->since < place->since))
             place = child;
     }
     struct pollfd gone = {.fd = connection};
@@ -119,11 +131,11 @@ static void admit(struct broker *b, int (*serve)(int connection))
     } else if (poll(&gone, 1, 0) == 0) {
         if (place->pid)
             kill(place->pid, SIGKILL);
-        *place = (struct child){begin_child(b), peer.uid, times(NULL)};
+        *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
         if (place->pid == 0)
             exit(serve(connection));
         if (place->pid < 0)
-            *place = (struct child){.pid = 0};
+            *place = (struct child){.counts = false};
     }
     give_up(b, connection);
 }
@@ -131,20 +143,24 @@ static void admit(struct broker *b, int (*serve)(int connection))
 /* Returns how many children there are, after ending those whose time is up. */
 static int sweep(struct broker *b)
 {
-    int count = 0;
+    const clock_t now = times(NULL);
+    int count = 0, status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == b->closer_pid)
             b->closer_pid = 0;
-        for (int i = 0; i < CHILDREN; i++)
-            if (b->children[i].pid == pid)
-                b->children[i].pid = 0;
+        for (struct child *child = b->children; child < b->children + CHILDREN; child++)
+            if (child->pid == pid) {
+                child->pid = 0;
+                child->counts = WIFEXITED(status) && WEXITSTATUS(status) == BROKER_BUSY;
+            }
     }
-    for (int i = 0; i < CHILDREN; i++) {
-        count += b->children[i].pid > 0;
-        if (b->children[i].pid > 0 && times(NULL) - b->children[i].since > CHILD_LIMIT)
-            kill(b->children[i].pid, SIGKILL);
+    for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
+        if (child->pid > 0 && now - child->since > CHILD_LIMIT)
+            kill(child->pid, SIGKILL);
+        child->counts = child->counts && (child->pid || now - child->since < MOMENT);
+        count += child->counts;
     }
     return count;
 }
@@ -172,7 +188,7 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = PASSED, .closer = -1};
+    static struct broker b = {.listener = PASSED, .closer = -1, .closed_here = -1};
     const int idle = path ? -1 : 30 * 1000;
     sigset_t term;
     int count = 0;
@@ -187,7 +203,7 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
     sigprocmask(SIG_BLOCK, &term, NULL);
     struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
     alarm(0);
-    start_closer(&b);
+    start_closer(&b, -1);
     while (count || polled[0].fd >= 0) {
         const int happened = poll(polled, 2, count ? 1000 : idle);
         if (!count && !happened)

@@ -16,8 +16,8 @@ enum {
 
 /* Serves over a new socket at that path; NULL: over descriptor 3, which systemd has passed
  * (sd_listen_fds(3)). serve() is called in a child for each request, must become the peer before it reads,
- * and returns its exit status. Returns 0 on SIGTERM or, without a path, when nobody has asked for 30 s, once
- * all children have ended; or -1 and why it cannot start. */
+ * and returns its exit status, BROKER_BUSY if nothing was asked. Returns 0 on SIGTERM or, without a path,
+ * when nobody has asked for 30 s, once all children have ended; or -1 and why it cannot start. */
 int broker_run(const char *path, int (*serve)(int connection), struct error *why);
 
 /* In that child: reads the request into message, to which argv then points. Returns 0, or -1 and why not. */

@@ -238,7 +238,7 @@ static int run(char *argv[], int confined, struct error *why)
     return err != 0;
 }
 
-/* In a child of the broker. Returns the exit status. */
+/* In a child of the broker. Returns the exit status; BROKER_BUSY: nothing was asked. */
 static int serve_peer(int connection)
 {
     char message[BROKER_REQUEST_SIZE], *argv[BROKER_ARGV_SIZE];
@@ -249,7 +249,7 @@ static int serve_peer(int connection)
     if (privilege_become_peer(connection, &why) == 0 && broker_receive(connection, message, argv, &why) == 0)
         return run(argv, 0, &why);
     report(&(struct request){.fd = -1}, &why);
-    return REQUEST_REFUSED;
+    return BROKER_BUSY;
 }
 
 int main(int argc, char *argv[])

@@ -3,6 +3,7 @@
 """What the tests of the broker share: one that runs, a helper without its file capability, whose every call goes through it, and peers that
 speak to it themselves."""
 import array
+import contextlib
 import os
 import socket
 import statistics
@@ -40,9 +41,13 @@ def message(*words):
 def connect(uid, gid=None, groups=()):
     """A connection of that user's."""
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    peer.settimeout(bridgehelper.LIMIT)
-    with bridgehelper.acting_as(uid, gid, groups):
-        peer.connect(PATH)
+    try:
+        with bridgehelper.acting_as(uid, gid, groups):
+            peer.connect(PATH)
+    except BaseException:
+        peer.close()
+        raise
+    peer.settimeout(bridgehelper.LIMIT)  # not before: it would not wait for a place in the backlog
     return peer
 
 
@@ -60,7 +65,8 @@ def ask(uid, *words, **who):
     """One request; again as long as the broker is busy."""
     while True:
         with connect(uid, **who) as peer:
-            peer.send(message(*words))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # if it was refused already
+                peer.send(message(*words))
             found = answer(peer)
         if found[0] != BUSY:
             return found
@@ -86,7 +92,7 @@ class BrokerCase(netcase.NetCase):
         self.broker = subprocess.Popen([self.direct, "broker", "--listen", PATH], stdin=subprocess.DEVNULL)
         self.addCleanup(self.broker.wait)
         self.addCleanup(self.broker.kill)
-        self.idle = (1, 6, 5)  # the closer; both with descriptors 0 to 2; the socket, the signals, both ends of the closer's
+        self.idle = (1, 7, 6)  # the closer; both with descriptors 0 to 2; the socket, the signals, all ends of the closer's
         self.assertTrue(bridgehelper.await_(lambda: os.path.exists(PATH) and self.rest() == self.idle, step=0.002), self.rest())
 
     def stop_broker(self):

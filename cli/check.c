@@ -36,6 +36,7 @@ static const struct probe net_probes[] = {
 };
 static const struct probe helper_probes[] = {
     {"helper.works", check_helper_probe, .of_bridge = true},
+    {"helper.broker", check_broker_probe, .of_bridge = true},
     {"helper.apparmor", helper_surroundings_probe, .as_caller = true},
     {"helper.policy", check_policy_probe, .of_bridge = true},
 };

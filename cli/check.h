@@ -68,5 +68,8 @@ unsigned int check_apply(const struct check *check);
 /* Whether the helper works, with a real tap if the policy allows this user one. Probes, as in host/. */
 void check_helper_probe(const struct probe_context *context, struct findings *out);
 
+/* Likewise the broker, where it is not needed. */
+void check_broker_probe(const struct probe_context *context, struct findings *out);
+
 /* What the policy says about this user. */
 void check_policy_probe(const struct probe_context *context, struct findings *out);

@@ -102,7 +102,9 @@ static void find_obstacle(const struct probe_context *context, const uint8_t mac
         allowed(context->bridge, mac, context->user, &decision, &no_rule, why);
 }
 
-void check_helper_probe(const struct probe_context *context, struct findings *out)
+static void try_on(const struct probe_context *context, struct findings *out,
+                   void (*probe)(const struct user *user, const struct helper_trial *trial,
+                                 struct findings *out))
 {
     uint8_t mac[6] = {0x52, 0x54, 0x00}; /* as QEMU's */
     struct helper_trial trial = {.bridge = context->bridge};
@@ -116,7 +118,17 @@ void check_helper_probe(const struct probe_context *context, struct findings *ou
     trial.obstacle = why.text;
     if (why.text[0])
         trial.bridge = NULL;
-    helper_probe(context->user, &trial, out);
+    probe(context->user, &trial, out);
+}
+
+void check_helper_probe(const struct probe_context *context, struct findings *out)
+{
+    try_on(context, out, helper_probe);
+}
+
+void check_broker_probe(const struct probe_context *context, struct findings *out)
+{
+    try_on(context, out, helper_broker_probe);
 }
 
 void check_policy_probe(const struct probe_context *context, struct findings *out)

@@ -9,6 +9,7 @@
 extern const struct command tap_command;
 extern const struct command policy_command;
 extern const struct command hooks_command;
+extern const struct command broker_command;
 
 extern const struct option_entry list_options[], gc_options[], check_options[], repair_options[];
 extern const char list_notes[], gc_notes[], check_notes[], repair_notes[];

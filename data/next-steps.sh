@@ -39,4 +39,6 @@ cat <<TEXT
        mkdir -p ~/.config/libvirt
        echo 'bridge_helper = "$helper"' >> ~/.config/libvirt/qemu.conf
      A session daemon that is running must be started again: end libvirtd or virtqemud, or log out and in.
+  6. QEMU under -sandbox on, in containers, in Flatpak, where this program's capability has no effect:
+       sudo virt-tap broker enable
 TEXT

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 # uninstall.sh COMMAND HOOKS [--force] <FILES: run as root by ./dev uninstall. COMMAND is the installed virt-tap, HOOKS the
-# folder of its hooks, FILES what was installed, a name on each line. Removes them, and what `hooks enable` made of them.
+# folder of its hooks, FILES what was installed, a name on each line. Removes them, and what `hooks enable` and
+# `broker enable` made of them.
 set -eu
 command=$1
 hooks=$2
@@ -66,7 +67,17 @@ for driver in qemu network daemon; do
   rm -f "$folder/50-virt-tap"
 done
 
-xargs -d '\n' rm -f
+# Likewise the broker, if its units are of this installation.
+files=$(cat)
+case $files in
+  */virt-tap-broker.socket*)
+    [ ! -d /run/systemd/system ] || "$command" broker disable || true
+    rm -f /run/virt-tap/broker
+    ;;
+esac
+
+printf '%s\n' "$files" | xargs -d '\n' rm -f
+[ ! -d /run/systemd/system ] || systemctl daemon-reload || true
 for folder in "$hooks" "$(dirname "$hooks")" "$(dirname "$command")/../share/doc/virt-tap"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
 done

@@ -61,3 +61,12 @@ int answer_send(int fd, int descriptor, struct error *why)
                      "the tap was made, but could not be handed over on --fd=%d: %s; it is removed again", fd,
                      socket_problem(errno));
 }
+
+void answer_say(int fd, unsigned char status, const char *text)
+{
+    struct iovec parts[] = {{.iov_base = &status, .iov_len = 1},
+                            {.iov_base = (void *)text, .iov_len = strlen(text)}};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+    (void)sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

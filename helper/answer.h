@@ -12,5 +12,9 @@ struct error;
 int answer_check(int fd, struct error *why);
 
 /* Sends one zero byte with one descriptor, without ever waiting for the other end. Returns 0, or -1 and why
- * not. */
+ * not. The broker's answer that a tap was made is the same: 0 is the exit status. */
 int answer_send(int fd, int descriptor, struct error *why);
+
+/* Sends the broker's other answers in one message: the exit status and a line without '\n', or "". Never
+ * waits and never fails: nobody may be there any more. May be called from a signal handler. */
+void answer_say(int fd, unsigned char status, const char *text);

@@ -25,8 +25,10 @@
  *                  descriptor is sent, or the tap made persistent; after that nothing can fail.
  *
  * Until phase 5 the tap is ours alone, and the kernel removes it if we die. */
+#include "answer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "broker.h"
 #include "config.h"
 #include "privilege.h"
 #include "request.h"
@@ -52,6 +54,7 @@ static const char usage_text[] =
     "                              [--domain=UUID] [--owner=UID]\n"
     "       virt-tap-helper delete [--name=NAME [--ifindex=N] [--claim=CLAIM]] [--domain=UUID] [--force]\n"
     "       virt-tap-helper bridge --bridge=BRIDGE\n"
+    "       virt-tap-helper broker [--listen PATH]\n"
     "       virt-tap-helper --help | --version\n"
     "\n"
     "The first form makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU\n"
@@ -62,6 +65,7 @@ static const char usage_text[] =
     "\n"
     "create makes a persistent tap, which its owner may open by name; delete deletes the caller's taps; bridge\n"
     "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as create and QEMU's form do.\n"
+    "broker serves programs whose file capabilities are void, over " BROKER_PATH ".\n"
     "\n"
     "  --br=BRIDGE, --bridge=BRIDGE\n"
     "                 the bridge; " POLICY_PATH ", or where that does not exist\n"
@@ -83,8 +87,12 @@ static const char usage_text[] =
     "  --ifindex=N    only if NAME still has that interface index\n"
     "  --claim=CLAIM  only if NAME still has that claim, as virt-tap list shows it\n"
     "  --force        also delete a tap that is in use\n"
+    "  --listen PATH  make the socket, instead of taking it from systemd; root only\n"
     "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
+
+/* The connection that a child of the broker answers on; -1: this was started by the caller. */
+static int peer = -1;
 
 /* Runs before the initialisers of all libraries, including libnl's, which read environment variables. */
 static void scrub(int argc, char **argv, char **envp)
@@ -101,12 +109,16 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_first
  * were shown without their reason, or with garbage after it. It terminates the text when standard error is
  * closed, so close that first and the socket later: 100 ms later was too soon for 1 of 20 on a busy machine.
  */
-static void say(const char *text)
+static void say(enum request_result status, const char *text)
 {
     const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     struct stat st;
 
+    if (peer >= 0) {
+        answer_say(peer, (unsigned char)status, text);
+        return;
+    }
     if (poll(&room, 1, 1000) <= 0)
         return; /* a pipe that nobody reads: QEMU would wait for ever with us */
     dprintf(STDERR_FILENO, HELPER_NAME ": %s\n", text);
@@ -123,7 +135,9 @@ static void on_time_limit(int signal_number)
         "/etc/nsswitch.conf not answer?\n";
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     (void)signal_number;
-    if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+    if (peer >= 0)
+        answer_say(peer, REQUEST_REFUSED, text + sizeof(HELPER_NAME));
+    else if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
         _exit(1);
     _exit(1);
 }
@@ -170,31 +184,79 @@ static void report(const struct request *request, const struct error *why)
         audit(HELPER_NAME, "refused to uid %u: bridge %s: %s", getuid(), request->bridge, why->text);
     else
         audit(HELPER_NAME, "refused to uid %u: %s", getuid(), why->text);
-    say(why->text);
+    say(REQUEST_REFUSED, why->text);
+}
+
+/* Has the broker do it. Returns the exit status. */
+static int pass_on(const struct request *request, char *argv[], struct error *why)
+{
+    int descriptor = -1, status = -1;
+
+    if (request->verb != REQUEST_TAP || answer_check(request->fd, why) == 0)
+        status = broker_ask(argv, &descriptor, why);
+    if (status > 0)
+        say(REQUEST_REFUSED, why->text); /* the broker has logged it */
+    if (status == 0 && request->verb == REQUEST_TAP)
+        status = answer_send(request->fd, descriptor, why);
+    if (status < 0)
+        report(request, why);
+    return status < 0 ? REQUEST_REFUSED : status;
+}
+
+static int serve_peer(int connection);
+
+/* Phases 2 to 5. Returns the exit status. */
+static int run(char *argv[], int confined, struct error *why)
+{
+    struct error bad_words = {0};
+    struct request request;
+    int err = confined;
+
+    const enum request_result result = request_parse(&request, argv, &bad_words);
+    if (result == REQUEST_REFUSED)
+        report(&request, &bad_words);
+    else if (result == REQUEST_USAGE)
+        say(result, bad_words.text);
+    if (result != REQUEST_OK)
+        return result;
+    if (peer < 0 && (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION)) {
+        fputs(request.verb == REQUEST_HELP ? usage_text : HELPER_NAME " " VERSION "\n", stdout);
+        return fflush(stdout) != 0;
+    }
+    if (confined == PRIVILEGE_MISSING && request.verb != REQUEST_BROKER)
+        return pass_on(&request, argv, why);
+    if (peer >= 0)
+        request.fd = peer;
+    if (!err && request.verb >= REQUEST_BROKER)
+        err = privilege_broker(why) < 0 || broker_run(request.listen, serve_peer, why) < 0;
+    else if (!err && (settle(&request, why) < 0 || serve(&request, why) < 0))
+        err = -1;
+    if (err)
+        report(&request, why);
+    else if (peer >= 0 && request.verb != REQUEST_TAP)
+        say(REQUEST_OK, "");
+    return err != 0;
+}
+
+/* In a child of the broker. Returns the exit status; BROKER_BUSY: nothing was asked. */
+static int serve_peer(int connection)
+{
+    char message[BROKER_REQUEST_SIZE], *argv[BROKER_ARGV_SIZE];
+    struct error why = {0};
+
+    peer = connection;
+    alarm(TIME_LIMIT);
+    if (privilege_become_peer(connection, &why) == 0 && broker_receive(connection, message, argv, &why) == 0)
+        return run(argv, 0, &why);
+    report(&(struct request){.fd = -1}, &why);
+    return BROKER_BUSY;
 }
 
 int main(int argc, char *argv[])
 {
     struct error why = {0};
-    struct request request;
     (void)argc;
 
     const int confined = confine(&why);
-    struct error bad_words = {0};
-    const enum request_result result = request_parse(&request, argv, &bad_words);
-    if (result == REQUEST_REFUSED)
-        report(&request, &bad_words);
-    else if (result == REQUEST_USAGE)
-        say(bad_words.text);
-    if (result != REQUEST_OK)
-        return result;
-    if (request.verb == REQUEST_HELP || request.verb == REQUEST_VERSION) {
-        fputs(request.verb == REQUEST_HELP ? usage_text : HELPER_NAME " " VERSION "\n", stdout);
-        return fflush(stdout) != 0;
-    }
-    if (confined < 0 || settle(&request, &why) < 0 || serve(&request, &why) < 0) {
-        report(&request, &why);
-        return 1;
-    }
-    return 0;
+    return run(argv, confined, &why);
 }

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -54,7 +56,11 @@ static int explain_missing(struct error *why)
                      path, quote(path).text);
 }
 
-enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };
+enum {
+    NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN),
+    SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID),
+    BROKERS = NET_ADMIN | SET_IDS | CAP_TO_MASK(CAP_KILL),
+};
 
 /* Sets exactly these capabilities, none of them inheritable. Uses capset(2) directly: libcap-ng would read
  * /proc before main() to learn of capabilities that we do not keep (30 us of each start). */
@@ -75,10 +81,11 @@ int privilege_confine(struct error *why)
                          "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
     /* The kernel refuses to permit a capability that was not permitted: this alone, which cannot go stale,
      * tells whether we have it. */
-    if ((getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) && apply(NET_ADMIN, 0) < 0) {
-        const int missing = explain_missing(why);
+    if ((getuid() != 0 || apply(BROKERS, 0) < 0) && (getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) &&
+        apply(NET_ADMIN, 0) < 0) {
+        explain_missing(why);
         apply(0, 0);
-        return missing;
+        return PRIVILEGE_MISSING;
     }
     /* Already cleared if a file capability was granted; but root runs this too. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
@@ -101,6 +108,15 @@ int privilege_lower(struct error *why)
     return 0;
 }
 
+/* Becomes that user, with the groups that the caller has just set while CAP_SETGID is effective. */
+static int change(uid_t uid, gid_t gid, struct error *why)
+{
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        return error_set(why, "cannot become uid %u: %s", uid, strerror(errno));
+    return privilege_lower(why);
+}
+
 int privilege_become(uid_t uid, struct error *why)
 {
     struct account user = {.kind = USER_BY_UID, .id = uid};
@@ -115,9 +131,32 @@ int privilege_become(uid_t uid, struct error *why)
     if (err)
         return error_set(why, "--owner=%u: %.900s; `getent passwd %u` must show that user", uid,
                          err == -ENOENT ? "there is no such user" : cause.text, uid);
-    if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-        initgroups(user.name, user.gid) < 0 || setresgid(user.gid, user.gid, user.gid) < 0 ||
-        setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+    if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || initgroups(user.name, user.gid) < 0)
         return error_set(why, "--owner=%u: cannot become that user: %s", uid, strerror(errno));
-    return privilege_lower(why);
+    return change(uid, user.gid, why);
+}
+
+int privilege_broker(struct error *why)
+{
+    if (getuid() == 0 && apply(BROKERS, CAP_TO_MASK(CAP_KILL)) == 0)
+        return 0;
+    return error_set(why, "broker: needs root, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID and CAP_KILL; an "
+                          "administrator can type: virt-tap broker enable");
+}
+
+int privilege_become_peer(int connection, struct error *why)
+{
+    static gid_t groups[NGROUPS_MAX];
+    struct ucred peer;
+    socklen_t size = sizeof(peer), groups_size = sizeof(groups);
+
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+        getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
+        return error_set(why, "the broker cannot tell who is asking: %s", strerror(errno));
+    if (peer.uid == 0)
+        return error_set(
+            why, "the broker does not serve root; run this as an ordinary user, or with CAP_NET_ADMIN");
+    if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || setgroups(groups_size / sizeof(gid_t), groups) < 0)
+        return error_set(why, "the broker cannot become uid %u: %s", peer.uid, strerror(errno));
+    return change(peer.uid, peer.gid, why);
 }

@@ -9,11 +9,13 @@
 
 struct error;
 
+enum { PRIVILEGE_MISSING = 1 };
+
 /* Drops everything but CAP_NET_ADMIN, which stays permitted but not effective, and sets no_new_privs. The
  * other capability sets are emptied; the bounding set cannot be without CAP_SETPCAP, and is meaningless under
- * no_new_privs, which survives every exec. Returns 0, or -1 and why not: setuid, or CAP_NET_ADMIN is missing,
- * with the cause. If called by real root, also keeps CAP_SETUID and CAP_SETGID, not effective, until one of
- * the functions below is called. */
+ * no_new_privs, which survives every exec. Returns 0; PRIVILEGE_MISSING and why CAP_NET_ADMIN is missing; or
+ * -1 and why not. If called by real root, also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective,
+ * until one of the functions below is called. */
 int privilege_confine(struct error *why);
 
 /* Makes CAP_NET_ADMIN effective or not effective. Returns 0, or -1 and why not. */
@@ -23,3 +25,12 @@ int privilege_lower(struct error *why);
 /* Changes to that user and its groups for good; CAP_NET_ADMIN stays permitted. Returns 0, or -1 and why not:
  * the caller is not root, or there is no such user. */
 int privilege_become(uid_t uid, struct error *why);
+
+/* For the broker: keeps CAP_SETUID and CAP_SETGID for its children, and makes CAP_KILL effective, to end
+ * them. Returns 0, or -1 and why not: this is not root, or lacks one of them. */
+int privilege_broker(struct error *why);
+
+/* Changes for good to the user at the other end of that Unix socket, with its groups, as they were when it
+ * called connect(); CAP_NET_ADMIN stays permitted. Root is refused: one who comes this way has been confined,
+ * and here it would get back what that took. Returns 0, or -1 and why not. */
+int privilege_become_peer(int connection, struct error *why);

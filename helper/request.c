@@ -238,6 +238,8 @@ static enum request_result check_whole(const struct request *request, struct err
 
     if (request->verb == REQUEST_DELETE)
         return check_delete(request, why);
+    if (request->verb == REQUEST_BROKER)
+        return REQUEST_OK;
     if (request->native && (!request->vlan || vlans_parse(&vlans, request->vlan, request->native)))
         return usage(why, "--native must be none, or one of the VLANs in --vlan, not ", request->native);
     if (!request->bridge)
@@ -257,6 +259,8 @@ static enum request_verb verb_of(const char *word)
         return REQUEST_DELETE;
     if (strcmp(word, "bridge") == 0)
         return REQUEST_BRIDGE;
+    if (strcmp(word, "broker") == 0)
+        return REQUEST_BROKER;
     return REQUEST_TAP;
 }
 
@@ -283,6 +287,10 @@ enum request_result request_parse(struct request *out, char *const argv[], struc
         return REQUEST_OK;
     if (argv[1])
         out->verb = verb_of(argv[1]);
+    if (out->verb == REQUEST_BROKER && argv[2] && strcmp(argv[2], "--listen") == 0 && argv[3] && !argv[4]) {
+        out->listen = argv[3];
+        return REQUEST_OK;
+    }
     for (int i = out->verb == REQUEST_TAP ? 1 : 2; argv[i]; i++) {
         const enum request_result result = parse_word(out, argv[i], &seen, why);
         if (result != REQUEST_OK)

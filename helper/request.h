@@ -18,6 +18,7 @@ enum request_verb {
     REQUEST_CREATE, /* a persistent tap, for whoever opens it by name */
     REQUEST_DELETE, /* taps that virt-tap made */
     REQUEST_BRIDGE, /* a declared bridge, if it is missing */
+    REQUEST_BROKER, /* to serve the requests of others (broker.h) */
     REQUEST_HELP,
     REQUEST_VERSION,
 };
@@ -43,6 +44,7 @@ struct request {
     struct address_list addresses; /* the guest's; single unicast ones, each once */
     bool lock_mac, lock_ip;        /* bind the guest to its MAC; with it, also to its addresses */
     unsigned int serve;            /* what alone it shall serve, SERVE_; 0: not given */
+    const char *listen;            /* the broker's socket; points into argv; NULL: systemd's */
 };
 
 enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* also the exit status */

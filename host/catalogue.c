@@ -6,6 +6,8 @@
 #define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232 && chown root:kvm /dev/kvm"
 #define SET_CAPABILITY "setcap cap_net_admin=p " HELPER_PATH
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
+#define USE_BROKER                                                                                           \
+    "\n# or turn the broker on, on the host: {sudo}virt-tap broker enable; a container must see /run/virt-tap, too"
 #define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
 /* Commands have no backslash: quoted for users' `sudo sh -c`, one would take $'...', which dash does not
  * know. */
@@ -229,19 +231,30 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                            "the helper can do nothing without its one capability", SET_CAPABILITY},
     [HELPER_NOSUID] = {"helper.nosuid", FINDING_FAILURE,
                        "file capabilities have no effect on a file system mounted nosuid",
-                       "# {sudo}mount -o remount,bind,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH ")\""},
+                       "# {sudo}mount -o remount,bind,suid \"$(findmnt -n -o TARGET -T " HELPER_PATH
+                       ")\"" USE_BROKER},
     [HELPER_NONEWPRIVS] =
         {"helper.nonewprivs", FINDING_FAILURE,
          "file capabilities have no effect for a process under no_new_privs, nor for what it starts",
          "# start it another way: without NoNewPrivileges=yes (systemd), without -sandbox on (QEMU), not in a "
-         "container that sets it"},
+         "container that sets it" USE_BROKER},
     [HELPER_BOUNDING] =
         {"helper.bounding", FINDING_FAILURE, "no program that this process starts can get the capability",
-         "# add it where this is started: CapabilityBoundingSet= (systemd), --cap-add NET_ADMIN (a container)"},
+         "# add it where this is started: CapabilityBoundingSet= (systemd), --cap-add NET_ADMIN (a container)" USE_BROKER},
     [HELPER_USERNS] = {"helper.userns", FINDING_FAILURE,
                        "in a user namespace a capability gives no power over the host's bridges",
-                       "# run QEMU outside of it: not in a rootless container or Flatpak"},
+                       "# run QEMU outside of it: not in a rootless container or Flatpak" USE_BROKER},
     [HELPER_REFUSED] = {"helper.refused", FINDING_FAILURE, "the helper cannot make a tap"},
+    [HELPER_BROKER] = {"helper.broker", FINDING_OK,
+                       "through it QEMU gets taps under -sandbox on, in containers and in Flatpak"},
+    [HELPER_BROKER_OFF] =
+        {"helper.broker.off", FINDING_OK,
+         "QEMU under -sandbox on, in containers and in Flatpak needs it: virt-tap broker enable"},
+    [HELPER_BROKER_REFUSED] =
+        {"helper.broker.refused", FINDING_WARNING,
+         "QEMU under -sandbox on, in containers and in Flatpak gets no taps",
+         "# why, if that does not say so: {sudo}journalctl -u virt-tap-broker; whether it "
+         "listens: virt-tap broker status"},
     [HELPER_LEFTOVER] = {"helper.leftover", FINDING_WARNING,
                          "virt-tap-helper replaces this setuid program, which is no longer needed",
                          "# once nothing calls it: {sudo}chmod u-s {path}"},

@@ -3,6 +3,7 @@
 #include "helper_probe.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "broker.h"
 #include "config.h"
 #include "program.h"
 
@@ -38,7 +39,7 @@ static bool network_is_foreign(void)
     return owner < 0 && errno == EPERM;
 }
 
-/* The file: what an administrator fixes once. Returns whether all is well. */
+/* The file: what an administrator fixes once. Returns whether it runs at all, with its capability or not. */
 static bool report_file(struct findings *out)
 {
     struct stat st;
@@ -49,7 +50,6 @@ static bool report_file(struct findings *out)
         finding_fixable(out, "");
         return false;
     }
-    const size_t before = out->count;
     if (st.st_mode & (S_ISUID | S_ISGID))
         finding_add_fixable(out, HELPER_SETUID, "", HELPER_PATH " is set%s (mode %04o)",
                             st.st_mode & S_ISUID ? "uid" : "gid", st.st_mode & 07777);
@@ -58,14 +58,12 @@ static bool report_file(struct findings *out)
                             HELPER_PATH " lacks the file capability cap_net_admin=p");
     if (statvfs(HELPER_PATH, &mount) == 0 && mount.f_flag & ST_NOSUID)
         finding_add_fixable(out, HELPER_NOSUID, "", HELPER_PATH " is on a file system mounted nosuid");
-    return out->count == before;
+    return !(st.st_mode & (S_ISUID | S_ISGID));
 }
 
 /* This process: what depends on how it was started. Root's own capabilities do not come from the file. */
-static bool report_process(struct findings *out)
+static void report_process(struct findings *out)
 {
-    const size_t before = out->count;
-
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
         finding_add_fixable(out, HELPER_NONEWPRIVS, "", "no_new_privs is set for this process");
     if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
@@ -73,7 +71,6 @@ static bool report_process(struct findings *out)
     if (network_is_foreign())
         finding_add_fixable(out, HELPER_USERNS, "",
                             "this process is in a user namespace, and the network belongs to an outer one");
-    return out->count == before;
 }
 
 static void report_failure(const struct user *user, int status, char *words, struct findings *out)
@@ -90,12 +87,12 @@ static void report_failure(const struct user *user, int status, char *words, str
 
 static void try_it(const struct user *user, const struct helper_trial *trial, struct findings *out)
 {
-    const char *const argv[] = {HELPER_PATH, "delete", "--domain=00000000-0000-4000-8000-000000000000", NULL};
+    const char *const argv[] = {HELPER_PATH, "delete", "--domain=" NO_DOMAIN, NULL};
     char words[1024];
 
     int status = program_run(argv, user, words, sizeof(words));
     if (status == 0 && trial->bridge)
-        status = helper_take_tap(trial, words, sizeof(words));
+        status = helper_take_tap(trial, false, words, sizeof(words));
     if (status != 0)
         report_failure(user, status, words, out);
     else if (trial->bridge)
@@ -106,12 +103,82 @@ static void try_it(const struct user *user, const struct helper_trial *trial, st
                     trial->obstacle);
 }
 
+static void report_broken_broker(const struct user *user, int status, char *words, struct findings *out)
+{
+    if (status == -ENOMSG)
+        strcpy(words, "it sent no tap");
+    finding_add_fixable(out, HELPER_BROKER_REFUSED, "", "the broker does not work for %s: %s", user->name,
+                        status < 0 && status != -ENOMSG ? strerror(-status) : program_first_line(words));
+}
+
+/* The helper does not get its capability; does the broker help? Returns whether the obstacles are none. */
+static bool try_by_broker(const struct user *user, const struct helper_trial *trial,
+                          const struct findings *obstacles, struct findings *out)
+{
+    const char *reason = obstacles->items[0].seen;
+    char words[1024];
+    pid_t pid;
+
+    const int err = broker_look(&pid);
+    if (err == -ENOENT || err == -ECONNREFUSED)
+        return false;
+    const int status = helper_take_tap(trial, true, words, sizeof(words));
+    if (status != 0) {
+        report_broken_broker(user, status, words, out);
+        return false;
+    }
+    finding_add(out, HELPER_BROKER, "the broker answers %s, and is needed: %s", user->name, reason);
+    if (trial->bridge)
+        finding_add(out, HELPER_WORKS,
+                    HELPER_PATH " made a tap on %s for %s through the broker, and removed it", trial->bridge,
+                    user->name);
+    else
+        finding_add(out, HELPER_UNTRIED, HELPER_PATH " reaches the broker; no tap was made: %s",
+                    trial->obstacle);
+    return true;
+}
+
 void helper_probe(const struct user *user, const struct helper_trial *trial, struct findings *out)
 {
-    const bool file = report_file(out), process = report_process(out);
+    struct findings obstacles = {.items = NULL};
 
-    if (file && process)
+    const bool runs = report_file(&obstacles);
+    report_process(&obstacles);
+    if (obstacles.count == 0 && !obstacles.lost)
         try_it(user, trial, out);
+    else if (runs && obstacles.count > 0 && try_by_broker(user, trial, &obstacles, out))
+        findings_free(&obstacles);
+    findings_move(out, &obstacles);
+}
+
+void helper_broker_probe(const struct user *user, const struct helper_trial *trial, struct findings *out)
+{
+    struct findings obstacles = {.items = NULL};
+    char words[1024];
+    pid_t pid;
+
+    if (user->uid == 0)
+        return; /* root needs no broker, which refuses it */
+    report_file(&obstacles);
+    report_process(&obstacles);
+    const bool needed = obstacles.count > 0;
+    findings_free(&obstacles);
+    if (needed)
+        return; /* helper_probe() has tried it */
+    const int err = broker_look(&pid);
+    if (err == -ENOENT || err == -ECONNREFUSED) {
+        finding_add(out, HELPER_BROKER_OFF, "the broker is off, and not needed by this process");
+        return;
+    }
+    const int status = helper_take_tap(trial, true, words, sizeof(words));
+    if (status != 0)
+        report_broken_broker(user, status, words, out);
+    else if (trial->bridge)
+        finding_add(out, HELPER_BROKER, "the broker made a tap on %s for %s, and removed it", trial->bridge,
+                    user->name);
+    else
+        finding_add(out, HELPER_BROKER, "the broker answers %s; no tap was made: %s", user->name,
+                    trial->obstacle);
 }
 
 static bool names_helper(void *arg, const char *line, unsigned int number)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap-helper: is it installed, can it gain its capability, and does it work for this user? */
+ * virt-tap-helper: is it installed, can it gain its capability, and does it work for this user? And the
+ * broker: is it needed, is it there, and does it answer this user? */
 #pragma once
 
 #include "base/name.h"
@@ -15,13 +16,19 @@ struct helper_trial {
 };
 
 /* Without a bridge, the helper has to delete the taps of a nonexistent domain, which uses the capability and
- * changes nothing. */
+ * changes nothing. Where it cannot get its capability, it is tried through the broker. */
 void helper_probe(const struct user *user, const struct helper_trial *trial, struct findings *out);
+
+/* Whether the broker is there and answers the user, where it is not needed. */
+void helper_broker_probe(const struct user *user, const struct helper_trial *trial, struct findings *out);
 
 /* Reports confinement that may get in the helper's way, and leftovers of its predecessor. */
 void helper_surroundings_probe(const struct probe_context *context, struct findings *out);
 
-/* Has the helper make a tap on the bridge and send its descriptor, and closes that at once. words: what the
- * helper prints. Returns its exit status; -ENOMSG: it succeeded, but no descriptor came; or another -errno.
- * May block: for probes only. */
-int helper_take_tap(const struct helper_trial *trial, char *words, size_t size);
+#define NO_DOMAIN "00000000-0000-4000-8000-000000000000" /* of whose taps there are none */
+
+/* Has the helper make a tap on the bridge and send its descriptor, and closes that at once; without a bridge,
+ * delete the taps of a nonexistent domain. by_broker: without its capability, so that it asks the broker.
+ * words: what the helper prints. Returns its exit status; -ENOMSG: it succeeded, but no descriptor came; or
+ * another -errno. May block: for probes only. */
+int helper_take_tap(const struct helper_trial *trial, bool by_broker, char *words, size_t size);

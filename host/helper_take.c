@@ -3,27 +3,41 @@
  *
  * Calls the helper as QEMU does (net/tap.c, net_bridge_run_helper). */
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "config.h"
 #include "helper_probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-static void run_helper(const struct helper_trial *trial, int fd, int errors)
+/* What file capabilities need, and, for root, what it has anyway. */
+static void give_up_capability(void)
+{
+    prctl(PR_CAPBSET_DROP, CAP_NET_ADMIN, 0, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void run_helper(const struct helper_trial *trial, bool by_broker, int fd, int errors)
 {
     char for_fd[sizeof("--fd=2147483647")], for_bridge[sizeof("--br=") + 16],
         for_mac[sizeof("--mac=") + MAC_TEXT];
     char *const environment[] = {NULL};
 
     snprintf(for_fd, sizeof(for_fd), "--fd=%d", fd);
-    snprintf(for_bridge, sizeof(for_bridge), "--br=%.15s", trial->bridge);
+    snprintf(for_bridge, sizeof(for_bridge), "--br=%.15s", text_or(trial->bridge, ""));
     snprintf(for_mac, sizeof(for_mac), "--mac=%s", trial->mac);
-    char *const argv[] = {"virt-tap-helper", "--use-vnet", for_bridge, for_fd, for_mac, NULL};
+    char *const make[] = {"virt-tap-helper", "--use-vnet", for_bridge, for_fd, for_mac, NULL};
+    char *const idle[] = {"virt-tap-helper", "delete", "--domain=" NO_DOMAIN, NULL};
+    if (by_broker)
+        give_up_capability();
     if (fcntl(fd, F_SETFD, 0) == 0 && dup2(errors, STDERR_FILENO) >= 0)
-        execve(HELPER_PATH, argv, environment);
+        execve(HELPER_PATH, trial->bridge ? make : idle, environment);
     dprintf(errors, "%s", strerror(errno));
     _exit(127);
 }
@@ -66,7 +80,7 @@ static void read_words(int fd, char *words, size_t size)
         ;
 }
 
-int helper_take_tap(const struct helper_trial *trial, char *words, size_t size)
+int helper_take_tap(const struct helper_trial *trial, bool by_broker, char *words, size_t size)
 {
     int sockets[2], errors[2], status;
 
@@ -77,7 +91,7 @@ int helper_take_tap(const struct helper_trial *trial, char *words, size_t size)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        run_helper(trial, sockets[1], errors[1]);
+        run_helper(trial, by_broker, sockets[1], errors[1]);
     close(sockets[1]);
     close(errors[1]);
     read_words(errors[0], words, size);
@@ -88,7 +102,7 @@ int helper_take_tap(const struct helper_trial *trial, char *words, size_t size)
         return -errno;
     if (WIFSIGNALED(status))
         return 128 + WTERMSIG(status);
-    if (WEXITSTATUS(status) == 0 && !received)
+    if (WEXITSTATUS(status) == 0 && trial->bridge && !received)
         return -ENOMSG;
     return WEXITSTATUS(status);
 }

@@ -69,10 +69,11 @@ class MachineCase(unittest.TestCase):
         self.lan = machine.Lan(*self.DNSMASQ)
         self.addCleanup(self.lan.end)
 
-    def boot(self, release, manager, files, **more):
+    def boot(self, release, manager, files, programs=(), **more):
+        """programs: further ones, each with its path in the machine."""
         seed = machine.Seed()
         cli = os.path.abspath(os.environ["VIRT_TAP_CLI"])
-        for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge")):
+        for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge"), *programs):
             with open(program, "rb") as file:
                 seed.file(place, file.read(), 0o755)
         for path, text in files.items():

@@ -4,8 +4,8 @@
 """Disk images of whole Debian machines, for machine.py: machineimage.py FOLDER RELEASE/MANAGER...
 
 Each is FOLDER/RELEASE-MANAGER with disk (ext4), vmlinuz, initrd and made-by. RELEASE is bookworm or trixie; MANAGER is who configures its
-network: ifupdown, networkd, netplan or networkmanager. One that this very script has made is left as it is. Takes root; packages
-come from Debian, or from $MIRROR. A folder appears complete or not at all.
+network: ifupdown, networkd, netplan or networkmanager; or broker, which has QEMU and no network. One that this very script has made is
+left as it is. Takes root; packages come from Debian, or from $MIRROR. A folder appears complete or not at all.
 """
 import glob
 import hashlib
@@ -27,12 +27,14 @@ PACKAGES = {
     (None, "networkd"): "systemd-resolved",
     (None, "netplan"): "netplan.io systemd-resolved",
     (None, "networkmanager"): "network-manager",
+    (None, "broker"): "qemu-system-x86 seabios",
 }
 ENABLED = {
     "ifupdown": "",
     "networkd": "systemd-networkd systemd-resolved",
     "netplan": "systemd-networkd systemd-resolved",
     "networkmanager": "NetworkManager NetworkManager-wait-online",
+    "broker": "",
 }
 # Of the kernel the package is unpacked, not installed, which would make an initramfs of Debian's: ours does less, and so boots sooner.
 KERNEL = r"""set -eu

@@ -11,6 +11,19 @@ APPARMOR = ("helper\ntree /sys/module apparmor/parameters; echo Y >/sys/module/a
             "mkdir -p /etc/apparmor.d/local; echo '/usr/lib/qemu/qemu-bridge-helper PUx,' >/etc/apparmor.d/usr.sbin.libvirtd\n")
 SELINUX = ("helper\ntree /sys/fs selinux; echo 1 >/sys/fs/selinux/enforce\npython3 -c 'import os\n"
            'os.setxattr(os.environ["HELPER_PATH"], "security.selinux", b"system_u:object_r:{}:s0")\'\n')
+# A broker of this state's own, which its processes outlive.
+BROKER = ("mkdir -p /run/virt-tap; mount -t tmpfs -o mode=755 tmpfs /run/virt-tap\n"
+          "setsid $HELPER_PATH broker --listen /run/virt-tap/broker </dev/null >/dev/null 2>&1 &\n"
+          "until [ -S /run/virt-tap/broker ]; do sleep 0.02; done\n")
+# Something that hangs up on whoever connects.
+DEAF = ("mkdir -p /run/virt-tap; mount -t tmpfs -o mode=755 tmpfs /run/virt-tap\n"
+        "setsid python3 -c 'import socket\n"
+        "listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+        'listener.bind("/run/virt-tap/broker")\n'
+        "listener.listen()\n"
+        "while True: listener.accept()[0].close()' </dev/null >/dev/null 2>&1 &\n"
+        "until [ -S /run/virt-tap/broker ]; do sleep 0.02; done; chmod 666 /run/virt-tap/broker\n")
+NO_NEW_PRIVS = ("setpriv", "--no-new-privs")
 
 
 def state(name, setup, expect, **more):
@@ -32,7 +45,7 @@ STATES = [
           says=("chmod ug-s",)),
     state("mounted nosuid", "helper; mount -o remount,bind,nosuid $(findmnt -n -o TARGET -T $HELPER_PATH)", "helper.nosuid",
           never="helper.works"),
-    state("no_new_privs", "helper", "helper.nonewprivs", wrap=("setpriv", "--no-new-privs"), never="helper.works"),
+    state("no_new_privs", "helper", "helper.nonewprivs", wrap=NO_NEW_PRIVS, never="helper.works helper.broker.off"),
     state("not in the bounding set", "helper", "helper.bounding", user=0, never="helper.works",
           wrap=("setpriv", "--bounding-set=-net_admin", *AS_USER)),
     state("in a user namespace", "helper", "helper.userns", user=0, wrap=("unshare", "--user", "--map-root-user"),
@@ -54,7 +67,22 @@ STATES = [
           says=("/etc/apparmor.d/local/usr.sbin.virtqemud", "apparmor_parser -r /etc/apparmor.d/usr.sbin.virtqemud")),
     state("SELinux and a label from home", SELINUX.format("user_home_t"), "helper.selinux", tree=True, says=("restorecon",)),
     state("SELinux and the right label", SELINUX.format("bin_t"), "helper.policy.none", tree=True, never="helper.selinux"),
-    state("the helper makes a tap", POLICY + conf("allow br0\\n"), "helper.works", says=("made a tap on br0 for vmuser",)),
+    state("the helper makes a tap", POLICY + conf("allow br0\\n"), "helper.works helper.broker.off", says=("made a tap on br0 for vmuser",)),
+    state("the broker makes a tap, too", POLICY + conf("allow br0\\n") + BROKER, "helper.works helper.broker", never="helper.broker.off",
+          says=("the broker made a tap on br0 for vmuser",)),
+    state("the broker makes a tap for another user", POLICY + conf("allow br0 user=vmother\\n") + BROKER, "helper.works helper.broker", user=0,
+          options=("--user", "vmother"), says=("the broker made a tap on br0 for vmother",)),
+    state("the broker, which root does not need", POLICY + conf("allow br0\\n") + BROKER, "helper.works", user=0,
+          never="helper.broker helper.broker.off helper.broker.refused"),
+    state("the broker answers, and there is no policy", POLICY + BROKER, "helper.broker helper.policy.none", never="helper.broker.off"),
+    state("no_new_privs, and the broker makes a tap", POLICY + conf("allow br0\\n") + BROKER, "helper.works helper.broker", wrap=NO_NEW_PRIVS,
+          never="helper.nonewprivs", says=("made a tap on br0 for vmuser through the broker", "is needed: no_new_privs is set")),
+    state("mounted nosuid, and the broker answers", "helper\n" + BROKER + "mount -o remount,bind,nosuid $(findmnt -n -o TARGET -T $HELPER_PATH)",
+          "helper.broker helper.policy.none", never="helper.nosuid", says=("is needed: /",)),
+    state("in a user namespace, and the broker answers", "helper\n" + BROKER, "helper.broker", wrap=("unshare", "--user"), never="helper.userns"),
+    state("the broker hangs up", POLICY + conf("allow br0\\n") + DEAF, "helper.works helper.broker.refused", never="helper.broker"),
+    state("no_new_privs, and the broker hangs up", POLICY + conf("allow br0\\n") + DEAF, "helper.nonewprivs helper.broker.refused", wrap=NO_NEW_PRIVS,
+          never="helper.works helper.broker"),
     state("the helper makes a tap for a user whose MAC is locked", POLICY + conf("allow br0 mac=lock\\n"), "helper.works",
           says=("made a tap on br0",)),
     state("the helper makes a tap as another user", POLICY + conf("allow br0 user=vmother\\n"), "helper.works", user=0,

@@ -6,16 +6,19 @@ import functools
 import os
 import re
 
+import brokerhost
 import documents
 import guidehost
 import libvirthost
 import needed
 import reader
 import sandbox
+from bridgehelper import await_
 from guidehost import Guide, SYSTEM
-from reader import ALICE, HOME
+from reader import ALICE, HOME, Guest
 
 POLICY, BRIDGES = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf"
+HELPER = "/usr/local/libexec/virt-tap-helper"
 UUID = "11111111-1111-4111-8111-000000000001"
 CARD = "<interface type='bridge'><mac address='52:54:00:12:34:56'/><source bridge='br0'/><model type='virtio'/></interface>"
 
@@ -128,6 +131,31 @@ def side_by_side(test, block):
     said = test.type("virt-tap xml rewrite left.xml")
     pattern = r"\s*".join(".*?".join(map(re.escape, word.split("..."))) for word in right.split())
     test.assertTrue(re.search(pattern, said, re.S), f"{block.place}: this is what comes:\n{said}")
+
+
+class Containers(Guide):
+    """As in test_broker.py, whose container has a root folder that is not an image."""
+
+    def test_containers(self):
+        sandbox.make_bridge("br0")
+        brokerhost.with_systemd(self, HELPER)
+        with self.read("containers.md"):
+            self.types("sudo virt-tap broker enable")
+            self.types("qemu-system-x86_64 -sandbox")
+            (command, _), = self.next("bwrap ").commands()
+            guest = Guest(self, command.replace("qemu-system-x86_64", "qemu-system-x86_64 -accel tcg -display none -S -monitor stdio"))
+            self.assertEqual(guest.taps, ["vtap-0"])
+            self.assertEqual(guest.end()[2], ["52:54:00:0a:00:02"])
+            self.not_tried("podman run", "it takes an image; test_broker.py runs what is in it")
+            self.not_tried("sudo ln -s /run/host", "it takes toolbox, and an image")
+            self.not_tried("flatpak override", "it takes Flatpak, and an application of some gigabytes")
+            self.type("sudo virt-tap broker disable")
+            (command, _), = self.next("/usr/local/libexec/virt-tap-helper broker").commands()
+            broker = self.start(command, user=0)
+            self.addCleanup(broker.stdout.close)
+            self.addCleanup(broker.wait, 40)
+            self.addCleanup(broker.terminate)
+            self.assertTrue(await_(lambda: f"listens: process {broker.pid}" in self.type("virt-tap broker status; true")))
 
 
 class Migration(Guide):

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
+import json
 import os
 import pwd
+import re
 import shutil
 import unittest
 
 import bridgehelper
+import brokerhost
 import needed
+import rounds
 import sandbox
 from sandbox import USER
 
@@ -39,6 +43,7 @@ class Install(unittest.TestCase):
         self.assertIn("virt-tap check --bridge=br0", words)
         self.assertIn("virt-tap bridge create br0", words)
         self.check_works()
+        self.check_units()
 
         os.chown(HELPER, 0, 0)  # as an upgrade by copying would: the kernel takes the capability away
         self.assertEqual(sandbox.run("getcap", HELPER).stdout, "")
@@ -68,6 +73,11 @@ class Install(unittest.TestCase):
         os.makedirs("/etc/libvirt/qemu")
         self.assertIn("if it was installed elsewhere: PREFIX=", dev("uninstall", status=1))
         dev("install")
+        brokerhost.with_systemd(self, HELPER)
+        self.assertIn("enabled: ", sandbox.run(PREFIX + "/bin/virt-tap", "broker", "enable").stdout)
+        dev("install")  # has systemd read the units, and the broker be the new program
+        with open(f"{sandbox.RUN}/systemctl", encoding="utf-8") as file:
+            self.assertEqual(file.read().splitlines()[-2:], ["daemon-reload", "try-restart virt-tap-broker.service"])
         sandbox.run(PREFIX + "/bin/virt-tap", "hooks", "enable")
         text = "<domain><metadata><vt:taps xmlns:vt='urn:virt-tap' version='1'/></metadata></domain>"
         sandbox.write("/etc/libvirt/qemu/web.xml", text)
@@ -84,7 +94,9 @@ class Install(unittest.TestCase):
             self.assertIn(said, words)
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
+        self.assertTrue(os.path.exists(brokerhost.SOCKET))
         dev("uninstall", "--force")
+        self.assertFalse(os.path.exists("/run/virt-tap"))
         self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d"))
         self.assertEqual(files(), set())
         self.assertFalse(os.path.exists(PREFIX + "/libexec/virt-tap"))
@@ -103,6 +115,28 @@ class Install(unittest.TestCase):
             for said in (dev("install", PATH=path, **env), dev("uninstall", PATH=path, status=1, **env)):
                 self.assertEqual(f"meson configure build --prefix={prefix}\n" in said, f'"{prefix}/libexec/virt-tap-helper"' not in built)
                 self.assertIn("ninja -C build all\n", said)
+
+    @unittest.skipUnless(rounds.THOROUGH, "configures anew, three times: VIRT_TAP_THOROUGH=1")
+    def test_where_units_go(self):
+        local, asked = "/usr/local/lib/systemd", sandbox.run("pkg-config", "--variable=systemdutildir", "systemd", check=False)
+        own = asked.stdout.strip() if asked.returncode == 0 else "/usr/lib/systemd"
+        for number, (options, folder) in enumerate(((["--prefix=/usr"], own), (["--prefix=/opt/x"], local), (["-Dsystemd=false"], None))):
+            build = f"{sandbox.RUN}/build{number}"
+            sandbox.run("meson", "setup", build, *options, cwd=SOURCE)
+            installed = json.loads(sandbox.run("meson", "introspect", "--installed", build, cwd=SOURCE).stdout).values()
+            units = {os.path.dirname(path) for path in installed if "virt-tap-broker" in path}
+            self.assertEqual(units, {f"{folder}/system"} if folder else set())
+
+    def check_units(self):
+        """The broker's: systemd takes them, they are locked down, and off."""
+        units = [f"{PREFIX}/lib/systemd/system/virt-tap-broker.{kind}" for kind in ("service", "socket")]
+        self.assertEqual(sandbox.run("systemd-analyze", "--man=no", "verify", *units).stdout, "")
+        with open(units[0], encoding="utf-8") as unit:
+            self.assertIn(f"ExecStart={HELPER} broker\n", unit.read())
+        said = sandbox.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", units[0]).stdout
+        self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.0)
+        sandbox.run("systemctl", "preset", "virt-tap-broker.socket")  # what distributions do with units of packages
+        self.assertEqual(sandbox.run("systemctl", "is-enabled", "virt-tap-broker.socket", check=False).stdout, "disabled\n")
 
     def check_works(self):
         self.assertRegex(sandbox.run("getcap", HELPER).stdout, r"cap_net_admin=p\n")

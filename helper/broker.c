@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * This process accepts and forks; it reads nothing that a peer wrote. Nor does it close the last descriptor
+ * of a connection: descriptors in unread messages are closed with it, which takes as long as their owner
+ * likes (SO_LINGER, a large deleted file). Another process, the closer, does that. */
+#include "broker.h"
+
+#include "answer.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/times.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CHILDREN = 64,
+    CHILDREN_OF_UID = 4,
+    BACKLOG = 128,         /* a flood delays others by this many connections at most */
+    REQUEST_WITHIN = 5000, /* ms */
+    CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
+    MOMENT = 5,            /* likewise */
+    PASSED = 3,            /* SD_LISTEN_FDS_START */
+};
+
+struct child {
+    bool counts; /* also for a moment after it ended, if nothing was asked: such connections cost a process
+                    each */
+    pid_t pid;   /* 0: has ended */
+    uid_t uid;
+    clock_t since; /* times(2) */
+};
+
+struct broker {
+    int listener;
+    int closer, closed_here; /* what is sent to the closer is closed by it, once it was closed here */
+    pid_t closer_pid;
+    struct child children[CHILDREN];
+};
+
+/* The child must hold no descriptor that others wait for. */
+static pid_t begin_child(const struct broker *b)
+{
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        close(b->listener);
+        close(b->closer);
+    }
+    return pid;
+}
+
+/* Closes a connection that is being given up, too, if there is one. */
+static void start_closer(struct broker *b, int connection)
+{
+    int pair[2];
+    char byte;
+    eventfd_t one;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return;
+    b->closer = pair[0];
+    b->closed_here = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
+    b->closer_pid = begin_child(b);
+    if (b->closer_pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(connection);
+        /* Receives without room for descriptors: the kernel closes them. */
+        while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
+            ;
+        exit(0);
+    }
+    close(pair[1]);
+}
+
+static void give_up(struct broker *b, int connection)
+{
+    struct error unused;
+
+    if (answer_send(b->closer, connection, &unused) < 0) { /* it is stuck, or was killed */
+        if (b->closer_pid > 0)
+            kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
+        close(b->closer);
+        close(b->closed_here);
+        start_closer(b, connection);
+        answer_send(b->closer, connection, &unused);
+    }
+    close(connection);
+    eventfd_write(b->closed_here, 1);
+}
+
+/* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
+ * have many uids, and a request takes milliseconds. */
+static void admit(struct broker *b, int (*serve)(int connection))
+{
+    struct child *place = b->children;
+    struct ucred peer = {.uid = 0};
+    socklen_t size = sizeof(peer);
+    int of_uid = 0;
+
+    const int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0) {
+        poll(NULL, 0, 10); /* until somebody gives back what is lacking */
+        return;
+    }
+    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
+        of_uid += child->counts && child->uid == peer.uid;
+        if (place->counts && (!child->counts || child->since < place->since))
+            place = child;
+    }
+    struct pollfd gone = {.fd = connection};
+    if (of_uid == CHILDREN_OF_UID) {
+        answer_say(connection, BROKER_BUSY, "");
+    } else if (poll(&gone, 1, 0) == 0) {
+        if (place->pid)
+            kill(place->pid, SIGKILL);
+        *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
+        if (place->pid == 0)
+            exit(serve(connection));
+        if (place->pid < 0)
+            *place = (struct child){.counts = false};
+    }
+    give_up(b, connection);
+}
+
+/* Returns how many children there are, after ending those whose time is up. */
+static int sweep(struct broker *b)
+{
+    const clock_t now = times(NULL);
+    int count = 0, status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == b->closer_pid)
+            b->closer_pid = 0;
+        for (struct child *child = b->children; child < b->children + CHILDREN; child++)
+            if (child->pid == pid) {
+                child->pid = 0;
+                child->counts = WIFEXITED(status) && WEXITSTATUS(status) == BROKER_BUSY;
+            }
+    }
+    for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
+        if (child->pid > 0 && now - child->since > CHILD_LIMIT)
+            kill(child->pid, SIGKILL);
+        child->counts = child->counts && (child->pid || now - child->since < MOMENT);
+        count += child->counts;
+    }
+    return count;
+}
+
+/* Returns a socket bound to that path, in place of one that nobody listens on; or -1 and why not. */
+static int make_socket(const char *path, struct error *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat st;
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return error_set(why, "--listen='%.64s...': longer than a socket's path can be", path);
+    strcpy(address.sun_path, path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return error_set(why, "--listen='%s': another broker listens there; end it first", path);
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        unlink(path);
+    mkdir(STATE_FOLDER, 0755);
+    umask(0111); /* anybody may connect */
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return error_set(why, "--listen='%s': %s; is its folder there?", path, strerror(errno));
+    return take_fd(&fd);
+}
+
+int broker_run(const char *path, int (*serve)(int connection), struct error *why)
+{
+    static struct broker b = {.listener = PASSED, .closer = -1, .closed_here = -1};
+    const int idle = path ? -1 : 30 * 1000;
+    sigset_t term;
+    int count = 0;
+
+    if (path && (b.listener = make_socket(path, why)) < 0)
+        return -1;
+    if (listen(b.listener, BACKLOG) < 0 || fcntl(b.listener, F_SETFL, O_NONBLOCK) < 0)
+        return error_set(why, "broker: no socket from systemd (%s); without it, use --listen " BROKER_PATH,
+                         strerror(errno));
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
+    alarm(0);
+    start_closer(&b, -1);
+    while (count || polled[0].fd >= 0) {
+        const int happened = poll(polled, 2, count ? 1000 : idle);
+        if (!count && !happened)
+            break;
+        count = sweep(&b);
+        if (polled[1].revents) { /* SIGTERM: finish what has begun */
+            polled[0].fd = polled[1].fd = -1;
+        } else if (polled[0].revents) {
+            admit(&b, serve);
+            count++;
+        }
+    }
+    return 0;
+}
+
+int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_ARGV_SIZE],
+                   struct error *why)
+{
+    struct pollfd request = {.fd = connection, .events = POLLIN};
+    struct iovec room = {message, BROKER_REQUEST_SIZE};
+    struct msghdr header = {.msg_iov = &room, .msg_iovlen = 1};
+    ssize_t length = -1;
+
+    if (poll(&request, 1, REQUEST_WITHIN) > 0)
+        length = recvmsg(connection, &header, MSG_DONTWAIT);
+    if (length <= 0 || message[length - 1] || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        return error_set(why,
+                         "a request is one message of up to 4 kB, within 5 s: words, each with a zero byte");
+    *argv++ = HELPER_NAME;
+    for (char *word = message; word < message + length; word = strchr(word, '\0') + 1)
+        *argv++ = word;
+    *argv = NULL;
+    return 0;
+}
+
+/* Sends argv, whose words lie one after another as execve(2) puts them. Returns a socket to which the answer
+ * comes, or -1 and why not. */
+static int send_request(char *const argv[], struct error *why)
+{
+    const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = BROKER_PATH};
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    const struct error missing = *why;
+    const char *end = argv[1];
+
+    for (int i = 1; argv[i]; i++)
+        end = strchr(argv[i], '\0') + 1;
+    if (connect(fd, (const struct sockaddr *)&broker, sizeof(broker)) < 0)
+        return error_set(why, "%s; or turn the broker on: sudo virt-tap broker enable (" BROKER_PATH ": %s)",
+                         missing.text, strerror(errno));
+    if (send(fd, argv[1], (size_t)(end - argv[1]), MSG_NOSIGNAL) < 0)
+        shutdown(fd, SHUT_RDWR); /* an answer may be there all the same: that the broker is busy */
+    return take_fd(&fd);
+}
+
+static int receive_answer(int fd, int *descriptor, struct error *why)
+{
+    unsigned char status;
+    struct error words;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec parts[] = {{&status, 1}, {words.text, sizeof(words.text) - 1}};
+    struct msghdr message = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    const bool unread = length < 0; /* ECONNRESET comes before the answer, if there is one */
+    if (unread)
+        length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (unread && length <= 0)
+        return BROKER_BUSY;
+    if (length <= 0)
+        return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
+    if (CMSG_FIRSTHDR(&message))
+        memcpy(descriptor, CMSG_DATA(&control.header), sizeof(*descriptor));
+    words.text[length - 1] = '\0';
+    if (status && status != BROKER_BUSY)
+        error_set(why, "%s", words.text);
+    return status;
+}
+
+int broker_ask(char *const argv[], int *descriptor, struct error *why)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+    *descriptor = -1;
+    for (;;) { /* the time limit ends it */
+        _cleanup_close_ const int fd = send_request(argv, why);
+        if (fd < 0)
+            return -1;
+        const int status = receive_answer(fd, descriptor, why);
+        if (status != BROKER_BUSY)
+            return status;
+        nanosleep(&pause, NULL);
+    }
+}

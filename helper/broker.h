@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * The broker serves those whose file capabilities are void. A request is one message over BROKER_PATH, a
+ * SOCK_SEQPACKET socket: the words after argv[0], each with its '\0'. The answer is one message, too: the
+ * exit status, then a line if that is not 0; a tap's descriptor comes with it (SCM_RIGHTS). */
+#pragma once
+
+struct error;
+
+enum {
+    BROKER_REQUEST_SIZE = 4096, /* bytes */
+    BROKER_ARGV_SIZE = BROKER_REQUEST_SIZE + 2,
+    BROKER_BUSY = 255, /* an exit status: try again */
+};
+
+/* Serves over a new socket at that path; NULL: over descriptor 3, which systemd has passed
+ * (sd_listen_fds(3)). serve() is called in a child for each request, must become the peer before it reads,
+ * and returns its exit status, BROKER_BUSY if nothing was asked. Returns 0 on SIGTERM or, without a path,
+ * when nobody has asked for 30 s, once all children have ended; or -1 and why it cannot start. */
+int broker_run(const char *path, int (*serve)(int connection), struct error *why);
+
+/* In that child: reads the request into message, to which argv then points. Returns 0, or -1 and why not. */
+int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_ARGV_SIZE],
+                   struct error *why);
+
+/* In a client: has the broker do what argv says. Returns the exit status, and a descriptor that the caller
+ * owns (-1: none) or the words of a refusal; or -1 and, after what `why` says, why nobody answered. Makes no
+ * system call that QEMU's seccomp filter kills (softmmu/qemu-seccomp.c): none on ids, priorities, processes.
+ */
+int broker_ask(char *const argv[], int *descriptor, struct error *why);

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What the tests of the broker share: one that runs, a helper without its file capability, whose every call goes through it, and peers that
+speak to it themselves."""
+import array
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import time
+
+import bridgehelper
+import netcase
+import sandbox
+from sandbox import OTHER
+
+PATH = "/run/virt-tap/broker"
+BUSY = 255
+TAP = ("--use-vnet", "--br=br0", "--fd=3")
+
+
+def children(pid):
+    """Those that run."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return {child for child in map(int, file.read().split()) if runs(child)}
+
+
+def runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def message(*words):
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def connect(uid, gid=None, groups=()):
+    """A connection of that user's."""
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        with bridgehelper.acting_as(uid, gid, groups):
+            peer.connect(PATH)
+    except BaseException:
+        peer.close()
+        raise
+    peer.settimeout(bridgehelper.LIMIT)  # not before: it would not wait for a place in the backlog
+    return peer
+
+
+def answer(peer):
+    """What comes back: (exit status, text, descriptors); None for the status if nothing does."""
+    try:
+        data, ancillary, _flags, _address = peer.recvmsg(4096, socket.CMSG_SPACE(64))
+    except ConnectionResetError:  # it was not read
+        data, ancillary, _flags, _address = peer.recvmsg(4096, socket.CMSG_SPACE(64))
+    fds = array.array("i", b"".join(content for _level, _kind, content in ancillary))
+    return (data[0], data[1:].decode(), list(fds)) if data else (None, "", list(fds))
+
+
+def ask(uid, *words, **who):
+    """One request; again as long as the broker is busy."""
+    while True:
+        with connect(uid, **who) as peer:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # if it was refused already
+                peer.send(message(*words))
+            found = answer(peer)
+        if found[0] != BUSY:
+            return found
+        time.sleep(0.002)
+
+
+class BrokerCase(netcase.NetCase):
+    """The helper without its capability, so that all its calls go through a broker, which must be as it was at the end of each test."""
+
+    def setUp(self):
+        super().setUp()
+        self.direct, self.helper = self.helper, sandbox.install(netcase.HELPER, name="client", caps=None)
+        self.start_broker()
+
+    def tearDown(self):
+        rested = bridgehelper.await_(lambda: self.rest() == self.idle)
+        rest, status = self.rest(), self.stop_broker()
+        super().tearDown()
+        self.assertTrue(rested, f"{rest}, not {self.idle}")
+        self.assertEqual(status, 0)
+
+    def start_broker(self):
+        self.broker = subprocess.Popen([self.direct, "broker", "--listen", PATH], stdin=subprocess.DEVNULL)
+        self.addCleanup(self.broker.wait)
+        self.addCleanup(self.broker.kill)
+        self.idle = (1, 7, 6)  # the closer; both with descriptors 0 to 2; the socket, the signals, all ends of the closer's
+        self.assertTrue(bridgehelper.await_(lambda: os.path.exists(PATH) and self.rest() == self.idle, step=0.002), self.rest())
+
+    def stop_broker(self):
+        """Returns its exit status."""
+        self.broker.terminate()
+        return self.broker.wait(timeout=60)
+
+    def rest(self):
+        """How many processes and descriptors it has."""
+        closers = children(self.broker.pid)
+        return len(closers), len(os.listdir(f"/proc/{self.broker.pid}/fd")), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in closers)
+
+    def raw_tap(self, uid=OTHER):
+        """One start by that user; returns the seconds that it took."""
+        began = time.monotonic()
+        status, text, fds = ask(uid, *TAP)
+        taken = time.monotonic() - began
+        self.assertEqual((status, text, len(fds)), (0, "", 1))
+        os.close(fds[0])
+        return taken
+
+    def median(self, times=25):
+        """Of another user's starts, in seconds."""
+        return statistics.median(self.raw_tap() for _ in range(times))
+
+    def others_wait_no_longer(self, usual, times=25):
+        """Another user's starts take at most twice as long as usual; more than once, for the machine has other things to do."""
+        found = []
+        for _ in range(4):
+            found.append(self.median(times))
+            if found[-1] <= 2 * usual:
+                return
+        self.fail(f"the median was {usual * 1000:.2f} ms, and then {[round(one * 1000, 2) for one in found]}")

@@ -75,6 +75,16 @@ void lint_beside(struct lint *lint)
 
     if (bridges_read(&bridges, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);
+    for (size_t i = 0; i < bridges.count; i++) {
+        const struct bridges_entry *entry = &bridges.entries[i];
+        struct policy_rule rule = {.all = false};
+        strcpy(rule.name, entry->is.name);
+        if (lint_name_trouble(&rule))
+            lint_warn(lint, BRIDGES_PATH, entry->line,
+                      "this declares a bridge called '%s': name one bridge per line, in full, without quotes "
+                      "or a comment",
+                      rule.name);
+    }
 }
 
 void lint_bridges(struct lint *lint, const struct policy *policy)

@@ -199,6 +199,14 @@ class Check(VerbCase):
         self.addCleanup(os.unlink, BRIDGES)
         self.finds((f"{BRIDGES}:1", "error", "no tap is granted", f"{BRIDGES}:1: a map is"))
 
+    def test_declared_bridges_with_odd_names(self):
+        """They parse, and would be made under a name that nobody meant."""
+        sandbox.write(POLICY, f"allow br0 user={ME}\n")
+        sandbox.write(BRIDGES, 'bridge br7\nbridge "br8"\nbridge br8,br9\nbridge br8#lab\nbridge br*\n')
+        self.addCleanup(os.unlink, BRIDGES)
+        self.finds(*((f"{BRIDGES}:{line}", "warning", f"'{name}'", "one bridge per line")
+                     for line, name in ((2, '"br8"'), (3, "br8,br9"), (4, "br8#lab"), (5, "br*"))))
+
     def test_unknown_names(self):
         self.warns("allow br0 user=nosuchuser\nallow br0 group=nosuchgroup\nallow br0 user=4294967295\nallow br0 user=54321\n",
                    (1, "no user 'nosuchuser'"), (2, "no group 'nosuchgroup'"), (3, "no user '4294967295'"))

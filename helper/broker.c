@@ -12,7 +12,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,7 +25,6 @@
 #include <sys/times.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -35,14 +33,13 @@ enum {
     BACKLOG = 128,         /* a flood delays others by this many connections at most */
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
-    MOMENT = 5,            /* likewise */
-    PASSED = 3,            /* SD_LISTEN_FDS_START */
+    MOMENT = 5,
 };
 
 struct child {
-    bool counts; /* also for a moment after it ended, if nothing was asked: such connections cost a process
-                    each */
-    pid_t pid;   /* 0: has ended */
+    bool
+        counts; /* if nothing was asked, also for a moment after its end: such a connection costs a process */
+    pid_t pid;  /* 0: has ended */
     uid_t uid;
     clock_t since; /* times(2) */
 };
@@ -66,7 +63,6 @@ static pid_t begin_child(const struct broker *b)
     return pid;
 }
 
-/* Closes a connection that is being given up, too, if there is one. */
 static void start_closer(struct broker *b, int connection)
 {
     int pair[2];
@@ -80,10 +76,9 @@ static void start_closer(struct broker *b, int connection)
     b->closer_pid = begin_child(b);
     if (b->closer_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(connection);
-        /* Receives without room for descriptors: the kernel closes them. */
+        close(connection); /* which is being given up; -1: none */
         while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
-            ;
+            ; /* without room for descriptors: the kernel closes them */
         exit(0);
     }
     close(pair[1]);
@@ -126,7 +121,7 @@ static void admit(struct broker *b, int (*serve)(int connection))
             place = child;
     }
     struct pollfd gone = {.fd = connection};
-    if (of_uid == CHILDREN_OF_UID) {
+    if (of_uid >= CHILDREN_OF_UID) {
         answer_say(connection, BROKER_BUSY, "");
     } else if (poll(&gone, 1, 0) == 0) {
         if (place->pid)
@@ -188,14 +183,14 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = PASSED, .closer = -1, .closed_here = -1};
+    static struct broker b = {.listener = 3, .closer = -1, .closed_here = -1};
     const int idle = path ? -1 : 30 * 1000;
     sigset_t term;
     int count = 0;
 
     if (path && (b.listener = make_socket(path, why)) < 0)
         return -1;
-    if (listen(b.listener, BACKLOG) < 0 || fcntl(b.listener, F_SETFL, O_NONBLOCK) < 0)
+    if (listen(b.listener, BACKLOG) < 0)
         return error_set(why, "broker: no socket from systemd (%s); without it, use --listen " BROKER_PATH,
                          strerror(errno));
     sigemptyset(&term);
@@ -254,7 +249,7 @@ static int send_request(char *const argv[], struct error *why)
         return error_set(why, "%s; or turn the broker on: sudo virt-tap broker enable (" BROKER_PATH ": %s)",
                          missing.text, strerror(errno));
     if (send(fd, argv[1], (size_t)(end - argv[1]), MSG_NOSIGNAL) < 0)
-        shutdown(fd, SHUT_RDWR); /* an answer may be there all the same: that the broker is busy */
+        shutdown(fd, SHUT_RDWR); /* it was refused before: the answer is there */
     return take_fd(&fd);
 }
 
@@ -270,13 +265,10 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 
-    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    const bool unread = length < 0; /* ECONNRESET comes before the answer, if there is one */
-    if (unread)
-        length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    if (unread && length <= 0)
+    const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (length < 0) /* ECONNRESET: the request was not read */
         return BROKER_BUSY;
-    if (length <= 0)
+    if (length == 0)
         return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
     if (CMSG_FIRSTHDR(&message))
         memcpy(descriptor, CMSG_DATA(&control.header), sizeof(*descriptor));
@@ -288,8 +280,6 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
 
 int broker_ask(char *const argv[], int *descriptor, struct error *why)
 {
-    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-
     *descriptor = -1;
     for (;;) { /* the time limit ends it */
         _cleanup_close_ const int fd = send_request(argv, why);
@@ -298,6 +288,6 @@ int broker_ask(char *const argv[], int *descriptor, struct error *why)
         const int status = receive_answer(fd, descriptor, why);
         if (status != BROKER_BUSY)
             return status;
-        nanosleep(&pause, NULL);
+        poll(NULL, 0, 10);
     }
 }

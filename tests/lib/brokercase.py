@@ -79,7 +79,11 @@ class BrokerCase(netcase.NetCase):
     def setUp(self):
         super().setUp()
         self.direct, self.helper = self.helper, sandbox.install(netcase.HELPER, name="client", caps=None)
-        self.start_broker()
+        try:
+            self.start_broker()
+        except BaseException:
+            super().tearDown()
+            raise
 
     def tearDown(self):
         rested = bridgehelper.await_(lambda: self.rest() == self.idle)

@@ -323,7 +323,7 @@ class Equal(brokercase.BrokerCase):
         found = set()
         os.makedirs(bridgeconf.INC, exist_ok=True)
         os.makedirs(bridgeconf.PRIVATE, mode=0o700, exist_ok=True)
-        for number in range(rounds(100, 1000)):
+        for number in range(rounds(50, 1000)):
             case = bridgeconf.Maker(f"broker/{number}").make()
             if b"\0" in case.asked or not case.asked.isascii():
                 continue
@@ -345,7 +345,7 @@ class Equal(brokercase.BrokerCase):
         names = [USERS[USER], USERS[OTHER], str(USER), "nobody", "none"]
         terms = [lambda: f"user={chance.choice(names)}", lambda: f"group={chance.choice(names)}", lambda: f"uid={USER - 5}-{USER + chance.randrange(5)}",
                  lambda: "mac=lock", lambda: "isolated=yes", lambda: "name=vtap-%u-*", lambda: "macs=52:54:00:*", lambda: "vnet=no", lambda: "mtu=1400"]
-        for number in range(rounds(100, 1000)):
+        for number in range(rounds(50, 1000)):
             lines = []
             for _ in range(chance.randrange(1, 5)):
                 verb, bridge = chance.choice(["allow", "allow", "allow", "deny"]), chance.choice(["br0", "br0", "all", "br1"])

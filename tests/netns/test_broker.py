@@ -234,6 +234,20 @@ class Who(brokercase.BrokerCase):
         with self.grant(groups=[*many, OTHER]):
             pass
 
+    def test_dropped_groups(self):
+        """A user with subordinate gids can drop groups in a user namespace, and still be denied by them."""
+        with open("/etc/group", "a", encoding="ascii") as file:
+            file.write(f"students:x:70123:{USERS[USER]}\n")
+        self.addCleanup(sandbox.run, "sed", "-i", "/^students:/d", "/etc/group")
+        for deny in ("students", "70123"):
+            sandbox.write(POLICY, f"deny br0 group={deny}\nallow br0 quota=4\n")
+            self.refuse(says="policy.conf:1 denies")
+            self.refuse(groups=[70123], says="policy.conf:1 denies")
+            with self.grant(uid=OTHER):
+                pass
+            sandbox.write(POLICY, f"allow br0 group={deny} quota=4\n")
+            self.refuse(says="no rule")
+
     def test_connected_by_somebody_else(self):
         """SO_PEERCRED is of connect(): whoever is given the connection asks in the name of who made it."""
         sandbox.write(POLICY, f"allow br0 uid={OTHER} quota=4\n")

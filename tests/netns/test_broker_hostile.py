@@ -16,7 +16,7 @@ import bridgehelper
 import brokercase
 import netcase
 import sandbox
-from brokercase import BUSY, PATH, TAP, answer, ask, connect, message
+from brokercase import BUSY, TAP, answer, ask, connect, message
 from netcase import POLICY
 from rounds import rounds
 from sandbox import OTHER, USER
@@ -239,7 +239,7 @@ class Others(brokercase.BrokerCase):
         for _ in range(4):
             self.keep()
         self.assertTrue(bridgehelper.await_(lambda: len(brokercase.children_of(self.broker.pid, USER)) == 4, step=0.002))
-        for child in brokercase.children(self.broker.pid):
+        for child in brokercase.children_of(self.broker.pid, USER):
             with bridgehelper.acting_as(USER):
                 os.kill(child, signal.SIGSTOP)
         self.others_wait_no_longer(self.usual)

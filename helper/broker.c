@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * This process accepts and forks; it reads nothing that a peer wrote. Nor does it close the last descriptor
- * of a connection: descriptors in unread messages are closed with it, which takes as long as their owner
- * likes (SO_LINGER, a large deleted file). Another process, the closer, does that. */
+ * This process accepts and forks; it reads nothing that a peer wrote. Nor is its descriptor of a connection
+ * ever the last: with that, descriptors in unread messages are closed, which takes as long as their owner
+ * likes (SO_LINGER, a large deleted file). A child has the last, and ends with it. */
 #include "broker.h"
 
 #include "answer.h"
@@ -17,8 +17,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +32,7 @@ enum {
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
     MOMENT = 5,
+    HELD = 32,
 };
 
 struct child {
@@ -46,58 +45,35 @@ struct child {
 
 struct broker {
     int listener;
-    int closer, closed_here; /* what is sent to the closer is closed by it, once it was closed here */
-    pid_t closer_pid;
+    int held[HELD], held_count; /* connections to be closed */
     struct child children[CHILDREN];
 };
 
-/* The child must hold no descriptor that others wait for. */
-static pid_t begin_child(const struct broker *b)
+/* Forks. The child, which is root's until all held connections are closed here, keeps them. */
+static pid_t begin_child(struct broker *b)
 {
-    const pid_t pid = fork();
+    int gate[2];
+    char byte;
 
+    if (pipe(gate) < 0)
+        return -1;
+    const pid_t pid = fork();
     if (pid == 0) {
         close(b->listener);
-        close(b->closer);
+        close(gate[1]);
+        return (pid_t)read(gate[0], &byte, 1);
     }
+    while (pid > 0 && b->held_count > 0)
+        close(b->held[--b->held_count]);
+    close(gate[0]);
+    close(gate[1]);
     return pid;
 }
 
-static void start_closer(struct broker *b, int connection)
+static void close_held(struct broker *b)
 {
-    int pair[2];
-    char byte;
-    eventfd_t one;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return;
-    b->closer = pair[0];
-    b->closed_here = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
-    b->closer_pid = begin_child(b);
-    if (b->closer_pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(connection); /* which is being given up; -1: none */
-        while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
-            ; /* without room for descriptors: the kernel closes them */
+    if (b->held_count > 0 && begin_child(b) == 0)
         exit(0);
-    }
-    close(pair[1]);
-}
-
-static void give_up(struct broker *b, int connection)
-{
-    struct error unused;
-
-    if (answer_send(b->closer, connection, &unused) < 0) { /* it is stuck, or was killed */
-        if (b->closer_pid > 0)
-            kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
-        close(b->closer);
-        close(b->closed_here);
-        start_closer(b, connection);
-        answer_send(b->closer, connection, &unused);
-    }
-    close(connection);
-    eventfd_write(b->closed_here, 1);
 }
 
 /* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
@@ -107,9 +83,12 @@ static void admit(struct broker *b, int (*serve)(int connection))
     struct child *place = b->children;
     struct ucred peer = {.uid = 0};
     socklen_t size = sizeof(peer);
-    int of_uid = 0;
+    int of_uid = 0, connection = -1;
 
-    const int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (b->held_count == HELD)
+        close_held(b);
+    if (b->held_count < HELD)
+        connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) {
         poll(NULL, 0, 10); /* until somebody gives back what is lacking */
         return;
@@ -121,18 +100,21 @@ static void admit(struct broker *b, int (*serve)(int connection))
             place = child;
     }
     struct pollfd gone = {.fd = connection};
-    if (of_uid >= CHILDREN_OF_UID) {
+    const bool serves = of_uid < CHILDREN_OF_UID && poll(&gone, 1, 0) == 0;
+    if (serves)
+        close_held(b);
+    else
         answer_say(connection, BROKER_BUSY, "");
-    } else if (poll(&gone, 1, 0) == 0) {
-        if (place->pid)
-            kill(place->pid, SIGKILL);
-        *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
-        if (place->pid == 0)
-            exit(serve(connection));
-        if (place->pid < 0)
-            *place = (struct child){.counts = false};
-    }
-    give_up(b, connection);
+    b->held[b->held_count++] = connection;
+    if (!serves)
+        return;
+    if (place->pid)
+        kill(place->pid, SIGKILL);
+    *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
+    if (place->pid == 0)
+        exit(serve(connection));
+    if (place->pid < 0)
+        *place = (struct child){.counts = false};
 }
 
 /* Returns how many children there are, after ending those whose time is up. */
@@ -142,15 +124,12 @@ static int sweep(struct broker *b)
     int count = 0, status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == b->closer_pid)
-            b->closer_pid = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (struct child *child = b->children; child < b->children + CHILDREN; child++)
             if (child->pid == pid) {
                 child->pid = 0;
                 child->counts = WIFEXITED(status) && WEXITSTATUS(status) == BROKER_BUSY;
             }
-    }
     for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
         if (child->pid > 0 && now - child->since > CHILD_LIMIT)
             kill(child->pid, SIGKILL);
@@ -183,7 +162,7 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = 3, .closer = -1, .closed_here = -1};
+    static struct broker b = {.listener = 3};
     const int idle = path ? -1 : 30 * 1000;
     sigset_t term;
     int count = 0;
@@ -198,12 +177,13 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
     sigprocmask(SIG_BLOCK, &term, NULL);
     struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
     alarm(0);
-    start_closer(&b, -1);
     while (count || polled[0].fd >= 0) {
-        const int happened = poll(polled, 2, count ? 1000 : idle);
-        if (!count && !happened)
+        const int happened = poll(polled, 2, count || b.held_count ? 1000 : idle);
+        if (!happened && !count && !b.held_count)
             break;
         count = sweep(&b);
+        if (!happened)
+            close_held(&b);
         if (polled[1].revents) { /* SIGTERM: finish what has begun */
             polled[0].fd = polled[1].fd = -1;
         } else if (polled[0].revents) {
@@ -266,9 +246,9 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 
     const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    if (length < 0) /* ECONNRESET: the request was not read */
+    if (length < 0 && errno == ECONNRESET) /* the request was not read */
         return BROKER_BUSY;
-    if (length == 0)
+    if (length <= 0)
         return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
     if (CMSG_FIRSTHDR(&message))
         memcpy(descriptor, CMSG_DATA(&control.header), sizeof(*descriptor));

@@ -107,7 +107,7 @@ class Broker(Walk):
             try:
                 self.assertTrue(bridgehelper.await_(is_traced, step=0.002))
                 yield
-                bridgehelper.await_(lambda: self.broker.poll() is not None or len(brokercase.children(self.broker.pid)) == 1, step=0.002)
+                bridgehelper.await_(lambda: self.broker.poll() is not None or not brokercase.children(self.broker.pid), step=0.002)
             finally:
                 strace.terminate()
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * This process accepts and forks; it reads nothing that a peer wrote. Nor does it close the last descriptor
- * of a connection: descriptors in unread messages are closed with it, which takes as long as their owner
- * likes (SO_LINGER, a large deleted file). Another process, the closer, does that. */
+ * This process accepts and forks; it reads nothing that a peer wrote. Nor is its descriptor of a connection
+ * ever the last: with that, descriptors in unread messages are closed, which takes as long as their owner
+ * likes (SO_LINGER, a large deleted file). A child has the last, and ends with it. */
 #include "broker.h"
 
 #include "answer.h"
@@ -12,21 +12,17 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/times.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -35,74 +31,49 @@ enum {
     BACKLOG = 128,         /* a flood delays others by this many connections at most */
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
-    MOMENT = 5,            /* likewise */
-    PASSED = 3,            /* SD_LISTEN_FDS_START */
+    MOMENT = 5,
+    HELD = 32,
 };
 
 struct child {
-    bool counts; /* also for a moment after it ended, if nothing was asked: such connections cost a process
-                    each */
-    pid_t pid;   /* 0: has ended */
+    bool
+        counts; /* if nothing was asked, also for a moment after its end: such a connection costs a process */
+    pid_t pid;  /* 0: has ended */
     uid_t uid;
     clock_t since; /* times(2) */
 };
 
 struct broker {
     int listener;
-    int closer, closed_here; /* what is sent to the closer is closed by it, once it was closed here */
-    pid_t closer_pid;
+    int held[HELD], held_count; /* connections to be closed */
     struct child children[CHILDREN];
 };
 
-/* The child must hold no descriptor that others wait for. */
-static pid_t begin_child(const struct broker *b)
+/* Forks. The child, which is root's until all held connections are closed here, keeps them. */
+static pid_t begin_child(struct broker *b)
 {
-    const pid_t pid = fork();
+    int gate[2];
+    char byte;
 
+    if (pipe(gate) < 0)
+        return -1;
+    const pid_t pid = fork();
     if (pid == 0) {
         close(b->listener);
-        close(b->closer);
+        close(gate[1]);
+        return (pid_t)read(gate[0], &byte, 1);
     }
+    while (pid > 0 && b->held_count > 0)
+        close(b->held[--b->held_count]);
+    close(gate[0]);
+    close(gate[1]);
     return pid;
 }
 
-/* Closes a connection that is being given up, too, if there is one. */
-static void start_closer(struct broker *b, int connection)
+static void close_held(struct broker *b)
 {
-    int pair[2];
-    char byte;
-    eventfd_t one;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return;
-    b->closer = pair[0];
-    b->closed_here = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
-    b->closer_pid = begin_child(b);
-    if (b->closer_pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(connection);
-        /* Receives without room for descriptors: the kernel closes them. */
-        while (eventfd_read(b->closed_here, &one) == 0 && recv(pair[1], &byte, 1, 0) > 0)
-            ;
+    if (b->held_count > 0 && begin_child(b) == 0)
         exit(0);
-    }
-    close(pair[1]);
-}
-
-static void give_up(struct broker *b, int connection)
-{
-    struct error unused;
-
-    if (answer_send(b->closer, connection, &unused) < 0) { /* it is stuck, or was killed */
-        if (b->closer_pid > 0)
-            kill(b->closer_pid, SIGKILL); /* then nothing that it closes delays it */
-        close(b->closer);
-        close(b->closed_here);
-        start_closer(b, connection);
-        answer_send(b->closer, connection, &unused);
-    }
-    close(connection);
-    eventfd_write(b->closed_here, 1);
 }
 
 /* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
@@ -112,9 +83,12 @@ static void admit(struct broker *b, int (*serve)(int connection))
     struct child *place = b->children;
     struct ucred peer = {.uid = 0};
     socklen_t size = sizeof(peer);
-    int of_uid = 0;
+    int of_uid = 0, connection = -1;
 
-    const int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (b->held_count == HELD)
+        close_held(b);
+    if (b->held_count < HELD)
+        connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) {
         poll(NULL, 0, 10); /* until somebody gives back what is lacking */
         return;
@@ -126,18 +100,21 @@ static void admit(struct broker *b, int (*serve)(int connection))
             place = child;
     }
     struct pollfd gone = {.fd = connection};
-    if (of_uid == CHILDREN_OF_UID) {
+    const bool serves = of_uid < CHILDREN_OF_UID && poll(&gone, 1, 0) == 0;
+    if (serves)
+        close_held(b);
+    else
         answer_say(connection, BROKER_BUSY, "");
-    } else if (poll(&gone, 1, 0) == 0) {
-        if (place->pid)
-            kill(place->pid, SIGKILL);
-        *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
-        if (place->pid == 0)
-            exit(serve(connection));
-        if (place->pid < 0)
-            *place = (struct child){.counts = false};
-    }
-    give_up(b, connection);
+    b->held[b->held_count++] = connection;
+    if (!serves)
+        return;
+    if (place->pid)
+        kill(place->pid, SIGKILL);
+    *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
+    if (place->pid == 0)
+        exit(serve(connection));
+    if (place->pid < 0)
+        *place = (struct child){.counts = false};
 }
 
 /* Returns how many children there are, after ending those whose time is up. */
@@ -147,15 +124,12 @@ static int sweep(struct broker *b)
     int count = 0, status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == b->closer_pid)
-            b->closer_pid = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (struct child *child = b->children; child < b->children + CHILDREN; child++)
             if (child->pid == pid) {
                 child->pid = 0;
                 child->counts = WIFEXITED(status) && WEXITSTATUS(status) == BROKER_BUSY;
             }
-    }
     for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
         if (child->pid > 0 && now - child->since > CHILD_LIMIT)
             kill(child->pid, SIGKILL);
@@ -188,14 +162,14 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = PASSED, .closer = -1, .closed_here = -1};
+    static struct broker b = {.listener = 3};
     const int idle = path ? -1 : 30 * 1000;
     sigset_t term;
     int count = 0;
 
     if (path && (b.listener = make_socket(path, why)) < 0)
         return -1;
-    if (listen(b.listener, BACKLOG) < 0 || fcntl(b.listener, F_SETFL, O_NONBLOCK) < 0)
+    if (listen(b.listener, BACKLOG) < 0)
         return error_set(why, "broker: no socket from systemd (%s); without it, use --listen " BROKER_PATH,
                          strerror(errno));
     sigemptyset(&term);
@@ -203,12 +177,13 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
     sigprocmask(SIG_BLOCK, &term, NULL);
     struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
     alarm(0);
-    start_closer(&b, -1);
     while (count || polled[0].fd >= 0) {
-        const int happened = poll(polled, 2, count ? 1000 : idle);
-        if (!count && !happened)
+        const int happened = poll(polled, 2, count || b.held_count ? 1000 : idle);
+        if (!happened && !count && !b.held_count)
             break;
         count = sweep(&b);
+        if (!happened)
+            close_held(&b);
         if (polled[1].revents) { /* SIGTERM: finish what has begun */
             polled[0].fd = polled[1].fd = -1;
         } else if (polled[0].revents) {
@@ -254,7 +229,7 @@ static int send_request(char *const argv[], struct error *why)
         return error_set(why, "%s; or turn the broker on: sudo virt-tap broker enable (" BROKER_PATH ": %s)",
                          missing.text, strerror(errno));
     if (send(fd, argv[1], (size_t)(end - argv[1]), MSG_NOSIGNAL) < 0)
-        shutdown(fd, SHUT_RDWR); /* an answer may be there all the same: that the broker is busy */
+        shutdown(fd, SHUT_RDWR); /* it was refused before: the answer is there */
     return take_fd(&fd);
 }
 
@@ -270,11 +245,8 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 
-    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    const bool unread = length < 0; /* ECONNRESET comes before the answer, if there is one */
-    if (unread)
-        length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    if (unread && length <= 0)
+    const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (length < 0 && errno == ECONNRESET) /* the request was not read */
         return BROKER_BUSY;
     if (length <= 0)
         return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
@@ -288,8 +260,6 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
 
 int broker_ask(char *const argv[], int *descriptor, struct error *why)
 {
-    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-
     *descriptor = -1;
     for (;;) { /* the time limit ends it */
         _cleanup_close_ const int fd = send_request(argv, why);
@@ -298,6 +268,6 @@ int broker_ask(char *const argv[], int *descriptor, struct error *why)
         const int status = receive_answer(fd, descriptor, why);
         if (status != BROKER_BUSY)
             return status;
-        nanosleep(&pause, NULL);
+        poll(NULL, 0, 10);
     }
 }

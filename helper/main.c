@@ -246,8 +246,13 @@ static int serve_peer(int connection)
 
     peer = connection;
     alarm(TIME_LIMIT);
-    if (privilege_become_peer(connection, &why) == 0 && broker_receive(connection, message, argv, &why) == 0)
-        return run(argv, 0, &why);
+    if (privilege_become_peer(connection, &why) == 0 &&
+        broker_receive(connection, message, argv, &why) == 0) {
+        if (getuid() != 0)
+            return run(argv, 0, &why);
+        error_set(&why,
+                  "the broker does not serve root: run this as an ordinary user, or with CAP_NET_ADMIN");
+    }
     report(&(struct request){.fd = -1}, &why);
     return BROKER_BUSY;
 }

@@ -13,9 +13,9 @@ enum { PRIVILEGE_MISSING = 1 };
 
 /* Drops everything but CAP_NET_ADMIN, which stays permitted but not effective, and sets no_new_privs. The
  * other capability sets are emptied; the bounding set cannot be without CAP_SETPCAP, and is meaningless under
- * no_new_privs, which survives every exec. Returns 0; PRIVILEGE_MISSING and why CAP_NET_ADMIN is missing; or
- * -1 and why not. If called by real root, also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective,
- * until one of the functions below is called. */
+ * no_new_privs, which survives every exec. Returns 0; PRIVILEGE_MISSING and why CAP_NET_ADMIN is; or -1 and
+ * why not. If called by real root, also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective, until one
+ * of the functions below is called. */
 int privilege_confine(struct error *why);
 
 /* Makes CAP_NET_ADMIN effective or not effective. Returns 0, or -1 and why not. */
@@ -26,11 +26,10 @@ int privilege_lower(struct error *why);
  * the caller is not root, or there is no such user. */
 int privilege_become(uid_t uid, struct error *why);
 
-/* For the broker: keeps CAP_SETUID and CAP_SETGID for its children, and makes CAP_KILL effective, to end
- * them. Returns 0, or -1 and why not: this is not root, or lacks one of them. */
+/* For the broker: keeps CAP_SETUID and CAP_SETGID, and makes CAP_KILL effective. Returns 0, or -1 and why
+ * not. */
 int privilege_broker(struct error *why);
 
-/* Changes for good to the user at the other end of that Unix socket, with its groups, as they were when it
- * called connect(); CAP_NET_ADMIN stays permitted. Root is refused: one who comes this way has been confined,
- * and here it would get back what that took. Returns 0, or -1 and why not. */
+/* Like privilege_become(), to who called connect() at the other end of that socket, with the groups of then.
+ */
 int privilege_become_peer(int connection, struct error *why);

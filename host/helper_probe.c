@@ -105,10 +105,16 @@ static void try_it(const struct user *user, const struct helper_trial *trial, st
 
 static void report_broken_broker(const struct user *user, int status, char *words, struct findings *out)
 {
+    const char *reason = program_first_line(words);
+
     if (status == -ENOMSG)
-        strcpy(words, "it sent no tap");
+        reason = "it sent no tap";
+    else if (status == -ETIMEDOUT)
+        reason = "it did not answer in time";
+    else if (status < 0)
+        reason = strerror(-status);
     finding_add_fixable(out, HELPER_BROKER_REFUSED, "", "the broker does not work for %s: %s", user->name,
-                        status < 0 && status != -ENOMSG ? strerror(-status) : program_first_line(words));
+                        reason);
 }
 
 /* The helper does not get its capability; does the broker help? Returns whether the obstacles are none. */

@@ -25,10 +25,12 @@ void helper_broker_probe(const struct user *user, const struct helper_trial *tri
 /* Reports confinement that may get in the helper's way, and leftovers of its predecessor. */
 void helper_surroundings_probe(const struct probe_context *context, struct findings *out);
 
+enum { HELPER_ANSWER_SECONDS = 3 }; /* less than a probe may take */
+
 #define NO_DOMAIN "00000000-0000-4000-8000-000000000000" /* of whose taps there are none */
 
 /* Has the helper make a tap on the bridge and send its descriptor, and closes that at once; without a bridge,
- * delete the taps of a nonexistent domain. by_broker: without its capability, so that it asks the broker.
- * words: what the helper prints. Returns its exit status; -ENOMSG: it succeeded, but no descriptor came; or
- * another -errno. May block: for probes only. */
+ * delete the taps of a nonexistent domain. by_broker: without its capability, so that it asks the broker, and
+ * for HELPER_ANSWER_SECONDS at most: -ETIMEDOUT. words: what the helper prints. Returns its exit status;
+ * -ENOMSG: it succeeded, but no descriptor came; or another -errno. May block: for probes only. */
 int helper_take_tap(const struct helper_trial *trial, bool by_broker, char *words, size_t size);

@@ -3,6 +3,7 @@
  *
  * Calls the helper as QEMU does (net/tap.c, net_bridge_run_helper). */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "config.h"
 #include "helper_probe.h"
@@ -10,7 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -66,18 +70,24 @@ static bool receive(int fd)
     return true;
 }
 
-/* Reads to the end: what does not fit is dropped. */
-static void read_words(int fd, char *words, size_t size)
+/* Reads to the end: what does not fit is dropped. Returns whether the end came before the deadline. */
+static bool read_words(int fd, char *words, size_t size, int64_t deadline)
 {
     char rest[256];
     size_t length = 0;
-    ssize_t some;
 
-    while (length < size - 1 && (some = read(fd, words + length, size - 1 - length)) > 0)
-        length += (size_t)some;
-    words[length] = '\0';
-    while (read(fd, rest, sizeof(rest)) > 0)
-        ;
+    words[0] = '\0';
+    for (ssize_t some = 1; some > 0;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, (int)MAX(deadline - clock_ms(), 0)) <= 0)
+            return false;
+        const bool full = length == size - 1;
+        some = full ? read(fd, rest, sizeof(rest)) : read(fd, words + length, size - 1 - length);
+        if (some > 0 && !full)
+            length += (size_t)some;
+        words[length] = '\0';
+    }
+    return true;
 }
 
 int helper_take_tap(const struct helper_trial *trial, bool by_broker, char *words, size_t size)
@@ -94,12 +104,17 @@ int helper_take_tap(const struct helper_trial *trial, bool by_broker, char *word
         run_helper(trial, by_broker, sockets[1], errors[1]);
     close(sockets[1]);
     close(errors[1]);
-    read_words(errors[0], words, size);
+    const int64_t limit_ms = by_broker ? HELPER_ANSWER_SECONDS * 1000 : PROBE_SECONDS * 2000;
+    const bool late = !read_words(errors[0], words, size, clock_ms() + limit_ms);
+    if (late)
+        kill(pid, SIGKILL);
     const bool received = receive(sockets[0]);
     close(sockets[0]);
     close(errors[0]);
     if (waitpid(pid, &status, 0) < 0)
         return -errno;
+    if (late)
+        return -ETIMEDOUT;
     if (WIFSIGNALED(status))
         return 128 + WTERMSIG(status);
     if (WEXITSTATUS(status) == 0 && trial->bridge && !received)

@@ -6,6 +6,7 @@
 #include "base/number.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,20 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
     return uid == who->caller->uid;
 }
 
+/* A process can drop groups of its account in a user namespace (newgidmap(1)), and then ask the broker. */
+static bool account_has_gid(const struct identity *who, gid_t gid)
+{
+    static gid_t groups[NGROUPS_MAX];
+    int count = NGROUPS_MAX;
+
+    if (getgrouplist(who->name, who->gid, groups, &count) < 0)
+        return true;
+    for (int i = 0; i < count; i++)
+        if (groups[i] == gid)
+            return true;
+    return false;
+}
+
 static bool has_gid(const struct identity *who, gid_t gid, bool deny)
 {
     const struct caller *caller = who->caller;
@@ -144,7 +159,7 @@ static bool has_gid(const struct identity *who, gid_t gid, bool deny)
     for (size_t i = 0; i < caller->group_count; i++)
         if (caller->groups[i] == gid)
             return true;
-    return caller->gid == gid || (deny && who->account == IDENTITY_KNOWN && who->gid == gid);
+    return caller->gid == gid || (deny && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
 }
 
 /* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no

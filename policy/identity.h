@@ -75,6 +75,7 @@ int identity_require_account(struct identity *who, struct error *why);
  * account. */
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why);
 
-/* Likewise for membership of that group. For a deny the account's primary group counts too, since a setgid
- * program can drop it, and a group name requires each of the caller's gids to have a name. */
+/* Likewise for membership of that group. For a deny the account's own groups count too, since a setgid
+ * program or a user namespace can drop them, and a group name requires each of the caller's gids to have a
+ * name. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why);

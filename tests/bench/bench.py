@@ -17,6 +17,8 @@ came out: a table for people, and with --json FILE everything for programs:
                 ratio {p50, p95, p99}, ours/theirs
   growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
                 ratio}
+  broker        one caller without the file capability through a running broker, and with it without: through, direct
+                {runs, ...}, ratio {p50, p95, p99}
   memory_kb     peak resident memory of the helper's process: ours and theirs {runs, p50, max}, ratio of the maxima
 
 It judges nothing: it fails only if something could not be run. Figures on a busy machine are worth little, but both
@@ -30,8 +32,10 @@ import subprocess
 import sys
 from collections import defaultdict
 
+import bridgehelper
 import sandbox
 
+SOCKET = "/run/virt-tap/broker"
 THEIRS = "/usr/lib/qemu/qemu-bridge-helper"
 BRIDGE = "br0"
 PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
@@ -90,9 +94,9 @@ def write_policy(prefix, per_file):
     sandbox.write(POLICY, "\n".join([f"include {POLICY}.d/*.conf"] * bool(per_file) + rules[included:]) + "\n")
 
 
-def time_calls(chosen, figures, callers, places, option=""):
+def time_calls(chosen, figures, callers, places, option="", caps="cap_net_admin=p"):
     """Run the measuring program, `option` being more for ours, with blanks between; adds its figures as {scenario: {helper: [value, ...]}}."""
-    ours = sandbox.install(chosen.helper, "virt-tap-helper")
+    ours = sandbox.install(chosen.helper, "virt-tap-helper", caps=caps)
     theirs = sandbox.install(chosen.baseline, "qemu-bridge-helper", caps=chosen.baseline_caps)
     command = [chosen.bench, ours, theirs, BRIDGE, str(sandbox.USER), str(chosen.runs), str(callers), option, *places]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd="/", check=False,
@@ -104,11 +108,25 @@ def time_calls(chosen, figures, callers, places, option=""):
         figures[scenario][helper].append(float(value))
 
 
+def through_broker(chosen, figures):
+    """Our helper by a running broker, and directly, in turn."""
+    broker = subprocess.Popen(["nsenter", "--net=/run/netns/empty", sandbox.install(chosen.helper, "broker"), "broker", "--listen", SOCKET], stdin=subprocess.DEVNULL)
+    try:
+        if not bridgehelper.await_(lambda: os.path.exists(SOCKET)):
+            sys.exit("bench: the broker did not start")
+        both = argparse.Namespace(**{**vars(chosen), "baseline": chosen.helper, "baseline_caps": "cap_net_admin=p"})
+        time_calls(both, figures, 0, ["broker:0:/run/netns/empty"], caps=None)
+    finally:
+        broker.terminate()
+        broker.wait()
+
+
 def measure(chosen):
     """Returns the figures of all scenarios."""
     figures = defaultdict(lambda: defaultdict(list))
     sandbox.write("/etc/qemu/bridge.conf", f"allow {BRIDGE}\n")
     time_calls(chosen, figures, CALLERS, [f"{name}:{held}:{make_place(name)}" for name, held in PLACES.items()])
+    through_broker(chosen, figures)
     write_accounts()
     for scenario, prefix, per_file in (("policy_200", "700", 0), ("names_200", "bench", PER_FILE)):
         write_policy(prefix, per_file)
@@ -142,6 +160,8 @@ def evaluate(figures, runs):
         both = {helper: summary(figures[name][helper]) for helper in ("ours", "theirs")}
         both["ratio"] = {p: ratio(both["ours"][p], both["theirs"][p]) for p in ("p50", "p95", "p99")}
         scenarios[name] = both
+    broker = {name: summary(figures["broker"][helper]) for name, helper in (("through", "ours"), ("direct", "theirs"))}
+    broker["ratio"] = {p: ratio(broker["through"][p], broker["direct"][p]) for p in ("p50", "p95", "p99")}
     growth = {helper: round(scenarios["held_1000"][helper]["p50"] - scenarios["held_50"][helper]["p50"], 3)
               for helper in ("ours", "theirs")}
     growth["ratio"] = ratio(growth["ours"], growth["theirs"])
@@ -150,7 +170,7 @@ def evaluate(figures, runs):
     memory["ratio"] = ratio(memory["ours"]["max"], memory["theirs"]["max"])
     machine = {"kernel": os.uname().release, "cpus": len(os.sched_getaffinity(0))}
     return {"unit": "µs", "runs": runs, "machine": machine,
-            "scenarios": scenarios, "growth": growth, "memory_kb": memory}
+            "scenarios": scenarios, "growth": growth, "broker": broker, "memory_kb": memory}
 
 
 def row(title, unit, ours, theirs, share):
@@ -166,6 +186,10 @@ def show(result):
             row(f"{title}, {p}", "µs", both["ours"][p], both["theirs"][p], both["ratio"][p])
     growth, memory = result["growth"], result["memory_kb"]
     row("growth, 50 to 1,000 taps", "µs", growth["ours"], growth["theirs"], growth["ratio"])
+    print(f"\n{'exec to descriptor through a running broker':<45}{'through':>9}{'direct':>8}{'ratio':>7}")
+    for p, share in result["broker"]["ratio"].items():
+        print(f"{p:<40}{'µs':>5}{result['broker']['through'][p]:>9,.0f}{result['broker']['direct'][p]:>8,.0f}{share:>7.2f}")
+    print()
     row("peak memory", "kB", memory["ours"]["max"], memory["theirs"]["max"], memory["ratio"])
     print(f"\n{result['runs']} calls of each helper in each scenario, in turn; exec to descriptor; "
           f"kernel {result['machine']['kernel']}, {result['machine']['cpus']} CPUs")

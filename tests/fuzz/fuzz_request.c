@@ -130,6 +130,9 @@ static void hold_request_is_sound(const struct request *request, const struct wo
 
     hold_values_are_sound(request, words);
     switch (request->verb) {
+    case REQUEST_BROKER:
+        hold(!request->listen || inside(words, request->listen));
+        return;
     case REQUEST_HELP:
     case REQUEST_VERSION:
         return; /* whatever stood before it */
@@ -257,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hold(!words.argv[words.count]);
     if (result == REQUEST_OK) {
         hold(same_request(&request, &again));
-        if (request.verb != REQUEST_HELP && request.verb != REQUEST_VERSION) {
+        if (request.verb < REQUEST_BROKER) {
             hold_says_what_was_said(&request);
             hold_order_is_nothing(&request, &words);
         }

@@ -3,9 +3,8 @@
  *
  * virt-tap domain attach. The new interface is written as one of type bridge, and xml/ rewrites it as it
  * would an old one. Everything is prepared before the first change. Then, in this order, each step undone if
- * a later one fails: the running domain's list of taps, for which the domain's end removes them; the tap,
- * which its QEMU opens; the definition; and last the device, which a guest without a driver would not give
- * back. */
+ * a later one fails: the tap (for a running domain, whose QEMU opens it), the running domain's list of taps,
+ * the definition; and last the device, which a guest without a driver would not give back. */
 #include "domain_attach.h"
 
 #include "base/cleanup.h"
@@ -297,8 +296,10 @@ static int apply(struct attach *attach)
 {
     const struct hot *hot = &attach->hot;
 
+    if (hot->live && make_tap(attach) != 0)
+        return 1;
     attach->listed = hot->live;
-    if (hot->live && (hot_remember(hot, attach->live.is_new->tap) != 0 || make_tap(attach) != 0))
+    if (hot->live && hot_remember(hot, attach->live.is_new->tap) != 0)
         return 1;
     if (hot->config && define(attach) != 0)
         return 1;
@@ -310,10 +311,10 @@ static void undo(const struct attach *attach)
 {
     if (attach->defined)
         libvirt_define(attach->hot.domain, attach->hot.command, attach->defined, attach->config.was, 0);
-    if (attach->tap_made)
-        hot_delete_tap(&attach->hot, attach->dev);
     if (attach->listed)
         hot_forget(&attach->hot, attach->dev);
+    if (attach->tap_made)
+        hot_delete_tap(&attach->hot, attach->dev);
 }
 
 static int run(struct attach *attach)

@@ -188,12 +188,31 @@ static int prepare(const char *text, size_t size, struct error *why)
     return make_taps(&domain, why);
 }
 
+/* Whether there is a tap of this user's for the domain of which libvirt tells, though nothing in it says so:
+ * of an attach that was killed before it had listed the tap. */
+static bool has_unlisted_tap(const char *text, size_t size)
+{
+    _cleanup_links_ struct links taps = {.list = NULL};
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+
+    if (rtnl_open(&nl) < 0 || links_read(&nl, "tun", &taps) < 0)
+        return false;
+    for (size_t i = 0; i < taps.count; i++) {
+        struct claim_alias alias;
+        if (claim_read_alias(&alias, taps.list[i].alias) && alias.uid == getuid() && alias.domain[0] &&
+            memmem(text, size, alias.domain, strlen(alias.domain)))
+            return true;
+    }
+    return false;
+}
+
 /* The metadata may be damaged, gone, or name another domain's taps by now, so only the UUID is used. */
 static int release(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
 
-    if (!may_have_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)))
+    if (!may_have_taps(text, size) && !memmem(text, size, "'" TAP_PREFIX, strlen("'" TAP_PREFIX)) &&
+        !has_unlisted_tap(text, size))
         return 0;
     domain_read(&domain, text, size, why);
     if (!domain.uuid || strlen(domain.uuid) != UUID_LENGTH)

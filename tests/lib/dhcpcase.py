@@ -85,7 +85,9 @@ class DhcpCase(unittest.TestCase):
     def client(self, *argv, executable=None, **more):
         """A process of root's that runs the fake client; what it wrote down is forgotten."""
         process = self.spawn(argv, executable or f"{PLACE}/{argv[0]}", **{"env": {}, **more})
-        self.assertTrue(bridgehelper.await_(started), "the fake client does not start")
+        # Not just any: one of the test before may have been started late.
+        there = bridgehelper.await_(lambda: any(one["pid"] == process.pid for one in started()), 20)
+        self.assertTrue(there, "the fake client does not start")
         os.unlink(STARTED)
         return process
 
@@ -96,7 +98,7 @@ class DhcpCase(unittest.TestCase):
 
     def next(self):
         """The one client that has been started since the last call."""
-        self.assertTrue(bridgehelper.await_(started), "no client was started")
+        self.assertTrue(bridgehelper.await_(started, 20), "no client was started")
         found = started()
         self.assertEqual(len(found), 1, found)
         os.unlink(STARTED)

@@ -7,6 +7,17 @@ import stat
 import subprocess
 
 
+SIGNATURE = b"~Module signature appended~\n"  # include/linux/module_signature.h; before it 12 bytes, the last four the signature's length
+
+
+def unsigned(module):
+    """A kernel module without its signature: to verify that takes 60 ms under TCG, and Debian's kernels load what has none."""
+    if not module.endswith(SIGNATURE):
+        return module
+    about = len(module) - len(SIGNATURE) - 12
+    return module[:about - int.from_bytes(module[about + 8:about + 12], "big")]
+
+
 class Initramfs:
     """An archive to be filled; a name that is in it already is not put there again."""
 

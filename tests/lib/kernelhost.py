@@ -7,7 +7,9 @@ library, and the programs and files that the caller names, each where it is on t
 the sandbox.
 """
 import glob
+import importlib.util
 import lzma
+import marshal
 import os
 import re
 import shlex
@@ -16,8 +18,9 @@ import subprocess
 import tempfile
 
 import guests
+import sandbox
 import sanitized
-from initramfs import Initramfs
+from initramfs import Initramfs, unsigned
 
 PYTHON = "/usr/bin/python3"  # Debian's, as the packages are that the libraries come from
 # Parts of its library that no test imports. What is left out need not be unpacked under TCG, with the libraries that it is linked to.
@@ -54,24 +57,18 @@ def run(folder, command, *, files=(), programs=(), modules=(), env=None, memory=
     files      files and folders of this machine that it needs; of those that are folders everything in them
     programs   programs and plugins of this machine besides PROGRAMS, by name or path; they bring their libraries along
     modules    names of kernel modules to be loaded, in that order; those that they depend on come first
-    env        the environment, besides PATH, HOME, LANG and NO_COLOR (Python 3.14 colours what unittest says)
+    env        the environment, besides PATH, HOME, LANG and NO_COLOR (Python 3.14 colours what unittest says); sandbox.enter() takes the
+               machine for its own
     memory     in MiB
     arguments  more of the kernel's command line
     limit      seconds for all of it
     """
-    env = {"VIRT_TAP_SANITIZED": "1" if sanitized.SANITIZED else "", "NO_COLOR": "1", **(env or {})}
+    env = {"VIRT_TAP_SANITIZED": "1" if sanitized.SANITIZED else "", "NO_COLOR": "1", sandbox.MARK: sandbox.MACHINE, **(env or {})}
     line = shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), *command])
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.realpath(folder))) as work:  # /tmp may be too small
         with open(f"{work}/initramfs", "wb") as file:
             file.write(_root(folder, line, files, [*PROGRAMS, *programs], modules))
-        return _boot(_kernel(folder), file.name, memory, arguments, limit * sanitized.SLOWER)
-
-
-def _kernel(folder):
-    kernels = glob.glob(f"{folder}/boot/vmlinuz-*")
-    if not kernels:
-        raise KernelHostError(f"no kernel in '{folder}': tests/lib/guest-kernel puts one there")
-    return kernels[0]
+        return _boot(guests.kernel_of(folder), file.name, memory, arguments, limit * sanitized.SLOWER)
 
 
 def _root(folder, line, files, programs, modules):
@@ -82,9 +79,10 @@ def _root(folder, line, files, programs, modules):
     _add_python(root)
     for file in files:
         root.copy(file, leave_out=["__pycache__"])
+        _add_compiled(root, file)
     for number, path in enumerate(in_order(folder, modules)):
         with open(path, "rb") as file:
-            root.file(f"modules/{number:03}-{os.path.basename(path)}", file.read())
+            root.file(f"modules/{number:03}-{os.path.basename(path)}", unsigned(file.read()))
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     root.file("etc/group", b"root:x:0:\n")
     root.file("init", INIT.format(command=line).encode(), 0o755)
@@ -103,6 +101,16 @@ def _add_python(root):
                              stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
     root.copy(library, leave_out=[*UNUSED, *map(os.path.basename, glob.glob(f"{library}/config-*"))])
     root.program(PYTHON, *(path for name in EXTENSIONS for path in glob.glob(f"{library}/lib-dynload/{name}.*.so")))
+
+
+def _add_compiled(root, folder):
+    """Beside each Python module there what Python makes of it, which under TCG takes it seconds; it does not look whether the file has changed
+    since (PEP 552)."""
+    for path in glob.glob(f"{folder}/*.py"):
+        with open(path, "rb") as file:
+            code = marshal.dumps(compile(file.read(), path, "exec", dont_inherit=True))
+        about = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
+        root.file(importlib.util.cache_from_source(os.path.realpath(path)), about + code)
 
 
 def in_order(folder, modules):
@@ -144,7 +152,7 @@ def _boot(kernel, initramfs, memory, arguments, limit):
     command = ["timeout", "--foreground", "-k", "5", str(limit), guests.QEMU, "-accel", "tcg", "-cpu", "Nehalem,+rdrand",
                "-m", str(memory), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
                "-kernel", kernel, "-initrd", initramfs, "-append",
-               f"console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off no_timer_check cryptomgr.notests {arguments}"]
+               f"console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off nokaslr norandmaps no_timer_check cryptomgr.notests {arguments}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=limit + 10)
     said = done.stdout.decode(errors="replace").replace("\r", "")

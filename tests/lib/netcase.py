@@ -27,8 +27,7 @@ class NetCase(unittest.TestCase):
 
     def tearDown(self):
         left = sandbox.links() - self.before
-        for name in sandbox.links() - {"lo"}:
-            sandbox.run("ip", "link", "delete", name, check=False)
+        sandbox.delete_links()
         for path in (QEMU_ACL, POLICY):
             if os.path.lexists(path):
                 os.unlink(path)

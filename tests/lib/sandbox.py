@@ -23,15 +23,15 @@ USER, OTHER = 64321, 64322  # two unprivileged users, 'vmuser' and 'vmother', ea
 USERS = {USER: "vmuser", OTHER: "vmother"}
 NOBODY = 65534
 ACCOUNT_DATABASES = {"passwd", "group", "shadow", "gshadow", "initgroups", "subid"}
-_MARK = "VIRT_TAP_TEST_SANDBOX"
+MARK = "VIRT_TAP_TEST_SANDBOX"  # set where the namespaces, or the whole machine, are our own already
+NAMESPACES, MACHINE = "1", "2"
 
 
 def enter(limit=600):
     """Return inside the sandbox; the script is killed after limit seconds. Exits 77 (skipped) without root."""
-    if os.environ.get(_MARK) == "1":
-        del os.environ[_MARK]
+    if inside := os.environ.pop(MARK, ""):
         sanitized.leave_out(sys.argv[0])
-        _furnish()
+        _furnish(inside)
         return
     if os.geteuid() != 0:
         needed.skip("namespaces require root; ./dev test uses sudo")
@@ -41,7 +41,7 @@ def enter(limit=600):
     command = ["timeout", "--foreground", "-k", "5", str(limit * sanitized.SLOWER),
                "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
                "--propagation", "private", "sh", "-c", '"$@"; exit $?', "sandbox", sys.executable, *sys.argv]
-    os.execvpe(command[0], command, {**os.environ, _MARK: "1"})
+    os.execvpe(command[0], command, {**os.environ, MARK: NAMESPACES})
 
 
 def run(*command, check=True, uid=0, **options):
@@ -51,6 +51,19 @@ def run(*command, check=True, uid=0, **options):
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stdout}")
     return done
+
+
+def batch(program, *lines, check=True):
+    """Several commands of `ip`, `bridge` or `tc` (with options: a list) by one process, which starting takes longest; with check=False those
+    behind one that fails, too. Returns the CompletedProcess."""
+    program = [program] if isinstance(program, str) else program
+    return run(*program, *([] if check else ["-force"]), "-batch", "-", input="".join(line + "\n" for line in lines), check=check)
+
+
+def delete_links():
+    """All interfaces, but lo."""
+    if names := links() - {"lo"}:
+        batch("ip", *(f"link delete {name}" for name in sorted(names)), check=False)
 
 
 def write(path, text, mode=0o644, uid=0, gid=0):
@@ -110,9 +123,10 @@ def links():
     return set(os.listdir("/sys/class/net")) - {"bonding_masters"}
 
 
-def _furnish():
+def _furnish(inside):
     os.umask(0o022)
-    run("mount", "-t", "sysfs", "sysfs", "/sys")  # the machine's /sys would show the machine's interfaces
+    if inside == NAMESPACES:
+        run("mount", "-t", "sysfs", "sysfs", "/sys")  # the machine's /sys would show the machine's interfaces
     while os.path.ismount("/run"):  # the machine's: a policy may not lie behind two mounts
         run("umount", "-l", "/run")
     _private_etc()

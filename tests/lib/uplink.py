@@ -37,42 +37,36 @@ def sysctl(key, value):
 
 def make():
     """The router, and eth0 with addresses and routes of both families."""
-    ip("netns", "add", "router")
-    ip("link", "add", "eth0", "address", "52:54:00:aa:00:01", "type", "veth", "peer", "name", "wan", "netns", "router")
-    for words in (("link", "set", "wan", "up"), ("link", "set", "lo", "up"), ("addr", "add", ROUTER4 + "/24", "dev", "wan"),
-                  ("addr", "add", ROUTER6 + "/64", "dev", "wan", "nodad"), ("addr", "add", "203.0.113.1/32", "dev", "lo")):
-        ip(*words, netns="router")
+    make_wire()
+    sandbox.batch(["ip", "-n", "router"], "link set wan up", "link set lo up", f"addr add {ROUTER4}/24 dev wan", f"addr add {ROUTER6}/64 dev wan nodad",
+                  "addr add 203.0.113.1/32 dev lo")
     sysctl("ipv6/conf/eth0/accept_dad", "0")  # until all is there: duplicate detection takes more than a second
-    ip("addr", "add", HOST4 + "/24", "brd", "+", "dev", "eth0")
-    ip("addr", "add", "192.0.2.11/24", "dev", "eth0", "label", "eth0:web")
-    ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "2000")
-    ip("link", "set", "eth0", "up")
-    ip("addr", "add", HOST6 + "/64", "dev", "eth0")
-    ip("addr", "add", "2001:db8::11/64", "dev", "eth0", "nodad", "valid_lft", "3000", "preferred_lft", "2000")
-    ip("route", "add", "default", "via", ROUTER4, "metric", "100", "mtu", "1400")
-    ip("route", "add", "203.0.113.0/24", "via", ROUTER4, "src", "192.0.2.11", "table", "77")
-    ip("-6", "route", "add", "default", "via", ROUTER6, "metric", "512")
-    ip("-6", "route", "add", "2001:db8:7::/48", "via", ROUTER6, "table", "77")
-    ip("neigh", "add", "192.0.2.99", "lladdr", "52:54:00:aa:00:99", "dev", "eth0", "nud", "permanent")
+    sandbox.batch("ip", f"addr add {HOST4}/24 brd + dev eth0", "addr add 192.0.2.11/24 dev eth0 label eth0:web",
+                  "addr add 198.51.100.7/32 dev eth0 valid_lft 3000 preferred_lft 2000", "link set eth0 up", f"addr add {HOST6}/64 dev eth0",
+                  "addr add 2001:db8::11/64 dev eth0 nodad valid_lft 3000 preferred_lft 2000",
+                  f"route add default via {ROUTER4} metric 100 mtu 1400", f"route add 203.0.113.0/24 via {ROUTER4} src 192.0.2.11 table 77",
+                  f"route add default via {ROUTER6} metric 512", f"route add 2001:db8:7::/48 via {ROUTER6} table 77",
+                  "neigh add 192.0.2.99 lladdr 52:54:00:aa:00:99 dev eth0 nud permanent")
     assert await_(lambda: "tentative" not in ip("-6", "addr")), ip("-6", "addr")
     sysctl("ipv6/conf/eth0/accept_dad", "1")
 
 
 def make_plain():
     """The router, and eth0 with one address and a default route, as ifupdown configures it."""
+    make_wire()
+    sandbox.batch(["ip", "-n", "router"], "link set wan up", f"addr add {ROUTER4}/24 dev wan")
+    sandbox.batch("ip", f"addr add {HOST4}/24 brd + dev eth0", "link set eth0 up", f"route add default via {ROUTER4}")
+
+
+def make_wire():
+    """The router and eth0, both still without addresses."""
     ip("netns", "add", "router")
     ip("link", "add", "eth0", "address", "52:54:00:aa:00:01", "type", "veth", "peer", "name", "wan", "netns", "router")
-    ip("link", "set", "wan", "up", netns="router")
-    ip("addr", "add", ROUTER4 + "/24", "dev", "wan", netns="router")
-    ip("addr", "add", HOST4 + "/24", "brd", "+", "dev", "eth0")
-    ip("link", "set", "eth0", "up")
-    ip("route", "add", "default", "via", ROUTER4)
 
 
 def remove():
     """Everything that make() made, and what a test left."""
-    for name in sandbox.links() - {"lo"}:
-        sandbox.run("ip", "link", "delete", name, check=False)
+    sandbox.delete_links()
     sandbox.run("ip", "netns", "delete", "router", check=False)
     for name in os.listdir(STATE) if os.path.isdir(STATE) else ():
         os.unlink(f"{STATE}/{name}")

@@ -10,6 +10,7 @@ import subprocess
 import unittest
 
 import needed
+import netplanfork
 import sandbox
 import uplink
 from sandbox import USER
@@ -215,4 +216,5 @@ class Halfway(Case):
 
 if __name__ == "__main__":
     sandbox.enter()
+    netplanfork.install()
     needed.main()

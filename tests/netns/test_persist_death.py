@@ -14,6 +14,7 @@ import signal
 import unittest
 
 import needed
+import netplanfork
 import networkmanager as nm
 import sandbox
 import uplink
@@ -407,4 +408,5 @@ del Death  # by itself it has no format
 
 if __name__ == "__main__":
     sandbox.enter(3600 if ALL else 380)
+    netplanfork.install()
     needed.main()

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import needed
+import netplanfork
 import networkmanager as nm
 import sandbox
 import uplink
@@ -278,4 +279,5 @@ class Refused(Case):
 
 if __name__ == "__main__":
     sandbox.enter(400)
+    netplanfork.install()
     needed.main()

@@ -10,12 +10,12 @@ import itertools
 import os
 import struct
 import subprocess
-import unittest
 
 import netcase
 import portframes
 import sandbox
 from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
+from faults import inject
 from netcase import POLICY
 from rounds import rounds
 from sandbox import OTHER, USER
@@ -292,7 +292,7 @@ class CallsFail(ApplyCase):
         trace = f"{sandbox.RUN}/trace"
         for nth in itertools.count(1):
             prepare()
-            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:error=EIO:when={nth}", self.program, *words, check=False)
+            done = sandbox.run(*inject(trace, "sendmsg", nth, "error=EIO"), self.program, *words, check=False)
             with open(trace, encoding="ascii") as file:
                 if "INJECTED" not in file.read():
                     break
@@ -307,7 +307,6 @@ class CallsFail(ApplyCase):
     def is_protected(self):
         return self.bound("vtap-a", portframes.MAC_LOCK) == (True, True) and all(port("vtap-a")[key] for key in ("locked", "isolated"))
 
-    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_put_back(self):
         self.rule("allow br0 mac=lock isolated=yes")
         self.create("vtap-a", f"--mac={GUEST}")
@@ -318,7 +317,6 @@ class CallsFail(ApplyCase):
             self.assertTrue("master" not in tap or self.is_protected())
         self.walk(["repair"], lambda: run_all("ip link set vtap-a up nomaster", "tc qdisc replace dev vtap-a clsact", "tc qdisc del dev vtap-a clsact"), safe)
 
-    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_ended_by_a_signal(self):
         """As by Ctrl-C, or by the limit of a hook, at each request to the kernel: the tap is up, on its bridge or off."""
         self.rule("allow br0 mac=lock isolated=yes")
@@ -326,7 +324,7 @@ class CallsFail(ApplyCase):
         trace = f"{sandbox.RUN}/trace"
         for nth in itertools.count(1):
             run_all("ip link set vtap-a up nomaster")
-            done = sandbox.run("strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:signal=SIGTERM:when={nth}", self.program, "repair", check=False)
+            done = sandbox.run(*inject(trace, "sendmsg", nth, "signal=SIGTERM"), self.program, "repair", check=False)
             with self.subTest(nth=nth, said=done.stdout):
                 tap = netcase.link("vtap-a")
                 self.assertIn("UP", tap["flags"])
@@ -337,7 +335,6 @@ class CallsFail(ApplyCase):
                 break
         self.assertGreater(nth, 15)
 
-    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_terms_exchanged(self):
         self.rule("allow br0 mac=lock isolated=yes serve=ra")
         self.create("vtap-a", f"--mac={GUEST}")
@@ -352,7 +349,6 @@ class CallsFail(ApplyCase):
             self.assertTrue(self.bound("vtap-a", portframes.MAC_LOCK)[0])
         self.walk(["policy", "apply"], prepare, safe)
 
-    @unittest.skipUnless(os.path.exists("/usr/bin/strace"), "needs strace")
     def test_locked_and_released(self):
         self.rule("allow br0")
         self.create("vtap-a", f"--mac={GUEST}")

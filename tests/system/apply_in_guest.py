@@ -39,9 +39,7 @@ class VlanCase(ApplyCase):
 
     def uplink(self, vlans, **frames):
         """An uplink that has these VLANs tagged; returns a function that returns which of the frames came there since, with their tags."""
-        sandbox.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "far0")
-        sandbox.run("ip", "link", "set", "up0", "master", "br0", "up")
-        sandbox.run("ip", "link", "set", "far0", "up")
+        sandbox.batch("ip", "link add up0 type veth peer name far0", "link set up0 master br0 up", "link set far0 up")
         sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", vlans)
         self.forwards("up0")
         wire = Wire("far0")

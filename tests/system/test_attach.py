@@ -20,6 +20,8 @@ import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import _helper_of, DOMAIN, HookTest, HostTest, nic, POLICY
+from rounds import THOROUGH
+from virshell import Virsh
 
 ALLOW = "allow br0 quota=200\n"
 MAC, FIRST = "52:54:00:00:00:77", "52:54:00:00:00:01"
@@ -424,6 +426,10 @@ class System(HostTest, Verbs):
 
 
 class Session(HookTest, Verbs):
+    if not THOROUGH:  # for these it does not matter which libvirtd it is: System has them
+        test_last_one_of_a_definition = test_several_at_once = test_a_guest_that_does_not_release_it = test_only_the_tap_is_left = None
+        test_interface_of_another_kind = test_smaller_mtu = test_name_of_the_tap_is_taken = test_clone = None
+
     URI, FOLDER = "qemu:///session", sandbox.RUN + "/session"
     ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": FOLDER, "XDG_RUNTIME_DIR": FOLDER, "LC_ALL": "C",
                    "XDG_CONFIG_HOME": FOLDER + "/config", "XDG_CACHE_HOME": FOLDER + "/cache"}
@@ -440,15 +446,15 @@ class Session(HookTest, Verbs):
         sandbox.write(cls.FOLDER + "/config/libvirt/qemu.conf", libvirthost.QEMU_CONF)
         for folder in ("", "/config", "/config/libvirt"):
             os.chown(cls.FOLDER + folder, sandbox.USER, sandbox.USER)
+        virsh = Virsh((), ["-c", cls.URI], env=cls.ENVIRONMENT, cwd=cls.FOLDER, uid=sandbox.USER)
+        cls.addClassCleanup(virsh.end)
+        cls.virsh = staticmethod(virsh.checked)
 
     def setUp(self):
         self.has_taps()
 
     def run_here(self, *command, **options):
         return sandbox.run(*command, env=self.ENVIRONMENT, cwd=self.FOLDER, uid=sandbox.USER, **options)
-
-    def virsh(self, *words, check=True):
-        return self.run_here("virsh", "-q", "-c", self.URI, *words, check=check).stdout
 
     @staticmethod
     def enter(*words):

@@ -18,6 +18,7 @@ import needed
 import sandbox
 from bridgehelper import await_
 from libvirthost import DOMAIN, QEMU_CONF
+from virshell import Virsh
 
 HOME = sandbox.RUN + "/session"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": HOME, "XDG_RUNTIME_DIR": HOME, "LC_ALL": "C",
@@ -62,9 +63,9 @@ class Base:
     def setUpClass(cls):
         cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
         cls.helper = sandbox.install(os.environ["VIRT_TAP_HELPER"])
-
-    def virsh(self, *words, check=True):
-        return self.run_here("virsh", "-q", "-c", self.URI, *words, check=check, errors="replace").stdout
+        virsh = Virsh((), ["-c", cls.URI], **cls.OPTIONS)
+        cls.addClassCleanup(virsh.end)
+        cls.virsh = staticmethod(virsh.checked)
 
     def virt_tap(self, *words, status=0):
         done = self.run_here(self.cli, "domain", words[0], "-c", self.URI, *words[1:], check=False)
@@ -272,7 +273,7 @@ def carrier(tap):
 
 
 class Session(Base, unittest.TestCase):
-    URI = "qemu:///session"
+    URI, OPTIONS = "qemu:///session", {"env": ENVIRONMENT, "cwd": HOME, "uid": sandbox.USER}
     run_here = staticmethod(as_user)
 
     def test_a_connection_that_ends(self):
@@ -310,7 +311,7 @@ class Session(Base, unittest.TestCase):
 
 
 class System(Base, unittest.TestCase):
-    URI = "qemu:///system"
+    URI, OPTIONS = "qemu:///system", {}
     run_here = staticmethod(sandbox.run)
 
     @classmethod

@@ -17,6 +17,7 @@ import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import _helper_of, DOMAIN, HookTest, HostTest, POLICY
+from virshell import Virsh
 
 HOST, GUEST, OTHER = "192.168.77.254", "192.168.77.1", "192.168.77.9"
 MAC, FOREIGN = "52:54:00:00:00:01", "52:54:00:00:00:99"
@@ -112,12 +113,12 @@ class Session(HookTest, Lies):
         sandbox.write(cls.HOME + "/config/libvirt/qemu.conf", f'bridge_helper = "{_helper_of(cls.hooks)}"\n' + libvirthost.QEMU_CONF)
         for folder in ("", "/config", "/config/libvirt"):
             os.chown(cls.HOME + folder, sandbox.USER, sandbox.USER)
+        virsh = Virsh((), ["-c", "qemu:///session"], env=cls.ENVIRONMENT, cwd=cls.HOME, uid=sandbox.USER)
+        cls.addClassCleanup(virsh.end)
+        cls.virsh = staticmethod(virsh.checked)
 
     def run_here(self, *command, **options):
         return sandbox.run(*command, env=self.ENVIRONMENT, cwd=self.HOME, uid=sandbox.USER, **options)
-
-    def virsh(self, *words, check=True):
-        return self.run_here("virsh", "-q", "-c", "qemu:///session", *words, check=check).stdout
 
     def rewrite(self, *options, verb="rewrite"):
         return self.run_here(self.cli, "domain", verb, "-c", "qemu:///session", *(["--yes"] if verb != "show" else []), *options, "liar").stdout

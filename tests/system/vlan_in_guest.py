@@ -18,7 +18,7 @@ from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF, await_
 from hookcase import domain
 from netcase import POLICY
 from sandbox import OTHER, USER
-from test_protect import BROADCAST, FOREIGN, GUEST, NEIGHBOUR, Protect, frame, frames_on, port
+from test_protect import BROADCAST, FOREIGN, GUEST, NEIGHBOUR, Protect, forwarding, frame, frames_on, port
 
 CTAG, STAG = 0x8100, 0x88A8  # of 802.1Q, and of the provider's outer tag (802.1ad)
 SOL_PACKET, PACKET_AUXDATA, VLAN_VALID = 263, 8, 1 << 4
@@ -111,12 +111,9 @@ class Vlan(Protect):
 
     def trunk(self):
         """Returns the far end of the uplink."""
-        sandbox.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "far0")
+        sandbox.batch("ip", "link add up0 type veth peer name far0", "link set up0 master br0 up", "link set far0 up")
         self.before |= {"up0", "far0"}
-        sandbox.run("ip", "link", "set", "up0", "master", "br0", "up")
-        sandbox.run("ip", "link", "set", "far0", "up")
-        sandbox.run("bridge", "vlan", "del", "dev", "up0", "vid", "1")
-        sandbox.run("bridge", "vlan", "add", "dev", "up0", "vid", "100-200")
+        sandbox.batch("bridge", "vlan del dev up0 vid 1", "vlan add dev up0 vid 100-200")
         return self.wire("far0")
 
     def wire(self, name):
@@ -306,7 +303,7 @@ class TrunkFrames(Vlan):
         for vlan in (100, 200):
             self.create(f"vtap-{vlan}", f"--vlan={vlan}", uid=OTHER)
             self.opened.append(Opened(f"vtap-{vlan}"))
-        self.assertTrue(await_(lambda: all(port(tap.name)["state"] == "forwarding" for tap in self.opened)))
+        self.assertTrue(await_(lambda: all(forwarding(tap.name) for tap in self.opened)))
         self.one, self.two = self.opened
 
     def arrives(self, sender, data, source=GUEST, **expected):

@@ -12,6 +12,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -272,6 +273,23 @@ class GuestKernel(Folder):
     def test_debian_13(self):
         self.package("linux-image-9", **{"boot/vmlinuz-9": b"k"}, **self.modules("usr/lib", packed=True))
         self.want(self.get(linux_image_cloud_amd64="linux-image-9"))
+
+    def test_unpacked_kernel(self):
+        """Beside the other one if it can be started so, as the note of PVH says."""
+        for note, unpacked in ((b"\x04\0\0\0\x08\0\0\0\x12\0\0\0Xen\0", ["boot/vmlinux-9"]), (b"no note", [])):
+            with self.subTest(unpacked):
+                kernel = b"\x7fELF" + bytes(1000) + note
+                packed = lzma.compress(kernel, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC32) + struct.pack("<I", len(kernel))
+                header = bytearray(2 * 512)
+                header[0x1f1], header[0x202:0x206] = 1, b"HdrS"
+                header[0x248:0x250] = struct.pack("<II", 16, len(packed))
+                self.package("linux-image-9", **{"boot/vmlinuz-9": bytes(header) + bytes(16) + packed + bytes(99)}, **self.modules("lib", packed=False))
+                self.assertEqual(self.get(linux_image_cloud_amd64="linux-image-9").returncode, 0)
+                self.assertEqual([path for path in self.got() if "vmlinux" in path], unpacked)
+                for path in unpacked:
+                    with open(f"{self.folder}/kernel/{path}", "rb") as file:
+                        self.assertEqual(file.read(), kernel)
+                shutil.rmtree(self.folder + "/kernel")
 
     def test_several_packages(self):
         self.package("linux-image-9")

@@ -82,7 +82,7 @@ int privilege_confine(struct error *why)
         apply(NET_ADMIN, 0) < 0) {
         explain_missing(why);
         apply(0, 0);
-        return PRIVILEGE_MISSING;
+        return 1;
     }
     /* Already cleared if a file capability was granted; but root runs this too. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||

@@ -125,6 +125,11 @@ class BrokerCase(netcase.NetCase):
         """How many children and descriptors it has."""
         return len(children(self.broker.pid)), len(os.listdir(f"/proc/{self.broker.pid}/fd"))
 
+    def refuse(self, *options, **more):
+        """Also once what was granted before has gone."""
+        bridgehelper.await_(lambda: sandbox.links() == self.before, seconds=2)
+        return super().refuse(*options, **more)
+
     def raw_tap(self, uid=OTHER):
         """One start by that user; returns the seconds that it took."""
         began = time.monotonic()

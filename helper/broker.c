@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/times.h>
@@ -164,38 +163,28 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
 {
     static struct broker b = {.listener = 3};
     const int idle = path ? -1 : 30 * 1000;
-    sigset_t term;
     int count = 0;
 
     if (path && (b.listener = make_socket(path, why)) < 0)
         return -1;
     if (listen(b.listener, BACKLOG) < 0)
-        return error_set(why, "broker: no socket from systemd (%s); without it, use --listen " BROKER_PATH,
-                         strerror(errno));
-    sigemptyset(&term);
-    sigaddset(&term, SIGTERM);
-    sigprocmask(SIG_BLOCK, &term, NULL);
-    struct pollfd polled[] = {{b.listener, POLLIN, 0}, {signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0}};
+        return error_set(why, "broker: no socket from systemd: %s; or use --listen PATH", strerror(errno));
     alarm(0);
-    while (count || polled[0].fd >= 0) {
-        const int happened = poll(polled, 2, count || b.held_count ? 1000 : idle);
-        if (!happened && !count && !b.held_count)
-            break;
-        count = sweep(&b);
-        if (!happened)
-            close_held(&b);
-        if (polled[1].revents) { /* SIGTERM: finish what has begun */
-            polled[0].fd = polled[1].fd = -1;
-        } else if (polled[0].revents) {
+    for (;;) {
+        struct pollfd ready = {.fd = b.listener, .events = POLLIN};
+        const int happened = poll(&ready, 1, count || b.held_count ? 1000 : idle);
+        if (happened == 0 && !count && !b.held_count)
+            return 0;
+        sweep(&b);
+        if (happened > 0)
             admit(&b, serve);
-            count++;
-        }
+        else
+            close_held(&b);
+        count = sweep(&b);
     }
-    return 0;
 }
 
-int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_ARGV_SIZE],
-                   struct error *why)
+int broker_receive(int connection, char *message, char *argv[], struct error *why)
 {
     struct pollfd request = {.fd = connection, .events = POLLIN};
     struct iovec room = {message, BROKER_REQUEST_SIZE};
@@ -205,8 +194,7 @@ int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv
     if (poll(&request, 1, REQUEST_WITHIN) > 0)
         length = recvmsg(connection, &header, MSG_DONTWAIT);
     if (length <= 0 || message[length - 1] || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-        return error_set(why,
-                         "a request is one message of up to 4 kB, within 5 s: words, each with a zero byte");
+        return error_set(why, "a request is one message of up to 4 kB, within 5 s, of words with zero bytes");
     *argv++ = HELPER_NAME;
     for (char *word = message; word < message + length; word = strchr(word, '\0') + 1)
         *argv++ = word;
@@ -237,13 +225,10 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
 {
     unsigned char status;
     struct error words;
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
+    char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(sizeof(size_t))));
     struct iovec parts[] = {{&status, 1}, {words.text, sizeof(words.text) - 1}};
     struct msghdr message = {
-        .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof(control)};
 
     const ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     if (length < 0 && errno == ECONNRESET) /* the request was not read */
@@ -251,7 +236,7 @@ static int receive_answer(int fd, int *descriptor, struct error *why)
     if (length <= 0)
         return error_set(why, "the broker did not answer: it was stopped, or somebody killed it; try again");
     if (CMSG_FIRSTHDR(&message))
-        memcpy(descriptor, CMSG_DATA(&control.header), sizeof(*descriptor));
+        memcpy(descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*descriptor));
     words.text[length - 1] = '\0';
     if (status && status != BROKER_BUSY)
         error_set(why, "%s", words.text);

@@ -14,17 +14,18 @@ enum {
     BROKER_BUSY = 255, /* an exit status: try again */
 };
 
-/* Serves over a new socket at that path; NULL: over descriptor 3, from systemd (sd_listen_fds(3)). serve() is
- * called in a child for each request, must become the peer before it reads, and returns its exit status,
- * BROKER_BUSY if nothing was asked. Returns 0 on SIGTERM or, without a path, after 30 s of peace, once all
- * children have ended; or -1 and why it cannot start. */
+/* Serves over a new socket at that path; NULL: over descriptor 3, from systemd (sd_listen_fds(3)), until
+ * nobody has asked for 30 s. serve() is called in a child for each connection, must become the peer before it
+ * reads, and returns its exit status, BROKER_BUSY if nothing was asked. Returns 0, or -1 and why it cannot
+ * start. */
 int broker_run(const char *path, int (*serve)(int connection), struct error *why);
 
-/* In that child: reads the request into message, to which argv then points. Returns 0, or -1 and why not. */
-int broker_receive(int connection, char message[BROKER_REQUEST_SIZE], char *argv[BROKER_ARGV_SIZE],
-                   struct error *why);
+/* In that child: reads the request into message, of BROKER_REQUEST_SIZE, to which argv, of BROKER_ARGV_SIZE,
+ * then points. Returns 0, or -1 and why not. */
+int broker_receive(int connection, char *message, char *argv[], struct error *why);
 
 /* In a client: has the broker do what argv says. Returns the exit status, and a descriptor that the caller
- * owns (-1: none) or the words of a refusal; or -1 and, after what `why` says, why nobody answered. Makes no
+ * owns
+ * (-1: none) or the words of a refusal; or -1 and, after what `why` says, why nobody answered. Makes no
  * system call that QEMU's seccomp filter kills: none on ids, priorities, processes. */
 int broker_ask(char *const argv[], int *descriptor, struct error *why);

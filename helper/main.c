@@ -223,7 +223,7 @@ static int run(char *argv[], int confined, struct error *why)
         fputs(request.verb == REQUEST_HELP ? usage_text : HELPER_NAME " " VERSION "\n", stdout);
         return fflush(stdout) != 0;
     }
-    if (confined == PRIVILEGE_MISSING && request.verb != REQUEST_BROKER)
+    if (confined == 1 && request.verb != REQUEST_BROKER)
         return pass_on(&request, argv, why);
     if (peer >= 0)
         request.fd = peer;

@@ -56,11 +56,8 @@ static int explain_missing(struct error *why)
                      path, quote(path).text);
 }
 
-enum {
-    NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN),
-    SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID),
-    BROKERS = NET_ADMIN | SET_IDS | CAP_TO_MASK(CAP_KILL),
-};
+enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };
+enum { BROKERS = NET_ADMIN | SET_IDS | CAP_TO_MASK(CAP_KILL) };
 
 /* Sets exactly these capabilities, none of them inheritable. Uses capset(2) directly: libcap-ng would read
  * /proc before main() to learn of capabilities that we do not keep (30 us of each start). */
@@ -85,7 +82,7 @@ int privilege_confine(struct error *why)
         apply(NET_ADMIN, 0) < 0) {
         explain_missing(why);
         apply(0, 0);
-        return PRIVILEGE_MISSING;
+        return 1;
     }
     /* Already cleared if a file capability was granted; but root runs this too. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
@@ -140,8 +137,7 @@ int privilege_broker(struct error *why)
 {
     if (getuid() == 0 && apply(BROKERS, CAP_TO_MASK(CAP_KILL)) == 0)
         return 0;
-    return error_set(why, "broker: needs root, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID and CAP_KILL; an "
-                          "administrator can type: virt-tap broker enable");
+    return error_set(why, "broker: needs root, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID and CAP_KILL");
 }
 
 int privilege_become_peer(int connection, struct error *why)
@@ -151,9 +147,8 @@ int privilege_become_peer(int connection, struct error *why)
     socklen_t size = sizeof(peer), groups_size = sizeof(groups);
 
     if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
-        getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
-        return error_set(why, "the broker cannot tell who is asking: %s", strerror(errno));
-    if (apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || setgroups(groups_size / sizeof(gid_t), groups) < 0)
-        return error_set(why, "the broker cannot become uid %u: %s", peer.uid, strerror(errno));
+        getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0 ||
+        apply(NET_ADMIN | SET_IDS, SET_IDS) < 0 || setgroups(groups_size / sizeof(gid_t), groups) < 0)
+        return error_set(why, "the broker cannot become the user who asks: %s", strerror(errno));
     return change(peer.uid, peer.gid, why);
 }

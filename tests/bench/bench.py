@@ -110,7 +110,8 @@ def time_calls(chosen, figures, callers, places, option="", caps="cap_net_admin=
 
 def through_broker(chosen, figures):
     """Our helper by a running broker, and directly, in turn."""
-    broker = subprocess.Popen(["nsenter", "--net=/run/netns/empty", sandbox.install(chosen.helper, "broker"), "broker", "--listen", SOCKET], stdin=subprocess.DEVNULL)
+    command = ["nsenter", "--net=/run/netns/empty", sandbox.install(chosen.helper, "broker"), "broker", "--listen", SOCKET]
+    broker = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         if not bridgehelper.await_(lambda: os.path.exists(SOCKET)):
             sys.exit("bench: the broker did not start")

@@ -5,6 +5,7 @@ speak to it themselves."""
 import array
 import contextlib
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -24,6 +25,12 @@ def children(pid):
     """Those that run."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return {child for child in map(int, file.read().split()) if runs(child)}
+
+
+def listens():
+    with contextlib.suppress(ConnectionRefusedError, FileNotFoundError), connect(OTHER):
+        return True
+    return False
 
 
 def children_of(pid, uid):
@@ -100,14 +107,14 @@ class BrokerCase(netcase.NetCase):
         rest, status = self.rest(), self.stop_broker()
         super().tearDown()
         self.assertTrue(rested, f"{rest}, not {self.idle}")
-        self.assertEqual(status, 0)
+        self.assertEqual(status, -signal.SIGTERM)
 
     def start_broker(self):
         self.broker = subprocess.Popen([self.direct, "broker", "--listen", PATH], stdin=subprocess.DEVNULL)
         self.addCleanup(self.broker.wait)
         self.addCleanup(self.broker.kill)
-        self.idle = (0, 5)  # no child; descriptors 0 to 2, the socket, the signals
-        self.assertTrue(bridgehelper.await_(lambda: os.path.exists(PATH) and self.rest() == self.idle, step=0.002), self.rest())
+        self.idle = (0, 4)  # no child; descriptors 0 to 2 and the socket
+        self.assertTrue(bridgehelper.await_(listens, step=0.002))
 
     def stop_broker(self):
         """Returns its exit status."""
@@ -117,6 +124,11 @@ class BrokerCase(netcase.NetCase):
     def rest(self):
         """How many children and descriptors it has."""
         return len(children(self.broker.pid)), len(os.listdir(f"/proc/{self.broker.pid}/fd"))
+
+    def refuse(self, *options, **more):
+        """Also once what was granted before has gone."""
+        bridgehelper.await_(lambda: sandbox.links() == self.before, seconds=2)
+        return super().refuse(*options, **more)
 
     def raw_tap(self, uid=OTHER):
         """One start by that user; returns the seconds that it took."""

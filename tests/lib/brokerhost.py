@@ -50,3 +50,13 @@ def with_systemd(test, helper):
     os.makedirs("/run/systemd/system", exist_ok=True)
     test.addCleanup(os.rmdir, "/run/systemd/system")
     test.addCleanup(sandbox.run, "sh", "-c", f"[ ! -e {FLAG} ] || /usr/bin/systemctl --quiet disable --now virt-tap-broker.socket")
+
+
+def by_hand(reader, command):
+    """A reader starts the broker by that command; it ends with the test, at the latest. Returns its process."""
+    process = reader.start(command.rstrip(" &"), user=0)
+    reader.addCleanup(process.stdout.close)
+    reader.addCleanup(process.wait, 40)
+    reader.addCleanup(process.terminate)
+    reader.assertTrue(await_(lambda: f"listens: process {process.pid}" in reader.type("virt-tap broker status; true")))
+    return process

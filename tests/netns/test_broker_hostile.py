@@ -16,10 +16,10 @@ import bridgehelper
 import brokercase
 import netcase
 import sandbox
-from brokercase import BUSY, TAP, answer, ask, connect, message
+from brokercase import BUSY, TAP, answer, connect, message
 from netcase import POLICY
 from rounds import rounds
-from sandbox import OTHER, USER
+from sandbox import USER
 
 BAD = "a request is one message of up to 4 kB"
 LINGER = struct.pack("ii", 1, 60)
@@ -198,6 +198,7 @@ class Others(brokercase.BrokerCase):
                 while True:
                     one.send(b"x" * 65536)
             return one
+
         def send(peer):
             """Its last descriptor is then in the message, if that was not refused."""
             with lingering() as one:

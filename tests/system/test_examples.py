@@ -7,6 +7,7 @@ Every example of every document is taken by a test here or in test_guides.py. Af
 script's environment puts it into README.md or docs/*.md; look at the difference."""
 import os
 
+import brokerhost
 import documents
 import libvirthost
 import needed
@@ -135,7 +136,13 @@ class Pages(Reader):
 
     def test_helper(self):
         self.there("br0")
+        brokerhost.with_systemd(self, HELPER)
         with self.read("virt-tap-helper.8"):
+            self.types("sudo virt-tap broker enable")
+            self.type("sudo virt-tap broker disable")
+            broker = brokerhost.by_hand(self, self.next(f"{HELPER} broker").commands()[0][0])
+            broker.terminate()
+            broker.wait(40)
             line = self.next("qemu-system-x86_64").commands()[0][0]
             self.boots(line)
             named = self.next("-netdev tap").text.strip()

@@ -13,7 +13,6 @@ import libvirthost
 import needed
 import reader
 import sandbox
-from bridgehelper import await_
 from guidehost import Guide, SYSTEM
 from reader import ALICE, HOME, Guest
 
@@ -151,11 +150,7 @@ class Containers(Guide):
             self.not_tried("flatpak override", "it takes Flatpak, and an application of some gigabytes")
             self.type("sudo virt-tap broker disable")
             (command, _), = self.next("/usr/local/libexec/virt-tap-helper broker").commands()
-            broker = self.start(command, user=0)
-            self.addCleanup(broker.stdout.close)
-            self.addCleanup(broker.wait, 40)
-            self.addCleanup(broker.terminate)
-            self.assertTrue(await_(lambda: f"listens: process {broker.pid}" in self.type("virt-tap broker status; true")))
+            brokerhost.by_hand(self, command)
 
 
 class Migration(Guide):

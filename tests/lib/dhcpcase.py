@@ -58,6 +58,13 @@ def alive(pid):
         return False
 
 
+def end(pid):
+    """Returns once it is dead: a client that is still dying would be found, and started again."""
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+    assert bridgehelper.await_(lambda: not alive(pid), 20), f"{pid} does not die"
+
+
 class DhcpCase(unittest.TestCase):
     def setUp(self):
         uplink.make()
@@ -70,8 +77,7 @@ class DhcpCase(unittest.TestCase):
     @staticmethod
     def end_all():
         for one in started():
-            if alive(one["pid"]):
-                os.kill(one["pid"], signal.SIGKILL)
+            end(one["pid"])
         if os.path.exists(STARTED):
             os.unlink(STARTED)
 
@@ -102,5 +108,5 @@ class DhcpCase(unittest.TestCase):
         found = started()
         self.assertEqual(len(found), 1, found)
         os.unlink(STARTED)
-        self.addCleanup(lambda: alive(found[0]["pid"]) and os.kill(found[0]["pid"], signal.SIGKILL))
+        self.addCleanup(end, found[0]["pid"])
         return found[0]

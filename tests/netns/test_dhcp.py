@@ -95,7 +95,7 @@ class Moves(DhcpCase):
             process = self.client(title, executable=f"{PLACE}/dhcpcd")
             found, _ = self.moved(process)
             self.assertEqual((found["argv"], found["exe"]), (["dhcpcd", "br0"], f"{PLACE}/dhcpcd"))
-            os.kill(found["pid"], 9)
+            dhcpcase.end(found["pid"])
             self.virt_tap("delete", "br0")
 
     def test_udhcpc(self):
@@ -192,7 +192,7 @@ class Words(DhcpCase):
         self.client(*argv)
         said = self.virt_tap("create", "br0", "--uplink", "eth0")
         found = self.next()
-        os.kill(found["pid"], 9)
+        dhcpcase.end(found["pid"])
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
         self.assertEqual(dhcpcase.started(), [])
@@ -257,7 +257,7 @@ class State(DhcpCase):
                     self.virt_tap("guard", "br0")
                     found = self.next()
                     self.assertEqual((found["exe"], found["argv"]), (PLACE + "/dhclient", argv))
-                    os.kill(found["pid"], 9)
+                    dhcpcase.end(found["pid"])
                 else:
                     self.assertIn("no move of 'br0'", self.virt_tap("guard", "br0", status=1))
                     self.assertEqual(dhcpcase.started(), [])

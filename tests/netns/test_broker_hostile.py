@@ -198,6 +198,7 @@ class Others(brokercase.BrokerCase):
                 while True:
                     one.send(b"x" * 65536)
             return one
+
         def send(peer):
             """Its last descriptor is then in the message, if that was not refused."""
             with lingering() as one:

@@ -138,13 +138,20 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
     return uid == who->caller->uid;
 }
 
-/* A process can drop groups of its account in a user namespace (newgidmap(1)), and then ask the broker. */
+/* A process can drop groups of its account in a user namespace (newgidmap(1)), and then ask the broker. They
+ * are looked up once for each account. */
 static bool account_has_gid(const struct identity *who, gid_t gid)
 {
     static gid_t groups[NGROUPS_MAX];
-    int count = NGROUPS_MAX;
+    static int count; /* 0: of nobody yet */
+    static uid_t uid;
 
-    if (getgrouplist(who->name, who->gid, groups, &count) < 0)
+    if (count == 0 || uid != who->caller->uid) {
+        count = NGROUPS_MAX;
+        uid = who->caller->uid;
+        getgrouplist(who->name, who->gid, groups, &count);
+    }
+    if (count > NGROUPS_MAX)
         return true;
     for (int i = 0; i < count; i++)
         if (groups[i] == gid)

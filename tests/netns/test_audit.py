@@ -52,7 +52,7 @@ class Audit(netcase.NetCase):
             answer = self.refuse(says="quota=1")
             self.said(f"refused to uid {USER}: bridge br0: " + answer.stderr.removeprefix("virt-tap-helper: ").rstrip())
         self.refuse(bridge="br1", says="no rule")
-        self.assertIn(f"refused to uid {USER}: bridge br1: no rule", self.lines()[0])
+        self.assertIn(f"refused to uid {USER}: bridge br1: there is no bridge 'br1' on this host, and no rule", self.lines()[0])
         self.refuse(bridge="a/b", says="--br=")
         self.assertIn(f"refused to uid {USER}: --br='a/b'", self.lines()[0])
 

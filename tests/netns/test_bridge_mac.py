@@ -102,7 +102,7 @@ class Granted(BridgeMac):
                 self.virt_tap("tap", "delete", name)
         self.virt_tap("tap", "create", "tap0", "--bridge=br1")
         self.assertIn("'br1' would take it as its own", self.virt_tap("tap", "create", "tap1", "--bridge=br1", "--mac=02:00:00:00:00:01", status=1))
-        self.assertIn("not a MAC that a device may have", self.virt_tap("tap", "create", "tap1", "--mac=00:00:00:00:00:00", status=1))
+        self.assertIn("not a MAC that a device may have", self.virt_tap("tap", "create", "tap1", "--mac=00:00:00:00:00:00", status=2))
         self.virt_tap("tap", "create", "tap1", "--bridge=br0", "--mac=02:00:00:00:00:01")  # whose MAC is fixed
         self.assertEqual((address("tap1"), address("br0")), ("02:00:00:00:00:01", "52:54:00:77:00:fe"))
         for name in ("tap1", "tap0"):

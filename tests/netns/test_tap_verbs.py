@@ -73,7 +73,7 @@ class Verbs(VerbCase):
 
     def test_refusals_are_the_helpers(self):
         said = self.virt_tap("tap", "create", "vtap-a", "--bridge=br1", status=1)
-        self.assertRegex(said, r"\Avirt-tap-helper: no rule [^\n]+ br1\n\Z")
+        self.assertRegex(said, r"\Avirt-tap-helper: there is no bridge 'br1' on this host, and no rule [^\n]+ br1\n\Z")
 
     def test_usage(self):
         for words, says in ((["tap"], "no verb"), (["tap", "make"], "no verb 'make'"), (["nonsense"], "no verb 'nonsense'"), ([], "no verb"),

@@ -77,7 +77,7 @@ class Names(NamesCase):
         rules = "allow br0 user=many1\ndeny br0 user=many2\nallow br0 group=many1\n" * 20
         self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account + 2, 1))
         rules = "deny br0 group=many1\n" * 20
-        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account, 2))  # and the caller's own gid
+        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account, 3))  # and the caller's own gid, and all of its account
 
 
 if __name__ == "__main__":

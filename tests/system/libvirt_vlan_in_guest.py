@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Domains with <vlan> under a real libvirtd. Run by test_libvirt_vlan.py on a kernel whose bridges filter VLANs."""
+"""Domains with <vlan> under a real libvirtd. Run by libvirt_vlan.py on a kernel whose bridges filter VLANs."""
 import json
 import os
 import re

@@ -18,7 +18,7 @@ from bridgehelper import await_
 from libvirtcase import BRIDGES, HostTest, nic, POLICY, SECRET, VNC
 
 TC_SAID = "/run/tc.said"
-# An interface with everything on, its rule, and what gives another one the same; test_libvirt_vlan.py adds a VLAN.
+# An interface with everything on, its rule, and what gives another one the same; libvirt_vlan.py adds a VLAN.
 EVERYTHING = ("<mtu size='9000'/><driver queues='4'/><port isolated='yes'/><bandwidth><inbound average='1000' peak='5000' burst='512'/>"
               "<outbound average='2000' burst='256'/></bandwidth>")
 RULE = "mac=lock ip=lock ips=192.168.77.0/24"

@@ -10,6 +10,10 @@ import unittest
 
 import kernelhost
 import needed
+from rounds import THOROUGH
+
+if THOROUGH:
+    from libvirt_vlan import Libvirt  # noqa: F401 (a test)
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 SUITES = ("vlan_in_guest", "port_filter_in_guest", "test_protect")

@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """<vlan> of domains of a real libvirtd, on a Debian kernel under TCG: what libvirt makes of it (from 11.0 on) and what becomes of it once the domain
 is rewritten, and a guest with everything on that is saved, restored, migrated, unplugged and plugged again.
 
 Needs VIRT_TAP_HELPER, VIRT_TAP_CLI, VIRT_TAP_HOOKS (as built) and GUEST_KERNEL (a folder filled by tests/lib/guest-kernel). A guest under
-TCG runs under TCG here: it takes minutes, so it runs for a release (VIRT_TAP_THOROUGH=1).
+TCG runs under TCG here: it takes minutes, so test_vlan.py runs it for a release only (VIRT_TAP_THOROUGH=1).
 """
 import glob
 import os
@@ -13,7 +12,6 @@ import unittest
 
 import kernelhost
 import needed
-from rounds import THOROUGH
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 MODULES = ["bridge", "tun", "veth", "sch_ingress", "cls_bpf", "sch_htb", "sch_sfq", "cls_u32", "cls_fw", "act_police"]
@@ -29,8 +27,7 @@ def programs():
     return ["libvirtd", "virsh", "qemu-system-x86_64", "tc", "nft", "nsenter", "hostname", "/usr/lib/libvirt/libvirt_iohelper", *drivers, *tcg]
 
 
-@unittest.skipUnless(THOROUGH, "VIRT_TAP_THOROUGH=1: libvirtd and its guests under TCG take minutes")
-class OnADebianKernel(unittest.TestCase):
+class Libvirt(unittest.TestCase):
     def test_vlans(self):
         env = {name: os.path.realpath(os.environ[name]) for name in ("VIRT_TAP_HELPER", "VIRT_TAP_CLI", "VIRT_TAP_HOOKS")}
         env["GUEST_KERNEL"] = needed.folder("GUEST_KERNEL")
@@ -49,7 +46,3 @@ class OnADebianKernel(unittest.TestCase):
 def inner_modules(folder):
     return glob.glob(f"{folder}/lib/modules/*/kernel/drivers/virtio") + glob.glob(f"{folder}/lib/modules/*/kernel/drivers/net/*.ko") + \
         glob.glob(f"{folder}/lib/modules/*/kernel/net/core")
-
-
-if __name__ == "__main__":
-    needed.main()

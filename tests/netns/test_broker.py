@@ -9,7 +9,6 @@ import signal
 import socket
 import stat
 import subprocess
-import unittest
 
 import bridgeconf
 import brokercase

@@ -66,9 +66,10 @@ class Forms(brokercase.BrokerCase):
 
     def test_bounding_set_and_user_namespaces(self):
         """Root of a container without CAP_NET_ADMIN, and somebody whom the namespace knows no number for, are who they are here."""
-        for wrap in (["setpriv", "--bounding-set=-net_admin"], ["unshare", "--user", "--map-root-user", "setpriv", "--bounding-set=-net_admin"],
-                     ["unshare", "--user"]):
-            with self.grant(wrap=wrap) as answer:
+        as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        bounded = ["setpriv", "--bounding-set=-net_admin"]
+        for wrap in ([*bounded, *as_user], [*as_user, "unshare", "--user", "--map-root-user", *bounded], [*as_user, "unshare", "--user"]):
+            with self.grant(wrap=wrap, uid=0) as answer:
                 self.assertEqual(netcase.link(answer.tap()[0])["linkinfo"]["info_data"]["user"], USERS[USER])
 
     def test_log(self):

@@ -129,7 +129,8 @@ class Calls(BrokerTest):
 
     def test_no_helper_where_qemu_may_start_nothing(self):
         qemu = self.qemu(1, "-S", "-sandbox", "on,spawn=deny")
-        self.assertEqual(qemu.wait(), -signal.SIGSYS)
+        self.assertIn(qemu.wait(), (-signal.SIGSYS, 1))  # QEMU 7.2 dies of it, QEMU 10 says that the helper failed
+        self.assertEqual(self.taps(), set())
 
     def test_refusals_say_why(self):
         qemu = self.qemu(1, "-S", *SANDBOX, bridge="br1")

@@ -117,11 +117,13 @@ class Chance(HostTest):
         self.unsettled.discard(name)
 
     def end(self, name):
-        """While libvirtd has not got QEMU back yet, it ends the domain itself when virsh kills QEMU, and virsh says that it is not running."""
-        done = self.host.run("virsh", "destroy", name, check=False)
-        if done.returncode != 0 and "domain is not running" not in done.stdout:
-            self.virsh("destroy", name)
-        self.assertNotIn(name, self.running())
+        """Typed again until it has ended: a libvirtd that has not got QEMU back yet says that it is not running, or busy."""
+        said = []
+
+        def ended():
+            said.append(self.host.run("virsh", "destroy", name, check=False).stdout)
+            return name not in self.running()
+        self.assertTrue(await_(ended, 60, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]}")
 
     def kill_qemu(self, name):
         self.kill_guest(name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """A host with a DHCP client of root's: the fake one (fakeclient.c), in a private /usr/sbin."""
+import contextlib
 import json
 import os
 import shutil
@@ -60,7 +61,7 @@ def alive(pid):
 
 def end(pid):
     """Returns once it is dead: a client that is still dying would be found, and started again."""
-    if alive(pid):
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     assert bridgehelper.await_(lambda: not alive(pid), 20), f"{pid} does not die"
 

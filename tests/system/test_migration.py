@@ -73,6 +73,8 @@ class Migration(HostTest):
         return done
 
     def reaches(self, host):
+        """Once QEMU has announced where the guest is now, as it does just after it runs there; until then a frame may go to the old place."""
+        self.assertTrue(await_(lambda: host.run("busybox", "ping", "-c", "1", "-W", "1", "192.168.77.1", check=False).returncode == 0))
         said = host.run("busybox", "ping", "-c", "3", "-i", "0.2", "-W", "5", "192.168.77.1", check=False)
         self.assertIn(" 0% packet loss", said.stdout)
 

@@ -30,14 +30,13 @@ enum {
     BACKLOG = 128,         /* a flood delays others by this many connections at most */
     REQUEST_WITHIN = 5000, /* ms */
     CHILD_LIMIT = 3500,    /* 1/100 s: its own limit, 30 s, does not count while its user has it stopped */
-    MOMENT = 5,
+    MOMENT = 5,            /* 1/100 s: as long as a connection that asks nothing counts after its end */
     HELD = 32,
 };
 
 struct child {
-    bool
-        counts; /* if nothing was asked, also for a moment after its end: such a connection costs a process */
-    pid_t pid;  /* 0: has ended */
+    bool counts; /* towards the limits */
+    pid_t pid;   /* 0: has ended */
     uid_t uid;
     clock_t since; /* times(2) */
 };
@@ -60,7 +59,9 @@ static pid_t begin_child(struct broker *b)
     if (pid == 0) {
         close(b->listener);
         close(gate[1]);
-        return (pid_t)read(gate[0], &byte, 1);
+        if (read(gate[0], &byte, 1) == 0)
+            return 0;
+        exit(1); /* it must not take itself for the broker */
     }
     while (pid > 0 && b->held_count > 0)
         close(b->held[--b->held_count]);
@@ -161,7 +162,7 @@ static int make_socket(const char *path, struct error *why)
 
 int broker_run(const char *path, int (*serve)(int connection), struct error *why)
 {
-    static struct broker b = {.listener = 3};
+    static struct broker b = {.listener = 3 /* SD_LISTEN_FDS_START, sd_listen_fds(3) */};
     const int idle = path ? -1 : 30 * 1000;
     int count = 0;
 

@@ -25,7 +25,6 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
 int broker_receive(int connection, char *message, char *argv[], struct error *why);
 
 /* In a client: has the broker do what argv says. Returns the exit status, and a descriptor that the caller
- * owns
- * (-1: none) or the words of a refusal; or -1 and, after what `why` says, why nobody answered. Makes no
+ * owns (-1: none) or the words of a refusal; or -1 and, after what `why` says, why nobody answered. Makes no
  * system call that QEMU's seccomp filter kills: none on ids, priorities, processes. */
 int broker_ask(char *const argv[], int *descriptor, struct error *why);

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "networkd.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "config.h"
 
 #include <errno.h>
@@ -152,8 +153,7 @@ static bool read_file(struct network *network, const char *path)
         if (first == '#' || first == ';')
             continue;
         const bool more = is_continued(line);
-        const size_t mark = strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
-        if (asprintf(&joined, "%s%s", whole ? whole : "", line + mark) < 0)
+        if (asprintf(&joined, "%s%s", text_or(whole, ""), text_or(text_after_mark(line), line)) < 0)
             return false;
         free(whole);
         whole = joined;

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "config.h"
 #include "keywords.h"
 #include "rootfile.h"
@@ -194,8 +195,8 @@ static int parse_line(const struct reading *r, char *line)
 {
     char *rest = NULL;
 
-    if (strncmp(line, "\xef\xbb\xbf", 3) == 0)
-        return bad(r, "an editor put a byte order mark (BOM) before '%.64s'", line + 3);
+    if (text_after_mark(line))
+        return bad(r, "an editor put a byte order mark (BOM) before '%.64s'", text_after_mark(line));
     const char *word = strtok_r(line, blanks, &rest);
     if (!word || *word == '#')
         return 0;

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/name.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +18,6 @@ enum {
     DEPTH_MAX = 64,
     QUOTA_DEFAULT = 16, /* in policy.conf; bridge.conf has no quotas */
 };
-
-static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 /* The chain of includes that leads to the file being read, innermost first. */
 struct chain {
@@ -190,8 +189,8 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         line++;
     if (*line == '#' || *line == '\0')
         return LINE_OK;
-    if (strncmp(line, byte_order_mark, strlen(byte_order_mark)) == 0)
-        return bad(r, at, "an editor put a byte order mark (BOM) before", line + strlen(byte_order_mark));
+    if (text_after_mark(line))
+        return bad(r, at, "an editor put a byte order mark (BOM) before", text_after_mark(line));
     char *argument = strchr(line, ' ');
     if (!argument)
         argument = strchr(line, '\t');

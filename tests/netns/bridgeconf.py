@@ -9,6 +9,8 @@ import os
 import random
 from dataclasses import dataclass, field
 
+import sandbox
+
 MAIN, INC, PRIVATE = "/etc/qemu/bridge.conf", "/etc/qemu/inc", "/etc/qemu/private"
 INSIDE, OUTSIDE = 64400, 64401  # groups: the caller is in the first
 FIFTEEN = b"br-fifteen-char"
@@ -29,6 +31,16 @@ class Case:
     nofile: int = FILES
     name: str = ""
     verdict: tuple = None  # of the original and of ours, where it is known without prediction
+
+
+def place(path, entry):
+    """Make that file, as Case.files has it; a fourth value is the owner."""
+    if isinstance(entry, str):
+        os.symlink(entry, path)
+    elif entry is None:
+        os.mkdir(path, 0o755)
+    else:
+        sandbox.write(path, entry[0], mode=entry[1], uid=entry[3] if len(entry) > 3 else 0, gid=entry[2])
 
 
 def lines_of(data):

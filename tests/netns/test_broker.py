@@ -346,12 +346,7 @@ class Equal(brokercase.BrokerCase):
             self.clear()
             for path, entry in case.files.items():
                 self.put[path] = entry
-                if isinstance(entry, str):
-                    os.symlink(entry, path)
-                elif entry is None:
-                    os.mkdir(path, 0o755)
-                else:
-                    sandbox.write(path, entry[0], mode=entry[1], uid=entry[3] if len(entry) > 3 else 0, gid=entry[2])
+                bridgeconf.place(path, entry)
             found.add(self.same(case, case.asked.decode(), groups=[bridgeconf.INSIDE]))
         self.assertEqual(found, {0, 1})
         sandbox.write(QEMU_ACL, "")

@@ -139,6 +139,11 @@ class Broker(Walk):
         self.is_clean()
         return status == 0
 
+    def test_a_child_is_no_broker(self):
+        """One that cannot wait for the broker ends: it must not go on in its place, as root."""
+        self.assertFalse(self.once("read", 1, "error=EIO"))
+        self.assertEqual(brokercase.children(self.broker.pid), set())
+
     def test_killed_anywhere(self):
         for name, nth in share(self.steps(), 9):
             with self.subTest(f"{name} {nth}"):

@@ -25,7 +25,7 @@ from collections import Counter
 
 import sandbox
 from bridgeconf import (ALTERNATIVE, BRIDGES, FEATURES, FIFTEEN, FILES, INC, INSIDE, MAIN, NEVER_GRANTED, PRIVATE,
-                        Case, Maker, predict_ours, predict_theirs)
+                        Case, Maker, place, predict_ours, predict_theirs)
 from rounds import rounds
 from sandbox import USER
 
@@ -45,12 +45,7 @@ def put(files, before):
         else:
             os.unlink(path)
     for path, entry in files.items():
-        if isinstance(entry, str):
-            os.symlink(entry, path)
-        elif entry is None:
-            os.mkdir(path, 0o755)
-        else:
-            sandbox.write(path, entry[0], mode=entry[1], uid=entry[3] if len(entry) > 3 else 0, gid=entry[2])
+        place(path, entry)
 
 
 def judge(helper, asked, nofile=FILES):

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import time
 
@@ -27,9 +26,11 @@ def children(pid):
         return {child for child in map(int, file.read().split()) if runs(child)}
 
 
-def listens():
-    with contextlib.suppress(ConnectionRefusedError, FileNotFoundError), connect(OTHER):
-        return True
+def listens(path):
+    """Whether a broker answers; what it logs of this is logged then."""
+    with contextlib.suppress(ConnectionRefusedError, FileNotFoundError), connect(OTHER, path=path) as peer:
+        peer.send(b"x")
+        return answer(peer)[0] == 1
     return False
 
 
@@ -55,12 +56,12 @@ def message(*words):
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
-def connect(uid, gid=None, groups=()):
+def connect(uid, gid=None, groups=(), path=PATH):
     """A connection of that user's."""
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         with bridgehelper.acting_as(uid, gid, groups):
-            peer.connect(PATH)
+            peer.connect(path)
     except BaseException:
         peer.close()
         raise
@@ -109,12 +110,16 @@ class BrokerCase(netcase.NetCase):
         self.assertTrue(rested, f"{rest}, not {self.idle}")
         self.assertEqual(status, -signal.SIGTERM)
 
+    def one_more_broker(self, path):
+        broker = subprocess.Popen([self.direct, "broker", "--listen", path], stdin=subprocess.DEVNULL)
+        self.addCleanup(broker.wait)
+        self.addCleanup(broker.kill)
+        self.assertTrue(bridgehelper.await_(lambda: listens(path), step=0.002))
+        return broker
+
     def start_broker(self):
-        self.broker = subprocess.Popen([self.direct, "broker", "--listen", PATH], stdin=subprocess.DEVNULL)
-        self.addCleanup(self.broker.wait)
-        self.addCleanup(self.broker.kill)
+        self.broker = self.one_more_broker(PATH)
         self.idle = (0, 4)  # no child; descriptors 0 to 2 and the socket
-        self.assertTrue(bridgehelper.await_(listens, step=0.002))
 
     def stop_broker(self):
         """Returns its exit status."""
@@ -130,24 +135,11 @@ class BrokerCase(netcase.NetCase):
         bridgehelper.await_(lambda: sandbox.links() == self.before, seconds=2)
         return super().refuse(*options, **more)
 
-    def raw_tap(self, uid=OTHER):
+    def raw_tap(self, uid=OTHER, path=PATH):
         """One start by that user; returns the seconds that it took."""
         began = time.monotonic()
-        status, text, fds = ask(uid, *TAP)
+        status, text, fds = ask(uid, *TAP, path=path)
         taken = time.monotonic() - began
         self.assertEqual((status, text, len(fds)), (0, "", 1))
         os.close(fds[0])
         return taken
-
-    def median(self, times=25):
-        """Of another user's starts, in seconds."""
-        return statistics.median(self.raw_tap() for _ in range(times))
-
-    def others_wait_no_longer(self, usual, times=25):
-        """Another user's starts take at most twice as long as usual; more than once, for the machine has other things to do."""
-        found = []
-        for _ in range(4):
-            found.append(self.median(times))
-            if found[-1] <= 2 * usual:
-                return
-        self.fail(f"the median was {usual * 1000:.2f} ms, and then {[round(one * 1000, 2) for one in found]}")

@@ -9,6 +9,7 @@ import random
 import resource
 import signal
 import socket
+import statistics
 import struct
 import time
 
@@ -22,6 +23,7 @@ from rounds import rounds
 from sandbox import USER
 
 BAD = "a request is one message of up to 4 kB"
+UNDISTURBED = "/run/virt-tap/undisturbed"
 LINGER = struct.pack("ii", 1, 60)
 
 
@@ -90,7 +92,8 @@ class Messages(brokercase.BrokerCase):
 
 
 class Others(brokercase.BrokerCase):
-    """What one user does while another starts guests."""
+    """What one user does while another starts guests, who takes at most twice as long as through a second broker that only he uses: what
+    either takes of a busy machine, the other does."""
 
     def setUp(self):
         super().setUp()
@@ -98,8 +101,7 @@ class Others(brokercase.BrokerCase):
         soft, self.hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(12000, self.hard), self.hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, self.hard))
-        self.median(5)
-        self.usual = self.median()
+        self.one_more_broker(UNDISTURBED)
         self.peers = contextlib.ExitStack()
         self.addCleanup(self.peers.close)
 
@@ -109,6 +111,19 @@ class Others(brokercase.BrokerCase):
 
     def keep(self, uid=USER):
         return self.peers.enter_context(connect(uid))
+
+    def median(self, path=brokercase.PATH):
+        """Of the seconds that 25 starts by another user take."""
+        return statistics.median(self.raw_tap(path=path) for _ in range(25))
+
+    def others_wait_no_longer(self):
+        """More than once, for the machine may get busy in between."""
+        found = []
+        for _ in range(5):
+            found.append((self.median(UNDISTURBED), self.median()))
+            if found[-1][1] <= 2 * found[-1][0]:
+                return
+        self.fail(f"the medians, undisturbed and otherwise, in ms: {[(round(a * 1000, 2), round(b * 1000, 2)) for a, b in found]}")
 
     @contextlib.contextmanager
     def at_work(self, act):
@@ -130,11 +145,9 @@ class Others(brokercase.BrokerCase):
             os.close(done)
 
     def hammer(self, act, least=1):
-        """The same while others start, at least so often. They may take twice as long as while that processor is busy otherwise."""
-        with self.at_work(os.getpid):
-            usual = self.median()
+        """act() at least so often, while others start."""
         with self.at_work(act) as done:
-            self.others_wait_no_longer(usual)
+            self.others_wait_no_longer()
             count, end = 0, time.monotonic() + bridgehelper.LIMIT
             while count < least and time.monotonic() < end:
                 with contextlib.suppress(BlockingIOError):
@@ -148,7 +161,7 @@ class Others(brokercase.BrokerCase):
         silent = [self.keep() for _ in range(4)]
         self.assertTrue(bridgehelper.await_(lambda: len(brokercase.children(self.broker.pid)) == 4, step=0.002))
         self.assertEqual(said(connect(USER)), BUSY)
-        self.others_wait_no_longer(self.usual)
+        self.others_wait_no_longer()
         self.assertEqual([said(peer) for peer in silent], [1] * 4)
         self.assertAlmostEqual(time.monotonic() - began, 5, delta=3)
         self.raw_tap(USER)
@@ -211,17 +224,17 @@ class Others(brokercase.BrokerCase):
         for _ in range(rounds(300, 3000)):
             with connect(USER) as peer:
                 send(peer)
-        self.others_wait_no_longer(self.usual)
+        self.others_wait_no_longer()
         for peer in silent:
             send(peer)
-        self.others_wait_no_longer(self.usual)
+        self.others_wait_no_longer()
 
     def test_of_many_uids(self):
         """One person's, by subordinate uids: silent, and stopped by that person."""
         sandbox.write(POLICY, "allow br0\n")
         for number in range(80):
             self.keep(100000 + number // 4)
-        self.others_wait_no_longer(self.usual)
+        self.others_wait_no_longer()
 
         def stop():
             uid = 200000 + random.randrange(30)
@@ -243,7 +256,7 @@ class Others(brokercase.BrokerCase):
         for child in brokercase.children_of(self.broker.pid, USER):
             with bridgehelper.acting_as(USER):
                 os.kill(child, signal.SIGSTOP)
-        self.others_wait_no_longer(self.usual)
+        self.others_wait_no_longer()
         if rounds(0, 1):
             self.assertTrue(bridgehelper.await_(lambda: not brokercase.children(self.broker.pid), seconds=40))
             self.raw_tap(USER)

@@ -123,6 +123,27 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
     }
 }
 
+/* Gets a value of lines such as `DHCP6.OPTION[3]:iaid = 2b:50:67:35`. */
+static void lease_value(const char *lease, const char *key, char *value, size_t size)
+{
+    for (const char *line = lease; line && (line = strchr(line, ':')); line = strchr(line, '\n'))
+        if (text_value(line + 1, key, value, size))
+            return;
+}
+
+/* NetworkManager is asked, for it writes what it keeps of a device only seconds after a lease. */
+static void read_leases(const char *nic, struct profile *profile)
+{
+    static const char fields[] = "DHCP4,DHCP6";
+    _cleanup_free_ char *lease = NULL;
+
+    if (process_query(&lease, "nmcli", "-t", "-e", "no", "-f", fields, "device", "show", nic) != 0)
+        return;
+    lease_value(lease, "dhcp_client_identifier", profile->client_id, sizeof(profile->client_id));
+    lease_value(lease, "dhcp6_client_id", profile->duid, sizeof(profile->duid));
+    lease_value(lease, "iaid", profile->iaid, sizeof(profile->iaid));
+}
+
 /* From what NetworkManager keeps of each device: also the metric of the NIC's routes, which is another than a
  * bridge's. */
 int profile_read(const char *nic, struct profile *profile, struct error *why)
@@ -144,9 +165,7 @@ int profile_read(const char *nic, struct profile *profile, struct error *why)
     if (!known)
         return 0;
     text_value(state, "route-metric-default-effective", profile->metric, sizeof(profile->metric));
-    text_value(state, "dhcp4.dhcp_client_identifier", profile->client_id, sizeof(profile->client_id));
-    text_value(state, "dhcp6.dhcp6_client_id", profile->duid, sizeof(profile->duid));
-    text_value(state, "dhcp6.iaid", profile->iaid, sizeof(profile->iaid));
+    read_leases(nic, profile);
     if (!*profile->file)
         return error_set(why,
                          "NetworkManager has no file of the profile that '%s' uses, %s (`nmcli -f "

@@ -116,9 +116,12 @@ static int move_to_bridge(struct view *view, const char *verb, const struct crea
         batch_take(&batch, link_mtu_message(move->uplink_index, create->spec.mtu), 0);
     if (move->addr_gen_mode >= 0) /* the addresses it would generate are among those being moved */
         batch_take(&batch, link_addr_gen_mode_message(bridge, IN6_ADDR_GEN_MODE_NONE), 0);
-    batch_take(&batch, link_up_message(bridge), 0);
     batch_take(&batch, link_up_message(move->uplink_index), 0);
     batch_take(&batch, link_master_message(move->uplink_index, bridge), 0);
+    /* With its port, it has a carrier at once. Without, it drops what is sent until the kernel has seen to
+     * that (net/core/link_watch.c), the first question for the gateway's MAC as well, and the next comes
+     * after 1 s. */
+    batch_take(&batch, link_up_message(bridge), 0);
     if (move->addr_gen_mode >= 0)
         batch_take(&batch, link_addr_gen_mode_message(move->uplink_index, IN6_ADDR_GEN_MODE_NONE), 0);
     addresses_remove(&batch, &move->addresses);

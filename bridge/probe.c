@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "probe.h"
+
+#include "base/clock.h"
 #include "base/process.h"
 #include "net/addresses.h"
 #include "net/link.h"
@@ -14,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BEFORE_MS = 1000, PING_MS = 3000, STEP_MS = 100, TELL_S = 2 };
+enum { BEFORE_MS = 1000, PING_MS = 3000, STEP_MS = 100, TELL_MS = 2000 };
 
 int probe_check(const char *verb, const struct option_list *addresses)
 {
@@ -120,17 +122,17 @@ static bool reached(struct view *view, const struct move *move, const struct pro
 int probe_after(struct view *view, const char *verb, const struct move *move, const struct probe *probe,
                 int seconds)
 {
-    const int begun = move_clock();
+    const int64_t begun = clock_ms();
     bool told = false;
     char missing[128];
 
     while (!reached(view, move, probe, missing)) {
-        const int waited = move_clock() - begun;
-        if (waited >= seconds)
+        const int64_t waited = clock_ms() - begun;
+        if (waited >= seconds * 1000)
             return complain(1, verb,
                             "%s is not reached through '%s', as it was through '%s': everything is restored",
                             missing, move->bridge, move->uplink);
-        if (waited >= TELL_S && !told)
+        if (waited >= TELL_MS && !told)
             told = complain(1, verb, "waiting until %s is reached through '%s'", missing, move->bridge);
         poll(NULL, 0, STEP_MS);
     }

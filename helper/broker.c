@@ -76,9 +76,10 @@ static void close_held(struct broker *b)
         exit(0);
 }
 
-/* Accepts one connection. Among too many children, the oldest is killed, which leaves nothing: one person can
- * have many uids, and a request takes milliseconds. */
-static void admit(struct broker *b, int (*serve)(int connection))
+/* Accepts one connection, which it returns in a child that is to serve it; otherwise -1. Among too many
+ * children, the oldest is killed, which leaves nothing: one person can have many uids, and a request takes
+ * milliseconds. */
+static int admit(struct broker *b)
 {
     struct child *place = b->children;
     struct ucred peer = {.uid = 0};
@@ -91,7 +92,7 @@ static void admit(struct broker *b, int (*serve)(int connection))
         connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) {
         poll(NULL, 0, 10); /* until somebody gives back what is lacking */
-        return;
+        return -1;
     }
     getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     for (struct child *child = b->children; child < b->children + CHILDREN; child++) {
@@ -107,14 +108,15 @@ static void admit(struct broker *b, int (*serve)(int connection))
         answer_say(connection, BROKER_BUSY, "");
     b->held[b->held_count++] = connection;
     if (!serves)
-        return;
+        return -1;
     if (place->pid)
         kill(place->pid, SIGKILL);
     *place = (struct child){true, begin_child(b), peer.uid, times(NULL)};
     if (place->pid == 0)
-        exit(serve(connection));
+        return connection;
     if (place->pid < 0)
         *place = (struct child){.counts = false};
+    return -1;
 }
 
 /* Returns how many children there are, after ending those whose time is up. */
@@ -160,7 +162,7 @@ static int make_socket(const char *path, struct error *why)
     return take_fd(&fd);
 }
 
-int broker_run(const char *path, int (*serve)(int connection), struct error *why)
+int broker_run(const char *path, int *connection, struct error *why)
 {
     static struct broker b = {.listener = 3 /* SD_LISTEN_FDS_START, sd_listen_fds(3) */};
     const int idle = path ? -1 : 30 * 1000;
@@ -177,10 +179,10 @@ int broker_run(const char *path, int (*serve)(int connection), struct error *why
         if (happened == 0 && !count && !b.held_count)
             return 0;
         sweep(&b);
-        if (happened > 0)
-            admit(&b, serve);
-        else
+        if (happened <= 0)
             close_held(&b);
+        else if ((*connection = admit(&b)) >= 0)
+            return 0;
         count = sweep(&b);
     }
 }
@@ -249,9 +251,7 @@ int broker_ask(char *const argv[], int *descriptor, struct error *why)
     *descriptor = -1;
     for (;;) { /* the time limit ends it */
         _cleanup_close_ const int fd = send_request(argv, why);
-        if (fd < 0)
-            return -1;
-        const int status = receive_answer(fd, descriptor, why);
+        const int status = fd < 0 ? fd : receive_answer(fd, descriptor, why);
         if (status != BROKER_BUSY)
             return status;
         poll(NULL, 0, 10);

@@ -15,10 +15,10 @@ enum {
 };
 
 /* Serves over a new socket at that path; NULL: over descriptor 3, from systemd (sd_listen_fds(3)), until
- * nobody has asked for 30 s. serve() is called in a child for each connection, must become the peer before it
- * reads, and returns its exit status, BROKER_BUSY if nothing was asked. Returns 0, or -1 and why it cannot
- * start. */
-int broker_run(const char *path, int (*serve)(int connection), struct error *why);
+ * nobody has asked for 30 s. Returns 0, in a child for each connection with that, which must become the peer
+ * before it reads, and whose exit status is BROKER_BUSY if nothing was asked; otherwise with -1; or -1 and
+ * why it cannot start. */
+int broker_run(const char *path, int *connection, struct error *why);
 
 /* In that child: reads the request into message, of BROKER_REQUEST_SIZE, to which argv, of BROKER_ARGV_SIZE,
  * then points. Returns 0, or -1 and why not. */

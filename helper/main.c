@@ -203,14 +203,11 @@ static int pass_on(const struct request *request, char *argv[], struct error *wh
     return status < 0 ? REQUEST_REFUSED : status;
 }
 
-static int serve_peer(int connection);
-
 /* Phases 2 to 5. Returns the exit status. */
 static int run(char *argv[], int confined, struct error *why)
 {
     struct error bad_words = {0};
     struct request request;
-    int err = confined;
 
     const enum request_result result = request_parse(&request, argv, &bad_words);
     if (result == REQUEST_REFUSED)
@@ -227,33 +224,30 @@ static int run(char *argv[], int confined, struct error *why)
         return pass_on(&request, argv, why);
     if (peer >= 0)
         request.fd = peer;
-    if (!err && request.verb >= REQUEST_BROKER)
-        err = privilege_broker(why) < 0 || broker_run(request.listen, serve_peer, why) < 0;
-    else if (!err && (settle(&request, why) < 0 || serve(&request, why) < 0))
-        err = -1;
-    if (err)
+    const bool broker = request.verb >= REQUEST_BROKER; /* a peer's request for help, too */
+    if (!confined && broker && privilege_broker(why) == 0 && broker_run(request.listen, &peer, why) == 0)
+        return REQUEST_OK;
+    if (confined || broker || settle(&request, why) < 0 || serve(&request, why) < 0) {
         report(&request, why);
-    else if (peer >= 0 && request.verb != REQUEST_TAP)
+        return REQUEST_REFUSED;
+    }
+    if (peer >= 0 && request.verb != REQUEST_TAP)
         say(REQUEST_OK, "");
-    return err != 0;
+    return REQUEST_OK;
 }
 
 /* In a child of the broker. Returns the exit status; BROKER_BUSY: nothing was asked. */
-static int serve_peer(int connection)
+static int serve_peer(struct error *why)
 {
     char message[BROKER_REQUEST_SIZE], *argv[BROKER_ARGV_SIZE];
-    struct error why = {0};
 
-    peer = connection;
     alarm(TIME_LIMIT);
-    if (privilege_become_peer(connection, &why) == 0 &&
-        broker_receive(connection, message, argv, &why) == 0) {
+    if (privilege_become_peer(peer, why) == 0 && broker_receive(peer, message, argv, why) == 0) {
         if (getuid() != 0)
-            return run(argv, 0, &why);
-        error_set(&why,
-                  "the broker does not serve root: run this as an ordinary user, or with CAP_NET_ADMIN");
+            return run(argv, 0, why);
+        error_set(why, "the broker does not serve root: run this as an ordinary user, or with CAP_NET_ADMIN");
     }
-    report(&(struct request){.fd = -1}, &why);
+    report(&(struct request){.fd = -1}, why);
     return BROKER_BUSY;
 }
 
@@ -263,5 +257,6 @@ int main(int argc, char *argv[])
     (void)argc;
 
     const int confined = confine(&why);
-    return run(argv, confined, &why);
+    const int status = run(argv, confined, &why);
+    return peer < 0 ? status : serve_peer(&why);
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/quote.h"
+#include "config.h"
 #include "policy/names.h"
 
 #include <errno.h>
@@ -23,37 +24,31 @@ static const char self[] = "/proc/self/exe";
 
 /* Reports why the file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7),
  * execve(2)). */
-static int explain_missing(struct error *why)
+static void explain_missing(struct error *why)
 {
-    char path[256] = "virt-tap-helper", attribute[64];
+    static const char setcap[] = "an administrator can type: setcap cap_net_admin=p ";
+    const char *cause = "it has a different file capability, or a debugger traces it", *advice = setcap;
+    char path[256] = HELPER_NAME, attribute[64];
     struct statvfs mount;
     const ssize_t length = readlink(self, path, sizeof(path) - 1);
 
     if (length > 0)
         path[length] = '\0';
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-        return error_set(
-            why, "no CAP_NET_ADMIN: no_new_privs is set, under which file capabilities are void; start QEMU "
-                 "without -sandbox on, and its systemd unit with NoNewPrivileges=no");
-    if (getxattr(self, "security.capability", attribute, sizeof(attribute)) < 0)
-        return error_set(why,
-                         "no CAP_NET_ADMIN: the file capability is missing; an administrator can type: "
-                         "setcap cap_net_admin=p %s",
-                         path);
-    if (statvfs(self, &mount) == 0 && mount.f_flag & ST_NOSUID)
-        return error_set(
-            why,
-            "no CAP_NET_ADMIN: %s is on a file system mounted nosuid, where file capabilities are void; "
-            "install it elsewhere, or mount that with suid",
-            path);
-    if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0)
-        return error_set(
-            why, "no CAP_NET_ADMIN: it is not in the bounding set of whoever started this (a container, or "
-                 "systemd's CapabilityBoundingSet=); add it there");
-    return error_set(why,
-                     "no CAP_NET_ADMIN: %s has a different file capability, or a debugger traces this; an "
-                     "administrator can type: setcap cap_net_admin=p %s",
-                     path, quote(path).text);
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+        cause = "no_new_privs is set, under which file capabilities are void";
+        advice = "start QEMU without -sandbox on, and its systemd unit with NoNewPrivileges=no";
+    } else if (getxattr(self, "security.capability", attribute, sizeof(attribute)) < 0) {
+        cause = "the file capability is missing";
+    } else if (statvfs(self, &mount) == 0 && mount.f_flag & ST_NOSUID) {
+        cause = "it is on a file system mounted nosuid, where file capabilities are void";
+        advice = "install it elsewhere, or mount that with suid";
+    } else if (prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 0) {
+        cause = "it is not in the bounding set of whoever started this (a container, or systemd's "
+                "CapabilityBoundingSet=)";
+        advice = "add it there";
+    }
+    error_set(why, "%s has no CAP_NET_ADMIN: %s; %s%s", path, cause, advice,
+              advice == setcap ? quote(path).text : "");
 }
 
 enum { NET_ADMIN = CAP_TO_MASK(CAP_NET_ADMIN), SET_IDS = CAP_TO_MASK(CAP_SETUID) | CAP_TO_MASK(CAP_SETGID) };

@@ -31,6 +31,7 @@ struct option {
     enum request_result (*take)(struct request *out, const char *value, struct error *why); /* or NULL */
     bool repeats;
     size_t flag;          /* offset of the bool in struct request that it sets; 0: none */
+    size_t text;          /* offset of the pointer to its value; 0: none */
     size_t number;        /* offset of the int for its value, from min to max; 0: none */
     const char *expected; /* what the number must be */
     unsigned long min, max;
@@ -44,11 +45,8 @@ static enum request_result usage(struct error *why, const char *what, const char
 
 static enum request_result take_bridge(struct request *out, const char *value, struct error *why)
 {
-    const char *option = out->verb == REQUEST_TAP ? "--br=" : "--bridge=";
-
-    if (policy_check_bridge(option, value, why) < 0)
+    if (policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0)
         return REQUEST_REFUSED;
-    out->bridge = value;
     return REQUEST_OK;
 }
 
@@ -66,7 +64,6 @@ static enum request_result take_name(struct request *out, const char *value, str
     }
     if (ifname_check("--name=", value, why) < 0)
         return REQUEST_REFUSED;
-    out->name = value;
     return REQUEST_OK;
 }
 
@@ -94,18 +91,10 @@ static enum request_result take_vlan(struct request *out, const char *value, str
     struct vlans vlans;
     const char *problem = vlans_parse(&vlans, value, NULL);
 
-    out->vlan = value;
     if (!problem)
         return REQUEST_OK;
     error_set(why, "--vlan must be %s, not '%.64s'" SEE_HELP, problem, value);
     return REQUEST_USAGE;
-}
-
-static enum request_result take_native(struct request *out, const char *value, struct error *why)
-{
-    (void)why;
-    out->native = value;
-    return REQUEST_OK;
 }
 
 static enum request_result take_lock(struct request *out, const char *value, struct error *why)
@@ -145,24 +134,23 @@ static enum request_result take_claim(struct request *out, const char *value, st
 
     if (!claim_read(&claim, value))
         return usage(why, "--claim must be a claim, as `virt-tap list` shows it, not ", value);
-    out->claim = value;
     return REQUEST_OK;
 }
 
 #define FIELD(name) offsetof(struct request, name)
 
 static const struct option options[] = {
-    {"--br=", TAP, .take = take_bridge},
-    {"--bridge=", CREATE | BRIDGE, .take = take_bridge},
+    {"--br=", TAP, .take = take_bridge, .text = FIELD(bridge)},
+    {"--bridge=", CREATE | BRIDGE, .take = take_bridge, .text = FIELD(bridge)},
     {"--fd=", TAP, .number = FIELD(fd), .max = INT_MAX,
      .expected = "--fd must be the number of an open socket, not "},
-    {"--name=", TAP | CREATE | DELETE, .take = take_name},
+    {"--name=", TAP | CREATE | DELETE, .take = take_name, .text = FIELD(name)},
     {"--mac=", TAP | CREATE, .take = take_mac, .flag = FIELD(has_mac)},
     {"--ip=", TAP | CREATE, .take = take_ip, .repeats = true},
     {"--lock=", TAP | CREATE, .take = take_lock},
     {"--serve=", TAP | CREATE, .take = take_serve},
-    {"--vlan=", CREATE, .take = take_vlan},
-    {"--native=", CREATE, .take = take_native},
+    {"--vlan=", CREATE, .take = take_vlan, .text = FIELD(vlan)},
+    {"--native=", CREATE, .text = FIELD(native)},
     {"--isolated", CREATE, .flag = FIELD(isolated)},
     {"--domain=", CREATE | DELETE, .take = take_domain},
     {"--owner=", CREATE, .number = FIELD(owner), .max = (uid_t)-2, .flag = FIELD(has_owner),
@@ -172,7 +160,7 @@ static const struct option options[] = {
     {"--multi-queue", CREATE, .flag = FIELD(kind.multi_queue)},
     {"--ifindex=", DELETE, .number = FIELD(ifindex), .min = 1, .max = INT_MAX,
      .expected = "--ifindex must be the number of an interface, as `ip link` shows it, not "},
-    {"--claim=", DELETE, .take = take_claim},
+    {"--claim=", DELETE, .take = take_claim, .text = FIELD(claim)},
     {"--force", DELETE, .flag = FIELD(force)},
 };
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -189,6 +177,8 @@ static enum request_result take_option(struct request *out, const struct option 
         return usage(why, option->expected, value);
     if (option->number)
         memcpy((char *)out + option->number, &(unsigned int){(unsigned int)number}, sizeof(unsigned int));
+    if (option->text && result == REQUEST_OK)
+        memcpy((char *)out + option->text, &value, sizeof(value));
     if (option->flag && result == REQUEST_OK)
         *(bool *)((char *)out + option->flag) = true;
     return result;

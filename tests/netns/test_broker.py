@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 
 import bridgeconf
 import brokercase
@@ -20,6 +21,7 @@ from netcase import POLICY, QEMU_ACL
 from rounds import THOROUGH, rounds
 from sandbox import OTHER, USER, USERS
 
+ACTIVATE = "/usr/bin/systemd-socket-activate"
 HINT = "; or turn the broker on: sudo virt-tap broker enable (/run/virt-tap/broker: "
 
 
@@ -136,7 +138,7 @@ class Start(netcase.NetCase):
         for lacking in ("net_admin", "setuid", "setgid", "kill"):
             done = sandbox.run("setpriv", f"--bounding-set=-{lacking}", self.helper, "broker", "--listen", PATH, check=False)
             self.assertEqual(done.returncode, 1)
-            self.assertRegex(done.stdout, r"\Avirt-tap-helper: (broker: needs root|no CAP_NET_ADMIN)[^\n]*\n\Z")
+            self.assertRegex(done.stdout, r"\Avirt-tap-helper: (broker: needs root|\S+ has no CAP_NET_ADMIN)[^\n]*\n\Z")
 
     def test_words(self):
         self.fails("--listen", status=2, says="no such option: '--listen'")
@@ -212,6 +214,26 @@ class Passed(netcase.NetCase):
         self.assertIn("vtap-y", brokercase.answer(slow)[1])
         late.setblocking(False)
         self.assertRaises(BlockingIOError, late.recv, 1)
+
+    def test_first_call(self):
+        """At most 100 ms with the start of the broker by systemd's own tool; the best of ten, for the machine has other things to do."""
+        taken = []
+        while len(taken) < 10 and not (taken and min(taken) <= 0.1):
+            os.makedirs(os.path.dirname(PATH), exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(PATH)
+            activator = subprocess.Popen([ACTIVATE, "--seqpacket", f"--listen={PATH}", self.helper, "broker"], stdin=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL)
+            self.addCleanup(activator.wait)
+            self.addCleanup(activator.kill)
+            self.assertTrue(bridgehelper.await_(lambda: os.path.exists(PATH)))
+            os.chmod(PATH, 0o666)
+            began = time.monotonic()
+            self.assertEqual(ask(USER, "delete", "--name=vtap-x")[0], 1)
+            taken.append(time.monotonic() - began)
+            activator.kill()
+            activator.wait()
+        self.assertLess(min(taken), 0.1)
 
     if THOROUGH:  # half a minute of waiting
         def test_ends_when_idle(self):

@@ -163,7 +163,7 @@ class Others(brokercase.BrokerCase):
         self.assertEqual(said(connect(USER)), BUSY)
         self.others_wait_no_longer()
         self.assertEqual([said(peer) for peer in silent], [1] * 4)
-        self.assertAlmostEqual(time.monotonic() - began, 5, delta=3)
+        self.assertTrue(4.9 < time.monotonic() - began < 20)
         self.raw_tap(USER)
 
     def test_slow_ones(self):

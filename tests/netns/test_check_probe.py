@@ -198,7 +198,7 @@ class Hostile(unittest.TestCase):
             state = asks(script(QEMU, f"setsid sleep {number} & (setsid sleep {number} &); {SAYS}; echo kvm"), user=user)
             done, seconds = self.timed(state)
             self.assertIn("(qemu.kvm)", done.stdout)
-            self.assertLess(seconds, 5)
+            self.assertLess(seconds, 15)
             self.assertFalse(self.left(f"sleep {number}"))
 
     def test_the_time_limit_ends_all(self):
@@ -232,7 +232,7 @@ class Hostile(unittest.TestCase):
                 done, seconds = self.timed(asks(HOME + setup))
                 self.assertIn(expect, done.stdout)
                 self.assertNotIn(SECRET, done.stdout + done.stderr)
-                self.assertLess(seconds, 5)
+                self.assertLess(seconds, 15)
 
     def test_root_alone_opens_no_users_files(self):
         """Nothing below a home or a user's run folder, by the kernel's account."""

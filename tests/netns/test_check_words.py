@@ -11,6 +11,7 @@ import unittest
 
 import bridgehelper
 import checkcase
+import pseudoterminal
 import sandbox
 from checkcase import State
 from sandbox import USER
@@ -163,13 +164,12 @@ class Words(unittest.TestCase):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HELPER": "", "HELPER_PATH": "", "TERM": "xterm", **env}
         subprocess.run(checkcase.command(GROUPS), stdin=subprocess.DEVNULL, stdout=theirs, timeout=60, check=True, env=environment)
         os.close(theirs)
-        with os.fdopen(ours, "rb", 0) as file:
-            return file.read(4096)
+        return pseudoterminal.said(ours)
 
     def test_colors(self):
-        self.assertIn(b"\x1b[32mok", self.on_terminal())
-        self.assertNotIn(b"\x1b", self.on_terminal(NO_COLOR="1"))
-        self.assertNotIn(b"\x1b", self.on_terminal(TERM="dumb"))
+        self.assertIn("\x1b[32mok", self.on_terminal())
+        self.assertNotIn("\x1b", self.on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.on_terminal(TERM="dumb"))
         self.assertNotIn("\x1b", checkcase.run(GROUPS).stdout)
 
     def test_json(self):

@@ -67,7 +67,7 @@ class Impostors(DhcpCase):
         self.assertIn("will expire", said)  # there is no client
         self.virt_tap("confirm", "br0")
         self.virt_tap("delete", "br0")
-        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "5s")
+        self.virt_tap("create", "br0", "--uplink", "eth0", "--confirm-within", "8s")
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files() and "br0" not in sandbox.links(), 20), uplink.files())
         self.assertEqual(dhcpcase.started(), [])
         for pid in self.pids:

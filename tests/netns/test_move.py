@@ -11,6 +11,7 @@ import unittest
 import sandbox
 import uplink
 from movecase import MoveCase
+from rounds import rounds
 from uplink import HOST4, HOST6, ROUTER4, ROUTER6, virt_tap
 
 
@@ -80,7 +81,7 @@ class There(MoveCase):
     def test_a_stream_and_a_session_go_on(self):
         with uplink.Echo(), socket.create_connection((ROUTER4, 7), 20) as session4, socket.create_connection((ROUTER6, 7), 20) as session6:
             stream = uplink.Stream()
-            for act in (self.create, self.confirm, self.delete):
+            for act in (self.create, self.confirm, self.delete) * rounds(4, 60):
                 act()
                 for session in (session4, session6):
                     session.settimeout(20)

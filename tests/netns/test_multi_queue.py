@@ -153,7 +153,7 @@ class NewTap(netcase.NetCase):
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
                 sock.bind(("br0", 0))
                 sock.send(b"\xff" * 6 + b"\x52\x54\0\0\0\x01" + b"\x88\xb5" + b"to the guest".ljust(46, b"\0"))
-            self.assertTrue(bridgehelper.await_(lambda: self.arrives(fd), 5), "the thief's filter drops what is for the guest")
+            self.assertTrue(bridgehelper.await_(lambda: self.arrives(fd)), "the thief's filter drops what is for the guest")
             os.close(fd)
             sandbox.run("ip", "link", "delete", name)
 

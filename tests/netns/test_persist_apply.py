@@ -54,11 +54,11 @@ class Slow(unittest.TestCase):
         done = self.apply("2s")
         self.assertNotEqual(done.returncode, 0, done.stdout)
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files() and "br0" not in sandbox.links(), 30), uplink.files())
-        self.assertTrue(bridgehelper.await_(lambda: uplink.snapshot() == before, 5))
+        self.assertTrue(bridgehelper.await_(lambda: uplink.snapshot() == before))
         with open(PIDS, encoding="ascii") as file:
             pids = file.read().split()
         self.assertEqual(len(pids), 1)
-        self.assertTrue(bridgehelper.await_(lambda: not os.path.exists(f"/proc/{pids[0]}"), 5), "it goes on")
+        self.assertTrue(bridgehelper.await_(lambda: not os.path.exists(f"/proc/{pids[0]}")), "it goes on")
 
 
 if __name__ == "__main__":

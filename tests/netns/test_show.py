@@ -15,6 +15,7 @@ import termios
 import bridgehelper
 import netcase
 import portframes
+import pseudoterminal
 import sandbox
 import uplink
 from netcase import POLICY
@@ -57,15 +58,9 @@ class ShowCase(netcase.NetCase):
         cli = sandbox.install(uplink.CLI, caps=None)  # the build may be in a home of mode 0700
         with bridgehelper.start([cli, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
             os.close(slave)
-            out = b""
-            try:
-                while part := os.read(master, 65536):
-                    out += part
-            except OSError:
-                pass
+            said = pseudoterminal.said(master)
             self.assertEqual(process.wait(20), 0)
-        os.close(master)
-        return out.decode().replace("\r", "")
+        return said
 
 
 class Show(ShowCase):

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import unittest
 
+import pseudoterminal
+
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
 LIB = SOURCE + "/tests/lib"
 SETUP = f"""set -eu
@@ -171,9 +173,7 @@ class Setup(Folder):
         os.write(ours, answer.encode())
         done = self.run_it("sh", "-c", f"exec 2>/proc/self/fd/0; {SETUP}", stdin=theirs)
         os.close(theirs)
-        said = os.read(ours, 65536).decode()
-        os.close(ours)
-        return done.returncode, said.replace("\r", "")
+        return done.returncode, pseudoterminal.said(ours)
 
     def test_no_terminal(self):
         done = self.run_it("sh", "-c", SETUP)

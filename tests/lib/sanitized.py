@@ -14,6 +14,7 @@ EACH_CALL = "counts the program's system calls, and kills it at each or fails it
 STOPPED_AT = "stops the program at the nth of its system calls; the sanitizers' own change which one that is"
 LEFT_OUT = {
     "test_death": EACH_CALL,
+    "test_broker_death": EACH_CALL,
     "test_move_back.Back.test_killed_anywhere": EACH_CALL,
     "test_move_back.Back.test_calls_failing": EACH_CALL,
     "test_ondemand_crowd.Death.test_at_each_system_call": EACH_CALL,

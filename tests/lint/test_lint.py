@@ -84,7 +84,9 @@ class Lint(unittest.TestCase):
 
     def test_the_house(self):
         """A look up, a circle, documents that name what is gone, a file without a licence, and names with a blank or an umlaut."""
-        shutil.copytree(f"{ROOT}/build", f"{self.tree}/planted-build", dirs_exist_ok=True)
+        for folder in os.listdir(ROOT):  # not what else the build folder has: kernels, images of machines
+            if os.path.isdir(f"{ROOT}/build/{folder}"):
+                shutil.copytree(f"{ROOT}/build/{folder}", f"{self.tree}/planted-build/{folder}")
         self.write("net/up.c", HEAD + '#include "helper/request.h"\n')
         self.write("policy/up.c", HEAD + '#include "cli/verbs.h"\n')
         self.write("docs/threat-model.md", "`net/nosuch.c: f`\n")

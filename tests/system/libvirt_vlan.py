@@ -16,7 +16,7 @@ import needed
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 MODULES = ["bridge", "tun", "veth", "sch_ingress", "cls_bpf", "sch_htb", "sch_sfq", "cls_u32", "cls_fw", "act_police"]
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
-FILES = ["/usr/share/seabios", "/usr/share/libvirt",
+FILES = ["/usr/share/seabios", "/usr/share/libvirt", *glob.glob("/usr/lib/ipxe/qemu/efi-virtio.rom"), *glob.glob("/usr/share/qemu/efi-virtio.rom"),
          *(f"/usr/share/qemu/{name}" for name in ("keymaps", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin"))]
 UNWANTED = ("vbox", "xen", "lxc", "vz", "storage")  # drivers of libvirt's
 

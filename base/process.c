@@ -247,7 +247,7 @@ int process_run(const struct process *process, char **output)
         close(ends[1]);
     if (err < 0)
         return err;
-    _cleanup_close_ const int pidfd = child.pidfd;
+    _cleanup_close_ __attribute__((unused)) const int pidfd = child.pidfd;
     err = attend(&child, process, out, &collected);
     if (output)
         *output = collected.text;

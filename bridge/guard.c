@@ -71,7 +71,7 @@ static void on_alarm(int signal_number)
 static void set_timer(unsigned int ms)
 {
     const struct itimerval timer = {
-        .it_value = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
+        .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
 
     expired = 0;
     setitimer(ITIMER_REAL, &timer, NULL);

@@ -9,7 +9,6 @@
 #include "vcpu.h"
 
 #include <errno.h>
-#include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>

@@ -14,16 +14,16 @@ enum { SEEN_MAX = 4096, FINDINGS_MAX = 4096 /* per probe */ };
 /* Sent by the worker: one for each finding, followed by its text, and one after each probe. */
 struct record {
     uint32_t probe;
-    uint32_t id; /* PROBE_DONE: the probe has finished */
+    uint32_t id; /* probe_done: the probe has finished */
     uint32_t fixable;
     uint32_t seen_size;
     char about[FINDING_ABOUT_SIZE];
 };
-enum { PROBE_DONE = UINT32_MAX };
+static const uint32_t probe_done = UINT32_MAX;
 
 static bool send_findings(uint32_t probe, const struct findings *list)
 {
-    const struct record done = {.probe = probe, .id = (uint32_t)PROBE_DONE};
+    const struct record done = {.probe = probe, .id = probe_done};
 
     for (size_t i = 0; i < list->count; i++) {
         const struct finding *f = &list->items[i];
@@ -101,7 +101,7 @@ static size_t collect(struct child *worker, const struct work *work, struct find
 
     child_set_limit(worker, PROBE_SECONDS);
     while (at < work->end && child_read(worker, &record, sizeof(record)) && record.probe == at) {
-        if (record.id == (uint32_t)PROBE_DONE) {
+        if (record.id == probe_done) {
             at++;
             count = 0;
             child_set_limit(worker, PROBE_SECONDS);

@@ -4,7 +4,7 @@
 # The administrator's folder. `install`: makes it, with examples, and never changes what is there.
 # `remove`: takes away the examples that are unchanged, and the folder if nothing else is in it.
 set -eu
-folder=${DESTDIR:-}/etc/virt-tap
+folder=/etc/virt-tap
 here=$(dirname "$0")
 
 case $1 in

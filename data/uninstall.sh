@@ -76,9 +76,10 @@ case $files in
     ;;
 esac
 
+doc=$(dirname "$command")/../share/doc/virt-tap
 printf '%s\n' "$files" | xargs -d '\n' rm -f
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || true
-for folder in "$hooks" "$(dirname "$hooks")" "$(dirname "$command")/../share/doc/virt-tap"; do
+for folder in "$hooks" "$(dirname "$hooks")" "$doc/examples" "$doc"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
 done
 rm -f /run/virt-tap/*.reloaded /run/virt-tap/.policy /run/virt-tap/.persist

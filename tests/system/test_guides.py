@@ -233,7 +233,7 @@ class Others(Guide):
         for name in ("br0", "br-mgmt"):
             sandbox.make_bridge(name)
         for path in (POLICY, BRIDGES):
-            text = documents.read(f"/usr/local/share/doc/virt-tap/{os.path.basename(path)}.example")
+            text = documents.read(f"/usr/local/share/doc/virt-tap/examples/{os.path.basename(path)}.example")
             switched, count = re.subn(r"(?m)^#(?=(allow|deny|include|bridge|map) )", "", text)
             self.assertGreater(count, 2)
             sandbox.write(path, switched)

@@ -55,6 +55,8 @@ int program_start(const struct verb *verb, int argc, char *argv[])
     program_path(verb->program, installed, path);
     fflush(stdout);
     execv(path, words);
-    return complain(1, argv[0], "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
+    return complain(1, argv[0],
+                    "cannot start %s: %s; the package virt-tap-hooks (for libvirt), or `./dev install` in "
+                    "virt-tap's source, puts it there",
                     path, strerror(errno));
 }

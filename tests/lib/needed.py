@@ -12,6 +12,7 @@ SET_UP = {
     "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
     "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",
     "NWFILTER_FOLDER": "a folder made by `tests/lib/unpacked DIR libvirt-daemon-config-nwfilter`",
+    "PACKAGES_FOLDER": "a folder in which tests/packages/test_debian.py makes its Debian",
     "MACHINES_FOLDER": "a folder made by `tests/lib/machineimage.py DIR RELEASE/MANAGER...`",
 }
 _missing = []

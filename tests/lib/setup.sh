@@ -17,7 +17,11 @@ lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellchec
 fuzz_packages="$build_packages clang libclang-rt-dev"
 coverage_packages="$build_packages gcovr"
 install_packages="$build_packages libcap2-bin"
-groups='build guest test machines lint bench fuzz coverage install'
+# systemd has systemd.pc in Debian 12, systemd-dev in later ones.
+deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
+rpm_packages="$build_packages rpm"
+packages_packages="mmdebstrap debian-archive-keyring util-linux"
+groups='build guest test machines packages lint bench fuzz coverage install deb rpm'
 
 packages_of() {
   case $1 in
@@ -30,6 +34,9 @@ packages_of() {
     fuzz) echo "$fuzz_packages" ;;
     coverage) echo "$coverage_packages" ;;
     install) echo "$install_packages" ;;
+    deb) echo "$deb_packages" ;;
+    rpm) echo "$rpm_packages" ;;
+    packages) echo "$packages_packages" ;;
     *) die "there is no group '$1': $groups" ;;
   esac
 }
@@ -45,6 +52,9 @@ reason_of() {
     fuzz) echo 'clang with libFuzzer' ;;
     coverage) echo 'what counts the lines and branches that tests reach' ;;
     install) echo 'what virt-tap is built with, and setcap, which gives the helper its capability' ;;
+    deb) echo 'what virt-tap is built with, and what makes Debian packages' ;;
+    rpm) echo 'what virt-tap is built with, and rpmbuild' ;;
+    packages) echo 'what makes a Debian to build packages on' ;;
   esac
 }
 

@@ -54,6 +54,7 @@ static enum request_result take_bridge(struct request *out, const char *value, s
  * shell. */
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
+    (void)out;
     if (value[strspn(value, IFNAME_PLAIN)]) {
         error_set(
             why,
@@ -90,6 +91,7 @@ static enum request_result take_vlan(struct request *out, const char *value, str
 {
     struct vlans vlans;
     const char *problem = vlans_parse(&vlans, value, NULL);
+    (void)out;
 
     if (!problem)
         return REQUEST_OK;
@@ -131,6 +133,7 @@ static enum request_result take_domain(struct request *out, const char *value, s
 static enum request_result take_claim(struct request *out, const char *value, struct error *why)
 {
     struct claim claim;
+    (void)out;
 
     if (!claim_read(&claim, value))
         return usage(why, "--claim must be a claim, as `virt-tap list` shows it, not ", value);

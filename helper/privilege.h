@@ -24,10 +24,8 @@ int privilege_lower(struct error *why);
  * the caller is not root, or there is no such user. */
 int privilege_become(uid_t uid, struct error *why);
 
-/* For the broker: keeps CAP_SETUID and CAP_SETGID, and makes CAP_KILL effective. Returns 0, or -1 and why
- * not. */
+/* Keeps CAP_SETUID and CAP_SETGID, and makes CAP_KILL effective. Returns 0, or -1 and why not. */
 int privilege_broker(struct error *why);
 
-/* Like privilege_become(), to who called connect() at the other end of that socket, with the groups of then.
- */
+/* Like privilege_become(), to who called connect() at the socket's other end, with the groups of then. */
 int privilege_become_peer(int connection, struct error *why);

@@ -122,8 +122,10 @@ class Chance(HostTest):
 
         def ended():
             said.append(self.host.run("virsh", "destroy", name, check=False).stdout)
+            if "state change lock" in said[-1]:
+                self.start_once_more(said[-1])  # as in virsh()
             return name not in self.running()
-        self.assertTrue(await_(ended, 60, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]}")
+        self.assertTrue(await_(ended, 120, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]}")
 
     def kill_qemu(self, name):
         self.kill_guest(name)

@@ -56,7 +56,7 @@ int program_start(const struct verb *verb, int argc, char *argv[])
     fflush(stdout);
     execv(path, words);
     return complain(1, argv[0],
-                    "cannot start %s: %s; the package virt-tap-hooks (for libvirt), or `./dev install` in "
-                    "virt-tap's source, puts it there",
+                    "cannot start %s: %s; the package virt-tap (virt-tap-hooks for `virt-tap domain`), or "
+                    "`./dev install` in virt-tap's source, puts it there",
                     path, strerror(errno));
 }

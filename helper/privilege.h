@@ -27,5 +27,5 @@ int privilege_become(uid_t uid, struct error *why);
 /* Keeps CAP_SETUID and CAP_SETGID, and makes CAP_KILL effective. Returns 0, or -1 and why not. */
 int privilege_broker(struct error *why);
 
-/* Like privilege_become(), to who called connect() at the socket's other end, with the groups of then. */
+/* Like privilege_become(): becomes who called connect() at the other end, with the groups of that time. */
 int privilege_become_peer(int connection, struct error *why);

@@ -33,14 +33,14 @@ static size_t report_left(const struct job *job, const char *label, const struct
     for (size_t i = 0; i < domain->interface_count; i++) {
         const size_t open = domain->interfaces[i].node->open; /* they are in document order */
         const struct note *note = &change->notes[i];
-        if (!note->reason[0])
+        left += note->outcome == OUTCOME_LEFT;
+        if (!note->reason[0] || job->mute)
             continue;
         xml_place(&where, domain->doc.text, at, open);
         at = open;
         snprintf(where.text, sizeof(where.text), "interface %zu %s%s", i + 1,
                  text_if(note->outcome == OUTCOME_LEFT, "is left as it is: "), note->reason);
         complain_at(job->name, label, &where);
-        left += note->outcome == OUTCOME_LEFT;
     }
     return left;
 }

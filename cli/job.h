@@ -17,6 +17,7 @@ struct job {
     struct wish wish;
     struct known *known;        /* collects the tap names given out; NULL: not needed */
     struct _xmlRelaxNG *schema; /* the result must validate against it; NULL: no check */
+    bool mute;                  /* says nothing of the interfaces that are left */
 };
 
 struct product {

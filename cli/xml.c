@@ -141,6 +141,16 @@ static int put_out(const struct run *run, const char *path, const char *text, si
     return 0;
 }
 
+/* Whether messages would get into the document: both go to the same file or pipe. */
+static bool messages_spoil_it(const struct xml_options *options)
+{
+    struct stat out, messages;
+
+    return !options->in_place && !options->output_dir && !options->diff && !isatty(STDOUT_FILENO) &&
+           fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &messages) == 0 &&
+           out.st_dev == messages.st_dev && out.st_ino == messages.st_ino;
+}
+
 static int change_file(const struct run *run, const char *path)
 {
     _cleanup_product_ struct product product = {0};
@@ -223,7 +233,7 @@ static int change(const struct call *call, change_function *function, const stru
     char *only_input[] = {standard_input};
     const struct xml_options *options = call->options;
     struct run run = {
-        .job = {.name = call->name, .change = function, .wish = *wish},
+        .job = {.name = call->name, .change = function, .wish = *wish, .mute = messages_spoil_it(options)},
         .options = options,
         .files = call->count ? call->words : only_input,
         .file_count = MAX(call->count, 1),

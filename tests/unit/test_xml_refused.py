@@ -3,10 +3,11 @@
 # Copyright the virt-tap authors
 """virt-tap xml: what is refused, in which words; what is left as it is; clones, and names."""
 import re
+import subprocess
 import tempfile
 import unittest
 
-from xmlcase import BRIDGE, DOMAIN, read, restore, rewrite, virt_tap
+from xmlcase import BRIDGE, CLI, DOMAIN, read, restore, rewrite, virt_tap
 
 
 class Refused(unittest.TestCase):
@@ -226,6 +227,22 @@ class Left(unittest.TestCase):
             with self.subTest(new):
                 self.assertIn(old, BRIDGE)
                 self.left(DOMAIN.format(BRIDGE.replace(old, new, 1)), word)
+
+    def test_reasons_stay_out_of_the_document(self):
+        """Where standard output and standard error are the same pipe or file, as with 2>&1."""
+        text = DOMAIN.format(BRIDGE.replace("<model", "<coalesce><rx><frames max='32'/></rx></coalesce><model")).encode()
+        command = [CLI, "xml", "rewrite"]
+        for options, status in ((), 0), (("--strict",), 3):
+            done = subprocess.run([*command, *options], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            self.assertEqual((done.returncode, done.stdout), (status, text))
+            with tempfile.TemporaryFile() as file:
+                subprocess.run([*command, *options], input=text, stdout=file, stderr=file, check=False)
+                file.seek(0)
+                self.assertEqual(file.read(), text)
+        done = subprocess.run([*command, "--diff"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+        self.assertIn(b"is left as it is", done.stdout)
+        done = subprocess.run(command, input=b"<domain>", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.assertIn(b"virt-tap xml rewrite: (standard input):1:", done.stdout)
 
     def test_networks(self):
         network = BRIDGE.replace("bridge", "network").replace("br0", "lan")

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+int audit_pid;
+
 /* Without a date: every syslog daemon then uses the time of arrival, and we need no time zone. */
 void audit(const char *program, const char *format, ...)
 {
@@ -19,7 +21,8 @@ void audit(const char *program, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    snprintf(line, sizeof(line), "<%d>%s[%d]: %s", LOG_AUTHPRIV | LOG_NOTICE, program, getpid(), text);
+    snprintf(line, sizeof(line), "<%d>%s[%d]: %s", LOG_AUTHPRIV | LOG_NOTICE, program,
+             audit_pid ? audit_pid : getpid(), text);
     for (char *c = line; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';

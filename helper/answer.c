@@ -29,11 +29,10 @@ int answer_check(int fd, struct error *why)
         problem = socket_problem(errno);
     else if (domain == AF_UNIX)
         return 0;
-    return error_set(
-        why,
-        "--fd=%d: %s; QEMU and libvirt pass a Unix socket: run this through -netdev tap,helper= or "
-        "bridge_helper",
-        fd, problem);
+    return error_set(why,
+                     "--fd=%d: %s; QEMU and libvirt pass a Unix socket: run this through -netdev "
+                     "tap,helper= or bridge_helper",
+                     fd, problem);
 }
 
 int answer_send(int fd, int descriptor, struct error *why)
@@ -42,18 +41,11 @@ int answer_send(int fd, int descriptor, struct error *why)
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
-    } control = {.room = {0}};
+    } control = {{.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
     struct iovec data = {.iov_base = &byte, .iov_len = 1};
     struct msghdr message = {
-        .msg_iov = &data,
-        .msg_iovlen = 1,
-        .msg_control = control.room,
-        .msg_controllen = sizeof(control.room),
-    };
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 
-    control.header.cmsg_level = SOL_SOCKET;
-    control.header.cmsg_type = SCM_RIGHTS;
-    control.header.cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
     if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
         return 0;

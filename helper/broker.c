@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "config.h"
 
 #include <errno.h>
@@ -23,6 +24,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5, include/uapi/asm-generic/socket.h */
+#endif
 
 enum {
     CHILDREN = 64,
@@ -189,13 +194,18 @@ int broker_run(const char *path, int *connection, struct error *why)
 
 int broker_receive(int connection, char *message, char *argv[], struct error *why)
 {
-    struct pollfd request = {.fd = connection, .events = POLLIN};
+    struct pollfd request = {.fd = connection, .events = POLLIN}, ended = {.events = POLLIN};
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
     struct iovec room = {message, BROKER_REQUEST_SIZE};
     struct msghdr header = {.msg_iov = &room, .msg_iovlen = 1};
     ssize_t length = -1;
 
     if (poll(&request, 1, REQUEST_WITHIN) > 0)
         length = recvmsg(connection, &header, MSG_DONTWAIT);
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &ended.fd, &size) == 0 && poll(&ended, 1, 0) == 0)
+        audit_pid = peer.pid; /* no other process can have it yet */
     if (length <= 0 || message[length - 1] || header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
         return error_set(why, "a request is one message of up to 4 kB, within 5 s, of words with zero bytes");
     *argv++ = HELPER_NAME;

@@ -67,7 +67,6 @@ static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *wh
     int err = -EBUSY;
 
     kind.vnet_hdr = kind.vnet_hdr && !what->terms->protection.no_vnet;
-
     if (what->request->name) {
         strcpy(out->name, what->request->name);
         err = newtap_create(nl, &out->fd, out->name, kind, NULL);

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "removal.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/quote.h"
 #include "grant.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool is_callers(const struct link *tap, const struct request *what)
 {
@@ -100,13 +100,11 @@ int removal_find(const struct request *what, struct links *taps, struct error *w
 
 int removal_delete(struct rtnl *nl, const struct link *tap, bool force, struct error *why)
 {
-    int fd = -1;
+    _cleanup_close_ int fd = -1;
 
     if (!force && (fd = grant_open_device(why)) < 0)
         return -1;
     const int err = tap_delete(nl, fd, tap);
-    if (fd >= 0)
-        close(fd);
     if (!err || err == -ENODEV) /* somebody else deleted it */
         return 0;
     if (err == -EBUSY)

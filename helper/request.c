@@ -43,11 +43,14 @@ static enum request_result usage(struct error *why, const char *what, const char
     return REQUEST_USAGE;
 }
 
+static enum request_result result_of(int err)
+{
+    return err < 0 ? REQUEST_REFUSED : REQUEST_OK;
+}
+
 static enum request_result take_bridge(struct request *out, const char *value, struct error *why)
 {
-    if (policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why) < 0)
-        return REQUEST_REFUSED;
-    return REQUEST_OK;
+    return result_of(policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why));
 }
 
 /* The names of our taps appear in commands that administrators type: no character may be special to a
@@ -55,17 +58,13 @@ static enum request_result take_bridge(struct request *out, const char *value, s
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
     (void)out;
-    if (value[strspn(value, IFNAME_PLAIN)]) {
-        error_set(
-            why,
-            "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
-            "of this host",
-            value);
-        return REQUEST_REFUSED;
-    }
-    if (ifname_check("--name=", value, why) < 0)
-        return REQUEST_REFUSED;
-    return REQUEST_OK;
+    if (!value[strspn(value, IFNAME_PLAIN)])
+        return result_of(ifname_check("--name=", value, why));
+    return result_of(error_set(
+        why,
+        "--name='%.64s': a tap's name is made of letters, digits, '.', '_' and '-'; `ip link` shows those "
+        "of this host",
+        value));
 }
 
 static enum request_result take_mac(struct request *out, const char *value, struct error *why)
@@ -75,16 +74,14 @@ static enum request_result take_mac(struct request *out, const char *value, stru
     const char *problem = mac_problem(out->mac);
     if (!problem)
         return REQUEST_OK;
-    error_set(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56", value,
-              problem);
-    return REQUEST_REFUSED;
+    return result_of(
+        error_set(why, "--mac=%s: a guest cannot have %s; give it another MAC, as in 52:54:00:12:34:56",
+                  value, problem));
 }
 
 static enum request_result take_ip(struct request *out, const char *value, struct error *why)
 {
-    if (address_list_add(&out->addresses, value, why) < 0)
-        return REQUEST_REFUSED;
-    return REQUEST_OK;
+    return result_of(address_list_add(&out->addresses, value, why));
 }
 
 static enum request_result take_vlan(struct request *out, const char *value, struct error *why)
@@ -246,14 +243,11 @@ static enum request_result check_whole(const struct request *request, struct err
 
 static enum request_verb verb_of(const char *word)
 {
-    if (strcmp(word, "create") == 0)
-        return REQUEST_CREATE;
-    if (strcmp(word, "delete") == 0)
-        return REQUEST_DELETE;
-    if (strcmp(word, "bridge") == 0)
-        return REQUEST_BRIDGE;
-    if (strcmp(word, "broker") == 0)
-        return REQUEST_BROKER;
+    static const char *const words[] = {"", "create", "delete", "bridge", "broker"};
+
+    for (enum request_verb verb = REQUEST_CREATE; verb <= REQUEST_BROKER; verb++)
+        if (strcmp(word, words[verb]) == 0)
+            return verb;
     return REQUEST_TAP;
 }
 

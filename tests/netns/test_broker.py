@@ -5,6 +5,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import stat
@@ -16,7 +17,7 @@ import brokercase
 import bridgehelper
 import netcase
 import sandbox
-from brokercase import PATH, ask, message
+from brokercase import PATH, TAP, ask, message
 from netcase import POLICY, QEMU_ACL
 from rounds import THOROUGH, rounds
 from sandbox import OTHER, USER, USERS
@@ -92,6 +93,29 @@ class Forms(brokercase.BrokerCase):
         self.helper = self.direct
         self.assertEqual(through, said())
         self.assertEqual(len(through), 4)
+
+    def test_pid_in_the_log(self):
+        """That of the program that asked, if it still runs (SO_PEERPIDFD, Linux 6.5 and newer)."""
+        log = netcase.system_log(self)
+        known = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 5)
+
+        def pid():
+            return int(re.match(rb"<85>virt-tap-helper\[(\d+)\]: refused to uid ", log.recv(4096))[1])
+
+        client = bridgehelper.Call([self.helper, "--fd={fd}", "--br=br9"], USER)
+        self.assertEqual(client.finish().status, 1)
+        self.assertEqual(pid() == client.process.pid, known)
+        self.assertEqual(ask(USER, *TAP[:1], "--br=br9", "--fd=3")[0], 1)
+        self.assertEqual(pid() == os.getpid(), known)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+            child = os.fork()
+            if child == 0:
+                with bridgehelper.acting_as(USER):
+                    os._exit(peer.connect_ex(PATH))
+            self.assertEqual(os.waitpid(child, 0)[1], 0)
+            peer.send(message(*TAP[:1], "--br=br9", "--fd=3"))
+            self.assertEqual(brokercase.answer(peer)[0], 1)
+        self.assertNotIn(pid(), (child, os.getpid()))
 
     def test_whose_bridge_it_is_when_nobody_listens(self):
         self.stop_broker()

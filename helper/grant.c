@@ -218,14 +218,13 @@ static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *t
                            struct error *why)
 {
     const struct address_list *addresses = &what->terms->addresses;
-    char text[CLAIM_SIZE];
-    int err = 0;
+    char texts[BINDING_ADDRESSES_MAX][CLAIM_SIZE];
+    size_t count = 0;
 
-    for (size_t i = 0; i < addresses->count && !err; i++) {
-        claim_write_ip(text, what->bridge->name, &addresses->list[i]);
+    for (size_t i = 0; i < addresses->count; i++)
         if (!address_is_shared(&addresses->list[i]))
-            err = link_add_altname(nl, ifindex, text);
-    }
+            claim_write_ip(texts[count++], what->bridge->name, &addresses->list[i]);
+    const int err = link_add_altnames(nl, ifindex, texts[0], CLAIM_SIZE, count);
     if (addresses_check(nl, addresses, what->bridge, ifindex, why) < 0)
         return -1;
     return end_step(nl, "claim an IP address for", tap, what, err, why);

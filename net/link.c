@@ -348,15 +348,27 @@ int link_rename(struct rtnl *nl, int ifindex, const char *name)
     return rtnl_talk(nl, rtnl_put_text(set_message(ifindex), IFLA_IFNAME, name));
 }
 
+enum { ALTNAMES_OF_MESSAGE = 16 /* a message has 4 KiB (nlmsg_alloc(3)), and one of them up to 132 bytes */ };
+
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
 {
-    struct nl_msg *msg =
-        rtnl_link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, 0);
-    struct nlattr *list = rtnl_nest(msg, IFLA_PROP_LIST | NLA_F_NESTED);
+    return link_add_altnames(nl, ifindex, altname, 0, 1);
+}
 
-    msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
-    rtnl_nest_end(msg, list);
-    return rtnl_talk(nl, msg);
+int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count)
+{
+    int err = 0;
+
+    for (size_t done = 0, end; done < count && !err;) {
+        struct nl_msg *msg =
+            rtnl_link_message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, 0);
+        struct nlattr *list = rtnl_nest(msg, IFLA_PROP_LIST | NLA_F_NESTED);
+        for (end = done + ALTNAMES_OF_MESSAGE; done < count && done < end; done++)
+            msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altnames + done * size);
+        rtnl_nest_end(msg, list);
+        err = rtnl_talk(nl, msg);
+    }
+    return err;
 }
 
 int link_up(struct rtnl *nl, int ifindex)

@@ -20,7 +20,7 @@ install_packages="$build_packages libcap2-bin"
 # systemd has systemd.pc in Debian 12, systemd-dev in later ones.
 deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
 rpm_packages="$build_packages rpm"
-packages_packages="mmdebstrap debian-archive-keyring util-linux"
+packages_packages="mmdebstrap debian-archive-keyring e2fsprogs util-linux"
 groups='build guest test machines packages lint bench fuzz coverage install deb rpm'
 
 packages_of() {

@@ -246,6 +246,13 @@ class Debian(unittest.TestCase):
         self.assertIn("vtap-test", said.stdout)
         self.assertEqual(root.run("find /etc/virt-tap -type f").stdout, "")
 
+    def test_on_a_machine(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for path in self.packages():
+                if "dbgsym" not in path:
+                    shutil.copy(path, folder)
+            run(sys.executable, f"{SOURCE}/tests/packages/test_machine.py", RELEASE, folder)
+
     def test_units(self):
         """They are off. An upgrade starts a service that runs again, and leaves the socket open; a removal stops both."""
         root = self.root()

@@ -27,6 +27,7 @@ class Readme(Reader):
             self.not_tried("./dev demo", "both take minutes and packages, and are what runs this test")
             for command, _ in self.next("./dev setup install").commands():
                 self.type(f"cd {documents.SOURCE} && {command}", user=0)
+            self.not_tried("sudo apt install ./virt-tap_*.deb", "tests/packages/test_machine.py types it on whole machines")
             self.first_steps()
             self.qemu()
             self.libvirt()

@@ -103,28 +103,31 @@ int identity_require_account(struct identity *who, struct error *why)
         uid, uid, uid);
 }
 
-/* Finds what a rule names. Returns 1 and its number, 0 if there is none, or -1 and why this cannot be
- * determined. */
-static int find_named(const struct caller *caller, enum account_kind kind, const char *name, id_t *id,
+/* Finds what a rule names, by name or, as the account's kind says, by number. Returns 1, 0 if there is none,
+ * or -1 and why this cannot be determined. */
+static int find_named(const struct caller *caller, struct account *account, const char *name,
                       struct error *why)
 {
-    const char *what = "user";
+    const char *what = "group";
     struct error cause;
-    const int err = account_find(caller->names, kind, name, id, &cause);
 
+    if (strlen(name) >= sizeof(account->name))
+        return 0; /* too long for any account */
+    strcpy(account->name, name);
+    const int err = caller->names->look_up(caller->names->context, account, &cause);
     if (!err)
         return 1;
     if (err == -ENOENT)
         return 0;
-    if (kind == GROUP_BY_NAME)
-        what = "group";
+    if (account->kind == USER_BY_NAME)
+        what = "user";
     return error_set(why, "%s '%.64s' cannot be looked up: %.900s", what, name, cause.text);
 }
 
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why)
 {
+    struct account account = {.kind = USER_BY_NAME};
     unsigned long number;
-    uid_t uid = 0;
 
     if (number_parse(user, 0, (uid_t)-2, &number))
         return number == who->caller->uid;
@@ -132,10 +135,10 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
         return -1;
     if (deny && strcmp(user, who->name) == 0)
         return 1;
-    const int found = find_named(who->caller, USER_BY_NAME, user, &uid, why);
+    const int found = find_named(who->caller, &account, user, why);
     if (found <= 0)
         return found;
-    return uid == who->caller->uid;
+    return account.id == who->caller->uid;
 }
 
 /* A process can drop groups of its account in a user namespace (newgidmap(1)), and then ask the broker. They
@@ -196,22 +199,31 @@ static int has_group_name(const struct caller *caller, const char *group, struct
     return found;
 }
 
+/* For a deny the group's own list of members counts, too: getgrouplist(3) does not tell when a name service
+ * fails, which whoever starves this process could choose; a look-up does. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why)
 {
+    struct account account = {.kind = GROUP_BY_NAME};
     unsigned long number;
     int found = 0;
-    gid_t gid = 0;
 
     if (deny && find_account(who, why) < 0)
         return -1;
-    if (number_parse(group, 0, (gid_t)-2, &number))
-        return has_gid(who, (gid_t)number, deny);
-    if (deny)
+    if (number_parse(group, 0, (gid_t)-2, &number)) {
+        account.kind = GROUP_BY_GID;
+        account.id = (gid_t)number;
+        found = has_gid(who, account.id, deny);
+        if (!deny || who->account != IDENTITY_KNOWN)
+            return found;
+    } else if (deny) {
         found = has_group_name(who->caller, group, why);
+    }
     if (found)
         return found;
-    found = find_named(who->caller, GROUP_BY_NAME, group, &gid, why);
+    if (deny && who->account == IDENTITY_KNOWN)
+        account.member = who->name;
+    found = find_named(who->caller, &account, group, why);
     if (found <= 0)
         return found;
-    return has_gid(who, gid, deny);
+    return account.has_member || has_gid(who, account.id, deny);
 }

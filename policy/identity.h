@@ -23,7 +23,9 @@ struct account {
     enum account_kind { USER_BY_NAME, USER_BY_UID, GROUP_BY_NAME, GROUP_BY_GID } kind;
     char name[IDENTITY_NAME_SIZE];
     id_t id;
-    gid_t gid; /* a user's primary group */
+    gid_t gid;          /* a user's primary group */
+    const char *member; /* of a group: a user to look for among its members; NULL: none */
+    bool has_member;
 };
 
 /* Where users and groups are looked up. */

@@ -66,6 +66,8 @@ static int ask(struct account *account, char *buffer, size_t room)
     } else {
         name = group.gr_name;
         account->id = group.gr_gid;
+        for (char **member = group.gr_mem; account->member && *member; member++)
+            account->has_member = account->has_member || strcmp(*member, account->member) == 0;
     }
     if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
         return 0;
@@ -185,7 +187,7 @@ static int look_up(void *context, struct account *account, struct error *why)
 {
     struct names *names = context;
 
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; i < names->count && !account->member; i++)
         if (is_same(&names->entries[i].account, account)) {
             *account = names->entries[i].account;
             return names->entries[i].absent ? -ENOENT : 0;

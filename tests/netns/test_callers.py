@@ -13,11 +13,12 @@ import netcase
 import sandbox
 import sanitized
 from bridgehelper import TUNSETOWNER, TUNSETPERSIST
-from namescase import ME, SECOND, NamesCase
+from namescase import GROUP, ME, SECOND, NamesCase
 from netcase import POLICY, QEMU_ACL
 from sandbox import OTHER, USER
 
 NOBODYS = 70007  # a uid or gid without a name
+WITHOUT_GROUPS = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
 MALLORY, BANNED = f"mallory:x:{USER}:{USER}::/run/vt:/bin/sh\n", f"banned:x:{USER}:\n"
 
 
@@ -75,6 +76,7 @@ class Accounts(NamesCase):
             self.services(services)
             for rules, line in (("allow br0\ndeny br0 user=alias\n", 2), ("allow br0\ndeny br0 user=ghost\n", 2), (narrow, 1)):
                 self.refused(rules, [f"{POLICY}:{line}", "cannot be looked up", "'second'"], groups=[NOBODYS])
+            self.refused(f"allow br0\ndeny br0 group={NOBODYS + 3}\n", [f"{POLICY}:2", f"group '{NOBODYS + 3}' cannot be looked up", "'second'"])
 
     def test_a_deny_by_group_requires_a_name_for_each_gid(self):
         self.groups((ME, USER), ("others", NOBODYS))
@@ -183,24 +185,45 @@ class Starved(NamesCase):
                     self.assertNotEqual(status, 0, (rules, tried, which))
                 self.assertGreater(tried, 8, rules)
 
-    def starve_at(self, nth, which, limit):
-        """The exit status of a start that is stopped at its nth opening of a file; None: it has fewer."""
+    def test_one_look_up_starved(self):
+        """Its caller dropped a group, and gives back what was taken at the next opening of a file: the other look-ups succeed."""
+        self.services("files")
+        self.users((ME, USER))
+        self.groups((ME, USER))
+        with open(GROUP, "a", encoding="ascii") as file:
+            file.write(f"students:x:{NOBODYS}:{ME}\n")
+        for deny in ("students", NOBODYS):
+            rules = f"allow br0\ndeny br0 group={deny}\n"
+            self.refused(rules, f"{POLICY}:2 denies")
+            tried = 0
+            while (status := self.starve_at(tried + 1, "NOFILE", "3:", WITHOUT_GROUPS, again=True)) is not None:
+                tried += 1
+                self.assertNotEqual(status, 0, (rules, tried))
+            self.assertGreater(tried, 8, rules)
+
+    def starve_at(self, nth, which, limit, become=("-u", "mallory"), again=False):
+        """The exit status of a start that is stopped at its nth opening of a file; None: it has fewer. again: and at the next, where the soft
+        limit is raised again."""
         trace = sandbox.RUN + "/trace"
         open(trace, "w", encoding="ascii").close()
-        process = subprocess.Popen(["strace", "-f", "-o", trace, "-u", "mallory", "-e", "trace=openat", "-e", f"inject=openat:signal=SIGSTOP:when={nth}",
+        last = f"..{nth + 1}" if again else ""
+        process = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=openat", "-e", f"inject=openat:signal=SIGSTOP:when={nth}{last}", *become,
                                     self.helper, "create", "--bridge=br0", "--name=vtap-starved"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(process.kill)
-        stopped = None
-        while process.poll() is None and not stopped:
-            with open(trace, encoding="utf-8", errors="replace") as file:
-                stopped = re.search(r"^(\d+) .*stopped by SIGSTOP", file.read(), re.M)
-            time.sleep(0.001)
-        if not stopped:
-            return None
-        child = stopped[1]
-        sandbox.run("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "prlimit", f"--pid={child}", f"--{which.lower()}={limit}:{limit}")
-        os.kill(int(child), signal.SIGCONT)
+        limits = [f"{limit}{'' if again else f':{limit}'}", f"{1024}:"][:2 if again else 1]
+        for stop, value in enumerate(limits, 1):
+            stopped = []
+            while process.poll() is None and len(stopped) < stop:
+                with open(trace, encoding="utf-8", errors="replace") as file:
+                    stopped = re.findall(r"^(\d+) .*stopped by SIGSTOP", file.read(), re.M)
+                time.sleep(0.001)
+            if len(stopped) < stop:
+                return None if stop == 1 else process.wait(20)
+            command = ["prlimit", f"--pid={stopped[0]}", f"--{which.lower()}={value}"]
+            if sandbox.run(*WITHOUT_GROUPS, *command, check=False).returncode != 0:
+                sandbox.run(*command)  # it is setpriv still
+            os.kill(int(stopped[0]), signal.SIGCONT)
         return process.wait(20)
 
 

@@ -106,6 +106,19 @@ static void rules_bind_under_any_name(void **state)
     assert_int_equal(judged("allow br0\ndeny br0 user=nobody\n", 1000), 1);
 }
 
+/* Though the process has dropped that group, and getgrouplist(3) does not tell of it. */
+static void a_member_of_a_group_is_denied(void **state)
+{
+    (void)state;
+    assert_int_equal(judged("allow br0\ndeny br0 group=dropped\n", 1000), 0);
+    assert_int_equal(judged("allow br0\ndeny br0 group=2004\n", 1000), 0);
+    assert_int_equal(judged("allow br0\ndeny br0 group=2005\n", 1000), 1); /* there is none */
+    assert_int_equal(judged("allow br0\ndeny br0 group=2099\n", 1000), -1);
+    assert_int_equal(judged("allow br0 group=dropped\n", 1000), 0);
+    assert_int_equal(judged("allow br0 group=2004\n", 1000), 0);
+    assert_int_equal(judged("allow br0 uid=1005\ndeny br0 group=2099\n", 1005), 1); /* who has no account */
+}
+
 /* An allow of policy.conf is for callers with an account, except one that admits uids. */
 static void without_an_account_nothing_is_allowed(void **state)
 {
@@ -214,6 +227,7 @@ int main(void)
         cmocka_unit_test(terms_that_do_not_parse),
         cmocka_unit_test(a_look_up_that_fails_denies),
         cmocka_unit_test(rules_bind_under_any_name),
+        cmocka_unit_test(a_member_of_a_group_is_denied),
         cmocka_unit_test(without_an_account_nothing_is_allowed),
         cmocka_unit_test(includes_of_a_folder),
         cmocka_unit_test(the_same_inode_on_another_device_is_no_loop),

@@ -135,9 +135,9 @@ static int define(const struct session *session, virDomainPtr domain, const char
 
     if (session->options->consent == CONSENT_ASK && !is_yes(name))
         return complain(1, command, "%s: left as it is", name);
-    const _cleanup_close_ int lock = libvirt_lock(domain);
-    (void)lock;
-    if (libvirt_define(domain, command, was, product->text, VIR_DOMAIN_DEFINE_VALIDATE) != 0)
+    _cleanup_close_ int lock;
+    if (libvirt_lock(domain, command, &lock) != 0 ||
+        libvirt_define(domain, command, was, product->text, VIR_DOMAIN_DEFINE_VALIDATE) != 0)
         return 1;
     next_report(command, domain, name);
     return 0;

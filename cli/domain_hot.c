@@ -60,7 +60,8 @@ int hot_open(struct hot *hot, const char *uri, const char *domain)
     if (!hot->domain)
         return 1;
     hot->name = virDomainGetName(hot->domain);
-    hot->lock = libvirt_lock(hot->domain);
+    if (libvirt_lock(hot->domain, hot->command, &hot->lock) != 0)
+        return 1;
     return choose(hot);
 }
 

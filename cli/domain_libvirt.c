@@ -3,12 +3,14 @@
 #include "domain_libvirt.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/complain.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -79,23 +81,31 @@ char *libvirt_definition(virDomainPtr domain)
 }
 
 /* A domain is one byte of the file, chosen by its UUID; only the user can open that. */
-int libvirt_lock(virDomainPtr domain)
+int libvirt_lock(virDomainPtr domain, const char *command, int *lock)
 {
     static const char name[] = "virt-tap-domain.lock";
     const char *folder = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
     unsigned char uuid[VIR_UUID_BUFLEN];
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    const int64_t end = clock_ms() + LIBVIRT_LOCK_MS;
     char path[PATH_MAX];
 
+    *lock = -1;
     if (!folder || virDomainGetUUID(domain, uuid) < 0 ||
         snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
-        return -1;
+        return 0;
     for (size_t i = 0; i < sizeof(uint32_t); i++)
-        lock.l_start = lock.l_start << CHAR_BIT | uuid[i];
-    const int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
-        ;
-    return fd;
+        byte.l_start = byte.l_start << CHAR_BIT | uuid[i];
+    *lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    while (*lock >= 0 && fcntl(*lock, F_OFD_SETLK, &byte) < 0) {
+        if (clock_ms() > end)
+            return complain(1, command,
+                            "%s: another virt-tap command changes it, and has not ended within %d s; see "
+                            "which: fuser -v %s",
+                            virDomainGetName(domain), LIBVIRT_LOCK_MS / 1000, path);
+        poll(NULL, 0, 10);
+    }
+    return 0;
 }
 
 int libvirt_define(virDomainPtr domain, const char *command, const char *was, const char *text,

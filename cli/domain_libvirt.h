@@ -29,9 +29,11 @@ bool libvirt_is_session(virConnectPtr connection);
 char *libvirt_definition(virDomainPtr domain);
 
 /* libvirt only sets a whole definition, and a whole list of taps, so whoever changes one must be the only one
- * from reading to setting it. Waits until no other virt-tap of this user's on this host does so with this
- * domain. Returns a descriptor that holds the lock until it is closed; -1: there is nothing to lock. */
-int libvirt_lock(virDomainPtr domain);
+ * from reading to setting it. Waits up to LIBVIRT_LOCK_MS until no other virt-tap of this user's on this host
+ * does so with this domain. Returns 0 and a descriptor that holds the lock until it is closed (-1: there is
+ * nothing to lock), or 1. */
+enum { LIBVIRT_LOCK_MS = 30 * 1000 };
+int libvirt_lock(virDomainPtr domain, const char *command, int *lock);
 
 /* Redefines the domain, unless its definition is no longer `was`. flags are of virDomainDefineXMLFlags().
  * Returns 0, or 1. */

@@ -370,6 +370,17 @@ class System(HostTest, Verbs):
         self.run_here(self.cli, "domain", "detach", "-c", remote, "web", MAC, "--config")
         self.assertEqual(len(self.devices("web", "--inactive")[0]), 1)
 
+    def test_another_command_hangs(self):
+        """One that changes the same domain: it is waited for, but not for ever, and nothing is changed."""
+        self.plain("web")
+        before = self.virsh("dumpxml", "web")
+        holder = self.host.run("python3", "-c", "import fcntl, os, subprocess, sys\nfile = open('/run/virt-tap-domain.lock', 'w')\n"
+                               "fcntl.lockf(file, fcntl.LOCK_EX)\nsys.exit(subprocess.call(sys.argv[1:]))", self.cli, "domain", "attach", "-c", self.URI,
+                               "web", "--bridge=br0", "--config", check=False)
+        self.assertEqual(holder.returncode, 1)
+        self.assertRegex(holder.stdout, r"\A[^\n]*: web: another virt-tap command changes it, and has not ended within 30 s; [^\n]*fuser -v [^\n]*lock\n\Z")
+        self.assertEqual(self.virsh("dumpxml", "web"), before)
+
     def test_not_root(self):
         """Who may use libvirtd, but does not own its taps."""
         self.plain("web")

@@ -46,8 +46,10 @@ static bool report_file(struct findings *out)
     struct statvfs mount;
 
     if (stat(HELPER_PATH, &st) < 0) {
-        finding_add(out, errno == ENOENT ? HELPER_MISSING : HELPER_EXEC, HELPER_PATH ": %s", strerror(errno));
-        finding_fixable(out, "");
+        if (errno == ENOENT)
+            finding_add_fixable(out, HELPER_MISSING, "", HELPER_PATH ": %s", strerror(errno));
+        else
+            finding_add(out, HELPER_EXEC, HELPER_PATH ": %s", strerror(errno));
         return false;
     }
     if (st.st_mode & (S_ISUID | S_ISGID))
@@ -78,8 +80,9 @@ static void report_failure(const struct user *user, int status, char *words, str
     if (status == -ENOMSG) {
         finding_add(out, HELPER_REFUSED, "it exited with status 0, but sent no tap");
     } else if (status < 0) {
-        finding_add_fixable(out, HELPER_EXEC, "", HELPER_PATH " cannot be run by %s: %s", user->name,
-                            strerror(-status));
+        finding_add(out, HELPER_EXEC, HELPER_PATH " cannot be run by %s: %s", user->name, strerror(-status));
+        if (status == -EACCES)
+            finding_fixable(out, "");
     } else {
         finding_add(out, HELPER_REFUSED, "it exited with status %d: %s", status, program_first_line(words));
     }

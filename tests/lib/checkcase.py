@@ -75,6 +75,7 @@ class State:
     groups: tuple = ()   # with these besides
     wrap: tuple = ()     # by this command
     says: tuple = ()     # what must stand in what was seen, or in what mends it
+    omits: tuple = ()    # what must not
     tree: bool = False   # made of files that stand for other hardware, not for real
 
 

@@ -41,6 +41,8 @@ class States(unittest.TestCase):
         self.assertFalse(set(state.never.split()) & found, findings)
         for text in state.says:
             self.assertIn(text, words)
+        for text in state.omits:
+            self.assertNotIn(text, words)
         self.assertEqual(status, int(any(finding["level"] == "failure" for finding in findings)))
 
     def test_all_findings_are_met(self):

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/verb.h"
 #include "domain_attach.h"
+#include "domain_hosts.h"
 #include "domain_libvirt.h"
 #include "domain_next.h"
 #include "job.h"
@@ -24,7 +25,8 @@
 enum consent { CONSENT_ASK, CONSENT_GIVEN, CONSENT_NOTHING_IS_DONE };
 
 struct domain_options {
-    const char *uri;
+    struct option_list uris;
+    unsigned int jobs, timeout;
     struct wish_options wish;
     unsigned int consent; /* of enum consent */
     bool all;
@@ -39,9 +41,14 @@ struct session {
 };
 
 #define SHOW_OPTIONS                                                                                         \
-    OPTION_LETTER('c', "connect", "URI",                                                                     \
-                  "the libvirt to connect to, which may be remote; default: as virsh",                       \
-                  struct domain_options, uri),                                                               \
+    OPTION_ANY(                                                                                              \
+        "connect", "URI",                                                                                    \
+        "the libvirt to connect to, which may be remote; default: as virsh; several at once\nif repeated",   \
+        OPTION_IS_LIST, struct domain_options, uris, 0, 0, 0, 'c', NULL),                                    \
+        OPTION_NUMBER("jobs", "N", "of several libvirts, so many at a time (8)", struct domain_options,      \
+                      jobs, 1, HOSTS_JOBS_MAX, HOSTS_JOBS),                                                  \
+        OPTION_NUMBER("timeout", "SECONDS", "give up one of several that is silent for so long (60)",        \
+                      struct domain_options, timeout, 1, HOSTS_SECONDS_MAX, HOSTS_SECONDS),                  \
         OPTION_FLAG("all", "every domain that is defined there", struct domain_options, all)
 #define CHANGE_OPTIONS                                                                                       \
     SHOW_OPTIONS, OPTION_SET("yes", "do not ask", struct domain_options, consent, CONSENT_GIVEN),            \
@@ -179,6 +186,7 @@ static int show_domain(const struct session *session, virDomainPtr domain)
 
 static int one_domain(struct session *session, virDomainPtr domain)
 {
+    hosts_alive();
     if (session->job.change)
         return change_domain(session, domain);
     return show_domain(session, domain);
@@ -194,22 +202,14 @@ static int named_domain(struct session *session, const char *name)
     return one_domain(session, domain);
 }
 
-/* The worse of two exit statuses: 1 is worse than 3. */
-static int worse(int a, int b)
-{
-    if (a == 1 || b == 0)
-        return a;
-    return b;
-}
-
 /* Processes all domains, even after a failure. */
-static int each_domain(struct session *session, char *names[], size_t name_count)
+static int each_domain(struct session *session, char *const names[], size_t name_count)
 {
     _cleanup_free_ virDomainPtr *list = NULL;
     int status = 0;
 
     for (size_t i = 0; i < name_count; i++)
-        status = worse(status, named_domain(session, names[i]));
+        status = hosts_worse(status, named_domain(session, names[i]));
     if (!session->options->all)
         return status;
     const int count =
@@ -217,25 +217,36 @@ static int each_domain(struct session *session, char *names[], size_t name_count
     if (count < 0)
         return complain(1, session->job.name, "cannot list the domains: %s", virGetLastErrorMessage());
     for (int i = 0; i < count; i++) {
-        status = worse(status, one_domain(session, list[i]));
+        status = hosts_worse(status, one_domain(session, list[i]));
         virDomainFree(list[i]);
     }
     return status;
 }
 
-static int connect_and_run(struct session *session, char *names[], size_t count)
+/* What is to be done at each host. */
+struct order {
+    const struct session *session;
+    char *const *names;
+    size_t count;
+};
+
+static int connect_and_run(void *data, const char *command, const char *uri)
 {
-    const char *command = session->job.name;
+    const struct order *order = data;
+    struct session one = *order->session, *session = &one;
     int status = 0;
 
-    session->connection = libvirt_open(command, session->options->uri);
+    session->job.name = command;
+    session->job.known = session->job.known ? &session->known : NULL;
+    session->job.wish.data = session;
+    session->connection = libvirt_open(command, uri);
     if (!session->connection)
         return 1;
     session->job.wish.session = libvirt_is_session(session->connection);
     if (session->job.known)
         status = libvirt_learn(session->connection, command, &session->known.taken, VIR_DOMAIN_XML_INACTIVE);
     if (status == 0)
-        status = each_domain(session, names, count);
+        status = each_domain(session, order->names, order->count);
     next_warn(&session->next, command, session->connection);
     next_free(&session->next);
     taken_free(&session->known.taken);
@@ -259,7 +270,14 @@ static int run(const struct call *call, change_function *function)
         return complain(2, call->name, "--ip is for one domain; name it");
     if (function && options->consent == CONSENT_ASK && !isatty(STDIN_FILENO))
         return complain(2, call->name, "not a terminal: use --yes");
-    return connect_and_run(&session, call->words, call->count);
+    if (options->uris.count > 1 && function && options->consent == CONSENT_ASK)
+        return complain(2, call->name,
+                        "several hosts are not asked about one by one: look with --dry-run, then use --yes");
+    struct order order = {&session, call->words, call->count};
+    if (options->uris.count <= 1)
+        return connect_and_run(&order, call->name, options->uris.count ? options->uris.words[0] : NULL);
+    const struct hosts hosts = {options->uris.words, options->uris.count, options->jobs, options->timeout};
+    return finish_output(hosts_run(&hosts, call->name, connect_and_run, &order), call->name);
 }
 
 static int rewrite(const struct call *call)

@@ -10,14 +10,19 @@ import os
 import re
 import socket
 import subprocess
+import sys
+import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as ET
 
+import bridgehelper
 import guests
 import needed
 import sandbox
 from bridgehelper import await_
 from libvirthost import DOMAIN, QEMU_CONF
+from rounds import THOROUGH
 from virshell import Virsh
 
 HOME = sandbox.RUN + "/session"
@@ -308,6 +313,111 @@ class Session(Base, unittest.TestCase):
         done = self.run_here(self.cli, "domain", "show", "-c", f"qemu+unix:///session?socket={HOME}/libvirt/libvirt-sock",
                              "remote")
         self.assertIn("could be a tap on br0", done.stdout)
+
+
+class Hosts(unittest.TestCase):
+    """Three libvirts of a user's, and what does not answer."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+        cls.uris = []
+        for number in range(3):
+            home = f"{HOME}/host{number}"
+            os.makedirs(f"{home}/config/libvirt")
+            sandbox.write(f"{home}/config/libvirt/qemu.conf", QEMU_CONF)
+            sandbox.run("chown", "-R", str(sandbox.USER), home)
+            environment = {**ENVIRONMENT, "HOME": home, "XDG_RUNTIME_DIR": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
+            daemon = bridgehelper.start(["libvirtd"], uid=sandbox.USER, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+            cls.addClassCleanup(daemon.wait, 30)
+            cls.addClassCleanup(daemon.terminate)
+            await_(lambda path=f"{home}/libvirt/libvirt-sock": os.path.exists(path))
+            cls.uris.append(f"qemu+unix:///session?socket={home}/libvirt/libvirt-sock")
+
+    def define(self, host, name, *nics):
+        path = f"{HOME}/{name}.xml"
+        sandbox.write(path, DOMAIN.format(uuid="", name=name, boot="", devices="".join(nics)))
+        as_user("virsh", "-q", "-c", self.uris[host], "define", path)
+        self.addCleanup(as_user, "virsh", "-q", "-c", self.uris[host], "undefine", name)
+
+    def run_at(self, verb, *words, hosts=None, status=0):
+        """Standard output and standard error."""
+        connect = [word for uri in hosts or self.uris for word in ("-c", uri)]
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as errors:
+            done = bridgehelper.start([self.cli, "domain", verb, *connect, *words], uid=sandbox.USER, env=ENVIRONMENT, cwd=HOME,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+            said, _ = done.communicate(timeout=120)
+            errors.seek(0)
+            complaints = errors.read().decode()
+        self.took = time.monotonic() - began
+        self.assertEqual(done.returncode, status, said.decode() + complaints)
+        return said.decode(), complaints
+
+    def test_all_at_once(self):
+        counts = (67, 67, 66) if THOROUGH else (1, 3, 2)
+        for host, count in enumerate(counts):
+            for number in range(count):
+                self.define(host, f"d{host}{number}", NIC.format(VIRTIO))
+        before = [as_user("virsh", "-q", "-c", uri, "dumpxml", "d00" if uri == self.uris[0] else "d20").stdout for uri in self.uris[::2]]
+        said, _ = self.run_at("rewrite", "--all", "--dry-run")
+        self.assertEqual(said.count("+    <interface type='ethernet'>"), sum(counts), said)
+        said, _ = self.run_at("rewrite", "--all", "--yes", "--jobs=2")
+        if THOROUGH:
+            print(f"{sum(counts)} domains of three libvirts rewritten in {self.took:.1f} s", file=sys.stderr)
+        self.assertEqual([line for line in said.splitlines() if line.startswith("qemu")], [uri + ":" for uri in self.uris])
+        self.assertTrue(said.endswith("3 hosts: 3 done, 0 failed\n"), said)
+        said, _ = self.run_at("show", "--all")
+        self.assertEqual(len(re.findall("tap vtap-d", said)), sum(counts), said)
+        self.run_at("restore", "--all", "--yes")
+        after = [as_user("virsh", "-q", "-c", uri, "dumpxml", "d00" if uri == self.uris[0] else "d20").stdout for uri in self.uris[::2]]
+        self.assertEqual(after, before)
+
+    def test_one_that_does_not_answer(self):
+        """It costs its time and nothing else; likewise one that is not there."""
+        self.define(0, "here", NIC.format(VIRTIO))
+        self.define(2, "there", NIC.format(VIRTIO))
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind(f"{HOME}/deaf")
+            os.chmod(f"{HOME}/deaf", 0o666)
+            deaf.listen()
+            silent, missing = f"qemu+unix:///session?socket={HOME}/deaf", f"qemu+unix:///session?socket={HOME}/nobody"
+            said, complaints = self.run_at("rewrite", "--all", "--yes", "--timeout=3", status=1,
+                                           hosts=[self.uris[0], silent, missing, self.uris[2]])
+        self.assertLess(self.took, 40)
+        self.assertTrue(said.endswith("4 hosts: 2 done, 2 failed\n"), said)
+        self.assertIn(f"virt-tap domain rewrite: {silent}: no answer within 3 s; is it up? --timeout=SECONDS allows more\n", complaints)
+        self.assertIn(f"virt-tap domain rewrite: {missing}: no connection to libvirt at {missing}: ", complaints)
+        self.assertEqual(len(re.findall("tap vtap-", self.run_at("show", "--all")[0])), 2)
+
+    def test_an_interface_that_is_left(self):
+        self.define(1, "left", "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>")
+        said, complaints = self.run_at("rewrite", "--all", "--yes", "--strict", status=3)
+        self.assertTrue(said.endswith("3 hosts: 3 done, 0 failed\n"), said)
+        self.assertIn(f"virt-tap domain rewrite: {self.uris[1]}: left:", complaints)
+        self.assertIn("is left as it is", complaints)
+
+    def test_refusals(self):
+        for words in (["--all"], ["--all", "--yes", "--jobs=0"], ["--all", "--yes", "--jobs=65"], ["--all", "--yes", "--timeout=0"], ["--yes"]):
+            self.assertEqual(self.run_at("rewrite", *words, status=2)[0], "")
+
+    def test_ended_by_its_user(self):
+        """Nothing goes on behind his back."""
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind(f"{HOME}/deaf2")
+            os.chmod(f"{HOME}/deaf2", 0o666)
+            deaf.listen()
+            uri = f"qemu+unix:///session?socket={HOME}/deaf2"
+            running = bridgehelper.start([self.cli, "domain", "show", "-c", uri, "-c", uri, "--all"], uid=sandbox.USER, env=ENVIRONMENT, cwd=HOME,
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+            def children():
+                return sandbox.run("pgrep", "-f", "deaf2", check=False).stdout.split()
+            self.assertTrue(await_(lambda: len(children()) == 3), children())
+            running.terminate()
+            running.wait(10)
+            self.assertTrue(await_(lambda: not children()), children())
 
 
 class System(Base, unittest.TestCase):

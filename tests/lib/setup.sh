@@ -12,7 +12,8 @@ test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemo
 dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network ?libvirt-daemon-driver-nwfilter libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish firejail bubblewrap podman crun uidmap"
 machines_packages="$test_packages mmdebstrap e2fsprogs"
 bench_packages="$test_packages xsltproc libxml2-utils"
-lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc"
+# musl-tools compiles the privileged program with another C library.
+lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc musl-tools"
 # libclang-rt-dev has libFuzzer and the sanitizers of the clang that is Debian's default.
 fuzz_packages="$build_packages clang libclang-rt-dev"
 coverage_packages="$build_packages gcovr"

@@ -6,6 +6,7 @@
 #include "host/hooks.h"
 #include "base/cleanup.h"
 #include "base/pidfd.h"
+#include "base/process.h"
 #include "config.h"
 #include "confinement.h"
 #include "verbs.h"
@@ -47,11 +48,8 @@ static int check(const char *verb)
         hooks_path(path, hooks_drivers[i]);
         target_of(target, hooks_drivers[i]);
         if (access(target, X_OK) < 0)
-            return complain(
-                1, verb,
-                "%s cannot be run: %s; the package virt-tap-hooks, or `./dev install` in virt-tap's "
-                "source, puts it there",
-                target, strerror(errno));
+            return complain(1, verb, "%s cannot be run: %s; " PROCESS_INSTALL("virt-tap-hooks"), target,
+                            strerror(errno));
         if (hooks_look(hooks_drivers[i]) == HOOK_FOREIGN)
             return complain(1, verb, "nothing was changed: %s exists and is not virt-tap's; move it away",
                             path);

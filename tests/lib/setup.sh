@@ -8,7 +8,8 @@
 # What each group needs, by the names of Debian's packages; those with a question mark only some releases have.
 build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils lz4'
-test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
+# git, mandoc and python3-yaml are for the tests of releases and of the forge's workflow.
+test_packages="$guest_packages git mandoc python3-yaml qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
 dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network ?libvirt-daemon-driver-nwfilter libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish firejail bubblewrap podman crun uidmap"
 machines_packages="$test_packages mmdebstrap e2fsprogs"
 bench_packages="$test_packages xsltproc libxml2-utils"

@@ -23,7 +23,8 @@ install_packages="$build_packages libcap2-bin"
 deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
 rpm_packages="$build_packages rpm"
 packages_packages="mmdebstrap debian-archive-keyring util-linux"
-groups='build guest test machines packages lint bench fuzz coverage install deb rpm'
+portability_packages="$build_packages $packages_packages python3 git binutils"
+groups='build guest test machines packages portability lint bench fuzz coverage install deb rpm'
 
 packages_of() {
   case $1 in
@@ -39,6 +40,7 @@ packages_of() {
     deb) echo "$deb_packages" ;;
     rpm) echo "$rpm_packages" ;;
     packages) echo "$packages_packages" ;;
+    portability) echo "$portability_packages" ;;
     *) die "there is no group '$1': $groups" ;;
   esac
 }
@@ -57,6 +59,7 @@ reason_of() {
     deb) echo 'what virt-tap is built with, and what makes Debian packages' ;;
     rpm) echo 'what virt-tap is built with, and rpmbuild' ;;
     packages) echo 'what makes a Debian to build packages on' ;;
+    portability) echo 'what makes a Debian with other compilers' ;;
   esac
 }
 

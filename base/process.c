@@ -3,6 +3,7 @@
 #include "process.h"
 #include "base/clock.h"
 #include "cleanup.h"
+#include "pidfd.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -11,7 +12,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -219,7 +219,7 @@ static int start(const struct process *process, const char *path, int out, struc
         TEMP_FAILURE_RETRY(waitpid(child->pid, NULL, 0));
         return -failed;
     }
-    child->pidfd = pidfd_open(child->pid, 0);
+    child->pidfd = pidfd_of(child->pid);
     return 0;
 }
 

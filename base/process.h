@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What messages advise where a program of virt-tap's cannot be started. */
+#define PROCESS_INSTALL(package)                                                                             \
+    "install the package " package ", or run `./dev install` in virt-tap's source"
+
 enum {
     PROCESS_QUERY_MS = 30 * 1000,       /* programs that only query: nft list, ifquery, netplan get */
     PROCESS_MANAGER_MS = 5 * 60 * 1000, /* programs that change the network: ifup waits for DHCP (dhclient's

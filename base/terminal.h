@@ -11,8 +11,8 @@
 /* Filters stdout and stderr: from now on, everything printed to them is shown as printable_character() does,
  * except line feeds and tabs. Standard output to a terminal is line buffered; standard error is never
  * buffered. Errors on standard output are found by fflush(3) and ferror(3) as usual. Writes to the
- * descriptors themselves, such as those of child processes, bypass the filter. Needs glibc, where stdout and
- * stderr are variables. Returns 0 or -errno. */
+ * descriptors themselves, such as those of child processes, bypass the filter. Returns 0 or -errno: -ENOTSUP
+ * without glibc, where stdout and stderr are variables. */
 int terminal_filter(void);
 
 /* Prints a document to standard output: unchanged if that is not a terminal, otherwise filtered. Returns the

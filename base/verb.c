@@ -207,8 +207,9 @@ int command_main(const struct command *command, int argc, char *argv[])
 
     open_standard_descriptors();
     signal(SIGCHLD, SIG_DFL); /* while it is ignored, the exit status of a child is lost */
-    if (terminal_filter() < 0)
-        return complain(1, name, "no memory");
+    const int err = terminal_filter();
+    if (err < 0)
+        return complain(1, name, "cannot filter what is printed: %s", strerror(-err));
     if (argc < 1) /* an execve with an empty argv */
         return command_run(command, 1, no_words);
     argv[0] = name;

@@ -3,6 +3,7 @@
 #include "dhcp.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/pidfd.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/verb.h"
@@ -18,7 +19,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <time.h>
 
 enum { LINE_SIZE = 4096, FIND_MS = 10 * 1000, KILLED_MS = 1000, IDENTITIES = 16 };
@@ -180,11 +180,11 @@ static int look_at(const struct identities *known, const char *pid, const char *
     char text[LINE_SIZE];
 
     /* While its pidfd accepts signals the PID is not reused, so all reads in between are of one process. */
-    _cleanup_close_ int process = pidfd_open((pid_t)strtol(pid, NULL, 10), 0);
+    _cleanup_close_ int process = pidfd_of((pid_t)strtol(pid, NULL, 10));
     if (process < 0 || !is_roots(pid) || !is_at_home(pid))
         return 0;
     const struct identity *identity = identify(known, pid);
-    if (!identity || read_words(pid, text, words) == 0 || pidfd_send_signal(process, 0, NULL, 0) < 0)
+    if (!identity || read_words(pid, text, words) == 0 || pidfd_signal(process, 0) < 0)
         return 0;
     if (!dhcpcd_is_for(words[0], interface))
         line = dhcp_line(words);
@@ -329,7 +329,7 @@ static void end_clients(const char *interface)
     dhcp_find(interface, &clients);
     for (size_t i = 0; i < clients.count; i++) {
         struct pollfd wait = {.fd = clients.list[i].process, .events = POLLIN};
-        if (pidfd_send_signal(wait.fd, SIGKILL, NULL, 0) == 0)
+        if (pidfd_signal(wait.fd, SIGKILL) == 0)
             poll(&wait, 1, KILLED_MS);
     }
     dhcp_free(&clients);

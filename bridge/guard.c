@@ -3,6 +3,7 @@
  *
  * The guard of a move (see move.h): how it is started, and the confirmation that it waits for. */
 #include "base/cleanup.h"
+#include "base/pidfd.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "move.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
 #include <sys/time.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -81,10 +81,10 @@ static void set_timer(unsigned int ms)
  * another process's. */
 static void end_mover(int fd, pid_t mover)
 {
-    _cleanup_close_ const int process = pidfd_open(mover, 0);
+    _cleanup_close_ const int process = pidfd_of(mover);
 
     if (process >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        pidfd_send_signal(process, SIGKILL, NULL, 0);
+        pidfd_signal(process, SIGKILL);
 }
 
 /* Returns once create has finished or died. We then hold the lock. */

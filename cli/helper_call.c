@@ -21,8 +21,8 @@ int helper_call(const char *name, const char *const argv[])
 {
     const int status = process_run_terminal(helper_path(), argv);
     if (status < 0)
-        return complain(1, name, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                        helper_path(), strerror(-status));
+        return complain(1, name, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), helper_path(),
+                        strerror(-status));
     if (status < 128)
         return status;
     return 1;

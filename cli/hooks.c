@@ -5,6 +5,8 @@
  * that libvirt shares between hooks; files there that are not ours stay. */
 #include "host/hooks.h"
 #include "base/cleanup.h"
+#include "base/pidfd.h"
+#include "base/process.h"
 #include "config.h"
 #include "confinement.h"
 #include "verbs.h"
@@ -15,7 +17,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,11 +48,8 @@ static int check(const char *verb)
         hooks_path(path, hooks_drivers[i]);
         target_of(target, hooks_drivers[i]);
         if (access(target, X_OK) < 0)
-            return complain(
-                1, verb,
-                "%s cannot be run: %s; the package virt-tap-hooks, or `./dev install` in virt-tap's "
-                "source, puts it there",
-                target, strerror(errno));
+            return complain(1, verb, "%s cannot be run: %s; " PROCESS_INSTALL("virt-tap-hooks"), target,
+                            strerror(errno));
         if (hooks_look(hooks_drivers[i]) == HOOK_FOREIGN)
             return complain(1, verb, "nothing was changed: %s exists and is not virt-tap's; move it away",
                             path);
@@ -125,11 +123,11 @@ static int remove_links(void)
 static int send_reload(size_t which, const struct hooks_daemon *daemon)
 {
     struct hooks_daemon again[HOOKS_DAEMONS_MAX];
-    const _cleanup_close_ int fd = pidfd_open(daemon->pid, 0);
+    const _cleanup_close_ int fd = pidfd_of(daemon->pid);
 
     if (fd < 0 || hooks_daemons(again) <= which || again[which].pid != daemon->pid)
         return -ESRCH;
-    if (pidfd_send_signal(fd, SIGHUP, NULL, 0) < 0)
+    if (pidfd_signal(fd, SIGHUP) < 0)
         return -errno;
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "config.h"
 
 #include <errno.h>
@@ -55,8 +56,7 @@ int program_start(const struct verb *verb, int argc, char *argv[])
     program_path(verb->program, installed, path);
     fflush(stdout);
     execv(path, words);
-    return complain(1, argv[0],
-                    "cannot start %s: %s; the package virt-tap (virt-tap-hooks for `virt-tap domain`), or "
-                    "`./dev install` in virt-tap's source, puts it there",
-                    path, strerror(errno));
+    const int err = errno;
+    const char *package = strcmp(verb->program, "virt-tap-domain") == 0 ? "virt-tap-hooks" : "virt-tap";
+    return complain(1, argv[0], "cannot start %s: %s; " PROCESS_INSTALL("%s"), path, strerror(err), package);
 }

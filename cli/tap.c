@@ -3,6 +3,7 @@
  *
  * virt-tap tap: persistent taps. Those on a bridge are made by virt-tap-helper, which alone has the privilege
  * and checks the policy; plain devices by root (device.c). */
+#include "base/process.h"
 #include "config.h"
 #include "device.h"
 #include "helper_call.h"
@@ -54,8 +55,8 @@ static int run_helper(const char *verb, struct words *words)
     for (size_t i = 0; i < words->count; i++)
         argv[i] = words->text[i];
     execv(helper_path(), argv);
-    return complain(1, verb, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there",
-                    helper_path(), strerror(errno));
+    return complain(1, verb, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), helper_path(),
+                    strerror(errno));
 }
 
 /* Whether virt-tap-helper makes and deletes taps of that name. */

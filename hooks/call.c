@@ -25,8 +25,7 @@ static int explain(const char *path, char *output, int status, struct error *why
     if (status == -EINTR)
         return error_set(why, "%s did not end in time and was killed", path);
     if (status < 0)
-        return error_set(why, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there", path,
-                         strerror(-status));
+        return error_set(why, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), path, strerror(-status));
     if (output && *output && *output != '\n') {
         const char *words = process_reason(output);
         if (strncmp(words, name, strlen(name)) == 0)

@@ -119,8 +119,9 @@ int hook_run(const struct hook_event *events, size_t count, int argc, char *argv
 
 int hook_write(const char *text, size_t size, struct error *why)
 {
-    if (terminal_filter() < 0)
-        return error_set(why, "no memory");
+    const int err = terminal_filter();
+    if (err < 0)
+        return error_set(why, "cannot filter what is printed: %s", strerror(-err));
     terminal_document(text, size);
     if (ferror(stdout))
         return error_set(why, "cannot hand the domain back to libvirt: %s", strerror(errno));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "catalogue.h"
+#include "base/process.h"
 #include "config.h"
 
 #define MAKE_NODE "groupadd -r -f kvm\nmknod -m 0660 /dev/kvm c 10 232 && chown root:kvm /dev/kvm"
@@ -8,7 +9,7 @@
 #define LOG_IN_AGAIN "# log out and log in again; for a single shell: newgrp "
 #define USE_BROKER                                                                                           \
     "\n# or turn the broker on, on the host: {sudo}virt-tap broker enable; a container must see /run/virt-tap, too"
-#define INSTALL_HELPER "# install virt-tap: ./dev install in its source tree"
+#define INSTALL_HELPER "# " PROCESS_INSTALL("virt-tap")
 /* Commands have no backslash: quoted for users' `sudo sh -c`, one would take $'...', which dash does not
  * know. */
 

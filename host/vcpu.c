@@ -197,7 +197,7 @@ static void disarm(void)
 /* Runs the CPU until it exits for this reason. */
 static bool run_until(struct vcpu *cpu, struct vcpu_run *out, unsigned int reason)
 {
-    const double end = now_ns(CLOCK_MONOTONIC) + LIMIT_MS * 1e6;
+    const double end = now_ns(CLOCK_MONOTONIC) + LIMIT_MS * 1000000;
 
     for (;;) {
         if (ioctl(cpu->fd, KVM_RUN, 0) == 0) {
@@ -256,7 +256,7 @@ static bool measure(struct vcpu *cpu, struct vcpu_run *out)
         const double turn = full > empty ? (full - empty) / (TURNS - 1) : 0;
         if (i == 0 || turn < out->guest_ns)
             out->guest_ns = turn;
-        if (out->guest_ns < TOO_SLOW * out->host_ns)
+        if (out->guest_ns < (double)TOO_SLOW * out->host_ns)
             return true;
     }
     out->verdict = VCPU_EMULATED;

@@ -5,6 +5,7 @@
  * the system call CALL, a number, fails with that error, or is interrupted by that signal before it does
  * anything. As strace -e inject, but done with it then: tracing what follows, and strace's own start, would
  * take longer than what is traced. REPORT says INJECTED if it came to that. Ends as the command did. */
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -16,6 +17,15 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Where a call's number and its result are. */
+#if defined(__x86_64__)
+#define NUMBER_OF(regs) ((regs).orig_rax)
+#define RESULT_OF(regs) ((regs).rax)
+#elif defined(__i386__)
+#define NUMBER_OF(regs) ((regs).orig_eax)
+#define RESULT_OF(regs) ((regs).eax)
+#endif
 
 static _Noreturn void fail(const char *what)
 {
@@ -49,6 +59,7 @@ static bool next(pid_t pid, int *status)
     return false;
 }
 
+#ifdef NUMBER_OF
 /* At the entry of a call: one of no call returns at once, and with whatever is written then. */
 static void fail_call(pid_t pid, long error, int *status)
 {
@@ -56,13 +67,21 @@ static void fail_call(pid_t pid, long error, int *status)
 
     if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
         fail("ptrace");
-    regs.orig_rax = (unsigned long long)-1;
+    NUMBER_OF(regs) = (__typeof__(NUMBER_OF(regs)))-1;
     if (ptrace(PTRACE_SETREGS, pid, 0, &regs) || !next(pid, status) || ptrace(PTRACE_GETREGS, pid, 0, &regs))
         fail("ptrace");
-    regs.rax = (unsigned long long)-error;
+    RESULT_OF(regs) = (__typeof__(RESULT_OF(regs)))-error;
     if (ptrace(PTRACE_SETREGS, pid, 0, &regs))
         fail("ptrace");
 }
+#else
+static _Noreturn void fail_call(pid_t pid, long error, int *status)
+{
+    (void)pid, (void)error, (void)status;
+    errno = ENOSYS;
+    fail("a call of this processor's");
+}
+#endif
 
 static int trace(pid_t pid, char **argv, int report)
 {

@@ -13,6 +13,7 @@ SET_UP = {
     "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",
     "NWFILTER_FOLDER": "a folder made by `tests/lib/unpacked DIR libvirt-daemon-config-nwfilter`",
     "PACKAGES_FOLDER": "a folder in which tests/packages/test_debian.py makes its Debian",
+    "PORTABILITY_FOLDER": "a folder in which tests/portability/test_compilers.py makes its Debian",
     "MACHINES_FOLDER": "a folder made by `tests/lib/machineimage.py DIR RELEASE/MANAGER...`",
 }
 _missing = []

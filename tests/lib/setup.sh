@@ -8,11 +8,13 @@
 # What each group needs, by the names of Debian's packages; those with a question mark only some releases have.
 build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-dev libxml2-dev libvirt-dev libcmocka-dev'
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils lz4'
-test_packages="$guest_packages qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
+# git, mandoc and python3-yaml are for the tests of releases and of the forge's workflow.
+test_packages="$guest_packages git mandoc python3-yaml qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
 dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network ?libvirt-daemon-driver-nwfilter libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish firejail bubblewrap podman crun uidmap"
 machines_packages="$test_packages mmdebstrap e2fsprogs"
 bench_packages="$test_packages xsltproc libxml2-utils"
-lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc"
+# musl-tools compiles the privileged program with another C library.
+lint_packages="$build_packages clang-format clang-tidy cppcheck flake8 shellcheck mandoc musl-tools"
 # libclang-rt-dev has libFuzzer and the sanitizers of the clang that is Debian's default.
 fuzz_packages="$build_packages clang libclang-rt-dev"
 coverage_packages="$build_packages gcovr"
@@ -21,7 +23,8 @@ install_packages="$build_packages libcap2-bin"
 deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
 rpm_packages="$build_packages rpm"
 packages_packages="mmdebstrap debian-archive-keyring e2fsprogs util-linux"
-groups='build guest test machines packages lint bench fuzz coverage install deb rpm'
+portability_packages="$build_packages $packages_packages python3 git binutils"
+groups='build guest test machines packages portability lint bench fuzz coverage install deb rpm'
 
 packages_of() {
   case $1 in
@@ -37,6 +40,7 @@ packages_of() {
     deb) echo "$deb_packages" ;;
     rpm) echo "$rpm_packages" ;;
     packages) echo "$packages_packages" ;;
+    portability) echo "$portability_packages" ;;
     *) die "there is no group '$1': $groups" ;;
   esac
 }
@@ -55,6 +59,7 @@ reason_of() {
     deb) echo 'what virt-tap is built with, and what makes Debian packages' ;;
     rpm) echo 'what virt-tap is built with, and rpmbuild' ;;
     packages) echo 'what makes a Debian to build packages on' ;;
+    portability) echo 'what makes a Debian with other compilers' ;;
   esac
 }
 

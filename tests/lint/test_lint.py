@@ -121,6 +121,18 @@ class Lint(unittest.TestCase):
                 self.assertIn(says, said)
                 os.unlink(f"{self.tree}/tests/lib/{name}.py")
 
+    def test_musl(self):
+        """What only glibc has, in what the privileged program links."""
+        for folder, text, says in (("net", "#include <sys/pidfd.h>\n", "sys/pidfd.h: No such file"),
+                                   ("policy", "int a(void);\nint a(void)\n{\n    return getcontext_nosuch();\n}\n", "implicit declaration")):
+            path = self.write(f"{folder}/glibc.c", HEAD + text)
+            done = subprocess.run(["tests/lint/musl.sh", "build"], cwd=self.tree, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+            os.unlink(f"{self.tree}/{path}")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(says, done.stderr)
+            self.assertEqual(set(re.findall(r"(?m)^(\w+/\w+\.c):", done.stderr)), {path}, done.stderr)
+        subprocess.run(["tests/lint/musl.sh", "build"], cwd=self.tree, check=True, timeout=300)
+
     def test_no_fault(self):
         path = self.write("net/good.c", function(60))
         status, said = self.lint("net/tap.c", "net/tap.h", path, "tests/lib/sandbox.py")

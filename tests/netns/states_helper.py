@@ -36,7 +36,8 @@ def conf(lines):
 
 STATES = [
     state("the helper works", "helper", "helper.policy.none", never="helper.untried helper.leftover helper.apparmor"),
-    state("no helper", "own /usr/local; rm -f $HELPER_PATH", "helper.missing", never="helper.works"),
+    state("no helper", "own /usr/local; rm -f $HELPER_PATH", "helper.missing", never="helper.works",
+          says=("install the package virt-tap, or run `./dev install` in virt-tap's source",)),
     state("no file capability", "helper; setcap -r $HELPER_PATH", "helper.capability", never="helper.works",
           says=("setcap cap_net_admin=p",)),
     state("another file capability", "helper; setcap cap_net_raw=p $HELPER_PATH", "helper.capability"),

@@ -5,6 +5,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import unittest
@@ -16,6 +17,8 @@ import sandbox
 from checkcase import State
 from sandbox import USER
 
+with open(os.environ["VIRT_TAP_SOURCE"] + "/meson.build", encoding="utf-8") as meson:
+    VERSION = re.search(r"(?m)^  version: '(.*)',$", meson.read())[1]
 OPEN = State("open", "kvm 0666 root:root", "")
 ROOT = State("open, root asks", "kvm 0666 root:root", "", user=0)
 GROUPS = State("groups", "sed -i '/^kvm:/d; /^libvirt:/d' /etc/group; kvm 0666 root:root", "", area="groups")
@@ -192,7 +195,7 @@ class Words(unittest.TestCase):
         state = State("report", GROUPS.setup, "", area="groups net helper qemu")
         done = checkcase.run(state, "--report")
         self.assertEqual(done.returncode, 1)
-        for text in ("virt-tap:     0.1.0", f"kernel:       Linux {os.uname().release}", "distribution: Debian",
+        for text in (f"virt-tap:     {VERSION}", f"kernel:       Linux {os.uname().release}", "distribution: Debian",
                      "ok       qemu.installed: /usr/bin/qemu-system-x86_64: QEMU emulator version",
                      "failure  helper.policy.none", "USER opens /dev/kvm", "HOME/.config/libvirt"):
             self.assertIn(text, done.stdout)

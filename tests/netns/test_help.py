@@ -272,6 +272,8 @@ class Help(unittest.TestCase):
                 done = call(verb, "x", program=f"{folder}/virt-tap", cwd=f"{sandbox.RUN}/programs755", env={"PATH": f"{sandbox.RUN}/programs755"})
                 self.assertEqual(done.stdout.startswith(folder), own, done)
                 self.assertNotIn("programs", done.stdout if not own else "")
+                if not own:
+                    self.assertIn(f"; install the package virt-tap{'-hooks' if verb == 'domain' else ''}, or run `./dev install` in", done.stderr)
             shutil.rmtree(folder) if mode != 0o755 else self.addCleanup(shutil.rmtree, folder)
         for theirs in ("", "/virt-tap", "/virt-tap-xml"):  # who owns one of the three could not have replaced the others
             os.chown(f"{sandbox.RUN}/programs755{theirs}", USER, USER)

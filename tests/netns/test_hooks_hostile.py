@@ -81,7 +81,7 @@ class Hostile(HookCase):
     def test_no_helper(self):
         os.rename(self.installed, self.installed + ".aside")
         self.addCleanup(os.rename, self.installed + ".aside", self.installed)
-        self.fails("prepare", domain(("vtap-web-a", "br0")), f"cannot start {self.installed}", "./dev install")
+        self.fails("prepare", domain(("vtap-web-a", "br0")), f"cannot start {self.installed}", "install the package virt-tap, or run `./dev install` in")
 
     def test_nothing_from_the_environment(self):
         env = hookhost.ENVIRONMENT | {"VIRT_TAP_HELPER": "/bin/false", "LD_PRELOAD": "", "NLCB": "debug"}

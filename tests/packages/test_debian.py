@@ -3,20 +3,18 @@
 # Copyright the virt-tap authors
 """What packaging/ makes, on a Debian of its own: test_debian.py RELEASE [Class.test...]. Takes root, some minutes, and packages of Debian
 (or from $MIRROR), which $PACKAGES_FOLDER keeps for the next time.
-
-The Debian is a folder that nothing changes: each Root lays what it changes over it, and has no network.
 """
 import glob
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
+import debianroot
 import needed
+from debianroot import Root
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
 RELEASE = sys.argv.pop(1)
@@ -27,35 +25,10 @@ PACKAGES = ["build-essential", "debhelper", "libcmocka-dev", "libjansson-dev", "
             "procps", "python3", "lintian", "rpm", "libcap2-bin", "iproute2", "mount", "util-linux",
             {"bookworm": "systemd"}.get(RELEASE, "systemd-dev"), *{"trixie": ["makepkg", "nix-bin"]}.get(RELEASE, [])]
 HELPER = "/usr/libexec/virt-tap-helper"
-ENTER = """
-mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
-cd "$2/root"
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t tmpfs -o mode=755 tmpfs dev
-for name in null zero full random urandom tty; do : >"dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
-mkdir dev/net dev/shm dev/pts
-mknod -m 666 dev/net/tun c 10 200
-ln -s /proc/self/fd dev/fd
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-ln -s pts/ptmx dev/ptmx
-mount -t tmpfs -o mode=1777 tmpfs dev/shm
-ip link set lo up
-exec chroot . env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \\
-  sh -euc "$3"
-"""
 # All files but dpkg's own, with kind, mode and owner, and the size or target of those that have one.
 FILES = r"""find / -xdev '(' -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /src -o -path /var/lib/dpkg -o -path /var/log \
   -o -path /var/cache/man ')' -prune \
   -o -type d -printf '%p %y %m %u %g\n' -o -printf '%p %y %m %u %g %s %l\n' | sort; ls /var/lib/dpkg/info"""
-
-
-def run(*command, timeout=3600, check=True, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
-                          timeout=timeout, check=False, **options)
-    if check and done.returncode != 0:
-        raise RuntimeError(f"{command[0]}: exit {done.returncode}:\n{done.stdout[-6000:]}")
-    return done
 
 
 def digest(path):
@@ -63,61 +36,15 @@ def digest(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-class Root:
-    """A Debian to change."""
-
-    def __init__(self, base):
-        self.base, self.folder = base, tempfile.mkdtemp(dir=os.path.dirname(base))
-        for name in ("upper", "work", "root"):
-            os.mkdir(f"{self.folder}/{name}")
-
-    def run(self, script, **options):
-        """A shell script in there, to its end; returns the CompletedProcess."""
-        return run("unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--propagation", "private", "sh", "-euc", ENTER, "enter",
-                   self.base, self.folder, script, **options)
-
-    def put(self, path, name):
-        """Copy a file into /src."""
-        os.makedirs(f"{self.folder}/upper/src", exist_ok=True)
-        shutil.copy(path, f"{self.folder}/upper/src/{name}")
-
-    def remove(self):
-        shutil.rmtree(self.folder)
-
-
-def debian(folder):
-    """The Debian that all start from, made if it is not there. Appears complete or not at all."""
-    base, stamp = f"{folder}/{RELEASE}", " ".join(sorted(PACKAGES))
-    if os.path.exists(base + ".made-of"):
-        with open(base + ".made-of", encoding="ascii") as file:
-            if file.read() == stamp:
-                return base
-    os.makedirs(folder, exist_ok=True)
-    shutil.rmtree(base, ignore_errors=True)
-    # In namespaces of its own: whatever becomes of it, nothing stays mounted.
-    run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "mmdebstrap", "--mode=root", "--variant=apt",
-        "--format=directory", f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"',
-        "--dpkgopt=force-unsafe-io", RELEASE, base, *filter(None, [os.environ.get("MIRROR")]))
-    with open(base + ".made-of", "w", encoding="ascii") as file:
-        file.write(stamp)
-    return base
-
-
-def tree(path):
-    """The files that git knows, as a tar archive."""
-    names = subprocess.run(["git", "-c", "safe.directory=*", "-C", SOURCE, "ls-files", "-z"], stdout=subprocess.PIPE, check=True, timeout=60).stdout
-    subprocess.run(["tar", "-C", SOURCE, "-c", "-f", path, "--null", "-T", "-"], input=names, check=True, timeout=60)
-
-
 class Debian(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = os.environ.get("PACKAGES_FOLDER") or needed.folder("PACKAGES_FOLDER")
-        cls.base = debian(folder)
+        cls.base = debianroot.make(f"{folder}/{RELEASE}", RELEASE, PACKAGES)
         cls.builder = Root(cls.base)
         cls.addClassCleanup(cls.builder.remove)
         with tempfile.NamedTemporaryFile() as file:
-            tree(file.name)
+            debianroot.tree(file.name)
             cls.builder.put(file.name, "tree.tar")
         cls.built("one", "deb")
 

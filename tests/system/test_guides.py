@@ -195,6 +195,8 @@ class Others(Guide):
             self.not_tried("programs ", "a picture of the folders")
         with self.read("threat-model.md"):
             pass
+        with self.read("releasing.md"):
+            pass
         with self.read("packaging.md"):
             self.not_tried("meson setup build", "./dev test packages does, as debian/rules and the spec have it")
 

@@ -226,7 +226,7 @@ class Setup(Folder):
             self.assertEqual("libvirt-daemon-driver-network" in done.stdout, known)
 
 
-@unittest.skipUnless(shutil.which("dpkg-deb"), "requires dpkg-deb")
+@unittest.skipUnless(shutil.which("dpkg-deb") and shutil.which("xz"), "requires dpkg-deb and xz")
 class GuestKernel(Folder):
     """Packages as Debian 12, Debian 13 and later ones have them."""
 

@@ -8,9 +8,13 @@ import json
 import os
 import re
 import subprocess
+import sys
 import unittest
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
+sys.path.insert(0, SOURCE + "/packaging")
+import release  # noqa: E402
+
 BUILD = os.path.dirname(os.path.dirname(os.environ["VIRT_TAP_CLI"]))
 PACKAGING = SOURCE + "/packaging"
 UNITS = "${env:UNITS}"  # systemd's folder, which debian/rules knows
@@ -82,12 +86,11 @@ class Lists(unittest.TestCase):
 
 class Versions(unittest.TestCase):
     def test_all_are_that_of_meson(self):
-        version = re.search(r"^  version: '(.*)',$", read(SOURCE + "/meson.build"), re.M)[1]
-        for path, pattern in (("debian/changelog", r"\Avirt-tap \((.*)-[^-]+\) "), ("rpm/virt-tap.spec", r"(?m)^Version: (.*)$"),
-                              ("rpm/virt-tap.spec", r"(?s)\n%changelog\n[^\n]* - (\S+)-\d+\n"), ("aur/PKGBUILD", r"(?m)^pkgver=(.*)$"),
-                              ("nix/default.nix", r'version = "(.*)";')):
+        version = release.version_of("meson.build", release.MESON)
+        self.assertTrue(release.is_version(version))
+        for path, pattern in release.PLACES:
             with self.subTest(path):
-                self.assertEqual(re.search(pattern, read(f"{PACKAGING}/{path}"))[1], version)
+                self.assertEqual(release.version_of(path, pattern), version)
 
 
 class Scripts(unittest.TestCase):

@@ -170,7 +170,11 @@ static void bring(struct apply *apply, struct live_tap *tap)
 /* A tap that is not allowed, or not complete. */
 static void refuse(struct apply *apply, const struct live_tap *tap)
 {
-    if (!tap->complete) {
+    if (tap->later) {
+        printf("%s: left alone: it was made by a later virt-tap than this, " VERSION "; use that one\n",
+               tap->link.name);
+        apply->left++;
+    } else if (!tap->complete) {
         printf("%s: left alone: a helper is making it, or was stopped; run this again\n", tap->link.name);
         apply->left++;
     } else if (apply->options->revoke) {

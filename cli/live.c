@@ -105,9 +105,11 @@ int live_refresh(struct live_tap *tap, struct rtnl *nl)
         strcmp(now.alias, tap->link.alias) != 0)
         return -ESTALE;
     err = read_tap(tap, nl, &now);
-    if (err)
-        return err;
-    return read_vlans(&only, nl);
+    if (!err && now.is_port)
+        return read_vlans(&only, nl); /* of all ports, which takes long if they are many */
+    tap->vlans = (struct vlans){.untagged = 0};
+    tap->odd_vlans = false;
+    return err;
 }
 
 /* In the helper's order: the claim, the alias, up; persistent last. */

@@ -130,8 +130,12 @@ static void bring(struct apply *apply, struct live_tap *tap)
     struct error why = {0}, cause = {0};
     char words[LIVE_WORDS];
     unsigned int differs;
-    int err = live_refresh(tap, &apply->nl);
+    int err = live_differs(&apply->nl, tap, &differs);
 
+    if (!err && !differs) /* as it was when all were read; reading each again takes longer the more there are */
+        return;
+    if (!err)
+        err = live_refresh(tap, &apply->nl);
     if (!err)
         err = live_differs(&apply->nl, tap, &differs);
     if (is_gone(err)) {

@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The command says something about each of 1,023 taps on each bridge, and puts that many back in less time
- * than this, which libvirtd may have to wait for it. */
+/* The command says something about each of 1,023 taps on each bridge. It puts 200 back in half a second; the
+ * limit is for how long libvirtd waits at most. */
 enum { WORDS_MAX = 78, OUTPUT_MAX = 16 * 1024 * 1024, REPAIR_MS = 10 * 1000 };
 
 /* Reports why a program failed, without the helper's name in front of its message. */
@@ -26,7 +26,10 @@ static int explain(const char *path, char *output, int status, struct error *why
 {
     static const char name[] = "virt-tap-helper: ";
 
-    if (status == -EINTR || status == -ETIMEDOUT)
+    if (status == -ETIMEDOUT)
+        return error_set(why, "%s did not end in time; to put the other taps back, run: virt-tap repair",
+                         path);
+    if (status == -EINTR)
         return error_set(why, "%s did not end in time and was killed", path);
     if (status < 0)
         return error_set(why, "cannot start %s: %s; `./dev install` in virt-tap's source puts it there", path,

@@ -124,7 +124,8 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
     return true;
 }
 
-/* Brings an allowed tap to what it is granted. */
+/* Brings an allowed tap to what it is granted. It is read again only if there is something to do: that takes
+ * longer the more taps there are. */
 static void bring(struct apply *apply, struct live_tap *tap)
 {
     struct error why = {0}, cause = {0};
@@ -132,7 +133,7 @@ static void bring(struct apply *apply, struct live_tap *tap)
     unsigned int differs;
     int err = live_differs(&apply->nl, tap, &differs);
 
-    if (!err && !differs) /* as it was when all were read; reading each again takes longer the more there are */
+    if (!err && !differs)
         return;
     if (!err)
         err = live_refresh(tap, &apply->nl);

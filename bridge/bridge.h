@@ -37,6 +37,7 @@ const struct link *view_bridge(const struct view *view, const char *verb, const 
 /* Returns the interface of that name, or NULL after reporting why. */
 const struct link *view_link(const struct view *view, const char *verb, const char *name);
 
+#define ALIAS_VERSIONED "virt-tap v="   /* prefix of those that a later virt-tap may give bridges */
 #define UPLINK_ALIAS "virt-tap uplink=" /* prefix of a bridge's alias; the name of its uplink follows */
 
 /* Sends a batch; reports failure as `cannot WHAT NAME: reason`. Returns 0 or 1. */

@@ -146,10 +146,11 @@ static int delete (struct view *view, const char *verb, const char *name, const 
 
     if (!bridge)
         return 1;
-    if (state_in_progress(name))
-        return complain(1, verb,
-                        "the move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait", name,
-                        quote(name).text);
+    if (strncmp(bridge->alias, ALIAS_VERSIONED, strlen(ALIAS_VERSIONED)) == 0)
+        return complain(1, verb, "nothing was changed: '%s' was made by a later virt-tap; use that one",
+                        name);
+    if (state_refuse(verb, name) != 0)
+        return 1;
     const char *why = state_load(name, PHASE_CONFIRMED, &saved);
     if (why && *why && !option)
         return complain(1, verb,

@@ -251,9 +251,8 @@ int move_create(struct view *view, const char *verb, const struct create *create
 
     if (!uplink || uplink_refuse(view, verb, create, uplink) != 0)
         return 1;
-    if (state_in_progress(create->name))
-        return complain(1, verb, "a move to '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
-                        create->name, quote(create->name).text);
+    if (state_refuse(verb, create->name) != 0)
+        return 1;
     struct probe probe;
     const int err = collect(view, create, uplink, &move);
     if (err == 0 && probe_before(view, verb, create->probes, &move, &probe) != 0)

@@ -167,7 +167,8 @@ int persist_store(const char *verb, const char *bridge, const struct persist_fil
                   int (*check)(void *arg), void *arg);
 
 /* Returns what is recorded as installed for this bridge: paths, and when they were written. Returns 0, also
- * if nothing is, or -errno. The caller must persist_free() them in either case. */
+ * if nothing is, or -errno; -ENOTSUP: a later virt-tap wrote it. The caller must persist_free() them in
+ * either case. */
 int persist_recall(const char *bridge, struct persist_files *files);
 
 /* Completes or undoes what was killed, and reads what is recorded for this bridge. Returns 0; or 1 after

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define LIST_FOLDER "/etc/virt-tap"
+#define FORMAT_WORD "format " /* begins the first line of a record; its number follows */
 
 FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
 {
@@ -126,9 +127,13 @@ int persist_recall(const char *bridge, struct persist_files *files)
     _cleanup_fclose_ FILE *list = fopen(path, "re");
     if (!list)
         return errno == ENOENT ? 0 : -errno;
-    while (getline(&line, &size, list) > 0) {
+    for (int number = 0; getline(&line, &size, list) > 0; number++) {
         const char *name = strchr(line, ' ');
         line[strcspn(line, "\n")] = '\0';
+        if (number == 0 && strcmp(line, FORMAT_WORD "1") == 0) /* in records from before, a file is first */
+            continue;
+        if (number == 0 && strncmp(line, FORMAT_WORD, strlen(FORMAT_WORD)) == 0)
+            return -ENOTSUP;
         if (!name || name[1] != '/')
             return -EBADMSG;
         const int err = persist_add(files, 0, name + 1, "");
@@ -204,6 +209,8 @@ static int start(const char *verb, const char *bridge, struct swap *swap, struct
     const int err = persist_recall(bridge, record);
     if (opened < 0)
         complain(1, verb, "nothing was changed: %s", swap->why.text);
+    else if (err == -ENOTSUP)
+        complain(1, verb, "nothing was changed: %s was written by a later virt-tap; use that one", path);
     else if (err < 0)
         complain(1, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
     else if (check_unchanged(verb, bridge, record, by_guard) == 0)
@@ -246,6 +253,8 @@ static void write_record(struct swap *swap, const char *bridge, const struct per
     size_t size;
     FILE *list = open_memstream(&text, &size);
 
+    if (list)
+        fputs(FORMAT_WORD "1\n", list);
     for (size_t i = 0; list && i < files->count; i++)
         fprintf(list, "%lld %s\n", swap_written(swap, files->list[i].path), files->list[i].path);
     list_path(path, bridge);

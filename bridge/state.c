@@ -5,6 +5,8 @@
 #include "state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/complain.h"
+#include "base/quote.h"
 #include "base/statefolder.h"
 #include "move.h"
 
@@ -136,18 +138,33 @@ bool state_await(const char *bridge, enum phase phase, int ms)
     return access(path.text, F_OK) != 0;
 }
 
-bool state_in_progress(const char *bridge)
+static bool is_later(int fd)
 {
-    static const enum phase phases[] = {PHASE_ARMING, PHASE_MOVING, PHASE_MOVED, PHASE_RESTORING};
+    __attribute__((cleanup(move_free))) struct move move = {.mover = 0};
+    const char *why = state_parse(fd, &move);
+
+    return why && strcmp(why, STATE_LATER) == 0;
+}
+
+int state_refuse(const char *verb, const char *bridge)
+{
+    static const enum phase phases[] = {PHASE_ARMING, PHASE_MOVING, PHASE_MOVED, PHASE_RESTORING,
+                                        PHASE_CONFIRMED};
 
     for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
         const struct state_path path = state_path(bridge, phases[i]);
         _cleanup_close_ const int fd = open_state(path.text);
         if (fd < 0)
             continue;
+        if (is_later(fd))
+            return complain(1, verb, "nothing was changed: %s " STATE_LATER "; use that one", path.text);
+        if (phases[i] == PHASE_CONFIRMED)
+            continue;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-            return true;
+            return complain(1, verb,
+                            "the move of '%s' is not confirmed yet: `virt-tap bridge confirm %s`, or wait",
+                            bridge, quote(bridge).text);
         unlink(path.text);
     }
-    return false;
+    return 0;
 }

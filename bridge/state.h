@@ -16,7 +16,11 @@ struct state_path state_path(const char *bridge, enum phase phase);
 /* Serializes the state, always completely. The caller frees the result. NULL: out of memory. */
 char *state_text(const struct move *move);
 
-/* Reads a state from a file. Returns NULL, or the reason; *out may then be partly filled. */
+/* What a later virt-tap wrote is neither used nor replaced. */
+#define STATE_LATER "was written by a later virt-tap"
+
+/* Reads a state from a file. Returns NULL, or the reason, STATE_LATER for that one; *out may then be partly
+ * filled. */
 const char *state_parse(int fd, struct move *out);
 
 /* Saves the state as PHASE_ARMING. Returns a descriptor that holds the lock, or -errno. */
@@ -33,5 +37,6 @@ int state_advance(const char *bridge, enum phase from, enum phase to);
 /* Waits until the move leaves that phase. Returns whether it did so in time. */
 bool state_await(const char *bridge, enum phase phase, int ms);
 
-/* Returns whether a move of this bridge is in progress: its guard is alive. Removes what a dead one left. */
-bool state_in_progress(const char *bridge);
+/* Returns 0, or an exit status after reporting why a move of this bridge to or from a NIC cannot begin: one
+ * is in progress, with its guard alive; or a later virt-tap left a state. Removes what a dead one left. */
+int state_refuse(const char *verb, const char *bridge);

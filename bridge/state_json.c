@@ -256,9 +256,12 @@ const char *state_parse(int fd, struct move *out)
 {
     json_auto_t *root = json_loadfd(fd, 0, NULL);
     const char *boot = json_string_value(json_object_get(root, "boot"));
+    const json_int_t format = json_integer_value(json_object_get(root, "format"));
     char now[BOOT_SIZE];
 
-    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !boot || !read_fields(root, out) ||
+    if (format > FORMAT)
+        return STATE_LATER;
+    if (format != FORMAT || !boot || !read_fields(root, out) ||
         !read_clients(json_object_get(root, "clients"), &out->clients) ||
         !read_own(json_object_get(root, "own"), out))
         return "is damaged";

@@ -35,9 +35,10 @@ const struct option_entry gc_options[] = {
 
 const char gc_notes[] =
     "It removes taps that nobody holds and whose libvirt domain is not running: the user's own, and for root all.\n"
-    "A tap that a helper is still making, or was stopped while making, is reported and left alone.\n";
+    "A tap that a helper is still making, or was stopped while making, is reported and left alone, and so is one\n"
+    "that a later virt-tap made.\n";
 
-enum verdict { KEEP, HALF_MADE, UNUSED, DOMAIN_GONE };
+enum verdict { KEEP, LATER, HALF_MADE, UNUSED, DOMAIN_GONE };
 
 struct found {
     struct link tap;
@@ -68,6 +69,8 @@ static enum verdict decide(struct found *found, const struct gc *gc)
 
     if (getuid() != 0 && (!found->has_claim || found->claim.uid != getuid()))
         return KEEP;
+    if (claim_alias_is_later(tap->alias))
+        return LATER;
     if (is_half_made(tap))
         return HALF_MADE;
     if (!claim_is_unused(tap, &found->claim, &found->alias))
@@ -173,6 +176,11 @@ static int collect_one(const struct found *found, const struct gc *gc)
 {
     const char *reason = found->verdict == DOMAIN_GONE ? ", and its domain is not running" : "";
 
+    if (found->verdict == LATER) {
+        printf("%s: left alone: it was made by a later virt-tap than this, " VERSION "; use that one\n",
+               found->tap.name);
+        return 0;
+    }
     if (found->verdict == HALF_MADE) {
         report_half_made(found);
         return 0;

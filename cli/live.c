@@ -58,6 +58,7 @@ static int read_tap(struct live_tap *out, struct rtnl *nl, const struct link *li
     out->has_mac = false;
     out->range[0] = '\0';
     out->complete = claim_read_alias(&out->alias, link->alias);
+    out->later = claim_alias_is_later(link->alias);
     if (!claim_read(&out->claim, link->altname))
         return -ESTALE;
     const int err = rtnl_ask(nl, rtnl_link_message(RTM_GETLINK, 0, link->ifindex, 0), see_names, out);
@@ -104,17 +105,17 @@ int live_refresh(struct live_tap *tap, struct rtnl *nl)
         strcmp(now.alias, tap->link.alias) != 0)
         return -ESTALE;
     err = read_tap(tap, nl, &now);
-    if (err)
-        return err;
-    return read_vlans(&only, nl);
+    if (!err && now.is_port)
+        return read_vlans(&only, nl); /* of all ports, which takes long if they are many */
+    tap->vlans = (struct vlans){.untagged = 0};
+    tap->odd_vlans = false;
+    return err;
 }
 
 /* In the helper's order: the claim, the alias, up; persistent last. */
 static bool is_being_made(const struct link *tap)
 {
-    struct claim_alias alias;
-
-    return !claim_read_alias(&alias, tap->alias) || (!(tap->flags & IFF_UP) && !tap->tun.persist);
+    return !tap->alias[0] || (!(tap->flags & IFF_UP) && !tap->tun.persist);
 }
 
 static bool any_is_being_made(const struct links *taps)

@@ -20,7 +20,8 @@ struct live_tap {
     struct link bridge; /* the one that its claim names; ifindex 0: there is none */
     struct claim claim;
     struct claim_alias alias;
-    bool complete; /* it has an alias: before that, its helper is still making it */
+    bool complete; /* it has an alias that can be read: before that, its helper is still making it */
+    bool later;    /* or a later virt-tap made it, and it is left alone */
     bool has_mac;  /* according to the claim, as all that follows */
     uint8_t mac[6];
     struct address_list addresses;

@@ -186,7 +186,7 @@ static bool shares_quota(const struct live_tap *one, const struct live_tap *othe
 {
     const struct uid_range *uids = &one->decision.uids, *others = &other->decision.uids;
 
-    if (!other->allowed || strcmp(one->claim.bridge, other->claim.bridge) != 0)
+    if ((!other->allowed && !other->later) || strcmp(one->claim.bridge, other->claim.bridge) != 0)
         return false;
     if (!range)
         return one->claim.uid == other->claim.uid;

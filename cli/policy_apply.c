@@ -15,6 +15,7 @@
 #include "net/rtnl.h"
 #include "net/tapdelete.h"
 #include "policy.h"
+#include "policy/declared.h"
 #include "policy/protect.h"
 
 #include <errno.h>
@@ -86,15 +87,30 @@ static void delete_tap(struct apply *apply, const struct live_tap *tap)
     printf("%s: deleted: %s\n", tap->link.name, tap->why.text);
 }
 
+/* Explains why a tap has no bridge to be put on. */
+static int explain_missing(const char *bridge, struct error *why)
+{
+    _cleanup_bridges_ struct bridges bridges;
+    struct error cause = {0};
+
+    if (bridges_read(&bridges, &cause) == 0 && bridges_find(&bridges, bridge) && if_nametoindex(bridge) == 0)
+        return error_set(why,
+                         "bridge '%s', which " BRIDGES_PATH
+                         " declares, does not exist now: it comes with the "
+                         "next tap on it, or with: " HELPER_PATH " bridge --bridge=%s; then run this again",
+                         bridge, quote(bridge).text);
+    struct link found;
+    return policy_find_bridge(&found, bridge, why);
+}
+
 /* Returns whether the tap is off its bridge, and stays so. */
 static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigned int differs)
 {
     struct error why = {0};
-    struct link bridge;
 
     if (!(differs & LIVE_PLACE))
         return false;
-    if (!tap->bridge.ifindex && policy_find_bridge(&bridge, tap->claim.bridge, &why) < 0) {
+    if (!tap->bridge.ifindex && explain_missing(tap->claim.bridge, &why) < 0) {
         char text[sizeof(why.text) + 64];
         snprintf(text, sizeof(text), "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
         fail(apply, text);
@@ -108,14 +124,19 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
     return true;
 }
 
-/* Brings an allowed tap to what it is granted. */
+/* Brings an allowed tap to what it is granted. It is read again only if there is something to do: that takes
+ * longer the more taps there are. */
 static void bring(struct apply *apply, struct live_tap *tap)
 {
     struct error why = {0}, cause = {0};
     char words[LIVE_WORDS];
     unsigned int differs;
-    int err = live_refresh(tap, &apply->nl);
+    int err = live_differs(&apply->nl, tap, &differs);
 
+    if (!err && !differs)
+        return;
+    if (!err)
+        err = live_refresh(tap, &apply->nl);
     if (!err)
         err = live_differs(&apply->nl, tap, &differs);
     if (is_gone(err)) {
@@ -154,7 +175,11 @@ static void bring(struct apply *apply, struct live_tap *tap)
 /* A tap that is not allowed, or not complete. */
 static void refuse(struct apply *apply, const struct live_tap *tap)
 {
-    if (!tap->complete) {
+    if (tap->later) {
+        printf("%s: left alone: it was made by a later virt-tap than this, " VERSION "; use that one\n",
+               tap->link.name);
+        apply->left++;
+    } else if (!tap->complete) {
         printf("%s: left alone: a helper is making it, or was stopped; run this again\n", tap->link.name);
         apply->left++;
     } else if (apply->options->revoke) {

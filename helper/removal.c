@@ -54,6 +54,11 @@ static int find_by_name(struct rtnl *nl, const struct request *what, struct link
         return error_set(
             why, "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
             what->name, claim.uid, getuid());
+    if (claim_alias_is_later(tap->alias))
+        return error_set(why,
+                         "tap '%s' was made by a later virt-tap, so it is not deleted; use that one, or, as "
+                         "root: ip link delete dev %s",
+                         what->name, quote(what->name).text);
     if ((what->ifindex && tap->ifindex != what->ifindex) ||
         (what->claim && strcmp(tap->altname, what->claim) != 0))
         return error_set(

@@ -5,7 +5,8 @@
  * start or stop that the previous daemon did not live to finish. The new daemon has not begun anything
  * yet (src/remote/remote_daemon.c: the hook is called before the drivers are), but another daemon of the
  * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
- * and at all taps. A system daemon also has taps put back that something took off their bridges.
+ * and at all taps. A system daemon also has taps put back that something took off their bridges; a session's
+ * tells the log of them.
  *
  * When a system daemon reloads, it looks for hooks again: that leaves no trace in the kernel, so this hook
  * records it for `virt-tap hooks status` (host/hooks.h). */
@@ -121,7 +122,7 @@ static int start(const char *text, size_t size, struct error *why)
         return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
     const int removed = remove_orphans(&taps, why);
     struct error unrepaired = {0};
-    if (getuid() != 0 || hook_repair(NULL, &unrepaired) == 0)
+    if (hook_repair(NULL, &unrepaired) == 0)
         return removed;
     if (!removed)
         *why = unrepaired;

@@ -18,6 +18,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct claim;
+struct link;
+
 #define HOOK_NAME "virt-tap" /* for messages and syslog */
 
 /* One operation of a driver. */
@@ -39,9 +42,16 @@ void hook_begin_changes(void);
  * message, or why it could not be run. */
 int hook_call_helper(const char *const words[], struct error *why);
 
-/* Has `virt-tap repair` put back the taps that belong on that bridge (NULL: on any), if one of them is on
- * none. Requires root. Returns 0, or -1 and what it says, or why it could not be run. */
+/* Whether this is a tap of ours that is not on the bridge that its claim names; if so, sets the claim. */
+bool hook_is_off(const struct link *tap, struct claim *claim);
+
+/* Has `virt-tap repair` put back the taps that belong on that bridge (NULL: on any), if one of them is not on
+ * it. Putting a port on a bridge requires root, so anybody else only has the log told of taps of their own.
+ * Bounded in time. Returns 0, or -1 and what it says, or why it could not be run. */
 int hook_repair(const char *bridge, struct error *why);
+
+/* Tells the log that this tap, and so many others of this user, are not on their bridges. */
+void hook_report_off(const char *tap, size_t others);
 
 /* Writes a document to standard output: unchanged, unless that is a terminal (base/terminal.h). Returns 0,
  * or -1 and why. */

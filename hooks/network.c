@@ -6,10 +6,11 @@
  *   start         of a network on a host bridge: if bridges.conf declares the bridge, creates or completes it
  *                 before libvirt uses it. Undeclared bridges are left alone.
  *   started       a network's bridge that libvirt has made is not the one that running guests were on: as
- * root, puts their taps back. port-created  a guest's port on any network: refused if a deny rule matches the
- * bridge and the user that libvirtd runs as. The absence of rules is no reason to refuse: libvirt's own
- * networks would stop working. An unreadable policy is, because it may deny this bridge. plugged port-created
- * in libvirt before 5.2
+ *                 root, has their taps put back; otherwise tells the log.
+ *   port-created  a guest's port on any network: refused if a deny rule matches the bridge and the user that
+ *                 libvirtd runs as. The absence of rules is no reason to refuse: libvirt's own networks would
+ *                 stop working. An unreadable policy is, because it may deny this bridge.
+ *   plugged       port-created in libvirt before 5.2
  *
  * libvirtd runs them again when it starts; the results then do not affect running guests. */
 #include "hook.h"
@@ -73,8 +74,6 @@ static int started(const char *text, size_t size, struct error *why)
 {
     _cleanup_document_ struct document doc = {0};
 
-    if (getuid() != 0)
-        return 0;
     if (read_data(&doc, text, size, why) < 0)
         return -1;
     const char *bridge = child_attribute(node_child(doc.nodes, "network"), "bridge", "name");

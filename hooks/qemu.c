@@ -9,11 +9,11 @@
  *   release    removes all taps of this domain; it also follows a failed prepare
  *   migrate    on the destination: returns the domain with this host's bridges and with names free here
  *   restore    likewise, for a saved domain
- *   reconnect  libvirtd starts while the domain is running: restores what it can. Always succeeds: on
+ *   reconnect  libvirtd starts while the domain is running: makes a declared bridge that is missing, and, as
+ *              root, has taps put back on their bridges; otherwise tells the log of them. Always succeeds: on
  *              failure libvirt would kill the running guest. */
 #include "base/cleanup.h"
 #include "base/kvm.h"
-#include "base/log.h"
 #include "base/quote.h"
 #include "base/text.h"
 #include "config.h"
@@ -254,41 +254,53 @@ static int filter(const char *text, size_t size, struct error *why)
     return map(&domain, &bridges, why);
 }
 
-/* Reports a tap of this domain that QEMU holds and that is on no bridge, as after its bridge was deleted. No
- * ip command is suggested: the protection of the port (mac=lock, isolated, VLAN) is gone, and only a new tap
- * from the helper has it again. */
-static void look_at_port(const struct domain *domain, const struct tap *tap)
+/* Has a tap of this domain that is not on its bridge put back, as after its bridge was deleted; with it, all
+ * that belong on that bridge, so that the next domain's hook finds nothing to do. */
+static int put_back(const struct domain *domain, const struct tap *tap, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct link state;
+    struct claim claim;
 
     if (rtnl_open(&nl) < 0 || link_find_tap(&nl, tap->dev, &state) < 0)
-        return;
-    if (mapping_is_own(&state, domain) && !state.is_port)
-        audit(HOOK_NAME,
-              "tap '%s' of the running domain '%.64s' is on no bridge; shut the domain down and start it "
-              "again: it gets a new tap on '%s', with the protection that the policy gives it",
-              tap->dev, name_of(domain), tap->bridge);
+        return 0; /* a tap that is gone cannot be made again under its guest */
+    if (!mapping_is_own(&state, domain) || !hook_is_off(&state, &claim))
+        return 0;
+    if (getuid() == 0)
+        return hook_repair(claim.bridge, why);
+    hook_report_off(tap->dev, 0);
+    return 0;
 }
 
+static int make_bridge(const char *name, struct error *why)
+{
+    char option[sizeof("--bridge=") + NAME_SIZE];
+
+    if (if_nametoindex(name) != 0)
+        return 0;
+    snprintf(option, sizeof(option), "--bridge=%s", name);
+    return hook_call_helper((const char *[]){"bridge", option, NULL}, why);
+}
+
+/* Goes on after a failure, whose first reason it returns. */
 static int reconnect(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
-    char bridge[sizeof("--bridge=") + NAME_SIZE];
     int err = 0;
 
     if (!may_have_taps(text, size))
         return 0;
     if (domain_read(&domain, text, size, why) < 0)
         return -1;
-    for (size_t i = 0; i < domain.tap_count && !err; i++) {
+    for (size_t i = 0; i < domain.tap_count; i++) {
         const struct tap *tap = &domain.taps[i];
-        if (!tap->interface)
+        struct error failed = {0};
+        if (!tap->interface ||
+            (make_bridge(tap->bridge, &failed) == 0 && put_back(&domain, tap, &failed) == 0))
             continue;
-        snprintf(bridge, sizeof(bridge), "--bridge=%s", tap->bridge);
-        if (if_nametoindex(tap->bridge) == 0)
-            err = hook_call_helper((const char *[]){"bridge", bridge, NULL}, why);
-        look_at_port(&domain, tap);
+        if (!err)
+            *why = failed;
+        err = -1;
     }
     return err;
 }

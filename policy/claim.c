@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIAS_BEGIN "virt-tap v=1 "
+#define ALIAS_VERSIONED "virt-tap v="
+#define ALIAS_BEGIN ALIAS_VERSIONED "1 "
 
 void claim_write(char out[CLAIM_SIZE], const struct claim *claim)
 {
@@ -157,4 +158,11 @@ bool claim_read_alias(struct claim_alias *out, const char *text)
         out->asks = read_asks(of_asks + strlen(asks));
     claim_write_alias(again, out);
     return strcmp(again, text) == 0;
+}
+
+bool claim_alias_is_later(const char *text)
+{
+    struct claim_alias alias;
+
+    return strncmp(text, ALIAS_VERSIONED, strlen(ALIAS_VERSIONED)) == 0 && !claim_read_alias(&alias, text);
 }

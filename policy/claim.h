@@ -84,3 +84,6 @@ void claim_write_alias(char out[CLAIM_ALIAS_SIZE], const struct claim_alias *ali
 
 /* Reads what claim_write_alias() writes. Returns whether the text is that. */
 bool claim_read_alias(struct claim_alias *out, const char *text);
+
+/* Whether it has another version or words that this one does not know: a later virt-tap made that tap. */
+bool claim_alias_is_later(const char *text);

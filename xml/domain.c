@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { VERSION_MAX = 1000000 };
+
 unsigned int decimal_number(const char *text, unsigned int max)
 {
     unsigned int value = 0;
@@ -207,10 +209,16 @@ static int read_tap(struct domain *out, struct node *node, struct error *why)
 static int read_taps(struct domain *out, struct error *why)
 {
     const char *uuid = node_attribute(out->taps_node, "uuid");
+    const unsigned int version = decimal_number(node_attribute(out->taps_node, "version"), VERSION_MAX);
 
+    if (version > 1)
+        return document_fail(
+            &out->doc, out->taps_node, why,
+            "a later virt-tap wrote the metadata: it has version %u, and this one supports version 1; use that "
+            "one",
+            version);
     if (!node_attribute_is(out->taps_node, "version", "1"))
-        return document_fail(&out->doc, out->taps_node, why,
-                             "damaged metadata, or that of a later virt-tap: this one supports version 1");
+        return document_fail(&out->doc, out->taps_node, why, "damaged metadata: it has no version");
     out->foreign = uuid && out->uuid && !same_uuid(uuid, out->uuid);
     out->taps = calloc(INTERFACES_MAX, sizeof(*out->taps));
     if (!out->taps)

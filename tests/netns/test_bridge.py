@@ -277,6 +277,8 @@ class Refused(BridgeCase):
             with open(f"{STATE}/bridge.br0.moved", "w", encoding="ascii") as file:
                 file.write(text)
             self.refused("confirm", "br0", says=(says, "bridge.br0.moved"))
+        later = state.replace('"format":1', '"format":2')
+        self.is_left_to_a_later_version("moved", later, ("confirm", "br0"), ("delete", "br0"))
         with open(f"{STATE}/bridge.br0.moved", "w", encoding="ascii") as file:
             file.write(state)
         self.done("confirm", "br0")
@@ -287,10 +289,33 @@ class Refused(BridgeCase):
             with open(f"{STATE}/bridge.br0.confirmed", "w", encoding="ascii") as file:
                 file.write(text)
             self.refused("delete", "br0", says=(says, "--uplink"))
+        self.is_left_to_a_later_version("confirmed", later, ("delete", "br0"), ("delete", "br0", "--uplink", "eth0"))
+        os.unlink(f"{STATE}/bridge.br0.confirmed")
         self.refused("delete", "br0", "--uplink", "nosuch", says="no interface 'nosuch'")
         self.refused("delete", "br0", "--uplink", "lo", says="not a port of 'br0'")
         self.done("delete", "br0", "--uplink", "eth0")
         self.assertIn(HOST4 + "/24", uplink.addresses("eth0"))
+
+    def is_left_to_a_later_version(self, phase, text, *calls):
+        path = f"{STATE}/bridge.br0.{phase}"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        for words in calls:
+            done = uplink.virt_tap("bridge", *words)
+            self.assertEqual((done.returncode, f"nothing was changed: {path} was written by a later virt-tap" in done.stdout or
+                              f"{path} was written by a later virt-tap; 'br0' will be restored" in done.stdout), (1, True), done.stdout)
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), text)
+
+    def test_what_a_later_version_left(self):
+        """A state of a bridge that is gone, and a bridge: neither replaced nor deleted."""
+        os.makedirs(STATE, mode=0o755, exist_ok=True)
+        for phase in ("arming", "moving", "moved", "restoring", "confirmed"):
+            self.is_left_to_a_later_version(phase, '{"format":2}', ("create", "br0", "--uplink", "eth0"))
+            os.unlink(f"{STATE}/bridge.br0.{phase}")
+        sandbox.make_bridge("br0")
+        uplink.ip("link", "set", "br0", "alias", "virt-tap v=2 uplink=eth0")
+        self.refused("delete", "br0", says="'br0' was made by a later virt-tap; use that one")
 
     def test_a_way_out_is_not_deleted(self):
         sandbox.make_bridge("br0")

@@ -295,13 +295,71 @@ class Reconnect(HookCase):
         self.done("release", text)
         self.unlink("br-lab")
 
-    def test_tap_off_its_bridge_is_told_the_log(self):
+    def test_taps_off_their_bridges_are_put_back(self):
+        """By root's daemon, with their protection, also those of a bridge that it made again, and from a bridge where somebody put them."""
+        sandbox.write(POLICY, "allow br0 mac=lock\nallow br-lab isolated=yes\n")
+        sandbox.write(BRIDGES, "bridge br-lab\n")
+        text = domain(("vtap-web-a", "br0"), ("vtap-web-b", "br-lab"))
+        self.done("prepare", text)
+        sandbox.run("ip", "link", "add", "br1", "type", "bridge")
+        for where in ("nomaster", "master br1"):
+            sandbox.run("ip", "link", "set", "vtap-web-a", *where.split())
+            sandbox.run("tc", "qdisc", "del", "dev", "vtap-web-a", "clsact")
+            sandbox.run("ip", "link", "delete", "br-lab")
+            self.done("reconnect", text)
+            taps = [netcase.link(f"vtap-web-{letter}") for letter in "ab"]
+            self.assertEqual([tap["master"] for tap in taps], ["br0", "br-lab"])
+            self.assertEqual([tap["linkinfo"]["info_slave_data"][key] for tap, key in zip(taps, ("locked", "isolated"))], [True, True])
+            self.assertEqual(sandbox.run("tc", "filter", "show", "dev", "vtap-web-a", "ingress").stdout.count("handle"), 2)
+        self.done("release", text)
+        self.unlink("br1", "br-lab")
+
+    def test_one_that_cannot_be_put_back_keeps_no_other(self):
+        """Nor its guest; the log has why."""
         log = netcase.system_log(self)
-        self.done("prepare", domain(("vtap-web-a", "br0")))
+        sandbox.make_bridge("br1")
+        sandbox.write(POLICY, "allow br0\nallow br1\nallow br9\n")
+        text = domain(("vtap-web-a", "br1"), ("vtap-web-b", "br0"))
+        self.done("prepare", text)
+        sandbox.run("ip", "link", "delete", "br1")
+        sandbox.run("ip", "link", "set", "vtap-web-b", "nomaster")
+        status, _out, said = self.hook("reconnect", text)
+        self.assertEqual(status, 0)
+        self.assertIn("there is no bridge 'br1'", said)
+        self.assertIn(b"there is no bridge 'br1'", heard(log))
+        self.assertEqual(netcase.link("vtap-web-b")["master"], "br0")
+        self.done("release", text)
+
+    def test_what_the_policy_does_not_allow_any_more(self):
+        """Stays off its bridge; the guest goes on."""
+        log = netcase.system_log(self)
+        text = domain(("vtap-web-a", "br0"))
+        self.done("prepare", text)
         sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
-        self.done("reconnect", domain(("vtap-web-a", "br0")))
-        self.assertIn(b"tap 'vtap-web-a' of the running domain 'web' is on no bridge; shut the domain down and start it again", heard(log))
-        self.done("release", domain(("vtap-web-a", "br0")))
+        sandbox.write(POLICY, "deny br0\n")
+        self.assertEqual(self.hook("reconnect", text)[0], 0)
+        self.assertIn(b"vtap-web-a: not allowed any more: ", heard(log))
+        self.assertNotIn("master", netcase.link("vtap-web-a"))
+        self.done("release", text)
+
+    def test_a_session_tells_the_log(self):
+        log = netcase.system_log(self)
+        text = domain(("vtap-web-a", "br0"))
+        self.done("prepare", text, uid=USER)
+        heard(log)
+        self.done("reconnect", text, uid=USER)
+        self.assertIsNone(heard(log) or None)
+        sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
+        self.done("reconnect", text, uid=USER)
+        self.assertIn(b"tap 'vtap-web-a' is not on its bridge; an administrator can put it back, while its guest runs: sudo virt-tap repair -- vtap-web-a",
+                      heard(log))
+        self.assertNotIn("master", netcase.link("vtap-web-a"))
+        sandbox.run(f"{self.prefix()}/bin/virt-tap", "repair", "--", "vtap-web-a")
+        self.assertEqual(netcase.link("vtap-web-a")["master"], "br0")
+        self.done("release", text, uid=USER)
+
+    def prefix(self):
+        return os.path.dirname(os.path.dirname(self.installed))
 
 
 if __name__ == "__main__":

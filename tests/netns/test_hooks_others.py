@@ -14,7 +14,7 @@ import bridgehelper
 import hookhost
 import netcase
 import sandbox
-from hookcase import BRIDGES, FOREIGN, HookCase, UUID
+from hookcase import BRIDGES, FOREIGN, heard, HookCase, UUID
 from netcase import POLICY
 from sandbox import OTHER, USER
 
@@ -95,6 +95,61 @@ class Network(HookCase):
                 self.done(event, NETWORK.format(bridge, "bridge", PORT.format(bridge, UUID)))
 
 
+class Started(HookCase):
+    """A network of libvirt's own: its bridge is another than its guests were on."""
+    driver = "network"
+
+    def off(self, *names, uid=0):
+        for name in names:
+            self.create(name, uid=uid)
+            sandbox.run("ip", "link", "set", name, "nomaster")
+
+    def test_put_back(self):
+        """On that bridge only; by the system's daemon only."""
+        sandbox.make_bridge("br1")
+        sandbox.write(POLICY, "allow all\n")
+        log = netcase.system_log(self)
+        self.off("vtap-a", "vtap-b", uid=USER)
+        self.off("vtap-c")
+        self.create("vtap-d", bridge="br1")
+        sandbox.run("ip", "link", "set", "vtap-d", "nomaster")
+        heard(log)
+        self.done("started", NETWORK.format("br0", "nat", ""), uid=USER)
+        said = heard(log)
+        self.assertIn(b"and 1 more of uid", said)
+        self.assertIn(b"sudo virt-tap repair\n", said)
+        self.assertNotIn("master", netcase.link("vtap-a"))
+        self.done("started", NETWORK.format("br0", "nat", ""))
+        self.assertEqual([netcase.link(f"vtap-{letter}").get("master") for letter in "abcd"], ["br0", "br0", "br0", None])
+        self.unlink("vtap-a", "vtap-b", "vtap-c", "vtap-d", "br1")
+
+    def test_names(self):
+        """Of a bridge that looks like an option, which the command would take for one; nothing but the bridge comes from libvirt's XML."""
+        sandbox.make_bridge("--dry-run")
+        sandbox.write(POLICY, "allow all\n")
+        self.create("vtap-a", bridge="--dry-run")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        self.done("started", NETWORK.format("--dry-run", "nat", ""))
+        self.assertEqual(netcase.link("vtap-a").get("master"), "--dry-run")
+        self.unlink("vtap-a")
+        sandbox.run("ip", "link", "delete", "dev", "--dry-run")
+
+    def test_limit(self):
+        """libvirtd waits for its hooks: a repair that takes long, as one that waits for another, is ended, and is to be run again."""
+        self.off("vtap-a")
+        os.makedirs("/run/virt-tap", exist_ok=True)
+        begin = time.monotonic()
+        with open("/run/virt-tap/.apply", "w", encoding="ascii") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            status, _out, said = self.hook("started", NETWORK.format("br0", "nat", ""))
+        self.assertEqual(status, 0)
+        self.assertIn("did not end in time; to put the other taps back, run: virt-tap repair", said)
+        self.assertLess(time.monotonic() - begin, 20)
+        self.done("started", NETWORK.format("br0", "nat", ""))
+        self.assertEqual(netcase.link("vtap-a")["master"], "br0")
+        self.unlink("vtap-a")
+
+
 class Daemon(HookCase):
     """When the daemon of QEMU's driver starts; a shell of that name calls the hook here."""
     driver = "daemon"
@@ -133,6 +188,19 @@ class Daemon(HookCase):
         self.unlink("vtap-web")
         self.assertEqual(master, "br0", said)
         self.assertIn("not allowed any more: no rule", said)
+
+    def test_a_session_tells_the_log(self):
+        log = netcase.system_log(self)
+        for number, uid in enumerate((USER, 0)):
+            self.create(f"vtap-{number}", uid=uid)
+            sandbox.run("ip", "link", "set", f"vtap-{number}", "nomaster")
+        heard(log)
+        self.start(uid=USER)
+        self.assertIn(b"sudo virt-tap repair -- vtap-0", heard(log))
+        self.assertEqual([netcase.link(f"vtap-{number}").get("master") for number in range(2)], [None, None])
+        self.start()
+        self.assertEqual([netcase.link(f"vtap-{number}").get("master") for number in range(2)], ["br0", "br0"])
+        self.unlink("vtap-0", "vtap-1")
 
     def test_orphans(self):
         sandbox.write("/run/libvirt/qemu/runs.xml", f"<domstatus><domain><uuid>{FOREIGN}</uuid></domain></domstatus>")

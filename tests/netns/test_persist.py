@@ -4,11 +4,13 @@
 """virt-tap bridge persist: each manager's own parser takes what is written, and ifupdown makes the bridge for real."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 import unittest
 
 import bridgehelper
+import formats
 import needed
 import netplanfork
 import sandbox
@@ -674,6 +676,27 @@ class Choice(PersistCase):
         os.unlink("/etc/network/.interfaces.virt-tap-old.br0")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), {path: found for path, found in before.items() if "virt-tap" not in path})
+
+    def test_formats_of_the_record(self):
+        """What it is; one as before it had a format; and a later virt-tap's, which nothing is done about."""
+        words = ("br0", "--uplink", "eth0", "--format=ifupdown")
+        before = self.tree()
+        self.persist(*words)
+        record = "/etc/virt-tap/persist.br0"
+        with open(record, encoding="ascii") as file:
+            text = file.read()
+        with open(f"{formats.FOLDER}/{formats.versions()[-1]}/persist.br0", encoding="ascii") as file:
+            self.assertEqual(re.sub(r"(?m)^\d+ ", "TIME ", text), file.read(), "a new form needs a new format: see formats.py")
+        sandbox.write(record, text.replace("format 1", "format 2"), mode=0o600)
+        written = self.tree()
+        for verb in (("persist", *words), ("unpersist", "br0")):
+            done = virt_tap("bridge", *verb)
+            self.assertEqual((done.returncode, f"nothing was changed: {record} was written by a later virt-tap; use that one" in done.stdout),
+                             (1, True), done.stdout)
+        self.assertEqual(self.tree(), written)
+        sandbox.write(record, text.replace("format 1\n", ""), mode=0o600)
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
 
     def test_two_bridges(self):
         """The last one of a file that both changed goes first; what both had to do with is then as it was."""

@@ -8,19 +8,22 @@ Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE.
 import fcntl
 import itertools
 import os
+import signal
 import struct
 import subprocess
 
+import bridgehelper
 import netcase
 import portframes
 import sandbox
 from applycase import ADDRESS, FORGED, FRAMES, GOOD, ApplyCase, Seen, kernel
-from faults import inject
+from faults import inject, stopped_child
 from netcase import POLICY
 from rounds import rounds
 from sandbox import OTHER, USER
 from test_protect import GUEST, NEIGHBOUR, SIOCSIFHWADDR, port
 
+BRIDGES = "/etc/virt-tap/bridges.conf"
 AGAIN = f"changed by {POLICY}:1: on bridge 'br0' again"
 
 
@@ -112,6 +115,30 @@ class Lost(ApplyCase):
         sandbox.run("ip", "link", "delete", "br1")
         sandbox.make_bridge("br0")
         self.repaired(AGAIN)
+
+    def test_bridge_on_demand(self):
+        """It comes with the next tap on it, not with repair."""
+        sandbox.write(BRIDGES, "bridge br-lab\n")
+        self.addCleanup(os.unlink, BRIDGES)
+        self.rule("allow br0 mac=lock ip=lock isolated=yes\nallow br-lab isolated=yes")
+        self.create("vtap-b", bridge="br-lab")
+        sandbox.run("ip", "link", "delete", "br-lab")
+        said = self.repair(status=1)["virt-tap repair"]
+        self.assertIn("tap 'vtap-b' is not on its bridge: bridge 'br-lab', which /etc/virt-tap/bridges.conf declares, does not exist now", said)
+        self.assertRegex(said, r"or with: \S+/virt-tap-helper bridge --bridge=br-lab; then run this again\Z")
+        self.assertEqual(self.ask("bridge", "--bridge=br-lab").status, 0)
+        self.assertEqual(self.repair("br-lab"), {"vtap-b": f"changed by {POLICY}:2: on bridge 'br-lab' again"})
+        self.settled()
+        run_all("ip link delete br-lab", "ip tuntap add br-lab mode tap")
+        self.assertIn("is a network device, but not a bridge", self.repair(status=1)["virt-tap repair"])
+
+    def test_renamed(self):
+        """It is the same tap, unless the rule, or the helper without one, would not give it that name."""
+        run_all("ip link set vtap-a nomaster", "ip link set vtap-a down name vtap-b")
+        self.assertEqual(self.repair("vtap-b"), {"vtap-b": AGAIN})
+        run_all("ip link set vtap-b nomaster", "ip link set vtap-b down name eth7")
+        self.assertIn("allows only names like vtap-*", self.repair(status=1)["eth7"])
+        self.assertIsNone(netcase.link("eth7").get("master"))
 
     def test_in_another_namespace(self):
         sandbox.run("ip", "netns", "add", "other")
@@ -224,6 +251,105 @@ class Others(ApplyCase):
         before = kernel()
         self.assertIn("guard=yes of", self.repair(status=1)["virt-tap repair"])
         self.assertEqual(kernel(), before)
+
+
+class Forged(ApplyCase):
+    """What users make in namespaces of their own, where they may set claims and aliases, is nobody's here, and cannot come here."""
+
+    def test_in_a_users_namespace(self):
+        self.rule("allow br0")
+        claim, alias = "virt-tap.br0.0.0", "virt-tap v=1 uid=0 stays mac=fe:54:00:00:00:01"
+        script = (f"ip tuntap add vtap-x mode tap && ip link property add dev vtap-x altname {claim} && ip link set vtap-x alias '{alias}' && "
+                  "ip link set vtap-x up && echo made && read go && ! ip link set vtap-x netns 1 && echo stays")
+        words = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script]
+        with bridgehelper.start(words, uid=USER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            self.assertEqual(process.stdout.readline(), "made\n")
+            before = kernel()
+            self.assertEqual(self.repair(), {})
+            self.assertIn("there is no tap or bridge 'vtap-x'", self.repair("vtap-x", status=1)["virt-tap repair"])
+            self.assertEqual(process.communicate("\n", timeout=20)[0], "stays\n")
+        self.assertEqual(kernel(), before)
+
+    def test_what_looks_like_ours(self):
+        """An alias without a claim, a claim of another kind of device, claims that the helper does not write."""
+        self.rule("allow br0")
+        run_all("ip tuntap add vtap-x mode tap", "ip tuntap add vtap-y mode tap", "ip link add vtap-z type veth peer name far-z")
+        sandbox.run("ip", "link", "set", "vtap-x", "alias", f"virt-tap v=1 uid={USER} stays mac=fe:54:00:00:00:01")
+        run_all("ip link property add dev vtap-z altname virt-tap.br0.0.0",
+                *(f"ip link property add dev vtap-y altname virt-tap.{words}" for words in ("br0", "br0.0", "br0.0.01", "br0.-1.0", "br0.0.0.", "br0.0.0x")))
+        for name in ("vtap-y", "vtap-z"):
+            sandbox.run("ip", "link", "set", name, "alias", f"virt-tap v=1 uid={USER} stays mac=fe:54:00:00:00:01")
+        before = kernel()
+        for words in ((), ("br0",)):
+            self.assertEqual(self.repair(*words), {})
+        for name in ("vtap-x", "vtap-y", "vtap-z"):
+            self.assertIn(f"'{name}' is not a tap made by virt-tap", self.repair(name, status=1)["virt-tap repair"])
+        self.assertEqual(kernel(), before)
+
+
+class Meanwhile(ApplyCase):
+    """Between each two requests of repair to the kernel, another takes the place of the tap or of the bridge: nothing is done to that one."""
+
+    def stopped(self, nth):
+        """repair, stopped before its nth request; None: it has not so many."""
+        trace = f"{sandbox.RUN}/trace"
+        sandbox.write(trace, "")
+        process = bridgehelper.start(["strace", "-qq", "-o", trace, "-e", f"inject=sendmsg:signal=SIGSTOP:when={nth}", self.program, "repair"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.kill)  # which ends what it has stopped, too
+        self.assertTrue(bridgehelper.await_(lambda: process.poll() is not None or stopped_child(process.pid, trace)))
+        if process.poll() is None:
+            return process, stopped_child(process.pid, trace)
+        process.communicate()
+        return None
+
+    def walk(self, prepare, change, untouched):
+        step = 1 if os.environ.get("VIRT_TAP_WALK") == "all" else 5
+        for nth in itertools.count(1, step):
+            prepare()
+            stopped = self.stopped(nth)
+            if not stopped:
+                break
+            change()
+            before = kernel()
+            os.kill(stopped[1], signal.SIGCONT)
+            said = stopped[0].communicate(timeout=30)[0]
+            with self.subTest(nth=nth, said=said):
+                untouched(before, said)
+        self.assertGreater(nth, 15)
+
+    def test_tap(self):
+        self.rule(f"allow br0 user={USER} mac=lock\nallow br0 user={OTHER}")
+
+        def prepare():
+            if "vtap-a" in sandbox.links():
+                sandbox.run("ip", "link", "delete", "vtap-a")
+            self.create("vtap-a", f"--mac={GUEST}")
+            sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+
+        def change():
+            sandbox.run("ip", "link", "delete", "vtap-a")
+            run_all("ip tuntap add vtap-a mode tap", "ip link set vtap-a up")
+        self.walk(prepare, change, lambda before, said: self.assertEqual(kernel(), before))
+
+    def test_bridge(self):
+        """Another bridge with its name is the same bridge; another kind of device is none."""
+        self.rule("allow br0 mac=lock")
+        self.create("vtap-a", f"--mac={GUEST}")
+
+        def prepare():
+            run_all("ip link delete br0", "ip link set vtap-a up")
+            sandbox.make_bridge("br0")
+
+        def change():
+            run_all("ip link delete br0", "ip link add br0 type veth peer name far-b", "ip link set br0 up")
+
+        def untouched(_before, _said):
+            tap = netcase.link("vtap-a")
+            self.assertIsNone(tap.get("master"))
+            self.assertIn("UP", tap["flags"])
+        self.walk(prepare, change, untouched)
+        prepare()
 
 
 class Frames(ApplyCase):

@@ -219,7 +219,7 @@ class Others(Guide):
         for name, path in documents.documents().items():
             for words in re.findall(r"`(?:sudo )?virt-tap ([a-z]+(?: [^`]*)?)`", documents.read(path)):
                 words, verbs = words.split(), []
-                if words[0] == "plain":  # the alias of plain taps
+                if words[0] in ("plain", "created"):  # aliases
                     continue
                 while words and words[0].isalpha() and words[0] in self.offered(*verbs):
                     verbs.append(words.pop(0))

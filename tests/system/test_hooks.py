@@ -100,6 +100,27 @@ class System(HostTest):
         self.host.virsh("destroy", "one")
         self.has(self.host)
 
+    def test_taps_are_put_back(self):
+        """What was taken off its bridge while no daemon ran, and that of a bridge on demand, which only the guest's reconnection makes again."""
+        self.host.write(POLICY, "allow br0 quota=200 mac=lock\nallow br-lab quota=200\n")
+        self.host.write(BRIDGES, "bridge br-lab\n")
+        taps = self.define(self.host, "web", nic(), nic("br-lab"))
+        self.host.virsh("start", "web")
+        self.has(self.host, *taps)
+        self.host.stop("KILL")
+        for tap in taps:
+            self.host.run("ip", "link", "set", tap, "nomaster")
+        self.host.run("ip", "link", "delete", "br-lab")
+        self.host.start()
+        self.assertTrue(await_(lambda: {self.master(tap) for tap in taps} == {"br0", "br-lab"}))
+        self.host.virsh("dommemstat", "web")  # QEMU answers: a destroy earlier than that can fail
+        self.host.virsh("destroy", "web")
+        self.has(self.host)
+        self.host.run("ip", "link", "delete", "br-lab")
+
+    def master(self, tap):
+        return json.loads(self.host.run("ip", "-json", "link", "show", "dev", tap).stdout)[0].get("master")
+
     def test_reconnect_never_ends_a_guest(self):
         """No helper, no policy, no bridge, damaged metadata: libvirt would kill the guest if the hook failed."""
         taps = self.define(self.host, "web", nic())
@@ -190,6 +211,7 @@ class System(HostTest):
         self.host.write(POLICY, "deny br-lab\n")
         self.host.start()
         self.assertEqual(self.host.virsh("domstate", "guest").strip(), "running")
+        self.host.virsh("dommemstat", "guest")  # as above
         self.host.virsh("destroy", "guest")
         said = self.host.run("virsh", "start", "guest", check=False).stdout
         self.assertIn("/etc/virt-tap/policy.conf:1 denies bridge 'br-lab' to uid 0", said)

@@ -228,13 +228,17 @@ static void aliases(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
         claim_write_alias(text, &good[i]);
-        assert_true(claim_read_alias(&alias, text));
+        assert_true(claim_read_alias(&alias, text) && !claim_alias_is_later(text));
         assert_true(alias.uid == good[i].uid && alias.stays == good[i].stays && alias.asks == good[i].asks);
         assert_string_equal(alias.domain, good[i].domain);
         assert_memory_equal(alias.mac, good[i].mac, sizeof(alias.mac));
     }
     for (size_t i = 0; i < COUNT(bad); i++)
-        assert_false(claim_read_alias(&alias, bad[i]));
+        assert_true(!claim_read_alias(&alias, bad[i]) &&
+                    claim_alias_is_later(bad[i]) == (strncmp(bad[i], "virt-tap v=", 11) == 0));
+    assert_false(claim_alias_is_later(""));
+    assert_true(claim_alias_is_later("virt-tap v="));
+    assert_true(claim_alias_is_later("virt-tap v=2 uid=1 mac=fe:00:00:00:00:01"));
     char longer[300];
     memset(longer, 'x', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';

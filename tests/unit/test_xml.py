@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
+import formats
 from xmlcase import BRIDGE, BROKEN, CLI, DATA, DOMAIN, NETWORKS, read, restore, rewrite, SCHEMA, virt_tap
 
 
@@ -38,6 +39,30 @@ class Golden(unittest.TestCase):
             with self.subTest(os.path.basename(path)):
                 self.assertEqual(restore(read(path)).decode(), read(path.replace(".changed", ".restored")).decode())
                 self.assertEqual(rewrite(read(path)), read(path))
+
+
+class Released(unittest.TestCase):
+    """Domains that each released version has rewritten (tests/data/formats). A change of what is written needs a new version of the metadata, and
+    a folder for it: in that of the version before nothing changes."""
+
+    def test_formats(self):
+        versions = formats.versions()
+        for version in versions:
+            with self.subTest(version):
+                before, after = (read(f"{formats.FOLDER}/{version}/{name}.xml") for name in ("domain", "domain.rewritten"))
+                self.assertEqual(restore(after).decode(), before.decode())
+                self.assertEqual(rewrite(after), after)
+                if version == versions[-1]:
+                    first = rewrite(before, "--interface=1", "--ip=10.66.1.5", "--ip=2001:db8::5", "--lock=ip", "--serve=dhcp")
+                    self.assertEqual(rewrite(first).decode(), after.decode())
+
+    def test_later(self):
+        """In words, and not changed."""
+        after = read(f"{formats.FOLDER}/{formats.versions()[-1]}/domain.rewritten.xml").replace(b"version='1'", b"version='2'")
+        for verb in ("rewrite", "restore", "map", "show"):
+            status, out, said = virt_tap(verb, stdin=after)
+            self.assertEqual((status, out), (1, b""))
+            self.assertIn("a later virt-tap wrote the metadata: it has version 2, and this one supports version 1; use that one", said)
 
 
 class Addresses(unittest.TestCase):

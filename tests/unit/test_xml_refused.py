@@ -104,7 +104,7 @@ class Refused(unittest.TestCase):
         name = re.search(r"vtap-web-\w+", good)[0]
         for old, new, word in (
                 ("version='1'", "version='2'", "version 1"),
-                (" version='1'", "", "version 1"),
+                (" version='1'", "", "no version"), ("version='1'", "version='1.0'", "no version"), ("version='1'", "version='-2'", "no version"),
                 (f"<vt:tap dev='{name}'", "<vt:tap", "begins with vtap-"),
                 (f"<vt:tap dev='{name}'", "<vt:tap dev='eth0'", "begins with vtap-"),
                 (f"<vt:tap dev='{name}'", "<vt:tap dev='vtap-0123456789a'", "begins with vtap-"),

@@ -211,9 +211,13 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.claims", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and may take them off their bridge",
          "mkdir -p /etc/systemd/network\n"
-         "{ echo '[Match]'; echo 'Name=vtap-*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
+         "{ echo '[Match]'; echo 'Name=vtap-* virt-tap.*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
+    [NET_NETWORKD_FIRST] =
+        {"net.networkd.first", FINDING_WARNING,
+         "it would configure virt-tap's taps as if they were NICs, and the first file that matches counts",
+         "# rename that file, so that it sorts behind 05-virt-tap.network; then: {sudo}networkctl reload"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
                               "a file that this user cannot read may tell it to manage virt-tap's taps"},
     [NET_UNKNOWN] = {"net.unknown", FINDING_FAILURE, "problems of the network would go unnoticed"},
@@ -261,7 +265,9 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_APPARMOR] =
         {"helper.apparmor", FINDING_WARNING,
          "the AppArmor profile of libvirt's daemon lets only qemu-bridge-helper run as a bridge helper",
-         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local{path}\n"
+         "{ echo '" HELPER_PATH " PUx,'; "
+         "echo 'unix (send, receive) type=stream addr=none peer=(label=virt-tap-helper),'; "
+         "echo 'signal (send) set=(kill, term) peer=virt-tap-helper,'; } >> /etc/apparmor.d/local{path}\n"
          "apparmor_parser -r /etc/apparmor.d{path}"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",

@@ -76,10 +76,14 @@ class MachineCase(unittest.TestCase):
         for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge"), *programs):
             with open(program, "rb") as file:
                 seed.file(place, file.read(), 0o755)
+        self.seed(seed)
         for path, text in files.items():
             seed.file(path, text, 0o600 if "NetworkManager" in path or "netplan" in path else 0o644)
         self.machine = machine.Machine(release, manager, seed, **more)
         self.addCleanup(self.machine.end)
+
+    def seed(self, seed):
+        """What a case has in its machines besides."""
 
     def picture(self):
         """By one command, for each costs a second under TCG."""

@@ -194,6 +194,20 @@ STATES = [
     state("NetworkManager, told by a list that a later one adds to", NM + "mkdir -p /run/NetworkManager/conf.d /etc/NetworkManager/conf.d\n"
           "printf '[keyfile]\\nunmanaged-devices=interface-name:vtap-*\\n' >/run/NetworkManager/conf.d/z.conf\n"
           "printf '[keyfile]\\nunmanaged-devices+=interface-name:veth*\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
+    *(state(f"NetworkManager, by sections: {name}", NM + "mkdir -p /etc/NetworkManager/conf.d\n"
+            "printf '[device-virt-tap]\\nmatch-device=interface-name:vtap-*\\nmanaged = 0\\n' >/etc/NetworkManager/conf.d/50-virt-tap.conf\n"
+            f"printf '{text}' >/etc/NetworkManager/conf.d/{file}", expect, never=never, says=says)
+      for name, file, text, expect, never, says in (
+          ("a later file overrides", "90-x.conf", "[device-x]\\nmatch-device=type:tun\\nmanaged=1\\n", "net.networkmanager.claims", "net.networkmanager", ()),
+          ("an earlier one does not", "10-x.conf", "[device-x]\\nmanaged=1\\n", "net.networkmanager", "net.networkmanager.claims", ("50-virt-tap.conf tells",)),
+          ("a list of others does not", "90-x.conf", "[keyfile]\\nunmanaged-devices=interface-name:veth*\\n", "net.networkmanager",
+           "net.networkmanager.claims", ("50-virt-tap.conf tells",)),
+          ("the first one of a file counts", "90-x.conf", "[device-x]\\nmatch-device=*\\nmanaged=yes\\n[device-y]\\nmanaged=off\\n",
+           "net.networkmanager.claims", "net.networkmanager", ()),
+          ("[device] is the last one of a file", "90-x.conf", "[device]\\nmanaged=1\\n[device-y]\\nmatch-device=vtap-*\\nmanaged=off\\n",
+           "net.networkmanager", "net.networkmanager.claims", ("90-x.conf tells",)),
+          ("one of others does not", "90-x.conf", "[device-x]\\nmatch-device=*;except:driver:tun\\nmanaged=1\\n", "net.networkmanager",
+           "net.networkmanager.claims", ("50-virt-tap.conf tells",)))),
     state("NetworkManager, told in a file that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "echo >/etc/NetworkManager/conf.d/a.conf; chmod 0600 /etc/NetworkManager/conf.d/a.conf", "net.networkmanager.skipped",
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
@@ -240,6 +254,9 @@ STATES = [
           says=("10-netplan.network",)),
     state("networkd, told in a folder that is closed", NETWORKD + "mkdir -p /run/systemd/network; chmod 0700 /run/systemd/network",
           "net.networkd.skipped", never="net.networkd"),
+    state("networkd, about all, before all", NETWORKD + networkd("00-all.network", "[Match]\\nType=ether\\n") +
+          "printf '[Match]\\nName=vtap-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-virt-tap.network", "net.networkd.first",
+          never="net.networkd net.networkd.claims", says=("00-all.network", "sorts behind 05-virt-tap.network")),
     state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
           "net.networkd", never="net.networkd.claims"),
     state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +

@@ -200,7 +200,8 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",
          "mkdir -p /etc/NetworkManager/conf.d\n"
-         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; } "
+         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; "
+         "echo '[keyfile]'; echo 'unmanaged-devices+=interface-name:vtap-*'; } "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
     [NET_NETWORKMANAGER_SKIPPED] =

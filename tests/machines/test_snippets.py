@@ -38,29 +38,19 @@ CONFIGURATIONS = {
                        "[connection]\nid=lan\nuuid=5d0b7a3e-6a55-4c6e-9a8e-2b3f7c0f7700\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\nmethod=manual\n"
                        f"address1=10.77.0.50/24,{GATEWAY}\ndns={GATEWAY};\n\n[ipv6]\nmethod=auto\n"},
 }
-RESTARTS = {"ifupdown": "systemctl restart networking", "networkd": "systemctl restart systemd-networkd", "networkmanager": "systemctl restart NetworkManager"}
+# What restarts the manager, or makes the bridge again; and what is tried without the snippets.
+RESTARTS = {"ifupdown": ["systemctl restart networking"], "networkd": ["systemctl restart systemd-networkd", "networkctl reload; networkctl reconfigure br0"],
+            "networkmanager": ["systemctl restart NetworkManager", "nmcli connection down virt-tap-br0; nmcli connection up virt-tap-br0"]}
+DANGEROUS = {"ifupdown": RESTARTS["ifupdown"][0], "networkd": RESTARTS["networkd"][0],
+             "networkmanager": "systemctl restart NetworkManager; sleep 3; nmcli device disconnect {tap}"}
 STATES = {"networkd": "networkctl --no-legend list {tap} | awk '{{ print $NF }}'", "networkmanager": "nmcli -g GENERAL.STATE device show {tap}"}
 DANGERS = {"networkd": "net.networkd.claims", "networkmanager": "net.networkmanager.claims"}
-DEFAULT_LINK = "/usr/lib/systemd/network/99-default.link"
+OUR_LINK = "/usr/local/lib/systemd/network/05-virt-tap.link"
 EVENTS = ("udevadm trigger --settle", "udevadm trigger --settle --action=add", "nft flush ruleset", "systemctl restart libvirtd",
           "systemctl restart systemd-udevd")
 
 
-def installed():
-    """Path to (data, mode) of all that this build installs, but documents."""
-    build = os.path.dirname(os.path.dirname(os.path.abspath(os.environ["VIRT_TAP_HELPER"])))
-    with open(f"{build}/meson-info/intro-installed.json", encoding="utf-8") as file:
-        for source, path in json.load(file).items():
-            if "/share/" not in path:
-                with open(source, "rb") as data:
-                    yield path, data.read(), 0o755 if os.access(source, os.X_OK) else 0o644
-
-
-class Snippets(machinecase.MachineCase):
-    def seed(self, seed):
-        for path, data, mode in installed():
-            seed.file(path, data, mode)
-
+class Snippets(machinecase.InstalledCase):
     def test_ifupdown(self):
         self.check("ifupdown")
 
@@ -89,17 +79,17 @@ class Snippets(machinecase.MachineCase):
             self.fail(self.machine.run("cat /tmp/qemu"))
         return self.machine.run(taps).strip()
 
-    def judge(self, why, link_file="/usr/local/lib/systemd/network/05-virt-tap.link"):
+    def judge(self, why, state=None, link_file=OUR_LINK):
         """By one command, for each costs a second under TCG."""
-        state = STATES.get(self.manager, "true").format(tap=self.tap)
-        said = self.machine.run(f"""ip -json address show dev {self.tap}; {state}; ps -o args= -C dhclient,dhcpcd | grep {self.tap}
+        ask = STATES.get(self.manager, "true").format(tap=self.tap)
+        said = self.machine.run(f"""ip -json address show dev {self.tap}; {ask}; ps -o args= -C dhclient,dhcpcd | grep {self.tap}
             udevadm info /sys/class/net/{self.tap} | grep ID_NET_LINK_FILE
             for i in 1 2 3 4 5; do ping -n -c 1 -W 3 {GUEST} >/dev/null && exec echo reached; done""", check=False)[1].splitlines()
         link = json.loads(said[0])[0]
         found = link.get("master"), link["addr_info"], link["address"][:3]
         if found != ("br0", [], "fe:"):
             self.fail(f"{why}: {said}\n{self.tell()}")
-        states = {"networkd": ["unmanaged"], "networkmanager": ["10 (unmanaged)"]}.get(self.manager, [])
+        states = {"networkd": ["unmanaged"], "networkmanager": [state or "10 (unmanaged)"]}.get(self.manager, [])
         self.assertEqual(said[1:], [*states, f"E: ID_NET_LINK_FILE={link_file}", "reached"], why)
 
     def live(self):
@@ -108,7 +98,7 @@ class Snippets(machinecase.MachineCase):
         ids = self.findings()
         self.assertFalse({name for name in ids if name.endswith((".claims", ".first"))}, ids)
         begun = time.monotonic()
-        for event in (*EVENTS, RESTARTS[self.manager], *EVENTS[:1]):
+        for event in (*EVENTS, *RESTARTS[self.manager], *EVENTS[:1]):
             self.machine.run(event)
             self.judge(event)
         while time.monotonic() - begun < SECONDS:
@@ -118,22 +108,21 @@ class Snippets(machinecase.MachineCase):
 
     def live_without(self):
         """Check tells before it happens, and repair mends it."""
-        ours = [path for path, _, _ in installed() if not path.startswith(("/usr/local/bin/", "/usr/local/libexec/", "/usr/local/lib/systemd/system"))]
+        ours = [path for path in self.installed if not path.startswith(("/usr/local/bin/", "/usr/local/libexec/", "/usr/local/lib/systemd/system"))]
         self.machine.run("rm -f " + " ".join(ours))
         if self.manager in DANGERS:
             self.assertIn(DANGERS[self.manager], self.findings())
-        self.machine.run(RESTARTS[self.manager])
+        self.machine.run(DANGEROUS[self.manager].format(tap=self.tap))
         off = f"! [ -e /sys/class/net/{self.tap}/master ]"
-        self.lost = await_(lambda: self.machine.ok("sh", "-c", off), 60, 2)
-        print(self.manager, "without the snippets, the tap is", "off the bridge" if self.lost else "on the bridge", flush=True)
+        self.assertTrue(await_(lambda: self.machine.ok("sh", "-c", off), 60, 2), self.tell())
         self.machine.run("virt-tap check net --user alice --bridge br0 --fix --apply", check=False)
         if self.manager in DANGERS:
             self.assertNotIn(DANGERS[self.manager], self.findings())
         self.machine.run("virt-tap repair")
-        self.judge("repaired", DEFAULT_LINK)
+        self.judge("repaired")
         if self.manager in DANGERS:
-            self.machine.run(RESTARTS[self.manager])
-            self.judge("by what check suggests", DEFAULT_LINK)
+            self.machine.run(DANGEROUS[self.manager].format(tap=self.tap), check=False)
+            self.judge("by what check suggests")
 
     def findings(self):
         said = self.machine.run(f"{ALICE} virt-tap check net --bridge br0 --json", check=False)[1]

@@ -7,14 +7,16 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
 BUILD = os.path.dirname(os.path.dirname(os.environ["VIRT_TAP_CLI"]))
 PACKAGING = SOURCE + "/packaging"
 UNITS = "${env:UNITS}"  # systemd's folder, which debian/rules knows
-DEBIAN_ONLY = {"etc/network/if-up.d/virt-tap"}  # no other distribution has ifupdown
+DEBIAN_ONLY = {"etc/network/if-up.d/virt-tap", "etc/apparmor.d/virt-tap-helper"}  # distributions with RPM have neither ifupdown nor, mostly, AppArmor
 MACROS = {"_prefix": "usr", "_bindir": "usr/bin", "_libexecdir": "usr/libexec", "_datadir": "usr/share", "_mandir": "usr/share/man", "_docdir": "usr/share/doc",
           "_unitdir": UNITS + "/system", "_presetdir": UNITS + "/system-preset", "_sysconfdir": "etc", "name": "virt-tap"}
 
@@ -80,6 +82,27 @@ class Lists(unittest.TestCase):
             for name in documents:
                 self.assertTrue(os.path.exists(f"{SOURCE}/{name}"), name)
             self.assertIn(f"cp -p {' '.join(documents)} ", spec)
+
+
+@unittest.skipUnless(shutil.which("checkmodule") and shutil.which("semodule_package"), "checkpolicy and semodule-utils are not installed")
+class SELinux(unittest.TestCase):
+    LABELS = BUILD + "/data/snippets/selinux/virt_tap.fc"
+
+    def test_the_module_compiles(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for command in (("checkmodule", "-M", "-m", "-o", "virt_tap.mod", SOURCE + "/data/snippets/selinux/virt_tap.te"),
+                            ("semodule_package", "-o", "virt_tap.pp", "-m", "virt_tap.mod", "-f", self.LABELS)):
+                done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertGreater(os.path.getsize(folder + "/virt_tap.pp"), 100)
+
+    def test_every_program_has_a_label(self):
+        labels = [line.split() for line in read(self.LABELS).splitlines() if line.startswith("/")]
+        paths = json.loads(read(BUILD + "/meson-info/intro-installed.json")).values()
+        programs = [path for path in paths if "/libexec/" in path]
+        self.assertGreater(len(programs), 4)
+        for path in programs:
+            self.assertIn("system_u:object_r:bin_t:s0", [words[-1] for words in labels if re.fullmatch(words[0], path)], path)
 
 
 class Versions(unittest.TestCase):

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/text.h"
 #include "config.h"
 #include "network.h"
 #include "networkd.h"
 #include "networkmanager.h"
 
+#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,9 +64,42 @@ static void report_networkd(struct findings *out)
     }
 }
 
+/* A line of ifupdown's state: INTERFACE=STANZA. Ends at the first bridge, whose name goes to arg. */
+static bool find_bridge(void *arg, const char *line, unsigned int number)
+{
+    char *name = arg;
+    const size_t length = strcspn(line, "=");
+    (void)number;
+
+    if (length >= IFNAMSIZ)
+        return true;
+    memcpy(name, line, length);
+    name[length] = '\0';
+    if (ifname_valid(name) && network_has(name, "bridge"))
+        return false;
+    *name = '\0';
+    return true;
+}
+
+static void report_ifupdown(struct findings *out)
+{
+    static const char hook[] = "/etc/network/if-up.d/virt-tap";
+    char bridge[IFNAMSIZ] = "";
+
+    text_lines("/run/network/ifstate", find_bridge, bridge);
+    if (!*bridge)
+        return;
+    if (access(hook, X_OK) == 0)
+        finding_add(out, NET_IFUPDOWN, "ifupdown made bridge '%s', and calls %s", bridge, hook);
+    else
+        finding_add_fixable(out, NET_IFUPDOWN_FORGETS, "", "ifupdown made bridge '%s', and has no %s", bridge,
+                            hook);
+}
+
 void network_managers_probe(const struct probe_context *context, struct findings *out)
 {
     (void)context;
     report_networkmanager(out);
     report_networkd(out);
+    report_ifupdown(out);
 }

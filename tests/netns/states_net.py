@@ -12,7 +12,7 @@ timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.0
 NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
 NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
 NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
-
+IFUPDOWN = "ip link add br0 type bridge; own /run; mkdir /run/network; printf 'lo=lo\\n../br0=x\\na-name-that-no-interface-has=x\\n' >/run/network/ifstate\n"
 
 # /sys/class/net as it is, with something more; the kernel's interfaces have their numbers there.
 SYS = "tree /sys/class/net\nip -o link show | while read -r n name _; do name=${name%:}; mkdir /sys/class/net/${name%@*}; " \
@@ -213,6 +213,10 @@ STATES = [
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
+    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate", "net.ifupdown.forgets", says=("'br0'", 'repair "$IFACE"')),
+    state("ifupdown, told", IFUPDOWN + "echo br0=lan >>/run/network/ifstate; mkdir -p /etc/network/if-up.d; "
+          "printf '#!/bin/sh\\n' >/etc/network/if-up.d/virt-tap; chmod 0755 /etc/network/if-up.d/virt-tap", "net.ifupdown", never="net.ifupdown.forgets"),
+    state("ifupdown, and a bridge that is not its own", IFUPDOWN, "net.tun", never="net.ifupdown net.ifupdown.forgets"),
     state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD +
           networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),

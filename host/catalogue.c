@@ -226,9 +226,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.ifupdown.forgets", FINDING_WARNING,
          "ifdown deletes the bridge, and the one that ifup makes has no taps: running guests lose their network",
          "mkdir -p /etc/network/if-up.d\n"
-         "{ echo '#!/bin/sh'; echo '[ ! -d \"/sys/class/net/$IFACE/bridge\" ] || " COMMAND_PATH
-         " repair \"$IFACE\" || true'; } > /etc/network/if-up.d/virt-tap\n"
-         "chmod 0755 /etc/network/if-up.d/virt-tap"},
+         "ln -sf " PROGRAMS_PATH "/bridge-up /etc/network/if-up.d/virt-tap"},
     [NET_UNKNOWN] = {"net.unknown", FINDING_FAILURE, "problems of the network would go unnoticed"},
     [HELPER_WORKS] = {"helper.works", FINDING_OK, "it makes taps for ordinary users"},
     [HELPER_UNTRIED] = {"helper.untried", FINDING_SKIPPED,

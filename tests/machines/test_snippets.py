@@ -42,7 +42,7 @@ CONFIGURATIONS = {
 RESTARTS = {"ifupdown": ["systemctl restart networking"], "networkd": ["systemctl restart systemd-networkd", "networkctl reload; networkctl reconfigure br0"],
             "networkmanager": ["systemctl restart NetworkManager", "nmcli connection down virt-tap-br0; nmcli connection up virt-tap-br0"]}
 DANGEROUS = {"ifupdown": RESTARTS["ifupdown"][0], "networkd": RESTARTS["networkd"][0],
-             "networkmanager": "systemctl restart NetworkManager; sleep 3; nmcli device disconnect {tap}"}
+             "networkmanager": "systemctl restart NetworkManager; sleep 3; nmcli connection up virt-tap-br0; sleep 3; nmcli device disconnect {tap}"}
 STATES = {"networkd": "networkctl --no-legend list {tap} | awk '{{ print $NF }}'", "networkmanager": "nmcli -g GENERAL.STATE device show {tap}"}
 DANGERS = {"ifupdown": "net.ifupdown.forgets", "networkd": "net.networkd.claims", "networkmanager": "net.networkmanager.claims"}
 OUR_LINK = "/usr/local/lib/systemd/network/05-virt-tap.link"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
-"""Whether a libvirtd that AppArmor confines can run the hooks, and the helper under its own profile does all that it should. Run by test_apparmor.py on a kernel with AppArmor.
+"""Whether a libvirtd that AppArmor confines can run the hooks, and the helper under its own profile does all that it should.
+Run by test_apparmor.py on a kernel with AppArmor.
 
 The profile is Debian's of libvirtd, and libvirt's own of virtqemud where that lies beside it, as libvirt installs it; a shell that is put under it
 stands in for the daemon.

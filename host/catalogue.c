@@ -204,6 +204,11 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "echo '[keyfile]'; echo 'unmanaged-devices+=interface-name:vtap-*'; } "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
+    [NET_NETWORKMANAGER_FORGETS] =
+        {"net.networkmanager.forgets", FINDING_WARNING,
+         "a bridge that it makes or sets up again has no taps: running guests lose their network",
+         "mkdir -p /etc/NetworkManager/dispatcher.d\n"
+         "ln -sf " PROGRAMS_PATH "/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap"},
     [NET_NETWORKMANAGER_SKIPPED] =
         {"net.networkmanager.skipped", FINDING_SKIPPED,
          "a file that this user cannot read may tell it to manage virt-tap's taps"},

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "config.h"
 #include "network.h"
 #include "networkd.h"
 #include "networkmanager.h"
 
+#include <glob.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +34,52 @@ static void report_networkmanager(struct findings *out)
     default:
         finding_add_fixable(out, NET_NETWORKMANAGER_CLAIMS, "",
                             "NetworkManager is running, and nothing tells it to leave " TAP_PREFIX "* alone");
+    }
+}
+
+static bool find_owned(void *arg, const char *line, unsigned int number)
+{
+    bool *owned = arg;
+    (void)number;
+
+    *owned = strcmp(line, "nm-owned=true") == 0;
+    return !*owned;
+}
+
+/* Whether NetworkManager made this bridge: its state of devices, src/core/nm-config.c,
+ * nm_config_device_state_write. */
+static bool networkmanager_owns(const char *bridge)
+{
+    char path[64];
+    bool owned = false;
+
+    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%ld", network_number(bridge, "ifindex", 0));
+    text_lines(path, find_owned, &owned);
+    return owned;
+}
+
+/* Whether its dispatcher has our program, in one of its folders. */
+static bool dispatcher_has_program(void)
+{
+    return access("/etc/NetworkManager/dispatcher.d/50-virt-tap", X_OK) == 0 ||
+           access("/usr/lib/NetworkManager/dispatcher.d/50-virt-tap", X_OK) == 0;
+}
+
+static void report_dispatcher(struct findings *out)
+{
+    _cleanup_globfree_ glob_t bridges = {.gl_pathc = 0};
+
+    if (access("/run/NetworkManager", F_OK) < 0 || dispatcher_has_program() ||
+        glob(NETWORK_PATH "/*/bridge", 0, NULL, &bridges) != 0)
+        return;
+    for (size_t i = 0; i < bridges.gl_pathc; i++) {
+        char *name = bridges.gl_pathv[i] + strlen(NETWORK_PATH "/");
+        *strchr(name, '/') = '\0';
+        if (!networkmanager_owns(name))
+            continue;
+        finding_add_fixable(out, NET_NETWORKMANAGER_FORGETS, "",
+                            "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", name);
+        return;
     }
 }
 
@@ -100,6 +149,7 @@ void network_managers_probe(const struct probe_context *context, struct findings
 {
     (void)context;
     report_networkmanager(out);
+    report_dispatcher(out);
     report_networkd(out);
     report_ifupdown(out);
 }

@@ -12,6 +12,9 @@ timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.0
 NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
 NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
 NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
+BRIDGE_UP = "mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
+OWNED = ("ip link add br0 type bridge; " + BRIDGE_UP + NM + "mkdir /run/NetworkManager/devices; "
+         "printf '[device]\\nnm-owned=true\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)")
 IFUPDOWN = "ip link add br0 type bridge; own /run; mkdir /run/network; printf 'lo=lo\\n../br0=x\\na-name-that-no-interface-has=x\\n' >/run/network/ifstate\n"
 
 # /sys/class/net as it is, with something more; the kernel's interfaces have their numbers there.
@@ -208,13 +211,17 @@ STATES = [
            "net.networkmanager", "net.networkmanager.claims", ("90-x.conf tells",)),
           ("one of others does not", "90-x.conf", "[device-x]\\nmatch-device=*;except:driver:tun\\nmanaged=1\\n", "net.networkmanager",
            "net.networkmanager.claims", ("50-virt-tap.conf tells",)))),
+    state("NetworkManager, and its bridge", OWNED, "net.networkmanager.forgets", says=("'br0'", "/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap")),
+    state("NetworkManager, told about its bridge", OWNED + "\nmkdir -p /etc/NetworkManager/dispatcher.d; "
+          "ln -s ${HELPER_PATH%/*}/virt-tap/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap", "net.tun", never="net.networkmanager.forgets"),
+    state("NetworkManager, and a bridge that is not its own", OWNED + "\necho nm-owned=false >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)",
+          "net.tun", never="net.networkmanager.forgets"),
     state("NetworkManager, told in a file that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "echo >/etc/NetworkManager/conf.d/a.conf; chmod 0600 /etc/NetworkManager/conf.d/a.conf", "net.networkmanager.skipped",
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
-    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate; mkdir -p ${HELPER_PATH%/*}/virt-tap; "
-          "cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up", "net.ifupdown.forgets", says=("'br0'", "/bridge-up /etc/network/if-up.d/virt-tap")),
+    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate; " + BRIDGE_UP, "net.ifupdown.forgets", says=("'br0'", "/bridge-up /etc/network/if-up.d/virt-tap")),
     state("ifupdown, told", IFUPDOWN + "echo br0=lan >>/run/network/ifstate; mkdir -p /etc/network/if-up.d; "
           "printf '#!/bin/sh\\n' >/etc/network/if-up.d/virt-tap; chmod 0755 /etc/network/if-up.d/virt-tap", "net.ifupdown", never="net.ifupdown.forgets"),
     state("ifupdown, and a bridge that is not its own", IFUPDOWN, "net.tun", never="net.ifupdown net.ifupdown.forgets"),

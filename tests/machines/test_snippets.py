@@ -38,10 +38,14 @@ CONFIGURATIONS = {
                        "[connection]\nid=lan\nuuid=5d0b7a3e-6a55-4c6e-9a8e-2b3f7c0f7700\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\nmethod=manual\n"
                        f"address1=10.77.0.50/24,{GATEWAY}\ndns={GATEWAY};\n\n[ipv6]\nmethod=auto\n"},
 }
+# A list of somebody else's, which replaces ours, and which ours leaves alone.
+OTHERS = """set -e; printf '[keyfile]\\nunmanaged-devices=interface-name:mine*\\n' >/etc/NetworkManager/conf.d/90-others.conf
+    systemctl restart NetworkManager; ip link add mine0 type bridge; ip link set mine0 up; sleep 3
+    nmcli -g GENERAL.STATE device show mine0 | grep -F 'unmanaged'; ip link delete mine0"""
 # What restarts the manager, or makes the bridge again; and what is tried without the snippets.
 RESTARTS = {"ifupdown": ["systemctl restart networking"], "networkd": ["systemctl restart systemd-networkd", "networkctl reload; networkctl reconfigure br0"],
             "networkmanager": ["systemctl restart NetworkManager", "nmcli connection down virt-tap-br0; nmcli connection up virt-tap-br0",
-                               "nmcli connection up virt-tap-br0"]}
+                               "nmcli connection up virt-tap-br0", OTHERS, "rm /etc/NetworkManager/conf.d/90-others.conf; systemctl reload NetworkManager"]}
 DANGEROUS = {"ifupdown": RESTARTS["ifupdown"][0], "networkd": RESTARTS["networkd"][0],
              "networkmanager": "systemctl restart NetworkManager; sleep 3; nmcli connection up virt-tap-br0; sleep 3; nmcli device disconnect {tap}"}
 STATES = {"networkd": "networkctl --no-legend list {tap} | awk '{{ print $NF }}'", "networkmanager": "nmcli -g GENERAL.STATE device show {tap}"}

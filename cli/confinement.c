@@ -30,7 +30,11 @@ static const struct {
 };
 enum { PROFILES = sizeof(profiles) / sizeof(profiles[0]) };
 
-static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n";
+/* The helper has a profile of its own, data/snippets/apparmor.in: a daemon that calls it by itself hands it a
+ * socket, and ends it. */
+static const char lines[] = "# by virt-tap hooks enable\n" HELPER_PATH " PUx,\n" HOOKS_PATH "/* PUx,\n"
+                            "unix (send, receive) type=stream addr=none peer=(label=virt-tap-helper),\n"
+                            "signal (send) set=(kill, term) peer=virt-tap-helper,\n";
 
 /* Whether a file of the kernel starts with this character. */
 static bool starts_with(const char *path, char wanted)

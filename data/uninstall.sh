@@ -76,11 +76,21 @@ case $files in
     ;;
 esac
 
+# The profile of a helper that is gone.
+if [ -e /etc/apparmor.d/virt-tap-helper ] && [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+  apparmor_parser -R /etc/apparmor.d/virt-tap-helper || true
+fi
+
 doc=$(dirname "$command")/../share/doc/virt-tap
 printf '%s\n' "$files" | xargs -d '\n' rm -f
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || true
 for folder in "$hooks" "$(dirname "$hooks")" "$doc/examples" "$doc"; do
   [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
+done
+# Folders of a manager that is not there: they were made for the files that are gone.
+for sign in NetworkManager/NetworkManager.conf apparmor.d/tunables network/interfaces; do
+  folder=/etc/$(dirname "$sign")
+  [ -e "/etc/$sign" ] || [ ! -d "$folder" ] || find "$folder" -depth -type d -empty -delete
 done
 rm -f /run/virt-tap/*.reloaded /run/virt-tap/.policy /run/virt-tap/.persist
 [ ! -d /run/virt-tap ] || rmdir --ignore-fail-on-non-empty /run/virt-tap

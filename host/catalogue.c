@@ -201,9 +201,15 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_NETWORKMANAGER_CLAIMS] =
         {"net.networkmanager.claims", FINDING_WARNING, "it may silently take a tap off its bridge",
          "mkdir -p /etc/NetworkManager/conf.d\n"
-         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; } "
+         "{ echo '[device-virt-tap]'; echo 'match-device=interface-name:vtap-*'; echo 'managed=0'; "
+         "echo '[keyfile]'; echo 'unmanaged-devices+=interface-name:vtap-*'; } "
          "> /etc/NetworkManager/conf.d/50-virt-tap.conf\n"
          "if command -v nmcli >/dev/null; then nmcli general reload conf; fi"},
+    [NET_NETWORKMANAGER_FORGETS] =
+        {"net.networkmanager.forgets", FINDING_WARNING,
+         "a bridge that it makes or sets up again has no taps: running guests lose their network",
+         "mkdir -p /etc/NetworkManager/dispatcher.d\n"
+         "ln -sf " PROGRAMS_PATH "/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap"},
     [NET_NETWORKMANAGER_SKIPPED] =
         {"net.networkmanager.skipped", FINDING_SKIPPED,
          "a file that this user cannot read may tell it to manage virt-tap's taps"},
@@ -212,11 +218,21 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.claims", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and may take them off their bridge",
          "mkdir -p /etc/systemd/network\n"
-         "{ echo '[Match]'; echo 'Name=vtap-*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
+         "{ echo '[Match]'; echo 'Name=vtap-* virt-tap.*'; echo '[Link]'; echo 'Unmanaged=yes'; } "
          "> /etc/systemd/network/05-virt-tap.network\n"
          "if command -v networkctl >/dev/null; then networkctl reload; fi"},
+    [NET_NETWORKD_FIRST] =
+        {"net.networkd.first", FINDING_WARNING,
+         "it would configure virt-tap's taps as if they were NICs, and the first file that matches counts",
+         "# rename that file, so that it sorts behind 05-virt-tap.network; then: {sudo}networkctl reload"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
                               "a file that this user cannot read may tell it to manage virt-tap's taps"},
+    [NET_IFUPDOWN] = {"net.ifupdown", FINDING_OK, "a bridge that is made again gets its taps back"},
+    [NET_IFUPDOWN_FORGETS] =
+        {"net.ifupdown.forgets", FINDING_WARNING,
+         "ifdown deletes the bridge, and the one that ifup makes has no taps: running guests lose their network",
+         "mkdir -p /etc/network/if-up.d\n"
+         "ln -sf " PROGRAMS_PATH "/bridge-up /etc/network/if-up.d/virt-tap"},
     [NET_UNKNOWN] = {"net.unknown", FINDING_FAILURE, "problems of the network would go unnoticed"},
     [HELPER_WORKS] = {"helper.works", FINDING_OK, "it makes taps for ordinary users"},
     [HELPER_UNTRIED] = {"helper.untried", FINDING_SKIPPED,
@@ -262,7 +278,9 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [HELPER_APPARMOR] =
         {"helper.apparmor", FINDING_WARNING,
          "the AppArmor profile of libvirt's daemon lets only qemu-bridge-helper run as a bridge helper",
-         "echo '" HELPER_PATH " PUx,' >> /etc/apparmor.d/local{path}\n"
+         "{ echo '" HELPER_PATH " PUx,'; "
+         "echo 'unix (send, receive) type=stream addr=none peer=(label=virt-tap-helper),'; "
+         "echo 'signal (send) set=(kill, term) peer=virt-tap-helper,'; } >> /etc/apparmor.d/local{path}\n"
          "apparmor_parser -r /etc/apparmor.d{path}"},
     [HELPER_SELINUX] = {"helper.selinux", FINDING_WARNING,
                         "SELinux may keep QEMU from running a program without the label of a bridge helper",

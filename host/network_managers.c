@@ -5,137 +5,82 @@
 #include "config.h"
 #include "network.h"
 #include "networkd.h"
+#include "networkmanager.h"
 
-#include <errno.h>
-#include <fnmatch.h>
 #include <glob.h>
-#include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A name like those of our taps, to find out whether the managers would manage one. */
-static const char sample[] = "vtap-0";
-
-/* Files that an ordinary user cannot read may contain anything. Returns the first existing directory that is
- * not readable, or NULL. */
-static const char *closed_folder(const char *const folders[])
-{
-    for (; *folders; folders++)
-        if (access(*folders, R_OK | X_OK) < 0 && errno == EACCES)
-            return *folders;
-    return NULL;
-}
-
-/* Whether any item of a NetworkManager device list (NetworkManager.conf(5)) matches our taps. */
-static bool list_has_taps(const char *list)
-{
-    char copy[1024], *save = NULL;
-
-    if (strlen(list) >= sizeof(copy) || strstr(list, "except:interface-name:vtap-"))
-        return false;
-    strcpy(copy, list);
-    for (const char *item = strtok_r(copy, ",; \t", &save); item; item = strtok_r(NULL, ",; \t", &save)) {
-        const char *pattern = strncmp(item, "interface-name:", 15) == 0 ? item + 15 : item;
-        if (fnmatch(pattern, sample, 0) == 0)
-            return true;
-    }
-    return false;
-}
-
-struct nm_search {
-    bool keyfile;   /* in that section */
-    bool ours;      /* in a section that applies to our taps */
-    bool listed;    /* as unmanaged, by the files so far */
-    bool unmanaged; /* by a section */
-};
-
-/* A later assignment replaces the list, unless it adds to it (+=) or removes from it (-=). */
-static void nm_list(struct nm_search *search, const char *value)
-{
-    const bool has = list_has_taps(value + 1);
-
-    if (value[-1] == '+')
-        search->listed = search->listed || has;
-    else if (value[-1] == '-')
-        search->listed = search->listed && !has;
-    else
-        search->listed = has;
-}
-
-static bool nm_line(void *arg, const char *line, unsigned int number)
-{
-    struct nm_search *search = arg;
-    const char *value = strchr(line, '=');
-    (void)number;
-
-    if (*line == '[') {
-        search->ours = false;
-        search->keyfile = strncmp(line, "[keyfile]", 9) == 0;
-    } else if (value && search->keyfile && strncmp(line, "unmanaged-devices", 17) == 0) {
-        nm_list(search, value);
-    } else if (value && strncmp(line, "match-device", 12) == 0) {
-        search->ours = list_has_taps(value + 1);
-    } else if (value && search->ours && strncmp(line, "managed", 7) == 0) {
-        search->unmanaged |= strcspn(value + 1, "0fn") < 2; /* 0, false, no */
-    }
-    return true;
-}
-
-/* NetworkManager's folders of files: a file hides those of its name in the folders after its own. */
-static const char *const nm_folders[] = {"/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d",
-                                         "/usr/lib/NetworkManager/conf.d", NULL};
-
-static bool nm_is_hidden(const char *path)
-{
-    const char *name = strrchr(path, '/') + 1;
-    char other[PATH_MAX];
-
-    for (const char *const *folder = nm_folders; *folder; folder++) {
-        snprintf(other, sizeof(other), "%s/%s", *folder, name);
-        if (access(other, F_OK) == 0)
-            return strcmp(other, path) != 0;
-    }
-    return false;
-}
-
-/* Reads its files in its order: NetworkManager.conf(5). closed: the first that cannot be read, if there is
- * none yet. */
-static void nm_read(struct nm_search *search, const char **closed, char path[PATH_MAX])
-{
-    static const char pattern[] = "{{/usr/lib,/run}/NetworkManager/conf.d/*.conf,/etc/NetworkManager/"
-                                  "NetworkManager.conf,/etc/NetworkManager/conf.d/*.conf}";
-    _cleanup_globfree_ glob_t files = {.gl_pathc = 0};
-
-    if (glob(pattern, GLOB_BRACE, NULL, &files) != 0)
-        return;
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        search->ours = search->keyfile = false;
-        if (nm_is_hidden(files.gl_pathv[i]) || text_lines(files.gl_pathv[i], nm_line, search) >= 0 || *closed)
-            continue;
-        snprintf(path, PATH_MAX, "%s", files.gl_pathv[i]);
-        *closed = path;
-    }
-}
+/* That a package installs, and that the fix of NET_NETWORKD_CLAIMS makes. */
+#define NETWORKD_FILE "05-virt-tap.network"
 
 static void report_networkmanager(struct findings *out)
 {
-    struct nm_search search = {.ours = false};
-    const char *closed = closed_folder(nm_folders);
     char path[PATH_MAX];
 
     if (access("/run/NetworkManager", F_OK) < 0)
         return;
-    nm_read(&search, &closed, path);
-    if (search.unmanaged || search.listed)
-        finding_add(out, NET_NETWORKMANAGER, "NetworkManager is running, configured to leave vtap-* alone");
-    else if (closed)
+    switch (networkmanager_search(path)) {
+    case NETWORKMANAGER_LEFT_ALONE:
+        finding_add(out, NET_NETWORKMANAGER,
+                    "NetworkManager is running, and %s tells it to leave " TAP_PREFIX "* alone", path);
+        break;
+    case NETWORKMANAGER_CLOSED:
         finding_add(out, NET_NETWORKMANAGER_SKIPPED, "NetworkManager is running, and %s cannot be read",
-                    closed);
-    else
+                    path);
+        break;
+    default:
         finding_add_fixable(out, NET_NETWORKMANAGER_CLAIMS, "",
-                            "NetworkManager is running, and nothing tells it to leave vtap-* alone");
+                            "NetworkManager is running, and nothing tells it to leave " TAP_PREFIX "* alone");
+    }
+}
+
+static bool find_owned(void *arg, const char *line, unsigned int number)
+{
+    bool *owned = arg;
+    (void)number;
+
+    *owned = strcmp(line, "nm-owned=true") == 0;
+    return !*owned;
+}
+
+/* Whether NetworkManager made this bridge: its state of devices, src/core/nm-config.c,
+ * nm_config_device_state_write. */
+static bool networkmanager_owns(const char *bridge)
+{
+    char path[64];
+    bool owned = false;
+
+    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%ld", network_number(bridge, "ifindex", 0));
+    text_lines(path, find_owned, &owned);
+    return owned;
+}
+
+/* Whether its dispatcher has our program, in one of its folders. */
+static bool dispatcher_has_program(void)
+{
+    return access("/etc/NetworkManager/dispatcher.d/50-virt-tap", X_OK) == 0 ||
+           access("/usr/lib/NetworkManager/dispatcher.d/50-virt-tap", X_OK) == 0;
+}
+
+static void report_dispatcher(struct findings *out)
+{
+    _cleanup_globfree_ glob_t bridges = {.gl_pathc = 0};
+
+    if (access("/run/NetworkManager", F_OK) < 0 || dispatcher_has_program() ||
+        glob(NETWORK_PATH "/*/bridge", 0, NULL, &bridges) != 0)
+        return;
+    for (size_t i = 0; i < bridges.gl_pathc; i++) {
+        char *name = bridges.gl_pathv[i] + strlen(NETWORK_PATH "/");
+        *strchr(name, '/') = '\0';
+        if (!networkmanager_owns(name))
+            continue;
+        finding_add_fixable(out, NET_NETWORKMANAGER_FORGETS, "",
+                            "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", name);
+        return;
+    }
 }
 
 static void report_networkd(struct findings *out)
@@ -149,8 +94,14 @@ static void report_networkd(struct findings *out)
         finding_add(out, NET_NETWORKD_SKIPPED, "systemd-networkd is running, and %s cannot be read", path);
         break;
     case NETWORKD_CLAIMED:
-        finding_add_fixable(out, NET_NETWORKD_CLAIMS, "",
-                            "systemd-networkd is running, and %s also matches " TAP_PREFIX "*", path);
+        if (strcmp(basename(path), NETWORKD_FILE) < 0)
+            finding_add_fixable(out, NET_NETWORKD_FIRST, "",
+                                "systemd-networkd is running, and %s also matches " TAP_PREFIX
+                                "*, before any " NETWORKD_FILE,
+                                path);
+        else
+            finding_add_fixable(out, NET_NETWORKD_CLAIMS, "",
+                                "systemd-networkd is running, and %s also matches " TAP_PREFIX "*", path);
         break;
     case NETWORKD_LEFT_ALONE:
         finding_add(out, NET_NETWORKD,
@@ -162,9 +113,43 @@ static void report_networkd(struct findings *out)
     }
 }
 
+/* A line of ifupdown's state: INTERFACE=STANZA. Ends at the first bridge, whose name goes to arg. */
+static bool find_bridge(void *arg, const char *line, unsigned int number)
+{
+    char *name = arg;
+    const size_t length = strcspn(line, "=");
+    (void)number;
+
+    if (length >= IFNAMSIZ)
+        return true;
+    memcpy(name, line, length);
+    name[length] = '\0';
+    if (ifname_valid(name) && network_has(name, "bridge"))
+        return false;
+    *name = '\0';
+    return true;
+}
+
+static void report_ifupdown(struct findings *out)
+{
+    static const char hook[] = "/etc/network/if-up.d/virt-tap";
+    char bridge[IFNAMSIZ] = "";
+
+    text_lines("/run/network/ifstate", find_bridge, bridge);
+    if (!*bridge)
+        return;
+    if (access(hook, X_OK) == 0)
+        finding_add(out, NET_IFUPDOWN, "ifupdown made bridge '%s', and calls %s", bridge, hook);
+    else
+        finding_add_fixable(out, NET_IFUPDOWN_FORGETS, "", "ifupdown made bridge '%s', and has no %s", bridge,
+                            hook);
+}
+
 void network_managers_probe(const struct probe_context *context, struct findings *out)
 {
     (void)context;
     report_networkmanager(out);
+    report_dispatcher(out);
     report_networkd(out);
+    report_ifupdown(out);
 }

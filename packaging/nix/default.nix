@@ -11,7 +11,8 @@ pkgs.stdenv.mkDerivation {
 
   nativeBuildInputs = with pkgs; [ meson ninja pkg-config ];
   buildInputs = with pkgs; [ jansson libnl libvirt libxml2 ];
-  mesonFlags = [ "-Dstatic_helper=false" "-Dtests=false" "-Dsystemd_dir=${placeholder "out"}/lib/systemd" ];
+  mesonFlags = [ "-Dstatic_helper=false" "-Dtests=false" "-Dsystemd_dir=${placeholder "out"}/lib/systemd"
+    "-Dnetworkmanager_dir=${placeholder "out"}/lib/NetworkManager" "-Difupdown_dir=no" "-Dapparmor_dir=no" ];
 
   # With any DESTDIR, nothing is done to the host: no file capability, nothing in /etc, no word to its systemd.
   preInstall = "export DESTDIR=/";

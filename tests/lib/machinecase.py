@@ -76,10 +76,14 @@ class MachineCase(unittest.TestCase):
         for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge"), *programs):
             with open(program, "rb") as file:
                 seed.file(place, file.read(), 0o755)
+        self.seed(seed)
         for path, text in files.items():
             seed.file(path, text, 0o600 if "NetworkManager" in path or "netplan" in path else 0o644)
         self.machine = machine.Machine(release, manager, seed, **more)
         self.addCleanup(self.machine.end)
+
+    def seed(self, seed):
+        """Put into it what a case has in its machines besides."""
 
     def picture(self):
         """By one command, for each costs a second under TCG."""
@@ -131,3 +135,15 @@ class MachineCase(unittest.TestCase):
         ping = ("busybox", "ping", "-c", "1", "-W", "3", "-I", machine.OUTSIDE, address)
         if not await_(lambda: sandbox.run(*ping, check=False).returncode == 0, 30, 1):
             self.fail("the guest is not reached: " + self.tell())
+
+
+class InstalledCase(MachineCase):
+    """With all that this build installs, but documents; the helper has no capability yet."""
+
+    def seed(self, seed):
+        build = os.path.dirname(os.path.dirname(os.path.abspath(os.environ["VIRT_TAP_HELPER"])))
+        with open(f"{build}/meson-info/intro-installed.json", encoding="utf-8") as file:
+            self.installed = {path: source for source, path in json.load(file).items() if "/share/" not in path}
+        for path, source in self.installed.items():
+            with open(source, "rb") as file:
+                seed.file(path, file.read(), 0o755 if os.access(source, os.X_OK) else 0o644)

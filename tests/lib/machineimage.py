@@ -4,8 +4,9 @@
 """Disk images of whole Debian machines, for machine.py: machineimage.py FOLDER RELEASE/MANAGER...
 
 Each is FOLDER/RELEASE-MANAGER with disk (ext4), vmlinuz, initrd and made-by. RELEASE is bookworm or trixie; MANAGER is who configures its
-network: ifupdown, networkd, netplan or networkmanager; or broker, which has QEMU and no network. One that this very script has made is
-left as it is. Takes root; packages come from Debian, or from $MIRROR. A folder appears complete or not at all.
+network: ifupdown, networkd, netplan or networkmanager, each of them also as MANAGER+libvirt, which has QEMU, libvirt and AppArmor
+besides; or broker, which has QEMU and no network. One that this very script has made is left as it is.
+Takes root; packages come from Debian, or from $MIRROR. A folder appears complete or not at all.
 """
 import glob
 import hashlib
@@ -29,6 +30,7 @@ PACKAGES = {
     (None, "networkmanager"): "network-manager",
     (None, "broker"): "qemu-system-x86 seabios",
 }
+GUESTS = "qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients apparmor libcap2-bin"  # of MANAGER+libvirt
 ENABLED = {
     "ifupdown": "",
     "networkd": "systemd-networkd systemd-resolved",
@@ -104,7 +106,8 @@ def _make(place, release, manager, stamp):
 
 
 def _install(tree, release, manager):
-    packages = COMMON.split() + (PACKAGES.get((release, manager)) or PACKAGES[None, manager]).split()
+    manager, _, more = manager.partition("+")
+    packages = COMMON.split() + (PACKAGES.get((release, manager)) or PACKAGES[None, manager]).split() + (GUESTS.split() if more else [])
     unused = [f"--dpkgopt=path-exclude=/usr/share/{path}/*" for path in ("doc", "man", "info", "locale", "lintian")]
     mirror = list(filter(None, [os.environ.get("MIRROR")]))
     # In namespaces of its own: whatever becomes of it, nothing stays mounted in a folder that is then removed.
@@ -115,6 +118,7 @@ def _install(tree, release, manager):
 
 
 def _furnish(tree, manager):
+    manager = manager.partition("+")[0]
     for path, text in FILES.items():
         os.makedirs(os.path.dirname(f"{tree}/{path}"), exist_ok=True)
         with open(f"{tree}/{path}", "w", encoding="ascii") as file:

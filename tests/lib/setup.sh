@@ -10,7 +10,7 @@ build_packages='gcc libc6-dev meson ninja-build pkgconf libnl-3-dev libjansson-d
 guest_packages='python3 iproute2 libcap2-bin util-linux qemu-system-x86 busybox-static xz-utils lz4'
 # git, mandoc and python3-yaml are for the tests of releases and of the forge's workflow.
 test_packages="$guest_packages git mandoc python3-yaml qemu-system-common strace valgrind acl dbus-daemon dbus-system-bus-common nftables iptables
-dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network ?libvirt-daemon-driver-nwfilter libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish firejail bubblewrap podman crun uidmap"
+dnsmasq-base checkpolicy semodule-utils libvirt-daemon libvirt-daemon-driver-qemu ?libvirt-daemon-driver-network ?libvirt-daemon-driver-nwfilter libvirt-clients ifupdown netplan.io procps systemd virtinst zsh fish firejail bubblewrap podman crun uidmap"
 machines_packages="$test_packages mmdebstrap e2fsprogs"
 bench_packages="$test_packages xsltproc libxml2-utils"
 # musl-tools compiles the privileged program with another C library.
@@ -20,7 +20,7 @@ fuzz_packages="$build_packages clang libclang-rt-dev"
 coverage_packages="$build_packages gcovr"
 install_packages="$build_packages libcap2-bin"
 # systemd has systemd.pc in Debian 12, systemd-dev in later ones.
-deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
+deb_packages="$build_packages python3 procps debhelper dh-apparmor dpkg-dev systemd ?systemd-dev"
 rpm_packages="$build_packages rpm"
 packages_packages="mmdebstrap debian-archive-keyring e2fsprogs util-linux"
 portability_packages="$build_packages $packages_packages python3 git binutils"
@@ -49,7 +49,7 @@ reason_of() {
   case $1 in
     build) echo 'the compiler and the libraries that virt-tap is built with' ;;
     guest) echo 'QEMU, and what makes its guests and their network namespaces' ;;
-    test) echo 'the hypervisors, network managers and tools that the tests try' ;;
+    test) echo 'the hypervisors, network managers and tools that the tests try, and the compiler of SELinux modules' ;;
     lint) echo 'what reads the sources and finds faults' ;;
     machines) echo 'what makes whole Debian machines' ;;
     bench) echo 'the programs that we measure ourselves against' ;;

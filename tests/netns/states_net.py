@@ -12,7 +12,10 @@ timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.0
 NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
 NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
 NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
-
+BRIDGE_UP = "mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
+OWNED = ("ip link add br0 type bridge; " + BRIDGE_UP + NM + "mkdir /run/NetworkManager/devices; "
+         "printf '[device]\\nnm-owned=true\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)")
+IFUPDOWN = "ip link add br0 type bridge; own /run; mkdir /run/network; printf 'lo=lo\\n../br0=x\\na-name-that-no-interface-has=x\\n' >/run/network/ifstate\n"
 
 # /sys/class/net as it is, with something more; the kernel's interfaces have their numbers there.
 SYS = "tree /sys/class/net\nip -o link show | while read -r n name _; do name=${name%:}; mkdir /sys/class/net/${name%@*}; " \
@@ -194,11 +197,34 @@ STATES = [
     state("NetworkManager, told by a list that a later one adds to", NM + "mkdir -p /run/NetworkManager/conf.d /etc/NetworkManager/conf.d\n"
           "printf '[keyfile]\\nunmanaged-devices=interface-name:vtap-*\\n' >/run/NetworkManager/conf.d/z.conf\n"
           "printf '[keyfile]\\nunmanaged-devices+=interface-name:veth*\\n' >/etc/NetworkManager/conf.d/a.conf", "net.networkmanager"),
+    *(state(f"NetworkManager, by sections: {name}", NM + "mkdir -p /etc/NetworkManager/conf.d\n"
+            "printf '[device-virt-tap]\\nmatch-device=interface-name:vtap-*\\nmanaged = 0\\n' >/etc/NetworkManager/conf.d/50-virt-tap.conf\n"
+            f"printf '{text}' >/etc/NetworkManager/conf.d/{file}", expect, never=never, says=says)
+      for name, file, text, expect, never, says in (
+          ("a later file overrides", "90-x.conf", "[device-x]\\nmatch-device=type:tun\\nmanaged=1\\n", "net.networkmanager.claims", "net.networkmanager", ()),
+          ("an earlier one does not", "10-x.conf", "[device-x]\\nmanaged=1\\n", "net.networkmanager", "net.networkmanager.claims", ("50-virt-tap.conf tells",)),
+          ("a list of others does not", "90-x.conf", "[keyfile]\\nunmanaged-devices=interface-name:veth*\\n", "net.networkmanager",
+           "net.networkmanager.claims", ("50-virt-tap.conf tells",)),
+          ("the first one of a file counts", "90-x.conf", "[device-x]\\nmatch-device=*\\nmanaged=yes\\n[device-y]\\nmanaged=off\\n",
+           "net.networkmanager.claims", "net.networkmanager", ()),
+          ("[device] is the last one of a file", "90-x.conf", "[device]\\nmanaged=1\\n[device-y]\\nmatch-device=vtap-*\\nmanaged=off\\n",
+           "net.networkmanager", "net.networkmanager.claims", ("90-x.conf tells",)),
+          ("one of others does not", "90-x.conf", "[device-x]\\nmatch-device=*;except:driver:tun\\nmanaged=1\\n", "net.networkmanager",
+           "net.networkmanager.claims", ("50-virt-tap.conf tells",)))),
+    state("NetworkManager, and its bridge", OWNED, "net.networkmanager.forgets", says=("'br0'", "/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap")),
+    state("NetworkManager, told about its bridge", OWNED + "\nmkdir -p /etc/NetworkManager/dispatcher.d; "
+          "ln -s ${HELPER_PATH%/*}/virt-tap/bridge-up /etc/NetworkManager/dispatcher.d/50-virt-tap", "net.tun", never="net.networkmanager.forgets"),
+    state("NetworkManager, and a bridge that is not its own", OWNED + "\necho nm-owned=false >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)",
+          "net.tun", never="net.networkmanager.forgets"),
     state("NetworkManager, told in a file that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "echo >/etc/NetworkManager/conf.d/a.conf; chmod 0600 /etc/NetworkManager/conf.d/a.conf", "net.networkmanager.skipped",
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
+    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate; " + BRIDGE_UP, "net.ifupdown.forgets", says=("'br0'", "/bridge-up /etc/network/if-up.d/virt-tap")),
+    state("ifupdown, told", IFUPDOWN + "echo br0=lan >>/run/network/ifstate; mkdir -p /etc/network/if-up.d; "
+          "printf '#!/bin/sh\\n' >/etc/network/if-up.d/virt-tap; chmod 0755 /etc/network/if-up.d/virt-tap", "net.ifupdown", never="net.ifupdown.forgets"),
+    state("ifupdown, and a bridge that is not its own", IFUPDOWN, "net.tun", never="net.ifupdown net.ifupdown.forgets"),
     state("networkd, as systemd ships it (its virtual machines have taps vtap-*)", NETWORKD +
           networkd("80-vm-vt.network", "[Match]\\nName=vtap-*\\nDriver=tun\\n[Network]\\nDHCPServer=yes\\n"),
           "net.networkd.claims", says=("80-vm-vt.network", "Unmanaged=yes")),
@@ -240,6 +266,9 @@ STATES = [
           says=("10-netplan.network",)),
     state("networkd, told in a folder that is closed", NETWORKD + "mkdir -p /run/systemd/network; chmod 0700 /run/systemd/network",
           "net.networkd.skipped", never="net.networkd"),
+    state("networkd, about all, before all", NETWORKD + networkd("00-all.network", "[Match]\\nType=ether\\n") +
+          "printf '[Match]\\nName=vtap-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-virt-tap.network", "net.networkd.first",
+          never="net.networkd net.networkd.claims", says=("00-all.network", "sorts behind 05-virt-tap.network")),
     state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
           "net.networkd", never="net.networkd.claims"),
     state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +

@@ -253,7 +253,8 @@ class AppArmor(HooksCase):
     def test_lines_come_and_go(self):
         self.hooks_verb("enable")
         self.hooks_verb("enable")
-        lines = f"# by virt-tap hooks enable\n{os.path.dirname(os.path.dirname(self.hooks))}/virt-tap-helper PUx,\n{self.hooks}/* PUx,\n"
+        lines = (f"# by virt-tap hooks enable\n{os.path.dirname(os.path.dirname(self.hooks))}/virt-tap-helper PUx,\n{self.hooks}/* PUx,\n"
+                 "unix (send, receive) type=stream addr=none peer=(label=virt-tap-helper),\nsignal (send) set=(kill, term) peer=virt-tap-helper,\n")
         self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n" + lines)
         self.assertEqual(os.stat(self.local).st_mode & 0o777, 0o640)
         with open(sandbox.RUN + "/parsed", encoding="ascii") as file:

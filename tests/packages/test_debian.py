@@ -21,7 +21,7 @@ RELEASE = sys.argv.pop(1)
 with open(SOURCE + "/meson.build", encoding="utf-8") as meson:
     VERSION = re.search(r"^  version: '(.*)',$", meson.read(), re.M)[1]
 # What debian/control and the spec build with, and what reads and tries what was built.
-PACKAGES = ["build-essential", "debhelper", "libcmocka-dev", "libjansson-dev", "libnl-3-dev", "libvirt-dev", "libxml2-dev", "meson", "pkgconf",
+PACKAGES = ["build-essential", "debhelper", "dh-apparmor", "libcmocka-dev", "libjansson-dev", "libnl-3-dev", "libvirt-dev", "libxml2-dev", "meson", "pkgconf",
             "procps", "python3", "lintian", "rpm", "libcap2-bin", "iproute2", "mount", "util-linux",
             {"bookworm": "systemd"}.get(RELEASE, "systemd-dev"), *{"trixie": ["makepkg", "nix-bin"]}.get(RELEASE, [])]
 HELPER = "/usr/libexec/virt-tap-helper"

@@ -20,6 +20,9 @@ SOURCE = os.environ["VIRT_TAP_SOURCE"]
 PREFIX = "/usr/local"
 HELPER = PREFIX + "/libexec/virt-tap-helper"
 POLICY, EXAMPLE = "/etc/virt-tap/policy.conf", "/etc/virt-tap/policy.conf.example"
+SNIPPETS = ("/etc/NetworkManager/conf.d/50-virt-tap.conf", "/etc/NetworkManager/dispatcher.d/50-virt-tap", "/etc/network/if-up.d/virt-tap",
+            "/etc/apparmor.d/virt-tap-helper", f"{PREFIX}/lib/systemd/network/05-virt-tap.network", f"{PREFIX}/lib/systemd/network/05-virt-tap.link")
+MANAGERS = ("NetworkManager", "network", "apparmor.d")  # folders in /etc that come and go with them, unless others made them
 
 
 def dev(*words, status=0, **env):
@@ -36,6 +39,7 @@ class Install(unittest.TestCase):
     def test_install_upgrade_uninstall(self):
         sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", PREFIX)
         os.rmdir("/etc/virt-tap")
+        managers = [name for name in MANAGERS if os.path.exists(f"/etc/{name}")]
         words = dev("install")
         self.assertIn("allow br0", words)
         self.assertIn(f"helper={HELPER}", words)
@@ -44,6 +48,7 @@ class Install(unittest.TestCase):
         self.assertIn("virt-tap bridge create br0", words)
         self.check_works()
         self.check_units()
+        self.check_snippets()
 
         os.chown(HELPER, 0, 0)  # as an upgrade by copying would: the kernel takes the capability away
         self.assertEqual(sandbox.run("getcap", HELPER).stdout, "")
@@ -64,6 +69,8 @@ class Install(unittest.TestCase):
         os.symlink("/opt/x/libexec/virt-tap/hooks/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap")
         dev("uninstall")
         self.assertFalse(os.path.exists("/etc/virt-tap"))
+        self.assertEqual([path for path in SNIPPETS if os.path.exists(path)], [])
+        self.assertEqual(managers, [name for name in MANAGERS if os.path.exists(f"/etc/{name}")])
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))  # of an installation elsewhere
 
     def test_uninstall_after_use(self):
@@ -77,7 +84,8 @@ class Install(unittest.TestCase):
         self.assertIn("enabled: ", sandbox.run(PREFIX + "/bin/virt-tap", "broker", "enable").stdout)
         dev("install")  # has systemd read the units, and the broker be the new program
         with open(f"{sandbox.RUN}/systemctl", encoding="utf-8") as file:
-            self.assertEqual(file.read().splitlines()[-2:], ["daemon-reload", "try-restart virt-tap-broker.service"])
+            asked = [line for line in file.read().splitlines() if "is-active" not in line and not line.startswith("reload ")]
+        self.assertEqual(asked[-2:], ["daemon-reload", "try-restart virt-tap-broker.service"])
         sandbox.run(PREFIX + "/bin/virt-tap", "hooks", "enable")
         text = "<domain><metadata><vt:taps xmlns:vt='urn:virt-tap' version='1'/></metadata></domain>"
         sandbox.write("/etc/libvirt/qemu/web.xml", text)
@@ -137,6 +145,13 @@ class Install(unittest.TestCase):
         self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.0)
         sandbox.run("systemctl", "preset", "virt-tap-broker.socket")  # what distributions do with units of packages
         self.assertEqual(sandbox.run("systemctl", "is-enabled", "virt-tap-broker.socket", check=False).stdout, "disabled\n")
+
+    def check_snippets(self):
+        for path in SNIPPETS:
+            self.assertEqual(os.stat(path).st_mode & 0o7777, 0o755 if path.endswith("/virt-tap") or "dispatcher.d" in path else 0o644, path)
+        # Of an interface that is no bridge, and of what is none at all, nothing is done.
+        for words, env in ((["lo", "up"], {}), (["", "up"], {}), (["br0", "down"], {}), ([], {"IFACE": "--all"}), ([], {"IFACE": "../net/br0"})):
+            self.assertEqual(sandbox.run("/etc/network/if-up.d/virt-tap", *words, env={**os.environ, **env}).stdout, "")
 
     def check_works(self):
         self.assertRegex(sandbox.run("getcap", HELPER).stdout, r"cap_net_admin=p\n")

@@ -7,8 +7,10 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
@@ -18,7 +20,8 @@ import release  # noqa: E402
 BUILD = os.path.dirname(os.path.dirname(os.environ["VIRT_TAP_CLI"]))
 PACKAGING = SOURCE + "/packaging"
 UNITS = "${env:UNITS}"  # systemd's folder, which debian/rules knows
-MACROS = {"_bindir": "usr/bin", "_libexecdir": "usr/libexec", "_datadir": "usr/share", "_mandir": "usr/share/man", "_docdir": "usr/share/doc",
+DEBIAN_ONLY = {"etc/network/if-up.d/virt-tap", "etc/apparmor.d/virt-tap-helper"}  # distributions with RPM have neither ifupdown nor, mostly, AppArmor
+MACROS = {"_prefix": "usr", "_bindir": "usr/bin", "_libexecdir": "usr/libexec", "_datadir": "usr/share", "_mandir": "usr/share/man", "_docdir": "usr/share/doc",
           "_unitdir": UNITS + "/system", "_presetdir": UNITS + "/system-preset", "_sysconfdir": "etc", "name": "virt-tap"}
 
 
@@ -31,8 +34,9 @@ def installed():
     """What meson would install with prefix /usr, without the first slash."""
     options = {option["name"]: option["value"] for option in json.loads(read(BUILD + "/meson-info/intro-buildoptions.json"))}
     paths = json.loads(read(BUILD + "/meson-info/intro-installed.json")).values()
-    inside = [re.sub(r".*/(system(?:-preset)?/[^/]*virt-tap[^/]*)$", rf"{UNITS}/\1", path) for path in paths]
-    return {"usr/" + path.removeprefix(options["prefix"] + "/") if path.startswith("/") else path for path in inside}
+    inside = [re.sub(r".*/systemd/((?:system(?:-preset)?|network)/[^/]*virt-tap[^/]*)$", rf"{UNITS}/\1", path) for path in paths]
+    inside = [path.replace("/etc/NetworkManager/", options["prefix"] + "/lib/NetworkManager/") for path in inside]
+    return {re.sub(f"^{options['prefix']}/", "usr/", path).removeprefix("/") for path in inside}
 
 
 def debian():
@@ -51,7 +55,7 @@ def rpm():
             entries = lists.setdefault("virt-tap" + (f"-{section[2]}" if section[2] else ""), set()) if section[1] == "files" else None
         elif entries is not None and line and not line.startswith(("%dir", "%license", "%{_docdir}/%{name}-hooks")):
             path = re.sub(r"%\{(\w+)\}", lambda macro: MACROS[macro[1]], line.split()[-1])
-            entries.add(path.removesuffix("*"))
+            entries.add(path.removesuffix("*").replace("usr/lib/systemd/", UNITS + "/"))
     return lists
 
 
@@ -63,16 +67,16 @@ class Lists(unittest.TestCase):
     def test_each_file_is_in_one_package(self):
         files = installed()
         self.assertGreater(len(files), 20)
-        for lists in (debian(), rpm()):
+        for lists, there in ((debian(), files), (rpm(), files - DEBIAN_ONLY)):
             self.assertEqual(sorted(lists), ["virt-tap", "virt-tap-hooks"])
-            for path in sorted(files):
+            for path in sorted(there):
                 self.assertEqual(len(homes(lists, path)), 1, f"{path} is in {homes(lists, path)}")
             for entry in set().union(*lists.values()):
                 self.assertTrue(any(path == entry or path.startswith(entry + "/") for path in files), f"nothing installs {entry}")
 
     def test_the_same_split(self):
         ours, others = debian(), rpm()
-        for path in installed():
+        for path in installed() - DEBIAN_ONLY:
             self.assertEqual(homes(ours, path), homes(others, path), path)
 
     def test_documents_are_there(self):
@@ -82,6 +86,27 @@ class Lists(unittest.TestCase):
             for name in documents:
                 self.assertTrue(os.path.exists(f"{SOURCE}/{name}"), name)
             self.assertIn(f"cp -p {' '.join(documents)} ", spec)
+
+
+@unittest.skipUnless(shutil.which("checkmodule") and shutil.which("semodule_package"), "checkpolicy and semodule-utils are not installed")
+class SELinux(unittest.TestCase):
+    LABELS = BUILD + "/data/snippets/selinux/virt_tap.fc"
+
+    def test_the_module_compiles(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for command in (("checkmodule", "-M", "-m", "-o", "virt_tap.mod", SOURCE + "/data/snippets/selinux/virt_tap.te"),
+                            ("semodule_package", "-o", "virt_tap.pp", "-m", "virt_tap.mod", "-f", self.LABELS)):
+                done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertGreater(os.path.getsize(folder + "/virt_tap.pp"), 100)
+
+    def test_every_program_has_a_label(self):
+        labels = [line.split() for line in read(self.LABELS).splitlines() if line.startswith("/")]
+        paths = json.loads(read(BUILD + "/meson-info/intro-installed.json")).values()
+        programs = [path for path in paths if "/libexec/" in path]
+        self.assertGreater(len(programs), 4)
+        for path in programs:
+            self.assertIn("system_u:object_r:bin_t:s0", [words[-1] for words in labels if re.fullmatch(words[0], path)], path)
 
 
 class Versions(unittest.TestCase):

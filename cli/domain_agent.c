@@ -209,8 +209,9 @@ int agent_run(const struct call *call)
     ask_all();
     for (size_t i = 0; i < work.count; i++)
         print_guest(&work.guests[i]);
-    if (work.answered < work.count)
-        complain(0, call->name, "%zu guest agents did not answer in %d seconds", work.count - work.answered,
+    const size_t waiting = work.count - work.answered;
+    if (waiting)
+        complain(0, call->name, "%zu guest agent%s did not answer in %d seconds", waiting, waiting > 1 ? "s" : "",
                  LIMIT_SECONDS);
     status = finish_output(status, call->name);
     _exit(status); /* threads still use what would be released */

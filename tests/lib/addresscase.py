@@ -100,9 +100,9 @@ class AddressCase(netcase.NetCase):
         self.cards.append(card)
         return card
 
-    def address(self, *words, status=0, uid=USER, **more):
+    def address(self, *words, status=0, uid=USER, env=(), **more):
         """What the command prints."""
-        done = sandbox.run(self.cli, "address", *words, check=False, uid=uid, env={"PATH": os.environ["PATH"]}, **more)
+        done = sandbox.run(self.cli, "address", *words, check=False, uid=uid, env={"PATH": os.environ["PATH"], **dict(env)}, **more)
         if status is not None:
             self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout

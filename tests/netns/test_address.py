@@ -301,6 +301,109 @@ class Files(AddressCase):
         self.leased(True)
 
 
+class Agents(AddressCase):
+    """What libvirt and the guest agents say, by a program in place of virt-tap-domain; tests/system/test_address.py has real ones."""
+    RUNTIME = sandbox.RUN + "/runtime"
+    ENV = {"XDG_RUNTIME_DIR": RUNTIME}
+
+    def says(self, *cards, script="", status=0):
+        """The program, which notes how it was called."""
+        said = "".join("\t".join(card) + "\n" if isinstance(card, tuple) else card for card in cards)
+        sandbox.write(sandbox.RUN + "/said", said)
+        sandbox.write(sandbox.RUN + "/virt-tap-domain", f'#!/bin/sh\necho "$*" >>{sandbox.RUN}/calls\ncat {sandbox.RUN}/said\n{script}\nexit {status}\n', 0o755)
+        sandbox.write(sandbox.RUN + "/calls", "", 0o666)
+
+    def calls(self):
+        with open(sandbox.RUN + "/calls", encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def setUp(self):
+        super().setUp()
+        sandbox.write(self.RUNTIME + "/libvirt/qemu/run/web.xml", "<domstatus/>")
+
+    def test_which_guests_are_asked(self):
+        """Only what is needed, and only where one runs: libvirtd is not started for nothing."""
+        self.says()
+        self.card(1)
+        self.create("vtap-a", f"--domain={UUID}")
+        self.address("vtap-a", status=1)
+        self.assertEqual(self.calls(), [])  # without XDG_RUNTIME_DIR no libvirt is known
+        for words, asked in ((("vtap-a",), f"-- {UUID}"), ((UUID,), f"-- {UUID}"), (("vtap-g01",), "--all"), ((), "--all"), (("web",), "-- web"),
+                             (("--", "--all"), "-- --all")):
+            self.says()
+            self.address(*words, status=1, env=self.ENV)
+            self.assertEqual(self.calls(), [f"domain agent --connect qemu:///session {asked}"])
+        self.says()
+        self.address("vtap-a", "-c", "qemu:///system", status=1)
+        self.assertEqual(self.calls(), [f"domain agent --connect qemu:///system -- {UUID}"])
+        os.unlink(self.RUNTIME + "/libvirt/qemu/run/web.xml")
+        self.says()
+        self.address(status=1, env=self.ENV)
+        sandbox.run(self.cli, "list", "-v", uid=USER, env=self.ENV)
+        self.assertEqual(self.calls(), [])
+        self.delete("--name=vtap-a")
+
+    def test_what_they_say(self):
+        """Of the card with that MAC; IPv6 by its zone where the neighbour table has it, too; also in list -v, and for a domain by its name."""
+        card = self.card(1)
+        card.ask6(link_local(mac_of(1)))
+        self.soon({card.name: {link_local(mac_of(1)): ["neighbour"]}})
+        self.says((card.name, mac_of(1), "-"), (card.name, mac_of(1), "10.66.1.1"), (card.name, mac_of(1).upper(), link_local(mac_of(1))),
+                  (card.name, mac_of(1), "2001:db8:66::9"))
+        wanted = {card.name: {"10.66.1.1": ["agent"], "2001:db8:66::9": ["agent"], link_local(mac_of(1)): ["neighbour", "agent"]}}
+        for words in ((), (card.name,), ("web",)):
+            self.assertEqual(self.found(*words, env=self.ENV), wanted)
+        said = sandbox.run(self.cli, "list", "-v", "--json", uid=USER, env=self.ENV).stdout
+        self.assertEqual([one["address"] for one in json.loads(said)[0]["addresses"]], list(wanted[card.name]))
+
+    def test_lease_of_a_silent_guest(self):
+        """libvirt knows its MAC, where the bridge has forgotten it; but not if it is another's."""
+        card, other = self.card(1), self.card(2)
+        sandbox.write(DNSMASQ, lines((mac_of(1), "10.66.1.1")))
+        self.assertEqual(self.found(), {card.name: {}, other.name: {}})
+        self.says((card.name, mac_of(1), "-"))
+        self.assertEqual(self.found(env=self.ENV), {card.name: {"10.66.1.1": ["lease"]}, other.name: {}})
+        sandbox.run("ip", "neigh", "replace", "10.66.1.1", "lladdr", mac_of(2), "dev", "br0")
+        other.murmur()
+        self.soon({card.name: {}, other.name: {"10.66.1.1": ["neighbour"]}}, env=self.ENV)
+        other.hardware = card.hardware
+        other.murmur()
+        sandbox.run("ip", "neigh", "delete", "10.66.1.1", "dev", "br0")
+        self.soon({card.name: {}, other.name: {"10.66.1.1": ["lease"]}}, env=self.ENV)
+
+    def test_lies(self):
+        """What an agent says is not believed against better knowledge: the host's address, others' locks, leases, neighbours and agents."""
+        sandbox.write(POLICY, "allow br0 user=vmother mac=lock ip=lock ips=10.66.0.0/16\nallow br0\n")
+        locked = self.card(2, f"--mac={mac_of(2)}", "--ip=10.66.1.2", uid=OTHER)
+        liar, leased, neighbour, quiet = (self.card(number) for number in (1, 3, 4, 5))
+        leased.murmur()
+        neighbour.ask4("10.66.1.4")
+        sandbox.write(DNSMASQ, lines((mac_of(3), "10.66.1.3")))
+        wanted = {liar.name: {}, leased.name: {"10.66.1.3": ["lease"]}, neighbour.name: {"10.66.1.4": ["neighbour"]}, quiet.name: {}}
+        self.soon(wanted)
+        self.says(*((liar.name, mac_of(1), f"10.66.1.{number}") for number in (2, 3, 4, 5)), (liar.name, mac_of(1), HOST4), (liar.name, mac_of(1), "127.0.0.1"),
+                  (liar.name, mac_of(1), "ff02::1"), (liar.name, mac_of(1), "0.0.0.0"), (quiet.name, mac_of(5), "10.66.1.5"), (liar.name, mac_of(4), "10.66.1.9"))
+        self.assertEqual(self.found(env=self.ENV), wanted)
+        quiet.ask4("10.66.1.5")
+        self.soon({**wanted, quiet.name: {"10.66.1.5": ["neighbour", "agent"]}}, env=self.ENV)
+        self.says((locked.name, mac_of(2), "10.66.1.2"), (locked.name, mac_of(2), "10.66.9.9"), (locked.name, mac_of(2), "fe80::7"))
+        self.assertEqual(self.found(locked.name, env=self.ENV), {locked.name: {"10.66.1.2": ["agent", "lock"][::-1], "fe80::7": ["agent"]}})
+
+    def test_lines(self):
+        """Others than `TAP MAC ADDRESS` are nothing."""
+        card = self.card(1)
+        good = f"{card.name}\t{mac_of(1)}\t10.66.1.1"
+        for line in ("", "\t\t", card.name, f"{card.name}\t{mac_of(1)}", good + "\t", good + "/24", good.replace("\t", " "), good.replace(":", "-"), " " + good,
+                     good.replace("10.66.1.1", "\033[2J"), "x" * 5000, good.replace(card.name, card.name * 9), "\0" + good, "\n" * 5000):
+            self.says(line + "\n")
+            self.assertEqual(self.found(env=self.ENV), {card.name: {}}, line[:80])
+        for status in (0, 1):
+            self.says("x" * 5000 + "\n" + good, status=status)
+            self.assertEqual(self.found(env=self.ENV), {card.name: {"10.66.1.1": ["agent"]}})
+        os.unlink(sandbox.RUN + "/virt-tap-domain")  # as where the package with it is not installed
+        self.assertEqual(self.found(env=self.ENV), {card.name: {}})
+
+
 class Wait(AddressCase):
     def start(self, *words, uid=USER):
         process = bridgehelper.start([self.cli, "address", *words], uid, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

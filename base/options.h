@@ -19,7 +19,8 @@ enum option_kind {
     OPTION_IS_SET,    /* int: is set to `min` */
     OPTION_IS_STRING, /* const char *: points into argv */
     OPTION_IS_NUMBER, /* unsigned int, from min to max; `initial` by default */
-    /* Likewise, given as --name or --name=VALUE only: OPTION_NO_VALUE for the first; max is less than that. */
+    /* Likewise, given as --name or --name=VALUE only: OPTION_NO_VALUE for the first; max is less than that.
+     */
     OPTION_IS_OPTIONAL_NUMBER,
     OPTION_IS_CHOICE, /* int: which of the words in `value` ("on|off"), from 1; 0: not given */
     OPTION_IS_LIST,   /* struct option_list; the only kind that may be given more than once */

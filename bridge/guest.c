@@ -99,8 +99,7 @@ static const struct guest_segment *segment_of(const struct search *s, const stru
     const struct guest_sight *sight = s->sight;
 
     for (size_t i = 0; i < sight->segment_count; i++)
-        if (sight->segments[i].ifindex == neighbour->ifindex &&
-            sight->segments[i].bridge == s->tap->master)
+        if (sight->segments[i].ifindex == neighbour->ifindex && sight->segments[i].bridge == s->tap->master)
             return &sight->segments[i];
     return NULL;
 }

@@ -3,17 +3,17 @@
  *
  * The addresses of the guest behind a tap, from what this host knows already: nothing is sent to anybody.
  *
- * A MAC is a guest's if the bridge has it at the guest's port, or, while the bridge has it nowhere, if the tap's
- * claim or libvirt says so; never if another tap claims it. An address is a guest's if one of the sources ties it
- * to such a MAC, and nothing that is better known contradicts:
+ * A MAC is a guest's if the bridge has it at the guest's port, or, while the bridge has it nowhere, if the
+ * tap's claim or libvirt says so; never if another tap claims it. An address is a guest's if one of the
+ * sources ties it to such a MAC, and nothing that is better known contradicts:
  *
  *   - one that another tap's claim locks to its guest is that guest's;
  *   - a guest that is locked to addresses (ip=lock) has no others, beside those of the link;
- *   - an address that a DHCP server leased to a MAC that is at another port now is not that of a neighbour entry,
- *     which may be older or forged, unless the server has leased it to both;
+ *   - an address that a DHCP server leased to a MAC that is at another port now is not that of a neighbour
+ * entry, which may be older or forged, unless the server has leased it to both;
  *   - a lease of a MAC that is at no port counts only if no neighbour at another port has the address;
- *   - the guest agent, the only one that a guest answers itself, counts last: not for addresses of this host, or
- *     that a neighbour or a lease ties to another port, or another agent to its guest. */
+ *   - the guest agent, the only one that a guest answers itself, counts last: not for addresses of this host,
+ * or that a neighbour or a lease ties to another port, or another agent to its guest. */
 #pragma once
 
 #include "leases.h"
@@ -23,7 +23,13 @@
 #include "net/neighbourtable.h"
 
 /* Where an address is known from, as a set of bits. */
-enum guest_source { GUEST_LOCK = 1, GUEST_NEIGHBOUR = 2, GUEST_LEASE = 4, GUEST_AGENT = 8, GUEST_SOURCES = 4 };
+enum guest_source {
+    GUEST_LOCK = 1,
+    GUEST_NEIGHBOUR = 2,
+    GUEST_LEASE = 4,
+    GUEST_AGENT = 8,
+    GUEST_SOURCES = 4
+};
 
 /* Returns the word for one of the bits in docs/interfaces.md. */
 const char *guest_source_word(unsigned int source);
@@ -95,8 +101,9 @@ struct guest_addresses {
 
 #define _cleanup_guest_addresses_ __attribute__((cleanup(guest_addresses_free)))
 
-/* Finds the addresses of the guest behind a tap: IPv4 first, IPv6 link-local ones last. Networks that a guest is
- * locked to are not addresses. Returns 0 or -ENOMEM; the caller must guest_addresses_free(out) in either case. */
+/* Finds the addresses of the guest behind a tap: IPv4 first, IPv6 link-local ones last. Networks that a guest
+ * is locked to are not addresses. Returns 0 or -ENOMEM; the caller must guest_addresses_free(out) in either
+ * case. */
 int guest_find(const struct guest_sight *sight, const struct link *tap, struct guest_addresses *out);
 void guest_addresses_free(struct guest_addresses *addresses);
 

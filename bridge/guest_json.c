@@ -25,11 +25,10 @@ static json_t *address_json(const struct guest_sight *sight, const struct guest_
     char text[INET6_ADDRSTRLEN] = "", mac[MAC_TEXT];
 
     inet_ntop(found->address.family, found->address.bytes, text, sizeof(text));
-    return json_pack("{s:s, s:o, s:o, s:s?, s:o}", "address", text, "interface",
-                     text_json_or_null(link ? link->name : ""), "vlan",
-                     found->vlan ? json_integer((json_int_t)found->vlan) : json_null(), "mac",
-                     found->has_mac ? mac_print(mac, found->mac) : NULL, "sources",
-                     sources_json(found->sources));
+    return json_pack(
+        "{s:s, s:o, s:o, s:s?, s:o}", "address", text, "interface", text_json_or_null(link ? link->name : ""),
+        "vlan", found->vlan ? json_integer((json_int_t)found->vlan) : json_null(), "mac",
+        found->has_mac ? mac_print(mac, found->mac) : NULL, "sources", sources_json(found->sources));
 }
 
 json_t *guest_json(const struct guest_sight *sight, const struct guest_addresses *addresses)

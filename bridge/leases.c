@@ -69,9 +69,9 @@ static int add(struct leases *out, const char *bridge, const uint8_t mac[6], con
     return 0;
 }
 
-/* dnsmasq, src/lease.c, lease_update_file: `EXPIRY MAC ADDRESS NAME CLIENT-ID`, where an EXPIRY of 0 is never,
- * and a MAC that is not of Ethernet begins with its type and '-'. Behind the line `duid ...` there are leases of
- * IPv6, which have a number (IAID) in place of a MAC. */
+/* dnsmasq, src/lease.c, lease_update_file: `EXPIRY MAC ADDRESS NAME CLIENT-ID`, where an EXPIRY of 0 is
+ * never, and a MAC that is not of Ethernet begins with its type and '-'. Behind the line `duid ...` there are
+ * leases of IPv6, which have a number (IAID) in place of a MAC. */
 int leases_parse_lines(struct leases *out, const char *bridge, const char *text, long long now)
 {
     struct cidr address;
@@ -122,8 +122,8 @@ static bool take_bytes(const json_t *array, uint8_t *bytes, size_t size)
 }
 
 /* networkd: {"Address": [10,0,0,5], "HardwareAddress": [...], "ExpirationRealtimeUSec": N}. Systemd 257 and
- * older have no hardware address, but a client's id that is 1 and its MAC, if the client did not choose another
- * (sd-dhcp-server.c, ensure_sane_request). Returns whether a lease has a MAC. */
+ * older have no hardware address, but a client's id that is 1 and its MAC, if the client did not choose
+ * another (sd-dhcp-server.c, ensure_sane_request). Returns whether a lease has a MAC. */
 static bool take_networkd_mac(const json_t *lease, uint8_t mac[6])
 {
     uint8_t id[7];

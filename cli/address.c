@@ -61,11 +61,11 @@ struct request {
     const struct address_options *options;
     const char *word; /* NULL: all taps */
     struct guest_cards cards;
-    bool asked;         /* libvirt */
-    int64_t ask_again;  /* clock_ms() */
-    json_t *guests;     /* an array of look_json()'s */
-    size_t found;       /* how many of these have an address */
-    size_t reachable;   /* ... that others can use */
+    bool asked;        /* libvirt */
+    int64_t ask_again; /* clock_ms() */
+    json_t *guests;    /* an array of look_json()'s */
+    size_t found;      /* how many of these have an address */
+    size_t reachable;  /* ... that others can use */
 };
 
 /* Writes one row; address NULL: the guest has none. Returns 0 or -ENOMEM. */
@@ -136,8 +136,8 @@ static void ask(struct request *request, const char *const *domains, size_t coun
     request->ask_again = clock_ms() + AGENTS_MS;
 }
 
-/* Finds the taps as they are now, and asks libvirt about them, if it is time. *again: it was asked, so that there
- * is more to see. */
+/* Finds the taps as they are now, and asks libvirt about them, if it is time. *again: it was asked, so that
+ * there is more to see. */
 static int find_taps(struct request *request, const struct look *look, struct taps *taps, bool *again)
 {
     const int err = look_taps(look, &request->cards, request->word, taps);
@@ -161,7 +161,7 @@ static int see(struct request *request, const struct look *look, const struct ta
     request->found = request->reachable = 0;
     for (size_t i = 0; i < taps->count; i++) {
         bool reachable = false;
-        json_t *guest = look_json(look, taps->list[i], &reachable);
+        json_t *guest = look_json(look, &taps->list[i], &reachable);
         if (json_array_append_new(request->guests, guest) < 0)
             return -ENOMEM;
         request->found += json_array_size(json_object_get(guest, "addresses")) > 0;
@@ -174,7 +174,7 @@ static int see(struct request *request, const struct look *look, const struct ta
 static int look_once(struct request *request)
 {
     bool again = false;
-    int err;
+    int err = 0;
 
     do {
         _cleanup_look_ struct look look;
@@ -221,15 +221,17 @@ static int report_none(const struct request *request)
     if (!json_array_size(request->guests) && !word)
         return complain(1, command, "you have no taps of virt-tap; `virt-tap list` shows those of all users");
     if (!json_array_size(request->guests))
-        return complain(1, command,
-                        "there is no tap '%.64s', and no running domain of that name or UUID with one; `virt-tap "
-                        "list` shows the taps, and --connect=URI names another libvirt",
-                        word);
-    return complain(1, command,
-                    "no address of %.64s is known: its rule locks it to none, it has not talked to this host, no DHCP "
-                    "server of this host gave it a lease, and no guest agent has answered; wait with --wait, have it "
-                    "ping this host, install qemu-guest-agent in it, or give it an address with ip=lock",
-                    word ? word : "your guests");
+        return complain(
+            1, command,
+            "there is no tap '%.64s', and no running domain of that name or UUID with one; `virt-tap "
+            "list` shows the taps, and --connect=URI names another libvirt",
+            word);
+    return complain(
+        1, command,
+        "no address of %.64s is known: its rule locks it to none, it has not talked to this host, no DHCP "
+        "server of this host gave it a lease, and no guest agent has answered; wait with --wait, have it "
+        "ping this host, install qemu-guest-agent in it, or give it an address with ip=lock",
+        word ? word : "your guests");
 }
 
 static int print(const struct request *request)

@@ -17,15 +17,15 @@ struct cards_request {
 };
 
 /* Asks virt-tap-domain, a program of its own (program.h), which asks libvirt and the guest agents, for some
- * seconds at most. A daemon is not started for nothing: guests run if libvirt's folder of state files has a file.
- * Returns 0; 1 if libvirt was not asked, could not be, or does not have a domain; or -errno. What was found is in
- * *out in any case, for the caller to cards_free(). */
+ * seconds at most. A daemon is not started for nothing: guests run if libvirt's folder of state files has a
+ * file. Returns 0; 1 if libvirt was not asked, could not be, or does not have a domain; or -errno. What was
+ * found is in *out in any case, for the caller to cards_free(). */
 int cards_ask(struct guest_cards *out, const struct cards_request *request);
 void cards_free(struct guest_cards *cards);
 #define _cleanup_cards_ __attribute__((cleanup(cards_free)))
 
-/* Parses the lines `TAP MAC ADDRESS` that virt-tap-domain prints, separated by tabs, where an ADDRESS of '-' is
- * none. Ignores others. Returns 0 or -ENOMEM. */
+/* Parses the lines `TAP MAC ADDRESS` that virt-tap-domain prints, separated by tabs, where an ADDRESS of '-'
+ * is none. Ignores others. Returns 0 or -ENOMEM. */
 int cards_parse(struct guest_cards *out, const char *text);
 
 /* The state of the host at one moment. */
@@ -48,15 +48,16 @@ json_t *look_json(const struct look *look, const struct link *tap, bool *reachab
 
 /* Some taps of the host. */
 struct taps {
-    const struct link **list; /* of look->links; sorted by name */
+    struct link *list; /* copies, sorted by name */
     size_t count;
-    const char **domains;  /* the UUIDs in their claims; owned, as the texts are */
-    size_t domain_count;   /* less than count: some have none */
+    const char **domains; /* the UUIDs in their claims; owned, as the texts are */
+    size_t domain_count;  /* less than count: some have none */
 };
 
-/* Finds the taps that a word means: a tap or tun device by its name, or those of a domain, by its name, its UUID,
- * or, if there is neither, those that libvirt named in the cards. NULL: all taps of virt-tap's that belong to
- * this user; root's: of all users. Returns 0 or -ENOMEM; the caller must taps_free() in either case. */
+/* Finds the taps that a word means: a tap or tun device by its name, or those of a domain, by its name, its
+ * UUID, or, if there is neither, those that libvirt named in the cards. NULL: all taps of virt-tap's that
+ * belong to this user; root's: of all users. Returns 0 or -ENOMEM; the caller must taps_free() in either
+ * case. */
 int look_taps(const struct look *look, const struct guest_cards *cards, const char *word, struct taps *out);
 void taps_free(struct taps *taps);
 #define _cleanup_taps_ __attribute__((cleanup(taps_free)))

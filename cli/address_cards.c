@@ -18,7 +18,11 @@
 #include <sys/param.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 10 * 1000 /* virt-tap-domain has its own, which is less */, OUTPUT_MAX = 4 << 20, CARDS_MAX = 65536 };
+enum {
+    LIMIT_MS = 10 * 1000 /* virt-tap-domain has its own, which is less */,
+    OUTPUT_MAX = 4 << 20,
+    CARDS_MAX = 65536
+};
 
 void cards_free(struct guest_cards *cards)
 {
@@ -92,8 +96,12 @@ static bool has_guests(void)
 static int run(const struct cards_request *request, const char *path, char **output)
 {
     const char *uri = geteuid() == 0 ? "qemu:///system" : "qemu:///session";
-    const char *const begin[] = {"virt-tap", "domain",  "agent",
-                                 "--connect", request->uri ? request->uri : uri, request->count ? "--" : "--all"};
+    const char *const begin[] = {"virt-tap",
+                                 "domain",
+                                 "agent",
+                                 "--connect",
+                                 request->uri ? request->uri : uri,
+                                 request->count ? "--" : "--all"};
     const size_t words = sizeof(begin) / sizeof(begin[0]);
     _cleanup_free_ const char **argv = calloc(words + request->count + 1, sizeof(*argv));
 

@@ -82,9 +82,9 @@ static bool is_of_card(const struct guest_cards *cards, const struct link *tap)
 
 static int by_name(const void *one, const void *other)
 {
-    const struct link *const *a = one, *const *b = other;
+    const struct link *a = one, *b = other;
 
-    return strverscmp((*a)->name, (*b)->name);
+    return strverscmp(a->name, b->name);
 }
 
 static int note_domains(struct taps *taps)
@@ -94,7 +94,7 @@ static int note_domains(struct taps *taps)
         return -ENOMEM;
     for (size_t i = 0; i < taps->count; i++) {
         struct claimed_tap claim;
-        if (!claim_read_tap(&claim, taps->list[i]) || !*claim.domain)
+        if (!claim_read_tap(&claim, &taps->list[i]) || !*claim.domain)
             continue;
         taps->domains[taps->domain_count] = strdup(claim.domain);
         if (!taps->domains[taps->domain_count++])
@@ -110,7 +110,7 @@ static void add_named(struct taps *out, const struct look *look, const struct gu
     for (size_t i = 0; i < look->links.count; i++) {
         const struct link *tap = &look->links.list[i];
         if (cards ? is_of_card(cards, tap) : is_of_domain(look, tap, word))
-            out->list[out->count++] = tap;
+            out->list[out->count++] = *tap;
     }
 }
 
@@ -123,9 +123,9 @@ int look_taps(const struct look *look, const struct guest_cards *cards, const ch
         return -ENOMEM;
     for (size_t i = 0; i < look->links.count && !word; i++)
         if (is_own(&look->links.list[i]))
-            out->list[out->count++] = &look->links.list[i];
+            out->list[out->count++] = look->links.list[i];
     if (named && named->is_tun)
-        out->list[out->count++] = named;
+        out->list[out->count++] = *named;
     if (word && !out->count)
         add_named(out, look, NULL, word);
     if (word && !out->count)

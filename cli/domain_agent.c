@@ -4,8 +4,8 @@
  * virt-tap domain agent: the network cards of running domains, and the addresses that their guest agents say
  * these have. For `virt-tap address`, which does not link libvirt (address.h).
  *
- * A guest may answer slowly, or never: libvirt then waits for ever. So threads ask, for a few seconds in all, and
- * those that still wait then end with the process. */
+ * A guest may answer slowly, or never: libvirt then waits for ever. So threads ask, for a few seconds in all,
+ * and those that still wait then end with the process. */
 #include "domain_agent.h"
 
 #include "base/array.h"
@@ -36,9 +36,10 @@ const struct option_entry agent_options[] = {
     OPTION_END(struct agent_options),
 };
 
-const char agent_notes[] = "Prints one line `TAP MAC ADDRESS`, separated by tabs, for each network card that has a device here, with '-'\n"
-                           "for the address, and for each address that the guest agent says the card with that MAC has.\n"
-                           "`virt-tap address` reads these lines.\n";
+const char agent_notes[] =
+    "Prints one line `TAP MAC ADDRESS`, separated by tabs, for each network card that has a device here, with '-'\n"
+    "for the address, and for each address that the guest agent says the card with that MAC has.\n"
+    "`virt-tap address` reads these lines.\n";
 
 struct guest {
     virDomainPtr domain;
@@ -162,7 +163,7 @@ static void print_addresses(const struct guest *guest, const struct interface *i
     uint8_t mac[6];
 
     for (int i = 0; i < guest->card_count; i++) {
-        const virDomainInterfacePtr card = guest->cards[i];
+        const virDomainInterface *card = guest->cards[i];
         if (!card->hwaddr || !mac_parse(card->hwaddr, mac) || !is_card(interface, mac))
             continue;
         for (unsigned int k = 0; k < card->naddrs && printed < ADDRESSES_MAX; k++, printed++)
@@ -211,8 +212,8 @@ int agent_run(const struct call *call)
         print_guest(&work.guests[i]);
     const size_t waiting = work.count - work.answered;
     if (waiting)
-        complain(0, call->name, "%zu guest agent%s did not answer in %d seconds", waiting, waiting > 1 ? "s" : "",
-                 LIMIT_SECONDS);
+        complain(0, call->name, "%zu guest agent%s did not answer in %d seconds", waiting,
+                 waiting > 1 ? "s" : "", LIMIT_SECONDS);
     status = finish_output(status, call->name);
     _exit(status); /* threads still use what would be released */
 }

@@ -22,7 +22,8 @@ struct list_options {
 
 const struct option_entry list_options[] = {
     OPTION_FLAG("json", "an array of objects, for programs", struct list_options, json),
-    OPTION_ANY("verbose", NULL, "with all addresses of guests that are known, as `virt-tap address` finds them",
+    OPTION_ANY("verbose", NULL,
+               "with all addresses of guests that are known, as `virt-tap address` finds them",
                OPTION_IS_FLAG, struct list_options, verbose, 0, 0, 0, 'v', NULL),
     OPTION_END(struct list_options),
 };
@@ -164,7 +165,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Adds one tap; sight NULL: without the addresses of its guest. Returns 0 or -ENOMEM. */
-static int add_tap(const struct ports *ports, const struct guest_sight *sight, const struct link *tap, json_t *taps)
+static int add_tap(const struct ports *ports, const struct guest_sight *sight, const struct link *tap,
+                   json_t *taps)
 {
     _cleanup_guest_addresses_ struct guest_addresses found = {.list = NULL};
     json_t *object = port_json(ports, tap);

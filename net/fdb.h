@@ -22,8 +22,6 @@ struct fdb {
     size_t count;
 };
 
-#define _cleanup_fdb_ __attribute__((cleanup(fdb_free)))
-
 /* Reads the entries of all bridges of the namespace, without privilege. Returns 0 or -errno; the caller must
  * fdb_free(out) in either case. */
 int fdb_read(struct rtnl *nl, struct fdb *out);

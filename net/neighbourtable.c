@@ -75,7 +75,8 @@ static int take_device(void *arg, struct nlmsghdr *answer)
     const struct nlattr *id = data ? nla_find(nla_data(data), nla_len(data), IFLA_VLAN_ID) : NULL;
     const struct nlattr *protocol = data ? nla_find(nla_data(data), nla_len(data), IFLA_VLAN_PROTOCOL) : NULL;
 
-    if (!lower || message_attr(answer, sizeof(*header), IFLA_LINK_NETNSID) || !kind || nla_strcmp(kind, "vlan") != 0 || !id)
+    if (!lower || message_attr(answer, sizeof(*header), IFLA_LINK_NETNSID) || !kind ||
+        nla_strcmp(kind, "vlan") != 0 || !id)
         return 0;
     struct vlan_device *list = array_grow(all->list, all->count, sizeof(*list));
     if (!list)

@@ -34,8 +34,6 @@ struct vlan_devices {
     size_t count;
 };
 
-#define _cleanup_neighbour_table_ __attribute__((cleanup(neighbour_table_free)))
-
 /* Read all of the namespace, without privilege: those neighbours whose MAC is known. Return 0 or -errno; the
  * caller must free them in either case. */
 int neighbour_table_read(struct rtnl *nl, struct neighbour_table *out);

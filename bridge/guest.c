@@ -56,7 +56,7 @@ static enum place place_of(const struct search *s, const uint8_t mac[6], int vla
 
 static bool is_claim_of_mac(const struct guest_claim *claim, const char *bridge, const uint8_t mac[6])
 {
-    return claim->is_mac && strcmp(claim->bridge, bridge) == 0 && memcmp(claim->mac, mac, 6) == 0;
+    return claim->is_mac && memcmp(claim->mac, mac, 6) == 0 && strcmp(claim->bridge, bridge) == 0;
 }
 
 /* Whose claim a MAC is on the guest's bridge. */
@@ -81,9 +81,12 @@ static bool is_card(const struct search *s, const uint8_t mac[6])
 /* Whether a MAC is the guest's, in that VLAN. */
 static bool has_mac(const struct search *s, const uint8_t mac[6], int vlan)
 {
-    const enum place place = place_of(s, mac, vlan), claimed = claim_of(s, mac);
+    const enum place place = place_of(s, mac, vlan);
 
-    if (claimed == ELSEWHERE || place == ELSEWHERE)
+    if (place == ELSEWHERE)
+        return false;
+    const enum place claimed = claim_of(s, mac);
+    if (claimed == ELSEWHERE)
         return false;
     return place == HERE || claimed == HERE || is_card(s, mac);
 }

@@ -130,8 +130,12 @@ static void ask(struct request *request, const char *const *domains, size_t coun
 {
     const struct cards_request asked = {.uri = request->options->uri, .domains = domains, .count = count};
 
+    char reason[CARDS_REASON];
+
     cards_free(&request->cards);
-    cards_ask(&request->cards, &asked);
+    cards_ask(&request->cards, &asked, reason);
+    if (request->options->uri && *reason && !request->asked)
+        complain(0, request->call->name, "%s: %s", request->options->uri, reason);
     request->asked = true;
     request->ask_again = clock_ms() + AGENTS_MS;
 }

@@ -19,8 +19,10 @@ struct cards_request {
 /* Asks virt-tap-domain, a program of its own (program.h), which asks libvirt and the guest agents, for some
  * seconds at most. A daemon is not started for nothing: guests run if libvirt's folder of state files has a
  * file. Returns 0; 1 if libvirt was not asked, could not be, or does not have a domain; or -errno. What was
- * found is in *out in any case, for the caller to cards_free(). */
-int cards_ask(struct guest_cards *out, const struct cards_request *request);
+ * found is in *out in any case, for the caller to cards_free(). reason, unless NULL: what virt-tap-domain
+ * complained of first, or why it could not be run; "": nothing. */
+enum { CARDS_REASON = 256 };
+int cards_ask(struct guest_cards *out, const struct cards_request *request, char reason[CARDS_REASON]);
 void cards_free(struct guest_cards *cards);
 #define _cleanup_cards_ __attribute__((cleanup(cards_free)))
 

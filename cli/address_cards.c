@@ -113,22 +113,42 @@ static int run(const struct cards_request *request, const char *path, char **out
     const struct process process = {.path = path,
                                     .argv = argv,
                                     .environment = (const char *const *)(uintptr_t)environ,
+                                    .errors = true,
                                     .same_group = true,
                                     .limit_ms = LIMIT_MS,
                                     .output_max = OUTPUT_MAX};
     return process_run(&process, output);
 }
 
-int cards_ask(struct guest_cards *out, const struct cards_request *request)
+static void take_reason(const char *output, int status, char reason[CARDS_REASON])
+{
+    static const char begin[] = "virt-tap domain agent: ";
+    const char *line = output ? strstr(output, begin) : NULL;
+
+    if (line) {
+        line += strlen(begin);
+        snprintf(reason, CARDS_REASON, "%.*s", (int)strcspn(line, "\n"), line);
+    } else if (status == -ENOENT) {
+        snprintf(reason, CARDS_REASON, "virt-tap-domain is missing; the package virt-tap-hooks has it");
+    } else if (status < 0) {
+        snprintf(reason, CARDS_REASON, "virt-tap-domain: %s", strerror(-status));
+    }
+}
+
+int cards_ask(struct guest_cards *out, const struct cards_request *request, char reason[CARDS_REASON])
 {
     _cleanup_free_ char *output = NULL;
     char path[PATH_MAX];
 
     *out = (struct guest_cards){NULL, 0};
+    if (reason)
+        *reason = '\0';
     if (!request->uri && !has_guests())
         return 1;
     program_path("virt-tap-domain", PROGRAMS_PATH "/virt-tap-domain", path);
     const int status = run(request, path, &output);
+    if (reason)
+        take_reason(output, status, reason);
     const int err = output ? cards_parse(out, output) : 0;
     return err ? err : status;
 }

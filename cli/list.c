@@ -227,7 +227,7 @@ int list_run(const struct call *call)
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
 
     if (options->verbose)
-        cards_ask(&cards, &(struct cards_request){.uri = NULL});
+        cards_ask(&cards, &(struct cards_request){.uri = NULL}, NULL);
     int err = rtnl_open(&nl);
     if (!err)
         err = list(&nl, options->json, options->verbose ? &cards : NULL);

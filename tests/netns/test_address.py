@@ -333,9 +333,10 @@ class Agents(AddressCase):
             self.says()
             self.address(*words, status=1, env=self.ENV)
             self.assertEqual(self.calls(), [f"domain agent --connect qemu:///session {asked}"])
-        self.says()
-        self.address("vtap-a", "-c", "qemu:///system", status=1)
+        self.says(script="echo 'virt-tap domain agent: no connection to libvirt' >&2", status=1)
+        said = self.address("vtap-a", "-c", "qemu:///system", status=1)
         self.assertEqual(self.calls(), [f"domain agent --connect qemu:///system -- {UUID}"])
+        self.assertIn("virt-tap address: qemu:///system: no connection to libvirt\n", said)
         os.unlink(self.RUNTIME + "/libvirt/qemu/run/web.xml")
         self.says()
         self.address(status=1, env=self.ENV)
@@ -402,6 +403,7 @@ class Agents(AddressCase):
             self.assertEqual(self.found(env=self.ENV), {card.name: {"10.66.1.1": ["agent"]}})
         os.unlink(sandbox.RUN + "/virt-tap-domain")  # as where the package with it is not installed
         self.assertEqual(self.found(env=self.ENV), {card.name: {}})
+        self.assertIn("the package virt-tap-hooks has it", self.address("-c", "qemu:///system", status=1))
 
 
 class Wait(AddressCase):

@@ -42,6 +42,10 @@ class Vlans(addresscase.AddressCase):
         sandbox.write(DNSMASQ, lines((mac_of(1), "10.99.0.7")))
         self.assertEqual(self.found(cards[0].name), {cards[0].name: {"10.99.0.7": ["neighbour", "lease"]}})
         self.assertEqual(self.found(cards[1].name), {cards[1].name: {"10.99.0.7": ["neighbour"]}})
+        # The bridge's own frames are in the VLAN of its own port.
+        sandbox.run("bridge", "vlan", "add", "dev", "br0", "vid", "100", "pvid", "untagged", "self")
+        self.assertEqual(self.places(cards[0]), [("10.66.1.3", "br0", 100), ("10.99.0.7", "br0.100", 100)])
+        self.assertEqual(self.found(cards[1].name), {cards[1].name: {"10.99.0.7": ["neighbour"]}})
 
     def test_on_a_bridge_that_does_not(self):
         card, other = self.card(1), self.card(2)

@@ -21,7 +21,15 @@
 #include <sys/param.h>
 
 /* Agents are asked less often than the rest is read: each of them works for an answer. */
-enum { WAIT_DEFAULT = 60, WAIT_MAX = 86400, STEP_MS = 300, AGENTS_MS = 5000, DOMAINS_MAX = 256 };
+enum {
+    WAIT_DEFAULT = 60,
+    WAIT_MAX = 86400,
+    STEP_MS = 300,
+    STEP_MAX_MS = 2000,
+    IDLE = 4,
+    AGENTS_MS = 5000,
+    DOMAINS_MAX = 256
+};
 
 struct address_options {
     bool json;
@@ -209,11 +217,14 @@ static int look_until(struct request *request)
         seconds = WAIT_DEFAULT;
     const int64_t end = clock_ms() + (int64_t)seconds * 1000;
     for (;;) {
+        const int64_t began = clock_ms();
         const int err = look_once(request);
-        const int64_t left = end - clock_ms();
+        const int64_t now = clock_ms(), left = end - now;
         if (err || left <= 0 || is_enough(request))
             return err;
-        poll(NULL, 0, (int)MIN(left, STEP_MS));
+        const int64_t step =
+            MIN(MAX(STEP_MS, IDLE * (now - began)), STEP_MAX_MS); /* a big host takes longer */
+        poll(NULL, 0, (int)MIN(left, step));
     }
 }
 

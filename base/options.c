@@ -69,9 +69,9 @@ static int check_seen(struct parse *parse, const struct option_entry *entry)
 static int take_number(const struct parse *parse, const struct option_entry *entry, const char *text,
                        unsigned int *place)
 {
-    unsigned long number;
+    unsigned long number = OPTION_NO_VALUE;
 
-    if (!number_parse(text, entry->min, entry->max, &number))
+    if (text && !number_parse(text, entry->min, entry->max, &number))
         return complain(2, parse->verb, "--%s requires a number from %u to %u, not '%.64s'", entry->name,
                         entry->min, entry->max, text);
     *place = (unsigned int)number;
@@ -123,6 +123,7 @@ static int take(struct parse *parse, const struct option_entry *entry, const cha
         *(const char **)place = text;
         return 0;
     case OPTION_IS_NUMBER:
+    case OPTION_IS_OPTIONAL_NUMBER:
         return take_number(parse, entry, text, place);
     case OPTION_IS_CHOICE:
         return take_choice(parse, entry, text, place);
@@ -154,7 +155,7 @@ static int read_option(struct parse *parse, char ***next)
         return 2;
     if (value && !entry->value)
         return complain(2, parse->verb, "--%s takes no value", entry->name);
-    if (!value && entry->value) {
+    if (!value && entry->value && entry->kind != OPTION_IS_OPTIONAL_NUMBER) {
         value = *++*next;
         if (!value)
             return complain(2, parse->verb, "--%s requires a value: --%s=%s", entry->name, entry->name,
@@ -212,6 +213,8 @@ int options_parse(const struct option_entry *table, void *options, char *argv[])
 /* Returns its length. */
 static int print_name(const struct option_entry *entry)
 {
+    if (entry->kind == OPTION_IS_OPTIONAL_NUMBER)
+        return printf("--%s[=%s]", entry->name, entry->value);
     if (entry->value)
         return printf("--%s=%s", entry->name, entry->value);
     return printf("--%s", entry->name);
@@ -236,7 +239,10 @@ void options_help(const struct option_entry *table)
 void options_list(const struct option_entry *table)
 {
     for (; table && table->name; table++) {
-        print_name(table);
+        if (table->kind == OPTION_IS_OPTIONAL_NUMBER)
+            printf("--%s", table->name);
+        else
+            print_name(table);
         putchar('\n');
     }
 }

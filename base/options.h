@@ -5,6 +5,7 @@
  * and the test of the man pages use the latter. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,10 +19,15 @@ enum option_kind {
     OPTION_IS_SET,    /* int: is set to `min` */
     OPTION_IS_STRING, /* const char *: points into argv */
     OPTION_IS_NUMBER, /* unsigned int, from min to max; `initial` by default */
+    /* Likewise, given as --name or --name=VALUE only: OPTION_NO_VALUE for the first; max is less than that.
+     */
+    OPTION_IS_OPTIONAL_NUMBER,
     OPTION_IS_CHOICE, /* int: which of the words in `value` ("on|off"), from 1; 0: not given */
     OPTION_IS_LIST,   /* struct option_list; the only kind that may be given more than once */
     OPTION_IS_CALL,   /* whatever take() makes of it */
 };
+
+enum { OPTION_NO_VALUE = INT_MAX };
 
 /* One option; made by the macros below. */
 struct option_entry {
@@ -51,6 +57,8 @@ struct option_entry {
     OPTION_ANY(name, value, help, OPTION_IS_STRING, type, field, 0, 0, 0, letter, NULL)
 #define OPTION_NUMBER(name, value, help, type, field, min, max, initial)                                     \
     OPTION_ANY(name, value, help, OPTION_IS_NUMBER, type, field, min, max, initial, 0, NULL)
+#define OPTION_OPTIONAL_NUMBER(name, value, help, type, field, min, max)                                     \
+    OPTION_ANY(name, value, help, OPTION_IS_OPTIONAL_NUMBER, type, field, min, max, 0, 0, NULL)
 #define OPTION_CHOICE(name, words, help, type, field)                                                        \
     OPTION_ANY(name, words, help, OPTION_IS_CHOICE, type, field, 0, 0, 0, 0, NULL)
 #define OPTION_LIST(name, value, help, type, field)                                                          \
@@ -78,5 +86,5 @@ int options_parse(const struct option_entry *table, void *options, char *argv[])
 /* Prints one option per line, with its help after or below it. */
 void options_help(const struct option_entry *table);
 
-/* Prints one option per line, as "--name" or "--name=VALUE". */
+/* Prints one option per line, as "--name" or "--name=VALUE"; one that may have a value as the first. */
 void options_list(const struct option_entry *table);

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "base/verb.h"
+#include "domain_agent.h"
 #include "domain_attach.h"
 #include "domain_hosts.h"
 #include "domain_libvirt.h"
@@ -321,6 +322,13 @@ static const struct verb verbs[] = {
      .max = 1,
      .act = attach_run,
      .summary = "add an interface on a tap to a domain, also while it runs"},
+    {.name = "agent",
+     .arguments = "[-c URI] DOMAIN...|--all",
+     .notes = agent_notes,
+     .options = agent_options,
+     .max = UINT_MAX,
+     .act = agent_run,
+     .summary = "the network cards of running domains, with the addresses that guest agents tell"},
     {.name = "detach",
      .arguments = "DOMAIN MAC|TAP [OPTION...]",
      .options = detach_options,

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors
  *
  * virt-tap list: the taps made by virt-tap, as reported by the kernel. Needs no privileges. */
+#include "address.h"
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/terminal.h"
@@ -16,11 +17,14 @@
 #include <string.h>
 
 struct list_options {
-    bool json;
+    bool json, verbose;
 };
 
 const struct option_entry list_options[] = {
     OPTION_FLAG("json", "an array of objects, for programs", struct list_options, json),
+    OPTION_ANY("verbose", NULL,
+               "with all addresses of guests that are known, as `virt-tap address` finds them",
+               OPTION_IS_FLAG, struct list_options, verbose, 0, 0, 0, 'v', NULL),
     OPTION_END(struct list_options),
 };
 
@@ -28,10 +32,10 @@ const char list_notes[] =
     "HELD is taken from the tap's carrier, which its holder can change. PROTECTION and VLAN are what the bridge\n"
     "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, its persistence. An OWNER in\n"
     "parentheses is the TUN owner of a plain device. MAC and ADDRESSES are what a guest under mac=lock is bound to\n"
-    "(`virt-tap show` has all its addresses); DROPPED, the frames that its port filter dropped. On a terminal,\n"
+    "(`virt-tap show` has all its addresses), with -v all addresses of the guest that are known; DROPPED, the frames that its port filter dropped. On a terminal,\n"
     "columns that do not fit are left out.\n";
 
-enum { COLUMNS = 13, CELL_SIZE = 512 };
+enum { COLUMNS = 13, CELL_SIZE = 512, ADDRESSES_SHOWN = 4 };
 
 static const struct table_column columns[COLUMNS] = {
     {"NAME", 0, false},    {"BRIDGE", 1, false},     {"OWNER", 2, false},      {"HELD", 6, false},
@@ -61,19 +65,30 @@ static void write_numbers(const json_t *tap, char queues[CELL_SIZE], char vlan[C
     json_vlans(tap, vlan);
 }
 
-/* What a tap under mac=lock is bound to: a table has room for one address, and the number of the others. */
-static void write_lock(const json_t *tap, char mac[CELL_SIZE], char addresses[CELL_SIZE],
-                       char dropped[CELL_SIZE])
+/* A table has room for one address, and the number of the others; with -v, for some more. */
+static void write_addresses(const json_t *tap, char out[CELL_SIZE])
+{
+    const json_t *found = json_object_get(tap, "addresses");
+    const json_t *list = found ? found : json_object_get(json_object_get(tap, "bound"), "ip");
+    const size_t count = json_array_size(list), shown = found ? ADDRESSES_SHOWN : 1;
+    char text[GUEST_TEXT];
+
+    for (size_t i = 0; i < count && i < shown; i++) {
+        const size_t length = strlen(out);
+        const json_t *address = json_array_get(list, i);
+        snprintf(out + length, CELL_SIZE - length, "%s%s", i ? "," : "",
+                 found ? guest_text(address, text) : json_string_value(address));
+    }
+    if (count > shown)
+        snprintf(out + strlen(out), CELL_SIZE - strlen(out), " +%zu", count - shown);
+}
+
+/* What a tap under mac=lock is bound to. */
+static void write_lock(const json_t *tap, char mac[CELL_SIZE], char dropped[CELL_SIZE])
 {
     const json_t *bound = json_object_get(tap, "bound"), *filter = json_object_get(tap, "filter");
-    const json_t *ip = json_object_get(bound, "ip");
-    const size_t count = json_array_size(ip);
 
     snprintf(mac, CELL_SIZE, "%s", json_text(bound, "mac"));
-    if (count > 1)
-        snprintf(addresses, CELL_SIZE, "%s +%zu", json_string_value(json_array_get(ip, 0)), count - 1);
-    else if (count)
-        snprintf(addresses, CELL_SIZE, "%s", json_string_value(json_array_get(ip, 0)));
     if (json_flag(filter, "attached"))
         snprintf(dropped, CELL_SIZE, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(json_object_get(filter, "dropped")));
@@ -93,7 +108,8 @@ static int add_row(const json_t *tap, char *cells[COLUMNS])
     write_numbers(tap, texts[4], texts[6]);
     json_words(json_object_get(tap, "protection"), texts[5], CELL_SIZE);
     json_words(json_object_get(tap, "changed"), texts[7], CELL_SIZE);
-    write_lock(tap, texts[9], texts[10], texts[8]);
+    write_lock(tap, texts[9], texts[8]);
+    write_addresses(tap, texts[10]);
     snprintf(texts[11], CELL_SIZE, "%s", json_text(tap, "claim"));
     snprintf(texts[12], CELL_SIZE, "%s", json_domain(tap));
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -148,11 +164,29 @@ static int by_name(const void *a, const void *b)
     return strverscmp(one->tap->name, other->tap->name);
 }
 
+/* Adds one tap; sight NULL: without the addresses of its guest. Returns 0 or -ENOMEM. */
+static int add_tap(const struct ports *ports, const struct guest_sight *sight, const struct link *tap,
+                   json_t *taps)
+{
+    _cleanup_guest_addresses_ struct guest_addresses found = {.list = NULL};
+    json_t *object = port_json(ports, tap);
+
+    if (json_array_append_new(taps, object) < 0)
+        return -ENOMEM;
+    if (!sight)
+        return 0;
+    const int err = guest_find(sight, tap, &found);
+    if (!err && json_object_set_new(object, "addresses", guest_json(sight, &found)) < 0)
+        return -ENOMEM;
+    return err;
+}
+
 /* Adds our taps, sorted by name. Returns 0 or -ENOMEM. */
-static int collect(const struct ports *ports, json_t *taps)
+static int collect(const struct ports *ports, const struct guest_sight *sight, json_t *taps)
 {
     _cleanup_free_ struct found *found = calloc(ports->links->count + 1, sizeof(*found));
     size_t count = 0;
+    int err = 0;
 
     if (!found)
         return -ENOMEM;
@@ -160,16 +194,16 @@ static int collect(const struct ports *ports, json_t *taps)
         if (port_is_ours(&ports->links->list[i]))
             found[count++].tap = &ports->links->list[i];
     qsort(found, count, sizeof(*found), by_name);
-    for (size_t i = 0; i < count; i++)
-        if (json_array_append_new(taps, port_json(ports, found[i].tap)) < 0)
-            return -ENOMEM;
-    return 0;
+    for (size_t i = 0; i < count && !err; i++)
+        err = add_tap(ports, sight, found[i].tap, taps);
+    return err;
 }
 
-static int list(struct rtnl *nl, bool json)
+static int list(struct rtnl *nl, bool json, const struct guest_cards *cards)
 {
     _cleanup_links_ struct links links = {.list = NULL};
     _cleanup_ports_ struct ports ports = {.vlans = NULL};
+    _cleanup_guest_sight_ struct guest_sight sight = {.segments = NULL};
     _cleanup_json_ json_t *taps = json_array();
     int err = links_read(nl, NULL, &links);
 
@@ -177,8 +211,10 @@ static int list(struct rtnl *nl, bool json)
         return -ENOMEM;
     if (!err)
         err = ports_read(&ports, nl, &links);
+    if (!err && cards)
+        err = guest_sight_read(&sight, nl, &links, cards);
     if (!err)
-        err = collect(&ports, taps);
+        err = collect(&ports, cards ? &sight : NULL, taps);
     if (err)
         return err;
     return print(taps, json);
@@ -187,11 +223,14 @@ static int list(struct rtnl *nl, bool json)
 int list_run(const struct call *call)
 {
     const struct list_options *options = call->options;
+    _cleanup_cards_ struct guest_cards cards = {.list = NULL};
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    int err = rtnl_open(&nl);
 
+    if (options->verbose)
+        cards_ask(&cards, &(struct cards_request){.uri = NULL}, NULL);
+    int err = rtnl_open(&nl);
     if (!err)
-        err = list(&nl, options->json);
+        err = list(&nl, options->json, options->verbose ? &cards : NULL);
     if (err)
         return complain(1, call->name, "cannot list the taps: %s", strerror(-err));
     return finish_output(0, call->name);

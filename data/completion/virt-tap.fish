@@ -32,6 +32,9 @@ function __virt_tap_words
         case 'repair*'
             virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
             ip -brief link show type bridge 2>/dev/null | awk '{ print $1 }'
+        case 'address*'
+            virt-tap list 2>/dev/null | awk 'NR > 1 { print $1 }'
+            virsh list --name 2>/dev/null
         case 'bridge add' 'bridge remove'
             ip -brief link show 2>/dev/null | awk '{ sub(/@.*/, "", $1); print $1 }'
         case 'bridge *' 'show*'

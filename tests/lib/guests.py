@@ -27,7 +27,7 @@ LIMIT = 60  # seconds that one thing may take in a guest; TCG on a busy machine 
 READY, DONE = "guest is ready", "guest: exit status"
 # in the order of their dependencies; one that is missing is built into the kernel
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover",
-           "net_failover", "virtio_net")
+           "net_failover", "virtio_net", "virtio_console")
 INIT = f"""#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin

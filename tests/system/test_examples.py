@@ -5,8 +5,13 @@
 
 Every example of every document is taken by a test here or in test_guides.py. After a change of what is printed, VIRT_TAP_REFRESH=1 in this
 script's environment puts it into README.md or docs/*.md; look at the difference."""
+import contextlib
 import os
+import select
+import socket
+import threading
 
+import bridgehelper
 import brokerhost
 import documents
 import libvirthost
@@ -19,6 +24,32 @@ from reader import ALICE, HOME, Guest, Reader
 
 POLICY, BRIDGES, QEMU_CONF = "/etc/virt-tap/policy.conf", "/etc/virt-tap/bridges.conf", f"{HOME}/.config/libvirt/qemu.conf"
 HELPER = "/usr/local/libexec/virt-tap-helper"
+
+
+@contextlib.contextmanager
+def forward(tap, name):
+    """Meanwhile, pass frames between a tap and a network card, as QEMU does."""
+    card, (stop, stopped) = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)), os.pipe()
+    card.bind((name, 0))
+
+    def run():
+        while stop not in (ready := select.select([tap, card, stop], [], [])[0]):
+            if tap in ready:
+                card.send(os.read(tap, 65536))
+            if card in ready:
+                frame, place = card.recvfrom(65536)
+                if place[2] != socket.PACKET_OUTGOING:
+                    os.write(tap, frame)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(stopped, b"x")
+        thread.join()
+        card.close()
+        os.close(stop)
+        os.close(stopped)
 
 
 class Readme(Reader):
@@ -67,16 +98,22 @@ class Readme(Reader):
         self.virsh("destroy", "web")
 
     def dhcp(self):
-        """A guest's network card on the bridge gets an address."""
+        """A guest's network card, which is at the other end of a tap of alice's, gets an address."""
+        sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib/misc")
+        self.addCleanup(sandbox.run, "umount", "-l", "/var/lib/misc")
         command, = self.next("sudo dnsmasq").commands()
-        self.type(f"{command[0]} --pid-file=/run/dnsmasq.pid --dhcp-leasefile=/run/leases")
+        self.type(f"{command[0]} --pid-file=/run/dnsmasq.pid")
         self.addCleanup(sandbox.run, "sh", "-c", "kill $(cat /run/dnsmasq.pid)")
         uplink.ip("netns", "add", "guest")
         self.addCleanup(uplink.ip, "netns", "delete", "guest")
-        uplink.ip("link", "add", "port0", "master", "br-lab", "up", "type", "veth", "peer", "name", "eth0", "netns", "guest")
+        uplink.ip("link", "add", "wire0", "up", "type", "veth", "peer", "name", "eth0", "address", "52:54:00:0a:00:02", "netns", "guest")
         uplink.ip("link", "set", "eth0", "up", netns="guest")
-        said = self.type("ip netns exec guest busybox udhcpc -i eth0 -n -q -f -s /bin/true -t 10 -T 1", user=0)
-        self.assertIn("10.66.0.1", said)
+        with open(POLICY, "a", encoding="utf-8") as file:
+            file.write("allow br-lab\n")
+        with bridgehelper.call(HELPER, bridge="br-lab", uid=ALICE, vnet=False) as answer, forward(answer.fds[0], "wire0"):
+            said = self.type("ip netns exec guest busybox udhcpc -i eth0 -n -q -f -s /bin/true -t 10 -T 1", user=0)
+            self.assertIn("10.66.0.1", said)
+            self.types("$ virt-tap address")
 
     def taps_that_stay(self):
         self.types("virt-tap tap create vtap-db")
@@ -108,6 +145,10 @@ class Pages(Reader):
             self.not_tried("NAME\t", "the columns of `list`, which are compared below")
             self.not_tried("FILE:LINE: error:", "the form of a finding, which is compared below")
             self.types("virt-tap tap create vtap-web")
+            self.type("virt-tap tap create vtap-web --bridge br0 --mac 52:54:00:0a:00:01")
+            sandbox.run("ip", "neigh", "replace", "192.0.2.77", "lladdr", "52:54:00:0a:00:01", "dev", "br0")
+            self.assertIn(" 192.0.2.77 ", self.types("virt-tap address --wait"))
+            self.type("virt-tap tap delete vtap-web")
             sandbox.write(f"{HOME}/new.conf", "allow br-lab user=alice\n", uid=ALICE, gid=ALICE)
             self.assertIn("yes: alice", self.types("virt-tap policy check"))
             self.type("virt-tap tap create vtap-old --bridge br-lab --mac 52:54:00:0a:00:02")

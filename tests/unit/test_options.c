@@ -22,6 +22,7 @@ struct example {
     unsigned int wait;
     struct option_list names;
     size_t length;
+    unsigned int until;
 };
 
 static int take_length(const char *verb, const char *option, const char *text, void *field)
@@ -40,6 +41,7 @@ static const struct option_entry table[] = {
     OPTION_LETTER('u', "user", "NAME", "whose", struct example, user),
     OPTION_NUMBER("wait", "SECONDS", "how long", struct example, wait, 5, 60, 10),
     OPTION_LIST("name", "NAME", "may be repeated", struct example, names),
+    OPTION_OPTIONAL_NUMBER("until", "SECONDS", "at most", struct example, until, 1, 9),
     OPTION_CALL("length", "A-TEXT-WITH-A-LONG-NAME", "below", struct example, length, take_length),
     OPTION_END(struct example),
 };
@@ -97,6 +99,7 @@ static void reads(const char *text, const struct example *wanted, const char *wo
     assert_int_equal(found->mode, wanted->mode);
     assert_int_equal(found->wait, wanted->wait);
     assert_int_equal(found->length, wanted->length);
+    assert_int_equal(found->until, wanted->until);
     assert_int_equal(found->names.count, wanted->names.count);
     const struct option_list *list = &found->names, *listed = &wanted->names;
     assert_string_equal(found->user ? found->user : "-", wanted->user ? wanted->user : "-");
@@ -121,6 +124,8 @@ static void test_read(void **state)
     reads("--wait 60 --us x", &(struct example){.wait = 60, .user = "x"}, "");
     reads("--name a --name= --name=a", &(struct example){.wait = 10, .names = {names, 3}}, "");
     reads("--length four", &(struct example){.wait = 10, .length = 4}, "");
+    reads("--until 4", &(struct example){.wait = 10, .until = OPTION_NO_VALUE}, "4");
+    reads("a --until=4", &(struct example){.wait = 10, .until = 4}, "a");
     reads("b -- --all -u --", &(struct example){.wait = 10}, "b --all -u --");
 }
 
@@ -152,6 +157,9 @@ static void test_refused(void **state)
         {"--wait=5s", "from 5 to 60", 2},
         {"--wait _", "from 5 to 60", 2},
         {"--wait=4294967301", "from 5 to 60", 2},
+        {"--until=", "--until requires a number from 1 to 9, not ''", 2},
+        {"--until=0", "from 1 to 9", 2},
+        {"--until --until=4", "--until is given twice", 2},
         {"--length=bad", "", 1},
     };
     char line[256], *argv[WORDS_MAX];
@@ -193,13 +201,14 @@ static void test_printed(void **state)
                                  "  -u, --user=NAME             whose\n"
                                  "  --wait=SECONDS              how long\n"
                                  "  --name=NAME                 may be repeated\n"
+                                 "  --until[=SECONDS]           at most\n"
                                  "  --length=A-TEXT-WITH-A-LONG-NAME\n"
                                  "                              below\n");
     was = capture(&stdout);
     options_list(table);
     restore(&stdout, was);
     assert_string_equal(printed, "--all\n--fancy\n--formal\n--mode=tap|tun\n--user=NAME\n--wait=SECONDS\n"
-                                 "--name=NAME\n--length=A-TEXT-WITH-A-LONG-NAME\n");
+                                 "--name=NAME\n--until\n--length=A-TEXT-WITH-A-LONG-NAME\n");
 }
 
 int main(void)

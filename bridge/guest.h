@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * The addresses of the guest behind a tap, from what this host knows already: nothing is sent to anybody.
+ *
+ * A MAC is a guest's if the bridge has it at the guest's port, or, while the bridge has it nowhere, if the
+ * tap's claim or libvirt says so; never if another tap claims it. An address is a guest's if one of the
+ * sources ties it to such a MAC, and nothing that is better known contradicts:
+ *
+ *   - one that another tap's claim locks to its guest is that guest's;
+ *   - a guest that is locked to addresses (ip=lock) has no others, beside those of the link;
+ *   - an address that a DHCP server leased to a MAC that is at another port now is not that of a neighbour
+ * entry, which may be older or forged, unless the server has leased it to both;
+ *   - a lease of a MAC that is at no port counts only if no neighbour at another port has the address;
+ *   - the guest agent, the only one that a guest answers itself, counts last: not for addresses of this host,
+ * or that a neighbour or a lease ties to another port, or another agent to its guest. */
+#pragma once
+
+#include "leases.h"
+#include "net/fdb.h"
+#include "net/link.h"
+#include "net/messages.h"
+#include "net/neighbourtable.h"
+
+/* Where an address is known from, as a set of bits. */
+enum guest_source {
+    GUEST_LOCK = 1,
+    GUEST_NEIGHBOUR = 2,
+    GUEST_LEASE = 4,
+    GUEST_AGENT = 8,
+    GUEST_SOURCES = 4
+};
+
+/* Returns the word for one of the bits in docs/interfaces.md. */
+const char *guest_source_word(unsigned int source);
+
+/* What libvirt says of a tap: the MAC of the guest's card; and, if the guest agent has answered, one of the
+ * addresses of that card. */
+struct guest_card {
+    char tap[IFNAMSIZ];
+    uint8_t mac[6];
+    struct cidr address; /* family 0: none */
+};
+
+struct guest_cards {
+    struct guest_card *list;
+    size_t count;
+};
+
+/* The interface by which this host reaches a bridge's guests: the bridge itself, or a VLAN device on it. */
+struct guest_segment {
+    int ifindex, bridge;
+    unsigned int vlan;     /* in which guests are there; 0: frames without a tag */
+    unsigned int fdb_vlan; /* likewise in the bridge's FDB, which has 0 if the bridge does not filter VLANs */
+};
+
+/* A tap's claim to a MAC or an address. */
+struct guest_claim {
+    int tap; /* ifindex */
+    char bridge[IFNAMSIZ];
+    bool is_mac;
+    uint8_t mac[6];
+    struct cidr address; /* or network */
+};
+
+/* Everything that is read once for all guests. */
+struct guest_sight {
+    const struct links *links;       /* the caller's: all interfaces */
+    const struct guest_cards *cards; /* the caller's */
+    struct fdb fdb;
+    struct neighbour_table neighbours;
+    struct messages own; /* addresses of this host */
+    struct leases leases;
+    struct guest_segment *segments;
+    size_t segment_count;
+    struct guest_claim *claims;
+    size_t claim_count;
+};
+
+#define _cleanup_guest_sight_ __attribute__((cleanup(guest_sight_free)))
+
+/* Reads all of it, without privilege. links and cards must outlive it. Returns 0 or -errno; the caller must
+ * guest_sight_free(out) in either case. */
+int guest_sight_read(struct guest_sight *out, struct rtnl *nl, const struct links *links,
+                     const struct guest_cards *cards);
+void guest_sight_free(struct guest_sight *sight);
+
+struct guest_address {
+    struct cidr address;
+    bool has_mac;
+    uint8_t mac[6];
+    int ifindex;          /* by which this host reaches it, if a neighbour says so; otherwise 0 */
+    unsigned int vlan;    /* in which the neighbour was seen; 0: without */
+    unsigned int sources; /* GUEST_ bits */
+};
+
+struct guest_addresses {
+    struct guest_address *list;
+    size_t count;
+};
+
+#define _cleanup_guest_addresses_ __attribute__((cleanup(guest_addresses_free)))
+
+/* Finds the addresses of the guest behind a tap: IPv4 first, IPv6 link-local ones last. Networks that a guest
+ * is locked to are not addresses. Returns 0 or -ENOMEM; the caller must guest_addresses_free(out) in either
+ * case. */
+int guest_find(const struct guest_sight *sight, const struct link *tap, struct guest_addresses *out);
+void guest_addresses_free(struct guest_addresses *addresses);
+
+/* Returns whether there is one that others on the network can use: not only of IPv6 link-local ones. */
+bool guest_is_reachable(const struct guest_addresses *addresses);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors */
+#include "leases.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "base/number.h"
+#include "leasefile.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <linux/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/param.h>
+#include <time.h>
+
+enum { LEASES_MAX = 65536, LINE_SIZE = 128 /* as much as matters */, MICROSECONDS = 1000000 };
+
+/* Where servers keep their leases; '*': the name of the bridge that they serve. */
+static const struct server {
+    const char *folder, *prefix, *suffix; /* prefix and suffix: around the bridge's name */
+    bool of_bridge, json;
+    const char *accounts[2]; /* which may own the file and its folder, beside root */
+} servers[] = {
+    /* dnsmasq: LEASEFILE in src/config.h, of Debian and, the second one, of Fedora */
+    {"/var/lib/misc", "dnsmasq.leases", "", false, false, {"dnsmasq", NULL}},
+    {"/var/lib/dnsmasq", "dnsmasq.leases", "", false, false, {"dnsmasq", NULL}},
+    /* NetworkManager: src/core/dnsmasq/nm-dnsmasq-manager.c */
+    {"/var/lib/NetworkManager", "dnsmasq-", ".leases", true, false, {NULL, NULL}},
+    /* libvirt: src/network/leaseshelper.c */
+    {"/var/lib/libvirt/dnsmasq", "", ".status", true, true, {"libvirt-dnsmasq", "dnsmasq"}},
+    /* systemd: src/libsystemd-network/sd-dhcp-server-lease.c; the second one with PersistLeases=runtime */
+    {"/var/lib/systemd/network/dhcp-server-lease", "", "", true, true, {"systemd-network", NULL}},
+    {"/run/systemd/netif/dhcp-server-lease", "", "", true, true, {"systemd-network", NULL}},
+};
+
+void leases_free(struct leases *leases)
+{
+    free(leases->list);
+    *leases = (struct leases){NULL, 0};
+}
+
+/* Parses an address without prefix. */
+static bool parse_address(const char *text, struct cidr *out)
+{
+    *out = (struct cidr){.family = strchr(text, ':') ? AF_INET6 : AF_INET};
+    out->prefix = (uint8_t)(8 * cidr_size(out->family));
+    return inet_pton(out->family, text, out->bytes) == 1 && cidr_is_unicast(out);
+}
+
+static int add(struct leases *out, const char *bridge, const uint8_t mac[6], const struct cidr *address)
+{
+    if (!mac_is_unicast(mac) || out->count >= LEASES_MAX)
+        return 0;
+    struct lease *list = array_grow(out->list, out->count, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    out->list = list;
+    struct lease *lease = &list[out->count++];
+    *lease = (struct lease){.address = *address};
+    memcpy(lease->mac, mac, sizeof(lease->mac));
+    if (bridge)
+        snprintf(lease->bridge, sizeof(lease->bridge), "%s", bridge);
+    return 0;
+}
+
+/* dnsmasq, src/lease.c, lease_update_file: `EXPIRY MAC ADDRESS NAME CLIENT-ID`, where an EXPIRY of 0 is
+ * never, and a MAC that is not of Ethernet begins with its type and '-'. Behind the line `duid ...` there are
+ * leases of IPv6, which have a number (IAID) in place of a MAC. */
+int leases_parse_lines(struct leases *out, const char *bridge, const char *text, long long now)
+{
+    struct cidr address;
+    uint8_t mac[6];
+    int err = 0;
+
+    for (const char *line = text; *line && !err; line += *line == '\n') {
+        const size_t length = strcspn(line, "\n");
+        char begin[LINE_SIZE], *rest = begin;
+        snprintf(begin, sizeof(begin), "%.*s", (int)MIN(length, sizeof(begin)), line);
+        line += length;
+        const char *expiry = strsep(&rest, " "), *mac_text = strsep(&rest, " "), *where = strsep(&rest, " ");
+        unsigned long end;
+        if (where && number_parse(expiry, 0, ULONG_MAX, &end) && (end == 0 || (long long)end > now) &&
+            mac_parse(mac_text, mac) && parse_address(where, &address))
+            err = add(out, bridge, mac, &address);
+    }
+    return err;
+}
+
+/* libvirt: {"ip-address": "...", "mac-address": "...", "expiry-time": SECONDS}, without a time if never. */
+static int take_libvirt(struct leases *out, const char *bridge, const json_t *lease, long long now)
+{
+    const char *mac_text = json_string_value(json_object_get(lease, "mac-address"));
+    const char *text = json_string_value(json_object_get(lease, "ip-address"));
+    const json_t *expiry = json_object_get(lease, "expiry-time");
+    struct cidr address;
+    uint8_t mac[6];
+
+    if (!mac_text || !mac_parse(mac_text, mac) || !text || !parse_address(text, &address) ||
+        (expiry && json_integer_value(expiry) <= now))
+        return 0;
+    return add(out, bridge, mac, &address);
+}
+
+/* Reads an array of exactly that many bytes. */
+static bool take_bytes(const json_t *array, uint8_t *bytes, size_t size)
+{
+    if (json_array_size(array) != size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        const json_int_t byte = json_integer_value(json_array_get(array, i));
+        if (byte < 0 || byte > UINT8_MAX)
+            return false;
+        bytes[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+/* networkd: {"Address": [10,0,0,5], "HardwareAddress": [...], "ExpirationRealtimeUSec": N}. Systemd 257 and
+ * older have no hardware address, but a client's id that is 1 and its MAC, if the client did not choose
+ * another (sd-dhcp-server.c, ensure_sane_request). Returns whether a lease has a MAC. */
+static bool take_networkd_mac(const json_t *lease, uint8_t mac[6])
+{
+    uint8_t id[7];
+
+    if (json_object_get(lease, "HardwareAddress"))
+        return take_bytes(json_object_get(lease, "HardwareAddress"), mac, 6);
+    if (!take_bytes(json_object_get(lease, "ClientId"), id, sizeof(id)) || id[0] != ARPHRD_ETHER)
+        return false;
+    memcpy(mac, id + 1, 6);
+    return true;
+}
+
+static int take_networkd(struct leases *out, const char *bridge, const json_t *lease, long long now)
+{
+    const json_t *expiry = json_object_get(lease, "ExpirationRealtimeUSec");
+    struct cidr address = {.family = AF_INET, .prefix = 32};
+    uint8_t mac[6];
+
+    if (!take_networkd_mac(lease, mac) ||
+        !take_bytes(json_object_get(lease, "Address"), address.bytes, cidr_size(AF_INET)) ||
+        !cidr_is_unicast(&address) || (expiry && json_integer_value(expiry) / MICROSECONDS <= now))
+        return 0;
+    return add(out, bridge, mac, &address);
+}
+
+int leases_parse_json(struct leases *out, const char *bridge, const char *text, size_t size, long long now)
+{
+    json_t *whole = json_loadb(text, size, 0, NULL);
+    const json_t *array = json_is_object(whole) ? json_object_get(whole, "Leases") : whole;
+    int err = 0;
+
+    for (size_t i = 0; i < json_array_size(array) && !err; i++) {
+        const json_t *lease = json_array_get(array, i);
+        if (json_object_get(lease, "ip-address"))
+            err = take_libvirt(out, bridge, lease, now);
+        else
+            err = take_networkd(out, bridge, lease, now);
+    }
+    json_decref(whole);
+    return err;
+}
+
+static int read_server(struct leases *out, const struct server *server, const char *bridge)
+{
+    char path[PATH_MAX];
+    size_t size;
+
+    if (snprintf(path, sizeof(path), "%s/%s%s%s", server->folder, server->prefix, bridge ? bridge : "",
+                 server->suffix) >= (int)sizeof(path))
+        return 0;
+    _cleanup_free_ char *text = leasefile_read(path, server->accounts, &size);
+    if (!text)
+        return 0;
+    if (server->json)
+        return leases_parse_json(out, bridge, text, size, time(NULL));
+    return leases_parse_lines(out, bridge, text, time(NULL));
+}
+
+int leases_read(struct leases *out, const char *bridge)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]) && !err; i++)
+        if (servers[i].of_bridge == (bridge != NULL))
+            err = read_server(out, &servers[i], bridge);
+    return err;
+}

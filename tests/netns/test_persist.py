@@ -235,7 +235,7 @@ class Apply(PersistCase):
 
     def assert_restored(self):
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files()), uplink.files())
-        self.assertEqual((uplink.snapshot(), self.tree()), self.before)
+        self.assertEqual((uplink.settled(), self.tree()), self.before)
 
     def test_confirmed(self):
         self.apply()

@@ -145,9 +145,13 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
  */
 bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid);
 
-/* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct
- * persist_format. */
+/* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */
+bool persist_networkd_uses(const char *name, char path[PATH_MAX]);
+
+/* persist_networkd.c, persist_networkmanager.c and so on: as inspect() and check() of struct persist_format.
+ */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
+int persist_netplan_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
 int persist_ifupdown_check(const char *verb, const struct persist_plan *plan);
 

@@ -49,8 +49,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
 }
 
-/* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */
-static bool read_state(const char *name, char path[PATH_MAX])
+bool persist_networkd_uses(const char *name, char path[PATH_MAX])
 {
     char state[64], text[8192];
 
@@ -94,7 +93,7 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
 
     if (!*plan->uplink)
         return 0;
-    if (read_state(plan->uplink, path) && !strstr(path, START) && access(path, R_OK) == 0) {
+    if (persist_networkd_uses(plan->uplink, path) && !strstr(path, START) && access(path, R_OK) == 0) {
         snprintf(plan->nic_file, sizeof(plan->nic_file), "%s", strrchr(path, '/') + 1);
         plan->managed = true;
         return 0;
@@ -105,7 +104,7 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
     }
     char own[sizeof(FOLDER START ".network") + IFNAMSIZ];
     snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
-    plan->repeated = read_state(plan->bridge, path) && strcmp(path, own) == 0;
+    plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
     plan->managed = plan->repeated;
     return 0;
 }

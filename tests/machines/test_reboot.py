@@ -101,10 +101,9 @@ class Reboot(machinecase.MachineCase):
         self.machine.run(f"virt-tap bridge persist br0 --uplink {uplink}")
         self.machine.reboot()
         after = self.settle("br0", before.addresses[uplink])
-        self.assertEqual(after.addresses["br0"], before.addresses[uplink])
-        self.assertEqual(after.addresses.get(uplink, []), [], "the port has addresses")
+        self.assertEqual(after.addresses, {"br0" if name == uplink else name: found for name, found in before.addresses.items()})
         # As sets, for the kernel may have learnt a route, too, before NetworkManager told it not to; it expires.
-        self.assertEqual(set(after.defaults), {(gateway, "br0") for gateway, _ in before.defaults})
+        self.assertEqual(set(after.defaults), {(gateway, "br0" if name == uplink else name) for gateway, name in before.defaults})
         self.assertEqual((after.reached, after.resolves), (before.reached, before.resolves))
         self.assertLessEqual(set(after.failed.split()), set(before.failed.split()))
         self.reach_guest("br0", *GUESTS.get(case, ("10.77.0.60", "10.77.0.1")))

@@ -232,12 +232,14 @@ class Death(unittest.TestCase):
         has its share of them, and all have the switch."""
         self.start = "persist" if verb == "unpersist" else "unpersist"
         self.go_to(self.start)
-        self.run_well(verb, ["strace", "-qq", "-o", TRACE])
+        self.run_well(verb, ["strace", "-qq", "-y", "-o", TRACE])
         counts, steps, begun = {}, [], False
         for name, rest in re.findall(r"^(\w+)\((.*)", contents(TRACE).decode(errors="replace"), re.M):
             counts[name] = counts.get(name, 0) + 1
             begun = begun or '"/etc/virt-tap' in rest
-            changes = name in wanted and (name != "openat" or "O_CREAT" in rest) and (name != "write" or not rest.startswith("1,"))
+            changes = name in wanted and (name != "openat" or "O_CREAT" in rest) and (name != "write" or not rest.startswith("1<"))
+            if name == "poll" or name == "fsync" and "</tmp/virt-tap-netplan." in rest:
+                continue  # how often it polls depends on how fast others are; and what it tries in /tmp need not last
             if begun and (changes or ALL and wanted is CHANGING):
                 steps.append((name, counts[name], "/.swap/now" in rest and name == "rename"))
         if not ALL:

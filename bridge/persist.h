@@ -9,6 +9,7 @@
 #include "bridge.h"
 #include "move.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 struct persist_route {
@@ -30,10 +31,12 @@ struct persist_plan {
     size_t address_count;
     struct persist_route *routes;
     size_t route_count;
-    bool managed; /* the manager's own configuration of the uplink is in force, and its routes are in it */
-    char token[CIDR_TEXT]; /* as ::1:2:3:4, the lower half of an address from router advertisements */
-    bool many_tokens;      /* several addresses have different ones */
-    char lost[400];        /* what no format can express, for a person; "": nothing */
+    bool managed;  /* the manager's own configuration of the uplink is in force, and its routes are in it */
+    bool repeated; /* managed by what an earlier persist made of it, and of routes that no file had */
+    char nic_file[NAME_MAX + 1]; /* networkd's, of the uplink; "": none, or another manager's */
+    char token[CIDR_TEXT];       /* as ::1:2:3:4, the lower half of an address from router advertisements */
+    bool many_tokens;            /* several addresses have different ones */
+    char lost[400];              /* what no format can express, for a person; "": nothing */
 };
 
 /* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */
@@ -142,9 +145,13 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
  */
 bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid);
 
-/* persist_networkd.c, persist_networkmanager.c, persist_ifupdown.c: as inspect() and check() of struct
- * persist_format. */
+/* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */
+bool persist_networkd_uses(const char *name, char path[PATH_MAX]);
+
+/* persist_networkd.c, persist_networkmanager.c and so on: as inspect() and check() of struct persist_format.
+ */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
+int persist_netplan_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
 int persist_ifupdown_check(const char *verb, const struct persist_plan *plan);
 

@@ -36,6 +36,7 @@ static const struct persist_format formats[] = {
      .reattach = {"nmcli connection reload", "nmcli device connect %u"}},
     {.name = "netplan",
      .folder = "/etc/netplan/",
+     .inspect = persist_netplan_inspect,
      .write = persist_netplan,
      .then = "netplan try",
      .owns_move = true,

@@ -283,6 +283,21 @@ static int add_iaid(const struct persist_plan *plan, struct persist_files *files
     return persist_close(out);
 }
 
+/* What networkd has by netplan is in the definition, which goes to the bridge: also its tables, for example.
+ */
+int persist_netplan_inspect(struct persist_plan *plan, struct error *why)
+{
+    static const char generated[] = "/run/systemd/network/10-netplan-";
+    char path[PATH_MAX];
+    (void)why;
+
+    plan->managed = *plan->uplink && persist_networkd_uses(plan->uplink, path) &&
+                    strncmp(path, generated, strlen(generated)) == 0;
+    if (plan->vlan_filtering)
+        persist_lose(plan, "VLAN filtering of a bridge by netplan");
+    return 0;
+}
+
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};

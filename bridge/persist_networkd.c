@@ -22,6 +22,8 @@
  * this one comes before those that people number. */
 #define START "0-virt-tap-"
 #define FOLDER "/etc/systemd/network/"
+/* What the port's file says of the NIC's own: its name. */
+#define NOTE "# Made from"
 
 static const char *yes_no(bool is)
 {
@@ -47,45 +49,83 @@ static int compare_names(const void *a, const void *b)
     return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
 }
 
-/* Gets the path of the file that networkd uses for the NIC. Returns whether there is one, and not ours. */
-static bool read_used(const char *nic, char path[PATH_MAX])
+bool persist_networkd_uses(const char *name, char path[PATH_MAX])
 {
     char state[64], text[8192];
 
-    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(nic));
+    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(name));
     return text_read(state, text, sizeof(text)) > 0 && text_value(text, "NETWORK_FILE", path, PATH_MAX) &&
-           strrchr(path, '/') && !strstr(path, START) && access(path, R_OK) == 0;
+           strrchr(path, '/');
 }
 
+/* Whether an earlier persist of this bridge noted the file that it read for the NIC, which networkd cannot
+ * name any more once it uses ours; its name goes to the plan. */
+static bool read_noted(struct persist_plan *plan)
+{
+    char path[sizeof(FOLDER START "-uplink.network") + IFNAMSIZ], text[16384], name[NAME_MAX + 1];
+
+    snprintf(path, sizeof(path), FOLDER START "%s-uplink.network", plan->bridge);
+    if (!matches(path, plan->uplink) || text_read(path, text, sizeof(text)) < 0 ||
+        !text_value(text, NOTE, name, sizeof(name)) || strchr(name, '/'))
+        return false;
+    strcpy(plan->nic_file, name);
+    return true;
+}
+
+/* Finds the first of the files that match the NIC; its name goes to the plan. */
+static void find_file(struct persist_plan *plan)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    glob("{/etc,/run,/usr/lib,/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &found);
+    qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_names);
+    for (size_t i = 0; i < found.gl_pathc && !*plan->nic_file; i++)
+        if (!strstr(found.gl_pathv[i], "/" START) && matches(found.gl_pathv[i], plan->uplink))
+            snprintf(plan->nic_file, sizeof(plan->nic_file), "%s", strrchr(found.gl_pathv[i], '/') + 1);
+}
+
+/* Finds the file of the NIC's: the one that networkd says to use; or did before an earlier persist; or else
+ * the first one that matches. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
 {
     char path[PATH_MAX];
     (void)why;
 
-    plan->managed = *plan->uplink && read_used(plan->uplink, path);
+    if (!*plan->uplink)
+        return 0;
+    if (persist_networkd_uses(plan->uplink, path) && !strstr(path, START) && access(path, R_OK) == 0) {
+        snprintf(plan->nic_file, sizeof(plan->nic_file), "%s", strrchr(path, '/') + 1);
+        plan->managed = true;
+        return 0;
+    }
+    if (!read_noted(plan)) {
+        find_file(plan);
+        return 0;
+    }
+    char own[sizeof(FOLDER START ".network") + IFNAMSIZ];
+    snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
+    plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
+    plan->managed = plan->repeated;
     return 0;
 }
 
-/* Finds the file of the NIC's: the one that networkd says to use, or else the first one that matches.
- * Returns its name; "": none. */
-static void find_file(const char *nic, char name[NAME_MAX + 1])
+static void drop_comments(char *text)
 {
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    char path[PATH_MAX];
+    char *end = text;
 
-    *name = '\0';
-    if (read_used(nic, path)) {
-        snprintf(name, NAME_MAX + 1, "%s", strrchr(path, '/') + 1);
-        return;
+    for (const char *line = text, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        next += *next == '\n';
+        const char first = line[strspn(line, " \t")];
+        if (first == '#' || first == ';')
+            continue;
+        memmove(end, line, (size_t)(next - line));
+        end += next - line;
     }
-    glob("{/etc,/run,/usr/lib,/lib}/systemd/network/*.network", GLOB_BRACE, NULL, &found);
-    qsort(found.gl_pathv, found.gl_pathc, sizeof(*found.gl_pathv), compare_names);
-    for (size_t i = 0; i < found.gl_pathc && !*name; i++)
-        if (!strstr(found.gl_pathv[i], "/" START) && matches(found.gl_pathv[i], nic))
-            snprintf(name, NAME_MAX + 1, "%s", strrchr(found.gl_pathv[i], '/') + 1);
+    *end = '\0';
 }
 
-/* The text of a file with its drop-ins, for the caller to free; NULL: none. */
+/* The text of a file with its drop-ins, without comments, for the caller to free; NULL: none. */
 static char *read_merged(const char *name)
 {
     _cleanup_free_ char *path = NULL;
@@ -93,8 +133,10 @@ static char *read_merged(const char *name)
 
     if (!*name || asprintf(&path, "systemd/network/%s", name) < 0)
         return NULL;
-    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0 && text) {
+        drop_comments(text);
         return text;
+    }
     free(text);
     return NULL;
 }
@@ -188,6 +230,14 @@ static bool has_value(const char *text, const char *value)
     return false;
 }
 
+/* A default route may be there without its destination, as Gateway= in [Network]. */
+static bool has_route(const char *text, const struct persist_route *route)
+{
+    if (*route->via && !has_value(text, route->via))
+        return false;
+    return strcmp(route->to, "default") == 0 || has_value(text, route->to);
+}
+
 /* What the kernel has, and the text has not. */
 static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
 {
@@ -203,7 +253,7 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
     }
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        if (has_value(text, *route->via ? route->via : route->to))
+        if (has_route(text, route))
             continue;
         fprintf(out, "\n[Route]\nDestination=%s\n", persist_destination(route));
         if (*route->via)
@@ -245,6 +295,8 @@ static int add_network(const struct persist_plan *plan, const char *text, bool p
     if (!out)
         return -errno;
     persist_head(out, plan);
+    if (port && *plan->nic_file)
+        fprintf(out, NOTE ": %s\n", plan->nic_file);
     fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
     const int err = copy_sections(out, plan, text, port, why);
     if (port && plan->mtu)
@@ -271,11 +323,9 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
-    char name[NAME_MAX + 1] = "";
+    const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
 
-    if (*plan->uplink)
-        find_file(plan->uplink, name);
     if (*name && strcmp(name, START) < 0)
         return error_set(
             why,

@@ -46,13 +46,37 @@ void persist_lose(struct persist_plan *plan, const char *format, ...)
     va_end(args);
 }
 
-/* Whether an administrator, or a DHCP client's script, set the route; others come back by themselves. */
-static bool is_configured(const struct persist_plan *plan, const struct rtmsg *info)
+/* What a route can have beyond its destination, gateway and metric. */
+static const struct {
+    int type;
+    const char *name;
+} others[] = {{RTA_MULTIPATH, "several gateways"},
+              {RTA_PREFSRC, "source address"},
+              {RTA_METRICS, "MTU or other metrics"},
+              {RTA_ENCAP, "encapsulation"},
+              {RTA_VIA, "gateway of the other family"}};
+enum { OTHERS = sizeof(others) / sizeof(others[0]) };
+
+/* Whether a persist adds such a route to what the manager's own configuration has. */
+static bool is_plain(const struct nlmsghdr *msg)
 {
+    const struct rtmsg *info = nlmsg_data(msg);
+
+    for (size_t i = 0; i < OTHERS; i++)
+        if (message_attr(msg, sizeof(*info), others[i].type))
+            return false;
+    return info->rtm_table == RT_TABLE_MAIN;
+}
+
+/* Whether an administrator, or a DHCP client's script, set the route; others come back by themselves. */
+static bool is_configured(const struct persist_plan *plan, const struct nlmsghdr *msg)
+{
+    const struct rtmsg *info = nlmsg_data(msg);
+
     if (info->rtm_protocol != RTPROT_BOOT && info->rtm_protocol != RTPROT_STATIC &&
         info->rtm_protocol != RTPROT_UNSPEC)
         return false;
-    if (plan->managed && info->rtm_protocol == RTPROT_STATIC)
+    if (plan->managed && info->rtm_protocol == RTPROT_STATIC && !(plan->repeated && is_plain(msg)))
         return false;
     return !plan->dhcp || info->rtm_family != AF_INET || info->rtm_dst_len != 0;
 }
@@ -60,17 +84,9 @@ static bool is_configured(const struct persist_plan *plan, const struct rtmsg *i
 /* Says what of a route is more than its destination, gateway and metric. */
 static void lose_attributes(struct persist_plan *plan, const struct nlmsghdr *msg, const char *to)
 {
-    static const struct {
-        int type;
-        const char *name;
-    } others[] = {{RTA_MULTIPATH, "several gateways"},
-                  {RTA_PREFSRC, "source address"},
-                  {RTA_METRICS, "MTU or other metrics"},
-                  {RTA_ENCAP, "encapsulation"},
-                  {RTA_VIA, "gateway of the other family"}};
     const struct rtmsg *info = nlmsg_data(msg);
 
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; i < OTHERS; i++)
         if (message_attr(msg, sizeof(*info), others[i].type))
             persist_lose(plan, "the %s of the route to %s", others[i].name, to);
     if (info->rtm_table != RT_TABLE_MAIN)
@@ -88,7 +104,7 @@ static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
     struct cidr prefix = {.family = info->rtm_family, .prefix = info->rtm_dst_len};
     struct persist_route route = {.family = info->rtm_family, .onlink = info->rtm_flags & RTNH_F_ONLINK};
 
-    if (!is_configured(plan, info))
+    if (!is_configured(plan, msg))
         return 0;
     if (to)
         memcpy(prefix.bytes, nla_data(to), (size_t)nla_len(to));

@@ -76,7 +76,7 @@ class Lan:
             echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding""")
         command = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file", "--bind-dynamic", "--no-hosts",
                    "--no-resolv", f"--log-facility={self.folder.name}/dnsmasq.log", "--log-dhcp", f"--dhcp-leasefile={self.folder.name}/leases",
-                   "--dhcp-authoritative", "--no-ping", "--interface=lan", "--dhcp-range=10.77.0.100,10.77.0.199,1h",
+                   "--dhcp-authoritative", "--no-ping", "--interface=lan", "--interface=vlan", "--dhcp-range=10.77.0.100,10.77.0.199,1h",
                    f"--host-record={OUTSIDE_NAME},{OUTSIDE},{OUTSIDE6}", "--enable-ra", "--dhcp-range=fd77::,ra-stateless,64,1h", *more]
         self.dnsmasq = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._trunk, self._vlan = _open_tap("trunk"), _open_tap("vlan")

@@ -237,7 +237,7 @@ class Apply(PersistCase):
 
     def assert_restored(self):
         self.assertTrue(bridgehelper.await_(lambda: not uplink.files()), uplink.files())
-        self.assertEqual((uplink.snapshot(), self.tree()), self.before)
+        self.assertEqual((uplink.settled(), self.tree()), self.before)
 
     def test_confirmed(self):
         self.apply()
@@ -548,6 +548,35 @@ class CarriedOver(PersistCase):
             self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", file.read())
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual((self.tree(), os.path.exists(folder)), (before, False))
+
+    def test_netplans_own_tables(self):
+        """Its definition has them, and goes to the bridge as it is: nothing is lost, neither at first nor after a reboot."""
+        sandbox.write("/etc/netplan/01-eth0.yaml", f"network: {{version: 2, ethernets: {{eth0: {{addresses: [{HOST4}/24, 192.0.2.11/24, '{HOST6}/64'], "
+                      f"routes: [{{to: default, via: {ROUTER4}}}, {{to: default, via: '{ROUTER6}'}}, "
+                      f"{{to: 10.0.0.0/8, via: {ROUTER4}, table: 77, mtu: 1300}}]}}}}}}\n", mode=0o600)
+        before = self.tree()
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        uplink.ip("route", "add", "10.0.0.0/8", "via", ROUTER4, "table", "77", "mtu", "1300", "proto", "static")  # networkd's own
+        for holder in ("eth0", "br0"):
+            sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex(holder)}", f"NETWORK_FILE=/run/systemd/network/10-netplan-{holder}.network\n")
+            self.persist("br0", "--uplink=eth0", "--format=netplan")
+            with open("/etc/netplan/99-virt-tap-br0.yaml", encoding="ascii") as file:
+                text = file.read()
+            self.assertRegex(text, r"table: 77\n        mtu: 1300\n        to: .10.0.0.0/8.\n")
+            if holder == "eth0":
+                self.as_after_a_reboot()
+                uplink.ip("route", "add", "10.0.0.0/8", "via", ROUTER4, "table", "77", "mtu", "1300", "proto", "static")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(self.tree(), before)
+
+    @staticmethod
+    def as_after_a_reboot():
+        """br0, made by somebody else, with eth0 and what it had."""
+        for words in (("addr", "flush", "dev", "eth0"), ("link", "add", "br0", "address", "52:54:00:aa:00:01", "type", "bridge"),
+                      ("link", "set", "eth0", "master", "br0"), ("link", "set", "br0", "up"), ("addr", "add", f"{HOST4}/24", "brd", "+", "dev", "br0"),
+                      ("addr", "add", "192.0.2.11/24", "dev", "br0"), ("addr", "add", f"{HOST6}/64", "dev", "br0", "nodad"),
+                      ("route", "add", "default", "via", ROUTER4, "dev", "br0", "proto", "static")):
+            uplink.ip(*words)
 
     def test_netplan_for_networkmanager(self):
         """Whoever configures the NIC configures the bridge, and others remain with theirs: said for all, or for the NIC, also if it is matched."""

@@ -74,6 +74,36 @@ class Again(Case):
             self.assertEqual((done.returncode, "only root can read the files" in done.stdout), (1, True), done.stdout)
             self.call("unpersist", "br0")
 
+    def test_networkds_file_after_a_boot(self):
+        """The NIC's file, which only networkd can match, and which by then is not in force: its name servers and tables are not lost."""
+        os.unlink(LAN)
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        mac = "/etc/systemd/network/10-mac.network"
+        sandbox.write(mac, f"[Match]\nPath=pci-*\n[Network]\nAddress={HOST4}/24\nGateway={ROUTER4}\nDNS=192.0.2.53\n"
+                      f"[Route]\nDestination=10.0.0.0/8\nGateway={ROUTER4}\nTable=77\n#Destination=10.1.0.0/16\n")
+        sandbox.write("/etc/systemd/network/80-all.network", "[Match]\nName=eth*\n[Network]\nDHCP=yes\n")
+        uplink.ip("route", "add", "10.1.0.0/16", "via", ROUTER4)  # the administrator's own
+        self.networkd_says("eth0", mac)
+        first = self.persist("--print")
+        for line in ("DNS=192.0.2.53\n", "Table=77\n", f"Destination=10.1.0.0/16\nGateway={ROUTER4}\n"):
+            self.assertIn(line, first)
+        self.persist()
+        for _ in range(2):
+            self.as_after_a_boot("eth0")
+            uplink.ip("addr", "flush", "dev", "eth0")
+            sandbox.batch("ip", f"addr add {HOST4}/24 brd + dev br0", f"route add default via {ROUTER4} proto static",
+                          f"route add 10.0.0.0/8 via {ROUTER4} table 77 proto static", f"route add 10.1.0.0/16 via {ROUTER4} proto static")
+            self.networkd_says("eth0", OWN.replace("br0", "br0-uplink"))
+            self.networkd_says("br0", OWN)
+            self.assertEqual(self.persist("--print"), first)
+            self.persist()
+            uplink.ip("link", "delete", "br0")
+        self.call("unpersist", "br0")
+
+    @staticmethod
+    def networkd_says(name, path):
+        sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex(name)}", f"ADMIN_STATE=configured\nNETWORK_FILE={path}\n")
+
     def test_own_file_that_was_edited(self):
         """The edit is not lost: neither by taking the file back, nor by writing it again."""
         self.persist()

@@ -165,6 +165,20 @@ static void try_plan(const char *path)
     free(stem);
 }
 
+/* What netplan has no word for is not lost silently. */
+static void test_netplan_without_vlans(void **state)
+{
+    struct persist_plan plan = {.bridge = "br0"};
+    struct error why = {0};
+    (void)state;
+
+    assert_int_equal(persist_find_format("netplan")->inspect(&plan, &why), 0);
+    assert_string_equal(plan.lost, "");
+    plan.vlan_filtering = true;
+    assert_int_equal(persist_find_format("netplan")->inspect(&plan, &why), 0);
+    assert_string_equal(plan.lost, "VLAN filtering of a bridge by netplan");
+}
+
 /* The file as edited for a bridge br0, and what was taken from it. */
 static void try_interfaces(const char *path)
 {
@@ -255,6 +269,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(test_uplink),
         cmocka_unit_test(test_plans),
         cmocka_unit_test(test_interfaces),
+        cmocka_unit_test(test_netplan_without_vlans),
     };
 
     if (argc != 2)

@@ -76,6 +76,7 @@ case $files in
     ;;
 esac
 
+printf '%s\n' "$files" | grep '/virt-tap-helper$' | xargs -r -d '\n' -n 1 sh "$(dirname "$0")/setcap.sh" --remove
 doc=$(dirname "$command")/../share/doc/virt-tap
 printf '%s\n' "$files" | xargs -d '\n' rm -f
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || true

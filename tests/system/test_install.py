@@ -75,7 +75,9 @@ class Install(unittest.TestCase):
         dev("install")
         brokerhost.with_systemd(self, HELPER)
         self.assertIn("enabled: ", sandbox.run(PREFIX + "/bin/virt-tap", "broker", "enable").stdout)
-        dev("install")  # has systemd read the units, and the broker be the new program
+        with open(HELPER, "rb") as old:
+            dev("install")  # has systemd read the units, and the broker be the new program
+            self.lost_capability(old)
         with open(f"{sandbox.RUN}/systemctl", encoding="utf-8") as file:
             self.assertEqual(file.read().splitlines()[-2:], ["daemon-reload", "try-restart virt-tap-broker.service"])
         sandbox.run(PREFIX + "/bin/virt-tap", "hooks", "enable")
@@ -95,7 +97,9 @@ class Install(unittest.TestCase):
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
         self.assertTrue(os.path.exists(brokerhost.SOCKET))
-        dev("uninstall", "--force")
+        with open(HELPER, "rb") as old:
+            dev("uninstall", "--force")
+            self.lost_capability(old)
         self.assertFalse(os.path.exists("/run/virt-tap"))
         self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d"))
         self.assertEqual(files(), set())
@@ -137,6 +141,11 @@ class Install(unittest.TestCase):
         self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.0)
         sandbox.run("systemctl", "preset", "virt-tap-broker.socket")  # what distributions do with units of packages
         self.assertEqual(sandbox.run("systemctl", "is-enabled", "virt-tap-broker.socket", check=False).stdout, "disabled\n")
+
+    def lost_capability(self, old):
+        """Whoever kept the program open or has a hard link to it can go on running it, but it can do nothing any more."""
+        self.assertNotIn("security.capability", os.listxattr(old.fileno()))
+        self.assertEqual(os.fstat(old.fileno()).st_nlink, 0)
 
     def check_works(self):
         self.assertRegex(sandbox.run("getcap", HELPER).stdout, r"cap_net_admin=p\n")

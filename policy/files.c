@@ -108,35 +108,36 @@ static void empty_lines(const struct policy_files *files, const char *path, stru
     }
 }
 
-/* Returns 0 or -errno. */
-static int read_open(int fd, size_t limit, struct policy_text *out)
+/* Reads a file that others could have written, and no other one that they have put a link to there. Returns
+ * 0, or -errno and why not. */
+static int read_untrusted(const char *path, size_t limit, struct policy_text *out, struct error *why)
 {
-    struct stat st;
+    struct error reason = {0};
+    struct file file;
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
+    if (file_hold(&file, path, limit, &reason) < 0) {
+        error_set(why, "%s: %s", path, reason.text);
         return -EPERM;
-    if ((size_t)st.st_size > limit)
-        return -EFBIG;
-    char *bytes = malloc((size_t)st.st_size + 1);
-    if (!bytes)
-        return -ENOMEM;
-    const ssize_t got = read(fd, bytes, (size_t)st.st_size);
-    *out = (struct policy_text){bytes, got > 0 ? (size_t)got : 0, st.st_dev, st.st_ino};
-    return 0;
+    }
+    const struct policy_text text = {file.text, file.size, file.as_read.st_dev, file.as_read.st_ino};
+    if (text.size <= limit) {
+        *out = text;
+        file.text = NULL;
+    }
+    file_release(&file);
+    return text.size <= limit ? 0 : -EFBIG;
 }
 
-/* Reads a file that others could have written. Returns 0 or -errno. */
-static int read_untrusted(const char *path, size_t limit, struct policy_text *out)
+/* Whether the main file is another user's, who may not read the one that it includes: what root reads for
+ * them is not shown to them. */
+static bool is_secret(const struct policy_files *files, const char *path, struct error *why)
 {
-    const int fd = file_open(path);
-
-    if (fd < 0)
-        return fd;
-    const int err = read_open(fd, limit, out);
-    close(fd);
-    return err;
+    if (!excepted(files, files->main, 0) || strcmp(path, files->main) == 0 ||
+        policy_files_readable_by_all(path))
+        return false;
+    error_set(why, "%s is not read: not everybody may read it, and others than root can write %s", path,
+              files->main);
+    return true;
 }
 
 static bool hidden(const struct policy_files *files, const char *path)
@@ -152,10 +153,11 @@ static int read_one(void *context, const char *path, size_t limit, struct policy
 
     if (hidden(files, path))
         return -EACCES;
-    int err = rootfile_read(&files->rootfile, path, limit, out, why);
-    if (err == -EPERM) {
+    const bool secret = is_secret(files, path, why);
+    int err = secret ? -EPERM : rootfile_read(&files->rootfile, path, limit, out, why);
+    if (err == -EPERM && !secret) {
         struct policy_text text = {.bytes = NULL};
-        const int unsafe = read_untrusted(path, limit, &text);
+        const int unsafe = read_untrusted(path, limit, &text, why);
         if (!unsafe && excepted(files, path, 0)) {
             *out = text;
             err = 0;
@@ -183,6 +185,8 @@ static int list_one(void *context, const char *folder, const char *pattern,
 
     if (hidden(files, folder))
         return -EACCES;
+    if (is_secret(files, folder, why))
+        return -EPERM;
     const int err = rootfile_list(&files->rootfile, folder, pattern, each, arg, why);
     if (err < 0 && files->failed)
         files->failed(files->context, folder, err, why->text);

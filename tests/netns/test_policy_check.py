@@ -339,6 +339,25 @@ class Check(VerbCase):
         sandbox.write(POLICY, "allow br0\n", mode=0o664)
         self.finds((f"{POLICY}:1", "error", "writable by others"), words=[POLICY])
 
+    def test_draft_of_another_user(self):
+        """Root, asked to look at it, shows nothing of files that its author may not read: neither by an include nor by a link."""
+        secret, folder = "/etc/virt-tap/secret", "/run/vt/hers"
+        sandbox.write(secret, "root:secret\n", mode=0o640)
+        self.addCleanup(os.unlink, secret)
+        sandbox.write(DRAFT, f"include {secret}\ninclude {A}\n", uid=USER)
+        sandbox.write(A, "nonsense\n")
+        self.finds((f"{DRAFT}:1", "error", secret, "not everybody may read it"), (f"{A}:1", "error", "nonsense"), words=[DRAFT])
+        os.mkdir(folder)
+        self.addCleanup(sandbox.run, "rm", "-rf", folder)
+        os.chown(folder, USER, USER)
+        os.symlink(secret, f"{folder}/draft.conf")
+        os.symlink("/etc/virt-tap", f"{folder}/there")
+        os.lchown(f"{folder}/there", USER, USER)
+        for path in (f"{folder}/draft.conf", f"{folder}/there/secret"):
+            self.finds((f"{path}:1", "error", "symbolic link"), words=[path])
+        sandbox.write(DRAFT, f"include {secret}\n")  # one of root's own, who may read it
+        self.finds((f"{secret}:1", "error", "root:secret"), words=[DRAFT])
+
     def test_draft_of_a_bridge_conf(self):
         sandbox.write("/run/vt/bridge.conf", "allow br0 x\n")
         self.addCleanup(os.unlink, "/run/vt/bridge.conf")

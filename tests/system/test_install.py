@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
+import contextlib
+import ctypes
 import json
 import os
 import pwd
 import re
 import shutil
+import stat
 import unittest
 
 import bridgehelper
@@ -33,6 +36,24 @@ def dev(*words, status=0, **env):
 
 def files():
     return {os.path.join(folder, name) for folder, _folders, names in os.walk(PREFIX) for name in names}
+
+
+@contextlib.contextmanager
+def a_home_that_never_answers():
+    """An account with such a home, as a user can mount one by FUSE where user_allow_other is set, or a server of NFS that is down."""
+    home, device = f"{sandbox.RUN}/stuck", f"{sandbox.RUN}/fuse"
+    os.mkdir(home)
+    with open("/etc/passwd", "a", encoding="ascii") as file:
+        file.write(f"stuck:x:64399:64399::{home}:/bin/sh\n")
+    os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(10, 229))
+    fd = os.open(device, os.O_RDWR)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.mount(b"x", home.encode(), b"fuse", 0, f"fd={fd},rootmode=40000,user_id=64399,group_id=64399,allow_other".encode()) == 0
+        yield
+    finally:
+        os.close(fd)  # ends all that wait
+        sandbox.run("umount", "-l", home)
 
 
 class Install(unittest.TestCase):
@@ -82,7 +103,9 @@ class Install(unittest.TestCase):
         dev("install")
         brokerhost.with_systemd(self, HELPER)
         self.assertIn("enabled: ", sandbox.run(PREFIX + "/bin/virt-tap", "broker", "enable").stdout)
-        dev("install")  # has systemd read the units, and the broker be the new program
+        with open(HELPER, "rb") as old:
+            dev("install")  # has systemd read the units, and the broker be the new program
+            self.lost_capability(old)
         with open(f"{sandbox.RUN}/systemctl", encoding="utf-8") as file:
             asked = [line for line in file.read().splitlines() if "is-active" not in line and not line.startswith("reload ")]
         self.assertEqual(asked[-2:], ["daemon-reload", "try-restart virt-tap-broker.service"])
@@ -97,13 +120,16 @@ class Install(unittest.TestCase):
         # Not rewritten, and on a tap all the same: of `virt-tap tap create`.
         sandbox.write("/etc/libvirt/qemu/db.xml", "<domain><interface type='ethernet'><target dev='vtap-db' managed='no'/></interface></domain>")
         sandbox.write("/etc/libvirt/qemu/other.xml", "<domain><interface type='ethernet'><target dev='tap0' managed='no'/></interface></domain>")
-        words = dev("uninstall", status=1)
-        for said in ("qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
+        with a_home_that_never_answers():
+            words = dev("uninstall", status=1)
+        for said in ("qemu:///session of stuck: could not be checked", "qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
             self.assertIn(said, words)
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
         self.assertTrue(os.path.exists(brokerhost.SOCKET))
-        dev("uninstall", "--force")
+        with open(HELPER, "rb") as old:
+            dev("uninstall", "--force")
+            self.lost_capability(old)
         self.assertFalse(os.path.exists("/run/virt-tap"))
         self.assertFalse(os.path.exists("/etc/libvirt/hooks/qemu.d"))
         self.assertEqual(files(), set())
@@ -152,6 +178,11 @@ class Install(unittest.TestCase):
         # Of an interface that is no bridge, and of what is none at all, nothing is done.
         for words, env in ((["lo", "up"], {}), (["", "up"], {}), (["br0", "down"], {}), ([], {"IFACE": "--all"}), ([], {"IFACE": "../net/br0"})):
             self.assertEqual(sandbox.run("/etc/network/if-up.d/virt-tap", *words, env={**os.environ, **env}).stdout, "")
+
+    def lost_capability(self, old):
+        """Whoever kept the program open or has a hard link to it can go on running it, but it can do nothing any more."""
+        self.assertNotIn("security.capability", os.listxattr(old.fileno()))
+        self.assertEqual(os.fstat(old.fileno()).st_nlink, 0)
 
     def check_works(self):
         self.assertRegex(sandbox.run("getcap", HELPER).stdout, r"cap_net_admin=p\n")

@@ -34,7 +34,9 @@ struct name_source {
 
     /* Completes an account that has its kind and, as that says, its name or number. Returns 0; -ENOENT if
      * every name service says that there is none, or if the name of that number was generated for a range of
-     * uids; or another -errno, with the reason in `why`, if that cannot be determined. */
+     * uids; or another -errno, with the reason in `why`, if that cannot be determined. With a member, says only
+     * whether a service has it in that group: the number and name may be of any service, the errno of the last.
+     */
     int (*look_up)(void *context, struct account *account, struct error *why);
 };
 

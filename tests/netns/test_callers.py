@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+import unittest
 
 import netcase
 import sandbox
@@ -77,6 +78,17 @@ class Accounts(NamesCase):
             for rules, line in (("allow br0\ndeny br0 user=alias\n", 2), ("allow br0\ndeny br0 user=ghost\n", 2), (narrow, 1)):
                 self.refused(rules, [f"{POLICY}:{line}", "cannot be looked up", "'second'"], groups=[NOBODYS])
             self.refused(f"allow br0\ndeny br0 group={NOBODYS + 3}\n", [f"{POLICY}:2", f"group '{NOBODYS + 3}' cannot be looked up", "'second'"])
+
+    def test_members_that_another_service_adds(self):
+        """To a group of the host's; getgrouplist(3) does not tell of this service's, as of one that is down."""
+        self.groups((ME, USER), ("vmother", OTHER), ("students", NOBODYS))
+        self.second(group=f"students:x:{NOBODYS}:{ME}\n")
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", f"{POLICY}:2 denies")
+            self.assertTrue(self.granted(f"allow br0\ndeny br0 group={deny}\n", uid=OTHER))
+        sandbox.write(f"{SECOND}/down", "")
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", [f"group '{deny}' cannot be looked up", "'second'"])
 
     def test_a_deny_by_group_requires_a_name_for_each_gid(self):
         self.groups((ME, USER), ("others", NOBODYS))
@@ -200,6 +212,22 @@ class Starved(NamesCase):
                 tried += 1
                 self.assertNotEqual(status, 0, (rules, tried))
             self.assertGreater(tried, 8, rules)
+
+    @unittest.skipIf(sanitized.SANITIZED, "ASan takes more than any of these limits")
+    def test_list_of_groups_starved(self):
+        """Memory for all but that list: the account's own group has no list of members. A setgid program of its caller's gave it up."""
+        self.services("files")
+        self.users((ME, USER, NOBODYS, "/run/vt"))
+        self.groups((ME, USER), ("students", NOBODYS))
+        sandbox.write(POLICY, "allow br0\n")
+        low, high = 0, 1 << 24
+        while high - low > 1 << 15:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.granted_under("AS", middle) else (middle, high)
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", f"{POLICY}:2 denies")
+            for limit in range(high, high + (1 << 19), 1 << 16):
+                self.assertFalse(self.granted_under("AS", limit), (deny, limit))
 
     def starve_at(self, nth, which, limit, become=("-u", "mallory"), again=False):
         """The exit status of a start that is stopped at its nth opening of a file; None: it has fewer. again: and at the next, where the soft

@@ -163,14 +163,14 @@ static bool account_has_gid(const struct identity *who, gid_t gid)
     return false;
 }
 
-static bool has_gid(const struct identity *who, gid_t gid, bool deny)
+static bool has_gid(const struct identity *who, gid_t gid, bool by_account)
 {
     const struct caller *caller = who->caller;
 
     for (size_t i = 0; i < caller->group_count; i++)
         if (caller->groups[i] == gid)
             return true;
-    return caller->gid == gid || (deny && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
+    return caller->gid == gid || (by_account && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
 }
 
 /* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
@@ -204,11 +204,12 @@ static int has_group_name(const struct caller *caller, const char *group, struct
  * fails, which whoever starves this process could choose; a look-up does. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why)
 {
+    const bool by_account = deny || who->by_account;
     struct account account = {.kind = GROUP_BY_GID};
     unsigned long number;
     int found = 1;
 
-    if (deny && find_account(who, why) < 0)
+    if (by_account && find_account(who, why) < 0)
         return -1;
     if (number_parse(group, 0, (gid_t)-2, &number)) {
         account.id = (gid_t)number;
@@ -218,7 +219,7 @@ int identity_in_group(struct identity *who, const char *group, bool deny, struct
             return found;
         found = find_named(who->caller, &account, group, why);
     }
-    if (found <= 0 || has_gid(who, account.id, deny))
+    if (found <= 0 || has_gid(who, account.id, by_account))
         return found;
     if (!deny || who->account != IDENTITY_KNOWN)
         return 0;

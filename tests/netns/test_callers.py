@@ -106,6 +106,27 @@ class Accounts(NamesCase):
             self.refused(f"allow br0 group={group}\n", "no rule", gid=NOBODYS)
 
 
+    def test_a_dropped_group_does_not_lead_to_a_laxer_rule(self):
+        """Whoever is in students is bound by their rule, also behind `firejail --nogroups` or in a user namespace that dropped it."""
+        self.groups((ME, USER), ("vmother", OTHER))
+        with open(GROUP, "a", encoding="ascii") as file:
+            file.write(f"students:x:{NOBODYS}:{ME}\n")
+        for group in ("students", NOBODYS):
+            narrow = f"allow br0 group={group} mac=lock quota=1\n"
+            self.refused(narrow + "allow br0\n", "mac=lock", groups=[NOBODYS])
+            for later in ("allow br0\n", f"allow br0 group={USER}\n", f"allow br0 uid={USER}\n"):
+                self.refused(narrow + later, [f"{POLICY}:1", f"'{group}'", f"{POLICY}:2", "log in again"])
+                self.assertTrue(self.granted(later + narrow))
+            self.refused(narrow + "allow br1\n", "no rule")
+            self.refused(narrow + "allow br0\ndeny br0\n", f"{POLICY}:3 denies")
+            self.assertTrue(self.granted(narrow + "allow br0\n", uid=OTHER))
+            self.assertTrue(self.granted(f"allow br0 group={group} user=vmother mac=lock\nallow br0\n"))
+            self.assertTrue(self.granted(f"allow br1 group={group} mac=lock\nallow br0\n"))
+        self.second()
+        sandbox.write(f"{SECOND}/down", "")
+        self.refused(f"allow br0 group={OTHER}\nallow br0 uid={NOBODYS}\n", [f"{POLICY}:1 cannot be decided", "'second'"], uid=NOBODYS)
+
+
 class Subordinate(NamesCase):
     """A user's subordinate uids, which have no account: setuid files of theirs keep the groups of whoever runs them."""
 

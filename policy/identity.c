@@ -223,7 +223,7 @@ int identity_in_group(struct identity *who, const char *group, bool deny, struct
         return found;
     if (!deny || who->account != IDENTITY_KNOWN)
         return 0;
-    account.member = who->name;
+    strcpy(account.member, who->name);
     found = find_named(who->caller, &account, group, why);
     return found < 0 ? found : account.has_member;
 }

@@ -23,8 +23,8 @@ struct account {
     enum account_kind { USER_BY_NAME, USER_BY_UID, GROUP_BY_NAME, GROUP_BY_GID } kind;
     char name[IDENTITY_NAME_SIZE];
     id_t id;
-    gid_t gid;          /* a user's primary group */
-    const char *member; /* of a group: a user to look for among its members; NULL: none */
+    gid_t gid;                       /* a user's primary group */
+    char member[IDENTITY_NAME_SIZE]; /* of a group: a user to look for among its members; "": none */
     bool has_member;
 };
 

@@ -66,7 +66,7 @@ static int ask(struct account *account, char *buffer, size_t room)
     } else {
         name = group.gr_name;
         account->id = group.gr_gid;
-        for (char **member = group.gr_mem; account->member && *member; member++)
+        for (char **member = group.gr_mem; account->member[0] && *member; member++)
             account->has_member = account->has_member || strcmp(*member, account->member) == 0;
     }
     if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
@@ -158,7 +158,7 @@ static int ask_each(struct account *account, struct error *why)
     if (read_services(database, services, sizeof(services), why) < 0)
         return -EIO;
     strcpy(copy, services);
-    while ((err == -ENOENT || (!err && account->member && !account->has_member)) &&
+    while ((err == -ENOENT || (!err && account->member[0] && !account->has_member)) &&
            (service = next_service(&rest))) {
 #ifdef __GLIBC__
         err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(account);
@@ -178,7 +178,7 @@ static int ask_each(struct account *account, struct error *why)
 
 static bool is_same(const struct account *a, const struct account *b)
 {
-    if (a->kind != b->kind)
+    if (a->kind != b->kind || strcmp(a->member, b->member) != 0)
         return false;
     if (a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME)
         return strcmp(a->name, b->name) == 0;
@@ -189,7 +189,7 @@ static int look_up(void *context, struct account *account, struct error *why)
 {
     struct names *names = context;
 
-    for (size_t i = 0; i < names->count && !account->member; i++)
+    for (size_t i = 0; i < names->count; i++)
         if (is_same(&names->entries[i].account, account)) {
             *account = names->entries[i].account;
             return names->entries[i].absent ? -ENOENT : 0;
@@ -199,13 +199,13 @@ static int look_up(void *context, struct account *account, struct error *why)
         return error_set(why, "no memory"), -ENOMEM;
     names->entries = entries;
     struct account found = *account;
-    int err = account->member ? -ENOENT : ask_in_room(&found);
+    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
     if (err)
         err = ask_each(&found, why);
+    if (err && err != -ENOENT)
+        return err;
     if (!err)
         *account = found;
-    if (account->member || (err && err != -ENOENT))
-        return err;
     entries[names->count++] = (struct names_entry){*account, err == -ENOENT};
     return err;
 }

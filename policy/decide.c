@@ -227,6 +227,35 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         missing, policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
+/* A user can drop groups (firejail, a user namespace): that must not lead past the rule for one of them to a
+ * laxer one. */
+static int check_dropped(struct decision *out, const struct policy *policy, const char *bridge,
+                         const struct caller *caller, struct error *why)
+{
+    struct identity who;
+    struct error cause;
+
+    identity_begin(&who, caller);
+    who.by_account = true;
+    for (const struct policy_rule *rule = policy->rules; rule < out->match.rule; rule++) {
+        if (rule->deny || !rule->terms.group || (!rule->all && strcmp(rule->name, bridge) != 0))
+            continue;
+        const int matches = terms_match(&rule->terms, &who, false, &cause);
+        const char *file = policy->files[rule->file].path;
+        out->unknown = matches < 0;
+        if (matches < 0)
+            return error_set(why, "%s:%lu cannot be decided, so nothing is allowed on '%s': %.1000s", file,
+                             rule->line, bridge, cause.text);
+        if (matches)
+            return error_set(
+                why,
+                "%s:%lu is for group '%.64s', which the account of uid %u is in, but not this process: so %s, which "
+                "could be laxer, does not allow bridge '%s'; start this outside what dropped the group, or log in again",
+                file, rule->line, rule->terms.group, caller->uid, out->rule, bridge);
+    }
+    return 0;
+}
+
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why)
 {
@@ -244,6 +273,8 @@ int policy_decide(struct decision *out, const struct policy *policy, const struc
             why, "%s:%lu denies bridge '%s': deny %s; an administrator would have to remove that line", file,
             rule->line, question->bridge, rule->name);
     snprintf(out->rule, sizeof(out->rule), "%.230s:%lu", file, rule->line);
+    if (check_dropped(out, policy, question->bridge, caller, why) < 0)
+        return -1;
     return apply_terms(out, question, why);
 }
 

@@ -152,7 +152,8 @@ static bool account_has_gid(const struct identity *who, gid_t gid)
     if (count == 0 || uid != who->caller->uid) {
         count = NGROUPS_MAX;
         uid = who->caller->uid;
-        getgrouplist(who->name, who->gid, groups, &count);
+        if (getgrouplist(who->name, who->gid, groups, &count) < 0)
+            count = NGROUPS_MAX + 1; /* or no memory, with nothing in the list */
     }
     if (count > NGROUPS_MAX)
         return true;
@@ -162,14 +163,14 @@ static bool account_has_gid(const struct identity *who, gid_t gid)
     return false;
 }
 
-static bool has_gid(const struct identity *who, gid_t gid, bool deny)
+static bool has_gid(const struct identity *who, gid_t gid, bool by_account)
 {
     const struct caller *caller = who->caller;
 
     for (size_t i = 0; i < caller->group_count; i++)
         if (caller->groups[i] == gid)
             return true;
-    return caller->gid == gid || (deny && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
+    return caller->gid == gid || (by_account && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
 }
 
 /* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
@@ -199,31 +200,30 @@ static int has_group_name(const struct caller *caller, const char *group, struct
     return found;
 }
 
-/* For a deny the group's own list of members counts, too: getgrouplist(3) does not tell when a name service
+/* For a deny the group's own lists of members count, too: getgrouplist(3) does not tell when a name service
  * fails, which whoever starves this process could choose; a look-up does. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why)
 {
-    struct account account = {.kind = GROUP_BY_NAME};
+    const bool by_account = deny || who->by_account;
+    struct account account = {.kind = GROUP_BY_GID};
     unsigned long number;
-    int found = 0;
+    int found = 1;
 
-    if (deny && find_account(who, why) < 0)
+    if (by_account && find_account(who, why) < 0)
         return -1;
     if (number_parse(group, 0, (gid_t)-2, &number)) {
-        account.kind = GROUP_BY_GID;
         account.id = (gid_t)number;
-        found = has_gid(who, account.id, deny);
-        if (!deny || who->account != IDENTITY_KNOWN)
+    } else {
+        account.kind = GROUP_BY_NAME;
+        if (deny && (found = has_group_name(who->caller, group, why)) != 0)
             return found;
-    } else if (deny) {
-        found = has_group_name(who->caller, group, why);
+        found = find_named(who->caller, &account, group, why);
     }
-    if (found)
+    if (found <= 0 || has_gid(who, account.id, by_account))
         return found;
-    if (deny && who->account == IDENTITY_KNOWN)
-        account.member = who->name;
+    if (!deny || who->account != IDENTITY_KNOWN)
+        return 0;
+    strcpy(account.member, who->name);
     found = find_named(who->caller, &account, group, why);
-    if (found <= 0)
-        return found;
-    return account.has_member || has_gid(who, account.id, deny);
+    return found < 0 ? found : account.has_member;
 }

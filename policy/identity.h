@@ -23,8 +23,8 @@ struct account {
     enum account_kind { USER_BY_NAME, USER_BY_UID, GROUP_BY_NAME, GROUP_BY_GID } kind;
     char name[IDENTITY_NAME_SIZE];
     id_t id;
-    gid_t gid;          /* a user's primary group */
-    const char *member; /* of a group: a user to look for among its members; NULL: none */
+    gid_t gid;                       /* a user's primary group */
+    char member[IDENTITY_NAME_SIZE]; /* of a group: a user to look for among its members; "": none */
     bool has_member;
 };
 
@@ -34,7 +34,10 @@ struct name_source {
 
     /* Completes an account that has its kind and, as that says, its name or number. Returns 0; -ENOENT if
      * every name service says that there is none, or if the name of that number was generated for a range of
-     * uids; or another -errno, with the reason in `why`, if that cannot be determined. */
+     * uids; or another -errno, with the reason in `why`, if that cannot be determined. With a member, says
+     * only whether a service has it in that group: the number and name may be of any service, the errno of
+     * the last.
+     */
     int (*look_up)(void *context, struct account *account, struct error *why);
 };
 
@@ -65,6 +68,7 @@ struct identity {
     enum { IDENTITY_NOT_ASKED, IDENTITY_NONE, IDENTITY_KNOWN } account;
     char name[IDENTITY_NAME_SIZE]; /* of the account; "" unless known */
     gid_t gid;                     /* of the account */
+    bool by_account;               /* may be set: its groups count in an allow, too, dropped or not */
 };
 
 void identity_begin(struct identity *out, const struct caller *caller);

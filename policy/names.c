@@ -66,7 +66,7 @@ static int ask(struct account *account, char *buffer, size_t room)
     } else {
         name = group.gr_name;
         account->id = group.gr_gid;
-        for (char **member = group.gr_mem; account->member && *member; member++)
+        for (char **member = group.gr_mem; account->member[0] && *member; member++)
             account->has_member = account->has_member || strcmp(*member, account->member) == 0;
     }
     if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
@@ -146,8 +146,9 @@ static const char *next_service(char **rest)
 
 /* Asks each service separately, because NSS treats a service that failed (its module cannot be loaded, its
  * directory is down) like one that knows nobody, provided that another one answers. Works with glibc 2.33 and
- * newer; with older ones, a process keeps the services of its first lookup. Returns 0, -ENOENT, or another
- * -errno and which service failed. */
+ * newer; with older ones, a process keeps the services of its first lookup. One may add members to the group
+ * of another: ends at the first that has the member, if one is asked for. Returns 0, -ENOENT (of the last
+ * that was asked), or another -errno and which service failed. */
 static int ask_each(struct account *account, struct error *why)
 {
     const char *database = account->kind <= USER_BY_UID ? "passwd" : "group", *service;
@@ -157,7 +158,8 @@ static int ask_each(struct account *account, struct error *why)
     if (read_services(database, services, sizeof(services), why) < 0)
         return -EIO;
     strcpy(copy, services);
-    while (err == -ENOENT && (service = next_service(&rest))) {
+    while ((err == -ENOENT || (!err && account->member[0] && !account->has_member)) &&
+           (service = next_service(&rest))) {
 #ifdef __GLIBC__
         err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(account);
 #else
@@ -176,7 +178,7 @@ static int ask_each(struct account *account, struct error *why)
 
 static bool is_same(const struct account *a, const struct account *b)
 {
-    if (a->kind != b->kind)
+    if (a->kind != b->kind || strcmp(a->member, b->member) != 0)
         return false;
     if (a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME)
         return strcmp(a->name, b->name) == 0;
@@ -187,7 +189,7 @@ static int look_up(void *context, struct account *account, struct error *why)
 {
     struct names *names = context;
 
-    for (size_t i = 0; i < names->count && !account->member; i++)
+    for (size_t i = 0; i < names->count; i++)
         if (is_same(&names->entries[i].account, account)) {
             *account = names->entries[i].account;
             return names->entries[i].absent ? -ENOENT : 0;
@@ -197,7 +199,7 @@ static int look_up(void *context, struct account *account, struct error *why)
         return error_set(why, "no memory"), -ENOMEM;
     names->entries = entries;
     struct account found = *account;
-    int err = ask_in_room(&found);
+    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
     if (err)
         err = ask_each(&found, why);
     if (err && err != -ENOENT)

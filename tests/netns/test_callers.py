@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+import unittest
 
 import netcase
 import sandbox
@@ -78,6 +79,17 @@ class Accounts(NamesCase):
                 self.refused(rules, [f"{POLICY}:{line}", "cannot be looked up", "'second'"], groups=[NOBODYS])
             self.refused(f"allow br0\ndeny br0 group={NOBODYS + 3}\n", [f"{POLICY}:2", f"group '{NOBODYS + 3}' cannot be looked up", "'second'"])
 
+    def test_members_that_another_service_adds(self):
+        """To a group of the host's; getgrouplist(3) does not tell of this service's, as of one that is down."""
+        self.groups((ME, USER), ("vmother", OTHER), ("students", NOBODYS))
+        self.second(group=f"students:x:{NOBODYS}:{ME}\n")
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", f"{POLICY}:2 denies")
+            self.assertTrue(self.granted(f"allow br0\ndeny br0 group={deny}\n", uid=OTHER))
+        sandbox.write(f"{SECOND}/down", "")
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", [f"group '{deny}' cannot be looked up", "'second'"])
+
     def test_a_deny_by_group_requires_a_name_for_each_gid(self):
         self.groups((ME, USER), ("others", NOBODYS))
         for rules, says in (("deny br0 group=others\n", f"{POLICY}:1 denies"), (f"deny br0 group={NOBODYS}\n", f"{POLICY}:1 denies"),
@@ -92,6 +104,27 @@ class Accounts(NamesCase):
         for group in (ME, USER):
             self.refused(f"allow br0\ndeny br0 group={group}\n", f"{POLICY}:2 denies", gid=NOBODYS)
             self.refused(f"allow br0 group={group}\n", "no rule", gid=NOBODYS)
+
+
+    def test_a_dropped_group_does_not_lead_to_a_laxer_rule(self):
+        """Whoever is in students is bound by their rule, also behind `firejail --nogroups` or in a user namespace that dropped it."""
+        self.groups((ME, USER), ("vmother", OTHER))
+        with open(GROUP, "a", encoding="ascii") as file:
+            file.write(f"students:x:{NOBODYS}:{ME}\n")
+        for group in ("students", NOBODYS):
+            narrow = f"allow br0 group={group} mac=lock quota=1\n"
+            self.refused(narrow + "allow br0\n", "mac=lock", groups=[NOBODYS])
+            for later in ("allow br0\n", f"allow br0 group={USER}\n", f"allow br0 uid={USER}\n"):
+                self.refused(narrow + later, [f"{POLICY}:1", f"'{group}'", f"{POLICY}:2", "log in again"])
+                self.assertTrue(self.granted(later + narrow))
+            self.refused(narrow + "allow br1\n", "no rule")
+            self.refused(narrow + "allow br0\ndeny br0\n", f"{POLICY}:3 denies")
+            self.assertTrue(self.granted(narrow + "allow br0\n", uid=OTHER))
+            self.assertTrue(self.granted(f"allow br0 group={group} user=vmother mac=lock\nallow br0\n"))
+            self.assertTrue(self.granted(f"allow br1 group={group} mac=lock\nallow br0\n"))
+        self.second()
+        sandbox.write(f"{SECOND}/down", "")
+        self.refused(f"allow br0 group={OTHER}\nallow br0 uid={NOBODYS}\n", [f"{POLICY}:1 cannot be decided", "'second'"], uid=NOBODYS)
 
 
 class Subordinate(NamesCase):
@@ -200,6 +233,22 @@ class Starved(NamesCase):
                 tried += 1
                 self.assertNotEqual(status, 0, (rules, tried))
             self.assertGreater(tried, 8, rules)
+
+    @unittest.skipIf(sanitized.SANITIZED, "ASan takes more than any of these limits")
+    def test_list_of_groups_starved(self):
+        """Memory for all but that list: the account's own group has no list of members. A setgid program of its caller's gave it up."""
+        self.services("files")
+        self.users((ME, USER, NOBODYS, "/run/vt"))
+        self.groups((ME, USER), ("students", NOBODYS))
+        sandbox.write(POLICY, "allow br0\n")
+        low, high = 0, 1 << 24
+        while high - low > 1 << 15:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.granted_under("AS", middle) else (middle, high)
+        for deny in ("students", NOBODYS):
+            self.refused(f"allow br0\ndeny br0 group={deny}\n", f"{POLICY}:2 denies")
+            for limit in range(high, high + (1 << 19), 1 << 16):
+                self.assertFalse(self.granted_under("AS", limit), (deny, limit))
 
     def starve_at(self, nth, which, limit, become=("-u", "mallory"), again=False):
         """The exit status of a start that is stopped at its nth opening of a file; None: it has fewer. again: and at the next, where the soft

@@ -91,8 +91,7 @@ static int find_user(struct account *user)
 static int find_group(struct account *group)
 {
     /* getgrouplist(3) of this host does not know of it. */
-    group->has_member =
-        group->member && strcmp(group->member, "alice") == 0 && strcmp(group->name, "dropped") == 0;
+    group->has_member = strcmp(group->member, "alice") == 0 && strcmp(group->name, "dropped") == 0;
     group->id = strcmp(group->name, "own") == 0 ? 2000 : strcmp(group->name, "students") == 0 ? 2002 : 2003;
     return strcmp(group->name, "nobody") == 0 ? -ENOENT : 0;
 }
@@ -108,7 +107,7 @@ static int find_account(struct account *user)
 
 static int find_group_name(struct account *group)
 {
-    group->has_member = group->member && strcmp(group->member, "alice") == 0 && group->id == 2004;
+    group->has_member = strcmp(group->member, "alice") == 0 && group->id == 2004;
     strcpy(group->name, group->id == 2000 ? "own" : group->id == 2001 ? "readers" : "students");
     return (group->id >= 2000 && group->id <= 2002) || group->id == 2004 ? 0 : -ENOENT;
 }

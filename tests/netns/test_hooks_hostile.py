@@ -29,7 +29,7 @@ class Hostile(HookCase):
         wide = good.replace("<name>", "<!--" + "x" * 50_000_000 + "--><name>")
         for text, says in ((cut, "line"), (good + good, "line"), (good.replace("<domain", "<pool").replace("</domain", "</pool"), "not a libvirt domain"),
                            ("<?xml version='1.0'?><!DOCTYPE x>" + good, ""), (wide, ""), ("x" * 50_000_000, ""),
-                           (good.replace("version=\"1\"", "version=\"2\""), "a later virt-tap wrote the metadata: it has version 2"), (good.encode() + b"\0", ""),
+                           (good.replace("version=\"1\"", "version=\"2\""), "a later virt-tap wrote the metadata: it has version"), (good.encode() + b"\0", ""),
                            (good.replace(f"<uuid>{UUID}", "<uuid>8d0f1b2c"), "clone"), (good.replace(f"<uuid>{UUID}</uuid>", ""), "UUID"),
                            (good.replace("52:54:00:00:00:01", "52:54:00:00:00:01:02:03:04"), "MAC"),
                            (good.replace("52:54:00:00:00:01", "x y"), "--mac")):

@@ -68,6 +68,16 @@ static enum place claim_of(const struct search *s, const uint8_t mac[6])
     return NOWHERE;
 }
 
+/* Where a MAC belongs: where the bridge has it, else to whose claim. */
+static enum place home_of(const struct search *s, const uint8_t mac[6], int vlan)
+{
+    const enum place place = place_of(s, mac, vlan);
+
+    if (place == NOWHERE)
+        return claim_of(s, mac);
+    return place;
+}
+
 static bool is_card(const struct search *s, const uint8_t mac[6])
 {
     const struct guest_cards *cards = s->sight->cards;
@@ -107,14 +117,14 @@ static const struct guest_segment *segment_of(const struct search *s, const stru
     return NULL;
 }
 
-/* Whether a neighbour with this address is at the guest's port, or at another. */
+/* Whether a neighbour with this address belongs to the guest's port, or to another. */
 static bool is_neighbour(const struct search *s, const struct cidr *address, enum place place)
 {
     for (size_t i = 0; i < s->sight->neighbours.count; i++) {
         const struct neighbour *neighbour = &s->sight->neighbours.list[i];
         const struct guest_segment *segment = segment_of(s, neighbour);
         if (segment && same_address(&neighbour->address, address) &&
-            place_of(s, neighbour->mac, (int)segment->fdb_vlan) == place)
+            home_of(s, neighbour->mac, (int)segment->fdb_vlan) == place)
             return true;
     }
     return false;
@@ -125,13 +135,13 @@ static bool serves(const struct lease *lease, const struct search *s)
     return !*lease->bridge || strcmp(lease->bridge, s->bridge->name) == 0;
 }
 
-/* Whether a MAC at the guest's port, or at another, has a lease for this address. */
+/* Whether a MAC that belongs to the guest's port, or to another, has a lease for this address. */
 static bool is_leased(const struct search *s, const struct cidr *address, int vlan, enum place place)
 {
     for (size_t i = 0; i < s->sight->leases.count; i++) {
         const struct lease *lease = &s->sight->leases.list[i];
         if (serves(lease, s) && same_address(&lease->address, address) &&
-            place_of(s, lease->mac, vlan) == place)
+            home_of(s, lease->mac, vlan) == place)
             return true;
     }
     return false;
@@ -158,6 +168,17 @@ static bool is_hosts(const struct search *s, const struct cidr *address)
     for (size_t i = 0; i < s->sight->own.count; i++) {
         const struct cidr own = address_of(s->sight->own.list[i]);
         if (same_address(&own, address))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the guest is locked to this very address, which is then nobody else's. */
+static bool is_locked_to(const struct search *s, const struct cidr *address)
+{
+    for (size_t i = 0; i < s->sight->claim_count; i++) {
+        const struct guest_claim *claim = &s->sight->claims[i];
+        if (!claim->is_mac && claim->tap == s->tap->ifindex && cidr_equal(&claim->address, address))
             return true;
     }
     return false;
@@ -233,8 +254,10 @@ static int find_neighbours(struct search *s)
         if (!segment)
             continue;
         const int vlan = (int)segment->fdb_vlan;
-        if (!has_mac(s, neighbour->mac, vlan) || (is_leased(s, &neighbour->address, vlan, ELSEWHERE) &&
-                                                  !is_leased(s, &neighbour->address, vlan, HERE)))
+        const bool disputed = is_leased(s, &neighbour->address, vlan, ELSEWHERE) &&
+                              !is_leased(s, &neighbour->address, vlan, HERE) &&
+                              !is_locked_to(s, &neighbour->address);
+        if (!has_mac(s, neighbour->mac, vlan) || disputed)
             continue;
         err = add_at_mac(s, &neighbour->address, neighbour->mac, segment, GUEST_NEIGHBOUR);
     }
@@ -243,11 +266,12 @@ static int find_neighbours(struct search *s)
 
 static bool is_good_lease(const struct search *s, const struct lease *lease)
 {
-    if (!serves(lease, s) || !has_mac(s, lease->mac, ANY_VLAN) || is_hosts(s, &lease->address))
+    const struct cidr *address = &lease->address;
+
+    if (!serves(lease, s) || !has_mac(s, lease->mac, ANY_VLAN) || is_hosts(s, address))
         return false;
-    if (is_leased(s, &lease->address, ANY_VLAN, ELSEWHERE) && !is_neighbour(s, &lease->address, HERE))
-        return false;
-    return place_of(s, lease->mac, ANY_VLAN) == HERE || !is_neighbour(s, &lease->address, ELSEWHERE);
+    return is_locked_to(s, address) || is_neighbour(s, address, HERE) ||
+           (!is_neighbour(s, address, ELSEWHERE) && !is_leased(s, address, ANY_VLAN, ELSEWHERE));
 }
 
 static int find_leases(struct search *s)
@@ -268,7 +292,7 @@ static bool is_good_card(const struct search *s, const struct guest_card *card)
 
     if (!address->family || strcmp(card->tap, s->tap->name) != 0 || is_hosts(s, address))
         return false;
-    if (!s->bridge)
+    if (!s->bridge || is_locked_to(s, address))
         return true;
     if (!has_mac(s, card->mac, ANY_VLAN) || is_neighbour(s, address, ELSEWHERE) ||
         is_leased(s, address, ANY_VLAN, ELSEWHERE))

@@ -9,9 +9,9 @@
  *
  *   - one that another tap's claim locks to its guest is that guest's;
  *   - a guest that is locked to addresses (ip=lock) has no others, beside those of the link;
- *   - an address that a DHCP server leased to a MAC that is at another port now is not that of a neighbour
- * entry, which may be older or forged, unless the server has leased it to both;
- *   - a lease of a MAC that is at no port counts only if no neighbour at another port has the address;
+ *   - an address that the neighbour table ties to one port, and a lease to another, is nobody's until they
+ * agree: an entry may be old or forged, a lease not used;
+ *   - one that two servers leased to two guests is that of the one that the neighbour table has it for;
  *   - the guest agent, the only one that a guest answers itself, counts last: not for addresses of this host,
  * or that a neighbour or a lease ties to another port, or another agent to its guest. */
 #pragma once

@@ -163,16 +163,25 @@ class Others(AddressCase):
         self.assertEqual(self.found(locked.name), {locked.name: {"10.66.1.2": ["lease", "lock"][::-1]}})
 
     def test_leased_to_another(self):
-        """An address that moved on to another guest: what the neighbour table still says is old, or a lie."""
+        """An address of which a lease says that it is another guest's than the neighbour table does, which is old, or a lie: it is nobody's."""
         first, second = self.card(1), self.card(2)
         first.ask4("10.66.1.7")
         self.soon({first.name: {"10.66.1.7": ["neighbour"]}, second.name: {}})
         sandbox.write(DNSMASQ, lines((mac_of(2), "10.66.1.7")))
         self.assertEqual(self.found(), {first.name: {"10.66.1.7": ["neighbour"]}, second.name: {}})  # nobody is seen at that MAC
         second.murmur()
-        self.soon({first.name: {}, second.name: {"10.66.1.7": ["lease"]}})
+        self.soon({first.name: {}, second.name: {}})
+        sandbox.write(DNSMASQ, lines((mac_of(2), "10.66.1.7"), (mac_of(3), "10.66.1.8")))
+        named = self.card(3, f"--mac={mac_of(3)}")  # silent, but it claims the MAC
+        self.assertEqual(self.found(named.name), {named.name: {"10.66.1.8": ["lease"]}})
+        first.ask4("10.66.1.8")
+        self.soon({first.name: {}, second.name: {}, named.name: {}})
+        first.ask4("10.66.1.9")
+        self.soon({first.name: {"10.66.1.9": ["neighbour"]}, second.name: {}, named.name: {}})
         second.ask4("10.66.1.7")
-        self.soon({first.name: {}, second.name: {"10.66.1.7": ["neighbour", "lease"]}})
+        named.ask4("10.66.1.8")
+        self.soon({first.name: {"10.66.1.9": ["neighbour"]}, second.name: {"10.66.1.7": ["neighbour", "lease"]},
+                   named.name: {"10.66.1.8": ["neighbour", "lease"]}})
 
     def test_two_servers(self):
         """Two that leased one address to two guests: the one that answers has it, else nobody."""

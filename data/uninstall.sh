@@ -20,8 +20,9 @@ look='[ -d "$1" ] || exit 0
 exec find "$1/" -maxdepth 1 -type f -size -8192k -name "*.xml" -exec grep -qs -D skip -e urn:virt-tap -e "<target dev=.vtap-" "{}" ";" -printf x'
 
 # domains OWNER FOLDER [COMMAND...]: a line if there are some, or if that cannot be told. COMMAND runs what looks, as the user whose
-# files they are: what they are and how large is that user's choice, so it is bounded in memory, time and output, too. The user may
-# also trace it, so that only KILL ends it, and leave a process that keeps the pipe open: only a dot at the end means that it was read.
+# files they are: what they are, how large, and whether their file system answers is that user's choice, so it is bounded in memory,
+# time and output, too. The user may also trace it, so that only KILL ends it, and leave a process that keeps the pipe open: only a
+# dot at the end means that it was read.
 domains() {
   owner=$1
   folder=$2
@@ -39,8 +40,7 @@ all_domains() {
   domains 'qemu:///system' /etc/libvirt/qemu
   getent passwd | while IFS=: read -r user _ uid gid _ home _; do
     case $home in /?*) ;; *) continue ;; esac
-    [ ! -d "$home" ] ||
-      domains "qemu:///session of $user" "$home/.config/libvirt/qemu" setsid -w setpriv --reuid="$uid" --regid="$gid" --clear-groups
+    domains "qemu:///session of $user" "$home/.config/libvirt/qemu" setsid -w setpriv --reuid="$uid" --regid="$gid" --clear-groups
   done
 }
 

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """./dev install, an upgrade, and ./dev uninstall, as an administrator types them, on a private /usr/local and /etc."""
+import contextlib
+import ctypes
 import json
 import os
 import pwd
 import re
 import shutil
+import stat
 import unittest
 
 import bridgehelper
@@ -30,6 +33,24 @@ def dev(*words, status=0, **env):
 
 def files():
     return {os.path.join(folder, name) for folder, _folders, names in os.walk(PREFIX) for name in names}
+
+
+@contextlib.contextmanager
+def a_home_that_never_answers():
+    """An account with such a home, as a user can mount one by FUSE where user_allow_other is set, or a server of NFS that is down."""
+    home, device = f"{sandbox.RUN}/stuck", f"{sandbox.RUN}/fuse"
+    os.mkdir(home)
+    with open("/etc/passwd", "a", encoding="ascii") as file:
+        file.write(f"stuck:x:64399:64399::{home}:/bin/sh\n")
+    os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(10, 229))
+    fd = os.open(device, os.O_RDWR)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.mount(b"x", home.encode(), b"fuse", 0, f"fd={fd},rootmode=40000,user_id=64399,group_id=64399,allow_other".encode()) == 0
+        yield
+    finally:
+        os.close(fd)  # ends all that wait
+        sandbox.run("umount", "-l", home)
 
 
 class Install(unittest.TestCase):
@@ -91,8 +112,10 @@ class Install(unittest.TestCase):
         # Not rewritten, and on a tap all the same: of `virt-tap tap create`.
         sandbox.write("/etc/libvirt/qemu/db.xml", "<domain><interface type='ethernet'><target dev='vtap-db' managed='no'/></interface></domain>")
         sandbox.write("/etc/libvirt/qemu/other.xml", "<domain><interface type='ethernet'><target dev='tap0' managed='no'/></interface></domain>")
-        words = dev("uninstall", status=1)
-        for said in ("qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
+        with a_home_that_never_answers():
+            words = dev("uninstall", status=1)
+        for said in ("qemu:///session of stuck: could not be checked", "qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1",
+                     "virt-tap domain restore --all", "Nothing was removed"):
             self.assertIn(said, words)
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))

@@ -122,7 +122,8 @@ class Install(unittest.TestCase):
         sandbox.write("/etc/libvirt/qemu/other.xml", "<domain><interface type='ethernet'><target dev='tap0' managed='no'/></interface></domain>")
         with a_home_that_never_answers():
             words = dev("uninstall", status=1)
-        for said in ("qemu:///session of stuck: could not be checked", "qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1", "virt-tap domain restore --all", "Nothing was removed"):
+        for said in ("qemu:///session of stuck: could not be checked", "qemu:///system: 2", "virsh edit", "qemu:///session of vmuser: 1",
+                     "virt-tap domain restore --all", "Nothing was removed"):
             self.assertIn(said, words)
         self.assertNotIn("\033", words)
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))

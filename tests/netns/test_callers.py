@@ -225,9 +225,9 @@ class Starved(NamesCase):
         self.groups((ME, USER))
         with open(GROUP, "a", encoding="ascii") as file:
             file.write(f"students:x:{NOBODYS}:{ME}\n")
-        for deny in ("students", NOBODYS):
-            rules = f"allow br0\ndeny br0 group={deny}\n"
-            self.refused(rules, f"{POLICY}:2 denies")
+        for rules, says in (("allow br0\ndeny br0 group=students\n", "denies"), (f"allow br0\ndeny br0 group={NOBODYS}\n", "denies"),
+                            (f"allow br0 group={NOBODYS} mac=lock\nallow br0\n", "log in again")):
+            self.refused(rules, says)
             tried = 0
             while (status := self.starve_at(tried + 1, "NOFILE", "3:", WITHOUT_GROUPS, again=True)) is not None:
                 tried += 1

@@ -105,7 +105,6 @@ class Accounts(NamesCase):
             self.refused(f"allow br0\ndeny br0 group={group}\n", f"{POLICY}:2 denies", gid=NOBODYS)
             self.refused(f"allow br0 group={group}\n", "no rule", gid=NOBODYS)
 
-
     def test_a_dropped_group_does_not_lead_to_a_laxer_rule(self):
         """Whoever is in students is bound by their rule, also behind `firejail --nogroups` or in a user namespace that dropped it."""
         self.groups((ME, USER), ("vmother", OTHER))

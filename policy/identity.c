@@ -200,8 +200,8 @@ static int has_group_name(const struct caller *caller, const char *group, struct
     return found;
 }
 
-/* For a deny the group's own lists of members count, too: getgrouplist(3) does not tell when a name service
- * fails, which whoever starves this process could choose; a look-up does. */
+/* Beside the account's groups, the group's own lists of members count: getgrouplist(3) does not tell when a
+ * name service fails, which whoever starves this process could choose; a look-up does. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why)
 {
     const bool by_account = deny || who->by_account;
@@ -221,7 +221,7 @@ int identity_in_group(struct identity *who, const char *group, bool deny, struct
     }
     if (found <= 0 || has_gid(who, account.id, by_account))
         return found;
-    if (!deny || who->account != IDENTITY_KNOWN)
+    if (!by_account || who->account != IDENTITY_KNOWN)
         return 0;
     strcpy(account.member, who->name);
     found = find_named(who->caller, &account, group, why);

@@ -105,7 +105,6 @@ class Accounts(NamesCase):
             self.refused(f"allow br0\ndeny br0 group={group}\n", f"{POLICY}:2 denies", gid=NOBODYS)
             self.refused(f"allow br0 group={group}\n", "no rule", gid=NOBODYS)
 
-
     def test_a_dropped_group_does_not_lead_to_a_laxer_rule(self):
         """Whoever is in students is bound by their rule, also behind `firejail --nogroups` or in a user namespace that dropped it."""
         self.groups((ME, USER), ("vmother", OTHER))
@@ -225,9 +224,9 @@ class Starved(NamesCase):
         self.groups((ME, USER))
         with open(GROUP, "a", encoding="ascii") as file:
             file.write(f"students:x:{NOBODYS}:{ME}\n")
-        for deny in ("students", NOBODYS):
-            rules = f"allow br0\ndeny br0 group={deny}\n"
-            self.refused(rules, f"{POLICY}:2 denies")
+        for rules, says in (("allow br0\ndeny br0 group=students\n", "denies"), (f"allow br0\ndeny br0 group={NOBODYS}\n", "denies"),
+                            (f"allow br0 group={NOBODYS} mac=lock\nallow br0\n", "log in again")):
+            self.refused(rules, says)
             tried = 0
             while (status := self.starve_at(tried + 1, "NOFILE", "3:", WITHOUT_GROUPS, again=True)) is not None:
                 tried += 1

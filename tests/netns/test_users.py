@@ -75,7 +75,7 @@ class Names(NamesCase):
         self.assertEqual(self.opened(f"allow br1 user=many1 group=many1\nallow br0 user={USER}\n"), (account, 0))
         self.assertEqual(self.opened(f"allow br0 user={ME}\n"), (account, 0))
         rules = "allow br0 user=many1\ndeny br0 user=many2\nallow br0 group=many1\n" * 20
-        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account + 2, 2))  # and all groups of the account: were they dropped?
+        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account + 2, 4))  # and all groups of the account, and each service: was it dropped?
         rules = "deny br0 group=many1\n" * 20
         self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account, 5))  # and the caller's own gid, all of its account, and each service
 

@@ -221,7 +221,8 @@ STATES = [
           never="net.networkmanager net.networkmanager.claims", says=("conf.d/a.conf",)),
     state("NetworkManager, told in a folder that is closed", NM + "mkdir -p /etc/NetworkManager/conf.d; "
           "chmod 0700 /etc/NetworkManager/conf.d", "net.networkmanager.skipped", never="net.networkmanager.claims"),
-    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate; " + BRIDGE_UP, "net.ifupdown.forgets", says=("'br0'", "/bridge-up /etc/network/if-up.d/virt-tap")),
+    state("ifupdown, and its bridge", IFUPDOWN + "echo br0=br0 >>/run/network/ifstate; " + BRIDGE_UP, "net.ifupdown.forgets",
+          says=("'br0'", "/bridge-up /etc/network/if-up.d/virt-tap")),
     state("ifupdown, told", IFUPDOWN + "echo br0=lan >>/run/network/ifstate; mkdir -p /etc/network/if-up.d; "
           "printf '#!/bin/sh\\n' >/etc/network/if-up.d/virt-tap; chmod 0755 /etc/network/if-up.d/virt-tap", "net.ifupdown", never="net.ifupdown.forgets"),
     state("ifupdown, and a bridge that is not its own", IFUPDOWN, "net.tun", never="net.ifupdown net.ifupdown.forgets"),

@@ -27,6 +27,12 @@ def link(driver):
     return f"{FOLDER}/{driver}.d/50-virt-tap"
 
 
+def put_program(path, name):
+    """In place of one that a child of an earlier test may still run."""
+    shutil.copy(path, f"{sandbox.RUN}/{name}.new")
+    os.replace(f"{sandbox.RUN}/{name}.new", f"{sandbox.RUN}/{name}")
+
+
 class HooksCase(unittest.TestCase):
     def setUp(self):
         shutil.rmtree("/etc/libvirt", ignore_errors=True)
@@ -130,7 +136,7 @@ class Daemon(HooksCase):
     """Processes called as libvirt's daemons, which call the daemon hook when told to reload; real ones are in the system suite."""
 
     def start(self, name, script='{hook} - reload begin SIGHUP </dev/null'):
-        shutil.copy("/bin/sh", f"{sandbox.RUN}/{name}")
+        put_program("/bin/sh", name)
         script = script.replace("{hook}", f"{self.hooks}/daemon")
         daemon = subprocess.Popen([f"{sandbox.RUN}/{name}", "-c", f"trap '{script}; echo hup > {sandbox.RUN}/told' HUP; while :; do sleep 0.05; done"],
                                   stdin=subprocess.DEVNULL)
@@ -204,7 +210,7 @@ class Daemon(HooksCase):
 
     def test_a_pid_that_is_anothers(self):
         """One of another name, and a user's, who has given it the daemon's."""
-        shutil.copy("/bin/sleep", f"{sandbox.RUN}/libvirtd")
+        put_program("/bin/sleep", "libvirtd")
         self.addCleanup(os.unlink, "/run/libvirtd.pid")
         for command, uid in (("sleep", 0), (f"{sandbox.RUN}/libvirtd", USER)):
             with subprocess.Popen([command, "60"], user=uid) as other:

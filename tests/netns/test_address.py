@@ -227,7 +227,8 @@ class Files(AddressCase):
 
     def test_each_server(self):
         newer = {"ClientId": [255, 1, 2], "HardwareAddress": list(bytes.fromhex(mac_of(1).replace(":", "")))}
-        for path, text in ((DNSMASQ, lines(self.lease)), (DNSMASQ, f"0 {mac_of(1).upper()} 10.66.1.1 * *"), (LIBVIRT.format("br0"), addresscase.status(self.lease)),
+        for path, text in ((DNSMASQ, lines(self.lease)), (DNSMASQ, f"0 {mac_of(1).upper()} 10.66.1.1 * *"),
+                           (LIBVIRT.format("br0"), addresscase.status(self.lease)),
                            (NETWORKD.format("br0"), addresscase.networkd(self.lease)), (NETWORKD.format("br0"), addresscase.networkd(self.lease, **newer)),
                            (NETWORK_MANAGER.format("br0"), lines(self.lease))):
             sandbox.write(path, text)
@@ -292,7 +293,8 @@ class Files(AddressCase):
             sandbox.write(DNSMASQ, text)
             self.leased(True)
             self.assertNotIn("\033", self.address())
-        for text in ("", "\0" + good, "\0" * 4096, good.replace("52:", "5g:"), good.replace(" ", "\t"), good.replace(" ", "  "), good.replace("10.66.1.1", "224.0.0.1"),
+        for text in ("", "\0" + good, "\0" * 4096, good.replace("52:", "5g:"), good.replace(" ", "\t"), good.replace(" ", "  "),
+                     good.replace("10.66.1.1", "224.0.0.1"),
                      good.replace("10.66.1.1", "127.0.0.1"), good.replace("10.66.1.1", "10.66.1.1/24"), "-1" + good, "99999999999999999999999 " + good[11:],
                      f"{addresscase.LATER}\n{mac_of(1)} 10.66.1.1 x", "x" * (4 << 20) + "\n" + good, good.replace("52:54", "53:54")):
             sandbox.write(DNSMASQ, text)
@@ -392,7 +394,8 @@ class Agents(AddressCase):
         wanted = {liar.name: {}, leased.name: {"10.66.1.3": ["lease"]}, neighbour.name: {"10.66.1.4": ["neighbour"]}, quiet.name: {}}
         self.soon(wanted)
         self.says(*((liar.name, mac_of(1), f"10.66.1.{number}") for number in (2, 3, 4, 5)), (liar.name, mac_of(1), HOST4), (liar.name, mac_of(1), "127.0.0.1"),
-                  (liar.name, mac_of(1), "ff02::1"), (liar.name, mac_of(1), "0.0.0.0"), (quiet.name, mac_of(5), "10.66.1.5"), (liar.name, mac_of(4), "10.66.1.9"))
+                  (liar.name, mac_of(1), "ff02::1"), (liar.name, mac_of(1), "0.0.0.0"), (quiet.name, mac_of(5), "10.66.1.5"),
+                  (liar.name, mac_of(4), "10.66.1.9"))
         self.assertEqual(self.found(env=self.ENV), wanted)
         quiet.ask4("10.66.1.5")
         self.soon({**wanted, quiet.name: {"10.66.1.5": ["neighbour", "agent"]}}, env=self.ENV)

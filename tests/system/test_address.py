@@ -18,9 +18,9 @@ from libvirtcase import HostTest, nic
 
 SERIAL, MAC = "/var/lib/libvirt/serial", "52:54:00:77:00:01"
 CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-# The agent's protocol, as far as libvirt uses it here. Without /answer it keeps libvirt waiting.
-AGENT = ('exec 3<>$(echo /dev/vport*p1); while read -r line <&3; do id=${line##*:}; case $line in *guest-sync*) echo "{\\"return\\": ${id%%\\}*}}" >&3;; '
-         "*guest-network-get-interfaces*) cat /answer >&3;; esac; done")
+# The agent's protocol, as far as libvirt uses it here. Until libvirt has connected, the port is at its end.
+AGENT = ("exec 3<>$(echo /dev/vport*p1); while :; do read -r line <&3 || { sleep 0.1; continue; }; id=${line##*:}; case $line in "
+         '*guest-sync*) echo "{\\"return\\": ${id%%\\}*}}" >&3;; *guest-network-get-interfaces*) cat /answer >&3;; esac; done')
 
 
 def answer(*cards):
@@ -59,6 +59,7 @@ class Agent(HostTest):
         self.answers(("lo", "00:00:00:00:00:00", ["127.0.0.1"]), ("eth0", MAC, ["192.168.77.1", "2001:db8:77::1", lie, "192.168.77.254"]),
                      ("docker0", "02:42:00:00:00:01", ["172.17.0.1"]))
         mine = {"192.168.77.1": ["agent"], "2001:db8:77::1": ["agent"]}
+        self.assertTrue(await_(lambda: "192.168.77.1" in self.address("web"), 30))  # libvirtd connects a moment later
         for words in (("web",), (self.tap,), (), ("-c", "qemu:///system", "web")):
             found = self.address(*words)
             self.assertEqual({address: sources for address, sources in found.items() if not address.startswith("fe80:")}, mine, words)

@@ -62,11 +62,12 @@ static bool is_own(const struct link *tap)
     return geteuid() == 0 || (claim_read_tap(&claim, tap) && claim.uid == geteuid());
 }
 
+/* Of a domain of this user's: anybody may make a tap for a domain with another's UUID or name. */
 static bool is_of_domain(const struct look *look, const struct link *tap, const char *word)
 {
     struct claimed_tap claim;
 
-    if (!tap->is_tun || !*word || !claim_read_tap(&claim, tap))
+    if (!tap->is_tun || !*word || !claim_read_tap(&claim, tap) || claim.uid != geteuid())
         return false;
     return strcasecmp(claim.domain, word) == 0 ||
            strcmp(domain_names_find(&look->names, claim.uid, claim.domain), word) == 0;

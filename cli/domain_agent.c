@@ -19,10 +19,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/param.h>
+#include <sys/random.h>
 #include <time.h>
 
 /* A connection may have five requests at a time at libvirtd (max_client_requests). */
-enum { THREADS = 4, LIMIT_SECONDS = 5, ADDRESSES_MAX = 1024 /* of a guest */ };
+enum { THREADS = 4, LIMIT_SECONDS = 5, ADDRESSES_MAX = 32 /* of a card */ };
 
 struct agent_options {
     const char *uri;
@@ -56,6 +57,8 @@ static struct {
     pthread_cond_t changed;
     struct guest *guests;
     size_t count, next, answered;
+    size_t first; /* whom to begin with: at random, so that those who hang do not always keep the same ones
+                     waiting */
 } work = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Takes over the domain. Returns 0, or 1. A domain that has ended meanwhile is none. */
@@ -106,7 +109,7 @@ static void *ask(void *unused)
 {
     pthread_mutex_lock(&work.lock);
     while (work.next < work.count) {
-        struct guest *guest = &work.guests[work.next++];
+        struct guest *guest = &work.guests[(work.first + work.next++) % work.count];
         virDomainInterfacePtr *cards = NULL;
         pthread_mutex_unlock(&work.lock);
         const int count =
@@ -134,6 +137,9 @@ static void ask_all(void)
     pthread_cond_init(&work.changed, &attributes);
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += LIMIT_SECONDS;
+    if (getrandom(&work.first, sizeof(work.first), GRND_NONBLOCK) != sizeof(work.first))
+        work.first = 0;
+    work.first %= MAX(work.count, 1);
     for (size_t i = 0; i < MIN(THREADS, work.count); i++)
         if (pthread_create(&thread, NULL, ask, NULL) == 0)
             pthread_detach(thread);
@@ -210,10 +216,14 @@ int agent_run(const struct call *call)
     ask_all();
     for (size_t i = 0; i < work.count; i++)
         print_guest(&work.guests[i]);
-    const size_t waiting = work.count - work.answered;
+    const size_t waiting = work.next - work.answered, unasked = work.count - work.next;
     if (waiting)
         complain(0, call->name, "%zu guest agent%s did not answer in %d seconds", waiting,
                  waiting > 1 ? "s" : "", LIMIT_SECONDS);
+    if (unasked)
+        complain(0, call->name,
+                 "%zu guest agent%s could not be asked meanwhile; name a domain to ask only its own", unasked,
+                 unasked > 1 ? "s" : "");
     status = finish_output(status, call->name);
     _exit(status); /* threads still use what would be released */
 }

@@ -89,7 +89,7 @@ class Address(AddressCase):
         self.address("vtap-g01", "vtap-g02", status=2)
 
     def test_whose_taps(self):
-        """Without a name one's own, root all; by name anybody's, and a domain's."""
+        """Without a name one's own, root all; by name anybody's, by a domain's one's own."""
         mine, others = self.card(1, f"--mac={mac_of(1)}"), self.card(2, uid=OTHER)
         self.create("vtap-a", f"--domain={UUID}", f"--mac={mac_of(3)}")
         sandbox.run("ip", "tuntap", "add", "dev", "plain0", "mode", "tap")
@@ -101,7 +101,10 @@ class Address(AddressCase):
         self.assertEqual(self.found(uid=OTHER), {"vtap-g02": b})
         self.assertEqual(self.found(uid=0), {"vtap-a": c, "vtap-g01": a, "vtap-g02": b})
         self.assertEqual(self.found("vtap-g02"), {"vtap-g02": b})
-        self.assertEqual(self.found(UUID.upper(), uid=OTHER), {"vtap-a": c})
+        self.create("vtap-b", f"--domain={UUID}", f"--mac={mac_of(4)}", uid=OTHER)
+        self.assertEqual(self.found(UUID.upper()), {"vtap-a": c})  # and not of the other, whose domain is said to have the same UUID
+        self.assertIn(UUID, self.address(UUID, status=1, uid=0))
+        self.delete("--name=vtap-b", uid=OTHER)
         self.assertEqual(self.found("plain0", status=1), {"plain0": {}})
         sandbox.run("ip", "link", "delete", "plain0")
         self.delete("--name=vtap-a")

@@ -44,8 +44,8 @@ class Ports(Protect):
 
     def setUp(self):
         for family in ("all", "default"):
-            with open(f"/proc/sys/net/ipv6/conf/{family}/disable_ipv6", "w", encoding="ascii") as file:
-                file.write("1")
+            sandbox.run("sysctl", "-q", "-w", f"net.ipv6.conf.{family}.disable_ipv6=1")
+            self.addCleanup(sandbox.run, "sysctl", "-q", "-w", f"net.ipv6.conf.{family}.disable_ipv6=0")
         super().setUp()
         sandbox.run("ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "0")
         sandbox.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "far0")

@@ -8,6 +8,7 @@ import glob
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import unittest

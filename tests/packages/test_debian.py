@@ -180,7 +180,7 @@ class Debian(unittest.TestCase):
             for path in self.packages():
                 if "dbgsym" not in path:
                     shutil.copy(path, folder)
-            run(sys.executable, f"{SOURCE}/tests/packages/test_machine.py", RELEASE, folder)
+            debianroot.run(sys.executable, f"{SOURCE}/tests/packages/test_machine.py", RELEASE, folder)
 
     def test_units(self):
         """They are off. An upgrade starts a service that runs again, and leaves the socket open; a removal stops both."""

@@ -21,7 +21,8 @@ install_packages="$build_packages libcap2-bin"
 deb_packages="$build_packages python3 procps debhelper dpkg-dev systemd ?systemd-dev"
 rpm_packages="$build_packages rpm"
 packages_packages="mmdebstrap debian-archive-keyring e2fsprogs util-linux"
-groups='build guest test machines packages lint bench fuzz coverage install deb rpm'
+fleet_packages="$test_packages ansible-core openssh-server openssh-client"
+groups='build guest test machines packages fleet lint bench fuzz coverage install deb rpm'
 
 packages_of() {
   case $1 in
@@ -37,6 +38,7 @@ packages_of() {
     deb) echo "$deb_packages" ;;
     rpm) echo "$rpm_packages" ;;
     packages) echo "$packages_packages" ;;
+    fleet) echo "$fleet_packages" ;;
     *) die "there is no group '$1': $groups" ;;
   esac
 }
@@ -55,6 +57,7 @@ reason_of() {
     deb) echo 'what virt-tap is built with, and what makes Debian packages' ;;
     rpm) echo 'what virt-tap is built with, and rpmbuild' ;;
     packages) echo 'what makes a Debian to build packages on' ;;
+    fleet) echo 'Ansible, and the ssh by which it reaches the hosts' ;;
   esac
 }
 

@@ -5,11 +5,14 @@
 
 Not part of a plain ./dev test: ./dev test fleet.
 """
+import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import unittest
+from unittest import mock
 
 import documents
 import fleethost
@@ -17,6 +20,7 @@ import libvirthost
 import needed
 import reader
 import sandbox
+from bridgehelper import await_
 from fleethost import ENVIRONMENT, FleetHost, NAMES
 
 WORK = f"{sandbox.RUN}/work"
@@ -76,10 +80,21 @@ class Fleet(unittest.TestCase):
         return shell(f"{PLAY} {words}", check)
 
     def typed(self, start):
-        """The commands of the next example."""
+        """The commands of the next example; self.shown is what it shows of their output, in lines."""
         block = self.examples.pop(0)
         self.assertTrue(block.text.startswith(start), f"{block.place} should begin with: {start}")
+        self.shown = [line for _command, output in block.commands() for line in output.splitlines() if line.strip("...")]
         return [command.split("    #")[0].replace("ansible-playbook", PLAY) for command, _output in block.commands()]
+
+    def refuses(self, module, words, why, host="kvm2"):
+        said = shell(f"ansible {host} -m virt_tap.fleet.{module} -a {shlex.quote(words)}", check=False)
+        self.assertIn(f"{host} | FAILED!", said)
+        self.assertIn(why, said)
+
+    def does(self, module, words, changed=True, host="kvm2"):
+        said = shell(f"ansible {host} -m virt_tap.fleet.{module} -a {shlex.quote(words)}")
+        self.assertEqual('"changed": true' in said, changed, said)
+        return said
 
     def writes(self, path, start):
         """A file that the next example is. Returns its text."""
@@ -100,6 +115,7 @@ class Fleet(unittest.TestCase):
         self.refused(policy, run)
         self.first_run(look, run)
         self.drift(run)
+        self.mistakes()
         self.taken_back()
         self.guests()
         self.undone()
@@ -147,35 +163,53 @@ class Fleet(unittest.TestCase):
         self.assertIn("-mode 0640, owner 0, group 0\n+mode 0644, owner 0, group 0\n", said)
         self.assertEqual(host.read(POLICY), "allow br0\n")
         self.assertEqual(changes(said), {("Install the policy", "kvm2")})
+        self.assertGreater(len(self.shown), 5)
+        for line in self.shown:
+            self.assertRegex(said, "(?m)^" + re.escape(line).replace(r"\.\.\.", ".*") + "$")
         self.assertEqual(changes(shell(run)), changes(said))
         self.assertEqual(host.read(POLICY), "allow br0 user=root quota=200\n")
         old, = (name for name in os.listdir(host.path("/etc/virt-tap")) if re.fullmatch(r"policy\.conf\.\d+\.\d{4}-\d\d-\d\d@[\d:]+~", name))
         self.assertEqual(host.read(f"/etc/virt-tap/{old}"), "allow br0\n")
+
+    def mistakes(self):
+        """What the modules refuse; nothing has changed then."""
+        host = self.hosts["kvm2"]
+        host.run("ln", "-sf", "policy.conf", "/etc/virt-tap/link.conf")
+        before = self.state()
         for module, words, why in (
                 ("virt_tap_bridge", "name=br0 mtu=1400", "exists with another mtu"),
+                ("virt_tap_bridge", "name=br0 uplink=eth9 mac=52:54:00:00:00:99 address=10.0.0.1/24 stp=true", "another stp, mac, uplink, address"),
                 ("virt_tap_bridge", "name=br9 uplink=eth9", "there is no interface eth9"),
                 ("virt_tap_bridge", "name=br9 state=confirmed", "does not exist: it was not created, or taken back"),
+                ("virt_tap_bridge", "name=br9 uplink=eth0 persist=boot confirm=false", "persist=boot is for a bridge that stays"),
+                ("virt_tap_bridge", "name=br9 persist=manager", "persist=manager requires uplink"),
+                ("virt_tap_bridge", "name=a/b", "is not a name for an interface"),
                 ("virt_tap_policy", "path=/etc/virt-tap/none/policy.conf content=", "there is no folder"),
+                ("virt_tap_policy", "path=/etc/virt-tap/link.conf content='allow br0'", "is not a regular file"),
                 ("virt_tap_policy", "content='allow br0 user=nobdy'", "there is no user 'nobdy'"),
                 ("virt_tap_check", "areas=helper bridge=br9 user=root", "br9"),
                 ("virt_tap_domain", "name=web all=true", "which domains"),
+                ("virt_tap_domain", "name=web state=restored bridge=br0", "not for state restored: bridge"),
                 ("virt_tap_domain", "name=nobody", "no domain 'nobody'")):
-            said = shell(f"ansible kvm2 -m virt_tap.fleet.{module} -a {subprocess.list2cmdline([words])}", check=False)
-            self.assertIn("kvm2 | FAILED!", said)
-            self.assertIn(why, said)
+            self.refuses(module, words, why)
+        self.assertEqual(self.state(), before)
+        host.run("mount", "--bind", "/dev/null", "/usr/local/bin/virt-tap")
+        self.refuses("virt_tap_policy", "content='allow br0'", "virt-tap is not installed on this host")
+        self.assertIn("not installed yet", shell("ansible kvm2 --check -m virt_tap.fleet.virt_tap_policy -a content=x"))
+        host.run("umount", "/usr/local/bin/virt-tap")
 
     def taken_back(self):
         """Nobody confirms: the guard restores everything."""
         host = self.hosts["kvm1"]
-        shell('ansible kvm1 -m virt_tap.fleet.virt_tap_bridge -a "name=br0 state=absent"')
+        for changed in (True, False):
+            self.does("virt_tap_bridge", "name=br0 state=absent", changed, "kvm1")
         self.assertEqual(host.bridges(), set())
         self.assertNotIn("virt-tap", host.read("/etc/network/interfaces"))
-        shell('ansible kvm1 -m virt_tap.fleet.virt_tap_bridge -a "name=br0 uplink=eth0 confirm=false confirm_within=2s"')
-        self.assertTrue(fleethost.await_(lambda: not host.bridges(), 30))
-        said = shell('ansible kvm1 -m virt_tap.fleet.virt_tap_bridge -a "name=br0 state=confirmed"', check=False)
-        self.assertIn("does not exist: it was not created, or taken back", said)
-        said = shell('ansible kvm1 -m virt_tap.fleet.virt_tap_bridge -a "name=br0 uplink=eth0 persist=boot"')
-        self.assertIn('"changed": true', said)
+        self.does("virt_tap_bridge", "name=br0 uplink=eth0 confirm=false confirm_within=2s", host="kvm1")
+        self.assertTrue(await_(lambda: not host.bridges(), 30))
+        self.refuses("virt_tap_bridge", "name=br0 state=confirmed", "does not exist: it was not created, or taken back", "kvm1")
+        for changed in (True, False):
+            self.does("virt_tap_bridge", "name=br0 uplink=eth0 persist=boot", changed, "kvm1")
         self.assertEqual(host.bridges(), {"br0"})
 
     def guests(self):
@@ -202,16 +236,56 @@ class Fleet(unittest.TestCase):
         self.assertEqual([len(self.hosts[name].taps()) for name in NAMES.values()], [0, 1, 2])
         for tap in self.hosts["kvm3"].taps():
             self.assertIn("master br1", self.hosts["kvm3"].run("ip", "link", "show", tap).stdout)
+        said = self.does("virt_tap_policy", "content='allow br1 user=root quota=200 isolated=yes' apply=true", host="kvm3")
+        self.assertIn("taps 2, changed 2", said)
+        self.assertIn("isolated on", self.hosts["kvm3"].run("bridge", "-d", "link", "show").stdout)
+        said = self.does("virt_tap_policy", "content='deny br1' apply=true", host="kvm3")
+        self.assertIn("not every tap is as the policy has it", said)
+        self.assertEqual(len(self.hosts["kvm3"].taps()), 2)
 
     def undone(self):
         for name, host in self.hosts.items():
             for line in host.virsh("list", "--name").split():
                 host.virsh("destroy", line)
-        for module, words in (("virt_tap_domain", "all=true state=restored"), ("virt_tap_hooks", "state=disabled")):
-            for expected in (True, False):
-                said = shell(f'ansible kvm2 -m virt_tap.fleet.{module} -a "{words}"')
-                self.assertEqual('"changed": true' in said, expected, said)
-        self.assertIn("type='bridge'", self.hosts["kvm2"].virsh("dumpxml", "kvm2"))
+        for module, words in (("virt_tap_domain", "all=true state=restored"), ("virt_tap_hooks", "state=disabled"), ("virt_tap_hooks", "reload=false"),
+                              ("virt_tap_hooks", "reload=true"), ("virt_tap_hooks", "state=disabled")):
+            for changed in (True, False):
+                self.does(module, words, changed)
+        host = self.hosts["kvm2"]
+        self.assertIn("type='bridge'", host.virsh("dumpxml", "kvm2"))
+        host.write("/etc/libvirt/hooks/qemu.d/50-virt-tap", "#!/bin/sh\n", mode=0o755)
+        self.refuses("virt_tap_hooks", "state=enabled", "not virt-tap's, move it away: /etc/libvirt/hooks/qemu.d/50-virt-tap")
+
+
+class Shared(unittest.TestCase):
+    """plugins/module_utils, without Ansible."""
+
+    def run_as(self, command, limit=30):
+        path = f"{documents.SOURCE}/packaging/ansible/plugins/module_utils/virt_tap.py"
+        spec = importlib.util.spec_from_file_location("virt_tap", path)
+        shared = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(shared)
+        module = mock.Mock(check_mode=False)
+        module.get_bin_path.return_value = command
+        module.fail_json.side_effect = lambda msg, **_more: self.fail(msg)
+
+        def run_command(words):
+            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+            return done.returncode, done.stdout, done.stderr
+        module.run_command.side_effect = run_command
+        return shared.VirtTap(module, limit)
+
+    def test_no_answer(self):
+        with self.assertRaisesRegex(AssertionError, "^virt-tap 30: no answer within 1 s$"):
+            self.run_as("/bin/sleep", 1).run(30)
+
+    def test_no_json(self):
+        with self.assertRaisesRegex(AssertionError, "^virt-tap show --json did not print JSON$"):
+            self.run_as("/bin/echo").json("show")
+
+    def test_no_words(self):
+        with self.assertRaisesRegex(AssertionError, "^virt-tap show: exit status 1$"):
+            self.run_as("/bin/false").run("show")
 
 
 class Documentation(unittest.TestCase):

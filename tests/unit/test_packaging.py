@@ -85,7 +85,8 @@ class Versions(unittest.TestCase):
         version = re.search(r"^  version: '(.*)',$", read(SOURCE + "/meson.build"), re.M)[1]
         for path, pattern in (("debian/changelog", r"\Avirt-tap \((.*)-[^-]+\) "), ("rpm/virt-tap.spec", r"(?m)^Version: (.*)$"),
                               ("rpm/virt-tap.spec", r"(?s)\n%changelog\n[^\n]* - (\S+)-\d+\n"), ("aur/PKGBUILD", r"(?m)^pkgver=(.*)$"),
-                              ("nix/default.nix", r'version = "(.*)";')):
+                              ("nix/default.nix", r'version = "(.*)";'),
+                              ("ansible/galaxy.yml", r"(?m)^version: (.*)$")):
             with self.subTest(path):
                 self.assertEqual(re.search(pattern, read(f"{PACKAGING}/{path}"))[1], version)
 

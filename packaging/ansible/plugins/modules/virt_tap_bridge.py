@@ -11,8 +11,8 @@ module: virt_tap_bridge
 short_description: Create a bridge, with the host's network card as its uplink
 description:
   - Runs C(virt-tap bridge create), C(confirm), C(persist), C(delete) and C(unpersist); see virt-tap-bridge(8).
-  - With an uplink, the host's network moves to the bridge. It moves back unless the gateways and all O(probe) answer then as before, and
-    unless somebody confirms within O(confirm_within).
+  - With an uplink, the host's network moves to the bridge. It moves back unless the gateways and all I(probe) answer then as before, and
+    unless somebody confirms within I(confirm_within).
   - A bridge that exists with other settings is not changed; the module fails.
 options:
   name:
@@ -21,8 +21,8 @@ options:
     required: true
   state:
     description:
-      - V(present) creates it, V(absent) removes it and its configuration.
-      - V(confirmed) keeps what an earlier task with O(confirm=false) has created, and fails if it was taken back already.
+      - C(present) creates it, C(absent) removes it and its configuration.
+      - C(confirmed) keeps what an earlier task with I(confirm=false) has created, and fails if it was taken back already.
     type: str
     choices: [present, absent, confirmed]
     default: present
@@ -52,8 +52,8 @@ options:
     type: bool
   persist:
     description:
-      - V(boot) writes the configuration with which the host's network manager creates the bridge at each boot.
-      - V(manager) has the manager create it from that configuration now. Use it where NetworkManager or systemd-networkd manages the card.
+      - C(boot) writes the configuration with which the host's network manager creates the bridge at each boot.
+      - C(manager) has the manager create it from that configuration now. Use it where NetworkManager or systemd-networkd manages the card.
       - A configuration that has been written is not written again, unless the bridge is new.
     type: str
     choices: [none, boot, manager]
@@ -65,7 +65,7 @@ options:
     default: auto
   confirm:
     description:
-      - Confirm at once. With V(false), a later task must do so with O(state=confirmed), for which Ansible must still reach the host.
+      - Confirm at once. With C(false), a later task must do so with I(state=confirmed), for which Ansible must still reach the host.
     type: bool
     default: true
   confirm_within:

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(can), V(cannot), or V(partial), if there is no failure but not everything was checked.
+  description: C(can), C(cannot), or C(partial), if there is no failure but not everything was checked.
   returned: always
   type: str
 findings:

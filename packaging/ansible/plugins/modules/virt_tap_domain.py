@@ -24,7 +24,7 @@ options:
     type: bool
     default: false
   state:
-    description: V(rewritten) to open taps of virt-tap, V(restored) as they were before.
+    description: C(rewritten) to open taps of virt-tap, C(restored) as they were before.
     type: str
     choices: [rewritten, restored]
     default: rewritten

@@ -47,6 +47,7 @@ from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 from ansible_collections.virt_tap.fleet.plugins.module_utils.virt_tap import VirtTap  # noqa: E402
 
 LINKS = "/etc/libvirt/hooks/*.d/50-virt-tap"
+DRIVERS = 3  # qemu, network, daemon
 
 
 def ours(path):
@@ -67,7 +68,10 @@ def main():
         "reload": {"type": "bool", "default": True}})
     tool, enable = VirtTap(module), module.params["state"] == "enabled"
     status, before, _error = tool.run("hooks", "status", ok=(0, 1))
-    result = {"changed": status != 0 if enable else any(map(ours, glob.glob(LINKS))), "status": before.splitlines()}
+    links = [path for path in glob.glob(LINKS) if ours(path)]
+    # Without a reload, a daemon that has not looked for them yet is left for later.
+    enabled = status == 0 or not module.params["reload"] and len(links) == DRIVERS and all(os.access(path, os.X_OK) for path in links)
+    result = {"changed": not enabled if enable else bool(links), "status": before.splitlines()}
     if result["changed"] and enable and obstacle():
         module.fail_json(msg="nothing was changed: " + obstacle(), **result)
     if result["changed"] and not module.check_mode:

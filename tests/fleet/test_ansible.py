@@ -73,7 +73,7 @@ class Fleet(unittest.TestCase):
 
     def state(self):
         """All that virt-tap would change on the hosts."""
-        return {name: (host.files(*FOLDERS), host.run("ip", "-o", "address").stdout, host.run("ip", "-d", "-o", "link").stdout.count("bridge"))
+        return {name: (host.files(*FOLDERS), host.run("ip", "-o", "-4", "address").stdout, host.run("ip", "-d", "-o", "link").stdout.count("bridge"))
                 for name, host in self.hosts.items()}
 
     def play(self, words, check=True):

@@ -24,7 +24,7 @@ AUTHORS = "virt-tap authors <virt-tap@example.org>"
 # Where the version is, besides meson.build: what packages are made by has no way to ask it.
 PLACES = (("packaging/debian/changelog", r"\Avirt-tap \((.*)-[^-]+\) "), ("packaging/rpm/virt-tap.spec", r"(?m)^Version: (.*)$"),
           ("packaging/rpm/virt-tap.spec", r"(?s)\n%changelog\n[^\n]* - (\S+)-\d+\n"), ("packaging/aur/PKGBUILD", r"(?m)^pkgver=(.*)$"),
-          ("packaging/nix/default.nix", r'version = "(.*)";'))
+          ("packaging/nix/default.nix", r'version = "(.*)";'), ("packaging/ansible/galaxy.yml", r"(?m)^version: (.*)$"))
 MESON = r"(?m)^  version: '(.*)',$"
 SECTION = r"(?m)^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$"
 

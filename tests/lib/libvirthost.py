@@ -79,7 +79,7 @@ def prepare():
 
 class Host:
     def __init__(self, number, hooks):
-        """hooks: the folder in which they are installed."""
+        """hooks: the folder in which they are installed; None: they are not enabled."""
         self.number, self.name, self.daemon = number, f"host{number}", None
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
@@ -91,7 +91,7 @@ class Host:
         self._virsh = Virsh(self.enter())
         self.write("/etc/libvirt/libvirtd.conf", LIBVIRTD.format(number=number))
         self.write("/etc/libvirt/qemu.conf", QEMU)
-        for driver in ("qemu", "network", "daemon"):
+        for driver in ("qemu", "network", "daemon") if hooks else ():
             self.run("mkdir", "-p", f"/etc/libvirt/hooks/{driver}.d")
             self.run("ln", "-s", f"{hooks}/{driver}", f"/etc/libvirt/hooks/{driver}.d/50-virt-tap")
         self.start()

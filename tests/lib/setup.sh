@@ -24,6 +24,8 @@ deb_packages="$build_packages python3 procps debhelper dh-apparmor dpkg-dev syst
 rpm_packages="$build_packages rpm"
 packages_packages="mmdebstrap debian-archive-keyring e2fsprogs util-linux"
 portability_packages="$build_packages $packages_packages python3 git binutils"
+# Not one of $groups: Debian starts openssh-server as soon as it is installed, which only who asks for this suite should get.
+fleet_packages="$test_packages ansible-core openssh-server openssh-client"
 groups='build guest test machines packages portability lint bench fuzz coverage install deb rpm'
 
 packages_of() {
@@ -41,7 +43,8 @@ packages_of() {
     rpm) echo "$rpm_packages" ;;
     packages) echo "$packages_packages" ;;
     portability) echo "$portability_packages" ;;
-    *) die "there is no group '$1': $groups" ;;
+    fleet) echo "$fleet_packages" ;;
+    *) die "there is no group '$1': $groups fleet" ;;
   esac
 }
 
@@ -60,6 +63,7 @@ reason_of() {
     rpm) echo 'what virt-tap is built with, and rpmbuild' ;;
     packages) echo 'what makes a Debian to build packages on' ;;
     portability) echo 'what makes a Debian with other compilers' ;;
+    fleet) echo 'Ansible, and the ssh by which it reaches the hosts' ;;
   esac
 }
 

@@ -145,7 +145,7 @@ def unregistered():
         listed = set(re.findall(r"'(\w+)'", file.read()))
     for path in sorted(glob.glob(f"{ROOT}/tests/*/test_*.py")):
         folder, name = path.split("/")[-2:]
-        if folder in ("netns", "system", "unit") and name[len("test_"):-len(".py")] not in listed:
+        if folder in ("netns", "system", "unit", "fleet") and name[len("test_"):-len(".py")] not in listed:
             yield f"tests/{folder}/{name}: not in tests/meson.build"
 
 

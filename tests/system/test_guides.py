@@ -200,6 +200,12 @@ class Others(Guide):
         with self.read("packaging.md"):
             self.not_tried("meson setup build", "./dev test packages does, as debian/rules and the spec have it")
 
+    def test_fleet(self):
+        with self.read("fleet.md"):
+            while not self.examples[0].text.startswith("provider"):
+                self.not_tried("", "tests/fleet/test_ansible.py types them, with Ansible")
+            self.not_tried("provider ", "it takes Terraform and a provider that Debian does not have")
+
     def test_port_filter(self):
         sandbox.make_bridge("br0")
         sandbox.write(POLICY, "allow br0 mac=lock\n")

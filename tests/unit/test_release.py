@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 SOURCE = os.environ["VIRT_TAP_SOURCE"]
-PACKAGES = ("debian/changelog", "rpm/virt-tap.spec", "aur/PKGBUILD", "nix/default.nix")
+PACKAGES = ("debian/changelog", "rpm/virt-tap.spec", "aur/PKGBUILD", "nix/default.nix", "ansible/galaxy.yml")
 TREE = {
     "meson.build": """project('virt-tap', 'c',
   version: '1.2.3',

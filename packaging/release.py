@@ -269,7 +269,7 @@ def set_version(version):
         print(f"release: {version} is older than {now}, which meson.build has", file=sys.stderr)
         return 1
     set_changelogs(version, datetime.datetime.now(datetime.timezone.utc).date())
-    for path, pattern in (("meson.build", MESON), PLACES[1], PLACES[3], PLACES[4]):
+    for path, pattern in (("meson.build", MESON), PLACES[1], *PLACES[3:]):
         replaced(path, pattern, version)
     print(f"release: {version} is everywhere; look at it with git diff, commit it, and run: ./dev release --check")
     return 0

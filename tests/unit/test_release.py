@@ -87,7 +87,8 @@ class Release(unittest.TestCase):
                                     ("debian/changelog", r" -- .*>  (\w{3}, \d+ \w{3} \d{4}) ", f"{day:%a, %d %b %Y}"),
                                     ("rpm/virt-tap.spec", r"(?s)\n%changelog\n\* (\w{3} \w{3} \d+ \d{4}) ", f"{day:%a %b %d %Y}"),
                                     ("rpm/virt-tap.spec", r"(?s)\n%changelog\n[^\n]* - (\S+)-\d+\n", version),
-                                    ("aur/PKGBUILD", r"(?m)^pkgver=(.*)$", version), ("nix/default.nix", r'version = "(.*)";', version)):
+                                    ("aur/PKGBUILD", r"(?m)^pkgver=(.*)$", version), ("nix/default.nix", r'version = "(.*)";', version),
+                                    ("ansible/galaxy.yml", r"(?m)^version: (.*)$", version)):
             cls.edit(tree, "packaging/" + path, pattern, text)
         cls.commit(tree)
 
@@ -165,7 +166,8 @@ class Release(unittest.TestCase):
     def test_versions(self):
         for path, pattern in (("packaging/debian/changelog", r"\Avirt-tap \((.*)-[^-]+\) "), ("packaging/rpm/virt-tap.spec", r"(?m)^Version: (.*)$"),
                               ("packaging/rpm/virt-tap.spec", r"(?s)\n%changelog\n[^\n]* - (\S+)-\d+\n"),
-                              ("packaging/aur/PKGBUILD", r"(?m)^pkgver=(.*)$"), ("packaging/nix/default.nix", r'version = "(.*)";')):
+                              ("packaging/aur/PKGBUILD", r"(?m)^pkgver=(.*)$"), ("packaging/nix/default.nix", r'version = "(.*)";'),
+                              ("packaging/ansible/galaxy.yml", r"(?m)^version: (.*)$")):
             with self.subTest(path):
                 good = self.read(self.tree, path)
                 self.edit(self.tree, path, pattern, "1.2.4")

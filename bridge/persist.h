@@ -89,8 +89,9 @@ struct persist_format {
     bool owns_move; /* see struct manager */
     /* Commands for persist_expand(), words separated by blanks. then: what a person runs to make the manager
      * read the installed files. apply: applies them. detach: releases the bridge, before the files are
-     * removed. reattach: takes the uplink back, after that. */
-    const char *then, *const apply[4], *const detach[2], *const reattach[3];
+     * removed. release: does so after that, but before the bridge is deleted. reattach: then takes the uplink
+     * back. */
+    const char *then, *const apply[4], *const detach[2], *const release[2], *const reattach[3];
 };
 
 enum { PERSIST_COMMAND = 128 };

@@ -33,7 +33,8 @@ static const struct persist_format formats[] = {
      .owns_move = true,
      .apply = {"nmcli connection reload", "nmcli connection up virt-tap-%b",
                "nmcli connection up virt-tap-%b-uplink"},
-     .reattach = {"nmcli connection reload", "nmcli device connect %u"}},
+     .release = {"nmcli connection reload"},
+     .reattach = {"nmcli device connect %u"}},
     {.name = "netplan",
      .folder = "/etc/netplan/",
      .inspect = persist_netplan_inspect,
@@ -151,7 +152,12 @@ bool persist_detach(const struct move *move)
         return true;
     run_all(NULL, format->detach, sizeof(format->detach) / sizeof(format->detach[0]), move->bridge,
             move->uplink);
-    return persist_undo("virt-tap bridge", move->bridge, true) >= 0;
+    /* NetworkManager, told only after the bridge was deleted, sometimes makes it again from a profile that it
+     * then forgets (1.42: in 1 of 20 on a busy machine), with the host's addresses and routes. */
+    const bool removed = persist_undo("virt-tap bridge", move->bridge, true) >= 0;
+    run_all(NULL, format->release, sizeof(format->release) / sizeof(format->release[0]), move->bridge,
+            move->uplink);
+    return removed;
 }
 
 void persist_reattach(const struct move *move)

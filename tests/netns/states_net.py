@@ -12,7 +12,7 @@ timeout 5 sh -c 'until [ "$(cat /sys/class/net/br0/carrier)" = 1 ]; do sleep 0.0
 NO_FILTER6 = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables\n"
 NO_FILTER = "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables\n" + NO_FILTER6
 NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run/systemd/netif\n"
-BRIDGE_UP = "mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
+BRIDGE_UP = "own /usr/local; mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
 OWNED = ("ip link add br0 type bridge; " + BRIDGE_UP + NM + "mkdir /run/NetworkManager/devices; "
          "printf '[device]\\nnm-owned=true\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)")
 IFUPDOWN = "ip link add br0 type bridge; own /run; mkdir /run/network; printf 'lo=lo\\n../br0=x\\na-name-that-no-interface-has=x\\n' >/run/network/ifstate\n"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What messages advise where a program of virt-tap's cannot be started. */
+/* Advice for messages that say that a program of virt-tap cannot be started. */
 #define PROCESS_INSTALL(package)                                                                             \
     "install the package " package ", or run `./dev install` in virt-tap's source"
 

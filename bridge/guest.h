@@ -9,11 +9,11 @@
  *
  *   - one that another tap's claim locks to its guest is that guest's;
  *   - a guest that is locked to addresses (ip=lock) has no others, beside those of the link;
- *   - an address that the neighbour table ties to one port, and a lease to another, is nobody's until they
- * agree: an entry may be old or forged, a lease not used;
+ *   - while the neighbour table ties an address to one port, and a lease ties it to another, it is nobody's:
+ *     an entry may be old or forged, a lease unused;
  *   - one that two servers leased to two guests is that of the one that the neighbour table has it for;
- *   - the guest agent, the only one that a guest answers itself, counts last: not for addresses of this host,
- * or that a neighbour or a lease ties to another port, or another agent to its guest. */
+ *   - the guest agent, whose answers the guest chooses, counts last: never for an address of this host, or
+ *     for one that a neighbour, a lease or another guest's agent ties to somebody else. */
 #pragma once
 
 #include "leases.h"

@@ -54,11 +54,11 @@ static int open_trusted(const char *path, const char *const accounts[2])
     uid_t owners[OWNERS];
     const size_t count = find_owners(accounts, owners);
     char rest[PATH_MAX];
-    int fd = step(AT_FDCWD, "/", false, owners, count);
 
     if (strlen(path) >= sizeof(rest))
         return -1;
     strcpy(rest, path);
+    int fd = step(AT_FDCWD, "/", false, owners, count);
     for (char *at = rest, *name; fd >= 0 && (name = strsep(&at, "/"));) {
         if (!*name)
             continue;

@@ -21,7 +21,7 @@
 
 enum { LEASES_MAX = 65536, LINE_SIZE = 128 /* as much as matters */, MICROSECONDS = 1000000 };
 
-/* Where servers keep their leases; '*': the name of the bridge that they serve. */
+/* Where servers keep their leases. */
 static const struct server {
     const char *folder, *prefix, *suffix; /* prefix and suffix: around the bridge's name */
     bool of_bridge, json;

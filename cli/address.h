@@ -56,10 +56,10 @@ struct taps {
     size_t domain_count;  /* less than count: some have none */
 };
 
-/* Finds the taps that a word means: a tap or tun device by its name, or those of a domain, by its name, its
- * UUID, or, if there is neither, those that libvirt named in the cards. NULL: all taps of virt-tap's that
- * belong to this user; root's: of all users. Returns 0 or -ENOMEM; the caller must taps_free() in either
- * case. */
+/* Finds the taps that a word means: a tap or tun device of that name; otherwise the taps of this user's
+ * domain of that name or UUID; otherwise those that libvirt named in the cards. Without a word, finds all
+ * taps that virt-tap made for this user, or, for root, for anybody. Returns 0 or -ENOMEM; the caller must
+ * taps_free() in either case. */
 int look_taps(const struct look *look, const struct guest_cards *cards, const char *word, struct taps *out);
 void taps_free(struct taps *taps);
 #define _cleanup_taps_ __attribute__((cleanup(taps_free)))

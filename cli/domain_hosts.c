@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { UNREPORTED_MAX = 256 }; /* each has two files open until its turn to be reported */
+
 /* One libvirt, and the child that deals with it. */
 struct host {
     const char *uri;
@@ -145,7 +147,7 @@ int hosts_run(const struct hosts *hosts, const char *command,
         return complain(1, command, "no memory");
     seconds = hosts->seconds;
     while (reported < hosts->count) {
-        if (begun < hosts->count && running < hosts->jobs) {
+        if (begun < hosts->count && running < hosts->jobs && begun - reported < UNREPORTED_MAX) {
             list[begun].uri = hosts->uris[begun];
             list[begun].error = begin(&list[begun], command, act, data);
             running += list[begun++].pid > 0;

@@ -391,6 +391,17 @@ class Hosts(unittest.TestCase):
         self.assertIn(f"virt-tap domain rewrite: {missing}: no connection to libvirt at {missing}: ", complaints)
         self.assertEqual(len(re.findall("tap vtap-", self.run_at("show", "--all")[0])), 2)
 
+    def test_many_behind_one_that_is_silent(self):
+        """What they said waits for its turn, within the descriptors of a login."""
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind(f"{HOME}/deaf3")
+            os.chmod(f"{HOME}/deaf3", 0o666)
+            deaf.listen()
+            uris = [f"qemu+unix:///session?socket={HOME}/{name}" for name in ("deaf3", *["nobody"] * 520)]
+            said, complaints = self.run_at("show", "--all", "--timeout=8", "--jobs=64", status=1, hosts=uris)
+        self.assertTrue(said.endswith("521 hosts: 0 done, 521 failed\n"), said[-200:])
+        self.assertEqual((complaints.count("no answer within 8 s"), complaints.count("no connection to libvirt at ")), (1, 520), complaints[-400:])
+
     def test_an_interface_that_is_left(self):
         self.define(1, "left", "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>")
         said, complaints = self.run_at("rewrite", "--all", "--yes", "--strict", status=3)

@@ -94,6 +94,12 @@ static int take_choice(const struct parse *parse, const struct option_entry *ent
     return complain(2, parse->verb, "--%s=%s: '%.64s' is not one of these", entry->name, entry->value, text);
 }
 
+/* Whether its value may be left out. */
+static bool is_optional(const struct option_entry *entry)
+{
+    return entry->kind == OPTION_IS_OPTIONAL_NUMBER || entry->kind == OPTION_IS_OPTIONAL_STRING;
+}
+
 static int take_word(const struct parse *parse, const char *text, struct option_list *list)
 {
     const char **more = reallocarray(list->words, list->count + 1, sizeof(*more));
@@ -121,6 +127,9 @@ static int take(struct parse *parse, const struct option_entry *entry, const cha
         return 0;
     case OPTION_IS_STRING:
         *(const char **)place = text;
+        return 0;
+    case OPTION_IS_OPTIONAL_STRING:
+        *(const char **)place = text ? text : "";
         return 0;
     case OPTION_IS_NUMBER:
     case OPTION_IS_OPTIONAL_NUMBER:
@@ -155,7 +164,7 @@ static int read_option(struct parse *parse, char ***next)
         return 2;
     if (value && !entry->value)
         return complain(2, parse->verb, "--%s takes no value", entry->name);
-    if (!value && entry->value && entry->kind != OPTION_IS_OPTIONAL_NUMBER) {
+    if (!value && entry->value && !is_optional(entry)) {
         value = *++*next;
         if (!value)
             return complain(2, parse->verb, "--%s requires a value: --%s=%s", entry->name, entry->name,
@@ -213,7 +222,7 @@ int options_parse(const struct option_entry *table, void *options, char *argv[])
 /* Returns its length. */
 static int print_name(const struct option_entry *entry)
 {
-    if (entry->kind == OPTION_IS_OPTIONAL_NUMBER)
+    if (is_optional(entry))
         return printf("--%s[=%s]", entry->name, entry->value);
     if (entry->value)
         return printf("--%s=%s", entry->name, entry->value);
@@ -239,7 +248,7 @@ void options_help(const struct option_entry *table)
 void options_list(const struct option_entry *table)
 {
     for (; table && table->name; table++) {
-        if (table->kind == OPTION_IS_OPTIONAL_NUMBER)
+        if (is_optional(table))
             printf("--%s", table->name);
         else
             print_name(table);

@@ -22,9 +22,10 @@ enum option_kind {
     /* Likewise, given as --name or --name=VALUE only: OPTION_NO_VALUE for the first; max is less than that.
      */
     OPTION_IS_OPTIONAL_NUMBER,
-    OPTION_IS_CHOICE, /* int: which of the words in `value` ("on|off"), from 1; 0: not given */
-    OPTION_IS_LIST,   /* struct option_list; the only kind that may be given more than once */
-    OPTION_IS_CALL,   /* whatever take() makes of it */
+    OPTION_IS_OPTIONAL_STRING, /* const char *, given like that; "" for --name alone */
+    OPTION_IS_CHOICE,          /* int: which of the words in `value` ("on|off"), from 1; 0: not given */
+    OPTION_IS_LIST,            /* struct option_list; the only kind that may be given more than once */
+    OPTION_IS_CALL,            /* whatever take() makes of it */
 };
 
 enum { OPTION_NO_VALUE = INT_MAX };
@@ -59,6 +60,8 @@ struct option_entry {
     OPTION_ANY(name, value, help, OPTION_IS_NUMBER, type, field, min, max, initial, 0, NULL)
 #define OPTION_OPTIONAL_NUMBER(name, value, help, type, field, min, max)                                     \
     OPTION_ANY(name, value, help, OPTION_IS_OPTIONAL_NUMBER, type, field, min, max, 0, 0, NULL)
+#define OPTION_OPTIONAL_STRING(name, value, help, type, field)                                               \
+    OPTION_ANY(name, value, help, OPTION_IS_OPTIONAL_STRING, type, field, 0, 0, 0, 0, NULL)
 #define OPTION_CHOICE(name, words, help, type, field)                                                        \
     OPTION_ANY(name, words, help, OPTION_IS_CHOICE, type, field, 0, 0, 0, 0, NULL)
 #define OPTION_LIST(name, value, help, type, field)                                                          \

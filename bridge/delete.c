@@ -5,6 +5,7 @@
  * the bridge. */
 #include "base/quote.h"
 #include "move.h"
+#include "nat.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
@@ -107,6 +108,7 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
     const bool detached = err < 0 || persist_detach(&move);
     if (err == 0)
         err = link_delete(&view->nl, bridge->ifindex);
+    nat_stop(bridge->name);
     persist_reattach(&move);
     if (err < 0 && err != -ENODEV) /* the manager may have deleted it */
         return complain(1, verb, "cannot delete '%s': %s", bridge->name, strerror(-err));
@@ -161,6 +163,8 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     const char *manager = persist_manager_of(&record);
     if (why && manager) /* no saved state after a reboot */
         strcpy(saved.manager, manager);
+    struct cidr nat;
+    const bool is_nat = nat_recorded(&record, &nat);
     int status = find_uplink(view, verb, bridge, &saved, option, &uplink);
     if (status == 0 && uplink)
         status = move_back(view, verb, bridge, uplink, &saved);
@@ -168,6 +172,8 @@ static int delete (struct view *view, const char *verb, const char *name, const 
         status = delete_alone(view, verb, bridge, saved.manager);
     if (status != 0)
         return status;
+    if (is_nat)
+        nat_clean(name, &record, &nat);
     unlink(path.text);
     if (record.count > 0 && !*saved.manager)
         complain(

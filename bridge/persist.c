@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "move.h"
+#include "nat.h"
 #include "net/link.h"
 #include "portjson.h"
 #include "probe.h"
@@ -25,17 +26,22 @@ struct persist_options {
     int format; /* index into `formats`, from 1; 0: the first */
     unsigned int confirm_ms;
     struct option_list probes;
+    const char *nat; /* "": without a network; NULL: not given */
     bool only_print, apply, lossy, ignore_dependents;
 };
 
-#define FORMATS "auto|networkd|networkmanager|netplan|ifupdown"
-static const char *const formats[] = {"auto", "auto", "networkd", "networkmanager", "netplan", "ifupdown"};
+#define FORMATS "auto|networkd|networkmanager|netplan|ifupdown|dnsmasq"
+static const char *const formats[] = {"auto",    "auto",     "networkd", "networkmanager",
+                                      "netplan", "ifupdown", "dnsmasq"};
 
 const struct option_entry bridge_persist_options[] = {
     OPTION_STRING("uplink", "NIC", "of a bridge that does not exist yet", struct persist_options, uplink),
+    OPTION_OPTIONAL_STRING("nat", "CIDR", "for guests only, which get addresses and NAT from the host",
+                           struct persist_options, nat),
     OPTION_CHOICE("format", FORMATS, "who makes the bridge; auto, the default: who manages this host",
                   struct persist_options, format),
     OPTION_FLAG("print", "only show what would be written", struct persist_options, only_print),
+    OPTION_FLAG("dry-run", "the same", struct persist_options, only_print),
     OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
                 struct persist_options, apply),
     CONFIRM_WITHIN(struct persist_options, confirm_ms),
@@ -172,8 +178,11 @@ static int collect(void *arg)
 {
     struct writing *writing = arg;
     struct error why = {0};
-    const int err = writing->plan->format->write(writing->plan, &writing->files, &why);
+    const bool nat = writing->plan->nat.family != 0;
+    int err = writing->plan->format->write(writing->plan, &writing->files, &why);
 
+    if (err == 0 && nat)
+        err = nat_write_host(writing->plan, &writing->files);
     if (err == 0)
         return 0;
     if (!why.text[0])
@@ -272,6 +281,36 @@ static int check_names(const char *verb, const char *bridge, const char *uplink)
     return complain(1, verb, "'%.64s' cannot be written to a configuration: letters, digits, . _ -", bad);
 }
 
+/* --nat: no NIC is touched, so nothing is guarded, and nothing need be confirmed. */
+static int persist_nat(struct view *view, const char *verb, const char *name, struct persist_plan *plan,
+                       const struct persist_options *options)
+{
+    char address[CIDR_TEXT];
+
+    if (options->uplink || options->probes.count > 0 || options->confirm_ms || options->ignore_dependents)
+        return complain(2, verb, "--nat has no uplink: leave out --uplink and what belongs to it");
+    strcpy(plan->bridge, name);
+    plan->format = nat_format(verb, formats[options->format]);
+    if (!plan->format)
+        return 1;
+    if (view_open(view, verb, !options->only_print) != 0)
+        return 1;
+    int status = nat_plan(view, verb, options->nat, plan);
+    if (status == 0)
+        status = persist(verb, plan, options->only_print);
+    if (status == 0 && options->apply)
+        status = nat_apply(verb, plan);
+    if (status != 0 || options->only_print)
+        return finish_output(status, verb);
+    cidr_print(&plan->nat, address);
+    if (options->apply)
+        printf("'%s' is there: %s\n", plan->bridge, address);
+    else
+        printf("In effect from the next start on, or at once with --apply: '%s', %s\n", plan->bridge,
+               address);
+    return finish_output(0, verb);
+}
+
 int bridge_persist(const struct call *call)
 {
     const struct persist_options *options = call->options;
@@ -281,7 +320,7 @@ int bridge_persist(const struct call *call)
 
     if (options->apply && options->only_print)
         return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
-    if ((options->probes.count > 0 || options->confirm_ms) && !options->apply)
+    if ((options->probes.count > 0 || options->confirm_ms) && !options->apply && !options->nat)
         return complain(
             2, call->name,
             "--probe and --confirm-within are for what is changed at once: use them with --apply");
@@ -289,6 +328,10 @@ int bridge_persist(const struct call *call)
         return 2;
     if (check_names(call->name, bridge, options->uplink) != 0)
         return 1;
+    if (options->nat)
+        return persist_nat(&view, call->name, bridge, &plan, options);
+    if (strcmp(formats[options->format], "dnsmasq") == 0)
+        return complain(2, call->name, "--format=dnsmasq is for --nat");
     plan.format = choose(call->name, formats[options->format], options->uplink);
     if (!plan.format)
         return 1;

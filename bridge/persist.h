@@ -37,6 +37,8 @@ struct persist_plan {
     char token[CIDR_TEXT];       /* as ::1:2:3:4, the lower half of an address from router advertisements */
     bool many_tokens;            /* several addresses have different ones */
     char lost[400];              /* what no format can express, for a person; "": nothing */
+    struct cidr nat;             /* of a NAT bridge (nat.h): its IPv4 address; family 0: of another */
+    struct cidr nat6;            /* and its IPv6 address; family 0: none */
 };
 
 /* Adds the addresses and routes of an interface, and what is lost of them. Returns 0 or -errno. */
@@ -102,6 +104,9 @@ void persist_expand(const char *command, const char *bridge, const char *uplink,
 /* Returns the format of that name, or NULL. */
 const struct persist_format *persist_find_format(const char *name);
 
+/* persist_apply.c: makes the manager read the plan's files. Returns 0 or reports why not. */
+int persist_tell(const char *verb, const struct persist_plan *plan);
+
 /* persist_apply.c: makes the manager read the plan's files and waits until the uplink is a port of the
  * bridge. Returns 0 or reports why not. */
 int persist_apply(const char *verb, const struct persist_plan *plan);
@@ -166,6 +171,9 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
  * mount namespace, if something was, which requires root. Returns 0, or reports why not, as act() must do,
  * which then returns more than 0. */
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg);
+
+/* Whether NetworkManager has a profile for the bridge's name, other than ours: -1 and why. */
+int persist_networkmanager_free(const struct persist_plan *plan, struct error *why);
 
 /* persist_files.c: installs the files in place of those that were written for this bridge before, all in one
  * step (persist_swap.h). What was there is kept beside each. check, if any, is called before that where the

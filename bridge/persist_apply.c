@@ -5,6 +5,7 @@
  * to release it. */
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "nat.h"
 #include "net/link.h"
 #include "persist.h"
 
@@ -50,6 +51,13 @@ static const struct persist_format formats[] = {
      .then = "ifup %b",
      .apply = {"ifup %b"},
      .detach = {"ifdown --force %b"}},
+    {.name = "dnsmasq",
+     .folder = "/etc/systemd/system/",
+     .write = nat_write_unit,
+     .then = "systemctl daemon-reload && systemctl start virt-tap-nat-%b",
+     .apply = {"systemctl daemon-reload", "systemctl restart virt-tap-nat-%b"},
+     .detach = {"systemctl stop virt-tap-nat-%b"},
+     .release = {"systemctl daemon-reload"}},
 };
 
 const struct persist_format *persist_find_format(const char *name)
@@ -111,7 +119,8 @@ static int run_all(const char *verb, const char *const commands[], size_t max, c
                    const char *uplink)
 {
     for (size_t i = 0; i < max && commands[i]; i++)
-        if ((*uplink || !strstr(commands[i], "%u")) && run(verb, commands[i], bridge, uplink) != 0)
+        if ((*uplink || (!strstr(commands[i], "%u") && !strstr(commands[i], "-uplink"))) &&
+            run(verb, commands[i], bridge, uplink) != 0)
             return 1;
     return 0;
 }
@@ -128,12 +137,19 @@ static bool is_there(const struct persist_plan *plan)
     return bridge && uplink && uplink->master == bridge->ifindex;
 }
 
+int persist_tell(const char *verb, const struct persist_plan *plan)
+{
+    const struct persist_format *format = plan->format;
+
+    return run_all(verb, format->apply, sizeof(format->apply) / sizeof(format->apply[0]), plan->bridge,
+                   plan->uplink);
+}
+
 int persist_apply(const char *verb, const struct persist_plan *plan)
 {
     const struct persist_format *format = plan->format;
 
-    if (run_all(verb, format->apply, sizeof(format->apply) / sizeof(format->apply[0]), plan->bridge,
-                plan->uplink) != 0)
+    if (persist_tell(verb, plan) != 0)
         return 1;
     for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
         if (is_there(plan))

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/name.h"
+#include "nat.h"
 #include "persist.h"
 #include "persist_private.h"
 #include "persist_swap.h"
@@ -77,8 +78,15 @@ const char *persist_destination(const struct persist_route *route)
 
 void persist_head(FILE *out, const struct persist_plan *plan)
 {
-    fprintf(out, "# Written by `virt-tap bridge persist %s`; `virt-tap bridge unpersist %s` takes it back.\n",
-            plan->bridge, plan->bridge);
+    char nat[CIDR_TEXT + sizeof(NAT_MARK)] = "";
+
+    if (plan->nat.family) {
+        strcpy(nat, NAT_MARK);
+        cidr_print(&plan->nat, nat + strlen(nat));
+    }
+    fprintf(out,
+            "# Written by `virt-tap bridge persist %s%s`; `virt-tap bridge unpersist %s` takes it back.\n",
+            plan->bridge, nat, plan->bridge);
 }
 
 void persist_free(struct persist_files *files)

@@ -279,7 +279,9 @@ static int add_netdev(const struct persist_plan *plan, struct persist_files *fil
     fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
     if (plan->mtu)
         fprintf(out, "MTUBytes=%u\n", plan->mtu);
-    fprintf(out, "\n[Bridge]\nSTP=%s\nVLANFiltering=%s\n", yes_no(plan->stp), yes_no(plan->vlan_filtering));
+    fprintf(out, "\n[Bridge]\nSTP=%s\n", yes_no(plan->stp));
+    if (!plan->nat.family) /* on a kernel without it, networkd would set none of these */
+        fprintf(out, "VLANFiltering=%s\n", yes_no(plan->vlan_filtering));
     if (!plan->stp)
         fputs("ForwardDelaySec=0\n", out);
     return persist_close(out);
@@ -321,11 +323,59 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
     return err;
 }
 
+/* Another configuration of networkd's (netplan's, in /run) that makes an interface of that name. */
+static int refuse_netdev(const struct persist_plan *plan, struct error *why)
+{
+    _cleanup_free_ char *found = NULL;
+    char line[IFNAMSIZ + 8];
+
+    snprintf(line, sizeof(line), "Name=%s", plan->bridge);
+    process_query(&found, "grep", "-rlsxF", "--include=*.netdev", "--exclude=" START "*", line,
+                  "/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network");
+    if (!found || !*found)
+        return 0;
+    return error_set(why, "networkd has a file for '%s' already: %s", plan->bridge, process_reason(found));
+}
+
+/* The DHCP server starts with the bridge's carrier, which its first guest gives it. */
+static int add_nat(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, 0644, FOLDER START "%s.network", plan->bridge);
+    struct cidr network = plan->nat6;
+    const bool v6 = plan->nat6.family != 0;
+    char address[CIDR_TEXT];
+
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
+    cidr_print(&plan->nat, address);
+    fprintf(out,
+            "[Match]\nName=%s\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress=%s\n"
+            "ConfigureWithoutCarrier=yes\nDHCPServer=yes\nIPMasquerade=%s\nIPv6AcceptRA=no\n",
+            plan->bridge, address, v6 ? "both" : "ipv4");
+    if (!v6) {
+        fputs("LinkLocalAddressing=no\n", out);
+        return persist_close(out);
+    }
+    cidr_print(&plan->nat6, address);
+    fprintf(out, "LinkLocalAddressing=ipv6\nIPv6SendRA=yes\nAddress=%s\n", address);
+    memset(network.bytes + 8, 0, 8);
+    cidr_print(&network, address);
+    fprintf(out, "\n[IPv6Prefix]\nPrefix=%s\n", address);
+    return persist_close(out);
+}
+
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
 
+    if (plan->nat.family) {
+        int err = refuse_netdev(plan, why);
+        if (err == 0)
+            err = add_netdev(plan, files);
+        return err < 0 ? err : add_nat(plan, files);
+    }
     if (*name && strcmp(name, START) < 0)
         return error_set(
             why,

@@ -89,6 +89,18 @@ static void add_bridge(struct words *words, const struct persist_plan *plan)
         words_set(words, "bridge.vlan-filtering", "yes");
 }
 
+/* Addresses, DHCP, names and masquerading by NetworkManager and its dnsmasq. Its ipv6.method=shared asks a
+ * router for a prefix, and gives none of its own. */
+static void add_shared(struct words *words, const struct persist_plan *plan)
+{
+    char cidr[CIDR_TEXT];
+
+    cidr_print(&plan->nat, cidr);
+    words_set(words, "ipv4.method", "shared");
+    words_set(words, "ipv4.addresses", "%s", cidr);
+    words_set(words, "ipv6.method", "disabled");
+}
+
 static void add_port(struct words *words, const struct persist_plan *plan, const struct profile *profile)
 {
     /* What is bound to a MAC follows the NIC if its name changes. */
@@ -151,7 +163,9 @@ static char *make_keyfile(const struct persist_plan *plan, const struct profile 
         add_bridge(&words, plan);
         add_identity(&words, plan, profile);
     }
-    if (!port && !profile->text) {
+    if (plan->nat.family)
+        add_shared(&words, plan);
+    if (!port && !profile->text && !plan->nat.family) {
         add_network(&words, plan, AF_INET, "ipv4");
         add_network(&words, plan, AF_INET6, "ipv6");
     }
@@ -190,6 +204,8 @@ static int add_profile(const struct persist_plan *plan, const struct profile *pr
     FILE *out = persist_open(files, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending);
     if (!out)
         return -errno;
+    if (plan->nat.family)
+        persist_head(out, plan);
     fputs(text, out);
     return persist_close(out);
 }
@@ -198,6 +214,8 @@ int persist_networkmanager(const struct persist_plan *plan, struct persist_files
 {
     _cleanup_profile_ struct profile profile = {.text = NULL};
 
+    if (plan->nat.family && persist_networkmanager_free(plan, why) != 0)
+        return -1;
     if (*plan->uplink && profile_read(plan->uplink, &profile, why) != 0)
         return -1;
     const int err = add_profile(plan, &profile, false, files, why);

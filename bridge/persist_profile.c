@@ -211,8 +211,7 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
     return 0;
 }
 
-/* A bridge of that name that NetworkManager has already. */
-static int refuse_bridge(const struct persist_plan *plan, struct error *why)
+int persist_networkmanager_free(const struct persist_plan *plan, struct error *why)
 {
     _cleanup_free_ char *found = NULL;
     char line[64];
@@ -232,7 +231,7 @@ int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why)
 
     if (process_query(NULL, "nmcli", "--version") != 0)
         return error_set(why, "NetworkManager's profiles are written by nmcli, which is not installed");
-    if (refuse_bridge(plan, why) != 0)
+    if (persist_networkmanager_free(plan, why) != 0)
         return -1;
     if (!*plan->uplink)
         return 0;

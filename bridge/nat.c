@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Which network a NAT bridge has, and who makes it. */
+#include "nat.h"
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "base/process.h"
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIRST = 76, COUNT = 24, SHORTEST = 16, LONGEST = 29, CONFIG_SIZE = 256 * 1024 };
+
+static bool any_file(const char *pattern)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
+}
+
+static bool has_program(const char *name)
+{
+    char pattern[128];
+
+    snprintf(pattern, sizeof(pattern), "{/usr/sbin,/usr/bin,/sbin,/bin}/%s", name);
+    return any_file(pattern);
+}
+
+/* netplan has no words for this: whoever it writes for is told directly. */
+const struct persist_format *nat_format(const char *verb, const char *name)
+{
+    if (strcmp(name, "netplan") == 0 || strcmp(name, "ifupdown") == 0) {
+        complain(
+            2, verb,
+            "%s cannot make a NAT bridge: leave --format out, or name networkd, networkmanager or dnsmasq",
+            name);
+        return NULL;
+    }
+    if (strcmp(name, "auto") == 0) {
+        name = "dnsmasq";
+        if (any_file("/run/systemd/netif/links/*"))
+            name = "networkd";
+        if (any_file("/run/NetworkManager/devices/*"))
+            name = "networkmanager";
+    }
+    const bool unit = strcmp(name, "dnsmasq") == 0;
+    const char *lacks = NULL;
+    if (unit && access("/run/systemd/system", F_OK) != 0)
+        lacks = "systemd";
+    if (unit && !has_program("nft"))
+        lacks = "nft (package nftables)";
+    if (strcmp(name, "networkd") != 0 && !has_program("dnsmasq"))
+        lacks = "dnsmasq (package dnsmasq-base, or dnsmasq)";
+    if (!lacks)
+        return persist_find_format(name);
+    complain(1, verb, "nothing was changed: a NAT bridge%s needs %s, which is not there: install it",
+             unit ? " on a host without NetworkManager and systemd-networkd" : " of NetworkManager's", lacks);
+    return NULL;
+}
+
+/* Parses ADDRESS or ADDRESS/PREFIX of IPv4 with any host bits. */
+static bool parse_any(const char *text, struct cidr *out)
+{
+    char address[20];
+    const size_t length = strcspn(text, "/");
+    char *end = NULL;
+
+    *out = (struct cidr){.family = AF_INET, .prefix = 32};
+    if (length >= sizeof(address))
+        return false;
+    snprintf(address, sizeof(address), "%.*s", (int)length, text);
+    if (inet_pton(AF_INET, address, out->bytes) != 1)
+        return false;
+    if (!text[length])
+        return true;
+    const unsigned long prefix = strtoul(text + length + 1, &end, 10);
+    if (!isdigit((unsigned char)text[length + 1]) || *end || prefix > 32)
+        return false;
+    out->prefix = (uint8_t)prefix;
+    return true;
+}
+
+/* In XML of libvirt's, a netmask or prefix may follow in the same tag. */
+static void read_mask(const char *rest, struct cidr *out)
+{
+    const size_t length = strcspn(rest, ">\n");
+    char tag[128], mask[20];
+    uint32_t bits;
+
+    snprintf(tag, sizeof(tag), "%.*s", (int)(length < sizeof(tag) ? length : sizeof(tag) - 1), rest);
+    const char *at = strstr(tag, "netmask=");
+    if (at && sscanf(at + 8, "%*1['\"]%15[0-9.]", mask) == 1 && inet_pton(AF_INET, mask, &bits) == 1)
+        out->prefix = (uint8_t)__builtin_popcount(bits);
+    at = strstr(tag, " prefix=");
+    if (at && sscanf(at + 8, "%*1['\"]%2[0-9]", mask) == 1 && atoi(mask) <= 32)
+        out->prefix = (uint8_t)atoi(mask);
+}
+
+bool nat_text_overlaps(const char *text, const struct cidr *network, uint8_t min_prefix, struct cidr *found)
+{
+    static const char address[] = "0123456789./";
+
+    for (const char *at = text; *at; at++) {
+        char word[24];
+        const size_t length = strspn(at, address);
+        if (length == 0)
+            continue;
+        const bool whole = at == text || !(isalnum((unsigned char)at[-1]) || strchr(":-_", at[-1]));
+        const size_t dot = at[length - 1] == '.'; /* of a sentence */
+        if (whole && length < sizeof(word)) {
+            snprintf(word, sizeof(word), "%.*s", (int)(length - dot), at);
+            const bool is = parse_any(word, found);
+            if (is && found->prefix == 32)
+                read_mask(at + length, found);
+            if (is && found->prefix >= min_prefix && found->prefix > 0 && cidr_overlap(found, network))
+                return true;
+        }
+        at += length - 1;
+    }
+    return false;
+}
+
+static bool file_overlaps(const char *path, const struct cidr *network, struct cidr *found)
+{
+    _cleanup_free_ char *text = malloc(CONFIG_SIZE);
+
+    return text && text_read(path, text, CONFIG_SIZE) > 0 && nat_text_overlaps(text, network, 0, found);
+}
+
+/* What is in force, and what others will want at the next start. Rules of the firewall often name large
+ * blocks, such as all private networks: those do not count. */
+static bool is_taken(const struct cidr *network, struct error *why)
+{
+    static const struct {
+        const char *shown, *argv[8];
+    } asked[] = {{"ip address", {"ip", "-4", "-o", "address", "show"}},
+                 {"ip route", {"ip", "-4", "route", "show", "table", "all"}},
+                 {"ip rule", {"ip", "-4", "rule", "show"}},
+                 {"nft list ruleset", {"nft", "list", "ruleset"}}};
+    static const char files[] =
+        "{/etc/libvirt/qemu/networks/*.xml,/etc/docker/daemon.json,/etc/netplan/*.yaml,"
+        "/etc/systemd/network/*,/etc/NetworkManager/system-connections/*,"
+        "/etc/network/interfaces,/etc/network/interfaces.d/*,/etc/wireguard/*.conf,"
+        "/etc/virt-tap/nat/*,/etc/virt-tap/bridges.conf}";
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    char wanted[CIDR_TEXT], other[CIDR_TEXT];
+    struct cidr hit;
+
+    cidr_print(network, wanted);
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        _cleanup_free_ char *text = NULL;
+        const bool nft = strcmp(asked[i].argv[0], "nft") == 0;
+        process_capture(asked[i].argv, false, PROCESS_QUERY_MS, &text);
+        if (!text || !nat_text_overlaps(text, network, nft ? SHORTEST : 0, &hit))
+            continue;
+        cidr_print(&hit, other);
+        error_set(why, "%s overlaps %s, which is in use (`%s`)", wanted, other, asked[i].shown);
+        return true;
+    }
+    glob(files, GLOB_BRACE, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        if (!file_overlaps(found.gl_pathv[i], network, &hit))
+            continue;
+        cidr_print(&hit, other);
+        error_set(why, "%s overlaps %s in %.200s", wanted, other, found.gl_pathv[i]);
+        return true;
+    }
+    return false;
+}
+
+struct cidr nat_network(const struct cidr *address)
+{
+    struct cidr network = *address;
+
+    for (size_t bit = network.prefix; bit < 8 * cidr_size(network.family); bit++)
+        network.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    return network;
+}
+
+/* Whether it is in a network of RFC 1918. */
+static bool is_private(const struct cidr *cidr)
+{
+    static const struct cidr blocks[] = {
+        {AF_INET, {10}, 8}, {AF_INET, {172, 16}, 12}, {AF_INET, {192, 168}, 16}};
+
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+        if (cidr->prefix >= blocks[i].prefix && cidr_overlap(cidr, &blocks[i]))
+            return true;
+    return false;
+}
+
+/* Parses --nat=CIDR: the bridge's address, or the network, whose first address is then the bridge's. */
+static int parse(const char *verb, const char *text, struct cidr *out)
+{
+    if (!strchr(text, '/') || !parse_any(text, out))
+        return complain(2, verb,
+                        "--nat takes a network or the bridge's address in it, such as 192.168.76.0/24, "
+                        "not '%.64s'",
+                        text);
+    if (!is_private(out))
+        return complain(2, verb,
+                        "--nat=%.64s is not private: choose a network of 10.0.0.0/8, 172.16.0.0/12 or "
+                        "192.168.0.0/16",
+                        text);
+    if (out->prefix < SHORTEST || out->prefix > LONGEST)
+        return complain(2, verb, "--nat=%.64s: the prefix is from /%d to /%d", text, SHORTEST, LONGEST);
+    const struct cidr network = nat_network(out);
+    if (memcmp(network.bytes, out->bytes, 4) == 0)
+        out->bytes[3] |= 1;
+    uint32_t bits;
+    memcpy(&bits, out->bytes, sizeof(bits));
+    const uint32_t host = ~(uint32_t)0 >> out->prefix;
+    if ((ntohl(bits) & host) == host)
+        return complain(2, verb, "--nat=%.64s is the broadcast address of its network: choose another", text);
+    return 0;
+}
+
+bool nat_recorded(const struct persist_files *record, struct cidr *address)
+{
+    char text[512], cidr[CIDR_TEXT];
+
+    if (record->count == 0 || text_read(record->list[0].path, text, sizeof(text)) <= 0)
+        return false;
+    const char *mark = strstr(text, NAT_MARK);
+    return mark && sscanf(mark + strlen(NAT_MARK), "%31[0-9./]", cidr) == 1 && parse_any(cidr, address);
+}
+
+/* Takes the first network that is free: 192.168.76.0/24 to 192.168.99.0/24, 10.176.76.0/24 to 10.176.99.0/24.
+ */
+static int choose(const char *verb, struct cidr *out)
+{
+    struct error why;
+
+    for (int i = 0; i < 2 * COUNT; i++) {
+        const uint8_t number = (uint8_t)(FIRST + i % COUNT);
+        *out = (struct cidr){AF_INET, {192, 168, number}, 24};
+        if (i >= COUNT)
+            memcpy(out->bytes, (uint8_t[]){10, 176}, 2);
+        if (is_taken(out, &why))
+            continue;
+        out->bytes[3] = 1;
+        return 0;
+    }
+    return complain(1, verb, "nothing was changed: no network is free: %s; name one: --nat=CIDR", why.text);
+}
+
+/* The kernel of a host that forwards IPv6 no longer listens to routers, so that a host that has its own route
+ * from them would lose it. Managers listen themselves. */
+static bool may_forward6(const char *verb)
+{
+    _cleanup_free_ char *text = NULL;
+    char path[64], device[16];
+
+    if (access("/proc/sys/net/ipv6", F_OK) != 0 || text_number("/proc/sys/net/ipv6/conf/all/disable_ipv6", 0))
+        return false;
+    if (text_number("/proc/sys/net/ipv6/conf/all/forwarding", 0) == 1)
+        return true;
+    process_query(&text, "ip", "-6", "-o", "route", "show", "default", "proto", "ra");
+    for (const char *at = text; at && (at = strstr(at, " dev ")); at++) {
+        if (sscanf(at, " dev %15s", device) != 1)
+            continue;
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", device);
+        if (text_number(path, 0) != 1)
+            continue;
+        complain(
+            0, verb,
+            "guests get no IPv6: forwarding it would take the host's own route, which the kernel has from "
+            "a router by '%s'; to have both: sysctl -w net/ipv6/conf/%s/accept_ra=2",
+            device, device);
+        return false;
+    }
+    return true;
+}
+
+/* A unique local /64 (RFC 4193) of this host and bridge, the same at each start. */
+static void choose6(struct persist_plan *plan, const uint8_t mac[6])
+{
+    uint64_t hash = hash_bytes(HASH_START, (const char *)mac, 6);
+
+    hash = hash_bytes(hash, plan->bridge, strlen(plan->bridge));
+    plan->nat6 = (struct cidr){AF_INET6, {0xfd}, 64};
+    for (int i = 1; i < 8; i++)
+        plan->nat6.bytes[i] = (uint8_t)(hash >> 8 * i);
+    plan->nat6.bytes[15] = 1;
+}
+
+/* What the bridge has already, by its record. Returns 0 or reports why it cannot be made. */
+static int look(struct view *view, const char *verb, struct persist_plan *plan, struct cidr *was)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    const struct link *link = links_by_name(&view->links, plan->bridge);
+
+    *was = (struct cidr){.family = 0};
+    const int err = persist_recall(plan->bridge, &record);
+    if (err < 0 && err != -EACCES)
+        return complain(1, verb, "nothing was changed: what is recorded for '%s' cannot be read: %s",
+                        plan->bridge, strerror(-err));
+    if (!nat_recorded(&record, was))
+        was->family = 0;
+    if (record.count > 0 && !was->family)
+        return complain(
+            1, verb,
+            "nothing was changed: '%s' is persisted already, without NAT: choose another name, or "
+            "take that back first (virt-tap bridge unpersist %s)",
+            plan->bridge, plan->bridge);
+    if (link && !(was->family && link->is_bridge))
+        return complain(1, verb,
+                        "nothing was changed: '%s' exists already, and was not made by persist --nat: choose "
+                        "another name, or delete it first",
+                        plan->bridge);
+    return 0;
+}
+
+int nat_plan(struct view *view, const char *verb, const char *text, struct persist_plan *plan)
+{
+    struct cidr was, network;
+    struct error why = {0};
+    uint8_t mac[6];
+    char had[CIDR_TEXT] = "";
+
+    if (*text && parse(verb, text, &plan->nat) != 0)
+        return 2;
+    if (look(view, verb, plan, &was) != 0)
+        return 1;
+    if (was.family)
+        cidr_print(&was, had);
+    if (*text && was.family && !cidr_equal(&was, &plan->nat))
+        return complain(1, verb,
+                        "nothing was changed: '%s' has %s already: to change that, delete it first (virt-tap "
+                        "bridge delete %s)",
+                        plan->bridge, had, plan->bridge);
+    if (was.family)
+        plan->nat = was;
+    else if (!*text && choose(verb, &plan->nat) != 0)
+        return 1;
+    network = nat_network(&plan->nat);
+    if (*text && !was.family && is_taken(&network, &why))
+        return complain(1, verb, "nothing was changed: %s; choose another network, or have one chosen: --nat",
+                        why.text);
+    const int err = bridge_host_mac(plan->bridge, mac);
+    if (err < 0)
+        return complain(1, verb, "cannot choose a MAC, for /etc/machine-id cannot be read: %s",
+                        strerror(-err));
+    mac_print(plan->mac, mac);
+    if (strcmp(plan->format->name, "networkmanager") == 0)
+        complain(0, verb, "guests get no IPv6: NetworkManager shares IPv4 only");
+    else if (may_forward6(verb))
+        choose6(plan, mac);
+    return 0;
+}

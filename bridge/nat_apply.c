@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * Has a NAT bridge made at once, and takes back what others were told of it. */
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "nat.h"
+#include "net/link.h"
+
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 20000, STEP_MS = 100, CLEAN_MS = 3000 };
+
+const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
+    "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
+
+/* Whether some server of DHCP listens: port 67. */
+static bool serves_dhcp(void)
+{
+    char text[65536];
+
+    return text_read("/proc/net/udp", text, sizeof(text)) > 0 && strstr(text, ":0043 ");
+}
+
+static bool has_address(const struct persist_plan *plan)
+{
+    _cleanup_view_ struct view view;
+    _cleanup_messages_ struct messages all = {.count = 0};
+
+    if (view_read(&view) < 0)
+        return false;
+    const struct link *bridge = links_by_name(&view.links, plan->bridge);
+    if (!bridge || !bridge->is_bridge || addresses_read(&view.nl, bridge->ifindex, &all) < 0)
+        return false;
+    for (size_t i = 0; i < all.count; i++) {
+        const struct cidr address = address_of(all.list[i]);
+        if (cidr_equal(&address, &plan->nat))
+            return true;
+    }
+    return false;
+}
+
+/* Whether networkd masquerades the network, by its own table (systemd, src/shared/firewall-util-nft.c). */
+static bool networkd_masquerades(const struct cidr *address)
+{
+    _cleanup_free_ char *rules = NULL;
+    const struct cidr network = nat_network(address);
+    char text[CIDR_TEXT];
+
+    cidr_print(&network, text);
+    if (process_query(&rules, "nft", "list", "table", "ip", "io.systemd.nat") != 0)
+        return false;
+    return rules && strstr(rules, text);
+}
+
+/* Bridge, address, DHCP server and masquerading. networkd's DHCP server waits for the first guest. */
+static bool is_ready(const struct persist_plan *plan)
+{
+    _cleanup_free_ char *state = NULL;
+    char unit[64];
+
+    if (!has_address(plan))
+        return false;
+    if (strcmp(plan->format->name, "networkd") == 0)
+        return networkd_masquerades(&plan->nat);
+    if (!serves_dhcp())
+        return false;
+    if (strcmp(plan->format->name, "networkmanager") == 0)
+        return process_query(&state, "nmcli", "-g", "GENERAL.STATE", "device", "show", plan->bridge) == 0 &&
+               state && strncmp(state, "100", 3) == 0;
+    snprintf(unit, sizeof(unit), "virt-tap-nat-%s", plan->bridge);
+    return process_query(NULL, "systemctl", "is-active", "--quiet", unit) == 0;
+}
+
+/* Tells Docker's chains, which a drop-in tells again whenever Docker starts. */
+static void tell_docker(const char *bridge, bool remove_only)
+{
+    static const char *const programs[] = {"iptables", "ip6tables"};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (process_query(NULL, programs[i], "-w", "-S", "DOCKER-USER") != 0)
+            continue;
+        for (int k = 0; k < NAT_DOCKER_RULES; k++)
+            for (const char *act = remove_only ? "D" : "DI"; *act; act++) {
+                char rule[PERSIST_COMMAND], option[] = {'-', *act, '\0'}, *rest = rule;
+                const char *argv[16] = {programs[i], "-w", option, "DOCKER-USER"};
+                persist_expand(nat_docker_rules[k], bridge, "", rule);
+                for (size_t word = 4; rest && word < 15; word++)
+                    argv[word] = strsep(&rest, " ");
+                process_capture(argv, false, PROCESS_QUERY_MS, NULL);
+            }
+    }
+}
+
+/* A zone that is new, or gone, is known only then. */
+static void tell_firewalld(const char *verb)
+{
+    if (process_query(NULL, "firewall-cmd", "--state") != 0)
+        return;
+    if (verb)
+        printf("running `firewall-cmd --reload`\n");
+    fflush(stdout);
+    process_query(NULL, "firewall-cmd", "--reload");
+}
+
+/* Whether a file is recorded whose path has this in it. */
+static bool records(const struct persist_files *files, const char *part)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strstr(files->list[i].path, part))
+            return true;
+    return false;
+}
+
+static void forward(const char *key)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%s", key);
+    if (text_number(path, 1) != 0)
+        return;
+    _cleanup_fclose_ FILE *out = fopen(path, "we");
+    if (out)
+        fputs("1\n", out);
+    printf("switched on: %s\n", path);
+}
+
+/* networkd leaves its tables when nothing is in them any more, and makes them again when it needs them. */
+static void clean_networkd(const struct cidr *address)
+{
+    static const char *const families[] = {"ip", "ip6"};
+
+    for (int waited = 0; waited < CLEAN_MS && networkd_masquerades(address); waited += STEP_MS)
+        poll(NULL, 0, STEP_MS);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_free_ char *rules = NULL;
+        process_query(&rules, "nft", "list", "table", families[i], "io.systemd.nat");
+        if (rules && !strstr(rules, "elements"))
+            process_query(NULL, "nft", "delete", "table", families[i], "io.systemd.nat");
+    }
+}
+
+void nat_clean(const char *bridge, const struct persist_files *record, const struct cidr *address)
+{
+    if (records(record, "/docker.service.d/")) {
+        tell_docker(bridge, true);
+        process_query(NULL, "systemctl", "daemon-reload");
+    }
+    if (records(record, "/firewalld/"))
+        tell_firewalld(NULL);
+    if (records(record, "/systemd/network/"))
+        clean_networkd(address);
+}
+
+void nat_stop(const char *bridge)
+{
+    char path[64], unit[64];
+
+    snprintf(path, sizeof(path), "/run/virt-tap-nat-%s", bridge);
+    snprintf(unit, sizeof(unit), "virt-tap-nat-%s", bridge);
+    if (access(path, F_OK) == 0)
+        process_query(NULL, "systemctl", "stop", unit);
+}
+
+/* All of it, after a failure. */
+static void take_back(const struct persist_plan *plan)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    struct move move = {.mover = 0};
+    _cleanup_view_ struct view view;
+
+    persist_recall(plan->bridge, &record);
+    strcpy(move.bridge, plan->bridge);
+    strcpy(move.manager, plan->format->name);
+    persist_detach(&move);
+    if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
+        link_delete(&view.nl, links_by_name(&view.links, plan->bridge)->ifindex);
+    persist_reattach(&move);
+    nat_clean(plan->bridge, &record, &plan->nat);
+}
+
+int nat_apply(const char *verb, const struct persist_plan *plan)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+
+    persist_recall(plan->bridge, &record);
+    if (records(&record, "/sysctl.d/")) {
+        forward("ipv4/ip_forward");
+        if (plan->nat6.family)
+            forward("ipv6/conf/all/forwarding");
+    }
+    int status = is_ready(plan) ? 0 : persist_tell(verb, plan);
+    bool ready = false;
+    for (int waited = 0; status == 0 && !(ready = is_ready(plan)) && waited < WAIT_MS; waited += STEP_MS)
+        poll(NULL, 0, STEP_MS);
+    if (status == 0 && !ready)
+        status =
+            complain(1, verb,
+                     "%s has not made '%s' with address, DHCP server and masquerading in %d s; its journal "
+                     "says why: journalctl -b -u '*%s*'",
+                     plan->format->name, plan->bridge, WAIT_MS / 1000,
+                     strcmp(plan->format->name, "networkmanager") == 0 ? "NetworkManager" : "virt-tap-nat");
+    if (status != 0) {
+        take_back(plan);
+        return status;
+    }
+    if (records(&record, "/docker.service.d/")) {
+        process_query(NULL, "systemctl", "daemon-reload");
+        tell_docker(plan->bridge, false);
+    }
+    if (records(&record, "/firewalld/"))
+        tell_firewalld(verb);
+    return 0;
+}

@@ -142,23 +142,27 @@ static void on_look_up_limit(int number)
     _exit(1);
 }
 
-/* The user database may hang here, as in any probe. */
-static int find_subject(struct user *out, const struct options *options, const char *name)
+int check_find_user(struct user *out, const char *user, const char *name)
 {
     const struct sigaction limit = {.sa_handler = on_look_up_limit};
 
-    if (options->user && geteuid() != 0)
-        return complain(1, name, "--user: only root can become another user; run it as root");
     sigaction(SIGALRM, &limit, NULL);
     alarm(PROBE_SECONDS);
-    const int err = options->user ? user_find(out, options->user) : user_self(out);
+    const int err = user ? user_find(out, user) : user_self(out);
     alarm(0);
     signal(SIGALRM, SIG_DFL);
     if (err == -ENOENT)
-        return complain(1, name, "--user: there is no user '%.64s'", options->user);
+        return complain(1, name, "there is no user '%.64s'", user);
     if (err)
         return complain(1, name, "cannot look up the user: %s", strerror(-err));
     return 0;
+}
+
+static int find_subject(struct user *out, const struct options *options, const char *name)
+{
+    if (options->user && geteuid() != 0)
+        return complain(1, name, "--user: only root can become another user; run it as root");
+    return check_find_user(out, options->user, name);
 }
 
 /* Runs the probes that look at the bridge, or all others. Returns the findings. */
@@ -224,6 +228,15 @@ static void look(struct check *check, const struct options *options)
     findings_move(&check->findings, &of_bridge);
     findings_merge(&check->findings);
     fix_findings(&check->findings, &check->user);
+}
+
+void check_look(struct check *check, const char *const areas_wanted[], const char *bridge)
+{
+    struct options options = {.bridge = bridge};
+
+    for (size_t i = 0; areas_wanted[i]; i++)
+        choose_area(&options, areas_wanted[i], check->name);
+    look(check, &options);
 }
 
 /* Applies the fixes, checks again (the user may have been added to a group), and shows what is left. Returns

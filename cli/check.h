@@ -21,6 +21,14 @@ struct check {
 
 enum { CHECK_BRIDGES_MAX = 16 };
 
+/* Looks up a user, NULL: that of this process. A user database that hangs ends the process, with a message.
+ * Returns 0, or 1 after reporting why not. The caller must user_free(out) in either case. */
+int check_find_user(struct user *out, const char *user, const char *name);
+
+/* Examines the host for check->user, in these areas; the last is NULL. bridge: the one to look at; NULL:
+ * those of this host. The findings take the place of check->findings. */
+void check_look(struct check *check, const char *const areas[], const char *bridge);
+
 /* The bridges that the verdict may be about: those that guests are most likely meant to use first. */
 struct check_bridges {
     char names[CHECK_BRIDGES_MAX][IFNAMSIZ];
@@ -60,6 +68,10 @@ int check_report(const struct check *check);
 
 /* Prints the fixes as a script for the user running this; what another user must do is a comment in it. */
 void check_script(const struct check *check);
+
+/* Runs one command of a fix, showing what it prints: as root; or, `theirs`, as that user in a process of
+ * child_start(). Returns 0, or 1 after reporting the failure. */
+int check_run_line(const struct user *user, bool theirs, char *line);
 
 /* Runs the fixes one by one, showing each: as root, or, for another user's own files, as that user in a
  * process of child_start(). Returns how many failed. */

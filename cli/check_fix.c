@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "check.h"
 #include "host/child.h"
-#include "host/program.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,38 +65,33 @@ void check_script(const struct check *check)
     each_command(check, print_command, &apply);
 }
 
-/* A command run in the user's own process, and its result. */
-struct order {
-    const struct user *user;
-    char *line;
-};
-
 struct answer {
-    int status; /* from program_run() */
+    int status; /* from process_capture() */
     char output[1024];
 };
 
-static void run_order(void *arg)
+/* A command in the user's own process. */
+static void run_line(void *line)
 {
-    const struct order *order = arg;
+    const char *const argv[] = {"sh", "-c", line, NULL};
     struct answer answer = {.status = 0};
+    char *output = NULL;
 
-    answer.status = program_run((const char *[]){"/bin/sh", "-c", order->line, NULL}, order->user,
-                                answer.output, sizeof(answer.output));
+    answer.status = process_capture(argv, true, PROCESS_QUERY_MS, &output);
+    snprintf(answer.output, sizeof(answer.output), "%s", text_or(output, ""));
     child_write(&answer, sizeof(answer));
 }
 
 /* Returns the exit status, or -errno. Output is shown line by line, indented. */
 static int run_as_user(const struct user *user, char *line)
 {
-    struct order order = {user, line};
     struct answer answer;
     struct child child;
 
-    const int err = child_start(&child, user, run_order, &order);
+    const int err = child_start(&child, user, run_line, line);
     if (err)
         return err;
-    child_set_limit(&child, PROGRAM_SECONDS + 2);
+    child_set_limit(&child, PROCESS_QUERY_MS / 1000 + 2);
     const bool whole = child_read(&child, &answer, sizeof(answer));
     child_end(&child);
     if (!whole)
@@ -112,28 +106,28 @@ static int run_as_user(const struct user *user, char *line)
     return answer.status;
 }
 
-static void run_command(struct apply *apply, const struct finding *finding, char *line)
+int check_run_line(const struct user *user, bool theirs, char *line)
 {
-    const bool theirs = check_is_theirs(apply->user, finding);
-
-    if (*line == '#') {
-        puts(line);
-        return;
-    }
     if (theirs)
-        printf("+ as %s: %s\n", apply->user->name, line);
+        printf("+ as %s: %s\n", user->name, line);
     else
         printf("+ %s\n", line);
     fflush(stdout);
-    const int status = theirs ? run_as_user(apply->user, line)
+    const int status = theirs ? run_as_user(user, line)
                               : process_run_terminal("/bin/sh", (const char *[]){"sh", "-c", line, NULL});
-    if (status == 0)
-        return;
-    apply->failed++;
     if (status < 0)
         printf("  failed: %s\n", strerror(-status));
-    else
+    else if (status > 0)
         printf("  failed: exit status %d\n", status);
+    return status != 0;
+}
+
+static void run_command(struct apply *apply, const struct finding *finding, char *line)
+{
+    if (*line == '#')
+        puts(line);
+    else if (check_run_line(apply->user, check_is_theirs(apply->user, finding), line) != 0)
+        apply->failed++;
 }
 
 unsigned int check_apply(const struct check *check)

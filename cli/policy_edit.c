@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap policy edit: copies the file, runs root's own editor, runs `policy check` on the copy, and renames
- * it. A concurrent reader sees either the old file or the new one, never half of one. */
+ * virt-tap policy edit: copies the file, runs root's own editor or another change, runs `policy check` on the
+ * copy, and renames it. A concurrent reader sees either the old file or the new one, never half of one. */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -29,7 +29,9 @@
 enum { EDITOR_WORDS = 16 };
 
 struct edit {
-    const char *name;    /* name of the verb */
+    const char *name;       /* name of the verb */
+    policy_changer *change; /* changes the copy; NULL: an editor does */
+    void *context;
     char path[PATH_MAX]; /* the policy file */
     char copy[PATH_MAX]; /* the copy beside it; "": none */
     int folder;          /* their directory */
@@ -82,14 +84,16 @@ static int read_file(const struct edit *edit, const char *path, struct policy_te
     return err;
 }
 
+#define FIRST_LINE                                                                                           \
+    "# Who may put guests on which bridge: see virt-tap-policy(5). Nothing is allowed unless a line allows it.\n"
+#define SECOND_LINE "include " QEMU_ACL_PATH "\n"
+
 /* The initial text of a new file: rules of an existing bridge.conf stay in force. */
 static void write_first_text(const struct edit *edit, FILE *file)
 {
-    fputs(
-        "# Who may put guests on which bridge: see virt-tap-policy(5). Nothing is allowed unless a line allows it.\n",
-        file);
+    fputs(FIRST_LINE, file);
     if (strcmp(edit->path, POLICY_PATH) == 0 && access(QEMU_ACL_PATH, F_OK) == 0)
-        fputs("include " QEMU_ACL_PATH "\n", file);
+        fputs(SECOND_LINE, file);
 }
 
 /* The copy's name starts with a dot, so that no include of a directory's files matches it. */
@@ -246,13 +250,20 @@ static int install_copy(struct edit *edit)
     return 0;
 }
 
+static int change_copy(const struct edit *edit)
+{
+    if (!edit->change)
+        return run_editor(edit);
+    return edit->change(edit->name, edit->copy, edit->context);
+}
+
 static int edit_and_check(struct edit *edit)
 {
     size_t errors;
 
     do {
         struct policy_text text = {.bytes = NULL};
-        if (run_editor(edit) < 0)
+        if (change_copy(edit) < 0)
             return -1;
         const int err = read_file(edit, edit->copy, &text);
         const bool same = !err && !edit->is_new && text.size == edit->old.size &&
@@ -267,7 +278,7 @@ static int edit_and_check(struct edit *edit)
             return 0;
         }
         errors = check_copy(edit);
-        if (errors && !ask_again())
+        if (errors && (edit->change || !ask_again()))
             return complain(-1, edit->name, "nothing was changed");
     } while (errors);
     return install_copy(edit);
@@ -288,20 +299,40 @@ static int edit_file(struct edit *edit)
     return edit_and_check(edit);
 }
 
-int policy_edit(const struct call *call)
+int policy_change(const char *name, const char *file, policy_changer *change, void *context)
 {
-    struct edit edit = {.name = call->name, .folder = -1, .lock = -1};
-    const char *file = text_or(call->words[0], POLICY_PATH);
+    struct edit edit = {.name = name, .change = change, .context = context, .folder = -1, .lock = -1};
 
     if (geteuid() != 0)
-        return complain(1, call->name, "only root can change the policy; type: sudo %s", call->name);
+        return complain(1, name, "only root can change the policy; type: sudo %s", name);
     if (!file_whole_path(file, edit.path))
-        return complain(1, call->name, "cannot find '%s': %s", file, strerror(errno));
+        return complain(1, name, "cannot find '%s': %s", file, strerror(errno));
     const int err = edit_file(&edit);
     if (edit.copy[0])
         unlink(edit.copy);
     cleanup_close(&edit.folder);
     cleanup_close(&edit.lock);
     free(edit.old.bytes);
-    return finish_output(err < 0, call->name);
+    return err < 0;
+}
+
+int policy_edit(const struct call *call)
+{
+    const int status = policy_change(call->name, text_or(call->words[0], POLICY_PATH), NULL, NULL);
+
+    return finish_output(status, call->name);
+}
+
+int policy_remove_initial(const char *name)
+{
+    char text[sizeof(FIRST_LINE SECOND_LINE) + 1] = "";
+
+    if (text_read_no_link(POLICY_PATH, text, sizeof(text)) < 0 ||
+        (strcmp(text, FIRST_LINE) != 0 && strcmp(text, FIRST_LINE SECOND_LINE) != 0))
+        return 0;
+    if (unlink(POLICY_PATH) < 0)
+        return complain(1, name, "cannot remove " POLICY_PATH ", which has no rule left: %s",
+                        strerror(errno));
+    puts(POLICY_PATH ": removed, since it had no rule left");
+    return 0;
 }

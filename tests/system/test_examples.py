@@ -68,6 +68,7 @@ class Readme(Reader):
             self.not_tried("  you ", "a picture")
 
     def first_steps(self):
+        self.not_tried("sudo virt-tap setup alice", "tests/machines/test_setup.py types it on whole machines")
         self.types("sudo virt-tap bridge create br-lab --address")
         self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
         self.assertIn("192.0.2.10/24", uplink.addresses("br0"))
@@ -144,6 +145,7 @@ class Pages(Reader):
         with self.read("virt-tap.1"):
             self.not_tried("NAME\t", "the columns of `list`, which are compared below")
             self.not_tried("FILE:LINE: error:", "the form of a finding, which is compared below")
+            self.not_tried("sudo virt-tap setup alice", "tests/machines/test_setup.py types it on whole machines")
             self.types("virt-tap tap create vtap-web")
             self.type("virt-tap tap create vtap-web --bridge br0 --mac 52:54:00:0a:00:01")
             sandbox.run("ip", "neigh", "replace", "192.0.2.77", "lladdr", "52:54:00:0a:00:01", "dev", "br0")

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * virt-tap setup: makes a host ready for the guests of some users, by the same commands that an administrator
+ * would type; and takes that back. */
+#pragma once
+
+#include "host/user.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum step_state {
+    STEP_SO,     /* already so */
+    STEP_TO_DO,  /* a command makes it so */
+    STEP_LEFT,   /* left to the administrator; guests run without it */
+    STEP_CANNOT, /* must be so, and cannot be made so; nothing is done then */
+};
+
+struct setup;
+
+/* One step of the plan. */
+struct step {
+    enum step_state state;
+    char *title;  /* owned; what is, or what will be */
+    char *words;  /* owned; the command, or why nothing is done; NULL: nothing to add */
+    char *record; /* owned; the line for the record, which must be there before the command runs; NULL: it
+                     leaves nothing to take back */
+    const struct user *theirs; /* whose files the command changes, as that user; NULL: root runs it */
+    /* Does it. Returns 0, or 1 after reporting why not. NULL: `words` is run. */
+    int (*act)(const struct setup *setup, const struct step *step);
+};
+
+enum { STEPS_MAX = 128, SETUP_USERS_MAX = 64 };
+
+struct setup {
+    const char *name; /* of the command, for messages */
+    struct user users[SETUP_USERS_MAX];
+    size_t user_count;
+    const char *uplink, *nat; /* as given; NULL: not given. nat: a prefix, or "" for any */
+    char bridge[IFNAMSIZ];    /* as given, then as found; "": none */
+    bool hooks, broker;
+    struct step steps[STEPS_MAX];
+    size_t count;
+    bool lost; /* no memory, or no room: steps are missing */
+};
+
+/* Looks at the host, and fills the steps, from none. */
+void setup_plan(struct setup *setup);
+
+/* The parts of the plan. */
+void setup_plan_bridge(struct setup *setup);
+void setup_plan_policy(struct setup *setup);
+
+/* Adds a step, to be completed by the caller; NULL: no room. format: of `words`; NULL: none. */
+struct step *setup_add(struct setup *setup, enum step_state state, const char *title, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Sets the line for the record. */
+void step_record(struct setup *setup, struct step *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void setup_clear(struct setup *setup);
+
+/* The file of ours that a fix writes (host/catalogue.c), if its command names one; NULL: none. */
+const char *setup_find_file(const char *command);
+
+/* Whether `bridge persist` has written a configuration for it. */
+bool setup_is_persisted(const char *bridge);
+
+/* Whether a user's name needs no quotes in a command or a rule, and is no option and no number. */
+bool setup_user_is_plain(const char *name);
+
+/* An act: runs `words`, a command of virt-tap's whose words need no quoting, with the terminal. */
+int setup_run_own(const struct setup *setup, const struct step *step);
+
+/* Runs such a command without a terminal. *output is as process_run()'s, with its errors. Returns its exit
+ * status or -errno. */
+int setup_query(const char *words, char **output);
+
+/* Adds a line to policy.conf, or removes it; removes the file with it if setup made it. Returns 0, or 1 after
+ * reporting why not. */
+int setup_policy_add(const char *name, const char *line);
+int setup_policy_remove(const char *name, const char *line);
+
+/* The record of what setup has done: lines of a file that only root can write or read. */
+struct record {
+    char **lines; /* owned */
+    size_t count;
+};
+
+/* Reads it. Returns 0, also if there is none; or 1 after reporting which line is not one that setup writes.
+ */
+int record_read(struct record *out, const char *name);
+void record_free(struct record *record);
+bool record_line_is_valid(const char *line);
+
+/* Adds a line unless it is there, and writes the file. Returns 0, or 1 after reporting why not. */
+int record_add(struct record *record, const char *name, const char *line);
+
+/* Removes a line, and writes the file, or removes it with the last line. Returns likewise. */
+int record_remove(struct record *record, const char *name, size_t index);
+
+struct verb;
+struct call;
+
+/* Takes back what the record says, the last first. */
+int setup_undo(const struct call *call, bool yes, bool dry_run);
+
+/* Asks a person on the terminal. Returns 0 if they agree; or 1 after reporting why not. */
+int setup_ask(const char *name, const char *question, bool yes);
+
+/* Whether a signal has asked this program to stop. */
+bool setup_stopped(void);
+void setup_catch_signals(void);

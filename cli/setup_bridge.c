@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * The bridge in the plan of virt-tap setup: one that is there; or one that `virt-tap bridge persist` makes,
+ * on the NIC of the default route, or without a NIC, by NAT. */
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "config.h"
+#include "host/network.h"
+#include "net/link.h"
+#include "net/links.h"
+#include "net/rtnl.h"
+#include "setup.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OWN_WORDS = 16 };
+
+/* The words of one of our own commands, and this program. */
+struct own {
+    char text[512], path[4096];
+    const char *argv[OWN_WORDS + 1];
+};
+
+static bool own_split(struct own *own, const char *words)
+{
+    size_t count = 0;
+
+    if (strlen(words) >= sizeof(own->text) || !text_link("/proc/self/exe", own->path, sizeof(own->path)))
+        return false;
+    char *rest = strcpy(own->text, words);
+    for (char *word; count < OWN_WORDS && (word = strsep(&rest, " "));)
+        own->argv[count++] = word;
+    own->argv[count] = NULL;
+    return rest == NULL;
+}
+
+int setup_query(const char *words, char **output)
+{
+    struct own own;
+
+    if (!own_split(&own, words))
+        return -1;
+    return process_run(
+        &(struct process){
+            .path = own.path, .argv = own.argv, .errors = output != NULL, .limit_ms = PROCESS_QUERY_MS},
+        output);
+}
+
+int setup_run_own(const struct setup *setup, const struct step *step)
+{
+    struct own own;
+
+    printf("+ %s\n", step->words);
+    fflush(stdout);
+    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -1;
+    if (status != 0)
+        printf("  failed\n");
+    (void)setup;
+    return status != 0;
+}
+
+/* The interface of the default route with the least metric, of one family; "": none. */
+static void find_route(const char *family, char out[IFNAMSIZ])
+{
+    _cleanup_free_ char *text = NULL;
+    long long best = -1;
+
+    *out = '\0';
+    if (process_query(&text, "ip", family, "-j", "route", "show", "default") != 0 || !text)
+        return;
+    json_t *const routes = json_loads(text, 0, NULL), *route;
+    size_t i;
+    json_array_foreach(routes, i, route)
+    {
+        const char *device = json_string_value(json_object_get(route, "dev"));
+        const long long metric = json_integer_value(json_object_get(route, "metric"));
+        if (device && ifname_valid(device) && (best < 0 || metric < best)) {
+            best = metric;
+            strcpy(out, device);
+        }
+    }
+    json_decref(routes);
+}
+
+static void find_default(char out[IFNAMSIZ])
+{
+    find_route("-4", out);
+    if (!*out)
+        find_route("-6", out);
+}
+
+static bool is_wireless(const char *nic)
+{
+    return network_has(nic, "phy80211") || network_has(nic, "wireless");
+}
+
+bool setup_is_persisted(const char *bridge)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/etc/virt-tap/persist.%.15s", bridge);
+    return access(path, F_OK) == 0;
+}
+
+/* Moves the NIC under the guard. A person confirms on the terminal; without one, what `bridge persist` has
+ * found out must do: the host reaches its gateway through the bridge. */
+static int move(const struct setup *setup, const struct step *step)
+{
+    char words[64];
+
+    if (setup_run_own(setup, step) != 0)
+        return 1;
+    if (isatty(STDIN_FILENO))
+        return 0;
+    snprintf(words, sizeof(words), "virt-tap bridge confirm %s", setup->bridge);
+    const struct step confirm = {.words = words};
+    return setup_run_own(setup, &confirm);
+}
+
+/* Asks `bridge persist` whether it can. */
+static void plan_persist(struct setup *setup, const char *title, const char *options)
+{
+    char words[256];
+    _cleanup_free_ char *output = NULL;
+
+    snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
+    const int status = setup_query(words, &output);
+    if (status != 0) {
+        const char *reason = status < 0 ? strerror(-status) : process_reason(output);
+        const char *start = strstr(reason, "nothing was changed: ");
+        if (start)
+            start += strlen("nothing was changed: ");
+        setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+        return;
+    }
+    struct step *step =
+        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
+    if (step)
+        step->act = strstr(options, "--uplink") ? move : setup_run_own;
+    step_record(setup, step, "bridge %s", setup->bridge);
+}
+
+static void plan_nat(struct setup *setup, const char *because)
+{
+    char options[128], title[256];
+
+    snprintf(options, sizeof(options), " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="),
+             text_or(setup->nat, ""));
+    snprintf(title, sizeof(title), "bridge %s, by whose address guests reach out (NAT)%s%s", setup->bridge,
+             text_if(*because, ": "), because);
+    plan_persist(setup, title, options);
+}
+
+static void plan_uplink(struct setup *setup, const char *nic)
+{
+    char options[64], title[256];
+
+    if (is_wireless(nic)) {
+        snprintf(title, sizeof(title), "bridge %s on %s", setup->bridge, nic);
+        setup_add(
+            setup, STEP_CANNOT, title,
+            "it is a Wi-Fi card, and an access point drops frames from addresses that it does not know: "
+            "use --nat instead of --uplink");
+        return;
+    }
+    snprintf(options, sizeof(options), " --uplink=%s", nic);
+    snprintf(title, sizeof(title),
+             "bridge %s with the NIC %s and its addresses, those from DHCP included, again at each start",
+             setup->bridge, nic);
+    plan_persist(setup, title, options);
+}
+
+/* Whether a move waits for its confirmation, or is put back (bridge/state.h). */
+static bool is_moving(const char *bridge)
+{
+    static const char *const phases[] = {"arming", "moving", "moved", "restoring"};
+    char path[64];
+
+    for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+        snprintf(path, sizeof(path), STATE_FOLDER "/bridge.%.15s.%s", bridge, phases[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether `bridge create` made it, and only that: docs/interfaces.md has the aliases. */
+static bool is_for_now(const struct link *bridge)
+{
+    static const char uplink[] = "virt-tap uplink=";
+
+    return !setup_is_persisted(bridge->name) && (strcmp(bridge->alias, "virt-tap created") == 0 ||
+                                                 strncmp(bridge->alias, uplink, strlen(uplink)) == 0);
+}
+
+/* A bridge that is there. */
+static void plan_existing(struct setup *setup, const struct links *links, const struct link *bridge)
+{
+    const struct link *uplink = links_by_name(links, setup->uplink);
+    char title[128];
+
+    snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
+    if (is_moving(bridge->name)) {
+        setup_add(
+            setup, STEP_CANNOT, title,
+            "but is not confirmed, so that it goes within a minute: wait for that, or type: virt-tap bridge "
+            "confirm %s",
+            bridge->name);
+    } else if (strcmp(bridge->kind, "bridge") != 0) {
+        setup_add(setup, STEP_CANNOT, title, "it is no bridge: choose another name with --bridge");
+    } else if (setup->uplink && (!uplink || uplink->master != bridge->ifindex)) {
+        setup_add(setup, STEP_CANNOT, title,
+                  "'%.15s' is not one of its ports: choose another name with --bridge, or see `virt-tap "
+                  "bridge add`",
+                  setup->uplink);
+    } else if (setup->nat && !setup_is_persisted(bridge->name)) {
+        setup_add(setup, STEP_CANNOT, title,
+                  "and not by `bridge persist --nat`: choose another name with --bridge");
+    } else if (is_for_now(bridge)) {
+        snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
+        struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
+        if (step)
+            step->act = setup_run_own;
+        step_record(setup, step, "persist %s", bridge->name);
+    } else {
+        setup_add(setup, STEP_SO, title, NULL);
+    }
+}
+
+void setup_plan_bridge(struct setup *setup)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_links_ struct links links = {.count = 0};
+    char route[IFNAMSIZ];
+
+    find_default(route);
+    if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0) {
+        setup_add(setup, STEP_CANNOT, "a bridge", "the kernel does not list this host's interfaces");
+        return;
+    }
+    const struct link *way = links_by_name(&links, route);
+    if (!*setup->bridge && !setup->uplink && !setup->nat && way && strcmp(way->kind, "bridge") == 0)
+        strcpy(setup->bridge, way->name);
+    if (!*setup->bridge && setup->nat)
+        strcpy(setup->bridge, "br-nat");
+    else if (!*setup->bridge)
+        strcpy(setup->bridge, "br0");
+    const struct link *bridge = links_by_name(&links, setup->bridge);
+    if (bridge)
+        plan_existing(setup, &links, bridge);
+    else if (setup->uplink)
+        plan_uplink(setup, setup->uplink);
+    else if (setup->nat)
+        plan_nat(setup, "");
+    else if (!way)
+        plan_nat(setup, "no NIC has this host's default route");
+    else if (is_wireless(route))
+        plan_nat(setup, "this host is on Wi-Fi, where an access point drops guests' frames");
+    else
+        plan_uplink(setup, route);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * virt-tap setup --undo: takes back what the record says, the last first, and nothing else. */
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "base/printable.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "base/verb.h"
+#include "check.h"
+#include "config.h"
+#include "host/software.h"
+#include "setup.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Letters that neither a shell nor a rule of the policy gives a meaning to. */
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@+"
+
+bool setup_user_is_plain(const char *name)
+{
+    return *name && *name != '-' && *name != '+' && name[strspn(name, NAME_LETTERS)] == '\0' &&
+           name[strspn(name, "0123456789")] != '\0';
+}
+
+const char *setup_find_file(const char *command)
+{
+    static const char *const files[] = {
+        "/etc/udev/rules.d/65-virt-tap-kvm.rules",
+        "/etc/systemd/network/05-virt-tap.network",
+        "/etc/NetworkManager/conf.d/50-virt-tap.conf",
+        "/etc/NetworkManager/dispatcher.d/50-virt-tap",
+        "/etc/network/if-up.d/virt-tap",
+    };
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (strstr(command, files[i]))
+            return files[i];
+    return NULL;
+}
+
+/* One kind of line: what it says, and how it is taken back. */
+struct kind {
+    const char *word; /* with the blank behind it, if something follows */
+    bool (*valid)(const char *rest);
+    /* Takes it back. Returns 0, or 1 after reporting why not. */
+    int (*undo)(const char *name, const char *rest);
+    const char *means; /* for people, before the rest */
+};
+
+static bool no_more(const char *rest)
+{
+    return *rest == '\0';
+}
+
+static bool is_bridge(const char *rest)
+{
+    return ifname_valid(rest) && rest[strspn(rest, IFNAME_PLAIN)] == '\0';
+}
+
+static bool is_user(const char *rest)
+{
+    return setup_user_is_plain(rest);
+}
+
+/* GROUP USER */
+static bool is_membership(const char *rest)
+{
+    const size_t group = strspn(rest, NAME_LETTERS);
+
+    return group > 0 && *rest != '-' && rest[group] == ' ' && setup_user_is_plain(rest + group + 1);
+}
+
+/* allow BRIDGE user=NAME */
+static bool is_rule(const char *rest)
+{
+    char bridge[IFNAMSIZ], user[256];
+    int end = 0;
+
+    return sscanf(rest, "allow %15s user=%255s%n", bridge, user, &end) == 2 && rest[end] == '\0' &&
+           is_bridge(bridge) && setup_user_is_plain(user);
+}
+
+static bool is_file(const char *rest)
+{
+    const char *file = setup_find_file(rest);
+
+    return file && strcmp(file, rest) == 0;
+}
+
+static bool is_text(const char *rest)
+{
+    return *rest && printable_is(rest);
+}
+
+static int run(const char *words)
+{
+    const struct setup none = {.name = ""};
+    const struct step step = {.words = (char *)(uintptr_t)words};
+
+    return setup_run_own(&none, &step);
+}
+
+static int undo_bridge(const char *name, const char *bridge)
+{
+    char words[64];
+    int status = 0;
+
+    (void)name;
+    if (if_nametoindex(bridge) != 0) {
+        snprintf(words, sizeof(words), "virt-tap bridge delete %s", bridge);
+        status = run(words);
+    }
+    if (status == 0 && setup_is_persisted(bridge)) {
+        snprintf(words, sizeof(words), "virt-tap bridge unpersist %s", bridge);
+        status = run(words);
+    }
+    return status;
+}
+
+static int undo_persist(const char *name, const char *bridge)
+{
+    char words[64];
+
+    (void)name;
+    if (!setup_is_persisted(bridge))
+        return 0;
+    snprintf(words, sizeof(words), "virt-tap bridge unpersist %s", bridge);
+    return run(words);
+}
+
+static int undo_group(const char *name, const char *rest)
+{
+    char line[512];
+    struct user user = {.name = NULL};
+    const int length = (int)strcspn(rest, " ");
+    const char *who = rest + length + 1;
+
+    (void)name;
+    snprintf(line, sizeof(line), "gpasswd -d %s %.*s", who, length, rest);
+    return check_run_line(&user, false, line);
+}
+
+/* As the user: what they can write is theirs. */
+static int undo_session(const char *name, const char *who)
+{
+    __attribute__((cleanup(user_free))) struct user user = {.name = NULL};
+    char folder[512], line[2048];
+
+    if (user_find(&user, who) == -ENOENT) /* and so is the file, or nobody's */
+        return 0;
+    if (!user.in_passwd)
+        return complain(1, name, "cannot look up the user %s", who);
+    if (!qemu_session_folder(&user, folder, sizeof(folder)))
+        return complain(1, name, "%s has no home folder any more", who);
+    struct quoted quoted = quote(folder);
+    snprintf(line, sizeof(line),
+             "cd %s && { sed -i '1{/^bridge_helper = \"[^\"]*\" # the first one applies$/d}' qemu.conf; "
+             "[ -s qemu.conf ] || rm -f qemu.conf qemu.conf.before; }",
+             quoted.text);
+    return check_run_line(&user, true, line);
+}
+
+static int undo_file(const char *name, const char *path)
+{
+    printf("+ rm -f %s\n", path);
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    return complain(1, name, "cannot remove %s: %s", path, strerror(errno));
+}
+
+static int undo_hooks(const char *name, const char *rest)
+{
+    (void)name;
+    (void)rest;
+    return run("virt-tap hooks disable");
+}
+
+static int undo_broker(const char *name, const char *rest)
+{
+    (void)name;
+    (void)rest;
+    return run("virt-tap broker disable");
+}
+
+static int keep(const char *name, const char *rest)
+{
+    (void)name;
+    printf("stays, for others may use it by now: %s\n", rest);
+    return 0;
+}
+
+static const struct kind kinds[] = {
+    {"bridge ", is_bridge, undo_bridge, "the bridge goes, and its NIC has its network back"},
+    {"persist ", is_bridge, undo_persist, "the bridge is not made again at each start"},
+    {"policy ", is_rule, setup_policy_remove, "this line goes from " POLICY_PATH},
+    {"group ", is_membership, undo_group, "the user leaves the group"},
+    {"session ", is_user, undo_session, "bridge_helper goes from the qemu.conf of this user's session"},
+    {"file ", is_file, undo_file, "this file goes, with effect from the next start"},
+    {"hooks", no_more, undo_hooks, "libvirt does not call the hooks"},
+    {"broker", no_more, undo_broker, "the broker does not listen"},
+    {"packages ", is_text, keep, "stays: what this command installed"},
+    {"other ", is_text, keep, "stays: what this command did"},
+};
+
+/* Returns what follows the kind's word. */
+static const struct kind *find_kind(const char *line, const char **rest)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const size_t length = strlen(kinds[i].word);
+        if (strncmp(line, kinds[i].word, length) == 0 && kinds[i].valid(line + length)) {
+            *rest = line + length;
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+bool record_line_is_valid(const char *line)
+{
+    const char *rest;
+
+    return find_kind(line, &rest) != NULL;
+}
+
+static void show(const struct record *record)
+{
+    const char *rest;
+
+    puts("what setup did, and is taken back now, from the last to the first:");
+    for (size_t i = record->count; i-- > 0;) {
+        const struct kind *kind = find_kind(record->lines[i], &rest);
+        printf("%3zu. %s%s%s\n", record->count - i, kind->means, text_if(*rest, ": "), rest);
+    }
+}
+
+/* Goes on after a failure: the steps do not depend on each other. */
+static int take_back(const char *name, struct record *record)
+{
+    size_t failed = 0;
+
+    for (size_t i = record->count; i-- > 0 && !setup_stopped();) {
+        const char *rest;
+        const struct kind *kind = find_kind(record->lines[i], &rest);
+        if (kind->undo(name, rest) != 0)
+            failed++;
+        else if (record_remove(record, name, i) != 0)
+            return 1;
+    }
+    if (record->count == 0) {
+        puts("everything that setup did is taken back");
+        return 0;
+    }
+    if (setup_stopped())
+        return complain(1, name, "stopped: %zu steps are not taken back yet; run this again to go on",
+                        record->count);
+    return complain(1, name, "%zu steps could not be taken back, for the reasons above; run this again then",
+                    failed);
+}
+
+int setup_undo(const struct call *call, bool yes, bool dry_run)
+{
+    __attribute__((cleanup(record_free))) struct record record;
+
+    if (record_read(&record, call->name) != 0)
+        return 1;
+    if (record.count == 0) {
+        puts("there is nothing to take back: setup has changed nothing on this host");
+        return finish_output(0, call->name);
+    }
+    show(&record);
+    if (dry_run)
+        return finish_output(0, call->name);
+    if (setup_ask(call->name, "Take this back?", yes) != 0)
+        return 1;
+    return finish_output(take_back(call->name, &record), call->name);
+}

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""virt-tap setup: the plan, what it does, that it does so once, and that --undo leaves the host as it was."""
+import contextlib
+import errno
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+import checkcase
+import pseudoterminal
+import sandbox
+import uplink
+from bridgehelper import await_
+from netcase import POLICY, QEMU_ACL
+from sandbox import OTHER, USER, USERS
+from uplink import CLI, ROUTER4, virt_tap
+
+ALICE, BOB = USERS[USER], USERS[OTHER]
+RECORD = "/etc/virt-tap/setup"
+HOMES = {USER: "/run/vt/alice", OTHER: "/run/vt/bob"}
+INTERFACES = f"""auto lo
+iface lo inet loopback
+auto eth0
+iface eth0 inet static
+  address {uplink.HOST4}/24
+  gateway {ROUTER4}
+"""
+TOUCHED = re.compile(r"/etc/(virt-tap|qemu|network|libvirt|group-?|gshadow-?|udev)(/|$)")
+
+
+def files():
+    """What setup may touch, to the byte."""
+    found = {}
+    for top in ("/etc", *HOMES.values()):
+        for folder, _, names in os.walk(top):
+            for path in (os.path.join(folder, name) for name in names):
+                if top == "/etc" and not TOUCHED.match(path):
+                    continue
+                if os.path.islink(path):
+                    found[path] = os.readlink(path)
+                    continue
+                with open(path, "rb") as file:
+                    found[path] = file.read(), os.stat(path).st_mode
+    return {path: data for path, data in found.items() if not path.endswith("-")}  # the tools' own copies of group and gshadow
+
+
+class SetupCase(unittest.TestCase):
+    """A host whose ifupdown has given eth0 an address, with a real /dev/kvm if there is one, and two users who may nothing."""
+
+    def setUp(self):
+        uplink.make_plain()
+        self.addCleanup(uplink.remove)
+        await_(lambda: "fe80::" in uplink.ip("-6", "route", "show", "table", "local"))
+        for folder in ("/etc/network", "/run/network", "/etc/virt-tap", *HOMES.values()):
+            shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir("/etc/virt-tap")
+        sandbox.write("/etc/network/interfaces", INTERFACES)
+        sandbox.write("/run/network/ifstate", "lo=lo\neth0=eth0\n")
+        for folder in ("if-pre-up.d", "if-up.d", "if-down.d", "if-post-down.d"):
+            os.mkdir("/etc/network/" + folder)
+        for uid, home in HOMES.items():
+            os.mkdir(home)
+            os.chown(home, uid, uid)
+        self.addCleanup(lambda: [os.unlink(path) for path in (POLICY, QEMU_ACL, RECORD) if os.path.lexists(path)])
+        sandbox.run("sh", "-c", "getent group kvm >/dev/null || groupadd -r kvm")
+        for user in (ALICE, BOB):
+            sandbox.run("gpasswd", "-d", user, "kvm", check=False)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("/dev/kvm")
+        os.mknod("/dev/kvm", 0o020660, os.makedev(10, 232))
+        shutil.chown("/dev/kvm", 0, "kvm")
+        os.chmod("/dev/kvm", 0o660)
+        self.addCleanup(os.unlink, "/dev/kvm")
+
+    def set_up(self, *words, status=0, says=(), **more):
+        done = virt_tap("setup", *words, limit=120, **more)
+        self.assertEqual(done.returncode, status, done.stdout)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, done.stdout)
+        return done.stdout
+
+    def refused(self, *words, says, status=1):
+        """And nothing is changed."""
+        before = files(), uplink.settled()
+        self.set_up(*words, status=status, says=says)
+        self.assertEqual((files(), uplink.settled()), before)
+
+    @staticmethod
+    def reaches():
+        """The router answers: nobody listens there."""
+        with socket.socket() as sock:
+            sock.settimeout(5)
+            return sock.connect_ex((ROUTER4, 9)) == errno.ECONNREFUSED
+
+
+class There(SetupCase):
+    def test_there_and_back(self):
+        """Two users; then nothing is left to do; then all is as before."""
+        before, network = files(), uplink.settled()
+        planned = self.set_up(ALICE, BOB, "--dry-run", says=(
+            f"usermod -a -G kvm {ALICE}", "virt-tap bridge persist br0 --uplink=eth0 --apply", f"echo 'allow br0 user={BOB}' >>{POLICY}",
+            f"as {ALICE}: mkdir -p {HOMES[USER]}/.config/libvirt"))
+        self.assertEqual((files(), uplink.settled()), (before, network))
+        done = self.set_up(ALICE, BOB, "--yes")
+        self.assertIn(planned.rstrip(), done)
+        self.assertEqual(os.stat(RECORD).st_mode & 0o7777, 0o600)
+        self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+        self.assertEqual(uplink.addresses("br0"), ["192.0.2.10/24"])
+        self.assertTrue(self.reaches())
+        for uid, user in ((USER, ALICE), (OTHER, BOB)):
+            self.assertIn("kvm", sandbox.run("id", "-nG", user).stdout.split())
+            self.assertEqual(virt_tap("policy", "explain", f"--user={user}", "--bridge=br0").returncode, 0)
+            with open(HOMES[uid] + "/.config/libvirt/qemu.conf", encoding="utf-8") as file:
+                self.assertRegex(file.read(), r'\Abridge_helper = "/\S*virt-tap-helper"')
+            self.assertEqual(os.stat(file.name).st_uid, uid)
+        self.again()
+        self.set_up("--undo", "--dry-run", says="from the last to the first")
+        self.set_up("--undo", "--yes", says="everything that setup did is taken back")
+        self.assertEqual(files(), before)
+        self.assertTrue(await_(lambda: uplink.snapshot() == network), uplink.snapshot())
+        self.refused("--undo", "--yes", says="nothing to take back", status=0)
+
+    def again(self):
+        """In under a second, without a question."""
+        before, start = (files(), uplink.settled()), time.monotonic()
+        self.set_up(ALICE, BOB, says=("nothing to do: all of this is so already", "-netdev tap,id=n0,br=br0"), stdin=subprocess.DEVNULL)
+        took = time.monotonic() - start
+        self.assertEqual((files(), uplink.settled()), before)
+        if not os.environ.get("VIRT_TAP_SANITIZED"):
+            self.assertLess(took, 1 if os.getloadavg()[0] < os.cpu_count() else 10)
+
+    def test_asked(self):
+        """A person says no, then yes; and does not confirm the bridge, which goes again."""
+        before, network = files(), uplink.settled()
+        self.assertIn("nothing was changed", self.person(b"n\n", 1))
+        self.assertEqual((files(), uplink.settled()), (before, network))
+        self.assertIn("to take them back", self.person(b"y\n", 1, interrupt="Press Enter"))
+        said = virt_tap("setup", ALICE)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("is not confirmed", said.stdout)
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.set_up(ALICE, "--yes")
+        self.set_up("--undo", "--yes")
+        self.assertEqual(files(), before)
+
+    def person(self, answer, status, interrupt=None):
+        """Somebody on a terminal answers; and types Ctrl-C once it says that."""
+        master, slave = pty.openpty()
+        start = ["setsid", "--ctty", "--wait", CLI, "setup", ALICE]
+        with subprocess.Popen(start, stdin=slave, stdout=slave, stderr=slave, cwd="/") as process:
+            os.close(slave)
+            os.write(master, answer)
+            said = b""
+            while interrupt and interrupt.encode() not in said:
+                said += os.read(master, 65536)
+            if interrupt:
+                os.write(master, b"\x03")
+            text = said.decode() + pseudoterminal.said(master)
+            self.assertEqual(process.wait(60), status, text)
+        return text
+
+
+class Carried(SetupCase):
+    def test_old_rules(self):
+        """bridge.conf stays in force with the policy that setup makes, and is alone in force again afterwards."""
+        sandbox.write(QEMU_ACL, "allow br9\n")
+        self.set_up(ALICE, "--yes")
+        with open(POLICY, encoding="utf-8") as file:
+            self.assertIn(f"\ninclude {QEMU_ACL}\nallow br0 user={ALICE}\n", file.read())
+        self.set_up("--undo", "--yes")
+        self.assertFalse(os.path.exists(POLICY))
+
+    def test_others_changes_stay(self):
+        """What was there before, and what an administrator adds between."""
+        sandbox.write(POLICY, f"# ours\nallow br9 user={ALICE}")  # without a newline
+        os.makedirs(HOMES[USER] + "/.config/libvirt")
+        conf = HOMES[USER] + "/.config/libvirt/qemu.conf"
+        sandbox.write(conf, 'bridge_helper = "/x"\nuser = "y"\n', uid=USER, gid=USER)
+        sandbox.run("chown", "-R", f"{USER}:{USER}", HOMES[USER] + "/.config")
+        self.set_up(ALICE, "--yes")
+        with open(POLICY, "a", encoding="utf-8") as file:
+            file.write("deny br8\n")
+        self.set_up("--undo", "--yes")
+        with open(POLICY, encoding="utf-8") as file:
+            self.assertEqual(file.read(), f"# ours\nallow br9 user={ALICE}\ndeny br8\n")
+        with open(conf, encoding="utf-8") as file:
+            self.assertEqual(file.read(), 'bridge_helper = "/x"\nuser = "y"\n')
+
+    def test_goes_on(self):
+        """A step that fails ends it; the next run does what is left, and --undo takes back both."""
+        before = files()
+        sandbox.write("/etc/network/if-pre-up.d/bad", '#!/bin/sh\n[ "$IFACE" != br0 ]\n', mode=0o755)
+        said = self.set_up(ALICE, "--yes", status=1, says="failed at command ")
+        self.assertIn("usermod", said)
+        self.assertTrue(await_(lambda: "br0" not in sandbox.links() and self.reaches(), 30))
+        os.unlink("/etc/network/if-pre-up.d/bad")
+        self.assertNotIn("+ usermod", self.set_up(ALICE, "--yes"))
+        self.set_up("--undo", "--yes")
+        self.assertEqual(files(), before)
+
+    def test_existing_bridge(self):
+        """One that virt-tap made for now, and one that somebody else made."""
+        self.assertEqual(virt_tap("bridge", "create", "br0", "--uplink=eth0").returncode, 0)
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.set_up(ALICE, "--yes", says="+ virt-tap bridge persist br0")
+        self.set_up("--undo", "--yes")
+        self.assertIn("br0", sandbox.links())
+        sandbox.run("ip", "link", "add", "br7", "type", "bridge")
+        self.assertNotIn("persist", self.set_up(ALICE, "--bridge=br7", "--dry-run", says="bridge br7 exists"))
+
+    def test_interrupted(self):
+        """Ctrl-C while the bridge is made: the host has its network again, and what was not begun is not done."""
+        sandbox.write("/etc/network/if-pre-up.d/slow", '#!/bin/sh\n[ "$IFACE" = br0 ] && sleep 5\nexit 0\n', mode=0o755)
+        with subprocess.Popen([CLI, "setup", ALICE, "--yes"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
+                              start_new_session=True) as process:
+            said = ""
+            while "bridge persist br0" not in said.partition("\n+ ")[2]:
+                said += process.stdout.readline()
+            time.sleep(1)
+            os.killpg(process.pid, signal.SIGINT)
+            said += process.stdout.read()
+            self.assertEqual(process.wait(30), 1, said)
+        self.assertIn("to take them back", said)
+        self.assertFalse(os.path.exists(POLICY))
+        self.assertTrue(await_(lambda: not uplink.files() and self.reaches(), 90), uplink.files())
+        self.set_up("--undo", "--yes")
+
+
+class Refused(SetupCase):
+    def test_words(self):
+        for words, says, status in (
+                ([], "name the users", 2), (["nobody-here"], "there is no user 'nobody-here'", 1), (["root"], "root needs no policy", 1),
+                (["a b"], "needs quotes", 1), ([ALICE, "--uplink=eth0", "--nat"], "use one of them", 2),
+                ([ALICE, "--undo"], "use it alone", 2), ([ALICE, "--bridge=a/b"], "letters, digits", 2), ([ALICE, "--uplink=a b"], "no NIC", 2)):
+            with self.subTest(words=words):
+                self.refused(*words, says=says, status=status)
+        self.assertIn("requires root", sandbox.run(sandbox.RUN + "/virt-tap", "setup", check=False, uid=USER).stdout)
+
+    def test_no_terminal(self):
+        self.refused(ALICE, says="add --yes")
+
+    def test_uplinks(self):
+        """A port, a member of a bond, one that is not there, and a bridge with another uplink."""
+        sandbox.batch("ip", "link add eth1 type veth peer name eth2", "link add br5 type bridge", "link set eth1 master br5")
+        nics = [("eth1", "br5"), ("eth9", "eth9"), ("lo", "lo")]
+        if sandbox.run("ip", "link", "add", "bond0", "type", "bond", check=False).returncode == 0:
+            sandbox.run("ip", "link", "set", "eth2", "master", "bond0")
+            nics.append(("eth2", "bond0"))
+        for nic, says in nics:
+            with self.subTest(nic=nic):
+                self.refused(ALICE, "--yes", f"--uplink={nic}", says=says)
+        self.refused(ALICE, "--yes", "--uplink=eth0", "--bridge=br5", says="'eth0' is not one of its ports")
+        self.refused(ALICE, "--yes", "--nat", "--bridge=br5", says="choose another name")
+        self.refused(ALICE, "--yes", "--bridge=eth1", says="it is no bridge")
+
+    def test_wireless(self):
+        """Refused as an uplink, with what to type; without --uplink, NAT is proposed."""
+        sysfs = os.path.realpath("/sys/class/net/eth0")
+        sandbox.run("mount", "-t", "tmpfs", "tmpfs", sysfs)
+        self.addCleanup(sandbox.run, "umount", sysfs)
+        os.mkdir(sysfs + "/phy80211")
+        self.refused(ALICE, "--yes", "--uplink=eth0", says=("Wi-Fi", "use --nat"))
+        self.refused(ALICE, "--yes", says=("(NAT): this host is on Wi-Fi", "needs systemd"))
+
+    def test_policy(self):
+        """One that denies, and one that is broken."""
+        sandbox.write(POLICY, f"deny br0 user={ALICE}\n")
+        self.refused(ALICE, "--yes", says=(f"{POLICY}:1", "policy edit"))
+        sandbox.write(POLICY, "alow br0\n")
+        self.refused(ALICE, "--yes", says="virt-tap policy check")
+
+    def test_record(self):
+        """A record that is not as setup writes it is never acted on."""
+        good = "virt-tap-setup 1\n"
+        for text in ("", "virt-tap-setup 2\nhooks\n", good + "hooks", good + "bridge a/b\n", good + "group kvm\n", good + "group -x alice\n",
+                     good + "policy allow br0 user=x\ty\n", good + "session ;x\n", good + "rm -rf /\n", good + "other \x1b[2J\n", good + "hooks\0\n"):
+            with self.subTest(text=text):
+                sandbox.write(RECORD, text, mode=0o600)
+                self.refused("--undo", "--yes", says="damaged in line")
+                self.refused(ALICE, "--yes", says="damaged in line")
+        sandbox.write(RECORD, good + "hooks\n", mode=0o666)
+        os.chmod(RECORD, 0o666)
+        self.refused("--undo", "--yes", says=RECORD)
+        sandbox.write(RECORD, good + "hooks\n", uid=USER)
+        self.refused("--undo", "--yes", says=RECORD)
+
+
+if __name__ == "__main__":
+    sandbox.enter()
+    sandbox.install(CLI, "virt-tap", caps=None)
+    sandbox.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/local")
+    HELPER = checkcase.helper_path()
+    os.makedirs(os.path.dirname(HELPER), exist_ok=True)
+    shutil.copy(checkcase.HELPER, HELPER)
+    sandbox.run("setcap", "cap_net_admin=p", HELPER)
+    os.mkdir(os.path.dirname(HELPER) + "/virt-tap")
+    sandbox.write(os.path.dirname(HELPER) + "/virt-tap/bridge-up", "#!/bin/sh\n", mode=0o755)
+    with open("/etc/passwd", encoding="utf-8") as passwd:
+        TEXT = passwd.read()
+    for number, folder in HOMES.items():
+        TEXT = re.sub(rf"^({USERS[number]}:.*):/run/vt:", rf"\1:{folder}:", TEXT, flags=re.M)
+    sandbox.write("/etc/passwd", TEXT)
+    sys.exit(not unittest.main(exit=False, verbosity=1).result.wasSuccessful())

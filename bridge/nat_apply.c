@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000, STEP_MS = 100, CLEAN_MS = 3000 };
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000 };
 
 const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
     "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
@@ -224,6 +224,29 @@ void nat_stop(const char *bridge)
         process_query(NULL, "systemctl", "stop", unit);
 }
 
+/* Waits until all is there. Returns whether it is, or reports why not. */
+static bool await(const char *verb, const struct persist_plan *plan)
+{
+    const bool unit = strcmp(plan->format->name, "dnsmasq") == 0;
+    char name[64] = "";
+
+    if (unit)
+        snprintf(name, sizeof(name), "virt-tap-nat-%s", plan->bridge);
+    for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
+        if (is_ready(plan))
+            return true;
+        if (unit && process_query(NULL, "systemctl", "is-failed", "--quiet", name) == 0)
+            break;
+        poll(NULL, 0, STEP_MS);
+    }
+    if (strcmp(plan->format->name, "networkmanager") == 0)
+        strcpy(name, "NetworkManager");
+    complain(1, verb,
+             "'%s' has not got its address, DHCP server and masquerading: `journalctl -b -u %s` says why",
+             plan->bridge, *name ? name : "systemd-networkd");
+    return false;
+}
+
 /* All of it, after a failure. */
 static void take_back(const char *verb, const struct persist_plan *plan)
 {
@@ -252,21 +275,11 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
         if (plan->nat6.family)
             forward("ipv6/conf/all/forwarding");
     }
-    int status = is_ready(plan) ? 0 : persist_tell(verb, plan);
-    bool ready = false;
-    for (int waited = 0; status == 0 && !(ready = is_ready(plan)) && waited < WAIT_MS; waited += STEP_MS)
-        poll(NULL, 0, STEP_MS);
-    if (status == 0 && !ready)
-        status =
-            complain(1, verb,
-                     "%s has not made '%s' with address, DHCP server and masquerading in %d s; its journal "
-                     "says why: journalctl -b -u '*%s*'",
-                     plan->format->name, plan->bridge, WAIT_MS / 1000,
-                     strcmp(plan->format->name, "networkmanager") == 0 ? "NetworkManager" : "virt-tap-nat");
-    if (status != 0 && !there)
-        take_back(verb, plan);
-    if (status != 0)
-        return status;
+    if (!is_ready(plan) && (persist_tell(verb, plan) != 0 || !await(verb, plan))) {
+        if (!there)
+            take_back(verb, plan);
+        return 1;
+    }
     const bool docker = records(&record, "/docker.service.d/");
     if (docker) {
         process_query(NULL, "systemctl", "daemon-reload");

@@ -173,7 +173,7 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (status != 0)
         return status;
     if (is_nat)
-        nat_clean(name, &record, &nat);
+        nat_clean(verb, name, &record, &nat);
     unlink(path.text);
     if (record.count > 0 && !*saved.manager)
         complain(

@@ -37,6 +37,8 @@ static const struct server {
     /* systemd: src/libsystemd-network/sd-dhcp-server-lease.c; the second one with PersistLeases=runtime */
     {"/var/lib/systemd/network/dhcp-server-lease", "", "", true, true, {"systemd-network", NULL}},
     {"/run/systemd/netif/dhcp-server-lease", "", "", true, true, {"systemd-network", NULL}},
+    /* our unit's: nat_files.c */
+    {"/run", "virt-tap-nat-", "/leases", true, false, {"dnsmasq", NULL}},
 };
 
 void leases_free(struct leases *leases)

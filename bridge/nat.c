@@ -300,7 +300,7 @@ static int look(struct view *view, const char *verb, struct persist_plan *plan, 
 
     *was = (struct cidr){.family = 0};
     const int err = persist_recall(plan->bridge, &record);
-    if (err < 0 && err != -EACCES)
+    if (err < 0)
         return complain(1, verb, "nothing was changed: what is recorded for '%s' cannot be read: %s",
                         plan->bridge, strerror(-err));
     if (!nat_recorded(&record, was))

@@ -45,7 +45,8 @@ int nat_apply(const char *verb, const struct persist_plan *plan);
 
 /* After the bridge and its files are gone: takes back what nat_apply() told others. The record is that of
  * before. */
-void nat_clean(const char *bridge, const struct persist_files *record, const struct cidr *address);
+void nat_clean(const char *verb, const char *bridge, const struct persist_files *record,
+               const struct cidr *address);
 
 /* Stops a unit of ours whose files are gone already. */
 void nat_stop(const char *bridge);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000, STEP_MS = 100, CLEAN_MS = 3000 };
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000 };
 
 const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
     "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
@@ -98,15 +98,70 @@ static void tell_docker(const char *bridge, bool remove_only)
     }
 }
 
-/* A zone that is new, or gone, is known only then. */
+/* What is listed of all zones but ours, without what is said of those in use: "public (active)". */
+static char *zones(const char *which)
+{
+    const char *const argv[] = {"firewall-cmd", "--list-all-zones", which, NULL};
+    _cleanup_free_ char *listed = NULL;
+    bool ours = false;
+
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &listed) != 0 || !listed)
+        return NULL;
+    char *out = calloc(1, strlen(listed) + 1), *rest = listed;
+    for (char *line; out && (line = strsep(&rest, "\n"));) {
+        if (*line && !strchr(" \t", *line)) {
+            ours = strncmp(line, "virt-tap", 8) == 0;
+            line[strcspn(line, " ")] = '\0';
+        }
+        if (!ours && *line)
+            strcat(strcat(out, line), "\n");
+    }
+    return out;
+}
+
+/* A zone that is new, or gone, is known after a reload only, which would drop what is not permanent. */
 static void tell_firewalld(const char *verb)
 {
     if (process_query(NULL, "firewall-cmd", "--state") != 0)
         return;
-    if (verb)
-        printf("running `firewall-cmd --reload`\n");
+    _cleanup_free_ char *now = zones(NULL), *permanent = zones("--permanent");
+    if (!now || !permanent || strcmp(now, permanent) != 0) {
+        complain(
+            0, verb,
+            "firewalld has rules that are not permanent and was not told: `firewall-cmd --reload` would drop "
+            "them, but until then it knows nothing of what was changed");
+        return;
+    }
+    printf("running `firewall-cmd --reload`\n");
     fflush(stdout);
     process_query(NULL, "firewall-cmd", "--reload");
+}
+
+/* A base chain of the firewall that drops what is forwarded, unless one of its own rules accepts it: no rule
+ * elsewhere can. Docker's is told by tell_docker(). */
+static void warn_of_drops(const char *verb, const char *bridge, bool docker)
+{
+    _cleanup_free_ char *chains = NULL;
+    char family[16] = "", table[64] = "", chain[64] = "";
+
+    process_query(&chains, "nft", "list", "chains");
+    char *rest = chains;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        sscanf(line, "table %15s %63s", family, table);
+        sscanf(line, " chain %63s", chain);
+        if (!strstr(line, "hook forward") || !strstr(line, "policy drop") || strcmp(family, "bridge") == 0)
+            continue;
+        const bool iptables = strcmp(table, "filter") == 0 && strcmp(chain, "FORWARD") == 0;
+        if (iptables && docker)
+            continue;
+        complain(
+            0, verb,
+            "the firewall drops what guests on '%s' send to the outside and get from there (policy of the "
+            "chain %.60s in table %.15s %.60s); to let it through: nft insert rule %.15s %.60s %.60s "
+            "iifname %s accept; nft insert rule %.15s %.60s %.60s oifname %s ct state related,established "
+            "accept; and likewise in its own configuration",
+            bridge, chain, family, table, family, table, chain, bridge, family, table, chain, bridge);
+    }
 }
 
 /* Whether a file is recorded whose path has this in it. */
@@ -146,14 +201,15 @@ static void clean_networkd(const struct cidr *address)
     }
 }
 
-void nat_clean(const char *bridge, const struct persist_files *record, const struct cidr *address)
+void nat_clean(const char *verb, const char *bridge, const struct persist_files *record,
+               const struct cidr *address)
 {
     if (records(record, "/docker.service.d/")) {
         tell_docker(bridge, true);
         process_query(NULL, "systemctl", "daemon-reload");
     }
     if (records(record, "/firewalld/"))
-        tell_firewalld(NULL);
+        tell_firewalld(verb);
     if (records(record, "/systemd/network/"))
         clean_networkd(address);
 }
@@ -168,8 +224,31 @@ void nat_stop(const char *bridge)
         process_query(NULL, "systemctl", "stop", unit);
 }
 
+/* Waits until all is there. Returns whether it is, or reports why not. */
+static bool await(const char *verb, const struct persist_plan *plan)
+{
+    const bool unit = strcmp(plan->format->name, "dnsmasq") == 0;
+    char name[64] = "";
+
+    if (unit)
+        snprintf(name, sizeof(name), "virt-tap-nat-%s", plan->bridge);
+    for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
+        if (is_ready(plan))
+            return true;
+        if (unit && process_query(NULL, "systemctl", "is-failed", "--quiet", name) == 0)
+            break;
+        poll(NULL, 0, STEP_MS);
+    }
+    if (strcmp(plan->format->name, "networkmanager") == 0)
+        strcpy(name, "NetworkManager");
+    complain(1, verb,
+             "'%s' has not got its address, DHCP server and masquerading: `journalctl -b -u %s` says why",
+             plan->bridge, *name ? name : "systemd-networkd");
+    return false;
+}
+
 /* All of it, after a failure. */
-static void take_back(const struct persist_plan *plan)
+static void take_back(const char *verb, const struct persist_plan *plan)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct move move = {.mover = 0};
@@ -182,39 +261,32 @@ static void take_back(const struct persist_plan *plan)
     if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
         link_delete(&view.nl, links_by_name(&view.links, plan->bridge)->ifindex);
     persist_reattach(&move);
-    nat_clean(plan->bridge, &record, &plan->nat);
+    nat_clean(verb, plan->bridge, &record, &plan->nat);
 }
 
 int nat_apply(const char *verb, const struct persist_plan *plan)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
 
+    const bool there = if_nametoindex(plan->bridge) != 0; /* guests may use it */
     persist_recall(plan->bridge, &record);
     if (records(&record, "/sysctl.d/")) {
         forward("ipv4/ip_forward");
         if (plan->nat6.family)
             forward("ipv6/conf/all/forwarding");
     }
-    int status = is_ready(plan) ? 0 : persist_tell(verb, plan);
-    bool ready = false;
-    for (int waited = 0; status == 0 && !(ready = is_ready(plan)) && waited < WAIT_MS; waited += STEP_MS)
-        poll(NULL, 0, STEP_MS);
-    if (status == 0 && !ready)
-        status =
-            complain(1, verb,
-                     "%s has not made '%s' with address, DHCP server and masquerading in %d s; its journal "
-                     "says why: journalctl -b -u '*%s*'",
-                     plan->format->name, plan->bridge, WAIT_MS / 1000,
-                     strcmp(plan->format->name, "networkmanager") == 0 ? "NetworkManager" : "virt-tap-nat");
-    if (status != 0) {
-        take_back(plan);
-        return status;
+    if (!is_ready(plan) && (persist_tell(verb, plan) != 0 || !await(verb, plan))) {
+        if (!there)
+            take_back(verb, plan);
+        return 1;
     }
-    if (records(&record, "/docker.service.d/")) {
+    const bool docker = records(&record, "/docker.service.d/");
+    if (docker) {
         process_query(NULL, "systemctl", "daemon-reload");
         tell_docker(plan->bridge, false);
     }
     if (records(&record, "/firewalld/"))
         tell_firewalld(verb);
+    warn_of_drops(verb, plan->bridge, docker);
     return 0;
 }

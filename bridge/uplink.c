@@ -285,7 +285,7 @@ int uplink_refuse_kind(const char *verb, const struct link *uplink)
         return complain(
             1, verb,
             "'%s' is Wi-Fi, which carries no frames of other stations than itself (unless both sides speak "
-            "4addr): use a routed or NAT network, such as libvirt's 'default'",
+            "4addr): use a NAT bridge (virt-tap bridge persist nat0 --nat --apply)",
             uplink->name);
     if (strcmp(uplink->kind, "bridge") == 0)
         return complain(1, verb, "'%s' is a bridge itself: use it, or name the NIC in it", uplink->name);

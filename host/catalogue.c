@@ -186,7 +186,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [NET_UPLINK_WIFI] =
         {"net.uplink.wifi", FINDING_WARNING,
          "an access point only accepts frames from its own stations, so guests behind a bridge over Wi-Fi get no answer",
-         "# route or NAT guests instead: libvirt's network 'default', or QEMU's -nic user"},
+         "# a bridge with NAT instead: {sudo}virt-tap bridge persist nat0 --nat --apply"},
     [NET_FILTER] = {"net.filter", FINDING_OK, "frames between guests and the bridge's other ports pass"},
     [NET_FILTER_DROP] = {"net.filter.drop", FINDING_FAILURE,
                          "the host's firewall silently drops the frames of guests", PASS_FRAMES},

@@ -49,6 +49,7 @@ struct look {
     struct findings *out;
     struct ifaddrs *addresses;
     unsigned int uplinks;
+    bool nat;
     bool plugged; /* one of them has a carrier; the bridge has none while STP keeps it waiting */
 };
 
@@ -98,6 +99,22 @@ static void report_stp(const char *bridge, struct findings *out)
             bridge, 2 * delay / 100);
 }
 
+/* Whether the host's configuration gives guests on it NAT: by networkd, NetworkManager (whose dnsmasq has
+ * this pid file: nm-dnsmasq-manager.c), or the files of `bridge persist --nat`. */
+static bool has_nat(const char *bridge)
+{
+    char path[80], text[4096];
+
+    snprintf(path, sizeof(path), "/etc/virt-tap/nat/%.15s.conf", bridge);
+    if (access(path, F_OK) == 0)
+        return true;
+    snprintf(path, sizeof(path), "/run/nm-dnsmasq-%.15s.pid", bridge);
+    if (access(path, F_OK) == 0)
+        return true;
+    snprintf(path, sizeof(path), "/etc/systemd/network/0-virt-tap-%.15s.network", bridge);
+    return text_read(path, text, sizeof(text)) > 0 && strstr(text, "IPMasquerade=");
+}
+
 static void report_bridge(struct look *look, const char *bridge)
 {
     char uplink[IFNAMSIZ] = "";
@@ -105,6 +122,7 @@ static void report_bridge(struct look *look, const char *bridge)
     const size_t before = out->count;
     const unsigned int uplinks = report_ports(look, bridge, uplink);
 
+    look->nat = has_nat(bridge);
     look->uplinks = uplinks;
     if (!is_up(bridge))
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);
@@ -121,6 +139,8 @@ static void report_bridge(struct look *look, const char *bridge)
     if (uplinks)
         finding_add(out, NET_BRIDGE, "%s is up; uplink %s%s", bridge, uplink,
                     uplinks > 1 ? " and others" : "");
+    else if (look->nat)
+        finding_add(out, NET_BRIDGE, "%s is up; guests reach the outside through the host (NAT)", bridge);
     else
         finding_add(out, NET_BRIDGE, "%s is up, without uplink: guests reach each other and the host",
                     bridge);
@@ -173,7 +193,7 @@ static void report_way_out(struct look *look)
 {
     char interface[IFNAMSIZ] = "";
 
-    if (look->uplinks)
+    if (look->uplinks || look->nat)
         return;
     text_lines("/proc/net/route", wireless_route, interface);
     if (!interface[0])

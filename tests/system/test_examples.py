@@ -237,6 +237,7 @@ class Pages(Reader):
             self.types("virt-tap bridge create br0 --uplink eth0 </dev/null", user=0)
             self.type("virt-tap bridge delete br0", user=0)
             self.types("virt-tap bridge persist br0 --uplink eth0 --apply", user=0)
+            self.not_tried("virt-tap bridge persist nat0 --nat --apply", "it takes a network manager, or systemd: tests/netns/test_nat.py has them")
         self.assertIn("192.0.2.10/24", uplink.addresses("br0"))
 
 

@@ -5,7 +5,7 @@
 
 Each is FOLDER/RELEASE-MANAGER with disk (ext4), vmlinuz, initrd and made-by. RELEASE is bookworm or trixie; MANAGER is who configures its
 network: ifupdown, networkd, netplan or networkmanager, each of them also as MANAGER+libvirt, which has QEMU, libvirt and AppArmor
-besides; or broker, which has QEMU and no network. One that this very script has made is left as it is.
+besides, and as MANAGER+wifi, which has a kernel with Wi-Fi and an access point, too; or broker, which has QEMU and no network. One that this very script has made is left as it is.
 Takes root; packages come from Debian, or from $MIRROR. A folder appears complete or not at all.
 """
 import glob
@@ -31,6 +31,7 @@ PACKAGES = {
     (None, "broker"): "qemu-system-x86 seabios",
 }
 GUESTS = "qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients apparmor libcap2-bin"  # of MANAGER+libvirt
+WIFI = "hostapd wpasupplicant iw dnsmasq-base"  # of MANAGER+wifi, besides these
 ENABLED = {
     "ifupdown": "",
     "networkd": "systemd-networkd systemd-resolved",
@@ -42,7 +43,7 @@ ENABLED = {
 KERNEL = r"""set -eu
 cd "$1/tmp"
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-name=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+name=$(apt-cache depends linux-image-KIND | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
 apt-get -q -o APT::Sandbox::User=root download "$name"
 dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x -C "$1" --keep-directory-symlink
 rm linux-image-*.deb
@@ -108,13 +109,17 @@ def _make(place, release, manager, stamp):
 def _install(tree, release, manager):
     manager, _, more = manager.partition("+")
     packages = COMMON.split() + (PACKAGES.get((release, manager)) or PACKAGES[None, manager]).split() + (GUESTS.split() if more else [])
+    kernel = KERNEL.replace("KIND", "cloud-amd64")
+    if more == "wifi":
+        packages += WIFI.split()
+        kernel = KERNEL.replace("KIND", "amd64")
     unused = [f"--dpkgopt=path-exclude=/usr/share/{path}/*" for path in ("doc", "man", "info", "locale", "lintian")]
     mirror = list(filter(None, [os.environ.get("MIRROR")]))
     # In namespaces of its own: whatever becomes of it, nothing stays mounted in a folder that is then removed.
     _run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
          "mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(packages)}",
          '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--dpkgopt=force-unsafe-io", *unused,
-         f"--customize-hook={KERNEL}", release, tree, *mirror)
+         f"--customize-hook={kernel}", release, tree, *mirror)
 
 
 def _furnish(tree, manager):

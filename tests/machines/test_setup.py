@@ -5,7 +5,8 @@
 
 One command, a reboot, and a guest of alice's has an address from a DHCP server: the segment's, where it is reached from outside; or, with --nat, the
 bridge's own, and it reaches the outside. After `setup --undo` and a reboot the machine is as it was. By default on this machine's own Debian; with
-VIRT_TAP_MACHINES=all on each. The guest is a QEMU without a processor: its card is in a namespace of the machine, with busybox as DHCP client. Needs
+VIRT_TAP_MACHINES=all on each. With wifi for MANAGER, NetworkManager's machine has a Wi-Fi card alone, and its access point in a namespace: there NAT is
+what setup proposes. The guest is a QEMU without a processor: its card is in a namespace of the machine, with busybox as DHCP client. Needs
 VIRT_TAP_HELPER, VIRT_TAP_CLI and MACHINES_FOLDER.
 """
 import re
@@ -23,6 +24,24 @@ HELPER = "/usr/local/libexec/virt-tap-helper"
 QEMU = (f"setpriv --reuid=alice --regid=alice --init-groups qemu-system-x86_64 -M none -nodefaults -no-user-config -display none -netdev "
         f"tap,id=t,br=BRIDGE,helper={HELPER} -netdev hubport,id=h0,hubid=0,netdev=t -netdev tap,id=c,ifname=card,script=no,downscript=no "
         "-netdev hubport,id=h1,hubid=0,netdev=c")
+# The machine's own card is wlan0, of the kernel's simulated radios; the other radio is the access point's, behind which is the outside.
+ACCESS_POINT = f"""[Unit]
+Before=NetworkManager.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -euc 'modprobe mac80211_hwsim radios=2; ip netns add ap; iw phy phy1 set netns name ap; ip -n ap link set lo up; \\
+  ip -n ap link set wlan1 up; ip -n ap address add 10.99.0.1/24 dev wlan1; ip -n ap address add {machine.OUTSIDE}/32 dev lo; \\
+  ip netns exec ap hostapd -B /etc/ap.conf; \\
+  ip netns exec ap dnsmasq --conf-file=/dev/null --no-resolv --interface=wlan1 --bind-dynamic --dhcp-range=10.99.0.100,10.99.0.150'
+[Install]
+WantedBy=multi-user.target
+"""
+WIFI_FILES = {
+    "/etc/systemd/system/ap.service": ACCESS_POINT,
+    "/etc/ap.conf": "interface=wlan1\ndriver=nl80211\nssid=machines\nhw_mode=g\nchannel=1\n",
+    "/etc/NetworkManager/system-connections/wifi.nmconnection": "[connection]\nid=wifi\nuuid=5d0b7a3e-6a55-4c6e-9a8e-2b3f7c0f7701\ntype=wifi\n"
+                                                               "interface-name=wlan0\n\n[wifi]\nssid=machines\n\n[ipv4]\nmethod=auto\n"}
 LEASE = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\nip address add $ip/$mask dev $interface\nip route add default via $router\n"
 
 
@@ -32,6 +51,32 @@ class Setup(machinecase.InstalledCase):
                   programs=[("/bin/busybox", "/usr/local/bin/busybox")])
         self.machine.run(f"useradd -m alice; chmod 755 /usr/local/bin/lease; setcap cap_net_admin=p {HELPER}")
         return self.settle("eth0")
+
+    def check_wifi(self, release):
+        self.boot(release, "networkmanager+wifi", {**WIFI_FILES, "/usr/local/bin/lease": LEASE}, nics=0,
+                  programs=[("/bin/busybox", "/usr/local/bin/busybox")])
+        self.machine.run(f"useradd -m alice; chmod 755 /usr/local/bin/lease; setcap cap_net_admin=p {HELPER}; systemctl enable --now ap")
+        self.on_wifi()
+        rules = self.machine.run("nft list ruleset")
+        self.assertIn("this host is on Wi-Fi", self.type("alice", "--yes"))
+        self.machine.reboot()
+        self.on_wifi()
+        self.guest("br-nat")
+        self.reaches_out()
+        self.assertIn("nothing to do: all of this is so already", self.type("alice"))
+        self.take_back()
+        self.machine.reboot()
+        self.on_wifi()
+        self.assertNotIn("br-nat", self.machine.run("ip -br link"))
+        self.assertEqual(self.machine.run("nft list ruleset"), rules)
+
+    def on_wifi(self):
+        if not await_(lambda: self.machine.ok("ping", "-n", "-c", "1", "-W", "3", machine.OUTSIDE), 180, 2):
+            self.fail(self.tell() + self.machine.run("iw dev; ip netns exec ap iw dev; nmcli device; systemctl status ap", check=False)[1])
+
+    def reaches_out(self):
+        ping = f"ip netns exec guest ping -n -c 1 -W 3 {machine.OUTSIDE}"
+        self.assertTrue(await_(lambda: self.machine.ok("sh", "-c", ping), 30, 1), self.tell() + self.machine.run("nft list ruleset"))
 
     def type(self, *words):
         said = self.machine.run(f"virt-tap setup {' '.join(words)}", check=False)
@@ -71,16 +116,18 @@ class Setup(machinecase.InstalledCase):
         self.machine.reboot()
         self.settle("eth0", before.addresses["eth0"])
         self.guest("br-nat")
-        ping = f"ip netns exec guest ping -n -c 1 -W 3 {machine.OUTSIDE}"
-        self.assertTrue(await_(lambda: self.machine.ok("sh", "-c", ping), 30, 1), self.tell() + self.machine.run("nft list ruleset"))
+        self.reaches_out()
         self.assertIn("nothing to do: all of this is so already", self.type("alice", "--nat"))
         self.end(before)
         self.assertEqual(self.machine.run("nft list ruleset"), rules)
 
-    def end(self, before):
+    def take_back(self):
         self.machine.run("kill $(cat /tmp/qemu.pid); ip netns delete guest")
         self.type("--undo", "--yes")
         self.assertNotIn("alice", self.machine.run("getent group kvm; cat /etc/virt-tap/policy.conf", check=False)[1])
+
+    def end(self, before):
+        self.take_back()
         self.machine.reboot()
         self.assert_same(self.settle("eth0", before.addresses["eth0"]), before)
 
@@ -94,7 +141,7 @@ def add(release, way):
 if __name__ == "__main__":
     sandbox.enter(limit=7200)
     for debian in machinecase.wanted():
-        for kind in ("uplink", "nat"):
+        for kind in ("wifi",) if MANAGER == "wifi" else ("uplink", "nat"):
             add(debian, kind)
     del sys.argv[1]
     needed.main()

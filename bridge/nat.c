@@ -252,8 +252,9 @@ static int choose(const char *verb, struct cidr *out)
     return complain(1, verb, "nothing was changed: no network is free: %s; name one: --nat=CIDR", why.text);
 }
 
-/* The kernel of a host that forwards IPv6 no longer listens to routers, so that a host that has its own route
- * from them would lose it. Managers listen themselves. */
+/* A host that begins to forward IPv6 loses the routes that it has from routers: the kernel's are purged
+ * (net/ipv6/route.c, rt6_purge_dflt_routers), unless accept_ra is 2, and systemd-networkd 257 stops
+ * listening, unless it is told to by IPv6AcceptRA=. */
 static bool may_forward6(const char *verb)
 {
     _cleanup_free_ char *text = NULL;
@@ -268,12 +269,13 @@ static bool may_forward6(const char *verb)
         if (sscanf(at, " dev %15s", device) != 1)
             continue;
         snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", device);
-        if (text_number(path, 0) != 1)
+        if (text_number(path, 0) == 2)
             continue;
         complain(
             0, verb,
-            "guests get no IPv6: forwarding it would take the host's own route, which the kernel has from "
-            "a router by '%s'; to have both: sysctl -w net/ipv6/conf/%s/accept_ra=2",
+            "guests get no IPv6: the host has its own route from a router by '%s', and would lose it if it "
+            "forwarded IPv6; to have both: sysctl -w net/ipv6/conf/%s/accept_ra=2, and, with networkd, "
+            "IPv6AcceptRA=yes for it",
             device, device);
         return false;
     }

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000 };
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
 
 const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
     "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
@@ -119,17 +119,27 @@ static char *zones(const char *which)
     return out;
 }
 
+/* Whether a reload would drop nothing. firewalld sees changed files only after a moment. */
+static bool is_permanent(void)
+{
+    for (int waited = 0; waited < CLEAN_MS; waited += SEEN_MS) {
+        _cleanup_free_ char *now = zones(NULL), *permanent = zones("--permanent");
+        if (now && permanent && strcmp(now, permanent) == 0)
+            return true;
+        poll(NULL, 0, SEEN_MS);
+    }
+    return false;
+}
+
 /* A zone that is new, or gone, is known after a reload only, which would drop what is not permanent. */
 static void tell_firewalld(const char *verb)
 {
     if (process_query(NULL, "firewall-cmd", "--state") != 0)
         return;
-    _cleanup_free_ char *now = zones(NULL), *permanent = zones("--permanent");
-    if (!now || !permanent || strcmp(now, permanent) != 0) {
-        complain(
-            0, verb,
-            "firewalld has rules that are not permanent and was not told: `firewall-cmd --reload` would drop "
-            "them, but until then it knows nothing of what was changed");
+    if (!is_permanent()) {
+        complain(0, verb,
+                 "firewalld has rules that are not permanent and was not told: `firewall-cmd --reload` would "
+                 "drop them, but until then it knows nothing of what was changed");
         return;
     }
     printf("running `firewall-cmd --reload`\n");

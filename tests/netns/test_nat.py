@@ -10,6 +10,7 @@ import shutil
 import unittest
 
 import nathost
+import needed
 import networkmanager as nm
 import sandbox
 import uplink
@@ -138,25 +139,6 @@ class Dnsmasq(NatCase):
         self.assertIn("nft insert rule inet mine way iifname nat0 accept", said)
         self.delete()
 
-    def test_firewalld(self):
-        if not os.path.exists("/usr/sbin/firewalld"):
-            self.skipTest("there is no firewalld")
-        daemons = Daemons(self)
-        daemons.bus()
-        daemons.start("/usr/sbin/firewalld", "--nofork", "--nopid")
-        self.assertTrue(await_(lambda: sandbox.run("firewall-cmd", "--state", check=False).returncode == 0, 30))
-        before = nathost.tree(), nathost.ruleset()
-        self.assertIn("running `firewall-cmd --reload`", self.persist("--nat", "--apply"))
-        self.assertRegex(sandbox.run("firewall-cmd", "--get-active-zones").stdout, r"virt-tap\w{8}\n  interfaces: nat0")
-        self.guest()
-        uplink.ip("link", "delete", "t0")
-        self.assertIn("running `firewall-cmd --reload`", self.delete())
-        self.assertEqual((nathost.tree(), nathost.ruleset()), before)
-        sandbox.run("firewall-cmd", "--zone=public", "--add-port=7/udp")  # not permanent
-        self.assertIn("would drop them", self.persist("--nat", "--apply"))
-        self.assertIn("7/udp", sandbox.run("firewall-cmd", "--zone=public", "--list-ports").stdout)
-        self.delete()
-
     def test_fails(self):
         """Somebody else has port 53: everything is taken back."""
         self.start_other()
@@ -176,6 +158,27 @@ class Dnsmasq(NatCase):
         self.assertNotIn("ip6", said)
         uplink.sysctl("ipv6/conf/eth0/accept_ra", "2")
         self.assertIn("enable-ra", self.persist("--nat", "--print"))
+
+
+class Firewalld(NatCase):
+    def setUp(self):
+        super().setUp()
+        nathost.firewalld(self)
+        nathost.with_systemd(self)
+        nathost.static()
+
+    def test_whole(self):
+        before = nathost.tree(), nathost.ruleset()
+        self.assertIn("running `firewall-cmd --reload`", self.persist("--nat", "--apply"))
+        self.assertRegex(sandbox.run("firewall-cmd", "--get-active-zones").stdout, r"virt-tap\w{8}\n  interfaces: nat0")
+        self.guest()
+        uplink.ip("link", "delete", "t0")
+        self.assertIn("running `firewall-cmd --reload`", self.delete())
+        self.assertEqual((nathost.tree(), nathost.ruleset()), before)
+        sandbox.run("firewall-cmd", "--zone=public", "--add-port=7/udp")  # not permanent
+        self.assertIn("would drop them", self.persist("--nat", "--apply"))
+        self.assertIn("7/udp", sandbox.run("firewall-cmd", "--zone=public", "--list-ports").stdout)
+        self.delete()
 
 
 class Networkd(NatCase):
@@ -303,4 +306,4 @@ class Shared(NatCase):
 
 if __name__ == "__main__":
     sandbox.enter()
-    unittest.main(verbosity=1)
+    needed.main()

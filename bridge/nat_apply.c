@@ -8,6 +8,7 @@
 #include "nat.h"
 #include "net/link.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -190,10 +191,9 @@ static void forward(const char *key)
     snprintf(path, sizeof(path), "/proc/sys/net/%s", key);
     if (text_number(path, 1) != 0)
         return;
-    _cleanup_fclose_ FILE *out = fopen(path, "we");
-    if (out)
-        fputs("1\n", out);
-    printf("switched on: %s\n", path);
+    _cleanup_close_ const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "1", 1) == 1)
+        printf("switched on: %s\n", path);
 }
 
 /* networkd leaves its tables when nothing is in them any more, and makes them again when it needs them. */

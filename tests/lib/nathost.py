@@ -77,7 +77,8 @@ name = dbus.service.BusName("org.freedesktop.PolicyKit1", dbus.SystemBus())
 authority = Authority(name, "/org/freedesktop/PolicyKit1/Authority")
 GLib.MainLoop().run()
 """
-POLKIT_POLICY = '<busconfig><policy user="root"><allow own="org.freedesktop.PolicyKit1"/><allow send_destination="org.freedesktop.PolicyKit1"/></policy></busconfig>'
+POLKIT_POLICY = ('<busconfig><policy user="root"><allow own="org.freedesktop.PolicyKit1"/>'
+                 '<allow send_destination="org.freedesktop.PolicyKit1"/></policy></busconfig>')
 
 
 def firewalld(test):
@@ -174,7 +175,8 @@ class Daemons:
 
     def start(self, *command):
         with open(f"{sandbox.RUN}/{os.path.basename(command[0])}.log", "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": os.environ["PATH"]})
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={"SYSTEMD_LOG_TARGET": "console", "PATH": os.environ["PATH"]})
         self.test.addCleanup(process.wait, 20)
         self.test.addCleanup(process.kill)
 

@@ -214,7 +214,7 @@ static void test_printed(void **state)
     options_list(table);
     restore(&stdout, was);
     assert_string_equal(printed, "--all\n--fancy\n--formal\n--mode=tap|tun\n--user=NAME\n--wait=SECONDS\n"
-                                 "--name=NAME\n--until\n--length=A-TEXT-WITH-A-LONG-NAME\n");
+                                 "--name=NAME\n--until\n--net\n--length=A-TEXT-WITH-A-LONG-NAME\n");
 }
 
 int main(void)

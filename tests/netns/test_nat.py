@@ -247,12 +247,13 @@ class Refused(NatCase):
                             (("--nat=fd00::/64",), "not 'fd00::/64'"),
                             (("--nat=192.168.1.0/33",), "a network or"), (("--nat=192.168.1.0/24 ",), "a network or"),
                             (("--nat=1.2.3.0/24",), "not private"),
-                            (("--nat=172.0.0.0/12",), "not private"), (("--nat=192.168.1.0/30",), "from /16 to /29"), (("--nat=10.0.0.0/8",), "from /16 to /29"),
+                            (("--nat=172.0.0.0/12",), "not private"), (("--nat=192.168.1.0/30",), "from /16 to /29"),
+                            (("--nat=10.0.0.0/8",), "from /16 to /29"),
                             (("--nat=192.168.1.255/24",), "broadcast"), (("--nat", "--uplink=eth0"), "no uplink"),
                             (("--nat", "--confirm-within=9s"), "no uplink"),
                             (("--nat", "--format=netplan"), "leave --format out"), (("--nat", "--format=ifupdown"), "leave --format out"),
-                            (("--nat", "--apply", "--print"), "use one of them"), (("--format=dnsmasq",),
-                             "is for --nat")):
+                            (("--nat", "--apply", "--print"), "use one of them"),
+                            (("--format=dnsmasq",), "is for --nat")):
             with self.subTest(words):
                 self.refused(*words, status=1 if "leave --format" in says else 2, says=says)
         self.refused("--nat", name="a b", says="cannot be written")

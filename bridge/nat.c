@@ -178,15 +178,6 @@ static bool is_taken(const struct cidr *network, struct error *why)
     return false;
 }
 
-struct cidr nat_network(const struct cidr *address)
-{
-    struct cidr network = *address;
-
-    for (size_t bit = network.prefix; bit < 8 * cidr_size(network.family); bit++)
-        network.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-    return network;
-}
-
 /* Whether it is in a network of RFC 1918. */
 static bool is_private(const struct cidr *cidr)
 {

@@ -18,9 +18,6 @@
 
 enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
 
-const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
-    "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
-
 /* Whether some server of DHCP listens: port 67. */
 static bool serves_dhcp(void)
 {
@@ -91,7 +88,7 @@ static void tell_docker(const char *bridge, bool remove_only)
             for (const char *act = remove_only ? "D" : "DI"; *act; act++) {
                 char rule[PERSIST_COMMAND], option[] = {'-', *act, '\0'}, *rest = rule;
                 const char *argv[16] = {programs[i], "-w", option, "DOCKER-USER"};
-                persist_expand(nat_docker_rules[k], bridge, "", rule);
+                nat_docker_rule(k, bridge, rule);
                 for (size_t word = 4; rest && word < 15; word++)
                     argv[word] = strsep(&rest, " ");
                 process_capture(argv, false, PROCESS_QUERY_MS, NULL);

@@ -346,3 +346,16 @@ int nat_plan(struct view *view, const char *verb, const char *text, struct persi
         choose6(plan, mac);
     return 0;
 }
+
+int nat_refuse(const char *verb, const char *bridge)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    struct cidr address;
+
+    if (persist_recall(bridge, &record) < 0 || !nat_recorded(&record, &address))
+        return 0;
+    return complain(1, verb,
+                    "nothing was changed: '%s' is persisted with NAT: use --nat, or take that back first "
+                    "(virt-tap bridge unpersist %s)",
+                    bridge, bridge);
+}

@@ -28,6 +28,9 @@ struct cidr nat_network(const struct cidr *address);
 enum { NAT_DOCKER_RULES = 2 };
 void nat_docker_rule(int number, const char *bridge, char rule[PERSIST_COMMAND]);
 
+/* Refuses what would make a bridge without NAT of one that is persisted with it. Returns 0 or 1. */
+int nat_refuse(const char *verb, const char *bridge);
+
 /* Finds a network of IPv4 in a text of any form that overlaps this one; those larger than min_prefix do not
  * count. Returns whether there is one. */
 bool nat_text_overlaps(const char *text, const struct cidr *network, uint8_t min_prefix, struct cidr *found);

@@ -89,6 +89,7 @@ class Dnsmasq(NatCase):
         self.assertNotEqual(sandbox.run("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1", guest.addresses("-4")[0], check=False).returncode, 0)
         self.assertNotIn("running", self.persist("--nat", "--apply"))  # it works already: nobody is disturbed
         self.refused("--nat=192.168.80.0/24", says="has 192.168.76.1/24 already")
+        self.refused(says="is persisted with NAT")
         self.delete()
         self.assertEqual((nathost.tree(), nathost.ruleset()), before)
         self.assertFalse(glob.glob("/run/virt-tap-nat-*"))

@@ -5,6 +5,7 @@
 #include "nat.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/number.h"
 #include "base/process.h"
 #include "base/text.h"
 
@@ -100,8 +101,9 @@ static void read_mask(const char *rest, struct cidr *out)
     if (at && sscanf(at + 8, "%*1['\"]%15[0-9.]", mask) == 1 && inet_pton(AF_INET, mask, &bits) == 1)
         out->prefix = (uint8_t)__builtin_popcount(bits);
     at = strstr(tag, " prefix=");
-    if (at && sscanf(at + 8, "%*1['\"]%2[0-9]", mask) == 1 && atoi(mask) <= 32)
-        out->prefix = (uint8_t)atoi(mask);
+    unsigned long prefix;
+    if (at && sscanf(at + 8, "%*1['\"]%2[0-9]", mask) == 1 && number_parse(mask, 0, 32, &prefix))
+        out->prefix = (uint8_t)prefix;
 }
 
 bool nat_text_overlaps(const char *text, const struct cidr *network, uint8_t min_prefix, struct cidr *found)
@@ -176,15 +178,6 @@ static bool is_taken(const struct cidr *network, struct error *why)
     return false;
 }
 
-struct cidr nat_network(const struct cidr *address)
-{
-    struct cidr network = *address;
-
-    for (size_t bit = network.prefix; bit < 8 * cidr_size(network.family); bit++)
-        network.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-    return network;
-}
-
 /* Whether it is in a network of RFC 1918. */
 static bool is_private(const struct cidr *cidr)
 {
@@ -252,32 +245,29 @@ static int choose(const char *verb, struct cidr *out)
     return complain(1, verb, "nothing was changed: no network is free: %s; name one: --nat=CIDR", why.text);
 }
 
-/* The kernel of a host that forwards IPv6 no longer listens to routers, so that a host that has its own route
- * from them would lose it. Managers listen themselves. */
+/* A host that begins to forward IPv6 loses the routes that it has from routers: the kernel purges its own
+ * (net/ipv6/route.c, rt6_purge_dflt_routers), or, with accept_ra=2, which ifupdown sets only after the link
+ * is up, asks no router at the next start and waits for minutes; systemd-networkd 257 stops listening.
+ * Whoever forwards already has seen to that. */
 static bool may_forward6(const char *verb)
 {
     _cleanup_free_ char *text = NULL;
-    char path[64], device[16];
+    char device[16] = "";
 
     if (access("/proc/sys/net/ipv6", F_OK) != 0 || text_number("/proc/sys/net/ipv6/conf/all/disable_ipv6", 0))
         return false;
     if (text_number("/proc/sys/net/ipv6/conf/all/forwarding", 0) == 1)
         return true;
     process_query(&text, "ip", "-6", "-o", "route", "show", "default", "proto", "ra");
-    for (const char *at = text; at && (at = strstr(at, " dev ")); at++) {
-        if (sscanf(at, " dev %15s", device) != 1)
-            continue;
-        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", device);
-        if (text_number(path, 0) != 1)
-            continue;
-        complain(
-            0, verb,
-            "guests get no IPv6: forwarding it would take the host's own route, which the kernel has from "
-            "a router by '%s'; to have both: sysctl -w net/ipv6/conf/%s/accept_ra=2",
-            device, device);
-        return false;
-    }
-    return true;
+    const char *at = text ? strstr(text, " dev ") : NULL;
+    if (!at || sscanf(at, " dev %15s", device) != 1)
+        return true;
+    complain(0, verb,
+             "guests get no IPv6: the host has its own route from a router by '%s', and could lose it if it "
+             "forwarded IPv6; to have both, first have the host forward (net.ipv6.conf.all.forwarding=1) and "
+             "still listen to routers (accept_ra=2, or IPv6AcceptRA=yes of networkd)",
+             device);
+    return false;
 }
 
 /* A unique local /64 (RFC 4193) of this host and bridge, the same at each start. */
@@ -355,4 +345,17 @@ int nat_plan(struct view *view, const char *verb, const char *text, struct persi
     else if (may_forward6(verb))
         choose6(plan, mac);
     return 0;
+}
+
+int nat_refuse(const char *verb, const char *bridge)
+{
+    __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
+    struct cidr address;
+
+    if (persist_recall(bridge, &record) < 0 || !nat_recorded(&record, &address))
+        return 0;
+    return complain(1, verb,
+                    "nothing was changed: '%s' is persisted with NAT: use --nat, or take that back first "
+                    "(virt-tap bridge unpersist %s)",
+                    bridge, bridge);
 }

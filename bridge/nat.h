@@ -24,9 +24,12 @@ bool nat_recorded(const struct persist_files *record, struct cidr *address);
 /* The network that the address is in. */
 struct cidr nat_network(const struct cidr *address);
 
-/* What Docker's chain DOCKER-USER needs, as persist_expand() has it. */
+/* One of the rules that Docker's chain DOCKER-USER needs: what follows `iptables -I DOCKER-USER`. */
 enum { NAT_DOCKER_RULES = 2 };
-extern const char *const nat_docker_rules[NAT_DOCKER_RULES];
+void nat_docker_rule(int number, const char *bridge, char rule[PERSIST_COMMAND]);
+
+/* Refuses what would make a bridge without NAT of one that is persisted with it. Returns 0 or 1. */
+int nat_refuse(const char *verb, const char *bridge);
 
 /* Finds a network of IPv4 in a text of any form that overlaps this one; those larger than min_prefix do not
  * count. Returns whether there is one. */

@@ -8,6 +8,7 @@
 #include "nat.h"
 #include "net/link.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,10 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000 };
-
-const char *const nat_docker_rules[NAT_DOCKER_RULES] = {
-    "-i %b -j ACCEPT", "-o %b -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"};
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
 
 /* Whether some server of DHCP listens: port 67. */
 static bool serves_dhcp(void)
@@ -90,7 +88,7 @@ static void tell_docker(const char *bridge, bool remove_only)
             for (const char *act = remove_only ? "D" : "DI"; *act; act++) {
                 char rule[PERSIST_COMMAND], option[] = {'-', *act, '\0'}, *rest = rule;
                 const char *argv[16] = {programs[i], "-w", option, "DOCKER-USER"};
-                persist_expand(nat_docker_rules[k], bridge, "", rule);
+                nat_docker_rule(k, bridge, rule);
                 for (size_t word = 4; rest && word < 15; word++)
                     argv[word] = strsep(&rest, " ");
                 process_capture(argv, false, PROCESS_QUERY_MS, NULL);
@@ -119,17 +117,27 @@ static char *zones(const char *which)
     return out;
 }
 
+/* Whether a reload would drop nothing. firewalld sees changed files only after a moment. */
+static bool is_permanent(void)
+{
+    for (int waited = 0; waited < CLEAN_MS; waited += SEEN_MS) {
+        _cleanup_free_ char *now = zones(NULL), *permanent = zones("--permanent");
+        if (now && permanent && strcmp(now, permanent) == 0)
+            return true;
+        poll(NULL, 0, SEEN_MS);
+    }
+    return false;
+}
+
 /* A zone that is new, or gone, is known after a reload only, which would drop what is not permanent. */
 static void tell_firewalld(const char *verb)
 {
     if (process_query(NULL, "firewall-cmd", "--state") != 0)
         return;
-    _cleanup_free_ char *now = zones(NULL), *permanent = zones("--permanent");
-    if (!now || !permanent || strcmp(now, permanent) != 0) {
-        complain(
-            0, verb,
-            "firewalld has rules that are not permanent and was not told: `firewall-cmd --reload` would drop "
-            "them, but until then it knows nothing of what was changed");
+    if (!is_permanent()) {
+        complain(0, verb,
+                 "firewalld has rules that are not permanent and was not told: `firewall-cmd --reload` would "
+                 "drop them, but until then it knows nothing of what was changed");
         return;
     }
     printf("running `firewall-cmd --reload`\n");
@@ -180,10 +188,9 @@ static void forward(const char *key)
     snprintf(path, sizeof(path), "/proc/sys/net/%s", key);
     if (text_number(path, 1) != 0)
         return;
-    _cleanup_fclose_ FILE *out = fopen(path, "we");
-    if (out)
-        fputs("1\n", out);
-    printf("switched on: %s\n", path);
+    _cleanup_close_ const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "1", 1) == 1)
+        printf("switched on: %s\n", path);
 }
 
 /* networkd leaves its tables when nothing is in them any more, and makes them again when it needs them. */

@@ -45,6 +45,23 @@ static const char hardening[] =
     "RestrictRealtime=yes\n"
     "RestrictSUIDSGID=yes\n";
 
+struct cidr nat_network(const struct cidr *address)
+{
+    struct cidr network = *address;
+
+    for (size_t bit = network.prefix; bit < 8 * cidr_size(network.family); bit++)
+        network.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    return network;
+}
+
+void nat_docker_rule(int number, const char *bridge, char rule[PERSIST_COMMAND])
+{
+    if (number == 0)
+        snprintf(rule, PERSIST_COMMAND, "-i %s -j ACCEPT", bridge);
+    else
+        snprintf(rule, PERSIST_COMMAND, "-o %s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", bridge);
+}
+
 static void network_text(const struct cidr *address, char text[CIDR_TEXT])
 {
     const struct cidr network = nat_network(address);
@@ -226,7 +243,7 @@ static int add_docker(const struct persist_plan *plan, struct persist_files *fil
     for (int v6 = 0; v6 < 1 + (plan->nat6.family != 0); v6++)
         for (int i = 0; i < NAT_DOCKER_RULES; i++) {
             char rule[PERSIST_COMMAND];
-            persist_expand(nat_docker_rules[i], plan->bridge, "", rule);
+            nat_docker_rule(i, plan->bridge, rule);
             for (const char *act = "DI"; *act; act++)
                 fprintf(out, "ExecStartPost=-%s -w -%c DOCKER-USER %s\n", v6 ? "ip6tables" : "iptables", *act,
                         rule);

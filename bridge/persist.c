@@ -332,6 +332,8 @@ int bridge_persist(const struct call *call)
         return persist_nat(&view, call->name, bridge, &plan, options);
     if (strcmp(formats[options->format], "dnsmasq") == 0)
         return complain(2, call->name, "--format=dnsmasq is for --nat");
+    if (nat_refuse(call->name, bridge) != 0)
+        return 1;
     plan.format = choose(call->name, formats[options->format], options->uplink);
     if (!plan.format)
         return 1;

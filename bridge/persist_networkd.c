@@ -22,6 +22,8 @@
  * this one comes before those that people number. */
 #define START "0-virt-tap-"
 #define FOLDER "/etc/systemd/network/"
+/* For grep: files that are not ours. */
+#define OTHERS "--exclude=" START "*"
 /* What the port's file says of the NIC's own: its name. */
 #define NOTE "# Made from"
 
@@ -330,8 +332,8 @@ static int refuse_netdev(const struct persist_plan *plan, struct error *why)
     char line[IFNAMSIZ + 8];
 
     snprintf(line, sizeof(line), "Name=%s", plan->bridge);
-    process_query(&found, "grep", "-rlsxF", "--include=*.netdev", "--exclude=" START "*", line,
-                  "/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network");
+    process_query(&found, "grep", "-rlsxF", "--include=*.netdev", OTHERS, line, "/etc/systemd/network",
+                  "/run/systemd/network", "/usr/lib/systemd/network");
     if (!found || !*found)
         return 0;
     return error_set(why, "networkd has a file for '%s' already: %s", plan->bridge, process_reason(found));

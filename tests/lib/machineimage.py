@@ -23,11 +23,11 @@ from initramfs import Initramfs
 COMMON = ("systemd-sysv udev dbus libpam-systemd passwd kmod procps iproute2 iputils-ping nftables busybox-static libnl-3-200 libjansson4 "
           "libxml2 strace")
 PACKAGES = {
-    ("bookworm", "ifupdown"): "ifupdown ifenslave isc-dhcp-client",  # as Debian's installer has it
-    ("trixie", "ifupdown"): "ifupdown ifenslave dhcpcd-base",
+    ("bookworm", "ifupdown"): "ifupdown ifenslave isc-dhcp-client dnsmasq-base",  # as Debian's installer has it
+    ("trixie", "ifupdown"): "ifupdown ifenslave dhcpcd-base dnsmasq-base",
     (None, "networkd"): "systemd-resolved",
     (None, "netplan"): "netplan.io systemd-resolved",
-    (None, "networkmanager"): "network-manager",
+    (None, "networkmanager"): "network-manager dnsmasq-base",  # for `persist --nat`, which takes it
     (None, "broker"): "qemu-system-x86 seabios",
 }
 GUESTS = "qemu-system-x86 seabios libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients apparmor libcap2-bin"  # of MANAGER+libvirt

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 
+import needed
 import sandbox
 import uplink
 from bridgehelper import await_
@@ -62,6 +63,40 @@ if verb in ("is-active", "is-failed"):
     with open(path) as file:
         sys.exit(0 if alive(file.readline().strip()) == (verb == "is-active") else 3)
 """
+
+# firewalld asks polkit about everybody, whose rules for it Debian's package only links when it is installed: this one says yes.
+POLKIT = """#!/usr/bin/python3
+import dbus, dbus.mainloop.glib, dbus.service
+from gi.repository import GLib
+dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+class Authority(dbus.service.Object):
+    @dbus.service.method("org.freedesktop.PolicyKit1.Authority", in_signature="(sa{sv})sa{ss}us", out_signature="(bba{ss})")
+    def CheckAuthorization(self, subject, action, details, flags, cancellation):
+        return (True, False, dbus.Dictionary(signature="ss"))
+name = dbus.service.BusName("org.freedesktop.PolicyKit1", dbus.SystemBus())
+authority = Authority(name, "/org/freedesktop/PolicyKit1/Authority")
+GLib.MainLoop().run()
+"""
+POLKIT_POLICY = ('<busconfig><policy user="root"><allow own="org.freedesktop.PolicyKit1"/>'
+                 '<allow send_destination="org.freedesktop.PolicyKit1"/></policy></busconfig>')
+
+
+def firewalld(test):
+    """A real one, of the package that ./dev unpacks. Everything in the sandbox's /usr is there as well."""
+    folder = needed.folder("FIREWALLD_FOLDER")
+    sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={folder}/usr:/usr", "overlay", "/usr")
+    test.addCleanup(sandbox.run, "umount", "-l", "/usr")
+    shutil.copytree(folder + "/etc/firewalld", "/etc/firewalld", dirs_exist_ok=True)
+    test.addCleanup(shutil.rmtree, "/etc/firewalld")
+    sandbox.write("/etc/dbus-1/system.d/polkit.conf", POLKIT_POLICY)
+    sandbox.write(f"{sandbox.RUN}/polkit", POLKIT, mode=0o755)
+    daemons = Daemons(test)
+    daemons.bus()
+    daemons.start(f"{sandbox.RUN}/polkit")
+    time.sleep(1)
+    daemons.start("/usr/sbin/firewalld", "--nofork", "--nopid")
+    running = await_(lambda: sandbox.run("firewall-cmd", "--state", check=False).returncode == 0, 60)
+    assert running, sandbox.run("sh", "-c", f"cat {sandbox.RUN}/*.log; firewall-cmd --state", check=False).stdout
 
 
 def with_systemd(test):
@@ -140,7 +175,8 @@ class Daemons:
 
     def start(self, *command):
         with open(f"{sandbox.RUN}/{os.path.basename(command[0])}.log", "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"SYSTEMD_LOG_TARGET": "console", "PATH": os.environ["PATH"]})
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={"SYSTEMD_LOG_TARGET": "console", "PATH": os.environ["PATH"]})
         self.test.addCleanup(process.wait, 20)
         self.test.addCleanup(process.kill)
 

@@ -10,6 +10,7 @@ SET_UP = {
     "GUEST_KERNEL": "a folder made by `tests/lib/guest-kernel DIR`",
     "GUEST_KERNEL_FULL": "a folder made by `tests/lib/guest-kernel DIR full`",
     "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
+    "FIREWALLD_FOLDER": "a folder made by `tests/lib/unpacked DIR firewalld python3-firewall python3-nftables python3-dbus python3-gi gir1.2-glib-2.0`",
     "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",
     "NWFILTER_FOLDER": "a folder made by `tests/lib/unpacked DIR libvirt-daemon-config-nwfilter`",
     "PACKAGES_FOLDER": "a folder in which tests/packages/test_debian.py makes its Debian",

@@ -10,6 +10,7 @@ import shutil
 import unittest
 
 import nathost
+import needed
 import networkmanager as nm
 import sandbox
 import uplink
@@ -25,7 +26,8 @@ class NatCase(unittest.TestCase):
         nathost.make()
         self.addCleanup(uplink.remove)
         self.addCleanup(sandbox.run, "nft", "flush", "ruleset")
-        for folder in ("systemd/network", "systemd/system/docker.service.d", "NetworkManager/system-connections", "libvirt/qemu/networks", "docker", "virt-tap/nat"):
+        for folder in ("systemd/network", "systemd/system/docker.service.d",
+                       "NetworkManager/system-connections", "libvirt/qemu/networks", "docker", "virt-tap/nat"):
             shutil.rmtree("/etc/" + folder, ignore_errors=True)
         for pattern in ("/etc/virt-tap/persist.*", "/etc/sysctl.d/*virt-tap*", "/etc/firewalld/zones/virt-tap*"):
             for path in glob.glob(pattern):
@@ -87,6 +89,7 @@ class Dnsmasq(NatCase):
         self.assertNotEqual(sandbox.run("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1", guest.addresses("-4")[0], check=False).returncode, 0)
         self.assertNotIn("running", self.persist("--nat", "--apply"))  # it works already: nobody is disturbed
         self.refused("--nat=192.168.80.0/24", says="has 192.168.76.1/24 already")
+        self.refused(says="is persisted with NAT")
         self.delete()
         self.assertEqual((nathost.tree(), nathost.ruleset()), before)
         self.assertFalse(glob.glob("/run/virt-tap-nat-*"))
@@ -138,25 +141,6 @@ class Dnsmasq(NatCase):
         self.assertIn("nft insert rule inet mine way iifname nat0 accept", said)
         self.delete()
 
-    def test_firewalld(self):
-        if not os.path.exists("/usr/sbin/firewalld"):
-            self.skipTest("there is no firewalld")
-        daemons = Daemons(self)
-        daemons.bus()
-        daemons.start("/usr/sbin/firewalld", "--nofork", "--nopid")
-        self.assertTrue(await_(lambda: sandbox.run("firewall-cmd", "--state", check=False).returncode == 0, 30))
-        before = nathost.tree(), nathost.ruleset()
-        self.assertIn("running `firewall-cmd --reload`", self.persist("--nat", "--apply"))
-        self.assertRegex(sandbox.run("firewall-cmd", "--get-active-zones").stdout, r"virt-tap\w{8}\n  interfaces: nat0")
-        self.guest()
-        uplink.ip("link", "delete", "t0")
-        self.assertIn("running `firewall-cmd --reload`", self.delete())
-        self.assertEqual((nathost.tree(), nathost.ruleset()), before)
-        sandbox.run("firewall-cmd", "--zone=public", "--add-port=7/udp")  # not permanent
-        self.assertIn("would drop them", self.persist("--nat", "--apply"))
-        self.assertIn("7/udp", sandbox.run("firewall-cmd", "--zone=public", "--list-ports").stdout)
-        self.delete()
-
     def test_fails(self):
         """Somebody else has port 53: everything is taken back."""
         self.start_other()
@@ -172,10 +156,31 @@ class Dnsmasq(NatCase):
         """A host whose own IPv6 route comes from a router keeps it: no IPv6 for guests, and why."""
         uplink.ip("-6", "route", "replace", "default", "via", ROUTER6, "dev", "eth0", "proto", "ra", "expires", "1800")
         said = self.persist("--nat", "--print")
-        self.assertIn("sysctl -w net/ipv6/conf/eth0/accept_ra=2", said)
+        self.assertIn("still listen to routers", said)
         self.assertNotIn("ip6", said)
-        uplink.sysctl("ipv6/conf/eth0/accept_ra", "2")
+        uplink.sysctl("ipv6/conf/all/forwarding", "1")
         self.assertIn("enable-ra", self.persist("--nat", "--print"))
+
+
+class Firewalld(NatCase):
+    def setUp(self):
+        super().setUp()
+        nathost.firewalld(self)
+        nathost.with_systemd(self)
+        nathost.static()
+
+    def test_whole(self):
+        before = nathost.tree(), nathost.ruleset()
+        self.assertIn("running `firewall-cmd --reload`", self.persist("--nat", "--apply"))
+        self.assertRegex(sandbox.run("firewall-cmd", "--get-active-zones").stdout, r"virt-tap\w{8}\n  interfaces: nat0")
+        self.guest()
+        uplink.ip("link", "delete", "t0")
+        self.assertIn("running `firewall-cmd --reload`", self.delete())
+        self.assertEqual((nathost.tree(), nathost.ruleset()), before)
+        sandbox.run("firewall-cmd", "--zone=public", "--add-port=7/udp")  # not permanent
+        self.assertIn("would drop them", self.persist("--nat", "--apply"))
+        self.assertIn("7/udp", sandbox.run("firewall-cmd", "--zone=public", "--list-ports").stdout)
+        self.delete()
 
 
 class Networkd(NatCase):
@@ -239,12 +244,17 @@ class Refused(NatCase):
 
     def test_usage(self):
         nathost.with_systemd(self)
-        for words, says in ((("--nat=192.168.76.0",), "a network or the bridge's address"), (("--nat=x/24",), "not 'x/24'"), (("--nat=fd00::/64",), "not 'fd00::/64'"),
-                            (("--nat=192.168.1.0/33",), "a network or"), (("--nat=192.168.1.0/24 ",), "a network or"), (("--nat=1.2.3.0/24",), "not private"),
-                            (("--nat=172.0.0.0/12",), "not private"), (("--nat=192.168.1.0/30",), "from /16 to /29"), (("--nat=10.0.0.0/8",), "from /16 to /29"),
-                            (("--nat=192.168.1.255/24",), "broadcast"), (("--nat", "--uplink=eth0"), "no uplink"), (("--nat", "--confirm-within=9s"), "no uplink"),
+        for words, says in ((("--nat=192.168.76.0",), "a network or the bridge's address"), (("--nat=x/24",), "not 'x/24'"),
+                            (("--nat=fd00::/64",), "not 'fd00::/64'"),
+                            (("--nat=192.168.1.0/33",), "a network or"), (("--nat=192.168.1.0/24 ",), "a network or"),
+                            (("--nat=1.2.3.0/24",), "not private"),
+                            (("--nat=172.0.0.0/12",), "not private"), (("--nat=192.168.1.0/30",), "from /16 to /29"),
+                            (("--nat=10.0.0.0/8",), "from /16 to /29"),
+                            (("--nat=192.168.1.255/24",), "broadcast"), (("--nat", "--uplink=eth0"), "no uplink"),
+                            (("--nat", "--confirm-within=9s"), "no uplink"),
                             (("--nat", "--format=netplan"), "leave --format out"), (("--nat", "--format=ifupdown"), "leave --format out"),
-                            (("--nat", "--apply", "--print"), "use one of them"), (("--format=dnsmasq",), "is for --nat")):
+                            (("--nat", "--apply", "--print"), "use one of them"),
+                            (("--format=dnsmasq",), "is for --nat")):
             with self.subTest(words):
                 self.refused(*words, status=1 if "leave --format" in says else 2, says=says)
         self.refused("--nat", name="a b", says="cannot be written")
@@ -283,7 +293,8 @@ class Shared(NatCase):
         if not os.path.exists("/usr/sbin/NetworkManager"):
             nm.enter()
         self.addCleanup(nm.stop)
-        nm.profile("lan", f"[connection]\nid=lan\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=manual\naddress1={HOST4}/24,{ROUTER4}\n[ipv6]\nmethod=disabled\n")
+        nm.profile("lan", f"[connection]\nid=lan\ntype=ethernet\ninterface-name=eth0\n"
+                   f"[ipv4]\nmethod=manual\naddress1={HOST4}/24,{ROUTER4}\n[ipv6]\nmethod=disabled\n")
         nm.start()
         self.assertTrue(await_(lambda: nm.nmcli("-g", "GENERAL.STATE", "device", "show", "eth0", check=False) == "100 (connected)", 20), nm.log())
 
@@ -303,4 +314,4 @@ class Shared(NatCase):
 
 if __name__ == "__main__":
     sandbox.enter()
-    unittest.main(verbosity=1)
+    needed.main()

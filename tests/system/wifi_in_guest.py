@@ -25,7 +25,7 @@ class WiFi(unittest.TestCase):
             done = run(CLI, "bridge", verb, "br0", "--uplink", "wlan0", *(["--format=networkd"] if verb == "persist" else []))
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertIn("'wlan0' is Wi-Fi", done.stdout)
-            self.assertIn("libvirt's 'default'", done.stdout)
+            self.assertIn("bridge persist nat0 --nat", done.stdout)
         self.assertEqual(run("ip", "-j", "addr").stdout, before)
         self.assertFalse(os.path.exists("/run/virt-tap") and os.listdir("/run/virt-tap"))
         self.assertFalse(os.path.exists("/etc/systemd/network"))

@@ -23,6 +23,7 @@ struct example {
     struct option_list names;
     size_t length;
     unsigned int until;
+    const char *net;
 };
 
 static int take_length(const char *verb, const char *option, const char *text, void *field)
@@ -42,6 +43,7 @@ static const struct option_entry table[] = {
     OPTION_NUMBER("wait", "SECONDS", "how long", struct example, wait, 5, 60, 10),
     OPTION_LIST("name", "NAME", "may be repeated", struct example, names),
     OPTION_OPTIONAL_NUMBER("until", "SECONDS", "at most", struct example, until, 1, 9),
+    OPTION_OPTIONAL_STRING("net", "CIDR", "a network", struct example, net),
     OPTION_CALL("length", "A-TEXT-WITH-A-LONG-NAME", "below", struct example, length, take_length),
     OPTION_END(struct example),
 };
@@ -102,6 +104,7 @@ static void reads(const char *text, const struct example *wanted, const char *wo
     assert_int_equal(found->until, wanted->until);
     assert_int_equal(found->names.count, wanted->names.count);
     const struct option_list *list = &found->names, *listed = &wanted->names;
+    assert_string_equal(found->net ? found->net : "-", wanted->net ? wanted->net : "-");
     assert_string_equal(found->user ? found->user : "-", wanted->user ? wanted->user : "-");
     for (size_t i = 0; list->words && listed->words && i < listed->count; i++)
         assert_string_equal(list->words[i], listed->words[i]);
@@ -125,6 +128,8 @@ static void test_read(void **state)
     reads("--name a --name= --name=a", &(struct example){.wait = 10, .names = {names, 3}}, "");
     reads("--length four", &(struct example){.wait = 10, .length = 4}, "");
     reads("--until 4", &(struct example){.wait = 10, .until = OPTION_NO_VALUE}, "4");
+    reads("--net a", &(struct example){.wait = 10, .net = ""}, "a");
+    reads("--net=4 a", &(struct example){.wait = 10, .net = "4"}, "a");
     reads("a --until=4", &(struct example){.wait = 10, .until = 4}, "a");
     reads("b -- --all -u --", &(struct example){.wait = 10}, "b --all -u --");
 }
@@ -202,13 +207,14 @@ static void test_printed(void **state)
                                  "  --wait=SECONDS              how long\n"
                                  "  --name=NAME                 may be repeated\n"
                                  "  --until[=SECONDS]           at most\n"
+                                 "  --net[=CIDR]                a network\n"
                                  "  --length=A-TEXT-WITH-A-LONG-NAME\n"
                                  "                              below\n");
     was = capture(&stdout);
     options_list(table);
     restore(&stdout, was);
     assert_string_equal(printed, "--all\n--fancy\n--formal\n--mode=tap|tun\n--user=NAME\n--wait=SECONDS\n"
-                                 "--name=NAME\n--until\n--length=A-TEXT-WITH-A-LONG-NAME\n");
+                                 "--name=NAME\n--until\n--net\n--length=A-TEXT-WITH-A-LONG-NAME\n");
 }
 
 int main(void)

@@ -6,6 +6,7 @@
  * shows them; of ifupdown the bridge's own stanzas. NAME.network is the NIC's file for networkd, if it has
  * one. Each NAME.interfaces becomes NAME.interfaces.out when eth0 becomes an uplink. With GOLDEN=write in the
  * environment, what is expected is written anew: look at the difference before you commit it. */
+#include "bridge/nat.h"
 #include "bridge/persist.h"
 #include "bridge/persist_interfaces.h"
 
@@ -165,6 +166,79 @@ static void try_plan(const char *path)
     free(stem);
 }
 
+/* What is written for a NAT bridge, by networkd and by the unit with dnsmasq. */
+static void try_nat(const char *name, const char *cidr, bool v6)
+{
+    static const char *const formats[] = {"networkd", "dnsmasq"};
+    struct persist_plan plan = {.bridge = "nat0", .mac = "02:00:5e:00:53:01"};
+    struct error why = {0};
+
+    assert_null(cidr_parse(cidr, &plan.nat));
+    if (v6)
+        assert_null(cidr_parse("fd00:1:2:3::1/64", &plan.nat6));
+    for (size_t i = 0; i < 2; i++) {
+        struct persist_files files = {.count = 0};
+        char *path, *text = NULL;
+        size_t size;
+        plan.format = persist_find_format(formats[i]);
+        assert_int_equal(plan.format->write(&plan, &files, &why), 0);
+        FILE *out = open_memstream(&text, &size);
+        assert_non_null(out);
+        for (size_t k = 0; k < files.count; k++)
+            fprintf(out, "%s# %s %o\n%s", k ? "\n" : "", files.list[k].path, (unsigned int)files.list[k].mode,
+                    files.list[k].text);
+        assert_int_equal(fclose(out), 0);
+        assert_true(asprintf(&path, "%s/%s.nat-%s", folder, name, formats[i]) > 0);
+        compare(path, text);
+        free(path);
+        free(text);
+        persist_free(&files);
+    }
+}
+
+static void test_nat(void **state)
+{
+    (void)state;
+    try_nat("both", "192.168.76.1/24", true);
+    try_nat("small", "10.20.0.9/29", false);
+}
+
+/* Networks in texts of any form. */
+static void test_nat_overlaps(void **state)
+{
+    static const struct {
+        const char *text, *found; /* NULL: none */
+    } all[] = {
+        {"", NULL},
+        {"default via 192.168.75.1 dev x", NULL},
+        {"0.0.0.0/0 dev x", NULL},
+        {"192.168.0.0/16 dev x", "192.168.0.0/16"},
+        {"a=192.168.76.200", "192.168.76.200/32"},
+        {"192.168.76.200.", "192.168.76.200/32"},
+        {"x192.168.76.1 2192.168.76.1 1.192.168.76.1 192.168.76.1.1 ::192.168.76.1", NULL},
+        {"192.168.76.1/33 192.168.76.1/ 192.168.76.1/x 192.168.76.256", NULL},
+        {"<ip address='192.168.64.1' netmask='255.255.240.0'>", "192.168.64.1/20"},
+        {"<ip address=\"192.168.64.1\" prefix=\"20\">", "192.168.64.1/20"},
+        {"<ip address='192.168.64.1'><ip netmask='255.255.0.0'>", NULL},
+        {"999999999999999999999999999999999999999999/8 192.168.76.0/25", "192.168.76.0/25"},
+    };
+    struct cidr network, hit, wanted;
+    char text[CIDR_TEXT];
+    (void)state;
+
+    assert_true(cidr_parse_network("192.168.76.0/24", strlen("192.168.76.0/24"), &network));
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        const bool found = nat_text_overlaps(all[i].text, &network, 0, &hit);
+        if (found != (all[i].found != NULL))
+            fail_msg("%s", all[i].text);
+        if (!found)
+            continue;
+        cidr_print(&hit, text);
+        assert_string_equal(text, all[i].found);
+    }
+    assert_false(nat_text_overlaps("192.168.0.0/16", &network, 17, &wanted));
+}
+
 /* What netplan has no word for is not lost silently. */
 static void test_netplan_without_vlans(void **state)
 {
@@ -266,10 +340,9 @@ static void test_uplink(void **state)
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uplink),
-        cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_interfaces),
-        cmocka_unit_test(test_netplan_without_vlans),
+        cmocka_unit_test(test_uplink),     cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_interfaces), cmocka_unit_test(test_netplan_without_vlans),
+        cmocka_unit_test(test_nat),        cmocka_unit_test(test_nat_overlaps),
     };
 
     if (argc != 2)

@@ -130,7 +130,7 @@ class Chance(HostTest):
         def ended():
             said.append(self.host.run("virsh", "destroy", name, check=False).stdout)
             return name not in self.running()
-        self.assertTrue(await_(ended, 60, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]} {self.locks()}")
+        self.assertTrue(await_(ended, 120, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]} {self.locks()}")
 
     def kill_qemu(self, name):
         self.kill_guest(name)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -49,9 +48,10 @@ static bool is_traced(void)
  * somebody else. */
 static bool is_elsewhere(void)
 {
-    char pid[24] = "";
+    char ours[16], theirs[16] = "";
 
-    return readlink("/proc/self", pid, sizeof(pid) - 1) < 0 || atol(pid) != getpid();
+    snprintf(ours, sizeof(ours), "%d", getpid());
+    return readlink("/proc/self", theirs, sizeof(theirs) - 1) < 0 || strcmp(ours, theirs) != 0;
 }
 
 /* Who looks for leaks traces the process, whose threads it reads from /proc: strace may be there first, and

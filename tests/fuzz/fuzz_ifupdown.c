@@ -39,16 +39,20 @@ static size_t line_length(const char *line)
     return newline ? (size_t)(newline - line) : strlen(line);
 }
 
-/* Each line is still there, in order, as it was or with the mark in front. */
+static bool is_line(const char *line, const char *text, size_t length)
+{
+    return line_length(line) == length && strncmp(line, text, length) == 0;
+}
+
+/* Each line is still there, in order, as it was or with the mark in front: also one that has the mark, where
+ * the line before continues on it. */
 static void hold_lines(const char *before, const char *after)
 {
     while (*before) {
         const size_t length = line_length(before);
-        const char *line = after;
-        if (strncmp(line, mark, strlen(mark)) == 0 && strncmp(before, mark, strlen(mark)) != 0)
-            line += strlen(mark);
+        const bool marked = strncmp(after, mark, strlen(mark)) == 0;
         hold(*after);
-        if (line_length(line) == length && strncmp(before, line, length) == 0)
+        if (is_line(after, before, length) || (marked && is_line(after + strlen(mark), before, length)))
             before += length + (before[length] == '\n');
         after += line_length(after);
         after += *after == '\n';

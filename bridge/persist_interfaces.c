@@ -160,6 +160,8 @@ static void edit_names(struct editor *e, const struct line *line)
         fputs(line->raw, e->out);
         return;
     }
+    if (left && strchr(left, '\\')) /* before a carriage return, it would continue the line that is written */
+        cannot(e, "a name with a backslash", line->words);
     comment(e, line->raw);
     if (count > 1)
         fprintf(e->out, "%s\n", left);

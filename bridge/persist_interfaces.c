@@ -14,7 +14,8 @@
 
 enum { WORDS = 6 };
 
-enum stanza { OTHERS, NIC_STATIC, NIC_DHCP, NIC_INET6, ALIAS };
+/* NONE: behind a line that became a comment, which must not make options of the stanza before. */
+enum stanza { OTHERS, NIC_STATIC, NIC_DHCP, NIC_INET6, ALIAS, NONE };
 
 struct editor {
     FILE *out;
@@ -159,9 +160,13 @@ static void edit_names(struct editor *e, const struct line *line)
         fputs(line->raw, e->out);
         return;
     }
+    if (left && strchr(left, '\\')) /* before a carriage return, it would continue the line that is written */
+        cannot(e, "a name with a backslash", line->words);
     comment(e, line->raw);
     if (count > 1)
         fprintf(e->out, "%s\n", left);
+    else
+        e->where = NONE;
 }
 
 static void edit_mapping(struct editor *e, const struct line *line)
@@ -320,6 +325,13 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         fputs(line->raw, e->out);
 }
 
+static void edit_other(struct editor *e, const struct line *line)
+{
+    if (e->where == NONE && !is_comment(line->raw))
+        cannot(e, "an option outside of any stanza", line->words);
+    fputs(line->raw, e->out);
+}
+
 static void edit_line(struct editor *e, const struct line *line)
 {
     char words[WORDS][64] = {""};
@@ -335,8 +347,8 @@ static void edit_line(struct editor *e, const struct line *line)
         edit_mapping(e, line);
     else if (begins && (strcmp(words[0], "auto") == 0 || strncmp(words[0], "allow-", 6) == 0))
         edit_names(e, line);
-    else if (e->where == OTHERS || is_comment(line->raw))
-        fputs(line->raw, e->out);
+    else if (e->where == OTHERS || e->where == NONE || is_comment(line->raw))
+        edit_other(e, line);
     else
         edit_option(e, line, words[0]);
 }

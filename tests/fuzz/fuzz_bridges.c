@@ -15,7 +15,7 @@ static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
     const struct bridges_entry *entry = &bridges->entries[index];
     const struct bridge_spec *is = &entry->is;
 
-    hold(ifname_valid(is->name) && strncmp(is->name, "vtap-", 3) != 0);
+    hold(ifname_valid(is->name) && strncmp(is->name, "vtap-", 5) != 0);
     hold(bridges_find(bridges, is->name) == entry); /* so no name stands twice */
     hold(entry->line > 0 && (index == 0 || entry->line > entry[-1].line));
     hold(is->mtu == 0 || (is->mtu >= 68 && is->mtu <= 65521));

@@ -11,8 +11,8 @@
 
 static const char mark[] = "#virt-tap# ";
 
-/* Edits the file for a bridge br0; returns what comes out, to be freed. */
-static char *edit(const char *text, const char *uplink, bool *changed)
+/* Edits the file for a bridge br0; returns what comes out, to be freed. refused: it is used for nothing. */
+static char *edit(const char *text, const char *uplink, bool *changed, bool *refused)
 {
     struct persist_plan plan = {.bridge = "br0"};
     struct persist_taken taken = {.plan = &plan};
@@ -25,6 +25,7 @@ static char *edit(const char *text, const char *uplink, bool *changed)
     taken.inet6 = open_memstream(&inet6, &inet6_size);
     hold(in && out && taken.options && taken.inet6);
     *changed = persist_edit_interfaces(in, out, &taken);
+    *refused = taken.why.text[0] != '\0';
     fclose(in);
     hold(fclose(out) == 0 && fclose(taken.options) == 0 && fclose(taken.inet6) == 0);
     free(options);
@@ -39,16 +40,20 @@ static size_t line_length(const char *line)
     return newline ? (size_t)(newline - line) : strlen(line);
 }
 
-/* Each line is still there, in order, as it was or with the mark in front. */
+static bool is_line(const char *line, const char *text, size_t length)
+{
+    return line_length(line) == length && strncmp(line, text, length) == 0;
+}
+
+/* Each line is still there, in order, as it was or with the mark in front: also one that has the mark, where
+ * the line before continues on it. */
 static void hold_lines(const char *before, const char *after)
 {
     while (*before) {
         const size_t length = line_length(before);
-        const char *line = after;
-        if (strncmp(line, mark, strlen(mark)) == 0 && strncmp(before, mark, strlen(mark)) != 0)
-            line += strlen(mark);
+        const bool marked = strncmp(after, mark, strlen(mark)) == 0;
         hold(*after);
-        if (line_length(line) == length && strncmp(before, line, length) == 0)
+        if (is_line(after, before, length) || (marked && is_line(after + strlen(mark), before, length)))
             before += length + (before[length] == '\n');
         after += line_length(after);
         after += *after == '\n';
@@ -57,13 +62,13 @@ static void hold_lines(const char *before, const char *after)
 
 static void check(const char *text, const char *uplink)
 {
-    bool changed, again;
-    char *after = edit(text, uplink, &changed);
-    char *twice = edit(after, uplink, &again);
+    bool changed, again, refused, refused_again;
+    char *after = edit(text, uplink, &changed, &refused);
+    char *twice = edit(after, uplink, &again, &refused_again);
 
     hold_lines(text, after);
     hold(changed || strcmp(text, after) == 0);
-    hold(!again && strcmp(after, twice) == 0); /* nothing is left to be done */
+    hold(refused || (!again && strcmp(after, twice) == 0)); /* nothing is left to be done */
     hold(!changed || strstr(text, uplink));
     free(twice);
     free(after);

@@ -170,7 +170,7 @@ static void hold_terms_are_sound(const struct terms *terms, const char *text, si
     hold_vlans(terms->vlan, terms->native);
     hold(terms->mtu == 0 || (terms->mtu >= 68 && terms->mtu <= 65521));
     if (terms->names)
-        hold(strncmp(terms->names, "vtap-", 3) == 0);
+        hold(strncmp(terms->names, "vtap-", 5) == 0);
     if (terms->macs)
         hold_macs(terms->macs);
     hold_is_inside(terms->ips, text, size);

@@ -365,6 +365,8 @@ class Losses(PersistCase):
                            (INTERFACES.replace("inet static", "inet ppp"), "a method other than"),
                            (INTERFACES.replace("inet static", "inet static inherits lan"), "a stanza that inherits"),
                            (INTERFACES + "iface eth7 inet static inherits eth0\n", "a stanza that others inherit"),
+                           (INTERFACES + "auto eth0:1\n  address 192.0.2.9/24\n", "an option outside of any stanza"),
+                           (INTERFACES + "auto eth0:1 eth7\\\r\n", "a name with a backslash"),
                            (INTERFACES.replace("hotplug eth0", "hotplug eth0=eth0") + "iface br0 inet manual\n", "have 'br0' already"),
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),

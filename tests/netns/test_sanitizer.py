@@ -50,6 +50,13 @@ class Sanitizer(unittest.TestCase):
         self.assertEqual(status, 99)
         self.assertIn("detected memory leaks", text)
 
+    def test_no_leaks_where_proc_is_of_others(self):
+        """Who looks for them would not find the process, and say so with exit status 99."""
+        program = sandbox.install(PROGRAM, "plain", caps=None)
+        command = 'for few in $(seq 2 40); do (:); [ -e "/proc/$((few + 2))" ] || break; done; "$0" none; exit $?'
+        done = bridgehelper.run(["unshare", "--pid", "--fork", "sh", "-c", command, program], 0, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+
 
 if __name__ == "__main__":
     netcase.main()

@@ -12,6 +12,7 @@ import unittest
 
 import kernelhost
 import needed
+import sanitized
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -33,4 +34,5 @@ class OnADebianKernel(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    sanitized.leave_out(__file__)
     needed.main()

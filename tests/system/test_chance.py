@@ -21,7 +21,7 @@ import needed
 import sandbox
 from bridgehelper import await_
 from libvirtcase import _helper_of, BRIDGES, HostTest, nic, POLICY
-from rounds import rounds
+from rounds import rounds, THOROUGH
 
 SEED = int(os.environ.get("VIRT_TAP_SEED", "21"))
 # What each domain has: interfaces, and how it was rewritten.
@@ -33,6 +33,7 @@ DOMAINS = {
 }
 RULES = "allow br0 quota=9\nallow br1 mac=lock quota=3\nallow br-lab isolated=yes quota=2\n"
 MILLISECONDS = 0.001
+STATUS = "/run/libvirt/qemu/{}.xml"
 
 
 class Chance(HostTest):
@@ -98,19 +99,25 @@ class Chance(HostTest):
     # What may happen.
 
     def virsh(self, verb, name):
-        """A libvirtd that starts after one that was killed in the middle of a start sometimes keeps the domain's lock for good. It is libvirt's own:
-        a debugger finds no thread of libvirtd's at work on the domain, and there is no QEMU, hook or helper for it. Then it is started once more."""
         done = self.host.run("virsh", verb, name, check=False)
-        if "state change lock" in done.stdout:
-            self.start_once_more(done.stdout)
-            done = self.host.run("virsh", verb, name, check=False)
-        log = "".join(line + "\n" for line in self.host.read(libvirthost.LOG).splitlines() if "held by" in line)
-        self.assertEqual(done.returncode, 0, f"seed {SEED}, after {self.done}: {done.stdout}{log}")
+        self.assertEqual(done.returncode, 0, f"seed {SEED}, after {self.done}: {done.stdout}{self.locks()}")
 
-    def start_once_more(self, why):
-        print(f"seed {SEED}, after {self.done[-5:]}: {why}", file=sys.stderr)
-        self.host.stop("KILL")
-        self.host.start()
+    def locks(self):
+        """What says who holds a domain's lock: libvirtd's log, and what it had noted of each domain that runs, for the next one."""
+        noted = {name: [line.strip() for line in self.host.read(STATUS.format(name)).splitlines() if "<domstatus" in line or "<job" in line]
+                 for name in DOMAINS if os.path.exists(self.host.path(STATUS.format(name)))}
+        return "".join(line + "\n" for line in self.host.read(libvirthost.LOG).splitlines() if "Cannot start job" in line) + str(noted)
+
+    def forget_half_started(self):
+        """While no libvirtd runs, as docs/hooks-system.md says. A libvirtd notes a domain that it is starting when it taints it, which is right before
+        it runs QEMU: with pid='0' and the job (qemuDomainObjTaint). The next one takes over the job, but leaves a domain without a process to itself
+        (qemuProcessReconnectHelper): nobody ends the job, which is the domain's lock, and every later libvirtd reads the same. Ours are tainted by
+        user="root" and capability_filters."""
+        for name in DOMAINS:
+            path = self.host.path(STATUS.format(name))
+            if os.path.exists(path) and " pid='0'" in self.host.read(STATUS.format(name)).split("<domain ")[0]:
+                print(f"seed {SEED}, after {self.done[-5:]}: libvirtd was killed between tainting '{name}' and running QEMU", file=sys.stderr)
+                os.unlink(path)
 
     def start(self, name):
         self.virsh("start", name)
@@ -122,10 +129,8 @@ class Chance(HostTest):
 
         def ended():
             said.append(self.host.run("virsh", "destroy", name, check=False).stdout)
-            if "state change lock" in said[-1]:
-                self.start_once_more(said[-1])  # as in virsh()
             return name not in self.running()
-        self.assertTrue(await_(ended, 120, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]}")
+        self.assertTrue(await_(ended, 120, 0.5), f"seed {SEED}, after {self.done}: {said[-3:]} {self.locks()}")
 
     def kill_qemu(self, name):
         self.kill_guest(name)
@@ -164,6 +169,7 @@ class Chance(HostTest):
 
     def kill_libvirtd_meanwhile(self, name):
         self.interrupted(name, lambda _virsh: self.host.stop("KILL"))
+        self.forget_half_started()
         self.host.start()
         self.end_the_lost()
 
@@ -203,9 +209,7 @@ class Chance(HostTest):
                 known.update({self.host.read(f"/run/libvirt/qemu/{name}.pid").strip() for name in self.running()})
                 return True
             return False
-        if not await_(learn, 60):  # as in virsh(): such a domain has no QEMU any more, and is running in libvirtd's list only
-            self.start_once_more("a domain without QEMU is said to run")
-        self.assertTrue(await_(learn, 90), f"seed {SEED}, after {self.done}")
+        self.assertTrue(await_(learn, 90), f"seed {SEED}, after {self.done}: {self.locks()}")
         for pid in self.processes(os.path.realpath("/usr/bin/qemu-system-x86_64")):
             with contextlib.suppress(OSError, ProcessLookupError), open(f"/proc/{pid}/status", encoding="ascii") as file:
                 inside = [line.split()[-1] for line in file if line.startswith("NSpid:")][0]
@@ -243,6 +247,27 @@ class Chance(HostTest):
             self.start(name)
         self.right()
         self.assertEqual(self.taps(), self.whole)
+
+    def test_half_started_for_libvirt(self):
+        """What forget_half_started() finds, made by hand: libvirtd lists a domain that no process runs, which keeps its taps until libvirtd forgets it."""
+        self.start("plain")
+        self.host.stop("KILL")
+        self.kill_guest("plain")
+        status = self.host.read(STATUS.format("plain"))
+        self.host.write(STATUS.format("plain"), re.sub(
+            r" pid='\d+'>", " pid='0'>\n  <job type='none' async='start' flags='0x0' asyncStarted='1'/>", status, count=1))
+        self.host.start()
+        self.assertEqual((self.running(), set(self.taps())), ({"plain"}, self.names["plain"]))
+        if THOROUGH:
+            self.assertIn("state change lock", self.host.run("virsh", "destroy", "plain", check=False).stdout)
+        self.host.stop("KILL")
+        self.forget_half_started()
+        self.host.start()
+        self.assertEqual(self.running(), set())
+        self.virsh("start", "plain")
+        self.right()
+        self.end("plain")
+        self.has(self.host)
 
 
 if __name__ == "__main__":

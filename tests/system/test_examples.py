@@ -87,8 +87,11 @@ class Readme(Reader):
         self.virsh("start", "web")
         self.assertTrue(await_(lambda: "vtap-0" in sandbox.links()), sandbox.links())
         self.assertIn("--timeout=120", self.type(f"tr '\\0' ' ' </proc/$(cat {HOME}/libvirt/libvirtd.pid)/cmdline"))  # README says so
-        (daemon, _), = self.next("kill ").commands()
+        (daemon, _), = self.next("pid=").commands()
+        with open(f"{HOME}/libvirt/libvirtd.pid", encoding="ascii") as file:
+            old = file.read().strip()
         self.type(daemon)
+        self.assertFalse(os.path.exists(f"/proc/{old}"), "the next daemon finds this one's pid file locked, exits, and virsh waits five seconds for its socket")
         self.assertIn("running", self.virsh("domstate", "web"))
         self.reconnected("web")
         self.virsh("destroy", "web")

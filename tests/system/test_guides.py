@@ -71,7 +71,7 @@ class Session(Guide):
         with self.read("hooks-session.md"):
             self.types("sudo virt-tap policy edit")
             self.assertRegex(self.type("virt-tap policy explain --bridge br0"), "quota: .*8 taps")
-            self.types("kill ")
+            self.types("pid=")
             self.types("virt-tap domain rewrite")
             self.has_taps(1)
             self.virsh("destroy", "web")

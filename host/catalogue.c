@@ -229,7 +229,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.forgets", FINDING_WARNING,
          "a bridge that it makes again has no taps: running guests lose their network",
          "mkdir -p /etc/udev/rules.d\n"
-         "echo 'ACTION!=\"remove\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", TAG+=\"systemd\", "
+         "echo 'ACTION==\"add|change|move\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", TAG+=\"systemd\", "
          "ENV{SYSTEMD_WANTS}+=\"virt-tap-repair@.service\"' > /etc/udev/rules.d/90-virt-tap.rules"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
                               "a file that this user cannot read may tell it to manage virt-tap's taps"},

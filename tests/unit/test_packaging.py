@@ -90,6 +90,14 @@ class Lists(unittest.TestCase):
             self.assertIn(f"cp -p {' '.join(documents)} ", spec)
 
 
+class Rules(unittest.TestCase):
+    def test_check_writes_the_same(self):
+        """What `virt-tap check` has an administrator write is the rule that is installed."""
+        rule, = (line for line in read(SOURCE + "/data/snippets/90-virt-tap.rules").splitlines() if not line.startswith("#"))
+        source = re.sub(r'"\s*\n\s*"', "", read(SOURCE + "/host/catalogue.c")).replace('\\"', '"')
+        self.assertIn(f"echo '{rule}' > /etc/udev/rules.d/90-virt-tap.rules", source)
+
+
 @unittest.skipUnless(shutil.which("checkmodule") and shutil.which("semodule_package"), "checkpolicy and semodule-utils are not installed")
 class SELinux(unittest.TestCase):
     LABELS = BUILD + "/data/snippets/selinux/virt_tap.fc"

@@ -154,7 +154,9 @@ class InstalledCase(MachineCase):
 
     def seed(self, seed):
         if DEBS:
-            for path in glob.glob(f"{DEBS}/*.deb"):
+            for path in glob.glob(f"{DEBS}/virt-tap*_*.deb"):
+                if "dbgsym" in path:
+                    continue
                 with open(path, "rb") as file:
                     seed.file(f"/root/debs/{os.path.basename(path)}", file.read())
             return

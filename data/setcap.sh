@@ -8,8 +8,20 @@
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
+# The helper's second name, in a folder that is closed to all but root: `meson install` replaces the helper before it calls this, and what was
+# replaced is still found here.
+kept_folder=$(dirname "${2:-$1}")/virt-tap/kept
+kept=$kept_folder/virt-tap-helper
+
+# drop FILE: takes the capability from it, if it is there and has one
+drop() {
+  [ ! -e "$1" ] || setcap -q -r "$1" 2>/dev/null || true
+}
+
+drop "$kept"
 if [ "$1" = --remove ]; then
-  [ ! -e "$2" ] || setcap -q -r "$2" 2>/dev/null || true
+  drop "$2"
+  rm -rf "$kept_folder"
   exit
 fi
 
@@ -19,3 +31,5 @@ setcap cap_net_admin=p "$helper" || {
   echo "virt-tap: needed: root, and a file system that keeps extended attributes." >&2
   exit 1
 }
+install -d -m 700 "$kept_folder"
+ln -f "$helper" "$kept"

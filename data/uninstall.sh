@@ -93,7 +93,7 @@ for sign in NetworkManager/NetworkManager.conf apparmor.d/tunables network/inter
   folder=/etc/$(dirname "$sign")
   [ -e "/etc/$sign" ] || [ ! -d "$folder" ] || find "$folder" -depth -type d -empty -delete
 done
-rm -f /run/virt-tap/*.reloaded /run/virt-tap/.policy /run/virt-tap/.persist
+rm -f /run/virt-tap/*.reloaded /run/virt-tap/.policy /run/virt-tap/.apply /run/virt-tap/.persist
 [ ! -d /run/virt-tap ] || rmdir --ignore-fail-on-non-empty /run/virt-tap
 sh "$(dirname "$0")/etc.sh" remove
 cat <<TEXT

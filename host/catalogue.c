@@ -225,6 +225,12 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
         {"net.networkd.first", FINDING_WARNING,
          "it would configure virt-tap's taps as if they were NICs, and the first file that matches counts",
          "# rename that file, so that it sorts behind 05-virt-tap.network; then: {sudo}networkctl reload"},
+    [NET_NETWORKD_FORGETS] =
+        {"net.networkd.forgets", FINDING_WARNING,
+         "a bridge that it makes again has no taps: running guests lose their network",
+         "mkdir -p /etc/udev/rules.d\n"
+         "echo 'ACTION==\"add|change|move\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", TAG+=\"systemd\", "
+         "ENV{SYSTEMD_WANTS}+=\"virt-tap-repair@.service\"' > /etc/udev/rules.d/90-virt-tap.rules"},
     [NET_NETWORKD_SKIPPED] = {"net.networkd.skipped", FINDING_SKIPPED,
                               "a file that this user cannot read may tell it to manage virt-tap's taps"},
     [NET_IFUPDOWN] = {"net.ifupdown", FINDING_OK, "a bridge that is made again gets its taps back"},

@@ -65,22 +65,80 @@ static bool dispatcher_has_program(void)
            access("/usr/lib/NetworkManager/dispatcher.d/50-virt-tap", X_OK) == 0;
 }
 
-static void report_dispatcher(struct findings *out)
+/* Finds the first bridge that is this manager's. */
+static bool find_owned_bridge(bool (*owns)(const char *bridge), char found[IFNAMSIZ])
 {
     _cleanup_globfree_ glob_t bridges = {.gl_pathc = 0};
 
-    if (access("/run/NetworkManager", F_OK) < 0 || dispatcher_has_program() ||
-        glob(NETWORK_PATH "/*/bridge", 0, NULL, &bridges) != 0)
-        return;
+    if (glob(NETWORK_PATH "/*/bridge", 0, NULL, &bridges) != 0)
+        return false;
     for (size_t i = 0; i < bridges.gl_pathc; i++) {
         char *name = bridges.gl_pathv[i] + strlen(NETWORK_PATH "/");
         *strchr(name, '/') = '\0';
-        if (!networkmanager_owns(name))
+        if (!ifname_valid(name) || !owns(name))
             continue;
-        finding_add_fixable(out, NET_NETWORKMANAGER_FORGETS, "",
-                            "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", name);
-        return;
+        strcpy(found, name);
+        return true;
     }
+    return false;
+}
+
+static void report_dispatcher(struct findings *out)
+{
+    char bridge[IFNAMSIZ];
+
+    if (access("/run/NetworkManager", F_OK) == 0 && !dispatcher_has_program() &&
+        find_owned_bridge(networkmanager_owns, bridge))
+        finding_add_fixable(out, NET_NETWORKMANAGER_FORGETS, "",
+                            "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", bridge);
+}
+
+static bool find_network_file(void *arg, const char *line, unsigned int number)
+{
+    bool *found = arg;
+    (void)number;
+
+    *found = strncmp(line, "NETWORK_FILE=/", strlen("NETWORK_FILE=/")) == 0;
+    return !*found;
+}
+
+/* Whether networkd has a file for this bridge: its state of links, src/network/networkd-state-file.c,
+ * link_save. */
+static bool networkd_owns(const char *bridge)
+{
+    char path[64];
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/run/systemd/netif/links/%ld", network_number(bridge, "ifindex", 0));
+    text_lines(path, find_network_file, &found);
+    return found;
+}
+
+/* Whether one of the folders of udev or systemd has this file. */
+static bool any_folder_has(const char *file)
+{
+    char pattern[128];
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    snprintf(pattern, sizeof(pattern), "/{etc,run,usr/local/lib,usr/lib,lib}/%s", file);
+    return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
+}
+
+static void report_udev(struct findings *out)
+{
+    char bridge[IFNAMSIZ];
+
+    if (access("/run/systemd/netif", F_OK) < 0 || any_folder_has("udev/rules.d/90-virt-tap.rules") ||
+        !find_owned_bridge(networkd_owns, bridge))
+        return;
+    if (any_folder_has("systemd/system/virt-tap-repair@.service"))
+        finding_add_fixable(out, NET_NETWORKD_FORGETS, "",
+                            "systemd-networkd manages bridge '%s', and udev has no 90-virt-tap.rules",
+                            bridge);
+    else
+        finding_add(out, NET_NETWORKD_FORGETS,
+                    "systemd-networkd manages bridge '%s', and systemd has no virt-tap-repair@.service",
+                    bridge);
 }
 
 static void report_networkd(struct findings *out)
@@ -151,5 +209,6 @@ void network_managers_probe(const struct probe_context *context, struct findings
     report_networkmanager(out);
     report_dispatcher(out);
     report_networkd(out);
+    report_udev(out);
     report_ifupdown(out);
 }

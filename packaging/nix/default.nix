@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 # nix-build packaging/nix. The store has no file capabilities, so the helper works through its broker, whose units NixOS takes by
-# systemd.packages = [ virt-tap ]; systemd.sockets.virt-tap-broker.wantedBy = [ "sockets.target" ];
+# systemd.packages = [ virt-tap ]; systemd.sockets.virt-tap-broker.wantedBy = [ "sockets.target" ]; and the rule that repairs taps by
+# services.udev.packages = [ virt-tap ];
 { pkgs ? import <nixpkgs> { } }:
 
 pkgs.stdenv.mkDerivation {

@@ -2,6 +2,7 @@
 # Copyright the virt-tap authors
 """What the tests on whole machines share: a machine with virt-tap, and a picture of its network."""
 import dataclasses
+import glob
 import json
 import os
 import time
@@ -14,6 +15,8 @@ from bridgehelper import await_
 ALL = os.environ.get("VIRT_TAP_MACHINES") == "all"
 RELEASES = ("bookworm", "trixie")
 PROGRAMS = "/usr/local/libexec/virt-tap"
+DEBS = os.environ.get("VIRT_TAP_DEBS")  # a folder of Debian packages that InstalledCase installs, in place of what meson would
+HELPER = "/usr/libexec/virt-tap-helper" if DEBS else "/usr/local/libexec/virt-tap-helper"  # of InstalledCase
 MARK = "======"
 REACHED = (machine.ROUTER, machine.OUTSIDE, machine.ROUTER6, machine.OUTSIDE6)
 SETTLE = 90  # seconds until an address is there that a server must give
@@ -72,18 +75,21 @@ class MachineCase(unittest.TestCase):
     def boot(self, release, manager, files, programs=(), **more):
         """programs: further ones, each with its path in the machine."""
         seed = machine.Seed()
-        cli = os.path.abspath(os.environ["VIRT_TAP_CLI"])
-        for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge"), *programs):
+        self.seed(seed)
+        for program, place in programs:
             with open(program, "rb") as file:
                 seed.file(place, file.read(), 0o755)
-        self.seed(seed)
         for path, text in files.items():
             seed.file(path, text, 0o600 if "NetworkManager" in path or "netplan" in path else 0o644)
         self.machine = machine.Machine(release, manager, seed, **more)
         self.addCleanup(self.machine.end)
 
     def seed(self, seed):
-        """Put into it what a case has in its machines besides."""
+        """Put virt-tap into it."""
+        cli = os.path.abspath(os.environ["VIRT_TAP_CLI"])
+        for program, place in ((cli, "/usr/local/bin/virt-tap"), (f"{cli}-bridge", f"{PROGRAMS}/virt-tap-bridge")):
+            with open(program, "rb") as file:
+                seed.file(place, file.read(), 0o755)
 
     def picture(self):
         """By one command, for each costs a second under TCG."""
@@ -123,8 +129,8 @@ class MachineCase(unittest.TestCase):
 
     def tell(self):
         """For whoever reads that a test failed."""
-        return self.machine.run("ip address; ip route; ip -6 route; cat /etc/resolv.conf; systemctl --failed --no-legend; journalctl -b -q -n 60 "
-                                "--no-pager -o cat -u 'networking*' -u 'ifup@*' -u systemd-networkd -u NetworkManager -t virt-tap", check=False)[1]
+        return self.machine.run("ip address; ip route; ip -6 route; cat /etc/resolv.conf; systemctl --failed --no-legend; "
+                                "journalctl -b -q -n 120 --no-pager -o short-monotonic", check=False)[1]
 
     def reach_guest(self, bridge, address, gateway):
         """A guest that is a namespace of the machine, on a port of the bridge, is reached from outside."""
@@ -138,9 +144,22 @@ class MachineCase(unittest.TestCase):
 
 
 class InstalledCase(MachineCase):
-    """With all that this build installs, but documents; the helper has no capability yet."""
+    """With all that this build installs, but documents; the helper has no capability yet. Or with packages."""
+
+    def boot(self, release, manager, files, programs=(), **more):
+        super().boot(release, manager, files, programs, **more)
+        if DEBS:
+            self.machine.run("dpkg -i /root/debs/*.deb")
+            self.installed = self.machine.run("for f in $(dpkg -L virt-tap virt-tap-hooks); do [ -d $f ] || echo $f; done").splitlines()
 
     def seed(self, seed):
+        if DEBS:
+            for path in glob.glob(f"{DEBS}/virt-tap*_*.deb"):
+                if "dbgsym" in path:
+                    continue
+                with open(path, "rb") as file:
+                    seed.file(f"/root/debs/{os.path.basename(path)}", file.read())
+            return
         build = os.path.dirname(os.path.dirname(os.path.abspath(os.environ["VIRT_TAP_HELPER"])))
         with open(f"{build}/meson-info/intro-installed.json", encoding="utf-8") as file:
             self.installed = {path: source for source, path in json.load(file).items() if "/share/" not in path}

@@ -14,7 +14,7 @@ import needed
 import sandbox
 from bridgehelper import await_
 
-HELPER = "/usr/local/libexec/virt-tap-helper"
+HELPER = machinecase.HELPER
 ALICE = "setpriv --reuid=alice --regid=alice --init-groups"
 SESSION = f"{ALICE} env HOME=/home/alice XDG_RUNTIME_DIR=/run/user/1000 XDG_CONFIG_HOME=/home/alice/.config"
 DOMAIN = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><os><type arch='x86_64' machine='pc'>hvm</type></os>

@@ -15,6 +15,7 @@ NM, NETWORKD = "own /run; mkdir /run/NetworkManager\n", "own /run; mkdir -p /run
 BRIDGE_UP = "own /usr/local; mkdir -p ${HELPER_PATH%/*}/virt-tap; cp /bin/true ${HELPER_PATH%/*}/virt-tap/bridge-up; "
 OWNED = ("ip link add br0 type bridge; " + BRIDGE_UP + NM + "mkdir /run/NetworkManager/devices; "
          "printf '[device]\\nnm-owned=true\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/br0/ifindex)")
+UNIT = "mkdir -p /usr/local/lib/systemd/system; touch /usr/local/lib/systemd/system/virt-tap-repair@.service\n"
 IFUPDOWN = "ip link add br0 type bridge; own /run; mkdir /run/network; printf 'lo=lo\\n../br0=x\\na-name-that-no-interface-has=x\\n' >/run/network/ifstate\n"
 
 # /sys/class/net as it is, with something more; the kernel's interfaces have their numbers there.
@@ -270,6 +271,13 @@ STATES = [
     state("networkd, about all, before all", NETWORKD + networkd("00-all.network", "[Match]\\nType=ether\\n") +
           "printf '[Match]\\nName=vtap-*\\n[Link]\\nUnmanaged=yes\\n' >/etc/systemd/network/05-virt-tap.network", "net.networkd.first",
           never="net.networkd net.networkd.claims", says=("00-all.network", "sorts behind 05-virt-tap.network")),
+    *(state(f"networkd, and its bridge{where}", "ip link add br0 type bridge; " + NETWORKD + "own /usr/local; mkdir /run/systemd/netif/links\n"
+            f"echo NETWORK_FILE={file} >/run/systemd/netif/links/$(cat /sys/class/net/br0/ifindex); {more}", expect, never=never, says=says)
+      for where, file, more, expect, never, says in (
+          ("", "/etc/a.network", UNIT, "net.networkd.forgets", "net.ifupdown", ("'br0'", 'ENV{DEVTYPE}=="bridge"', "> /etc/udev/rules.d/90-virt-tap.rules")),
+          (", without a unit", "/etc/a.network", "", "net.networkd.forgets", "net.ifupdown", ("no virt-tap-repair@.service",)),
+          (", told", "/etc/a.network", "mkdir -p /etc/udev/rules.d; touch /etc/udev/rules.d/90-virt-tap.rules", "net.networkd", "net.networkd.forgets", ()),
+          (" that is not its own", "", UNIT, "net.networkd", "net.networkd.forgets", ()))),
     state("networkd, about others", NETWORKD + networkd("20-en.network", "[Match]\\nName=en* eth*\\n[Network]\\nDHCP=yes\\n"),
           "net.networkd", never="net.networkd.claims"),
     state("networkd, told first", NETWORKD + networkd("20-all.network", "[Match]\\nName=*\\n") +

@@ -10,6 +10,7 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import unittest
 
 import bridgehelper
@@ -24,7 +25,8 @@ PREFIX = "/usr/local"
 HELPER = PREFIX + "/libexec/virt-tap-helper"
 POLICY, EXAMPLE = "/etc/virt-tap/policy.conf", "/etc/virt-tap/policy.conf.example"
 SNIPPETS = ("/etc/NetworkManager/conf.d/50-virt-tap.conf", "/etc/NetworkManager/dispatcher.d/50-virt-tap", "/etc/network/if-up.d/virt-tap",
-            "/etc/apparmor.d/virt-tap-helper", f"{PREFIX}/lib/systemd/network/05-virt-tap.network", f"{PREFIX}/lib/systemd/network/05-virt-tap.link")
+            "/etc/apparmor.d/virt-tap-helper", f"{PREFIX}/lib/systemd/network/05-virt-tap.network", f"{PREFIX}/lib/systemd/network/05-virt-tap.link",
+            f"{PREFIX}/lib/udev/rules.d/90-virt-tap.rules")
 MANAGERS = ("NetworkManager", "network", "apparmor.d")  # folders in /etc that come and go with them, unless others made them
 
 
@@ -70,6 +72,7 @@ class Install(unittest.TestCase):
         self.check_works()
         self.check_units()
         self.check_snippets()
+        self.check_bridge_up()
 
         os.chown(HELPER, 0, 0)  # as an upgrade by copying would: the kernel takes the capability away
         self.assertEqual(sandbox.run("getcap", HELPER).stdout, "")
@@ -79,6 +82,10 @@ class Install(unittest.TestCase):
         self.check_works()
         with open(EXAMPLE, encoding="ascii") as file:
             self.assertIn("# mine\n", file.read())
+        with open(HELPER, "rb") as old:
+            sandbox.run("meson", "install", "-C", "build", "--no-rebuild", cwd=SOURCE)
+            self.lost_capability(old)
+        self.check_works()
 
         dev("uninstall")
         self.assertEqual(files(), set())
@@ -163,13 +170,14 @@ class Install(unittest.TestCase):
                 self.assertEqual(units, {f"{folder}/system"} if folder else set())
 
     def check_units(self):
-        """The broker's: systemd takes them, they are locked down, and off."""
-        units = [f"{PREFIX}/lib/systemd/system/virt-tap-broker.{kind}" for kind in ("service", "socket")]
+        """systemd takes them, and they are locked down. The broker's are off."""
+        units = [f"{PREFIX}/lib/systemd/system/virt-tap-{name}" for name in ("broker.service", "repair@.service", "broker.socket")]
         self.assertEqual(sandbox.run("systemd-analyze", "--man=no", "verify", *units).stdout, "")
         with open(units[0], encoding="utf-8") as unit:
             self.assertIn(f"ExecStart={HELPER} broker\n", unit.read())
-        said = sandbox.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", units[0]).stdout
-        self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.0)
+        for unit in units[:2]:
+            said = sandbox.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit).stdout
+            self.assertLessEqual(float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]), 2.0)
         sandbox.run("systemctl", "preset", "virt-tap-broker.socket")  # what distributions do with units of packages
         self.assertEqual(sandbox.run("systemctl", "is-enabled", "virt-tap-broker.socket", check=False).stdout, "disabled\n")
 
@@ -179,6 +187,25 @@ class Install(unittest.TestCase):
         # Of an interface that is no bridge, and of what is none at all, nothing is done.
         for words, env in ((["lo", "up"], {}), (["", "up"], {}), (["br0", "down"], {}), ([], {"IFACE": "--all"}), ([], {"IFACE": "../net/br0"})):
             self.assertEqual(sandbox.run("/etc/network/if-up.d/virt-tap", *words, env={**os.environ, **env}).stdout, "")
+
+    def check_bridge_up(self):
+        """As udev's rule has it called: with the folder of a bridge, whose name may be anything that the kernel takes."""
+        program = PREFIX + "/libexec/virt-tap/bridge-up"
+        for name in ("br-lab", "-n", "$HOME", "a'b\"c;d", "x\\x41", "\N{SNOWMAN}"):
+            sandbox.run("ip", "link", "add", "name", name, "type", "bridge")
+            sandbox.run("ip", "link", "set", "dev", name, "up")
+            self.assertEqual(sandbox.run(program, f"/sys/devices/virtual/net/{name}").stdout, "")  # repair would tell of an unknown name
+            sandbox.run("ip", "link", "delete", "dev", name)
+            self.assertEqual(sandbox.run(program, f"/sys/devices/virtual/net/{name}").stdout, "")
+        with bridgehelper.call(HELPER, uid=USER) as answer:
+            sandbox.run("ip", "link", "delete", "br0")
+            sandbox.run("ip", "link", "add", "br0", "type", "bridge")
+            later = subprocess.Popen(["sh", "-c", "sleep 0.7; ip link set br0 up"])  # as a manager sets it up
+            with open(f"{PREFIX}/lib/systemd/system/virt-tap-repair@.service", encoding="utf-8") as unit:
+                bounds = ",".join(word.lower().replace("cap_", "+") for word in re.search("^CapabilityBoundingSet=(.*)", unit.read(), re.M)[1].split())
+            sandbox.run("setpriv", f"--bounding-set=-all,{bounds}", "--no-new-privs", program, "/sys/devices/virtual/net/br0")
+            self.assertEqual(later.wait(10), 0)
+            self.assertIn("state", sandbox.run("ip", "link", "show", "dev", answer.tap()[0], "master", "br0").stdout)
 
     def lost_capability(self, old):
         """Whoever kept the program open or has a hard link to it can go on running it, but it can do nothing any more."""

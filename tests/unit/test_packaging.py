@@ -19,10 +19,11 @@ import release  # noqa: E402
 
 BUILD = os.path.dirname(os.path.dirname(os.environ["VIRT_TAP_CLI"]))
 PACKAGING = SOURCE + "/packaging"
-UNITS = "${env:UNITS}"  # systemd's folder, which debian/rules knows
+UNITS, UDEV = "${env:UNITS}", "${env:UDEV}"  # folders of systemd and udev, which debian/rules knows
 DEBIAN_ONLY = {"etc/network/if-up.d/virt-tap", "etc/apparmor.d/virt-tap-helper"}  # distributions with RPM have neither ifupdown nor, mostly, AppArmor
 MACROS = {"_prefix": "usr", "_bindir": "usr/bin", "_libexecdir": "usr/libexec", "_datadir": "usr/share", "_mandir": "usr/share/man", "_docdir": "usr/share/doc",
-          "_unitdir": UNITS + "/system", "_presetdir": UNITS + "/system-preset", "_sysconfdir": "etc", "name": "virt-tap"}
+          "_unitdir": UNITS + "/system", "_presetdir": UNITS + "/system-preset", "_udevrulesdir": UDEV + "/rules.d",
+          "_sysconfdir": "etc", "name": "virt-tap"}
 
 
 def read(path):
@@ -35,6 +36,7 @@ def installed():
     options = {option["name"]: option["value"] for option in json.loads(read(BUILD + "/meson-info/intro-buildoptions.json"))}
     paths = json.loads(read(BUILD + "/meson-info/intro-installed.json")).values()
     inside = [re.sub(r".*/systemd/((?:system(?:-preset)?|network)/[^/]*virt-tap[^/]*)$", rf"{UNITS}/\1", path) for path in paths]
+    inside = [re.sub(r".*/udev/(rules[.]d/[^/]*virt-tap[^/]*)$", rf"{UDEV}/\1", path) for path in inside]
     inside = [path.replace("/etc/NetworkManager/", options["prefix"] + "/lib/NetworkManager/") for path in inside]
     return {re.sub(f"^{options['prefix']}/", "usr/", path).removeprefix("/") for path in inside}
 
@@ -86,6 +88,14 @@ class Lists(unittest.TestCase):
             for name in documents:
                 self.assertTrue(os.path.exists(f"{SOURCE}/{name}"), name)
             self.assertIn(f"cp -p {' '.join(documents)} ", spec)
+
+
+class Rules(unittest.TestCase):
+    def test_check_writes_the_same(self):
+        """What `virt-tap check` has an administrator write is the rule that is installed."""
+        rule, = (line for line in read(SOURCE + "/data/snippets/90-virt-tap.rules").splitlines() if not line.startswith("#"))
+        source = re.sub(r'"\s*\n\s*"', "", read(SOURCE + "/host/catalogue.c")).replace('\\"', '"')
+        self.assertIn(f"echo '{rule}' > /etc/udev/rules.d/90-virt-tap.rules", source)
 
 
 @unittest.skipUnless(shutil.which("checkmodule") and shutil.which("semodule_package"), "checkpolicy and semodule-utils are not installed")

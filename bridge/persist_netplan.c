@@ -270,16 +270,16 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
 /* netplan has no word for an IAID: if networkd has the lease, it is told by a drop-in of its own. */
 static int add_iaid(const struct persist_plan *plan, struct persist_files *files)
 {
-    unsigned int iaid;
+    char iaid[PERSIST_IAID];
 
-    if (!persist_networkd_iaid(plan, &iaid))
+    if (!persist_networkd_iaid(plan, iaid))
         return 0;
     FILE *out =
         persist_open(files, 0644, "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge);
     if (!out)
         return -errno;
     persist_head(out, plan);
-    fprintf(out, "[DHCPv4]\nIAID=%u\n", iaid);
+    fputs(iaid, out);
     return persist_close(out);
 }
 

@@ -537,6 +537,10 @@ class CarriedOver(PersistCase):
             uplink.ip(*words)
         os.rename(f"/run/systemd/netif/leases/{number}", f"/run/systemd/netif/leases/{sandbox.ifindex('br0')}")
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", self.persist("br0", "--format=networkd", "--print"))
+        # With DHCPv6 alone, it is in the state of the link.
+        uplink.ip("addr", "del", "198.51.100.7/32", "dev", "br0")
+        sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('br0')}", "ADMIN_STATE=configured\nDHCP6_CLIENT_IAID=0x97b964e0\n")
+        self.assertIn(f"[DHCPv6]\nIAID={0x97b964e0}\n", self.persist("br0", "--format=networkd", "--print"))
 
     def test_netplan_tells_networkd_which_client(self):
         """By a drop-in, as netplan has no word for an IAID: with another one the host would get another address."""

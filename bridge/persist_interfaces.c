@@ -214,6 +214,8 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     if (inet6 && (strcmp(method, "auto") == 0 || strcmp(method, "dhcp") == 0)) {
         e->where = NIC_INET6;
         fprintf(e->taken->inet6, "\niface %s inet6 %s\n", plan->bridge, method);
+        if (*method == 'd')
+            persist_ifupdown_lease(e->taken->inet6, plan, "6");
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
         cannot(e, "a method other than static, dhcp, auto and manual", line->words);
     }

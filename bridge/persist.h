@@ -87,10 +87,10 @@ struct persist_format {
      * none. Returns 0 or reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
     bool owns_move; /* see struct manager */
-    /* Commands for persist_expand(), words separated by blanks. then: what a person runs to make the manager
-     * read the installed files. apply: applies them. detach: releases the bridge, before the files are
-     * removed. release: does so after that, but before the bridge is deleted. reattach: then takes the uplink
-     * back. */
+    /* Commands for persist_expand(), words separated by blanks, up to a NULL. then: what a person runs to
+     * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
+     * files are removed. release: does so after that, but before the bridge is deleted. reattach: then takes
+     * the uplink back. */
     const char *then, *const apply[4], *const detach[2], *const release[2], *const reattach[3];
 };
 

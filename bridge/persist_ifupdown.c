@@ -70,15 +70,13 @@ static int edit_pattern(struct walk *walk, const char *from, const char *pattern
 }
 
 /* Edits all files that this one names. */
-static int edit_sources(struct walk *walk, const char *path)
+static int edit_sources(struct walk *walk, const char *path, FILE *in)
 {
-    _cleanup_fclose_ FILE *in = fopen(path, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     int err = 0;
 
-    if (!in)
-        return 0;
+    rewind(in);
     while (err == 0 && getline(&line, &size, in) > 0) {
         char *rest = line + strspn(line, " \t");
         const char *word = strsep(&rest, " \t\n"), *pattern;
@@ -134,7 +132,7 @@ static int edit_file(struct walk *walk, const char *path)
         err = persist_add(walk->files, st.st_mode & 0777, path, text);
     walk->depth++;
     if (err == 0)
-        err = edit_sources(walk, path);
+        err = edit_sources(walk, path, in);
     walk->depth--;
     return err;
 }
@@ -144,9 +142,10 @@ void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const ch
     static const char start[] = "/var/lib/dhcp/dhclient", end[] = ".leases";
     const char *from = plan->uplink, *to = plan->bridge;
 
-    fprintf(out,
-            "    pre-up test -e %s%s.%s%s || sed 's/\"%s\"/\"%s\"/' %s%s.%s%s >%s%s.%s%s 2>/dev/null || true\n",
-            start, client, to, end, from, to, start, client, from, end, start, client, to, end);
+    fprintf(
+        out,
+        "    pre-up test -e %s%s.%s%s || sed 's/\"%s\"/\"%s\"/' %s%s.%s%s >%s%s.%s%s 2>/dev/null || true\n",
+        start, client, to, end, from, to, start, client, from, end, start, client, to, end);
 }
 
 static void print_making(FILE *out, const struct persist_plan *plan)

@@ -287,6 +287,8 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
     }
     if (persist_networkd_iaid(plan, iaid))
         fprintf(out, "\n%s", iaid);
+    if (*plan->token && strstr(text, "prefixstable")) /* made from the interface's name, too */
+        fprintf(out, "\n[IPv6AcceptRA]\nToken=\nToken=static:%s\n", plan->token);
 }
 
 static int add_netdev(const struct persist_plan *plan, struct persist_files *files)
@@ -357,5 +359,10 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
             why,
             "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
             plan->uplink, name, name);
+    if (text && plan->many_tokens && strstr(text, "prefixstable"))
+        return error_set(why,
+                         "'%s' has several IPv6 addresses from router advertisements that are made by "
+                         "Token=prefixstable in %.200s, and would have others as a bridge: set Token=eui64",
+                         plan->uplink, name);
     return persist_networkd_from(plan, text ? text : "", files, why);
 }

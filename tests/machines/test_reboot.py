@@ -63,7 +63,8 @@ CONFIGURATIONS = {
         DUAL: networkd("Address=10.77.0.50/24", "Gateway=10.77.0.1", "Address=fd77::50/64", "Gateway=fd77::1", "DNS=10.77.0.1",
                        "IPv6AcceptRA=no"),
         ONLINK: networkd("Address=10.88.0.50/32", "DNS=10.77.0.1", "", "[Route]", "Gateway=10.77.0.1", "GatewayOnLink=yes"),
-        DHCPV6: networkd("Address=10.77.0.50/24", "Gateway=10.77.0.1", "DNS=10.77.0.1", "DHCP=ipv6"),
+        DHCPV6: networkd("Address=10.77.0.50/24", "Gateway=10.77.0.1", "DNS=10.77.0.1", "DHCP=ipv6", "",
+                         "[IPv6AcceptRA]", "Token=prefixstable"),
         "VLAN": {NETWORKD: "[Match]\nName=eth0\n\n[Network]\nVLAN=eth0.10\nLinkLocalAddressing=no\n",
                  "/etc/systemd/network/10-vlan.netdev": "[NetDev]\nName=eth0.10\nKind=vlan\n\n[VLAN]\nId=10\n",
                  "/etc/systemd/network/10-vlan.network": "[Match]\nName=eth0.10\n\n[Network]\nAddress=10.78.0.50/24\nGateway=10.78.0.1\n"

@@ -542,6 +542,18 @@ class CarriedOver(PersistCase):
         sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('br0')}", "ADMIN_STATE=configured\nDHCP6_CLIENT_IAID=0x97b964e0\n")
         self.assertIn(f"[DHCPv6]\nIAID={0x97b964e0}\n", self.persist("br0", "--format=networkd", "--print"))
 
+    def test_networkd_makes_the_same_of_advertisements(self):
+        """It derives the lower half of such an address from the interface's name, too, if told to."""
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\n[IPv6AcceptRA]\nToken=prefixstable\n")
+        words = ("addr", "add", "2001:db8:5::1234:5678:9abc:def0/64", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        uplink.ip(*words)
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
+        self.assertIn("\n[IPv6AcceptRA]\nToken=\nToken=static:::1234:5678:9abc:def0\n", said)
+        uplink.ip(*(word.replace("def0", "def1") for word in words))
+        self.assertIn("would have others as a bridge", self.persist("br0", "--uplink=eth0", "--format=networkd", status=1))
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\n")
+        self.assertNotIn("Token=", self.persist("br0", "--uplink=eth0", "--format=networkd", "--print"))
+
     def test_netplan_tells_networkd_which_client(self):
         """By a drop-in, as netplan has no word for an IAID: with another one the host would get another address."""
         number = sandbox.ifindex("eth0")

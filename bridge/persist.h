@@ -89,10 +89,10 @@ struct persist_format {
      * none. Returns 0 or reports why not. */
     int (*check)(const char *verb, const struct persist_plan *plan);
     bool owns_move; /* see struct manager */
-    /* Commands for persist_expand(), words separated by blanks. then: what a person runs to make the manager
-     * read the installed files. apply: applies them. detach: releases the bridge, before the files are
-     * removed. release: does so after that, but before the bridge is deleted. reattach: then takes the uplink
-     * back. */
+    /* Commands for persist_expand(), words separated by blanks, up to a NULL. then: what a person runs to
+     * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
+     * files are removed. release: does so after that, but before the bridge is deleted. reattach: then takes
+     * the uplink back. */
     const char *then, *const apply[4], *const detach[2], *const release[2], *const reattach[3];
 };
 
@@ -146,10 +146,13 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
-/* Reads the IAID of the DHCP lease that networkd has for the NIC, or by now for its bridge: with another one
- * the server takes the bridge for another host, and gives it another address. Returns whether there is one.
- */
-bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid);
+enum { PERSIST_IAID = 32 };
+
+/* Writes, as a section of its files, the IAID of the DHCP client that networkd has for the NIC, or by now for
+ * its bridge: with another one the server takes the bridge for another host, and gives it another address.
+ * That of [DHCPv4], if there is a lease, is DHCPv6's, too (config_parse_iaid() of networkd-dhcp-common.c).
+ * Returns whether there is one. */
+bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID]);
 
 /* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */
 bool persist_networkd_uses(const char *name, char path[PATH_MAX]);

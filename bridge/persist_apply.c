@@ -115,10 +115,10 @@ static int run(const char *verb, const char *command, const char *bridge, const 
     return complain(1, verb, "`%s` failed: %.200s", line, process_reason(output));
 }
 
-static int run_all(const char *verb, const char *const commands[], size_t max, const char *bridge,
-                   const char *uplink)
+/* Runs commands up to the NULL that ends each list of `formats`. */
+static int run_all(const char *verb, const char *const commands[], const char *bridge, const char *uplink)
 {
-    for (size_t i = 0; i < max && commands[i]; i++)
+    for (size_t i = 0; commands[i]; i++)
         if ((*uplink || (!strstr(commands[i], "%u") && !strstr(commands[i], "-uplink"))) &&
             run(verb, commands[i], bridge, uplink) != 0)
             return 1;
@@ -139,10 +139,7 @@ static bool is_there(const struct persist_plan *plan)
 
 int persist_tell(const char *verb, const struct persist_plan *plan)
 {
-    const struct persist_format *format = plan->format;
-
-    return run_all(verb, format->apply, sizeof(format->apply) / sizeof(format->apply[0]), plan->bridge,
-                   plan->uplink);
+    return run_all(verb, plan->format->apply, plan->bridge, plan->uplink);
 }
 
 int persist_apply(const char *verb, const struct persist_plan *plan)
@@ -166,13 +163,11 @@ bool persist_detach(const struct move *move)
 
     if (!format)
         return true;
-    run_all(NULL, format->detach, sizeof(format->detach) / sizeof(format->detach[0]), move->bridge,
-            move->uplink);
+    run_all(NULL, format->detach, move->bridge, move->uplink);
     /* NetworkManager, told only after the bridge was deleted, sometimes makes it again from a profile that it
      * then forgets (1.42: in 1 of 20 on a busy machine), with the host's addresses and routes. */
     const bool removed = persist_undo("virt-tap bridge", move->bridge, true) >= 0;
-    run_all(NULL, format->release, sizeof(format->release) / sizeof(format->release[0]), move->bridge,
-            move->uplink);
+    run_all(NULL, format->release, move->bridge, move->uplink);
     return removed;
 }
 
@@ -181,8 +176,7 @@ void persist_reattach(const struct move *move)
     const struct persist_format *format = persist_find_format(move->manager);
 
     if (format)
-        run_all("virt-tap bridge", format->reattach, sizeof(format->reattach) / sizeof(format->reattach[0]),
-                move->bridge, move->uplink);
+        run_all("virt-tap bridge", format->reattach, move->bridge, move->uplink);
 }
 
 const char *persist_manager_of(const struct persist_files *record)

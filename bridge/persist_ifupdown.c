@@ -70,15 +70,13 @@ static int edit_pattern(struct walk *walk, const char *from, const char *pattern
 }
 
 /* Edits all files that this one names. */
-static int edit_sources(struct walk *walk, const char *path)
+static int edit_sources(struct walk *walk, const char *path, FILE *in)
 {
-    _cleanup_fclose_ FILE *in = fopen(path, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     int err = 0;
 
-    if (!in)
-        return 0;
+    rewind(in);
     while (err == 0 && getline(&line, &size, in) > 0) {
         char *rest = line + strspn(line, " \t");
         const char *word = strsep(&rest, " \t\n"), *pattern;
@@ -134,22 +132,20 @@ static int edit_file(struct walk *walk, const char *path)
         err = persist_add(walk->files, st.st_mode & 0777, path, text);
     walk->depth++;
     if (err == 0)
-        err = edit_sources(walk, path);
+        err = edit_sources(walk, path, in);
     walk->depth--;
     return err;
 }
 
-/* dhclient identifies itself by a DUID in the lease file, which ifupdown names after the interface: with a
- * new one, the server takes the host for another one, and its address changes. */
-static void print_lease(FILE *out, const struct persist_plan *plan)
+void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client)
 {
-    static const char start[] = "/var/lib/dhcp/dhclient.", end[] = ".leases";
+    static const char start[] = "/var/lib/dhcp/dhclient", end[] = ".leases";
+    const char *from = plan->uplink, *to = plan->bridge;
 
-    if (plan->dhcp && *plan->uplink)
-        fprintf(out,
-                "    pre-up test -e %s%s%s || sed 's/\"%s\"/\"%s\"/' %s%s%s >%s%s%s 2>/dev/null || true\n",
-                start, plan->bridge, end, plan->uplink, plan->bridge, start, plan->uplink, end, start,
-                plan->bridge, end);
+    fprintf(
+        out,
+        "    pre-up test -e %s%s.%s%s || sed 's/\"%s\"/\"%s\"/' %s%s.%s%s >%s%s.%s%s 2>/dev/null || true\n",
+        start, client, to, end, from, to, start, client, from, end, start, client, to, end);
 }
 
 static void print_making(FILE *out, const struct persist_plan *plan)
@@ -199,7 +195,8 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     /* A client sets it up itself; dhcpcd first keeps the kernel from making IPv6 addresses beside its own. */
     if (!plan->dhcp || plan->address_count > 0 || plan->route_count > 0)
         fprintf(out, "    pre-up ip link set dev %s up\n", plan->bridge);
-    print_lease(out, plan);
+    if (plan->dhcp && *plan->uplink)
+        persist_ifupdown_lease(out, plan, "");
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
         fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,

@@ -219,6 +219,8 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     if (inet6 && (strcmp(method, "auto") == 0 || strcmp(method, "dhcp") == 0)) {
         e->where = NIC_INET6;
         fprintf(e->taken->inet6, "\niface %s inet6 %s\n", plan->bridge, method);
+        if (*method == 'd')
+            persist_ifupdown_lease(e->taken->inet6, plan, "6");
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
         cannot(e, "a method other than static, dhcp, auto and manual", line->words);
     }
@@ -289,6 +291,35 @@ static void check_address(struct editor *e, const char *value)
     cannot(e, "an address that it does not have now", value);
 }
 
+/* Whether a command of the NIC's goes: all of its parts set addresses or routes, but for an `|| true`. */
+static bool edit_command(struct editor *e, const char *command)
+{
+    _cleanup_free_ char *copy = strdup(command);
+    bool network = false, others = false;
+    char *rest = copy;
+
+    for (const char *part; copy && (part = strsep(&rest, ";&|"));) {
+        char program[8] = "";
+        part += strspn(part, BLANKS "0123456789"); /* as in 2>&1 */
+        sscanf(part, "%7s", program);
+        if (!*program || text_has_word("true : exit", program))
+            continue;
+        if (is_network_command(part)) {
+            network = true;
+            continue;
+        }
+        others = true;
+        note_command(e, part);
+    }
+    if (others && e->where == ALIAS)
+        cannot(e, "a command in the stanza of an alias", command);
+    if (others && network)
+        cannot(e, "a command that not only sets addresses or routes", command);
+    if (network)
+        note_addresses(e, command);
+    return network;
+}
+
 /* An option in one of the NIC's stanzas. */
 static void edit_option(struct editor *e, const struct line *line, const char *word)
 {
@@ -299,15 +330,10 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
     FILE *to = NULL;
     const bool setting =
         text_has_word("accept_ra autoconf privext", word) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
-    const bool command = text_has_word("up pre-up post-up down pre-down post-down", word);
     bool drop = text_has_word(known, word) || setting || e->where == ALIAS;
 
-    if (command)
-        drop = e->where == ALIAS || is_network_command(value);
-    if (command && drop)
-        note_addresses(e, value);
-    else if (command)
-        note_command(e, value);
+    if (text_has_word("up pre-up post-up down pre-down post-down", word))
+        drop = edit_command(e, value) || e->where == ALIAS;
     else if (e->where == NIC_INET6 && !text_has_word("hwaddress mtu", word))
         to = e->taken->inet6;
     else if (e->where != ALIAS &&

@@ -190,11 +190,6 @@ static int check_cloud_init(struct copy *copy, const struct persist_files *files
     return 0;
 }
 
-static const char *true_false(bool is)
-{
-    return is ? "true" : "false";
-}
-
 static void print_lists(FILE *out, const struct persist_plan *plan)
 {
     char cidr[CIDR_TEXT];
@@ -227,7 +222,7 @@ static void print_bridge(FILE *out, const struct persist_plan *plan, const char 
             plan->mac);
     if (*plan->uplink)
         fprintf(out, "\"%s\"", id);
-    fprintf(out, "]\n      parameters:\n        stp: %s\n", true_false(plan->stp));
+    fprintf(out, "]\n      parameters:\n        stp: %s\n", plan->stp ? "true" : "false");
     if (!plan->stp)
         fputs("        forward-delay: 0\n", out);
     if (plan->mtu)
@@ -251,7 +246,7 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
         fputs(moved, out);
         return;
     }
-    fprintf(out, "      dhcp4: %s\n", true_false(plan->dhcp));
+    fprintf(out, "      dhcp4: %s\n", plan->dhcp ? "true" : "false");
     print_lists(out, plan);
 }
 
@@ -270,16 +265,16 @@ static int add_own(struct copy *copy, const struct persist_plan *plan, const cha
 /* netplan has no word for an IAID: if networkd has the lease, it is told by a drop-in of its own. */
 static int add_iaid(const struct persist_plan *plan, struct persist_files *files)
 {
-    unsigned int iaid;
+    char iaid[PERSIST_IAID];
 
-    if (!persist_networkd_iaid(plan, &iaid))
+    if (!persist_networkd_iaid(plan, iaid))
         return 0;
     FILE *out =
         persist_open(files, 0644, "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge);
     if (!out)
         return -errno;
     persist_head(out, plan);
-    fprintf(out, "[DHCPv4]\nIAID=%u\n", iaid);
+    fputs(iaid, out);
     return persist_close(out);
 }
 

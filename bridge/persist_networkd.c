@@ -51,13 +51,18 @@ static int compare_names(const void *a, const void *b)
     return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
 }
 
+/* Gets a value of what networkd keeps of an interface, its links or leases. Returns whether there is one. */
+static bool read_state(const char *folder, const char *name, const char *key, char *value, size_t size)
+{
+    char path[64], text[8192];
+
+    snprintf(path, sizeof(path), "/run/systemd/netif/%s/%u", folder, if_nametoindex(name));
+    return text_read(path, text, sizeof(text)) > 0 && text_value(text, key, value, size);
+}
+
 bool persist_networkd_uses(const char *name, char path[PATH_MAX])
 {
-    char state[64], text[8192];
-
-    snprintf(state, sizeof(state), "/run/systemd/netif/links/%u", if_nametoindex(name));
-    return text_read(state, text, sizeof(text)) > 0 && text_value(text, "NETWORK_FILE", path, PATH_MAX) &&
-           strrchr(path, '/');
+    return read_state("links", name, "NETWORK_FILE", path, PATH_MAX) && strrchr(path, '/');
 }
 
 /* Whether an earlier persist of this bridge noted the file that it read for the NIC, which networkd cannot
@@ -205,20 +210,36 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
 static bool read_iaid(const char *interface, unsigned int *iaid)
 {
-    char path[64], text[4096], id[64];
+    char id[64];
 
-    snprintf(path, sizeof(path), "/run/systemd/netif/leases/%u", if_nametoindex(interface));
-    if (text_read(path, text, sizeof(text)) <= 0 || !text_value(text, "CLIENTID", id, sizeof(id)) ||
-        strncmp(id, "ff", 2) != 0 || strlen(id) < 10)
+    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
+        strlen(id) < 10)
         return false;
     id[10] = '\0';
     *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
     return true;
 }
 
-bool persist_networkd_iaid(const struct persist_plan *plan, unsigned int *iaid)
+static bool read_iaid6(const char *interface, unsigned int *iaid)
 {
-    return plan->dhcp && (read_iaid(plan->uplink, iaid) || read_iaid(plan->bridge, iaid));
+    char value[16];
+
+    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
+        return false;
+    *iaid = (unsigned int)strtoul(value, NULL, 16);
+    return true;
+}
+
+bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
+{
+    unsigned int iaid;
+    const bool v4 = plan->dhcp && (read_iaid(plan->uplink, &iaid) || read_iaid(plan->bridge, &iaid));
+
+    *text = '\0';
+    if (!v4 && !read_iaid6(plan->uplink, &iaid) && !read_iaid6(plan->bridge, &iaid))
+        return false;
+    snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
+    return true;
 }
 
 /* Whether a line of the text has the value, an address for one, with or without a prefix. */
@@ -243,8 +264,7 @@ static bool has_route(const char *text, const struct persist_route *route)
 /* What the kernel has, and the text has not. */
 static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
 {
-    char cidr[CIDR_TEXT];
-    unsigned int iaid;
+    char cidr[CIDR_TEXT], iaid[PERSIST_IAID];
 
     if (!*text || (plan->dhcp && !strstr(text, "DHCP=")))
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
@@ -267,8 +287,10 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         if (route->metric)
             fprintf(out, "Metric=%u\n", route->metric);
     }
-    if (persist_networkd_iaid(plan, &iaid))
-        fprintf(out, "\n[DHCPv4]\nIAID=%u\n", iaid);
+    if (persist_networkd_iaid(plan, iaid))
+        fprintf(out, "\n%s", iaid);
+    if (*plan->token && strstr(text, "prefixstable")) /* made from the interface's name, too */
+        fprintf(out, "\n[IPv6AcceptRA]\nToken=\nToken=static:%s\n", plan->token);
 }
 
 static int add_netdev(const struct persist_plan *plan, struct persist_files *files)
@@ -389,5 +411,10 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
             why,
             "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
             plan->uplink, name, name);
+    if (text && plan->many_tokens && strstr(text, "prefixstable"))
+        return error_set(why,
+                         "'%s' has several IPv6 addresses from router advertisements that are made by "
+                         "Token=prefixstable in %.200s, and would have others as a bridge: set Token=eui64",
+                         plan->uplink, name);
     return persist_networkd_from(plan, text ? text : "", files, why);
 }

@@ -129,8 +129,9 @@ class MachineCase(unittest.TestCase):
 
     def tell(self):
         """For whoever reads that a test failed."""
-        return self.machine.run("ip address; ip route; ip -6 route; cat /etc/resolv.conf; systemctl --failed --no-legend; "
-                                "journalctl -b -q -n 120 --no-pager -o short-monotonic", check=False)[1]
+        return self.machine.run("ip address; ip route; ip -6 route; cat /etc/resolv.conf; systemctl --failed --no-legend; systemd-analyze; "
+                                "journal() { journalctl -b -q -n 60 --no-pager -o short-monotonic \"$@\"; }; journal -t virt-tap; "
+                                "journal -u 'networking*' -u 'ifup*' -u systemd-networkd -u NetworkManager", check=False)[1]
 
     def reach_guest(self, bridge, address, gateway):
         """A guest that is a namespace of the machine, on a port of the bridge, is reached from outside."""

@@ -38,7 +38,9 @@ def profile(ipv4, ipv6=("method=auto",)):
 
 
 DNS = {"/etc/resolv.conf": "nameserver 10.77.0.1\n"}  # of a host without resolvconf, whose file is the administrator's
-DHCP, STATIC_V4, DUAL, ONLINK = "dhcp", "static", "dual-stack", "on-link gateway"
+DHCP, STATIC_V4, DUAL, ONLINK, DHCPV6 = "dhcp", "static", "dual-stack", "on-link gateway", "DHCPv6"
+# A server whose addresses depend on who the client says it is.
+STATEFUL = ("--dhcp-range=fd77::1000,fd77::1fff,64,1h",)
 CONFIGURATIONS = {
     "ifupdown": {
         DHCP: interfaces("allow-hotplug eth0\niface eth0 inet dhcp\niface eth0 inet6 auto"),
@@ -48,6 +50,8 @@ CONFIGURATIONS = {
                                    "iface eth0 inet6 static\n    address fd77::50/64\n    gateway fd77::1")},
         ONLINK: {**DNS, **interfaces("auto eth0\niface eth0 inet static\n    address 10.88.0.50/32\n"
                                      "    up ip route add 10.77.0.1 dev $IFACE\n    up ip route add default via 10.77.0.1 dev $IFACE")},
+        DHCPV6: {**DNS, **interfaces("auto eth0\niface eth0 inet static\n    address 10.77.0.50/24\n    gateway 10.77.0.1\n"
+                                     "iface eth0 inet6 dhcp")},
         "VLAN": {**DNS, **interfaces("auto eth0\niface eth0 inet manual", "auto eth0.10\niface eth0.10 inet static\n    address 10.78.0.50/24\n"
                                      "    gateway 10.78.0.1\n    vlan-raw-device eth0")},
         "bond": {**DNS, **interfaces("auto bond0\niface bond0 inet static\n    address 10.77.0.50/24\n    gateway 10.77.0.1\n"
@@ -59,6 +63,8 @@ CONFIGURATIONS = {
         DUAL: networkd("Address=10.77.0.50/24", "Gateway=10.77.0.1", "Address=fd77::50/64", "Gateway=fd77::1", "DNS=10.77.0.1",
                        "IPv6AcceptRA=no"),
         ONLINK: networkd("Address=10.88.0.50/32", "DNS=10.77.0.1", "", "[Route]", "Gateway=10.77.0.1", "GatewayOnLink=yes"),
+        DHCPV6: networkd("Address=10.77.0.50/24", "Gateway=10.77.0.1", "DNS=10.77.0.1", "DHCP=ipv6", "",
+                         "[IPv6AcceptRA]", "Token=prefixstable"),
         "VLAN": {NETWORKD: "[Match]\nName=eth0\n\n[Network]\nVLAN=eth0.10\nLinkLocalAddressing=no\n",
                  "/etc/systemd/network/10-vlan.netdev": "[NetDev]\nName=eth0.10\nKind=vlan\n\n[VLAN]\nId=10\n",
                  "/etc/systemd/network/10-vlan.network": "[Match]\nName=eth0.10\n\n[Network]\nAddress=10.78.0.50/24\nGateway=10.78.0.1\n"
@@ -75,12 +81,15 @@ CONFIGURATIONS = {
                       "nameservers: {addresses: [10.77.0.1]}", "accept-ra: false"),
         ONLINK: netplan("addresses: [10.88.0.50/32]", "routes: [{to: default, via: 10.77.0.1, on-link: true}]",
                         "nameservers: {addresses: [10.77.0.1]}"),
+        DHCPV6: netplan("addresses: [10.77.0.50/24]", "routes: [{to: default, via: 10.77.0.1}]", "nameservers: {addresses: [10.77.0.1]}",
+                        "dhcp6: true"),
     },
     "networkmanager": {
         DHCP: profile(["method=auto"]),
         STATIC_V4: profile(["method=manual", "address1=10.77.0.50/24,10.77.0.1", "dns=10.77.0.1;"]),
         DUAL: profile(["method=manual", "address1=10.77.0.50/24,10.77.0.1", "dns=10.77.0.1;"], ["method=manual", "address1=fd77::50/64,fd77::1"]),
         ONLINK: profile(["method=manual", "address1=10.88.0.50/32", "gateway=10.77.0.1", "dns=10.77.0.1;"]),
+        DHCPV6: profile(["method=manual", "address1=10.77.0.50/24,10.77.0.1", "dns=10.77.0.1;"]),
     },
 }
 # How a case differs: its uplink, NICs, and where its guest lives.
@@ -89,10 +98,16 @@ GUESTS = {"VLAN": ("10.78.0.60", "10.78.0.1")}
 AGAIN = "again"
 # End with `bridge delete`, the others with `bridge unpersist`: each case does one on one Debian, the other on the next.
 DELETED = {"bookworm": (DHCP, "bond"), "trixie": (STATIC_V4, DUAL, ONLINK, "VLAN")}
+# dhclient is the only client that ifupdown runs for `inet6 dhcp`, and Debian 13 has dhcpcd.
+MISSING = (("trixie", "ifupdown", DHCPV6),)
 ESSENTIAL = {"ifupdown": DHCP, "networkd": STATIC_V4, "netplan": DUAL, "networkmanager": DHCP}
 
 
 class Reboot(machinecase.MachineCase):
+    def setUp(self):
+        self.DNSMASQ = STATEFUL if DHCPV6 in self.id() else ()
+        super().setUp()
+
     def check(self, release, case):
         files = CONFIGURATIONS[MANAGER][case]
         uplink = UPLINKS.get(case, "eth0")
@@ -156,7 +171,7 @@ if __name__ == "__main__":
     sandbox.enter(limit=20000)
     for release in machinecase.wanted():
         for case in (*CONFIGURATIONS[MANAGER], AGAIN):
-            if machinecase.ALL or case == ESSENTIAL[MANAGER]:
+            if (machinecase.ALL or case == ESSENTIAL[MANAGER]) and (release, MANAGER, case) not in MISSING:
                 add(release, case)
     del sys.argv[1]
     needed.main()

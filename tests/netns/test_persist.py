@@ -371,6 +371,12 @@ class Losses(PersistCase):
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
                            ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
+                           (INTERFACES.replace("1\n\niface", "1\n  up ip link set eth0 mtu 1400 && ip addr add 192.0.2.11/24 dev eth0\n\niface"),
+                            "a command that not only sets addresses or routes (ip link set eth0 mtu 1400 && ip addr"),
+                           (INTERFACES.replace("1\n\niface", "1\n  up ip route add 10.0.0.0/8 via 192.0.2.1; nft -f /etc/rules\n\niface"),
+                            "a command that not only sets addresses or routes (ip route"),
+                           (INTERFACES + "iface eth0:1 inet static\n  address 192.0.2.11/24\n  up nft -f /etc/rules\n",
+                            "a command in the stanza of an alias (nft -f /etc/rules)"),
                            (INTERFACES + "source $HOME/x\n", "'source $HOME/x' is not understood"),
                            (INTERFACES + "source /etc/network/interfaces.virt\n", None),
                            (INTERFACES + "iface br0 inet manual\n  bridge_ports eth0\n", "have 'br0' already")):
@@ -448,7 +454,7 @@ class CarriedOver(PersistCase):
         """A firewall stays with the NIC, name servers go, and so do addresses in any file that is read, to the byte and back."""
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
-                      "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n", mode=0o640)
+                      "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1 >/dev/null 2>&1 || true\n", mode=0o640)
         sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  autoconf 1\nauto eth0:1\n"
                       "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
@@ -533,6 +539,22 @@ class CarriedOver(PersistCase):
             uplink.ip(*words)
         os.rename(f"/run/systemd/netif/leases/{number}", f"/run/systemd/netif/leases/{sandbox.ifindex('br0')}")
         self.assertIn(f"[DHCPv4]\nIAID={0x6d3bd6a1}\n", self.persist("br0", "--format=networkd", "--print"))
+        # With DHCPv6 alone, it is in the state of the link.
+        uplink.ip("addr", "del", "198.51.100.7/32", "dev", "br0")
+        sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('br0')}", "ADMIN_STATE=configured\nDHCP6_CLIENT_IAID=0x97b964e0\n")
+        self.assertIn(f"[DHCPv6]\nIAID={0x97b964e0}\n", self.persist("br0", "--format=networkd", "--print"))
+
+    def test_networkd_makes_the_same_of_advertisements(self):
+        """It derives the lower half of such an address from the interface's name, too, if told to."""
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\n[IPv6AcceptRA]\nToken=prefixstable\n")
+        words = ("addr", "add", "2001:db8:5::1234:5678:9abc:def0/64", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        uplink.ip(*words)
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
+        self.assertIn("\n[IPv6AcceptRA]\nToken=\nToken=static:::1234:5678:9abc:def0\n", said)
+        uplink.ip(*(word.replace("def0", "def1") for word in words))
+        self.assertIn("would have others as a bridge", self.persist("br0", "--uplink=eth0", "--format=networkd", status=1))
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=yes\n")
+        self.assertNotIn("Token=", self.persist("br0", "--uplink=eth0", "--format=networkd", "--print"))
 
     def test_netplan_tells_networkd_which_client(self):
         """By a drop-in, as netplan has no word for an IAID: with another one the host would get another address."""

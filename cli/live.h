@@ -81,6 +81,9 @@ int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out);
  * default. */
 struct vlans live_wanted_vlans(const struct live_tap *tap);
 
+/* Returns the word of a difference for programs, as in "filter"; NULL: there are no more. nth: from 0 on. */
+const char *live_word(unsigned int differs, unsigned int nth);
+
 /* Writes what will be different in words, as in "mac=lock, port filter"; "" if nothing. */
 enum { LIVE_WORDS = 640 };
 void live_describe(const struct live_tap *tap, unsigned int differs, char *out, size_t size);

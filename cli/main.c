@@ -57,7 +57,7 @@ static const struct verb verbs[] = {
      .act = address_run},
     {.name = "policy", .arguments = "VERB", .summary = "who may use which bridge", .verbs = &policy_command},
     {.name = "repair",
-     .arguments = "[--dry-run] [TAP|BRIDGE]",
+     .arguments = "[--dry-run] [--json] [TAP|BRIDGE]",
      .summary = "put taps back on their bridges, with their protection",
      .notes = repair_notes,
      .options = repair_options,

@@ -92,7 +92,7 @@ static const struct verb verbs[] = {
      .options = explain_options,
      .act = policy_explain},
     {.name = "apply",
-     .arguments = "[--dry-run] [--revoke]",
+     .arguments = "[--dry-run] [--revoke] [--json]",
      .summary = "bring the taps that exist to what the policy in force grants now",
      .notes =
          "Taps that it does not allow any more are listed, and stay unless --revoke is given. Requires root.\n",

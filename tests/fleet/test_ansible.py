@@ -237,7 +237,7 @@ class Fleet(unittest.TestCase):
         for tap in self.hosts["kvm3"].taps():
             self.assertIn("master br1", self.hosts["kvm3"].run("ip", "link", "show", tap).stdout)
         said = self.does("virt_tap_policy", "content='allow br1 user=root quota=200 isolated=yes' apply=true", host="kvm3")
-        self.assertIn("taps 2, changed 2", said)
+        self.assertEqual(said.count('"text": "changed by /etc/virt-tap/policy.conf:1: isolated'), 2, said)
         self.assertIn("isolated on", self.hosts["kvm3"].run("bridge", "-d", "link", "show").stdout)
         said = self.does("virt_tap_policy", "content='deny br1' apply=true", host="kvm3")
         self.assertIn("not every tap is as the policy has it", said)

@@ -404,6 +404,30 @@ class AtOnce(ApplyCase):
         self.assertEqual(lists[0], lists[1])
         self.assertGreater(lists[0], 0)
 
+    def test_json(self):
+        """What policy apply says is compared wherever a test calls it; all of this is only repair's."""
+        self.rule("allow br0 mac=lock")
+        self.create("vtap-a", f"--mac={GUEST}")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        seen = {"name": "vtap-a", "bridge": "br0", "uid": USER, "result": "changed", "rule": f"{POLICY}:1", "changes": ["bridge"]}
+        planned = self.repair("--dry-run")
+        self.assertEqual(self.as_json(planned, "repair", "--dry-run")["results"], [{**seen, "text": planned["vtap-a"]}])
+        sandbox.run("tc", "qdisc", "del", "dev", "vtap-a", "clsact")
+        done = self.as_json({"vtap-a": f"{AGAIN}, port filter"}, "repair")
+        self.assertEqual((done["dry_run"], done["taps"], done["changed"]), (False, 1, 1))
+        self.assertEqual(done["results"][0]["changes"], ["bridge", "filter"])
+        self.assertEqual(self.as_json({}, "repair")["results"], [])
+        sandbox.run("bridge", "link", "set", "dev", "vtap-a", "learning", "on")
+        self.assertEqual(self.as_json({"vtap-a": f"changed by {POLICY}:1: port options"}, "repair", "vtap-a")["results"][0]["changes"], ["port"])
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = bridgehelper.run([self.program, "repair", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (1, "virt-tap repair: cannot write to standard output: No space left on device\n"))
+        for words in (("nobody",), ("--json=1",)):
+            done = bridgehelper.run([self.program, "repair", "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(len(done.stderr.splitlines()), 1)
+
     def test_a_plan_waits_for_nobody(self):
         self.rule("allow br0")
         os.makedirs("/run/virt-tap", exist_ok=True)

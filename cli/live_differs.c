@@ -177,9 +177,9 @@ const char *live_word(unsigned int differs, unsigned int nth)
     static const struct {
         unsigned int bit;
         const char *word;
-    } words[] = {{LIVE_PLACE, "bridge"}, {LIVE_LOCK, "mac=lock"},  {LIVE_ISOLATED, "isolated"},
-                 {LIVE_GUARD, "guard"},  {LIVE_FILTER, "filter"},  {LIVE_VLAN, "vlan"},
-                 {LIVE_OPTIONS, "port"}, {LIVE_ENTRY, "fdb"}, {LIVE_CLAIMS, "claims"}};
+    } words[] = {{LIVE_PLACE, "bridge"}, {LIVE_LOCK, "mac=lock"}, {LIVE_ISOLATED, "isolated"},
+                 {LIVE_GUARD, "guard"},  {LIVE_FILTER, "filter"}, {LIVE_VLAN, "vlan"},
+                 {LIVE_OPTIONS, "port"}, {LIVE_ENTRY, "fdb"},     {LIVE_CLAIMS, "claims"}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (differs & words[i].bit && nth-- == 0)

@@ -230,8 +230,7 @@ static void refuse(struct apply *apply, const struct live_tap *tap)
                "left alone: it was made by a later virt-tap than this, " VERSION "; use that one");
         apply->left++;
     } else if (!tap->complete) {
-        report(apply, tap, "left", 0,
-               "left alone: a helper is making it, or was stopped; run this again");
+        report(apply, tap, "left", 0, "left alone: a helper is making it, or was stopped; run this again");
         apply->left++;
     } else if (apply->options->revoke) {
         delete_tap(apply, tap);
@@ -261,10 +260,10 @@ static int print_json(struct apply *apply)
     _cleanup_json_ json_t *all = NULL;
 
     if (apply->results)
-        all = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run, "taps",
-                        (int)apply->taps, "changed", (int)apply->changed, "refused", (int)apply->refused,
-                        "deleted", (int)apply->deleted, "left", (int)apply->left, "failed",
-                        (int)apply->failed, "results", apply->results);
+        all = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run,
+                        "taps", (int)apply->taps, "changed", (int)apply->changed, "refused",
+                        (int)apply->refused, "deleted", (int)apply->deleted, "left", (int)apply->left,
+                        "failed", (int)apply->failed, "results", apply->results);
     if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
         return complain(1, apply->name, "no memory to say as JSON what was done");
     putchar('\n');

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 struct apply_options {
-    bool dry_run;     /* only report what would be done */
-    bool revoke;      /* delete taps that are not allowed any more */
-    bool puts_back;   /* put taps back on their bridges */
+    bool dry_run;   /* only report what would be done */
+    bool revoke;    /* delete taps that are not allowed any more */
+    bool puts_back; /* put taps back on their bridges */
     bool json;
     const char *only; /* the name of a tap, or that of a bridge for all of its taps; NULL: all */
 };

@@ -210,8 +210,8 @@ class Daemon(HookCase):
         self.create("vtap-root", f"--mac={guest}", uid=0)
         self.create("vtap-asks", "--isolated")
         for change in ("bridge link set dev vtap-root isolated off", "bridge link set dev vtap-root flood on learning on",
-                       "tc qdisc del dev vtap-root clsact",
-                       f"bridge fdb del {guest} dev vtap-root master", "bridge link set dev vtap-root locked off", "bridge link set dev vtap-asks isolated off"):
+                       "tc qdisc del dev vtap-root clsact", f"bridge fdb del {guest} dev vtap-root master",
+                       "bridge link set dev vtap-root locked off", "bridge link set dev vtap-asks isolated off"):
             with self.subTest(change):
                 sandbox.run(*change.split())
                 before = sandbox.run("bridge", "-d", "link", "show").stdout

@@ -70,7 +70,7 @@ backup_file:
   returned: if it was replaced and backup is true
   type: str
 taps:
-  description: What virt-tap policy apply --json printed, with one of its results for each tap that was not as the policy has it; null if nothing could be decided.
+  description: What virt-tap policy apply --json printed; null if nothing could be decided.
   returned: if apply is true and the file was replaced
   type: dict
 """

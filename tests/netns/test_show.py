@@ -158,6 +158,19 @@ class Show(ShowCase):
         for name in ("plain0", "tun0", "tap9"):
             sandbox.run("ip", "link", "delete", name)
 
+    def test_many(self):
+        """The user database, which may be a server's, is asked once for each owner."""
+        sandbox.write(POLICY, "allow br0 quota=20\n")
+        for number in range(6):
+            self.create(f"vtap-{number}", uid=(USER, OTHER)[number % 2])
+        for words in (["list"], ["list", "--json"], ["show"]):
+            trace = f"{sandbox.RUN}/trace"
+            sandbox.run("strace", "-f", "-qq", "-o", trace, "-e", "trace=openat", uplink.CLI, *words)
+            with open(trace, encoding="utf-8") as file:
+                self.assertEqual(file.read().count('"/etc/passwd"'), 2)
+        for number in range(6):
+            self.delete(f"--name=vtap-{number}", uid=0)
+
     def test_names_of_domains(self):
         """As the caller's own libvirt has them; another user's domain of that UUID keeps its UUID."""
         self.create("vtap-a", f"--domain={UUID}")

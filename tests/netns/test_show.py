@@ -203,7 +203,7 @@ class Show(ShowCase):
             self.create(f"vtap-web-abc23{number}", f"--domain={domain}", f"--mac=52:54:00:00:00:0{number}", bridge="br-abcdefghijkl")
         sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1/64", "dev", "br0")
         sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:2/64", "dev", "br0")
-        for verb, width in (("list", 200), ("list", 100), ("list", 80), ("list", 60), ("list", 40), ("list", 20), ("show", 200), ("show", 80), ("show", 52)):
+        for verb, width in (*(("list", width) for width in (200, 100, 80, 60, 40, 20)), *(("show", width) for width in (200, 80, 52, 40))):
             text = self.on_terminal(verb, width=width, NO_COLOR="1")
             with self.subTest(verb=verb, width=width, text=text):
                 self.assertLessEqual(max(map(len, text.splitlines())), width)
@@ -331,7 +331,7 @@ class Bound(ShowCase):
         addresses = [f"2001:db8:aaaa:bbbb:cccc:dddd:eeee:{number:x}" for number in range(1, 65)]
         self.create("vtap-web-abc230", f"--mac={GUEST}", *(f"--ip={address}" for address in addresses))
         for lost in (False, True):
-            for verb, width in (("list", 80), ("list", 40), ("show", 200), ("show", 80), ("show", 52)):
+            for verb, width in (("list", 80), ("list", 40), ("show", 200), ("show", 80), ("show", 52), ("show", 40)):
                 text = self.on_terminal(verb, width=width, NO_COLOR="1")
                 with self.subTest(verb=verb, width=width, text=text):
                     self.assertLessEqual(max(map(len, text.splitlines())), width)

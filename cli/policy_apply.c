@@ -208,7 +208,9 @@ static void bring(struct apply *apply, struct live_tap *tap)
         return;
     }
     live_describe(tap, differs, words, sizeof(words));
-    if (!apply->options->dry_run && live_bring(&apply->nl, tap, &differs, &why) < 0) {
+    const int brought = apply->options->dry_run ? live_bring_check(&apply->nl, tap, differs, &why)
+                                                : live_bring(&apply->nl, tap, &differs, &why);
+    if (brought < 0) {
         if (is_gone(live_refresh(tap, &apply->nl)))
             pass_over(apply, tap);
         else

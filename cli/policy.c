@@ -87,7 +87,7 @@ static const struct verb verbs[] = {
      .max = 1,
      .act = policy_edit},
     {.name = "explain",
-     .arguments = "[--user=USER] [--ip=ADDRESS]... --bridge=BRIDGE",
+     .arguments = "[--user=USER] [--mac=MAC] [--ip=ADDRESS]... --bridge=BRIDGE",
      .summary = "show whether a user may use a bridge, by which rule, and what to change",
      .options = explain_options,
      .act = policy_explain},

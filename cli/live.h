@@ -88,8 +88,9 @@ const char *live_word(unsigned int differs, unsigned int nth);
 enum { LIVE_WORDS = 640 };
 void live_describe(const struct live_tap *tap, unsigned int differs, char *out, size_t size);
 
-/* Looks, without changing anything, whether live_bring() would find somebody else with the guest's addresses or its
- * MAC. What others hold now counts, also if the same run would have them give it up. Returns 0, or -1 and why. */
+/* Looks, without changing anything, whether live_bring() would find somebody else with the guest's addresses
+ * or its MAC. What others hold now counts, also if the same run would have them give it up. Returns 0, or -1
+ * and why. */
 int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why);
 
 /* Brings an allowed tap to its decision, and reads it back. What tightens comes first, what loosens last, and

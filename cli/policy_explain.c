@@ -243,8 +243,8 @@ static void decide(struct answer *answer, const struct caller *caller)
 static void look_for_others(struct answer *answer, const struct bridge_facts *state)
 {
     if (answer->allowed && state->link.ifindex)
-        answer->taken = policy_taken(&state->link, answer->question->mac, &answer->decision.addresses,
-                                     &answer->why) < 0;
+        answer->taken =
+            policy_taken(&state->link, answer->question->mac, &answer->decision.addresses, &answer->why) < 0;
 }
 
 /* Whether errors in the policy, rather than its rules, prevent an answer. */

@@ -24,10 +24,11 @@ static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *
     memcpy(mac, asked, sizeof(mac));
     claim_write_mac(text, bridge->name, mac);
     if (link_find(nl, text, &tap) == 0)
-        return error_set(why,
-                         "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
-                         "guest another",
-                         bridge->name);
+        return error_set(
+            why,
+            "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
+            "guest another",
+            bridge->name);
     if (memcmp(mac, bridge->mac, sizeof(mac)) == 0)
         return error_set(
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",

@@ -10,7 +10,7 @@ struct address_list;
 struct error;
 struct link;
 
-/* Looks for others that have them on an existing bridge, as helper/grant.c does, and in its words. mac: NULL: none
- * is given. Returns 0, also if it cannot be told; or -1 and who has one. */
+/* Looks for others that have them on an existing bridge, as helper/grant.c does, and in its words. mac: NULL:
+ * none is given. Returns 0, also if it cannot be told; or -1 and who has one. */
 int policy_taken(const struct link *bridge, const uint8_t *mac, const struct address_list *addresses,
                  struct error *why);

@@ -60,12 +60,14 @@ static void mistyped(const char *text, const char *name, unsigned int where, con
     unsigned int line = 0;
     const char *type = libvirt_conf_mistyped(text, found, &line);
 
-    assert_int_equal(type != NULL, name != NULL);
-    if (!name)
+    if (!name) {
+        assert_null(type);
         return;
+    }
+    if (!type || !strstr(type, words))
+        fail_msg("'%s' must be %s, not %s", text, words, type ? type : "anything");
     assert_string_equal(found, name);
     assert_int_equal(line, where);
-    assert_non_null(strstr(type, words));
 }
 
 static void types(void **state)

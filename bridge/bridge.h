@@ -77,7 +77,8 @@ enum { CONFIRM_DEFAULT = 60000 /* ms */ }; /* if it is not given, which leaves 0
 /* The verbs; see struct verb. */
 extern const struct option_entry bridge_create_options[], bridge_delete_options[], bridge_persist_options[];
 extern const struct option_entry bridge_show_options[];
-extern const char bridge_show_notes[];
+extern const struct option_entry bridge_status_options[];
+extern const char bridge_show_notes[], bridge_status_notes[];
 int bridge_create(const struct call *call);
 int bridge_delete(const struct call *call);
 int bridge_add(const struct call *call);
@@ -86,4 +87,5 @@ int bridge_persist(const struct call *call);
 int bridge_unpersist(const struct call *call);
 int bridge_guard(const struct call *call);
 int bridge_show(const struct call *call);
+int bridge_status(const struct call *call);
 int bridge_confirm(const struct call *call);

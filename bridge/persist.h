@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#define PERSIST_RECORD "/etc/virt-tap/persist." /* of what is installed; the bridge's name follows */
+
 struct persist_route {
     char to[CIDR_TEXT];  /* "default" or a prefix */
     char via[CIDR_TEXT]; /* "": none, on the link itself */

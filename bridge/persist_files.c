@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Writes configuration files and undoes it. LIST_FOLDER records which files belong to a bridge. */
+ * Writes configuration files and undoes it. PERSIST_RECORD records which files belong to a bridge. */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/name.h"
@@ -21,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIST_FOLDER "/etc/virt-tap"
 #define FORMAT_WORD "format " /* begins the first line of a record; its number follows */
 
 FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
@@ -121,7 +120,7 @@ static void kept_path(char kept[PATH_MAX], const char *path, const char *bridge)
 
 static void list_path(char path[PATH_MAX], const char *bridge)
 {
-    snprintf(path, PATH_MAX, LIST_FOLDER "/persist.%s", bridge);
+    snprintf(path, PATH_MAX, PERSIST_RECORD "%s", bridge);
 }
 
 int persist_recall(const char *bridge, struct persist_files *files)
@@ -158,10 +157,10 @@ static void find_writer(char bridge[IFNAMSIZ], const char *path, long long writt
     _cleanup_globfree_ glob_t records = {.gl_pathc = 0};
 
     *bridge = '\0';
-    glob(LIST_FOLDER "/persist.*", 0, NULL, &records);
+    glob(PERSIST_RECORD "*", 0, NULL, &records);
     for (size_t i = 0; i < records.gl_pathc; i++) {
         __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
-        const char *name = records.gl_pathv[i] + strlen(LIST_FOLDER "/persist.");
+        const char *name = records.gl_pathv[i] + strlen(PERSIST_RECORD);
         if (!ifname_valid(name) || persist_recall(name, &record) < 0)
             continue;
         for (size_t j = 0; j < record.count; j++)

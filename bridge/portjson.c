@@ -49,8 +49,9 @@ int ports_read(struct ports *out, struct rtnl *nl, const struct links *links)
 {
     *out = (struct ports){.links = links,
                           .vlans = calloc(links->count + 1, sizeof(*out->vlans)),
-                          .locks = calloc(links->count + 1, sizeof(*out->locks))};
-    if (!out->vlans || !out->locks)
+                          .locks = calloc(links->count + 1, sizeof(*out->locks)),
+                          .users = json_object()};
+    if (!out->vlans || !out->locks || !out->users)
         return -ENOMEM;
     int err = port_each_vlans(nl, see_vlans, out);
     if (err)
@@ -70,6 +71,7 @@ void ports_free(struct ports *ports)
     }
     free(ports->locks);
     free(ports->vlans);
+    json_decref(ports->users);
     domain_names_free(&ports->names);
 }
 
@@ -102,12 +104,16 @@ json_t *mac_json(const struct link *link)
     return json_null();
 }
 
-static json_t *user_json(uid_t uid)
+static json_t *user_json(const struct ports *ports, uid_t uid)
 {
-    const struct passwd *user = getpwuid(uid);
+    char key[sizeof("4294967295")];
 
-    return json_pack("{s:I, s:o}", "uid", (json_int_t)uid, "name",
-                     user ? text_json(user->pw_name) : json_null());
+    snprintf(key, sizeof(key), "%u", uid);
+    if (!json_object_get(ports->users, key)) {
+        const struct passwd *user = getpwuid(uid);
+        json_object_set_new(ports->users, key, user ? text_json(user->pw_name) : json_null());
+    }
+    return json_pack("{s:I, s:O}", "uid", (json_int_t)uid, "name", json_object_get(ports->users, key));
 }
 
 static void add_word(json_t *list, bool wanted, const char *word)
@@ -188,10 +194,10 @@ static void add_owner(json_t *object, const struct ports *ports, const struct li
 
     if (!claim_read_tap(&claim, tap)) {
         if (tap->tun.owner != UINT32_MAX)
-            json_object_set_new(object, "tun_owner", user_json(tap->tun.owner));
+            json_object_set_new(object, "tun_owner", user_json(ports, tap->tun.owner));
         return;
     }
-    json_object_set_new(object, "owner", user_json(claim.uid));
+    json_object_set_new(object, "owner", user_json(ports, claim.uid));
     json_object_set_new(object, "domain", text_json_or_null(claim.domain));
     json_object_set_new(object, "domain_name",
                         text_json_or_null(domain_names_find(&ports->names, claim.uid, claim.domain)));

@@ -29,6 +29,7 @@ struct ports {
                             without one; none: none is enforced */
     struct port_lock *locks; /* likewise */
     struct domain_names names;
+    json_t *users; /* those that were looked up: names, or null, by uid as text; a look-up may ask a server */
 };
 
 #define _cleanup_ports_ __attribute__((cleanup(ports_free)))

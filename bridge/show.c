@@ -87,7 +87,25 @@ struct line {
     const char *indent, *between; /* what begins each further line; what precedes the next piece */
 };
 
+/* On the next line if this one has no room for it; there without the indent, if that leaves none. */
+static void put(struct line *line, const char *text, size_t length)
+{
+    const size_t width = table_width(text, length), between = strlen(line->between);
+    const bool indents = line->indent_width + width < line->width;
+
+    if (line->width && line->used + between + width + 1 > line->width && line->used > line->indent_width) {
+        printf("%s\n%s%.*s", text_if(*line->between == ',', ","), text_if(indents, line->indent), (int)length,
+               text);
+        line->used = width + (indents ? line->indent_width : 0);
+    } else {
+        printf("%s%.*s", line->between, (int)length, text);
+        line->used += between + width;
+    }
+}
+
 static void add_piece(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A piece that is too long for a line is divided at blanks and behind commas. */
 static void add_piece(struct line *line, const char *format, ...)
 {
     char piece[512];
@@ -96,13 +114,13 @@ static void add_piece(struct line *line, const char *format, ...)
     va_start(args, format);
     printable_format(piece, sizeof(piece), format, args);
     va_end(args);
-    const size_t width = table_width(piece, strlen(piece)), between = strlen(line->between);
-    if (line->width && line->used + between + width + 1 > line->width && line->used > line->indent_width) {
-        printf("%s\n%s%s", text_if(*line->between == ',', ","), line->indent, piece);
-        line->used = line->indent_width + width;
-    } else {
-        printf("%s%s", line->between, piece);
-        line->used += between + width;
+    const bool whole = !line->width || table_width(piece, strlen(piece)) < line->width;
+    for (const char *part = piece; *part;) {
+        const size_t length = whole ? strlen(part) : strcspn(part, " ,") + (part[strcspn(part, " ,")] == ',');
+        put(line, part, length);
+        part += length;
+        line->between = text_if(*part == ' ', " ");
+        part += *part == ' ';
     }
     line->between = ", ";
 }
@@ -162,7 +180,9 @@ static void print_lock(const json_t *port, struct line line)
 
     if (!json_is_object(bound))
         return;
-    begin_line(&line, "bound to ");
+    begin_line(&line, "");
+    add_piece(&line, "bound to");
+    line.between = " ";
     if (*json_text(bound, "mac"))
         add_piece(&line, "%s", json_text(bound, "mac"));
     json_array_foreach(json_object_get(bound, "ip"), i, address)

@@ -32,8 +32,8 @@ const char list_notes[] =
     "HELD is taken from the tap's carrier, which its holder can change. PROTECTION and VLAN are what the bridge\n"
     "enforces; CHANGED, what the tap's holder has changed: its MAC, its owner, its persistence. An OWNER in\n"
     "parentheses is the TUN owner of a plain device. MAC and ADDRESSES are what a guest under mac=lock is bound to\n"
-    "(`virt-tap show` has all its addresses), with -v all addresses of the guest that are known; DROPPED, the frames that its port filter dropped. On a terminal,\n"
-    "columns that do not fit are left out.\n";
+    "(`virt-tap show` has all its addresses), with -v all addresses of the guest that are known; DROPPED, the frames\n"
+    "that its port filter dropped. On a terminal, columns that do not fit are left out.\n";
 
 enum { COLUMNS = 13, CELL_SIZE = 512, ADDRESSES_SHOWN = 4 };
 

@@ -3,6 +3,7 @@
 #include "live.h"
 
 #include "net/port.h"
+#include "net/portlive.h"
 #include "net/rtnl.h"
 
 #include <errno.h>
@@ -84,18 +85,38 @@ static void see_vlans(void *arg, int ifindex, const struct vlan_range *range, un
     }
 }
 
+static void forget_vlans(struct live_tap *tap)
+{
+    tap->vlans = (struct vlans){.untagged = 0};
+    tap->odd_vlans = false;
+}
+
 static int read_vlans(const struct live_taps *taps, struct rtnl *nl)
 {
-    for (size_t i = 0; i < taps->count; i++) {
-        taps->list[i].vlans = (struct vlans){.untagged = 0};
-        taps->list[i].odd_vlans = false;
-    }
+    for (size_t i = 0; i < taps->count; i++)
+        forget_vlans(&taps->list[i]);
     return port_each_vlans(nl, see_vlans, (void *)(uintptr_t)taps);
+}
+
+/* Reads those of one tap, without asking for all ports, which takes longer the more taps there are. */
+static int read_own_vlans(struct live_tap *tap, struct rtnl *nl)
+{
+    const struct live_taps only = {tap, 1};
+    const bool may_have_some = tap->bridge.bridge.vlan_filtering || tap->bridge.bridge.default_vlan;
+
+    forget_vlans(tap);
+    if (!tap->link.is_port)
+        return 0;
+    const int err = portlive_each_vlans(nl, tap->link.ifindex, see_vlans, (void *)(uintptr_t)&only);
+    if (err == -EOPNOTSUPP && may_have_some)
+        return read_vlans(&only, nl);
+    if (err == -EOPNOTSUPP || err == -EINVAL) /* the kernel has none; it is no port any more */
+        return 0;
+    return err;
 }
 
 int live_refresh(struct live_tap *tap, struct rtnl *nl)
 {
-    const struct live_taps only = {tap, 1};
     struct link now;
     int err = link_get(nl, tap->link.ifindex, &now);
 
@@ -105,11 +126,9 @@ int live_refresh(struct live_tap *tap, struct rtnl *nl)
         strcmp(now.alias, tap->link.alias) != 0)
         return -ESTALE;
     err = read_tap(tap, nl, &now);
-    if (!err && now.is_port)
-        return read_vlans(&only, nl); /* of all ports, which takes long if they are many */
-    tap->vlans = (struct vlans){.untagged = 0};
-    tap->odd_vlans = false;
-    return err;
+    if (err)
+        return err;
+    return read_own_vlans(tap, nl);
 }
 
 /* In the helper's order: the claim, the alias, up; persistent last. */

@@ -81,9 +81,17 @@ int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out);
  * default. */
 struct vlans live_wanted_vlans(const struct live_tap *tap);
 
+/* Returns the word of a difference for programs, as in "filter"; NULL: there are no more. nth: from 0 on. */
+const char *live_word(unsigned int differs, unsigned int nth);
+
 /* Writes what will be different in words, as in "mac=lock, port filter"; "" if nothing. */
 enum { LIVE_WORDS = 640 };
 void live_describe(const struct live_tap *tap, unsigned int differs, char *out, size_t size);
+
+/* Looks, without changing anything, whether live_bring() would find somebody else with the guest's addresses
+ * or its MAC. What others hold now counts, also if the same run would have them give it up. Returns 0, or -1
+ * and why. */
+int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why);
 
 /* Brings an allowed tap to its decision, and reads it back. What tightens comes first, what loosens last, and
  * filters are replaced at once, so that at no moment the guest can send what neither the state before nor the

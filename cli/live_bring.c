@@ -279,6 +279,17 @@ static int verify(const struct bringing *b, unsigned int *differs)
         b->tap->link.name, b->tap->decision.rule, words);
 }
 
+int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why)
+{
+    const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
+
+    if (live_claims_check(nl, tap, why) < 0)
+        return name_tap(&b);
+    if (tap->decision.protection.mac_lock && differs & ~(unsigned int)LIVE_CLAIMS)
+        return look_for_others(&b);
+    return 0;
+}
+
 int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, struct error *why)
 {
     const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};

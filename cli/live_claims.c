@@ -146,6 +146,16 @@ static int drop_addresses(struct rtnl *nl, const struct live_tap *tap, const str
     return err;
 }
 
+int live_claims_check(struct rtnl *nl, const struct live_tap *tap, struct error *why)
+{
+    const struct address_list wanted = wanted_addresses(tap);
+
+    for (size_t i = 0; i < wanted.count; i++)
+        if (!has_address(&tap->addresses, &wanted.list[i]))
+            return addresses_check(nl, &wanted, &tap->bridge, tap->link.ifindex, why);
+    return 0;
+}
+
 /* As the helper does: claims first, and then looks for others who have them. */
 static int add_addresses(struct rtnl *nl, const struct live_tap *tap, struct error *why)
 {

@@ -14,6 +14,10 @@ struct rtnl;
 /* Returns whether an allowed tap has other claims than its decision gives it. */
 bool live_claims_differ(const struct live_tap *tap);
 
+/* Looks whether the addresses that are new to the tap are somebody else's, as live_claims_add() would.
+ * Returns 0, or -1 and whose one is. */
+int live_claims_check(struct rtnl *nl, const struct live_tap *tap, struct error *why);
+
 /* Claims addresses that are new to the tap and that nobody else has, and slots within the quotas; a slot
  * beyond a quota would not count. Returns 0, or -1 and why not, with no address claimed. */
 int live_claims_add(struct rtnl *nl, struct live_tap *tap, struct error *why);

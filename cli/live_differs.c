@@ -172,6 +172,21 @@ static void add_vlans(const struct live_tap *tap, char *out, size_t size)
         append(out, size, ", some untagged one way only");
 }
 
+const char *live_word(unsigned int differs, unsigned int nth)
+{
+    static const struct {
+        unsigned int bit;
+        const char *word;
+    } words[] = {{LIVE_PLACE, "bridge"}, {LIVE_LOCK, "mac=lock"}, {LIVE_ISOLATED, "isolated"},
+                 {LIVE_GUARD, "guard"},  {LIVE_FILTER, "filter"}, {LIVE_VLAN, "vlan"},
+                 {LIVE_OPTIONS, "port"}, {LIVE_ENTRY, "fdb"},     {LIVE_CLAIMS, "claims"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (differs & words[i].bit && nth-- == 0)
+            return words[i].word;
+    return NULL;
+}
+
 void live_describe(const struct live_tap *tap, unsigned int differs, char *out, size_t size)
 {
     const struct protection *protection = &tap->decision.protection;

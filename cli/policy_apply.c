@@ -10,6 +10,7 @@
 #include "base/quote.h"
 #include "base/statefolder.h"
 #include "base/text.h"
+#include "bridge/portjson.h"
 #include "config.h"
 #include "live.h"
 #include "net/rtnl.h"
@@ -19,6 +20,8 @@
 #include "policy/protect.h"
 
 #include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +32,7 @@ struct apply {
     const struct apply_options *options;
     const char *name;
     struct rtnl nl;
+    json_t *results; /* with --json; NULL: there is no memory for them */
     unsigned int taps, changed, refused, deleted, left, failed;
 };
 
@@ -39,9 +43,53 @@ static bool is_meant(const struct apply *apply, const struct live_tap *tap)
     return !only || strcmp(only, tap->link.name) == 0 || strcmp(only, tap->claim.bridge) == 0;
 }
 
+static json_t *changes_json(unsigned int differs)
+{
+    json_t *changes = json_array();
+    const char *word;
+
+    for (unsigned int i = 0; (word = live_word(differs, i)); i++)
+        json_array_append_new(changes, json_string(word));
+    return changes;
+}
+
+static void add_result(struct apply *apply, const struct live_tap *tap, const char *result,
+                       unsigned int differs, const char *text)
+{
+    json_t *object =
+        json_pack("{s:o, s:o, s:I, s:s, s:o, s:o, s:o}", "name", text_json(tap->link.name), "bridge",
+                  text_json(tap->claim.bridge), "uid", (json_int_t)tap->claim.uid, "result", result, "rule",
+                  text_json_or_null(text_if(tap->allowed, tap->decision.rule)), "changes",
+                  changes_json(differs), "text", text_json(text));
+
+    if (json_array_append_new(apply->results, object) == 0)
+        return;
+    json_decref(apply->results);
+    apply->results = NULL;
+}
+
+static void report(struct apply *apply, const struct live_tap *tap, const char *result, unsigned int differs,
+                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Reports a tap on a line, or as an object. */
+static void report(struct apply *apply, const struct live_tap *tap, const char *result, unsigned int differs,
+                   const char *format, ...)
+{
+    char text[2 * sizeof(struct error)];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (apply->options->json)
+        add_result(apply, tap, result, differs, text);
+    else
+        printf("%s: %s\n", tap->link.name, text);
+}
+
 static void pass_over(struct apply *apply, const struct live_tap *tap)
 {
-    printf("%s: passed over: it was deleted or replaced meanwhile\n", tap->link.name);
+    report(apply, tap, "gone", 0, "passed over: it was deleted or replaced meanwhile");
     apply->taps--;
 }
 
@@ -50,23 +98,25 @@ static bool is_gone(int err)
     return err == -ENODEV || err == -ESTALE;
 }
 
-static void fail(struct apply *apply, const char *text)
+static void fail(struct apply *apply, const struct live_tap *tap, const char *text)
 {
     complain(1, apply->name, "%s", text);
+    if (apply->options->json)
+        add_result(apply, tap, "failed", 0, text);
     apply->failed++;
 }
 
 static void report_refused(struct apply *apply, const struct live_tap *tap)
 {
     apply->refused++;
-    printf("%s: not allowed any more: %s\n", tap->link.name, tap->why.text);
+    report(apply, tap, "refused", 0, "not allowed any more: %s", tap->why.text);
 }
 
 /* The kernel removes the tap from its guest at once; what is compared is in net/tapdelete.h. */
 static void delete_tap(struct apply *apply, const struct live_tap *tap)
 {
     if (apply->options->dry_run) {
-        printf("%s: would be deleted: %s\n", tap->link.name, tap->why.text);
+        report(apply, tap, "deleted", 0, "would be deleted: %s", tap->why.text);
         apply->deleted++;
         return;
     }
@@ -78,13 +128,13 @@ static void delete_tap(struct apply *apply, const struct live_tap *tap)
     if (err) {
         struct error why = {0};
         error_set(&why, "cannot delete tap '%s': %s", tap->link.name, rtnl_problem(&apply->nl, err));
-        fail(apply, why.text);
+        fail(apply, tap, why.text);
         return;
     }
     apply->deleted++;
     audit("virt-tap", "deleted by policy apply: tap %s of uid %u: %s", tap->link.name, tap->claim.uid,
           tap->why.text);
-    printf("%s: deleted: %s\n", tap->link.name, tap->why.text);
+    report(apply, tap, "deleted", 0, "deleted: %s", tap->why.text);
 }
 
 /* Explains why a tap has no bridge to be put on. */
@@ -113,13 +163,13 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
     if (!tap->bridge.ifindex && explain_missing(tap->claim.bridge, &why) < 0) {
         char text[sizeof(why.text) + 64];
         snprintf(text, sizeof(text), "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
-        fail(apply, text);
+        fail(apply, tap, text);
         return true;
     }
     if (apply->options->puts_back)
         return false;
     apply->left++;
-    printf("%s: not on its bridge '%s'; to put it back: virt-tap repair %s\n", tap->link.name,
+    report(apply, tap, "left", differs, "not on its bridge '%s'; to put it back: virt-tap repair %s",
            tap->claim.bridge, quote(tap->link.name).text);
     return true;
 }
@@ -146,7 +196,7 @@ static void bring(struct apply *apply, struct live_tap *tap)
     if (err) {
         error_set(&why, "cannot look at tap '%s': %s; try again", tap->link.name,
                   rtnl_problem(&apply->nl, err));
-        fail(apply, why.text);
+        fail(apply, tap, why.text);
         return;
     }
     if (!differs || is_left_off(apply, tap, differs))
@@ -154,33 +204,35 @@ static void bring(struct apply *apply, struct live_tap *tap)
     const struct port_grant grant = {.bridge = &tap->bridge, .terms = &tap->decision};
     if (protect_check(&grant, &why) < 0) {
         error_set(&cause, "tap '%s': %.1400s", tap->link.name, why.text);
-        fail(apply, cause.text);
+        fail(apply, tap, cause.text);
         return;
     }
     live_describe(tap, differs, words, sizeof(words));
-    if (!apply->options->dry_run && live_bring(&apply->nl, tap, &differs, &why) < 0) {
+    const int brought = apply->options->dry_run ? live_bring_check(&apply->nl, tap, differs, &why)
+                                                : live_bring(&apply->nl, tap, &differs, &why);
+    if (brought < 0) {
         if (is_gone(live_refresh(tap, &apply->nl)))
             pass_over(apply, tap);
         else
-            fail(apply, why.text);
+            fail(apply, tap, why.text);
         return;
     }
     if (!differs)
         return;
     apply->changed++;
-    printf("%s: %s by %s: %s\n", tap->link.name, apply->options->dry_run ? "would be changed" : "changed",
-           tap->decision.rule, words);
+    report(apply, tap, "changed", differs, "%s by %s: %s",
+           apply->options->dry_run ? "would be changed" : "changed", tap->decision.rule, words);
 }
 
 /* A tap that is not allowed, or not complete. */
 static void refuse(struct apply *apply, const struct live_tap *tap)
 {
     if (tap->later) {
-        printf("%s: left alone: it was made by a later virt-tap than this, " VERSION "; use that one\n",
-               tap->link.name);
+        report(apply, tap, "left", 0,
+               "left alone: it was made by a later virt-tap than this, " VERSION "; use that one");
         apply->left++;
     } else if (!tap->complete) {
-        printf("%s: left alone: a helper is making it, or was stopped; run this again\n", tap->link.name);
+        report(apply, tap, "left", 0, "left alone: a helper is making it, or was stopped; run this again");
         apply->left++;
     } else if (apply->options->revoke) {
         delete_tap(apply, tap);
@@ -202,6 +254,22 @@ static void summarize(const struct apply *apply)
     if (apply->refused)
         puts(
             "Taps that are not allowed any more stay as they are; virt-tap policy apply --revoke deletes them.");
+}
+
+/* Returns 0, or 1 after reporting that there is no memory for it. */
+static int print_json(struct apply *apply)
+{
+    _cleanup_json_ json_t *all = NULL;
+
+    if (apply->results)
+        all = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run,
+                        "taps", (int)apply->taps, "changed", (int)apply->changed, "refused",
+                        (int)apply->refused, "deleted", (int)apply->deleted, "left", (int)apply->left,
+                        "failed", (int)apply->failed, "results", apply->results);
+    if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
+        return complain(1, apply->name, "no memory to say as JSON what was done");
+    putchar('\n');
+    return 0;
 }
 
 /* Reports a name that is neither that of a tap of ours nor that of a bridge. */
@@ -247,7 +315,10 @@ static int apply_all(struct apply *apply)
             bring(apply, &taps.list[i]);
     if (check_only(apply) != 0)
         return 1;
-    summarize(apply);
+    if (!apply->options->json)
+        summarize(apply);
+    else if (print_json(apply) != 0)
+        return 1;
     return apply->refused || apply->left || apply->failed;
 }
 
@@ -267,7 +338,10 @@ int apply_run(const char *name, const struct apply_options *options)
     const int err = rtnl_open(&apply.nl);
     if (err)
         return complain(1, name, "cannot open an rtnetlink socket: %s", strerror(-err));
+    if (options->json)
+        apply.results = json_array();
     const int status = apply_all(&apply);
+    json_decref(apply.results);
     rtnl_close(&apply.nl);
     return finish_output(status, name);
 }
@@ -276,6 +350,7 @@ const struct option_entry apply_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
     OPTION_FLAG("revoke", "delete the taps that are not allowed any more, even if somebody holds them",
                 struct apply_options, revoke),
+    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 

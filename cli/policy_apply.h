@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Brings live taps to what the policy in force grants, and reports each on a line of standard output. */
+ * Brings live taps to what the policy in force grants, and reports each that is not so on a line of standard
+ * output, or all as one object of JSON (docs/interfaces.md). */
 #pragma once
 
 #include <stdbool.h>
 
 struct apply_options {
-    bool dry_run;     /* only report what would be done */
-    bool revoke;      /* delete taps that are not allowed any more */
-    bool puts_back;   /* put taps back on their bridges */
+    bool dry_run;   /* only report what would be done */
+    bool revoke;    /* delete taps that are not allowed any more */
+    bool puts_back; /* put taps back on their bridges */
+    bool json;
     const char *only; /* the name of a tap, or that of a bridge for all of its taps; NULL: all */
 };
 

@@ -3,6 +3,7 @@
  *
  * virt-tap policy explain: the helper's own decision for one user and one bridge, with its reasons. */
 #include "base/error.h"
+#include "base/name.h"
 #include "base/number.h"
 #include "base/verb.h"
 #include "config.h"
@@ -15,6 +16,7 @@
 #include "policy/files.h"
 #include "policy/names.h"
 #include "policy/policy.h"
+#include "policy_taken.h"
 #include "policy_terms.h"
 
 #include <errno.h>
@@ -218,7 +220,7 @@ static void print_bridge(const struct bridge_facts *state)
 struct answer {
     const char *selector;            /* of the caller, as in a rule */
     const struct question *question; /* without the tap */
-    bool loaded, allowed, taken;     /* taken: an address of the guest's is another's */
+    bool loaded, allowed, taken;     /* taken: the guest's MAC, or an address, is another's */
     struct policy policy;
     struct decision decision;
     struct used used;
@@ -237,15 +239,12 @@ static void decide(struct answer *answer, const struct caller *caller)
         answer->used = count_used(&rule->terms, bridge, caller->uid);
 }
 
-/* Looks for others that have the guest's addresses, as the helper does; the reason goes to answer->why. */
+/* Looks for others that have the guest's MAC or addresses; the reason goes to answer->why. */
 static void look_for_others(struct answer *answer, const struct bridge_facts *state)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    const struct address_list *addresses = &answer->decision.addresses;
-
-    if (!answer->allowed || !state->link.ifindex || !addresses->count)
-        return;
-    answer->taken = rtnl_open(&nl) == 0 && addresses_check(&nl, addresses, &state->link, 0, &answer->why) < 0;
+    if (answer->allowed && state->link.ifindex)
+        answer->taken =
+            policy_taken(&state->link, answer->question->mac, &answer->decision.addresses, &answer->why) < 0;
 }
 
 /* Whether errors in the policy, rather than its rules, prevent an answer. */
@@ -312,7 +311,7 @@ static int ask(struct names *names, const char *name, const struct question *que
 enum { LOCK_IP = 2 }; /* the second word of --lock */
 
 struct explain_options {
-    const char *user, *bridge, *serve, *vlan, *native;
+    const char *user, *bridge, *mac, *serve, *vlan, *native;
     int lock;
     struct option_list ips;
 };
@@ -347,6 +346,7 @@ const struct option_entry explain_options[] = {
     OPTION_LETTER('u', "user", "USER", "another user than yourself, by name or number; requires root",
                   struct explain_options, user),
     OPTION_LETTER('b', "bridge", "BRIDGE", "the bridge", struct explain_options, bridge),
+    OPTION_STRING("mac", "MAC", "the MAC that the guest would have", struct explain_options, mac),
     OPTION_LIST("ip", "ADDRESS", "an IP address that the guest would have; may be repeated",
                 struct explain_options, ips),
     OPTION_CHOICE("lock", "mac|ip", "as if the guest asked to be locked to its MAC, or to its addresses, too",
@@ -370,6 +370,7 @@ int policy_explain(const struct call *call)
                                 .lock_mac = options->lock,
                                 .lock_ip = options->lock == LOCK_IP};
     struct names names;
+    uint8_t mac[6];
     int status = 1;
 
     if (!options->bridge)
@@ -379,6 +380,9 @@ int policy_explain(const struct call *call)
                         options->serve);
     if (check_vlans(call, options))
         return 2;
+    if (options->mac && (!mac_parse(options->mac, mac) || !mac_is_unicast(mac)))
+        return complain(2, call->name, "--mac=%.32s is not a MAC that a guest may have", options->mac);
+    question.mac = options->mac ? mac : NULL;
     if (read_addresses(call, &options->ips, &addresses))
         return 1;
     names_begin(&names);

@@ -7,6 +7,7 @@
 
 const struct option_entry repair_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
+    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "hook.h"
 #include "net/link.h"
+#include "net/portfilter.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The command says something about each of 1,023 taps on each bridge. It puts 200 back in half a second; the
+/* The command says something about each of 1,023 taps on each bridge. It puts 1,000 back in two seconds; the
  * limit is for how long libvirtd waits at most. */
 enum { WORDS_MAX = 78, OUTPUT_MAX = 16 * 1024 * 1024, REPAIR_MS = 10 * 1000 };
 
@@ -70,58 +71,89 @@ int hook_call_helper(const char *const words[], struct error *why)
     return call(HELPER_PATH, "virt-tap-helper", words, 0, why);
 }
 
-/* A tap that a helper is still making has no alias yet, and is on no bridge. */
-bool hook_is_off(const struct link *tap, struct claim *claim)
+/* A tap that a helper is still making has no alias yet, and is on no bridge. What a rule alone says of a port
+ * is in the policy only; but mac=lock is both a locked port and a filter, of which never only one is lost. */
+const char *hook_loss(struct rtnl *nl, const struct link *tap, struct claim *claim)
 {
+    struct portfilter_state filter;
     struct claim_alias alias;
     char master[IFNAMSIZ] = "";
 
     if (!claim_read(claim, tap->altname) || !claim_read_alias(&alias, tap->alias))
-        return false;
+        return NULL;
     if (tap->master)
         if_indextoname((unsigned int)tap->master, master);
-    return strcmp(master, claim->bridge) != 0;
+    if (strcmp(master, claim->bridge) != 0)
+        return "is not on its bridge";
+    if ((alias.asks & CLAIM_ASKS_ISOLATED && !tap->port.isolated) ||
+        (alias.asks & (CLAIM_ASKS_MAC | CLAIM_ASKS_IP) && !tap->port.locked))
+        return "has lost its port options";
+    if (portfilter_read(nl, tap->ifindex, NULL, &filter) == 0 && filter.attached != tap->port.locked)
+        return filter.attached ? "has lost its port options" : "has lost its port filter";
+    return NULL;
 }
 
-void hook_report_off(const char *tap, size_t others)
+void hook_report_loss(const char *tap, const char *loss, size_t others)
 {
     if (others)
-        audit(HOOK_NAME,
-              "tap '%s' and %zu more of uid %u are not on their bridges; an administrator can put them back, "
-              "while their guests run: sudo virt-tap repair",
-              tap, others, getuid());
+        audit(
+            HOOK_NAME,
+            "tap '%s' %s, and %zu more of uid %u are not as they were made; an administrator can repair them, "
+            "while their guests run: sudo virt-tap repair",
+            tap, loss, others, getuid());
     else
         audit(HOOK_NAME,
-              "tap '%s' is not on its bridge; an administrator can put it back, while its guest runs: "
-              "sudo virt-tap repair -- %s",
-              tap, quote(tap).text);
+              "tap '%s' %s; an administrator can repair it, while its guest runs: sudo virt-tap repair -- %s",
+              tap, loss, quote(tap).text);
+}
+
+/* Whether one of the taps is to be on that bridge. */
+static bool any_belongs(const struct links *taps, const char *bridge)
+{
+    struct claim_alias alias;
+    struct claim claim;
+
+    for (size_t i = 0; i < taps->count; i++)
+        if (claim_read(&claim, taps->list[i].altname) && claim_read_alias(&alias, taps->list[i].alias) &&
+            (!bridge || strcmp(claim.bridge, bridge) == 0))
+            return true;
+    return false;
+}
+
+static void report_losses(struct rtnl *nl, const struct links *taps, const char *bridge)
+{
+    const char *first = NULL, *loss = NULL;
+    struct claim claim;
+    size_t count = 0;
+
+    for (size_t i = 0; i < taps->count; i++) {
+        const struct link *tap = &taps->list[i];
+        if (!claim_read(&claim, tap->altname) || claim.uid != getuid() ||
+            (bridge && strcmp(claim.bridge, bridge) != 0))
+            continue;
+        const char *found = hook_loss(nl, tap, &claim);
+        if (found && count++ == 0) {
+            first = tap->name;
+            loss = found;
+        }
+    }
+    if (first)
+        hook_report_loss(first, loss, count - 1);
 }
 
 int hook_repair(const char *bridge, struct error *why)
 {
     _cleanup_links_ struct links taps = {.list = NULL};
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    const char *first = NULL;
-    struct claim claim;
-    size_t count = 0;
     int err = rtnl_open(&nl);
 
     if (!err)
         err = links_read(&nl, "tun", &taps);
     if (err)
         return error_set(why, "cannot list the interfaces of this host: %s", strerror(-err));
-    for (size_t i = 0; i < taps.count; i++) {
-        const struct link *tap = &taps.list[i];
-        if (!hook_is_off(tap, &claim) || (bridge && strcmp(claim.bridge, bridge) != 0) ||
-            (getuid() != 0 && claim.uid != getuid()))
-            continue;
-        if (count++ == 0)
-            first = tap->name;
-    }
-    if (!first)
-        return 0;
-    if (getuid() == 0)
+    if (getuid() != 0)
+        report_losses(&nl, &taps, bridge);
+    else if (any_belongs(&taps, bridge))
         return call(COMMAND_PATH, "virt-tap", (const char *[]){"repair", "--", bridge, NULL}, REPAIR_MS, why);
-    hook_report_off(first, count - 1);
     return 0;
 }

@@ -5,8 +5,8 @@
  * start or stop that the previous daemon did not live to finish. The new daemon has not begun anything
  * yet (src/remote/remote_daemon.c: the hook is called before the drivers are), but another daemon of the
  * same user may have, so only taps at least a minute old are removed. `virt-tap gc` instead looks twice,
- * and at all taps. A system daemon also has taps put back that something took off their bridges; a session's
- * tells the log of them.
+ * and at all taps. A system daemon also has `virt-tap repair` put back what something took off their bridges,
+ * and what protects them; a session's tells the log of such taps.
  *
  * When a system daemon reloads, it looks for hooks again: that leaves no trace in the kernel, so this hook
  * records it for `virt-tap hooks status` (host/hooks.h). */

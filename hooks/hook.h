@@ -20,6 +20,7 @@
 
 struct claim;
 struct link;
+struct rtnl;
 
 #define HOOK_NAME "virt-tap" /* for messages and syslog */
 
@@ -42,16 +43,18 @@ void hook_begin_changes(void);
  * message, or why it could not be run. */
 int hook_call_helper(const char *const words[], struct error *why);
 
-/* Whether this is a tap of ours that is not on the bridge that its claim names; if so, sets the claim. */
-bool hook_is_off(const struct link *tap, struct claim *claim);
+/* Returns what a tap of ours has visibly lost, as in "is not on its bridge", and sets the claim; NULL:
+ * nothing, or it is none of ours. What the policy grants beyond mac=lock cannot be seen without it. */
+const char *hook_loss(struct rtnl *nl, const struct link *tap, struct claim *claim);
 
-/* Has `virt-tap repair` put back the taps that belong on that bridge (NULL: on any), if one of them is not on
- * it. Putting a port on a bridge requires root, so anybody else only has the log told of taps of their own.
- * Bounded in time. Returns 0, or -1 and what it says, or why it could not be run. */
+/* Has `virt-tap repair` look at the taps that belong on that bridge (NULL: on any), if there are any: it puts
+ * them back, and brings port options and port filters to what the policy in force grants. This requires root,
+ * so anybody else only has the log told what taps of their own have lost. Bounded in time. Returns 0, or -1
+ * and what it says, or why it could not be run. */
 int hook_repair(const char *bridge, struct error *why);
 
-/* Tells the log that this tap, and so many others of this user, are not on their bridges. */
-void hook_report_off(const char *tap, size_t others);
+/* Tells the log of the loss of this tap, and that so many others of this user have lost something, too. */
+void hook_report_loss(const char *tap, const char *loss, size_t others);
 
 /* Writes a document to standard output: unchanged, unless that is a terminal (base/terminal.h). Returns 0,
  * or -1 and why. */

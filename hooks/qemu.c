@@ -10,8 +10,8 @@
  *   migrate    on the destination: returns the domain with this host's bridges and with names free here
  *   restore    likewise, for a saved domain
  *   reconnect  libvirtd starts while the domain is running: makes a declared bridge that is missing, and, as
- *              root, has taps put back on their bridges; otherwise tells the log of them. Always succeeds: on
- *              failure libvirt would kill the running guest. */
+ *              root, has taps put back on their bridges, and what protects them; otherwise tells the log of
+ * them. Always succeeds: on failure libvirt would kill the running guest. */
 #include "base/cleanup.h"
 #include "base/kvm.h"
 #include "base/quote.h"
@@ -254,8 +254,8 @@ static int filter(const char *text, size_t size, struct error *why)
     return map(&domain, &bridges, why);
 }
 
-/* Has a tap of this domain that is not on its bridge put back, as after its bridge was deleted; with it, all
- * that belong on that bridge, so that the next domain's hook finds nothing to do. */
+/* Has a tap of this domain that is not on its bridge put back, as after its bridge was deleted, or its port
+ * filter; with it, all that belong on that bridge, so that the next domain's hook finds nothing to do. */
 static int put_back(const struct domain *domain, const struct tap *tap, struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
@@ -264,11 +264,12 @@ static int put_back(const struct domain *domain, const struct tap *tap, struct e
 
     if (rtnl_open(&nl) < 0 || link_find_tap(&nl, tap->dev, &state) < 0)
         return 0; /* a tap that is gone cannot be made again under its guest */
-    if (!mapping_is_own(&state, domain) || !hook_is_off(&state, &claim))
+    const char *loss = mapping_is_own(&state, domain) ? hook_loss(&nl, &state, &claim) : NULL;
+    if (!loss)
         return 0;
     if (getuid() == 0)
         return hook_repair(claim.bridge, why);
-    hook_report_off(tap->dev, 0);
+    hook_report_loss(tap->dev, loss, 0);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "hooks.h"
+#include "libvirt_conf.h"
 #include "program.h"
 #include "software.h"
 
@@ -14,6 +15,32 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The file of the system's daemon, which only root can read on most hosts. */
+static void look_at_conf(struct findings *out)
+{
+    static const char path[] = "/etc/libvirt/qemu.conf";
+    char text[128 * 1024], name[CONF_NAME_SIZE];
+    const char *type;
+    unsigned int line = 0;
+    const ssize_t length = text_read(path, text, sizeof(text));
+
+    if (length == -ENOENT)
+        return;
+    if (length < 0)
+        finding_add(out, LIBVIRT_CONF_SKIPPED, "%s cannot be read: %s", path, strerror((int)-length));
+    else if (length == sizeof(text) - 1)
+        finding_add(out, LIBVIRT_CONF_SKIPPED, "%s is too large to be inspected", path);
+    else if (strlen(text) < (size_t)length)
+        finding_add_fixable(out, LIBVIRT_CONF_BROKEN, path, "%s contains a NUL byte", path);
+    else if (libvirt_conf_read(text, "", name, sizeof(name), &line) == CONF_BROKEN)
+        finding_add_fixable(out, LIBVIRT_CONF_BROKEN, path,
+                            "%s:%u is not NAME = VALUE with a quoted string, a number or a list", path, line);
+    else if ((type = libvirt_conf_mistyped(text, name, &line)))
+        finding_add_fixable(out, LIBVIRT_CONF_BROKEN, path, "%s:%u: %s must be %s", path, line, name, type);
+    else
+        finding_add(out, LIBVIRT_CONF, "%s has no error", path);
+}
 
 void libvirt_probe(const struct probe_context *context, struct findings *out)
 {
@@ -32,6 +59,7 @@ void libvirt_probe(const struct probe_context *context, struct findings *out)
         finding_add(out, LIBVIRT_INSTALLED, "%s", program_first_line(words));
     else
         program_report(out, LIBVIRT_BROKEN, path, "--version", status, words);
+    look_at_conf(out);
     if (access(schema, R_OK) == 0)
         finding_add(out, LIBVIRT_SCHEMA, "%s exists", schema);
     else

@@ -92,8 +92,13 @@ static bool is_stale(const struct user *user, const char *conf, char file[FINDIN
 static void report_session(const struct user *user, const char *path, const char *text, struct findings *out)
 {
     unsigned int line = 0;
-    char helper[256], file[FINDING_ABOUT_SIZE];
+    char helper[256], file[FINDING_ABOUT_SIZE], name[CONF_NAME_SIZE];
+    const char *type = libvirt_conf_mistyped(text, name, &line);
 
+    if (type && libvirt_conf_read(text, name, helper, sizeof(helper), &(unsigned int){0}) != CONF_BROKEN) {
+        finding_add_fixable(out, QEMU_SESSION_BROKEN, "", "%s:%u: %s must be %s", path, line, name, type);
+        return;
+    }
     switch (libvirt_conf_read(text, "bridge_helper", helper, sizeof(helper), &line)) {
     case CONF_NONE:
         finding_add_fixable(out, QEMU_SESSION_UNSET, "", "%s does not set bridge_helper", path);

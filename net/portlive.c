@@ -16,6 +16,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static struct nl_msg *neighbour_message(int type, int nlm_flags, const struct ndmsg *entry,
@@ -114,4 +115,45 @@ int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname)
     msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
     rtnl_nest_end(msg, list);
     return rtnl_talk(nl, msg);
+}
+
+struct visit {
+    port_vlans *each;
+    void *arg;
+};
+
+static int on_vlans(void *arg, struct nlmsghdr *answer)
+{
+    const struct br_vlan_msg *header = nlmsg_data(answer);
+    const struct visit *visit = arg;
+    struct bridge_vlan_info info;
+    struct nlattr *entry;
+    int rest;
+
+    if (nlmsg_datalen(answer) < (int)sizeof(*header))
+        return -EBADMSG;
+    nlmsg_for_each_attr(entry, answer, (int)sizeof(*header), rest)
+    {
+        if (nla_type(entry) != BRIDGE_VLANDB_ENTRY)
+            continue;
+        const struct nlattr *what = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_INFO);
+        const struct nlattr *last = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_RANGE);
+        if (!what || nla_len(what) < (int)sizeof(info))
+            return -EBADMSG;
+        memcpy(&info, nla_data(what), sizeof(info));
+        const struct vlan_range range = {info.vid, last ? nla_get_u16(last) : info.vid};
+        if (range.first < 1 || range.last < range.first || range.last > VLAN_MAX)
+            return -EBADMSG;
+        visit->each(visit->arg, (int)header->ifindex, &range,
+                    info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
+    }
+    return 0;
+}
+
+int portlive_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg)
+{
+    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
+    struct visit visit = {each, arg};
+
+    return rtnl_ask(nl, rtnl_message(RTM_GETVLAN, NLM_F_DUMP, &header, sizeof(header)), on_vlans, &visit);
 }

@@ -5,6 +5,8 @@
  * ones, does not need it. Calls return 0 or -errno, with the kernel's message in nl->reason. */
 #pragma once
 
+#include "port.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,3 +28,8 @@ int portlive_down(struct rtnl *nl, int ifindex);
 
 /* Removes an alternative name. */
 int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname);
+
+/* Calls each() for the VLANs of one port, as port_each_vlans() does for all, of which this needs not ask
+ * (Linux 5.6; net/bridge/br_vlan.c, br_vlan_rtm_dump). -EOPNOTSUPP: the kernel has no VLANs on bridges, or is
+ * older; -EINVAL: it is no port. */
+int portlive_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg);

@@ -172,7 +172,8 @@ static int apply_terms(struct decision *out, const struct question *question, st
                          question->name, out->rule, names);
     if (decide_protection(out, question, why) < 0)
         return -1;
-    if (question->tap && terms->macs && check_mac(out->rule, terms->macs, question->mac, why) < 0)
+    if ((question->tap || question->mac) && terms->macs &&
+        check_mac(out->rule, terms->macs, question->mac, why) < 0)
         return -1;
     if (decide_vlans(out, question, why) < 0)
         return -1;

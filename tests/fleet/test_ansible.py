@@ -183,7 +183,7 @@ class Fleet(unittest.TestCase):
                 ("virt_tap_bridge", "name=br9 state=confirmed", "does not exist: it was not created, or taken back"),
                 ("virt_tap_bridge", "name=br9 uplink=eth0 persist=boot confirm=false", "persist=boot is for a bridge that stays"),
                 ("virt_tap_bridge", "name=br9 persist=manager", "persist=manager requires uplink"),
-                ("virt_tap_bridge", "name=a/b", "is not a name for an interface"),
+                ("virt_tap_bridge", "name=a/b", "is not a name that a bridge can have"),
                 ("virt_tap_policy", "path=/etc/virt-tap/none/policy.conf content=", "there is no folder"),
                 ("virt_tap_policy", "path=/etc/virt-tap/link.conf content='allow br0'", "is not a regular file"),
                 ("virt_tap_policy", "content='allow br0 user=nobdy'", "there is no user 'nobdy'"),
@@ -237,7 +237,7 @@ class Fleet(unittest.TestCase):
         for tap in self.hosts["kvm3"].taps():
             self.assertIn("master br1", self.hosts["kvm3"].run("ip", "link", "show", tap).stdout)
         said = self.does("virt_tap_policy", "content='allow br1 user=root quota=200 isolated=yes' apply=true", host="kvm3")
-        self.assertIn("taps 2, changed 2", said)
+        self.assertEqual(said.count('"text": "changed by /etc/virt-tap/policy.conf:1: isolated'), 2, said)
         self.assertIn("isolated on", self.hosts["kvm3"].run("bridge", "-d", "link", "show").stdout)
         said = self.does("virt_tap_policy", "content='deny br1' apply=true", host="kvm3")
         self.assertIn("not every tap is as the policy has it", said)

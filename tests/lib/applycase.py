@@ -4,7 +4,9 @@
 
 The sandbox must have been entered.
 """
+import collections
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -72,11 +74,36 @@ class ApplyCase(VerbCase):
         if dry:
             before = kernel()
             planned = self.verb("policy", "apply", "--dry-run", *options, status=status)
+            self.as_json(planned, "policy", "apply", "--dry-run", *options)
             self.assertEqual(kernel(), before)
         done = self.verb("policy", "apply", *options, status=status)
         if dry:
             self.assertEqual({name: text.replace("would be ", "") for name, text in planned.items()}, done)
         return done
+
+    def as_json(self, said, *words):
+        """With --json that verb says the same; docs/interfaces.md has the keys."""
+        done = bridgehelper.run([self.program, *words, "--json"], timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+        if not done.stdout:
+            self.assertIn(": nothing was changed: ", done.stderr)
+            return None
+        what = json.loads(done.stdout)
+        self.assertEqual(list(what), ["dry_run", "taps", "changed", "refused", "deleted", "left", "failed", "results"])
+        counted = collections.Counter(one["result"] for one in what["results"])
+        for result in ("changed", "refused", "deleted", "left", "failed"):
+            self.assertEqual(counted.pop(result, 0), what[result])
+        self.assertLessEqual(set(counted), {"gone"})
+        for one in what["results"]:
+            self.assertEqual(list(one), ["name", "bridge", "uid", "result", "rule", "changes", "text"])
+            if one["result"] == "failed":
+                self.assertIn(one["text"], done.stderr)
+            else:
+                self.assertEqual(one["text"], said[one["name"]])
+            self.assertEqual(one["rule"] is None, one["result"] in ("refused", "deleted") or not one["rule"])
+            self.assertLessEqual(set(one["changes"]), {"bridge", "mac=lock", "isolated", "guard", "filter", "vlan", "port", "fdb", "claims"})
+            self.assertTrue(one["changes"] or one["result"] != "changed")
+        self.assertEqual(done.returncode, int(bool(what["refused"] or what["left"] or what["failed"])))
+        return what
 
     def repair(self, *words, status=0):
         return self.verb("repair", *words, status=status)

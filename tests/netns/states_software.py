@@ -10,6 +10,7 @@ CONF = f"own /run; mkdir -p {HOME}\n"
 HOOKS = ("mkdir -p /etc/virt-tap/hooks; for d in qemu network daemon; do mkdir -p /etc/libvirt/hooks/$d.d; "
          "cp /bin/true /etc/virt-tap/hooks/$d; ln -s /etc/virt-tap/hooks/$d /etc/libvirt/hooks/$d.d/50-virt-tap; done\n")
 DAEMON = "cp /bin/sleep /etc/libvirt/libvirtd; /etc/libvirt/libvirtd 9 >/dev/null 2>&1 & echo $! >/run/libvirtd.pid"
+SYSTEM = "mkdir -p /etc/libvirt; F=/etc/libvirt/qemu.conf; printf '%s\\n'"
 NETWORK = ("mkdir -p /etc/libvirt/qemu/networks; chmod 755 /etc/libvirt/qemu /etc/libvirt/qemu/networks\n"
            "echo \"<network><name>default</name><bridge name='virbr0' stp='on' delay='0'/></network>\" "
            ">/etc/libvirt/qemu/networks/default.xml\n")
@@ -61,7 +62,10 @@ STATES = [
     qemu("the session's file has a NUL byte", CONF + f"printf 'bridge_helper = \"%s\"\\n\\0' $HELPER_PATH >{HOME}/qemu.conf", "qemu.session.broken",
          says=("NUL byte", "mv "), never="qemu.session"),
     qemu("the session's file is a folder", CONF + f"rm -f {HOME}/qemu.conf; mkdir {HOME}/qemu.conf", "qemu.session.broken", says=("not a regular file", "mv ")),
-    qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.other"),
+    qemu("the session's file has a number for the helper", CONF + f"echo 'bridge_helper = 1' >{HOME}/qemu.conf", "qemu.session.broken",
+         says=("qemu.conf:1: bridge_helper must be a string in quotes", "mv "), never="qemu.session.other"),
+    qemu("the session's file has a string for a number", CONF + f"printf 'bridge_helper = \"%s\"\nmax_files = \"9\"\n' $HELPER_PATH >{HOME}/qemu.conf",
+         "qemu.session.broken", says=("qemu.conf:2: max_files must be a number, without a sign or quotes",), never="qemu.session"),
     qemu("the session's daemon is older than its file", CONF + "chown -R vmuser /run/vt\n" +
          f"setpriv --reuid={USER} --regid={USER} --clear-groups env -u XDG_RUNTIME_DIR HOME=/run/vt libvirtd -d --timeout 60\n"
          "timeout 9 sh -c 'until [ -s /run/vt/.cache/libvirt/libvirtd.pid ]; do sleep 0.1; done'\nsleep 1.1\n"
@@ -74,6 +78,11 @@ STATES = [
     libvirt("a libvirt that cannot be started", MANY, "libvirt.broken", user=0, options=("--user", "vmuser"), wrap=("prlimit", "--nproc=8"),
             says=("--version cannot be run: Resource temporarily unavailable",)),
     libvirt("no schema", "tree /usr/share/libvirt", "libvirt.schema.missing"),
+    libvirt("the system's qemu.conf", f"{SYSTEM} 'user = \"root\"' 'max_core = \"unlimited\"' >$F", "libvirt.conf", never="libvirt.conf.broken"),
+    libvirt("the system's qemu.conf with a number for the user", f"{SYSTEM} '# root' 'user = 0' >$F", "libvirt.conf.broken", never="libvirt.conf",
+            says=("/etc/libvirt/qemu.conf:2: user must be a string in quotes", "mv /etc/libvirt/qemu.conf /etc/libvirt/qemu.conf.old")),
+    libvirt("the system's qemu.conf with an error", f"{SYSTEM} 'user = root' >$F", "libvirt.conf.broken", says=("qemu.conf:1 is not NAME = VALUE",)),
+    libvirt("the system's qemu.conf, which is root's", f"{SYSTEM} 'user = 0' >$F; chmod 0600 $F", "libvirt.conf.skipped", never="libvirt.conf.broken"),
     libvirt("hooks", HOOKS, "libvirt.hooks", never="libvirt.hooks.missing libvirt.hooks.unseen"),
     libvirt("one hook is missing", HOOKS + "rm /etc/libvirt/hooks/network.d/50-virt-tap", "libvirt.hooks.missing",
             says=("not enabled: network",)),

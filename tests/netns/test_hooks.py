@@ -351,12 +351,32 @@ class Reconnect(HookCase):
         self.assertIsNone(heard(log) or None)
         sandbox.run("ip", "link", "set", "vtap-web-a", "nomaster")
         self.done("reconnect", text, uid=USER)
-        self.assertIn(b"tap 'vtap-web-a' is not on its bridge; an administrator can put it back, while its guest runs: sudo virt-tap repair -- vtap-web-a",
+        self.assertIn(b"tap 'vtap-web-a' is not on its bridge; an administrator can repair it, while its guest runs: sudo virt-tap repair -- vtap-web-a",
                       heard(log))
         self.assertNotIn("master", netcase.link("vtap-web-a"))
         sandbox.run(f"{self.prefix()}/bin/virt-tap", "repair", "--", "vtap-web-a")
         self.assertEqual(netcase.link("vtap-web-a")["master"], "br0")
         self.done("release", text, uid=USER)
+
+    def test_lost_protection(self):
+        """A port filter without the lock, and the lock without the filter."""
+        log = netcase.system_log(self)
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        text = domain(("vtap-web-a", "br0"))
+        for uid in (USER, 0):
+            self.done("prepare", text, uid=uid)
+            for change, says in (("tc qdisc del dev vtap-web-a clsact", b"port filter"), ("bridge link set dev vtap-web-a locked off", b"port options")):
+                heard(log)
+                self.done("reconnect", text, uid=uid)
+                self.assertEqual(heard(log), b"")
+                sandbox.run(*change.split())
+                self.done("reconnect", text, uid=uid)
+                if uid:
+                    self.assertIn(b"tap 'vtap-web-a' has lost its " + says + b"; an administrator can repair it", heard(log))
+                    sandbox.run(f"{self.prefix()}/bin/virt-tap", "repair")
+                self.assertIn("locked on", sandbox.run("bridge", "-d", "link", "show", "dev", "vtap-web-a").stdout)
+                self.assertIn("bpf", sandbox.run("tc", "filter", "show", "dev", "vtap-web-a", "ingress").stdout)
+            self.done("release", text, uid=uid)
 
     def prefix(self):
         return os.path.dirname(os.path.dirname(self.installed))

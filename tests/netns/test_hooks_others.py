@@ -202,6 +202,30 @@ class Daemon(HookCase):
         self.assertEqual([netcase.link(f"vtap-{number}").get("master") for number in range(2)], ["br0", "br0"])
         self.unlink("vtap-0", "vtap-1")
 
+    def test_lost_protection(self):
+        """Also what only the policy says of a port; a session's cannot know that, but tells of what was asked for, or half lost."""
+        log = netcase.system_log(self)
+        guest, command = "52:54:00:00:00:01", f"{os.path.dirname(os.path.dirname(self.installed))}/bin/virt-tap"
+        sandbox.write(POLICY, "allow br0 isolated=yes mac=lock user=root\nallow br0 quota=9\n")
+        self.create("vtap-root", f"--mac={guest}", uid=0)
+        self.create("vtap-asks", "--isolated")
+        for change in ("bridge link set dev vtap-root isolated off", "bridge link set dev vtap-root flood on learning on",
+                       "tc qdisc del dev vtap-root clsact", f"bridge fdb del {guest} dev vtap-root master",
+                       "bridge link set dev vtap-root locked off", "bridge link set dev vtap-asks isolated off"):
+            with self.subTest(change):
+                sandbox.run(*change.split())
+                before = sandbox.run("bridge", "-d", "link", "show").stdout
+                heard(log)
+                self.start(uid=USER)
+                self.assertEqual(b"tap 'vtap-asks' has lost its port options; " in heard(log), "asks" in change)
+                self.assertEqual(sandbox.run("bridge", "-d", "link", "show").stdout, before)
+                self.start()
+                self.assertIn("changed 0", sandbox.run(command, "repair").stdout)
+                options = netcase.link("vtap-root")["linkinfo"]["info_slave_data"]
+                self.assertEqual([options[key] for key in ("isolated", "locked", "flood", "learning")], [True, True, False, False])
+                self.assertTrue(netcase.link("vtap-asks")["linkinfo"]["info_slave_data"]["isolated"])
+        self.unlink("vtap-root", "vtap-asks")
+
     def test_orphans(self):
         sandbox.write("/run/libvirt/qemu/runs.xml", f"<domstatus><domain><uuid>{FOREIGN}</uuid></domain></domstatus>")
         self.addCleanup(sandbox.run, "rm", "-rf", "/run/libvirt")

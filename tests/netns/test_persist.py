@@ -3,6 +3,7 @@
 # Copyright the virt-tap authors
 """virt-tap bridge persist: each manager's own parser takes what is written, and ifupdown makes the bridge for real."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -74,6 +75,61 @@ class PersistCase(unittest.TestCase):
         done = virt_tap("bridge", "create", "br0", "--uplink", "eth0")
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+
+
+class Status(PersistCase):
+    """virt-tap bridge status: what Ansible, and people, want to know of a bridge beside what the kernel has."""
+    NOTHING = {"exists": False, "uplink": None, "move": None, "confirm_within": None, "persist": None}
+
+    def status(self, *words):
+        done = virt_tap("bridge", "status", "--json", *words)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return {one.pop("name"): one for one in json.loads(done.stdout)["bridges"]}
+
+    def test_life(self):
+        self.assertEqual(self.status(), {})
+        self.assertIn("No bridges.", virt_tap("bridge", "status").stdout)
+        self.assertEqual(self.status("br0"), {"br0": self.NOTHING})
+        self.assertEqual(virt_tap("bridge", "create", "br0", "--uplink", "eth0", "--confirm-within=50s").returncode, 0)
+        seen = self.status()["br0"]
+        self.assertIn(seen.pop("confirm_within"), range(20, 51))
+        self.assertEqual(seen, {"exists": True, "uplink": "eth0", "move": "unconfirmed", "persist": None})
+        self.assertRegex(virt_tap("bridge", "status").stdout, "^br0: exists, uplink eth0\n  not confirmed: in [2-5][0-9] s everything is put back, "
+                         "unless you run:\n    virt-tap bridge confirm br0\n  not made at boot")
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertEqual(self.status()["br0"], {**self.NOTHING, "exists": True, "uplink": "eth0"})
+        self.persist("br0", "--format=ifupdown")
+        files = {"manager": "ifupdown", "files": ["/etc/network/interfaces", "/etc/network/virt-tap-br0"]}
+        self.assertEqual(self.status("br0")["br0"], {**self.NOTHING, "exists": True, "uplink": "eth0", "persist": files})
+        self.assertIn("  made at each boot by ifupdown\n    /etc/network/interfaces\n", virt_tap("bridge", "status", "br0").stdout)
+        sandbox.make_bridge("br-lab")
+        self.addCleanup(sandbox.run, "ip", "link", "delete", "br-lab")
+        self.assertEqual(virt_tap("bridge", "delete", "br0").returncode, 0)
+        self.assertEqual(self.status(), {"br-lab": {**self.NOTHING, "exists": True}, "br0": {**self.NOTHING, "persist": files}})
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        self.assertEqual(list(self.status()), ["br-lab"])
+
+    def test_refusals(self):
+        for text, says in (("format 2\n", "a later virt-tap wrote it; use that one"), ("nonsense\n", "Bad message")):
+            sandbox.write("/etc/virt-tap/persist.br9", text)
+            done = virt_tap("bridge", "status")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"cannot read /etc/virt-tap/persist.br9, which bridge persist has written: {says}", done.stdout)
+            self.assertIn("br9: does not exist", done.stdout)
+        sandbox.write("/etc/virt-tap/persist.much-too-long-for-a-name", "")
+        os.unlink("/etc/virt-tap/persist.br9")
+        self.assertEqual(self.status(), {})
+        done = virt_tap("bridge", "status", "a/b")
+        self.assertEqual((done.returncode, "is not a name that a bridge can have" in done.stdout), (2, True))
+        cli = sandbox.install(uplink.CLI, caps=None)
+        sandbox.install(os.path.dirname(os.path.dirname(uplink.CLI)) + "/cli/virt-tap-bridge", caps=None)
+        done = sandbox.run(cli, "bridge", "status", uid=USER, check=False)
+        self.assertEqual((done.returncode, "root only: use sudo" in done.stdout), (1, True), done)
+
+    def test_schema(self):
+        with open(f"{os.environ['VIRT_TAP_SOURCE']}/docs/interfaces.md", encoding="utf-8") as file:
+            table = file.read().partition("`virt-tap bridge status")[2].split("\n\n")[1]
+        self.assertEqual(set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"(?m)^\| (`[^|]*)\|", table)))), {"name", *self.NOTHING})
 
 
 class Formats(PersistCase):

@@ -197,11 +197,11 @@ class Changed(ApplyCase):
         before = kernel()
         for ips in ("10.66.0.0/16", "10.66.9.1"):
             self.rule(rule + ips + others)
-            self.assertRegex(self.apply(status=1, dry=False)["virt-tap policy apply"], "^tap 'vtap-a': .*another tap there has it")
+            self.assertRegex(self.apply(status=1)["virt-tap policy apply"], "^tap 'vtap-a': .*another tap there has it")
             self.assertEqual(kernel(), before)
         sandbox.run("ip", "address", "add", "10.66.8.1/24", "dev", "br0")
         self.rule(rule + "10.66.8.0/24" + others)
-        self.assertIn("this host's own", self.apply(status=1, dry=False)["virt-tap policy apply"])
+        self.assertIn("this host's own", self.apply(status=1)["virt-tap policy apply"])
 
     def test_first_addresses(self):
         """Those of the rule, for a tap that had none."""
@@ -556,7 +556,7 @@ class Hostile(ApplyCase):
             os.write(other.fds[0], portframes.ethernet(portframes.ip4(portframes.udp(1, 2))))
             self.rule(f"allow br0 user={USER} mac=lock\nallow br0 user={OTHER}")
             self.assertIn("bridge 'br0' has that MAC at another port; `bridge fdb show br br0`",
-                          self.apply(status=1, dry=False)["virt-tap policy apply"])
+                          self.apply(status=1)["virt-tap policy apply"])
             self.assertFalse(port("vtap-a")["locked"])
         self.assertEqual(self.apply(), {"vtap-a": f"changed by {POLICY}:1: mac=lock"})
 
@@ -569,7 +569,7 @@ class Hostile(ApplyCase):
             self.fds.append(queue("vtap-b", 0))
         fcntl.ioctl(self.fds[0], SIOCSIFHWADDR, struct.pack("16sH6s16x", b"vtap-b", 1, bytes.fromhex(GUEST.replace(":", ""))))
         self.rule("allow br0 mac=lock isolated=yes")
-        self.assertIn("at another port", self.apply(status=1, dry=False)["virt-tap policy apply"])
+        self.assertIn("at another port", self.apply(status=1)["virt-tap policy apply"])
         self.assertEqual(self.bound("vtap-a", MAC_LOCK), (True, True))
         self.assertTrue(port("vtap-a")["isolated"])
 

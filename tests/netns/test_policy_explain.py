@@ -107,6 +107,35 @@ class Explain(VerbCase):
         with self.grant("--mac=52:54:00:00:00:01"):
             pass
 
+    def test_mac_of_others(self):
+        """In the helper's words: another tap's, the bridge's own, a port's, the guest's of a tap of libvirt's; and one that the rule does not allow."""
+        sandbox.write(POLICY, "allow br0 mac=lock macs=52:54:00\n")
+        self.create("vtap-a", "--mac=52:54:00:00:00:0a")
+        for port, mac in (("up0", "52:54:00:11:22:33"), ("vnet0", "fe:54:00:44:55:66")):
+            sandbox.run("ip", "link", "add", port, "address", mac, "type", "veth", "peer", "name", port + "x")
+            sandbox.run("ip", "link", "set", port, "master", "br0", "up")
+        self.before = sandbox.links()
+        own = netcase.link("br0")["address"]
+        for mac, says in (("52:54:00:00:00:0A", "another tap"), (own, "'br0' has that MAC itself"), ("52:54:00:11:22:33", "'up0' has that MAC itself"),
+                          ("52:54:00:44:55:66", "'vnet0' speaks for a guest"), ("02:00:00:00:00:01", "allows only MACs that begin with 52:54:00")):
+            with self.subTest(mac):
+                if mac == own:
+                    sandbox.write(POLICY, "allow br0 mac=lock\n")
+                with self.call(f"--mac={mac}") as answer:
+                    refusal = answer.stderr.partition("virt-tap-helper: ")[2].rstrip("\n")
+                self.assertIn(says, refusal)
+                code, lines = self.policy("explain", "--bridge=br0", f"--mac={mac}", uid=USER)
+                self.assertEqual((code, lines[0]), (1, f"no: {ME} may not use bridge 'br0'"))
+                self.assertIn(f"because: {refusal}", lines)
+                sandbox.write(POLICY, "allow br0 mac=lock macs=52:54:00\n")
+        self.assertEqual(self.policy("explain", "--bridge=br0", "--mac=52:54:00:00:00:0b", uid=USER)[0], 0)
+        for mac in ("", "x", "01:00:5e:00:00:01", "52:54:00:00:00:0b:0c"):
+            self.assertEqual(self.policy("explain", "--bridge=br0", f"--mac={mac}", uid=USER)[0], 2)
+        self.delete("--name=vtap-a")
+        for port in ("up0", "vnet0"):
+            sandbox.run("ip", "link", "delete", port)
+        self.before = sandbox.links()
+
     def test_a_full_quota(self):
         sandbox.write(POLICY, f"allow br0 user={ME} quota=3\nallow br0 uid=70000-70009 quota=2\n")
         for number in range(3):

@@ -8,6 +8,7 @@ Needs VIRT_TAP_HELPER, VIRT_TAP_CLI and VIRT_TAP_PORTJUDGE.
 import fcntl
 import itertools
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -385,6 +386,47 @@ class AtOnce(ApplyCase):
                 self.assertEqual(process.returncode, 0, said)
             self.assertEqual({netcase.link(name).get("master") for name in names}, {"br0"})
         self.settled()
+
+    def test_many(self):
+        """What is asked of the kernel for one tap does not grow with the number of taps: no list of all interfaces for each."""
+        self.rule("allow br0 quota=20")
+        lists = []
+        for names in (["vtap-0", "vtap-1"], [f"vtap-{number}" for number in range(2, 8)]):
+            for name in names:
+                self.create(name)
+            sandbox.run("ip", "link", "delete", "br0")
+            sandbox.make_bridge("br0")
+            trace = f"{sandbox.RUN}/trace"
+            done = sandbox.run("strace", "-qq", "-xx", "-s", "8", "-o", trace, "-e", "trace=sendmsg", self.program, "repair")
+            with open(trace, encoding="ascii") as file:  # struct nlmsghdr: RTM_GETLINK with NLM_F_DUMP and NLM_F_REQUEST
+                lists.append(len(re.findall(r"x12.x00.x0[15].x03", file.read())))
+            self.assertIn("changed " + str(len(sandbox.links() & {f"vtap-{number}" for number in range(8)})), done.stdout)
+        self.assertEqual(lists[0], lists[1])
+        self.assertGreater(lists[0], 0)
+
+    def test_json(self):
+        """What policy apply says is compared wherever a test calls it; all of this is only repair's."""
+        self.rule("allow br0 mac=lock")
+        self.create("vtap-a", f"--mac={GUEST}")
+        sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+        seen = {"name": "vtap-a", "bridge": "br0", "uid": USER, "result": "changed", "rule": f"{POLICY}:1", "changes": ["bridge"]}
+        planned = self.repair("--dry-run")
+        self.assertEqual(self.as_json(planned, "repair", "--dry-run")["results"], [{**seen, "text": planned["vtap-a"]}])
+        sandbox.run("tc", "qdisc", "del", "dev", "vtap-a", "clsact")
+        done = self.as_json({"vtap-a": f"{AGAIN}, port filter"}, "repair")
+        self.assertEqual((done["dry_run"], done["taps"], done["changed"]), (False, 1, 1))
+        self.assertEqual(done["results"][0]["changes"], ["bridge", "filter"])
+        self.assertEqual(self.as_json({}, "repair")["results"], [])
+        sandbox.run("bridge", "link", "set", "dev", "vtap-a", "learning", "on")
+        self.assertEqual(self.as_json({"vtap-a": f"changed by {POLICY}:1: port options"}, "repair", "vtap-a")["results"][0]["changes"], ["port"])
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = bridgehelper.run([self.program, "repair", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (1, "virt-tap repair: cannot write to standard output: No space left on device\n"))
+        for words in (("nobody",), ("--json=1",)):
+            done = bridgehelper.run([self.program, "repair", "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(len(done.stderr.splitlines()), 1)
 
     def test_a_plan_waits_for_nobody(self):
         self.rule("allow br0")

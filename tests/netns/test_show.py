@@ -158,6 +158,19 @@ class Show(ShowCase):
         for name in ("plain0", "tun0", "tap9"):
             sandbox.run("ip", "link", "delete", name)
 
+    def test_many(self):
+        """The user database, which may be a server's, is asked once for each owner."""
+        sandbox.write(POLICY, "allow br0 quota=20\n")
+        for number in range(6):
+            self.create(f"vtap-{number}", uid=(USER, OTHER)[number % 2])
+        for words in (["list"], ["list", "--json"], ["show"]):
+            trace = f"{sandbox.RUN}/trace"
+            sandbox.run("strace", "-f", "-qq", "-o", trace, "-e", "trace=openat", uplink.CLI, *words)
+            with open(trace, encoding="utf-8") as file:
+                self.assertEqual(file.read().count('"/etc/passwd"'), 2)
+        for number in range(6):
+            self.delete(f"--name=vtap-{number}", uid=0)
+
     def test_names_of_domains(self):
         """As the caller's own libvirt has them; another user's domain of that UUID keeps its UUID."""
         self.create("vtap-a", f"--domain={UUID}")
@@ -190,7 +203,7 @@ class Show(ShowCase):
             self.create(f"vtap-web-abc23{number}", f"--domain={domain}", f"--mac=52:54:00:00:00:0{number}", bridge="br-abcdefghijkl")
         sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:1/64", "dev", "br0")
         sandbox.run("ip", "address", "add", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:2/64", "dev", "br0")
-        for verb, width in (("list", 200), ("list", 100), ("list", 80), ("list", 60), ("list", 40), ("list", 20), ("show", 200), ("show", 80), ("show", 52)):
+        for verb, width in (*(("list", width) for width in (200, 100, 80, 60, 40, 20)), *(("show", width) for width in (200, 80, 52, 40))):
             text = self.on_terminal(verb, width=width, NO_COLOR="1")
             with self.subTest(verb=verb, width=width, text=text):
                 self.assertLessEqual(max(map(len, text.splitlines())), width)
@@ -318,7 +331,7 @@ class Bound(ShowCase):
         addresses = [f"2001:db8:aaaa:bbbb:cccc:dddd:eeee:{number:x}" for number in range(1, 65)]
         self.create("vtap-web-abc230", f"--mac={GUEST}", *(f"--ip={address}" for address in addresses))
         for lost in (False, True):
-            for verb, width in (("list", 80), ("list", 40), ("show", 200), ("show", 80), ("show", 52)):
+            for verb, width in (("list", 80), ("list", 40), ("show", 200), ("show", 80), ("show", 52), ("show", 40)):
                 text = self.on_terminal(verb, width=width, NO_COLOR="1")
                 with self.subTest(verb=verb, width=width, text=text):
                     self.assertLessEqual(max(map(len, text.splitlines())), width)

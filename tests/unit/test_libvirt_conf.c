@@ -54,6 +54,48 @@ static void values(void **state)
           CONF_BROKEN, "1");
 }
 
+static void mistyped(const char *text, const char *name, unsigned int where, const char *words)
+{
+    char found[CONF_NAME_SIZE] = "";
+    unsigned int line = 0;
+    const char *type = libvirt_conf_mistyped(text, found, &line);
+
+    if (!name) {
+        assert_null(type);
+        return;
+    }
+    if (!type || !strstr(type, words))
+        fail_msg("'%s' must be %s, not %s", text, words, type ? type : "anything");
+    assert_string_equal(found, name);
+    assert_int_equal(line, where);
+}
+
+static void types(void **state)
+{
+    (void)state;
+    mistyped("user = 0\n", "user", 1, "a string in quotes");
+    mistyped("\ngroup = [ 'kvm' ]\n", "group", 2, "a string in quotes");
+    mistyped("bridge_helper = -1", "bridge_helper", 1, "a string");
+    mistyped("user = 'root'\nuser = 0\n", NULL, 0, NULL);
+    mistyped("user = 0\nuser = 'root'\n", "user", 1, "a string");
+    mistyped("vnc_tls = '1'\n", "vnc_tls", 1, "0 or 1");
+    mistyped("vnc_tls = 2\n", "vnc_tls", 1, "0 or 1");
+    mistyped("vnc_tls = -1\n", "vnc_tls", 1, "0 or 1");
+    mistyped("vnc_tls = 10\n", "vnc_tls", 1, "0 or 1");
+    mistyped("vnc_tls = 01\nmac_filter = 0\ndynamic_ownership = 1 # yes\n", NULL, 0, NULL);
+    mistyped("max_files = -1\n", "max_files", 1, "without a sign");
+    mistyped("keepalive_interval = -1\nmax_files = 1\n", NULL, 0, NULL);
+    mistyped("keepalive_interval = 'x'\n", "keepalive_interval", 1, "a number");
+    mistyped("namespaces = 'mount'\n", "namespaces", 1, "a list of strings");
+    mistyped("namespaces = [ 1 ]\n", "namespaces", 1, "a list of strings");
+    mistyped("namespaces = [ ]\nsecurity_driver = 'none'\nhugetlbfs_mount = [ '/a', '/b' ]\n", NULL, 0, NULL);
+    mistyped("security_driver = 1\n", "security_driver", 1, "or a list");
+    mistyped("max_core = 'unlimited'; max_core = [ ]\n", NULL, 0, NULL);
+    mistyped("max_core = [ ]\n", "max_core", 1, "or a number");
+    mistyped("users = 0\nuse = 0\nr = 0\n", NULL, 0, NULL);
+    mistyped("user = 'x\ngroup = 0\n", NULL, 0, NULL);
+}
+
 /* Private to libvirt, and in its library all the same. */
 static struct {
     void *(*read_string)(const char *text, unsigned int flags);
@@ -164,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
+        cmocka_unit_test(types),
         cmocka_unit_test_setup(as_libvirt, find_libvirt),
     };
 

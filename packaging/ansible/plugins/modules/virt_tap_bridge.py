@@ -132,17 +132,17 @@ class Bridge:
         self.module, self.params, self.messages = module, module.params, []
         self.tool, self.name = VirtTap(module, LIMIT), module.params["name"]
         self.before = self.look()
-        self.persisted = self.is_persisted()
+        self.persisted = bool(self.status()["persist"])
 
     def look(self):
         return next((one for one in self.tool.json("show")["bridges"] if one["name"] == self.name), None)
 
-    def is_persisted(self):
-        return os.path.exists("/etc/virt-tap/persist." + self.name)
+    def status(self):
+        return self.tool.json("bridge", "status", self.name)["bridges"][0]
 
     def is_pending(self):
         """Whether the guard waits for a confirmation."""
-        return os.path.exists("/run/virt-tap/bridge.%s.moved" % self.name)
+        return self.status()["move"] == "unconfirmed"
 
     def run(self, verb, *words):
         _status, out, error = self.tool.run("bridge", verb, self.name, *words)
@@ -207,7 +207,7 @@ class Bridge:
     def absent(self):
         if self.before and not self.module.check_mode:
             self.run("delete", *(["--uplink=" + self.params["uplink"]] if self.params["uplink"] else []))
-        if self.is_persisted() and not self.module.check_mode:
+        if not self.module.check_mode and self.status()["persist"]:
             self.run("unpersist")
         return bool(self.before) or self.persisted
 

@@ -70,12 +70,12 @@ backup_file:
   returned: if it was replaced and backup is true
   type: str
 taps:
-  description: What virt-tap policy apply printed.
+  description: What virt-tap policy apply --json printed; null if nothing could be decided.
   returned: if apply is true and the file was replaced
-  type: list
-  elements: str
+  type: dict
 """
 
+import json  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
 import stat  # noqa: E402
@@ -135,10 +135,15 @@ def replace(path, content):
 
 def apply(module, tool):
     """Bring the taps to the policy. One that is not allowed any more is no failure: the policy is in place."""
-    status, out, error = tool.run("policy", "apply", ok=(0, 1))
-    if status:
-        module.warn("not every tap is as the policy has it: " + "; ".join((out + error).splitlines()))
-    return out.splitlines()
+    _status, out, error = tool.run("policy", "apply", "--json", ok=(0, 1))
+    if not out:
+        module.warn(error.strip())
+        return None
+    done = json.loads(out)
+    left = ["%s: %s" % (one["name"], one["text"]) for one in done["results"] if one["result"] not in ("changed", "gone")]
+    if left:
+        module.warn("not every tap is as the policy has it: " + "; ".join(left))
+    return done
 
 
 def difference(path, before, after):

@@ -95,16 +95,17 @@ static int ask_in_room(struct account *account)
     return err;
 }
 
-/* Reads a database's services from nsswitch.conf; like glibc, defaults to "files". Returns 0, or -1 and why
- * the file cannot be read. */
-static int read_services(const char *database, char *out, size_t size, struct error *why)
+/* Reads a database's services from nsswitch.conf, once; like glibc, defaults to "files". Returns 0, or -1 and
+ * why the file cannot be read. */
+static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], struct error *why)
 {
     const size_t length = strlen(database);
     struct policy_text text = {.bytes = NULL};
     struct rootfile rootfile;
     char path[16];
 
-    snprintf(out, size, "files");
+    if (*out)
+        return 0;
     rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
     /* Both must be root's own: firejail shows its users a passwd and group with fewer lines. */
     snprintf(path, sizeof(path), "/etc/%s", database);
@@ -114,15 +115,14 @@ static int read_services(const char *database, char *out, size_t size, struct er
         err = rootfile_read(&rootfile, "/etc/nsswitch.conf", 65536, &text, why);
     if (err && err != -ENOENT)
         return -1;
-    if (!text.bytes)
-        return 0;
-    text.bytes[text.size] = '\0';
-    char *rest = text.bytes;
-    for (char *line; (line = strsep(&rest, "\n"));) {
+    if (text.bytes)
+        text.bytes[text.size] = '\0';
+    strcpy(out, "files");
+    for (char *line, *rest = text.bytes; (line = strsep(&rest, "\n"));) {
         line += strspn(line, " \t");
         line[strcspn(line, "#")] = '\0';
         if (strncmp(line, database, length) == 0 && line[length] == ':')
-            snprintf(out, size, "%s", line + length + 1);
+            snprintf(out, NAMES_SERVICES_SIZE, " %s", line + length + 1);
     }
     free(text.bytes);
     return 0;
@@ -149,13 +149,14 @@ static const char *next_service(char **rest)
  * newer; with older ones, a process keeps the services of its first lookup. One may add members to the group
  * of another: ends at the first that has the member, if one is asked for. Returns 0, -ENOENT (of the last
  * that was asked), or another -errno and which service failed. */
-static int ask_each(struct account *account, struct error *why)
+static int ask_each(struct names *names, struct account *account, struct error *why)
 {
-    const char *database = account->kind <= USER_BY_UID ? "passwd" : "group", *service;
-    char services[512], copy[sizeof(services)], *rest = copy;
+    const bool group = account->kind > USER_BY_UID;
+    const char *database = group ? "group" : "passwd", *service;
+    char *services = names->services[group], copy[NAMES_SERVICES_SIZE], *rest = copy;
     int err = -ENOENT;
 
-    if (read_services(database, services, sizeof(services), why) < 0)
+    if (read_services(database, services, why) < 0)
         return -EIO;
     strcpy(copy, services);
     while ((err == -ENOENT || (!err && account->member[0] && !account->has_member)) &&
@@ -194,16 +195,16 @@ static int look_up(void *context, struct account *account, struct error *why)
             *account = names->entries[i].account;
             return names->entries[i].absent ? -ENOENT : 0;
         }
+    struct account found = *account;
+    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
+    if (err)
+        err = ask_each(names, &found, why);
+    if (err && err != -ENOENT)
+        return err;
     struct names_entry *entries = array_grow(names->entries, names->count, sizeof(*entries));
     if (!entries)
         return error_set(why, "no memory"), -ENOMEM;
     names->entries = entries;
-    struct account found = *account;
-    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
-    if (err)
-        err = ask_each(&found, why);
-    if (err && err != -ENOENT)
-        return err;
     if (!err)
         *account = found;
     entries[names->count++] = (struct names_entry){*account, err == -ENOENT};

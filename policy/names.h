@@ -6,11 +6,14 @@
 
 #include "identity.h"
 
+enum { NAMES_SERVICES_SIZE = 512 };
+
 /* The lookups made so far. */
 struct names {
     struct name_source source;   /* for a struct caller; its context is this struct */
     struct names_entry *entries; /* owned */
     size_t count;
+    char services[2][NAMES_SERVICES_SIZE]; /* of users and of groups; "": not read yet */
 };
 
 /* Initialises names with nothing looked up. The struct must not be moved, and must be released with

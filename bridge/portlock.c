@@ -3,7 +3,7 @@
 #include "portlock.h"
 
 #include "net/links.h"
-#include "net/portfilter.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 

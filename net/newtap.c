@@ -7,7 +7,6 @@
 #include "rtnl.h"
 
 #include <errno.h>
-#include <netlink/msg.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -45,12 +44,14 @@ static int check_alone(const struct link *tap, const gid_t *group)
     return 0;
 }
 
-static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg *question,
-                        struct tap_kind kind, const gid_t *group)
+static int create_alone(struct rtnl *nl, int fd, struct tap_kind kind, const gid_t *group)
 {
     struct link tap = {.ifindex = 0};
-    int err = tap_create(fd, name, kind);
+    char name[IFNAMSIZ];
+    int err = random_name(name);
 
+    if (!err)
+        err = tap_create(fd, name, kind);
     if (err == -EBUSY) /* the random name is taken, which says nothing about the requested one */
         return -EAGAIN;
     if (err)
@@ -60,7 +61,7 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
     else
         err = tap_set_owner(fd, 0);
     if (!err)
-        err = link_ask(nl, question, &tap);
+        err = link_find(nl, name, &tap);
     if (!err)
         err = check_alone(&tap, group);
     if (!err)
@@ -71,30 +72,15 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
     return err;
 }
 
-static int create_under_random_name(struct rtnl *nl, int fd, struct tap_kind kind, const gid_t *group)
-{
-    char name[IFNAMSIZ];
-    const int err = random_name(name);
-
-    if (err)
-        return err;
-    struct nl_msg *question = link_question(name);
-    if (!question)
-        return -ENOMEM;
-    const int ifindex = create_alone(nl, fd, name, question, kind, group);
-    nlmsg_free(question);
-    return ifindex;
-}
-
 static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct tap_kind kind,
                               const gid_t *group)
 {
-    int ifindex = create_under_random_name(nl, *fd, kind, group);
+    int ifindex = create_alone(nl, *fd, kind, group);
 
     for (int tries = 1; ifindex == -EAGAIN && tries < NEWTAP_TRIES; tries++) {
         close(*fd); /* its device was deleted */
         *fd = tap_open();
-        ifindex = *fd < 0 ? *fd : create_under_random_name(nl, *fd, kind, group);
+        ifindex = *fd < 0 ? *fd : create_alone(nl, *fd, kind, group);
     }
     if (ifindex < 0)
         return ifindex;

@@ -5,7 +5,7 @@
 #include "net/links.h"
 #include "net/portread.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <string.h>

@@ -9,9 +9,7 @@
 #include "host/network.h"
 #include "net/batch.h"
 #include "net/bridge.h"
-#include "net/newtap.h"
 #include "net/tap.h"
-#include "net/tapdelete.h"
 #include "policy/claim.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "broker.h"
 
 #include "answer.h"
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config.h"

@@ -8,7 +8,6 @@
 
 #include "binding.h"
 #include "bpf.h"
-#include "portegress.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -319,7 +318,7 @@ static void judge(struct assembly *a, int family)
         ADD_STEPS(a, to4);
     else
         ADD_STEPS(a, to6);
-    portegress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
+    egress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
     bpf_here(a->p, &a->labels[ALLOWED]);
 }
 

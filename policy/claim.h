@@ -51,9 +51,6 @@ bool claim_read(struct claim *out, const char *text);
 /* Writes the claim to a guest's MAC on a bridge. */
 void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6]);
 
-/* Reads what claim_write_mac() writes. Returns whether the text is exactly that, for that bridge. */
-bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge);
-
 /* Writes the claim to an IP address or network on a bridge. */
 void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr *address);
 

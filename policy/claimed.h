@@ -27,3 +27,6 @@ bool claim_read_tap(struct claimed_tap *out, const struct link *tap);
  * (claim_is_held()). If so, fills in claim and alias; with alias->domain set, the tap is an orphan unless
  * that domain is running. */
 bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias);
+
+/* Reads what claim_write_mac() writes. Returns whether the text is exactly that, for that bridge. */
+bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge);

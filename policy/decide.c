@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/kvm.h"
-#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "rootfile.h"
@@ -111,7 +110,7 @@ static int decide_vlans(struct decision *out, const struct question *question, s
                          out->rule);
     if (!vlans_tagged(&granted))
         return error_set(why, "--vlan=%.256s%s%.8s: %s grants only VLAN %u, untagged; use --vlan=%u",
-                         question->vlan, text_if(native, " --native="), text_or(native, ""), out->rule,
+                         question->vlan, native ? " --native=" : "", native ? native : "", out->rule,
                          granted.untagged, granted.untagged);
     return error_set(why, "--vlan=%.256s: %s grants only VLANs in vlan=%.256s; use some of those",
                      question->vlan, out->rule, terms->vlan);

@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/mark.h"
 #include "config.h"
 #include "keywords.h"
 #include "rootfile.h"

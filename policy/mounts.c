@@ -3,7 +3,7 @@
 #include "mounts.h"
 
 #include "base/array.h"
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/mark.h"
 #include "base/name.h"
-#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * next step. */
 #include "rootfile.h"
 
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 #include "base/quote.h"
 #include "mounts.h"

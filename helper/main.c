@@ -107,8 +107,7 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_first
 /* Prints why the request failed, and makes sure that the text arrives. libvirt reads it in a thread that it
  * does not wait for once our socket is closed (virCommandAbort, src/util/vircommand.c): 45 of 200 refusals
  * were shown without their reason, or with garbage after it. It terminates the text when standard error is
- * closed, so close that first and the socket later: 100 ms later was too soon for 1 of 20 on a busy machine.
- */
+ * closed, so close that first and the socket later: 100 ms were too few for 1 of 20 on a busy machine. */
 static void say(enum request_result status, const char *text)
 {
     const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
@@ -158,8 +157,7 @@ static int confine(struct error *why)
 
     if (open_standard_streams(why) < 0)
         return -1;
-    /* Ignoring them first drops a signal that the caller left pending. SIGPIPE stays ignored: an unread
-     * message is no reason to die. */
+    /* Ignoring them drops a signal that the caller left pending. SIGPIPE stays ignored. */
     signal(SIGALRM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&alarm_only);

@@ -24,8 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The caller is read once, here, and nothing below reads it again; lookups of users and groups live as
- * long. */
+/* The caller is read once, here; lookups of users and groups live as long. */
 static int ask_policy(struct decision *out, const struct request *request, struct error *why)
 {
     const struct question question = {
@@ -228,8 +227,7 @@ static int find_taps(const struct request *what, struct links *taps, struct erro
     return find_by_name(&nl, what, taps->list, why);
 }
 
-/* Deletes one tap by its ifindex, if it is still the one that was found and, without force, nobody holds it.
- */
+/* Deletes one tap by its ifindex, if it is still the one found and, without force, nobody holds it. */
 static int delete_tap(struct rtnl *nl, const struct link *tap, bool force, struct error *why)
 {
     _cleanup_close_ int fd = -1;

@@ -57,8 +57,7 @@ void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr 
 /* Reads what claim_write_ip() writes. Returns whether the text is exactly that, for that bridge. */
 bool claim_read_ip(struct cidr *out, const char *text, const char *bridge);
 
-/* Writes the claim for a range of uids, set beside the one for the tap's owner: the quota that the range
- * shares (uid=FIRST-LAST). */
+/* Writes the claim for a range of uids that share a quota (uid=FIRST-LAST), set beside the owner's. */
 void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot);
 
 enum { CLAIM_ALIAS_SIZE = 192 };

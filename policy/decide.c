@@ -17,8 +17,7 @@
 
 enum { ROUNDS = 10 };
 
-/* QEMU runs a helper with blanks in it by a shell, and appends its own options (net/tap.c,
- * net_bridge_run_helper). */
+/* QEMU runs a helper with blanks by a shell, and adds its options (net/tap.c, net_bridge_run_helper). */
 #define SAY_MAC "--mac=MAC (with QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
 
 /* Reads the files once. *changed: policy.conf did not exist before, but does now. */
@@ -116,8 +115,7 @@ static int decide_vlans(struct decision *out, const struct question *question, s
                      question->vlan, out->rule, terms->vlan);
 }
 
-/* Under mac=lock a guest serves what the rule grants; one that asks for the lock itself could serve anything.
- */
+/* Under mac=lock a guest serves what the rule grants; whoever asks for the lock, anything. */
 static int decide_serve(struct decision *out, unsigned int asked, struct error *why)
 {
     struct protection *protection = &out->protection;
@@ -226,8 +224,8 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         missing, policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
-/* A user can drop groups (firejail, a user namespace): that must not lead past the rule for one of them to a
- * laxer one. */
+/* A user can drop groups (firejail, a user namespace): that must not lead past a rule for one to a laxer one.
+ * */
 static int check_dropped(struct decision *out, const struct policy *policy, const char *bridge,
                          const struct caller *caller, struct error *why)
 {

@@ -7,8 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* An item that could never decide is a mistake: groups and broadcasts are not judged, and no packet is to an
- * IPv4 address written as IPv6. */
+/* An item that never decides is a mistake: groups, broadcasts, and IPv4 written as IPv6 are not judged. */
 static bool is_judged(const struct cidr *network)
 {
     static const struct cidr others[] = {{AF_INET, {224}, 4},

@@ -173,8 +173,7 @@ static bool has_gid(const struct identity *who, gid_t gid, bool by_account)
     return caller->gid == gid || (by_account && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
 }
 
-/* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
- * name. */
+/* Checks whether one of the caller's groups has that name. Returns 1, 0, or -1 and why: one has no name. */
 static int has_group_name(const struct caller *caller, const char *group, struct error *why)
 {
     struct error cause;

@@ -89,8 +89,7 @@ static const struct mount *find(const struct mounts *mounts, unsigned long long 
     return NULL;
 }
 
-/* Returns the part of a path below a folder, with its leading '/'; "" if they are the same; NULL: not below.
- */
+/* Returns the part of a path below a folder, with its leading '/'; "": the same; NULL: not below. */
 static const char *below(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
@@ -112,9 +111,9 @@ static bool shows_the_same(const struct mount *mount, const struct mount *parent
     return strcmp(mount->device, parent->device) == 0 && rest && place && strcmp(rest, place) == 0;
 }
 
-/* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this
- * process's sandbox is in the group of the mount it was made from; one made before the host's mounts began to
- * propagate is alone. */
+/* Whether the mount's peer group contains no mount of other files. A bind mount made by this process's
+ * sandbox is in the group of the mount it was made from; one made before the host's began to propagate is
+ * alone. */
 static bool is_alone(const struct mounts *mounts, const struct mount *mount)
 {
     for (size_t i = 0; i < mounts->count; i++) {

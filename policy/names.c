@@ -38,8 +38,7 @@ static bool is_made_up(const char *name, const char *home)
            strcmp(home, "/") == 0;
 }
 
-/* Asks NSS with a buffer of that size for strings. Returns 0, -ENOENT, or another errno from
- * getpwnam_r(3). */
+/* Asks NSS with a buffer of that size. Returns 0, -ENOENT, or another errno from getpwnam_r(3). */
 static int ask(struct account *account, char *buffer, size_t room)
 {
     struct passwd user, *found_user = NULL;
@@ -96,7 +95,7 @@ static int ask_in_room(struct account *account)
 }
 
 /* Reads a database's services from nsswitch.conf, once; like glibc, defaults to "files". Returns 0, or -1 and
- * why the file cannot be read. */
+ * why. */
 static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], struct error *why)
 {
     const size_t length = strlen(database);
@@ -128,8 +127,7 @@ static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], st
     return 0;
 }
 
-/* Returns the next service on a line of nsswitch.conf, without the actions in between ([NOTFOUND=return]);
- * NULL: none. */
+/* Returns the next service on a line of nsswitch.conf, without actions ([NOTFOUND=return]); NULL: none. */
 static const char *next_service(char **rest)
 {
     bool action = false;

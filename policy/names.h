@@ -16,8 +16,7 @@ struct names {
     char services[2][NAMES_SERVICES_SIZE]; /* of users and of groups; "": not read yet */
 };
 
-/* Initialises names with nothing looked up. The struct must not be moved, and must be released with
- * names_end(). */
+/* Begins with nothing looked up. The struct must not be moved; names_end() releases it. */
 void names_begin(struct names *names);
 void names_end(struct names *names);
 #define _cleanup_names_ __attribute__((cleanup(names_end)))

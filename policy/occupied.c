@@ -29,8 +29,7 @@ static bool meets(const struct search *search)
     return false;
 }
 
-/* Takes the IPv4 or IPv6 address in an attribute (NULL: none), at that offset. Returns whether there is one.
- */
+/* Takes the IP address at that offset of an attribute (NULL: none). Returns whether there is one. */
 static bool take(struct search *search, const struct nlattr *attr, int offset)
 {
     const int length = attr ? nla_len(attr) - offset : 0;

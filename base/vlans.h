@@ -51,6 +51,5 @@ static inline bool vlans_any(const struct vlans *vlans)
     return vlans->untagged || vlans_tagged(vlans);
 }
 
-/* Returns whether a port with these may be given those asked for: some of them, tagged ones only of a trunk.
- * */
+/* Returns whether a port with these may be given those asked for: some of them, tagged only of a trunk. */
 bool vlans_include(const struct vlans *vlans, const struct vlans *asked);

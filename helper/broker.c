@@ -214,8 +214,7 @@ int broker_receive(int connection, char *message, char *argv[], struct error *wh
     return 0;
 }
 
-/* Sends argv, whose words lie one after another as execve(2) puts them. Returns the answer's socket, or -1.
- * */
+/* Sends argv, whose words lie one after another (execve(2)). Returns the answer's socket, or -1. */
 static int send_request(char *const argv[], struct error *why)
 {
     const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = BROKER_PATH};

@@ -101,7 +101,6 @@ static bool stays(const struct grant *what)
     return what->request->verb == REQUEST_CREATE;
 }
 
-/* Returns 0 if err is 0; otherwise -1 and why that step failed. */
 static int end_step(const struct rtnl *nl, const char *step, const struct granted *tap,
                     const struct grant *what, int err, struct error *why)
 {

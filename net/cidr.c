@@ -56,7 +56,6 @@ static bool is_hosts(const struct cidr *cidr)
     return cidr->prefix > 126 || !host_part_is(cidr, false);
 }
 
-/* Parses ADDRESS or ADDRESS/PREFIX, of that length. Returns whether it is one of them. */
 static bool parse(const char *text, size_t length, struct cidr *out)
 {
     char copy[CIDR_TEXT], *prefix = copy;

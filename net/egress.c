@@ -113,7 +113,7 @@ static void require_port(struct bpf *p, const struct egress *item, struct bpf_la
 }
 
 void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
-                    struct bpf_label *drop)
+                struct bpf_label *drop)
 {
     if (b->host)
         look_for_host(p, family, b->host);

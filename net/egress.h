@@ -50,4 +50,4 @@ enum { EGRESS_LATER_FRAGMENT = 1 << 24 };
 
 /* Adds what jumps to the one label or the other, for a destination of that family that is in memory. */
 void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
-                    struct bpf_label *drop);
+                struct bpf_label *drop);

@@ -126,8 +126,7 @@ int link_rename(struct rtnl *nl, int ifindex, const char *name);
 /* Adds an alternative name (Linux 5.5; -EOPNOTSUPP before). -EEXIST: the name is taken in this namespace. */
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname);
 
-/* Likewise for several, in few messages; each has `size` bytes of altnames. Those before one that fails stay.
- * */
+/* Likewise for several, in few messages, each in `size` bytes. Those before one that fails stay. */
 int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count);
 
 int link_up(struct rtnl *nl, int ifindex);

@@ -58,7 +58,6 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     return rtnl_talk(nl, msg);
 }
 
-/* What is found on an interface. */
 struct reading {
     struct bpf *program; /* the pass program */
     unsigned int pass, drop, others;

@@ -23,8 +23,8 @@ enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
  * message that says what was to be done: ": %s". The tap must not be used then. */
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
-/* Makes the pass program, with this host's addresses as they are now. Returns 0; -E2BIG: it is longer than the
- * kernel takes; or another -errno, with the kernel's message in nl->reason. */
+/* Makes the pass program, with this host's addresses as they are now. Returns 0; -E2BIG: it is longer than
+ * the kernel takes; or another -errno, with the kernel's message in nl->reason. */
 int portfilter_make(struct rtnl *nl, const struct binding *binding, struct bpf *out);
 
 /* Reads the pass program of an interface, without privilege. Returns 1; 0: the two filters are not attached,

@@ -42,7 +42,7 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
     if (attached < 0)
         return attached;
     out->attached = attached;
-    out->bound = attached && binding && portfilter_make(nl, binding, &program) == 0 &&
-                 portfilter_is(&found, &program);
+    out->bound =
+        attached && binding && portfilter_make(nl, binding, &program) == 0 && portfilter_is(&found, &program);
     return 0;
 }

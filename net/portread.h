@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * What a port's filter is and has done: apart from portfilter.h, because the privileged helper does not ask. */
+ * What a port's filter is and has done: apart from portfilter.h, because the privileged helper does not ask.
+ */
 #pragma once
 
 #include <stdbool.h>

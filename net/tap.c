@@ -35,9 +35,9 @@ int tap_open(void)
 }
 
 /* Attaches fd to the tap of that name; if there is none, the kernel makes one. With IFF_TUN_EXCL in flags,
- * never attaches to an existing one. Returns 0 or -errno: -EBUSY: the name is taken; or a descriptor is attached
- * already, and the tap is not multi-queue; -EINVAL: it is not of that kind; -EOPNOTSUPP: the kernel does not
- * support what was asked for. */
+ * never attaches to an existing one. Returns 0 or -errno: -EBUSY: the name is taken; or a descriptor is
+ * attached already, and the tap is not multi-queue; -EINVAL: it is not of that kind; -EOPNOTSUPP: the kernel
+ * does not support what was asked for. */
 static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
 {
     struct ifreq request = {.ifr_flags = 0};
@@ -151,9 +151,10 @@ static int create_alone(struct rtnl *nl, int fd, struct tap_kind kind, const gid
     return err;
 }
 
-/* Resets what anybody who was attached to the tap, which is down, may have changed without a capability: frame
- * filters, queue steering, offloads, buffer size, link type, carrier, and the size and byte order of the vnet
- * header (drivers/net/tun.c, __tun_chr_ioctl). Settings that this kernel lacks cannot have been changed. */
+/* Resets what anybody who was attached to the tap, which is down, may have changed without a capability:
+ * frame filters, queue steering, offloads, buffer size, link type, carrier, and the size and byte order of
+ * the vnet header (drivers/net/tun.c, __tun_chr_ioctl). Settings that this kernel lacks cannot have been
+ * changed. */
 static void forget_settings(int fd, struct tap_kind kind)
 {
     const struct tun_filter every_frame = {.count = 0};

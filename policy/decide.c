@@ -155,7 +155,6 @@ static int decide_protection(struct decision *out, const struct question *questi
     return decide_serve(out, question->serve, why);
 }
 
-/* Applies the terms of the rule that allowed it. */
 static int apply_terms(struct decision *out, const struct question *question, struct error *why)
 {
     const struct terms *terms = &out->match.rule->terms;
@@ -224,8 +223,7 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         missing, policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
-/* A user can drop groups (firejail, a user namespace): that must not lead past a rule for one to a laxer one.
- * */
+/* A user can drop groups (firejail, a user namespace): that must not lead past one's rule to a laxer one. */
 static int check_dropped(struct decision *out, const struct policy *policy, const char *bridge,
                          const struct caller *caller, struct error *why)
 {

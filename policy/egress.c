@@ -61,7 +61,6 @@ static char *cut_destination(char **text, bool has_protocol)
     return strchr(*text, '\0');
 }
 
-/* Takes one item, which it cuts up. */
 static bool take_item(char *text, struct egress *out)
 {
     char *slash = strrchr(text, '/');

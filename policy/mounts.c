@@ -38,7 +38,6 @@ static void mounts_free(struct mounts *mounts)
 
 #define _cleanup_mounts_ __attribute__((cleanup(mounts_free)))
 
-/* Takes the line apart. Returns whether it is whole. */
 static bool parse_line(struct mount *out, char *line)
 {
     const char *fields[6], *word; /* ID, parent, device, root, point, options */
@@ -80,7 +79,6 @@ static bool read_mounts(struct mounts *out)
     return true;
 }
 
-/* Returns the mount with that ID; NULL: none. */
 static const struct mount *find(const struct mounts *mounts, unsigned long long id)
 {
     for (size_t i = 0; i < mounts->count; i++)

@@ -20,7 +20,6 @@
 /* The entry of a group can be long: it lists all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
-/* A lookup and its result. */
 struct names_entry {
     struct account account;
     bool absent;
@@ -94,8 +93,7 @@ static int ask_in_room(struct account *account)
     return err;
 }
 
-/* Reads a database's services from nsswitch.conf, once; like glibc, defaults to "files". Returns 0, or -1 and
- * why. */
+/* Reads a database's services from nsswitch.conf, once; default: "files". Returns 0, or -1 and why not. */
 static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], struct error *why)
 {
     const size_t length = strlen(database);

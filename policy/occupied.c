@@ -42,7 +42,6 @@ static bool take(struct search *search, const struct nlattr *attr, int offset)
     return true;
 }
 
-/* Looks at the gateway among the attributes of a route or of one of its hops. */
 static bool see_hop(struct search *search, const void *attrs, int length, int oif)
 {
     if (oif != search->bridge->ifindex)

@@ -121,7 +121,6 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     return keep_rule(r, &rule);
 }
 
-/* State for reading the files of a folder. */
 struct including {
     struct reading *r;
     const struct place *at;

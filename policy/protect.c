@@ -23,7 +23,6 @@
 enum { PORT_GROUPS = 64, BRIDGE_GROUPS = 65536 };
 enum { VLAN_IDS = 4095 }; /* 0 to 4,094 */
 
-/* The parameters for one port. */
 struct protecting {
     struct rtnl *nl;
     int ifindex;
@@ -34,7 +33,6 @@ struct protecting {
     struct error *why;
 };
 
-/* Returns what wants that term. */
 static const char *origin(const struct protecting *p, const char *term)
 {
     if (p->what->terms->lock_asked && strcmp(term, "mac=lock") == 0)

@@ -156,8 +156,7 @@ __attribute__((noinline)) static int follow(struct walk *w, const struct statx *
     return -ELOOP;
 }
 
-/* Checks one folder of the path, ending at `end`. Returns 0, -errno at that folder, or -ELOOP: it was a link.
- * */
+/* Checks one folder of the path, ending at `end`. Returns 0, -errno at that folder, or -ELOOP: a link. */
 static int check_folder(struct walk *w, char *end)
 {
     struct statx st;

@@ -44,8 +44,7 @@ static size_t least_length(const char *pattern)
 
 static const char wildcards[] = "*?[\\";
 
-/* %u must come after plain characters and before one or the end: else one user's names would also be
- * another's. */
+/* %u comes after plain characters and before one or the end: else one user's names would be another's. */
 static const char *take_names(void *arg, const char *value)
 {
     struct terms *out = arg;

@@ -32,7 +32,6 @@
 #include "config.h"
 #include "privilege.h"
 #include "request.h"
-#include "serve.h"
 
 #include <errno.h>
 #include <fcntl.h>

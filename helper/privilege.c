@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "serve.h"
+#include "request.h"
 
 #include "answer.h"
 #include "base/closing.h"
@@ -14,10 +14,9 @@
 #include "ondemand.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/protect.h"
 #include "privilege.h"
-#include "request.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "egress.h"
-
 #include "binding.h"
+
 #include "bpf.h"
 #include "rtnl.h"
 

@@ -81,3 +81,18 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
 /* Likewise for membership of that group. For a deny the account's own groups count too, since a user
  * namespace can drop them, and a group's name requires one of each of the caller's gids. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why);
+
+enum { NAMES_SERVICES_SIZE = 512 };
+
+/* The lookups made so far, through the name services of nsswitch.conf(5), each name or number once. */
+struct names {
+    struct name_source source;   /* for a struct caller; its context is this struct */
+    struct names_entry *entries; /* owned */
+    size_t count;
+    char services[2][NAMES_SERVICES_SIZE]; /* of users and of groups; "": not read yet */
+};
+
+/* Begins with nothing looked up. The struct must not be moved; names_end() releases it. */
+void names_begin(struct names *names);
+void names_end(struct names *names);
+#define _cleanup_names_ __attribute__((cleanup(names_end)))

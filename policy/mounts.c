@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "mounts.h"
+#include "rootfile.h"
 
 #include "base/array.h"
 #include "base/closing.h"

@@ -9,8 +9,6 @@
 #include "base/closing.h"
 #include "base/error.h"
 #include "base/quote.h"
-#include "mounts.h"
-#include "settle.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "net/batch.h"
 #include "net/bridge.h"
 #include "net/tap.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <grp.h>

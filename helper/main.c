@@ -5,22 +5,16 @@
  *
  * The caller is assumed to be hostile: it chooses argv, environment, descriptors, limits, working directory
  * and signal mask, and may stop or kill us at any instruction. The phases, and what may happen in each:
- *
  *   0. scrub()     Before any library is initialised: the environment is emptied.
- *
  *   1. confine()   No input is read. Afterwards descriptors 0 to 2 exist, a time limit is running, all
  *                  privileges except CAP_NET_ADMIN are gone, that one is not effective, and no_new_privs
  *                  is set. Root keeps the means to change to another user until phase 2 tells whether to.
- *
  *   2. request     Reads argv only. Asks nothing of the system except whether --fd is a Unix socket.
- *
  *   3. policy      Reads root's files and looks up the bridge as the caller, with no capability effective.
- *
  *   4. grant       CAP_NET_ADMIN is effective. Makes kernel calls with values that the earlier phases
  *                  checked; opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has
  *                  declared and that is being made, and no other file. Or removes taps, without asking the
  *                  policy.
- *
  *   5. answer      CAP_NET_ADMIN is not effective any more. One line goes to the system log; then the
  *                  descriptor is sent, or the tap made persistent; after that nothing can fail.
  *

@@ -104,14 +104,6 @@ static int prepare(const struct request *request, struct decision *decision, str
     return policy_find_bridge(bridge, request->bridge, why);
 }
 
-static int serve_bridge(const struct request *request, struct error *why)
-{
-    struct decision decision;
-    struct link bridge;
-
-    return prepare(request, &decision, &bridge, why);
-}
-
 static int serve_tap(const struct request *request, struct error *why)
 {
     /* Closed after the reply, because that takes the kernel longer than the whole policy. */
@@ -282,7 +274,7 @@ int serve(const struct request *request, struct error *why)
     case REQUEST_DELETE:
         return serve_delete(request, why);
     case REQUEST_BRIDGE:
-        return serve_bridge(request, why);
+        return prepare(request, &(struct decision){.quota = 0}, &(struct link){.ifindex = 0}, why);
     default:
         return serve_tap(request, why);
     }

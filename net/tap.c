@@ -110,12 +110,8 @@ static int random_name(char name[IFNAMSIZ])
  * is no accident, so there is no retry. */
 static int check_alone(const struct link *tap, const gid_t *group)
 {
-    uint32_t owner = 0, of_group = UINT32_MAX;
+    const uint32_t owner = group ? UINT32_MAX : 0, of_group = group ? *group : UINT32_MAX;
 
-    if (group) {
-        owner = UINT32_MAX;
-        of_group = *group;
-    }
     if (tap->tun.owner != owner)
         return -EPERM;
     if (tap->tun.queues != 1 || tap->tun.group != of_group || tap->tun.persist)

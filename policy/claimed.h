@@ -6,6 +6,9 @@
 
 #include "claim.h"
 
+/* The alias of the plain devices that `virt-tap tap create` makes for root: no claim, no policy. */
+#define CLAIM_PLAIN_ALIAS "virt-tap plain"
+
 /* Returns whether somebody has a queue of the tap attached, as far as can be seen: see carrier in
  * struct link. */
 bool claim_is_held(const struct link *tap);

@@ -20,32 +20,23 @@ enum { ROUNDS = 10 };
 /* QEMU runs a helper with blanks by a shell, and adds its options (net/tap.c, net_bridge_run_helper). */
 #define SAY_MAC "--mac=MAC (with QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
 
-/* Reads the files once. *changed: policy.conf did not exist before, but does now. */
-static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
+int policy_load(struct policy *out, const char *bridge, struct error *why)
 {
     struct rootfile rootfile;
     const struct policy_source source = {&rootfile, rootfile_read, rootfile_list};
 
-    *changed = false;
-    rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
-    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
-    if (!out->absent)
-        return err;
-    policy_free(out);
-    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
-    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
-    *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
-    if (out->absent)
-        return error_set(why, "there is no policy, so nothing is allowed");
-    return err;
-}
-
-int policy_load(struct policy *out, const char *bridge, struct error *why)
-{
     for (int round = 0; round < ROUNDS; round++) {
-        bool changed;
-        const int err = read_now(out, bridge, &changed, why);
-        if (!changed)
+        rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
+        int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
+        if (!out->absent)
+            return err;
+        policy_free(out);
+        rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+        err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
+        const bool still_missing = access(POLICY_PATH, F_OK) < 0 && errno == ENOENT;
+        if (still_missing && out->absent)
+            return error_set(why, "there is no policy, so nothing is allowed");
+        if (still_missing)
             return err;
         policy_free(out);
     }

@@ -108,7 +108,6 @@ int identity_require_account(struct identity *who, struct error *why)
 static int find_named(const struct caller *caller, struct account *account, const char *name,
                       struct error *why)
 {
-    const char *what = "group";
     struct error cause;
 
     if (strlen(name) >= sizeof(account->name))
@@ -119,9 +118,8 @@ static int find_named(const struct caller *caller, struct account *account, cons
         return 1;
     if (err == -ENOENT)
         return 0;
-    if (account->kind == USER_BY_NAME)
-        what = "user";
-    return error_set(why, "%s '%.64s' cannot be looked up: %.900s", what, name, cause.text);
+    return error_set(why, "%s '%.64s' cannot be looked up: %.900s",
+                     account->kind == USER_BY_NAME ? "user" : "group", name, cause.text);
 }
 
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why)

@@ -60,7 +60,6 @@ static bool parse_line(struct mount *out, char *line)
     return word; /* the separator is on every line */
 }
 
-/* Reads this process's mounts. Returns whether that worked. */
 static bool read_mounts(struct mounts *out)
 {
     _cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");

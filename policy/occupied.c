@@ -99,21 +99,18 @@ static int see_claims(void *arg, struct nlmsghdr *answer)
     return 0;
 }
 
-static struct nl_msg *routes_question(const char *unused)
+/* Looks through what the kernel dumps. Returns 1: found; 0; or -errno. */
+static int look(struct rtnl *nl, struct search *search, bool routes)
 {
     const struct rtmsg every = {.rtm_family = AF_UNSPEC};
-    (void)unused;
-    return rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every));
-}
-
-/* Calls each() for what the kernel dumps until it returns nonzero. Returns that, 0, or -errno. */
-static int look(struct rtnl *nl, struct search *search, struct nl_msg *(*question)(const char *kind),
-                int (*each)(void *arg, struct nlmsghdr *answer))
-{
     int err = -EAGAIN;
 
     for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
-        err = rtnl_ask(nl, question("tun"), each, search);
+        if (routes)
+            err = rtnl_ask(nl, rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every)), see_route,
+                           search);
+        else
+            err = rtnl_ask(nl, links_question("tun"), see_claims, search);
     return err;
 }
 
@@ -123,9 +120,9 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
     struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
     char text[CIDR_TEXT];
 
-    int err = look(nl, &search, routes_question, see_route);
+    int err = look(nl, &search, true);
     if (!err)
-        err = look(nl, &search, links_question, see_claims);
+        err = look(nl, &search, false);
     if (!err)
         return 0;
     if (err < 0)

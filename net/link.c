@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 /* Reads an unsigned number of whatever width the kernel chose for it. */
 static uint32_t number(const struct nlattr *attr, uint32_t fallback)
@@ -191,6 +192,31 @@ int link_find(struct rtnl *nl, const char *name, struct link *out)
     if (strlen(name) >= IFNAMSIZ)
         attribute = IFLA_ALT_IFNAME;
     return rtnl_ask(nl, rtnl_put_text(msg, attribute, name), link_read, out);
+}
+
+struct nl_msg *link_question(const char *name)
+{
+    struct nl_msg *msg = rtnl_put_text(rtnl_link_message(RTM_GETLINK, 0, 0, 0), IFLA_IFNAME, name);
+
+    if (msg)
+        nlmsg_hdr(msg)->nlmsg_flags = NLM_F_REQUEST; /* one answer, and no acknowledgement behind it */
+    return msg;
+}
+
+int link_ask(struct rtnl *nl, struct nl_msg *question, struct link *out)
+{
+    _Alignas(struct nlmsghdr) char buffer[16384];
+    struct nlmsghdr *answer = (struct nlmsghdr *)buffer;
+
+    if (write(nl->fd, nlmsg_hdr(question), nlmsg_hdr(question)->nlmsg_len) < 0)
+        return -errno;
+    const ssize_t got = recv(nl->fd, buffer, sizeof(buffer), 0);
+    if (got < 0)
+        return -errno;
+    if (!nlmsg_ok(answer, (int)got) || answer->nlmsg_type != RTM_NEWLINK ||
+        answer->nlmsg_seq != 0) /* the question's: rtnl_ask() numbers from 1 */
+        return -EIO;
+    return link_read(out, answer);
 }
 
 int link_find_tap(struct rtnl *nl, const char *name, struct link *out)

@@ -91,6 +91,13 @@ struct link {
 int link_get(struct rtnl *nl, int ifindex, struct link *out);
 int link_find(struct rtnl *nl, const char *name, struct link *out);
 
+/* Makes a request for link_ask() beforehand: the less time there is between the steps of making a tap, the
+ * less there is for others. The caller must nlmsg_free() it. NULL: no memory. */
+struct nl_msg *link_question(const char *name);
+
+/* Sends it by bare system calls. Its sequence number stays 0, outside of those that rtnl_ask() counts. */
+int link_ask(struct rtnl *nl, struct nl_msg *question, struct link *out);
+
 /* Gets the tap or tun with that name, not an alternative one. -ENODEV: none; -EMEDIUMTYPE: another kind. */
 int link_find_tap(struct rtnl *nl, const char *name, struct link *out);
 

@@ -119,14 +119,12 @@ static int check_alone(const struct link *tap, const gid_t *group)
     return 0;
 }
 
-static int create_alone(struct rtnl *nl, int fd, struct tap_kind kind, const gid_t *group)
+static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg *question,
+                        struct tap_kind kind, const gid_t *group)
 {
     struct link tap = {.ifindex = 0};
-    char name[IFNAMSIZ];
-    int err = random_name(name);
+    int err = set_iff(fd, name, kind, IFF_TUN_EXCL);
 
-    if (!err)
-        err = set_iff(fd, name, kind, IFF_TUN_EXCL);
     if (err == -EBUSY) /* the random name is taken, which says nothing about the requested one */
         return -EAGAIN;
     if (err)
@@ -136,7 +134,7 @@ static int create_alone(struct rtnl *nl, int fd, struct tap_kind kind, const gid
     else
         err = tap_set_owner(fd, 0);
     if (!err)
-        err = link_find(nl, name, &tap);
+        err = link_ask(nl, question, &tap);
     if (!err)
         err = check_alone(&tap, group);
     if (!err)
@@ -145,6 +143,21 @@ static int create_alone(struct rtnl *nl, int fd, struct tap_kind kind, const gid
     if (ifindex > 0)
         link_delete(nl, ifindex); /* merely closing it would leave it to others who hold it */
     return err;
+}
+
+static int create_under_random_name(struct rtnl *nl, int fd, struct tap_kind kind, const gid_t *group)
+{
+    char name[IFNAMSIZ];
+    const int err = random_name(name);
+
+    if (err)
+        return err;
+    struct nl_msg *question = link_question(name);
+    if (!question)
+        return -ENOMEM;
+    const int ifindex = create_alone(nl, fd, name, question, kind, group);
+    nlmsg_free(question);
+    return ifindex;
 }
 
 /* Resets what anybody who was attached to the tap, which is down, may have changed without a capability:
@@ -177,12 +190,12 @@ static void forget_settings(int fd, struct tap_kind kind)
 static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct tap_kind kind,
                               const gid_t *group)
 {
-    int ifindex = create_alone(nl, *fd, kind, group);
+    int ifindex = create_under_random_name(nl, *fd, kind, group);
 
     for (int tries = 1; ifindex == -EAGAIN && tries < NEWTAP_TRIES; tries++) {
         close(*fd); /* its device was deleted */
         *fd = tap_open();
-        ifindex = *fd < 0 ? *fd : create_alone(nl, *fd, kind, group);
+        ifindex = *fd < 0 ? *fd : create_under_random_name(nl, *fd, kind, group);
     }
     if (ifindex < 0)
         return ifindex;

@@ -69,8 +69,10 @@ bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
     if (length != 8 && length != 32)
         return false;
     *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)(4 * length)};
-    for (size_t i = 0; i < length / 2; i++)
-        sscanf(digits + 2 * i, "%2hhx", &out->bytes[i]);
+    for (size_t i = 0; i < length / 2; i++) {
+        const char pair[] = {digits[2 * i], digits[2 * i + 1], '\0'};
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
     if (digits[length] == '-')
         out->prefix = (uint8_t)strtoul(digits + length + 1, NULL, 10);
     claim_write_ip(again, bridge, out);

@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "claimed.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool claim_is_held(const struct link *tap)
@@ -43,9 +43,9 @@ bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge)
 
     if (!digits || strlen(++digits) != 12)
         return false;
+    const unsigned long long number = strtoull(digits, NULL, 16);
     for (size_t i = 0; i < 6; i++)
-        if (sscanf(digits + 2 * i, "%2hhx", &out[i]) != 1)
-            return false;
+        out[i] = (uint8_t)(number >> 8 * (5 - i));
     claim_write_mac(again, bridge, out);
     return strcmp(again, text) == 0;
 }

@@ -232,7 +232,16 @@ static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *t
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
  * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
  * must not be lower; two ports may have the same MAC (net/bridge/br_fdb.c, fdb_add_local). */
-static int join_bridge(struct rtnl *nl, int ifindex, int fd, const struct grant *what)
+static void choose_mac(uint8_t mac[6], const struct grant *what)
+{
+    if (what->request->has_mac)
+        memcpy(mac, what->request->mac, 6);
+    mac[0] = 0xFE;
+    if (memcmp(mac, what->bridge->mac, 6) < 0)
+        memcpy(mac, what->bridge->mac, 6);
+}
+
+static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
 {
     struct claim_alias note = {
         .uid = getuid(), .stays = stays(what), .asks = what->request->serve << CLAIM_ASKS_SERVE};
@@ -240,19 +249,10 @@ static int join_bridge(struct rtnl *nl, int ifindex, int fd, const struct grant 
     struct link_join join = {
         .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
 
-    int err = 0;
-
-    if (what->request->has_mac)
-        memcpy(join.mac, what->request->mac, sizeof(join.mac));
-    else
-        err = tap_get_mac(fd, join.mac);
-    if (err)
-        return err;
-    join.mac[0] = 0xFE;
-    if (memcmp(join.mac, what->bridge->mac, sizeof(join.mac)) < 0)
-        memcpy(join.mac, what->bridge->mac, sizeof(join.mac));
     if (what->terms->mtu)
         join.mtu = what->terms->mtu;
+    memcpy(join.mac, mac, sizeof(join.mac));
+    choose_mac(join.mac, what);
     memcpy(note.mac, join.mac, sizeof(note.mac));
     strcpy(note.domain, what->request->domain);
     if (what->request->isolated)
@@ -262,7 +262,7 @@ static int join_bridge(struct rtnl *nl, int ifindex, int fd, const struct grant 
     if (what->request->lock_ip)
         note.asks |= CLAIM_ASKS_IP;
     claim_write_alias(alias, &note);
-    err = link_join(nl, ifindex, &join);
+    int err = link_join(nl, ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
         join.no_addrgen = false;
         err = link_join(nl, ifindex, &join);
@@ -278,6 +278,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
                                     .terms = what->terms,
                                     .binding = what->binding,
                                     .takes_learned = getuid() == 0};
+    uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
      * A multi-queue tap is root's until it is complete, or the caller could attach too early. */
@@ -285,6 +286,8 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
 
     if (!what->request->kind.multi_queue)
         err = tap_set_owner(tap->fd, getuid());
+    if (!err)
+        err = tap_get_mac(tap->fd, mac);
     if (err)
         return end_step(nl, "prepare", tap, what, err, why);
     if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
@@ -293,7 +296,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
         return -1;
     if (what->terms->addresses.count && claim_addresses(nl, ifindex, tap, what, why) < 0)
         return -1;
-    err = join_bridge(nl, ifindex, tap->fd, what);
+    err = join_bridge(nl, ifindex, mac, what);
     if (err)
         return end_step(nl, "attach", tap, what, err, why);
     if (protect_port(nl, ifindex, tap->name, &port, why) < 0)

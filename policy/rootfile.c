@@ -125,8 +125,7 @@ static int explain_denial(struct walk *w)
 }
 
 /* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
- * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined: it has large
- * buffers. */
+ * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined: it has large buffers. */
 __attribute__((noinline)) static int follow(struct walk *w, const struct statx *link, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
@@ -256,31 +255,39 @@ static int open_trusted(struct walk *w)
     return -EAGAIN;
 }
 
+/* Reads a regular file; `size` is its size as reported. */
+static int read_all(int fd, size_t size, size_t limit, struct policy_text *out)
+{
+    if (size > limit)
+        return -EFBIG;
+    out->bytes = malloc(size + 1);
+    if (!out->bytes)
+        return -ENOMEM;
+    const ssize_t got = read(fd, out->bytes, size + 1); /* one byte more: to see that it has grown */
+    if (got < 0)
+        return -errno;
+    out->size = (size_t)got;
+    if (out->size != size)
+        return -EAGAIN;
+    return 0;
+}
+
 /* Reads an open file after checking what it is. */
 static int read_checked(struct walk *w, int fd, size_t limit, struct policy_text *out)
 {
     struct statx st;
 
     int err = look(fd, "", &st);
-    if (!err)
-        err = check_kind(w, st.stx_mode);
+    if (err)
+        return err;
+    out->device = makedev(st.stx_dev_major, st.stx_dev_minor);
+    out->inode = st.stx_ino;
+    err = check_kind(w, st.stx_mode);
     if (!err)
         err = check(w, &st);
     if (err || S_ISDIR(st.stx_mode))
         return err;
-    if (st.stx_size > limit)
-        return -EFBIG;
-    *out = (struct policy_text){.bytes = malloc((size_t)st.stx_size + 1),
-                                .device = makedev(st.stx_dev_major, st.stx_dev_minor),
-                                .inode = st.stx_ino};
-    if (!out->bytes)
-        return -ENOMEM;
-    const ssize_t got =
-        read(fd, out->bytes, (size_t)st.stx_size + 1); /* one more: to see that it has grown */
-    if (got < 0)
-        return -errno;
-    out->size = (size_t)got;
-    return out->size == st.stx_size ? 0 : -EAGAIN;
+    return read_all(fd, (size_t)st.stx_size, limit, out);
 }
 
 void rootfile_begin(struct rootfile *rootfile, enum rootfile_links links)

@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Ownership by cleanup attribute: a variable declared with one is released on every exit from its block. */
+ * Cleanup attributes of all kinds; those that the privileged helper needs are in closing.h. */
 #pragma once
 
-#include <dirent.h>
-#include <errno.h>
-#include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "closing.h"
 
-#define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
+#include <dirent.h>
+#include <glob.h>
+#include <stdlib.h>
+
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
-#define _cleanup_fclose_ __attribute__((cleanup(cleanup_fclose)))
 #define _cleanup_globfree_ __attribute__((cleanup(globfree))) /* for a zeroed glob_t */
 #define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
-
-/* Preserves errno of the failure before it. */
-static inline void cleanup_close(const int *fd)
-{
-    const int saved = errno;
-
-    if (*fd >= 0)
-        close(*fd);
-    errno = saved;
-}
 
 static inline void cleanup_closedir(DIR **folder)
 {
@@ -33,24 +20,9 @@ static inline void cleanup_closedir(DIR **folder)
         closedir(*folder);
 }
 
-static inline void cleanup_fclose(FILE **file)
-{
-    if (*file)
-        fclose(*file);
-}
-
 static inline void cleanup_free(void *at)
 {
     free(*(void **)at);
-}
-
-/* Transfers ownership: `return take_fd(&fd);`. */
-static inline int take_fd(int *fd)
-{
-    const int taken = *fd;
-
-    *fd = -1;
-    return taken;
 }
 
 static inline char *take_text(char **text)

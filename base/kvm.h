@@ -17,8 +17,8 @@
 #define KVM_PATH "/dev/kvm"
 
 /* Opens KVM_PATH with this process's credentials and asks for its API version. Returns a descriptor that the
- * caller owns; -errno of open(2); -ENOTTY: it is not the KVM device; or -EPROTONOSUPPORT: its API version is
- * another. */
+ * caller owns; -errno of open(2); -ENOTTY: it is not the KVM device; or -EPROTONOSUPPORT: another API
+ * version. */
 int kvm_device_open(void);
 
 /* Describes a negative return value of kvm_device_open(), in words that follow "/dev/kvm": "cannot be opened:

@@ -16,14 +16,12 @@ struct error;
  * contains neither '%', which would make it a pattern, nor control characters. */
 bool ifname_valid(const char *name);
 
-/* Explains which names are valid if this one is not; `option` is the option that gave it. Returns 0, or -1
- * and why not. */
+/* Returns 0, or -1 and which names are valid if this one is not; `option` gave it. */
 int ifname_check(const char *option, const char *name, struct error *why);
 
 enum { MAC_TEXT = 18 /* including the '\0' */ };
 
-/* Parses six pairs of hexadecimal digits separated by ':'. Returns whether it is valid; otherwise mac is
- * unchanged. */
+/* Parses six pairs of hexadecimal digits separated by ':'. Returns whether it is valid; if not, mac stays. */
 bool mac_parse(const char *text, uint8_t mac[6]);
 
 /* Writes the MAC as mac_parse() reads it, in lower case. Returns out. */

@@ -10,11 +10,10 @@
 #include <stddef.h>
 
 /* Writes the word to out as a shell reads it: unchanged if plain; in single quotes if printable ASCII;
- * otherwise, or if it contains a character that some shell interprets even in single quotes, as $'...' with
- * octal escapes (POSIX.1-2024, 2.2.4; bash, zsh, ksh, busybox; dash reads a different word, but still a
- * single one). The result contains no backquote, so messages may put the command between backquotes. A word
- * that does not fit is never truncated, which would change its meaning: out is then "''". Returns whether it
- * fitted. */
+ * otherwise, or if some shell interprets a character even in single quotes, as $'...' with octal escapes
+ * (POSIX.1-2024, 2.2.4; bash, zsh, ksh, busybox; dash reads a different word, but still a single one). The
+ * result contains no backquote, so messages may put the command between backquotes. A word that does not fit
+ * is never truncated, which would change its meaning: out is then "''". Returns whether it fits. */
 bool quote_into(const char *word, char *out, size_t size);
 
 enum { QUOTE_SIZE = 512 };

@@ -17,17 +17,6 @@ static inline const char *text_or(const char *text, const char *fallback)
     return fallback;
 }
 
-/* What some editors put before the first line of a file: U+FEFF in UTF-8. */
-#define TEXT_BYTE_ORDER_MARK "\xef\xbb\xbf"
-
-/* Returns the text behind a byte order mark, or NULL if there is none. */
-static inline const char *text_after_mark(const char *text)
-{
-    const size_t size = sizeof(TEXT_BYTE_ORDER_MARK) - 1;
-
-    return strncmp(text, TEXT_BYTE_ORDER_MARK, size) == 0 ? text + size : NULL;
-}
-
 /* Reads the beginning of a regular file into buffer and terminates it with a NUL; never blocks (on a FIFO).
  * Returns the length, or -errno: -EINVAL if it is not a regular file. */
 ssize_t text_read(const char *path, char *buffer, size_t size);

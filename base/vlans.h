@@ -24,8 +24,7 @@ struct vlan_range {
 };
 
 /* Parses a list (NULL: none) and what its native VLAN is: "none", or one of them; NULL: that of a single one
- * is itself, any other list has none. Returns NULL if valid; otherwise what it must be: "--vlan must be ...".
- */
+ * is itself, any other list has none. Returns NULL if valid; otherwise what it must be. */
 const char *vlans_parse(struct vlans *out, const char *list, const char *native);
 
 /* Writes the list, without what is native. Returns false if it has more ranges than a list may. */
@@ -52,6 +51,5 @@ static inline bool vlans_any(const struct vlans *vlans)
     return vlans->untagged || vlans_tagged(vlans);
 }
 
-/* Returns whether a port with these may be given those that are asked for: they are among them, and tagged
- * ones only from a trunk. */
+/* Returns whether a port with these may be given those asked for: some of them, tagged only of a trunk. */
 bool vlans_include(const struct vlans *vlans, const struct vlans *asked);

@@ -80,10 +80,10 @@ static int prepare(struct capture *c, struct view *view, const struct link *tap)
                         "shows which are",
                         c->tap);
     int err = portfilter_program(&view->nl, tap->ifindex, &c->program);
-    if (err == -ENOENT)
+    if (!err)
         return complain(1, c->verb,
                         "'%s': its port filter is gone or changed; `virt-tap show` says what to do", c->tap);
-    if (!err)
+    if (err > 0)
         err = read_bound(view, tap, &c->bound);
     if (err)
         return complain(1, c->verb, "cannot read what '%s' is bound to: %s", c->tap, strerror(-err));

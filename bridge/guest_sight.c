@@ -8,7 +8,7 @@
 #include "net/links.h"
 #include "net/port.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <linux/if_link.h>

@@ -3,9 +3,9 @@
 #include "portlock.h"
 
 #include "net/links.h"
-#include "net/portfilter.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <string.h>

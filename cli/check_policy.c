@@ -10,7 +10,7 @@
 #include "net/link.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/policy.h"
 #include "policy_lint.h"
 

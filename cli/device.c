@@ -9,10 +9,8 @@
 #include "host/network.h"
 #include "net/batch.h"
 #include "net/bridge.h"
-#include "net/newtap.h"
 #include "net/tap.h"
-#include "net/tapdelete.h"
-#include "policy/claim.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -5,6 +5,7 @@
 #include "net/port.h"
 #include "net/portlive.h"
 #include "net/rtnl.h"
+#include "policy/claimed.h"
 
 #include <errno.h>
 #include <linux/if_bridge.h>

@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "live_claims.h"
 #include "net/port.h"
-#include "net/portfilter.h"
 #include "net/portlive.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/protect.h"
 

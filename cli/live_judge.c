@@ -3,7 +3,7 @@
 #include "config.h"
 #include "live.h"
 #include "policy/declared.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 
 #include <errno.h>
 #include <grp.h>

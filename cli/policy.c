@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy_lint.h"
 #include "verbs.h"
 

@@ -14,7 +14,7 @@
 #include "config.h"
 #include "live.h"
 #include "net/rtnl.h"
-#include "net/tapdelete.h"
+#include "net/tap.h"
 #include "policy.h"
 #include "policy/declared.h"
 #include "policy/protect.h"
@@ -112,7 +112,7 @@ static void report_refused(struct apply *apply, const struct live_tap *tap)
     report(apply, tap, "refused", 0, "not allowed any more: %s", tap->why.text);
 }
 
-/* The kernel removes the tap from its guest at once; what is compared is in net/tapdelete.h. */
+/* The kernel removes the tap from its guest at once; what is compared is in net/tap.h. */
 static void delete_tap(struct apply *apply, const struct live_tap *tap)
 {
     if (apply->options->dry_run) {

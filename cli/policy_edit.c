@@ -12,7 +12,7 @@
 #include "base/verb.h"
 #include "config.h"
 #include "policy.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/rootfile.h"
 #include "policy_lint.h"
 

@@ -14,7 +14,7 @@
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/files.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/policy.h"
 #include "policy_taken.h"
 #include "policy_terms.h"

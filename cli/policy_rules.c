@@ -7,7 +7,7 @@
 #include "base/vlans.h"
 #include "net/link.h"
 #include "policy/addresses.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy_egress.h"
 #include "policy_lint.h"
 

@@ -7,7 +7,7 @@
 #include "broker.h"
 
 #include "answer.h"
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config.h"
@@ -82,8 +82,7 @@ static void close_held(struct broker *b)
 }
 
 /* Accepts one connection, which it returns in a child that is to serve it; otherwise -1. Among too many
- * children, the oldest is killed, which leaves nothing: one person can have many uids, and a request takes
- * milliseconds. */
+ * children, the oldest is killed, which leaves nothing: one person can have many uids. */
 static int admit(struct broker *b)
 {
     struct child *place = b->children;
@@ -215,8 +214,7 @@ int broker_receive(int connection, char *message, char *argv[], struct error *wh
     return 0;
 }
 
-/* Sends argv, whose words lie one after another as execve(2) puts them. Returns a socket to which the answer
- * comes, or -1 and why not. */
+/* Sends argv, whose words lie one after another (execve(2)). Returns the answer's socket, or -1. */
 static int send_request(char *const argv[], struct error *why)
 {
     const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = BROKER_PATH};

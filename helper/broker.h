@@ -14,10 +14,9 @@ enum {
     BROKER_BUSY = 255, /* an exit status: try again */
 };
 
-/* Serves over a new socket at that path; NULL: over descriptor 3, from systemd (sd_listen_fds(3)), until
- * nobody has asked for 30 s. Returns 0, in a child for each connection with that, which must become the peer
- * before it reads, and whose exit status is BROKER_BUSY if nothing was asked; otherwise with -1; or -1 and
- * why it cannot start. */
+/* Serves over a new socket at that path; NULL: over descriptor 3, from systemd (sd_listen_fds(3)), until 30 s
+ * without a request. Returns 0, in a child for each connection with that, which must become the peer before
+ * it reads, and whose exit status is BROKER_BUSY if nothing was asked; otherwise with -1; or -1 and why. */
 int broker_run(const char *path, int *connection, struct error *why);
 
 /* In that child: reads the request into message, of BROKER_REQUEST_SIZE, to which argv, of BROKER_ARGV_SIZE,

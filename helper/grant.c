@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
-#include "net/newtap.h"
 #include "net/port.h"
 #include "net/rtnl.h"
+#include "net/tap.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 #include "policy/protect.h"
@@ -47,8 +47,7 @@ int grant_open_device(struct error *why)
 }
 
 /* Writes the nth name to try. Small numbers are friendlier, but the kernel's own search for the lowest one (a
- * name with "%d") looks at every device on the host: with 1,000 taps, that alone took half the time of a
- * start. */
+ * name with "%d") looks at every device on the host: with 1,000 taps, half the time of a start. */
 static void choose_name(int nth, char name[IFNAMSIZ])
 {
     unsigned int number = (unsigned int)nth;
@@ -58,9 +57,8 @@ static void choose_name(int nth, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, TAP_PREFIX "%u", number);
 }
 
-/* Returns the tap's ifindex, or -1 and why not. QEMU always requests vnet headers of its helper, and looks at
- * the descriptor to see whether it has them (net/tap.c, tap_probe_vnet_hdr), so it goes without if it must.
- */
+/* Returns the tap's ifindex, or -1 and why not. QEMU always requests vnet headers of its helper, and then
+ * looks whether the descriptor has them (net/tap.c, tap_probe_vnet_hdr): it can do without. */
 static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
 {
     struct tap_kind kind = what->request->kind;
@@ -103,7 +101,6 @@ static bool stays(const struct grant *what)
     return what->request->verb == REQUEST_CREATE;
 }
 
-/* Returns 0 if err is 0; otherwise -1 and why that step failed. */
 static int end_step(const struct rtnl *nl, const char *step, const struct granted *tap,
                     const struct grant *what, int err, struct error *why)
 {
@@ -120,8 +117,8 @@ static int end_step(const struct rtnl *nl, const char *step, const struct grante
 
 /* Sets the claim, which also enforces the quota: each of N slots can be taken only once, so that two
  * concurrent callers never both get the last one. Without a quota, the slot is one that is always free: the
- * tap's own index. Kernels before 5.5 have no alternative names; there, a tap without a quota that goes away
- * with its holder has no claim. */
+ * tap's own index. Before Linux 5.5 there are no alternative names: a tap without a quota that goes with its
+ * holder has no claim. */
 static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
                      struct error *why)
 {
@@ -234,8 +231,7 @@ static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *t
  * (virNetDevTapCreateInBridgePort), or a random one if the guest's is unknown. No guest's MAC begins with
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
  * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
- * must not be lower than theirs; the kernel allows two ports with the same MAC (net/bridge/br_fdb.c,
- * fdb_add_local). */
+ * must not be lower; two ports may have the same MAC (net/bridge/br_fdb.c, fdb_add_local). */
 static void choose_mac(uint8_t mac[6], const struct grant *what)
 {
     if (what->request->has_mac)
@@ -285,8 +281,7 @@ static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const s
     uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
-     * A multi-queue tap is root's until it is complete, or the caller could attach before it is on the
-     * bridge. */
+     * A multi-queue tap is root's until it is complete, or the caller could attach too early. */
     int err = 0;
 
     if (!what->request->kind.multi_queue)

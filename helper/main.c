@@ -5,22 +5,16 @@
  *
  * The caller is assumed to be hostile: it chooses argv, environment, descriptors, limits, working directory
  * and signal mask, and may stop or kill us at any instruction. The phases, and what may happen in each:
- *
  *   0. scrub()     Before any library is initialised: the environment is emptied.
- *
  *   1. confine()   No input is read. Afterwards descriptors 0 to 2 exist, a time limit is running, all
  *                  privileges except CAP_NET_ADMIN are gone, that one is not effective, and no_new_privs
  *                  is set. Root keeps the means to change to another user until phase 2 tells whether to.
- *
  *   2. request     Reads argv only. Asks nothing of the system except whether --fd is a Unix socket.
- *
  *   3. policy      Reads root's files and looks up the bridge as the caller, with no capability effective.
- *
  *   4. grant       CAP_NET_ADMIN is effective. Makes kernel calls with values that the earlier phases
  *                  checked; opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has
  *                  declared and that is being made, and no other file. Or removes taps, without asking the
  *                  policy.
- *
  *   5. answer      CAP_NET_ADMIN is not effective any more. One line goes to the system log; then the
  *                  descriptor is sent, or the tap made persistent; after that nothing can fail.
  *
@@ -32,7 +26,6 @@
 #include "config.h"
 #include "privilege.h"
 #include "request.h"
-#include "serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,8 +100,7 @@ __attribute__((section(".preinit_array"), used)) static void (*const scrub_first
 /* Prints why the request failed, and makes sure that the text arrives. libvirt reads it in a thread that it
  * does not wait for once our socket is closed (virCommandAbort, src/util/vircommand.c): 45 of 200 refusals
  * were shown without their reason, or with garbage after it. It terminates the text when standard error is
- * closed, so close that first and the socket later: 100 ms later was too soon for 1 of 20 on a busy machine.
- */
+ * closed, so close that first and the socket later: 100 ms were too few for 1 of 20 on a busy machine. */
 static void say(enum request_result status, const char *text)
 {
     const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
@@ -158,8 +150,7 @@ static int confine(struct error *why)
 
     if (open_standard_streams(why) < 0)
         return -1;
-    /* Ignoring them first drops a signal that the caller left pending. SIGPIPE stays ignored: an unread
-     * message is no reason to die. */
+    /* Ignoring them drops a signal that the caller left pending. SIGPIPE stays ignored. */
     signal(SIGALRM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&alarm_only);

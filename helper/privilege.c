@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -22,8 +22,7 @@
 
 static const char self[] = "/proc/self/exe";
 
-/* Reports why the file capability did not give us CAP_NET_ADMIN, and what to do (capabilities(7),
- * execve(2)). */
+/* Reports why we have no CAP_NET_ADMIN, and what to do (capabilities(7), execve(2)). */
 static void explain_missing(struct error *why)
 {
     static const char setcap[] = "an administrator can type: setcap cap_net_admin=p ";
@@ -71,8 +70,7 @@ int privilege_confine(struct error *why)
         return error_set(why,
                          "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
                          "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
-    /* The kernel refuses to permit a capability that was not permitted: this alone, which cannot go stale,
-     * tells whether we have it. */
+    /* The kernel refuses to permit a capability that was not permitted, which tells whether we have it. */
     if ((getuid() != 0 || apply(BROKERS, 0) < 0) && (getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) &&
         apply(NET_ADMIN, 0) < 0) {
         explain_missing(why);

@@ -10,10 +10,9 @@
 struct error;
 
 /* Drops everything but CAP_NET_ADMIN, which stays permitted but not effective, and sets no_new_privs. The
- * other capability sets are emptied; the bounding set cannot be without CAP_SETPCAP, and is meaningless under
- * no_new_privs, which survives every exec. Returns 0; 1 and why CAP_NET_ADMIN is missing; or -1 and why not.
- * If called by real root, also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective, until one of the
- * functions below is called. */
+ * other capability sets are emptied; the bounding set cannot be without CAP_SETPCAP, and means nothing under
+ * no_new_privs. Returns 0; 1 and why CAP_NET_ADMIN is missing; or -1 and why not. If called by real root,
+ * also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective, until a function below is called. */
 int privilege_confine(struct error *why);
 
 /* Makes CAP_NET_ADMIN effective or not effective. Returns 0, or -1 and why not. */

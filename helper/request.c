@@ -53,8 +53,7 @@ static enum request_result take_bridge(struct request *out, const char *value, s
     return result_of(policy_check_bridge(out->verb == REQUEST_TAP ? "--br=" : "--bridge=", value, why));
 }
 
-/* The names of our taps appear in commands that administrators type: no character may be special to a
- * shell. */
+/* Administrators type the names of our taps in commands: no character may be special to a shell. */
 static enum request_result take_name(struct request *out, const char *value, struct error *why)
 {
     (void)out;

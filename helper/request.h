@@ -51,3 +51,8 @@ enum request_result { REQUEST_OK, REQUEST_REFUSED = 1, REQUEST_USAGE = 2 }; /* a
 
 /* Parses argv[1] and the following. Returns REQUEST_OK; otherwise `why` is set. */
 enum request_result request_parse(struct request *out, char *const argv[], struct error *why);
+
+/* serve.c: carries out one request: policy, grant, reply; phases 3 to 5 in main.c. Returns 0, or -1 and why
+ * not, with nothing changed or left behind (when deleting several taps, some may be gone). A grant has been
+ * logged on return; the caller must log a refusal. */
+int serve(const struct request *request, struct error *why);

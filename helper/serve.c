@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "serve.h"
+#include "request.h"
 
 #include "answer.h"
+#include "base/closing.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "config.h"
 #include "grant.h"
 #include "net/rtnl.h"
+#include "net/tap.h"
 #include "ondemand.h"
+#include "policy/claim.h"
 #include "policy/decide.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/protect.h"
 #include "privilege.h"
-#include "removal.h"
-#include "request.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The caller is read once, here, and nothing below reads it again; lookups of users and groups live as
- * long. */
+/* The caller is read once, here; lookups of users and groups live as long. */
 static int ask_policy(struct decision *out, const struct request *request, struct error *why)
 {
     const struct question question = {
@@ -104,14 +104,6 @@ static int prepare(const struct request *request, struct decision *decision, str
     return policy_find_bridge(bridge, request->bridge, why);
 }
 
-static int serve_bridge(const struct request *request, struct error *why)
-{
-    struct decision decision;
-    struct link bridge;
-
-    return prepare(request, &decision, &bridge, why);
-}
-
 static int serve_tap(const struct request *request, struct error *why)
 {
     /* Closed after the reply, because that takes the kernel longer than the whole policy. */
@@ -136,6 +128,116 @@ static int serve_tap(const struct request *request, struct error *why)
     return err;
 }
 
+static bool is_callers(const struct link *tap, const struct request *what)
+{
+    struct claim claim;
+
+    return claim_read(&claim, tap->altname) && (claim.uid == getuid() || (getuid() == 0 && !what->domain[0]));
+}
+
+static bool is_domains(const struct link *tap, const struct request *what)
+{
+    struct claim_alias alias;
+
+    return !what->domain[0] ||
+           (claim_read_alias(&alias, tap->alias) && strcmp(alias.domain, what->domain) == 0);
+}
+
+static int find_by_name(struct rtnl *nl, const struct request *what, struct link *tap, struct error *why)
+{
+    struct claim claim;
+    const int err = link_find_tap(nl, what->name, tap);
+
+    if (err == -ENODEV)
+        return error_set(why, "there is no tap '%s'; `virt-tap list` shows the taps", what->name);
+    if (err && err != -EMEDIUMTYPE)
+        return error_set(why, "cannot look at '%s': %s; try again", what->name, strerror(-err));
+    if (err || !claim_read(&claim, tap->altname))
+        return error_set(
+            why,
+            "'%s' is not a tap made by virt-tap, so it is not deleted; `ip -d link show dev %s` shows what it is",
+            what->name, quote(what->name).text);
+    if (!is_callers(tap, what) && getuid() == 0)
+        return error_set(
+            why,
+            "tap '%s' belongs to uid %u; --domain selects only uid 0's own taps, because another user's "
+            "domain can have the same UUID; omit --domain to delete it",
+            what->name, claim.uid);
+    if (!is_callers(tap, what))
+        return error_set(
+            why, "tap '%s' belongs to uid %u, and this is uid %u; only its owner and root may delete it",
+            what->name, claim.uid, getuid());
+    if (claim_alias_is_later(tap->alias))
+        return error_set(why,
+                         "tap '%s' was made by a later virt-tap, so it is not deleted; use that one, or, as "
+                         "root: ip link delete dev %s",
+                         what->name, quote(what->name).text);
+    if ((what->ifindex && tap->ifindex != what->ifindex) ||
+        (what->claim && strcmp(tap->altname, what->claim) != 0))
+        return error_set(
+            why,
+            "tap '%s' is now interface %d with claim %s, not the one requested, so it is not deleted; "
+            "`virt-tap list` shows it",
+            tap->name, tap->ifindex, tap->altname);
+    if (!is_domains(tap, what))
+        return error_set(why, "tap '%s' was not made for domain %s; its alias is: %s", what->name,
+                         what->domain, tap->alias[0] ? tap->alias : "none");
+    return 0;
+}
+
+static int find_all(struct rtnl *nl, const struct request *what, struct links *taps, struct error *why)
+{
+    const int err = links_read(nl, "tun", taps);
+    size_t found = 0;
+
+    if (err)
+        return error_set(why, "cannot list the taps of this host: %s; try again", strerror(-err));
+    for (size_t i = 0; i < taps->count; i++)
+        if (is_callers(&taps->list[i], what) && is_domains(&taps->list[i], what))
+            taps->list[found++] = taps->list[i];
+    taps->count = found;
+    return 0;
+}
+
+/* Finds the taps to delete. Asks neither the policy nor the bridge: otherwise removing a rule would leave its
+ * taps behind for ever. By name, the tap must exist and be the caller's; by domain alone, finds all of the
+ * caller's, which may be none. Root may delete anybody's taps, but not by domain: anybody may give their
+ * domain the UUID of another, so a UUID only selects the caller's own. */
+static int find_taps(const struct request *what, struct links *taps, struct error *why)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+
+    if (open_rtnl(&nl, why) < 0)
+        return -1;
+    if (!what->name)
+        return find_all(&nl, what, taps, why);
+    taps->list = malloc(sizeof(*taps->list));
+    if (!taps->list)
+        return error_set(why, "no memory");
+    taps->count = 1;
+    return find_by_name(&nl, what, taps->list, why);
+}
+
+/* Deletes one tap by its ifindex, if it is still the one found and, without force, nobody holds it. */
+static int delete_tap(struct rtnl *nl, const struct link *tap, bool force, struct error *why)
+{
+    _cleanup_close_ int fd = -1;
+
+    if (!force && (fd = grant_open_device(why)) < 0)
+        return -1;
+    const int err = tap_delete(nl, fd, tap);
+    if (!err || err == -ENODEV) /* somebody else deleted it */
+        return 0;
+    if (err == -EBUSY)
+        return error_set(why, "tap '%s' is in use: somebody holds it; end the guest first, or use --force",
+                         tap->name);
+    if (err == -ESTALE)
+        return error_set(why, "tap '%s' has just been replaced or changed, so it is not deleted; try again",
+                         tap->name);
+    return error_set(why, "cannot delete tap '%s': %s; it may have changed meanwhile: try again", tap->name,
+                     rtnl_problem(nl, err));
+}
+
 /* Continues after one that cannot be deleted. */
 static int delete_each(const struct request *request, const struct links *taps, struct error *why)
 {
@@ -143,7 +245,7 @@ static int delete_each(const struct request *request, const struct links *taps, 
     int err = open_rtnl(&nl, why);
 
     for (size_t i = 0; nl.buffer && i < taps->count; i++)
-        if (removal_delete(&nl, &taps->list[i], request->force, why) < 0)
+        if (delete_tap(&nl, &taps->list[i], request->force, why) < 0)
             err = -1;
         else
             audit(HELPER_NAME, "deleted for uid %u: tap %s", getuid(), taps->list[i].name);
@@ -154,7 +256,7 @@ static int serve_delete(const struct request *request, struct error *why)
 {
     _cleanup_links_ struct links taps = {.list = NULL};
 
-    if (removal_find(request, &taps, why) < 0)
+    if (find_taps(request, &taps, why) < 0)
         return -1;
     if (!taps.count)
         return 0;
@@ -172,7 +274,7 @@ int serve(const struct request *request, struct error *why)
     case REQUEST_DELETE:
         return serve_delete(request, why);
     case REQUEST_BRIDGE:
-        return serve_bridge(request, why);
+        return prepare(request, &(struct decision){.quota = 0}, &(struct link){.ifindex = 0}, why);
     default:
         return serve_tap(request, why);
     }

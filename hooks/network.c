@@ -16,7 +16,7 @@
 #include "hook.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
-#include "policy/names.h"
+#include "policy/identity.h"
 #include "policy/policy.h"
 #include "xml/document.h"
 #include "xml/name.h"

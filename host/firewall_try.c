@@ -37,10 +37,7 @@ static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
     tap->fd = tap_open();
     if (tap->fd < 0)
         return tap->fd;
-    const int err = tap_create(tap->fd, name, (struct tap_kind){.tun = false});
-    if (err)
-        return err;
-    tap->ifindex = link_index(nl, name);
+    tap->ifindex = newtap_create(nl, &tap->fd, name, (struct tap_kind){.tun = false}, NULL);
     if (tap->ifindex < 0)
         return tap->ifindex;
     if (fcntl(tap->fd, F_SETFL, O_NONBLOCK) < 0)

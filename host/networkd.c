@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "networkd.h"
 #include "base/cleanup.h"
+#include "base/mark.h"
 #include "base/text.h"
 #include "config.h"
 

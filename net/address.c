@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "address.h"
-#include "rtnl.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <netlink/attr.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct cidr address_of(const struct nlmsghdr *msg)

@@ -6,7 +6,54 @@
 #pragma once
 
 #include "base/vlans.h"
-#include "egress.h"
+#include "cidr.h"
+
+struct binding;
+struct bpf;
+struct bpf_label;
+struct rtnl;
+
+/* Where a guest may send to: an ordered list, of which the first item that matches decides. */
+enum {
+    EGRESS_ITEMS_MAX = 64,
+    EGRESS_HOST_MAX = 1024, /* with more, the program is longer than BPF_MAXINSNS */
+};
+
+enum egress_to { EGRESS_NETWORK, EGRESS_HOST, EGRESS_PRIVATE, EGRESS_LINK_LOCAL, EGRESS_ALL };
+
+struct egress {
+    bool allows;
+    enum egress_to to;
+    struct cidr network; /* EGRESS_NETWORK */
+    int protocol;        /* IPPROTO_TCP or IPPROTO_UDP; 0: any, or with a port these two */
+    unsigned int port;   /* 0: any */
+};
+
+/* Returns the networks that an item is about, of both families, and how many; EGRESS_HOST has none. */
+const struct cidr *egress_networks(const struct egress *item, size_t *count);
+
+/* What this host takes for itself. */
+struct egress_host {
+    struct cidr list[EGRESS_HOST_MAX];
+    size_t count;
+};
+
+/* Reads the addresses that the host answers to in this network namespace, of all its interfaces, from all
+ * routing tables: RTN_LOCAL (the kernel adds such a route for each address, for 127.0.0.0/8 and whatever else
+ * is on the loopback interface) and RTN_ANYCAST (of an IPv6 router, each network's first address). Returns 0,
+ * -E2BIG, or -errno with the kernel's message in nl->reason. */
+int egress_read_host(struct rtnl *nl, struct egress_host *out);
+
+/* Words of memory: the destination's address, up to four; its port, with the protocol, IPPROTO_TCP or
+ * IPPROTO_UDP, in the upper half, 0 for others; 1 if it is this host. Free from EGRESS_WORDS on. */
+enum { EGRESS_TO = 0, EGRESS_PORT = 4, EGRESS_IS_HOST, EGRESS_WORDS };
+
+/* In place of the port: a later fragment, which carries none. */
+enum { EGRESS_LATER_FRAGMENT = 1 << 24 };
+
+/* Adds what jumps to the one label or the other, for a destination of that family that is in memory. */
+void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
+                struct bpf_label *drop);
 
 enum { BINDING_ADDRESSES_MAX = 64 };
 

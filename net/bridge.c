@@ -3,7 +3,7 @@
 #include "bridge.h"
 
 #include "address.h"
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/hash.h"
 #include "rtnl.h"
 

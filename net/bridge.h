@@ -44,8 +44,7 @@ struct bridge_spec {
 /* Computes the MAC that a bridge of that name has on this host. A bridge without a MAC of its own takes the
  * lowest of its ports', and changes it when that guest leaves. This one is derived from the host and the
  * name, not random: guests find the same neighbour when the bridge is recreated, two hosts do not share one,
- * and a bridge without an alias can be recognised by it. Returns 0, or -errno: /etc/machine-id cannot be
- * read. */
+ * and a bridge without an alias can be recognised by it. Returns 0 or -errno. */
 int bridge_host_mac(const char *name, uint8_t mac[6]);
 
 /* Bits for how a bridge differs from its specification. Those in BRIDGE_COMPLETED are set one by one, in this

@@ -13,8 +13,7 @@ static unsigned int bits_of(int family)
     return family == AF_INET ? 32 : 128;
 }
 
-/* Returns whether all bits after the prefix are equal to `bit`: the network address or the broadcast
- * address. */
+/* Returns whether all bits after the prefix are `bit`: the network's or the broadcast address. */
 static bool host_part_is(const struct cidr *cidr, bool bit)
 {
     for (unsigned int i = cidr->prefix; i < bits_of(cidr->family); i++)
@@ -57,7 +56,6 @@ static bool is_hosts(const struct cidr *cidr)
     return cidr->prefix > 126 || !host_part_is(cidr, false);
 }
 
-/* Parses ADDRESS or ADDRESS/PREFIX, of that length. Returns whether it is one of them. */
 static bool parse(const char *text, size_t length, struct cidr *out)
 {
     char copy[CIDR_TEXT], *prefix = copy;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "egress.h"
+#include "binding.h"
 
+#include "bpf.h"
 #include "rtnl.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 
 const struct cidr *egress_networks(const struct egress *item, size_t *count)
@@ -61,4 +63,74 @@ int egress_read_host(struct rtnl *nl, struct egress_host *out)
     for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
         err = rtnl_ask(nl, rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every)), see_route, out);
     return err;
+}
+
+enum { NUMBER = BPF_LD | BPF_IMM, STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, AND = BPF_ALU | BPF_AND };
+
+/* Jumps to the label if the destination is in one of the networks. */
+static void match(struct bpf *p, int family, const struct cidr *networks, size_t count,
+                  struct bpf_label *inside)
+{
+    for (size_t i = 0; i < count; i++)
+        if (networks[i].family == family)
+            bpf_go_if_in(p, RECALL, EGRESS_TO, &networks[i], inside);
+}
+
+/* Leaves 1 in memory if the destination is this host, else 0. */
+static void look_for_host(struct bpf *p, int family, const struct egress_host *host)
+{
+    struct bpf_label is_host = {0}, done = {0};
+
+    match(p, family, host->list, host->count, &is_host);
+    bpf_add(p, NUMBER, 0);
+    bpf_go(p, &done);
+    bpf_here(p, &is_host);
+    bpf_add(p, NUMBER, 1);
+    bpf_here(p, &done);
+    bpf_add(p, STORE, EGRESS_IS_HOST);
+}
+
+/* Jumps to the label unless the packet has the item's protocol and port. A later fragment matches an item
+ * that allows, since it may belong to a packet that does, and none that does not. */
+static void require_port(struct bpf *p, const struct egress *item, struct bpf_label *other)
+{
+    struct bpf_label has = {0};
+
+    if (!item->protocol && !item->port)
+        return;
+    bpf_add(p, RECALL, EGRESS_PORT);
+    if (item->allows)
+        bpf_go_if(p, BPF_JEQ, EGRESS_LATER_FRAGMENT, true, &has);
+    if (!item->port)
+        bpf_add(p, AND, 0xFFFF0000);
+    if (item->protocol != IPPROTO_UDP)
+        bpf_go_if(p, BPF_JEQ, IPPROTO_TCP << 16 | item->port, true, &has);
+    if (item->protocol != IPPROTO_TCP)
+        bpf_go_if(p, BPF_JEQ, IPPROTO_UDP << 16 | item->port, true, &has);
+    bpf_go(p, other);
+    bpf_here(p, &has);
+}
+
+void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
+                struct bpf_label *drop)
+{
+    if (b->host)
+        look_for_host(p, family, b->host);
+    for (size_t i = 0; i < b->egress_count; i++) {
+        const struct egress *item = &b->egress[i];
+        struct bpf_label *verdict = item->allows ? pass : drop, next = {0};
+        size_t count;
+        const struct cidr *networks = egress_networks(item, &count);
+
+        if (item->to == EGRESS_NETWORK && item->network.family != family)
+            continue;
+        require_port(p, item, &next);
+        match(p, family, networks, count, verdict);
+        if (item->to == EGRESS_HOST && b->host) {
+            bpf_add(p, RECALL, EGRESS_IS_HOST);
+            bpf_go_if(p, BPF_JEQ, 1, true, verdict);
+        }
+        bpf_here(p, &next);
+    }
+    bpf_go(p, drop);
 }

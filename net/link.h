@@ -98,8 +98,7 @@ struct nl_msg *link_question(const char *name);
 /* Sends it by bare system calls. Its sequence number stays 0, outside of those that rtnl_ask() counts. */
 int link_ask(struct rtnl *nl, struct nl_msg *question, struct link *out);
 
-/* Gets the tap or tun with that name, not an alternative one. -ENODEV: nothing has that name; -EMEDIUMTYPE:
- * it is another kind of device. */
+/* Gets the tap or tun with that name, not an alternative one. -ENODEV: none; -EMEDIUMTYPE: another kind. */
 int link_find_tap(struct rtnl *nl, const char *name, struct link *out);
 
 struct links {
@@ -134,9 +133,7 @@ int link_rename(struct rtnl *nl, int ifindex, const char *name);
 /* Adds an alternative name (Linux 5.5; -EOPNOTSUPP before). -EEXIST: the name is taken in this namespace. */
 int link_add_altname(struct rtnl *nl, int ifindex, const char *altname);
 
-/* Likewise for several, in few messages; each has `size` bytes of altnames. If one fails, those before it
- * stay.
- */
+/* Likewise for several, in few messages, each in `size` bytes. Those before one that fails stay. */
 int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count);
 
 int link_up(struct rtnl *nl, int ifindex);
@@ -153,6 +150,5 @@ struct link_join {
 
 /* Makes ifindex a port of a bridge. A failure may leave it half done (the kernel does not roll back): delete
  * the interface then. Leaves the interface down, because the kernel applies IPv6 address generation last
- * (do_setlink): with IFF_UP in the same message, the port would get an address and send packets to the
- * guest. */
+ * (do_setlink): with IFF_UP in the same message, the port would get an address and send packets. */
 int link_join(struct rtnl *nl, int ifindex, const struct link_join *join);

@@ -193,7 +193,6 @@ int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg)
     return rtnl_ask(nl, rtnl_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED), on_vlans, &visit);
 }
 
-/* The VLANs of one port. */
 struct membership {
     int ifindex;
     struct vlans *vlans;

@@ -36,9 +36,7 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves);
 
 /* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them, and takes
- * it out of the one that new ports are in: frames have a tag, except those of the untagged VLAN, if there is
- * one.
- */
+ * it out of the one that new ports are in: only frames of the untagged VLAN, if any, have no tag. */
 int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_vlan);
 
 /* If the bridge snoops multicast per VLAN, `router` of struct port_options has no effect: each VLAN of a port

@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/gen_stats.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -19,15 +18,10 @@
 
 static const struct sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, TC_ACT_SHOT}};
 
-static struct tcmsg clsact(int ifindex)
-{
-    return (struct tcmsg){
-        .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
-}
-
 static int add_clsact(struct rtnl *nl, int ifindex)
 {
-    const struct tcmsg header = clsact(ifindex);
+    const struct tcmsg header = {
+        .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
     const int err = rtnl_talk(
         nl, rtnl_put_text(rtnl_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header)),
                           TCA_KIND, "clsact"));
@@ -64,20 +58,10 @@ static int add_filter(struct rtnl *nl, int ifindex, uint32_t preference, const s
     return rtnl_talk(nl, msg);
 }
 
-/* What is found on an interface. */
 struct reading {
-    const struct bpf *asked; /* NULL: none */
-    struct bpf *found;       /* to be filled with the pass program; NULL: is not wanted */
+    struct bpf *program; /* the pass program */
     unsigned int pass, drop, others;
-    bool bound; /* the pass program is the one asked about */
-    uint32_t dropped;
 };
-
-static bool is_code(const struct nlattr *found, const struct sock_filter *code, size_t count)
-{
-    return (size_t)nla_len(found) == count * sizeof(*code) &&
-           memcmp(nla_data(found), code, count * sizeof(*code)) == 0;
-}
 
 /* Returns whether a filter judges all frames, by classic BPF and without actions. */
 static bool is_plain(const struct nlmsghdr *answer, struct nlattr *attrs[TCA_BPF_MAX + 1])
@@ -104,12 +88,11 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     const bool verdict =
         plain && attrs[TCA_BPF_FLAGS] && nla_get_u32(attrs[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
     if (plain && !verdict && preference == PORTFILTER_PASS) {
+        const int size = nla_memcpy(r->program->code, attrs[TCA_BPF_OPS], sizeof(r->program->code));
+        r->program->count = (size_t)size / sizeof(*drop_all); /* the kernel has no longer ones */
         r->pass++;
-        r->bound = r->asked && is_code(attrs[TCA_BPF_OPS], r->asked->code, r->asked->count);
-        if (r->found) /* the kernel has no longer ones */
-            r->found->count = (size_t)nla_memcpy(r->found->code, attrs[TCA_BPF_OPS], sizeof(r->found->code)) /
-                              sizeof(*r->found->code);
-    } else if (verdict && preference == PORTFILTER_DROP && is_code(attrs[TCA_BPF_OPS], drop_all, 1)) {
+    } else if (verdict && preference == PORTFILTER_DROP && nla_len(attrs[TCA_BPF_OPS]) == sizeof(drop_all) &&
+               memcmp(nla_data(attrs[TCA_BPF_OPS]), drop_all, sizeof(drop_all)) == 0) {
         r->drop++;
     } else {
         r->others++;
@@ -117,38 +100,22 @@ static int take_filter(void *arg, struct nlmsghdr *answer)
     return 0;
 }
 
-static int take_clsact(void *arg, struct nlmsghdr *answer)
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out)
 {
-    struct reading *r = arg;
-    const struct nlattr *stats = message_attr(answer, sizeof(struct tcmsg), TCA_STATS);
-    struct tc_stats counts;
-
-    if (stats && nla_len(stats) >= (int)sizeof(counts)) {
-        memcpy(&counts, nla_data(stats), sizeof(counts));
-        r->dropped = counts.drops;
-    }
-    return 0;
-}
-
-/* Answers are as large as what the socket has taken before (net/netlink/af_netlink.c, netlink_dump): only a
- * second one has room for a long program. */
-static int read_filters(struct rtnl *nl, int ifindex, struct reading *r)
-{
-    const struct tcmsg qdisc = clsact(ifindex);
     const struct tcmsg filters = {.tcm_ifindex = ifindex,
                                   .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
-    int err = rtnl_ask(nl, rtnl_message(RTM_GETQDISC, NLM_F_ECHO, &qdisc, sizeof(qdisc)), take_clsact, r);
+    struct reading r = {.program = out};
+    const int err =
+        rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), take_filter, &r);
 
-    if (err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP) /* has no clsact; the kernel has none */
-        return 0;
     if (err)
         return err;
-    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), take_filter, r);
+    return r.pass == 1 && r.drop == 1 && !r.others;
 }
 
-static bool is_attached(const struct reading *r)
+bool portfilter_is(const struct bpf *one, const struct bpf *other)
 {
-    return r->pass == 1 && r->drop == 1 && !r->others;
+    return one->count == other->count && memcmp(one->code, other->code, one->count * sizeof(*one->code)) == 0;
 }
 
 /* Returns 0 if err is 0; otherwise -1 and why, which may be that the kernel lacks that module. */
@@ -162,8 +129,7 @@ static int end_step(const struct rtnl *nl, int err, const char *module, const ch
     return 0;
 }
 
-/* Makes the program, with this host's addresses as they are now. Returns 0, -E2BIG, or another -errno. */
-static int make_program(struct rtnl *nl, const struct binding *asked, struct bpf *out)
+int portfilter_make(struct rtnl *nl, const struct binding *asked, struct bpf *out)
 {
     struct binding binding = *asked;
     struct egress_host host;
@@ -181,9 +147,8 @@ static int make_program(struct rtnl *nl, const struct binding *asked, struct bpf
 
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
 {
-    struct bpf program;
-    struct reading r = {.asked = &program};
-    const int made = make_program(nl, binding, &program);
+    struct bpf program, found;
+    const int made = portfilter_make(nl, binding, &program);
 
     if (made == -E2BIG)
         return error_set(
@@ -199,35 +164,15 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
     int err = add_filter(nl, ifindex, PORTFILTER_PASS, program.code, program.count);
     if (!err)
         err = add_filter(nl, ifindex, PORTFILTER_DROP, drop_all, 1);
+    int attached = 0;
     if (!err)
-        err = read_filters(nl, ifindex, &r);
+        attached = portfilter_program(nl, ifindex, &found);
+    if (attached < 0)
+        err = attached;
     if (end_step(nl, err, "cls_bpf", "NET_CLS_BPF", why) < 0)
         return -1;
-    if (!is_attached(&r) || !r.bound)
+    if (!attached || !portfilter_is(&found, &program))
         return error_set(why,
                          "the port has other filters, too; `tc filter show dev IFNAME ingress` shows them");
     return 0;
-}
-
-int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding, struct portfilter_state *out)
-{
-    struct bpf program;
-    struct reading r = {.asked = NULL};
-
-    if (binding && make_program(nl, binding, &program) == 0)
-        r.asked = &program;
-    const int err = read_filters(nl, ifindex, &r);
-    *out = (struct portfilter_state){
-        .attached = is_attached(&r), .bound = is_attached(&r) && r.bound, .dropped = r.dropped};
-    return err;
-}
-
-int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out)
-{
-    struct reading r = {.found = out};
-    const int err = read_filters(nl, ifindex, &r);
-
-    if (!err && !is_attached(&r))
-        return -ENOENT;
-    return err;
 }

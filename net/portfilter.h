@@ -8,7 +8,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct binding;
 struct bpf;
@@ -24,16 +23,14 @@ enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
  * message that says what was to be done: ": %s". The tap must not be used then. */
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
-struct portfilter_state {
-    bool attached;    /* two filters, a pass program and one that drops everything, and no other */
-    bool bound;       /* likewise, and the program is that of the binding asked about */
-    uint32_t dropped; /* frames that it dropped since it was first attached */
-};
+/* Makes the pass program, with this host's addresses as they are now. Returns 0; -E2BIG: it is longer than
+ * the kernel takes; or another -errno, with the kernel's message in nl->reason. */
+int portfilter_make(struct rtnl *nl, const struct binding *binding, struct bpf *out);
 
-/* Reads what is attached to an interface, without privilege. binding: as above; NULL: just read. Returns 0 or
- * -errno, with the kernel's message in nl->reason. */
-int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
-                    struct portfilter_state *out);
-
-/* Likewise the pass program itself. -ENOENT: the two filters are not attached, or not alone. */
+/* Reads the pass program of an interface, without privilege. Returns 1; 0: the two filters are not attached,
+ * or not alone; or -errno. Something must have been asked of nl before: answers are as large as what the
+ * socket has taken (net/netlink/af_netlink.c, netlink_dump), and a program is longer than the first. */
 int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out);
+
+/* Returns whether they are the same. */
+bool portfilter_is(const struct bpf *one, const struct bpf *other);

@@ -8,7 +8,6 @@
 
 #include "binding.h"
 #include "bpf.h"
-#include "portegress.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -172,8 +171,8 @@ static const struct step upper[] = {
     {HERE, 0, NEIGHBOUR}, {X_BYTE, 23}, {NUMBER, 24},
 };
 
-/* Walks past what A says, to the option at X; passes at the packet's end. Source and target link-layer addresses
- * (1, 2) are the guest's own. */
+/* Walks on by A, to the option at X; passes at the packet's end. Link-layer addresses (1, 2) are the guest's
+ * own. */
 static const struct step option[] = {
     {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {SUB_X}, {IF_EQ, 0, PASS}, {IF_GT, UINT16_MAX},
     {X_HALF, 0}, {SUB, 0x0100}, {IF_GT, 0x01FF, OTHER}, {AND, 0xFF}, {UNLESS_EQ, 1}, {X_MAC, 2}, {NUMBER, 8}, {GO, 0, ND_OPTION},
@@ -212,8 +211,7 @@ static const struct step end[] = {
 /* clang-format on */
 
 /* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
- * (RFC 4291, appendix A). A load from a frame costs the kernel ten times as much to compile as one from
- * memory. */
+ * (RFC 4291, appendix A). A load from a frame takes ten times as long to compile as one from memory. */
 static void match_own(struct bpf *p, const struct binding *b, int family, int load, uint32_t offset,
                       struct bpf_label *own)
 {
@@ -319,7 +317,7 @@ static void judge(struct assembly *a, int family)
         ADD_STEPS(a, to4);
     else
         ADD_STEPS(a, to6);
-    portegress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
+    egress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
     bpf_here(a->p, &a->labels[ALLOWED]);
 }
 

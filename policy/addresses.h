@@ -32,8 +32,7 @@ bool addresses_may_be_omitted(const struct terms *terms);
  * it, and it is neither claimed nor checked. */
 bool address_is_shared(const struct cidr *network);
 
-/* Decides which addresses bind the guest under out->protection, by the rule in out->match. Returns 0, or -1
- * and why not. */
+/* Decides which addresses bind the guest under out->protection, by its rule. Returns 0, or -1 and why not. */
 int addresses_decide(struct decision *out, const struct question *question, struct error *why);
 
 /* Checks that none is this host's own, a gateway that it uses through the bridge, or claimed there by another

@@ -47,29 +47,6 @@ void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac
              mac[3], mac[4], mac[5]);
 }
 
-/* Reads digits[0] to digits[2 * count - 1], which the caller has checked or compares afterwards. */
-static void read_digits(uint8_t *out, const char *digits, size_t count)
-{
-    char pair[3] = "";
-
-    for (size_t i = 0; i < count; i++) {
-        memcpy(pair, digits + 2 * i, 2);
-        out[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-}
-
-bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge)
-{
-    const char *digits = strrchr(text, '.');
-    char again[CLAIM_SIZE];
-
-    if (!digits || strlen(++digits) != 12)
-        return false;
-    read_digits(out, digits, 6);
-    claim_write_mac(again, bridge, out);
-    return strcmp(again, text) == 0;
-}
-
 void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr *address)
 {
     const size_t size = cidr_size(address->family);
@@ -92,7 +69,10 @@ bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
     if (length != 8 && length != 32)
         return false;
     *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)(4 * length)};
-    read_digits(out->bytes, digits, length / 2);
+    for (size_t i = 0; i < length / 2; i++) {
+        const char pair[] = {digits[2 * i], digits[2 * i + 1], '\0'};
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
     if (digits[length] == '-')
         out->prefix = (uint8_t)strtoul(digits + length + 1, NULL, 10);
     claim_write_ip(again, bridge, out);

@@ -6,14 +6,11 @@
  * removes it with the device. A claim never clashes with an interface name that a caller may choose, since
  * those begin with TAP_PREFIX. Claims give the bridge's name, not its ifindex, so that a recreated bridge is
  * the same bridge to quotas and to whatever puts its ports back.
- *
  *   virt-tap.BRIDGE.UID.SLOT
  *     The owner, and which of the taps that the quota allows this is. Without a quota, SLOT is xN, where N
  *     is the tap's own ifindex.
- *
  *   virt-tap-mac.BRIDGE.MAC
  *     The guest's MAC: twelve hexadecimal digits in lower case.
- *
  *   virt-tap-ip.BRIDGE.ADDRESS[-PREFIX]
  *     An IP address that the guest is bound to (ip=lock): eight hexadecimal digits in lower case, or 32; with
  *     the number of bits after a '-', a whole network. */
@@ -30,9 +27,6 @@
 #define CLAIM_PREFIX LINK_CLAIM_PREFIX
 #define CLAIM_MAC_PREFIX "virt-tap-mac."
 #define CLAIM_IP_PREFIX "virt-tap-ip."
-
-/* The alias of the plain devices that `virt-tap tap create` makes for root: no claim, no policy. */
-#define CLAIM_PLAIN_ALIAS "virt-tap plain"
 
 enum { CLAIM_SIZE = 128 /* ALTIFNAMSIZ */, CLAIM_DOMAIN_SIZE = 37 };
 
@@ -51,17 +45,13 @@ bool claim_read(struct claim *out, const char *text);
 /* Writes the claim to a guest's MAC on a bridge. */
 void claim_write_mac(char out[CLAIM_SIZE], const char *bridge, const uint8_t mac[6]);
 
-/* Reads what claim_write_mac() writes. Returns whether the text is exactly that, for that bridge. */
-bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge);
-
 /* Writes the claim to an IP address or network on a bridge. */
 void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr *address);
 
 /* Reads what claim_write_ip() writes. Returns whether the text is exactly that, for that bridge. */
 bool claim_read_ip(struct cidr *out, const char *text, const char *bridge);
 
-/* Writes the claim for a range of uids, set beside the one for the tap's owner: the quota that the range
- * shares (uid=FIRST-LAST). */
+/* Writes the claim for a range of uids that share a quota (uid=FIRST-LAST), set beside the owner's. */
 void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot);
 
 enum { CLAIM_ALIAS_SIZE = 192 };

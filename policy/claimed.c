@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "claimed.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool claim_is_held(const struct link *tap)
@@ -33,4 +34,18 @@ bool claim_read_tap(struct claimed_tap *out, const struct link *tap)
         out->persistence_changed = alias.stays != tap->tun.persist;
     }
     return true;
+}
+
+bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge)
+{
+    const char *digits = strrchr(text, '.');
+    char again[CLAIM_SIZE];
+
+    if (!digits || strlen(++digits) != 12)
+        return false;
+    const unsigned long long number = strtoull(digits, NULL, 16);
+    for (size_t i = 0; i < 6; i++)
+        out[i] = (uint8_t)(number >> 8 * (5 - i));
+    claim_write_mac(again, bridge, out);
+    return strcmp(again, text) == 0;
 }

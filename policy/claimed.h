@@ -6,6 +6,9 @@
 
 #include "claim.h"
 
+/* The alias of the plain devices that `virt-tap tap create` makes for root: no claim, no policy. */
+#define CLAIM_PLAIN_ALIAS "virt-tap plain"
+
 /* Returns whether somebody has a queue of the tap attached, as far as can be seen: see carrier in
  * struct link. */
 bool claim_is_held(const struct link *tap);
@@ -27,3 +30,6 @@ bool claim_read_tap(struct claimed_tap *out, const struct link *tap);
  * (claim_is_held()). If so, fills in claim and alias; with alias->domain set, the tap is an orphan unless
  * that domain is running. */
 bool claim_is_unused(const struct link *tap, struct claim *claim, struct claim_alias *alias);
+
+/* Reads what claim_write_mac() writes. Returns whether the text is exactly that, for that bridge. */
+bool claim_read_mac(uint8_t out[6], const char *text, const char *bridge);

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/kvm.h"
-#include "base/text.h"
 #include "config.h"
 #include "net/bridge.h"
 #include "rootfile.h"
@@ -18,36 +17,26 @@
 
 enum { ROUNDS = 10 };
 
-/* QEMU runs a helper with blanks in it by a shell, and appends its own options (net/tap.c,
- * net_bridge_run_helper). */
+/* QEMU runs a helper with blanks by a shell, and adds its options (net/tap.c, net_bridge_run_helper). */
 #define SAY_MAC "--mac=MAC (with QEMU: helper='" HELPER_PATH " --mac=MAC' and -device ...,mac=MAC)"
 
-/* Reads the files once. *changed: policy.conf did not exist before, but does now. */
-static int read_now(struct policy *out, const char *bridge, bool *changed, struct error *why)
+int policy_load(struct policy *out, const char *bridge, struct error *why)
 {
     struct rootfile rootfile;
     const struct policy_source source = {&rootfile, rootfile_read, rootfile_list};
 
-    *changed = false;
-    rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
-    int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
-    if (!out->absent)
-        return err;
-    policy_free(out);
-    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
-    err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
-    *changed = access(POLICY_PATH, F_OK) == 0 || errno != ENOENT;
-    if (out->absent)
-        return error_set(why, "there is no policy, so nothing is allowed");
-    return err;
-}
-
-int policy_load(struct policy *out, const char *bridge, struct error *why)
-{
     for (int round = 0; round < ROUNDS; round++) {
-        bool changed;
-        const int err = read_now(out, bridge, &changed, why);
-        if (!changed)
+        rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
+        int err = policy_read(out, POLICY_PATH, POLICY_STRICT, bridge, &source, why);
+        if (!out->absent)
+            return err;
+        policy_free(out);
+        rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+        err = policy_read(out, QEMU_ACL_PATH, POLICY_QEMU, bridge, &source, why);
+        const bool still_missing = access(POLICY_PATH, F_OK) < 0 && errno == ENOENT;
+        if (still_missing && out->absent)
+            return error_set(why, "there is no policy, so nothing is allowed");
+        if (still_missing)
             return err;
         policy_free(out);
     }
@@ -111,14 +100,13 @@ static int decide_vlans(struct decision *out, const struct question *question, s
                          out->rule);
     if (!vlans_tagged(&granted))
         return error_set(why, "--vlan=%.256s%s%.8s: %s grants only VLAN %u, untagged; use --vlan=%u",
-                         question->vlan, text_if(native, " --native="), text_or(native, ""), out->rule,
+                         question->vlan, native ? " --native=" : "", native ? native : "", out->rule,
                          granted.untagged, granted.untagged);
     return error_set(why, "--vlan=%.256s: %s grants only VLANs in vlan=%.256s; use some of those",
                      question->vlan, out->rule, terms->vlan);
 }
 
-/* Under mac=lock a guest serves what the rule grants; one that asks for the lock itself could serve anything.
- */
+/* Under mac=lock a guest serves what the rule grants; whoever asks for the lock, anything. */
 static int decide_serve(struct decision *out, unsigned int asked, struct error *why)
 {
     struct protection *protection = &out->protection;
@@ -158,7 +146,6 @@ static int decide_protection(struct decision *out, const struct question *questi
     return decide_serve(out, question->serve, why);
 }
 
-/* Applies the terms of the rule that allowed it. */
 static int apply_terms(struct decision *out, const struct question *question, struct error *why)
 {
     const struct terms *terms = &out->match.rule->terms;
@@ -228,8 +215,7 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
         missing, policy->files[0].path, bridge, caller->uid, bridge, selector, hint);
 }
 
-/* A user can drop groups (firejail, a user namespace): that must not lead past the rule for one of them to a
- * laxer one. */
+/* A user can drop groups (firejail, a user namespace): that must not lead past one's rule to a laxer one. */
 static int check_dropped(struct decision *out, const struct policy *policy, const char *bridge,
                          const struct caller *caller, struct error *why)
 {

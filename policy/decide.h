@@ -57,12 +57,10 @@ int policy_refuse_absent(const char *bridge, const struct caller *caller, struct
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why);
 
-/* Returns whether there is a bridge.conf that is ignored because policy.conf, which was read, does not
- * include it. */
+/* Returns whether there is a bridge.conf that policy.conf, which was read, does not include. */
 bool policy_shadows(const struct policy *policy);
 
-/* Refuses a name that no bridge in a question can have; `option` is the option that gave it. Returns 0, or -1
- * and why not. */
+/* Refuses a name that no bridge in a question can have; `option` gave it. Returns 0, or -1 and why not. */
 int policy_check_bridge(const char *option, const char *name, struct error *why);
 
 /* Looks up the bridge that the policy was asked about, by its own name only: a deny names a bridge, and would

@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/mark.h"
 #include "config.h"
 #include "keywords.h"
 #include "rootfile.h"
@@ -84,7 +84,6 @@ static const struct keyword list[] = {
 };
 static const struct keywords options = {list, sizeof(list) / sizeof(list[0]), "unknown bridge option"};
 
-/* Checks options against each other. */
 static int check_options(const struct reading *r, struct bridges_entry *entry, unsigned int seen)
 {
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))

@@ -44,8 +44,7 @@ struct bridges {
  * call bridges_free(out) in either case. Depends on its arguments alone. */
 int bridges_parse(struct bridges *out, const char *path, const char *text, size_t size, struct error *why);
 
-/* Likewise for the administrator's file, read with this process's credentials. If there is no such file,
- * nothing is declared. */
+/* Likewise for the administrator's file, read with this process's credentials; without it, nothing. */
 int bridges_read(struct bridges *out, struct error *why);
 void bridges_free(struct bridges *bridges);
 #define _cleanup_bridges_ __attribute__((cleanup(bridges_free)))
@@ -53,6 +52,5 @@ void bridges_free(struct bridges *bridges);
 /* Finds the declaration of that bridge, which belongs to `bridges`; NULL: none. */
 const struct bridges_entry *bridges_find(const struct bridges *bridges, const char *name);
 
-/* Finds this host's bridge for a bridge (or libvirt network) of another host; NULL: none. Belongs to
- * `bridges`. */
+/* Finds this host's bridge for a bridge (or libvirt network) of another host; NULL: none. */
 const char *bridges_map(const struct bridges *bridges, bool network, const char *theirs);

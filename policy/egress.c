@@ -7,8 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* An item that could never decide is a mistake: groups and broadcasts are not judged, and no packet is to an
- * IPv4 address written as IPv6. */
+/* An item that never decides is a mistake: groups, broadcasts, and IPv4 written as IPv6 are not judged. */
 static bool is_judged(const struct cidr *network)
 {
     static const struct cidr others[] = {{AF_INET, {224}, 4},
@@ -62,7 +61,6 @@ static char *cut_destination(char **text, bool has_protocol)
     return strchr(*text, '\0');
 }
 
-/* Takes one item, which it cuts up. */
 static bool take_item(char *text, struct egress *out)
 {
     char *slash = strrchr(text, '/');

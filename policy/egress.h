@@ -9,7 +9,7 @@
  * brackets, with its prefix, [2001:db8::/64]:53/udp; without a port and protocol it need not be. */
 #pragma once
 
-#include "net/egress.h"
+#include "net/binding.h"
 
 struct egress_list {
     struct egress list[EGRESS_ITEMS_MAX];

@@ -108,7 +108,6 @@ int identity_require_account(struct identity *who, struct error *why)
 static int find_named(const struct caller *caller, struct account *account, const char *name,
                       struct error *why)
 {
-    const char *what = "group";
     struct error cause;
 
     if (strlen(name) >= sizeof(account->name))
@@ -119,9 +118,8 @@ static int find_named(const struct caller *caller, struct account *account, cons
         return 1;
     if (err == -ENOENT)
         return 0;
-    if (account->kind == USER_BY_NAME)
-        what = "user";
-    return error_set(why, "%s '%.64s' cannot be looked up: %.900s", what, name, cause.text);
+    return error_set(why, "%s '%.64s' cannot be looked up: %.900s",
+                     account->kind == USER_BY_NAME ? "user" : "group", name, cause.text);
 }
 
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why)
@@ -173,8 +171,7 @@ static bool has_gid(const struct identity *who, gid_t gid, bool by_account)
     return caller->gid == gid || (by_account && who->account == IDENTITY_KNOWN && account_has_gid(who, gid));
 }
 
-/* Checks whether one of the caller's groups has that name. Returns 1 yes, 0 no, or -1 and why: a group has no
- * name. */
+/* Checks whether one of the caller's groups has that name. Returns 1, 0, or -1 and why: one has no name. */
 static int has_group_name(const struct caller *caller, const char *group, struct error *why)
 {
     struct error cause;

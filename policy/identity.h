@@ -33,11 +33,10 @@ struct name_source {
     void *context; /* passed to look_up() */
 
     /* Completes an account that has its kind and, as that says, its name or number. Returns 0; -ENOENT if
-     * every name service says that there is none, or if the name of that number was generated for a range of
-     * uids; or another -errno, with the reason in `why`, if that cannot be determined. With a member, says
-     * only whether a service has it in that group: the number and name may be of any service, the errno of
-     * the last.
-     */
+     * every name service says that there is none, or if that number's name was generated for a range of uids;
+     * or another -errno, with the reason in `why`, if that cannot be determined. With a member, says only
+     * whether a service has it in that group: the number and name may be of any service, the errno of the
+     * last. */
     int (*look_up)(void *context, struct account *account, struct error *why);
 };
 
@@ -54,8 +53,7 @@ struct caller {
     const struct name_source *names;
 };
 
-/* Sets the caller to this process, with its groups. Returns 0, or -1 and why not. What `out` points to is
- * valid until the next call. */
+/* Sets the caller to this process. Returns 0, or -1 and why not. `out` is valid until the next call. */
 int caller_self(struct caller *out, const struct name_source *names, struct error *why);
 
 /* Writes the term that selects this caller in a rule: user=NAME, user=NUMBER if a rule cannot say
@@ -77,11 +75,24 @@ void identity_begin(struct identity *out, const struct caller *caller);
 int identity_require_account(struct identity *who, struct error *why);
 
 /* Checks whether that user (name or number) is the caller. Returns 1 yes, 0 no, or -1 and why this cannot be
- * determined. With deny set, the check is for a deny rule, where a name requires the caller to have an
- * account. */
+ * determined. For a deny, a name requires the caller to have an account. */
 int identity_is_user(struct identity *who, const char *user, bool deny, struct error *why);
 
-/* Likewise for membership of that group. For a deny the account's own groups count too, since a setgid
- * program or a user namespace can drop them, and a group name requires each of the caller's gids to have a
- * name. */
+/* Likewise for membership of that group. For a deny the account's own groups count too, since a user
+ * namespace can drop them, and a group's name requires one of each of the caller's gids. */
 int identity_in_group(struct identity *who, const char *group, bool deny, struct error *why);
+
+enum { NAMES_SERVICES_SIZE = 512 };
+
+/* The lookups made so far, through the name services of nsswitch.conf(5), each name or number once. */
+struct names {
+    struct name_source source;   /* for a struct caller; its context is this struct */
+    struct names_entry *entries; /* owned */
+    size_t count;
+    char services[2][NAMES_SERVICES_SIZE]; /* of users and of groups; "": not read yet */
+};
+
+/* Begins with nothing looked up. The struct must not be moved; names_end() releases it. */
+void names_begin(struct names *names);
+void names_end(struct names *names);
+#define _cleanup_names_ __attribute__((cleanup(names_end)))

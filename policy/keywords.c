@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-/* Returns what the value must be, or NULL if it is valid. */
 static const char *take_value(const struct keyword *key, void *out, const char *value)
 {
     void *at = (char *)out + key->offset;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "mounts.h"
+#include "rootfile.h"
 
 #include "base/array.h"
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -38,7 +38,6 @@ static void mounts_free(struct mounts *mounts)
 
 #define _cleanup_mounts_ __attribute__((cleanup(mounts_free)))
 
-/* Takes the line apart. Returns whether it is whole. */
 static bool parse_line(struct mount *out, char *line)
 {
     const char *fields[6], *word; /* ID, parent, device, root, point, options */
@@ -61,7 +60,6 @@ static bool parse_line(struct mount *out, char *line)
     return word; /* the separator is on every line */
 }
 
-/* Reads this process's mounts. Returns whether that worked. */
 static bool read_mounts(struct mounts *out)
 {
     _cleanup_fclose_ FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -80,7 +78,6 @@ static bool read_mounts(struct mounts *out)
     return true;
 }
 
-/* Returns the mount with that ID; NULL: none. */
 static const struct mount *find(const struct mounts *mounts, unsigned long long id)
 {
     for (size_t i = 0; i < mounts->count; i++)
@@ -89,8 +86,7 @@ static const struct mount *find(const struct mounts *mounts, unsigned long long 
     return NULL;
 }
 
-/* Returns the part of a path below a folder, with its leading '/'; "" if they are the same; NULL: not below.
- */
+/* Returns the part of a path below a folder, with its leading '/'; "": the same; NULL: not below. */
 static const char *below(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
@@ -112,9 +108,9 @@ static bool shows_the_same(const struct mount *mount, const struct mount *parent
     return strcmp(mount->device, parent->device) == 0 && rest && place && strcmp(rest, place) == 0;
 }
 
-/* Returns whether the mount's peer group contains no mount of other files. A bind mount made by this
- * process's sandbox is in the group of the mount it was made from; one made before the host's mounts began to
- * propagate is alone. */
+/* Whether the mount's peer group contains no mount of other files. A bind mount made by this process's
+ * sandbox is in the group of the mount it was made from; one made before the host's began to propagate is
+ * alone. */
 static bool is_alone(const struct mounts *mounts, const struct mount *mount)
 {
     for (size_t i = 0; i < mounts->count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "names.h"
+#include "identity.h"
 
 #include "base/array.h"
 #include "base/error.h"
@@ -20,7 +20,6 @@
 /* The entry of a group can be long: it lists all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
-/* A lookup and its result. */
 struct names_entry {
     struct account account;
     bool absent;
@@ -38,8 +37,7 @@ static bool is_made_up(const char *name, const char *home)
            strcmp(home, "/") == 0;
 }
 
-/* Asks NSS with a buffer of that size for strings. Returns 0, -ENOENT, or another errno from
- * getpwnam_r(3). */
+/* Asks NSS with a buffer of that size. Returns 0, -ENOENT, or another errno from getpwnam_r(3). */
 static int ask(struct account *account, char *buffer, size_t room)
 {
     struct passwd user, *found_user = NULL;
@@ -95,16 +93,16 @@ static int ask_in_room(struct account *account)
     return err;
 }
 
-/* Reads a database's services from nsswitch.conf; like glibc, defaults to "files". Returns 0, or -1 and why
- * the file cannot be read. */
-static int read_services(const char *database, char *out, size_t size, struct error *why)
+/* Reads a database's services from nsswitch.conf, once; default: "files". Returns 0, or -1 and why not. */
+static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], struct error *why)
 {
     const size_t length = strlen(database);
     struct policy_text text = {.bytes = NULL};
     struct rootfile rootfile;
     char path[16];
 
-    snprintf(out, size, "files");
+    if (*out)
+        return 0;
     rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
     /* Both must be root's own: firejail shows its users a passwd and group with fewer lines. */
     snprintf(path, sizeof(path), "/etc/%s", database);
@@ -114,22 +112,20 @@ static int read_services(const char *database, char *out, size_t size, struct er
         err = rootfile_read(&rootfile, "/etc/nsswitch.conf", 65536, &text, why);
     if (err && err != -ENOENT)
         return -1;
-    if (!text.bytes)
-        return 0;
-    text.bytes[text.size] = '\0';
-    char *rest = text.bytes;
-    for (char *line; (line = strsep(&rest, "\n"));) {
+    if (text.bytes)
+        text.bytes[text.size] = '\0';
+    strcpy(out, "files");
+    for (char *line, *rest = text.bytes; (line = strsep(&rest, "\n"));) {
         line += strspn(line, " \t");
         line[strcspn(line, "#")] = '\0';
         if (strncmp(line, database, length) == 0 && line[length] == ':')
-            snprintf(out, size, "%s", line + length + 1);
+            snprintf(out, NAMES_SERVICES_SIZE, " %s", line + length + 1);
     }
     free(text.bytes);
     return 0;
 }
 
-/* Returns the next service on a line of nsswitch.conf, without the actions in between ([NOTFOUND=return]);
- * NULL: none. */
+/* Returns the next service on a line of nsswitch.conf, without actions ([NOTFOUND=return]); NULL: none. */
 static const char *next_service(char **rest)
 {
     bool action = false;
@@ -149,13 +145,14 @@ static const char *next_service(char **rest)
  * newer; with older ones, a process keeps the services of its first lookup. One may add members to the group
  * of another: ends at the first that has the member, if one is asked for. Returns 0, -ENOENT (of the last
  * that was asked), or another -errno and which service failed. */
-static int ask_each(struct account *account, struct error *why)
+static int ask_each(struct names *names, struct account *account, struct error *why)
 {
-    const char *database = account->kind <= USER_BY_UID ? "passwd" : "group", *service;
-    char services[512], copy[sizeof(services)], *rest = copy;
+    const bool group = account->kind > USER_BY_UID;
+    const char *database = group ? "group" : "passwd", *service;
+    char *services = names->services[group], copy[NAMES_SERVICES_SIZE], *rest = copy;
     int err = -ENOENT;
 
-    if (read_services(database, services, sizeof(services), why) < 0)
+    if (read_services(database, services, why) < 0)
         return -EIO;
     strcpy(copy, services);
     while ((err == -ENOENT || (!err && account->member[0] && !account->has_member)) &&
@@ -194,16 +191,16 @@ static int look_up(void *context, struct account *account, struct error *why)
             *account = names->entries[i].account;
             return names->entries[i].absent ? -ENOENT : 0;
         }
+    struct account found = *account;
+    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
+    if (err)
+        err = ask_each(names, &found, why);
+    if (err && err != -ENOENT)
+        return err;
     struct names_entry *entries = array_grow(names->entries, names->count, sizeof(*entries));
     if (!entries)
         return error_set(why, "no memory"), -ENOMEM;
     names->entries = entries;
-    struct account found = *account;
-    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
-    if (err)
-        err = ask_each(&found, why);
-    if (err && err != -ENOENT)
-        return err;
     if (!err)
         *account = found;
     entries[names->count++] = (struct names_entry){*account, err == -ENOENT};

@@ -29,8 +29,7 @@ static bool meets(const struct search *search)
     return false;
 }
 
-/* Takes the IPv4 or IPv6 address in an attribute (NULL: none), at that offset. Returns whether there is one.
- */
+/* Takes the IP address at that offset of an attribute (NULL: none). Returns whether there is one. */
 static bool take(struct search *search, const struct nlattr *attr, int offset)
 {
     const int length = attr ? nla_len(attr) - offset : 0;
@@ -43,7 +42,6 @@ static bool take(struct search *search, const struct nlattr *attr, int offset)
     return true;
 }
 
-/* Looks at the gateway among the attributes of a route or of one of its hops. */
 static bool see_hop(struct search *search, const void *attrs, int length, int oif)
 {
     if (oif != search->bridge->ifindex)
@@ -101,21 +99,18 @@ static int see_claims(void *arg, struct nlmsghdr *answer)
     return 0;
 }
 
-static struct nl_msg *routes_question(const char *unused)
+/* Looks through what the kernel dumps. Returns 1: found; 0; or -errno. */
+static int look(struct rtnl *nl, struct search *search, bool routes)
 {
     const struct rtmsg every = {.rtm_family = AF_UNSPEC};
-    (void)unused;
-    return rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every));
-}
-
-/* Calls each() for what the kernel dumps until it returns nonzero. Returns that, 0, or -errno. */
-static int look(struct rtnl *nl, struct search *search, struct nl_msg *(*question)(const char *kind),
-                int (*each)(void *arg, struct nlmsghdr *answer))
-{
     int err = -EAGAIN;
 
     for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
-        err = rtnl_ask(nl, question("tun"), each, search);
+        if (routes)
+            err = rtnl_ask(nl, rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every)), see_route,
+                           search);
+        else
+            err = rtnl_ask(nl, links_question("tun"), see_claims, search);
     return err;
 }
 
@@ -125,9 +120,9 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
     struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
     char text[CIDR_TEXT];
 
-    int err = look(nl, &search, routes_question, see_route);
+    int err = look(nl, &search, true);
     if (!err)
-        err = look(nl, &search, links_question, see_claims);
+        err = look(nl, &search, false);
     if (!err)
         return 0;
     if (err < 0)

@@ -4,8 +4,8 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/mark.h"
 #include "base/name.h"
-#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -121,7 +121,6 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
     return keep_rule(r, &rule);
 }
 
-/* State for reading the files of a folder. */
 struct including {
     struct reading *r;
     const struct place *at;

@@ -8,26 +8,19 @@
  *
  * There are two dialects. Only policy.conf has terms (terms.h) and includes such as
  * /etc/virt-tap/policy.d/?.conf.
- *
  * POLICY_QEMU reads a bridge.conf with the verdicts of qemu-bridge-helper 7.2, including its quirks: a line
  * of more than 4,095 characters is split into several, a bad line in the main file is fatal, and any failure
  * in an include is ignored. It differs only where the original is unsafe, and then refuses:
- *
  *   - relative includes, which would be resolved in the caller's working directory;
- *
  *   - files that a user other than root could have written;
- *
  *   - includes that could not be read for lack of descriptors or memory, or because of an I/O error;
- *
  *   - more than 4 MiB, 4,096 files or 64 levels of includes (the original goes on, or loops).
- *
  * POLICY_STRICT is for policy.conf: anything unknown or unreadable is refused, except an include that the
  * caller may not read (EACCES), which is how to give a bridge to some users only. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include <net/if.h>
 

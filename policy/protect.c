@@ -23,7 +23,6 @@
 enum { PORT_GROUPS = 64, BRIDGE_GROUPS = 65536 };
 enum { VLAN_IDS = 4095 }; /* 0 to 4,094 */
 
-/* The parameters for one port. */
 struct protecting {
     struct rtnl *nl;
     int ifindex;
@@ -34,7 +33,6 @@ struct protecting {
     struct error *why;
 };
 
-/* Returns what wants that term. */
 static const char *origin(const struct protecting *p, const char *term)
 {
     if (p->what->terms->lock_asked && strcmp(term, "mac=lock") == 0)
@@ -56,30 +54,24 @@ static int cannot(const struct protecting *p, const char *term, const char *need
                      term, origin(p, term), p->what->bridge->name, needs);
 }
 
-static int check_bridge(struct protecting *p)
-{
-    char needs[128 + QUOTE_SIZE];
-
-    if (p->wanted->guard && !p->bridge.bridge.kernel_stp) {
-        snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set dev %s type bridge stp_state 1)",
-                 quote(p->what->bridge->name).text);
-        return cannot(p, "guard=yes", needs);
-    }
-    if (vlans_any(&p->what->terms->vlans) && !p->bridge.bridge.vlan_filtering) {
-        snprintf(needs, sizeof(needs),
-                 "a bridge and a kernel that filter VLANs (ip link set dev %s type bridge vlan_filtering 1)",
-                 quote(p->what->bridge->name).text);
-        return cannot(p, "vlan=", needs);
-    }
-    return 0;
-}
-
 int protect_check(const struct port_grant *what, struct error *why)
 {
-    struct protecting p = {
-        .what = what, .wanted = &what->terms->protection, .bridge = *what->bridge, .why = why};
+    const struct protecting p = {.what = what, .why = why};
+    const char *bridge = what->bridge->name;
+    char needs[128 + QUOTE_SIZE];
 
-    return check_bridge(&p);
+    if (what->terms->protection.guard && !what->bridge->bridge.kernel_stp) {
+        snprintf(needs, sizeof(needs), "a bridge that runs STP (ip link set dev %s type bridge stp_state 1)",
+                 quote(bridge).text);
+        return cannot(&p, "guard=yes", needs);
+    }
+    if (vlans_any(&what->terms->vlans) && !what->bridge->bridge.vlan_filtering) {
+        snprintf(needs, sizeof(needs),
+                 "a bridge and a kernel that filter VLANs (ip link set dev %s type bridge vlan_filtering 1)",
+                 quote(bridge).text);
+        return cannot(&p, "vlan=", needs);
+    }
+    return 0;
 }
 
 /* Returns whether others are protected from the port by more than the STP guard. */
@@ -266,7 +258,9 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct por
     const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
     if (err)
         return fail(&p, "the protection", err);
-    if (check_bridge(&p) < 0)
+    struct port_grant grant = *what;
+    grant.bridge = &p.bridge;
+    if (protect_check(&grant, why) < 0)
         return -1;
     if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;

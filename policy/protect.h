@@ -30,9 +30,7 @@ struct binding protect_binding(struct decision *terms, const uint8_t mac[6]);
 /* Returns the port options that provide the protection. */
 struct port_options protect_options(const struct protection *wanted);
 
-/* Checks whether the bridge, as link_get() reads it, can provide the protection. Returns 0, or -1 and why
- * not.
- */
+/* Checks whether the bridge, as link_get() reads it, can provide it. Returns 0, or -1 and why not. */
 int protect_check(const struct port_grant *what, struct error *why);
 
 /* Protects a port that is on its bridge, and not up unless it was protected by these terms before. Returns 0,

@@ -6,11 +6,9 @@
  * next step. */
 #include "rootfile.h"
 
-#include "base/cleanup.h"
+#include "base/closing.h"
 #include "base/error.h"
 #include "base/quote.h"
-#include "mounts.h"
-#include "settle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -97,8 +95,7 @@ static bool mode_denies(const struct statx *st, unsigned int bits)
     return count >= 0 && (st->stx_mode & bits) != bits;
 }
 
-/* After EACCES at w->path: returns -EACCES if the mode and group of the file or of its folder explain it;
- * otherwise -EPERM. */
+/* After EACCES at w->path: returns -EACCES if mode and group of it or its folder explain it; else -EPERM. */
 static int explain_denial(struct walk *w)
 {
     struct statx st;
@@ -128,8 +125,7 @@ static int explain_denial(struct walk *w)
 }
 
 /* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
- * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined, so that only
- * links cost its buffers. */
+ * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined: it has large buffers. */
 __attribute__((noinline)) static int follow(struct walk *w, const struct statx *link, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];
@@ -158,8 +154,7 @@ __attribute__((noinline)) static int follow(struct walk *w, const struct statx *
     return -ELOOP;
 }
 
-/* Checks one folder of the path, ending at `end`. Returns 0 or -errno, and w->path is then that folder;
- * -ELOOP: a link was replaced. */
+/* Checks one folder of the path, ending at `end`. Returns 0, -errno at that folder, or -ELOOP: a link. */
 static int check_folder(struct walk *w, char *end)
 {
     struct statx st;
@@ -206,8 +201,7 @@ static int check_kind(const struct walk *w, mode_t mode)
 }
 
 /* Returns a descriptor, or like check_folder(). Does not even open a device, which could have side effects:
- * root may be asked to check a policy that somebody else wrote and that includes one. Only root could put one
- * there between the two calls. */
+ * root may check a policy that somebody else wrote. Only root could exchange it between the two calls. */
 static int open_last(struct walk *w)
 {
     struct statx st;

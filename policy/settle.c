@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "settle.h"
+#include "rootfile.h"
 
 #include <stdint.h>
 #include <sys/stat.h>

@@ -44,8 +44,7 @@ static size_t least_length(const char *pattern)
 
 static const char wildcards[] = "*?[\\";
 
-/* %u must come after plain characters, and before a plain character or the end: otherwise the names of one
- * user would also be another's. */
+/* %u comes after plain characters and before one or the end: else one user's names would be another's. */
 static const char *take_names(void *arg, const char *value)
 {
     struct terms *out = arg;
@@ -228,16 +227,6 @@ static const struct keyword list[] = {
 enum { SELECTING = 3 };
 static const struct keywords keys = {list, sizeof(list) / sizeof(list[0]), "unknown term"};
 
-static int refuse_grant(const char *word, struct error *why)
-{
-    const size_t length = strcspn(word, "=");
-
-    for (size_t i = SELECTING; i < keys.count && word[length]; i++)
-        if (strncmp(word, list[i].name, length) == 0 && !list[i].name[length])
-            return error_set(why, "%s= grants something, which a deny cannot", list[i].name);
-    return 0;
-}
-
 /* Some terms mean nothing without another. */
 static int check_together(const struct terms *terms, struct error *why)
 {
@@ -254,7 +243,7 @@ static int check_together(const struct terms *terms, struct error *why)
         return error_set(why, "ips= requires ip=lock in the same rule");
     if (terms->native && !terms->vlan)
         return error_set(why, "native= requires vlan= in the same rule");
-    if (vlans_parse(&vlans, terms->vlan, terms->native))
+    if (terms->native && vlans_parse(&vlans, terms->vlan, terms->native))
         return error_set(why, "native= must be none, or one of the VLANs in vlan=, not '%.64s'",
                          terms->native);
     return 0;
@@ -266,9 +255,13 @@ int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
     char *rest = NULL;
 
     *out = (struct terms){.user = NULL};
-    for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
-        if ((deny && refuse_grant(word, why) < 0) || keywords_take(&keys, out, word, &seen, why) < 0)
+    for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
+        const int err = keywords_take(&keys, out, word, &seen, why); /* cuts it off behind its key */
+        if (deny && seen >> SELECTING)
+            return error_set(why, "%s= grants something, which a deny cannot", word);
+        if (err < 0)
             return -1;
+    }
     return check_together(out, why);
 }
 

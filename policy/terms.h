@@ -66,8 +66,7 @@ bool terms_parse_serve(unsigned int *out, const char *value);
 void terms_print_serve(char out[TERMS_SERVE_SIZE], unsigned int serve);
 
 /* Parses `KEY=VALUE...`, separated by blanks, from text, which is modified and must outlive the terms. With
- * deny set, only user=, group= and uid= are valid. Returns 0, or -1 and in why->text which word is wrong and
- * how. */
+ * deny set, only user=, group= and uid= are valid. Returns 0, or -1 and which word is wrong and how. */
 int terms_parse(struct terms *out, char *text, bool deny, struct error *why);
 
 /* Checks whether these terms apply to that caller. Returns 1 yes, 0 no, or -1 and why this cannot be

@@ -22,6 +22,7 @@
 #include "net/bpf.h"
 #include "net/portfilter.h"
 #include "net/portprogram.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/egress.h"
 

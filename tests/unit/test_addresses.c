@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "helper/request.h"
 #include "policy/claim.h"
+#include "policy/claimed.h"
 #include "policy/decide.h"
 
 #include <arpa/inet.h>

@@ -9,7 +9,6 @@
 #include "host/child.h"
 #include "policy.h"
 #include "policy/decide.h"
-#include "policy/names.h"
 #include "setup.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "config.h"
 #include "hook.h"
 #include "net/link.h"
-#include "net/portfilter.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
 

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "config.h"
+#include "host/fix.h"
 #include "host/network.h"
 #include "net/link.h"
 #include "net/links.h"
@@ -124,6 +125,28 @@ static int move(const struct setup *setup, const struct step *step)
     return setup_run_own(setup, &confirm);
 }
 
+static void add_persist(struct setup *setup, const char *title, const char *options)
+{
+    struct step *step =
+        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
+
+    if (step)
+        step->act = strstr(options, "--uplink") ? move : setup_run_own;
+    step_record(setup, step, "bridge %s", setup->bridge);
+}
+
+/* What `bridge persist --nat` lacks, if that is a package (bridge/nat.c). Returns whether it is one. */
+static bool plan_packages(struct setup *setup, const char *reason)
+{
+    char line[256];
+
+    if (!strstr(reason, "(package ") || !fix_install_nat(line, sizeof(line)))
+        return false;
+    step_record(setup, setup_add(setup, STEP_TO_DO, "dnsmasq and nftables, which NAT takes", "%s", line),
+                "packages %s", line);
+    return true;
+}
+
 /* Asks `bridge persist` whether it can. */
 static void plan_persist(struct setup *setup, const char *title, const char *options)
 {
@@ -132,19 +155,15 @@ static void plan_persist(struct setup *setup, const char *title, const char *opt
 
     snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
     const int status = setup_query(words, &output);
-    if (status != 0) {
-        const char *reason = status < 0 ? strerror(-status) : process_reason(output);
-        const char *start = strstr(reason, "nothing was changed: ");
-        if (start)
-            start += strlen("nothing was changed: ");
-        setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+    const char *reason = status < 0 ? strerror(-status) : process_reason(output);
+    const char *start = strstr(reason, "nothing was changed: ");
+    if (status == 0 || plan_packages(setup, reason)) {
+        add_persist(setup, title, options);
         return;
     }
-    struct step *step =
-        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
-    if (step)
-        step->act = strstr(options, "--uplink") ? move : setup_run_own;
-    step_record(setup, step, "bridge %s", setup->bridge);
+    if (start)
+        start += strlen("nothing was changed: ");
+    setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
 }
 
 static void plan_nat(struct setup *setup, const char *because)

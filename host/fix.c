@@ -49,19 +49,19 @@ static const char *const placeholders[PLACEHOLDERS] = {
 
 struct manager {
     const char *ids; /* from ID and ID_LIKE in os-release */
-    const char *install, *qemu, *libvirt, *kernel;
+    const char *install, *qemu, *libvirt, *kernel, *nat;
 };
 
 static const struct manager managers[] = {
     {"debian", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
-     "linux-image-amd64"},
+     "linux-image-amd64", "dnsmasq-base nftables"},
     {"ubuntu", "apt-get install -y", "qemu-system", "libvirt-daemon-system libvirt-clients",
-     "linux-image-generic"},
+     "linux-image-generic", "dnsmasq-base nftables"},
     {"fedora rhel centos", "dnf install -y", "qemu-kvm", "libvirt-daemon-kvm libvirt-client",
-     "kernel-core kernel-modules"},
-    {"arch", "pacman -S --needed --noconfirm", "qemu-base", "libvirt dnsmasq", "linux"},
-    {"suse opensuse", "zypper install -y", "qemu-kvm", "libvirt-daemon-qemu libvirt-client",
-     "kernel-default"},
+     "kernel-core kernel-modules", "dnsmasq nftables"},
+    {"arch", "pacman -S --needed --noconfirm", "qemu-base", "libvirt dnsmasq", "linux", "dnsmasq nftables"},
+    {"suse opensuse", "zypper install -y", "qemu-kvm", "libvirt-daemon-qemu libvirt-client", "kernel-default",
+     "dnsmasq nftables"},
 };
 
 static void read_os_release(char *text, size_t size)
@@ -92,6 +92,15 @@ void fix_distribution(char *out, size_t size)
     read_os_release(text, sizeof(text));
     if (!text_value(text, "PRETTY_NAME", out, size))
         snprintf(out, size, "unknown");
+}
+
+bool fix_install_nat(char *out, size_t size)
+{
+    const struct manager *manager = find_manager();
+
+    if (manager)
+        snprintf(out, size, "%s %s", manager->install, manager->nat);
+    return manager;
 }
 
 static bool quoted(const char *word, char out[VALUE_SIZE])

@@ -271,6 +271,23 @@ class Refused(SetupCase):
         self.refused(ALICE, "--yes", "--uplink=eth0", says=("Wi-Fi", "use --nat"))
         self.refused(ALICE, "--yes", says=("(NAT): this host is on Wi-Fi", "needs systemd"))
 
+    def test_packages(self):
+        """What NAT takes and is not there is installed before."""
+        self.furnish("/run/systemd/system")
+        for folder in ("/usr/sbin", "/usr/bin"):
+            if os.path.exists(folder + "/dnsmasq"):
+                upper, work = (f"{sandbox.RUN}/without{folder}/{name}" for name in ("upper", "work"))
+                os.makedirs(upper)
+                os.makedirs(work)
+                sandbox.run("mount", "-t", "overlay", "-o", f"lowerdir={folder},upperdir={upper},workdir={work}", "overlay", folder)
+                self.addCleanup(sandbox.run, "umount", "-l", folder)
+                os.unlink(folder + "/dnsmasq")
+        self.set_up(ALICE, "--nat", "--dry-run", says=("apt-get install -y dnsmasq-base nftables\n", "virt-tap bridge persist br-nat --nat --apply"))
+
+    def furnish(self, folder):
+        os.makedirs(folder)
+        self.addCleanup(os.removedirs, folder)
+
     def test_policy(self):
         """One that denies, and one that is broken."""
         sandbox.write(POLICY, f"deny br0 user={ALICE}\n")

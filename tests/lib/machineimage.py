@@ -49,7 +49,7 @@ dpkg-deb --fsys-tarfile linux-image-*.deb | tar -x -C "$1" --keep-directory-syml
 rm linux-image-*.deb
 chroot "$1" depmod "$(ls "$1/lib/modules")"
 """
-MODULES = ("virtio_pci", "virtio_blk", "ext4")
+MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 # The second disk is a tar archive: what the test puts into the machine before its systemd starts for the first time.
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev

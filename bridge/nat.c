@@ -230,7 +230,7 @@ bool nat_recorded(const struct persist_files *record, struct cidr *address)
  */
 static int choose(const char *verb, struct cidr *out)
 {
-    struct error why;
+    struct error why = {0};
 
     for (int i = 0; i < 2 * COUNT; i++) {
         const uint8_t number = (uint8_t)(FIRST + i % COUNT);

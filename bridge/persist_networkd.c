@@ -22,8 +22,6 @@
  * this one comes before those that people number. */
 #define START "0-virt-tap-"
 #define FOLDER "/etc/systemd/network/"
-/* For grep: files that are not ours. */
-#define OTHERS "--exclude=" START "*"
 /* What the port's file says of the NIC's own: its name. */
 #define NOTE "# Made from"
 
@@ -49,20 +47,6 @@ static bool matches(const char *path, const char *nic)
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(strrchr(*(char *const *)a, '/'), strrchr(*(char *const *)b, '/'));
-}
-
-/* Gets a value of what networkd keeps of an interface, its links or leases. Returns whether there is one. */
-static bool read_state(const char *folder, const char *name, const char *key, char *value, size_t size)
-{
-    char path[64], text[8192];
-
-    snprintf(path, sizeof(path), "/run/systemd/netif/%s/%u", folder, if_nametoindex(name));
-    return text_read(path, text, sizeof(text)) > 0 && text_value(text, key, value, size);
-}
-
-bool persist_networkd_uses(const char *name, char path[PATH_MAX])
-{
-    return read_state("links", name, "NETWORK_FILE", path, PATH_MAX) && strrchr(path, '/');
 }
 
 /* Whether an earlier persist of this bridge noted the file that it read for the NIC, which networkd cannot
@@ -207,41 +191,6 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
     return 0;
 }
 
-/* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
-static bool read_iaid(const char *interface, unsigned int *iaid)
-{
-    char id[64];
-
-    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
-        strlen(id) < 10)
-        return false;
-    id[10] = '\0';
-    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
-    return true;
-}
-
-static bool read_iaid6(const char *interface, unsigned int *iaid)
-{
-    char value[16];
-
-    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
-        return false;
-    *iaid = (unsigned int)strtoul(value, NULL, 16);
-    return true;
-}
-
-bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
-{
-    unsigned int iaid;
-    const bool v4 = plan->dhcp && (read_iaid(plan->uplink, &iaid) || read_iaid(plan->bridge, &iaid));
-
-    *text = '\0';
-    if (!v4 && !read_iaid6(plan->uplink, &iaid) && !read_iaid6(plan->bridge, &iaid))
-        return false;
-    snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
-    return true;
-}
-
 /* Whether a line of the text has the value, an address for one, with or without a prefix. */
 static bool has_value(const char *text, const char *value)
 {
@@ -350,11 +299,12 @@ int persist_networkd_from(const struct persist_plan *plan, const char *text, str
 /* Another configuration of networkd's (netplan's, in /run) that makes an interface of that name. */
 static int refuse_netdev(const struct persist_plan *plan, struct error *why)
 {
+    static const char others[] = "--exclude=" START "*";
     _cleanup_free_ char *found = NULL;
     char line[IFNAMSIZ + 8];
 
     snprintf(line, sizeof(line), "Name=%s", plan->bridge);
-    process_query(&found, "grep", "-rlsxF", "--include=*.netdev", OTHERS, line, "/etc/systemd/network",
+    process_query(&found, "grep", "-rlsxF", "--include=*.netdev", others, line, "/etc/systemd/network",
                   "/run/systemd/network", "/usr/lib/systemd/network");
     if (!found || !*found)
         return 0;

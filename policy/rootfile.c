@@ -125,7 +125,8 @@ static int explain_denial(struct walk *w)
 }
 
 /* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
- * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined: it has large buffers. */
+ * was replaced by a '\0'. Returns -ELOOP, for another walk; or another -errno. Not inlined: it has large
+ * buffers. */
 __attribute__((noinline)) static int follow(struct walk *w, const struct statx *link, char *rest, char next)
 {
     char target[PATH_MAX], joined[sizeof(w->path)];

@@ -5,7 +5,8 @@
 
 Each is FOLDER/RELEASE-MANAGER with disk (ext4), vmlinuz, initrd and made-by. RELEASE is bookworm or trixie; MANAGER is who configures its
 network: ifupdown, networkd, netplan or networkmanager, each of them also as MANAGER+libvirt, which has QEMU, libvirt and AppArmor
-besides, and as MANAGER+wifi, which has a kernel with Wi-Fi and an access point, too; or broker, which has QEMU and no network. One that this very script has made is left as it is.
+besides, and as MANAGER+wifi, which has a kernel with Wi-Fi and an access point, too; or broker, which has QEMU and no network. One that
+this very script has made is left as it is.
 Takes root; packages come from Debian, or from $MIRROR. A folder appears complete or not at all.
 """
 import glob

@@ -37,11 +37,22 @@ ExecStart=/bin/sh -euc 'modprobe mac80211_hwsim radios=2; ip netns add ap; iw ph
 [Install]
 WantedBy=multi-user.target
 """
+WIFI_PROFILE = """[connection]
+id=wifi
+uuid=5d0b7a3e-6a55-4c6e-9a8e-2b3f7c0f7701
+type=wifi
+interface-name=wlan0
+
+[wifi]
+ssid=machines
+
+[ipv4]
+method=auto
+"""
 WIFI_FILES = {
     "/etc/systemd/system/ap.service": ACCESS_POINT,
     "/etc/ap.conf": "interface=wlan1\ndriver=nl80211\nssid=machines\nhw_mode=g\nchannel=1\n",
-    "/etc/NetworkManager/system-connections/wifi.nmconnection": "[connection]\nid=wifi\nuuid=5d0b7a3e-6a55-4c6e-9a8e-2b3f7c0f7701\ntype=wifi\n"
-                                                               "interface-name=wlan0\n\n[wifi]\nssid=machines\n\n[ipv4]\nmethod=auto\n"}
+    "/etc/NetworkManager/system-connections/wifi.nmconnection": WIFI_PROFILE}
 LEASE = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\nip address add $ip/$mask dev $interface\nip route add default via $router\n"
 
 

@@ -66,15 +66,17 @@ int setup_run_own(const struct setup *setup, const struct step *step)
     return status != 0;
 }
 
-/* The interface of the default route with the least metric, of one family; "": none. */
-static void find_route(const char *family, char out[IFNAMSIZ])
+/* The interface of the default route with the least metric, of one family; "": none. Returns whether it could
+ * be asked for. */
+static bool find_route(const char *family, char out[IFNAMSIZ])
 {
     _cleanup_free_ char *text = NULL;
     long long best = -1;
 
     *out = '\0';
-    if (process_query(&text, "ip", family, "-j", "route", "show", "default") != 0 || !text)
-        return;
+    const int status = process_query(&text, "ip", family, "-j", "route", "show", "default");
+    if (status != 0 || !text)
+        return status >= 0;
     json_t *const routes = json_loads(text, 0, NULL), *route;
     size_t i;
     json_array_foreach(routes, i, route)
@@ -87,13 +89,32 @@ static void find_route(const char *family, char out[IFNAMSIZ])
         }
     }
     json_decref(routes);
+    return true;
 }
 
-static void find_default(char out[IFNAMSIZ])
+static bool find_default(char out[IFNAMSIZ])
 {
-    find_route("-4", out);
-    if (!*out)
-        find_route("-6", out);
+    return find_route("-4", out) && (*out || find_route("-6", out));
+}
+
+bool setup_bridge_is_plain(const char *name)
+{
+    return ifname_valid(name) && !name[strspn(name, IFNAME_PLAIN)] && strcmp(name, "all") != 0 &&
+           strcmp(name, "default") != 0;
+}
+
+int setup_count_taps(const char *bridge)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_links_ struct links links = {.count = 0};
+    int count = 0;
+
+    if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0)
+        return -1;
+    const struct link *master = links_by_name(&links, bridge);
+    for (size_t i = 0; master && i < links.count; i++)
+        count += links.list[i].is_tun && links.list[i].master == master->ifindex;
+    return count;
 }
 
 static bool is_wireless(const char *nic)
@@ -124,22 +145,28 @@ static int move(const struct setup *setup, const struct step *step)
     return setup_run_own(setup, &confirm);
 }
 
-/* Asks `bridge persist` whether it can. */
-static void plan_persist(struct setup *setup, const char *title, const char *options)
+/* Asks `bridge persist` whether it can. If not, adds a step that says why. */
+static bool can_persist(struct setup *setup, const char *title, const char *options)
 {
     char words[256];
     _cleanup_free_ char *output = NULL;
 
     snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
     const int status = setup_query(words, &output);
-    if (status != 0) {
-        const char *reason = status < 0 ? strerror(-status) : process_reason(output);
-        const char *start = strstr(reason, "nothing was changed: ");
-        if (start)
-            start += strlen("nothing was changed: ");
-        setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+    if (status == 0)
+        return true;
+    const char *reason = status < 0 ? strerror(-status) : process_reason(output);
+    const char *start = strstr(reason, "nothing was changed: ");
+    if (start)
+        start += strlen("nothing was changed: ");
+    setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+    return false;
+}
+
+static void plan_persist(struct setup *setup, const char *title, const char *options)
+{
+    if (!can_persist(setup, title, options))
         return;
-    }
     struct step *step =
         setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
     if (step)
@@ -147,12 +174,26 @@ static void plan_persist(struct setup *setup, const char *title, const char *opt
     step_record(setup, step, "bridge %s", setup->bridge);
 }
 
+static void nat_options(const struct setup *setup, char out[128])
+{
+    snprintf(out, 128, " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="), text_or(setup->nat, ""));
+}
+
+/* A bridge that is persisted already: by NAT, and with that network? */
+static void plan_persisted_nat(struct setup *setup, const char *title)
+{
+    char options[128];
+
+    nat_options(setup, options);
+    if (can_persist(setup, title, options))
+        setup_add(setup, STEP_SO, title, NULL);
+}
+
 static void plan_nat(struct setup *setup, const char *because)
 {
     char options[128], title[256];
 
-    snprintf(options, sizeof(options), " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="),
-             text_or(setup->nat, ""));
+    nat_options(setup, options);
     snprintf(title, sizeof(title), "bridge %s, by whose address guests reach out (NAT)%s%s", setup->bridge,
              text_if(*because, ": "), because);
     plan_persist(setup, title, options);
@@ -207,7 +248,11 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     char title[128];
 
     snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
-    if (is_moving(bridge->name)) {
+    if (!setup_bridge_is_plain(bridge->name)) {
+        setup_add(setup, STEP_CANNOT, title,
+                  "but its name needs quotes, or is a word of the policy's: rename it, or choose another with "
+                  "--bridge");
+    } else if (is_moving(bridge->name)) {
         setup_add(
             setup, STEP_CANNOT, title,
             "but is not confirmed, so that it goes within a minute: wait for that, or type: virt-tap bridge "
@@ -223,6 +268,8 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     } else if (setup->nat && !setup_is_persisted(bridge->name)) {
         setup_add(setup, STEP_CANNOT, title,
                   "and not by `bridge persist --nat`: choose another name with --bridge");
+    } else if (setup->nat) {
+        plan_persisted_nat(setup, title);
     } else if (is_for_now(bridge)) {
         snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
         struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
@@ -240,7 +287,12 @@ void setup_plan_bridge(struct setup *setup)
     _cleanup_links_ struct links links = {.count = 0};
     char route[IFNAMSIZ];
 
-    find_default(route);
+    if (!find_default(route) && !*setup->bridge && !setup->uplink && !setup->nat) {
+        setup_add(setup, STEP_CANNOT, "a bridge",
+                  "the program ip, which tells the default route, cannot be run: install the package iproute2 "
+                  "(Fedora: iproute), or name the NIC: --uplink=NIC");
+        return;
+    }
     if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0) {
         setup_add(setup, STEP_CANNOT, "a bridge", "the kernel does not list this host's interfaces");
         return;

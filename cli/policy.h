@@ -19,6 +19,7 @@ typedef int policy_changer(const char *name, const char *copy, void *context);
  * also if nothing is different; or 1 after reporting why not, with nothing changed. */
 int policy_change(const char *name, const char *file, policy_changer *change, void *context);
 
-/* Removes a policy.conf that has nothing but the initial text, so that a bridge.conf is in force again.
+/* Removes a policy.conf that has nothing but the initial text, so that a bridge.conf that it includes is in
+ * force again; it stays if there is one that it does not include.
  * Returns 0, or 1 after reporting why not. */
 int policy_remove_initial(const char *name);

@@ -330,6 +330,10 @@ int policy_remove_initial(const char *name)
     if (text_read_no_link(POLICY_PATH, text, sizeof(text)) < 0 ||
         (strcmp(text, FIRST_LINE) != 0 && strcmp(text, FIRST_LINE SECOND_LINE) != 0))
         return 0;
+    if (strcmp(text, FIRST_LINE) == 0 && access(QEMU_ACL_PATH, F_OK) == 0) {
+        puts(POLICY_PATH ": stays without a rule, for " QEMU_ACL_PATH " would be in force without it");
+        return 0;
+    }
     if (unlink(POLICY_PATH) < 0)
         return complain(1, name, "cannot remove " POLICY_PATH ", which has no rule left: %s",
                         strerror(errno));

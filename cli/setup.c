@@ -5,6 +5,7 @@
 #include "setup.h"
 #include "base/cleanup.h"
 #include "base/name.h"
+#include "base/statefolder.h"
 #include "base/text.h"
 #include "check.h"
 #include "config.h"
@@ -71,6 +72,8 @@ int setup_ask(const char *name, const char *question, bool yes)
 {
     char answer[16];
 
+    if (fflush(stdout) != 0 || ferror(stdout)) /* what is done would not be seen either */
+        return complain(1, name, "nothing was changed: cannot write to standard output");
     if (yes)
         return 0;
     if (!isatty(STDIN_FILENO))
@@ -118,8 +121,10 @@ static int run_step(const struct setup *setup, const struct step *step)
     return check_run_line(step->theirs, step->theirs != NULL, step->words);
 }
 
-/* Does the steps in order, up to the first failure. */
-static int carry_out(const struct setup *setup, struct record *record)
+/* Does the steps in order, up to the first failure; but a user who cannot or will not have their own files
+ * changed is no reason to leave the others without a bridge. *failed: counts their steps. Returns 0, or 1
+ * after reporting which step failed. */
+static int carry_out(const struct setup *setup, struct record *record, size_t *failed)
 {
     size_t done = 0;
     const size_t all = count_steps(setup, STEP_TO_DO);
@@ -134,7 +139,10 @@ static int carry_out(const struct setup *setup, struct record *record)
         before = step;
         if (!setup_stopped() && step->record && record_add(record, setup->name, step->record) != 0)
             return 1;
-        if (setup_stopped() || run_step(setup, step) != 0)
+        const bool good = !setup_stopped() && run_step(setup, step) == 0;
+        if (!good && step->theirs && !setup_stopped())
+            ++*failed;
+        else if (!good)
             return complain(1, setup->name,
                             "%s at command %zu of %zu; those before it were done. Run this again to go on "
                             "there, or `virt-tap setup --undo` to take them back",
@@ -213,6 +221,7 @@ static int show_plan(const struct setup *setup)
 static int set_up(struct setup *setup, const struct options *options)
 {
     __attribute__((cleanup(record_free))) struct record record;
+    size_t failed = 0;
     int rounds = 0;
 
     if (record_read(&record, setup->name) != 0)
@@ -230,15 +239,29 @@ static int set_up(struct setup *setup, const struct options *options)
     if (setup_ask(setup->name, "\nDo the steps that are to do?", options->yes) != 0)
         return 1;
     do {
-        if (carry_out(setup, &record) != 0)
+        if (carry_out(setup, &record, &failed) != 0)
             return 1;
         say_log_in(setup);
         setup_plan(setup); /* what was installed may need more */
-    } while (++rounds < 3 && count_steps(setup, STEP_TO_DO) > 0 && count_steps(setup, STEP_CANNOT) == 0);
+    } while (!failed && ++rounds < 3 && count_steps(setup, STEP_TO_DO) > 0 &&
+             count_steps(setup, STEP_CANNOT) == 0);
     const int status = check_again(setup);
     if (status == 0)
         show_example(setup);
+    if (failed)
+        return complain(1, setup->name,
+                        "%zu commands as a user failed, for the reasons above; all else was done. Run this "
+                        "again to repeat them",
+                        failed);
     return status;
+}
+
+static bool has_user(const struct setup *setup, const char *name)
+{
+    for (size_t i = 0; i < setup->user_count; i++)
+        if (setup->users[i].name && strcmp(setup->users[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 /* Looks up the users. Returns 0, or an exit status after reporting why not. */
@@ -254,7 +277,13 @@ static int find_users(struct setup *setup, const struct call *call)
     if (count > SETUP_USERS_MAX)
         return complain(2, call->name, "at most %d users at a time", SETUP_USERS_MAX);
     for (size_t i = 0; i < count; i++) {
+        if (has_user(setup, names[i]))
+            continue;
         struct user *user = &setup->users[setup->user_count++];
+        if (*names[i] && !names[i][strspn(names[i], "0123456789")])
+            return complain(1, call->name,
+                            "nothing was changed: '%.64s' is a number: name the user, as `id -un %.64s` does",
+                            names[i], names[i]);
         if (!setup_user_is_plain(names[i]))
             return complain(
                 1, call->name,
@@ -280,9 +309,10 @@ static int check_call(const struct call *call, const struct options *options)
         return complain(2, call->name,
                         "--uplink puts guests on the NIC's network, --nat behind the host's "
                         "address: use one of them");
-    if (options->bridge &&
-        (!ifname_valid(options->bridge) || options->bridge[strspn(options->bridge, IFNAME_PLAIN)]))
-        return complain(2, call->name, "--bridge=%.64s: a name has up to 15 letters, digits, . _ -",
+    if (options->bridge && !setup_bridge_is_plain(options->bridge))
+        return complain(2, call->name,
+                        "--bridge=%.64s: a name has up to 15 letters, digits, . _ -, and is not 'all' or "
+                        "'default'",
                         options->bridge);
     if (options->uplink &&
         (!ifname_valid(options->uplink) || options->uplink[strspn(options->uplink, IFNAME_PLAIN)]))
@@ -290,6 +320,19 @@ static int check_call(const struct call *call, const struct options *options)
     if (geteuid() != 0)
         return complain(1, call->name, "this changes the host, which requires root: use sudo");
     return 0;
+}
+
+/* Whoever reads the record, and waits for an answer, is alone. Returns a descriptor, or -1 after reporting
+ * why not. */
+static int take_lock(const char *name)
+{
+    const int lock = state_lock(".setup", 0);
+
+    if (lock == -EWOULDBLOCK)
+        return complain(-1, name, "nothing was changed: another setup is running; wait until it ends");
+    if (lock < 0)
+        return complain(-1, name, "nothing was changed: cannot lock " STATE_FOLDER ": %s", strerror(-lock));
+    return lock;
 }
 
 int setup_run(const struct call *call)
@@ -304,7 +347,11 @@ int setup_run(const struct call *call)
 
     if (status)
         return status;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* in order with what is run, and with errors */
     setup_catch_signals();
+    _cleanup_close_ const int lock = options->dry_run ? -1 : take_lock(call->name);
+    if (lock < 0 && !options->dry_run)
+        return 1;
     if (options->yes && !freopen("/dev/null", "r", stdin)) /* nothing that is run asks either */
         return complain(1, call->name, "cannot open /dev/null: %s", strerror(errno));
     if (options->undo)

@@ -32,7 +32,7 @@ struct step {
     int (*act)(const struct setup *setup, const struct step *step);
 };
 
-enum { STEPS_MAX = 128, SETUP_USERS_MAX = 64 };
+enum { STEPS_MAX = 512, SETUP_USERS_MAX = 64 };
 
 struct setup {
     const char *name; /* of the command, for messages */
@@ -69,6 +69,9 @@ const char *setup_find_file(const char *command);
 /* Whether `bridge persist` has written a configuration for it. */
 bool setup_is_persisted(const char *bridge);
 
+/* Whether a bridge's name needs no quotes in a command or a rule, and is no word of the policy's. */
+bool setup_bridge_is_plain(const char *name);
+
 /* Whether a user's name needs no quotes in a command or a rule, and is no option and no number. */
 bool setup_user_is_plain(const char *name);
 
@@ -79,10 +82,11 @@ int setup_run_own(const struct setup *setup, const struct step *step);
  * status or -errno. */
 int setup_query(const char *words, char **output);
 
-/* Adds a line to policy.conf, or removes it; removes the file with it if setup made it. Returns 0, or 1 after
- * reporting why not. */
-int setup_policy_add(const char *name, const char *line);
+/* Removes a line from policy.conf, if it is there. Returns 0, or 1 after reporting why not. */
 int setup_policy_remove(const char *name, const char *line);
+
+/* How many taps are on the bridge, or -1 if that is unknown. */
+int setup_count_taps(const char *bridge);
 
 /* The record of what setup has done: lines of a file that only root can write or read. */
 struct record {

@@ -67,15 +67,17 @@ int setup_run_own(const struct setup *setup, const struct step *step)
     return status != 0;
 }
 
-/* The interface of the default route with the least metric, of one family; "": none. */
-static void find_route(const char *family, char out[IFNAMSIZ])
+/* The interface of the default route with the least metric, of one family; "": none. Returns whether it could
+ * be asked for. */
+static bool find_route(const char *family, char out[IFNAMSIZ])
 {
     _cleanup_free_ char *text = NULL;
     long long best = -1;
 
     *out = '\0';
-    if (process_query(&text, "ip", family, "-j", "route", "show", "default") != 0 || !text)
-        return;
+    const int status = process_query(&text, "ip", family, "-j", "route", "show", "default");
+    if (status != 0 || !text)
+        return status >= 0;
     json_t *const routes = json_loads(text, 0, NULL), *route;
     size_t i;
     json_array_foreach(routes, i, route)
@@ -88,13 +90,32 @@ static void find_route(const char *family, char out[IFNAMSIZ])
         }
     }
     json_decref(routes);
+    return true;
 }
 
-static void find_default(char out[IFNAMSIZ])
+static bool find_default(char out[IFNAMSIZ])
 {
-    find_route("-4", out);
-    if (!*out)
-        find_route("-6", out);
+    return find_route("-4", out) && (*out || find_route("-6", out));
+}
+
+bool setup_bridge_is_plain(const char *name)
+{
+    return ifname_valid(name) && !name[strspn(name, IFNAME_PLAIN)] && strcmp(name, "all") != 0 &&
+           strcmp(name, "default") != 0;
+}
+
+int setup_count_taps(const char *bridge)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_links_ struct links links = {.count = 0};
+    int count = 0;
+
+    if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0)
+        return -1;
+    const struct link *master = links_by_name(&links, bridge);
+    for (size_t i = 0; master && i < links.count; i++)
+        count += links.list[i].is_tun && links.list[i].master == master->ifindex;
+    return count;
 }
 
 static bool is_wireless(const char *nic)
@@ -125,16 +146,6 @@ static int move(const struct setup *setup, const struct step *step)
     return setup_run_own(setup, &confirm);
 }
 
-static void add_persist(struct setup *setup, const char *title, const char *options)
-{
-    struct step *step =
-        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
-
-    if (step)
-        step->act = strstr(options, "--uplink") ? move : setup_run_own;
-    step_record(setup, step, "bridge %s", setup->bridge);
-}
-
 /* What `bridge persist --nat` lacks, if that is a package (bridge/nat.c). Returns whether it is one. */
 static bool plan_packages(struct setup *setup, const char *reason)
 {
@@ -147,8 +158,9 @@ static bool plan_packages(struct setup *setup, const char *reason)
     return true;
 }
 
-/* Asks `bridge persist` whether it can. */
-static void plan_persist(struct setup *setup, const char *title, const char *options)
+/* Asks `bridge persist` whether it can, once what it takes is installed. If not, adds a step that says why.
+ */
+static bool can_persist(struct setup *setup, const char *title, const char *options)
 {
     char words[256];
     _cleanup_free_ char *output = NULL;
@@ -157,21 +169,45 @@ static void plan_persist(struct setup *setup, const char *title, const char *opt
     const int status = setup_query(words, &output);
     const char *reason = status < 0 ? strerror(-status) : process_reason(output);
     const char *start = strstr(reason, "nothing was changed: ");
-    if (status == 0 || plan_packages(setup, reason)) {
-        add_persist(setup, title, options);
-        return;
-    }
+    if (status == 0 || plan_packages(setup, reason))
+        return true;
     if (start)
         start += strlen("nothing was changed: ");
     setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+    return false;
+}
+
+static void plan_persist(struct setup *setup, const char *title, const char *options)
+{
+    if (!can_persist(setup, title, options))
+        return;
+    struct step *step =
+        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
+    if (step)
+        step->act = strstr(options, "--uplink") ? move : setup_run_own;
+    step_record(setup, step, "bridge %s", setup->bridge);
+}
+
+static void nat_options(const struct setup *setup, char out[128])
+{
+    snprintf(out, 128, " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="), text_or(setup->nat, ""));
+}
+
+/* A bridge that is persisted already: by NAT, and with that network? */
+static void plan_persisted_nat(struct setup *setup, const char *title)
+{
+    char options[128];
+
+    nat_options(setup, options);
+    if (can_persist(setup, title, options))
+        setup_add(setup, STEP_SO, title, NULL);
 }
 
 static void plan_nat(struct setup *setup, const char *because)
 {
     char options[128], title[256];
 
-    snprintf(options, sizeof(options), " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="),
-             text_or(setup->nat, ""));
+    nat_options(setup, options);
     snprintf(title, sizeof(title), "bridge %s, by whose address guests reach out (NAT)%s%s", setup->bridge,
              text_if(*because, ": "), because);
     plan_persist(setup, title, options);
@@ -226,7 +262,12 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     char title[128];
 
     snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
-    if (is_moving(bridge->name)) {
+    if (!setup_bridge_is_plain(bridge->name)) {
+        setup_add(
+            setup, STEP_CANNOT, title,
+            "but its name needs quotes, or is a word of the policy's: rename it, or choose another with "
+            "--bridge");
+    } else if (is_moving(bridge->name)) {
         setup_add(
             setup, STEP_CANNOT, title,
             "but is not confirmed, so that it goes within a minute: wait for that, or type: virt-tap bridge "
@@ -242,6 +283,8 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     } else if (setup->nat && !setup_is_persisted(bridge->name)) {
         setup_add(setup, STEP_CANNOT, title,
                   "and not by `bridge persist --nat`: choose another name with --bridge");
+    } else if (setup->nat) {
+        plan_persisted_nat(setup, title);
     } else if (is_for_now(bridge)) {
         snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
         struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
@@ -253,13 +296,33 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     }
 }
 
+/* Returns why the bridge has no NIC ("": that was asked for); NULL: it has one. */
+static const char *why_nat(const struct setup *setup, const struct link *way)
+{
+    if (setup->nat)
+        return "";
+    if (setup->uplink)
+        return NULL;
+    if (!way)
+        return "no NIC has this host's default route";
+    if (is_wireless(way->name))
+        return "this host is on Wi-Fi, where an access point drops guests' frames";
+    return NULL;
+}
+
 void setup_plan_bridge(struct setup *setup)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     _cleanup_links_ struct links links = {.count = 0};
     char route[IFNAMSIZ];
 
-    find_default(route);
+    if (!find_default(route) && !*setup->bridge && !setup->uplink && !setup->nat) {
+        setup_add(
+            setup, STEP_CANNOT, "a bridge",
+            "the program ip, which tells the default route, cannot be run: install the package iproute2 "
+            "(Fedora: iproute), or name the NIC: --uplink=NIC");
+        return;
+    }
     if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0) {
         setup_add(setup, STEP_CANNOT, "a bridge", "the kernel does not list this host's interfaces");
         return;
@@ -267,21 +330,14 @@ void setup_plan_bridge(struct setup *setup)
     const struct link *way = links_by_name(&links, route);
     if (!*setup->bridge && !setup->uplink && !setup->nat && way && strcmp(way->kind, "bridge") == 0)
         strcpy(setup->bridge, way->name);
-    if (!*setup->bridge && setup->nat)
-        strcpy(setup->bridge, "br-nat");
-    else if (!*setup->bridge)
-        strcpy(setup->bridge, "br0");
+    const char *nat = why_nat(setup, way);
+    if (!*setup->bridge)
+        strcpy(setup->bridge, nat ? "br-nat" : "br0");
     const struct link *bridge = links_by_name(&links, setup->bridge);
     if (bridge)
         plan_existing(setup, &links, bridge);
-    else if (setup->uplink)
-        plan_uplink(setup, setup->uplink);
-    else if (setup->nat)
-        plan_nat(setup, "");
-    else if (!way)
-        plan_nat(setup, "no NIC has this host's default route");
-    else if (is_wireless(route))
-        plan_nat(setup, "this host is on Wi-Fi, where an access point drops guests' frames");
+    else if (nat)
+        plan_nat(setup, nat);
     else
-        plan_uplink(setup, route);
+        plan_uplink(setup, text_or(setup->uplink, route));
 }

@@ -3,6 +3,7 @@
  *
  * The plan of virt-tap setup: the list of steps, and those about QEMU, libvirt and KVM, which are the fixes
  * of virt-tap check. */
+#include "base/process.h"
 #include "base/text.h"
 #include "check.h"
 #include "config.h"
@@ -184,7 +185,8 @@ static void add_finding(struct setup *setup, const struct user *user, const stru
                   "not joined: its members can become root, and qemu:///session needs no group");
     else if (meaning >= MEANS_FIX && meaning < MEANS_LEFT)
         add_commands(setup, user, finding, meaning);
-    else if (meaning == MEANS_NOTHING && catalogue[finding->id].level == FINDING_FAILURE &&
+    else if (meaning == MEANS_NOTHING &&
+             (catalogue[finding->id].level == FINDING_FAILURE || finding->id == QEMU_SESSION_BROKEN) &&
              !is_of_network(finding->id) && finding->id != GROUPS_KVM_RELOGIN &&
              !has_title(setup, finding->seen))
         setup_add(setup, STEP_LEFT, finding->seen, "%s", catalogue[finding->id].why);
@@ -203,12 +205,34 @@ static void plan_areas(struct setup *setup, const char *const areas[], const cha
     }
 }
 
+/* Whether `hooks enable` would refuse. Adds a step that says why. */
+static bool hooks_are_refused(struct setup *setup, const char *title)
+{
+    char path[HOOKS_PATH_SIZE];
+
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        hooks_path(path, hooks_drivers[i]);
+        if (hooks_look(hooks_drivers[i]) != HOOK_FOREIGN)
+            continue;
+        setup_add(setup, STEP_CANNOT, title, "%s exists and is not virt-tap's: move it away", path);
+        return true;
+    }
+    if (access(HOOKS_PATH, F_OK) == 0)
+        return false;
+    setup_add(setup, STEP_CANNOT, title, "%s", PROCESS_INSTALL("virt-tap-hooks"));
+    return true;
+}
+
 static void plan_hooks(struct setup *setup)
 {
-    bool good = true;
+    static const char title[] = "libvirt's domains make and remove their own taps";
+    bool good = true, none = true;
 
-    for (size_t i = 0; i < HOOKS_DRIVERS; i++)
-        good &= hooks_look(hooks_drivers[i]) == HOOK_GOOD;
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        const enum hook_state state = hooks_look(hooks_drivers[i]);
+        good &= state == HOOK_GOOD;
+        none &= state == HOOK_MISSING;
+    }
     if (good) {
         setup_add(setup, STEP_SO, "libvirt calls virt-tap's hooks", NULL);
         return;
@@ -218,11 +242,13 @@ static void plan_hooks(struct setup *setup)
                   "not asked for: --hooks");
         return;
     }
-    struct step *step = setup_add(setup, STEP_TO_DO, "libvirt's domains make and remove their own taps",
-                                  "virt-tap hooks enable --reload");
+    if (hooks_are_refused(setup, title))
+        return;
+    struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap hooks enable --reload");
     if (step)
         step->act = setup_run_own;
-    step_record(setup, step, "hooks");
+    if (none) /* or somebody else has enabled them, and --undo leaves that so */
+        step_record(setup, step, "hooks");
 }
 
 static void plan_broker(struct setup *setup)

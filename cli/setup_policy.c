@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "config.h"
 #include "host/child.h"
 #include "policy.h"
@@ -23,7 +24,7 @@ enum { ANSWER_SECONDS = 10, POLICY_MAX = 4 << 20 };
 /* What the policy says of a user, asked in a process of theirs. */
 struct answer {
     bool allowed, denied, broken;
-    char why[256]; /* which rule, or why not */
+    char why[sizeof(((struct error *)NULL)->text)]; /* which rule, or why not */
 };
 
 static void ask(void *arg)
@@ -49,7 +50,7 @@ static void ask(void *arg)
     if (answer.allowed && rule)
         snprintf(answer.why, sizeof(answer.why), "%s:%lu", policy.files[rule->file].path, rule->line);
     else
-        snprintf(answer.why, sizeof(answer.why), "%.200s", why.text);
+        snprintf(answer.why, sizeof(answer.why), "%s", why.text);
     child_write(&answer, sizeof(answer));
 }
 
@@ -63,52 +64,8 @@ static bool ask_as(const struct user *user, char *bridge, struct answer *out)
     const bool whole = child_read(&child, out, sizeof(*out));
     child_end(&child);
     out->why[sizeof(out->why) - 1] = '\0';
+    printable_mask(out->why);
     return whole;
-}
-
-/* Behind the record's word. */
-static const char *line_of(const struct step *step)
-{
-    return step->record + strlen("policy ");
-}
-
-static int add_rule(const struct setup *setup, const struct step *step)
-{
-    printf("+ %s\n", step->words);
-    return setup_policy_add(setup->name, line_of(step));
-}
-
-static void plan_user(struct setup *setup, const struct user *user)
-{
-    struct answer answer = {.allowed = false};
-    char title[512];
-
-    const bool asked = ask_as(user, setup->bridge, &answer);
-    snprintf(title, sizeof(title), "the policy lets %s put guests on %s", user->name, setup->bridge);
-    if (!asked || answer.broken) {
-        setup_add(setup, STEP_CANNOT, title, "%s; see: virt-tap policy check",
-                  asked ? answer.why : "it cannot be asked as that user");
-        return;
-    }
-    if (answer.allowed) {
-        setup_add(setup, STEP_SO, title, "%s", answer.why);
-        return;
-    }
-    if (answer.denied) {
-        setup_add(setup, STEP_CANNOT, title, "%s; see: virt-tap policy edit", answer.why);
-        return;
-    }
-    struct step *step = setup_add(setup, STEP_TO_DO, title, "echo 'allow %s user=%s' >>" POLICY_PATH,
-                                  setup->bridge, user->name);
-    if (step)
-        step->act = add_rule;
-    step_record(setup, step, "policy allow %s user=%s", setup->bridge, user->name);
-}
-
-void setup_plan_policy(struct setup *setup)
-{
-    for (size_t i = 0; i < setup->user_count && *setup->bridge; i++)
-        plan_user(setup, &setup->users[i]);
 }
 
 /* Writes a whole new text to the copy, in place: it is not in force. */
@@ -156,6 +113,86 @@ static int append_line(const char *name, const char *copy, void *line)
     return rewrite(name, copy, longer, (size_t)length);
 }
 
+/* Behind the record's word. */
+static const char *line_of(const struct step *step)
+{
+    return step->record + strlen("policy ");
+}
+
+static int add_rule(const struct setup *setup, const struct step *step)
+{
+    printf("+ %s\n", step->words);
+    return policy_change(setup->name, POLICY_PATH, append_line, (void *)(uintptr_t)line_of(step));
+}
+
+static int keep_text(const char *name, const char *copy, void *context)
+{
+    (void)name;
+    (void)copy;
+    (void)context;
+    return 0;
+}
+
+static int make_file(const struct setup *setup, const struct step *step)
+{
+    printf("+ %s\n", step->words);
+    if (access(POLICY_PATH, F_OK) == 0)
+        return 0;
+    return policy_change(setup->name, POLICY_PATH, keep_text, NULL);
+}
+
+/* A first policy.conf takes the place of a bridge.conf, which it must include. Undone by its own line of the
+ * record: a file that was there before, even without a rule, keeps a bridge.conf out of force. */
+static void plan_file(struct setup *setup, const char *title)
+{
+    static const char *const commands[] = {"touch " POLICY_PATH,
+                                           "echo 'include " QEMU_ACL_PATH "' >" POLICY_PATH};
+
+    for (size_t i = 0; i < setup->count; i++)
+        if (setup->steps[i].act == make_file)
+            return;
+    if (access(POLICY_PATH, F_OK) == 0)
+        return;
+    struct step *step = setup_add(setup, STEP_TO_DO, title, "%s", commands[access(QEMU_ACL_PATH, F_OK) == 0]);
+    if (step)
+        step->act = make_file;
+    step_record(setup, step, "policy-file");
+}
+
+static void plan_user(struct setup *setup, const struct user *user)
+{
+    struct answer answer = {.allowed = false};
+    char title[512];
+
+    const bool asked = ask_as(user, setup->bridge, &answer);
+    snprintf(title, sizeof(title), "the policy lets %s put guests on %s", user->name, setup->bridge);
+    if (!asked || answer.broken) {
+        setup_add(setup, STEP_CANNOT, title, "%s; see: virt-tap policy check",
+                  asked ? answer.why : "it cannot be asked as that user");
+        return;
+    }
+    if (answer.allowed) {
+        setup_add(setup, STEP_SO, title, "%s", answer.why);
+        return;
+    }
+    if (answer.denied) {
+        setup_add(setup, STEP_CANNOT, title, "%s; see: virt-tap policy edit", answer.why);
+        return;
+    }
+    plan_file(setup, title);
+    struct step *step = setup_add(setup, STEP_TO_DO, title, "echo 'allow %s user=%s' >>" POLICY_PATH,
+                                  setup->bridge, user->name);
+    if (step)
+        step->act = add_rule;
+    step_record(setup, step, "policy allow %s user=%s", setup->bridge, user->name);
+}
+
+void setup_plan_policy(struct setup *setup)
+{
+    for (size_t i = 0; i < setup->user_count && *setup->bridge; i++)
+        plan_user(setup, &setup->users[i]);
+}
+
 /* Removes the last line that is exactly this one. */
 static int cut_line(const char *name, const char *copy, void *line)
 {
@@ -175,16 +212,9 @@ static int cut_line(const char *name, const char *copy, void *line)
     return rewrite(name, copy, text, size - length - 1);
 }
 
-int setup_policy_add(const char *name, const char *line)
-{
-    return policy_change(name, POLICY_PATH, append_line, (void *)(uintptr_t)line);
-}
-
 int setup_policy_remove(const char *name, const char *line)
 {
     if (access(POLICY_PATH, F_OK) < 0)
         return 0;
-    if (policy_change(name, POLICY_PATH, cut_line, (void *)(uintptr_t)line) != 0)
-        return 1;
-    return policy_remove_initial(name);
+    return policy_change(name, POLICY_PATH, cut_line, (void *)(uintptr_t)line);
 }

@@ -11,9 +11,11 @@
 #include "check.h"
 #include "config.h"
 #include "host/software.h"
+#include "policy.h"
 #include "setup.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +63,7 @@ static bool no_more(const char *rest)
 
 static bool is_bridge(const char *rest)
 {
-    return ifname_valid(rest) && rest[strspn(rest, IFNAME_PLAIN)] == '\0';
+    return setup_bridge_is_plain(rest);
 }
 
 static bool is_user(const char *rest)
@@ -112,12 +114,24 @@ static int undo_bridge(const char *name, const char *bridge)
     char words[64];
     int status = 0;
 
-    (void)name;
+    const int taps = setup_count_taps(bridge);
+    if (!setup_is_persisted(bridge)) { /* what setup makes is */
+        if (if_nametoindex(bridge) != 0)
+            printf("bridge %s stays, for it is not made again at each start any more; to delete it: virt-tap "
+                   "bridge delete %s\n",
+                   bridge, bridge);
+        return 0;
+    }
+    if (taps > 0)
+        return complain(1, name,
+                        "bridge %s stays: %d taps are on it, whose guests would lose their network; shut "
+                        "these down (virt-tap list), then run this again",
+                        bridge, taps);
     if (if_nametoindex(bridge) != 0) {
         snprintf(words, sizeof(words), "virt-tap bridge delete %s", bridge);
         status = run(words);
     }
-    if (status == 0 && setup_is_persisted(bridge)) {
+    if (status == 0 && setup_is_persisted(bridge)) { /* it may be gone with the bridge */
         snprintf(words, sizeof(words), "virt-tap bridge unpersist %s", bridge);
         status = run(words);
     }
@@ -135,14 +149,33 @@ static int undo_persist(const char *name, const char *bridge)
     return run(words);
 }
 
+/* By the file that gpasswd changes. */
+static bool is_in_group(const char *who, const char *group)
+{
+    FILE *file = fopen("/etc/group", "re");
+    bool found = false;
+
+    for (const struct group *entry; file && !found && (entry = fgetgrent(file));)
+        for (char **member = entry->gr_mem; strcmp(entry->gr_name, group) == 0 && *member; member++)
+            found |= strcmp(*member, who) == 0;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 static int undo_group(const char *name, const char *rest)
 {
-    char line[512];
+    char line[512], group[256];
     struct user user = {.name = NULL};
     const int length = (int)strcspn(rest, " ");
     const char *who = rest + length + 1;
 
     (void)name;
+    snprintf(group, sizeof(group), "%.*s", length, rest);
+    if (!is_in_group(who, group)) {
+        printf("%s is not in group %s any more\n", who, group);
+        return 0;
+    }
     snprintf(line, sizeof(line), "gpasswd -d %s %.*s", who, length, rest);
     return check_run_line(&user, false, line);
 }
@@ -151,7 +184,7 @@ static int undo_group(const char *name, const char *rest)
 static int undo_session(const char *name, const char *who)
 {
     __attribute__((cleanup(user_free))) struct user user = {.name = NULL};
-    char folder[512], line[2048];
+    char folder[512], line[4096];
 
     if (user_find(&user, who) == -ENOENT) /* and so is the file, or nobody's */
         return 0;
@@ -160,11 +193,23 @@ static int undo_session(const char *name, const char *who)
     if (!qemu_session_folder(&user, folder, sizeof(folder)))
         return complain(1, name, "%s has no home folder any more", who);
     struct quoted quoted = quote(folder);
-    snprintf(line, sizeof(line),
-             "cd %s && { sed -i '1{/^bridge_helper = \"[^\"]*\" # the first one applies$/d}' qemu.conf; "
-             "[ -s qemu.conf ] || rm -f qemu.conf qemu.conf.before; }",
-             quoted.text);
+    struct quoted home = quote(user.home);
+    const int length =
+        snprintf(line, sizeof(line),
+                 "cd %s && if [ -f %s/qemu.conf ]; then cd %s && "
+                 "sed -i '1{/^bridge_helper = \"[^\"]*\" # the first one applies$/d}' qemu.conf && "
+                 "if [ ! -s qemu.conf ]; then rm -f qemu.conf qemu.conf.before; "
+                 "elif cmp -s qemu.conf qemu.conf.before; then rm -f qemu.conf.before; fi; fi",
+                 home.text, quoted.text, quoted.text);
+    if (length >= (int)sizeof(line))
+        return complain(1, name, "the home folder of %s has too long a name", who);
     return check_run_line(&user, true, line);
+}
+
+static int undo_policy_file(const char *name, const char *rest)
+{
+    (void)rest;
+    return policy_remove_initial(name);
 }
 
 static int undo_file(const char *name, const char *path)
@@ -199,6 +244,7 @@ static int keep(const char *name, const char *rest)
 static const struct kind kinds[] = {
     {"bridge ", is_bridge, undo_bridge, "the bridge goes, and its NIC has its network back"},
     {"persist ", is_bridge, undo_persist, "the bridge is not made again at each start"},
+    {"policy-file", no_more, undo_policy_file, POLICY_PATH " goes, if no rule is left in it"},
     {"policy ", is_rule, setup_policy_remove, "this line goes from " POLICY_PATH},
     {"group ", is_membership, undo_group, "the user leaves the group"},
     {"session ", is_user, undo_session, "bridge_helper goes from the qemu.conf of this user's session"},

@@ -100,7 +100,7 @@ def settled():
 
 def files():
     """The phases of moves that there are: names in the folder of states."""
-    return sorted(name for name in os.listdir(STATE) if name != ".persist") if os.path.isdir(STATE) else []
+    return sorted(name for name in os.listdir(STATE) if name not in (".persist", ".setup")) if os.path.isdir(STATE) else []
 
 
 def addresses(name):

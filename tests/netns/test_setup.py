@@ -4,6 +4,7 @@
 """virt-tap setup: the plan, what it does, that it does so once, and that --undo leaves the host as it was."""
 import contextlib
 import errno
+import fcntl
 import os
 import pty
 import re
@@ -54,12 +55,9 @@ def files():
 
 
 class SetupCase(unittest.TestCase):
-    """A host whose ifupdown has given eth0 an address, with a real /dev/kvm if there is one, and two users who may nothing."""
+    """A host with a real /dev/kvm if there is one, and two users who may nothing."""
 
     def setUp(self):
-        uplink.make_plain()
-        self.addCleanup(uplink.remove)
-        await_(lambda: "fe80::" in uplink.ip("-6", "route", "show", "table", "local"))
         for folder in ("/etc/network", "/run/network", "/etc/virt-tap", *HOMES.values()):
             shutil.rmtree(folder, ignore_errors=True)
         os.mkdir("/etc/virt-tap")
@@ -102,7 +100,21 @@ class SetupCase(unittest.TestCase):
             return sock.connect_ex((ROUTER4, 9)) == errno.ECONNREFUSED
 
 
-class There(SetupCase):
+class UplinkCase(SetupCase):
+    """A host whose ifupdown has given eth0 an address."""
+
+    def setUp(self):
+        make_uplink()
+        self.addCleanup(uplink.remove)
+        super().setUp()
+
+
+def make_uplink():
+    uplink.make_plain()
+    await_(lambda: "fe80::" in uplink.ip("-6", "route", "show", "table", "local"))
+
+
+class There(UplinkCase):
     def test_there_and_back(self):
         """Two users; then nothing is left to do; then all is as before."""
         before, network = files(), uplink.settled()
@@ -123,7 +135,13 @@ class There(SetupCase):
                 self.assertRegex(file.read(), r'\Abridge_helper = "/\S*virt-tap-helper"')
             self.assertEqual(os.stat(file.name).st_uid, uid)
         self.again()
+        self.refused(ALICE, "--yes", "--nat", "--bridge=br0", says="cannot  bridge br0 exists")  # not by NAT
         self.set_up("--undo", "--dry-run", says="from the last to the first")
+        uplink.ip("tuntap", "add", "vtap-x", "mode", "tap")
+        uplink.ip("link", "set", "vtap-x", "master", "br0")
+        self.set_up("--undo", "--yes", status=1, says=("bridge br0 stays: 1 taps are on it", "1 steps could not be taken back"))
+        self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+        uplink.ip("link", "delete", "vtap-x")
         self.set_up("--undo", "--yes", says="everything that setup did is taken back")
         self.assertEqual(files(), before)
         self.assertTrue(await_(lambda: uplink.snapshot() == network), uplink.snapshot())
@@ -169,13 +187,21 @@ class There(SetupCase):
         return text
 
 
-class Carried(SetupCase):
+class Steps(SetupCase):
+    """What is not about an uplink: setup takes br7 as it is, in a fraction of the time."""
+
+    def setUp(self):
+        super().setUp()
+        sandbox.make_bridge("br7")
+        uplink.sysctl("ipv6/conf/br7/disable_ipv6", "1")
+        self.addCleanup(uplink.remove)
+
     def test_old_rules(self):
         """bridge.conf stays in force with the policy that setup makes, and is alone in force again afterwards."""
         sandbox.write(QEMU_ACL, "allow br9\n")
-        self.set_up(ALICE, "--yes")
+        self.set_up(ALICE, ALICE, "--yes", "--bridge=br7", says=f"echo 'include {QEMU_ACL}' >{POLICY}")
         with open(POLICY, encoding="utf-8") as file:
-            self.assertIn(f"\ninclude {QEMU_ACL}\nallow br0 user={ALICE}\n", file.read())
+            self.assertEqual(file.read().partition("\n")[2], f"include {QEMU_ACL}\nallow br7 user={ALICE}\n")
         self.set_up("--undo", "--yes")
         self.assertFalse(os.path.exists(POLICY))
 
@@ -186,7 +212,7 @@ class Carried(SetupCase):
         conf = HOMES[USER] + "/.config/libvirt/qemu.conf"
         sandbox.write(conf, 'bridge_helper = "/x"\nuser = "y"\n', uid=USER, gid=USER)
         sandbox.run("chown", "-R", f"{USER}:{USER}", HOMES[USER] + "/.config")
-        self.set_up(ALICE, "--yes")
+        self.set_up(ALICE, "--yes", "--bridge=br7")
         with open(POLICY, "a", encoding="utf-8") as file:
             file.write("deny br8\n")
         self.set_up("--undo", "--yes")
@@ -194,7 +220,70 @@ class Carried(SetupCase):
             self.assertEqual(file.read(), f"# ours\nallow br9 user={ALICE}\ndeny br8\n")
         with open(conf, encoding="utf-8") as file:
             self.assertEqual(file.read(), 'bridge_helper = "/x"\nuser = "y"\n')
+        self.assertEqual(os.listdir(os.path.dirname(conf)), ["qemu.conf"])
 
+    def test_gone_between(self):
+        """What somebody else has taken back already does not keep --undo from its end."""
+        self.set_up(ALICE, "--yes", "--bridge=br7")
+        sandbox.run("gpasswd", "-d", ALICE, "kvm")
+        shutil.rmtree(HOMES[USER] + "/.config")
+        os.unlink(POLICY)
+        self.set_up("--undo", "--yes", says="not in group kvm any more")
+
+    def test_policy_without_rules(self):
+        """A policy.conf that keeps bridge.conf out of force is not removed, by whomever it was made."""
+        self.set_up(ALICE, "--yes", "--bridge=br7")
+        sandbox.write(QEMU_ACL, "allow all\n")
+        self.set_up("--undo", "--yes", says="stays without a rule")
+        os.unlink(QEMU_ACL)
+        self.set_up(ALICE, "--yes", "--bridge=br7")
+        self.set_up("--undo", "--yes")
+        self.assertTrue(os.path.exists(POLICY))
+
+    def test_bridge_of_others(self):
+        """The record says that it was to be made; somebody else has made it."""
+        sandbox.write(RECORD, "virt-tap-setup 1\nbridge br7\n", mode=0o600)
+        self.set_up("--undo", "--yes", says="virt-tap bridge delete br7")
+        self.assertIn("br7", sandbox.links())
+
+    def test_home(self):
+        """Of a user who has root's command write elsewhere: it runs as the user, and all else is done."""
+        os.symlink("/etc", HOMES[USER] + "/.config")
+        before = files()
+        self.set_up(ALICE, BOB, "--yes", "--bridge=br7", status=1, says="commands as a user failed")
+        self.assertFalse([path for path in files() if path not in before and path.startswith(("/etc/libvirt", HOMES[USER]))])
+        for user in (ALICE, BOB):
+            self.assertEqual(virt_tap("policy", "explain", f"--user={user}", "--bridge=br7").returncode, 0)
+        os.unlink(HOMES[USER] + "/.config")
+        os.makedirs(HOMES[USER] + "/.config/libvirt")
+        os.mkfifo(HOMES[USER] + "/.config/libvirt/qemu.conf")
+        self.set_up(ALICE, "--dry-run", "--bridge=br7", says="qemu.conf is not a regular file")
+        os.unlink(HOMES[USER] + "/.config/libvirt/qemu.conf")
+
+    def test_hooks(self):
+        """Those that somebody else has enabled stay."""
+        option = "--bridge=br7"
+        self.addCleanup(shutil.rmtree, "/etc/libvirt/hooks", True)
+        shutil.rmtree("/etc/libvirt/hooks", ignore_errors=True)
+        self.refused(ALICE, "--yes", "--hooks", option, says="install the package virt-tap-hooks")
+        programs = os.path.dirname(HELPER) + "/virt-tap/hooks"
+        for driver in ("qemu", "network", "daemon"):
+            sandbox.write(f"{programs}/{driver}", "#!/bin/sh\n", mode=0o755)
+        self.addCleanup(shutil.rmtree, programs)
+        sandbox.write("/etc/libvirt/hooks/qemu.d/50-virt-tap", "#!/bin/sh\n", mode=0o755)
+        self.refused(ALICE, "--yes", "--hooks", option, says="is not virt-tap's: move it away")
+        os.unlink("/etc/libvirt/hooks/qemu.d/50-virt-tap")
+        self.set_up(ALICE, "--yes", "--hooks", option, says="+ virt-tap hooks enable --reload")
+        self.set_up("--undo", "--yes", says="+ virt-tap hooks disable")
+        self.assertFalse(os.path.lexists("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
+        self.assertEqual(virt_tap("hooks", "enable").returncode, 0)
+        os.unlink("/etc/libvirt/hooks/network.d/50-virt-tap")
+        self.set_up(ALICE, "--yes", "--hooks", option)
+        self.set_up("--undo", "--yes")
+        self.assertTrue(os.path.lexists("/etc/libvirt/hooks/qemu.d/50-virt-tap"))
+
+
+class Carried(UplinkCase):
     def test_goes_on(self):
         """A step that fails ends it; the next run does what is left, and --undo takes back both."""
         before = files()
@@ -236,10 +325,16 @@ class Carried(SetupCase):
 
 
 class Refused(SetupCase):
+    @classmethod
+    def setUpClass(cls):
+        make_uplink()
+        cls.addClassCleanup(uplink.remove)
+
     def test_words(self):
         for words, says, status in (
                 ([], "name the users", 2), (["nobody-here"], "there is no user 'nobody-here'", 1), (["root"], "root needs no policy", 1),
-                (["a b"], "needs quotes", 1), ([ALICE, "--uplink=eth0", "--nat"], "use one of them", 2),
+                (["a b"], "needs quotes", 1), (["12345"], "is a number", 1), ([ALICE, "--bridge=all"], "is not 'all'", 2),
+                ([ALICE, "--uplink=eth0", "--nat"], "use one of them", 2),
                 ([ALICE, "--undo"], "use it alone", 2), ([ALICE, "--bridge=a/b"], "letters, digits", 2), ([ALICE, "--uplink=a b"], "no NIC", 2)):
             with self.subTest(words=words):
                 self.refused(*words, says=says, status=status)
@@ -247,10 +342,35 @@ class Refused(SetupCase):
 
     def test_no_terminal(self):
         self.refused(ALICE, says="add --yes")
+        before = files()
+        said = sandbox.run("sh", "-c", f"exec {CLI} setup {ALICE} --yes >&-", check=False).stdout
+        self.assertIn("nothing was changed: cannot write to standard output", said)
+        self.assertEqual(files(), before)
+
+    def test_another(self):
+        """At the same time."""
+        os.makedirs(uplink.STATE, exist_ok=True)
+        with open(uplink.STATE + "/.setup", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refused(ALICE, "--yes", says="another setup is running")
+            self.refused("--undo", "--yes", says="another setup is running")
+
+    def test_no_ip(self):
+        """Without iproute2 nobody knows the default route; that is no reason for NAT."""
+        program = os.path.realpath(shutil.which("ip"))
+        before = files()
+        sandbox.run("mount", "--bind", "/dev/null", program)
+        try:
+            self.set_up(ALICE, "--yes", status=1, says="install the package iproute2")
+        finally:
+            sandbox.run("umount", program)
+        self.assertEqual(files(), before)
 
     def test_uplinks(self):
         """A port, a member of a bond, one that is not there, and a bridge with another uplink."""
         sandbox.batch("ip", "link add eth1 type veth peer name eth2", "link add br5 type bridge", "link set eth1 master br5")
+        self.addCleanup(sandbox.batch, "ip", *(f"link delete {name}" for name in ("eth1", "br5", "bond0", "br'0")),
+                        f"route replace default via {ROUTER4}", check=False)
         nics = [("eth1", "br5"), ("eth9", "eth9"), ("lo", "lo")]
         if sandbox.run("ip", "link", "add", "bond0", "type", "bond", check=False).returncode == 0:
             sandbox.run("ip", "link", "set", "eth2", "master", "bond0")
@@ -261,6 +381,8 @@ class Refused(SetupCase):
         self.refused(ALICE, "--yes", "--uplink=eth0", "--bridge=br5", says="'eth0' is not one of its ports")
         self.refused(ALICE, "--yes", "--nat", "--bridge=br5", says="choose another name")
         self.refused(ALICE, "--yes", "--bridge=eth1", says="it is no bridge")
+        sandbox.batch("ip", "link add br'0 up type bridge", f"route replace default via {ROUTER4} dev br'0 onlink")
+        self.refused(ALICE, "--yes", says="its name needs quotes")
 
     def test_wireless(self):
         """Refused as an uplink, with what to type; without --uplink, NAT is proposed."""
@@ -269,7 +391,7 @@ class Refused(SetupCase):
         self.addCleanup(sandbox.run, "umount", sysfs)
         os.mkdir(sysfs + "/phy80211")
         self.refused(ALICE, "--yes", "--uplink=eth0", says=("Wi-Fi", "use --nat"))
-        self.refused(ALICE, "--yes", says=("(NAT): this host is on Wi-Fi", "needs systemd"))
+        self.refused(ALICE, "--yes", says=("bridge br-nat, by whose address guests reach out (NAT): this host is on Wi-Fi", "needs systemd"))
 
     def test_packages(self):
         """What NAT takes and is not there is installed before."""
@@ -302,8 +424,10 @@ class Refused(SetupCase):
                      good + "policy allow br0 user=x\ty\n", good + "session ;x\n", good + "rm -rf /\n", good + "other \x1b[2J\n", good + "hooks\0\n"):
             with self.subTest(text=text):
                 sandbox.write(RECORD, text, mode=0o600)
-                self.refused("--undo", "--yes", says="damaged in line")
-                self.refused(ALICE, "--yes", says="damaged in line")
+                before = files()
+                self.set_up("--undo", "--yes", status=1, says="damaged in line")
+                self.assertEqual(files(), before)
+        self.refused(ALICE, "--yes", says="damaged in line")
         sandbox.write(RECORD, good + "hooks\n", mode=0o666)
         os.chmod(RECORD, 0o666)
         self.refused("--undo", "--yes", says=RECORD)

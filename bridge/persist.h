@@ -201,3 +201,8 @@ int persist_check(const char *verb, const char *bridge, struct persist_files *re
  * one of the files was changed since; by_guard: unless it is somebody else's. Returns the number of files, or
  * -1 after reporting why. */
 int persist_undo(const char *verb, const char *bridge, bool by_guard);
+
+/* persist_plan.c: writes a command of the bridge's stanza of ifupdown's. dhclient (client "") and dhclient -6
+ * ("6") identify themselves by a DUID in a lease file, which ifupdown names after the interface: with a new
+ * one, the server takes the host for another one, and its address changes. */
+void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client);

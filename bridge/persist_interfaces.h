@@ -29,8 +29,3 @@ bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken);
 /* Writes the bridge's own stanzas; options and inet6: what the NIC's gave for them, "": nothing. */
 void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const char *options,
                             const char *inet6);
-
-/* Writes a command of the bridge's stanza. dhclient (client "") and dhclient -6 ("6") identify themselves by
- * a DUID in a lease file, which ifupdown names after the interface: with a new one, the server takes the host
- * for another one, and its address changes. */
-void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client);

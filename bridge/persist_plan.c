@@ -227,3 +227,14 @@ int persist_check_text(const struct persist_plan *plan, const char *text, bool d
     }
     return 0;
 }
+
+void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client)
+{
+    static const char start[] = "/var/lib/dhcp/dhclient", end[] = ".leases";
+    const char *from = plan->uplink, *to = plan->bridge;
+
+    fprintf(
+        out,
+        "    pre-up test -e %s%s.%s%s || sed 's/\"%s\"/\"%s\"/' %s%s.%s%s >%s%s.%s%s 2>/dev/null || true\n",
+        start, client, to, end, from, to, start, client, from, end, start, client, to, end);
+}

@@ -46,45 +46,6 @@ const struct option_entry setup_options[] = {
     OPTION_END(struct options),
 };
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stopped = 1;
-}
-
-bool setup_stopped(void)
-{
-    return stopped;
-}
-
-void setup_catch_signals(void)
-{
-    const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: must end a question */
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-}
-
-int setup_ask(const char *name, const char *question, bool yes)
-{
-    char answer[16];
-
-    if (fflush(stdout) != 0 || ferror(stdout)) /* what is done would not be seen either */
-        return complain(1, name, "nothing was changed: cannot write to standard output");
-    if (yes)
-        return 0;
-    if (!isatty(STDIN_FILENO))
-        return complain(1, name, "nothing was changed: there is no terminal to ask on; add --yes");
-    printf("%s [y/N] ", question);
-    fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
-        return 0;
-    return complain(1, name, "nothing was changed");
-}
-
 /* Whether it is a further command of the step before. */
 static bool goes_on(const struct step *step, const struct step *before)
 {

@@ -72,6 +72,9 @@ bool setup_is_persisted(const char *bridge);
 /* Whether a bridge's name needs no quotes in a command or a rule, and is no word of the policy's. */
 bool setup_bridge_is_plain(const char *name);
 
+/* Letters that neither a shell nor a rule of the policy gives a meaning to. */
+#define SETUP_NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@+"
+
 /* Whether a user's name needs no quotes in a command or a rule, and is no option and no number. */
 bool setup_user_is_plain(const char *name);
 
@@ -98,7 +101,6 @@ struct record {
  */
 int record_read(struct record *out, const char *name);
 void record_free(struct record *record);
-bool record_line_is_valid(const char *line);
 
 /* Adds a line unless it is there, and writes the file. Returns 0, or 1 after reporting why not. */
 int record_add(struct record *record, const char *name, const char *line);

@@ -21,52 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OWN_WORDS = 16 };
-
-/* The words of one of our own commands, and this program. */
-struct own {
-    char text[512], path[4096];
-    const char *argv[OWN_WORDS + 1];
-};
-
-static bool own_split(struct own *own, const char *words)
-{
-    size_t count = 0;
-
-    if (strlen(words) >= sizeof(own->text) || !text_link("/proc/self/exe", own->path, sizeof(own->path)))
-        return false;
-    char *rest = strcpy(own->text, words);
-    for (char *word; count < OWN_WORDS && (word = strsep(&rest, " "));)
-        own->argv[count++] = word;
-    own->argv[count] = NULL;
-    return rest == NULL;
-}
-
-int setup_query(const char *words, char **output)
-{
-    struct own own;
-
-    if (!own_split(&own, words))
-        return -1;
-    return process_run(
-        &(struct process){
-            .path = own.path, .argv = own.argv, .errors = output != NULL, .limit_ms = PROCESS_QUERY_MS},
-        output);
-}
-
-int setup_run_own(const struct setup *setup, const struct step *step)
-{
-    struct own own;
-
-    printf("+ %s\n", step->words);
-    fflush(stdout);
-    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -1;
-    if (status != 0)
-        printf("  failed\n");
-    (void)setup;
-    return status != 0;
-}
-
 /* The interface of the default route with the least metric, of one family; "": none. Returns whether it could
  * be asked for. */
 static bool find_route(const char *family, char out[IFNAMSIZ])
@@ -98,12 +52,6 @@ static bool find_default(char out[IFNAMSIZ])
     return find_route("-4", out) && (*out || find_route("-6", out));
 }
 
-bool setup_bridge_is_plain(const char *name)
-{
-    return ifname_valid(name) && !name[strspn(name, IFNAME_PLAIN)] && strcmp(name, "all") != 0 &&
-           strcmp(name, "default") != 0;
-}
-
 int setup_count_taps(const char *bridge)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
@@ -121,14 +69,6 @@ int setup_count_taps(const char *bridge)
 static bool is_wireless(const char *nic)
 {
     return network_has(nic, "phy80211") || network_has(nic, "wireless");
-}
-
-bool setup_is_persisted(const char *bridge)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/etc/virt-tap/persist.%.15s", bridge);
-    return access(path, F_OK) == 0;
 }
 
 /* Moves the NIC under the guard. A person confirms on the terminal; without one, what `bridge persist` has

@@ -16,59 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns NULL, and remembers that, without memory. */
-static char *print(struct setup *setup, const char *format, va_list args)
-{
-    char *text;
-
-    if (vasprintf(&text, format, args) >= 0)
-        return text;
-    setup->lost = true;
-    return NULL;
-}
-
-struct step *setup_add(struct setup *setup, enum step_state state, const char *title, const char *format, ...)
-{
-    struct step *step = &setup->steps[setup->count];
-    va_list args;
-
-    if (setup->count == STEPS_MAX) {
-        setup->lost = true;
-        return NULL;
-    }
-    setup->count++;
-    *step = (struct step){.state = state, .title = strdup(title)};
-    if (!step->title)
-        setup->lost = true;
-    if (!format)
-        return step;
-    va_start(args, format);
-    step->words = print(setup, format, args);
-    va_end(args);
-    return step;
-}
-
-void step_record(struct setup *setup, struct step *step, const char *format, ...)
-{
-    va_list args;
-
-    if (!step)
-        return;
-    va_start(args, format);
-    step->record = print(setup, format, args);
-    va_end(args);
-}
-
-void setup_clear(struct setup *setup)
-{
-    for (size_t i = 0; i < setup->count; i++) {
-        free(setup->steps[i].title);
-        free(setup->steps[i].words);
-        free(setup->steps[i].record);
-    }
-    setup->count = 0;
-}
-
 /* What a finding means for the plan. */
 enum meaning {
     MEANS_NOTHING,

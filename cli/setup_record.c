@@ -20,6 +20,69 @@
 #define RECORD_PATH "/etc/virt-tap/setup"
 #define FIRST_LINE "virt-tap-setup 1"
 
+static bool no_more(const char *rest)
+{
+    return *rest == '\0';
+}
+
+/* GROUP USER */
+static bool is_membership(const char *rest)
+{
+    const size_t group = strspn(rest, SETUP_NAME_LETTERS);
+
+    return group > 0 && *rest != '-' && rest[group] == ' ' && setup_user_is_plain(rest + group + 1);
+}
+
+/* allow BRIDGE user=NAME */
+static bool is_rule(const char *rest)
+{
+    char bridge[IFNAMSIZ], user[256];
+    int end = 0;
+
+    return sscanf(rest, "allow %15s user=%255s%n", bridge, user, &end) == 2 && rest[end] == '\0' &&
+           setup_bridge_is_plain(bridge) && setup_user_is_plain(user);
+}
+
+static bool is_file(const char *rest)
+{
+    const char *file = setup_find_file(rest);
+
+    return file && strcmp(file, rest) == 0;
+}
+
+static bool is_text(const char *rest)
+{
+    return *rest && printable_is(rest);
+}
+
+/* The words that begin a line, and what may follow; setup_undo.c says what they mean. */
+static const struct {
+    const char *word; /* with the blank behind it, if something follows */
+    bool (*valid)(const char *rest);
+} kinds[] = {
+    {"bridge ", setup_bridge_is_plain},
+    {"persist ", setup_bridge_is_plain},
+    {"policy-file", no_more},
+    {"policy ", is_rule},
+    {"group ", is_membership},
+    {"session ", setup_user_is_plain},
+    {"file ", is_file},
+    {"hooks", no_more},
+    {"broker", no_more},
+    {"packages ", is_text},
+    {"other ", is_text},
+};
+
+static bool is_valid(const char *line)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const size_t length = strlen(kinds[i].word);
+        if (strncmp(line, kinds[i].word, length) == 0 && kinds[i].valid(line + length))
+            return true;
+    }
+    return false;
+}
+
 void record_free(struct record *record)
 {
     for (size_t i = 0; i < record->count; i++)
@@ -61,7 +124,7 @@ static int parse(struct record *out, const char *name, char *text, size_t size)
         return refuse(name, 1);
     for (char *line; (line = strsep(&rest, "\n")) && rest;) {
         number++;
-        if (number == 1 ? strcmp(line, FIRST_LINE) != 0 : !record_line_is_valid(line))
+        if (number == 1 ? strcmp(line, FIRST_LINE) != 0 : !is_valid(line))
             return refuse(name, number);
         if (number > 1 && push(out, line) < 0)
             return complain(1, name, "no memory");
@@ -112,7 +175,7 @@ int record_add(struct record *record, const char *name, const char *line)
     for (size_t i = 0; i < record->count; i++)
         if (strcmp(record->lines[i], line) == 0)
             return 0;
-    if (!record_line_is_valid(line))
+    if (!is_valid(line))
         return complain(1, name, "this cannot be recorded, and is not done: %s", line);
     if (push(record, line) < 0)
         return complain(1, name, "no memory");

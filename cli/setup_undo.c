@@ -22,84 +22,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Letters that neither a shell nor a rule of the policy gives a meaning to. */
-#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@+"
-
-bool setup_user_is_plain(const char *name)
-{
-    return *name && *name != '-' && *name != '+' && name[strspn(name, NAME_LETTERS)] == '\0' &&
-           name[strspn(name, "0123456789")] != '\0';
-}
-
-const char *setup_find_file(const char *command)
-{
-    static const char *const files[] = {
-        "/etc/udev/rules.d/65-virt-tap-kvm.rules",
-        "/etc/systemd/network/05-virt-tap.network",
-        "/etc/NetworkManager/conf.d/50-virt-tap.conf",
-        "/etc/NetworkManager/dispatcher.d/50-virt-tap",
-        "/etc/network/if-up.d/virt-tap",
-    };
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        if (strstr(command, files[i]))
-            return files[i];
-    return NULL;
-}
-
 /* One kind of line: what it says, and how it is taken back. */
 struct kind {
     const char *word; /* with the blank behind it, if something follows */
-    bool (*valid)(const char *rest);
     /* Takes it back. Returns 0, or 1 after reporting why not. */
     int (*undo)(const char *name, const char *rest);
     const char *means; /* for people, before the rest */
 };
-
-static bool no_more(const char *rest)
-{
-    return *rest == '\0';
-}
-
-static bool is_bridge(const char *rest)
-{
-    return setup_bridge_is_plain(rest);
-}
-
-static bool is_user(const char *rest)
-{
-    return setup_user_is_plain(rest);
-}
-
-/* GROUP USER */
-static bool is_membership(const char *rest)
-{
-    const size_t group = strspn(rest, NAME_LETTERS);
-
-    return group > 0 && *rest != '-' && rest[group] == ' ' && setup_user_is_plain(rest + group + 1);
-}
-
-/* allow BRIDGE user=NAME */
-static bool is_rule(const char *rest)
-{
-    char bridge[IFNAMSIZ], user[256];
-    int end = 0;
-
-    return sscanf(rest, "allow %15s user=%255s%n", bridge, user, &end) == 2 && rest[end] == '\0' &&
-           is_bridge(bridge) && setup_user_is_plain(user);
-}
-
-static bool is_file(const char *rest)
-{
-    const char *file = setup_find_file(rest);
-
-    return file && strcmp(file, rest) == 0;
-}
-
-static bool is_text(const char *rest)
-{
-    return *rest && printable_is(rest);
-}
 
 static int run(const char *words)
 {
@@ -242,17 +171,17 @@ static int keep(const char *name, const char *rest)
 }
 
 static const struct kind kinds[] = {
-    {"bridge ", is_bridge, undo_bridge, "the bridge goes, and its NIC has its network back"},
-    {"persist ", is_bridge, undo_persist, "the bridge is not made again at each start"},
-    {"policy-file", no_more, undo_policy_file, POLICY_PATH " goes, if no rule is left in it"},
-    {"policy ", is_rule, setup_policy_remove, "this line goes from " POLICY_PATH},
-    {"group ", is_membership, undo_group, "the user leaves the group"},
-    {"session ", is_user, undo_session, "bridge_helper goes from the qemu.conf of this user's session"},
-    {"file ", is_file, undo_file, "this file goes, with effect from the next start"},
-    {"hooks", no_more, undo_hooks, "libvirt does not call the hooks"},
-    {"broker", no_more, undo_broker, "the broker does not listen"},
-    {"packages ", is_text, keep, "stays: what this command installed"},
-    {"other ", is_text, keep, "stays: what this command did"},
+    {"bridge ", undo_bridge, "the bridge goes, and its NIC has its network back"},
+    {"persist ", undo_persist, "the bridge is not made again at each start"},
+    {"policy-file", undo_policy_file, POLICY_PATH " goes, if no rule is left in it"},
+    {"policy ", setup_policy_remove, "this line goes from " POLICY_PATH},
+    {"group ", undo_group, "the user leaves the group"},
+    {"session ", undo_session, "bridge_helper goes from the qemu.conf of this user's session"},
+    {"file ", undo_file, "this file goes, with effect from the next start"},
+    {"hooks", undo_hooks, "libvirt does not call the hooks"},
+    {"broker", undo_broker, "the broker does not listen"},
+    {"packages ", keep, "stays: what this command installed"},
+    {"other ", keep, "stays: what this command did"},
 };
 
 /* Returns what follows the kind's word. */
@@ -260,7 +189,7 @@ static const struct kind *find_kind(const char *line, const char **rest)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         const size_t length = strlen(kinds[i].word);
-        if (strncmp(line, kinds[i].word, length) == 0 && kinds[i].valid(line + length)) {
+        if (strncmp(line, kinds[i].word, length) == 0) {
             *rest = line + length;
             return &kinds[i];
         }
@@ -268,16 +197,9 @@ static const struct kind *find_kind(const char *line, const char **rest)
     return NULL;
 }
 
-bool record_line_is_valid(const char *line)
-{
-    const char *rest;
-
-    return find_kind(line, &rest) != NULL;
-}
-
 static void show(const struct record *record)
 {
-    const char *rest;
+    const char *rest = "";
 
     puts("what setup did, and is taken back now, from the last to the first:");
     for (size_t i = record->count; i-- > 0;) {
@@ -292,7 +214,7 @@ static int take_back(const char *name, struct record *record)
     size_t failed = 0;
 
     for (size_t i = record->count; i-- > 0 && !setup_stopped();) {
-        const char *rest;
+        const char *rest = "";
         const struct kind *kind = find_kind(record->lines[i], &rest);
         if (kind->undo(name, rest) != 0)
             failed++;

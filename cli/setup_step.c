@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the virt-tap authors
+ *
+ * What the parts of virt-tap setup share: its steps, our own commands, and the person who is asked. */
+#include "base/cleanup.h"
+#include "base/complain.h"
+#include "base/name.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "setup.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Returns NULL, and remembers that, without memory. */
+static char *print(struct setup *setup, const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) >= 0)
+        return text;
+    setup->lost = true;
+    return NULL;
+}
+
+struct step *setup_add(struct setup *setup, enum step_state state, const char *title, const char *format, ...)
+{
+    struct step *step = &setup->steps[setup->count];
+    va_list args;
+
+    if (setup->count == STEPS_MAX) {
+        setup->lost = true;
+        return NULL;
+    }
+    setup->count++;
+    *step = (struct step){.state = state, .title = strdup(title)};
+    if (!step->title)
+        setup->lost = true;
+    if (!format)
+        return step;
+    va_start(args, format);
+    step->words = print(setup, format, args);
+    va_end(args);
+    return step;
+}
+
+void step_record(struct setup *setup, struct step *step, const char *format, ...)
+{
+    va_list args;
+
+    if (!step)
+        return;
+    va_start(args, format);
+    step->record = print(setup, format, args);
+    va_end(args);
+}
+
+void setup_clear(struct setup *setup)
+{
+    for (size_t i = 0; i < setup->count; i++) {
+        free(setup->steps[i].title);
+        free(setup->steps[i].words);
+        free(setup->steps[i].record);
+    }
+    setup->count = 0;
+}
+
+enum { OWN_WORDS = 16 };
+
+/* The words of one of our own commands, and this program. */
+struct own {
+    char text[512], path[4096];
+    const char *argv[OWN_WORDS + 1];
+};
+
+static bool own_split(struct own *own, const char *words)
+{
+    size_t count = 0;
+
+    if (strlen(words) >= sizeof(own->text) || !text_link("/proc/self/exe", own->path, sizeof(own->path)))
+        return false;
+    char *rest = strcpy(own->text, words);
+    for (char *word; count < OWN_WORDS && (word = strsep(&rest, " "));)
+        own->argv[count++] = word;
+    own->argv[count] = NULL;
+    return rest == NULL;
+}
+
+int setup_query(const char *words, char **output)
+{
+    struct own own;
+
+    if (!own_split(&own, words))
+        return -1;
+    return process_run(
+        &(struct process){
+            .path = own.path, .argv = own.argv, .errors = output != NULL, .limit_ms = PROCESS_QUERY_MS},
+        output);
+}
+
+int setup_run_own(const struct setup *setup, const struct step *step)
+{
+    struct own own;
+
+    printf("+ %s\n", step->words);
+    fflush(stdout);
+    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -1;
+    if (status != 0)
+        printf("  failed\n");
+    (void)setup;
+    return status != 0;
+}
+
+bool setup_bridge_is_plain(const char *name)
+{
+    return ifname_valid(name) && !name[strspn(name, IFNAME_PLAIN)] && strcmp(name, "all") != 0 &&
+           strcmp(name, "default") != 0;
+}
+
+bool setup_is_persisted(const char *bridge)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/etc/virt-tap/persist.%.15s", bridge);
+    return access(path, F_OK) == 0;
+}
+
+bool setup_user_is_plain(const char *name)
+{
+    return *name && *name != '-' && *name != '+' && name[strspn(name, SETUP_NAME_LETTERS)] == '\0' &&
+           name[strspn(name, "0123456789")] != '\0';
+}
+
+const char *setup_find_file(const char *command)
+{
+    static const char *const files[] = {
+        "/etc/udev/rules.d/65-virt-tap-kvm.rules",
+        "/etc/systemd/network/05-virt-tap.network",
+        "/etc/NetworkManager/conf.d/50-virt-tap.conf",
+        "/etc/NetworkManager/dispatcher.d/50-virt-tap",
+        "/etc/network/if-up.d/virt-tap",
+    };
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (strstr(command, files[i]))
+            return files[i];
+    return NULL;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+bool setup_stopped(void)
+{
+    return stopped;
+}
+
+void setup_catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: must end a question */
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+int setup_ask(const char *name, const char *question, bool yes)
+{
+    char answer[16];
+
+    if (fflush(stdout) != 0 || ferror(stdout)) /* what is done would not be seen either */
+        return complain(1, name, "nothing was changed: cannot write to standard output");
+    if (yes)
+        return 0;
+    if (!isatty(STDIN_FILENO))
+        return complain(1, name, "nothing was changed: there is no terminal to ask on; add --yes");
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (fgets(answer, sizeof(answer), stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+        return 0;
+    return complain(1, name, "nothing was changed");
+}

@@ -268,12 +268,20 @@ class Hostile(unittest.TestCase):
 
     def test_apply_is_the_users_act(self):
         """The file is the user's, what was in it stays, and the new line applies, whatever form the old one has."""
-        for was in ("bridge_helper = '/x'\nvnc_tls = 1", "\tbridge_helper='/x'\n", "bridge_helper = [\n'/x' ]\n", "bridge_helper='/x'; vnc_tls = 1\n",
+        for was in ("bridge_helper = '/x'\nvnc_tls = 1", "\tbridge_helper='/x'\n", "bridge_helper='/x'; vnc_tls = 1\n",
                     "vnc_tls = 1 ; bridge_helper = '/x'", "bridge_helper = \"\"\"/x\ny\"\"\"\n"):
             sandbox.write("/run/vt/was", was)
             done, _ = self.apply(f"cp /run/vt/was {CONF}; chown vmuser {CONF}")
             self.assertIn("(qemu.session)", done.stdout)
             self.assertIn(f"vmuser\nbridge_helper = \"{checkcase.helper_path()}\" # the first one applies\n{was}", done.stdout)
+
+    def test_apply_leaves_a_wrong_type(self):
+        """What libvirt refuses is for its owner to correct."""
+        was = "bridge_helper = [\n'/x' ]\n"
+        sandbox.write("/run/vt/was", was)
+        done, _ = self.apply(f"cp /run/vt/was {CONF}; chown vmuser {CONF}")
+        self.assertIn("(qemu.session.broken)", done.stdout)
+        self.assertTrue(done.stdout.endswith(f"vmuser\n{was}"), done.stdout)
 
     def test_apply_leaves_what_is_in_a_folder_called_kvm(self):
         """It may be another file system's, mounted there; an empty folder goes."""

@@ -23,7 +23,7 @@ SOURCE = os.environ["VIRT_TAP_SOURCE"]
 PAGES = {"check": "virt-tap-check.1", "bridge": "virt-tap-bridge.8", "show": "virt-tap-bridge.8", "hooks": "virt-tap-hooks.7",
          "xml": "virt-tap-xml.1", "domain": "virt-tap-xml.1"}
 OF_OTHERS = {"virt-tap-bridge.8": {"--offline", "--reload"},
-             "virt-tap.1": {"--help", "--version", "--list-options", "--listen", "--name", "--isolated", "--net", "--network"},
+             "virt-tap.1": {"--apply", "--help", "--version", "--list-options", "--listen", "--name", "--isolated", "--net", "--network"},
              "virt-tap-hooks.7": {"--connect", "--uplink"}}  # of other verbs and programs
 COMMANDS = {"bridge", "broker", "hooks", "tap", "policy", "domain", "xml"}
 

@@ -221,7 +221,8 @@ class Apply(Case):
         self.apply("60s")
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
         self.assertIn("is a port of 'br0' already, as it was persisted", self.persist(status=1))
-        self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
+        deleted = virt_tap("bridge", "delete", "br0", limit=60)
+        self.assertEqual(deleted.returncode, 0, deleted.stdout)
         self.assert_back(before)
 
 

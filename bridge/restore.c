@@ -80,8 +80,13 @@ static int restore(const struct move *move, int bridge)
 int move_restore(const struct move *move, int bridge)
 {
     const bool detached = persist_detach(move);
-    const int err = restore(move, bridge);
+    int err = restore(move, bridge);
 
+    /* A manager that takes the NIC back meanwhile has no IPv6 there at first (disable_ipv6: the kernel
+     * refuses addresses with EACCES, net/ipv6/addrconf.c), and gives it the addresses itself once it is told.
+     */
+    if (err == -EACCES && *move->manager)
+        err = 0;
     persist_reattach(move);
     unlink(state_path(move->bridge, PHASE_RESTORING).text);
     if (err < 0)

@@ -20,19 +20,12 @@
 
 enum { FIRST = 76, COUNT = 24, SHORTEST = 16, LONGEST = 29, CONFIG_SIZE = 256 * 1024 };
 
-static bool any_file(const char *pattern)
-{
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-
-    return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
-}
-
 static bool has_program(const char *name)
 {
     char pattern[128];
 
     snprintf(pattern, sizeof(pattern), "{/usr/sbin,/usr/bin,/sbin,/bin}/%s", name);
-    return any_file(pattern);
+    return persist_any_file(pattern);
 }
 
 /* netplan has no words for this: whoever it writes for is told directly. */
@@ -47,9 +40,9 @@ const struct persist_format *nat_format(const char *verb, const char *name)
     }
     if (strcmp(name, "auto") == 0) {
         name = "dnsmasq";
-        if (any_file("/run/systemd/netif/links/*"))
+        if (persist_any_file("/run/systemd/netif/links/*"))
             name = "networkd";
-        if (any_file("/run/NetworkManager/devices/*"))
+        if (persist_any_file("/run/NetworkManager/devices/*"))
             name = "networkmanager";
     }
     const bool unit = strcmp(name, "dnsmasq") == 0;

@@ -9,7 +9,6 @@
 #include "nat.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,13 +250,6 @@ static int add_docker(const struct persist_plan *plan, struct persist_files *fil
     return persist_close(out);
 }
 
-static bool any_of(const char *pattern)
-{
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-
-    return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
-}
-
 int nat_write_host(const struct persist_plan *plan, struct persist_files *files)
 {
     /* NetworkManager makes the host forward, and has a zone for this. */
@@ -266,7 +258,7 @@ int nat_write_host(const struct persist_plan *plan, struct persist_files *files)
 
     if (err == 0 && !shared && access("/etc/firewalld/zones", F_OK) == 0)
         err = add_zone(plan, files);
-    if (err == 0 && any_of("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))
+    if (err == 0 && persist_any_file("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))
         err = add_docker(plan, files);
     return err;
 }

@@ -14,7 +14,6 @@
 #include "uplink.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,26 +124,19 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     return complain(1, verb, "cannot read the network of '%s': %s", holder->name, strerror(-err));
 }
 
-static bool any_file(const char *pattern)
-{
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-
-    return glob(pattern, 0, NULL, &found) == 0;
-}
-
 /* netplan first, since it writes for the other two; then who manages the NIC; for one that nobody manages, or
  * that is not known, managers with runtime state for devices; ifupdown, which only has files, last. */
 static const char *find_manager(const char *nic)
 {
     const char *manager = nic ? uplink_manager((int)if_nametoindex(nic)) : NULL;
 
-    if (any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
+    if (persist_any_file("/etc/netplan/*.yaml") && access("/usr/sbin/netplan", X_OK) == 0)
         return "netplan";
     if (!manager && nic && process_query(NULL, "ifquery", nic) == 0)
         return "ifupdown";
-    if (manager ? strcmp(manager, "NetworkManager") == 0 : any_file("/run/NetworkManager/devices/*"))
+    if (manager ? strcmp(manager, "NetworkManager") == 0 : persist_any_file("/run/NetworkManager/devices/*"))
         return "networkmanager";
-    if (manager || any_file("/run/systemd/netif/links/*"))
+    if (manager || persist_any_file("/run/systemd/netif/links/*"))
         return "networkd";
     if (access("/etc/network/interfaces", F_OK) == 0 && access("/sbin/ifup", X_OK) == 0)
         return "ifupdown";

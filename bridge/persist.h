@@ -206,3 +206,6 @@ int persist_undo(const char *verb, const char *bridge, bool by_guard);
  * ("6") identify themselves by a DUID in a lease file, which ifupdown names after the interface: with a new
  * one, the server takes the host for another one, and its address changes. */
 void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client);
+
+/* persist_plan.c: whether there is a file whose path matches, as glob(3) with GLOB_BRACE has it. */
+bool persist_any_file(const char *pattern);

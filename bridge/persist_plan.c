@@ -2,12 +2,14 @@
  * Copyright the virt-tap authors
  *
  * Reads what an interface has, for a plan: addresses and routes, and what of them no format can express. */
+#include "base/cleanup.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
@@ -237,4 +239,11 @@ void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const ch
         out,
         "    pre-up test -e %s%s.%s%s || sed 's/\"%s\"/\"%s\"/' %s%s.%s%s >%s%s.%s%s 2>/dev/null || true\n",
         start, client, to, end, from, to, start, client, from, end, start, client, to, end);
+}
+
+bool persist_any_file(const char *pattern)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
 }

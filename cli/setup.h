@@ -69,6 +69,9 @@ const char *setup_find_file(const char *command);
 /* Whether `bridge persist` has written a configuration for it. */
 bool setup_is_persisted(const char *bridge);
 
+/* Whether a move to it waits for its confirmation, or is put back. */
+bool setup_is_moving(const char *bridge);
+
 /* Whether a bridge's name needs no quotes in a command or a rule, and is no word of the policy's. */
 bool setup_bridge_is_plain(const char *name);
 
@@ -78,7 +81,7 @@ bool setup_bridge_is_plain(const char *name);
 /* Whether a user's name needs no quotes in a command or a rule, and is no option and no number. */
 bool setup_user_is_plain(const char *name);
 
-/* An act: runs `words`, a command of virt-tap's whose words need no quoting, with the terminal. */
+/* Runs `words`, one of virt-tap's own commands, on the terminal. None of its words may need quotes. */
 int setup_run_own(const struct setup *setup, const struct step *step);
 
 /* Runs such a command without a terminal. *output is as process_run()'s, with its errors. Returns its exit

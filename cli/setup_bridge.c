@@ -7,7 +7,6 @@
 #include "base/name.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "config.h"
 #include "host/fix.h"
 #include "host/network.h"
 #include "net/link.h"
@@ -102,18 +101,19 @@ static bool plan_packages(struct setup *setup, const char *reason)
  */
 static bool can_persist(struct setup *setup, const char *title, const char *options)
 {
+    static const char nothing[] = "nothing was changed: ";
     char words[256];
     _cleanup_free_ char *output = NULL;
 
     snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
     const int status = setup_query(words, &output);
-    const char *reason = status < 0 ? strerror(-status) : process_reason(output);
-    const char *start = strstr(reason, "nothing was changed: ");
+    char *refusal = output ? strstr(output, nothing) : NULL; /* notes may come before it */
+    if (refusal)
+        refusal += strlen(nothing);
+    const char *reason = status < 0 ? strerror(-status) : process_reason(refusal ? refusal : output);
     if (status == 0 || plan_packages(setup, reason))
         return true;
-    if (start)
-        start += strlen("nothing was changed: ");
-    setup_add(setup, STEP_CANNOT, title, "%s", text_or(start, reason));
+    setup_add(setup, STEP_CANNOT, title, "%s", reason);
     return false;
 }
 
@@ -157,33 +157,11 @@ static void plan_uplink(struct setup *setup, const char *nic)
 {
     char options[64], title[256];
 
-    if (is_wireless(nic)) {
-        snprintf(title, sizeof(title), "bridge %s on %s", setup->bridge, nic);
-        setup_add(
-            setup, STEP_CANNOT, title,
-            "it is a Wi-Fi card, and an access point drops frames from addresses that it does not know: "
-            "use --nat instead of --uplink");
-        return;
-    }
     snprintf(options, sizeof(options), " --uplink=%s", nic);
     snprintf(title, sizeof(title),
              "bridge %s with the NIC %s and its addresses, those from DHCP included, again at each start",
              setup->bridge, nic);
     plan_persist(setup, title, options);
-}
-
-/* Whether a move waits for its confirmation, or is put back (bridge/state.h). */
-static bool is_moving(const char *bridge)
-{
-    static const char *const phases[] = {"arming", "moving", "moved", "restoring"};
-    char path[64];
-
-    for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-        snprintf(path, sizeof(path), STATE_FOLDER "/bridge.%.15s.%s", bridge, phases[i]);
-        if (access(path, F_OK) == 0)
-            return true;
-    }
-    return false;
 }
 
 /* Whether `bridge create` made it, and only that: docs/interfaces.md has the aliases. */
@@ -195,34 +173,35 @@ static bool is_for_now(const struct link *bridge)
                                                  strncmp(bridge->alias, uplink, strlen(uplink)) == 0);
 }
 
-/* A bridge that is there. */
-static void plan_existing(struct setup *setup, const struct links *links, const struct link *bridge)
+/* Returns why a bridge that is there cannot be the one; NULL: it can. */
+static const char *refuse_existing(const struct setup *setup, const struct links *links,
+                                   const struct link *bridge)
 {
     const struct link *uplink = links_by_name(links, setup->uplink);
+
+    if (!setup_bridge_is_plain(bridge->name))
+        return "but its name needs quotes, or is a word of the policy's: rename it, or choose another with "
+               "--bridge";
+    if (setup_is_moving(bridge->name))
+        return "but is not confirmed, so that it goes within a minute: wait for that, or confirm it as `virt-tap bridge status` says";
+    if (strcmp(bridge->kind, "bridge") != 0)
+        return "it is no bridge: choose another name with --bridge";
+    if (setup->uplink && (!uplink || uplink->master != bridge->ifindex))
+        return "but that NIC is not one of its ports: choose another name with --bridge, or see `virt-tap "
+               "bridge add`";
+    if (setup->nat && !setup_is_persisted(bridge->name))
+        return "and not by `bridge persist --nat`: choose another name with --bridge";
+    return NULL;
+}
+
+static void plan_existing(struct setup *setup, const struct links *links, const struct link *bridge)
+{
+    const char *refusal = refuse_existing(setup, links, bridge);
     char title[128];
 
     snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
-    if (!setup_bridge_is_plain(bridge->name)) {
-        setup_add(
-            setup, STEP_CANNOT, title,
-            "but its name needs quotes, or is a word of the policy's: rename it, or choose another with "
-            "--bridge");
-    } else if (is_moving(bridge->name)) {
-        setup_add(
-            setup, STEP_CANNOT, title,
-            "but is not confirmed, so that it goes within a minute: wait for that, or type: virt-tap bridge "
-            "confirm %s",
-            bridge->name);
-    } else if (strcmp(bridge->kind, "bridge") != 0) {
-        setup_add(setup, STEP_CANNOT, title, "it is no bridge: choose another name with --bridge");
-    } else if (setup->uplink && (!uplink || uplink->master != bridge->ifindex)) {
-        setup_add(setup, STEP_CANNOT, title,
-                  "'%.15s' is not one of its ports: choose another name with --bridge, or see `virt-tap "
-                  "bridge add`",
-                  setup->uplink);
-    } else if (setup->nat && !setup_is_persisted(bridge->name)) {
-        setup_add(setup, STEP_CANNOT, title,
-                  "and not by `bridge persist --nat`: choose another name with --bridge");
+    if (refusal) {
+        setup_add(setup, STEP_CANNOT, title, "%s", refusal);
     } else if (setup->nat) {
         plan_persisted_nat(setup, title);
     } else if (is_for_now(bridge)) {

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "setup.h"
 
+#include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,7 +97,7 @@ int setup_query(const char *words, char **output)
     struct own own;
 
     if (!own_split(&own, words))
-        return -1;
+        return -E2BIG;
     return process_run(
         &(struct process){
             .path = own.path, .argv = own.argv, .errors = output != NULL, .limit_ms = PROCESS_QUERY_MS},
@@ -108,7 +110,7 @@ int setup_run_own(const struct setup *setup, const struct step *step)
 
     printf("+ %s\n", step->words);
     fflush(stdout);
-    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -1;
+    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -E2BIG;
     if (status != 0)
         printf("  failed\n");
     (void)setup;
@@ -121,12 +123,30 @@ bool setup_bridge_is_plain(const char *name)
            strcmp(name, "default") != 0;
 }
 
+/* Whether `bridge status` knows of this about it: anything but null. */
+static bool has_status(const char *bridge, const char *key)
+{
+    _cleanup_free_ char *text = NULL;
+    char words[64];
+
+    snprintf(words, sizeof(words), "virt-tap bridge status %s --json", bridge);
+    if (setup_query(words, &text) != 0 || !text)
+        return false;
+    json_t *all = json_loads(text, 0, NULL);
+    const json_t *first = json_array_get(json_object_get(all, "bridges"), 0);
+    const bool has = first && !json_is_null(json_object_get(first, key));
+    json_decref(all);
+    return has;
+}
+
 bool setup_is_persisted(const char *bridge)
 {
-    char path[64];
+    return has_status(bridge, "persist");
+}
 
-    snprintf(path, sizeof(path), "/etc/virt-tap/persist.%.15s", bridge);
-    return access(path, F_OK) == 0;
+bool setup_is_moving(const char *bridge)
+{
+    return has_status(bridge, "move");
 }
 
 bool setup_user_is_plain(const char *name)
@@ -143,6 +163,7 @@ const char *setup_find_file(const char *command)
         "/etc/NetworkManager/conf.d/50-virt-tap.conf",
         "/etc/NetworkManager/dispatcher.d/50-virt-tap",
         "/etc/network/if-up.d/virt-tap",
+        "/etc/udev/rules.d/90-virt-tap.rules",
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)

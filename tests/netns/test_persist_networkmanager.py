@@ -225,6 +225,19 @@ class Apply(Case):
         self.assertEqual(deleted.returncode, 0, deleted.stdout)
         self.assert_back(before)
 
+    def test_no_ipv6_for_the_nic(self):
+        """The bridge has an address that the NIC cannot have, since its profile has IPv6 off."""
+        self.start(HEAD + NIC + V4 + V6)
+        before = tree(), uplink.ip("route")
+        self.apply("60s")
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        uplink.sysctl("ipv6/conf/br0/disable_ipv6", "0")
+        uplink.ip("addr", "add", "2001:db8::99/64", "dev", "br0", "nodad")
+        uplink.sysctl("ipv6/conf/eth0/disable_ipv6", "1")
+        deleted = virt_tap("bridge", "delete", "br0", limit=60)
+        self.assertEqual(deleted.returncode, 0, deleted.stdout)
+        self.assert_back(before)
+
 
 class Refused(Case):
     def test_profiles(self):

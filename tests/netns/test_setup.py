@@ -17,6 +17,7 @@ import time
 import unittest
 
 import checkcase
+import documents
 import pseudoterminal
 import sandbox
 import uplink
@@ -378,7 +379,7 @@ class Refused(SetupCase):
         for nic, says in nics:
             with self.subTest(nic=nic):
                 self.refused(ALICE, "--yes", f"--uplink={nic}", says=says)
-        self.refused(ALICE, "--yes", "--uplink=eth0", "--bridge=br5", says="'eth0' is not one of its ports")
+        self.refused(ALICE, "--yes", "--uplink=eth0", "--bridge=br5", says="that NIC is not one of its ports")
         self.refused(ALICE, "--yes", "--nat", "--bridge=br5", says="choose another name")
         self.refused(ALICE, "--yes", "--bridge=eth1", says="it is no bridge")
         sandbox.batch("ip", "link add br'0 up type bridge", f"route replace default via {ROUTER4} dev br'0 onlink")
@@ -390,7 +391,7 @@ class Refused(SetupCase):
         sandbox.run("mount", "-t", "tmpfs", "tmpfs", sysfs)
         self.addCleanup(sandbox.run, "umount", sysfs)
         os.mkdir(sysfs + "/phy80211")
-        self.refused(ALICE, "--yes", "--uplink=eth0", says=("Wi-Fi", "use --nat"))
+        self.refused(ALICE, "--yes", "--uplink=eth0", says=("is Wi-Fi", "--nat"))
         self.refused(ALICE, "--yes", says=("bridge br-nat, by whose address guests reach out (NAT): this host is on Wi-Fi", "needs systemd"))
 
     def test_packages(self):
@@ -416,6 +417,14 @@ class Refused(SetupCase):
         self.refused(ALICE, "--yes", says=(f"{POLICY}:1", "policy edit"))
         sandbox.write(POLICY, "alow br0\n")
         self.refused(ALICE, "--yes", says="virt-tap policy check")
+
+    def test_files_of_fixes(self):
+        """Each file of ours that a fix of check's writes is one that --undo knows."""
+        texts = []
+        for name in ("host/catalogue.c", "cli/setup_step.c"):
+            with open(f"{documents.SOURCE}/{name}", encoding="utf-8") as file:
+                texts.append(set(re.findall(r"/etc/(?:udev|systemd|NetworkManager|network)/[\w./-]*virt-tap[\w.-]*", file.read())))
+        self.assertEqual(*texts)
 
     def test_record(self):
         """A record that is not as setup writes it is never acted on."""

@@ -129,7 +129,7 @@ class Snippets(machinecase.InstalledCase):
         self.machine.run(f"virt-tap tap delete vtap-odd; ip link delete dev '{ODD}'")
         rules = next(path for path in self.installed if path.endswith("/90-virt-tap.rules"))
         said = self.machine.run(f"""! udevadm help | grep -q verify || udevadm verify {rules} >/dev/null
-            journalctl -b -q --no-pager -o cat -g 'virt-tap.*rules'; systemctl --failed --no-legend --plain 'virt-tap*'""", check=False)
+            journalctl -b -q --no-pager -o cat -g 'virt-tap.*rules'; systemctl list-units --failed --no-legend --plain 'virt-tap*'""", check=False)
         self.assertEqual(said, (0, ""))
 
     def live_without(self):

@@ -250,11 +250,24 @@ static int add_docker(const struct persist_plan *plan, struct persist_files *fil
     return persist_close(out);
 }
 
+/* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on loading
+ * what its rules for a shared connection are made of. */
+static int add_modules(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, 0644, "/etc/modules-load.d/virt-tap-%s.conf", plan->bridge);
+
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
+    fputs("nft_chain_nat\nnft_masq\nnft_ct\nnft_reject_ipv4\n", out);
+    return persist_close(out);
+}
+
 int nat_write_host(const struct persist_plan *plan, struct persist_files *files)
 {
     /* NetworkManager makes the host forward, and has a zone for this. */
     const bool shared = strcmp(plan->format->name, "networkmanager") == 0;
-    int err = shared ? 0 : add_sysctls(plan, files);
+    int err = shared ? add_modules(plan, files) : add_sysctls(plan, files);
 
     if (err == 0 && !shared && access("/etc/firewalld/zones", F_OK) == 0)
         err = add_zone(plan, files);

@@ -72,6 +72,7 @@ class Setup(machinecase.InstalledCase):
         self.assertIn("this host is on Wi-Fi", self.type("alice", "--yes"))
         self.machine.reboot()
         self.on_wifi()
+        self.assertEqual(self.machine.run("systemctl is-failed systemd-modules-load", check=False), (1, "active\n"))
         self.guest("br-nat")
         self.reaches_out()
         self.assertIn("nothing to do: all of this is so already", self.type("alice"))

@@ -306,6 +306,7 @@ class Shared(NatCase):
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.guest(ipv6=False)
         self.assertNotIn("running", self.persist("--nat", "--apply"))
+        self.assertIn("/etc/modules-load.d/virt-tap-nat0.conf", nathost.tree())
         self.delete()
         self.assertTrue(await_(lambda: (nathost.tree(), nathost.ruleset()) == before), nathost.ruleset())
         nm.profile("mine", "[connection]\nid=mine\ntype=bridge\ninterface-name=nat0\n")

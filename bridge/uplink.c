@@ -172,9 +172,11 @@ static void look_at_rules(struct dependents *all, struct rtnl *nl, const struct 
     }
     rtnl_dump(nl, RTM_GETNEXTHOP, &hops, sizeof(hops), &objects);
     for (size_t i = 0; i < objects.count; i++) {
+        const struct nhmsg *hop = nlmsg_data(objects.list[i]);
         const struct nlattr *oif = message_attr(objects.list[i], sizeof(hops), NHA_OIF);
         const struct nlattr *id = message_attr(objects.list[i], sizeof(hops), NHA_ID);
-        if (!oif || !id || *(const int *)nla_data(oif) != uplink->ifindex)
+        /* networkd has one for each router that it hears (systemd 257), which it will hear on the bridge. */
+        if (!oif || !id || *(const int *)nla_data(oif) != uplink->ifindex || hop->nh_protocol == RTPROT_RA)
             continue;
         snprintf(entry, sizeof(entry), "ip nexthop id %u", *(const uint32_t *)nla_data(id));
         report(all, entry);

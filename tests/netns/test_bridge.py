@@ -246,6 +246,12 @@ class Refused(BridgeCase):
         uplink.sysctl("ipv4/conf/eth0/rp_filter", "0")
         self.done("create", "br0", "--uplink", "eth0")
 
+    def test_routers_of_networkd(self):
+        """It has a nexthop for each router that it hears, and makes them anew on the bridge."""
+        sandbox.run("ip", "nexthop", "add", "id", "7", "via", ROUTER4, "dev", "eth0", "protocol", "ra")
+        self.addCleanup(sandbox.run, "ip", "nexthop", "flush", check=False)
+        self.done("create", "br0", "--uplink", "eth0")
+
     def test_tc_filters(self):
         for parent in ("clsact", "ingress"):
             sandbox.run("tc", "qdisc", "add", "dev", "eth0", parent)

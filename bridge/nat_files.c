@@ -250,8 +250,8 @@ static int add_docker(const struct persist_plan *plan, struct persist_files *fil
     return persist_close(out);
 }
 
-/* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on loading
- * what its rules for a shared connection are made of. */
+/* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on
+ * loading what its rules for a shared connection are made of. */
 static int add_modules(const struct persist_plan *plan, struct persist_files *files)
 {
     FILE *out = persist_open(files, 0644, "/etc/modules-load.d/virt-tap-%s.conf", plan->bridge);

@@ -3,7 +3,6 @@
 #include "guest.h"
 
 #include "base/array.h"
-#include "base/text.h"
 #include "net/addresses.h"
 #include "net/links.h"
 

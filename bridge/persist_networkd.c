@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "net/link.h"
 #include "persist.h"
 #include "uplink.h"
 

@@ -6,7 +6,6 @@
 #include "base/process.h"
 #include "base/text.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "base/statefolder.h"
 #include "base/text.h"
 #include "bridge.h"
 #include "persist.h"

@@ -8,7 +8,6 @@
 #include "host/kvm.h"
 #include "host/network.h"
 #include "host/software.h"
-#include "net/link.h"
 #include "verbs.h"
 
 #include <errno.h>

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <linux/if.h>
-#include <linux/if_link.h>
 #include <signal.h>
 #include <string.h>
 

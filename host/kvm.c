@@ -3,7 +3,6 @@
 #include "kvm.h"
 #include "base/cleanup.h"
 #include "base/kvm.h"
-#include "base/text.h"
 #include "kvm_absence.h"
 #include "membership.h"
 #include "vcpu.h"

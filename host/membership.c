@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors */
 #include "membership.h"
 #include "base/quote.h"
-#include "fix.h"
 
 #include <grp.h>
 #include <stdio.h>

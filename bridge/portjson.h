@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Ports and taps as JSON: the one schema of `virt-tap list` and `virt-tap show` (docs/interfaces.md). The
- * text of both is made from it, so that all forms use the same words. */
+ * Ports, taps and the addresses of guests as JSON: the one schema of `virt-tap list`, `virt-tap show` and
+ * `virt-tap address` (docs/interfaces.md). Their text is made from it, so that all forms use the same words. */
 #pragma once
 
 #include "base/vlans.h"
 #include "domainnames.h"
+#include "guest.h"
 #include "net/link.h"
 #include "portlock.h"
 
@@ -66,3 +67,11 @@ const char *json_vlans(const json_t *port, char out[JSON_VLANS_SIZE]);
 
 /* Writes the name of a user, or `uid N`; "": null. Returns out. */
 const char *json_user(const json_t *user, char *out, size_t size);
+
+/* Returns an array of objects, one for each address; NULL: no memory. */
+json_t *guest_json(const struct guest_sight *sight, const struct guest_addresses *addresses);
+
+/* Writes an address of that array: an IPv6 link-local one with the interface that reaches it, as ping and ssh
+ * take it. Returns out. */
+enum { GUEST_TEXT = CIDR_TEXT + IFNAMSIZ };
+const char *guest_text(const json_t *address, char out[GUEST_TEXT]);

@@ -2,7 +2,8 @@
  * Copyright the virt-tap authors
  *
  * Ports, taps and the addresses of guests as JSON: the one schema of `virt-tap list`, `virt-tap show` and
- * `virt-tap address` (docs/interfaces.md). Their text is made from it, so that all forms use the same words. */
+ * `virt-tap address` (docs/interfaces.md). Their text is made from it, so that all forms use the same words.
+ */
 #pragma once
 
 #include "base/vlans.h"

@@ -5,7 +5,7 @@
  * would an old one. Everything is prepared before the first change. Then, in this order, each step undone if
  * a later one fails: the tap (for a running domain, whose QEMU opens it), the running domain's list of taps,
  * the definition; and last the device, which a guest without a driver would not give back. */
-#include "domain_attach.h"
+#include "domain_verbs.h"
 
 #include "base/cleanup.h"
 #include "base/name.h"

@@ -8,7 +8,6 @@
 #include "net/link.h"
 #include "policy/addresses.h"
 #include "policy/identity.h"
-#include "policy_egress.h"
 #include "policy_lint.h"
 
 #include <errno.h>

@@ -60,18 +60,14 @@ static bool parse_address(const char *text, struct cidr *out)
 
 static int add(struct leases *out, const char *bridge, const uint8_t mac[6], const struct cidr *address)
 {
+    struct lease lease = {.address = *address};
+
     if (!mac_is_unicast(mac) || out->count >= LEASES_MAX)
         return 0;
-    struct lease *list = array_grow(out->list, out->count, sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    out->list = list;
-    struct lease *lease = &list[out->count++];
-    *lease = (struct lease){.address = *address};
-    memcpy(lease->mac, mac, sizeof(lease->mac));
+    memcpy(lease.mac, mac, sizeof(lease.mac));
     if (bridge)
-        snprintf(lease->bridge, sizeof(lease->bridge), "%s", bridge);
-    return 0;
+        snprintf(lease.bridge, sizeof(lease.bridge), "%s", bridge);
+    return array_add(&out->list, &out->count, &lease, sizeof(lease));
 }
 
 /* dnsmasq, src/lease.c, lease_update_file: `EXPIRY MAC ADDRESS NAME CLIENT-ID`, where an EXPIRY of 0 is

@@ -8,7 +8,6 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/verb.h"
-#include "dhcp_lease.h"
 #include "rootpath.h"
 
 #include <ctype.h>

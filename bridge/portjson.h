@@ -10,7 +10,6 @@
 #include "domainnames.h"
 #include "guest.h"
 #include "net/link.h"
-#include "portlock.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -23,6 +22,17 @@ const char *port_alias_uplink(const struct link *bridge);
 
 /* Whether a port is of a kind that leads out of the host: hardware, or what combines or divides it. */
 bool port_may_be_uplink(const struct link *port);
+
+/* What a tap under mac=lock is bound to, according to its claims, and what became of its filter, as
+ * docs/interfaces.md describes them; NULL: null. */
+struct port_lock {
+    json_t *bound, *filter;
+};
+
+/* portlock.c: reads those of all locked ports with a claim, without privilege. out: all zeros, one for each
+ * of the links, whose JSON the caller frees in either case. A filter that cannot be read is NULL. Returns 0
+ * or -errno. */
+int port_locks_read(struct port_lock *out, struct rtnl *nl, const struct links *links);
 
 /* What is read once for all ports. */
 struct ports {

@@ -3,7 +3,6 @@
 #include "check.h"
 #include "base/terminal.h"
 #include "host/fix.h"
-#include "host/groups.h"
 #include "host/helper_probe.h"
 #include "host/kvm.h"
 #include "host/network.h"

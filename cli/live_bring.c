@@ -4,7 +4,6 @@
 
 #include "base/name.h"
 #include "base/quote.h"
-#include "live_claims.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/portlive.h"

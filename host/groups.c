@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "groups.h"
 #include "base/kvm.h"
+#include "kvm.h"
 
 #include <grp.h>
 #include <string.h>

@@ -18,10 +18,12 @@
 #include <sys/random.h>
 #include <sys/statfs.h>
 
-enum { TEMPORARY_SIZE = 32, TRIES = 16 };
+enum { TEMPORARY_SIZE = 32, TRIES = 16, GUESS = 4096 };
 
-static char *read_all(int fd, size_t guess, size_t max, size_t *size)
+char *file_read_open(int fd, size_t max, size_t *size)
 {
+    struct stat st;
+    const size_t guess = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : GUESS;
     size_t room = MIN(guess, max) + 1, used = 0;
     char *text = malloc(room);
 
@@ -55,21 +57,6 @@ static int open_found(int found, int flags)
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
     return open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC | flags);
-}
-
-int file_open(const char *path)
-{
-    _cleanup_close_ int found = open(path, O_PATH | O_CLOEXEC);
-    struct stat st;
-
-    if (found < 0 || fstat(found, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return S_ISDIR(st.st_mode) ? -EISDIR : -EPERM;
-    const int fd = open_found(found, O_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    return fd;
 }
 
 /* Pipes in the kernel's pipefs have no name, so nobody but their owner can have opened them. */
@@ -111,9 +98,8 @@ char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct
         error_set(why, "%s", strerror(errno));
         return NULL;
     }
-    const bool regular = S_ISREG(st.st_mode);
-    char *text = read_all(fd, regular ? (size_t)st.st_size : 4096, max, size);
-    *mode = regular ? st.st_mode & 0777 : 0644;
+    char *text = file_read_open(fd, max, size);
+    *mode = S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0644;
     if (!text)
         error_set(why, "%s", strerror(errno));
     return text;
@@ -165,7 +151,7 @@ static int hold(struct file *out, const char *path, size_t max, struct error *wh
         return -1;
     out->fd = open_found(found, O_NONBLOCK);
     if (out->fd >= 0)
-        out->text = read_all(out->fd, (size_t)out->as_read.st_size, max, &out->size);
+        out->text = file_read_open(out->fd, max, &out->size);
     if (!out->text)
         return error_set(why, "%s", strerror(errno));
     return 0;

@@ -15,14 +15,14 @@
 
 struct error;
 
-/* Opens a regular file for reading, following links. Returns a descriptor that the caller owns, or -errno:
- * -EPERM if it is not a regular file. */
-int file_open(const char *path);
-
 /* Reads a whole file, or standard input for "-", but at most max + 1 bytes: a size of max + 1 means that it
  * is too long. Besides regular files, accepts an unnamed pipe such as a shell's <(COMMAND). Returns a new
  * buffer and its length, or NULL and why not. *mode is the file's mode, or 0644 if it is not a file. */
 char *file_read(const char *path, size_t max, size_t *size, mode_t *mode, struct error *why);
+
+/* Likewise what an open descriptor has. Returns the buffer, which has room for one more byte unless it is too
+ * long; NULL and errno. */
+char *file_read_open(int fd, size_t max, size_t *size);
 
 /* Writes the absolute path of a file named relative to the current folder. Returns false if it is too long or
  * the current folder cannot be determined. */

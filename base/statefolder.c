@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { STEP_MS = 50 };
 

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { LINES_MAX = 262144 };
@@ -101,6 +102,16 @@ bool text_has_word(const char *text, const char *word)
     for (const char *at = text; length && (at = strstr(at, word)); at += length)
         if ((at == text || isspace((unsigned char)at[-1])) &&
             (!at[length] || isspace((unsigned char)at[length])))
+            return true;
+    return false;
+}
+
+bool text_is_yes(const char *word)
+{
+    static const char *const words[] = {"1", "yes", "y", "true", "t", "on"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(word, words[i]) == 0)
             return true;
     return false;
 }

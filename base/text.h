@@ -38,6 +38,9 @@ bool text_value(const char *text, const char *key, char *out, size_t size);
 /* Returns whether the text contains the word, delimited by blanks; not if the word is "". */
 bool text_has_word(const char *text, const char *word);
 
+/* Returns whether it is a word for true, as systemd's parse_boolean() has it. */
+bool text_is_yes(const char *word);
+
 /* Reads where a symbolic link leads. Returns whether it is one, and that fits; otherwise out is "". */
 bool text_link(const char *path, char *out, size_t size);
 

@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Returns whether one of the words before a -- asks for help, even as the value of an option: nobody who
  * types `--bridge --help` means a bridge of that name. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "dhcp.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/pidfd.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/verb.h"
-#include "dhcp_lease.h"
 #include "rootpath.h"
 
 #include <ctype.h>
@@ -230,13 +230,11 @@ int dhcp_find(const char *interface, struct dhcp_clients *out)
 int dhcp_add(struct dhcp_clients *clients, int process, const char *const words[])
 {
     _cleanup_close_ int pidfd = process;
-    struct dhcp_client *more = reallocarray(clients->list, clients->count + 1, sizeof(*more));
+    const struct dhcp_client none = {.process = -1};
 
-    if (!more)
+    if (array_add(&clients->list, &clients->count, &none, sizeof(none)) < 0)
         return -ENOMEM;
-    clients->list = more;
-    struct dhcp_client *client = &more[clients->count++];
-    *client = (struct dhcp_client){.process = -1};
+    struct dhcp_client *client = &clients->list[clients->count - 1];
     for (; *words; words++)
         if (dhcp_argv_add(&client->argv, *words) < 0)
             return -ENOMEM;

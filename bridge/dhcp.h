@@ -43,3 +43,11 @@ void dhcp_move(const struct dhcp_clients *clients, const char *from, const char 
 
 /* Starts the first DHCP client installed on the host for the interface. Returns 0, or 1 and reports why. */
 int dhcp_begin(const char *verb, const char *interface);
+
+/* dhcp_lease.c: dhclient asks for the same address again by its lease, and the server knows it by the DUID in
+ * the same file, which ifupdown names after the interface. For a client with these words (NULL-terminated,
+ * words[0] its name) that is started again with the words `again`, on the interface `to` in place of `from`:
+ * copies the files of -lf and -df that have another name then, with the leases of `from` as leases of `to`.
+ * What cannot be copied is reported on standard error; the client then asks for a new lease. */
+void dhcp_carry_leases(const char *const words[], const char *const again[], const char *from,
+                       const char *to);

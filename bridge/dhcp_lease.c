@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "dhcp_lease.h"
 #include "base/cleanup.h"
 #include "base/complain.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "dhcp.h"
 
 #include <net/if.h>
 #include <stdio.h>

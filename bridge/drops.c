@@ -3,6 +3,7 @@
 #include "drops.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bridge.h"
 #include "dropreason.h"
 #include "judge.h"
@@ -20,7 +21,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum { FRAME_MAX = 65536 + 64, KINDS_MAX = 200, QUEUE_BYTES = 32 << 20, AT_ONCE = 1000 };
 
@@ -169,21 +169,13 @@ static int take_frame(struct capture *c, int fd)
     return 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Takes frames until the time is over. Returns 0 or -errno. */
 static int take_frames(struct capture *c, int fd, int interrupt, int64_t until)
 {
     struct pollfd ready[] = {{.fd = fd, .events = POLLIN}, {.fd = interrupt, .events = POLLIN}};
     int err = 0;
 
-    for (int64_t now = now_ms(); now < until && !ready[1].revents; now = now_ms()) {
+    for (int64_t now = clock_ms(); now < until && !ready[1].revents; now = clock_ms()) {
         if (poll(ready, 2, (int)(until - now)) < 0)
             return -errno;
         for (int i = 0; ready[0].revents && i < AT_ONCE && !err; i++)
@@ -211,7 +203,7 @@ static int run(struct capture *c, int ifindex, int64_t ms)
     _cleanup_close_ int interrupt = signalfd(-1, &interrupts, SFD_CLOEXEC);
     if (interrupt < 0)
         return -errno;
-    const int err = take_frames(c, fd, interrupt, now_ms() + ms);
+    const int err = take_frames(c, fd, interrupt, clock_ms() + ms);
     if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
         c->missed = stats.tp_drops;
     return err;

@@ -7,7 +7,6 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "move.h"
-#include "net/link.h"
 #include "state.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
 #include "guest.h"
 
 #include "base/array.h"
-#include "base/text.h"
 #include "net/addresses.h"
 #include "net/links.h"
 
@@ -222,13 +221,9 @@ static int add(struct search *s, const struct guest_address *found)
         known->has_mac = known->has_mac || found->has_mac;
         return 0;
     }
-    struct guest_address *list = array_grow(out->list, out->count, sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    out->list = list;
-    list[out->count] = *found;
-    list[out->count++].address.prefix = (uint8_t)(8 * cidr_size(found->address.family));
-    return 0;
+    struct guest_address address = *found;
+    address.address.prefix = (uint8_t)(8 * cidr_size(found->address.family));
+    return array_add(&out->list, &out->count, &address, sizeof(address));
 }
 
 static int add_at_mac(struct search *s, const struct cidr *address, const uint8_t mac[6],

@@ -18,13 +18,7 @@
 
 static int add_segment(struct guest_sight *sight, const struct guest_segment *segment)
 {
-    struct guest_segment *list = array_grow(sight->segments, sight->segment_count, sizeof(*list));
-
-    if (!list)
-        return -ENOMEM;
-    sight->segments = list;
-    list[sight->segment_count++] = *segment;
-    return 0;
+    return array_add(&sight->segments, &sight->segment_count, segment, sizeof(*segment));
 }
 
 /* Frames of the bridge itself are in the VLAN that its own port takes for those without a tag. */
@@ -74,13 +68,7 @@ static int read_segments(struct guest_sight *sight, struct rtnl *nl)
 
 static int add_claim(struct guest_sight *sight, const struct guest_claim *claim)
 {
-    struct guest_claim *list = array_grow(sight->claims, sight->claim_count, sizeof(*list));
-
-    if (!list)
-        return -ENOMEM;
-    sight->claims = list;
-    list[sight->claim_count++] = *claim;
-    return 0;
+    return array_add(&sight->claims, &sight->claim_count, claim, sizeof(*claim));
 }
 
 static int see_claims(void *arg, struct nlmsghdr *answer)

@@ -4,21 +4,24 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/name.h"
 #include "base/number.h"
-#include "leasefile.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <linux/if_arp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
 #include <time.h>
 
+enum { FILE_MAX = 4 * 1024 * 1024, OWNERS = 3 };
 enum { LEASES_MAX = 65536, LINE_SIZE = 128 /* as much as matters */, MICROSECONDS = 1000000 };
 
 /* Where servers keep their leases. */
@@ -57,18 +60,14 @@ static bool parse_address(const char *text, struct cidr *out)
 
 static int add(struct leases *out, const char *bridge, const uint8_t mac[6], const struct cidr *address)
 {
+    struct lease lease = {.address = *address};
+
     if (!mac_is_unicast(mac) || out->count >= LEASES_MAX)
         return 0;
-    struct lease *list = array_grow(out->list, out->count, sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-    out->list = list;
-    struct lease *lease = &list[out->count++];
-    *lease = (struct lease){.address = *address};
-    memcpy(lease->mac, mac, sizeof(lease->mac));
+    memcpy(lease.mac, mac, sizeof(lease.mac));
     if (bridge)
-        snprintf(lease->bridge, sizeof(lease->bridge), "%s", bridge);
-    return 0;
+        snprintf(lease.bridge, sizeof(lease.bridge), "%s", bridge);
+    return array_add(&out->list, &out->count, &lease, sizeof(lease));
 }
 
 /* dnsmasq, src/lease.c, lease_update_file: `EXPIRY MAC ADDRESS NAME CLIENT-ID`, where an EXPIRY of 0 is
@@ -168,6 +167,75 @@ int leases_parse_json(struct leases *out, const char *bridge, const char *text, 
     return err;
 }
 
+/* Who may own a file. Returns how many these are. */
+static size_t find_owners(const char *const accounts[2], uid_t owners[OWNERS])
+{
+    size_t count = 1;
+
+    owners[0] = 0;
+    for (size_t i = 0; i < OWNERS - 1; i++) {
+        const struct passwd *account = accounts[i] ? getpwnam(accounts[i]) : NULL;
+        if (account)
+            owners[count++] = account->pw_uid;
+    }
+    return count;
+}
+
+/* An ACL that lets others write shows in the mode of the group, too. */
+static bool is_trusted(const struct stat *st, const uid_t owners[OWNERS], size_t count)
+{
+    for (size_t i = 0; i < count && !(st->st_mode & (S_IWGRP | S_IWOTH)); i++)
+        if (st->st_uid == owners[i])
+            return true;
+    return false;
+}
+
+/* Opens the next part of a path. Returns a descriptor of it, or -1. */
+static int step(int folder, const char *name, bool last, const uid_t owners[OWNERS], size_t count)
+{
+    const int kind = last ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH | O_DIRECTORY;
+    _cleanup_close_ int fd = openat(folder, name, kind | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !is_trusted(&st, owners, count) || (last && !S_ISREG(st.st_mode)))
+        return -1;
+    return take_fd(&fd);
+}
+
+static int open_trusted(const char *path, const char *const accounts[2])
+{
+    uid_t owners[OWNERS];
+    const size_t count = find_owners(accounts, owners);
+    char rest[PATH_MAX];
+
+    if (strlen(path) >= sizeof(rest))
+        return -1;
+    strcpy(rest, path);
+    int fd = step(AT_FDCWD, "/", false, owners, count);
+    for (char *at = rest, *name; fd >= 0 && (name = strsep(&at, "/"));) {
+        if (!*name)
+            continue;
+        const int next = step(fd, name, !at, owners, count);
+        close(fd);
+        fd = next;
+    }
+    return fd;
+}
+
+/* Reads a whole file. It and every folder from '/' on must belong to root or to one of the accounts (NULL:
+ * none), be writable by nobody else, and be no symbolic link. Never blocks. Returns the text, which ends with
+ * a NUL behind its size bytes, for the caller to free; NULL: it is not there, or is not such a file. */
+static char *read_trusted(const char *path, const char *const accounts[2], size_t *size)
+{
+    _cleanup_close_ const int fd = open_trusted(path, accounts);
+    _cleanup_free_ char *text = fd < 0 ? NULL : file_read_open(fd, FILE_MAX, size);
+
+    if (!text || *size > FILE_MAX)
+        return NULL;
+    text[*size] = '\0';
+    return take_text(&text);
+}
+
 static int read_server(struct leases *out, const struct server *server, const char *bridge)
 {
     char path[PATH_MAX];
@@ -176,7 +244,7 @@ static int read_server(struct leases *out, const struct server *server, const ch
     if (snprintf(path, sizeof(path), "%s/%s%s%s", server->folder, server->prefix, bridge ? bridge : "",
                  server->suffix) >= (int)sizeof(path))
         return 0;
-    _cleanup_free_ char *text = leasefile_read(path, server->accounts, &size);
+    _cleanup_free_ char *text = read_trusted(path, server->accounts, &size);
     if (!text)
         return 0;
     if (server->json)

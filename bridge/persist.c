@@ -3,7 +3,6 @@
  *
  * virt-tap bridge persist and unpersist: collects what must exist, and finds the host's network manager. */
 #include "persist.h"
-#include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "move.h"
@@ -13,7 +12,6 @@
 #include "probe.h"
 #include "uplink.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <fnmatch.h>
 #include <string.h>
 

@@ -6,11 +6,9 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "net/link.h"
 #include "persist.h"
 #include "uplink.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <net/if.h>
@@ -132,14 +130,6 @@ static char *read_merged(const char *name)
     return NULL;
 }
 
-/* As parse_boolean() of systemd's. */
-static bool is_yes(char *word)
-{
-    for (char *c = word; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return text_has_word("1 yes y true t on", word);
-}
-
 /* Whether a setting names the NIC, as IncomingInterface= does. */
 static bool names_nic(const char *line, const char *nic)
 {
@@ -174,7 +164,7 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
                 fprintf(out, "\n[Link]\n%s\n", start);
             continue;
         }
-        if (link && strcmp(key, "Unmanaged") == 0 && is_yes(value))
+        if (link && strcmp(key, "Unmanaged") == 0 && text_is_yes(value))
             return error_set(why, "networkd is told to leave '%s' alone (%s)", plan->uplink, start);
         if (copied && !port && names_nic(start, plan->uplink))
             return error_set(why,

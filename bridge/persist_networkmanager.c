@@ -153,9 +153,9 @@ static char *make_keyfile(const struct persist_plan *plan, const struct profile 
     struct words words = {.count = 0};
 
     for (size_t i = 0; !profile->text && i < sizeof(start) / sizeof(start[0]); i++)
-        words_add(&words, start[i]);
+        words_add(&words, "%s", start[i]);
     if (!profile->text)
-        words_add(&words, parts[port].type);
+        words_add(&words, "%s", parts[port].type);
     add_names(&words, plan, port);
     if (port) {
         add_port(&words, plan, profile);

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors
  *
  * Reads what an interface has, for a plan: addresses and routes, and what of them no format can express. */
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -25,13 +26,9 @@ void persist_plan_free(struct persist_plan *plan)
 
 static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
 {
-    struct cidr *more = reallocarray(plan->addresses, plan->address_count + 1, sizeof(*more));
+    const struct cidr address = address_of(msg);
 
-    if (!more)
-        return -ENOMEM;
-    plan->addresses = more;
-    more[plan->address_count++] = address_of(msg);
-    return 0;
+    return array_add(&plan->addresses, &plan->address_count, &address, sizeof(address));
 }
 
 void persist_lose(struct persist_plan *plan, const char *format, ...)
@@ -121,12 +118,7 @@ static int add_route(struct persist_plan *plan, const struct nlmsghdr *msg)
         inet_ntop(info->rtm_family, nla_data(gateway), route.via, sizeof(route.via));
     if (metric)
         route.metric = *(const uint32_t *)nla_data(metric);
-    struct persist_route *more = reallocarray(plan->routes, plan->route_count + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    plan->routes = more;
-    more[plan->route_count++] = route;
-    return 0;
+    return array_add(&plan->routes, &plan->route_count, &route, sizeof(route));
 }
 
 /* Whether one of the static addresses is in the same network as the gateway. */

@@ -6,7 +6,6 @@
 #include "base/process.h"
 #include "base/text.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,27 +25,16 @@ void profile_free(struct profile *profile)
     free(profile->text);
 }
 
-void words_add(struct words *words, const char *word)
-{
-    if (words->count == WORDS_MAX || strlen(word) >= WORD_SIZE) {
-        words->full = true;
-        return;
-    }
-    strcpy(words->text[words->count], word);
-    words->argv[words->count] = words->text[words->count];
-    words->count++;
-}
-
 void words_set(struct words *words, const char *property, const char *format, ...)
 {
     char value[WORD_SIZE];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(value, sizeof(value), format, args);
+    words->full |= vsnprintf(value, sizeof(value), format, args) >= WORD_SIZE;
     va_end(args);
-    words_add(words, property);
-    words_add(words, value);
+    words_add(words, "%s", property);
+    words_add(words, "%s", value);
 }
 
 /* Gets a value of a keyfile as nmcli prints it. Returns whether there is one that fits; otherwise value is

@@ -4,13 +4,12 @@
  * The profile of NetworkManager's that a NIC uses, and nmcli. */
 #pragma once
 
+#include "base/words.h"
 #include "persist.h"
 
 #include <limits.h>
 
 #define NM_OWN "/etc/NetworkManager/system-connections/virt-tap-"
-
-enum { WORDS_MAX = 64, WORD_SIZE = 512 };
 
 /* What is known of the profile, and of the lease that the NIC has by it; "": nothing. */
 struct profile {
@@ -33,16 +32,6 @@ int profile_read(const char *nic, struct profile *profile, struct error *why);
 
 /* Whether the profile has the key in that section. */
 bool profile_has(const struct profile *profile, const char *section, const char *key);
-
-/* A command line that grows. */
-struct words {
-    char text[WORDS_MAX][WORD_SIZE];
-    const char *argv[WORDS_MAX + 1]; /* ends with NULL */
-    size_t count;
-    bool full; /* something did not fit */
-};
-
-void words_add(struct words *words, const char *word);
 
 /* Adds a property and its value. */
 void words_set(struct words *words, const char *property, const char *format, ...)

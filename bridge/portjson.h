@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * Ports and taps as JSON: the one schema of `virt-tap list` and `virt-tap show` (docs/interfaces.md). The
- * text of both is made from it, so that all forms use the same words. */
+ * Ports, taps and the addresses of guests as JSON: the one schema of `virt-tap list`, `virt-tap show` and
+ * `virt-tap address` (docs/interfaces.md). Their text is made from it, so that all forms use the same words.
+ */
 #pragma once
 
 #include "base/vlans.h"
 #include "domainnames.h"
+#include "guest.h"
 #include "net/link.h"
-#include "portlock.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,6 +22,17 @@ const char *port_alias_uplink(const struct link *bridge);
 
 /* Whether a port is of a kind that leads out of the host: hardware, or what combines or divides it. */
 bool port_may_be_uplink(const struct link *port);
+
+/* What a tap under mac=lock is bound to, according to its claims, and what became of its filter, as
+ * docs/interfaces.md describes them; NULL: null. */
+struct port_lock {
+    json_t *bound, *filter;
+};
+
+/* portlock.c: reads those of all locked ports with a claim, without privilege. out: all zeros, one for each
+ * of the links, whose JSON the caller frees in either case. A filter that cannot be read is NULL. Returns 0
+ * or -errno. */
+int port_locks_read(struct port_lock *out, struct rtnl *nl, const struct links *links);
 
 /* What is read once for all ports. */
 struct ports {
@@ -66,3 +78,11 @@ const char *json_vlans(const json_t *port, char out[JSON_VLANS_SIZE]);
 
 /* Writes the name of a user, or `uid N`; "": null. Returns out. */
 const char *json_user(const json_t *user, char *out, size_t size);
+
+/* Returns an array of objects, one for each address; NULL: no memory. */
+json_t *guest_json(const struct guest_sight *sight, const struct guest_addresses *addresses);
+
+/* Writes an address of that array: an IPv6 link-local one with the interface that reaches it, as ping and ssh
+ * take it. Returns out. */
+enum { GUEST_TEXT = CIDR_TEXT + IFNAMSIZ };
+const char *guest_text(const json_t *address, char out[GUEST_TEXT]);

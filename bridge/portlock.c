@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "portlock.h"
+#include "portjson.h"
 
 #include "net/links.h"
 #include "net/portread.h"

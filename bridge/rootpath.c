@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LINKS_MAX = 40 /* the kernel's limit for one path */ };
 

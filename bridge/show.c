@@ -3,7 +3,6 @@
  *
  * virt-tap show, virt-tap bridge show: the host's bridges as a tree, as JSON or for Graphviz. Everything is
  * read once into JSON, from which the other two forms are made. */
-#include "base/name.h"
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/terminal.h"

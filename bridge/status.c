@@ -6,7 +6,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "base/statefolder.h"
 #include "base/text.h"
 #include "bridge.h"
 #include "persist.h"
@@ -121,12 +120,7 @@ static int add_name(struct names *names, const char *text, size_t length)
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->list[i], name) == 0)
             return 0;
-    char(*more)[IFNAMSIZ] = array_grow(names->list, names->count, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    names->list = more;
-    memcpy(more[names->count++], name, sizeof(name));
-    return 0;
+    return array_add(&names->list, &names->count, name, sizeof(name));
 }
 
 /* Adds bridges that files are named after; phase: the name ends before the last dot. */

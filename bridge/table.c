@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors */
 #include "table.h"
 
-#include "base/cleanup.h"
 #include "base/terminal.h"
 #include "base/text.h"
 

@@ -8,7 +8,6 @@
 #include "base/process.h"
 #include "base/quote.h"
 #include "base/text.h"
-#include "move.h"
 #include "sysctl.h"
 
 #include <ctype.h>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "bridge/domainnames.h"
-#include "bridge/guest_json.h"
+#include "bridge/portjson.h"
 #include "net/link.h"
 #include "net/rtnl.h"
 

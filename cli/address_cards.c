@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/param.h>
 #include <unistd.h>
 
 enum {
@@ -54,13 +53,10 @@ int cards_parse(struct guest_cards *out, const char *text)
         length = strcspn(text, "\n");
         if (length >= sizeof(line) || out->count >= CARDS_MAX)
             continue;
-        struct guest_card card, *list = array_grow(out->list, out->count, sizeof(*list));
-        if (!list)
-            return -ENOMEM;
-        out->list = list;
+        struct guest_card card;
         snprintf(line, sizeof(line), "%.*s", (int)length, text);
-        if (read_card(&card, line))
-            list[out->count++] = card;
+        if (read_card(&card, line) && array_add(&out->list, &out->count, &card, sizeof(card)) < 0)
+            return -ENOMEM;
     }
     return 0;
 }

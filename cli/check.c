@@ -3,12 +3,10 @@
 #include "check.h"
 #include "base/terminal.h"
 #include "host/fix.h"
-#include "host/groups.h"
 #include "host/helper_probe.h"
 #include "host/kvm.h"
 #include "host/network.h"
 #include "host/software.h"
-#include "net/link.h"
 #include "verbs.h"
 
 #include <errno.h>

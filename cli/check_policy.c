@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "check.h"
@@ -14,7 +13,6 @@
 #include "policy/policy.h"
 #include "policy_lint.h"
 
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>

@@ -8,11 +8,10 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "base/verb.h"
-#include "domain_agent.h"
-#include "domain_attach.h"
 #include "domain_hosts.h"
 #include "domain_libvirt.h"
 #include "domain_next.h"
+#include "domain_verbs.h"
 #include "job.h"
 
 #include <libvirt/libvirt.h>

@@ -6,7 +6,8 @@
  *
  * A guest may answer slowly, or never: libvirt then waits for ever. So threads ask, for a few seconds in all,
  * and those that still wait then end with the process. */
-#include "domain_agent.h"
+
+#include "domain_verbs.h"
 
 #include "base/array.h"
 #include "base/cleanup.h"

@@ -5,7 +5,7 @@
  * would an old one. Everything is prepared before the first change. Then, in this order, each step undone if
  * a later one fails: the tap (for a running domain, whose QEMU opens it), the running domain's list of taps,
  * the definition; and last the device, which a guest without a driver would not give back. */
-#include "domain_attach.h"
+#include "domain_verbs.h"
 
 #include "base/cleanup.h"
 #include "base/name.h"
@@ -246,17 +246,16 @@ static int prepare_both(struct attach *attach)
 static int make_tap(struct attach *attach)
 {
     const struct version *live = &attach->live;
-    const char *argv[TAP_WORDS_MAX + 2] = {"virt-tap-helper"};
     char uuid[VIR_UUID_STRING_BUFLEN], path[64];
-    struct tap_words words;
+    struct words words = {.count = 0};
     struct error why = {0};
 
     if (virDomainGetUUIDString(attach->hot.domain, uuid) < 0)
         return complain(1, attach->hot.command, "%s: %s", attach->hot.name, virGetLastErrorMessage());
-    if (tap_words_set(&words, uuid, live->is_new, &why) < 0)
+    words_add(&words, "virt-tap-helper");
+    if (tap_words_add(&words, uuid, live->is_new, &why) < 0)
         return complain(1, attach->hot.command, "%s: %s", attach->hot.name, why.text);
-    memcpy(argv + 1, words.argv, sizeof(words.argv));
-    if (helper_call(attach->hot.command, argv) != 0)
+    if (helper_call(attach->hot.command, words.argv) != 0)
         return 1;
     attach->tap_made = true;
     snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", attach->dev);

@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "base/options.h"
 #include "base/quote.h"
-#include "domain_attach.h"
 #include "domain_hot.h"
+#include "domain_verbs.h"
 #include "xml/attach.h"
 
 #include <libvirt/virterror.h>

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/complain.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <libvirt/virterror.h>
 #include <limits.h>

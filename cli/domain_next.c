@@ -40,14 +40,13 @@ void next_report(const char *command, virDomainPtr domain, const char *name)
 
 static void learn(struct next *next, const char *bridge)
 {
+    char name[NAME_SIZE];
+
     for (size_t i = 0; i < next->count; i++)
         if (strcmp(next->bridges[i], bridge) == 0)
             return;
-    char(*more)[NAME_SIZE] = array_grow(next->bridges, next->count, sizeof(*more));
-    if (!more)
-        return; /* one warning is lost */
-    next->bridges = more;
-    snprintf(more[next->count++], NAME_SIZE, "%s", bridge);
+    snprintf(name, sizeof(name), "%s", bridge);
+    array_add(&next->bridges, &next->count, name, sizeof(name)); /* without memory, one warning is lost */
 }
 
 void next_learn(struct next *next, const char *text, size_t size)

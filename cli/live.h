@@ -99,3 +99,19 @@ int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs
  * Returns 0, with what has changed in *differs; or -1 and why not: then it may be tighter than it was, not
  * looser. */
 int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, struct error *why);
+
+/* live_claims.c: the claims of an allowed tap that depend on the policy: its slots in quotas, and its
+ * addresses. The claim to its MAC stays whatever the policy says. This returns whether it has others than its
+ * decision gives it. */
+bool live_claims_differ(const struct live_tap *tap);
+
+/* Looks whether the addresses that are new to the tap are somebody else's, as live_claims_add() would.
+ * Returns 0, or -1 and whose one is. */
+int live_claims_check(struct rtnl *nl, const struct live_tap *tap, struct error *why);
+
+/* Claims addresses that are new to the tap and that nobody else has, and slots within the quotas; a slot
+ * beyond a quota would not count. Returns 0, or -1 and why not, with no address claimed. */
+int live_claims_add(struct rtnl *nl, struct live_tap *tap, struct error *why);
+
+/* Gives up addresses that do not bind the tap any more. Returns 0, or -1 and why not. */
+int live_claims_drop(struct rtnl *nl, const struct live_tap *tap, struct error *why);

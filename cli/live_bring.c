@@ -4,7 +4,6 @@
 
 #include "base/name.h"
 #include "base/quote.h"
-#include "live_claims.h"
 #include "net/port.h"
 #include "net/portfilter.h"
 #include "net/portlive.h"
@@ -13,7 +12,6 @@
 
 #include <errno.h>
 #include <linux/if.h>
-#include <linux/if_link.h>
 #include <signal.h>
 #include <string.h>
 

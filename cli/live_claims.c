@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "live_claims.h"
+#include "live.h"
 
 #include "base/quote.h"
-#include "live.h"
 #include "net/portlive.h"
 #include "net/rtnl.h"
 

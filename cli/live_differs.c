@@ -3,7 +3,6 @@
 #include "live.h"
 
 #include "base/text.h"
-#include "live_claims.h"
 #include "net/port.h"
 #include "net/portlive.h"
 #include "net/portread.h"

@@ -4,6 +4,13 @@
 
 #include "base/verb.h"
 
+#include <stdint.h>
+
+struct address_list;
+struct decision;
+struct error;
+struct link;
+
 /* virt-tap policy explain, edit and apply; see struct verb. */
 extern const struct option_entry explain_options[], apply_options[];
 int policy_explain(const struct call *call);
@@ -23,3 +30,16 @@ int policy_change(const char *name, const char *file, policy_changer *change, vo
  * force again; it stays if there is one that it does not include.
  * Returns 0, or 1 after reporting why not. */
 int policy_remove_initial(const char *name);
+
+/* Prints one line for each term of the rule that allowed a tap on that bridge, for what the guest asked to be
+ * bound by, and for what it can send then. */
+void policy_print_terms(const struct decision *decision, const char *bridge);
+
+/* Prints, a line each, where a guest under such a list of destinations, egress=, can send to. */
+void policy_print_egress(const char *egress);
+
+/* Looks for others that have a guest's MAC or addresses on an existing bridge, as helper/grant.c does, and in
+ * its words, without the privilege to claim them. mac: NULL: none is given. Returns 0, also if it cannot be
+ * told; or -1 and who has one. */
+int policy_taken(const struct link *bridge, const uint8_t *mac, const struct address_list *addresses,
+                 struct error *why);

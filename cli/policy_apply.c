@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * virt-tap policy apply: judges live taps again by the policy in force. All are judged before any is changed:
- * a policy with an error changes nothing. */
-#include "policy_apply.h"
-
+ * virt-tap policy apply and repair: bring live taps to what the policy in force grants. All are judged before
+ * any is changed: a policy with an error changes nothing. Each tap that is not so is reported on a line of
+ * standard output, or all as one object of JSON (docs/interfaces.md). */
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quote.h"
@@ -18,6 +17,7 @@
 #include "policy.h"
 #include "policy/declared.h"
 #include "policy/protect.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -27,6 +27,14 @@
 #include <unistd.h>
 
 enum { WAIT_MS = 60 * 1000 };
+
+struct apply_options {
+    bool dry_run;   /* only report what would be done */
+    bool revoke;    /* delete taps that are not allowed any more */
+    bool puts_back; /* put taps back on their bridges */
+    bool json;
+    const char *only; /* the name of a tap, or that of a bridge for all of its taps; NULL: all */
+};
 
 struct apply {
     const struct apply_options *options;
@@ -322,7 +330,9 @@ static int apply_all(struct apply *apply)
     return apply->refused || apply->left || apply->failed;
 }
 
-int apply_run(const char *name, const struct apply_options *options)
+/* name: the verb, for messages. Returns an exit status: 1 if it failed, or a tap is not as the policy has it.
+ */
+static int apply_run(const char *name, const struct apply_options *options)
 {
     struct apply apply = {.options = options, .name = name};
 
@@ -357,4 +367,24 @@ const struct option_entry apply_options[] = {
 int policy_apply(const struct call *call)
 {
     return apply_run(call->name, call->options);
+}
+
+const struct option_entry repair_options[] = {
+    OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
+    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
+    OPTION_END(struct apply_options),
+};
+
+const char repair_notes[] =
+    "A tap that a network manager took off its bridge, whose bridge was made again, or whose port options or port\n"
+    "filter were lost, gets back what the policy grants it now. With TAP only that one, with BRIDGE only the taps\n"
+    "that belong on it. A tap that the policy does not allow any more is listed and left alone. Requires root.\n";
+
+int repair_run(const struct call *call)
+{
+    struct apply_options options = *(const struct apply_options *)call->options;
+
+    options.puts_back = true;
+    options.only = call->words[0];
+    return apply_run(call->name, &options);
 }

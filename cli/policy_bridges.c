@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
-#include "host/fix.h"
 #include "host/network.h"
 #include "policy/declared.h"
 #include "policy_lint.h"

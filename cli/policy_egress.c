@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "policy_egress.h"
+#include "policy.h"
 
 #include "policy/egress.h"
 #include "policy_lint.h"

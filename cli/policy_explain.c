@@ -16,8 +16,6 @@
 #include "policy/files.h"
 #include "policy/identity.h"
 #include "policy/policy.h"
-#include "policy_taken.h"
-#include "policy_terms.h"
 
 #include <errno.h>
 #include <grp.h>

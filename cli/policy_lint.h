@@ -48,3 +48,6 @@ void lint_beside(struct lint *lint);
 /* Warns of rules that have no effect for anybody, or only for some. for_all: the same policy as seen by those
  * who can only read world-readable files. */
 void lint_rules(struct lint *lint, const struct policy *policy, const struct policy *for_all);
+
+/* Warns of items of egress= that can never match. */
+void lint_egress(struct lint *lint, const char *file, unsigned long line, const char *egress);

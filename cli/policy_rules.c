@@ -8,7 +8,6 @@
 #include "net/link.h"
 #include "policy/addresses.h"
 #include "policy/identity.h"
-#include "policy_egress.h"
 #include "policy_lint.h"
 
 #include <errno.h>
@@ -17,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* Warns of a rule. */
+#define warn_rule(lint, policy, rule, ...)                                                                   \
+    lint_warn((lint), (policy)->files[(rule)->file].path, (rule)->line, __VA_ARGS__)
 
 /* Whom a rule applies to, with names resolved to IDs. */
 struct reach {
@@ -41,9 +44,8 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     }
     const int err = account_find(&lint->names->source, kind, name, id, &why);
     if (err == -ENOENT)
-        lint_warn(lint, policy->files[rule->file].path, rule->line,
-                  "there is no %s '%.64s' on this host: %sthe rule applies to nobody", what, name,
-                  strchr(name, ',') ? "one name per rule; " : "");
+        warn_rule(lint, policy, rule, "there is no %s '%.64s' on this host: %sthe rule applies to nobody",
+                  what, name, strchr(name, ',') ? "one name per rule; " : "");
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", what,
@@ -109,18 +111,17 @@ static void check_reached(struct lint *lint, const struct policy *policy, const 
                           size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth], *over = NULL;
-    const char *file = policy->files[rule->file].path;
 
     if (!rule->deny)
         over = find_wider(policy, reaches, nth, true, policy->rule_count);
     if (over) {
-        lint_warn(lint, file, rule->line, "can never match: %s:%lu denies '%s' to everybody it applies to",
+        warn_rule(lint, policy, rule, "can never match: %s:%lu denies '%s' to everybody it applies to",
                   policy->files[over->file].path, over->line, rule->name);
         return;
     }
     over = find_wider(policy, reaches, nth, rule->deny, nth);
     if (over)
-        lint_warn(lint, file, rule->line, "can never match: %s:%lu comes first and covers %s",
+        warn_rule(lint, policy, rule, "can never match: %s:%lu comes first and covers %s",
                   policy->files[over->file].path, over->line,
                   is_wider(rule, &reaches[nth], over, &reaches[over - policy->rules])
                       ? "the same"
@@ -150,8 +151,7 @@ static void check_others(struct lint *lint, const struct policy *policy, const s
             !(rule->all || before->all || strcmp(rule->name, before->name) == 0) ||
             !overlap(&rule->terms, &before->terms))
             continue;
-        lint_warn(lint, policy->files[rule->file].path, rule->line,
-                  "%s=%s overlaps with another user's in %s:%lu", key, value,
+        warn_rule(lint, policy, rule, "%s=%s overlaps with another user's in %s:%lu", key, value,
                   policy->files[before->file].path, before->line);
         return;
     }
@@ -169,19 +169,18 @@ static void check_macs(struct lint *lint, const struct policy *policy, const str
                        size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
-    const char *file = policy->files[rule->file].path;
     id_t user;
 
     if (rule->terms.protection.mac_lock && !rule->terms.macs)
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "mac=lock without macs= lets the user choose any MAC, even that of a machine on the network; say "
             "which are theirs, as in macs=52:54:00:0a");
     if (!rule->terms.macs || reaches[nth].nobody)
         return;
     if (!is_one_user(&reaches[nth], &user)) {
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "several users share macs=%s, so one can take over the MAC of another's stopped guest; give "
             "each user a rule with their own macs=",
             rule->terms.macs);
@@ -214,7 +213,7 @@ static void check_width(struct lint *lint, const struct policy *policy, const st
     addresses_parse(rule->terms.ips, &all);
     for (size_t i = 0; addresses_may_be_omitted(&rule->terms) && i < all.count; i++)
         if (all.list[i].prefix < (all.list[i].family == AF_INET ? 32 : 64)) {
-            lint_warn(lint, policy->files[rule->file].path, rule->line,
+            warn_rule(lint, policy, rule,
                       "without --ip the guest may use every address in ips=%s, also those of machines on the "
                       "network; list only its own",
                       rule->terms.ips);
@@ -226,18 +225,17 @@ static void check_width(struct lint *lint, const struct policy *policy, const st
 static void check_ips(struct lint *lint, const struct policy *policy, const struct reach *reaches, size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
-    const char *file = policy->files[rule->file].path;
     id_t user;
 
     if (rule->terms.protection.ip_lock && !rule->terms.ips)
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "ip=lock without ips= lets the user choose any free address, even that of a machine on the network; "
             "say which are theirs, as in ips=10.66.1.0/24");
     const bool one_user = is_one_user(&reaches[nth], &user);
     if (rule->terms.protection.serve && !one_user)
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "serve= lets the guests of several users give addresses or routes to all others on '%s'; name the "
             "one user whose guest is the router",
             rule->name);
@@ -247,8 +245,8 @@ static void check_ips(struct lint *lint, const struct policy *policy, const stru
     if (one_user)
         check_others(lint, policy, reaches, nth, user, "ips", rule->terms.ips, overlap_ips);
     else
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "several users share ips=%s, so one can take over the address of another's stopped guest; give "
             "each user a rule with their own ips=",
             rule->terms.ips);
@@ -261,8 +259,8 @@ static void check_vlans(struct lint *lint, const struct policy *policy, const st
 
     vlans_parse(&vlans, rule->terms.vlan, rule->terms.native);
     if (vlans_tagged(&vlans) && !rule->terms.protection.mac_lock)
-        lint_warn(
-            lint, policy->files[rule->file].path, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "vlan=%s without mac=lock: frames may have more tags than one, which may lead them into another "
             "VLAN behind the bridge",
             rule->terms.vlan);
@@ -297,22 +295,21 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
                        size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
-    const char *file = policy->files[rule->file].path;
 
     const char *trouble = lint_name_trouble(rule);
 
     if (trouble)
-        lint_warn(lint, file, rule->line, "there is no bridge '%s': %s", rule->name, trouble);
+        warn_rule(lint, policy, rule, "there is no bridge '%s': %s", rule->name, trouble);
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
     check_macs(lint, policy, reaches, nth);
     check_ips(lint, policy, reaches, nth);
     check_vlans(lint, policy, rule);
     if (rule->terms.egress)
-        lint_egress(lint, file, rule->line, rule->terms.egress);
+        lint_egress(lint, policy->files[rule->file].path, rule->line, rule->terms.egress);
     if (rule->deny && !reaches[nth].for_all)
-        lint_warn(
-            lint, file, rule->line,
+        warn_rule(
+            lint, policy, rule,
             "not everybody can read this file, so the deny does not apply to everybody; put it into a file of mode 0644");
 }
 

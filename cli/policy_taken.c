@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "policy_taken.h"
+#include "policy.h"
 
 #include "base/error.h"
 #include "net/link.h"

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "policy_terms.h"
+#include "policy.h"
 
 #include "base/error.h"
 #include "base/quote.h"
 #include "base/text.h"
 #include "config.h"
 #include "policy/decide.h"
-#include "policy_egress.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  * virt-tap tap: persistent taps. Those on a bridge are made by virt-tap-helper, which alone has the privilege
  * and checks the policy; plain devices by root (device.c). */
 #include "base/process.h"
+#include "base/words.h"
 #include "config.h"
 #include "device.h"
 #include "helper_call.h"
@@ -12,49 +13,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 128, WORD_SIZE = 1024 };
-
-/* The helper's command line. */
-struct words {
-    char text[WORDS_MAX][WORD_SIZE];
-    size_t count;
-    bool too_long; /* an argument, or all of them */
-};
-
-/* Adds --NAME=VALUE, or nothing if value is NULL. Every value that the helper accepts is much shorter than
- * a word may be. */
-static void add_value(struct words *words, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    if (words->count == WORDS_MAX) {
-        words->too_long = true;
-        return;
-    }
-    const int length = snprintf(words->text[words->count++], WORD_SIZE, "--%s=%s", name, value);
-    words->too_long = words->too_long || length >= WORD_SIZE;
-}
-
-static void add_word(struct words *words, bool wanted, const char *word)
-{
-    if (wanted && words->count < WORDS_MAX)
-        snprintf(words->text[words->count++], WORD_SIZE, "%s", word);
-}
-
 /* Executes the helper. Returns the exit status if it cannot be started. */
-static int run_helper(const char *verb, struct words *words)
+static int run_helper(const char *verb, const struct words *words)
 {
-    char *argv[WORDS_MAX + 1] = {NULL};
-
-    if (words->too_long)
+    if (words->full)
         return complain(2, verb, "an argument is too long, or there are too many");
-    for (size_t i = 0; i < words->count; i++)
-        argv[i] = words->text[i];
-    execv(helper_path(), argv);
+    execv(helper_path(), (char *const *)(uintptr_t)words->argv);
     return complain(1, verb, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), helper_path(),
                     strerror(errno));
 }
@@ -101,21 +70,23 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
         return refuse_plain(verb, "--packet-info");
     if (options->user && !(owner = find_user(verb, options->user, number)))
         return 1;
-    add_word(&words, true, "virt-tap-helper");
-    add_word(&words, true, "create");
-    add_value(&words, "name", name);
-    add_value(&words, "bridge", options->bridge);
-    add_value(&words, "mac", options->mac);
-    add_value(&words, "vlan", options->vlan);
-    add_value(&words, "native", options->native);
-    add_value(&words, "domain", options->domain);
-    add_value(&words, "owner", owner);
-    add_word(&words, options->multi_queue, "--multi-queue");
-    add_word(&words, options->vnet_hdr, "--vnet-hdr");
+    words_add(&words, "virt-tap-helper");
+    words_add(&words, "create");
+    words_option(&words, "name", name);
+    words_option(&words, "bridge", options->bridge);
+    words_option(&words, "mac", options->mac);
+    words_option(&words, "vlan", options->vlan);
+    words_option(&words, "native", options->native);
+    words_option(&words, "domain", options->domain);
+    words_option(&words, "owner", owner);
+    if (options->multi_queue)
+        words_add(&words, "--multi-queue");
+    if (options->vnet_hdr)
+        words_add(&words, "--vnet-hdr");
     for (size_t i = 0; i < options->ips.count; i++)
-        add_value(&words, "ip", options->ips.words[i]);
-    add_value(&words, "lock", options->lock);
-    add_value(&words, "serve", options->serve);
+        words_option(&words, "ip", options->ips.words[i]);
+    words_option(&words, "lock", options->lock);
+    words_option(&words, "serve", options->serve);
     return run_helper(verb, &words);
 }
 
@@ -139,10 +110,11 @@ static int delete (const struct call *call)
 
     if (!is_own(call->words[0]))
         return device_delete(call->name, call->words[0], options->force);
-    add_word(&words, true, "virt-tap-helper");
-    add_word(&words, true, "delete");
-    add_value(&words, "name", call->words[0]);
-    add_word(&words, options->force, "--force");
+    words_add(&words, "virt-tap-helper");
+    words_add(&words, "delete");
+    words_option(&words, "name", call->words[0]);
+    if (options->force)
+        words_add(&words, "--force");
     return run_helper(call->name, &words);
 }
 

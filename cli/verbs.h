@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The verbs in main.c's table, each in a file of its own name. */
+ * The verbs in main.c's table, each in a file of its own name; but repair is in policy_apply.c. */
 #pragma once
 
 #include "base/verb.h"

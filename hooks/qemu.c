@@ -79,9 +79,9 @@ static int remove_taps(const struct domain *domain, struct error *why)
 
 static int make_tap(const struct domain *domain, const struct interface *interface, struct error *why)
 {
-    struct tap_words words;
+    struct words words = {.count = 0};
 
-    if (tap_words_set(&words, domain->uuid, interface, why) < 0)
+    if (tap_words_add(&words, domain->uuid, interface, why) < 0)
         return -1;
     return hook_call_helper(words.argv, why);
 }

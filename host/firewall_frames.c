@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors */
 #include "firewall_frames.h"
 
-#include <arpa/inet.h>
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
 #include <netinet/if_ether.h>

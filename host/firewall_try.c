@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/name.h"
 #include "config.h"
 #include "firewall.h"
 #include "net/link.h"

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "fix_firewall.h"
 #include "libvirt_network.h"
-#include "membership.h"
 #include "net/link.h"
 #include "network.h"
 #include "software.h"
@@ -116,7 +115,7 @@ static bool group_value(char out[VALUE_SIZE])
 
     if (stat(KVM_PATH, &st) < 0 || st.st_gid == 0)
         return false;
-    membership_group_name(st.st_gid, out, VALUE_SIZE);
+    user_group_name(st.st_gid, out, VALUE_SIZE);
     return true;
 }
 

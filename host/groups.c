@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
-#include "groups.h"
 #include "base/kvm.h"
-#include "membership.h"
+#include "kvm.h"
 
 #include <grp.h>
 #include <string.h>
@@ -24,12 +23,12 @@ static void report_kvm(const struct user *user, struct findings *out)
         finding_add(out, GROUPS_KVM_UNNEEDED, "%s opens /dev/kvm without a group", user->name);
         return;
     }
-    membership_group_name(st.st_gid, group, sizeof(group));
+    user_group_name(st.st_gid, group, sizeof(group));
     if (strcmp(group, "kvm") != 0)
         finding_add(out, GROUPS_KVM_OTHER, "the group of /dev/kvm is %s, not kvm", group);
     if (st.st_gid == 0)
         return; /* nobody should join this group */
-    switch (membership(user, st.st_gid)) {
+    switch (user_membership(user, st.st_gid)) {
     case MEMBERSHIP_YES:
         finding_add(out, GROUPS_KVM, "%s is in group %s, the group of /dev/kvm", user->name, group);
         break;
@@ -52,7 +51,7 @@ static void report_libvirt(const struct user *user, struct findings *out)
         finding_add(out, GROUPS_LIBVIRT_SKIPPED, "there is no group libvirt");
         return;
     }
-    switch (user->uid == 0 ? MEMBERSHIP_YES : membership(user, entry->gr_gid)) {
+    switch (user->uid == 0 ? MEMBERSHIP_YES : user_membership(user, entry->gr_gid)) {
     case MEMBERSHIP_YES:
         finding_add(out, GROUPS_LIBVIRT, "%s %s", user->name,
                     user->uid == 0 ? "needs no group for qemu:///system" : "is in group libvirt");

@@ -3,9 +3,7 @@
 #include "kvm.h"
 #include "base/cleanup.h"
 #include "base/kvm.h"
-#include "base/text.h"
 #include "kvm_absence.h"
-#include "membership.h"
 #include "vcpu.h"
 
 #include <errno.h>
@@ -34,13 +32,13 @@ static void explain_refusal(const struct user *user, const struct stat *st, stru
         finding_add_fixable(out, KVM_DEVICE_NODEV, "", "/dev/kvm is on a file system mounted nodev");
         return;
     }
-    membership_group_name(st->st_gid, group, sizeof(group));
+    user_group_name(st->st_gid, group, sizeof(group));
     if (st->st_gid == 0 || (st->st_mode & 060) != 060) {
         finding_add_fixable(out, KVM_DEVICE_MODE, "", "/dev/kvm has group %s and mode %04o%s", group,
                             st->st_mode & 07777, acl);
         return;
     }
-    const enum membership in = membership(user, st->st_gid);
+    const enum membership in = user_membership(user, st->st_gid);
     if (in == MEMBERSHIP_YES) { /* with an ACL, the group bits are its mask */
         finding_add(out, KVM_DEVICE_DENIED,
                     "%s may not open /dev/kvm, although in group %s: see getfacl "

@@ -7,3 +7,6 @@
 #include "probe.h"
 
 void kvm_probe(const struct probe_context *context, struct findings *out);
+
+/* Whether the user is in the groups that grant access, in the user database and in this process. */
+void groups_probe(const struct probe_context *context, struct findings *out);

@@ -6,7 +6,6 @@
 #include "network.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>

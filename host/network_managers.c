@@ -37,25 +37,22 @@ static void report_networkmanager(struct findings *out)
     }
 }
 
-static bool find_owned(void *arg, const char *line, unsigned int number)
+/* Gets a value of what a manager keeps of a bridge in /run, by its index. */
+static bool read_state(const char *folder, const char *bridge, const char *key, char value[PATH_MAX])
 {
-    bool *owned = arg;
-    (void)number;
+    char path[64], text[8192];
 
-    *owned = strcmp(line, "nm-owned=true") == 0;
-    return !*owned;
+    snprintf(path, sizeof(path), "/run/%s/%ld", folder, network_number(bridge, "ifindex", 0));
+    return text_read(path, text, sizeof(text)) > 0 && text_value(text, key, value, PATH_MAX);
 }
 
 /* Whether NetworkManager made this bridge: its state of devices, src/core/nm-config.c,
  * nm_config_device_state_write. */
 static bool networkmanager_owns(const char *bridge)
 {
-    char path[64];
-    bool owned = false;
+    char value[PATH_MAX];
 
-    snprintf(path, sizeof(path), "/run/NetworkManager/devices/%ld", network_number(bridge, "ifindex", 0));
-    text_lines(path, find_owned, &owned);
-    return owned;
+    return read_state("NetworkManager/devices", bridge, "nm-owned", value) && strcmp(value, "true") == 0;
 }
 
 /* Whether its dispatcher has our program, in one of its folders. */
@@ -93,25 +90,13 @@ static void report_dispatcher(struct findings *out)
                             "NetworkManager made bridge '%s', and its dispatcher has no 50-virt-tap", bridge);
 }
 
-static bool find_network_file(void *arg, const char *line, unsigned int number)
-{
-    bool *found = arg;
-    (void)number;
-
-    *found = strncmp(line, "NETWORK_FILE=/", strlen("NETWORK_FILE=/")) == 0;
-    return !*found;
-}
-
 /* Whether networkd has a file for this bridge: its state of links, src/network/networkd-state-file.c,
  * link_save. */
 static bool networkd_owns(const char *bridge)
 {
-    char path[64];
-    bool found = false;
+    char value[PATH_MAX];
 
-    snprintf(path, sizeof(path), "/run/systemd/netif/links/%ld", network_number(bridge, "ifindex", 0));
-    text_lines(path, find_network_file, &found);
-    return found;
+    return read_state("systemd/netif/links", bridge, "NETWORK_FILE", value) && *value == '/';
 }
 
 /* Whether one of the folders of udev or systemd has this file. */

@@ -86,17 +86,6 @@ static void add_condition(struct network *network, const char *key, const char *
     network->on_host |= !on_device && *value;
 }
 
-/* parse_boolean() of systemd. */
-static bool is_true(const char *value)
-{
-    static const char *const words[] = {"1", "yes", "y", "true", "t", "on"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(value, words[i]) == 0)
-            return true;
-    return false;
-}
-
 static char *strip(char *text)
 {
     text += strspn(text, BLANKS);
@@ -121,7 +110,7 @@ static void read_line(struct network *network, char *section, size_t size, char 
     if (strcmp(section, "[Match]") == 0)
         add_condition(network, key, value);
     else if (strcmp(section, "[Link]") == 0 && strcmp(key, "Unmanaged") == 0)
-        network->unmanaged = is_true(value);
+        network->unmanaged = text_is_yes(value);
 }
 
 /* Whether the line continues on the next one: it ends with a backslash that no other one escapes. */

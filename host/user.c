@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "user.h"
 #include "base/printable.h"
+#include "base/quote.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -14,6 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { GROUPS_MAX = 1024 };
 
 static int take_passwd(struct user *out, const struct passwd *entry)
 {
@@ -110,4 +113,29 @@ bool user_has_group(const struct user *user, gid_t gid)
         if (user->groups[i] == gid)
             return true;
     return user->gid == gid;
+}
+
+enum membership user_membership(const struct user *user, gid_t gid)
+{
+    gid_t groups[GROUPS_MAX];
+    int count = GROUPS_MAX;
+
+    if (user_has_group(user, gid))
+        return MEMBERSHIP_YES;
+    if (!user->in_passwd || getgrouplist(user->name, user->gid, groups, &count) < 0)
+        return MEMBERSHIP_NO;
+    for (int i = 0; i < count; i++)
+        if (groups[i] == gid)
+            return MEMBERSHIP_RELOGIN;
+    return MEMBERSHIP_NO;
+}
+
+void user_group_name(gid_t gid, char *out, size_t size)
+{
+    const struct group *entry = getgrgid(gid);
+
+    if (entry)
+        quote_into(entry->gr_name, out, size);
+    if (!entry || strcmp(out, entry->gr_name) != 0)
+        snprintf(out, size, "%u", gid);
 }

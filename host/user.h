@@ -35,3 +35,14 @@ int user_become(const struct user *user);
 
 /* Whether the user's process has the group. */
 bool user_has_group(const struct user *user, gid_t gid);
+
+enum membership {
+    MEMBERSHIP_YES,
+    MEMBERSHIP_RELOGIN, /* in the database, but not in the process, which got its groups at login */
+    MEMBERSHIP_NO,
+};
+
+enum membership user_membership(const struct user *user, gid_t gid);
+
+/* The group's name, or its number if the database has no name, or none that is a plain word in a shell. */
+void user_group_name(gid_t gid, char *out, size_t size);

@@ -96,8 +96,8 @@ class Fixes(unittest.TestCase):
 
     def test_each(self):
         checkcase.install()
-        with open(f"{os.environ['VIRT_TAP_SOURCE']}/host/catalogue.c", encoding="ascii") as file:
-            wrong = set(re.findall(r'\{\s*"([a-z]+[.][a-z.]+)",\s*FINDING_(?:FAILURE|WARNING)', file.read())) - set(ELSEWHERE)
+        with open(f"{os.environ['VIRT_TAP_SOURCE']}/host/catalogue_list.h", encoding="ascii") as file:
+            wrong = set(re.findall(r'FINDING\(\s*\w+,\s*"([a-z]+[.][a-z.]+)",\s*FINDING_(?:FAILURE|WARNING)', file.read())) - set(ELSEWHERE)
         sandbox.write(f"{RUN}/fixer.py", FIXER)
         warned = failed = 0
         for state in STATES:

@@ -94,7 +94,7 @@ class Rules(unittest.TestCase):
     def test_check_writes_the_same(self):
         """What `virt-tap check` has an administrator write is the rule that is installed."""
         rule, = (line for line in read(SOURCE + "/data/snippets/90-virt-tap.rules").splitlines() if not line.startswith("#"))
-        source = re.sub(r'"\s*\n\s*"', "", read(SOURCE + "/host/catalogue.c")).replace('\\"', '"')
+        source = re.sub(r'"\s*\n\s*"', "", read(SOURCE + "/host/catalogue_list.h")).replace('\\"', '"')
         self.assertIn(f"echo '{rule}' > /etc/udev/rules.d/90-virt-tap.rules", source)
 
 

@@ -111,7 +111,9 @@ static int report(const struct host *host, const struct tally *tally)
     return complain(1, tally->command, "%s: ended by signal %d", host->uri, WTERMSIG(host->status));
 }
 
-static void await_one(struct host *list, size_t count)
+/* Returns how many of them have ended: none, if it was a child of whatever was this process before execve(2).
+ */
+static size_t await_one(struct host *list, size_t count)
 {
     int status = 0;
     const pid_t ended = waitpid(-1, &status, 0);
@@ -120,7 +122,9 @@ static void await_one(struct host *list, size_t count)
         if (list[i].pid == ended) {
             list[i].pid = 0;
             list[i].status = status;
+            return 1;
         }
+    return 0;
 }
 
 /* Reports, in their order, those that have ended. Returns how many of all have been reported. */
@@ -152,8 +156,7 @@ int hosts_run(const struct hosts *hosts, const char *command,
             list[begun].error = begin(&list[begun], command, act, data);
             running += list[begun++].pid > 0;
         } else if (running > 0) {
-            await_one(list, begun);
-            running--;
+            running -= await_one(list, begun);
         }
         reported = report_ended(list, begun, reported, &tally);
     }

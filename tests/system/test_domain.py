@@ -341,12 +341,12 @@ class Hosts(unittest.TestCase):
         as_user("virsh", "-q", "-c", self.uris[host], "define", path)
         self.addCleanup(as_user, "virsh", "-q", "-c", self.uris[host], "undefine", name)
 
-    def run_at(self, verb, *words, hosts=None, status=0):
+    def run_at(self, verb, *words, hosts=None, status=0, by=()):
         """Standard output and standard error."""
         connect = [word for uri in hosts or self.uris for word in ("-c", uri)]
         began = time.monotonic()
         with tempfile.TemporaryFile() as errors:
-            done = bridgehelper.start([self.cli, "domain", verb, *connect, *words], uid=sandbox.USER, env=ENVIRONMENT, cwd=HOME,
+            done = bridgehelper.start([*by, self.cli, "domain", verb, *connect, *words], uid=sandbox.USER, env=ENVIRONMENT, cwd=HOME,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
             said, _ = done.communicate(timeout=120)
             errors.seek(0)
@@ -401,6 +401,11 @@ class Hosts(unittest.TestCase):
             said, complaints = self.run_at("show", "--all", "--timeout=8", "--jobs=64", status=1, hosts=uris)
         self.assertTrue(said.endswith("521 hosts: 0 done, 521 failed\n"), said[-200:])
         self.assertEqual((complaints.count("no answer within 8 s"), complaints.count("no connection to libvirt at ")), (1, 520), complaints[-400:])
+
+    def test_children_of_whoever_called(self):
+        """A shell that replaced itself by virt-tap leaves it its children: their end is not a host's."""
+        said, _ = self.run_at("show", "--all", by=["timeout", "-k1", "30", "sh", "-c", 'true & exec "$@"', "sh"])
+        self.assertTrue(said.endswith("3 hosts: 3 done, 0 failed\n"), said)
 
     def test_an_interface_that_is_left(self):
         self.define(1, "left", "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>")

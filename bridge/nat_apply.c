@@ -16,14 +16,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500, DHCP_PORT = 67 };
 
-/* Whether some server of DHCP listens: port 67. */
+/* Whether some server of DHCP listens: its own port is 67. Users may have any number of sockets before it. */
 static bool serves_dhcp(void)
 {
-    char text[65536];
+    _cleanup_fclose_ FILE *sockets = fopen("/proc/net/udp", "re");
+    char line[256];
+    unsigned int port = 0;
 
-    return text_read("/proc/net/udp", text, sizeof(text)) > 0 && strstr(text, ":0043 ");
+    while (sockets && port != DHCP_PORT && fgets(line, sizeof(line), sockets))
+        if (sscanf(line, "%*u: %*8[0-9A-F]:%4x", &port) != 1)
+            port = 0;
+    return port == DHCP_PORT;
 }
 
 static bool has_address(const struct persist_plan *plan)

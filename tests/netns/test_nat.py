@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import unittest
 
 import nathost
@@ -147,6 +148,16 @@ class Dnsmasq(NatCase):
         before = nathost.tree(), nathost.ruleset(), sandbox.links()
         self.assertIn("journalctl", self.persist("--nat", "--apply", status=1))
         self.assertEqual((nathost.tree(), nathost.ruleset(), sandbox.links()), before)
+
+    def test_behind_many_sockets(self):
+        """A user's sockets, no more than one process may have, keep nobody from seeing that the DHCP server listens. The kernel lists those of port
+        65535 before those of port 67: by the port, from a random one on."""
+        for number in range(1, 900):
+            user = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(user.close)
+            user.bind((f"127.0.{number >> 8}.{number & 255}", 65535))
+        self.persist("--nat", "--apply")
+        self.delete()
 
     def start_other(self):
         Daemons(self).start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--port=53", "--no-resolv")

@@ -436,6 +436,24 @@ class Hosts(unittest.TestCase):
             self.assertTrue(await_(lambda: not children()), children())
 
 
+class Names(unittest.TestCase):
+    """A domain that is called like an option, at libvirt's test driver."""
+
+    def says(self, *words):
+        tap = "<metadata><v:taps xmlns:v='urn:virt-tap' version='1' uuid='11111111-1111-4111-8111-111111111111'>" \
+              "<v:tap dev='vtap-x' bridge='br0'/></v:taps></metadata>"
+        sandbox.write(f"{HOME}/node.xml", f"<node><domain type='test'><name>--all</name>{tap * (words[0] == 'clone')}<memory>1024</memory><os><type>hvm</type></os>"
+                      "</domain></node>")
+        done = sandbox.run(os.environ["VIRT_TAP_CLI"], "domain", words[1], "-c", f"test://{HOME}/node.xml", "--config", *words[2:], check=False)
+        self.assertEqual(done.returncode, 1)
+        return done.stdout
+
+    def test_commands_to_type(self):
+        self.assertIn("has no interface 'x'; virsh domiflist --inactive -- --all lists them", self.says("", "detach", "--", "--all", "x"))
+        for words in (("attach", "--bridge=br0", "--", "--all"), ("detach", "--", "--all", "x")):
+            self.assertIn("virt-tap domain rewrite -- --all\n", self.says("clone", *words))
+
+
 class System(Base, unittest.TestCase):
     URI, OPTIONS = "qemu:///system", {}
     run_here = staticmethod(sandbox.run)

@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { UNREPORTED_MAX = 256 }; /* each has two files open until its turn to be reported */
+enum {
+    UNREPORTED_MAX = 256,  /* each has two files open until its turn to be reported */
+    OUTPUT_MAX = 32 << 20, /* bytes in each, before another domain is dealt with */
+    TALKS_TOO_MUCH = 125   /* the exit status of a child that has reached that */
+};
 
 /* One libvirt, and the child that deals with it. */
 struct host {
@@ -38,6 +42,11 @@ static unsigned int seconds; /* 0: this is no child of hosts_run() */
 void hosts_alive(void)
 {
     alarm(seconds);
+    for (int fd = STDOUT_FILENO; seconds && fd <= STDERR_FILENO; fd++)
+        if (lseek(fd, 0, SEEK_CUR) > OUTPUT_MAX) {
+            fflush(NULL);
+            _exit(TALKS_TOO_MUCH);
+        }
 }
 
 int hosts_worse(int a, int b)
@@ -53,10 +62,14 @@ static void be_child(const struct host *host, const char *command,
 {
     _cleanup_free_ char *name = NULL;
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setsid();
     signal(SIGALRM, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(host->output, STDOUT_FILENO) < 0 ||
         dup2(host->errors, STDERR_FILENO) < 0 || asprintf(&name, "%s: %s", command, host->uri) < 0)
         _exit(1);
@@ -102,6 +115,9 @@ static int report(const struct host *host, const struct tally *tally)
     if (host->error)
         return complain(1, tally->command, "%s: cannot start a process: %s", host->uri,
                         strerror(-host->error));
+    if (WIFEXITED(host->status) && WEXITSTATUS(host->status) == TALKS_TOO_MUCH)
+        return complain(1, tally->command, "%s: it says more than %d MiB; ask it alone", host->uri,
+                        OUTPUT_MAX >> 20);
     if (WIFEXITED(host->status))
         return WEXITSTATUS(host->status);
     if (WTERMSIG(host->status) == SIGALRM)

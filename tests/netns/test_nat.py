@@ -142,6 +142,17 @@ class Dnsmasq(NatCase):
         self.assertIn("nft insert rule inet mine way iifname nat0 accept", said)
         self.delete()
 
+    def test_names(self):
+        """A guest has a name of its choice, but not that by which browsers of others look for their proxy."""
+        self.persist("--nat", "--apply")
+        guest = self.guest()
+        for name, known in (("web7", True), ("wpad", False)):
+            guest("ip", "addr", "flush", "dev", "v0")
+            self.assertIn("lease of 192.168.76.", guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE).stdout)
+            said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout
+            self.assertEqual(said.count("Address: 192.168.76."), int(known), said)
+        self.delete()
+
     def test_fails(self):
         """Somebody else has port 53: everything is taken back."""
         self.start_other()

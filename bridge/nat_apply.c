@@ -16,19 +16,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500, DHCP_PORT = 67 };
+enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
 
-/* Whether some server of DHCP listens: its own port is 67. Users may have any number of sockets before it. */
+/* Whether some server of DHCP listens: a line `SLOT: ADDRESS:PORT REMOTE-ADDRESS...` has port 67. Users may
+ * have any number of sockets before that one. */
 static bool serves_dhcp(void)
 {
     _cleanup_fclose_ FILE *sockets = fopen("/proc/net/udp", "re");
     char line[256];
-    unsigned int port = 0;
 
-    while (sockets && port != DHCP_PORT && fgets(line, sizeof(line), sockets))
-        if (sscanf(line, "%*u: %*8[0-9A-F]:%4x", &port) != 1)
-            port = 0;
-    return port == DHCP_PORT;
+    while (sockets && fgets(line, sizeof(line), sockets)) {
+        const char *slot = strchr(line, ':'), *port = slot ? strchr(slot + 1, ':') : NULL;
+        if (port && strncmp(port, ":0043 ", 6) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool has_address(const struct persist_plan *plan)

@@ -148,7 +148,7 @@ class Dnsmasq(NatCase):
         guest = self.guest()
         for name, known in (("web7", True), ("wpad", False)):
             guest("ip", "addr", "flush", "dev", "v0")
-            self.assertIn("lease of 192.168.76.", guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE).stdout)
+            guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE)
             said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout
             self.assertEqual(said.count("Address: 192.168.76."), int(known), said)
         self.delete()

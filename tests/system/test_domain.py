@@ -450,8 +450,8 @@ class Names(unittest.TestCase):
     def says(self, *words):
         tap = "<metadata><v:taps xmlns:v='urn:virt-tap' version='1' uuid='11111111-1111-4111-8111-111111111111'>" \
               "<v:tap dev='vtap-x' bridge='br0'/></v:taps></metadata>"
-        sandbox.write(f"{HOME}/node.xml", f"<node><domain type='test'><name>--all</name>{tap * (words[0] == 'clone')}<memory>1024</memory><os><type>hvm</type></os>"
-                      "</domain></node>")
+        sandbox.write(f"{HOME}/node.xml", f"<node><domain type='test'><name>--all</name>{tap * (words[0] == 'clone')}<memory>1024</memory>"
+                      "<os><type>hvm</type></os></domain></node>")
         done = sandbox.run(os.environ["VIRT_TAP_CLI"], "domain", words[1], "-c", f"test://{HOME}/node.xml", "--config", *words[2:], check=False)
         self.assertEqual(done.returncode, 1)
         return done.stdout

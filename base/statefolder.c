@@ -37,7 +37,11 @@ int state_folder_check(void)
 
 int state_folder_make(void)
 {
-    if (mkdir(STATE_FOLDER, 0755) < 0 && errno != EEXIST)
+    const int made = mkdir(STATE_FOLDER, 0755);
+
+    if (made < 0 && errno != EEXIST)
+        return -errno;
+    if (made == 0 && chmod(STATE_FOLDER, 0755) < 0) /* users reach the broker there, whatever the umask */
         return -errno;
     return state_folder_check();
 }

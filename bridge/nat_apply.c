@@ -18,12 +18,19 @@
 
 enum { WAIT_MS = 30000, STEP_MS = 100, CLEAN_MS = 3000, SEEN_MS = 500 };
 
-/* Whether some server of DHCP listens: port 67. */
+/* Whether some server of DHCP listens: a line `SLOT: ADDRESS:PORT REMOTE-ADDRESS...` has port 67. Users may
+ * have any number of sockets before that one. */
 static bool serves_dhcp(void)
 {
-    char text[65536];
+    _cleanup_fclose_ FILE *sockets = fopen("/proc/net/udp", "re");
+    char line[256];
 
-    return text_read("/proc/net/udp", text, sizeof(text)) > 0 && strstr(text, ":0043 ");
+    while (sockets && fgets(line, sizeof(line), sockets)) {
+        const char *slot = strchr(line, ':'), *port = slot ? strchr(slot + 1, ':') : NULL;
+        if (port && strncmp(port, ":0043 ", 6) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool has_address(const struct persist_plan *plan)

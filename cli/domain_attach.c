@@ -191,8 +191,8 @@ static int insert(const struct attach *attach, struct version *version, size_t *
         return complain(
             1, hot->command,
             "%s is a clone, and its taps belong to another domain; give it its own first: virt-tap "
-            "domain rewrite %s",
-            hot->name, quote(hot->name).text);
+            "domain rewrite %s%s",
+            hot->name, libvirt_dashes(hot->name), quote(hot->name).text);
     if (find_mac(&domain, attach->mac))
         return complain(1, hot->command, "%s has an interface with the MAC %s already", hot->name,
                         attach->mac);

@@ -71,8 +71,9 @@ static int find_interface(const struct hot *hot, const char *word, const char *w
             found->tap = &found->domain.taps[i];
     if (found->tap)
         return 0;
-    return complain(1, hot->command, "%s of %s has no interface '%.40s'; virsh domiflist %s%s lists them",
-                    where, hot->name, word, hot->config ? "--inactive " : "", quote(hot->name).text);
+    return complain(1, hot->command, "%s of %s has no interface '%.40s'; virsh domiflist %s%s%s lists them",
+                    where, hot->name, word, hot->config ? "--inactive " : "", libvirt_dashes(hot->name),
+                    quote(hot->name).text);
 }
 
 /* Reads a description of the domain, which found->text is, and finds the interface there. */
@@ -88,8 +89,8 @@ static int find(const struct hot *hot, const char *word, const char *where, stru
         return complain(
             1, hot->command,
             "%s is a clone, and its taps belong to another domain; give it its own first: virt-tap "
-            "domain rewrite %s",
-            hot->name, quote(hot->name).text);
+            "domain rewrite %s%s",
+            hot->name, libvirt_dashes(hot->name), quote(hot->name).text);
     return find_interface(hot, word, where, found);
 }
 
@@ -126,9 +127,10 @@ static int unplug(const struct hot *hot, const struct found *found)
             return complain(
                 1, hot->command,
                 "%s: the guest has not released the interface on '%s'; does it run an operating system with "
-                "PCI hot-plug? When it has, remove the tap with: virt-tap domain detach %s %s; otherwise the "
-                "hook does when the domain ends",
-                hot->name, found->tap->dev, quote(hot->name).text, found->tap->dev);
+                "PCI hot-plug? When it has, remove the tap with: virt-tap domain detach %s%s %s; otherwise "
+                "the hook does when the domain ends",
+                hot->name, found->tap->dev, libvirt_dashes(hot->name), quote(hot->name).text,
+                found->tap->dev);
         nanosleep(&step, NULL);
     }
     return 0;

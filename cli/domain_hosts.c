@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { UNREPORTED_MAX = 256 }; /* each has two files open until its turn to be reported */
+enum {
+    UNREPORTED_MAX = 256,  /* each has two files open until its turn to be reported */
+    OUTPUT_MAX = 32 << 20, /* bytes in each, before another domain is dealt with */
+    TALKS_TOO_MUCH = 125   /* the exit status of a child that has reached that */
+};
 
 /* One libvirt, and the child that deals with it. */
 struct host {
@@ -38,6 +42,11 @@ static unsigned int seconds; /* 0: this is no child of hosts_run() */
 void hosts_alive(void)
 {
     alarm(seconds);
+    for (int fd = STDOUT_FILENO; seconds && fd <= STDERR_FILENO; fd++)
+        if (lseek(fd, 0, SEEK_CUR) > OUTPUT_MAX) {
+            fflush(NULL);
+            _exit(TALKS_TOO_MUCH);
+        }
 }
 
 int hosts_worse(int a, int b)
@@ -53,10 +62,14 @@ static void be_child(const struct host *host, const char *command,
 {
     _cleanup_free_ char *name = NULL;
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setsid();
     signal(SIGALRM, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(host->output, STDOUT_FILENO) < 0 ||
         dup2(host->errors, STDERR_FILENO) < 0 || asprintf(&name, "%s: %s", command, host->uri) < 0)
         _exit(1);
@@ -102,6 +115,9 @@ static int report(const struct host *host, const struct tally *tally)
     if (host->error)
         return complain(1, tally->command, "%s: cannot start a process: %s", host->uri,
                         strerror(-host->error));
+    if (WIFEXITED(host->status) && WEXITSTATUS(host->status) == TALKS_TOO_MUCH)
+        return complain(1, tally->command, "%s: it says more than %d MiB; ask it alone", host->uri,
+                        OUTPUT_MAX >> 20);
     if (WIFEXITED(host->status))
         return WEXITSTATUS(host->status);
     if (WTERMSIG(host->status) == SIGALRM)
@@ -111,7 +127,9 @@ static int report(const struct host *host, const struct tally *tally)
     return complain(1, tally->command, "%s: ended by signal %d", host->uri, WTERMSIG(host->status));
 }
 
-static void await_one(struct host *list, size_t count)
+/* Returns how many of them have ended: none, if it was a child of whatever was this process before execve(2).
+ */
+static size_t await_one(struct host *list, size_t count)
 {
     int status = 0;
     const pid_t ended = waitpid(-1, &status, 0);
@@ -120,7 +138,9 @@ static void await_one(struct host *list, size_t count)
         if (list[i].pid == ended) {
             list[i].pid = 0;
             list[i].status = status;
+            return 1;
         }
+    return 0;
 }
 
 /* Reports, in their order, those that have ended. Returns how many of all have been reported. */
@@ -152,8 +172,7 @@ int hosts_run(const struct hosts *hosts, const char *command,
             list[begun].error = begin(&list[begun], command, act, data);
             running += list[begun++].pid > 0;
         } else if (running > 0) {
-            await_one(list, begun);
-            running--;
+            running -= await_one(list, begun);
         }
         reported = report_ended(list, begun, reported, &tally);
     }

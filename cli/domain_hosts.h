@@ -20,7 +20,8 @@ int hosts_worse(int a, int b);
 
 /* Calls act(data, command, uri) for each URI in a child, which has no input and no terminal; `command` names
  * the verb and the host, for messages. Prints what each printed, in their order, and at last how many
- * succeeded. A child that has not called hosts_alive() for `seconds` is ended. Returns the worst status. */
+ * succeeded. A child that has not called hosts_alive() for `seconds` is ended, and one that calls it after it
+ * has printed 32 MiB, which wait for their turn in memory. Returns the worst status. */
 int hosts_run(const struct hosts *hosts, const char *command,
               int (*act)(void *data, const char *command, const char *uri), void *data);
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/complain.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <libvirt/virterror.h>
@@ -44,6 +45,11 @@ virDomainPtr libvirt_find(virConnectPtr connection, const char *command, const c
     if (!domain)
         complain(1, command, "there is no domain '%.60s'", name);
     return domain;
+}
+
+const char *libvirt_dashes(const char *name)
+{
+    return text_if(*name == '-', "-- ");
 }
 
 int libvirt_learn(virConnectPtr connection, const char *command, struct taken *taken, unsigned int flags)

@@ -18,6 +18,9 @@ virConnectPtr libvirt_open(const char *command, const char *uri);
 /* Finds a domain by name, otherwise by UUID. NULL: failed, or there is none. */
 virDomainPtr libvirt_find(virConnectPtr connection, const char *command, const char *name);
 
+/* Returns "-- " if a command would take the domain's name for an option, otherwise "". */
+const char *libvirt_dashes(const char *name);
+
 /* Collects the tap names used by the domains of this libvirt: of their definitions (VIR_DOMAIN_XML_INACTIVE),
  * or of what runs (0). Returns 0, or 1. */
 int libvirt_learn(virConnectPtr connection, const char *command, struct taken *taken, unsigned int flags);

@@ -30,8 +30,8 @@ void next_report(const char *command, virDomainPtr domain, const char *name)
         complain(
             0, command,
             "%s has a saved state with the old interfaces, which its next start resumes; to start it afresh: "
-            "virsh managedsave-remove %s",
-            name, quote(name).text);
+            "virsh managedsave-remove %s%s",
+            name, libvirt_dashes(name), quote(name).text);
     if (snapshots > 0)
         complain(0, command,
                  "%s has snapshots with the old interfaces (%d); reverting to one brings them back", name,

@@ -202,6 +202,7 @@ static int enable(const struct call *call)
     const struct enable_options *options = call->options;
     int status = 0;
 
+    umask(022); /* the daemons of users look for hooks, too */
     if (require_root(call->name) || check(call->name) || confinement_set(call->name, true))
         return 1;
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)

@@ -159,8 +159,8 @@ static int make_socket(const char *path, struct error *why)
         return error_set(why, "--listen='%s': another broker listens there; end it first", path);
     if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(path);
+    umask(0); /* anybody may connect */
     mkdir(STATE_FOLDER, 0755);
-    umask(0111); /* anybody may connect */
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return error_set(why, "--listen='%s': %s; is its folder there?", path, strerror(errno));
     return take_fd(&fd);

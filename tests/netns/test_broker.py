@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import socket
+import shutil
 import stat
 import subprocess
 import time
@@ -180,7 +181,7 @@ class Start(netcase.NetCase):
 
     def test_one_at_a_time_and_an_old_socket(self):
         def start():
-            broker = subprocess.Popen([self.helper, "broker", "--listen", PATH], stdin=subprocess.DEVNULL)
+            broker = subprocess.Popen([self.helper, "broker", "--listen", PATH], stdin=subprocess.DEVNULL, umask=0o077)
             self.addCleanup(broker.wait)
             self.addCleanup(broker.kill)
             return broker
@@ -188,9 +189,10 @@ class Start(netcase.NetCase):
         def answers():
             with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
                 return ask(USER, "delete", "--name=vtap-x")[0] == 1
+        shutil.rmtree("/run/virt-tap", ignore_errors=True)
         first = start()
         self.assertTrue(bridgehelper.await_(answers))
-        self.assertEqual(stat.S_IMODE(os.stat(PATH).st_mode), 0o666)
+        self.assertEqual(stat.S_IMODE(os.stat(PATH).st_mode), 0o777)
         self.assertEqual(stat.S_IMODE(os.stat("/run/virt-tap").st_mode), 0o755)
         self.fails("--listen", PATH, says="another broker listens there")
         first.kill()  # as if the machine's power had failed: the socket stays

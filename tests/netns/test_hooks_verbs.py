@@ -65,6 +65,11 @@ class Links(HooksCase):
         self.assertEqual(os.listdir(FOLDER), [])
         self.assertIn("were not enabled", self.hooks_verb("disable"))
 
+    def test_umask(self):
+        """The daemons of users look for them, too."""
+        sandbox.run("sh", "-c", 'umask 077; exec "$@"', "sh", CLI_COPY, "hooks", "enable")
+        self.assertEqual(self.hooks_verb("status", uid=USER).count("  enabled\n"), 3)
+
     def test_of_another_prefix(self):
         """An earlier installation's is ours, and replaced."""
         os.makedirs(f"{FOLDER}/qemu.d")

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import unittest
 
 import nathost
@@ -141,12 +142,33 @@ class Dnsmasq(NatCase):
         self.assertIn("nft insert rule inet mine way iifname nat0 accept", said)
         self.delete()
 
+    def test_names(self):
+        """A guest has a name of its choice, but not that by which browsers of others look for their proxy."""
+        self.persist("--nat", "--apply")
+        guest = self.guest()
+        for name, known in (("web7", True), ("wpad", False)):
+            guest("ip", "addr", "flush", "dev", "v0")
+            guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE)
+            said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout
+            self.assertEqual(said.count("Address: 192.168.76."), int(known), said)
+        self.delete()
+
     def test_fails(self):
         """Somebody else has port 53: everything is taken back."""
         self.start_other()
         before = nathost.tree(), nathost.ruleset(), sandbox.links()
         self.assertIn("journalctl", self.persist("--nat", "--apply", status=1))
         self.assertEqual((nathost.tree(), nathost.ruleset(), sandbox.links()), before)
+
+    def test_behind_many_sockets(self):
+        """A user's sockets, no more than one process may have, keep nobody from seeing that the DHCP server listens. The kernel lists those of port
+        65535 before those of port 67: by the port, from a random one on."""
+        for number in range(1, 900):
+            user = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(user.close)
+            user.bind((f"127.0.{number >> 8}.{number & 255}", 65535))
+        self.persist("--nat", "--apply")
+        self.delete()
 
     def start_other(self):
         Daemons(self).start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--port=53", "--no-resolv")

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -438,6 +439,13 @@ class AtOnce(ApplyCase):
                 subprocess.run([self.program, "repair"], timeout=1, check=False)
         self.assertEqual(self.repair(), {})
         self.assertEqual(os.stat("/run/virt-tap/.apply").st_uid, 0)
+
+    def test_umask(self):
+        """The folder that it may make is where everybody reaches the broker: systemd runs it with a umask of 077."""
+        self.rule("allow br0")
+        shutil.rmtree("/run/virt-tap", ignore_errors=True)
+        sandbox.run("sh", "-c", 'umask 077; exec "$@"', "sh", self.program, "repair")
+        self.assertEqual(os.stat("/run/virt-tap").st_mode & 0o777, 0o755)
 
     def test_a_folder_that_others_can_change(self):
         """Whoever could replace the lock's file could have two work at once."""

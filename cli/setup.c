@@ -82,9 +82,17 @@ static int run_step(const struct setup *setup, const struct step *step)
     return check_run_line(step->theirs, step->theirs != NULL, step->words);
 }
 
-/* Does the steps in order, up to the first failure; but a user who cannot or will not have their own files
- * changed is no reason to leave the others without a bridge. *failed: counts their steps. Returns 0, or 1
- * after reporting which step failed. */
+/* Records it, and does it. Returns whether that was done. */
+static bool do_step(const struct setup *setup, struct record *record, const struct step *step)
+{
+    if (setup_stopped() || (step->record && record_add(record, setup->name, step->record) != 0))
+        return false;
+    return !setup_stopped() && run_step(setup, step) == 0;
+}
+
+/* Does the steps in order, up to the first failure; but a user whose own files or groups cannot be changed is
+ * no reason to leave the others without a bridge. *failed: counts such steps. Returns 0, or 1 after reporting
+ * which step failed. */
 static int carry_out(const struct setup *setup, struct record *record, size_t *failed)
 {
     size_t done = 0;
@@ -98,10 +106,8 @@ static int carry_out(const struct setup *setup, struct record *record, size_t *f
         if (!goes_on(step, before))
             printf("\n%s\n", step->title);
         before = step;
-        if (!setup_stopped() && step->record && record_add(record, setup->name, step->record) != 0)
-            return 1;
-        const bool good = !setup_stopped() && run_step(setup, step) == 0;
-        if (!good && step->theirs && !setup_stopped())
+        const bool good = do_step(setup, record, step);
+        if (!good && step->alone && !setup_stopped())
             ++*failed;
         else if (!good)
             return complain(1, setup->name,
@@ -187,7 +193,10 @@ static int set_up(struct setup *setup, const struct options *options)
 
     if (record_read(&record, setup->name) != 0)
         return 1;
+    setup->record = &record;
     setup_plan(setup);
+    if (setup_stopped())
+        return complain(1, setup->name, "stopped: nothing was changed");
     if (show_plan(setup) != 0)
         return 1;
     if (count_steps(setup, STEP_TO_DO) == 0) {
@@ -211,8 +220,8 @@ static int set_up(struct setup *setup, const struct options *options)
         show_example(setup);
     if (failed)
         return complain(1, setup->name,
-                        "%zu commands as a user failed, for the reasons above; all else was done. Run this "
-                        "again to repeat them",
+                        "%zu commands for single users failed, for the reasons above; all else was done. Run "
+                        "this again to repeat them, or `virt-tap setup --undo` to take the others back",
                         failed);
     return status;
 }

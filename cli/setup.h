@@ -28,11 +28,18 @@ struct step {
     char *record; /* owned; the line for the record, which must be there before the command runs; NULL: it
                      leaves nothing to take back */
     const struct user *theirs; /* whose files the command changes, as that user; NULL: root runs it */
+    bool alone; /* nothing else depends on it: the others are done even if it fails */
     /* Does it. Returns 0, or 1 after reporting why not. NULL: `words` is run. */
     int (*act)(const struct setup *setup, const struct step *step);
 };
 
-enum { STEPS_MAX = 512, SETUP_USERS_MAX = 64 };
+enum { STEPS_MAX = 1024, SETUP_USERS_MAX = 64 };
+
+/* The record of what setup has done: lines of a file that only root can write or read. */
+struct record {
+    char **lines; /* owned */
+    size_t count;
+};
 
 struct setup {
     const char *name; /* of the command, for messages */
@@ -41,6 +48,7 @@ struct setup {
     const char *uplink, *nat; /* as given; NULL: not given. nat: a prefix, or "" for any */
     char bridge[IFNAMSIZ];    /* as given, then as found; "": none */
     bool hooks, broker;
+    const struct record *record; /* of what was done before */
     struct step steps[STEPS_MAX];
     size_t count;
     bool lost; /* no memory, or no room: steps are missing */
@@ -93,12 +101,6 @@ int setup_policy_remove(const char *name, const char *line);
 
 /* How many taps are on the bridge, or -1 if that is unknown. */
 int setup_count_taps(const char *bridge);
-
-/* The record of what setup has done: lines of a file that only root can write or read. */
-struct record {
-    char **lines; /* owned */
-    size_t count;
-};
 
 /* Reads it. Returns 0, also if there is none; or 1 after reporting which line is not one that setup writes.
  */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "check.h"
 #include "config.h"
+#include "host/broker.h"
 #include "host/hooks.h"
 #include "setup.h"
 
@@ -87,8 +88,9 @@ static void record_command(struct setup *setup, struct step *step, enum meaning 
     if (step->theirs) {
         if (strstr(step->words, "bridge_helper"))
             step_record(setup, step, "session %s", step->theirs->name);
-    } else if (sscanf(step->words, "usermod -a -G %63s %255s", group, user) == 2) {
+    } else if (sscanf(step->words, "gpasswd -a %255s %63s", user, group) == 2) {
         step_record(setup, step, "group %s %s", group, user);
+        step->alone = true;
     } else if (written) {
         if (access(written, F_OK) < 0)
             step_record(setup, step, "file %s", written);
@@ -109,8 +111,10 @@ static void add_commands(struct setup *setup, const struct user *user, const str
         if (!*line || *line == '#' || has_command(setup, line, theirs))
             continue;
         struct step *step = setup_add(setup, STEP_TO_DO, finding->seen, "%s", line);
-        if (step)
+        if (step) {
             step->theirs = theirs;
+            step->alone = theirs != NULL;
+        }
         record_command(setup, step, meaning);
     }
     free(copy);
@@ -214,7 +218,9 @@ static void plan_broker(struct setup *setup)
                                   "virt-tap broker enable");
     if (step)
         step->act = setup_run_own;
-    step_record(setup, step, "broker");
+    /* Else somebody has enabled it, and it only does not run: --undo leaves that so. */
+    if (process_query(NULL, "systemctl", "--quiet", "is-enabled", BROKER_SOCKET) != 0)
+        step_record(setup, step, "broker");
 }
 
 void setup_plan(struct setup *setup)

@@ -51,10 +51,10 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
          "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
          "chown root:kvm /dev/kvm\n"
          "chmod 0660 /dev/kvm\n"
-         "usermod -a -G kvm {user}"},
+         "gpasswd -a {user} kvm"},
     [KVM_DEVICE_PERMISSION] = {"kvm.device.permission", FINDING_FAILURE,
                                "this user's guests run without KVM, many times slower, or do not start",
-                               "usermod -a -G {group} {user}"},
+                               "gpasswd -a {user} {group}"},
     [KVM_DEVICE_NODEV] = {"kvm.device.nodev", FINDING_FAILURE,
                           "device nodes do not work on a file system mounted nodev",
                           "# {sudo}mount -o remount,bind,dev /dev"},
@@ -111,7 +111,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             LOG_IN_AGAIN "{group}"},
     [GROUPS_KVM_MISSING] = {"groups.kvm.missing", FINDING_FAILURE,
                             "users outside the device's group cannot open it",
-                            "usermod -a -G {group} {user}"},
+                            "gpasswd -a {user} {group}"},
     [GROUPS_KVM_OTHER] = {"groups.kvm.other", FINDING_WARNING,
                           "guides say to join the group kvm, which would not help here"},
     [GROUPS_KVM_SKIPPED] = {"groups.kvm.skipped", FINDING_SKIPPED, "there is no device that has a group"},
@@ -123,7 +123,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [GROUPS_LIBVIRT_MISSING] =
         {"groups.libvirt.missing", FINDING_WARNING,
          "qemu:///system asks for an administrator's password, or refuses; qemu:///session needs no group",
-         "usermod -a -G libvirt {user}"},
+         "gpasswd -a {user} libvirt"},
     [GROUPS_LIBVIRT_SKIPPED] = {"groups.libvirt.skipped", FINDING_SKIPPED,
                                 "libvirt's daemon is not installed, or it uses another rule"},
     [GROUPS_UNKNOWN] = {"groups.unknown", FINDING_FAILURE, "the user's groups are unknown"},

@@ -93,8 +93,7 @@ static bool plan_packages(struct setup *setup, const char *reason)
 
     if (!strstr(reason, "(package ") || !fix_install_nat(line, sizeof(line)))
         return false;
-    step_record(setup, setup_add(setup, STEP_TO_DO, "dnsmasq and nftables, which NAT takes", "%s", line),
-                "packages %s", line);
+    setup_add_packages(setup, "dnsmasq and nftables, which NAT takes", line, true);
     return true;
 }
 

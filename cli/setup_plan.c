@@ -94,11 +94,17 @@ static void record_command(struct setup *setup, struct step *step, enum meaning 
     } else if (written) {
         if (access(written, F_OK) < 0)
             step_record(setup, step, "file %s", written);
-    } else if (meaning == MEANS_PACKAGES) {
-        step_record(setup, step, "packages %s", step->words);
     } else if (strncmp(step->words, "mkdir ", strlen("mkdir ")) != 0) {
         step_record(setup, step, "other %s", step->words);
     }
+}
+
+/* Each user's look finds the same. */
+static void add_packages(struct setup *setup, const struct finding *finding)
+{
+    if (!has_title(setup, finding->seen))
+        setup_add_packages(setup, finding->seen, text_or(finding->fix, "# install it"),
+                           catalogue[finding->id].level == FINDING_FAILURE);
 }
 
 static void add_commands(struct setup *setup, const struct user *user, const struct finding *finding,
@@ -135,6 +141,8 @@ static void add_finding(struct setup *setup, const struct user *user, const stru
     else if (meaning == MEANS_LEFT && !has_title(setup, finding->seen))
         setup_add(setup, STEP_LEFT, finding->seen,
                   "not joined: its members can become root, and qemu:///session needs no group");
+    else if (meaning == MEANS_PACKAGES)
+        add_packages(setup, finding);
     else if (meaning >= MEANS_FIX && meaning < MEANS_LEFT)
         add_commands(setup, user, finding, meaning);
     else if (meaning == MEANS_NOTHING &&

@@ -21,12 +21,14 @@
 #define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
 /* The new line comes first, where it applies whatever follows: no command for lines can find the end of a
- * value that continues on the next line, or that shares its line with another setting. */
+ * value that continues on the next line, or that shares its line with another setting. The file is never half
+ * of one: neither a full disk nor a kill may cost the user the others. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
-    "touch " SESSION_CONF " && cp -T " SESSION_CONF " " SESSION_CONF                                         \
-    ".before && { echo 'bridge_helper = \"" HELPER_PATH "\" # the first one applies'; cat " SESSION_CONF     \
-    ".before; } >" SESSION_CONF
+    "cd {session} && touch qemu.conf && cp -pT qemu.conf qemu.conf.before && "                               \
+    "cp -pT qemu.conf .qemu.conf.virt-tap && { echo 'bridge_helper = \"" HELPER_PATH                         \
+    "\" # the first one applies'; cat qemu.conf.before; } >.qemu.conf.virt-tap && "                          \
+    "mv -T .qemu.conf.virt-tap \"$(readlink -f qemu.conf)\""
 
 const struct catalogue_entry catalogue[FINDING_COUNT] = {
     [CHECK_HANG] =
@@ -110,8 +112,7 @@ const struct catalogue_entry catalogue[FINDING_COUNT] = {
                             "groups are read at login, so sessions that are already open lack the new one",
                             LOG_IN_AGAIN "{group}"},
     [GROUPS_KVM_MISSING] = {"groups.kvm.missing", FINDING_FAILURE,
-                            "users outside the device's group cannot open it",
-                            "gpasswd -a {user} {group}"},
+                            "users outside the device's group cannot open it", "gpasswd -a {user} {group}"},
     [GROUPS_KVM_OTHER] = {"groups.kvm.other", FINDING_WARNING,
                           "guides say to join the group kvm, which would not help here"},
     [GROUPS_KVM_SKIPPED] = {"groups.kvm.skipped", FINDING_SKIPPED, "there is no device that has a group"},

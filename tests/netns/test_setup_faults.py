@@ -208,33 +208,54 @@ class Homes(Plain):
         self.set_up("--undo", "--yes")
 
 
+def hide(test, path, by="/dev/null"):
+    path = os.path.realpath(path)
+    sandbox.run("mount", "--bind", by, path)
+    test.addCleanup(sandbox.run, "umount", path)
+
+
+def hide_software(test):
+    """Neither QEMU nor libvirt is there."""
+    for path in ("/usr/bin/qemu-system-" + os.uname().machine, "/usr/bin/qemu-kvm", "/usr/sbin/libvirtd", "/usr/sbin/virtqemud"):
+        if os.path.exists(path):
+            hide(test, path)
+
+
+class Recipe(UplinkCase):
+    def test_each_line(self):
+        """Of the recipe that setup takes the place of, on a host with nothing."""
+        hide_software(self)
+        os.chown("/dev/kvm", 0, 0)
+        os.chmod("/dev/kvm", 0o600)
+        sandbox.run("sh", "-c", "getent group libvirt >/dev/null || groupadd -r libvirt")
+        self.set_up(ALICE, "--dry-run", says=(
+            "apt-get install -y qemu-system\n", "apt-get install -y libvirt-daemon-system libvirt-clients\n", "chown root:kvm /dev/kvm\n",
+            "chmod 0660 /dev/kvm\n", f"gpasswd -a {ALICE} kvm\n", "is not in group libvirt", "not joined: its members can become root",
+            "each guest gets its tap on the bridge when it starts",
+            "bridge br0 with the NIC eth0 and its addresses, those from DHCP included, again at each start",
+            "virt-tap bridge persist br0 --uplink=eth0 --apply\n"))
+
+
 class Packages(Plain):
-    """QEMU and libvirt are not there."""
+    """Those of QEMU and libvirt are to be installed."""
 
     def setUp(self):
         super().setUp()
-        for path in ("/usr/bin/qemu-system-" + os.uname().machine, "/usr/bin/qemu-kvm", "/usr/sbin/libvirtd", "/usr/sbin/virtqemud"):
-            if os.path.exists(path):
-                self.hide(path)
-
-    def hide(self, path, by="/dev/null"):
-        path = os.path.realpath(path)
-        sandbox.run("mount", "--bind", by, path)
-        self.addCleanup(sandbox.run, "umount", path)
+        hide_software(self)
 
     def test_no_network(self):
         """What the package manager says is shown; and what may help."""
         sandbox.write(f"{sandbox.RUN}/apt-get", "#!/bin/sh\necho 'E: Failed to fetch' >&2\nexit 100\n", mode=0o755)
-        self.hide("/usr/bin/apt-get", f"{sandbox.RUN}/apt-get")
+        hide(self, "/usr/bin/apt-get", f"{sandbox.RUN}/apt-get")
         self.set_up(ALICE, "--bridge=br7", "--yes", status=1, says=("E: Failed to fetch", "check the network", "failed at command 2 of "))
         self.set_up("--undo", "--yes")
 
     def test_no_manager(self):
         """Neither a program that is not there, nor one for a system that nobody knows."""
-        self.hide("/usr/bin/apt-get")
+        hide(self, "/usr/bin/apt-get")
         self.refused(ALICE, "--bridge=br7", "--yes", says=("this host has no apt-get: install by other means what this would: apt-get install -y qemu-system",))
         sandbox.write(f"{sandbox.RUN}/os-release", "ID=other\n")
-        self.hide("/etc/os-release", f"{sandbox.RUN}/os-release")
+        hide(self, "/etc/os-release", f"{sandbox.RUN}/os-release")
         self.refused(ALICE, "--bridge=br7", "--yes", says=("cannot ", "install with this system's package manager: qemu-system"))
 
 

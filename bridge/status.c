@@ -94,10 +94,9 @@ static int add_bridge(json_t *all, const struct view *view, const char *verb, co
     const bool exists = link && strcmp(link->kind, "bridge") == 0;
     const char *uplink = exists ? port_alias_uplink(link) : NULL, *move = move_of(name);
     json_t *left = move && strcmp(move, "unconfirmed") == 0 ? left_json(name) : json_null();
-    json_t *object =
-        json_pack("{s:o, s:b, s:o, s:b, s:s?, s:o, s:n}", "name", text_json(name), "exists", exists, "uplink",
-                  uplink ? text_json(uplink) : json_null(), "nat", nat_is_configured(name), "move", move,
-                  "confirm_within", left, "persist");
+    json_t *object = json_pack("{s:o, s:b, s:o, s:b, s:s?, s:o, s:n}", "name", text_json(name), "exists",
+                               exists, "uplink", uplink ? text_json(uplink) : json_null(), "nat",
+                               nat_is_configured(name), "move", move, "confirm_within", left, "persist");
 
     if (json_array_append_new(all, object) < 0)
         return complain(1, verb, "no memory");

@@ -83,9 +83,9 @@ static int run_step(const struct setup *setup, const struct step *step)
 }
 
 /* Records it, and does it. Returns whether that was done. */
-static bool do_step(const struct setup *setup, struct record *record, const struct step *step)
+static bool do_step(struct setup *setup, const struct step *step)
 {
-    if (setup_stopped() || (step->record && record_add(record, setup->name, step->record) != 0))
+    if (setup_stopped() || (step->record && record_add(&setup->record, setup->name, step->record) != 0))
         return false;
     return !setup_stopped() && run_step(setup, step) == 0;
 }
@@ -93,7 +93,7 @@ static bool do_step(const struct setup *setup, struct record *record, const stru
 /* Does the steps in order, up to the first failure; but a user whose own files or groups cannot be changed is
  * no reason to leave the others without a bridge. *failed: counts such steps. Returns 0, or 1 after reporting
  * which step failed. */
-static int carry_out(const struct setup *setup, struct record *record, size_t *failed)
+static int carry_out(struct setup *setup, size_t *failed)
 {
     size_t done = 0;
     const size_t all = count_steps(setup, STEP_TO_DO);
@@ -106,7 +106,7 @@ static int carry_out(const struct setup *setup, struct record *record, size_t *f
         if (!goes_on(step, before))
             printf("\n%s\n", step->title);
         before = step;
-        const bool good = do_step(setup, record, step);
+        const bool good = do_step(setup, step);
         if (!good && step->alone && !setup_stopped())
             ++*failed;
         else if (!good)
@@ -187,13 +187,11 @@ static int show_plan(const struct setup *setup)
 
 static int set_up(struct setup *setup, const struct options *options)
 {
-    __attribute__((cleanup(record_free))) struct record record;
     size_t failed = 0;
     int rounds = 0;
 
-    if (record_read(&record, setup->name) != 0)
+    if (record_read(&setup->record, setup->name) != 0)
         return 1;
-    setup->record = &record;
     setup_plan(setup);
     if (setup_stopped())
         return complain(1, setup->name, "stopped: nothing was changed");
@@ -209,7 +207,7 @@ static int set_up(struct setup *setup, const struct options *options)
     if (setup_ask(setup->name, "\nDo the steps that are to do?", options->yes) != 0)
         return 1;
     do {
-        if (carry_out(setup, &record, &failed) != 0)
+        if (carry_out(setup, &failed) != 0)
             return 1;
         say_log_in(setup);
         setup_plan(setup); /* what was installed may need more */
@@ -331,6 +329,7 @@ int setup_run(const struct call *call)
     if (!status)
         status = set_up(&setup, options);
     setup_clear(&setup);
+    record_free(&setup.record);
     for (size_t i = 0; i < setup.user_count; i++)
         user_free(&setup.users[i]);
     return finish_output(status, call->name);

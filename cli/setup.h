@@ -48,7 +48,7 @@ struct setup {
     const char *uplink, *nat; /* as given; NULL: not given. nat: a prefix, or "" for any */
     char bridge[IFNAMSIZ];    /* as given, then as found; "": none */
     bool hooks, broker;
-    const struct record *record; /* of what was done before */
+    struct record record; /* owned; of what was done before */
     struct step steps[STEPS_MAX];
     size_t count;
     bool lost; /* no memory, or no room: steps are missing */

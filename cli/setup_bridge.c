@@ -248,8 +248,8 @@ static const struct link *choose_bridge(const struct setup *setup, const struct 
 
     if (!setup->nat && !setup->uplink && way && strcmp(way->kind, "bridge") == 0)
         return way;
-    for (size_t i = setup->record->count; i-- > 0;) {
-        const char *line = setup->record->lines[i];
+    for (size_t i = setup->record.count; i-- > 0;) {
+        const char *line = setup->record.lines[i];
         if (strncmp(line, word, strlen(word)) != 0)
             continue;
         const struct link *made = links_by_name(links, line + strlen(word));

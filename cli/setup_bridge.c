@@ -185,7 +185,7 @@ static const char *refuse_existing(const struct setup *setup, const struct links
     if (setup_is_moving(bridge->name))
         return "but is not confirmed, so that it goes within a minute: wait for that, or confirm it as `virt-tap bridge status` says";
     if (strcmp(bridge->kind, "bridge") != 0)
-        return "it is no bridge: choose another name with --bridge";
+        return "and is no bridge: choose another name with --bridge";
     if (setup->uplink && (!uplink || uplink->master != bridge->ifindex))
         return "but that NIC is not one of its ports: choose another name with --bridge, or see `virt-tap "
                "bridge add`";
@@ -199,7 +199,8 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     const char *refusal = refuse_existing(setup, links, bridge);
     char title[128];
 
-    snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
+    snprintf(title, sizeof(title), "%s %s exists",
+             strcmp(bridge->kind, "bridge") == 0 ? "bridge" : "the interface", bridge->name);
     if (refusal) {
         setup_add(setup, STEP_CANNOT, title, "%s", refusal);
     } else if (setup->nat) {

@@ -251,7 +251,7 @@ class Refused(SetupCase):
 
     def test_words(self):
         for words, says, status in (
-                ([], "name the users", 2), (["nobody-here"], "there is no user 'nobody-here'", 1), (["root"], "root needs no policy", 1),
+                ([], "name the users", 2), (["nobody-here"], "there is no user 'nobody-here': check the spelling", 1), (["root"], "root needs no policy", 1),
                 (["a b"], "needs quotes", 1), (["12345"], "is a number", 1), ([ALICE, "--bridge=all"], "is not 'all'", 2),
                 ([ALICE, "--uplink=eth0", "--nat"], "use one of them", 2),
                 ([ALICE, "--undo"], "use it alone", 2), ([ALICE, "--bridge=a/b"], "letters, digits", 2), ([ALICE, "--uplink=a b"], "no NIC", 2)):
@@ -299,7 +299,7 @@ class Refused(SetupCase):
                 self.refused(ALICE, "--yes", f"--uplink={nic}", says=says)
         self.refused(ALICE, "--yes", "--uplink=eth0", "--bridge=br5", says="that NIC is not one of its ports")
         self.refused(ALICE, "--yes", "--nat", "--bridge=br5", says="choose another name")
-        self.refused(ALICE, "--yes", "--bridge=eth1", says="it is no bridge")
+        self.refused(ALICE, "--yes", "--bridge=eth1", says=("the interface eth1 exists", "is no bridge: choose another name"))
         sandbox.batch("ip", "link add br'0 type bridge", "link set br'0 addrgenmode none", "link set br'0 up",
                       f"route replace default via {ROUTER4} dev br'0 onlink")
         self.refused(ALICE, "--yes", says="its name needs quotes")

@@ -3,6 +3,7 @@
  *
  * virt-tap show, virt-tap bridge show: the host's bridges as a tree, as JSON or for Graphviz. Everything is
  * read once into JSON, from which the other two forms are made. */
+#include "base/nat.h"
 #include "base/printable.h"
 #include "base/quote.h"
 #include "base/terminal.h"
@@ -73,9 +74,10 @@ static json_t *bridge_picture(const struct sight *sight, const struct link *brid
     for (size_t i = 0; i < links->count; i++)
         if (links->list[i].master == bridge->ifindex)
             json_array_append_new(ports, port_json(&sight->ports, &links->list[i]));
-    return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:o, s:o}", "name", text_json(bridge->name), "up",
+    return json_pack("{s:o, s:b, s:o, s:i, s:b, s:b, s:b, s:o, s:o}", "name", text_json(bridge->name), "up",
                      (bridge->flags & IFF_UP) != 0, "mac", mac_json(bridge), "mtu", (int)bridge->mtu, "stp",
-                     bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "addresses",
+                     bridge->bridge.stp, "vlan_filtering", bridge->bridge.vlan_filtering, "nat",
+                     nat_is_configured(bridge->name), "addresses",
                      addresses_of(&sight->addresses, bridge->ifindex), "ports", ports);
 }
 
@@ -237,6 +239,8 @@ static void print_bridge(const json_t *bridge, unsigned int width)
         add_piece(&line, "stp");
     if (json_flag(bridge, "vlan_filtering"))
         add_piece(&line, "vlan filtering");
+    if (json_flag(bridge, "nat"))
+        add_piece(&line, "NAT");
     json_array_foreach(json_object_get(bridge, "addresses"), i, address)
         add_piece(&line, "%s", json_string_value(address));
     putchar('\n');

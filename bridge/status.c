@@ -5,6 +5,7 @@
  * read into JSON, from which the text is made. */
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/nat.h"
 #include "base/quote.h"
 #include "base/text.h"
 #include "bridge.h"
@@ -92,9 +93,9 @@ static int add_bridge(json_t *all, const struct view *view, const char *verb, co
     const bool exists = link && strcmp(link->kind, "bridge") == 0;
     const char *uplink = exists ? port_alias_uplink(link) : NULL, *move = move_of(name);
     json_t *left = move && strcmp(move, "unconfirmed") == 0 ? left_json(name) : json_null();
-    json_t *object =
-        json_pack("{s:o, s:b, s:o, s:s?, s:o, s:n}", "name", text_json(name), "exists", exists, "uplink",
-                  uplink ? text_json(uplink) : json_null(), "move", move, "confirm_within", left, "persist");
+    json_t *object = json_pack("{s:o, s:b, s:o, s:b, s:s?, s:o, s:n}", "name", text_json(name), "exists",
+                               exists, "uplink", uplink ? text_json(uplink) : json_null(), "nat",
+                               nat_is_configured(name), "move", move, "confirm_within", left, "persist");
 
     if (json_array_append_new(all, object) < 0)
         return complain(1, verb, "no memory");
@@ -181,6 +182,8 @@ static void print_bridge(const json_t *bridge)
     printf("%s: %s", json_text(bridge, "name"), json_flag(bridge, "exists") ? "exists" : "does not exist");
     if (*uplink)
         printf(", uplink %s", uplink);
+    if (json_flag(bridge, "nat"))
+        printf(", NAT");
     putchar('\n');
     print_move(bridge);
     if (!json_is_object(persist)) {

@@ -150,7 +150,7 @@ int check_find_user(struct user *out, const char *user, const char *name)
     alarm(0);
     signal(SIGALRM, SIG_DFL);
     if (err == -ENOENT)
-        return complain(1, name, "there is no user '%.64s'", user);
+        return complain(1, name, "there is no user '%.64s': check the spelling, or add the user first", user);
     if (err)
         return complain(1, name, "cannot look up the user: %s", strerror(-err));
     return 0;

@@ -4,8 +4,10 @@
  * virt-tap list: the taps made by virt-tap, as reported by the kernel. Needs no privileges. */
 #include "address.h"
 #include "base/cleanup.h"
+#include "base/nat.h"
 #include "base/printable.h"
 #include "base/terminal.h"
+#include "base/text.h"
 #include "bridge/portjson.h"
 #include "bridge/table.h"
 #include "net/rtnl.h"
@@ -96,13 +98,20 @@ static void write_lock(const json_t *tap, char mac[CELL_SIZE], char dropped[CELL
         strcpy(dropped, "no filter");
 }
 
+static void write_bridge(const json_t *tap, char out[CELL_SIZE])
+{
+    const char *bridge = json_text(tap, "bridge");
+
+    snprintf(out, CELL_SIZE, "%s%s", bridge, text_if(*bridge && nat_is_configured(bridge), " (NAT)"));
+}
+
 /* Writes one row, in the order of the columns. Returns 0 or -ENOMEM. */
 static int add_row(const json_t *tap, char *cells[COLUMNS])
 {
     char texts[COLUMNS][CELL_SIZE] = {""};
 
     snprintf(texts[0], CELL_SIZE, "%s", json_text(tap, "name"));
-    snprintf(texts[1], CELL_SIZE, "%s", json_text(tap, "bridge"));
+    write_bridge(tap, texts[1]);
     write_owner(tap, texts[2]);
     strcpy(texts[3], json_flag(tap, "held") ? "yes" : "no");
     write_numbers(tap, texts[4], texts[6]);

@@ -86,6 +86,7 @@ static int read_file(const struct edit *edit, const char *path, struct policy_te
 
 #define FIRST_LINE                                                                                           \
     "# Who may put guests on which bridge: see virt-tap-policy(5). Nothing is allowed unless a line allows it.\n"
+#define CHANGED_COPY "new"
 #define SECOND_LINE "include " QEMU_ACL_PATH "\n"
 
 /* The initial text of a new file: rules of an existing bridge.conf stay in force. */
@@ -97,17 +98,32 @@ static void write_first_text(const struct edit *edit, FILE *file)
 }
 
 /* The copy's name starts with a dot, so that no include of a directory's files matches it. */
+static int name_copy(const char *path, const char *end, char out[PATH_MAX])
+{
+    const int folder = (int)(strrchr(path, '/') - path);
+
+    if (snprintf(out, PATH_MAX, "%.*s/.%s.%s", folder, path, path + folder + 1, end) < PATH_MAX)
+        return 0;
+    *out = '\0';
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+/* What a person edits has a name of its own. Other changes are alone, by the lock, and clean up behind one
+ * that was killed. */
+static int open_copy(struct edit *edit)
+{
+    if (!edit->change)
+        return mkostemp(edit->copy, O_CLOEXEC);
+    unlink(edit->copy);
+    return open(edit->copy, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 static int make_copy(struct edit *edit)
 {
-    const int folder = (int)(strrchr(edit->path, '/') - edit->path);
-
-    if (snprintf(edit->copy, sizeof(edit->copy), "%.*s/.%s.edit-XXXXXX", folder, edit->path,
-                 edit->path + folder + 1) >= (int)sizeof(edit->copy)) {
-        edit->copy[0] = '\0';
-        errno = ENAMETOOLONG;
+    if (name_copy(edit->path, edit->change ? CHANGED_COPY : "edit-XXXXXX", edit->copy) < 0)
         return fail(edit, "cannot copy", edit->path);
-    }
-    const int fd = mkostemp(edit->copy, O_CLOEXEC);
+    const int fd = open_copy(edit);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
         edit->copy[0] = '\0';
@@ -235,6 +251,11 @@ static int install_copy(struct edit *edit)
 
     if (fd < 0 || fchown(fd, edit->was.st_uid, edit->was.st_gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
         return fail(edit, "cannot prepare", edit->copy);
+    if (!is_unchanged(edit) && edit->change)
+        return complain(
+            -1, edit->name,
+            "'%s' was changed by somebody else in the meantime, and is left alone; run this again",
+            edit->path);
     if (!is_unchanged(edit)) {
         complain(0, edit->name,
                  "'%s' was changed by somebody else in the meantime, and is left alone; your version is '%s'",
@@ -325,8 +346,10 @@ int policy_edit(const struct call *call)
 
 int policy_remove_initial(const char *name)
 {
-    char text[sizeof(FIRST_LINE SECOND_LINE) + 1] = "";
+    char text[sizeof(FIRST_LINE SECOND_LINE) + 1] = "", copy[PATH_MAX];
 
+    if (name_copy(POLICY_PATH, CHANGED_COPY, copy) == 0)
+        unlink(copy); /* of a change that was killed */
     if (text_read_no_link(POLICY_PATH, text, sizeof(text)) < 0 ||
         (strcmp(text, FIRST_LINE) != 0 && strcmp(text, FIRST_LINE SECOND_LINE) != 0))
         return 0;

@@ -82,10 +82,18 @@ static int run_step(const struct setup *setup, const struct step *step)
     return check_run_line(step->theirs, step->theirs != NULL, step->words);
 }
 
-/* Does the steps in order, up to the first failure; but a user who cannot or will not have their own files
- * changed is no reason to leave the others without a bridge. *failed: counts their steps. Returns 0, or 1
- * after reporting which step failed. */
-static int carry_out(const struct setup *setup, struct record *record, size_t *failed)
+/* Records it, and does it. Returns whether that was done. */
+static bool do_step(struct setup *setup, const struct step *step)
+{
+    if (setup_stopped() || (step->record && record_add(&setup->record, setup->name, step->record) != 0))
+        return false;
+    return !setup_stopped() && run_step(setup, step) == 0;
+}
+
+/* Does the steps in order, up to the first failure; but a user whose own files or groups cannot be changed is
+ * no reason to leave the others without a bridge. *failed: counts such steps. Returns 0, or 1 after reporting
+ * which step failed. */
+static int carry_out(struct setup *setup, size_t *failed)
 {
     size_t done = 0;
     const size_t all = count_steps(setup, STEP_TO_DO);
@@ -98,10 +106,8 @@ static int carry_out(const struct setup *setup, struct record *record, size_t *f
         if (!goes_on(step, before))
             printf("\n%s\n", step->title);
         before = step;
-        if (!setup_stopped() && step->record && record_add(record, setup->name, step->record) != 0)
-            return 1;
-        const bool good = !setup_stopped() && run_step(setup, step) == 0;
-        if (!good && step->theirs && !setup_stopped())
+        const bool good = do_step(setup, step);
+        if (!good && step->alone && !setup_stopped())
             ++*failed;
         else if (!good)
             return complain(1, setup->name,
@@ -181,13 +187,14 @@ static int show_plan(const struct setup *setup)
 
 static int set_up(struct setup *setup, const struct options *options)
 {
-    __attribute__((cleanup(record_free))) struct record record;
     size_t failed = 0;
     int rounds = 0;
 
-    if (record_read(&record, setup->name) != 0)
+    if (record_read(&setup->record, setup->name) != 0)
         return 1;
     setup_plan(setup);
+    if (setup_stopped())
+        return complain(1, setup->name, "stopped: nothing was changed");
     if (show_plan(setup) != 0)
         return 1;
     if (count_steps(setup, STEP_TO_DO) == 0) {
@@ -200,7 +207,7 @@ static int set_up(struct setup *setup, const struct options *options)
     if (setup_ask(setup->name, "\nDo the steps that are to do?", options->yes) != 0)
         return 1;
     do {
-        if (carry_out(setup, &record, &failed) != 0)
+        if (carry_out(setup, &failed) != 0)
             return 1;
         say_log_in(setup);
         setup_plan(setup); /* what was installed may need more */
@@ -211,8 +218,8 @@ static int set_up(struct setup *setup, const struct options *options)
         show_example(setup);
     if (failed)
         return complain(1, setup->name,
-                        "%zu commands as a user failed, for the reasons above; all else was done. Run this "
-                        "again to repeat them",
+                        "%zu commands for single users failed, for the reasons above; all else was done. Run "
+                        "this again to repeat them, or `virt-tap setup --undo` to take the others back",
                         failed);
     return status;
 }
@@ -322,6 +329,7 @@ int setup_run(const struct call *call)
     if (!status)
         status = set_up(&setup, options);
     setup_clear(&setup);
+    record_free(&setup.record);
     for (size_t i = 0; i < setup.user_count; i++)
         user_free(&setup.users[i]);
     return finish_output(status, call->name);

@@ -28,11 +28,18 @@ struct step {
     char *record; /* owned; the line for the record, which must be there before the command runs; NULL: it
                      leaves nothing to take back */
     const struct user *theirs; /* whose files the command changes, as that user; NULL: root runs it */
+    bool alone;                /* nothing else depends on it: the others are done even if it fails */
     /* Does it. Returns 0, or 1 after reporting why not. NULL: `words` is run. */
     int (*act)(const struct setup *setup, const struct step *step);
 };
 
-enum { STEPS_MAX = 512, SETUP_USERS_MAX = 64 };
+enum { STEPS_MAX = 1024, SETUP_USERS_MAX = 64 };
+
+/* The record of what setup has done: lines of a file that only root can write or read. */
+struct record {
+    char **lines; /* owned */
+    size_t count;
+};
 
 struct setup {
     const char *name; /* of the command, for messages */
@@ -41,6 +48,7 @@ struct setup {
     const char *uplink, *nat; /* as given; NULL: not given. nat: a prefix, or "" for any */
     char bridge[IFNAMSIZ];    /* as given, then as found; "": none */
     bool hooks, broker;
+    struct record record; /* owned; of what was done before */
     struct step steps[STEPS_MAX];
     size_t count;
     bool lost; /* no memory, or no room: steps are missing */
@@ -60,6 +68,11 @@ struct step *setup_add(struct setup *setup, enum step_state state, const char *t
 /* Sets the line for the record. */
 void step_record(struct setup *setup, struct step *step, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Adds the step that installs packages by this command of the host's package manager. If the host has none,
+ * or `line` is a comment that names the packages: a step that says so, which `needed` packages make one that
+ * cannot be done. */
+void setup_add_packages(struct setup *setup, const char *title, const char *line, bool needed);
 
 void setup_clear(struct setup *setup);
 
@@ -94,12 +107,6 @@ int setup_policy_remove(const char *name, const char *line);
 /* How many taps are on the bridge, or -1 if that is unknown. */
 int setup_count_taps(const char *bridge);
 
-/* The record of what setup has done: lines of a file that only root can write or read. */
-struct record {
-    char **lines; /* owned */
-    size_t count;
-};
-
 /* Reads it. Returns 0, also if there is none; or 1 after reporting which line is not one that setup writes.
  */
 int record_read(struct record *out, const char *name);
@@ -108,8 +115,12 @@ void record_free(struct record *record);
 /* Adds a line unless it is there, and writes the file. Returns 0, or 1 after reporting why not. */
 int record_add(struct record *record, const char *name, const char *line);
 
-/* Removes a line, and writes the file, or removes it with the last line. Returns likewise. */
-int record_remove(struct record *record, const char *name, size_t index);
+/* Removes a line, and writes the file if it can: nothing depends on that, for what is taken back twice is as
+ * if once. */
+void record_remove(struct record *record, size_t index);
+
+/* Writes the file, or removes it if there is no line. Returns 0, or 1 after reporting why not. */
+int record_save(const struct record *record, const char *name);
 
 struct verb;
 struct call;

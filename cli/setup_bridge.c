@@ -5,6 +5,7 @@
  * on the NIC of the default route, or without a NIC, by NAT. */
 #include "base/cleanup.h"
 #include "base/name.h"
+#include "base/nat.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "host/fix.h"
@@ -92,8 +93,7 @@ static bool plan_packages(struct setup *setup, const char *reason)
 
     if (!strstr(reason, "(package ") || !fix_install_nat(line, sizeof(line)))
         return false;
-    step_record(setup, setup_add(setup, STEP_TO_DO, "dnsmasq and nftables, which NAT takes", "%s", line),
-                "packages %s", line);
+    setup_add_packages(setup, "dnsmasq and nftables, which NAT takes", line, true);
     return true;
 }
 
@@ -185,7 +185,7 @@ static const char *refuse_existing(const struct setup *setup, const struct links
     if (setup_is_moving(bridge->name))
         return "but is not confirmed, so that it goes within a minute: wait for that, or confirm it as `virt-tap bridge status` says";
     if (strcmp(bridge->kind, "bridge") != 0)
-        return "it is no bridge: choose another name with --bridge";
+        return "and is no bridge: choose another name with --bridge";
     if (setup->uplink && (!uplink || uplink->master != bridge->ifindex))
         return "but that NIC is not one of its ports: choose another name with --bridge, or see `virt-tap "
                "bridge add`";
@@ -199,7 +199,8 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     const char *refusal = refuse_existing(setup, links, bridge);
     char title[128];
 
-    snprintf(title, sizeof(title), "bridge %s exists", bridge->name);
+    snprintf(title, sizeof(title), "%s %s exists",
+             strcmp(bridge->kind, "bridge") == 0 ? "bridge" : "the interface", bridge->name);
     if (refusal) {
         setup_add(setup, STEP_CANNOT, title, "%s", refusal);
     } else if (setup->nat) {
@@ -229,6 +230,36 @@ static const char *why_nat(const struct setup *setup, const struct link *way)
     return NULL;
 }
 
+/* Whether a bridge that setup made is what is asked for now. */
+static bool is_wanted(const struct setup *setup, const struct links *links, const struct link *made)
+{
+    const struct link *uplink = links_by_name(links, setup->uplink);
+
+    if (!made || strcmp(made->kind, "bridge") != 0 || (setup->nat && !nat_is_configured(made->name)))
+        return false;
+    return !setup->uplink || (uplink && uplink->master == made->ifindex);
+}
+
+/* The bridge to take if none is named: that of the default route `way`, if nothing is asked for, or else one
+ * that setup made before, the last of several. NULL: a new one. */
+static const struct link *choose_bridge(const struct setup *setup, const struct links *links,
+                                        const struct link *way)
+{
+    static const char word[] = "bridge ";
+
+    if (!setup->nat && !setup->uplink && way && strcmp(way->kind, "bridge") == 0)
+        return way;
+    for (size_t i = setup->record.count; i-- > 0;) {
+        const char *line = setup->record.lines[i];
+        if (strncmp(line, word, strlen(word)) != 0)
+            continue;
+        const struct link *made = links_by_name(links, line + strlen(word));
+        if (is_wanted(setup, links, made))
+            return made;
+    }
+    return NULL;
+}
+
 void setup_plan_bridge(struct setup *setup)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
@@ -247,8 +278,9 @@ void setup_plan_bridge(struct setup *setup)
         return;
     }
     const struct link *way = links_by_name(&links, route);
-    if (!*setup->bridge && !setup->uplink && !setup->nat && way && strcmp(way->kind, "bridge") == 0)
-        strcpy(setup->bridge, way->name);
+    const struct link *there = *setup->bridge ? NULL : choose_bridge(setup, &links, way);
+    if (there)
+        strcpy(setup->bridge, there->name);
     const char *nat = why_nat(setup, way);
     if (!*setup->bridge)
         strcpy(setup->bridge, nat ? "br-nat" : "br0");

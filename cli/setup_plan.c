@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "check.h"
 #include "config.h"
+#include "host/broker.h"
 #include "host/hooks.h"
 #include "setup.h"
 
@@ -87,16 +88,23 @@ static void record_command(struct setup *setup, struct step *step, enum meaning 
     if (step->theirs) {
         if (strstr(step->words, "bridge_helper"))
             step_record(setup, step, "session %s", step->theirs->name);
-    } else if (sscanf(step->words, "usermod -a -G %63s %255s", group, user) == 2) {
+    } else if (sscanf(step->words, "gpasswd -a %255s %63s", user, group) == 2) {
         step_record(setup, step, "group %s %s", group, user);
+        step->alone = true;
     } else if (written) {
         if (access(written, F_OK) < 0)
             step_record(setup, step, "file %s", written);
-    } else if (meaning == MEANS_PACKAGES) {
-        step_record(setup, step, "packages %s", step->words);
     } else if (strncmp(step->words, "mkdir ", strlen("mkdir ")) != 0) {
         step_record(setup, step, "other %s", step->words);
     }
+}
+
+/* Each user's look finds the same. */
+static void add_packages(struct setup *setup, const struct finding *finding)
+{
+    if (!has_title(setup, finding->seen))
+        setup_add_packages(setup, finding->seen, text_or(finding->fix, "# install it"),
+                           catalogue[finding->id].level == FINDING_FAILURE);
 }
 
 static void add_commands(struct setup *setup, const struct user *user, const struct finding *finding,
@@ -109,8 +117,10 @@ static void add_commands(struct setup *setup, const struct user *user, const str
         if (!*line || *line == '#' || has_command(setup, line, theirs))
             continue;
         struct step *step = setup_add(setup, STEP_TO_DO, finding->seen, "%s", line);
-        if (step)
+        if (step) {
             step->theirs = theirs;
+            step->alone = theirs != NULL;
+        }
         record_command(setup, step, meaning);
     }
     free(copy);
@@ -131,6 +141,8 @@ static void add_finding(struct setup *setup, const struct user *user, const stru
     else if (meaning == MEANS_LEFT && !has_title(setup, finding->seen))
         setup_add(setup, STEP_LEFT, finding->seen,
                   "not joined: its members can become root, and qemu:///session needs no group");
+    else if (meaning == MEANS_PACKAGES)
+        add_packages(setup, finding);
     else if (meaning >= MEANS_FIX && meaning < MEANS_LEFT)
         add_commands(setup, user, finding, meaning);
     else if (meaning == MEANS_NOTHING &&
@@ -214,7 +226,9 @@ static void plan_broker(struct setup *setup)
                                   "virt-tap broker enable");
     if (step)
         step->act = setup_run_own;
-    step_record(setup, step, "broker");
+    /* Else somebody has enabled it, and it only does not run: --undo leaves that so. */
+    if (process_query(NULL, "systemctl", "--quiet", "is-enabled", BROKER_SOCKET) != 0)
+        step_record(setup, step, "broker");
 }
 
 void setup_plan(struct setup *setup)

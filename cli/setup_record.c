@@ -151,23 +151,31 @@ int record_read(struct record *out, const char *name)
     return status;
 }
 
-static int write_lines(const struct record *record, const char *name)
+static int write_lines(const struct record *record, struct error *why)
 {
     _cleanup_free_ char *text = NULL;
-    struct error why = {0};
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     if (!out)
-        return complain(1, name, "no memory");
+        return error_set(why, "no memory");
     fputs(FIRST_LINE "\n", out);
     for (size_t i = 0; i < record->count; i++)
         fprintf(out, "%s\n", record->lines[i]);
     if (fclose(out) != 0)
-        return complain(1, name, "no memory");
-    if (file_configure(RECORD_PATH, text, 0600, &why) == 0)
+        return error_set(why, "no memory");
+    return file_configure(RECORD_PATH, text, 0600, why);
+}
+
+int record_save(const struct record *record, const char *name)
+{
+    struct error why = {0};
+
+    if (record->count == 0 && unlink(RECORD_PATH) < 0 && errno != ENOENT)
+        return complain(1, name, "cannot remove " RECORD_PATH ", the record: %s", strerror(errno));
+    if (record->count == 0 || write_lines(record, &why) == 0)
         return 0;
-    return complain(1, name, "cannot record in " RECORD_PATH " what is to be done: %s", why.text);
+    return complain(1, name, "cannot write " RECORD_PATH ", the record of what setup does: %s", why.text);
 }
 
 int record_add(struct record *record, const char *name, const char *line)
@@ -179,18 +187,17 @@ int record_add(struct record *record, const char *name, const char *line)
         return complain(1, name, "this cannot be recorded, and is not done: %s", line);
     if (push(record, line) < 0)
         return complain(1, name, "no memory");
-    return write_lines(record, name);
+    return record_save(record, name);
 }
 
-int record_remove(struct record *record, const char *name, size_t index)
+void record_remove(struct record *record, size_t index)
 {
+    struct error why = {0};
+
     free(record->lines[index]);
     record->count--;
     memmove(record->lines + index, record->lines + index + 1,
             (record->count - index) * sizeof(*record->lines));
     if (record->count > 0)
-        return write_lines(record, name);
-    if (unlink(RECORD_PATH) == 0)
-        return 0;
-    return complain(1, name, "cannot remove " RECORD_PATH ": %s", strerror(errno));
+        write_lines(record, &why);
 }

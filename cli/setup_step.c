@@ -7,6 +7,7 @@
 #include "base/name.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "check.h"
 #include "setup.h"
 
 #include <errno.h>
@@ -59,6 +60,39 @@ void step_record(struct setup *setup, struct step *step, const char *format, ...
     va_start(args, format);
     step->record = print(setup, format, args);
     va_end(args);
+}
+
+/* What a package manager prints says why it failed; what to do then, it often does not. */
+static int install(const struct setup *setup, const struct step *step)
+{
+    if (check_run_line(NULL, false, step->words) == 0)
+        return 0;
+    if (!setup_stopped())
+        complain(
+            0, setup->name,
+            "the packages are not installed, for the reason above: check the network, and bring the lists of packages up to "
+            "date (such as apt-get update); or install them by other means");
+    return 1;
+}
+
+void setup_add_packages(struct setup *setup, const char *title, const char *line, bool needed)
+{
+    const enum step_state state = needed ? STEP_CANNOT : STEP_LEFT;
+    const int length = (int)strcspn(line, " ");
+    char words[64];
+
+    snprintf(words, sizeof(words), "command -v %.*s", length, line);
+    if (*line == '#') {
+        setup_add(setup, state, title, "%s", line + 1 + strspn(line + 1, " "));
+    } else if (process_query(NULL, "sh", "-c", words) != 0) {
+        setup_add(setup, state, title, "this host has no %.*s: install by other means what this would: %s",
+                  length, line, line);
+    } else {
+        struct step *step = setup_add(setup, STEP_TO_DO, title, "%s", line);
+        if (step)
+            step->act = install;
+        step_record(setup, step, "packages %s", line);
+    }
 }
 
 void setup_clear(struct setup *setup)

@@ -123,13 +123,14 @@ static int undo_session(const char *name, const char *who)
         return complain(1, name, "%s has no home folder any more", who);
     struct quoted quoted = quote(folder);
     struct quoted home = quote(user.home);
-    const int length =
-        snprintf(line, sizeof(line),
-                 "cd %s && if [ -f %s/qemu.conf ]; then cd %s && "
-                 "sed -i '1{/^bridge_helper = \"[^\"]*\" # the first one applies$/d}' qemu.conf && "
-                 "if [ ! -s qemu.conf ]; then rm -f qemu.conf qemu.conf.before; "
-                 "elif cmp -s qemu.conf qemu.conf.before; then rm -f qemu.conf.before; fi; fi",
-                 home.text, quoted.text, quoted.text);
+    const int length = snprintf(
+        line, sizeof(line),
+        "cd %s && if [ -f %s/qemu.conf ]; then cd %s && rm -f .qemu.conf.virt-tap && "
+        "if sed -n 1p qemu.conf | grep -q '^bridge_helper = \"[^\"]*\" # the first one applies$'; then "
+        "sed -i --follow-symlinks 1d qemu.conf; fi && "
+        "if [ ! -s qemu.conf ] && [ ! -s qemu.conf.before ]; then rm -f qemu.conf.before; [ -L qemu.conf ] || rm -f qemu.conf; "
+        "elif cmp -s qemu.conf qemu.conf.before; then rm -f qemu.conf.before; fi; fi",
+        home.text, quoted.text, quoted.text);
     if (length >= (int)sizeof(line))
         return complain(1, name, "the home folder of %s has too long a name", who);
     return check_run_line(&user, true, line);
@@ -218,9 +219,12 @@ static int take_back(const char *name, struct record *record)
         const struct kind *kind = find_kind(record->lines[i], &rest);
         if (kind->undo(name, rest) != 0)
             failed++;
-        else if (record_remove(record, name, i) != 0)
-            return 1;
+        else
+            record_remove(record, i);
     }
+    const int saved = record_save(record, name);
+    if (saved != 0 && record->count == 0)
+        return 1;
     if (record->count == 0) {
         puts("everything that setup did is taken back");
         return 0;

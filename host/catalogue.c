@@ -21,12 +21,14 @@
 #define ALLOW_USER "# to allow it, run {sudo}virt-tap policy edit and add: allow {interface} user={whom}"
 #define SESSION_CONF "{session}/qemu.conf"
 /* The new line comes first, where it applies whatever follows: no command for lines can find the end of a
- * value that continues on the next line, or that shares its line with another setting. */
+ * value that continues on the next line, or that shares its line with another setting. The file is never half
+ * of one: neither a full disk nor a kill may cost the user the others. */
 #define SET_SESSION_HELPER                                                                                   \
     "mkdir -p {session}\n"                                                                                   \
-    "touch " SESSION_CONF " && cp -T " SESSION_CONF " " SESSION_CONF                                         \
-    ".before && { echo 'bridge_helper = \"" HELPER_PATH "\" # the first one applies'; cat " SESSION_CONF     \
-    ".before; } >" SESSION_CONF
+    "cd {session} && touch qemu.conf && cp -pT qemu.conf qemu.conf.before && "                               \
+    "cp -pT qemu.conf .qemu.conf.virt-tap && { echo 'bridge_helper = \"" HELPER_PATH                         \
+    "\" # the first one applies'; cat qemu.conf.before; } >.qemu.conf.virt-tap && "                          \
+    "mv -T .qemu.conf.virt-tap \"$(readlink -f qemu.conf)\""
 
 #define FINDING(id, ...) [id] = {__VA_ARGS__},
 const struct catalogue_entry catalogue[FINDING_COUNT] = {

@@ -22,10 +22,10 @@ FINDING(KVM_DEVICE_MODE, "kvm.device.mode", FINDING_FAILURE,
         "echo 'KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"' > /etc/udev/rules.d/65-virt-tap-kvm.rules\n"
         "chown root:kvm /dev/kvm\n"
         "chmod 0660 /dev/kvm\n"
-        "usermod -a -G kvm {user}")
+        "gpasswd -a {user} kvm")
 FINDING(KVM_DEVICE_PERMISSION, "kvm.device.permission", FINDING_FAILURE,
         "this user's guests run without KVM, many times slower, or do not start",
-        "usermod -a -G {group} {user}")
+        "gpasswd -a {user} {group}")
 FINDING(KVM_DEVICE_NODEV, "kvm.device.nodev", FINDING_FAILURE,
         "device nodes do not work on a file system mounted nodev", "# {sudo}mount -o remount,bind,dev /dev")
 FINDING(KVM_DEVICE_DENIED, "kvm.device.denied", FINDING_FAILURE,
@@ -72,7 +72,7 @@ FINDING(GROUPS_KVM_RELOGIN, "groups.kvm.relogin", FINDING_FAILURE,
         "groups are read at login, so sessions that are already open lack the new one",
         LOG_IN_AGAIN "{group}")
 FINDING(GROUPS_KVM_MISSING, "groups.kvm.missing", FINDING_FAILURE,
-        "users outside the device's group cannot open it", "usermod -a -G {group} {user}")
+        "users outside the device's group cannot open it", "gpasswd -a {user} {group}")
 FINDING(GROUPS_KVM_OTHER, "groups.kvm.other", FINDING_WARNING,
         "guides say to join the group kvm, which would not help here")
 FINDING(GROUPS_KVM_SKIPPED, "groups.kvm.skipped", FINDING_SKIPPED, "there is no device that has a group")
@@ -82,7 +82,7 @@ FINDING(GROUPS_LIBVIRT_RELOGIN, "groups.libvirt.relogin", FINDING_WARNING,
         LOG_IN_AGAIN "libvirt")
 FINDING(GROUPS_LIBVIRT_MISSING, "groups.libvirt.missing", FINDING_WARNING,
         "qemu:///system asks for an administrator's password, or refuses; qemu:///session needs no group",
-        "usermod -a -G libvirt {user}")
+        "gpasswd -a {user} libvirt")
 FINDING(GROUPS_LIBVIRT_SKIPPED, "groups.libvirt.skipped", FINDING_SKIPPED,
         "libvirt's daemon is not installed, or it uses another rule")
 FINDING(GROUPS_UNKNOWN, "groups.unknown", FINDING_FAILURE, "the user's groups are unknown")

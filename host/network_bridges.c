@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "base/cleanup.h"
+#include "base/nat.h"
 #include "base/text.h"
 #include "libvirt_network.h"
 #include "network.h"
@@ -98,22 +99,6 @@ static void report_stp(const char *bridge, struct findings *out)
             bridge, 2 * delay / 100);
 }
 
-/* Whether the host's configuration gives guests on it NAT: by networkd, NetworkManager (whose dnsmasq has
- * this pid file: nm-dnsmasq-manager.c), or the files of `bridge persist --nat`. */
-static bool has_nat(const char *bridge)
-{
-    char path[80], text[4096];
-
-    snprintf(path, sizeof(path), "/etc/virt-tap/nat/%.15s.conf", bridge);
-    if (access(path, F_OK) == 0)
-        return true;
-    snprintf(path, sizeof(path), "/run/nm-dnsmasq-%.15s.pid", bridge);
-    if (access(path, F_OK) == 0)
-        return true;
-    snprintf(path, sizeof(path), "/etc/systemd/network/0-virt-tap-%.15s.network", bridge);
-    return text_read(path, text, sizeof(text)) > 0 && strstr(text, "IPMasquerade=");
-}
-
 static void report_bridge(struct look *look, const char *bridge)
 {
     char uplink[IFNAMSIZ] = "";
@@ -121,7 +106,7 @@ static void report_bridge(struct look *look, const char *bridge)
     const size_t before = out->count;
     const unsigned int uplinks = report_ports(look, bridge, uplink);
 
-    look->nat = has_nat(bridge);
+    look->nat = nat_is_configured(bridge);
     look->uplinks = uplinks;
     if (!is_up(bridge))
         finding_add_fixable(out, NET_BRIDGE_DOWN, bridge, "%s is down", bridge);

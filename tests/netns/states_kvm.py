@@ -46,7 +46,7 @@ STATES = [
     State("its group may, and the user is in it", GROUP + "kvm 0660 root:kvm", "kvm.device", groups=(KVM_GROUP,),
           never="kvm.device.acl kvm.device.permission"),
     State("its group may, and the user is not in it", GROUP + "kvm 0660 root:kvm", "kvm.device.permission",
-          never="kvm.device", says=("usermod -a -G kvm vmuser",)),
+          never="kvm.device", says=("gpasswd -a vmuser kvm",)),
     State("added to the group after the login", "sed -i '/^kvm:/d' /etc/group; echo kvm:x:64600:vmuser >>/etc/group; kvm 0660 root:64600",
           "kvm.device.permission", says=("/dev/kvm is for group kvm: vmuser was added to it after this login; log in again",),
           never="kvm.device"),

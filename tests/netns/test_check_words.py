@@ -208,7 +208,7 @@ class Words(unittest.TestCase):
         self.assertEqual(subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False, timeout=60).returncode, 0)
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0], "#!/bin/sh")
-        for line in ("chown root:kvm /dev/kvm", "chmod 0660 /dev/kvm", "usermod -a -G kvm vmuser", "usermod -a -G libvirt vmuser",
+        for line in ("chown root:kvm /dev/kvm", "chmod 0660 /dev/kvm", "gpasswd -a vmuser kvm", "gpasswd -a vmuser libvirt",
                      "apt-get install -y qemu-system", f"setcap cap_net_admin=p {checkcase.helper_path()}", "virt-tap hooks enable"):
             self.assertEqual(lines.count(line), 1, line)
 
@@ -219,7 +219,7 @@ class Words(unittest.TestCase):
                       "", area=BROKEN.area, user=0, options=BROKEN.options)
         done = checkcase.run(state)
         mended, after = done.stdout.split("\nkvm\n")
-        for line in ("+ chown root:kvm /dev/kvm", "+ usermod -a -G kvm vmuser", "+ chmod 0666 /dev/net/tun", "+ virt-tap hooks enable"):
+        for line in ("+ chown root:kvm /dev/kvm", "+ gpasswd -a vmuser kvm", "+ chmod 0666 /dev/net/tun", "+ virt-tap hooks enable"):
             self.assertIn(line, mended)
         kvm = ("kvm.device)",) if checkcase.has_kvm() else ()
         for name in (*kvm, "groups.kvm)", "groups.libvirt)", "net.tun)", "net.bridge)", "net.networkmanager)",
@@ -229,11 +229,11 @@ class Words(unittest.TestCase):
             self.assertIn(text, after)
 
     def test_fix_apply_tells_what_failed(self):
-        state = State("fails", "rm -f /dev/kvm\nkvm 0600 root:root\nmount --bind /dev/null /usr/sbin/usermod", "", user=0,
+        state = State("fails", "rm -f /dev/kvm\nkvm 0600 root:root\nmount --bind /dev/null /usr/bin/gpasswd", "", user=0,
                       options=("--user", "vmuser", "--fix", "--apply"))
         done = checkcase.run(state)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("+ usermod -a -G kvm vmuser\n  failed: exit status", done.stdout)
+        self.assertIn("+ gpasswd -a vmuser kvm\n  failed: exit status", done.stdout)
         self.assertIn("1 of the commands failed", done.stderr)
 
 

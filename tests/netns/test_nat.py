@@ -4,6 +4,7 @@
 """virt-tap bridge persist --nat with real managers, dnsmasq, nft and firewalld: a guest gets addresses and reaches the outside, and afterwards all is
 as before."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -44,6 +45,17 @@ class NatCase(unittest.TestCase):
         self.assertIn(says, self.persist(*words, name=name, status=status))
         self.assertEqual((nathost.tree(), nathost.ruleset(), sandbox.links()), before)
 
+    def marked(self):
+        """In what lists bridges and taps, also for users."""
+        uplink.ip("tuntap", "add", "vtap-m", "mode", "tap")
+        uplink.ip("link", "set", "vtap-m", "master", "nat0", "alias", "virt-tap plain")
+        status, shown = (json.loads(virt_tap(*words, "nat0", "--json").stdout)["bridges"][0] for words in (("bridge", "status"), ("show",)))
+        self.assertEqual((status["nat"], shown["nat"]), (True, True))
+        self.assertIn("nat0: exists, NAT\n", virt_tap("bridge", "status", "nat0").stdout)
+        self.assertRegex(virt_tap("show", "nat0").stdout, r"\Anat0  up, mtu 1500, NAT, 192\.168\.76\.1/24")
+        self.assertRegex(sandbox.run(sandbox.RUN + "/virt-tap", "list", uid=sandbox.USER).stdout, r"vtap-m +nat0 \(NAT\) ")
+        uplink.ip("link", "delete", "vtap-m")
+
     def delete(self):
         done = virt_tap("bridge", "delete", "nat0", limit=60)
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -83,6 +95,7 @@ class Dnsmasq(NatCase):
         verified = sandbox.run("systemd-analyze", "verify", "--man=no", UNIT)
         self.assertNotIn("nat0", verified.stdout)
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
+        self.marked()
         guest = self.guest()
         with open("/run/virt-tap-nat-nat0/leases", encoding="ascii") as file:
             self.assertIn(guest.addresses("-4")[0], file.read())
@@ -227,6 +240,7 @@ class Networkd(NatCase):
         self.assertIn("'nat0' is there: 192.168.76.1/24", self.persist("--nat", "--apply"))
         self.assertIn("/etc/systemd/network/0-virt-tap-nat0.network", nathost.tree())
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
+        self.marked()
         self.guest()
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.delete()
@@ -326,6 +340,7 @@ class Shared(NatCase):
         self.assertIn("NetworkManager shares IPv4 only", said)
         self.assertIn("'nat0' is there: 192.168.76.1/24", said)
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
+        self.marked()
         self.guest(ipv6=False)
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.assertIn("/etc/modules-load.d/virt-tap-nat0.conf", nathost.tree())
@@ -337,4 +352,5 @@ class Shared(NatCase):
 
 if __name__ == "__main__":
     sandbox.enter()
+    sandbox.install(uplink.CLI, "virt-tap", caps=None)
     needed.main()

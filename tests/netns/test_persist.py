@@ -79,7 +79,7 @@ class PersistCase(unittest.TestCase):
 
 class Status(PersistCase):
     """virt-tap bridge status: what Ansible, and people, want to know of a bridge beside what the kernel has."""
-    NOTHING = {"exists": False, "uplink": None, "move": None, "confirm_within": None, "persist": None}
+    NOTHING = {"exists": False, "uplink": None, "nat": False, "move": None, "confirm_within": None, "persist": None}
 
     def status(self, *words):
         done = virt_tap("bridge", "status", "--json", *words)
@@ -93,7 +93,7 @@ class Status(PersistCase):
         self.assertEqual(virt_tap("bridge", "create", "br0", "--uplink", "eth0", "--confirm-within=50s").returncode, 0)
         seen = self.status()["br0"]
         self.assertIn(seen.pop("confirm_within"), range(20, 51))
-        self.assertEqual(seen, {"exists": True, "uplink": "eth0", "move": "unconfirmed", "persist": None})
+        self.assertEqual(seen, {"exists": True, "uplink": "eth0", "nat": False, "move": "unconfirmed", "persist": None})
         self.assertRegex(virt_tap("bridge", "status").stdout, "^br0: exists, uplink eth0\n  not confirmed: in [2-5][0-9] s everything is put back, "
                          "unless you run:\n    virt-tap bridge confirm br0\n  not made at boot")
         self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)

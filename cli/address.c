@@ -262,8 +262,11 @@ static int print(const struct request *request)
 int address_run(const struct call *call)
 {
     struct request request = {.call = call, .options = call->options, .word = call->words[0]};
-    int err = look_until(&request), status = 0;
+    int status = 0;
 
+    if (request.options->uri && !*request.options->uri)
+        return complain(2, call->name, "--connect requires the URI of a libvirt, such as qemu:///system");
+    int err = look_until(&request);
     if (!err)
         err = print(&request);
     if (err)

@@ -49,6 +49,8 @@ static int policy_check(const struct call *call)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
                         " with a line like: allow br0");
+    if (!*file)
+        return complain(2, name, "the name of the file is empty; name one, or none for the policy in force");
     if (!file_whole_path(file, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file, strerror(errno));
     struct names names;

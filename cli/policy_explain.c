@@ -381,7 +381,9 @@ int policy_explain(const struct call *call)
     if (check_vlans(call, options))
         return 2;
     if (options->mac && (!mac_parse(options->mac, mac) || !mac_is_unicast(mac)))
-        return complain(2, call->name, "--mac=%.32s is not a MAC that a guest may have", options->mac);
+        return complain(2, call->name,
+                        "--mac=%.32s is not a MAC that a guest may have, as in 52:54:00:12:34:56",
+                        options->mac);
     question.mac = options->mac ? mac : NULL;
     if (read_addresses(call, &options->ips, &addresses))
         return 1;

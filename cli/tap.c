@@ -99,6 +99,11 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
         return refuse_plain(verb, "--group");
     if (options->packet_info)
         return refuse_plain(verb, "--packet-info");
+    if (!options->bridge)
+        return complain(
+            2, verb,
+            "a tap whose name begins with vtap- is on a bridge: add --bridge=BRIDGE; `virt-tap show` "
+            "lists them");
     if (options->user && !(owner = find_user(verb, options->user, number)))
         return 1;
     add_word(&words, true, "virt-tap-helper");

@@ -95,7 +95,7 @@ class Help(unittest.TestCase):
                 self.is_help(*words, *asking, text=text)
             if is_command:
                 self.is_help(*words, "help", text=text)
-                self.is_help(*words, "help", "x", text=text)
+                self.is_refused(*words, "help", "x")
             else:
                 self.is_help("help", *words, text=text)
                 for asking in (["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
@@ -239,6 +239,32 @@ class Help(unittest.TestCase):
                 self.is_refused(*words, "--nonsense")
             else:
                 self.is_refused(*words, "--nonsense")
+
+    def test_mistakes(self):
+        """A word that there is not gets the one that was meant, or all that there are."""
+        for words, says in ((["lsit"], "there is no verb 'lsit'; did you mean 'list'? see virt-tap --help"),
+                            (["help", "crate"], "there is no verb 'crate'; the verbs are check, setup, "),
+                            (["tap", "list"], "there is no verb 'list'; the verbs are create, delete; see virt-tap tap --help"),
+                            (["tap", "help", "craete"], "there is no verb 'craete'; did you mean 'create'? see virt-tap tap --help"),
+                            (["--json", "list"], "'--json': options follow the verb, but for --help and --version; see virt-tap --help"),
+                            (["tap", "create", "vtap-a", "--brigde", "br0"], "there is no option '--brigde'; did you mean --bridge? see "),
+                            (["tap", "create", "vtap-a", "--brigde=br0"], "there is no option '--brigde'; did you mean --bridge? see "),
+                            (["tap", "create", "vtap-a", "--nonsense"], "there is no option '--nonsense'; see "),
+                            (["policy", "explain", "-user", "vmuser"], "'-user': this option begins with two dashes: --user"),
+                            (["policy", "explain", "-user=vmuser"], "'-user=vmuser': this option begins with two dashes: --user"),
+                            (["tap", "create", "vtap-a", "\u2013\u2013bridge", "br0"],
+                             "'\u2013\u2013bridge' begins with a dash of print; an option begins with two of the keyboard's: --"),
+                            (["tap", "create", "vtap-a"], "a tap whose name begins with vtap- is on a bridge: add --bridge=BRIDGE; `virt-tap show` lists them"),
+                            (["tap", "create", "tap0", "--mac=zz"], "a MAC that a device may have"),
+                            (["policy", "check", ""], "the name of the file is empty; name one, or none for the policy in force"),
+                            (["policy", "explain", "--bridge=br0", "--mac=zz"], "as in 52:54:00:12:34:56"),
+                            (["address", "--connect="], "--connect requires the URI of a libvirt, such as qemu:///system"),
+                            (["check", "--bridge="], "--bridge='' is not a name for an interface: 1 to 15 characters without / : % or space")):
+            self.is_refused(*words)
+            self.assertIn(says, call(*words, env={**os.environ, "LC_ALL": "C.UTF-8"}).stderr)
+        done = call("check", "--user=root", program=sandbox.install(CLI, caps=None), preexec_fn=lambda: bridgehelper.become(USER))
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("--user=root: only root can check for another user; type: sudo virt-tap check --user=USER", done.stderr)
 
     def test_odd_command_lines(self):
         many = ["x"] * 1000

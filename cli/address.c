@@ -243,10 +243,10 @@ static int report_none(const struct request *request)
             word);
     return complain(
         1, command,
-        "no address of %.64s is known: its rule locks it to none, it has not talked to this host, no DHCP "
+        "no address of %.64s is known: no rule locks the guest to one, it has not talked to this host, no DHCP "
         "server of this host gave it a lease, and no guest agent has answered; wait with --wait, have it "
         "ping this host, install qemu-guest-agent in it, or give it an address with ip=lock",
-        word ? word : "your guests");
+        word ? word : "any guest");
 }
 
 static int print(const struct request *request)

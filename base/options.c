@@ -5,6 +5,7 @@
 #include "complain.h"
 #include "nearest.h"
 #include "number.h"
+#include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,11 +256,13 @@ static int print_name(const struct option_entry *entry)
 
 void options_help(const struct option_entry *table)
 {
+    const bool joins = terminal_width() > 0; /* lines are divided where the terminal ends */
+
     for (; table && table->name; table++) {
         int column = table->letter ? printf("  -%c, ", table->letter) : printf("  ");
         column += print_name(table);
         for (const char *line = table->help; *line;) {
-            const size_t length = strcspn(line, "\n");
+            const size_t length = joins ? strlen(line) : strcspn(line, "\n");
             if (column >= HELP_COLUMN)
                 column = printf("\n") - 1;
             printf("%*s%.*s\n", HELP_COLUMN - column, "", (int)length, line);

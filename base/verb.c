@@ -61,8 +61,18 @@ static void print_arguments(const struct verb *verb)
     putchar('\n');
 }
 
+/* On a terminal a paragraph is one line, which is divided where that terminal ends. */
+static void print_notes(const char *notes)
+{
+    for (; *notes; notes++) {
+        const bool joins = *notes == '\n' && !strchr(" \n", notes[1]) && terminal_width();
+        putchar(joins ? ' ' : *notes);
+    }
+}
+
 static int help_command(const struct command *command, const char *name)
 {
+    terminal_wrap(true);
     printf("Usage: %s VERB [ARGUMENT...]\n\n%s\n\n", name, command->about);
     for (size_t i = 0; i < command->count; i++) {
         printf("  %s", command->verbs[i].name);
@@ -75,6 +85,7 @@ static int help_command(const struct command *command, const char *name)
 
 static int help_verb(const struct verb *verb, const char *name)
 {
+    terminal_wrap(true);
     printf("Usage: %s", name);
     print_arguments(verb);
     printf("\n%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
@@ -82,7 +93,8 @@ static int help_verb(const struct verb *verb, const char *name)
         putchar('\n');
     options_help(verb->options);
     if (verb->notes)
-        printf("\n%s", verb->notes);
+        putchar('\n');
+    print_notes(text_or(verb->notes, ""));
     printf("\nSee %s.\n", page_of(name));
     return finish_output(0, name);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "base/terminal.h"
 #include "base/verb.h"
 #include "config.h"
 #include "net/bridge.h"
@@ -111,9 +112,9 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
     else if (rule)
         printf("to allow it: change that line; no later one is tried\n");
     else if (strcmp(path, QEMU_ACL_PATH) == 0)
-        printf("to allow it: add this line to %s, which applies to every user: allow %s\n", path, bridge);
+        policy_print_addition(path, ", which applies to every user", bridge, "");
     else
-        printf("to allow it: add this line to %s: allow %s %s\n", path, bridge, selector);
+        policy_print_addition(path, "", bridge, selector);
 }
 
 /* Whether the bridge exists, or would be made. */
@@ -288,6 +289,7 @@ static int explain(const char *name, const struct question *question, const stru
     look_at_bridge(&state, bridge);
     decide(&answer, caller);
     look_for_others(&answer, &state);
+    terminal_wrap(true);
     const bool yes = answer.allowed && state.usable && !is_full(&answer.used) && !answer.taken;
     print_verdict(yes, user, bridge, &state);
     print_caller(caller, user);

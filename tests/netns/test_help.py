@@ -167,14 +167,17 @@ class Help(unittest.TestCase):
                              (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
                              (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
                              (("help", "bri"), "bridge"), (("help", "tap", "cre"), "create"), (("bridge", "add", "br-values", "tap-v"), "tap-values"),
-                             (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):
+                             (("check", "--app"), "--apply"), (("setup", "vmus"), "vmuser"), (("tap", "create", "x", "--serve", "r"), "ra"),
+                             (("xml", "map", "--output-dir", "/usr/sha"), "/usr/share/"), (("tap", "create", "x", "--pack"), "--packet-info")):
             with self.subTest(words=words):
                 self.assertEqual(self.fish(*words), [found])
                 self.assertEqual(self.zsh(*words), " ".join(("virt-tap", *words[:-1], found)))
-                if "=" not in words[-1]:
+                if "=" not in words[-1] and "--output-dir" not in words:
                     self.assertEqual(self.complete(*words), [found])
         for name in ("br-values", "tap-values"):
             sandbox.run("ip", "link", "delete", name)
+        self.assertEqual((self.complete("xml", "restore", "--interface", ""), self.fish("xml", "restore", "--interface", "")), ([], []))
+        self.assertEqual(self.complete("xml", "map", "--output-dir", "", before="compopt() { said=$*; }", output="$said"), ["-o", "dirnames"])
 
     def complete(self, *words, before="true", output="${COMPREPLY[@]}"):
         script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap; {before}

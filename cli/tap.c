@@ -55,6 +55,9 @@ static int run_helper(const char *verb, struct words *words)
     for (size_t i = 0; i < words->count; i++)
         argv[i] = words->text[i];
     execv(helper_path(), argv);
+    if (errno != ENOENT)
+        return complain(1, verb, "cannot start %s: %s; `virt-tap check helper` tries it", helper_path(),
+                        strerror(errno));
     return complain(1, verb, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), helper_path(),
                     strerror(errno));
 }

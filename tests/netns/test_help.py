@@ -232,6 +232,17 @@ class Help(unittest.TestCase):
             with self.subTest(page=page):
                 self.assertEqual(options_of(page) - names - OF_OTHERS.get(page, set()), set(), "on the page, but there is no such option")
 
+    def test_synopsis_names_them(self):
+        """That of virt-tap(1), all options of its verbs, but those that are the same as another."""
+        with open(f"{SOURCE}/docs/virt-tap.1.in", encoding="utf-8") as file:
+            text = re.sub(r"\\f.", "", file.read().split(".SH DESCRIPTION")[0]).replace("\\-", "-")
+        for words, options in self.options():
+            forms = "".join(form for form in text.split("\n.br\n") if re.search(rf"(?m)^\.B virt-tap {' '.join(words)}\b", form))
+            if words[0] not in PAGES:
+                names = {"--verbose": "-v ", "--connect": "-c\n", "--owner": ""}
+                missing = [name for name in (option.partition("=")[0] for option in options) if names.get(name, name) not in forms]
+                self.assertEqual(missing, [], words)
+
     def test_wrong_words(self):
         for words, _text, is_command in self.verbs:
             if is_command:

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +120,10 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
 
 /* Whether the bridge exists, or would be made. */
 struct bridge_facts {
-    bool usable, isolated;
-    unsigned long declared; /* missing, and declared at this line; 0: not so */
-    struct error why;       /* if it is not usable */
-    struct link link;       /* if it exists */
+    bool usable, isolated, other; /* other: the name is that of another kind of device */
+    unsigned long declared;       /* missing, and declared at this line; 0: not so */
+    struct error why;             /* if it is not usable */
+    struct link link;             /* if it exists */
 };
 
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
@@ -134,6 +135,7 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
     if (entry && bridge_find(bridge, &out->link) == -ENODEV)
         out->declared = entry->line;
     out->usable = out->declared || (!err && policy_find_bridge(&out->link, bridge, &out->why) == 0);
+    out->other = !err && !out->usable && if_nametoindex(bridge);
     out->isolated = entry && entry->isolated;
 }
 
@@ -256,7 +258,7 @@ static bool is_broken(const struct answer *answer)
     return !answer->policy.absent;
 }
 
-static void print_reasons(const struct answer *answer)
+static void print_reasons(const struct answer *answer, const struct bridge_facts *state)
 {
     const struct policy *policy = &answer->policy;
     const struct policy_rule *rule = answer->decision.match.rule;
@@ -273,7 +275,7 @@ static void print_reasons(const struct answer *answer)
     printf("because: %s\n", answer->why.text);
     if (is_broken(answer))
         puts("to fix it: run virt-tap policy check, which lists every error");
-    else
+    else if (!state->other)
         print_remedy(policy, rule, answer->question->bridge, answer->selector);
 }
 
@@ -293,7 +295,7 @@ static int explain(const char *name, const struct question *question, const stru
     const bool yes = answer.allowed && state.usable && !is_full(&answer.used) && !answer.taken;
     print_verdict(yes, user, bridge, &state);
     print_caller(caller, user);
-    print_reasons(&answer);
+    print_reasons(&answer, &state);
     print_bridge(&state);
     policy_free(&answer.policy);
     return finish_output(!yes, name);

@@ -3,7 +3,9 @@
 #include "options.h"
 
 #include "complain.h"
+#include "nearest.h"
 #include "number.h"
+#include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +22,23 @@ struct parse {
     const char *verb;
 };
 
+/* Prints why an option was not found, with the one that may have been meant. */
+static void report_unknown(const struct parse *parse, const char *name, size_t length)
+{
+    const int shown = (int)MIN(length, 64);
+
+    for (const struct option_entry *entry = parse->table; entry && entry->name; entry++)
+        if (nearest_is(entry->name, name, length)) {
+            complain(2, parse->verb, "there is no option '--%.*s'; did you mean --%s? see %s --help", shown,
+                     name, entry->name, parse->verb);
+            return;
+        }
+    complain(2, parse->verb, "there is no option '--%.*s'; see %s --help", shown, name, parse->verb);
+}
+
 /* Finds an option by its name or an unambiguous prefix of it. Returns NULL, having printed why. */
 static const struct option_entry *find(const struct parse *parse, const char *name, size_t length)
 {
-    const char *problem = "there is no option";
     const struct option_entry *found = NULL;
     size_t count = 0;
 
@@ -38,13 +53,23 @@ static const struct option_entry *find(const struct parse *parse, const char *na
     if (count == 1)
         return found;
     if (count > 1)
-        problem = "more than one option begins with";
-    complain(2, parse->verb, "%s '--%.*s'; see %s --help", problem, (int)MIN(length, 64), name, parse->verb);
+        complain(2, parse->verb, "more than one option begins with '--%.*s'; see %s --help",
+                 (int)MIN(length, 64), name, parse->verb);
+    else
+        report_unknown(parse, name, length);
     return NULL;
 }
 
+/* Likewise by its letter. `-bridge` is not -b with the value `ridge`. */
 static const struct option_entry *find_letter(const struct parse *parse, const char *word)
 {
+    const size_t length = strcspn(word + 1, "=");
+
+    for (const struct option_entry *entry = parse->table; length > 1 && entry && entry->name; entry++)
+        if (strncmp(entry->name, word + 1, length) == 0 && !entry->name[length]) {
+            complain(2, parse->verb, "'%.64s': this option begins with two dashes: --%s", word, entry->name);
+            return NULL;
+        }
     for (const struct option_entry *entry = parse->table; entry && entry->name; entry++)
         if (entry->letter == word[1])
             return entry;
@@ -231,11 +256,13 @@ static int print_name(const struct option_entry *entry)
 
 void options_help(const struct option_entry *table)
 {
+    const bool joins = terminal_width() > 0; /* lines are divided where the terminal ends */
+
     for (; table && table->name; table++) {
         int column = table->letter ? printf("  -%c, ", table->letter) : printf("  ");
         column += print_name(table);
         for (const char *line = table->help; *line;) {
-            const size_t length = strcspn(line, "\n");
+            const size_t length = joins ? strlen(line) : strcspn(line, "\n");
             if (column >= HELP_COLUMN)
                 column = printf("\n") - 1;
             printf("%*s%.*s\n", HELP_COLUMN - column, "", (int)length, line);

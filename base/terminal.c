@@ -3,6 +3,7 @@
 #include "terminal.h"
 #include "number.h"
 #include "printable.h"
+#include "wrap.h"
 #include "write.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct sink {
     size_t escaped; /* the number of characters escaped */
     char begun[4];  /* a character whose last bytes have not arrived yet */
     size_t begun_size;
+    struct wrap *line; /* if lines are wrapped */
 };
 
 static struct sink out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
@@ -50,6 +52,21 @@ static size_t take_begun(struct sink *sink, bool last, char *to)
     return put;
 }
 
+/* Writes what has been filtered. Returns whether that worked. */
+static bool emit(struct sink *sink, const char *text, size_t size)
+{
+    struct wrap *line = sink->line;
+
+    if (!line)
+        return write_all(sink->fd, text, size);
+    for (size_t i = 0; i < size; i++) {
+        line->text[line->size++] = text[i];
+        if (text[i] == '\n' || line->size == WRAP_SIZE)
+            wrap_flush(line, sink->fd, terminal_width());
+    }
+    return true;
+}
+
 static ssize_t filter(void *cookie, const char *text, size_t size)
 {
     struct sink *sink = cookie;
@@ -60,7 +77,7 @@ static ssize_t filter(void *cookie, const char *text, size_t size)
         return write_all(sink->fd, text, size) ? (ssize_t)size : 0;
     for (size_t at = 0; at < size; at++) {
         if (put + sizeof(sink->begun) * PRINTABLE_PIECE > sizeof(shown)) {
-            if (!write_all(sink->fd, shown, put))
+            if (!emit(sink, shown, put))
                 return 0;
             put = 0;
         }
@@ -71,7 +88,7 @@ static ssize_t filter(void *cookie, const char *text, size_t size)
         sink->begun[sink->begun_size++] = text[at];
         put += take_begun(sink, false, shown + put);
     }
-    if (write_all(sink->fd, shown, put))
+    if (emit(sink, shown, put))
         return (ssize_t)size;
     return 0;
 }
@@ -82,7 +99,9 @@ static void finish(struct sink *sink)
     char shown[sizeof(sink->begun) * PRINTABLE_PIECE];
 
     fflush(sink->stream);
-    write_all(sink->fd, shown, take_begun(sink, true, shown));
+    emit(sink, shown, take_begun(sink, true, shown));
+    if (sink->line && sink->line->size)
+        wrap_flush(sink->line, sink->fd, terminal_width());
 }
 
 static void finish_both(void)
@@ -130,9 +149,34 @@ size_t terminal_document(const char *text, size_t size)
     return out.escaped - before;
 }
 
+void terminal_wrap(bool wanted)
+{
+    static struct wrap line;
+
+    finish(&out);
+    out.line = NULL;
+    if (wanted && terminal_width())
+        out.line = &line;
+}
+
+void terminal_whole(const char *text)
+{
+    fflush(stdout);
+    const size_t from = out.line ? out.line->size : 0;
+    fputs(text, stdout);
+    fflush(stdout);
+    if (!out.line)
+        return;
+    out.line->whole_from = from;
+    out.line->whole_to = out.line->size;
+}
+
 void terminal_color(const char *sequence)
 {
-    if (*sequence)
+    if (out.line) {
+        fflush(stdout);
+        emit(&out, sequence, strlen(sequence));
+    } else if (*sequence)
         print_exactly(sequence, strlen(sequence), true);
 }
 

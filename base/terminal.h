@@ -19,6 +19,14 @@ int terminal_filter(void);
  * number of characters escaped. */
 size_t terminal_document(const char *text, size_t size);
 
+/* Whether from now on lines that are wider than the terminal are divided at blanks (base/wrap.h); elsewhere
+ * than on a terminal they never are. A line is printed when it ends. Not for what is to be copied, or read by
+ * programs. */
+void terminal_wrap(bool wanted);
+
+/* Prints a text that is not divided, such as a command, once in a line. */
+void terminal_whole(const char *text);
+
 /* Prints a control sequence of our own to standard output, bypassing the filter. "": none. */
 void terminal_color(const char *sequence);
 

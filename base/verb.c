@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "verb.h"
 #include "config.h"
+#include "nearest.h"
 #include "options.h"
 #include "terminal.h"
 #include "text.h"
@@ -59,8 +60,18 @@ static void print_arguments(const struct verb *verb)
     putchar('\n');
 }
 
+/* On a terminal a paragraph is one line, which is divided where that terminal ends. */
+static void print_notes(const char *notes)
+{
+    for (; *notes; notes++) {
+        const bool joins = *notes == '\n' && !strchr(" \n", notes[1]) && terminal_width();
+        putchar(joins ? ' ' : *notes);
+    }
+}
+
 static int help_command(const struct command *command, const char *name)
 {
+    terminal_wrap(true);
     printf("Usage: %s VERB [ARGUMENT...]\n\n%s\n\n", name, command->about);
     for (size_t i = 0; i < command->count; i++) {
         printf("  %s", command->verbs[i].name);
@@ -73,6 +84,7 @@ static int help_command(const struct command *command, const char *name)
 
 static int help_verb(const struct verb *verb, const char *name)
 {
+    terminal_wrap(true);
     printf("Usage: %s", name);
     print_arguments(verb);
     printf("\n%c%s.\n", toupper((unsigned char)verb->summary[0]), verb->summary + 1);
@@ -80,7 +92,8 @@ static int help_verb(const struct verb *verb, const char *name)
         putchar('\n');
     options_help(verb->options);
     if (verb->notes)
-        printf("\n%s", verb->notes);
+        putchar('\n');
+    print_notes(text_or(verb->notes, ""));
     printf("\nSee %s.\n", page_of(name));
     return finish_output(0, name);
 }
@@ -100,10 +113,23 @@ static int list_command(const struct command *command, const char *name)
     return finish_output(0, name);
 }
 
+/* Whether a word begins with one of the dashes of print, U+2010 to U+2015, which pages have instead of "--".
+ */
+static bool has_dash_of_print(const char *word)
+{
+    return strncmp(word, "\xE2\x80", 2) == 0 && word[2] >= '\x90' && word[2] <= '\x95';
+}
+
 static int check_count(const struct verb *verb, const struct call *call)
 {
     const char *arguments = text_or(verb->arguments, "");
 
+    for (size_t i = 0; i < call->count && call->count > verb->max; i++)
+        if (has_dash_of_print(call->words[i]))
+            return complain(2, call->name,
+                            "'%.64s' begins with a dash of print; an option begins with two of the "
+                            "keyboard's: --",
+                            call->words[i]);
     if (call->count > verb->max)
         return complain(2, call->name, "unexpected argument '%.64s'; usage: %s %s", call->words[verb->max],
                         call->name, arguments);
@@ -158,6 +184,26 @@ static const struct verb *find_verb(const struct command *command, const char *n
     return NULL;
 }
 
+/* Says that there is no such verb, with the one that may have been meant, or all. Returns the exit status. */
+static int refuse_word(const struct command *command, const char *name, const char *word)
+{
+    char all[256] = "";
+    size_t size = 0;
+
+    if (*word == '-')
+        return complain(2, name,
+                        "'%.64s': options follow the verb, but for --help and --version; see %s --help", word,
+                        name);
+    for (size_t i = 0; i < command->count && size < sizeof(all); i++) {
+        const char *verb = command->verbs[i].name;
+        if (nearest_is(verb, word, strlen(word)))
+            return complain(2, name, "there is no verb '%.64s'; did you mean '%s'? see %s --help", word, verb,
+                            name);
+        size += (size_t)snprintf(all + size, sizeof(all) - size, "%s%s", text_if(i > 0, ", "), verb);
+    }
+    return complain(2, name, "there is no verb '%.64s'; the verbs are %s; see %s --help", word, all, name);
+}
+
 int command_run(const struct command *command, int argc, char *argv[])
 {
     char name[128], list[] = "--list-options", help[] = "--help";
@@ -174,7 +220,9 @@ int command_run(const struct command *command, int argc, char *argv[])
         argv[1] = argv[2]; /* pass the option on to the verb */
         argv[2] = list;
     }
-    if (strcmp(argv[1], "help") == 0 && argc > 2 && find_verb(command, argv[2])) {
+    if (strcmp(argv[1], "help") == 0 && argc > 2 && argv[2][0] != '-') {
+        if (!find_verb(command, argv[2]))
+            return refuse_word(command, argv[0], argv[2]);
         memmove(argv + 1, argv + 2, ((size_t)argc - 2) * sizeof(*argv)); /* help VERB: VERB --help */
         argv[argc - 1] = help;
     }
@@ -188,7 +236,7 @@ int command_run(const struct command *command, int argc, char *argv[])
         argv[1] = name;
         return verb_run(verb, argc - 1, argv + 1);
     }
-    return complain(2, argv[0], "there is no verb '%.64s'; see %s --help", argv[1], argv[0]);
+    return refuse_word(command, argv[0], argv[1]);
 }
 
 /* A file that is opened later must not become standard output. */

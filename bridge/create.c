@@ -44,7 +44,8 @@ static int take_mac(const char *verb, const char *option, const char *text, void
     mac->given = mac_parse(text, mac->bytes) && mac_is_unicast(mac->bytes);
     if (mac->given)
         return 0;
-    return complain(2, verb, "--%s: '%.32s' is not a MAC that a bridge may have", option, text);
+    return complain(2, verb, "--%s: '%.32s' is not a MAC that a bridge may have, as in 52:54:00:12:34:56",
+                    option, text);
 }
 
 int take_time(const char *verb, const char *option, const char *text, void *place)

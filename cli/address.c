@@ -243,10 +243,10 @@ static int report_none(const struct request *request)
             word);
     return complain(
         1, command,
-        "no address of %.64s is known: its rule locks it to none, it has not talked to this host, no DHCP "
+        "no address of %.64s is known: no rule locks the guest to one, it has not talked to this host, no DHCP "
         "server of this host gave it a lease, and no guest agent has answered; wait with --wait, have it "
         "ping this host, install qemu-guest-agent in it, or give it an address with ip=lock",
-        word ? word : "your guests");
+        word ? word : "any guest");
 }
 
 static int print(const struct request *request)
@@ -262,8 +262,11 @@ static int print(const struct request *request)
 int address_run(const struct call *call)
 {
     struct request request = {.call = call, .options = call->options, .word = call->words[0]};
-    int err = look_until(&request), status = 0;
+    int status = 0;
 
+    if (request.options->uri && !*request.options->uri)
+        return complain(2, call->name, "--connect requires the URI of a libvirt, such as qemu:///system");
+    int err = look_until(&request);
     if (!err)
         err = print(&request);
     if (err)

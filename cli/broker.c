@@ -6,6 +6,7 @@
 #include "host/broker.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/terminal.h"
 #include "config.h"
 #include "verbs.h"
 
@@ -92,6 +93,16 @@ static int disable(const struct call *call)
     return finish_output(0, call->name);
 }
 
+static void report_nobody(const char *sudo)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "%svirt-tap broker enable", sudo);
+    printf("nobody listens: ");
+    terminal_whole(command);
+    putchar('\n');
+}
+
 static int show_status(const struct call *call)
 {
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
@@ -99,6 +110,7 @@ static int show_status(const struct call *call)
     const int err = broker_look(&pid);
     const bool listens = err == 0 || err == -EAGAIN;
 
+    terminal_wrap(true);
     printf("socket   " BROKER_PATH "  ");
     if (pid == 1)
         puts("listens: systemd, which starts the broker");
@@ -107,7 +119,7 @@ static int show_status(const struct call *call)
     else if (listens)
         puts("listens, and more callers wait than it has room for");
     else if (err == -ENOENT || err == -ECONNREFUSED)
-        printf("nobody listens: %svirt-tap broker enable\n", sudo);
+        report_nobody(sudo);
     else
         printf("cannot be reached: %s\n", strerror(-err));
     if (has_systemd())

@@ -124,7 +124,10 @@ static int check_words(struct options *options, const struct call *call)
     if (options->apply && options->form != FORM_FIX)
         return complain(2, call->name, "--apply requires --fix");
     if (options->bridge && !ifname_valid(options->bridge))
-        return complain(2, call->name, "--bridge=%.64s: not a valid interface name", options->bridge);
+        return complain(
+            2, call->name,
+            "--bridge='%.64s' is not a name for an interface: 1 to 15 characters without / : %% or space",
+            options->bridge);
     if (options->apply && geteuid() != 0)
         return complain(1, call->name, "--apply: only root can fix the host; run it as root");
     return 0;
@@ -159,7 +162,10 @@ int check_find_user(struct user *out, const char *user, const char *name)
 static int find_subject(struct user *out, const struct options *options, const char *name)
 {
     if (options->user && geteuid() != 0)
-        return complain(1, name, "--user: only root can become another user; run it as root");
+        return complain(1, name,
+                        "--user=%.64s: only root can check for another user; type: sudo virt-tap check "
+                        "--user=USER",
+                        options->user);
     return check_find_user(out, options->user, name);
 }
 

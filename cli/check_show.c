@@ -37,6 +37,7 @@ static void show_fix(const struct check *check, const struct finding *finding)
 {
     const bool theirs = check_is_theirs(&check->user, finding);
 
+    terminal_wrap(false); /* commands are copied */
     for (const char *line = finding->fix; line && *line; line += strspn(line, "\n")) {
         const int length = (int)strcspn(line, "\n");
         if (theirs)
@@ -45,6 +46,7 @@ static void show_fix(const struct check *check, const struct finding *finding)
             printf("             fix:  %.*s\n", length, line);
         line += length;
     }
+    terminal_wrap(true);
 }
 
 static void print_colored(const struct check *check, enum finding_level level, const char *text)
@@ -87,6 +89,7 @@ void check_show(const struct check *check)
 {
     const char *area = "";
 
+    terminal_wrap(true);
     show_verdict(check);
     for (size_t i = 0; i < check->findings.count; i++) {
         const char *name = catalogue[check->findings.items[i].id].name;

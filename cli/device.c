@@ -72,7 +72,8 @@ static int read_mac(struct device *device, const char *text)
     device->has_mac = mac_parse(text, device->mac) && mac_is_unicast(device->mac);
     if (device->has_mac)
         return 0;
-    return complain(2, device->verb, "--mac=%.32s is not a MAC that a device may have", text);
+    return complain(2, device->verb,
+                    "--mac=%.32s is not a MAC that a device may have, as in 52:54:00:12:34:56", text);
 }
 
 static int look_up(struct device *device, const struct tap_options *options)

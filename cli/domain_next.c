@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/quote.h"
 #include "config.h"
+#include "domain_libvirt.h"
 #include "program.h"
 #include "xml/domain.h"
 

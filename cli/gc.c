@@ -4,6 +4,7 @@
  * virt-tap gc: removes taps that were left behind. It looks twice, because a starting guest's taps exist for
  * a moment before the guest holds them. */
 #include "base/cleanup.h"
+#include "base/terminal.h"
 #include "config.h"
 #include "helper_call.h"
 #include "host/domains.h"
@@ -154,11 +155,11 @@ static void report_half_made(const struct found *found)
     printf("%s: left alone: half made by a helper ", name);
     if (found->has_claim)
         printf("of uid %u ", found->claim.uid);
-    printf("that is still running, or was stopped; it disappears when that process ends, or with: ");
+    printf("that is still running, or was stopped; it disappears when that process ends, or with: `");
     if (found->has_claim)
-        printf("virt-tap tap delete %s --force\n", name);
+        printf("virt-tap tap delete %s --force`\n", name);
     else
-        printf("ip link delete %s\n", name);
+        printf("ip link delete %s`\n", name);
 }
 
 /* The helper checks again that it is still this tap, and whether somebody holds it. */
@@ -201,6 +202,7 @@ int gc_run(const struct call *call)
     struct look first, second = {NULL, 0};
 
     gc->name = call->name;
+    terminal_wrap(true);
     int status = look(&first, NULL, gc) < 0;
     if (first.count > 0)
         sleep(gc->wait);

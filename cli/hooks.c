@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 #include "base/pidfd.h"
 #include "base/process.h"
+#include "base/terminal.h"
+#include "base/text.h"
 #include "config.h"
 #include "confinement.h"
 #include "verbs.h"
@@ -247,16 +249,18 @@ static int show_status(const struct call *call)
                          "virt-tap hooks enable --reload"},
     };
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
-    char path[HOOKS_PATH_SIZE];
+    char path[HOOKS_PATH_SIZE], command[64];
     int status = 0;
 
+    terminal_wrap(true);
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
         const char *fix = states[state].fix;
         hooks_path(path, hooks_drivers[i]);
         printf("%-8s %s  %s", hooks_drivers[i], path, states[state].words);
+        snprintf(command, sizeof(command), "%s%s", sudo, text_or(fix, ""));
         if (fix)
-            printf("%s%s", sudo, fix);
+            terminal_whole(command);
         putchar('\n');
         if (state != HOOK_GOOD)
             status = 1;

@@ -3,6 +3,7 @@
 #include "policy.h"
 
 #include "base/file.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "config.h"
 #include "policy/identity.h"
@@ -49,8 +50,11 @@ static int policy_check(const struct call *call)
         return complain(1, name,
                         "there is no policy, so nothing is allowed; an administrator can create " POLICY_PATH
                         " with a line like: allow br0");
+    if (!*file)
+        return complain(2, name, "the name of the file is empty; name one, or none for the policy in force");
     if (!file_whole_path(file, path) || access(path, F_OK) < 0)
         return complain(1, name, "cannot read '%s': %s", file, strerror(errno));
+    terminal_wrap(true);
     struct names names;
     names_begin(&names);
     struct lint lint = {.path = path,

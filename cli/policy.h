@@ -35,6 +35,10 @@ int policy_remove_initial(const char *name);
  * bound by, and for what it can send then. */
 void policy_print_terms(const struct decision *decision, const char *bridge);
 
+/* Prints which line would allow it, and which file to add it to. effect: more about that, or "". selector:
+ * whom the line is for, as USER=NAME; "": everybody. */
+void policy_print_addition(const char *path, const char *effect, const char *bridge, const char *selector);
+
 /* Prints, a line each, where a guest under such a list of destinations, egress=, can send to. */
 void policy_print_egress(const char *egress);
 

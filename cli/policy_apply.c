@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "base/statefolder.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "bridge/portjson.h"
 #include "config.h"
@@ -308,6 +309,7 @@ static int apply_all(struct apply *apply)
     struct error why = {0};
     const int err = live_read(&taps, &apply->nl);
 
+    terminal_wrap(!apply->options->json);
     if (err)
         return complain(1, apply->name, "cannot list the taps: %s", strerror(-err));
     if (live_judge(&taps, &why) < 0)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/quote.h"
 #include "base/statefolder.h"
 #include "base/text.h"
 #include "base/verb.h"
@@ -63,6 +64,9 @@ static int open_folder(struct edit *edit)
     strcpy(folder, edit->path);
     strrchr(folder, '/')[1] = '\0';
     edit->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (edit->folder < 0 && errno == ENOENT)
+        return complain(-1, edit->name, "there is no folder '%s'; type: mkdir -m 755 %s", folder,
+                        quote(folder).text);
     if (edit->folder < 0)
         return fail(edit, "cannot open the folder", folder);
     return 0;

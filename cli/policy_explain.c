@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
+#include "base/terminal.h"
 #include "base/verb.h"
 #include "config.h"
 #include "net/bridge.h"
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,17 +111,17 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
     else if (rule)
         printf("to allow it: change that line; no later one is tried\n");
     else if (strcmp(path, QEMU_ACL_PATH) == 0)
-        printf("to allow it: add this line to %s, which applies to every user: allow %s\n", path, bridge);
+        policy_print_addition(path, ", which applies to every user", bridge, "");
     else
-        printf("to allow it: add this line to %s: allow %s %s\n", path, bridge, selector);
+        policy_print_addition(path, "", bridge, selector);
 }
 
 /* Whether the bridge exists, or would be made. */
 struct bridge_facts {
-    bool usable, isolated;
-    unsigned long declared; /* missing, and declared at this line; 0: not so */
-    struct error why;       /* if it is not usable */
-    struct link link;       /* if it exists */
+    bool usable, isolated, other; /* other: the name is that of another kind of device */
+    unsigned long declared;       /* missing, and declared at this line; 0: not so */
+    struct error why;             /* if it is not usable */
+    struct link link;             /* if it exists */
 };
 
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
@@ -131,6 +133,7 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
     if (entry && bridge_find(bridge, &out->link) == -ENODEV)
         out->declared = entry->line;
     out->usable = out->declared || (!err && policy_find_bridge(&out->link, bridge, &out->why) == 0);
+    out->other = !err && !out->usable && if_nametoindex(bridge);
     out->isolated = entry && entry->isolated;
 }
 
@@ -253,7 +256,7 @@ static bool is_broken(const struct answer *answer)
     return !answer->policy.absent;
 }
 
-static void print_reasons(const struct answer *answer)
+static void print_reasons(const struct answer *answer, const struct bridge_facts *state)
 {
     const struct policy *policy = &answer->policy;
     const struct policy_rule *rule = answer->decision.match.rule;
@@ -270,7 +273,7 @@ static void print_reasons(const struct answer *answer)
     printf("because: %s\n", answer->why.text);
     if (is_broken(answer))
         puts("to fix it: run virt-tap policy check, which lists every error");
-    else
+    else if (!state->other)
         print_remedy(policy, rule, answer->question->bridge, answer->selector);
 }
 
@@ -286,10 +289,11 @@ static int explain(const char *name, const struct question *question, const stru
     look_at_bridge(&state, bridge);
     decide(&answer, caller);
     look_for_others(&answer, &state);
+    terminal_wrap(true);
     const bool yes = answer.allowed && state.usable && !is_full(&answer.used) && !answer.taken;
     print_verdict(yes, user, bridge, &state);
     print_caller(caller, user);
-    print_reasons(&answer);
+    print_reasons(&answer, &state);
     print_bridge(&state);
     policy_free(&answer.policy);
     return finish_output(!yes, name);
@@ -379,7 +383,9 @@ int policy_explain(const struct call *call)
     if (check_vlans(call, options))
         return 2;
     if (options->mac && (!mac_parse(options->mac, mac) || !mac_is_unicast(mac)))
-        return complain(2, call->name, "--mac=%.32s is not a MAC that a guest may have", options->mac);
+        return complain(2, call->name,
+                        "--mac=%.32s is not a MAC that a guest may have, as in 52:54:00:12:34:56",
+                        options->mac);
     question.mac = options->mac ? mac : NULL;
     if (read_addresses(call, &options->ips, &addresses))
         return 1;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/quote.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "config.h"
 #include "policy/decide.h"
@@ -35,7 +36,9 @@ static void print_qemu(const struct decision *decision, const char *bridge)
              lock_option(decision),
              text_if(decision->protection.ip_lock && !addresses_may_be_omitted(terms), " --ip=ADDRESS"),
              text_if(*list, " --serve="), list);
-    printf("QEMU: -netdev %s -device virtio-net,netdev=n0,mac=MAC\n", quote(netdev).text);
+    fputs("QEMU: -netdev ", stdout);
+    terminal_whole(quote(netdev).text);
+    puts(" -device virtio-net,netdev=n0,mac=MAC");
 }
 
 static void print_networks(const struct address_list *all)
@@ -157,4 +160,14 @@ void policy_print_terms(const struct decision *decision, const char *bridge)
         puts("guard: yes");
     if (vlans_any(&decision->vlans))
         print_vlans(&decision->vlans, protection->mac_lock);
+}
+
+void policy_print_addition(const char *path, const char *effect, const char *bridge, const char *selector)
+{
+    struct error line = {0};
+
+    error_set(&line, "allow %s%s%s", bridge, text_if(*selector, " "), selector);
+    printf("to allow it: add this line to %s%s: ", path, effect);
+    terminal_whole(line.text);
+    putchar('\n');
 }

@@ -24,6 +24,9 @@ static int run_helper(const char *verb, const struct words *words)
     if (words->full)
         return complain(2, verb, "an argument is too long, or there are too many");
     execv(helper_path(), (char *const *)(uintptr_t)words->argv);
+    if (errno != ENOENT)
+        return complain(1, verb, "cannot start %s: %s; `virt-tap check helper` tries it", helper_path(),
+                        strerror(errno));
     return complain(1, verb, "cannot start %s: %s; " PROCESS_INSTALL("virt-tap"), helper_path(),
                     strerror(errno));
 }
@@ -68,6 +71,11 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
         return refuse_plain(verb, "--group");
     if (options->packet_info)
         return refuse_plain(verb, "--packet-info");
+    if (!options->bridge)
+        return complain(
+            2, verb,
+            "a tap whose name begins with vtap- is on a bridge: add --bridge=BRIDGE; `virt-tap show` "
+            "lists them");
     if (options->user && !(owner = find_user(verb, options->user, number)))
         return 1;
     words_add(&words, "virt-tap-helper");

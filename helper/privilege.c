@@ -67,9 +67,10 @@ static int apply(uint32_t permitted, uint32_t effective)
 int privilege_confine(struct error *why)
 {
     if (geteuid() != getuid() || getegid() != getgid())
-        return error_set(why,
-                         "this program must not be setuid or setgid; an administrator can type: chmod ug-s "
-                         "virt-tap-helper; setcap cap_net_admin=p virt-tap-helper");
+        return error_set(
+            why,
+            "this program must not be setuid or setgid; an administrator can type: chmod ug-s " HELPER_PATH
+            "; setcap cap_net_admin=p " HELPER_PATH);
     /* The kernel refuses to permit a capability that was not permitted, which tells whether we have it. */
     if ((getuid() != 0 || apply(BROKERS, 0) < 0) && (getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) &&
         apply(NET_ADMIN, 0) < 0) {

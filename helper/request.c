@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SEE_HELP "; see virt-tap-helper --help"
+#define SEE_HELP "; see virt-tap-helper(8)"
 
 enum {
     TAP = 1 << REQUEST_TAP,

@@ -35,7 +35,7 @@ int keywords_take(const struct keywords *keywords, void *out, char *word, unsign
     char *value = strchr(word, '=');
 
     if (!value)
-        return error_set(why, "'%.64s' is not KEY=VALUE", word);
+        return error_set(why, "'%.64s' is not KEY=VALUE without blanks", word);
     *value++ = '\0';
     for (size_t i = 0; i < keywords->count; i++) {
         const struct keyword *key = &keywords->list[i];

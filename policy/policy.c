@@ -207,7 +207,7 @@ static enum line_result parse_line(struct reading *r, const struct place *at, ch
         return add_rule(r, at, line[0] == 'd', argument);
     if (strcmp(line, "include") == 0)
         return include(r, at, argument);
-    return bad(r, at, "unknown rule", line);
+    return bad(r, at, "unknown rule, neither allow, deny nor include:", line);
 }
 
 /* Returns how much of the text fgets() with a buffer of LINE_SIZE would read. */

@@ -17,14 +17,20 @@ function __virt_tap_values
             getent group | cut -d: -f1
         case '--domain*'
             virsh list --all --uuid 2>/dev/null
+        case '--serve*'
+            printf '%s\n' dhcp dhcpv6 ra
+        case '--output-dir*'
+            __fish_complete_directories (string replace -r '^--[a-z-]*=' '' -- (commandline -ct))
         case '*=*|*'
-            string split '|' (string split -m 1 = -- $argv[1])[2]
+            string match -q -r '=[A-Z]' -- $argv[1]; or string split '|' (string split -m 1 = -- $argv[1])[2]
     end
 end
 
 # What a verb takes besides options.
 function __virt_tap_words
     switch "$argv"
+        case 'setup*'
+            getent passwd | cut -d: -f1
         case 'check*'
             printf '%s\n' kvm groups net helper qemu libvirt
         case 'tap delete'

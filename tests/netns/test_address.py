@@ -82,6 +82,7 @@ class Address(AddressCase):
         for words in ("--wait", "guest agent", "ip=lock"):
             self.assertIn(words, said)
         self.assertEqual(self.found(status=1), {card.name: {}})
+        self.assertIn(" no address of any guest is known: no rule locks the guest to one, ", self.address(status=1))
         other = self.card(2)
         other.ask4("10.66.1.2")
         self.soon({card.name: {}, other.name: {"10.66.1.2": ["neighbour"]}})

@@ -77,7 +77,7 @@ class HalfMade(GcCase):
     def test_left_alone_and_named(self):
         call, pid = self.stopped("vtap-a")
         by = f"vtap-a: left alone: half made by a helper of uid {USER} that is still running, or was stopped; it disappears when that process " \
-             "ends, or with: virt-tap tap delete vtap-a --force"
+             "ends, or with: `virt-tap tap delete vtap-a --force`"
         for uid, said in ((0, [by]), (USER, [by]), (OTHER, [])):
             for options in ((), ("--all",), ("--dry-run",)):
                 self.assertEqual(self.gc(*options, uid=uid), said)
@@ -104,7 +104,7 @@ class HalfMade(GcCase):
         self.assertFalse(netcase.link("vtap-a").get("altnames"))
         self.assertEqual(self.gc("--all", uid=USER), [])
         self.assertEqual(self.gc("--all"), ["vtap-a: left alone: half made by a helper that is still running, or was stopped; it disappears when that "
-                                            "process ends, or with: ip link delete vtap-a"])
+                                            "process ends, or with: `ip link delete vtap-a`"])
         os.kill(pid, signal.SIGKILL)
         call.finish().close()
 

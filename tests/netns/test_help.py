@@ -95,7 +95,7 @@ class Help(unittest.TestCase):
                 self.is_help(*words, *asking, text=text)
             if is_command:
                 self.is_help(*words, "help", text=text)
-                self.is_help(*words, "help", "x", text=text)
+                self.is_refused(*words, "help", "x")
             else:
                 self.is_help("help", *words, text=text)
                 for asking in (["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
@@ -167,14 +167,17 @@ class Help(unittest.TestCase):
                              (("policy", "explain", "--user", "vmus"), "vmuser"), (("bridge", "persist", "br0", "--format", "netp"), "netplan"),
                              (("bridge", "persist", "br0", "--format=netp"), "--format=netplan"), (("bri",), "bridge"),
                              (("help", "bri"), "bridge"), (("help", "tap", "cre"), "create"), (("bridge", "add", "br-values", "tap-v"), "tap-values"),
-                             (("check", "--app"), "--apply"), (("tap", "create", "x", "--pack"), "--packet-info")):
+                             (("check", "--app"), "--apply"), (("setup", "vmus"), "vmuser"), (("tap", "create", "x", "--serve", "r"), "ra"),
+                             (("xml", "map", "--output-dir", "/usr/sha"), "/usr/share/"), (("tap", "create", "x", "--pack"), "--packet-info")):
             with self.subTest(words=words):
                 self.assertEqual(self.fish(*words), [found])
                 self.assertEqual(self.zsh(*words), " ".join(("virt-tap", *words[:-1], found)))
-                if "=" not in words[-1]:
+                if "=" not in words[-1] and "--output-dir" not in words:
                     self.assertEqual(self.complete(*words), [found])
         for name in ("br-values", "tap-values"):
             sandbox.run("ip", "link", "delete", name)
+        self.assertEqual((self.complete("xml", "restore", "--interface", ""), self.fish("xml", "restore", "--interface", "")), ([], []))
+        self.assertEqual(self.complete("xml", "map", "--output-dir", "", before="compopt() { said=$*; }", output="$said"), ["-o", "dirnames"])
 
     def complete(self, *words, before="true", output="${COMPREPLY[@]}"):
         script = f"""PATH={os.path.dirname(CLI)}:$PATH; . {SOURCE}/data/completion/virt-tap; {before}
@@ -229,6 +232,17 @@ class Help(unittest.TestCase):
             with self.subTest(page=page):
                 self.assertEqual(options_of(page) - names - OF_OTHERS.get(page, set()), set(), "on the page, but there is no such option")
 
+    def test_synopsis_names_them(self):
+        """That of virt-tap(1), all options of its verbs, but those that are the same as another."""
+        with open(f"{SOURCE}/docs/virt-tap.1.in", encoding="utf-8") as file:
+            text = re.sub(r"\\f.", "", file.read().split(".SH DESCRIPTION")[0]).replace("\\-", "-")
+        for words, options in self.options():
+            forms = "".join(form for form in text.split("\n.br\n") if re.search(rf"(?m)^\.B virt-tap {' '.join(words)}\b", form))
+            if words[0] not in PAGES:
+                names = {"--verbose": "-v ", "--connect": "-c\n", "--owner": ""}
+                missing = [name for name in (option.partition("=")[0] for option in options) if names.get(name, name) not in forms]
+                self.assertEqual(missing, [], words)
+
     def test_wrong_words(self):
         for words, _text, is_command in self.verbs:
             if is_command:
@@ -239,6 +253,32 @@ class Help(unittest.TestCase):
                 self.is_refused(*words, "--nonsense")
             else:
                 self.is_refused(*words, "--nonsense")
+
+    def test_mistakes(self):
+        """A word that there is not gets the one that was meant, or all that there are."""
+        for words, says in ((["lsit"], "there is no verb 'lsit'; did you mean 'list'? see virt-tap --help"),
+                            (["help", "crate"], "there is no verb 'crate'; the verbs are check, setup, "),
+                            (["tap", "list"], "there is no verb 'list'; the verbs are create, delete; see virt-tap tap --help"),
+                            (["tap", "help", "craete"], "there is no verb 'craete'; did you mean 'create'? see virt-tap tap --help"),
+                            (["--json", "list"], "'--json': options follow the verb, but for --help and --version; see virt-tap --help"),
+                            (["tap", "create", "vtap-a", "--brigde", "br0"], "there is no option '--brigde'; did you mean --bridge? see "),
+                            (["tap", "create", "vtap-a", "--brigde=br0"], "there is no option '--brigde'; did you mean --bridge? see "),
+                            (["tap", "create", "vtap-a", "--nonsense"], "there is no option '--nonsense'; see "),
+                            (["policy", "explain", "-user", "vmuser"], "'-user': this option begins with two dashes: --user"),
+                            (["policy", "explain", "-user=vmuser"], "'-user=vmuser': this option begins with two dashes: --user"),
+                            (["tap", "create", "vtap-a", "\u2013\u2013bridge", "br0"],
+                             "'\u2013\u2013bridge' begins with a dash of print; an option begins with two of the keyboard's: --"),
+                            (["tap", "create", "vtap-a"], "a tap whose name begins with vtap- is on a bridge: add --bridge=BRIDGE; `virt-tap show` lists them"),
+                            (["tap", "create", "tap0", "--mac=zz"], "a MAC that a device may have"),
+                            (["policy", "check", ""], "the name of the file is empty; name one, or none for the policy in force"),
+                            (["policy", "explain", "--bridge=br0", "--mac=zz"], "as in 52:54:00:12:34:56"),
+                            (["address", "--connect="], "--connect requires the URI of a libvirt, such as qemu:///system"),
+                            (["check", "--bridge="], "--bridge='' is not a name for an interface: 1 to 15 characters without / : % or space")):
+            self.is_refused(*words)
+            self.assertIn(says, call(*words, env={**os.environ, "LC_ALL": "C.UTF-8"}).stderr)
+        done = call("check", "--user=root", program=sandbox.install(CLI, caps=None), preexec_fn=lambda: bridgehelper.become(USER))
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("--user=root: only root can check for another user; type: sudo virt-tap check --user=USER", done.stderr)
 
     def test_odd_command_lines(self):
         many = ["x"] * 1000

@@ -119,6 +119,14 @@ class Edit(unittest.TestCase):
         self.assertEqual((status, self.text()), (1, "deny br2\n"), said)
         os.unlink(said.split("your version is '")[1].split("'")[0])
 
+    def test_no_folder(self):
+        """It is said what to type."""
+        os.unlink(POLICY)
+        os.rmdir("/etc/virt-tap")
+        self.addCleanup(os.makedirs, "/etc/virt-tap", exist_ok=True)
+        self.assertEqual(self.edit("touch $f"), (1, "virt-tap policy edit: there is no folder '/etc/virt-tap/'; type: mkdir -m 755 /etc/virt-tap/\n"))
+        os.mkdir("/etc/virt-tap")
+
     def test_a_file_of_a_folder(self):
         """The copy is none of the folder's files while it is edited."""
         folder = "/etc/virt-tap/policy.d"

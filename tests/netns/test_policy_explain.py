@@ -307,11 +307,14 @@ class Explain(VerbCase):
 
     def test_bridge_that_is_not_there(self):
         sandbox.write(POLICY, "allow all\n")
-        for text in ("allow all\n", "allow br0\n", "nonsense\n"):  # said first, whatever the policy says
+        for text in ("allow all\n", "nonsense\n", "allow br0\n"):  # said first, whatever the policy says
             sandbox.write(POLICY, text)
             code, lines = self.policy("explain", "--bridge", "br9", uid=USER)
             self.assertEqual(code, 1)
             self.assertRegex(lines[0], f"no: {ME} may not use bridge 'br9': there is no bridge 'br9' on this host; ")
+        code, lines = self.policy("explain", "--bridge", "lo", uid=USER)  # no rule would help
+        self.assertRegex(lines[0], f"no: {ME} may not use bridge 'lo': 'lo' is a network device, but not a bridge; ")
+        self.assertNotIn("to allow it", "".join(lines))
         sandbox.write(POLICY, "allow all\n")
         sandbox.write(BRIDGES, "bridge br9 isolated=yes\n")
         self.addCleanup(os.unlink, BRIDGES)

@@ -50,7 +50,7 @@ def foreign(name, *words, owner=OTHER):
 
 
 class ShowCase(netcase.NetCase):
-    def on_terminal(self, *words, width=80, uid=0, **env):
+    def on_terminal(self, *words, width=80, uid=0, status=0, **env):
         """What is printed on a terminal of that width."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -59,8 +59,30 @@ class ShowCase(netcase.NetCase):
         with bridgehelper.start([cli, *words], stdin=slave, stdout=slave, stderr=slave, env={**base, **env}, uid=uid) as process:
             os.close(slave)
             said = pseudoterminal.said(master)
-            self.assertEqual(process.wait(20), 0)
+            self.assertEqual(process.wait(20), status)
         return said
+
+
+class Wrapped(ShowCase):
+    def test_lines_go_on_below(self):
+        """At blanks, and with the same words as on a pipe; what is to be copied stays whole."""
+        sandbox.write(POLICY, "allow br0 user=vmuser mac=lock ip=lock ips=10.66.1.0/24\nallow br1 user=nobodyatall\nalow br2\n")
+        for words, status in (["--help"], 0), (["tap", "create", "--help"], 0), (["list", "--help"], 0), (["policy", "check"], 1), (["hooks", "status"], 1), \
+                (["policy", "explain", "--bridge=br0", "--user=vmuser"], 1), (["check", "net", "helper", "--bridge=br9"], 1), (["broker", "status"], 1):
+            piped = sandbox.run(uplink.CLI, *words, check=False).stdout
+            for width in 40, 60, 80:
+                said = self.on_terminal(*words, width=width, status=status, NO_COLOR="1")
+                with self.subTest(words=words, width=width):
+                    self.assertEqual(said.split(), piped.split())
+                    wide = [line for line in said.splitlines() if len(line) > width and len(line.split()) > 2 and "fix:  " not in line and "`" not in line]
+                    self.assertEqual(wide, [])
+        self.assertIn("\n         virt-tap hooks enable\n", self.on_terminal("hooks", "status", width=60, status=1))
+        sandbox.write(POLICY, "allow br0 user=vmuser mac=lock macs=52:54:00:00\n")
+        for words in (["policy", "explain", "--bridge=br0"], ["policy", "explain", "--bridge=br0", "--user=vmuser"]):
+            for line in self.on_terminal(*words, width=60, status=int("--user=vmuser" not in words)).splitlines():
+                self.assertTrue(len(line) <= 60 or "helper=" in line, line)
+        self.assertIn("\n  allow br0 user=root\n", self.on_terminal("policy", "explain", "--bridge=br0", width=60, status=1))
+        self.assertRegex(self.on_terminal("check", "helper", "--bridge=br9", width=60, status=1), r"\n  \x1b\[1;31mfailure\x1b\[0m    [^\n]+\n {13}[^ ]")
 
 
 class Show(ShowCase):

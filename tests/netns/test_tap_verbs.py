@@ -97,6 +97,8 @@ class Verbs(VerbCase):
 
     def test_no_helper(self):
         self.assertEqual(self.virt_tap("tap", "delete", "vtap-a", status=1, helper="/nonexistent/helper"), f"virt-tap tap delete: {NO_HELPER}")
+        self.assertEqual(self.virt_tap("tap", "delete", "vtap-a", status=1, helper="/etc/passwd"),
+                         "virt-tap tap delete: cannot start /etc/passwd: Permission denied; `virt-tap check helper` tries it\n")
 
     def test_list(self):
         self.assertEqual(self.virt_tap("list"), "No virt-tap taps.\n")

@@ -226,7 +226,7 @@ static const struct {
     {"vlan=100 native=no", "native= must be none"},
     {"vlan=100,200 native=100 native=200", "native= is given twice"},
     {"colour=red", "unknown term 'colour='"},
-    {"quota", "'quota' is not KEY=VALUE"},
+    {"quota", "'quota' is not KEY=VALUE without blanks"},
     {"=4", "unknown term '='"},
     {"quota=4 quota=4", "quota= is given twice"},
     {"user=a quota=1 user=b", "user= is given twice"},

@@ -58,6 +58,9 @@ static enum outcome load(struct machine *m, const struct frame *frame, const str
     case BPF_IMM:
         m->a = step->k;
         return NEXT;
+    case BPF_LEN:
+        m->a = (uint32_t)frame->size;
+        return NEXT;
     case BPF_MEM:
         m->a = m->memory[step->k % BPF_MEMWORDS];
         return NEXT;

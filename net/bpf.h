@@ -40,3 +40,7 @@ uint32_t bpf_word(const uint8_t *bytes); /* as a load of the four bytes there ha
 
 /* Puts the label here, behind all jumps to it; later ones lead to where it is put next. */
 void bpf_here(struct bpf *p, struct bpf_label *label);
+
+/* Has tests jump themselves where they reach, and leaves out the jumps behind them, when all labels have
+ * their place: the kernel compiles the rest sooner. */
+void bpf_shorten(struct bpf *p);

@@ -208,6 +208,7 @@ int identity_in_group(struct identity *who, const char *group, bool deny, struct
 
     if (by_account && find_account(who, why) < 0)
         return -1;
+    strcpy(account.member, who->name); /* "": not known yet */
     if (number_parse(group, 0, (gid_t)-2, &number)) {
         account.id = (gid_t)number;
     } else {
@@ -220,7 +221,9 @@ int identity_in_group(struct identity *who, const char *group, bool deny, struct
         return found;
     if (!by_account || who->account != IDENTITY_KNOWN)
         return 0;
-    strcpy(account.member, who->name);
+    if (account.has_member || account.alone)
+        return account.has_member;
+    account.everywhere = true;
     found = find_named(who->caller, &account, group, why);
     return found < 0 ? found : account.has_member;
 }

@@ -26,6 +26,8 @@ struct account {
     gid_t gid;                       /* a user's primary group */
     char member[IDENTITY_NAME_SIZE]; /* of a group: a user to look for among its members; "": none */
     bool has_member;
+    bool everywhere; /* to be set: asks every service whether it has the member, see look_up() */
+    bool alone;      /* the service that answered is the only one */
 };
 
 /* Where users and groups are looked up. */
@@ -34,9 +36,9 @@ struct name_source {
 
     /* Completes an account that has its kind and, as that says, its name or number. Returns 0; -ENOENT if
      * every name service says that there is none, or if that number's name was generated for a range of uids;
-     * or another -errno, with the reason in `why`, if that cannot be determined. With a member, says only
-     * whether a service has it in that group: the number and name may be of any service, the errno of the
-     * last. */
+     * or another -errno, with the reason in `why`, if that cannot be determined. `everywhere`: says only
+     * whether any service has the member in that group; the number and name may be of any, the errno is the
+     * last's. */
     int (*look_up)(void *context, struct account *account, struct error *why);
 };
 

@@ -93,15 +93,19 @@ static int ask_in_room(struct account *account)
     return err;
 }
 
-/* Reads a database's services from nsswitch.conf, once; default: "files". Returns 0, or -1 and why not. */
-static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], struct error *why)
+/* Reads a database's services from nsswitch.conf, once, and has NSS ask these: neither nscd, whose cache may
+ * be older than the files, nor again whether nsswitch.conf has changed. Default: "files". Returns 0, or -1
+ * and why not, with NSS left as it is. */
+static int set_services(struct names *names, bool group, struct error *why)
 {
+    const char *database = group ? "group" : "passwd";
     const size_t length = strlen(database);
     struct policy_text text = {.bytes = NULL};
     struct rootfile rootfile;
-    char path[16];
+    char path[16], services[NAMES_SERVICES_SIZE] = "files";
+    int size = 0;
 
-    if (*out)
+    if (names->services[group][0])
         return 0;
     rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
     /* Both must be root's own: firejail shows its users a passwd and group with fewer lines. */
@@ -114,14 +118,21 @@ static int read_services(const char *database, char out[NAMES_SERVICES_SIZE], st
         return -1;
     if (text.bytes)
         text.bytes[text.size] = '\0';
-    strcpy(out, "files");
     for (char *line, *rest = text.bytes; (line = strsep(&rest, "\n"));) {
         line += strspn(line, " \t");
         line[strcspn(line, "#")] = '\0';
         if (strncmp(line, database, length) == 0 && line[length] == ':')
-            snprintf(out, NAMES_SERVICES_SIZE, " %s", line + length + 1);
+            size = snprintf(services, sizeof(services), " %s", line + length + 1);
     }
     free(text.bytes);
+    if (size >= (int)sizeof(services))
+        return error_set(why, "the line '%s:' in /etc/nsswitch.conf is longer than %d characters", database,
+                         NAMES_SERVICES_SIZE - 2);
+#ifdef __GLIBC__
+    if (__nss_configure_lookup(database, services) < 0)
+        return error_set(why, "the name services cannot be set up: %s", strerror(errno));
+#endif
+    strcpy(names->services[group], services);
     return 0;
 }
 
@@ -143,19 +154,19 @@ static const char *next_service(char **rest)
 /* Asks each service separately, because NSS treats a service that failed (its module cannot be loaded, its
  * directory is down) like one that knows nobody, provided that another one answers. Works with glibc 2.33 and
  * newer; with older ones, a process keeps the services of its first lookup. One may add members to the group
- * of another: ends at the first that has the member, if one is asked for. Returns 0, -ENOENT (of the last
- * that was asked), or another -errno and which service failed. */
+ * of another: `everywhere`, ends at the first that has the member. Returns 0, -ENOENT (of the last that was
+ * asked), or another -errno and which service failed. */
 static int ask_each(struct names *names, struct account *account, struct error *why)
 {
     const bool group = account->kind > USER_BY_UID;
     const char *database = group ? "group" : "passwd", *service;
-    char *services = names->services[group], copy[NAMES_SERVICES_SIZE], *rest = copy;
+    char copy[NAMES_SERVICES_SIZE], *rest = copy;
     int err = -ENOENT;
 
-    if (read_services(database, services, why) < 0)
+    if (set_services(names, group, why) < 0)
         return -EIO;
-    strcpy(copy, services);
-    while ((err == -ENOENT || (!err && account->member[0] && !account->has_member)) &&
+    strcpy(copy, names->services[group]);
+    while ((err == -ENOENT || (!err && account->everywhere && !account->has_member)) &&
            (service = next_service(&rest))) {
 #ifdef __GLIBC__
         err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(account);
@@ -167,15 +178,29 @@ static int ask_each(struct names *names, struct account *account, struct error *
                       database, err == ENOENT ? "it is not there" : strerror(err));
     }
 #ifdef __GLIBC__
-    if (__nss_configure_lookup(database, services) < 0 && err <= 0)
+    if (__nss_configure_lookup(database, names->services[group]) < 0 && err <= 0)
         return error_set(why, "the name services cannot be set up: %s", strerror(errno)), -EIO;
 #endif
     return err > 0 ? -EIO : err;
 }
 
+/* Asks all services together. Returns 0, -ENOENT, or another errno. */
+static int ask_all(struct names *names, struct account *account)
+{
+    const bool group = account->kind > USER_BY_UID;
+    char copy[NAMES_SERVICES_SIZE], *rest = copy;
+    struct error unused;
+
+    if (set_services(names, group, &unused) == 0) { /* if not, that matters only to ask_each() */
+        strcpy(copy, names->services[group]);
+        account->alone = next_service(&rest) && !next_service(&rest);
+    }
+    return ask_in_room(account);
+}
+
 static bool is_same(const struct account *a, const struct account *b)
 {
-    if (a->kind != b->kind || strcmp(a->member, b->member) != 0)
+    if (a->kind != b->kind || a->everywhere != b->everywhere || strcmp(a->member, b->member) != 0)
         return false;
     if (a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME)
         return strcmp(a->name, b->name) == 0;
@@ -192,7 +217,7 @@ static int look_up(void *context, struct account *account, struct error *why)
             return names->entries[i].absent ? -ENOENT : 0;
         }
     struct account found = *account;
-    int err = account->member[0] ? -ENOENT : ask_in_room(&found);
+    int err = account->everywhere ? -ENOENT : ask_all(names, &found);
     if (err)
         err = ask_each(names, &found, why);
     if (err && err != -ENOENT)

@@ -234,7 +234,9 @@ def options_allowed(binding, packet, at, end):
     for _ in range(MAX_OPTIONS):
         if at >= end:
             break
-        kind, units = number(packet, at, 1), number(packet, at + 1, 1)
+        if number(packet, at, 4) is None:  # cut off
+            return False
+        kind, units = packet[at:at + 2]
         if not units:
             return False
         if kind in (1, 2) and (units != 1 or packet[at + 2:at + 8] != binding.mac):

@@ -194,19 +194,19 @@ class Tags(unittest.TestCase):
 
 class Size(unittest.TestCase):
     def test_vlans(self):
-        """Two instructions for a single VLAN, four for a range."""
+        """One instruction for a single VLAN, two for a range."""
         with Judge() as judge:
             plain = judge.bind(MAC_LOCK)
-            for vlans, more in (({100}, 8), ({100, 200}, 10), (range(200, 211), 10), ({100, *range(200, 211)}, 12),
-                                ({vlan for vlan in range(1, 193) if vlan % 3}, 6 + 64 * 4)):
+            for vlans, more in (({100}, 6), ({100, 200}, 7), (range(200, 211), 7), ({100, *range(200, 211)}, 8),
+                                ({vlan for vlan in range(1, 193) if vlan % 3}, 6 + 64 * 2)):
                 self.assertEqual(judge.bind(replace(TRUNK, vlans=frozenset(vlans))) - plain, more, vlans)
 
     def test_limits(self):
         many = networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))
         six = networks(*(f"2001:db8:{n:x}::1" for n in range(64)))
         with Judge() as judge:
-            for binding, limit in ((MAC_LOCK, 600), (IP_LOCK, 750), (replace(IP_LOCK, networks=six), 2500),
-                                   (replace(IP_LOCK, networks=networks(*(f"2001:db8:0:{n:x}::/97" for n in range(64)))), 2500)):
+            for binding, limit in ((MAC_LOCK, 420), (IP_LOCK, 520), (replace(IP_LOCK, networks=six), 1600),
+                                   (replace(IP_LOCK, networks=networks(*(f"2001:db8:0:{n:x}::/97" for n in range(64)))), 1700)):
                 length = judge.bind(binding)
                 self.assertTrue(0 < length <= limit, length)
             self.assertEqual(judge.bind(replace(IP_LOCK, networks=many)), 0)

@@ -34,6 +34,12 @@ class Names(NamesCase):
             self.assertEqual(self.verdicts(), [False, False], services)
             self.denied_by_each()
 
+    def test_more_services_than_are_read(self):
+        """None is left out: a name that the first ones do not know cannot be looked up."""
+        self.services("files " + 80 * "systemd ")
+        self.assertEqual(self.verdicts(), [True, True])
+        self.refused("allow br0\ndeny br0 user=nobody-has-it\n", ["'nobody-has-it' cannot be looked up", "the line 'passwd:' in /etc/nsswitch.conf is longer than"])
+
     def test_lines_that_only_glibc_understands(self):
         for passwd, group in ((f"  {ME}:x:{USER}:{USER}::/:\n", f"\t{ME}:x:{USER}:\n"),
                               (f"{ME}:x:no:1::/:\n{ME}:x:{USER}:{USER}::/:\n", f"{ME}:x:no:\n{ME}:x:{USER}:\n"),
@@ -71,13 +77,15 @@ class Names(NamesCase):
     def test_each_is_asked_for_once_and_only_for_this_bridge(self):
         self.users((ME, USER), ("many1", 70001), ("many2", 70002))
         self.groups((ME, USER), ("many1", 70001))
-        account = 2  # by number and by name
+        account = 3  # by number, by name, and whether it is root's own file
         self.assertEqual(self.opened(f"allow br1 user=many1 group=many1\nallow br0 user={USER}\n"), (account, 0))
         self.assertEqual(self.opened(f"allow br0 user={ME}\n"), (account, 0))
-        rules = "allow br0 user=many1\ndeny br0 user=many2\nallow br0 group=many1\n" * 20
-        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account + 2, 4))  # and all groups of the account, and each service: was it dropped?
-        rules = "deny br0 group=many1\n" * 20
-        self.assertEqual(self.opened(f"{rules}allow br0 user={ME}\n"), (account, 5))  # and the caller's own gid, all of its account, and each service
+        allows, denies = "allow br0 user=many1\ndeny br0 user=many2\nallow br0 group=many1\n" * 20, "deny br0 group=many1\n" * 20
+        group = 3  # whether it is root's own, by name, and all groups of the account: was it dropped?
+        for services, each in (("files", 0), ("files systemd", 1)):  # of several, each is asked whether it has the member
+            self.services(services)
+            self.assertEqual(self.opened(f"{allows}allow br0 user={ME}\n"), (account + 2, group + each), services)
+            self.assertEqual(self.opened(f"{denies}allow br0 user={ME}\n"), (account, group + 1 + each), services)  # and the caller's own gid
 
 
 if __name__ == "__main__":

@@ -150,13 +150,49 @@ static void test_labels(void **state)
     assert_true(program.code[2].jt == 1 && program.code[2].jf == 0);
 }
 
+/* Where a test leads that is or is not so: over the jump behind it, if there is one. */
+static size_t leads(size_t place, bool so)
+{
+    place += 1U + (so ? program.code[place].jt : program.code[place].jf);
+    if (program.code[place].code == (BPF_JMP | BPF_JA))
+        return target(place);
+    return place;
+}
+
+static void test_shorter(void **state)
+{
+    struct bpf_label near = {0}, far = {0};
+    (void)state;
+
+    program = (struct bpf){.count = 0};
+    bpf_go_if(&program, BPF_JEQ, 1, true, &near);
+    bpf_go_if(&program, BPF_JGT, 2, false, &far); /* by the next one's jump */
+    bpf_add(&program, BPF_LD | BPF_IMM, 0);
+    bpf_go_if(&program, BPF_JEQ, 3, true, &far); /* by its own */
+    bpf_here(&program, &near);
+    bpf_go(&program, &far);
+    for (int i = 0; i < 255; i++)
+        bpf_add(&program, BPF_LD | BPF_IMM, 0);
+    bpf_go_if(&program, BPF_JGE, 4, false, &far);
+    bpf_here(&program, &far);
+    bpf_add(&program, BPF_RET | BPF_K, 0);
+    bpf_shorten(&program);
+    is_sound();
+    const size_t end = program.count - 1;
+    assert_int_equal(end, 5 + 255 + 1);
+    assert_true(leads(0, true) == end && leads(0, false) == 1);
+    assert_true(leads(1, true) == 2 && leads(1, false) == end);
+    assert_true(leads(3, true) == end && target(4) == end);
+    assert_int_equal(program.code[3].jt, 0);
+    assert_true(leads(end - 1, true) == end && leads(end - 1, false) == end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_sizes_with_destinations),
-        cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_sizes_with_destinations),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_shorter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ from test_protect import GUEST, Protect, frames_on
 NO_OFFLOAD = bytes(10)  # a struct virtio_net_hdr
 HOST = bytes.fromhex("5254007700fe")  # br0's own MAC
 QUIET = 0.1  # seconds after which nothing more is awaited; the bridge has a tap's frame in its place when write() returns
-FORGED = rounds(50, 1700)  # times each of these; by three kinds of taps and two bindings a million
+FORGED = rounds(50, 1250)  # times each of these; by three kinds of taps and two bindings a million
 CUT_OFF = next(kind.frame for kind in KINDS if kind.name == "tag cut off")  # the kernel drops it before the filter
 PART = 100  # frames that every queue on the way holds
 
@@ -108,7 +108,7 @@ class Ports(Protect):
     def all_kinds(self, send, wanted):
         """Each kind: those that may pass cross, the others do not, however often. Returns how many were dropped."""
         crossed = self.crossing(send, [kind.frame for kind in KINDS])
-        self.assertEqual({kind.name: crossed.pop(kind.frame, 0) for kind in KINDS}, {kind.name: int(getattr(kind, wanted)) for kind in KINDS})
+        self.assertEqual([], [kind.name for kind in KINDS if crossed.pop(kind.frame, 0) != getattr(kind, wanted)])
         self.assertEqual(crossed, {}, "changed on the way")
         forged = [kind.frame for kind in KINDS if not getattr(kind, wanted)]
         for number in range(FORGED * len(forged)):

@@ -80,7 +80,9 @@ static void say_link(char *out, const struct frame *f, unsigned int type)
                                                {ETH_P_LLDP, "LLDP"},
                                                {0x88F5, "MVRP"},
                                                {0x88F6, "MMRP"},
-                                               {0x22EA, "MSRP"}};
+                                               {0x22EA, "MSRP"},
+                                               {0x88E3, "MRP"},
+                                               {0x8902, "CFM"}};
     const char *name = name_of(names, sizeof(names) / sizeof(*names), type);
     char mac[MAC_TEXT];
 
@@ -105,13 +107,16 @@ static void say_arp(char *out, const struct frame *f, const struct drop_bound *b
         return;
     }
     const char *operation = operations[half(arp + 6)];
-    const struct cidr sender = address_at(AF_INET, arp + 14);
+    const struct cidr sender = address_at(AF_INET, arp + 14), target = address_at(AF_INET, arp + 24);
     if (memcmp(arp + 8, bound->mac, 6) != 0)
         snprintf(out, DROP_REASON_SIZE, "%s%s with hardware address %s, which is not its own", name,
                  operation, mac_print(mac, arp + 8));
     else if (is_foreign(bound, &sender))
         snprintf(out, DROP_REASON_SIZE, "%s%s for %s, which is not its address", name, operation,
                  print_address(text, &sender));
+    else if (half(arp + 6) == 1 && is_foreign(bound, &target))
+        snprintf(out, DROP_REASON_SIZE, "%s probe for %s, which is not its address", name,
+                 print_address(text, &target));
     else
         snprintf(out, DROP_REASON_SIZE, "%s%s that it may not send", name, operation);
 }
@@ -124,7 +129,8 @@ static const char *role_of(const struct packet *p)
     static const struct number_name icmp6[] = {{ND_ROUTER_ADVERT, "router advertisement"},
                                                {ND_REDIRECT, "ICMPv6 redirect"},
                                                {130, "MLD query"},
-                                               {151, "multicast router discovery"}};
+                                               {151, "multicast router discovery"},
+                                               {153, "multicast router discovery"}};
     const bool ports = p->protocol == IPPROTO_UDP && p->upper_size >= 4;
 
     if (p->protocol == IPPROTO_PIM)

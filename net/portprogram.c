@@ -83,15 +83,16 @@ static const struct step link_and_arp[] = {
     {UNLESS_GE, ETH_P_802_3_MIN},
     /* tags, and wrappers of whole frames */
     {IF_EQ, ETH_P_8021Q}, {IF_EQ, ETH_P_8021AD}, {IF_EQ, 0x9100}, {IF_EQ, 0x9200}, {IF_EQ, 0x9300},
-    {IF_EQ, ETH_P_8021AH}, {IF_EQ, 0x893F},
-    /* pause, LACP, LLDP; the registration protocols MVRP, MMRP, MSRP */
-    {IF_EQ, ETH_P_PAUSE}, {IF_EQ, ETH_P_SLOW}, {IF_EQ, ETH_P_LLDP}, {IF_EQ, 0x88F5}, {IF_EQ, 0x88F6}, {IF_EQ, 0x22EA},
+    {IF_EQ, ETH_P_8021AH}, {IF_EQ, 0x893F}, {IF_EQ, 0x22F3}, {IF_EQ, 0x22F4},
+    /* pause, LACP, LLDP; the registration protocols MVRP, MMRP, MSRP; MRP and CFM of rings, which Linux's bridge speaks */
+    {IF_EQ, ETH_P_PAUSE}, {IF_EQ, ETH_P_SLOW}, {IF_EQ, ETH_P_LLDP}, {IF_EQ, 0x88F5}, {IF_EQ, 0x88F6}, {IF_EQ, 0x22EA}, {IF_EQ, 0x88E3}, {IF_EQ, 0x8902},
     {GO, 0, PASS},
 
     {HERE, 0, ARP}, {WORD, 18}, {SUB, 0x06040001}, {IF_GT, 1}, /* a request or a reply */ {GO, 0, ANY_ARP},
     {HERE, 0, RARP}, {WORD, 18}, {UNLESS_EQ, 0x06040003},
     {HERE, 0, ANY_ARP}, {LENGTH}, {UNLESS_GE, 42}, {WORD, 14}, {UNLESS_EQ, 0x00010800}, {MAC, 22},
-    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20}, {IF_EQ, 2}, {ALWAYS},
+    {ONLY, IP_LOCK}, {OWN4, 28, PASS}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {HALF, 20},
+    {IF_EQ, 3, PASS}, {UNLESS_EQ, 1}, {OWN4, 38, PASS}, {GO}, {ALWAYS}, /* asking for an address, or a probe */
     {GO, 0, PASS},
 };
 
@@ -142,8 +143,8 @@ static const struct step header[] = {
 
 /* The upper header is in the packet and in the frame, so whole in a first fragment. Only duplicate detection
  * (a solicitation from :: for its own target), solicitations of routers, and reports come from ::. Neighbour
- * discovery is never in fragments (RFC 6980). 130 is an MLD query, 131, 132 and 143 are reports, 151 is how
- * multicast routers find each other (RFC 4286). */
+ * discovery is never in fragments (RFC 6980). 130 is an MLD query, 131, 132 and 143 are reports, 151 and
+ * 153 are of multicast routers (RFC 4286). */
 static const struct step upper[] = {
     {IF_EQ, IPPROTO_HOPOPTS}, {IF_EQ, IPPROTO_ROUTING}, {IF_EQ, IPPROTO_DSTOPTS}, {IF_EQ, IPPROTO_FRAGMENT},
     {HERE, 0, UPPER}, {STORE, NEXT}, {IF_EQ, IPPROTO_NONE, REST},
@@ -155,7 +156,7 @@ static const struct step upper[] = {
     {HERE, 0, UDP6}, {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
     {ONLY, NO_DHCPV6}, {X_HALF, 0}, {IF_EQ, 547}, {X_HALF, 2}, {IF_EQ, 546}, {ALWAYS}, {GO, 0, PASS6},
 
-    {HERE, 0, ICMP6}, {X_BYTE, 0}, {STORE, TYPE}, {IF_EQ, 130}, {IF_EQ, 151},
+    {HERE, 0, ICMP6}, {X_BYTE, 0}, {STORE, TYPE}, {IF_EQ, 130}, {IF_EQ, 151}, {IF_EQ, 153},
     {ONLY, NO_RA}, {IF_EQ, ND_ROUTER_ADVERT}, {IF_EQ, ND_REDIRECT}, {ALWAYS},
     {IF_EQ, 131, PASS6}, {IF_EQ, 132, PASS6}, {IF_EQ, 143, PASS6},
     {SUB, ND_ROUTER_SOLICIT}, {UNLESS_GT, ND_REDIRECT - ND_ROUTER_SOLICIT, DISCOVERY},

@@ -9,6 +9,7 @@ import unittest
 SET_UP = {
     "GUEST_KERNEL": "a folder made by `tests/lib/guest-kernel DIR`",
     "GUEST_KERNEL_FULL": "a folder made by `tests/lib/guest-kernel DIR full`",
+    "KERNELS_FOLDER": "a folder with one made by `tests/lib/guest-kernel DIR/RELEASE cloud RELEASE` for each release",
     "NMCLI_FOLDER": "a folder made by `tests/lib/unpacked DIR network-manager libnm0`",
     "FIREWALLD_FOLDER": "a folder made by `tests/lib/unpacked DIR firewalld python3-firewall python3-nftables python3-dbus python3-gi gir1.2-glib-2.0`",
     "APPARMOR_FOLDER": "a folder made by `tests/lib/unpacked DIR apparmor libvirt-daemon libvirt-daemon-system`",

@@ -97,6 +97,8 @@ def link_option(kind, mac):
     return bytes([kind, 1]) + mac
 
 
+JUMBO = b"\x11\0\xc2\4\0\1\0\0"  # an extension header in front of UDP (RFC 2675)
+OTHERS = {"another protocol": 0x88B5, "EAPOL to the neighbour": 0x888E, "PPPoE": 0x8863, "MPLS": 0x8847}  # no IP
 NONCE = b"\x0e\1abcdef"
 
 
@@ -129,7 +131,7 @@ def tagged(data, *tags):
 
 def llc(destination, start, size=60):
     """An IEEE 802.3 frame: a length, then LLC."""
-    data = start + bytes(size - 14 - len(start))
+    data = start + bytes(max(size - 14 - len(start), 0))
     return destination + GUEST + struct.pack("!H", len(data)) + data
 
 
@@ -138,9 +140,13 @@ def _link_kinds():
     stp, cisco = bytes.fromhex("0180c2000000"), bytes.fromhex("01000ccccccc")
     for name, frame in {
             "foreign source MAC": ethernet(ip4(udp(1000, 2000)), source=FOREIGN), "the neighbour's MAC": ethernet(ip4(udp(1, 2)), source=NEIGHBOUR),
-            "multicast source MAC": ethernet(ip4(udp(1, 2)), source=b"\1" + GUEST[1:]), "BPDU": llc(stp, b"\x42\x42\x03"),
+            "multicast source MAC": ethernet(ip4(udp(1, 2)), source=b"\1" + GUEST[1:]), "broadcast source MAC": ethernet(ip4(udp(1, 2)), source=BROADCAST),
+            "no source MAC": ethernet(ip4(udp(1, 2)), source=NOBODY), "BPDU": llc(stp, b"\x42\x42\x03"),
             "BPDU to another address": llc(BROADCAST, b"\x42\x42\x03"), "PVST+": llc(cisco[:5] + b"\xcd", b"\xaa\xaa\3\0\0\x0c\1\x0b"),
             "CDP": llc(cisco, b"\xaa\xaa\3\0\0\x0c\x20\0"), "ARP in SNAP": llc(BROADCAST, b"\xaa\xaa\3\0\0\0\x08\6" + arp(2, GUEST, ROUTER4)),
+            "IPv4 in SNAP": llc(NEIGHBOUR, b"\xaa\xaa\3\0\0\0\x08\0" + ip4(udp(67, 68))), "IPv4 in LLC": llc(NEIGHBOUR, b"\6\6\3" + ip4(udp(67, 68))),
+            "a tag in SNAP": llc(NEIGHBOUR, b"\xaa\xaa\3\0\0\0\x81\0\0\5\x08\0" + ip4(udp(1, 2))),
+            "length 0": ethernet(ip4(udp(1, 2)), 0), "type 5ff": ethernet(ip4(udp(1, 2)), 0x5FF), "EAPOL": ethernet(bytes(46), 0x888E, stp[:5] + b"\3"),
             "GVRP": llc(stp[:5] + b"\x21", b"\x42\x42\x03\0\1"), "LLDP": ethernet(bytes(46), 0x88CC, stp[:5] + b"\x0e"),
             "LLDP to another address": ethernet(bytes(46), 0x88CC), "LACP": ethernet(bytes(110), 0x8809, stp[:5] + b"\2"),
             "LACP to another address": ethernet(bytes(110), 0x8809), "PAUSE": ethernet(bytes(46), 0x8808, stp[:5] + b"\1"),
@@ -152,15 +158,18 @@ def _link_kinds():
             "tag 0x9100": tagged(plain, (0x9100, 5)), "tag cut off": tagged(plain, (0x8100, 5))[:16], "802.1ah": ethernet(bytes(60), 0x88E7),
             "no header behind the type": plain[:14]}.items():
         yield Kind(name, frame, False, False)
-    for number in (0x9200, 0x9300, 0x893F, 0x88F5, 0x88F6, 0x22EA):
+    for number in (0x9200, 0x9300, 0x893F, 0x88F5, 0x88F6, 0x22EA, 0x88E3, 0x8902, 0x22F3, 0x22F4):
         yield Kind(f"type {number:x} to the neighbour", ethernet(bytes(46), number), False, False)
-    yield Kind("another protocol", ethernet(bytes(46), 0x88B5), True, False)
+    for name, number in OTHERS.items():
+        yield Kind(name, ethernet(bytes(46), number), True, False)
 
 
 def _arp_kinds():
     yield Kind("ARP request", ethernet(arp(1, GUEST, OWN4), ARP, BROADCAST), True, True)
     yield Kind("ARP reply", ethernet(arp(2, GUEST, OWN4, NEIGHBOUR), ARP), True, True)
     yield Kind("ARP probe", ethernet(arp(1, GUEST, "0.0.0.0", target=OWN4), ARP, BROADCAST), True, True)
+    yield Kind("ARP probe for another's address", ethernet(arp(1, GUEST, "0.0.0.0", target=OTHER4), ARP, BROADCAST), True, False)
+    yield Kind("ARP probe for no address", ethernet(arp(1, GUEST, "0.0.0.0", target="0.0.0.0"), ARP, BROADCAST), True, False)
     yield Kind("gratuitous ARP", ethernet(arp(1, GUEST, OWN4, target=OWN4), ARP, BROADCAST), True, True)
     yield Kind("ARP of its range", ethernet(arp(1, GUEST, "192.168.7.17"), ARP, BROADCAST), True, True)
     yield Kind("ARP request for another's protocol address", ethernet(arp(1, GUEST, ROUTER4), ARP, BROADCAST), True, False)
@@ -171,6 +180,9 @@ def _arp_kinds():
     yield Kind("ARP reply, foreign hardware address", ethernet(arp(2, FOREIGN, OWN4, NEIGHBOUR), ARP), False, False)
     yield Kind("ARP reply cut off", ethernet(arp(2, GUEST, OWN4, NEIGHBOUR), ARP)[:34], False, False)
     yield Kind("ARP of another hardware type", ethernet(b"\0\6" + arp(2, GUEST, OWN4)[2:], ARP), False, False)
+    yield Kind("ARP of another protocol", ethernet(arp(2, GUEST, OWN4)[:2] + b"\x86\xdd" + arp(2, GUEST, OWN4)[4:], ARP), False, False)
+    yield Kind("ARP with long hardware addresses", ethernet(arp(2, GUEST, OWN4)[:4] + b"\x08\4" + arp(2, GUEST, OWN4)[6:] + bytes(4), ARP), False, False)
+    yield Kind("inverse ARP", ethernet(arp(8, GUEST, OWN4, NEIGHBOUR), ARP), False, False)
     yield Kind("RARP announcement", ethernet(arp(3, GUEST, "0.0.0.0", GUEST, "0.0.0.0") + bytes(18), RARP, BROADCAST), True, True)
     yield Kind("RARP, foreign hardware address", ethernet(arp(3, FOREIGN, "0.0.0.0", FOREIGN, "0.0.0.0"), RARP, BROADCAST), False, False)
     yield Kind("RARP from another's protocol address", ethernet(arp(3, GUEST, OTHER4, GUEST), RARP, BROADCAST), True, False)
@@ -182,6 +194,11 @@ def _ip4_kinds():
     yield Kind("IPv4 UDP from port 1281", ethernet(ip4(udp(0x0501, 0x0901))), True, True)
     yield Kind("IPv4 TCP", ethernet(ip4(tcp(), TCP)), True, True)
     yield Kind("IPv4 of its range", ethernet(ip4(udp(1, 2), source="192.168.7.31")), True, True)
+    yield Kind("IPv4 of its range's first address", ethernet(ip4(udp(1, 2), source="192.168.7.16")), True, True)
+    yield Kind("IPv4 before its range", ethernet(ip4(udp(1, 2), source="192.168.7.15")), True, False)
+    yield Kind("IPv4 from the broadcast address", ethernet(ip4(udp(1, 2), source="255.255.255.255")), True, False)
+    yield Kind("IPv4 from a group", ethernet(ip4(udp(1, 2), source="224.0.0.1")), True, False)
+    yield Kind("short DHCP server", ethernet(ip4(udp(67, 68, bytes(240)), length=19)), False, False)
     yield Kind("IPv4 options", ethernet(ip4(udp(1, 2), options=b"\x94\4\0\0")), True, True)
     yield Kind("IPv4 from another", ethernet(ip4(udp(1, 2), source=OTHER4)), True, False)
     yield Kind("IPv4 beside its range", ethernet(ip4(udp(1, 2), source="192.168.7.32")), True, False)
@@ -196,6 +213,8 @@ def _ip4_kinds():
     yield Kind("DHCP server, other source port", ethernet(ip4(udp(999, 68, bytes(240)))), False, False)
     yield Kind("DHCP server behind options", ethernet(ip4(udp(67, 68, bytes(240)), options=b"\1" * 8)), False, False)
     yield Kind("DHCP server's first fragment", ethernet(ip4(udp(67, 68, bytes(240)), fragment=0x2000)), False, False)
+    yield Kind("DHCP server behind most options", ethernet(ip4(udp(67, 68, bytes(240)), options=b"\1" * 40)), False, False)
+    yield Kind("UDP-Lite with the ports of DHCP", ethernet(ip4(udp(67, 68), 136)), True, True)
     yield Kind("first fragment", ethernet(ip4(udp(1, 2, bytes(56)), fragment=0x2000)), True, True)
     yield Kind("later fragment", ethernet(ip4(bytes(40), fragment=8)), True, True)
     yield Kind("later fragment from another", ethernet(ip4(bytes(40), source=OTHER4, fragment=8)), True, False)
@@ -211,9 +230,16 @@ def _ip4_kinds():
     yield Kind("ICMP redirect", ethernet(ip4(icmp(5, 1), ICMP)), False, False)
     yield Kind("ICMP router advertisement", ethernet(ip4(icmp(9), ICMP, destination="224.0.0.1"), destination=group("224.0.0.1")), False, False)
     for name, kind, source, passes in (("query", 0x11, OWN4, False), ("report", 0x16, OWN4, True), ("report from 0.0.0.0", 0x22, "0.0.0.0", True),
-                                       ("query from 0.0.0.0", 0x11, "0.0.0.0", False), ("router advertisement", 0x30, OWN4, False)):
+                                       ("query from 0.0.0.0", 0x11, "0.0.0.0", False), ("router advertisement", 0x30, OWN4, False),
+                                       ("router's end", 0x32, OWN4, False), ("query of DVMRP", 0x13, OWN4, False)):
         yield Kind(f"IGMP {name}", ethernet(ip4(bytes([kind]) + bytes(7), IGMP, source, "224.0.0.22"), destination=group("224.0.0.22")), passes, passes)
+    report = b"\x22\0\0\0\0\0\0\1\1\0\0\2\xe8\0\0\1" + bytes(8)
+    yield Kind("IGMP report with sources", ethernet(ip4(report, IGMP, destination="224.0.0.22", options=b"\x94\4\0\0"), destination=group("224.0.0.22")),
+               True, True)
     yield Kind("PIM", ethernet(ip4(b"\x20" + bytes(7), PIM, destination="224.0.0.13"), destination=group("224.0.0.13")), False, False)
+    yield Kind("a frame in GRE", ethernet(ip4(b"\0\0\x65\x58" + ethernet(ip4(udp(67, 68)), source=FOREIGN), 47)), True, True)
+    yield Kind("a frame in GRE from another", ethernet(ip4(b"\0\0\x65\x58" + ethernet(ip4(udp(1, 2))), 47, OTHER4)), True, False)
+    yield Kind("a frame in VXLAN", ethernet(ip4(udp(4789, 4789, bytes(8) + ethernet(ip4(udp(67, 68)), source=FOREIGN)))), True, True)
     yield Kind("IPv6 in IPv4", ethernet(ip4(ip6(udp(1, 2), source=OTHER6), 41)), True, True)
     yield Kind("IPv6 in IPv4 from another", ethernet(ip4(ip6(udp(1, 2)), 41, OTHER4)), True, False)
 
@@ -232,6 +258,13 @@ def _ip6_kinds():
     yield Kind("IPv6 beside its range", packet(udp(1, 2), source="2001:db8:4::77"), True, False)
     yield Kind("IPv6 from another's link-local", packet(udp(1, 2), source=OTHER_LOCAL), True, False)
     yield Kind("IPv6 from ::", packet(udp(1, 2), source="::"), True, False)
+    yield Kind("IPv6 from its IPv4 address", packet(udp(1, 2), source="::ffff:10.66.0.5"), True, False)
+    yield Kind("IPv6 from a group", packet(udp(1, 2), source="ff02::1"), True, False)
+    yield Kind("jumbogram", ethernet(ip6(JUMBO + udp(1, 2), HOPS, length=0), IP6), False, False)
+    yield Kind("jumbogram of a DHCPv6 server", ethernet(ip6(JUMBO + udp(547, 546), HOPS, LOCAL, length=0), IP6), False, False)
+    yield Kind("jumbogram from another", ethernet(ip6(JUMBO + udp(1, 2), HOPS, OTHER6, length=0), IP6), False, False)
+    yield Kind("short IPv6", ethernet(ip6(udp(1, 2), length=7), IP6), False, False)
+    yield Kind("long DHCPv6 server", ethernet(ip6(udp(547, 546), length=65535), IP6), False, False)
     yield Kind("hop-by-hop options", packet(extension(UDP) + udp(1, 2), HOPS), True, True)
     yield Kind("hop-by-hop options, from another", packet(extension(UDP) + udp(1, 2), HOPS, OTHER6), True, False)
     yield Kind("four extension headers", packet(extension(OPTIONS) * 3 + extension(UDP) + udp(1, 2), OPTIONS), True, True)
@@ -257,7 +290,9 @@ def _ip6_kinds():
     yield Kind("MLD query", discovery(130, bytes(20), headers=extension(ICMP6, start=b"\5\2\0\0\1\0"), first=HOPS), False, False)
     yield Kind("MLD report from ::", discovery(143, bytes(4), "::", "ff02::16", extension(ICMP6, start=b"\5\2\0\0\1\0"), HOPS), True, True)
     yield Kind("MLD report", discovery(131, bytes(20), LOCAL, "ff02::16", extension(ICMP6, start=b"\5\2\0\0\1\0"), HOPS), True, True)
+    yield Kind("MLD report with sources", discovery(143, b"\0\0\0\1\1\0\0\2" + bytes(48), LOCAL, "ff02::16", extension(ICMP6), HOPS), True, True)
     yield Kind("multicast router advertisement", discovery(151, bytes(4), destination="ff02::6a"), False, False)
+    yield Kind("multicast router's end", discovery(153, bytes(4), destination="ff02::6a"), False, False)
 
 
 def _discovery_kinds():
@@ -274,6 +309,10 @@ def _discovery_kinds():
     yield Kind("NS, nine options", solicitation(LOCAL, OTHER_LOCAL, NONCE * 8 + own), False, False)
     yield Kind("NS, options cut off", solicitation(LOCAL, OTHER_LOCAL, own)[:-6], False, False)
     yield Kind("NA", advertisement(LOCAL, link_option(2, GUEST)), True, True)
+    yield Kind("long NS for another's free address", ethernet(
+        ip6(icmp6(135, bytes(4) + address6(OTHER_LOCAL), "::"), ICMP6, "::", "ff02::1:ff00:2", 255, 65535), IP6), False, False)
+    yield Kind("jumbogram of an NA", ethernet(
+        ip6(bytes([ICMP6]) + JUMBO[1:] + icmp6(136, bytes(4) + address6(LOCAL)), HOPS, LOCAL, "ff02::1", 255, 0), IP6), False, False)
     yield Kind("NA of another address of its own", advertisement(OWN6, link_option(2, GUEST)), True, True)
     yield Kind("NA for another", advertisement(OTHER_LOCAL, link_option(2, GUEST)), True, False)
     yield Kind("NA for another, without options", advertisement(OTHER6), True, False)
@@ -297,8 +336,9 @@ def _discovery_kinds():
 KINDS = [*_link_kinds(), *_arp_kinds(), *_ip4_kinds(), *_ip6_kinds(), *_discovery_kinds()]
 # What is served only with a grant: the grant, and those that pass then.
 SERVED = {
-    "dhcp": ["DHCP server", "DHCP server, other source port", "DHCP server behind options", "DHCP server's first fragment"],
-    "dhcpv6": ["DHCPv6 server", "DHCPv6 server, other source port", "DHCPv6 server behind options"],
+    "dhcp": ["DHCP server", "DHCP server, other source port", "DHCP server behind options", "DHCP server behind most options",
+             "short DHCP server", "DHCP server's first fragment"],
+    "dhcpv6": ["DHCPv6 server", "DHCPv6 server, other source port", "DHCPv6 server behind options", "long DHCPv6 server"],
     "ra": ["RA", "RA behind hop-by-hop options", "RA behind destination options", "RA behind a routing header", "redirect", "ICMP redirect",
            "ICMP router advertisement"],
     "stp": ["BPDU"],
@@ -439,7 +479,7 @@ class Maker:
     def _ip6(self):
         protocol, payload = self._upper()
         if protocol in (ICMP, IGMP):
-            protocol, kind = ICMP6, self._either(1, 128, 130, 131, 132, 137, 143, 151, self.random.randrange(256))
+            protocol, kind = ICMP6, self._either(1, 128, 130, 131, 132, 137, 143, 151, 153, self.random.randrange(256))
             payload = bytes([kind]) + bytes(self.random.randint(0, 30))
         headers, first = self._headers(protocol)
         length = self._either(None, None, None, self.random.randrange(120))
@@ -463,7 +503,7 @@ class Maker:
 
     def _other(self):
         kind = self._either(0x8100, 0x88A8, 0x9100, 0x88CC, 0x8808, 0x8809, 0x5FF, 0x600, 0x88F5, 0x88F6, 0x22EA, 0x893F, 0x88E7, 0x9200, 0x9300,
-                            self.random.randrange(65536))
+                            0x88E3, 0x8902, 0x22F3, 0x22F4, self.random.randrange(65536))
         destination = self._either(NEIGHBOUR, b"\1\x80\xc2\0" + self.random.randbytes(2), b"\1\0\x0c" + self.random.randbytes(3),
                                    self.random.randbytes(6))
         return ethernet(bytes(46), kind, destination, self._mac())

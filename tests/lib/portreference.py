@@ -6,8 +6,8 @@ import ipaddress
 import re
 
 STP = b"\x01\x80\xc2\0\0\0"
-TAGS = {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x88E7, 0x893F}
-LINK_PROTOCOLS = {0x8808, 0x8809, 0x88CC, 0x88F5, 0x88F6, 0x22EA}
+TAGS = {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x88E7, 0x893F, 0x22F3, 0x22F4}
+LINK_PROTOCOLS = {0x8808, 0x8809, 0x88CC, 0x88F5, 0x88F6, 0x22EA, 0x88E3, 0x8902}
 MAX_HEADERS, MAX_OPTIONS = 4, 8
 ICMP, IGMP, TCP, UDP, ICMP6, NONE, PIM = 1, 2, 6, 17, 58, 59, 103
 FRAGMENT, EXTENSIONS = 44, {0, 43, 60}
@@ -111,7 +111,7 @@ def arp(binding, packet, reverse=False):
         return False
     if not binding.ip_lock or is_own(binding, protocol):
         return True
-    return protocol == bytes(4) and operation in (1, 3)
+    return protocol == bytes(4) and (operation == 3 or (operation == 1 and is_own(binding, packet[24:28])))
 
 
 def rarp(binding, packet):
@@ -212,7 +212,7 @@ def walk(packet):
 def icmp6(binding, packet, at, end, state):
     unspecified, fragment = state
     kind = packet[at]
-    if kind in (130, 151):  # a multicast router's
+    if kind in (130, 151, 153):  # a multicast router's
         return False
     if kind in (131, 132, 143):  # what the guest listens to
         return True

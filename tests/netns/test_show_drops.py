@@ -53,6 +53,8 @@ class Reasons(netcase.unittest.TestCase):
                 "CDP": "an 802.3 frame to 01:00:0c:cc:cc:cc", "802.1ad": "with a tag of VLAN 5, type 0x88a8",
                 "ARP reply, foreign hardware address": "ARP reply with hardware address 52:54:00:00:00:66, which is not its own",
                 "ARP reply for another's protocol address": f"ARP reply for {ROUTER4}, which is not its address",
+                "ARP probe for another's address": "ARP probe for 10.66.0.6, which is not its address",
+                "type 8902 to the neighbour": "CFM", "multicast router's end": f"multicast router discovery from {portframes.LOCAL}",
                 "DHCP server behind options": "DHCP server's message from 10.66.0.5", "IGMP query": "IGMP query from 10.66.0.5",
                 "IPv4 from another": "IPv4 from 10.66.0.6, which is not its address", "ICMP redirect": "ICMP redirect from 10.66.0.5",
                 "RA behind hop-by-hop options": f"router advertisement from {portframes.LOCAL}", "MLD query": f"MLD query from {portframes.LOCAL}",

@@ -16,6 +16,9 @@ SOURCE = os.environ["VIRT_TAP_SOURCE"]
 UNITS = {"system/virt-tap-broker.service", "system/virt-tap-broker.socket", "system/virt-tap-repair@.service", "system-preset/50-virt-tap.preset"}
 PROGRAMS = ("bin/virt-tap", "libexec/virt-tap-helper", "libexec/virt-tap/virt-tap-bridge", "libexec/virt-tap/virt-tap-xml",
             "libexec/virt-tap/virt-tap-domain", "libexec/virt-tap/hooks/qemu", "libexec/virt-tap/hooks/network", "libexec/virt-tap/hooks/daemon")
+# Where others read snippets: some have a folder in /etc alone, some one in /usr, too.
+ETC = {"/etc/network/if-up.d/virt-tap", "/etc/apparmor.d/virt-tap-helper"}
+MANAGERS = {"/etc/NetworkManager/dispatcher.d/50-virt-tap", "/etc/NetworkManager/conf.d/50-virt-tap.conf"}
 PACKAGER = ("--prefix=/usr", "--libexecdir=libexec", "--buildtype=plain", "-Dtests=false", "-Dwerror=true")
 
 
@@ -88,10 +91,11 @@ class Options(unittest.TestCase):
         self.assertEqual((os.listdir("/etc"), os.path.exists("/etc/virt-tap") and os.stat("/etc/virt-tap").st_ctime_ns), before)
         paths = [f"{folder}/{name}" for folder, _, names in os.walk(to) for name in names]
         self.assertTrue(paths)
-        self.assertEqual([path for path in paths if not path.startswith(to + prefix + "/")], [])
+        outside = {path.removeprefix(to) for path in paths if not path.startswith(to + prefix + "/")}
+        self.assertEqual(outside, ETC if prefix == "/usr" else ETC | MANAGERS)
         for name in PROGRAMS:
             self.assertTrue(os.access(f"{to}{prefix}/{name}", os.X_OK), name)
-        return {path.removeprefix(to + prefix + "/"): digest(path) for path in paths}
+        return {path.removeprefix(to + prefix + "/"): digest(path) for path in paths if path.startswith(to + prefix + "/")}
 
     def test_what_a_packager_builds(self):
         """With hardening of their own, without the units; and no path of the build folder is in a program."""

@@ -28,7 +28,7 @@ struct editor {
 struct line {
     char *raw;   /* all of it, owned */
     char *words; /* a copy without newlines and backslashes, owned */
-    size_t size, words_size;
+    size_t size;
 };
 
 static bool is_comment(const char *text)

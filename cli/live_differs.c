@@ -112,15 +112,6 @@ int live_differs(struct rtnl *nl, struct live_tap *tap, unsigned int *out)
     return 0;
 }
 
-static const struct {
-    unsigned int bit;
-    const char *words;
-} names[] = {
-    {LIVE_OPTIONS, "port options"},
-    {LIVE_ENTRY, "FDB entry"},
-    {LIVE_CLAIMS, "claims"},
-};
-
 static void append(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void append(char *out, size_t size, const char *format, ...)
@@ -206,7 +197,10 @@ void live_describe(const struct live_tap *tap, unsigned int differs, char *out, 
         add_vlans(tap, out, size);
     if (differs & LIVE_LOCK) /* which includes these */
         differs &= ~(unsigned int)(LIVE_OPTIONS | LIVE_ENTRY);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (differs & names[i].bit)
-            add(out, size, "%s", names[i].words);
+    if (differs & LIVE_OPTIONS)
+        add(out, size, "port options");
+    if (differs & LIVE_ENTRY)
+        add(out, size, "FDB entry");
+    if (differs & LIVE_CLAIMS)
+        add(out, size, "claims");
 }

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 /* Returns NULL, and remembers that, without memory. */
-static char *print(struct setup *setup, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *print(struct setup *setup, const char *format,
+                                                         va_list args)
 {
     char *text;
 

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANY_VLAN = -1 };
+/* A guest can take all addresses of a DHCP server: beyond LEASED_MAX addresses, its leases are not looked at.
+ */
+enum { ANY_VLAN = -1, LEASED_MAX = 256 };
 
 /* One guest, while its addresses are found. */
 struct search {
@@ -137,12 +139,12 @@ static bool serves(const struct lease *lease, const struct search *s)
 /* Whether a MAC that belongs to the guest's port, or to another, has a lease for this address. */
 static bool is_leased(const struct search *s, const struct cidr *address, int vlan, enum place place)
 {
-    for (size_t i = 0; i < s->sight->leases.count; i++) {
-        const struct lease *lease = &s->sight->leases.list[i];
-        if (serves(lease, s) && same_address(&lease->address, address) &&
-            home_of(s, lease->mac, vlan) == place)
+    size_t count;
+    const struct lease *lease = leases_find(&s->sight->leases, address, &count);
+
+    for (; count > 0; lease++, count--)
+        if (serves(lease, s) && home_of(s, lease->mac, vlan) == place)
             return true;
-    }
     return false;
 }
 
@@ -249,12 +251,13 @@ static int find_neighbours(struct search *s)
         if (!segment)
             continue;
         const int vlan = (int)segment->fdb_vlan;
+        if (!has_mac(s, neighbour->mac, vlan))
+            continue;
         const bool disputed = is_leased(s, &neighbour->address, vlan, ELSEWHERE) &&
                               !is_leased(s, &neighbour->address, vlan, HERE) &&
                               !is_locked_to(s, &neighbour->address);
-        if (!has_mac(s, neighbour->mac, vlan) || disputed)
-            continue;
-        err = add_at_mac(s, &neighbour->address, neighbour->mac, segment, GUEST_NEIGHBOUR);
+        if (!disputed)
+            err = add_at_mac(s, &neighbour->address, neighbour->mac, segment, GUEST_NEIGHBOUR);
     }
     return err;
 }
@@ -273,7 +276,7 @@ static int find_leases(struct search *s)
 {
     int err = 0;
 
-    for (size_t i = 0; i < s->sight->leases.count && !err; i++) {
+    for (size_t i = 0; i < s->sight->leases.count && s->out->count < LEASED_MAX && !err; i++) {
         const struct lease *lease = &s->sight->leases.list[i];
         if (is_good_lease(s, lease))
             err = add_at_mac(s, &lease->address, lease->mac, NULL, GUEST_LEASE);

@@ -13,7 +13,8 @@
  *     an entry may be old or forged, a lease unused;
  *   - one that two servers leased to two guests is that of the one that the neighbour table has it for;
  *   - the guest agent, whose answers the guest chooses, counts last: never for an address of this host, or
- *     for one that a neighbour, a lease or another guest's agent ties to somebody else. */
+ *     for one that a neighbour, a lease or another guest's agent ties to somebody else;
+ *   - of a guest that has 256 addresses, no more leases are looked at: it may have taken all of a server. */
 #pragma once
 
 #include "leases.h"

@@ -112,6 +112,7 @@ static int read_leases(struct guest_sight *sight)
     for (size_t i = 0; i < sight->links->count && !err; i++)
         if (sight->links->list[i].is_bridge)
             err = leases_read(&sight->leases, sight->links->list[i].name);
+    leases_sort(&sight->leases);
     return err;
 }
 

@@ -50,6 +50,44 @@ void leases_free(struct leases *leases)
     *leases = (struct leases){NULL, 0};
 }
 
+static int compare_address(const struct cidr *a, const struct cidr *b)
+{
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
+    return memcmp(a->bytes, b->bytes, cidr_size(a->family));
+}
+
+static int compare(const void *one, const void *other)
+{
+    const struct lease *a = one, *b = other;
+    const int order = compare_address(&a->address, &b->address);
+
+    return order ? order : memcmp(a->mac, b->mac, sizeof(a->mac));
+}
+
+void leases_sort(struct leases *leases)
+{
+    if (leases->count)
+        qsort(leases->list, leases->count, sizeof(*leases->list), compare);
+}
+
+const struct lease *leases_find(const struct leases *leases, const struct cidr *address, size_t *count)
+{
+    size_t low = 0, high = leases->count;
+
+    while (low < high) { /* the first that is not before it */
+        const size_t middle = low + (high - low) / 2;
+        if (compare_address(&leases->list[middle].address, address) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *count = 0;
+    while (low + *count < leases->count && compare_address(&leases->list[low + *count].address, address) == 0)
+        ++*count;
+    return *count ? &leases->list[low] : NULL;
+}
+
 /* Parses an address without prefix. */
 static bool parse_address(const char *text, struct cidr *out)
 {

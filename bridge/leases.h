@@ -34,6 +34,11 @@ struct leases {
 int leases_read(struct leases *out, const char *bridge);
 void leases_free(struct leases *leases);
 
+/* Sorts them by address, which leases_find() requires: that returns the first lease of that address (*count:
+ * how many there are). Guests may have as many as a server has addresses. */
+void leases_sort(struct leases *leases);
+const struct lease *leases_find(const struct leases *leases, const struct cidr *address, size_t *count);
+
 /* Parse the content of a file, of which all bytes may be hostile: lines of dnsmasq, or JSON of libvirt or
  * networkd. now: in seconds since 1970. Return 0 or -ENOMEM. */
 int leases_parse_lines(struct leases *out, const char *bridge, const char *text, long long now);

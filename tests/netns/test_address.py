@@ -216,6 +216,29 @@ class Others(AddressCase):
         sandbox.run("ip", "link", "delete", "port0")
 
 
+class Many(AddressCase):
+    def test_all_addresses_of_a_server(self):
+        """A guest that took them all, and is a thousand neighbours, too, keeps nobody waiting for the others' addresses."""
+        sandbox.write(POLICY, "allow br0 quota=64\n")
+        greedy, *others = (self.card(number) for number in range(1, 22))
+        leases = [(f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}", f"10.70.{number >> 8}.{number & 255}") for number in range(8000)]
+        for number, (mac, _address) in enumerate(leases):
+            greedy.hardware = bytes.fromhex(mac.replace(":", ""))
+            if number < 900:
+                greedy.ask4(f"10.66.{100 + (number >> 8)}.{number & 255}")
+            else:
+                greedy.murmur()
+        others[7].murmur()
+        sandbox.write(DNSMASQ, lines(*leases, (others[7].mac, "10.70.99.1")))
+        self.soon({others[7].name: {"10.70.99.1": ["lease"]}}, others[7].name)
+        before = os.times().children_user
+        found = self.found()
+        self.assertLess(os.times().children_user - before, 0.5)
+        self.assertEqual({name: list(addresses) for name, addresses in found.items() if addresses and name != greedy.name}, {others[7].name: ["10.70.99.1"]})
+        self.assertGreater(len(found[greedy.name]), 200)
+        self.assertLess(len(found[greedy.name]), 1200)
+
+
 class Files(AddressCase):
     """Leases of each server; and files that not only root or the service can have written."""
 

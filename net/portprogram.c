@@ -40,7 +40,7 @@ enum {
 
 /* Conditions: that of SERVE_ is granted, or NO_ is not; IP_ONLY: under ip=lock or egress=. */
 enum {
-    NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30, IP_ONLY = 1 << 29, RA = 1 << 28,
+    NO_DHCP = SERVE_DHCP, NO_DHCPV6 = SERVE_DHCPV6, NO_RA = SERVE_RA, STP = SERVE_STP, IP_LOCK = 1 << 30, IP_ONLY = 1 << 29,
 };
 
 /* Words of memory: whether the packet is a fragment, of IPv4 the offset, too; the next header's type, or
@@ -72,12 +72,10 @@ struct step {
  * tree and other link protocols, 01:00:0c Cisco's. A type below 0x600 is a length (IEEE 802.3), of spanning
  * tree, or of anything in SNAP. RARP's replies assign addresses; without one, a guest may only ask. */
 static const struct step link_and_arp[] = {
-    {MAC, 6},
-    {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_LINK},
+    {MAC, 6}, {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_LINK},
     {ONLY, STP}, {BYTE, TAG_PRESENT}, {UNLESS_EQ, 0}, {HALF, 4}, {UNLESS_EQ, 0}, {HALF, 12}, {IF_GT, 1500}, {HALF, 14}, {IF_EQ, 0x4242, PASS}, {ALWAYS},
     {GO},
-    {HERE, 0, NO_LINK}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00},
-    {TAG},
+    {HERE, 0, NO_LINK}, {AND, 0xFFFFFF00}, {IF_EQ, 0x01000C00}, {TAG},
     {HALF, 12}, {IF_EQ, ETH_P_IP, IP4}, {IF_EQ, ETH_P_IPV6, IP6}, {IF_EQ, ETH_P_ARP, ARP}, {IF_EQ, ETH_P_RARP, RARP},
     {ONLY, IP_ONLY}, {GO}, {ALWAYS},
     {UNLESS_GE, ETH_P_802_3_MIN},
@@ -164,10 +162,8 @@ static const struct step upper[] = {
 
     {HERE, 0, DISCOVERY}, {RECALL, FRAGMENT}, {UNLESS_EQ, 0},
     {RECALL, TYPE}, {IF_EQ, ND_NEIGHBOR_SOLICIT, SOLICITATION}, {IF_EQ, ND_ROUTER_SOLICIT, SOLICIT_ROUTER},
-    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0},
-    {ONLY, RA}, {RECALL, TYPE}, {IF_EQ, ND_NEIGHBOR_ADVERT, ADVERTISEMENT}, {IF_EQ, ND_REDIRECT, PASS},
-    {LENGTH}, {SUB, 15}, {UNLESS_GT_X}, {NUMBER, 16}, {GO, 0, ND_OPTION}, {ALWAYS},
-    {ONLY, NO_RA}, {GO, 0, ADVERTISEMENT}, {ALWAYS},
+    {RECALL, UNSPECIFIED}, {UNLESS_EQ, 0}, {RECALL, TYPE}, {IF_EQ, ND_NEIGHBOR_ADVERT, ADVERTISEMENT}, {IF_EQ, ND_REDIRECT, PASS},
+    {LENGTH}, {SUB, 15}, {UNLESS_GT_X}, {NUMBER, 16}, {GO, 0, ND_OPTION},
     {HERE, 0, SOLICIT_ROUTER}, {NUMBER, 8}, {GO, 0, ND_OPTION},
     {HERE, 0, SOLICITATION}, {RECALL, UNSPECIFIED}, {IF_EQ, 0, NEIGHBOUR},
     {HERE, 0, ADVERTISEMENT}, {ONLY, IP_LOCK}, {X_OWN6, 8, NEIGHBOUR}, {GO}, {ALWAYS},
@@ -342,8 +338,6 @@ int portprogram_make(const struct binding *binding, struct bpf *out)
         a.lacks |= IP_LOCK;
     if (!binding->ip_lock && !binding->egress_count)
         a.lacks |= IP_ONLY;
-    if (!(binding->serve & SERVE_RA))
-        a.lacks |= RA;
     out->count = 0;
     out->too_long = false;
     ADD_STEPS(&a, link_and_arp);

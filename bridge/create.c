@@ -77,7 +77,7 @@ const struct option_entry bridge_create_options[] = {
     OPTION_FLAG("dhcp", "have the host's DHCP client ask for an address of the bridge", struct create_options,
                 dhcp),
     OPTION_NUMBER("mtu", "N", "bytes of a frame", struct create_options, mtu, MTU_MIN, MTU_MAX, 0),
-    OPTION_CALL("mac", "MAC", "the bridge's own; default: the uplink's, or a random one that stays",
+    OPTION_CALL("mac", "MAC", "the bridge's own; default: the uplink's, or one of its own, which is the same each time",
                 struct create_options, mac, take_mac),
     OPTION_CHOICE("stp", "on|off", "spanning tree, with the delays that it takes (off)",
                   struct create_options, stp),

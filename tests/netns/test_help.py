@@ -106,7 +106,8 @@ class Help(unittest.TestCase):
         sandbox.make_bridge("br0")
         sandbox.run("ip", "tuntap", "add", "dev", "plain0", "mode", "tap")
         before = netcase.state()
-        for words in ("tap create help", "bridge create help", "bridge create br9 --help", "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
+        for words in ("tap create help", "bridge create help", "bridge create br9 --help",
+                      "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
                       "tap create plain1 --mode --help", "tap create vtap-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
                       "bridge persist br0 --format -h", "bridge persist --help br0", "gc --all --wait 0 --help", "gc --wait --help",
                       "check --fix --apply --help", "bridge guard br0 --help", "policy apply --revoke --help", "repair br0 --help"):

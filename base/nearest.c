@@ -29,6 +29,8 @@ bool nearest_is(const char *word, const char *typed, size_t length)
 {
     const size_t letters = strlen(word);
 
+    if (length > 1 && strncmp(word, typed, MIN(letters, length)) == 0)
+        return true;
     if (letters > LETTERS_MAX || length > LETTERS_MAX)
         return false;
     return count_changes(word, letters, typed, length) <= MIN(CHANGES_MAX, (letters - 1) / 2);

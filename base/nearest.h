@@ -8,6 +8,6 @@
 #include <stddef.h>
 
 /* Returns whether a word is so near the first `length` bytes of what was typed that it may be meant: one or
- * two letters were left out, added, replaced, or exchanged with the next one, and most of the word is right.
- */
+ * two letters were left out, added, replaced, or exchanged with the next one, and most of the word is right;
+ * or one of them begins with the other. */
 bool nearest_is(const char *word, const char *typed, size_t length);

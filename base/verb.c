@@ -169,7 +169,7 @@ int verb_run(const struct verb *verb, int argc, char *argv[])
         return verb->start(verb, argc, argv);
     if (is_word(argc, argv, "--list-options"))
         return list_verb(verb, argv[0]);
-    if (asks_for(argc, argv, "--help", "-h") || (verb->max == 0 && argc == 2 && is_word(argc, argv, "help")))
+    if (asks_for(argc, argv, "--help", "-h") || (argc == 2 && is_word(argc, argv, "help")))
         return help_verb(verb, argv[0]);
     if (asks_for(argc, argv, "--version", "--version"))
         return print_version(argv[0]);

@@ -98,7 +98,7 @@ class Help(unittest.TestCase):
                 self.is_refused(*words, "help", "x")
             else:
                 self.is_help("help", *words, text=text)
-                for asking in (["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
+                for asking in (["help"], ["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
                     self.is_help(*words, *asking, text=text)
 
     def test_nothing_is_done(self):
@@ -106,7 +106,8 @@ class Help(unittest.TestCase):
         sandbox.make_bridge("br0")
         sandbox.run("ip", "tuntap", "add", "dev", "plain0", "mode", "tap")
         before = netcase.state()
-        for words in ("bridge create br9 --help", "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
+        for words in ("tap create help", "bridge create help", "bridge create br9 --help",
+                      "bridge delete br0 -h", "bridge add br0 plain0 --help", "tap delete plain0 --help",
                       "tap create plain1 --mode --help", "tap create vtap-a --bridge --help", "hooks enable --reload --help", "hooks disable -h",
                       "bridge persist br0 --format -h", "bridge persist --help br0", "gc --all --wait 0 --help", "gc --wait --help",
                       "check --fix --apply --help", "bridge guard br0 --help", "policy apply --revoke --help", "repair br0 --help"):
@@ -259,6 +260,8 @@ class Help(unittest.TestCase):
         for words, says in ((["lsit"], "there is no verb 'lsit'; did you mean 'list'? see virt-tap --help"),
                             (["help", "crate"], "there is no verb 'crate'; the verbs are check, setup, "),
                             (["tap", "list"], "there is no verb 'list'; the verbs are create, delete; see virt-tap tap --help"),
+                            (["tap", "del"], "there is no verb 'del'; did you mean 'delete'? see virt-tap tap --help"),
+                            (["bridge", "addif", "br0", "x"], "there is no verb 'addif'; did you mean 'add'? see virt-tap bridge --help"),
                             (["tap", "help", "craete"], "there is no verb 'craete'; did you mean 'create'? see virt-tap tap --help"),
                             (["--json", "list"], "'--json': options follow the verb, but for --help and --version; see virt-tap --help"),
                             (["tap", "create", "vtap-a", "--brigde", "br0"], "there is no option '--brigde'; did you mean --bridge? see "),

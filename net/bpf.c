@@ -77,14 +77,13 @@ void bpf_go_if_in(struct bpf *p, int load, uint32_t offset, const struct cidr *n
 void bpf_shorten(struct bpf *p)
 {
     uint16_t shared[BPF_MAXINSNS] = {0}; /* by the place that a jump leads to: the next that stays */
-    uint16_t aims[BPF_MAXINSNS];         /* where the test before a jump leads instead; 0: the jump stays */
+    uint16_t aims[BPF_MAXINSNS] = {0};   /* where the test before a jump leads instead; 0: the jump stays */
     uint16_t places[BPF_MAXINSNS];       /* of the instructions afterwards */
     size_t count = 0;
 
     for (size_t i = p->count; i-- > 0;) {
         const size_t to = i + 1 + p->code[i].k;
 
-        aims[i] = 0;
         if (p->code[i].code != (BPF_JMP | BPF_JA))
             continue;
         if (i > 0 && p->code[i - 1].jt != p->code[i - 1].jf)

@@ -38,7 +38,8 @@ class Names(NamesCase):
         """None is left out: a name that the first ones do not know cannot be looked up."""
         self.services("files " + 80 * "systemd ")
         self.assertEqual(self.verdicts(), [True, True])
-        self.refused("allow br0\ndeny br0 user=nobody-has-it\n", ["'nobody-has-it' cannot be looked up", "the line 'passwd:' in /etc/nsswitch.conf is longer than"])
+        self.refused("allow br0\ndeny br0 user=nobody-has-it\n",
+                     ["'nobody-has-it' cannot be looked up", "the line 'passwd:' in /etc/nsswitch.conf is longer than"])
 
     def test_lines_that_only_glibc_understands(self):
         for passwd, group in ((f"  {ME}:x:{USER}:{USER}::/:\n", f"\t{ME}:x:{USER}:\n"),

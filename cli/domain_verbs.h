@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The verbs of virt-tap domain that have files of their own. attach and detach: one interface with its tap, in
- * the definition or while the domain runs. */
+ * The verbs of virt-tap domain that have files of their own. attach and detach: one interface with its tap,
+ * in the definition or while the domain runs. */
 #pragma once
 
 #include "base/verb.h"

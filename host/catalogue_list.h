@@ -24,8 +24,7 @@ FINDING(KVM_DEVICE_MODE, "kvm.device.mode", FINDING_FAILURE,
         "chmod 0660 /dev/kvm\n"
         "gpasswd -a {user} kvm")
 FINDING(KVM_DEVICE_PERMISSION, "kvm.device.permission", FINDING_FAILURE,
-        "this user's guests run without KVM, many times slower, or do not start",
-        "gpasswd -a {user} {group}")
+        "this user's guests run without KVM, many times slower, or do not start", "gpasswd -a {user} {group}")
 FINDING(KVM_DEVICE_NODEV, "kvm.device.nodev", FINDING_FAILURE,
         "device nodes do not work on a file system mounted nodev", "# {sudo}mount -o remount,bind,dev /dev")
 FINDING(KVM_DEVICE_DENIED, "kvm.device.denied", FINDING_FAILURE,

@@ -221,7 +221,8 @@ class Check(VerbCase):
                       + f"\nallow br3\0\ndeny br3 quota=1\ninclude {A}\nallow br0\n")
         sandbox.write(A, "allow br4\nbroken\nallow br5 colour=red\n")
         bad = f"{POLICY}:%d"
-        self.finds((bad % 2, "error", "unknown rule, neither allow, deny nor include: 'alow'"), (bad % 3, "error", "at most 15 characters"), (bad % 4, "error", "quota="),
+        self.finds((bad % 2, "error", "unknown rule, neither allow, deny nor include: 'alow'"), (bad % 3, "error", "at most 15 characters"),
+                   (bad % 4, "error", "quota="),
                    (bad % 5, "error", "nothing follows"), (bad % 6, "error", "absolute"), (bad % 7, "error", "4,095"),
                    (bad % 8, "error", "NUL byte"), (bad % 9, "error", "which a deny cannot"), (f"{A}:2", "error", "nothing"),
                    (f"{A}:3", "error", "colour"), (bad % 11, "warning", f"{POLICY}:1 comes first"))

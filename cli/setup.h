@@ -97,9 +97,9 @@ bool setup_user_is_plain(const char *name);
 /* Runs `words`, one of virt-tap's own commands, on the terminal. None of its words may need quotes. */
 int setup_run_own(const struct setup *setup, const struct step *step);
 
-/* Runs such a command without a terminal. *output is as process_run()'s, with its errors. Returns its exit
- * status or -errno. */
-int setup_query(const char *words, char **output);
+/* Runs such a command without a terminal. *output is as process_run()'s, with its `errors` if wanted. Returns
+ * its exit status or -errno. */
+int setup_query(const char *words, bool errors, char **output);
 
 /* Removes a line from policy.conf, if it is there. Returns 0, or 1 after reporting why not. */
 int setup_policy_remove(const char *name, const char *line);

@@ -106,7 +106,7 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
     _cleanup_free_ char *output = NULL;
 
     snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
-    const int status = setup_query(words, &output);
+    const int status = setup_query(words, true, &output);
     char *refusal = output ? strstr(output, nothing) : NULL; /* notes may come before it */
     if (refusal)
         refusal += strlen(nothing);

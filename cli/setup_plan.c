@@ -213,7 +213,7 @@ static void plan_hooks(struct setup *setup)
 
 static void plan_broker(struct setup *setup)
 {
-    if (setup_query("virt-tap broker status", NULL) == 0) {
+    if (setup_query("virt-tap broker status", false, NULL) == 0) {
         setup_add(setup, STEP_SO, "the broker listens, for QEMU under -sandbox on and in containers", NULL);
         return;
     }

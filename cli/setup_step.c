@@ -127,7 +127,7 @@ static bool own_split(struct own *own, const char *words)
     return rest == NULL;
 }
 
-int setup_query(const char *words, char **output)
+int setup_query(const char *words, bool errors, char **output)
 {
     struct own own;
 
@@ -135,7 +135,7 @@ int setup_query(const char *words, char **output)
         return -E2BIG;
     return process_run(
         &(struct process){
-            .path = own.path, .argv = own.argv, .errors = output != NULL, .limit_ms = PROCESS_QUERY_MS},
+            .path = own.path, .argv = own.argv, .errors = errors, .limit_ms = PROCESS_QUERY_MS},
         output);
 }
 
@@ -165,7 +165,7 @@ static bool has_status(const char *bridge, const char *key)
     char words[64];
 
     snprintf(words, sizeof(words), "virt-tap bridge status %s --json", bridge);
-    if (setup_query(words, &text) != 0 || !text)
+    if (setup_query(words, false, &text) != 0 || !text)
         return false;
     json_t *all = json_loads(text, 0, NULL);
     const json_t *first = json_array_get(json_object_get(all, "bridges"), 0);

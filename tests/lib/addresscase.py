@@ -115,6 +115,11 @@ class AddressCase(netcase.NetCase):
         self.assertEqual(len(reasons), int(not any(guest["addresses"] for guest in guests)), said)
         return {guest["tap"]: {one["address"]: one["sources"] for one in guest["addresses"]} for guest in guests}
 
-    def soon(self, wanted, *words, **more):
-        """Within a moment: the kernel takes frames in when it gets to it."""
-        self.assertTrue(await_(lambda: self.found(*words, **more) == wanted), f"{self.found(*words, **more)} instead of {wanted}")
+    def soon(self, wanted, *words, asks=(), **more):
+        """Within a moment: the kernel takes frames in when it gets to it. asks: what is sent before each look, since neighbours of all namespaces
+        share one table, from which the kernel takes older ones when it is full."""
+        def found():
+            for ask in asks:
+                ask()
+            return self.found(*words, **more)
+        self.assertTrue(await_(lambda: found() == wanted), f"{found()} instead of {wanted}")

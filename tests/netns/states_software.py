@@ -50,7 +50,7 @@ STATES = [
     qemu("the session calls the helper", CONF + f"echo \"bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf", "qemu.session",
          never="qemu.session.unset"),
     qemu("the session calls another", CONF + f"echo 'bridge_helper = \"/usr/lib/qemu/qemu-bridge-helper\"' >{HOME}/qemu.conf",
-         "qemu.session.other", says=("cp -T",)),
+         "qemu.session.other", says=("cp -pT",)),
     qemu("the session's file has only a comment", CONF + f"echo \"#bridge_helper = \\\"$HELPER_PATH\\\"\" >{HOME}/qemu.conf",
          "qemu.session.unset"),
     qemu("the session's file, in single quotes, with a comment and Windows' line ends", CONF +

@@ -205,7 +205,7 @@ class Size(unittest.TestCase):
         many = networks(*(f"10.{n // 256}.{n % 256}.1" for n in range(3000)))
         six = networks(*(f"2001:db8:{n:x}::1" for n in range(64)))
         with Judge() as judge:
-            for binding, limit in ((MAC_LOCK, 420), (IP_LOCK, 530), (replace(IP_LOCK, networks=six), 1600),
+            for binding, limit in ((MAC_LOCK, 430), (IP_LOCK, 540), (replace(IP_LOCK, networks=six), 1600),
                                    (replace(IP_LOCK, networks=networks(*(f"2001:db8:0:{n:x}::/97" for n in range(64)))), 1700)):
                 length = judge.bind(binding)
                 self.assertTrue(0 < length <= limit, length)

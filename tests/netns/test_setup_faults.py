@@ -267,7 +267,7 @@ class Moved(UplinkCase):
         before, network = files(), uplink.settled()
         with start(ALICE) as process:
             said = ""
-            while "bridge persist br0" not in said.partition("\n+ ")[2]:
+            while "running `ifup br0`" not in said and process.poll() is None:
                 said += process.stdout.readline()
             process.kill()
             process.stdout.read()

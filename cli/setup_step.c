@@ -134,8 +134,7 @@ int setup_query(const char *words, bool errors, char **output)
     if (!own_split(&own, words))
         return -E2BIG;
     return process_run(
-        &(struct process){
-            .path = own.path, .argv = own.argv, .errors = errors, .limit_ms = PROCESS_QUERY_MS},
+        &(struct process){.path = own.path, .argv = own.argv, .errors = errors, .limit_ms = PROCESS_QUERY_MS},
         output);
 }
 

@@ -110,7 +110,7 @@ class Reach(unittest.TestCase):
         """It answers, but the host has no way to it: that is not as before."""
         uplink.ip("-6", "route", "flush", "proto", "boot", "dev", "eth0")
         uplink.ip("-6", "route", "add", "default", "via", ROUTER6, "dev", "eth0", "proto", "ra", "metric", "1024", "expires", "1800")
-        self.assertIn(f"the gateway {ROUTER6} is not reached through 'br0'", self.create(within="4s", status=1))
+        self.assertIn(f"the gateway {ROUTER6} is not reached through 'br0'", self.create(within="8s", status=1))
         self.assertTrue(await_(lambda: "br0" not in sandbox.links() and not uplink.files()))
 
     def test_without_ping(self):

@@ -46,7 +46,7 @@ static json_t *left_json(const char *bridge)
 
     if (state_load(bridge, PHASE_MOVED, &move) || stat(path.text, &st) < 0)
         return json_null();
-    const long long left = st.st_ctim.tv_sec + move.confirm_ms / 1000 - time(NULL);
+    const long long left = (long long)st.st_ctim.tv_sec + (long long)(move.confirm_ms / 1000) - time(NULL);
     return json_integer(left > 0 ? left : 0);
 }
 

@@ -79,6 +79,13 @@ static int find_program(const char *name, char path[PATH_MAX])
     return -ENOENT;
 }
 
+bool process_exists(const char *name)
+{
+    char path[PATH_MAX];
+
+    return find_program(name, path) == 0;
+}
+
 static _Noreturn void run_child(const struct process *process, const char *path, int out, int failure,
                                 pid_t parent)
 {

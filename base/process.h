@@ -45,6 +45,9 @@ struct process {
  * (prctl(2)). */
 int process_run(const struct process *process, char **output);
 
+/* Whether a program of that name is in the system's folders. */
+bool process_exists(const char *name);
+
 /* process_run() of argv[0] from the system's folders. */
 int process_capture(const char *const argv[], bool errors, int limit_ms, char **output);
 

@@ -113,9 +113,8 @@ static int list_command(const struct command *command, const char *name)
     return finish_output(0, name);
 }
 
-/* Whether a word begins with one of the dashes of print, U+2010 to U+2015, which pages have instead of "--".
- */
-static bool has_dash_of_print(const char *word)
+/* Whether a word begins with a typographic dash, U+2010 to U+2015, which web pages make of "--". */
+static bool has_typographic_dash(const char *word)
 {
     return strncmp(word, "\xE2\x80", 2) == 0 && word[2] >= '\x90' && word[2] <= '\x95';
 }
@@ -125,10 +124,10 @@ static int check_count(const struct verb *verb, const struct call *call)
     const char *arguments = text_or(verb->arguments, "");
 
     for (size_t i = 0; i < call->count && call->count > verb->max; i++)
-        if (has_dash_of_print(call->words[i]))
+        if (has_typographic_dash(call->words[i]))
             return complain(2, call->name,
-                            "'%.64s' begins with a dash of print; an option begins with two of the "
-                            "keyboard's: --",
+                            "'%.64s' begins with a typographic dash, as web pages have it; an option begins "
+                            "with two hyphens: --",
                             call->words[i]);
     if (call->count > verb->max)
         return complain(2, call->name, "unexpected argument '%.64s'; usage: %s %s", call->words[verb->max],
@@ -192,8 +191,8 @@ static int refuse_word(const struct command *command, const char *name, const ch
 
     if (*word == '-')
         return complain(2, name,
-                        "'%.64s': options follow the verb, but for --help and --version; see %s --help", word,
-                        name);
+                        "'%.64s': options come after the verb, except --help and --version; see %s --help",
+                        word, name);
     for (size_t i = 0; i < command->count && size < sizeof(all); i++) {
         const char *verb = command->verbs[i].name;
         if (nearest_is(verb, word, strlen(word)))

@@ -20,14 +20,6 @@
 
 enum { FIRST = 76, COUNT = 24, SHORTEST = 16, LONGEST = 29, CONFIG_SIZE = 256 * 1024 };
 
-static bool has_program(const char *name)
-{
-    char pattern[128];
-
-    snprintf(pattern, sizeof(pattern), "{/usr/sbin,/usr/bin,/sbin,/bin}/%s", name);
-    return persist_any_file(pattern);
-}
-
 /* netplan has no words for this: whoever it writes for is told directly. */
 const struct persist_format *nat_format(const char *verb, const char *name)
 {
@@ -49,9 +41,9 @@ const struct persist_format *nat_format(const char *verb, const char *name)
     const char *lacks = NULL;
     if (unit && access("/run/systemd/system", F_OK) != 0)
         lacks = "systemd";
-    if (unit && !has_program("nft"))
+    if (unit && !process_exists("nft"))
         lacks = "nft (package nftables)";
-    if (strcmp(name, "networkd") != 0 && !has_program("dnsmasq"))
+    if (strcmp(name, "networkd") != 0 && !process_exists("dnsmasq"))
         lacks = "dnsmasq (package dnsmasq-base, or dnsmasq)";
     if (!lacks)
         return persist_find_format(name);

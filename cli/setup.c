@@ -217,10 +217,11 @@ static int set_up(struct setup *setup, const struct options *options)
     if (status == 0)
         show_example(setup);
     if (failed)
-        return complain(1, setup->name,
-                        "%zu commands for single users failed, for the reasons above; all else was done. Run "
-                        "this again to repeat them, or `virt-tap setup --undo` to take the others back",
-                        failed);
+        return complain(
+            1, setup->name,
+            "%zu of the commands for single users failed, for the reasons above; all else was "
+            "done. Run this again to repeat them, or `virt-tap setup --undo` to take the others back",
+            failed);
     return status;
 }
 

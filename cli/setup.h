@@ -115,8 +115,8 @@ void record_free(struct record *record);
 /* Adds a line unless it is there, and writes the file. Returns 0, or 1 after reporting why not. */
 int record_add(struct record *record, const char *name, const char *line);
 
-/* Removes a line, and writes the file if it can: nothing depends on that, for what is taken back twice is as
- * if once. */
+/* Removes a line, and writes the file if it can: if it cannot, the same is taken back once more later, which
+ * does no harm. */
 void record_remove(struct record *record, size_t index);
 
 /* Writes the file, or removes it if there is no line. Returns 0, or 1 after reporting why not. */

@@ -99,7 +99,7 @@ static void record_command(struct setup *setup, struct step *step, enum meaning 
     }
 }
 
-/* Each user's look finds the same. */
+/* The check of every user finds the same packages missing. */
 static void add_packages(struct setup *setup, const struct finding *finding)
 {
     if (!has_title(setup, finding->seen))
@@ -226,7 +226,7 @@ static void plan_broker(struct setup *setup)
                                   "virt-tap broker enable");
     if (step)
         step->act = setup_run_own;
-    /* Else somebody has enabled it, and it only does not run: --undo leaves that so. */
+    /* If it was enabled already, and was only not running, --undo leaves it enabled. */
     if (process_query(NULL, "systemctl", "--quiet", "is-enabled", BROKER_SOCKET) != 0)
         step_record(setup, step, "broker");
 }

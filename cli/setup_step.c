@@ -63,7 +63,7 @@ void step_record(struct setup *setup, struct step *step, const char *format, ...
     va_end(args);
 }
 
-/* What a package manager prints says why it failed; what to do then, it often does not. */
+/* A package manager says why it failed, but often not what to do about it. */
 static int install(const struct setup *setup, const struct step *step)
 {
     if (check_run_line(NULL, false, step->words) == 0)
@@ -71,23 +71,22 @@ static int install(const struct setup *setup, const struct step *step)
     if (!setup_stopped())
         complain(
             0, setup->name,
-            "the packages are not installed, for the reason above: check the network, and bring the lists of packages up to "
-            "date (such as apt-get update); or install them by other means");
+            "the packages were not installed, for the reason above: check the network and update the lists of "
+            "packages (apt-get update, for instance), or install them in another way");
     return 1;
 }
 
 void setup_add_packages(struct setup *setup, const char *title, const char *line, bool needed)
 {
     const enum step_state state = needed ? STEP_CANNOT : STEP_LEFT;
-    const int length = (int)strcspn(line, " ");
-    char words[64];
+    char manager[16] = "";
 
-    snprintf(words, sizeof(words), "command -v %.*s", length, line);
+    sscanf(line, "%15s", manager);
     if (*line == '#') {
         setup_add(setup, state, title, "%s", line + 1 + strspn(line + 1, " "));
-    } else if (process_query(NULL, "sh", "-c", words) != 0) {
-        setup_add(setup, state, title, "this host has no %.*s: install by other means what this would: %s",
-                  length, line, line);
+    } else if (!process_exists(manager)) {
+        setup_add(setup, state, title, "this host has no %s: install in another way what this would: %s",
+                  manager, line);
     } else {
         struct step *step = setup_add(setup, STEP_TO_DO, title, "%s", line);
         if (step)

@@ -222,8 +222,7 @@ static int take_back(const char *name, struct record *record)
         else
             record_remove(record, i);
     }
-    const int saved = record_save(record, name);
-    if (saved != 0 && record->count == 0)
+    if (record_save(record, name) != 0 && record->count == 0)
         return 1;
     if (record->count == 0) {
         puts("everything that setup did is taken back");

@@ -19,7 +19,7 @@ import setupcase
 import uplink
 from bridgehelper import await_
 from sandbox import USER
-from setupcase import ALICE, BOB, HOMES, SetupCase, UplinkCase, files
+from setupcase import ALICE, BOB, HOMES, BridgeCase, UplinkCase, files
 from uplink import CLI, virt_tap
 
 DONE = re.compile(r"^\+ |: saved$|: removed", re.M)  # a line when something begins, or is done
@@ -52,17 +52,7 @@ def interrupt(number, steps, *words):
         return said, process.wait(60)
 
 
-class Plain(SetupCase):
-    """On br7 as it is."""
-
-    def setUp(self):
-        super().setUp()
-        sandbox.make_bridge("br7")
-        uplink.sysctl("ipv6/conf/br7/disable_ipv6", "1")
-        self.addCleanup(uplink.remove)
-
-
-class Stopped(Plain):
+class Stopped(BridgeCase):
     STEPS = 6  # group, two for the session, policy.conf and its rule, each of which says that it is saved
 
     def check(self, number, step, again):
@@ -110,7 +100,7 @@ class Stopped(Plain):
         self.assertEqual(files(), before)
 
 
-class Full(Plain):
+class Full(BridgeCase):
     @staticmethod
     @contextlib.contextmanager
     def no_room(folder, left=0):
@@ -149,7 +139,7 @@ class Full(Plain):
                 sandbox.run("chown", "-R", f"{USER}:{USER}", HOMES[USER])
                 before = files()
                 with self.no_room(HOMES[USER], left):
-                    self.set_up(ALICE, BOB, "--bridge=br7", "--yes", status=1, says=("No space left on device", "1 commands for single users failed"))
+                    self.set_up(ALICE, BOB, "--bridge=br7", "--yes", status=1, says=("No space left on device", "1 of the commands for single users failed"))
                     with open(conf, encoding="ascii") as file:
                         self.assertEqual(file.read(), text)
                     self.set_up("--undo", "--yes")
@@ -165,7 +155,7 @@ class Full(Plain):
             sandbox.run("umount", HOMES[USER])
 
 
-class Homes(Plain):
+class Homes(BridgeCase):
     def test_link(self):
         """A home, and a qemu.conf, elsewhere: the links stay."""
         place = "/run/vt/place"
@@ -238,7 +228,7 @@ class Recipe(UplinkCase):
             "virt-tap bridge persist br0 --uplink=eth0 --apply\n"))
 
 
-class Packages(Plain):
+class Packages(BridgeCase):
     """Those of QEMU and libvirt are to be installed."""
 
     def setUp(self):
@@ -255,7 +245,7 @@ class Packages(Plain):
     def test_no_manager(self):
         """Neither a program that is not there, nor one for a system that nobody knows."""
         hide(self, "/usr/bin/apt-get")
-        self.refused(ALICE, "--bridge=br7", "--yes", says=("this host has no apt-get: install by other means what this would: apt-get install -y qemu-system",))
+        self.refused(ALICE, "--bridge=br7", "--yes", says=("this host has no apt-get: install in another way what this would: apt-get install -y qemu-system",))
         sandbox.write(f"{sandbox.RUN}/os-release", "ID=other\n")
         hide(self, "/etc/os-release", f"{sandbox.RUN}/os-release")
         self.refused(ALICE, "--bridge=br7", "--yes", says=("cannot ", "install with this system's package manager: qemu-system"))

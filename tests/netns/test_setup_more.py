@@ -12,10 +12,9 @@ import namescase
 import rounds
 import sandbox
 import setupcase
-import uplink
 from netcase import POLICY
 from sandbox import USER
-from setupcase import ALICE, BOB, HELPER, HOMES, RECORD, SetupCase, UplinkCase, files
+from setupcase import ALICE, BOB, HELPER, HOMES, RECORD, BridgeCase, UplinkCase, files
 from uplink import virt_tap
 
 
@@ -47,14 +46,9 @@ class There(UplinkCase):
         self.set_up(BOB, "--dry-run", "--uplink=eth7", says=("bridge br7 exists", f"echo 'allow br7 user={BOB}'"))
 
 
-class Users(SetupCase):
-    """On br7 as it is."""
-
+class Users(BridgeCase):
     def setUp(self):
         super().setUp()
-        sandbox.make_bridge("br7")
-        uplink.sysctl("ipv6/conf/br7/disable_ipv6", "1")
-        self.addCleanup(uplink.remove)
         for path in ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"):
             if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
@@ -123,7 +117,7 @@ class Users(SetupCase):
         sandbox.write(f"{sandbox.RUN}/fails", "#!/bin/sh\necho no such group >&2\nexit 3\n", mode=0o755)
         sandbox.run("mount", "--bind", f"{sandbox.RUN}/fails", program)
         try:
-            self.set_up(ALICE, BOB, "--bridge=br7", "--yes", status=1, says=("no such group", "2 commands for single users failed", "all else was done"))
+            self.set_up(ALICE, BOB, "--bridge=br7", "--yes", status=1, says=("no such group", "2 of the commands for single users failed", "all else was done"))
         finally:
             sandbox.run("umount", program)
         self.allowed(ALICE)

@@ -52,64 +52,105 @@ uint32_t bpf_word(const uint8_t *bytes)
     return ntohl(word);
 }
 
-void bpf_go_if_in(struct bpf *p, int load, uint32_t offset, const struct cidr *net, struct bpf_label *label)
+/* Returns the next of that family if it differs only in the last word that the prefix reaches, else 0. */
+static size_t next_alike(const struct cidr *nets, size_t count, size_t i, size_t last)
 {
-    const uint32_t apart = load == (BPF_LD | BPF_MEM) ? 1 : 4; /* words of memory are numbered */
-    struct bpf_label other = {0};
+    size_t next = i + 1;
 
-    if (net->prefix == 0)
-        bpf_go(p, label);
-    for (int word = (net->prefix + 31) / 32 - 1; word >= 0; word--) {
-        const int rest = 32 * (word + 1) - net->prefix; /* bits that may be anything */
-        uint32_t mask = UINT32_MAX;
-
-        bpf_add(p, load, offset + apart * (uint32_t)word);
-        if (rest > 0) {
-            mask <<= rest;
-            bpf_add(p, BPF_ALU | BPF_AND, mask);
-        }
-        bpf_go_if(p, BPF_JEQ, bpf_word(net->bytes + 4 * word) & mask, word == 0, word ? &other : label);
-    }
-    bpf_here(p, &other);
+    while (next < count && nets[next].family != nets[i].family)
+        next++;
+    if (next == count || nets[next].prefix != nets[i].prefix ||
+        memcmp(nets[next].bytes, nets[i].bytes, 4 * last) != 0)
+        return 0;
+    return next;
 }
 
-/* Jumps to one place share the next that leads there, so that tests reach it. */
-void bpf_shorten(struct bpf *p)
+/* Those from the i-th on that differ only in the last word are compared at once. Returns the last of them. */
+static size_t go_if_in_alike(struct bpf *p, uint32_t at, const struct cidr *nets, size_t count, size_t i,
+                             struct bpf_label *label)
 {
-    uint16_t shared[BPF_MAXINSNS] = {0}; /* by the place that a jump leads to: the next that stays */
-    uint16_t aims[BPF_MAXINSNS] = {0};   /* where the test before a jump leads instead; 0: the jump stays */
-    uint16_t places[BPF_MAXINSNS];       /* of the instructions afterwards */
-    size_t count = 0;
+    const uint32_t mask = UINT32_MAX << (-nets[i].prefix & 31);
+    const size_t last = (size_t)(nets[i].prefix - 1) / 32;
+    struct bpf_label rest = {0}, other = {0};
 
+    bpf_add(p, BPF_LD | BPF_MEM, at + (uint32_t)last);
+    if (mask != UINT32_MAX)
+        bpf_add(p, BPF_ALU | BPF_AND, mask);
+    for (size_t next = next_alike(nets, count, i, last); next; next = next_alike(nets, count, i, last)) {
+        bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * last) & mask, true, last ? &rest : label);
+        i = next;
+    }
+    bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * last) & mask, !last, last ? &other : label);
+    bpf_here(p, &rest);
+    for (size_t word = last; word-- > 0;) {
+        bpf_add(p, BPF_LD | BPF_MEM, at + (uint32_t)word);
+        bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * word), !word, word ? &other : label);
+    }
+    bpf_here(p, &other);
+    return i;
+}
+
+void bpf_go_if_in(struct bpf *p, uint32_t at, int family, const struct cidr *nets, size_t count,
+                  struct bpf_label *label)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (nets[i].family != family)
+            continue;
+        if (nets[i].prefix == 0)
+            bpf_go(p, label);
+        else
+            i = go_if_in_alike(p, at, nets, count, i, label);
+    }
+}
+
+/* By the place of an instruction. */
+struct place {
+    uint16_t shared; /* of the jumps that lead here, the nearest that stays */
+    uint16_t aim;    /* of a jump: where the test before it leads instead; 0: the jump stays */
+    uint16_t after;  /* where the instruction is afterwards */
+};
+
+static void find_aims(const struct bpf *p, struct place *places)
+{
     for (size_t i = p->count; i-- > 0;) {
         const size_t to = i + 1 + p->code[i].k;
 
         if (p->code[i].code != (BPF_JMP | BPF_JA))
             continue;
         if (i > 0 && p->code[i - 1].jt != p->code[i - 1].jf)
-            aims[i] = (uint16_t)(to - i <= UINT8_MAX ? to : shared[to]);
-        if (aims[i] > i + UINT8_MAX)
-            aims[i] = 0;
-        if (!aims[i])
-            shared[to] = (uint16_t)i;
+            places[i].aim = to - i <= UINT8_MAX ? (uint16_t)to : places[to].shared;
+        if (places[i].aim > i + UINT8_MAX)
+            places[i].aim = 0;
+        if (!places[i].aim)
+            places[to].shared = (uint16_t)i;
     }
+}
+
+/* Jumps to one place share the next that leads there, so that tests reach it. */
+void bpf_shorten(struct bpf *p)
+{
+    static struct place places[BPF_MAXINSNS];
+    size_t count = 0;
+
+    memset(places, 0, p->count * sizeof(*places));
+    find_aims(p, places);
     for (size_t i = 0; i < p->count; i++) {
-        places[i] = (uint16_t)count;
-        count += !aims[i];
+        places[i].after = (uint16_t)count;
+        count += !places[i].aim;
     }
     for (size_t i = 0; i < p->count; i++) {
         struct sock_filter step = p->code[i];
 
-        if (aims[i])
+        if (places[i].aim)
             continue;
         if (step.code == (BPF_JMP | BPF_JA))
-            step.k = places[i + 1 + step.k] - places[i] - 1U;
-        if (step.jt != step.jf && aims[i + 1]) {
-            const uint8_t away = (uint8_t)(places[aims[i + 1]] - places[i] - 1);
+            step.k = places[i + 1 + step.k].after - places[i].after - 1U;
+        if (step.jt != step.jf && places[i + 1].aim) {
+            const uint8_t away = (uint8_t)(places[places[i + 1].aim].after - places[i].after - 1);
             step.jf = step.jt ? away : 0;
             step.jt = step.jt ? 0 : away;
         }
-        p->code[places[i]] = step;
+        p->code[places[i].after] = step;
     }
     p->count = count;
 }

@@ -32,9 +32,10 @@ void bpf_add(struct bpf *p, int code, uint32_t k);
 void bpf_go(struct bpf *p, struct bpf_label *label);
 void bpf_go_if(struct bpf *p, int test, uint32_t k, bool is, struct bpf_label *label);
 
-/* Jumps to the label if the address in the words from an offset on is in the network; otherwise A may have
- * changed. load: from the frame, or from memory (BPF_LD | BPF_MEM). */
-void bpf_go_if_in(struct bpf *p, int load, uint32_t offset, const struct cidr *net, struct bpf_label *label);
+/* Jumps to the label if the address in memory, in the words from `at` on, is in one of the networks of that
+ * family; otherwise A has changed. */
+void bpf_go_if_in(struct bpf *p, uint32_t at, int family, const struct cidr *nets, size_t count,
+                  struct bpf_label *label);
 
 uint32_t bpf_word(const uint8_t *bytes); /* as a load of the four bytes there has it */
 

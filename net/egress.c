@@ -67,21 +67,12 @@ int egress_read_host(struct rtnl *nl, struct egress_host *out)
 
 enum { NUMBER = BPF_LD | BPF_IMM, STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, AND = BPF_ALU | BPF_AND };
 
-/* Jumps to the label if the destination is in one of the networks. */
-static void match(struct bpf *p, int family, const struct cidr *networks, size_t count,
-                  struct bpf_label *inside)
-{
-    for (size_t i = 0; i < count; i++)
-        if (networks[i].family == family)
-            bpf_go_if_in(p, RECALL, EGRESS_TO, &networks[i], inside);
-}
-
 /* Leaves 1 in memory if the destination is this host, else 0. */
 static void look_for_host(struct bpf *p, int family, const struct egress_host *host)
 {
     struct bpf_label is_host = {0}, done = {0};
 
-    match(p, family, host->list, host->count, &is_host);
+    bpf_go_if_in(p, EGRESS_TO, family, host->list, host->count, &is_host);
     bpf_add(p, NUMBER, 0);
     bpf_go(p, &done);
     bpf_here(p, &is_host);
@@ -125,7 +116,7 @@ void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_l
         if (item->to == EGRESS_NETWORK && item->network.family != family)
             continue;
         require_port(p, item, &next);
-        match(p, family, networks, count, verdict);
+        bpf_go_if_in(p, EGRESS_TO, family, networks, count, verdict);
         if (item->to == EGRESS_HOST && b->host) {
             bpf_add(p, RECALL, EGRESS_IS_HOST);
             bpf_go_if(p, BPF_JEQ, 1, true, verdict);

@@ -131,8 +131,8 @@ static int end_step(const struct rtnl *nl, int err, const char *module, const ch
 
 int portfilter_make(struct rtnl *nl, const struct binding *asked, struct bpf *out)
 {
+    static struct egress_host host;
     struct binding binding = *asked;
-    struct egress_host host;
     int err = 0;
 
     for (size_t i = 0; i < binding.egress_count && !binding.host && !err; i++)
@@ -147,7 +147,7 @@ int portfilter_make(struct rtnl *nl, const struct binding *asked, struct bpf *ou
 
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why)
 {
-    struct bpf program, found;
+    static struct bpf program, found; /* 64 kB: on the stack, the compiler would touch every page */
     const int made = portfilter_make(nl, binding, &program);
 
     if (made == -E2BIG)

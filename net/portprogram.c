@@ -222,11 +222,8 @@ static void match_own(struct bpf *p, const struct binding *b, int family, int lo
         bpf_add(p, load, offset + 4 * word);
         bpf_add(p, STORE, ADDRESS + word);
     }
-    if (family == AF_INET6)
-        bpf_go_if_in(p, RECALL, ADDRESS, &follows, own);
-    for (size_t i = 0; i < b->address_count; i++)
-        if (b->addresses[i].family == family)
-            bpf_go_if_in(p, RECALL, ADDRESS, &b->addresses[i], own);
+    bpf_go_if_in(p, ADDRESS, family, &follows, 1, own);
+    bpf_go_if_in(p, ADDRESS, family, b->addresses, b->address_count, own);
 }
 
 static void require_mac(struct bpf *p, const uint8_t mac[6], uint32_t offset, struct bpf_label *drop)

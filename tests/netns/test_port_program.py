@@ -5,6 +5,7 @@
 
 Needs VIRT_TAP_PORTJUDGE (tests/lib/portjudge.c, built). A seed that finds a difference is printed; VIRT_TAP_SEED=N runs it again.
 """
+import ipaddress
 import os
 import random
 import unittest
@@ -13,7 +14,8 @@ from dataclasses import replace
 import needed
 import egressframes
 import portreference
-from portframes import CTAG, GUEST, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, OTHERS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, tagged
+from portframes import (CTAG, GUEST, IP6, IP_LOCK, KINDS, MAC_LOCK, NATIVE, NETWORKS, OTHERS, SERVED, STAG, TAG_KINDS, TRUNK, VLANS, Maker, advertisement,
+                        ethernet, ip4, ip6, link_option, tagged, udp)
 from portjudge import Binding, Judge, networks
 from rounds import rounds
 
@@ -103,6 +105,23 @@ class Program(unittest.TestCase):
         for kind in KINDS:
             frames = [kind.frame[:at] + bytes([kind.frame[at] ^ bit]) + kind.frame[at + 1:] for at in places.get(kind.name, []) for bit in (1, 128)]
             self.assertEqual(self.judge.passes(frames), [False] * len(frames), kind.name)
+
+    def test_addresses_with_words_in_common(self):
+        """Networks that are compared at once, since they differ in one word only, and others between them."""
+        seed = int(os.environ.get("VIRT_TAP_SEED") or random.randrange(1 << 32))
+        for number in range(rounds(60, 3000)):
+            choose = random.Random(f"{seed} {number}")
+            fours = [f"10.{choose.choice('06')}.0.{last}" for last in range(6)]
+            sixes = [f"{top}:{second}:0:0:{third}:0:{last}" for top in ("2001:db8", "fd00:1") for second in "01" for third in "01" for last in "567"]
+            own = [f"{choose.choice(fours)}/{choose.choice((32, 32, 31, 16))}" for _ in range(choose.randrange(5))]
+            own += [f"{choose.choice(sixes)}/{choose.choice((128, 128, 128, 127, 96, 64, 48, 33))}" for _ in range(choose.randrange(8))]
+            choose.shuffle(own)
+            binding = replace(IP_LOCK, networks=tuple(ipaddress.ip_network(one, strict=False) for one in own))
+            frames = [ethernet(ip4(udp(1, 2), source=one)) for one in fours] + [ethernet(ip6(udp(1, 2), source=one), IP6) for one in sixes]
+            frames += [advertisement(one, link_option(2, GUEST)) for one in sixes]
+            self.judge.bind(binding)
+            verdicts = [portreference.may_send(binding, frame) for frame in frames]
+            self.assertEqual(self.judge.passes(frames), verdicts, f"VIRT_TAP_SEED={seed}, {number}: {own}")
 
     def test_every_length(self):
         """Cut off anywhere, a forged frame never becomes one that passes."""

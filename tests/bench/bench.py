@@ -13,8 +13,9 @@ came out: a table for people, and with --json FILE everything for programs:
                 (eight at once), policy_200 and names_200 (ours has a policy of 200 rules, see write_policy(), theirs
                 the one line of all the other scenarios), protected (on a bridge with STP, ours has a rule with
                 mac=lock, isolated=yes, guard=yes and a quota; theirs protects nothing), bound (likewise, with
-                ip=lock and 8 addresses, 4 of IPv6); in each: ours and theirs {runs, min, p50, p95, p99, mean} and
-                ratio {p50, p95, p99}, ours/theirs
+                ip=lock and 8 addresses, 4 of IPv6), beside (likewise, with another guest bound on this host: for the
+                first, and when the last ends, the kernel patches its code, clsact's static keys); in each: ours
+                and theirs {runs, min, p50, p95, p99, mean} and ratio {p50, p95, p99}, ours/theirs
   growth        what 950 more taps on the bridge cost one call: p50 of held_1000 less p50 of held_50 {ours, theirs,
                 ratio}
   broker        one caller without the file capability through a running broker, and with it without: through, direct
@@ -42,7 +43,7 @@ PLACES = {"empty": 0, "held_50": 50, "held_1000": 1000}
 CALLERS = 8
 TITLES = {"empty": "empty bridge", "held_50": "50 taps held", "held_1000": "1,000 taps held",
           f"callers_{CALLERS}": f"{CALLERS} callers at once", "policy_200": "200 rules", "names_200": "200 rules, names, 5 files",
-          "protected": "all protection", "bound": "all of it, 8 addresses"}
+          "protected": "all protection", "bound": "all of it, 8 addresses", "beside": "likewise, a second guest"}
 BOUND = ["--mac=52:54:00:12:34:56", *(f"--ip=10.66.0.{number}" for number in range(5, 9)), *(f"--ip=2001:db8::{number}" for number in range(5, 9))]
 POLICY, RULES, PER_FILE = "/etc/virt-tap/policy.conf", 200, 40  # the last: of the policy with includes
 
@@ -136,6 +137,9 @@ def measure(chosen):
     time_calls(chosen, figures, 0, [f"protected:0:{make_place('protected', stp=1)}"], "--mac=52:54:00:12:34:56")
     sandbox.write(POLICY, f"allow {BRIDGE} quota=4 mac=lock ip=lock ips=10.66.0.0/16,2001:db8::/64 isolated=yes guard=yes\n")
     time_calls(chosen, figures, 0, [f"bound:0:{make_place('bound', stp=1)}"], " ".join(BOUND))
+    make_place("other", stp=1)
+    sandbox.run("ip", "netns", "exec", "other", sandbox.install(chosen.helper), "create", f"--bridge={BRIDGE}", "--name=vtap-other", *BOUND)
+    time_calls(chosen, figures, 0, ["beside:0:/run/netns/bound"], " ".join(BOUND))
     return figures
 
 

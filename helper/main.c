@@ -10,7 +10,8 @@
  *                  privileges except CAP_NET_ADMIN are gone, that one is not effective, and no_new_privs
  *                  is set. Root keeps the means to change to another user until phase 2 tells whether to.
  *   2. request     Reads argv only. Asks nothing of the system except whether --fd is a Unix socket.
- *   3. policy      Reads root's files and looks up the bridge as the caller, with no capability effective.
+ *   3. policy      Reads root's files as the caller, with no capability effective. If they allow it, opens
+ *                  the rtnetlink socket with CAP_NET_ADMIN effective, and looks up the bridge without.
  *   4. grant       CAP_NET_ADMIN is effective. Makes kernel calls with values that the earlier phases
  *                  checked; opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has
  *                  declared and that is being made, and no other file. Or removes taps, without asking the

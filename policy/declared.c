@@ -153,12 +153,9 @@ static int add_bridge(const struct reading *r, char **rest)
             return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
-    struct bridges_entry *entries = array_grow(r->out->entries, r->out->count, sizeof(*entries));
-    if (entries)
-        r->out->entries = entries;
-    if (!entries || r->out->count == ENTRIES_MAX)
+    if (r->out->count == ENTRIES_MAX ||
+        array_add(&r->out->entries, &r->out->count, &entry, sizeof(entry)) < 0)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
-    entries[r->out->count++] = entry;
     return 0;
 }
 

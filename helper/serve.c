@@ -69,18 +69,18 @@ static int open_rtnl(struct rtnl *nl, struct error *why)
 }
 
 /* The capability is never effective on return, so that no refusal is printed with it. */
-static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct error *why)
+static int make(struct rtnl *nl, struct grant *grant, struct error *why)
 {
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = grant_tap(nl, tap, grant, why);
+    const int err = grant_tap(nl, grant, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
 }
 
 /* The last step: until here, our death at any point removes the tap. */
-static int hand_over(const struct request *request, const struct granted *tap, struct error *why)
+static int hand_over(const struct request *request, const struct grant *tap, struct error *why)
 {
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
@@ -110,16 +110,14 @@ static int serve_tap(const struct request *request, struct rtnl *nl, struct erro
 {
     struct decision decision = {.quota = 0};
     struct link bridge;
-    struct granted tap;
 
     if (request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0)
         return -1;
     if (prepare(request, &decision, nl, &bridge, why) < 0)
         return -1;
     const struct binding binding = protect_binding(&decision, request->mac);
-    const struct grant grant = {
-        .request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
-    if (make(&tap, &grant, nl, why) < 0)
+    struct grant tap = {.request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
+    if (make(nl, &tap, why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,
           decision.rule, request->verb == REQUEST_CREATE ? ", to stay" : "");

@@ -238,7 +238,7 @@ static int make(const struct device *device)
         return 0;
     complain(1, device->verb, "'%s' cannot be set up, and was removed again: %s%s%s", device->name,
              strerror(-err), *nl.reason ? ": " : "", nl.reason);
-    link_delete(&nl, ifindex);
+    rtnl_talk(&nl, link_delete_message(ifindex));
     return 1;
 }
 

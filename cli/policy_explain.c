@@ -11,11 +11,11 @@
 #include "net/link.h"
 #include "net/rtnl.h"
 #include "policy.h"
+#include "policy/account.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/files.h"
-#include "policy/identity.h"
 #include "policy/policy.h"
 
 #include <errno.h>

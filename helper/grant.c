@@ -296,7 +296,7 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
         return -1;
     if (join_bridge(nl, g, mac, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
         return -1;
-    err = link_up(nl, g->ifindex);
+    err = rtnl_talk(nl, link_up_message(g->ifindex));
     if (!err && g->request->kind.multi_queue)
         err = tap_set_owner(g->fd, getuid());
     return end_step(nl, g, "start", err, why);
@@ -310,8 +310,9 @@ int grant_tap(struct rtnl *nl, struct grant *g, struct error *why)
     if (make_tap(nl, g, why) == 0 && plug(nl, g, why) == 0)
         return 0;
     if (g->ifindex > 0)
-        link_delete(nl,
-                    g->ifindex); /* by index: merely closing it would leave it to others who might hold it */
+        rtnl_talk(
+            nl, link_delete_message(
+                    g->ifindex)); /* by index: merely closing it would leave it to others who might hold it */
     if (g->fd >= 0)
         close(g->fd);
     return -1;

@@ -202,7 +202,7 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     case BRIDGE_LEARNED:
         return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
     case BRIDGE_DOWN:
-        return link_up(nl, ifindex);
+        return rtnl_talk(nl, link_up_message(ifindex));
     default:
         break;
     }

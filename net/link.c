@@ -367,16 +367,6 @@ int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t
     return err;
 }
 
-int link_up(struct rtnl *nl, int ifindex)
-{
-    return rtnl_talk(nl, link_up_message(ifindex));
-}
-
-int link_delete(struct rtnl *nl, int ifindex)
-{
-    return rtnl_talk(nl, link_delete_message(ifindex));
-}
-
 int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)
 {
     struct nl_msg *msg = link_master_message(ifindex, join->master);

@@ -218,7 +218,7 @@ static int create_alone(struct view *view, const char *verb, const struct create
     const int ifindex = state.link.ifindex;
     const int status = complete(&view->nl, verb, create, &state);
     if (status != 0)
-        link_delete(&view->nl, ifindex);
+        rtnl_talk(&view->nl, link_delete_message(ifindex));
     if (status == 0 && create->dhcp)
         return dhcp_begin(verb, create->name);
     return status;

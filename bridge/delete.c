@@ -107,7 +107,7 @@ static int delete_alone(struct view *view, const char *verb, const struct link *
     strcpy(move.manager, manager);
     const bool detached = err < 0 || persist_detach(&move);
     if (err == 0)
-        err = link_delete(&view->nl, bridge->ifindex);
+        err = rtnl_talk(&view->nl, link_delete_message(bridge->ifindex));
     nat_stop(bridge->name);
     persist_reattach(&move);
     if (err < 0 && err != -ENODEV) /* the manager may have deleted it */

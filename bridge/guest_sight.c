@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "guest.h"
 
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/vlans.h"
 #include "net/addresses.h"
 #include "net/links.h"

@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "leases.h"
 
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/name.h"

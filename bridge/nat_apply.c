@@ -273,7 +273,7 @@ static void take_back(const char *verb, const struct persist_plan *plan)
     strcpy(move.manager, plan->format->name);
     persist_detach(&move);
     if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
-        link_delete(&view.nl, links_by_name(&view.links, plan->bridge)->ifindex);
+        rtnl_talk(&view.nl, link_delete_message(links_by_name(&view.links, plan->bridge)->ifindex));
     persist_reattach(&move);
     nat_clean(verb, plan->bridge, &record, &plan->nat);
 }

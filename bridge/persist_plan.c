@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors
  *
  * Reads what an interface has, for a plan: addresses and routes, and what of them no format can express. */
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "net/link.h"
 #include "net/route.h"

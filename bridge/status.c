@@ -3,7 +3,7 @@
  *
  * virt-tap bridge status: what bridges wait for, and whether they are made again at each boot. Everything is
  * read into JSON, from which the text is made. */
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/nat.h"
 #include "base/quote.h"

@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "address.h"
 
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "config.h"

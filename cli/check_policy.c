@@ -7,6 +7,7 @@
 #include "host/helper_probe.h"
 #include "host/network.h"
 #include "net/link.h"
+#include "net/rtnl.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/identity.h"
@@ -85,15 +86,20 @@ static bool allowed(const char *bridge, const uint8_t *mac, const struct user *u
 /* Why the helper cannot be tried on the bridge; "": it can. */
 static void find_obstacle(const struct probe_context *context, const uint8_t mac[6], struct error *why)
 {
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct decision decision = {.unknown = false};
     struct link link;
     bool no_rule;
 
+    const int err = rtnl_open(&nl);
     if (!context->bridge)
         error_set(why, "this host has no bridge");
+    else if (err)
+        error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     else if (!allowed(context->bridge, NULL, context->user, &decision, &no_rule, why))
         error_set(why, "the policy does not allow %s to %s", context->bridge, context->user->name);
-    else if (policy_find_bridge(&link, context->bridge, why) == 0 && network_bridge_is_bare(context->bridge))
+    else if (policy_find_bridge(&nl, &link, context->bridge, why) == 0 &&
+             network_bridge_is_bare(context->bridge))
         error_set(why, "'%s' has neither a port nor a fixed MAC, and would lose the one it has",
                   context->bridge);
     else if (!why->text[0])

@@ -8,7 +8,7 @@
 #include "base/verb.h"
 #include "host/network.h"
 #include "net/batch.h"
-#include "net/bridge.h"
+#include "net/link.h"
 #include "net/tap.h"
 #include "policy/claimed.h"
 
@@ -99,7 +99,7 @@ static int look_up(struct device *device, const struct tap_options *options)
 
 static const char *bridge_problem(int err)
 {
-    if (err == -ENODEV || err == -ENAMETOOLONG)
+    if (err == -ENODEV)
         return "there is no such interface";
     if (err == -EMEDIUMTYPE)
         return "it is not a bridge";
@@ -109,6 +109,7 @@ static const char *bridge_problem(int err)
 /* Looks up the bridge, and checks that the options are consistent. */
 static int check(struct device *device)
 {
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct link bridge;
 
     if (!ifname_valid(device->name))
@@ -127,7 +128,11 @@ static int check(struct device *device)
                         "use --mode=tap");
     if (!device->bridge)
         return 0;
-    const int err = bridge_find(device->bridge, &bridge);
+    int err = rtnl_open(&nl);
+    if (!err)
+        err = link_find(&nl, device->bridge, &bridge);
+    if (!err && !bridge.is_bridge)
+        err = -EMEDIUMTYPE;
     if (err)
         return complain(1, device->verb, "--bridge=%.64s: %s; `virt-tap bridge show` lists the bridges",
                         device->bridge, bridge_problem(err));
@@ -233,7 +238,7 @@ static int make(const struct device *device)
         return 0;
     complain(1, device->verb, "'%s' cannot be set up, and was removed again: %s%s%s", device->name,
              strerror(-err), *nl.reason ? ": " : "", nl.reason);
-    link_delete(&nl, ifindex);
+    rtnl_talk(&nl, link_delete_message(ifindex));
     return 1;
 }
 

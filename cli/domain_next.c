@@ -2,7 +2,7 @@
  * Copyright the virt-tap authors */
 #include "domain_next.h"
 
-#include "base/arrayadd.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/complain.h"
 #include "base/process.h"

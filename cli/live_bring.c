@@ -233,10 +233,11 @@ static int join_down(const struct bringing *b, unsigned int differs)
         return -1;
     if (end_step(b, portlive_down(b->nl, ifindex), "set down") < 0)
         return -1;
-    if (join(b) < 0 || protect(b, false, false) < 0 || end_step(b, link_up(b->nl, ifindex), "set up") < 0) {
+    if (join(b) < 0 || protect(b, false, false) < 0 ||
+        end_step(b, rtnl_talk(b->nl, link_up_message(ifindex)), "set up") < 0) {
         rtnl_talk(b->nl, link_master_message(ifindex, 0));
         if (!b->tap->link.master && b->tap->link.flags & IFF_UP)
-            link_up(b->nl, ifindex);
+            rtnl_talk(b->nl, link_up_message(ifindex));
         return -1;
     }
     if (!locks && differs & LIVE_FILTER)

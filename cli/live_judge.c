@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "config.h"
 #include "live.h"
+#include "policy/account.h"
 #include "policy/declared.h"
 #include "policy/identity.h"
 

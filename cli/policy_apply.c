@@ -147,7 +147,7 @@ static void delete_tap(struct apply *apply, const struct live_tap *tap)
 }
 
 /* Explains why a tap has no bridge to be put on. */
-static int explain_missing(const char *bridge, struct error *why)
+static int explain_missing(struct rtnl *nl, const char *bridge, struct error *why)
 {
     _cleanup_bridges_ struct bridges bridges;
     struct error cause = {0};
@@ -159,7 +159,7 @@ static int explain_missing(const char *bridge, struct error *why)
                          "next tap on it, or with: " HELPER_PATH " bridge --bridge=%s; then run this again",
                          bridge, quote(bridge).text);
     struct link found;
-    return policy_find_bridge(&found, bridge, why);
+    return policy_find_bridge(nl, &found, bridge, why);
 }
 
 /* Returns whether the tap is off its bridge, and stays so. */
@@ -169,7 +169,7 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
 
     if (!(differs & LIVE_PLACE))
         return false;
-    if (!tap->bridge.ifindex && explain_missing(tap->claim.bridge, &why) < 0) {
+    if (!tap->bridge.ifindex && explain_missing(&apply->nl, tap->claim.bridge, &why) < 0) {
         char text[sizeof(why.text) + 64];
         snprintf(text, sizeof(text), "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
         fail(apply, tap, text);

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "host/network.h"
 #include "policy/declared.h"
+#include "policy/maps.h"
 #include "policy_lint.h"
 
 #include <net/if.h>
@@ -70,10 +71,13 @@ static void check_mac(struct lint *lint, const struct policy *policy, const char
 void lint_beside(struct lint *lint)
 {
     _cleanup_bridges_ struct bridges bridges;
+    _cleanup_maps_ struct maps maps = {.count = 0};
     struct error why = {0};
 
     if (bridges_read(&bridges, &why) < 0)
         lint_error(lint, BRIDGES_PATH, 1, "no tap is granted: %s", why.text);
+    else if (maps_read(&maps, &why) < 0)
+        lint_error(lint, BRIDGES_PATH, 1, "no domain of another host is started: %s", why.text);
     for (size_t i = 0; i < bridges.count; i++) {
         const struct bridges_entry *entry = &bridges.entries[i];
         struct policy_rule rule = {.all = false};

@@ -8,14 +8,14 @@
 #include "base/terminal.h"
 #include "base/verb.h"
 #include "config.h"
-#include "net/bridge.h"
+#include "net/link.h"
 #include "net/rtnl.h"
 #include "policy.h"
+#include "policy/account.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 #include "policy/declared.h"
 #include "policy/files.h"
-#include "policy/identity.h"
 #include "policy/policy.h"
 
 #include <errno.h>
@@ -126,13 +126,16 @@ struct bridge_facts {
 
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 {
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     _cleanup_bridges_ struct bridges bridges;
     *out = (struct bridge_facts){.usable = false};
-    const int err = bridges_read(&bridges, &out->why);
+    int err = bridges_read(&bridges, &out->why);
+    if (!err && rtnl_open(&nl) < 0)
+        err = error_set(&out->why, "cannot open an rtnetlink socket");
     const struct bridges_entry *entry = err ? NULL : bridges_find(&bridges, bridge);
-    if (entry && bridge_find(bridge, &out->link) == -ENODEV)
+    if (entry && link_find(&nl, bridge, &out->link) == -ENODEV)
         out->declared = entry->line;
-    out->usable = out->declared || (!err && policy_find_bridge(&out->link, bridge, &out->why) == 0);
+    out->usable = out->declared || (!err && policy_find_bridge(&nl, &out->link, bridge, &out->why) == 0);
     out->other = !err && !out->usable && if_nametoindex(bridge);
     out->isolated = entry && entry->isolated;
 }

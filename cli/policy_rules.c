@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "base/vlans.h"
 #include "net/link.h"
+#include "policy/account.h"
 #include "policy/addresses.h"
 #include "policy/identity.h"
 #include "policy_lint.h"

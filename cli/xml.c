@@ -272,12 +272,12 @@ static int restore(const struct call *call)
 /* Does what the hooks do for a domain from another host. */
 static int map(const struct call *call)
 {
-    _cleanup_bridges_ struct bridges bridges;
+    _cleanup_maps_ struct maps maps;
     struct error why = {0};
 
-    if (bridges_read(&bridges, &why) < 0)
+    if (maps_read(&maps, &why) < 0)
         return complain(1, call->name, "%s", why.text);
-    const struct wish wish = mapping_wish(&bridges);
+    const struct wish wish = mapping_wish(&maps);
     return change(call, domain_map, &wish);
 }
 

@@ -57,174 +57,174 @@ static void choose_name(int nth, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, TAP_PREFIX "%u", number);
 }
 
-/* Returns the tap's ifindex, or -1 and why not. QEMU always requests vnet headers of its helper, and then
- * looks whether the descriptor has them (net/tap.c, tap_probe_vnet_hdr): it can do without. */
-static int make_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
+/* Makes the device. QEMU always requests vnet headers of its helper, and then looks whether the descriptor
+ * has them (net/tap.c, tap_probe_vnet_hdr): it can do without. */
+static int make_tap(struct rtnl *nl, struct grant *g, struct error *why)
 {
-    struct tap_kind kind = what->request->kind;
+    const char *asked = g->request->name;
+    struct tap_kind kind = g->request->kind;
     int err = -EBUSY;
 
-    kind.vnet_hdr = kind.vnet_hdr && !what->terms->protection.no_vnet;
-    if (what->request->name) {
-        strcpy(out->name, what->request->name);
-        err = newtap_create(nl, &out->fd, out->name, kind, NULL);
+    kind.vnet_hdr = kind.vnet_hdr && !g->terms->protection.no_vnet;
+    for (int nth = 0; err == -EBUSY && nth < (asked ? 1 : NAME_TRIES); nth++) {
+        if (asked)
+            strcpy(g->name, asked);
+        else
+            choose_name(nth, g->name);
+        err = newtap_create(nl, &g->fd, g->name, kind, NULL);
     }
-    for (int nth = 0; !what->request->name && err == -EBUSY && nth < NAME_TRIES; nth++) {
-        choose_name(nth, out->name);
-        err = newtap_create(nl, &out->fd, out->name, kind, NULL);
-    }
+    g->ifindex = err;
     if (err > 0)
-        return err;
+        return 0;
     if (err == -EAGAIN || err == -EPERM)
         return error_set(
             why,
             "another user took tap '%s' while it was being made, so it was deleted; try again, or "
             "find out who: `fuser -v " TAP_DEVICE "`",
-            out->name);
+            g->name);
     if (err == -EOPNOTSUPP)
         return error_set(
             why,
             "this kernel's tun device lacks vnet headers or multiple queues, which were requested; use a NIC model other than virtio, one queue, or another kernel");
-    if (what->request->name && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
+    if (asked && (err == -EBUSY || err == -EEXIST || err == -EINVAL))
         return error_set(
             why,
             "the name '%s' is taken by another device; choose another --name; `ip -d link show dev %s` "
             "shows what it is",
-            what->request->name, quote(what->request->name).text);
+            asked, quote(asked).text);
     return error_set(
         why, "cannot make a tap: %s; is " TAP_DEVICE " the kernel's? (`ls -l " TAP_DEVICE "`: 10, 200)",
         strerror(-err));
 }
 
-static bool stays(const struct grant *what)
+static bool stays(const struct grant *g)
 {
-    return what->request->verb == REQUEST_CREATE;
+    return g->request->verb == REQUEST_CREATE;
 }
 
-static int end_step(const struct rtnl *nl, const char *step, const struct granted *tap,
-                    const struct grant *what, int err, struct error *why)
+static int end_step(const struct rtnl *nl, const struct grant *g, const char *step, int err,
+                    struct error *why)
 {
+    const char *bridge = g->bridge->name;
+
     if (!err)
         return 0;
     if (err == -EXFULL)
         return error_set(
             why, "bridge '%s' is full: it has the 1,023 ports that the kernel allows; use another bridge",
-            what->bridge->name);
-    return error_set(
-        why, "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up", step,
-        tap->name, what->bridge->name, rtnl_problem(nl, err), quote(what->bridge->name).text);
+            bridge);
+    return error_set(why,
+                     "cannot %s tap %s for bridge '%s': %s; `ip -d link show dev %s` shows how it is set up",
+                     step, g->name, bridge, rtnl_problem(nl, err), quote(bridge).text);
 }
 
 /* Sets the claim, which also enforces the quota: each of N slots can be taken only once, so that two
  * concurrent callers never both get the last one. Without a quota, the slot is one that is always free: the
  * tap's own index. Before Linux 5.5 there are no alternative names: a tap without a quota that goes with its
  * holder has no claim. */
-static int set_claim(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                     struct error *why)
+static int set_claim(struct rtnl *nl, const struct grant *g, struct error *why)
 {
-    const unsigned int quota = what->terms->quota;
+    const unsigned int quota = g->terms->quota;
     struct claim claim = {.uid = getuid(), .unlimited = !quota};
     char text[CLAIM_SIZE];
     int err;
 
     if (claim.unlimited)
-        claim.slot = (unsigned int)ifindex;
-    strcpy(claim.bridge, what->bridge->name);
+        claim.slot = (unsigned int)g->ifindex;
+    strcpy(claim.bridge, g->bridge->name);
     do {
         claim_write(text, &claim);
-        err = link_add_altname(nl, ifindex, text);
+        err = link_add_altname(nl, g->ifindex, text);
     } while (err == -EEXIST && ++claim.slot < quota);
     if (quota && err == -EEXIST)
         return error_set(
             why,
             "uid %u has as many taps on bridge '%s' as %s allows (quota=%u); end a guest, see `virt-tap list`, or ask "
             "the administrator for a larger quota",
-            getuid(), what->bridge->name, what->terms->rule, quota);
-    if (err == -EOPNOTSUPP && (quota || stays(what)))
+            getuid(), claim.bridge, g->terms->rule, quota);
+    if (err == -EOPNOTSUPP && (quota || stays(g)))
         return error_set(why, "%s requires alternative interface names: Linux 5.5 or newer",
                          quota ? "a quota (in policy.conf each rule has one)" : "a persistent tap");
     if (err == -EOPNOTSUPP)
         return 0;
-    return end_step(nl, "claim", tap, what, err, why);
+    return end_step(nl, g, "claim", err, why);
 }
 
 /* Likewise for the quota that all callers of a rule with uid=FIRST-LAST share. */
-static int claim_range(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                       struct error *why)
+static int claim_range(struct rtnl *nl, const struct grant *g, struct error *why)
 {
-    const struct uid_range *uids = &what->terms->uids;
+    const struct decision *terms = g->terms;
+    const struct uid_range *uids = &terms->uids;
     char text[CLAIM_SIZE];
     int err = -EEXIST;
 
     if (!uids->set)
         return 0;
-    for (unsigned int slot = 0; err == -EEXIST && slot < what->terms->quota; slot++) {
-        claim_write_range(text, what->bridge->name, uids->first, uids->last, slot);
-        err = link_add_altname(nl, ifindex, text);
+    for (unsigned int slot = 0; err == -EEXIST && slot < terms->quota; slot++) {
+        claim_write_range(text, g->bridge->name, uids->first, uids->last, slot);
+        err = link_add_altname(nl, g->ifindex, text);
     }
     if (err == -EEXIST)
         return error_set(
             why,
             "uids %u to %u together have as many taps on bridge '%s' as %s allows (quota=%u); end a guest, or "
             "ask the administrator for a larger quota",
-            uids->first, uids->last, what->bridge->name, what->terms->rule, what->terms->quota);
-    return end_step(nl, "claim", tap, what, err, why);
+            uids->first, uids->last, g->bridge->name, terms->rule, terms->quota);
+    return end_step(nl, g, "claim", err, why);
 }
 
 /* Refuses a MAC that another tap of ours on that bridge was made for, whatever its holder has done to the
  * tap's own MAC since: that is the purpose of the claim. Also refuses a MAC that is local on the bridge: the
  * host's, an uplink's, or one whose last five bytes follow 0xFE on a port, as on libvirt's taps. */
-static int claim_mac(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                     struct error *why)
+static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
 {
     static const char *const roles[] = {"has that MAC itself", "speaks for a guest with that MAC"};
     struct port_address found;
     uint8_t mac[6];
     char text[CLAIM_SIZE], name[IFNAMSIZ] = "?";
 
-    memcpy(mac, what->request->mac, sizeof(mac));
-    claim_write_mac(text, what->bridge->name, mac);
-    int err = link_add_altname(nl, ifindex, text);
+    memcpy(mac, g->request->mac, sizeof(mac));
+    claim_write_mac(text, g->bridge->name, mac);
+    int err = link_add_altname(nl, g->ifindex, text);
     if (err == -EEXIST)
         return error_set(
             why,
             "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
             "guest another",
-            what->bridge->name);
+            g->bridge->name);
     if (err && err != -EOPNOTSUPP)
-        return end_step(nl, "claim a MAC for", tap, what, err, why);
-    if (memcmp(mac, what->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
+        return end_step(nl, g, "claim a MAC for", err, why);
+    if (memcmp(mac, g->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
         return error_set(
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
-            what->bridge->name, what->bridge->name);
+            g->bridge->name, g->bridge->name);
     for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
-        err = port_find_address(nl, what->bridge->ifindex, mac, 0, &found);
+        err = port_find_address(nl, g->bridge->ifindex, mac, 0, &found);
         if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))
             continue;
         if (err)
-            return end_step(nl, "look for the MAC of", tap, what, err, why);
+            return end_step(nl, g, "look for the MAC of", err, why);
         if_indextoname((unsigned int)found.ifindex, name);
         return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
-                         what->bridge->name, name, roles[i]);
+                         g->bridge->name, name, roles[i]);
     }
     return 0;
 }
 
 /* Claims the addresses that bind the guest; the check then names who has one of them. */
-static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                           struct error *why)
+static int claim_addresses(struct rtnl *nl, const struct grant *g, struct error *why)
 {
-    const struct address_list *addresses = &what->terms->addresses;
+    const struct address_list *addresses = &g->terms->addresses;
     char texts[BINDING_ADDRESSES_MAX][CLAIM_SIZE];
     size_t count = 0;
 
     for (size_t i = 0; i < addresses->count; i++)
         if (!address_is_shared(&addresses->list[i]))
-            claim_write_ip(texts[count++], what->bridge->name, &addresses->list[i]);
-    const int err = link_add_altnames(nl, ifindex, texts[0], CLAIM_SIZE, count);
-    if (addresses_check(nl, addresses, what->bridge, ifindex, why) < 0)
+            claim_write_ip(texts[count++], g->bridge->name, &addresses->list[i]);
+    const int err = link_add_altnames(nl, g->ifindex, texts[0], CLAIM_SIZE, count);
+    if (addresses_check(nl, addresses, g->bridge, g->ifindex, why) < 0)
         return -1;
-    return end_step(nl, "claim an IP address for", tap, what, err, why);
+    return end_step(nl, g, "claim an IP address for", err, why);
 }
 
 /* The host's end of a guest's link gets the guest's MAC with 0xFE as its first byte, as in libvirt
@@ -232,92 +232,88 @@ static int claim_addresses(struct rtnl *nl, int ifindex, const struct granted *t
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
  * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
  * must not be lower; two ports may have the same MAC (net/bridge/br_fdb.c, fdb_add_local). */
-static void choose_mac(uint8_t mac[6], const struct grant *what)
+static void choose_mac(uint8_t mac[6], const struct grant *g)
 {
-    if (what->request->has_mac)
-        memcpy(mac, what->request->mac, 6);
+    if (g->request->has_mac)
+        memcpy(mac, g->request->mac, 6);
     mac[0] = 0xFE;
-    if (memcmp(mac, what->bridge->mac, 6) < 0)
-        memcpy(mac, what->bridge->mac, 6);
+    if (memcmp(mac, g->bridge->mac, 6) < 0)
+        memcpy(mac, g->bridge->mac, 6);
 }
 
-static int join_bridge(struct rtnl *nl, int ifindex, const uint8_t mac[6], const struct grant *what)
+static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac[6], struct error *why)
 {
+    const struct request *request = g->request;
     struct claim_alias note = {
-        .uid = getuid(), .stays = stays(what), .asks = what->request->serve << CLAIM_ASKS_SERVE};
+        .uid = getuid(), .stays = stays(g), .asks = request->serve << CLAIM_ASKS_SERVE};
     char alias[CLAIM_ALIAS_SIZE];
     struct link_join join = {
-        .master = what->bridge->ifindex, .mtu = what->bridge->mtu, .alias = alias, .no_addrgen = true};
+        .master = g->bridge->ifindex, .mtu = g->bridge->mtu, .alias = alias, .no_addrgen = true};
 
-    if (what->terms->mtu)
-        join.mtu = what->terms->mtu;
+    if (g->terms->mtu)
+        join.mtu = g->terms->mtu;
     memcpy(join.mac, mac, sizeof(join.mac));
-    choose_mac(join.mac, what);
+    choose_mac(join.mac, g);
     memcpy(note.mac, join.mac, sizeof(note.mac));
-    strcpy(note.domain, what->request->domain);
-    if (what->request->isolated)
+    strcpy(note.domain, request->domain);
+    if (request->isolated)
         note.asks |= CLAIM_ASKS_ISOLATED;
-    if (what->request->lock_mac)
+    if (request->lock_mac)
         note.asks |= CLAIM_ASKS_MAC;
-    if (what->request->lock_ip)
+    if (request->lock_ip)
         note.asks |= CLAIM_ASKS_IP;
     claim_write_alias(alias, &note);
-    int err = link_join(nl, ifindex, &join);
+    int err = link_join(nl, g->ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
         join.no_addrgen = false;
-        err = link_join(nl, ifindex, &join);
+        err = link_join(nl, g->ifindex, &join);
     }
-    return err;
+    return end_step(nl, g, "attach", err, why);
 }
 
 /* Takes a new tap to a port that is up. */
-static int plug(struct rtnl *nl, int ifindex, const struct granted *tap, const struct grant *what,
-                struct error *why)
+static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
 {
-    const struct port_grant port = {.bridge = what->bridge,
-                                    .terms = what->terms,
-                                    .binding = what->binding,
-                                    .takes_learned = getuid() == 0};
+    const struct port_grant port = {
+        .bridge = g->bridge, .terms = g->terms, .binding = g->binding, .takes_learned = getuid() == 0};
     uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
      * A multi-queue tap is root's until it is complete, or the caller could attach too early. */
     int err = 0;
 
-    if (!what->request->kind.multi_queue)
-        err = tap_set_owner(tap->fd, getuid());
+    if (!g->request->kind.multi_queue)
+        err = tap_set_owner(g->fd, getuid());
     if (!err)
-        err = tap_get_mac(tap->fd, mac);
+        err = tap_get_mac(g->fd, mac);
     if (err)
-        return end_step(nl, "prepare", tap, what, err, why);
-    if (set_claim(nl, ifindex, tap, what, why) < 0 || claim_range(nl, ifindex, tap, what, why) < 0)
+        return end_step(nl, g, "prepare", err, why);
+    if (set_claim(nl, g, why) < 0 || claim_range(nl, g, why) < 0)
         return -1;
-    if (what->request->has_mac && claim_mac(nl, ifindex, tap, what, why) < 0)
+    if (g->request->has_mac && claim_mac(nl, g, why) < 0)
         return -1;
-    if (what->terms->addresses.count && claim_addresses(nl, ifindex, tap, what, why) < 0)
+    if (g->terms->addresses.count && claim_addresses(nl, g, why) < 0)
         return -1;
-    err = join_bridge(nl, ifindex, mac, what);
-    if (err)
-        return end_step(nl, "attach", tap, what, err, why);
-    if (protect_port(nl, ifindex, tap->name, &port, why) < 0)
+    if (join_bridge(nl, g, mac, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
         return -1;
-    err = link_up(nl, ifindex);
-    if (!err && what->request->kind.multi_queue)
-        err = tap_set_owner(tap->fd, getuid());
-    return end_step(nl, "start", tap, what, err, why);
+    err = rtnl_talk(nl, link_up_message(g->ifindex));
+    if (!err && g->request->kind.multi_queue)
+        err = tap_set_owner(g->fd, getuid());
+    return end_step(nl, g, "start", err, why);
 }
 
-int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why)
+int grant_tap(struct rtnl *nl, struct grant *g, struct error *why)
 {
-    *out = (struct granted){.fd = grant_open_device(why)};
-    if (out->fd < 0)
+    g->fd = grant_open_device(why);
+    if (g->fd < 0)
         return -1;
-    const int ifindex = make_tap(nl, out, what, why);
-    if (ifindex > 0 && plug(nl, ifindex, out, what, why) == 0)
+    if (make_tap(nl, g, why) == 0 && plug(nl, g, why) == 0)
         return 0;
-    if (ifindex > 0)
-        link_delete(nl, ifindex); /* by index: merely closing it would leave it to others who might hold it */
-    if (out->fd >= 0)
-        close(out->fd);
+    if (g->ifindex > 0)
+        rtnl_talk(
+            nl, link_delete_message(
+                    g->ifindex)); /* by index: merely closing it would leave it to others who might hold it */
+    if (g->fd >= 0)
+        close(g->fd);
     return -1;
 }

@@ -17,10 +17,9 @@ struct grant {
     const struct link *bridge;
     const struct decision *terms;
     const struct binding *binding; /* with mac=lock: what the guest may send as */
-};
-
-struct granted {
+    /* The tap made for it: */
     int fd; /* holds the tap: the kernel removes it when the last holder closes it */
+    int ifindex;
     char name[IFNAMSIZ];
 };
 
@@ -29,4 +28,4 @@ int grant_open_device(struct error *why);
 
 /* Makes the tap and adds it to the bridge; CAP_NET_ADMIN must be effective now, and have been when nl was
  * opened. Returns 0 and a descriptor that the caller owns, or -1 and why not, with nothing left behind. */
-int grant_tap(struct rtnl *nl, struct granted *out, const struct grant *what, struct error *why);
+int grant_tap(struct rtnl *nl, struct grant *grant, struct error *why);

@@ -10,7 +10,8 @@
  *                  privileges except CAP_NET_ADMIN are gone, that one is not effective, and no_new_privs
  *                  is set. Root keeps the means to change to another user until phase 2 tells whether to.
  *   2. request     Reads argv only. Asks nothing of the system except whether --fd is a Unix socket.
- *   3. policy      Reads root's files and looks up the bridge as the caller, with no capability effective.
+ *   3. policy      Reads root's files as the caller, with no capability effective. If they allow it, opens
+ *                  the rtnetlink socket with CAP_NET_ADMIN effective, and looks up the bridge without.
  *   4. grant       CAP_NET_ADMIN is effective. Makes kernel calls with values that the earlier phases
  *                  checked; opens /dev/net/tun, two settings in /proc/sys/net of a bridge that root has
  *                  declared and that is being made, and no other file. Or removes taps, without asking the
@@ -40,49 +41,8 @@
 enum { TIME_LIMIT = 30 /* seconds */ };
 
 static const char usage_text[] =
-    "Usage: virt-tap-helper [--use-vnet] --br=BRIDGE --fd=FD [--name=NAME] [--mac=MAC] [--ip=ADDRESS]...\n"
-    "                       [--lock=mac|ip] [--serve=LIST]\n"
-    "       virt-tap-helper create --bridge=BRIDGE --name=NAME [--vnet-hdr] [--multi-queue] [--mac=MAC] [--ip=ADDRESS]...\n"
-    "                              [--lock=mac|ip] [--serve=LIST] [--vlan=LIST [--native=N]] [--isolated]\n"
-    "                              [--domain=UUID] [--owner=UID]\n"
-    "       virt-tap-helper delete [--name=NAME [--ifindex=N] [--claim=CLAIM]] [--domain=UUID] [--force]\n"
-    "       virt-tap-helper bridge --bridge=BRIDGE\n"
-    "       virt-tap-helper broker [--listen PATH]\n"
-    "       virt-tap-helper --help | --version\n"
-    "\n"
-    "The first form makes a tap, attaches it to BRIDGE and sends its descriptor over the Unix socket FD, as QEMU\n"
-    "and libvirt expect of a bridge helper:\n"
-    "\n"
-    "  qemu-system-x86_64 -netdev tap,id=n0,br=br0,helper=" HELPER_PATH " -device virtio-net,netdev=n0\n"
-    "  ~/.config/libvirt/qemu.conf: bridge_helper = \"" HELPER_PATH "\"\n"
-    "\n"
-    "create makes a persistent tap, which its owner may open by name; delete deletes the caller's taps; bridge\n"
-    "makes a bridge that " BRIDGES_PATH " declares, if it is missing, as create and QEMU's form do.\n"
-    "broker serves programs whose file capabilities are void, over " BROKER_PATH ".\n"
-    "\n"
-    "  --br=BRIDGE, --bridge=BRIDGE\n"
-    "                 the bridge; " POLICY_PATH ", or where that does not exist\n"
-    "                 " QEMU_ACL_PATH ", must allow it\n"
-    "  --fd=FD        the number of a connected Unix socket\n"
-    "  --use-vnet, --vnet-hdr\n"
-    "                 frames carry virtio-net headers\n"
-    "  --multi-queue  several queues: the program that opens the tap must request them too\n"
-    "  --name=NAME    the tap's name, vtap-*; otherwise vtap- and a number\n"
-    "  --mac=MAC      the guest's MAC\n"
-    "  --ip=ADDRESS   one of the guest's IP addresses, which the policy locks it to (ip=lock); up to 64 times\n"
-    "  --lock=mac|ip  lock the guest to its MAC, or to its IP addresses, too, even if the policy does not\n"
-    "  --serve=LIST   of what a locked guest may serve, only this: dhcp, dhcpv6, ra, separated by commas\n"
-    "  --vlan=LIST    an untagged VLAN, or several for tagged frames, as in 100,200-210; the policy must grant them\n"
-    "  --native=N     which of them is untagged besides; none, the default for several: none is\n"
-    "  --isolated     no traffic between this tap and other isolated ones\n"
-    "  --domain=UUID  the libvirt domain that it is for\n"
-    "  --owner=UID    the tap's owner, whose policy applies; root only\n"
-    "  --ifindex=N    only if NAME still has that interface index\n"
-    "  --claim=CLAIM  only if NAME still has that claim, as virt-tap list shows it\n"
-    "  --force        also delete a tap that is in use\n"
-    "  --listen PATH  make the socket, instead of taking it from systemd; root only\n"
-    "\n"
-    "Exit status: 0 done, 1 refused or failed, 2 wrong usage. See virt-tap-helper(8).\n";
+#include "usage.h" /* usage.txt as a string */
+    ;
 
 /* The connection that a child of the broker answers on; -1: this was started by the caller. */
 static int peer = -1;

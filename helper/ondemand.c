@@ -88,20 +88,17 @@ static int make(struct rtnl *nl, const struct bridges_entry *entry, bool *made, 
 }
 
 /* Makes the bridge, or completes an existing one. Returns 0, or -1 and why not; *made: it was made here. */
-static int act(const struct bridges_entry *entry, const struct bridge_state *state, bool *made,
-               struct error *why)
+static int act(struct rtnl *nl, const struct bridges_entry *entry, const struct bridge_state *state,
+               bool *made, struct error *why)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    int err;
 
     if (privilege_raise(why) < 0)
         return -1;
-    int err = rtnl_open(&nl);
-    if (err)
-        err = fail(&nl, entry, "rtnetlink", err, why);
-    else if (state->link.ifindex)
-        err = complete(&nl, entry, state, why);
+    if (state->link.ifindex)
+        err = complete(nl, entry, state, why);
     else
-        err = make(&nl, entry, made, why);
+        err = make(nl, entry, made, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
@@ -164,7 +161,7 @@ static int look_and_act(const char *rule, const struct bridges_entry *entry, str
             return 0;
         }
         completed |= missing;
-        if (act(entry, &state, &made, why) < 0)
+        if (act(nl, entry, &state, &made, why) < 0)
             return -1;
     }
     return error_set(why,
@@ -195,18 +192,15 @@ static int find_declared(const char *bridge, struct bridges_entry *out, struct e
                      bridge, strerror(-err));
 }
 
-int ondemand_bridge(const char *bridge, const char *rule, bool *isolate_ports, struct error *why)
+int ondemand_bridge(struct rtnl *nl, const char *bridge, const char *rule, bool *isolate_ports,
+                    struct error *why)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct bridges_entry entry;
 
     *isolate_ports = false;
     const int declared = find_declared(bridge, &entry, why);
     if (declared <= 0)
         return declared;
-    const int err = rtnl_open(&nl);
-    if (err)
-        return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     *isolate_ports = entry.isolated;
-    return look_and_act(rule, &entry, &nl, why);
+    return look_and_act(rule, &entry, nl, why);
 }

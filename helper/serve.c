@@ -55,30 +55,32 @@ static int ask_policy(struct decision *out, const struct request *request, struc
     return policy_decide(out, &policy, &question, &caller, why);
 }
 
+/* One socket does for looking and, with the capability effective again, for changing: see rtnl_open(). */
 static int open_rtnl(struct rtnl *nl, struct error *why)
 {
+    if (privilege_raise(why) < 0)
+        return -1;
     const int err = rtnl_open(nl);
-
+    if (privilege_lower(why) < 0)
+        return -1;
     if (err)
         return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     return 0;
 }
 
 /* The capability is never effective on return, so that no refusal is printed with it. */
-static int make(struct granted *tap, const struct grant *grant, struct rtnl *nl, struct error *why)
+static int make(struct rtnl *nl, struct grant *grant, struct error *why)
 {
     if (privilege_raise(why) < 0)
         return -1;
-    int err = open_rtnl(nl, why);
-    if (!err)
-        err = grant_tap(nl, tap, grant, why);
+    const int err = grant_tap(nl, grant, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
 }
 
 /* The last step: until here, our death at any point removes the tap. */
-static int hand_over(const struct request *request, const struct granted *tap, struct error *why)
+static int hand_over(const struct request *request, const struct grant *tap, struct error *why)
 {
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
@@ -90,36 +92,32 @@ static int hand_over(const struct request *request, const struct granted *tap, s
 }
 
 /* Asks the policy and finds the bridge, making it if it is declared and missing. */
-static int prepare(const struct request *request, struct decision *decision, struct link *bridge,
-                   struct error *why)
+static int prepare(const struct request *request, struct decision *decision, struct rtnl *nl,
+                   struct link *bridge, struct error *why)
 {
     bool isolate_ports;
 
-    if (ask_policy(decision, request, why) < 0)
+    if (ask_policy(decision, request, why) < 0 || open_rtnl(nl, why) < 0)
         return -1;
-    if (ondemand_bridge(request->bridge, decision->rule, &isolate_ports, why) < 0)
+    if (ondemand_bridge(nl, request->bridge, decision->rule, &isolate_ports, why) < 0)
         return -1;
     if (isolate_ports)
         decision->protection.isolated = true;
-    return policy_find_bridge(bridge, request->bridge, why);
+    return policy_find_bridge(nl, bridge, request->bridge, why);
 }
 
-static int serve_tap(const struct request *request, struct error *why)
+static int serve_tap(const struct request *request, struct rtnl *nl, struct error *why)
 {
-    /* Closed after the reply, because that takes the kernel longer than the whole policy. */
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     struct decision decision = {.quota = 0};
     struct link bridge;
-    struct granted tap;
 
     if (request->verb == REQUEST_TAP && answer_check(request->fd, why) < 0)
         return -1;
-    if (prepare(request, &decision, &bridge, why) < 0)
+    if (prepare(request, &decision, nl, &bridge, why) < 0)
         return -1;
     const struct binding binding = protect_binding(&decision, request->mac);
-    const struct grant grant = {
-        .request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
-    if (make(&tap, &grant, &nl, why) < 0)
+    struct grant tap = {.request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
+    if (make(nl, &tap, why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,
           decision.rule, request->verb == REQUEST_CREATE ? ", to stay" : "");
@@ -203,19 +201,15 @@ static int find_all(struct rtnl *nl, const struct request *what, struct links *t
  * taps behind for ever. By name, the tap must exist and be the caller's; by domain alone, finds all of the
  * caller's, which may be none. Root may delete anybody's taps, but not by domain: anybody may give their
  * domain the UUID of another, so a UUID only selects the caller's own. */
-static int find_taps(const struct request *what, struct links *taps, struct error *why)
+static int find_taps(struct rtnl *nl, const struct request *what, struct links *taps, struct error *why)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-
-    if (open_rtnl(&nl, why) < 0)
-        return -1;
     if (!what->name)
-        return find_all(&nl, what, taps, why);
+        return find_all(nl, what, taps, why);
     taps->list = malloc(sizeof(*taps->list));
     if (!taps->list)
         return error_set(why, "no memory");
     taps->count = 1;
-    return find_by_name(&nl, what, taps->list, why);
+    return find_by_name(nl, what, taps->list, why);
 }
 
 /* Deletes one tap by its ifindex, if it is still the one found and, without force, nobody holds it. */
@@ -239,30 +233,30 @@ static int delete_tap(struct rtnl *nl, const struct link *tap, bool force, struc
 }
 
 /* Continues after one that cannot be deleted. */
-static int delete_each(const struct request *request, const struct links *taps, struct error *why)
+static int delete_each(struct rtnl *nl, const struct request *request, const struct links *taps,
+                       struct error *why)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
-    int err = open_rtnl(&nl, why);
+    int err = 0;
 
-    for (size_t i = 0; nl.buffer && i < taps->count; i++)
-        if (delete_tap(&nl, &taps->list[i], request->force, why) < 0)
+    for (size_t i = 0; i < taps->count; i++)
+        if (delete_tap(nl, &taps->list[i], request->force, why) < 0)
             err = -1;
         else
             audit(HELPER_NAME, "deleted for uid %u: tap %s", getuid(), taps->list[i].name);
     return err;
 }
 
-static int serve_delete(const struct request *request, struct error *why)
+static int serve_delete(const struct request *request, struct rtnl *nl, struct error *why)
 {
     _cleanup_links_ struct links taps = {.list = NULL};
 
-    if (find_taps(request, &taps, why) < 0)
+    if (open_rtnl(nl, why) < 0 || find_taps(nl, request, &taps, why) < 0)
         return -1;
     if (!taps.count)
         return 0;
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = delete_each(request, &taps, why);
+    const int err = delete_each(nl, request, &taps, why);
     if (privilege_lower(why) < 0)
         return -1;
     return err;
@@ -270,12 +264,15 @@ static int serve_delete(const struct request *request, struct error *why)
 
 int serve(const struct request *request, struct error *why)
 {
+    /* Closed after the reply, because that takes the kernel longer than the whole policy. */
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+
     switch (request->verb) {
     case REQUEST_DELETE:
-        return serve_delete(request, why);
+        return serve_delete(request, &nl, why);
     case REQUEST_BRIDGE:
-        return prepare(request, &(struct decision){.quota = 0}, &(struct link){.ifindex = 0}, why);
+        return prepare(request, &(struct decision){.quota = 0}, &nl, &(struct link){.ifindex = 0}, why);
     default:
-        return serve_tap(request, why);
+        return serve_tap(request, &nl, why);
     }
 }

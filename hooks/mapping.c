@@ -12,7 +12,7 @@
 
 static const char *find_bridge(void *data, bool network, const char *theirs)
 {
-    return bridges_map(data, network, theirs);
+    return maps_find(data, network, theirs);
 }
 
 bool mapping_is_own(const struct link *tap, const struct domain *domain)
@@ -38,7 +38,7 @@ static bool is_taken(void *data, const struct domain *domain, const char *dev)
     return err != -ENODEV && (err || !mapping_is_own(&tap, domain));
 }
 
-struct wish mapping_wish(struct bridges *bridges)
+struct wish mapping_wish(struct maps *maps)
 {
-    return (struct wish){.find_bridge = find_bridge, .is_taken = is_taken, .data = bridges};
+    return (struct wish){.find_bridge = find_bridge, .is_taken = is_taken, .data = maps};
 }

@@ -5,7 +5,7 @@
  * the names in use. */
 #pragma once
 
-#include "policy/declared.h"
+#include "policy/maps.h"
 #include "xml/change.h"
 
 struct link;
@@ -14,6 +14,6 @@ struct link;
  * `prepare` replaces what an earlier start of the domain left. */
 bool mapping_is_own(const struct link *tap, const struct domain *domain);
 
-/* Builds the wish for domain_map() from what bridges_read() returned, which must outlive it. If this host's
+/* Builds the wish for domain_map() from what maps_read() returned, which must outlive it. If this host's
  * interfaces cannot be listed, every existing name counts as taken. */
-struct wish mapping_wish(struct bridges *bridges);
+struct wish mapping_wish(struct maps *maps);

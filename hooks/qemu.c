@@ -22,7 +22,7 @@
 #include "mapping.h"
 #include "net/rtnl.h"
 #include "policy/claim.h"
-#include "policy/declared.h"
+#include "policy/maps.h"
 #include "xml/tap_words.h"
 
 #include <stdio.h>
@@ -220,9 +220,9 @@ static int release(const char *text, size_t size, struct error *why)
     return remove_taps(&domain, why);
 }
 
-static int map(const struct domain *domain, struct bridges *bridges, struct error *why)
+static int map(const struct domain *domain, struct maps *maps, struct error *why)
 {
-    const struct wish wish = mapping_wish(bridges);
+    const struct wish wish = mapping_wish(maps);
     _cleanup_change_ struct change change = {0};
     size_t size = 0;
 
@@ -243,15 +243,15 @@ static int map(const struct domain *domain, struct bridges *bridges, struct erro
 static int filter(const char *text, size_t size, struct error *why)
 {
     _cleanup_domain_ struct domain domain = {0};
-    _cleanup_bridges_ struct bridges bridges;
+    _cleanup_maps_ struct maps maps;
 
-    if (bridges_read(&bridges, why) < 0)
+    if (maps_read(&maps, why) < 0)
         return -1;
-    if (bridges.map_count == 0 && !may_have_taps(text, size))
+    if (maps.count == 0 && !may_have_taps(text, size))
         return 0;
     if (domain_read(&domain, text, size, why) < 0)
         return -1;
-    return map(&domain, &bridges, why);
+    return map(&domain, &maps, why);
 }
 
 /* Has a tap of this domain that is not on its bridge put back, as after its bridge was deleted, or its port

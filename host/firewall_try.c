@@ -64,7 +64,7 @@ static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint3
         err = link_join(nl, tap->ifindex, &join);
     if (err)
         return err;
-    return link_up(nl, tap->ifindex);
+    return rtnl_talk(nl, link_up_message(tap->ifindex));
 }
 
 /* The two highest host addresses of the bridge's network: a rule may ask whether the source is reachable

@@ -9,15 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -60,43 +56,6 @@ int bridge_host_mac(const char *name, uint8_t mac[6])
     for (size_t i = 1; i < 6; i++)
         mac[i] = (uint8_t)(state >> 8 * (i - 1));
     return 0;
-}
-
-static int ask_bridge(int sock, const char *name, struct link *out)
-{
-    struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-    struct ifreq request = {.ifr_ifindex = 0};
-
-    strcpy(request.ifr_name, name);
-    if (ioctl(sock, SIOCGIFINDEX, &request) < 0)
-        return -errno;
-    out->ifindex = request.ifr_ifindex;
-    if (ioctl(sock, SIOCGIFMTU, &request) < 0)
-        return -errno;
-    out->mtu = (unsigned int)request.ifr_mtu;
-    if (ioctl(sock, SIOCGIFHWADDR, &request) < 0)
-        return -errno;
-    memcpy(out->mac, request.ifr_hwaddr.sa_data, sizeof(out->mac));
-    request.ifr_data = (char *)&driver;
-    if (ioctl(sock, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP)
-        return -errno;
-    memcpy(out->kind, driver.driver, sizeof(out->kind) - 1); /* the last byte remains '\0' */
-    /* Last, to confirm that the answers before it were about the device with this index. */
-    request.ifr_ifindex = out->ifindex;
-    if (ioctl(sock, SIOCGIFNAME, &request) < 0)
-        return -errno;
-    memcpy(out->name, request.ifr_name, sizeof(out->name));
-    out->is_bridge = strcmp(out->kind, "bridge") == 0;
-    return out->is_bridge ? 0 : -EMEDIUMTYPE;
-}
-
-int bridge_find(const char *name, struct link *out)
-{
-    *out = (struct link){.ifindex = 0};
-    if (strlen(name) >= IFNAMSIZ)
-        return -ENAMETOOLONG;
-    _cleanup_close_ const int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    return sock < 0 ? -errno : ask_bridge(sock, name, out);
 }
 
 struct search {
@@ -243,7 +202,7 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     case BRIDGE_LEARNED:
         return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
     case BRIDGE_DOWN:
-        return link_up(nl, ifindex);
+        return rtnl_talk(nl, link_up_message(ifindex));
     default:
         break;
     }

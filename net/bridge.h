@@ -10,13 +10,6 @@
 
 struct rtnl;
 
-/* Looks up a bridge by its name or alternative name, and fills in only its ifindex, MTU, MAC and name. Uses
- * ioctls, so that the policy needs no netlink socket. Must be called without CAP_NET_ADMIN effective, with
- * which the kernel would run modprobe for an unknown name (net/core/dev_ioctl.c, dev_load). Returns 0 or
- * -errno. -ENODEV: no such device; -EMEDIUMTYPE: not a bridge, and out->kind is its driver ("": unknown; only
- * the kernel's bridge has the driver "bridge"). */
-int bridge_find(const char *name, struct link *out);
-
 /* Marks bridges as ours. RTM_NEWLINK does not take an alias (rtnl_create_link), so a bridge that was just
  * made has none. It is recognised by its MAC and by being down; the MAC alone is not enough, since a tap's
  * holder can give that MAC to the tap, and a bridge without a MAC of its own takes the tap's. */

@@ -238,17 +238,13 @@ struct listing {
 static int add_link(void *arg, struct nlmsghdr *answer)
 {
     struct listing *listing = arg;
-    struct links *out = listing->out;
-    struct link *list = array_grow(out->list, out->count, sizeof(*list));
+    struct link link;
+    const int err = link_read(&link, answer);
 
-    if (!list)
-        return -ENOMEM;
-    out->list = list;
-    const int err = link_read(&out->list[out->count], answer);
-    if (!err && listing->kind && strcmp(out->list[out->count].kind, listing->kind) != 0)
-        return 0; /* a kernel that does not filter by kind */
-    out->count++;
-    return err;
+    /* there are kernels that do not filter by kind */
+    if (err || (listing->kind && strcmp(link.kind, listing->kind) != 0))
+        return err;
+    return array_add(&listing->out->list, &listing->out->count, &link, sizeof(link));
 }
 
 /* The kernel does the filtering by kind (net/core/rtnetlink.c, link_kind_filtered). Only for a dump with
@@ -369,16 +365,6 @@ int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t
         err = rtnl_talk(nl, msg);
     }
     return err;
-}
-
-int link_up(struct rtnl *nl, int ifindex)
-{
-    return rtnl_talk(nl, link_up_message(ifindex));
-}
-
-int link_delete(struct rtnl *nl, int ifindex)
-{
-    return rtnl_talk(nl, link_delete_message(ifindex));
 }
 
 int link_join(struct rtnl *nl, int ifindex, const struct link_join *join)

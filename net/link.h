@@ -136,9 +136,6 @@ int link_add_altname(struct rtnl *nl, int ifindex, const char *altname);
 /* Likewise for several, in few messages, each in `size` bytes. Those before one that fails stay. */
 int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count);
 
-int link_up(struct rtnl *nl, int ifindex);
-int link_delete(struct rtnl *nl, int ifindex);
-
 /* What link_join() sets in one message. */
 struct link_join {
     int master;       /* ifindex of the bridge */

@@ -141,7 +141,8 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
         return tap.ifindex;
     const int ifindex = tap.ifindex ? tap.ifindex : link_index(nl, name);
     if (ifindex > 0)
-        link_delete(nl, ifindex); /* merely closing it would leave it to others who hold it */
+        rtnl_talk(nl,
+                  link_delete_message(ifindex)); /* merely closing it would leave it to others who hold it */
     return err;
 }
 
@@ -203,7 +204,7 @@ static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct
     const int err = link_rename(nl, ifindex, name);
     if (!err)
         return ifindex;
-    link_delete(nl, ifindex);
+    rtnl_talk(nl, link_delete_message(ifindex));
     return err;
 }
 
@@ -298,5 +299,5 @@ int tap_delete(struct rtnl *nl, int fd, const struct link *seen)
         err = look_again(nl, seen, &now);
     if (err)
         return err;
-    return link_delete(nl, seen->ifindex);
+    return rtnl_talk(nl, link_delete_message(seen->ifindex));
 }

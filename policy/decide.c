@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/kvm.h"
 #include "config.h"
-#include "net/bridge.h"
+#include "net/link.h"
 #include "rootfile.h"
 
 #include <errno.h>
@@ -275,9 +275,9 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
         option);
 }
 
-int policy_find_bridge(struct link *out, const char *name, struct error *why)
+int policy_find_bridge(struct rtnl *nl, struct link *out, const char *name, struct error *why)
 {
-    const int err = bridge_find(name, out);
+    const int err = link_find(nl, name, out);
 
     if (err == -ENODEV)
         return error_set(
@@ -285,12 +285,12 @@ int policy_find_bridge(struct link *out, const char *name, struct error *why)
             "there is no bridge '%s' on this host; `ip link show type bridge` lists the bridges; an "
             "administrator can create one: virt-tap bridge create NAME, or declare it in " BRIDGES_PATH,
             name);
-    if (err == -EMEDIUMTYPE)
-        return error_set(
-            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
-            name, out->kind[0] ? ": its driver is " : "", out->kind);
     if (err)
         return error_set(why, "cannot look at bridge '%s': %s; try again", name, strerror(-err));
+    if (!out->is_bridge)
+        return error_set(
+            why, "'%s' is a network device, but not a bridge%s%s; `ip link show type bridge` lists bridges",
+            name, out->kind[0] ? ": its kind is " : "", out->kind);
     if (strcmp(out->name, name) != 0) /* an alternative name, which a deny would not match */
         return error_set(why, "'%s' is an alternative name of '%s'; use that name", name, out->name);
     return 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct link;
+struct rtnl;
 
 /* What the caller asks for. */
 struct question {
@@ -65,4 +66,4 @@ int policy_check_bridge(const char *option, const char *name, struct error *why)
 
 /* Looks up the bridge that the policy was asked about, by its own name only: a deny names a bridge, and would
  * not match an alternative name. Returns 0, or -1 and why not. */
-int policy_find_bridge(struct link *out, const char *name, struct error *why);
+int policy_find_bridge(struct rtnl *nl, struct link *out, const char *name, struct error *why);

@@ -18,11 +18,9 @@
 
 enum {
     BYTES_MAX = 4 * 1024 * 1024, /* as for a policy */
-    ENTRIES_MAX = 1024,          /* also the limit for maps: each is compared with all before it */
+    ENTRIES_MAX = 1024,          /* each is compared with all before it */
     MTU_MIN_IPV6 = 1280,
 };
-
-static const char blanks[] = " \t\r"; /* and what Windows has at the end of a line */
 
 struct reading {
     struct bridges *out;
@@ -41,8 +39,7 @@ static int bad(const struct reading *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return error_set(r->why, "%s:%lu: %s; an administrator must fix it, see virt-tap-bridges(5)", r->path,
-                     r->line, text);
+    return error_set(r->why, DECLARED_WRONG, r->path, r->line, text);
 }
 
 static const char *take_address(void *out, const char *value)
@@ -104,7 +101,7 @@ static int check_name(const struct reading *r, const char *name)
         strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0)
         return bad(
             r,
-            "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
+            "'%.64s' cannot be a bridge's name: 1 to %d characters, without DECLARED_BLANKS, '/', ':' and '%%', not "
             "'all' or 'default', and not a tap's name, vtap-*",
             name, IFNAMSIZ - 1);
     return 0;
@@ -138,7 +135,7 @@ static int check_clashes(const struct reading *r, const struct bridges_entry *en
 
 static int add_bridge(const struct reading *r, char **rest)
 {
-    const char *name = strtok_r(NULL, blanks, rest);
+    const char *name = strtok_r(NULL, DECLARED_BLANKS, rest);
     struct bridges_entry entry = {.line = r->line};
     struct error wrong;
     unsigned int seen = 0;
@@ -148,45 +145,14 @@ static int add_bridge(const struct reading *r, char **rest)
     if (check_name(r, name) < 0)
         return -1;
     strcpy(entry.is.name, name);
-    for (char *word; (word = strtok_r(NULL, blanks, rest));)
+    for (char *word; (word = strtok_r(NULL, DECLARED_BLANKS, rest));)
         if (keywords_take(&options, &entry, word, &seen, &wrong) < 0)
             return bad(r, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
-    struct bridges_entry *entries = array_grow(r->out->entries, r->out->count, sizeof(*entries));
-    if (entries)
-        r->out->entries = entries;
-    if (!entries || r->out->count == ENTRIES_MAX)
+    if (r->out->count == ENTRIES_MAX ||
+        array_add(&r->out->entries, &r->out->count, &entry, sizeof(entry)) < 0)
         return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
-    entries[r->out->count++] = entry;
-    return 0;
-}
-
-static int add_map(const struct reading *r, char **rest)
-{
-    const char *words[4] = {NULL}, *what, *theirs, *ours; /* strtok_r() goes on returning NULL at the end */
-
-    for (size_t i = 0; i < 4; i++)
-        words[i] = strtok_r(NULL, blanks, rest);
-    what = words[0], theirs = words[1], ours = words[2];
-    const bool network = what && strcmp(what, "network") == 0;
-    if (!ours || words[3] || (!network && strcmp(what, "bridge") != 0))
-        return bad(r, "a map is: map bridge|network THEIRS OURS");
-    if (network ? strlen(theirs) >= BRIDGES_NAME_SIZE : !ifname_valid(theirs))
-        return bad(r, "no %s can have the name '%.64s'", what, theirs);
-    if (!ifname_valid(ours))
-        return bad(r, "no bridge can have the name '%.64s'", ours);
-    if (bridges_map(r->out, network, theirs))
-        return bad(r, "%s '%.64s' is mapped twice", what, theirs);
-    struct bridges_map *maps = array_grow(r->out->maps, r->out->map_count, sizeof(*maps));
-    if (maps)
-        r->out->maps = maps;
-    if (!maps || r->out->map_count == ENTRIES_MAX)
-        return bad(r, "no memory, or more than %d maps", ENTRIES_MAX);
-    struct bridges_map *map = &maps[r->out->map_count++];
-    map->network = network;
-    strcpy(map->theirs, theirs);
-    strcpy(map->ours, ours);
     return 0;
 }
 
@@ -196,15 +162,15 @@ static int parse_line(const struct reading *r, char *line)
 
     if (text_after_mark(line))
         return bad(r, "an editor put a byte order mark (BOM) before '%.64s'", text_after_mark(line));
-    const char *word = strtok_r(line, blanks, &rest);
+    const char *word = strtok_r(line, DECLARED_BLANKS, &rest);
     if (!word || *word == '#')
         return 0;
     if (strstr(rest, " #") || strstr(rest, "\t#") || *rest == '#')
         return bad(r, "a comment must be on a line of its own, not after a declaration");
     if (strcmp(word, "bridge") == 0)
         return add_bridge(r, &rest);
-    if (strcmp(word, "map") == 0)
-        return add_map(r, &rest);
+    if (strcmp(word, "map") == 0) /* of maps.h */
+        return 0;
     return bad(r, "a line begins with bridge, map or '#', not '%.64s'", word);
 }
 
@@ -227,28 +193,33 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
     return err;
 }
 
-int bridges_read(struct bridges *out, struct error *why)
+int bridges_read_text(struct policy_text *out, struct error *why)
 {
     struct rootfile rootfile;
-    struct policy_text text;
 
     rootfile_begin(&rootfile, ROOTFILE_NO_LINKS);
-    *out = (struct bridges){.count = 0};
-    int err = rootfile_read(&rootfile, BRIDGES_PATH, BYTES_MAX, &text, why);
+    const int err = rootfile_read(&rootfile, BRIDGES_PATH, BYTES_MAX, out, why);
     if (err == -ENOENT)
         return 0;
-    if (err)
-        return -1;
-    if (!text.bytes)
+    if (!err && !out->bytes)
         return error_set(why, BRIDGES_PATH " is a folder; write the declarations into a file");
-    err = bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why);
+    return err;
+}
+
+int bridges_read(struct bridges *out, struct error *why)
+{
+    struct policy_text text;
+
+    *out = (struct bridges){.count = 0};
+    int err = bridges_read_text(&text, why);
+    if (!err && text.bytes)
+        err = bridges_parse(out, BRIDGES_PATH, text.bytes, text.size, why);
     free(text.bytes);
     return err;
 }
 
 void bridges_free(struct bridges *bridges)
 {
-    free(bridges->maps);
     free(bridges->entries);
     *bridges = (struct bridges){.count = 0};
 }
@@ -258,13 +229,5 @@ const struct bridges_entry *bridges_find(const struct bridges *bridges, const ch
     for (size_t i = 0; i < bridges->count; i++)
         if (strcmp(bridges->entries[i].is.name, name) == 0)
             return &bridges->entries[i];
-    return NULL;
-}
-
-const char *bridges_map(const struct bridges *bridges, bool network, const char *theirs)
-{
-    for (size_t i = 0; i < bridges->map_count; i++)
-        if (bridges->maps[i].network == network && strcmp(bridges->maps[i].theirs, theirs) == 0)
-            return bridges->maps[i].ours;
     return NULL;
 }

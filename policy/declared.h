@@ -4,10 +4,9 @@
  * The bridges that the administrator has declared in /etc/virt-tap/bridges.conf:
  *
  *     bridge NAME [address=ADDRESS/PREFIX] [mtu=N] [mac=MAC] [stp=yes] [forward_delay=S] [isolated=yes]
- *     map bridge|network THEIRS OURS
  *
  * As strict as policy.conf: anything unknown or contradictory makes the whole file invalid, reported with
- * FILE:LINE. */
+ * FILE:LINE. Only lines that begin with "map" are passed over: maps.h reads them. */
 #pragma once
 
 #include "net/bridge.h"
@@ -15,8 +14,10 @@
 #include <stddef.h>
 
 struct error;
+struct policy_text;
 
-enum { BRIDGES_NAME_SIZE = 256 /* of a libvirt network; libvirt sets no limit */ };
+#define DECLARED_BLANKS " \t\r" /* and what Windows has at the end of a line */
+#define DECLARED_WRONG "%s:%lu: %s; an administrator must fix it, see virt-tap-bridges(5)"
 
 /* A bridge that may be made if it is requested and missing. */
 struct bridges_entry {
@@ -26,18 +27,9 @@ struct bridges_entry {
     unsigned long line; /* from 1 */
 };
 
-/* The name that a bridge or network of another host has here. */
-struct bridges_map {
-    bool network; /* a libvirt network */
-    char theirs[BRIDGES_NAME_SIZE];
-    char ours[IFNAMSIZ];
-};
-
 struct bridges {
     struct bridges_entry *entries;
     size_t count;
-    struct bridges_map *maps;
-    size_t map_count;
 };
 
 /* Parses the text of a file; path is only used in messages. Returns 0, or -1 and why not. The caller must
@@ -46,11 +38,12 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
 
 /* Likewise for the administrator's file, read with this process's credentials; without it, nothing. */
 int bridges_read(struct bridges *out, struct error *why);
+
+/* Reads that file's text, which the caller must free; without the file, none. Returns 0, or -1 and why not.
+ */
+int bridges_read_text(struct policy_text *out, struct error *why);
 void bridges_free(struct bridges *bridges);
 #define _cleanup_bridges_ __attribute__((cleanup(bridges_free)))
 
 /* Finds the declaration of that bridge, which belongs to `bridges`; NULL: none. */
 const struct bridges_entry *bridges_find(const struct bridges *bridges, const char *name);
-
-/* Finds this host's bridge for a bridge (or libvirt network) of another host; NULL: none. */
-const char *bridges_map(const struct bridges *bridges, bool network, const char *theirs);

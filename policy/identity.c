@@ -23,19 +23,6 @@ int caller_self(struct caller *out, const struct name_source *names, struct erro
     return 0;
 }
 
-int account_find(const struct name_source *names, enum account_kind kind, const char *name, id_t *id,
-                 struct error *why)
-{
-    struct account account = {.kind = kind};
-
-    if (strlen(name) >= sizeof(account.name))
-        return -ENOENT; /* too long for any account */
-    strcpy(account.name, name);
-    const int err = names->look_up(names->context, &account, why);
-    *id = account.id;
-    return err;
-}
-
 /* Whether a rule can say that name: one word of ASCII that is not taken for a number. */
 static bool can_be_named(const char *name)
 {
@@ -69,17 +56,18 @@ static int find_account(struct identity *who, struct error *why)
     const struct name_source *names = who->caller->names;
     struct account account = {.kind = USER_BY_UID, .id = who->caller->uid};
     struct error cause;
-    uid_t back = 0;
 
     if (who->account != IDENTITY_NOT_ASKED)
         return 0;
     int err = names->look_up(names->context, &account, &cause);
+    struct account back = account;
+    back.kind = USER_BY_NAME;
     if (!err)
-        err = account_find(names, USER_BY_NAME, account.name, &back, &cause);
+        err = names->look_up(names->context, &back, &cause);
     if (err && err != -ENOENT)
         return error_set(why, "uid %u cannot be looked up: %.900s", who->caller->uid, cause.text);
     who->account = IDENTITY_NONE;
-    if (err || back != who->caller->uid)
+    if (err || back.id != who->caller->uid)
         return 0;
     who->account = IDENTITY_KNOWN;
     who->gid = account.gid;

@@ -42,10 +42,6 @@ struct name_source {
     int (*look_up)(void *context, struct account *account, struct error *why);
 };
 
-/* Looks up the number of a user or group by its name. Returns as look_up() does. */
-int account_find(const struct name_source *names, enum account_kind kind, const char *name, id_t *id,
-                 struct error *why);
-
 /* The caller as the kernel knows it. */
 struct caller {
     uid_t uid;

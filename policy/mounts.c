@@ -67,12 +67,9 @@ static bool read_mounts(struct mounts *out)
 
     if (!file || getdelim(&out->text, &room, '\0', file) < 0 || ferror(file))
         return false;
-    for (char *line, *rest = out->text; (line = strsep(&rest, "\n")) && *line; out->count++) {
-        struct mount *list = array_grow(out->list, out->count, sizeof(*list));
-        if (!list)
-            return false;
-        out->list = list;
-        if (!parse_line(&list[out->count], line))
+    for (char *line, *rest = out->text; (line = strsep(&rest, "\n")) && *line;) {
+        struct mount mount;
+        if (!parse_line(&mount, line) || array_add(&out->list, &out->count, &mount, sizeof(mount)) < 0)
             return false;
     }
     return true;

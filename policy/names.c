@@ -222,13 +222,11 @@ static int look_up(void *context, struct account *account, struct error *why)
         err = ask_each(names, &found, why);
     if (err && err != -ENOENT)
         return err;
-    struct names_entry *entries = array_grow(names->entries, names->count, sizeof(*entries));
-    if (!entries)
-        return error_set(why, "no memory"), -ENOMEM;
-    names->entries = entries;
     if (!err)
         *account = found;
-    entries[names->count++] = (struct names_entry){*account, err == -ENOENT};
+    const struct names_entry entry = {*account, err == -ENOENT};
+    if (array_add(&names->entries, &names->count, &entry, sizeof(entry)) < 0)
+        return error_set(why, "no memory"), -ENOMEM;
     return err;
 }
 

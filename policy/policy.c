@@ -77,18 +77,6 @@ static bool is_about(const struct policy_rule *rule, const char *bridge)
     return rule->all || strcmp(rule->name, bridge) == 0;
 }
 
-static enum line_result keep_rule(struct reading *r, const struct policy_rule *rule)
-{
-    struct policy *p = r->policy;
-    struct policy_rule *rules = array_grow(p->rules, p->rule_count, sizeof(*rules));
-
-    if (!rules)
-        return no_memory(r);
-    p->rules = rules;
-    rules[p->rule_count++] = *rule;
-    return LINE_OK;
-}
-
 /* argument: the bridge and, in policy.conf, terms; it is modified and the terms are kept. */
 static enum line_result add_rule(struct reading *r, const struct place *at, bool deny, char *argument)
 {
@@ -118,7 +106,9 @@ static enum line_result add_rule(struct reading *r, const struct place *at, bool
         rule.terms.quota = QUOTA_DEFAULT;
     if (r->bridge && !is_about(&rule, r->bridge))
         return LINE_OK;
-    return keep_rule(r, &rule);
+    if (array_add(&r->policy->rules, &r->policy->rule_count, &rule, sizeof(rule)) < 0)
+        return no_memory(r);
+    return LINE_OK;
 }
 
 struct including {
@@ -260,24 +250,6 @@ static bool passed_over(const struct reading *r, int err)
            err == -ENXIO || err == -ENODEV;
 }
 
-/* Returns the index of the file, and takes ownership of the text; or -1. */
-static int add_file(struct reading *r, const char *path, char *text)
-{
-    struct policy *p = r->policy;
-    const struct policy_file file = {strdup(path), text};
-    struct policy_file *files = array_grow(p->files, p->file_count, sizeof(*files));
-
-    if (files)
-        p->files = files;
-    if (!files || !file.path) {
-        free(file.path);
-        no_memory(r);
-        return -1;
-    }
-    files[p->file_count] = file;
-    return (int)p->file_count++;
-}
-
 static bool being_read(const struct chain *chain, const struct policy_text *text)
 {
     for (; chain; chain = chain->outer)
@@ -290,22 +262,23 @@ static enum line_result read_text(struct reading *r, const char *path, const str
                                   const struct chain *outer)
 {
     const struct chain chain = {outer, text->device, text->inode, outer ? outer->depth + 1 : 0};
-    struct place at = {.chain = &chain};
-    const int file = add_file(r, path, text->bytes);
+    struct policy *p = r->policy;
+    struct place at = {.file = (unsigned int)p->file_count, .chain = &chain};
+    const struct policy_file file = {strdup(path), text->bytes};
 
-    if (file < 0) {
-        free(text->bytes);
-        return LINE_REFUSED;
+    if (!file.path || array_add(&p->files, &p->file_count, &file, sizeof(file)) < 0) {
+        free(file.path);
+        free(file.text);
+        return no_memory(r);
     }
-    at.file = (unsigned int)file;
-    r->policy->bytes += text->size;
-    if (chain.depth >= DEPTH_MAX || file >= FILES_MAX)
+    p->bytes += text->size;
+    if (chain.depth >= DEPTH_MAX || at.file >= FILES_MAX)
         return error_set(r->why, "%s exceeds the limit of %d files and %d levels of includes", path,
                          FILES_MAX, DEPTH_MAX);
     const enum line_result result = parse_text(r, &at, text);
     /* qemu-bridge-helper keeps the rules before a bad line in an include, and continues after the include. */
     if (result == LINE_BAD && r->dialect == POLICY_QEMU && outer) {
-        r->policy->wrong_line = 0;
+        p->wrong_line = 0;
         return LINE_OK;
     }
     if (result == LINE_BAD)

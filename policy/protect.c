@@ -29,7 +29,6 @@ struct protecting {
     const char *tap;
     const struct port_grant *what;
     const struct protection *wanted;
-    struct link bridge;
     struct error *why;
 };
 
@@ -86,7 +85,7 @@ static int raise_bridge_groups(const struct protecting *p)
     const int ifindex = p->what->bridge->ifindex;
     struct link bridge;
 
-    if (p->bridge.bridge.max_groups >= BRIDGE_GROUPS)
+    if (p->what->bridge->bridge.max_groups >= BRIDGE_GROUPS)
         return 0;
     int err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (!err)
@@ -158,7 +157,7 @@ static int set_options(const struct protecting *p)
 static int set_vlans(const struct protecting *p)
 {
     const struct vlans *vlans = &p->what->terms->vlans;
-    const int err = port_set_vlans(p->nl, p->ifindex, vlans, p->bridge.bridge.default_vlan);
+    const int err = port_set_vlans(p->nl, p->ifindex, vlans, p->what->bridge->bridge.default_vlan);
 
     if (err)
         return fail(p, "vlan=", err);
@@ -176,10 +175,10 @@ static int deny_vlan_router(const struct protecting *p)
     struct vlan_range range = {0};
     int err = 0;
 
-    if (!p->bridge.bridge.vlan_filtering || !p->bridge.bridge.vlan_snooping)
+    if (!p->what->bridge->bridge.vlan_filtering || !p->what->bridge->bridge.vlan_snooping)
         return 0;
-    if (!vlans_any(&vlans) && p->bridge.bridge.default_vlan)
-        vlans_add(&vlans, p->bridge.bridge.default_vlan);
+    if (!vlans_any(&vlans) && p->what->bridge->bridge.default_vlan)
+        vlans_add(&vlans, p->what->bridge->bridge.default_vlan);
     while (!err && vlans_next(&vlans, &range))
         err = port_deny_vlan_router(p->nl, p->ifindex, &range);
     if (err)
@@ -191,7 +190,7 @@ static int deny_vlan_router(const struct protecting *p)
  * set it. In any VLAN, since the port may be in several. */
 static bool is_learned(const struct protecting *p)
 {
-    const unsigned int vlans = p->bridge.bridge.vlan_filtering ? VLAN_IDS : 1;
+    const unsigned int vlans = p->what->bridge->bridge.vlan_filtering ? VLAN_IDS : 1;
     struct port_address found;
 
     for (unsigned int vlan = 0; vlan < vlans; vlan++) {
@@ -237,7 +236,7 @@ static int filter_port(const struct protecting *p)
     struct binding binding = *p->what->binding;
     struct error cause = {0};
 
-    binding.vlan_protocol = p->bridge.bridge.vlan_protocol;
+    binding.vlan_protocol = p->what->bridge->bridge.vlan_protocol;
     if (portfilter_attach(p->nl, p->ifindex, &binding, &cause) == 0)
         return 0;
     return error_set(p->why,
@@ -250,17 +249,12 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct por
 {
     const struct protection *wanted = &what->terms->protection;
     const bool confined = is_confined(wanted), has_vlans = vlans_any(&what->terms->vlans);
-    struct protecting p = {
+    const struct protecting p = {
         .nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .wanted = wanted, .why = why};
 
     if (!wanted->guard && !has_vlans && !confined)
         return 0;
-    const int err = link_get(nl, what->bridge->ifindex, &p.bridge);
-    if (err)
-        return fail(&p, "the protection", err);
-    struct port_grant grant = *what;
-    grant.bridge = &p.bridge;
-    if (protect_check(&grant, why) < 0)
+    if (protect_check(what, why) < 0)
         return -1;
     if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;

@@ -16,7 +16,7 @@ struct rtnl;
 
 /* What a port is granted. */
 struct port_grant {
-    const struct link *bridge;
+    const struct link *bridge; /* as link_find() or link_get() reads it */
     const struct decision *terms;
     const struct binding *binding; /* with mac=lock: what the guest may send as */
     bool has_entry;                /* the guest's MAC is in the bridge's FDB already, for this port */
@@ -24,13 +24,13 @@ struct port_grant {
 };
 
 /* Returns what a guest with that MAC is bound to; points into the decision. The tags' protocol is left out:
- * it is the bridge's, which protect_port() reads. */
+ * it is the bridge's, and protect_port() adds it. */
 struct binding protect_binding(struct decision *terms, const uint8_t mac[6]);
 
 /* Returns the port options that provide the protection. */
 struct port_options protect_options(const struct protection *wanted);
 
-/* Checks whether the bridge, as link_get() reads it, can provide it. Returns 0, or -1 and why not. */
+/* Checks whether the bridge can provide it. Returns 0, or -1 and why not. */
 int protect_check(const struct port_grant *what, struct error *why);
 
 /* Protects a port that is on its bridge, and not up unless it was protected by these terms before. Returns 0,

@@ -34,7 +34,14 @@ struct walk {
     char path[PATH_MAX]; /* the same, with the links so far replaced by their targets */
 };
 
-static int untrusted(struct walk *w, const char *what, const char *remedy)
+/* Refuses what is at w->path. Returns -EPERM. */
+static int refuse(const struct walk *w, const char *what)
+{
+    error_set(w->why, "%.255s: '%.255s' %s", w->asked, w->path, what);
+    return -EPERM;
+}
+
+static int untrusted(const struct walk *w, const char *what, const char *remedy)
 {
     error_set(
         w->why,
@@ -54,14 +61,10 @@ static int look(int fd, const char *path, struct statx *out)
 /* Checks that w->path is writable by root only, and is not a mount that hides root's own files. */
 static int check(struct walk *w, const struct statx *st)
 {
-    if (st->stx_uid == OVERFLOW_UID) {
-        error_set(
-            w->why,
-            "%.255s: '%.255s' belongs to nobody, as root's files do inside a user namespace (rootless container, "
-            "Flatpak), which cannot use the host's bridges; start this outside it",
-            w->asked, w->path);
-        return -EPERM;
-    }
+    if (st->stx_uid == OVERFLOW_UID)
+        return refuse(
+            w, "belongs to nobody, as root's files do inside a user namespace (rootless container, Flatpak), "
+               "which cannot use the host's bridges; start this outside it");
     if (st->stx_uid != 0)
         return untrusted(w, "does not belong to root", "chown root");
     if (!S_ISLNK(st->stx_mode) &&
@@ -115,13 +118,11 @@ static int explain_denial(struct walk *w)
         err = -EACCES;
     if (err)
         return err;
-    error_set(
-        w->why,
-        "%.255s: '%.255s' is readable by its mode, but reading it is denied: a sandbox, a security module (AppArmor, "
-        "SELinux) or an ACL hides it, and with it perhaps a deny; an administrator can permit reading, or deny it by mode "
-        "and group",
-        w->asked, w->path);
-    return -EPERM;
+    return refuse(
+        w,
+        "is readable by its mode, but reading it is denied: a sandbox, a security module (AppArmor, SELinux) or "
+        "an ACL hides it, and with it perhaps a deny; an administrator can permit reading, or deny it by mode "
+        "and group");
 }
 
 /* Replaces the link at w->path by its target. The rest of the path is at `rest`, whose first character `next`
@@ -132,13 +133,8 @@ __attribute__((noinline)) static int follow(struct walk *w, const struct statx *
     char target[PATH_MAX], joined[sizeof(w->path)];
     int folder = 0; /* the length of the link's, if the target is relative to it */
 
-    if (w->rootfile->links == ROOTFILE_NO_LINKS) {
-        error_set(
-            w->why,
-            "%.255s: '%.255s' is a symbolic link, which a policy must not be; replace it with the file itself",
-            w->asked, w->path);
-        return -EPERM;
-    }
+    if (w->rootfile->links == ROOTFILE_NO_LINKS)
+        return refuse(w, "is a symbolic link, which a policy must not be; replace it with the file itself");
     const int err = check(w, link);
     if (err)
         return err;

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "net/link.h"
 #include "policy/declared.h"
+#include "policy/maps.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -30,6 +31,25 @@ static void hold_entry_is_sound(const struct bridges *bridges, size_t index)
     }
 }
 
+/* Of text that declares valid bridges. */
+static void hold_maps_are_sound(const char *text, size_t size)
+{
+    _cleanup_maps_ struct maps maps;
+    struct error why;
+
+    refusal_poison(&why);
+    if (maps_parse(&maps, "/main", text, size, &why) < 0) {
+        hold_one_line(&why);
+        hold(strncmp(why.text, "/main:", 6) == 0);
+        return;
+    }
+    for (size_t i = 0; i < maps.count; i++) {
+        const struct map *map = &maps.list[i];
+        hold(ifname_valid(map->ours) && *map->theirs);
+        hold(maps_find(&maps, map->network, map->theirs) == map->ours);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bridges bridges;
@@ -43,11 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hold(!memchr(data, '\0', size));
         for (size_t i = 0; i < bridges.count; i++)
             hold_entry_is_sound(&bridges, i);
-        for (size_t i = 0; i < bridges.map_count; i++) {
-            const struct bridges_map *map = &bridges.maps[i];
-            hold(ifname_valid(map->ours) && *map->theirs);
-            hold(bridges_map(&bridges, map->network, map->theirs) == map->ours);
-        }
+        hold_maps_are_sound((const char *)data, size);
     }
     bridges_free(&bridges);
     return 0;

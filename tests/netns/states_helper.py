@@ -107,7 +107,7 @@ STATES = [
           "helper.policy helper.policy.shadowed", says=("/etc/qemu/bridge.conf",)),
     state("a bridge.conf that is included", POLICY + "echo allow br0 >/etc/qemu/bridge.conf\n" + conf("include /etc/qemu/bridge.conf\\n"),
           "helper.policy", never="helper.policy.shadowed"),
-    state("declared bridges that do not parse", POLICY + conf("allow br0\\n") + "echo map bridge br0 >/etc/virt-tap/bridges.conf",
+    state("declared bridges that do not parse", POLICY + conf("allow br0\\n") + "echo bridge >/etc/virt-tap/bridges.conf",
           "helper.policy helper.bridges.broken", says=("/etc/virt-tap/bridges.conf:1",)),
     state("the helper makes a tap by bridge.conf", POLICY + "printf 'allow br0\\r\\n' >/etc/qemu/bridge.conf", "helper.works helper.policy",
           says=("made a tap on br0",)),

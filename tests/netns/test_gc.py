@@ -63,7 +63,7 @@ class GcCase(netcase.NetCase):
         bridgehelper.call([*strace, f"{RUN}/trace", "-e", "trace=ioctl", self.helper]).close()
         with open(f"{RUN}/trace", encoding="ascii") as file:
             owner = next(i for i, line in enumerate(file, 1) if "TUNSETOWNER" in line)
-        where = "sendmsg:signal=SIGSTOP:when=1" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
+        where = "sendmsg:signal=SIGSTOP:when=2" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
         trace = f"{RUN}/{name}.trace"
         sandbox.write(trace, "")
         call = bridgehelper.Call([*strace, trace, "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])

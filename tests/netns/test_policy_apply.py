@@ -664,7 +664,7 @@ class Meanwhile(ApplyCase):
         self.rule("allow br0")
         trace = f"{sandbox.RUN}/vtap-h.trace"
         sandbox.write(trace, "", mode=0o666)
-        call = bridgehelper.Call(["strace", "-f", "-qq", "-u", ME, "-o", trace, "-e", "inject=sendmsg:signal=SIGSTOP:when=1", self.helper, "--br=br0",
+        call = bridgehelper.Call(["strace", "-f", "-qq", "-u", ME, "-o", trace, "-e", "inject=sendmsg:signal=SIGSTOP:when=2", self.helper, "--br=br0",
                                   "--fd={fd}", "--name=vtap-h"])
         self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, trace)))
         self.rule("deny br0")

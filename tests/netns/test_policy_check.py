@@ -195,9 +195,11 @@ class Check(VerbCase):
 
     def test_declared_bridges_that_do_not_parse(self):
         sandbox.write(POLICY, f"allow br0 user={ME}\n")
-        sandbox.write(BRIDGES, "map bridge br0\n")
+        sandbox.write(BRIDGES, "bridge\n")
         self.addCleanup(os.unlink, BRIDGES)
-        self.finds((f"{BRIDGES}:1", "error", "no tap is granted", f"{BRIDGES}:1: a map is"))
+        self.finds((f"{BRIDGES}:1", "error", "no tap is granted", f"{BRIDGES}:1: nothing follows"))
+        sandbox.write(BRIDGES, "map bridge br0\n")
+        self.finds((f"{BRIDGES}:1", "error", "no domain of another host is started", f"{BRIDGES}:1: a map is"))
 
     def test_declared_bridges_with_odd_names(self):
         """They parse, and would be made under a name that nobody meant."""

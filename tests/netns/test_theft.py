@@ -185,7 +185,7 @@ class PolicyBypass(netcase.NetCase):
     def test_not_inspectable_by_its_caller(self):
         sandbox.write(TRACE, "")
         call = bridgehelper.Call(["strace", "-qq", "-o", TRACE, "-u", sandbox.USERS[USER], "-e", "trace=sendmsg", "-e",
-                                  "inject=sendmsg:signal=SIGSTOP:when=3", self.helper, "--br=br0", "--fd={fd}"])
+                                  "inject=sendmsg:signal=SIGSTOP:when=4", self.helper, "--br=br0", "--fd={fd}"])
         self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, TRACE)))
         pid = stopped_child(call.process.pid, TRACE)
         for path in ("fd/0", "mem", "environ", "maps"):

@@ -4,6 +4,7 @@
  * bridges.conf: each declaration taken, and each refused in every way, with its line. */
 #include "base/error.h"
 #include "policy/declared.h"
+#include "policy/maps.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -18,12 +19,16 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct bridges bridges;
+static struct maps maps;
 static struct error why;
 
 static int parse_bytes(const char *text, size_t size)
 {
     bridges_free(&bridges);
-    return bridges_parse(&bridges, "/main", text, size, &why);
+    maps_free(&maps);
+    if (bridges_parse(&bridges, "/main", text, size, &why) < 0)
+        return -1;
+    return maps_parse(&maps, "/main", text, size, &why);
 }
 
 static int parse(const char *text)
@@ -35,6 +40,7 @@ static int clean_up(void **state)
 {
     (void)state;
     bridges_free(&bridges);
+    maps_free(&maps);
     return 0;
 }
 
@@ -266,15 +272,15 @@ static void refuses_clashes(void **state)
     }
 }
 
-static void maps(void **state)
+static void finds_maps(void **state)
 {
     (void)state;
     assert_int_equal(parse("map bridge brA br0\nmap network lan br1\nmap\tnetwork brA br2\n"), 0);
-    assert_string_equal(bridges_map(&bridges, false, "brA"), "br0");
-    assert_string_equal(bridges_map(&bridges, true, "brA"), "br2");
-    assert_string_equal(bridges_map(&bridges, true, "lan"), "br1");
-    assert_null(bridges_map(&bridges, false, "lan"));
-    assert_null(bridges_map(&bridges, false, "br0"));
+    assert_string_equal(maps_find(&maps, false, "brA"), "br0");
+    assert_string_equal(maps_find(&maps, true, "brA"), "br2");
+    assert_string_equal(maps_find(&maps, true, "lan"), "br1");
+    assert_null(maps_find(&maps, false, "lan"));
+    assert_null(maps_find(&maps, false, "br0"));
 }
 
 static void networks_have_longer_names(void **state)
@@ -312,7 +318,7 @@ int main(void)
         cmocka_unit_test_teardown(refuses_bad_options, clean_up),
         cmocka_unit_test_teardown(refuses_bad_lines, clean_up),
         cmocka_unit_test_teardown(refuses_clashes, clean_up),
-        cmocka_unit_test_teardown(maps, clean_up),
+        cmocka_unit_test_teardown(finds_maps, clean_up),
         cmocka_unit_test_teardown(networks_have_longer_names, clean_up),
         cmocka_unit_test_teardown(has_a_limit, clean_up),
     };

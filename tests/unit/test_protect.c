@@ -101,12 +101,7 @@ int link_get(struct rtnl *nl, int ifindex, struct link *out)
 {
     (void)nl;
     (void)ifindex;
-    *out = (struct link){.bridge = {.kernel_stp = true,
-                                    .vlan_filtering = true,
-                                    .vlan_snooping = vlan_snooping,
-                                    .default_vlan = default_vlan,
-                                    .vlan_protocol = 0x88A8,
-                                    .max_groups = bridge_groups},
+    *out = (struct link){.bridge = {.max_groups = bridge_groups},
                          .port = {
                              .isolated = set.isolated && !ignored.isolated,
                              .locked = set.locked && !ignored.locked,
@@ -136,7 +131,13 @@ static int protect(struct error *why)
     struct decision terms = {.rule = "policy.conf:1",
                              .lock_asked = lock_asked,
                              .protection = {.isolated = true, .mac_lock = true, .guard = true}};
-    const struct link bridge = {.name = "br0"};
+    const struct link bridge = {.name = "br0",
+                                .bridge = {.kernel_stp = true,
+                                           .vlan_filtering = true,
+                                           .vlan_snooping = vlan_snooping,
+                                           .default_vlan = default_vlan,
+                                           .vlan_protocol = 0x88A8,
+                                           .max_groups = 4096}};
     struct rtnl nl = {.buffer = NULL};
 
     vlans_parse(&terms.vlans, vlan_list, NULL);

@@ -201,13 +201,9 @@ static int add_profile(const struct persist_plan *plan, const struct profile *pr
 
     if (!text || (!port && check_bridge(plan, text, why) != 0))
         return -1;
-    FILE *out = persist_open(files, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending);
-    if (!out)
-        return -errno;
-    if (plan->nat.family)
-        persist_head(out, plan);
-    fputs(text, out);
-    return persist_close(out);
+    fputs(text,
+          persist_open(files, plan, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending));
+    return 0;
 }
 
 int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why)

@@ -306,37 +306,31 @@ int persist_check(const char *verb, const char *bridge, struct persist_files *re
     return 0;
 }
 
-/* What every user may see: the files as they are, unless they were written for this bridge. */
-static int as_user(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
-{
-    char path[PATH_MAX];
-
-    list_path(path, bridge);
-    if (!exists(path))
-        return act(arg);
-    return complain(1, verb, "only root can read the files that `bridge persist` replaced for '%s': use sudo",
-                    bridge);
-}
-
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct overlay overlays[PERSIST_FILES_MAX];
     char kept[PERSIST_FILES_MAX][PATH_MAX];
+    char path[PATH_MAX];
     struct error why;
     size_t count = 0;
 
+    list_path(path, bridge);
+    if (!exists(path))
+        return act(arg);
     if (geteuid() != 0)
-        return as_user(verb, bridge, act, arg);
+        return complain(1, verb,
+                        "only root can read the files that `bridge persist` replaced for '%s': use sudo",
+                        bridge);
     if (persist_check(verb, bridge, &record) != 0)
         return 1;
     for (size_t i = 0; i < record.count; i++) {
-        const char *path = record.list[i].path;
-        kept_path(kept[i], path, bridge);
+        const char *file = record.list[i].path;
+        kept_path(kept[i], file, bridge);
         if (exists(kept[i]))
-            overlays[count++] = (struct overlay){path, kept[i]};
-        else if (is_ours(path) && exists(path))
-            overlays[count++] = (struct overlay){path, "/dev/null"}; /* see persist_swap.h */
+            overlays[count++] = (struct overlay){file, kept[i]};
+        else if (is_ours(file) && exists(file))
+            overlays[count++] = (struct overlay){file, "/dev/null"}; /* see persist_swap.h */
     }
     if (count == 0)
         return act(arg);

@@ -104,6 +104,7 @@ const char *persist_destination(const struct persist_route *route)
 
 void persist_free(struct persist_files *files)
 {
+    persist_end(files);
     for (size_t i = 0; i < files->count; i++) {
         free(files->list[i].path);
         free(files->list[i].text);

@@ -43,22 +43,15 @@ static bool read_iaid(const char *interface, unsigned int *iaid)
 {
     char id[64];
 
-    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
-        strlen(id) < 10)
-        return false;
-    id[10] = '\0';
-    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
-    return true;
+    return read_state("leases", interface, "CLIENTID", id, sizeof(id)) && sscanf(id, "ff%8x", iaid) == 1;
 }
 
 static bool read_iaid6(const char *interface, unsigned int *iaid)
 {
     char value[16];
 
-    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
-        return false;
-    *iaid = (unsigned int)strtoul(value, NULL, 16);
-    return true;
+    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
+           sscanf(value, "%x", iaid) == 1;
 }
 
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
@@ -127,7 +120,7 @@ static void find_file(struct persist_plan *plan)
  * the first one that matches. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], own[sizeof(FOLDER START ".network") + IFNAMSIZ];
     (void)why;
 
     if (!*plan->uplink)
@@ -135,16 +128,13 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
     if (persist_networkd_uses(plan->uplink, path) && !strstr(path, START) && access(path, R_OK) == 0) {
         snprintf(plan->nic_file, sizeof(plan->nic_file), "%s", strrchr(path, '/') + 1);
         plan->managed = true;
-        return 0;
-    }
-    if (!read_noted(plan)) {
+    } else if (read_noted(plan)) {
+        snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
+        plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
+        plan->managed = plan->repeated;
+    } else {
         find_file(plan);
-        return 0;
     }
-    char own[sizeof(FOLDER START ".network") + IFNAMSIZ];
-    snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
-    plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
-    plan->managed = plan->repeated;
     return 0;
 }
 

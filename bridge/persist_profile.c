@@ -96,17 +96,17 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
     if (process_query(&list, "nmcli", "-t", "-e", "no", "-f", fields, "connection", "show") != 0 || !list)
         return;
     char *rest = list;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        const char *priority = strsep(&line, ":"), *uuid = line ? strsep(&line, ":") : NULL;
-        if (!uuid || !line)
+    for (const char *line; (line = strsep(&rest, "\n"));) {
+        char uuid[sizeof(profile->uuid)], file[PATH_MAX] = "";
+        int given;
+        if (sscanf(line, "%d:%39[^:]:%4095[^\n]", &given, uuid, file) < 2)
             continue;
-        const int given = (int)strtol(priority, NULL, 10);
-        if (strncmp(line, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
+        if (strncmp(file, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
             profile->priority = given + 1;
-            snprintf(highest, PATH_MAX, "%s", *line ? line : uuid);
+            snprintf(highest, PATH_MAX, "%s", *file ? file : uuid);
         }
         if (strcmp(uuid, profile->uuid) == 0)
-            snprintf(profile->file, sizeof(profile->file), "%s", line);
+            strcpy(profile->file, file);
     }
 }
 

@@ -144,7 +144,7 @@ static void generated_path(const struct copy *copy, const struct generated *by, 
     snprintf(path, GENERATED_SIZE, "%s/%s%s%s", copy->root, by->before, id, by->after);
 }
 
-/* Reads it. Returns the backend; NULL: there is nothing. */
+/* Reads it. Returns the backend; NULL: there is nothing, which is reported. */
 static const char *read_generated(const struct copy *copy, const char *id, char *text, size_t size)
 {
     char path[GENERATED_SIZE];
@@ -154,6 +154,7 @@ static const char *read_generated(const struct copy *copy, const char *id, char 
         if (text_read(path, text, size) >= 0)
             return generated[i].backend;
     }
+    error_set(copy->why, "netplan makes nothing for '%s'", id);
     return NULL;
 }
 
@@ -264,15 +265,13 @@ int copy_check(struct copy *copy, const struct persist_plan *plan, const struct 
     if (!said || check_others(copy, plan) < 0)
         return -1;
     const char *backend = read_generated(copy, plan->bridge, text, sizeof(text));
-    if (!backend)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge);
-    if (check_bridge(copy, plan, text) < 0)
+    if (!backend || check_bridge(copy, plan, text) < 0)
         return -1;
     if (!*plan->uplink)
         return 0;
     const char *ports = read_generated(copy, copy->id, text, sizeof(text));
     if (!ports)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink);
+        return -1;
     if (backend != ports || (copy->backend && copy->backend != ports))
         return error_set(
             copy->why,

@@ -173,7 +173,8 @@ class CarriedOver(Case):
         self.assertRegex(port, r"\n(master|controller)=br0\n")
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         sandbox.batch("ip", "link add br0 mtu 1400 type bridge", "link set br0 up", "addr add 203.0.113.1/24 dev br0",
-                      "addr add 2001:db8:7::1/64 dev br0 nodad", "route add 10.0.0.0/8 via 203.0.113.9 metric 77", "route add default via 172.31.1.1 dev br0 onlink")
+                      "addr add 2001:db8:7::1/64 dev br0 nodad", "route add 10.0.0.0/8 via 203.0.113.9 metric 77",
+                      "route add default via 172.31.1.1 dev br0 onlink")
         done = virt_tap("bridge", "persist", "br0", "--format=networkmanager")
         self.assertEqual(done.returncode, 0, done.stdout)
         with open(FILE, encoding="utf-8") as file:

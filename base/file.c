@@ -231,19 +231,19 @@ static int exchange(const struct file *file, const char *temporary, struct error
     return 0;
 }
 
-static int fill(int fd, const struct file *file, const char *text, size_t size, struct error *why)
+int file_fill(int fd, int old, const char *text, size_t size, mode_t mode, struct error *why)
 {
-    const struct stat *was = &file->as_read;
-    struct stat is;
+    struct stat was, is;
 
-    if (!write_all(fd, text, size) || fstat(fd, &is) < 0)
+    if (!write_all(fd, text, size) || fstat(fd, &is) < 0 || (old >= 0 && fstat(old, &was) < 0))
         return error_set(why, "%s", strerror(errno));
-    if ((was->st_uid != is.st_uid || was->st_gid != is.st_gid) && fchown(fd, was->st_uid, was->st_gid) < 0)
-        return error_set(why, "its owner, uid %u and gid %u, cannot be kept: %s", was->st_uid, was->st_gid,
+    if (old >= 0 && (was.st_uid != is.st_uid || was.st_gid != is.st_gid) &&
+        fchown(fd, was.st_uid, was.st_gid) < 0)
+        return error_set(why, "its owner, uid %u and gid %u, cannot be kept: %s", was.st_uid, was.st_gid,
                          strerror(errno));
-    if (attributes_keep(file->fd, fd, why) < 0)
+    if (old >= 0 && attributes_keep(old, fd, why) < 0)
         return -1;
-    if (fchmod(fd, was->st_mode & 0777) < 0 || fsync(fd) < 0)
+    if (fchmod(fd, mode) < 0 || fsync(fd) < 0) /* an ACL has set the permissions, too */
         return error_set(why, "%s", strerror(errno));
     return 0;
 }
@@ -274,7 +274,8 @@ int file_replace(const struct file *file, const char *text, size_t size, struct 
 
     if (fd < 0)
         return -1;
-    if (fill(fd, file, text, size, why) < 0 || exchange(file, temporary, why) < 0) {
+    if (file_fill(fd, file->fd, text, size, file->as_read.st_mode & 0777, why) < 0 ||
+        exchange(file, temporary, why) < 0) {
         remove_own(file->folder, temporary, fd);
         return -1;
     }

@@ -52,6 +52,10 @@ void file_release(struct file *file);
  * file is checked just before). Returns 0; or -1 and why not, with nothing left behind. */
 int file_replace(const struct file *file, const char *text, size_t size, struct error *why);
 
+/* Fills a new file: with the text; with the owner, group, ACL and other extended attributes of `old`, a
+ * descriptor, or -1; and with exactly that mode. It is on disk then. Returns 0, or -1 and why not. */
+int file_fill(int fd, int old, const char *text, size_t size, mode_t mode, struct error *why);
+
 /* Creates a file of that name in the folder or replaces an existing one, completely or not at all. It belongs
  * to the caller; mode is as for open(2), without execute permission. Links on the way to the folder are
  * treated as above. Returns 0, or -1 and why not. */

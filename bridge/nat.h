@@ -38,9 +38,8 @@ bool nat_text_overlaps(const char *text, const struct cidr *network, uint8_t min
 /* As write() of struct persist_format: a unit, with what dnsmasq and nft read. */
 int nat_write_unit(const struct persist_plan *plan, struct persist_files *files, struct error *why);
 
-/* Adds what the host needs beside its manager: forwarding, and what firewalld and Docker are told. Returns 0
- * or -errno. */
-int nat_write_host(const struct persist_plan *plan, struct persist_files *files);
+/* Adds what the host needs beside its manager: forwarding, and what firewalld and Docker are told. */
+void nat_write_host(const struct persist_plan *plan, struct persist_files *files);
 
 /* Makes the bridge by what was written, and waits until it works; or takes all back, and reports why. Returns
  * 0 or 1. */

@@ -75,15 +75,12 @@ static const char *host_text(const struct cidr *address, char text[CIDR_TEXT])
     return text;
 }
 
-static int add_unit(const struct persist_plan *plan, struct persist_files *files)
+static void add_unit(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, UNITS "virt-tap-nat-%s.service", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, UNITS "virt-tap-nat-%s.service", plan->bridge);
     const char *name = plan->bridge;
     char address[CIDR_TEXT];
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fprintf(out,
             "[Unit]\nDescription=virt-tap: addresses and NAT for the guests on %s\n"
             "Documentation=man:virt-tap-bridge(8)\n"
@@ -107,31 +104,24 @@ static int add_unit(const struct persist_plan *plan, struct persist_files *files
             "ExecStart=dnsmasq --keep-in-foreground --conf-file=" NAT_FOLDER "%s.conf\n"
             "ExecStopPost=-nft delete table inet virt_tap_nat_%s\n\n%s",
             name, name, name, name, hardening);
-    return persist_close(out);
 }
 
 /* A file of ours, and not the link that `systemctl enable` would make. */
-static int add_wants(const struct persist_plan *plan, struct persist_files *files)
+static void add_wants(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, UNITS "multi-user.target.d/virt-tap-nat-%s.conf", plan->bridge);
+    FILE *out =
+        persist_open(files, plan, 0644, UNITS "multi-user.target.d/virt-tap-nat-%s.conf", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fprintf(out, "[Unit]\nWants=virt-tap-nat-%s.service\n", plan->bridge);
-    return persist_close(out);
 }
 
 /* Guests reach everything that the host does, and nobody reaches them that they have not asked. */
-static int add_rules(const struct persist_plan *plan, struct persist_files *files)
+static void add_rules(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, NAT_FOLDER "%s.nft", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, NAT_FOLDER "%s.nft", plan->bridge);
     const char *name = plan->bridge;
     char v4[CIDR_TEXT], v6[CIDR_TEXT];
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     network_text(&plan->nat, v4);
     fprintf(out,
             "table inet virt_tap_nat_%s\ndelete table inet virt_tap_nat_%s\n\n"
@@ -147,25 +137,21 @@ static int add_rules(const struct persist_plan *plan, struct persist_files *file
             "    }\n\n    chain forward {\n        type filter hook forward priority filter; policy accept;\n"
             "        iifname != \"%s\" oifname \"%s\" ct state != { established, related } drop\n    }\n}\n",
             name, name);
-    return persist_close(out);
 }
 
-static int add_dnsmasq(const struct persist_plan *plan, struct persist_files *files)
+static void add_dnsmasq(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, NAT_FOLDER "%s.conf", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, NAT_FOLDER "%s.conf", plan->bridge);
     const uint32_t mask = ~(uint32_t)0 << (32 - plan->nat.prefix);
     struct cidr first = plan->nat, last = plan->nat;
     char from[CIDR_TEXT], to[CIDR_TEXT], v6[CIDR_TEXT];
 
-    if (!out)
-        return -errno;
     for (int i = 0; i < 4; i++) {
         first.bytes[i] &= (uint8_t)(mask >> (24 - 8 * i));
         last.bytes[i] |= (uint8_t)(~mask >> (24 - 8 * i));
     }
     first.bytes[3] |= 1;
     last.bytes[3] &= 0xfe;
-    persist_head(out, plan);
     fprintf(out,
             "interface=%s\nexcept-interface=lo\nbind-dynamic\npid-file=\n"
             "dhcp-leasefile=/run/virt-tap-nat-%s/leases\ndhcp-authoritative\ndhcp-no-override\n"
@@ -182,44 +168,35 @@ static int add_dnsmasq(const struct persist_plan *plan, struct persist_files *fi
         *strchr(v6, '/') = '\0';
         fprintf(out, "enable-ra\ndhcp-range=%s,ra-only,64\n", v6);
     }
-    return persist_close(out);
 }
 
 int nat_write_unit(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     (void)why;
-    int err = add_unit(plan, files);
-
-    if (err == 0)
-        err = add_wants(plan, files);
-    if (err == 0)
-        err = add_rules(plan, files);
-    return err < 0 ? err : add_dnsmasq(plan, files);
+    add_unit(plan, files);
+    add_wants(plan, files);
+    add_rules(plan, files);
+    add_dnsmasq(plan, files);
+    return 0;
 }
 
-static int add_sysctls(const struct persist_plan *plan, struct persist_files *files)
+static void add_sysctls(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, "/etc/sysctl.d/80-virt-tap-%s.conf", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, "/etc/sysctl.d/80-virt-tap-%s.conf", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fputs("net/ipv4/ip_forward=1\n", out);
     if (plan->nat6.family)
         fputs("net/ipv6/conf/all/forwarding=1\n", out);
     fprintf(out, "# Guests configure nothing of the host's.\n-net/ipv6/conf/%s/accept_ra=0\n", plan->bridge);
-    return persist_close(out);
 }
 
 /* A zone of its own, as NetworkManager's for shared connections: guests reach these services of the host's,
  * and everything beyond it. A zone's name has 17 characters at most. */
-static int add_zone(const struct persist_plan *plan, struct persist_files *files)
+static void add_zone(const struct persist_plan *plan, struct persist_files *files)
 {
     const uint64_t hash = hash_bytes(HASH_START, plan->bridge, strlen(plan->bridge));
-    FILE *out = persist_open(files, 0644, "/etc/firewalld/zones/virt-tap%08x.xml", (unsigned int)hash);
+    FILE *out = persist_open(files, NULL, 0644, "/etc/firewalld/zones/virt-tap%08x.xml", (unsigned int)hash);
 
-    if (!out)
-        return -errno;
     fprintf(out,
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<zone target=\"ACCEPT\">\n"
             "  <short>virt-tap %s</short>\n"
@@ -228,18 +205,14 @@ static int add_zone(const struct persist_plan *plan, struct persist_files *files
             "  <protocol value=\"icmp\"/>\n  <protocol value=\"ipv6-icmp\"/>\n"
             "  <rule priority=\"32767\">\n    <reject/>\n  </rule>\n</zone>\n",
             plan->bridge, plan->bridge, plan->bridge);
-    return persist_close(out);
 }
 
 /* Docker lets nothing through the host that its chains do not accept, and has DOCKER-USER for others' rules,
  * which are gone with each start of the host. */
-static int add_docker(const struct persist_plan *plan, struct persist_files *files)
+static void add_docker(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, UNITS "docker.service.d/virt-tap-nat-%s.conf", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, UNITS "docker.service.d/virt-tap-nat-%s.conf", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fputs("[Service]\n", out);
     for (int v6 = 0; v6 < 1 + (plan->nat6.family != 0); v6++)
         for (int i = 0; i < NAT_DOCKER_RULES; i++) {
@@ -249,31 +222,27 @@ static int add_docker(const struct persist_plan *plan, struct persist_files *fil
                 fprintf(out, "ExecStartPost=-%s -w -%c DOCKER-USER %s\n", v6 ? "ip6tables" : "iptables", *act,
                         rule);
         }
-    return persist_close(out);
 }
 
 /* NetworkManager stops nft after a second (nm-firewall-utils.c), which on a slow host would be spent on
  * loading what its rules for a shared connection are made of. */
-static int add_modules(const struct persist_plan *plan, struct persist_files *files)
+static void add_modules(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, "/etc/modules-load.d/virt-tap-%s.conf", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, "/etc/modules-load.d/virt-tap-%s.conf", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fputs("nft_chain_nat\nnft_masq\nnft_ct\nnft_reject_ipv4\n", out);
-    return persist_close(out);
 }
 
-int nat_write_host(const struct persist_plan *plan, struct persist_files *files)
+void nat_write_host(const struct persist_plan *plan, struct persist_files *files)
 {
     /* NetworkManager makes the host forward, and has a zone for this. */
-    const bool shared = strcmp(plan->format->name, "networkmanager") == 0;
-    int err = shared ? add_modules(plan, files) : add_sysctls(plan, files);
-
-    if (err == 0 && !shared && access("/etc/firewalld/zones", F_OK) == 0)
-        err = add_zone(plan, files);
-    if (err == 0 && persist_any_file("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))
-        err = add_docker(plan, files);
-    return err;
+    if (strcmp(plan->format->name, "networkmanager") == 0) {
+        add_modules(plan, files);
+    } else {
+        add_sysctls(plan, files);
+        if (access("/etc/firewalld/zones", F_OK) == 0)
+            add_zone(plan, files);
+    }
+    if (persist_any_file("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))
+        add_docker(plan, files);
 }

@@ -167,17 +167,14 @@ struct writing {
 static int collect(void *arg)
 {
     struct writing *writing = arg;
-    struct error why = {0};
-    const bool nat = writing->plan->nat.family != 0;
-    int err = writing->plan->format->write(writing->plan, &writing->files, &why);
+    struct error why = {.text = "there is no memory"};
 
-    if (err == 0 && nat)
-        err = nat_write_host(writing->plan, &writing->files);
-    if (err == 0)
-        return 0;
-    if (!why.text[0])
-        error_set(&why, "%s", strerror(-err));
-    return complain(1, writing->verb, "nothing was changed: %s", why.text);
+    if (writing->plan->format->write(writing->plan, &writing->files, &why) != 0)
+        return complain(1, writing->verb, "nothing was changed: %s", why.text);
+    if (writing->plan->nat.family)
+        nat_write_host(writing->plan, &writing->files);
+    persist_end(&writing->files);
+    return 0;
 }
 
 static int check(void *arg)

@@ -51,7 +51,7 @@ void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
     char *path, *text; /* owned */
-    size_t size;       /* of the text, for persist_open() */
+    size_t size;       /* of the text */
     mode_t mode;
     long long written; /* when, in ns since 1970; of recorded files only */
 };
@@ -61,23 +61,22 @@ enum { PERSIST_FILES_MAX = 16 };
 struct persist_files {
     struct persist_file list[PERSIST_FILES_MAX];
     size_t count;
+    FILE *out; /* for the text of the last; NULL: that is complete */
 };
 
-/* Adds a file with that path. Returns a stream for its text, which the caller must persist_close() before
- * anything else is done with the list; or NULL, with errno ENOSPC or ENOMEM. */
-FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Returns a stream for a text in memory, to be freed after persist_end_text(). There is always one: without
+ * memory the program ends, since nothing has been changed yet when texts are made. */
+FILE *persist_begin_text(char **text, size_t *size);
+void persist_end_text(FILE *out);
 
-/* Returns 0; or -ENOMEM, and the text may be incomplete. */
-int persist_close(FILE *out);
+/* Adds a file with that path; it starts with a comment that names its author, unless the plan is NULL.
+ * Returns, likewise, a stream for its text, which the next file or persist_end() ends. */
+FILE *persist_open(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+void persist_end(struct persist_files *files);
 
-/* Adds a file with a copy of the text. Returns 0, -ENOMEM or -ENOSPC. */
-int persist_add(struct persist_files *files, mode_t mode, const char *path, const char *text);
 bool persist_has(const struct persist_files *files, const char *path);
 void persist_free(struct persist_files *files);
-
-/* Writes a comment that names a file's author: its first line. */
-void persist_head(FILE *out, const struct persist_plan *plan);
 
 struct persist_format {
     const char *name;
@@ -85,7 +84,7 @@ struct persist_format {
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
      * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);
-    /* Adds the files that describe the plan. Returns 0; -1 and why not; or -errno. */
+    /* Adds the files that describe the plan. Returns 0, or -1 and why not. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
      * none. Returns 0 or reports why not. */
@@ -138,13 +137,13 @@ const char *persist_destination(const struct persist_route *route);
 int persist_check_text(const struct persist_plan *plan, const char *text, bool destinations,
                        const char *where, struct error *why);
 
-/* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
- * persist_networkd(). */
-int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
+/* Adds networkd's files; text: what the NIC's own says, with its drop-ins, of which the comments are taken
+ * out; "": there is none. Returns as persist_networkd(). */
+int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
                           struct error *why);
 
-/* Writes netplan's whole file. section and id: where the NIC is defined; moved: what its definition said, as
- * lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
+/* Writes netplan's whole file but for its head. section and id: where the NIC is defined; moved: what its
+ * definition said, as lines of the bridge's; NULL: nothing did, and the kernel's state is written. */
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved);
 
@@ -184,8 +183,8 @@ int persist_networkmanager_free(const struct persist_plan *plan, struct error *w
  * step (persist_swap.h). What was there is kept beside each. check, if any, is called before that where the
  * files can be seen already, and refuses by a value other than 0, after reporting why. Returns 0, or reports
  * why not and changes nothing. */
-int persist_store(const char *verb, const char *bridge, const struct persist_files *files,
-                  int (*check)(void *arg), void *arg);
+int persist_store(const char *verb, const char *bridge, struct persist_files *files, int (*check)(void *arg),
+                  void *arg);
 
 /* Returns what is recorded as installed for this bridge: paths, and when they were written. Returns 0, also
  * if nothing is, or -errno; -ENOTSUP: a later virt-tap wrote it. The caller must persist_free() them in

@@ -23,39 +23,66 @@
 
 #define FORMAT_WORD "format " /* begins the first line of a record; its number follows */
 
-FILE *persist_open(struct persist_files *files, mode_t mode, const char *format, ...)
+static void __attribute__((noreturn)) give_up(const char *reason)
+{
+    exit(complain(1, "virt-tap bridge persist", "nothing was changed: %s", reason));
+}
+
+FILE *persist_begin_text(char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+
+    if (!out)
+        give_up(strerror(errno));
+    return out;
+}
+
+void persist_end_text(FILE *out)
+{
+    if (fclose(out) != 0)
+        give_up(strerror(errno));
+}
+
+void persist_end(struct persist_files *files)
+{
+    if (files->out)
+        persist_end_text(files->out);
+    files->out = NULL;
+}
+
+/* Writes a comment that names a file's author: its first line. */
+static void write_head(FILE *out, const struct persist_plan *plan)
+{
+    char nat[CIDR_TEXT + sizeof(NAT_MARK)] = "";
+
+    if (plan->nat.family) {
+        strcpy(nat, NAT_MARK);
+        cidr_print(&plan->nat, nat + strlen(nat));
+    }
+    fprintf(out,
+            "# Written by `virt-tap bridge persist %s%s`; `virt-tap bridge unpersist %s` takes it back.\n",
+            plan->bridge, nat, plan->bridge);
+}
+
+FILE *persist_open(struct persist_files *files, const struct persist_plan *plan, mode_t mode,
+                   const char *format, ...)
 {
     struct persist_file *file = &files->list[files->count];
     va_list args;
 
-    errno = ENOSPC;
+    persist_end(files);
     if (files->count == PERSIST_FILES_MAX)
-        return NULL;
+        give_up("too many files have to do with the NIC");
     *file = (struct persist_file){.mode = mode};
     va_start(args, format);
-    const int length = vasprintf(&file->path, format, args);
+    if (vasprintf(&file->path, format, args) < 0)
+        give_up(strerror(errno));
     va_end(args);
-    if (length < 0)
-        return NULL;
-    files->count++; /* now persist_free() will free it */
-    return open_memstream(&file->text, &file->size);
-}
-
-int persist_close(FILE *out)
-{
-    if (fclose(out) == 0)
-        return 0;
-    return -ENOMEM;
-}
-
-int persist_add(struct persist_files *files, mode_t mode, const char *path, const char *text)
-{
-    FILE *out = persist_open(files, mode, "%s", path);
-
-    if (!out)
-        return -errno;
-    fputs(text, out);
-    return persist_close(out);
+    files->count++;
+    files->out = persist_begin_text(&file->text, &file->size);
+    if (plan)
+        write_head(files->out, plan);
+    return files->out;
 }
 
 bool persist_has(const struct persist_files *files, const char *path)
@@ -75,21 +102,9 @@ const char *persist_destination(const struct persist_route *route)
     return "::/0";
 }
 
-void persist_head(FILE *out, const struct persist_plan *plan)
-{
-    char nat[CIDR_TEXT + sizeof(NAT_MARK)] = "";
-
-    if (plan->nat.family) {
-        strcpy(nat, NAT_MARK);
-        cidr_print(&plan->nat, nat + strlen(nat));
-    }
-    fprintf(out,
-            "# Written by `virt-tap bridge persist %s%s`; `virt-tap bridge unpersist %s` takes it back.\n",
-            plan->bridge, nat, plan->bridge);
-}
-
 void persist_free(struct persist_files *files)
 {
+    persist_end(files);
     for (size_t i = 0; i < files->count; i++) {
         free(files->list[i].path);
         free(files->list[i].text);
@@ -143,10 +158,13 @@ int persist_recall(const char *bridge, struct persist_files *files)
             return -ENOTSUP;
         if (!name || name[1] != '/')
             return -EBADMSG;
-        const int err = persist_add(files, 0, name + 1, "");
-        if (err < 0)
-            return err;
-        files->list[files->count - 1].written = strtoll(line, NULL, 10);
+        struct persist_file *file = &files->list[files->count];
+        if (files->count == PERSIST_FILES_MAX)
+            return -ENOSPC;
+        *file = (struct persist_file){.path = strdup(name + 1), .written = strtoll(line, NULL, 10)};
+        if (!file->path)
+            return -ENOMEM;
+        files->count++;
     }
     return 0;
 }
@@ -209,17 +227,18 @@ static int check_unchanged(const char *verb, const char *bridge, const struct pe
 static int start(const char *verb, const char *bridge, struct swap *swap, struct persist_files *record,
                  bool by_guard)
 {
-    char path[PATH_MAX];
-
-    list_path(path, bridge);
     const int opened = swap_open(swap);
     const int err = persist_recall(bridge, record);
+
     if (opened < 0)
         complain(1, verb, "nothing was changed: %s", swap->why.text);
     else if (err == -ENOTSUP)
-        complain(1, verb, "nothing was changed: %s was written by a later virt-tap; use that one", path);
+        complain(1, verb,
+                 "nothing was changed: " PERSIST_RECORD "%s was written by a later virt-tap; use that one",
+                 bridge);
     else if (err < 0)
-        complain(1, verb, "nothing was changed: cannot read %s: %s", path, strerror(-err));
+        complain(1, verb, "nothing was changed: cannot read " PERSIST_RECORD "%s: %s", bridge,
+                 strerror(-err));
     else if (check_unchanged(verb, bridge, record, by_guard) == 0)
         return 0;
     swap_close(swap);
@@ -241,7 +260,7 @@ static void take_back(struct swap *swap, const char *bridge, const char *path)
 }
 
 /* What is there is kept, unless that was done before, or it is what we wrote before. */
-static void install(struct swap *swap, const char *bridge, const struct persist_file *file,
+static void install(struct swap *swap, const char *bridge, struct persist_file *file,
                     const struct persist_files *record)
 {
     char kept[PATH_MAX];
@@ -250,30 +269,25 @@ static void install(struct swap *swap, const char *bridge, const struct persist_
     const bool done = persist_has(record, file->path) && (exists(kept) || is_ours(file->path));
     if (!done && exists(file->path))
         swap_link(swap, kept, file->path);
-    swap_text(swap, file->path, file->text, file->mode);
+    swap_text(swap, file->path, file->text, file->mode, &file->written);
 }
 
 static void write_record(struct swap *swap, const char *bridge, const struct persist_files *files)
 {
-    _cleanup_free_ char *text = NULL;
-    char path[PATH_MAX];
-    size_t size;
-    FILE *list = open_memstream(&text, &size);
+    char path[PATH_MAX], text[PERSIST_FILES_MAX * (PATH_MAX + 32)] = FORMAT_WORD "1\n";
+    long long written;
 
-    if (list)
-        fputs(FORMAT_WORD "1\n", list);
-    for (size_t i = 0; list && i < files->count; i++)
-        fprintf(list, "%lld %s\n", swap_written(swap, files->list[i].path), files->list[i].path);
+    for (size_t i = 0; i < files->count; i++)
+        sprintf(text + strlen(text), "%lld %s\n", files->list[i].written, files->list[i].path);
     list_path(path, bridge);
-    const bool complete = list && fclose(list) == 0;
-    swap_text(swap, path, complete ? text : NULL, 0600);
+    swap_text(swap, path, text, 0600, &written);
 }
 
 static int close_reporting(const char *verb, struct swap *swap)
 {
     const bool in_force = swap_close(swap);
 
-    if (!swap->failed)
+    if (!swap->why.text[0])
         return 0;
     if (in_force)
         return complain(
@@ -293,37 +307,31 @@ int persist_check(const char *verb, const char *bridge, struct persist_files *re
     return 0;
 }
 
-/* What every user may see: the files as they are, unless they were written for this bridge. */
-static int as_user(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
-{
-    char path[PATH_MAX];
-
-    list_path(path, bridge);
-    if (!exists(path))
-        return act(arg);
-    return complain(1, verb, "only root can read the files that `bridge persist` replaced for '%s': use sudo",
-                    bridge);
-}
-
 int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg), void *arg)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct overlay overlays[PERSIST_FILES_MAX];
     char kept[PERSIST_FILES_MAX][PATH_MAX];
+    char path[PATH_MAX];
     struct error why;
     size_t count = 0;
 
+    list_path(path, bridge);
+    if (!exists(path))
+        return act(arg);
     if (geteuid() != 0)
-        return as_user(verb, bridge, act, arg);
+        return complain(1, verb,
+                        "only root can read the files that `bridge persist` replaced for '%s': use sudo",
+                        bridge);
     if (persist_check(verb, bridge, &record) != 0)
         return 1;
     for (size_t i = 0; i < record.count; i++) {
-        const char *path = record.list[i].path;
-        kept_path(kept[i], path, bridge);
+        const char *file = record.list[i].path;
+        kept_path(kept[i], file, bridge);
         if (exists(kept[i]))
-            overlays[count++] = (struct overlay){path, kept[i]};
-        else if (is_ours(path) && exists(path))
-            overlays[count++] = (struct overlay){path, "/dev/null"}; /* see persist_swap.h */
+            overlays[count++] = (struct overlay){file, kept[i]};
+        else if (is_ours(file) && exists(file))
+            overlays[count++] = (struct overlay){file, "/dev/null"}; /* see persist_swap.h */
     }
     if (count == 0)
         return act(arg);
@@ -331,8 +339,8 @@ int persist_as_before(const char *verb, const char *bridge, int (*act)(void *arg
     return status < 0 ? complain(1, verb, "nothing was changed: %s", why.text) : status;
 }
 
-int persist_store(const char *verb, const char *bridge, const struct persist_files *files,
-                  int (*check)(void *arg), void *arg)
+int persist_store(const char *verb, const char *bridge, struct persist_files *files, int (*check)(void *arg),
+                  void *arg)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct swap swap;

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "persist_interfaces.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -28,113 +27,91 @@ struct walk {
     int depth;
 };
 
-static int edit_file(struct walk *walk, const char *path);
+static void edit_file(struct walk *walk, const char *path);
 
-/* The files that a `source-directory` names: those with plain names (ifupdown's config.c). */
-static int edit_folder(struct walk *walk, const char *path)
+/* Whether a `source-directory` takes a file of that name (ifupdown's config.c). */
+static bool is_plain(const char *name)
 {
-    struct dirent **names = NULL;
-    const int count = scandir(path, &names, NULL, alphasort);
-    int err = 0;
-
-    for (int i = 0; i < count; i++) {
-        _cleanup_free_ char *file = NULL;
-        const bool plain =
-            names[i]->d_name[strspn(names[i]->d_name,
-                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] ==
-            '\0';
-        if (err == 0 && plain)
-            err = asprintf(&file, "%s/%s", path, names[i]->d_name) < 0 ? -ENOMEM : edit_file(walk, file);
-        free(names[i]);
-    }
-    free(names);
-    return err;
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] == '\0';
 }
 
 /* Edits what one pattern of a `source` or `source-directory` line in the file `from` names. */
-static int edit_pattern(struct walk *walk, const char *from, const char *pattern, bool folders)
+static void edit_pattern(struct walk *walk, const char *from, const char *pattern, bool folders)
 {
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    _cleanup_free_ char *path = NULL;
-    int err = 0;
+    char path[2 * PATH_MAX];
+    int folder = 0;
 
-    if (strpbrk(pattern, "$`\"'\\"))
-        return error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
-    if (asprintf(&path, "%.*s%s", *pattern == '/' ? 0 : (int)(strrchr(from, '/') - from) + 1, from, pattern) <
-        0)
-        return -ENOMEM;
+    if (*pattern != '/')
+        folder = (int)(strrchr(from, '/') - from) + 1;
+    if (strpbrk(pattern, "$`\"'\\") || strlen(pattern) >= PATH_MAX) {
+        error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
+        return;
+    }
+    snprintf(path, sizeof(path), "%.*s%s%s", folder, from, pattern, text_if(folders, "/*"));
     glob(path, GLOB_BRACE, NULL, &found);
-    for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
-        err = folders ? edit_folder(walk, found.gl_pathv[i]) : edit_file(walk, found.gl_pathv[i]);
-    return err;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!folders || is_plain(basename(found.gl_pathv[i])))
+            edit_file(walk, found.gl_pathv[i]);
 }
 
 /* Edits all files that this one names. */
-static int edit_sources(struct walk *walk, const char *path, FILE *in)
+static void edit_sources(struct walk *walk, const char *path, FILE *in)
 {
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    int err = 0;
 
     rewind(in);
-    while (err == 0 && getline(&line, &size, in) > 0) {
+    while (getline(&line, &size, in) > 0) {
         char *rest = line + strspn(line, " \t");
         const char *word = strsep(&rest, " \t\n"), *pattern;
         const bool folders = strcmp(word, "source-directory") == 0;
-        while (err == 0 && (folders || strcmp(word, "source") == 0) && (pattern = strsep(&rest, " \t\n")))
+        while ((folders || strcmp(word, "source") == 0) && (pattern = strsep(&rest, " \t\n")))
             if (*pattern)
-                err = edit_pattern(walk, path, pattern, folders);
+                edit_pattern(walk, path, pattern, folders);
     }
-    return err;
 }
 
-/* Whether ifupdown reads the bridge's file already, by this line. */
-static bool is_sourced(const char *text, const char *line)
+/* Has ifupdown read the bridge's file, last. Returns whether it does not yet. */
+static bool add_source(const struct persist_plan *plan, const char *text, FILE *out)
 {
+    char line[sizeof("source " OWN_FILE "\n") + IFNAMSIZ];
+
+    snprintf(line, sizeof(line), "source " OWN_FILE "%s\n", plan->bridge);
     const char *at = strstr(text, line);
-
-    return at && (at == text || at[-1] == '\n');
+    if (at && (at == text || at[-1] == '\n'))
+        return false;
+    fprintf(out, "\n%s", line);
+    return true;
 }
 
-static int edit_text(struct walk *walk, const char *path, FILE *in, char **text)
+static void edit_file(struct walk *walk, const char *path)
 {
-    const struct persist_plan *plan = walk->taken->plan;
-    char source[sizeof("source " OWN_FILE "\n") + IFNAMSIZ];
-    size_t size;
-    FILE *out = open_memstream(text, &size);
-
-    if (!out)
-        return -ENOMEM;
-    bool changed = persist_edit_interfaces(in, out, walk->taken);
-    fflush(out);
-    snprintf(source, sizeof(source), "source " OWN_FILE "%s\n", plan->bridge);
-    if (strcmp(path, MAIN_FILE) == 0 && !is_sourced(*text, source)) {
-        fprintf(out, "\n%s", source);
-        changed = true;
-    }
-    return fclose(out) == 0 ? changed : -ENOMEM;
-}
-
-static int edit_file(struct walk *walk, const char *path)
-{
+    struct persist_taken *taken = walk->taken;
     _cleanup_free_ char *text = NULL;
     struct stat st;
+    size_t size;
 
-    if (persist_has(walk->files, path)) /* it is read twice */
-        return 0;
-    if (walk->depth == DEPTH_MAX)
-        return error_set(&walk->taken->why, "%.200s: files name each other", path);
+    if (taken->why.text[0] || persist_has(walk->files, path)) /* it is read twice */
+        return;
+    if (walk->depth == DEPTH_MAX) {
+        error_set(&taken->why, "%.200s: files name each other", path);
+        return;
+    }
     _cleanup_fclose_ FILE *in = fopen(path, "re");
     if (!in || fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode))
-        return 0;
-    int err = edit_text(walk, path, in, &text);
-    if (err > 0)
-        err = persist_add(walk->files, st.st_mode & 0777, path, text);
+        return;
+    FILE *out = persist_begin_text(&text, &size);
+    bool changed = persist_edit_interfaces(in, out, taken);
+    fflush(out);
+    if (strcmp(path, MAIN_FILE) == 0)
+        changed |= add_source(taken->plan, text, out);
+    persist_end_text(out);
+    if (changed)
+        fputs(text, persist_open(walk->files, NULL, st.st_mode & 0777, "%s", path));
     walk->depth++;
-    if (err == 0)
-        err = edit_sources(walk, path, in);
+    edit_sources(walk, path, in);
     walk->depth--;
-    return err;
 }
 
 static void print_making(FILE *out, const struct persist_plan *plan)
@@ -195,25 +172,13 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
-/* Adds the bridge's file, with what the NIC's stanzas gave for it. */
-static int add_own(const struct persist_plan *plan, struct persist_files *files, const char *options,
-                   const char *inet6)
-{
-    FILE *out = persist_open(files, 0644, OWN_FILE "%s", plan->bridge);
-
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
-    persist_ifupdown_print(out, plan, options, inet6);
-    return persist_close(out);
-}
-
 /* An address that no stanza has may come from a command that would go on to give it to the port. */
 static void check_seen(struct persist_taken *taken)
 {
     char cidr[CIDR_TEXT];
 
-    for (size_t i = 0; *taken->command && i < taken->plan->address_count && i < 64; i++)
+    for (size_t i = 0; *taken->command && !taken->why.text[0] && i < taken->plan->address_count && i < 64;
+         i++)
         if (!(taken->seen & UINT64_C(1) << i)) {
             cidr_print(&taken->plan->addresses[i], cidr);
             error_set(
@@ -225,40 +190,28 @@ static void check_seen(struct persist_taken *taken)
         }
 }
 
-/* Edits all files; *options and *inet6 become what they gave for the bridge, owned by the caller. */
-static int edit_all(const struct persist_plan *plan, struct persist_files *files, char **options,
-                    char **inet6, struct error *why)
-{
-    size_t options_size, inet6_size;
-    struct persist_taken taken = {.plan = plan,
-                                  .options = open_memstream(options, &options_size),
-                                  .inet6 = open_memstream(inet6, &inet6_size)};
-    struct walk walk = {files, &taken, 0};
-    int err = -ENOMEM;
-
-    if (taken.options && taken.inet6)
-        err = edit_file(&walk, MAIN_FILE);
-    if (taken.options && fclose(taken.options) != 0)
-        err = -ENOMEM;
-    if (taken.inet6 && fclose(taken.inet6) != 0)
-        err = -ENOMEM;
-    if (err == 0 && !taken.why.text[0])
-        check_seen(&taken);
-    *why = taken.why;
-    if (why->text[0])
-        return -1;
-    return err;
-}
-
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_free_ char *options = NULL, *inet6 = NULL;
+    size_t options_size, inet6_size;
 
     if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
         return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
                          plan->bridge);
-    const int err = edit_all(plan, files, &options, &inet6, why);
-    return err < 0 ? err : add_own(plan, files, options, inet6);
+    struct persist_taken taken = {.plan = plan,
+                                  .options = persist_begin_text(&options, &options_size),
+                                  .inet6 = persist_begin_text(&inet6, &inet6_size)};
+    struct walk walk = {files, &taken, 0};
+    edit_file(&walk, MAIN_FILE);
+    persist_end_text(taken.options);
+    persist_end_text(taken.inet6);
+    check_seen(&taken);
+    *why = taken.why;
+    if (why->text[0])
+        return -1;
+    persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), plan, options,
+                           inet6);
+    return 0;
 }
 
 /* Asks ifupdown what it will do: bring the bridge up, and give its port no address. */

@@ -27,8 +27,7 @@ struct editor {
  * comments. */
 struct line {
     char *raw;   /* all of it, owned */
-    char *words; /* a copy without newlines and backslashes, owned */
-    size_t size;
+    char *words; /* a copy without newlines and the backslashes before them, owned */
 };
 
 static bool is_comment(const char *text)
@@ -37,50 +36,35 @@ static bool is_comment(const char *text)
     return *text == '#' || *text == '\0';
 }
 
-static bool goes_on(const char *text, size_t length)
+static void line_free(struct line *line)
 {
-    return length >= 2 && text[length - 1] == '\n' && text[length - 2] == '\\';
+    free(line->raw);
+    free(line->words);
 }
 
 /* Reads a line. Returns whether there is one; -1: no memory, or it contains a NUL. */
 static int next_line(FILE *in, struct line *line)
 {
-    _cleanup_free_ char *more = NULL;
-    size_t more_size = 0;
-    ssize_t length = getline(&line->raw, &line->size, in);
+    _cleanup_free_ char *part = NULL;
+    size_t part_size = 0, size, words_size;
+    bool goes_on = true, is_first = true;
 
-    if (length < 0)
-        return feof(in) ? 0 : -1;
-    while (!is_comment(line->raw) && goes_on(line->raw, (size_t)length)) {
-        const ssize_t next = getline(&more, &more_size, in);
-        if (next <= 0)
-            break;
-        char *longer = realloc(line->raw, (size_t)(length + next) + 1);
-        if (!longer)
-            return -1;
-        memcpy(longer + length, more, (size_t)next + 1);
-        line->raw = longer;
-        line->size = (size_t)(length + next) + 1;
-        length += next;
+    line_free(line);
+    FILE *raw = persist_begin_text(&line->raw, &size), *words = persist_begin_text(&line->words, &words_size);
+    for (ssize_t length; goes_on && (length = getline(&part, &part_size, in)) > 0; is_first = false) {
+        fwrite(part, 1, (size_t)length, raw);
+        goes_on = length >= 2 && strcmp(part + length - 2, "\\\n") == 0 && !(is_first && is_comment(part));
+        fprintf(words, "%.*s  ", (int)strcspn(part, "\n") - goes_on, part);
     }
-    free(line->words);
-    line->words = strdup(line->raw);
-    if (!line->words || strlen(line->raw) != (size_t)length)
-        return -1;
-    for (char *at = line->words; (at = strpbrk(at, "\\\n"));)
-        if (*at == '\n' || at[1] == '\n')
-            *at = ' ';
-        else
-            at++;
-    for (size_t end = strlen(line->words); end > 0 && strchr(BLANKS, line->words[end - 1]); end--)
+    persist_end_text(raw);
+    persist_end_text(words);
+    for (size_t end = words_size; end > 0 && strchr(BLANKS, line->words[end - 1]); end--)
         line->words[end - 1] = '\0';
+    if (size == 0 && feof(in))
+        return 0;
+    if (size == 0 || strlen(line->raw) != size)
+        return -1;
     return 1;
-}
-
-static void line_free(struct line *line)
-{
-    free(line->raw);
-    free(line->words);
 }
 
 #define _cleanup_line_ __attribute__((cleanup(line_free)))

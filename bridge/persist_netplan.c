@@ -89,19 +89,15 @@ static int set(struct copy *copy, const char *key, const char *value)
     return -1;
 }
 
-/* Takes what is not the device's own out of the definition: to *text, as the bridge's, and out of the copy.
+/* Takes what is not the device's own out of the definition: to `out`, as the bridge's, and out of the copy.
  * A key begins a line; what belongs to it is indented, or a list. `link-local: []`, which goes for the port
  * in any case, keeps the definition from becoming empty, so that netplan would drop it, and with it the
  * file's renderer and what VLANs refer to. */
-static int move_keys(struct copy *copy, char **text)
+static int move_keys(struct copy *copy, FILE *out)
 {
     static const char keep[] = "link-local";
-    size_t size;
-    _cleanup_fclose_ FILE *out = open_memstream(text, &size);
     bool moved = false, kept = false;
 
-    if (!out)
-        return -ENOMEM;
     for (char *rest = copy->definition; rest && *rest;) {
         const char *line = strsep(&rest, "\n");
         const bool begins = *line != ' ' && *line != '-';
@@ -120,8 +116,6 @@ static int move_keys(struct copy *copy, char **text)
         if (strcmp(key, keep) != 0 && set(copy, key, "null") < 0)
             return -1;
     }
-    if (fflush(out) != 0)
-        return -ENOMEM;
     return 0;
 }
 
@@ -143,13 +137,13 @@ static char *read_text(const char *path, struct error *why)
 /* Adds a file if the copy's is different now. netplan removes a file of which nothing is left. */
 static int add_if_changed(struct copy *copy, const char *path, struct persist_files *files)
 {
-    _cleanup_free_ char *changed = NULL, *before = NULL, *after = NULL;
+    _cleanup_free_ char *before = NULL, *after = NULL;
+    char changed[PATH_MAX];
     struct stat st;
 
-    if (asprintf(&changed, "%s%s", copy->root, path) < 0)
-        return -ENOMEM;
+    snprintf(changed, sizeof(changed), "%s%s", copy->root, path);
     if (stat(path, &st) < 0)
-        return -errno;
+        return error_set(copy->why, "%.200s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) /* /dev/null: not there (persist_swap.h) */
         return 0;
     before = read_text(path, copy->why);
@@ -158,21 +152,21 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
     else
         after = strdup("network:\n  version: 2\n");
     if (!before || !after)
-        return -EIO;
-    if (!strstr(before, copy->id) || strcmp(before, after) == 0)
-        return 0; /* `netplan set` also rewrites files that do not mention the NIC */
-    return persist_add(files, st.st_mode & 0777, path, after);
+        return -1;
+    if (strstr(before, copy->id) && strcmp(before, after) != 0)
+        fputs(after, persist_open(files, NULL, st.st_mode & 0777, "%s", path));
+    return 0; /* `netplan set` also rewrites files that do not mention the NIC */
 }
 
 static int add_changed(struct copy *copy, struct persist_files *files)
 {
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    int err = 0;
 
     glob(FOLDER "*.yaml", 0, NULL, &found);
-    for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
-        err = add_if_changed(copy, found.gl_pathv[i], files);
-    return err;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (add_if_changed(copy, found.gl_pathv[i], files) != 0)
+            return -1;
+    return 0;
 }
 
 /* cloud-init writes its file again at the first boot of each clone of this machine. */
@@ -232,7 +226,6 @@ static void print_bridge(FILE *out, const struct persist_plan *plan, const char 
 void persist_netplan_print(FILE *out, const struct persist_plan *plan, const char *section, const char *id,
                            const char *moved)
 {
-    persist_head(out, plan);
     fputs("network:\n  version: 2\n", out);
     if (*plan->uplink)
         fprintf(
@@ -250,32 +243,14 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
     print_lists(out, plan);
 }
 
-/* Adds the bridge's own file. */
-static int add_own(struct copy *copy, const struct persist_plan *plan, const char *moved,
-                   struct persist_files *files)
-{
-    FILE *out = persist_open(files, 0600, OWN "%s.yaml", plan->bridge);
-
-    if (!out)
-        return -errno;
-    persist_netplan_print(out, plan, copy->section, copy->id, moved);
-    return persist_close(out);
-}
-
 /* netplan has no word for an IAID: if networkd has the lease, it is told by a drop-in of its own. */
-static int add_iaid(const struct persist_plan *plan, struct persist_files *files)
+static void add_iaid(const struct persist_plan *plan, struct persist_files *files)
 {
     char iaid[PERSIST_IAID];
 
-    if (!persist_networkd_iaid(plan, iaid))
-        return 0;
-    FILE *out =
-        persist_open(files, 0644, "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge);
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
-    fputs(iaid, out);
-    return persist_close(out);
+    if (persist_networkd_iaid(plan, iaid))
+        fputs(iaid, persist_open(files, plan, 0644,
+                                 "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge));
 }
 
 /* What networkd has by netplan is in the definition, which goes to the bridge: also its tables, for example.
@@ -293,27 +268,38 @@ int persist_netplan_inspect(struct persist_plan *plan, struct error *why)
     return 0;
 }
 
+/* What the NIC's definition has for the bridge, to be freed; NULL: it has none, or why not. */
+static char *take_definition(struct copy *copy, struct persist_files *files)
+{
+    _cleanup_free_ char *moved = NULL;
+    size_t size;
+
+    if (!copy->definition)
+        return NULL;
+    FILE *out = persist_begin_text(&moved, &size);
+    const int err = move_keys(copy, out);
+    persist_end_text(out);
+    if (err < 0 || add_changed(copy, files) < 0)
+        return NULL;
+    return take_text(&moved);
+}
+
 int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};
     _cleanup_free_ char *moved = NULL;
-    int err = 0;
 
     strcpy(copy.id, plan->bridge);
     if (copy_make(&copy) < 0 || (*plan->uplink && find_definition(&copy, plan) < 0))
         return -1;
-    if (copy.definition)
-        err = move_keys(&copy, &moved);
-    if (err == 0 && copy.definition)
-        err = add_changed(&copy, files);
-    if (err < 0)
-        return err;
-    if (check_cloud_init(&copy, files) < 0)
+    moved = take_definition(&copy, files);
+    if ((copy.definition && !moved) || check_cloud_init(&copy, files) < 0)
         return -1;
-    err = add_own(&copy, plan, moved, files);
-    if (err < 0)
-        return err;
+    persist_netplan_print(persist_open(files, plan, 0600, OWN "%s.yaml", plan->bridge), plan, copy.section,
+                          copy.id, moved);
+    persist_end(files);
     if (copy_check(&copy, plan, files) < 0)
         return -1;
-    return add_iaid(plan, files);
+    add_iaid(plan, files);
+    return 0;
 }

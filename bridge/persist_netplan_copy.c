@@ -17,15 +17,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define ROOT "/tmp/virt-tap-netplan."
+#define FOLDER "/tmp/virt-tap-netplan."
 
 enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32, TEXT_SIZE = 16384 };
-
-/* Writes the path of something in the copy. */
-static void place(const struct copy *copy, const char *name, char path[PLACE_SIZE])
-{
-    snprintf(path, PLACE_SIZE, "%s/%s", copy->root, name);
-}
 
 static void remove_folder(const char *root)
 {
@@ -34,8 +28,8 @@ static void remove_folder(const char *root)
 
 void copy_free(struct copy *copy)
 {
-    if (*copy->root) {
-        remove_folder(copy->root);
+    if (*copy->folder) {
+        remove_folder(copy->folder);
         if (copy->lock >= 0)
             close(copy->lock);
     }
@@ -48,7 +42,7 @@ static void remove_abandoned(void)
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
     struct stat st;
 
-    glob(ROOT "*", GLOB_NOSORT, NULL, &found);
+    glob(FOLDER "*", GLOB_NOSORT, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         _cleanup_close_ const int fd =
             open(found.gl_pathv[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -101,59 +95,37 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
     return NULL;
 }
 
-/* Copies the host's files, if there are any. */
-static int copy_files(struct copy *copy)
+/* Goes on with a fresh copy of the host's files, if there are any. */
+static int begin(struct copy *copy, const char *name)
 {
-    char folder[PLACE_SIZE];
-    int status;
+    char files[PLACE_SIZE];
 
-    place(copy, "etc/netplan", folder);
-    if (access("/etc/netplan", F_OK) < 0)
-        status = mkdir(folder, 0700);
-    else /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+    snprintf(copy->root, sizeof(copy->root), "%s/%s", copy->folder, name);
+    snprintf(files, sizeof(files), "%s/etc/netplan", copy->root);
+    int status = process_query(NULL, "mkdir", "-p", files);
+    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+    if (status == 0 && access("/etc/netplan", F_OK) == 0)
         status =
-            process_query(NULL, "cp", "-rL", "--copy-contents", "--preserve=all", "/etc/netplan", folder);
+            process_query(NULL, "cp", "-rLT", "--copy-contents", "--preserve=all", "/etc/netplan", files);
     if (status != 0)
-        return error_set(copy->why, "cannot copy /etc/netplan to %s", folder);
+        return error_set(copy->why, "cannot copy /etc/netplan to %s", files);
     return 0;
 }
 
 int copy_make(struct copy *copy)
 {
-    char to[PLACE_SIZE];
-
     remove_abandoned();
-    strcpy(copy->root, ROOT "XXXXXX");
-    if (!mkdtemp(copy->root)) {
-        *copy->root = '\0';
+    strcpy(copy->folder, FOLDER "XXXXXX");
+    if (!mkdtemp(copy->folder)) {
+        *copy->folder = '\0';
         return error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
     }
-    copy->lock = open(copy->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    place(copy, "etc", to);
+    copy->lock = open(copy->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* another run may have taken it for abandoned before it was locked */
-    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0 || mkdir(to, 0700) < 0)
-        return error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->root,
+    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0)
+        return error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->folder,
                          strerror(errno));
-    return copy_files(copy);
-}
-
-/* Puts into the copy what will be installed, and nothing else. */
-static int rebuild_copy(struct copy *copy, const struct persist_files *files)
-{
-    char folder[PLACE_SIZE];
-
-    place(copy, "etc/netplan", folder);
-    if (process_query(NULL, "rm", "-rf", folder) != 0)
-        return error_set(copy->why, "cannot remove %s", folder);
-    if (copy_files(copy) < 0)
-        return -1;
-    for (size_t i = 0; i < files->count; i++) {
-        _cleanup_free_ char *path = NULL;
-        if (asprintf(&path, "%s%s", copy->root, files->list[i].path) < 0 ||
-            file_configure(path, files->list[i].text, 0600, copy->why) != 0)
-            return -1;
-    }
-    return 0;
+    return begin(copy, "was");
 }
 
 /* What netplan makes of a definition, for one backend or the other: where it is, and the settings that name
@@ -172,7 +144,7 @@ static void generated_path(const struct copy *copy, const struct generated *by, 
     snprintf(path, GENERATED_SIZE, "%s/%s%s%s", copy->root, by->before, id, by->after);
 }
 
-/* Reads it. Returns the backend; NULL: there is nothing. */
+/* Reads it. Returns the backend; NULL: there is nothing, which is reported. */
 static const char *read_generated(const struct copy *copy, const char *id, char *text, size_t size)
 {
     char path[GENERATED_SIZE];
@@ -182,6 +154,7 @@ static const char *read_generated(const struct copy *copy, const char *id, char 
         if (text_read(path, text, size) >= 0)
             return generated[i].backend;
     }
+    error_set(copy->why, "netplan makes nothing for '%s'", id);
     return NULL;
 }
 
@@ -258,26 +231,14 @@ static int check_bridge(struct copy *copy, const struct persist_plan *plan, cons
     return persist_check_text(plan, text, false, where, copy->why);
 }
 
-/* Keeps what netplan has generated so far, for check_others(). */
-static int keep_generated(const struct copy *copy)
-{
-    char run[PLACE_SIZE], before[PLACE_SIZE];
-
-    place(copy, "run", run);
-    place(copy, "before", before);
-    if (rename(run, before) < 0 && errno != ENOENT)
-        return error_set(copy->why, "cannot rename %s: %s", run, strerror(errno));
-    return 0;
-}
-
 /* Whether netplan makes the same of all other definitions as before. Returns 0, or -1 and why not. */
 static int check_others(const struct copy *copy, const struct persist_plan *plan)
 {
     _cleanup_free_ char *said = NULL;
     char run[PLACE_SIZE], before[PLACE_SIZE], bridge[ID_SIZE + 32], nic[ID_SIZE + 32];
 
-    place(copy, "run", run);
-    place(copy, "before", before);
+    snprintf(run, sizeof(run), "%s/run", copy->root);
+    snprintf(before, sizeof(before), "%s/was/run", copy->folder);
     snprintf(bridge, sizeof(bridge), "--exclude=*netplan-%s.*", plan->bridge);
     snprintf(nic, sizeof(nic), "--exclude=*netplan-%s.*", copy->id);
     if (access(before, F_OK) < 0)
@@ -291,23 +252,26 @@ static int check_others(const struct copy *copy, const struct persist_plan *plan
 
 int copy_check(struct copy *copy, const struct persist_plan *plan, const struct persist_files *files)
 {
-    char text[TEXT_SIZE];
+    char text[TEXT_SIZE], path[PATH_MAX + PLACE_SIZE];
 
-    if (keep_generated(copy) < 0 || rebuild_copy(copy, files) < 0)
+    if (begin(copy, "next") < 0)
         return -1;
+    for (size_t i = 0; i < files->count; i++) {
+        snprintf(path, sizeof(path), "%s%s", copy->root, files->list[i].path);
+        if (file_configure(path, files->list[i].text, 0600, copy->why) != 0)
+            return -1;
+    }
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
     if (!said || check_others(copy, plan) < 0)
         return -1;
     const char *backend = read_generated(copy, plan->bridge, text, sizeof(text));
-    if (!backend)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->bridge);
-    if (check_bridge(copy, plan, text) < 0)
+    if (!backend || check_bridge(copy, plan, text) < 0)
         return -1;
     if (!*plan->uplink)
         return 0;
     const char *ports = read_generated(copy, copy->id, text, sizeof(text));
     if (!ports)
-        return error_set(copy->why, "netplan makes nothing for '%s'", plan->uplink);
+        return -1;
     if (backend != ports || (copy->backend && copy->backend != ports))
         return error_set(
             copy->why,

@@ -2,7 +2,8 @@
  * Copyright the virt-tap authors
  *
  * A plan as systemd-networkd's files. What the NIC's own file says (name servers, domains, DHCP, rules) is
- * taken over as systemd-analyze shows it with all drop-ins; what the kernel has beyond it is added. */
+ * taken over as systemd-analyze shows it with all drop-ins; what the kernel has beyond it is added. What
+ * networkd knows of an interface is in /run/systemd/netif. */
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -22,6 +23,48 @@
 #define FOLDER "/etc/systemd/network/"
 /* What the port's file says of the NIC's own: its name. */
 #define NOTE "# Made from"
+
+/* Gets a value of what networkd keeps of an interface, its links or leases. Returns whether there is one. */
+static bool read_state(const char *folder, const char *name, const char *key, char *value, size_t size)
+{
+    char path[64], text[8192];
+
+    snprintf(path, sizeof(path), "/run/systemd/netif/%s/%u", folder, if_nametoindex(name));
+    return text_read(path, text, sizeof(text)) > 0 && text_value(text, key, value, size);
+}
+
+bool persist_networkd_uses(const char *name, char path[PATH_MAX])
+{
+    return read_state("links", name, "NETWORK_FILE", path, PATH_MAX) && strrchr(path, '/');
+}
+
+/* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
+static bool read_iaid(const char *interface, unsigned int *iaid)
+{
+    char id[64];
+
+    return read_state("leases", interface, "CLIENTID", id, sizeof(id)) && sscanf(id, "ff%8x", iaid) == 1;
+}
+
+static bool read_iaid6(const char *interface, unsigned int *iaid)
+{
+    char value[16];
+
+    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
+           sscanf(value, "%x", iaid) == 1;
+}
+
+bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
+{
+    unsigned int iaid;
+    const bool v4 = plan->dhcp && (read_iaid(plan->uplink, &iaid) || read_iaid(plan->bridge, &iaid));
+
+    *text = '\0';
+    if (!v4 && !read_iaid6(plan->uplink, &iaid) && !read_iaid6(plan->bridge, &iaid))
+        return false;
+    snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
+    return true;
+}
 
 static const char *yes_no(bool is)
 {
@@ -77,7 +120,7 @@ static void find_file(struct persist_plan *plan)
  * the first one that matches. */
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], own[sizeof(FOLDER START ".network") + IFNAMSIZ];
     (void)why;
 
     if (!*plan->uplink)
@@ -85,16 +128,13 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
     if (persist_networkd_uses(plan->uplink, path) && !strstr(path, START) && access(path, R_OK) == 0) {
         snprintf(plan->nic_file, sizeof(plan->nic_file), "%s", strrchr(path, '/') + 1);
         plan->managed = true;
-        return 0;
-    }
-    if (!read_noted(plan)) {
+    } else if (read_noted(plan)) {
+        snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
+        plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
+        plan->managed = plan->repeated;
+    } else {
         find_file(plan);
-        return 0;
     }
-    char own[sizeof(FOLDER START ".network") + IFNAMSIZ];
-    snprintf(own, sizeof(own), FOLDER START "%s.network", plan->bridge);
-    plan->repeated = persist_networkd_uses(plan->bridge, path) && strcmp(path, own) == 0;
-    plan->managed = plan->repeated;
     return 0;
 }
 
@@ -114,70 +154,60 @@ static void drop_comments(char *text)
     *end = '\0';
 }
 
-/* The text of a file with its drop-ins, without comments, for the caller to free; NULL: none. */
+/* The text of a file with its drop-ins, for the caller to free; NULL: none. */
 static char *read_merged(const char *name)
 {
-    _cleanup_free_ char *path = NULL;
+    char path[NAME_MAX + 32];
     char *text = NULL;
 
-    if (!*name || asprintf(&path, "systemd/network/%s", name) < 0)
-        return NULL;
-    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0 && text) {
-        drop_comments(text);
+    snprintf(path, sizeof(path), "systemd/network/%s", name);
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
         return text;
-    }
     free(text);
     return NULL;
 }
 
-/* Whether a setting names the NIC, as IncomingInterface= does. */
-static bool names_nic(const char *line, const char *nic)
-{
-    const char *value = strchr(line, '=');
-
-    return value && *line != '#' && *line != ';' && uplink_in_rule(value + 1, nic);
-}
-
-/* Copies the sections of the text for the port, [Link], or for the bridge, all but [Match] and the rest of
- * [Link]. Returns 0, or -1 and what cannot be a bridge's. */
-static int copy_sections(FILE *out, const struct persist_plan *plan, const char *text, bool port,
+/* Copies the text's sections: [Link] to the port's, but for what the host waits for at boot, since a port
+ * gets no address; all others but [Match] to the bridge's. Returns 0, or -1 and what cannot be a bridge's. */
+static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *plan, const char *text,
                          struct error *why)
 {
     static const char on_top[] =
         "VLAN MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
         "IPoIB BatmanAdvanced";
     _cleanup_free_ char *copy = strdup(text);
-    bool link = false, copied = false;
     char *rest = copy;
+    FILE *to = NULL;
 
     for (const char *line; (line = strsep(&rest, "\n"));) {
-        const char *start = line + strspn(line, " \t");
+        const char *start = line + strspn(line, " \t"), *setting = strchr(start, '=');
         char key[32] = "", value[8] = "";
         sscanf(start, "%31[^= \t] = %7s", key, value);
-        if (*start == '[') {
-            link = strncmp(start, "[Link]", 6) == 0;
-            copied = link == port && strncmp(start, "[Match]", 7) != 0;
-        }
-        /* The host waits at boot for the bridge, since a port gets no address. */
-        if (link && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
-            if (!port)
-                fprintf(out, "\n[Link]\n%s\n", start);
+        if (*start == '[')
+            to = bridge;
+        if (strncmp(start, "[Link]", 6) == 0)
+            to = port;
+        if (strncmp(start, "[Match]", 7) == 0)
+            to = NULL;
+        if (!to || !*start)
+            continue;
+        if (to == port && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
+            fprintf(bridge, "\n[Link]\n%s\n", start);
             continue;
         }
-        if (link && strcmp(key, "Unmanaged") == 0 && text_is_yes(value))
+        if (to == port && strcmp(key, "Unmanaged") == 0 && text_is_yes(value))
             return error_set(why, "networkd is told to leave '%s' alone (%s)", plan->uplink, start);
-        if (copied && !port && names_nic(start, plan->uplink))
+        if (to == bridge && setting && uplink_in_rule(setting + 1, plan->uplink))
             return error_set(why,
                              "the file of '%s' for networkd names it, and would have to name the bridge: %s",
                              plan->uplink, start);
-        if (copied && text_has_word(on_top, key))
+        if (text_has_word(on_top, key))
             return error_set(
                 why, "the NIC's file for networkd has %s=, which cannot be carried over to a bridge", key);
-        if (copied && *start && *start != '#' && *start != ';')
-            fprintf(out, "%s%s\n", text_if(*start == '[', "\n"), line);
+        fprintf(to, "%s%s\n", text_if(*start == '[', "\n"), line);
     }
     if (!copy)
-        return -ENOMEM;
+        return error_set(why, "%s", strerror(ENOMEM));
     return 0;
 }
 
@@ -232,13 +262,10 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         fprintf(out, "\n[IPv6AcceptRA]\nToken=\nToken=static:%s\n", plan->token);
 }
 
-static int add_netdev(const struct persist_plan *plan, struct persist_files *files)
+static void add_netdev(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, FOLDER START "%s.netdev", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, FOLDER START "%s.netdev", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     fprintf(out, "[NetDev]\nName=%s\nKind=bridge\nMACAddress=%s\n", plan->bridge, plan->mac);
     if (plan->mtu)
         fprintf(out, "MTUBytes=%u\n", plan->mtu);
@@ -247,42 +274,41 @@ static int add_netdev(const struct persist_plan *plan, struct persist_files *fil
         fprintf(out, "VLANFiltering=%s\n", yes_no(plan->vlan_filtering));
     if (!plan->stp)
         fputs("ForwardDelaySec=0\n", out);
-    return persist_close(out);
 }
 
-/* The bridge's file, or the port's. */
-static int add_network(const struct persist_plan *plan, const char *text, bool port,
-                       struct persist_files *files, struct error *why)
+static void add_port(const struct persist_plan *plan, const char *link, struct persist_files *files)
 {
-    FILE *out =
-        persist_open(files, 0644, FOLDER START "%s%s.network", plan->bridge, text_if(port, "-uplink"));
+    FILE *out = persist_open(files, plan, 0644, FOLDER START "%s-uplink.network", plan->bridge);
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
-    if (port && *plan->nic_file)
+    if (*plan->nic_file)
         fprintf(out, NOTE ": %s\n", plan->nic_file);
-    fprintf(out, "[Match]\nName=%s\n", port ? plan->uplink : plan->bridge);
-    const int err = copy_sections(out, plan, text, port, why);
-    if (port && plan->mtu)
+    fprintf(out, "[Match]\nName=%s\n%s", plan->uplink, link);
+    if (plan->mtu)
         fprintf(out, "\n[Link]\nMTUBytes=%u\n", plan->mtu);
-    if (port)
-        fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
-    else
-        print_rest(out, plan, text);
-    const int failed = persist_close(out);
-    return err < 0 ? err : failed;
+    fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
 }
 
-int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
+int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
                           struct error *why)
 {
-    int err = add_netdev(plan, files);
+    _cleanup_free_ char *link = NULL;
+    size_t size;
 
-    if (err == 0)
-        err = add_network(plan, text, false, files, why);
-    if (err == 0 && *plan->uplink)
-        err = add_network(plan, text, true, files, why);
+    drop_comments(text);
+    if (plan->many_tokens && strstr(text, "prefixstable"))
+        return error_set(why,
+                         "'%s' has several IPv6 addresses from router advertisements that are made by "
+                         "Token=prefixstable in %.200s, and would have others as a bridge: set Token=eui64",
+                         plan->uplink, plan->nic_file);
+    add_netdev(plan, files);
+    FILE *out = persist_open(files, plan, 0644, FOLDER START "%s.network", plan->bridge);
+    FILE *port = persist_begin_text(&link, &size);
+    fprintf(out, "[Match]\nName=%s\n", plan->bridge);
+    const int err = copy_sections(out, port, plan, text, why);
+    persist_end_text(port);
+    print_rest(out, plan, text);
+    if (*plan->uplink)
+        add_port(plan, link, files);
     return err;
 }
 
@@ -302,16 +328,13 @@ static int refuse_netdev(const struct persist_plan *plan, struct error *why)
 }
 
 /* The DHCP server starts with the bridge's carrier, which its first guest gives it. */
-static int add_nat(const struct persist_plan *plan, struct persist_files *files)
+static void add_nat(const struct persist_plan *plan, struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0644, FOLDER START "%s.network", plan->bridge);
+    FILE *out = persist_open(files, plan, 0644, FOLDER START "%s.network", plan->bridge);
     struct cidr network = plan->nat6;
     const bool v6 = plan->nat6.family != 0;
     char address[CIDR_TEXT];
 
-    if (!out)
-        return -errno;
-    persist_head(out, plan);
     cidr_print(&plan->nat, address);
     fprintf(out,
             "[Match]\nName=%s\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress=%s\n"
@@ -319,42 +342,44 @@ static int add_nat(const struct persist_plan *plan, struct persist_files *files)
             plan->bridge, address, v6 ? "both" : "ipv4");
     if (!v6) {
         fputs("LinkLocalAddressing=no\n", out);
-        return persist_close(out);
+        return;
     }
     cidr_print(&plan->nat6, address);
     fprintf(out, "LinkLocalAddressing=ipv6\nIPv6SendRA=yes\nAddress=%s\n", address);
     memset(network.bytes + 8, 0, 8);
     cidr_print(&network, address);
     fprintf(out, "\n[IPv6Prefix]\nPrefix=%s\n", address);
-    return persist_close(out);
+}
+
+static int write_nat(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    if (refuse_netdev(plan, why) != 0)
+        return -1;
+    add_netdev(plan, files);
+    add_nat(plan, files);
+    return 0;
 }
 
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
+    char none[] = "";
 
-    if (plan->nat.family) {
-        int err = refuse_netdev(plan, why);
-        if (err == 0)
-            err = add_netdev(plan, files);
-        return err < 0 ? err : add_nat(plan, files);
-    }
-    if (*name && strcmp(name, START) < 0)
+    if (plan->nat.family)
+        return write_nat(plan, files, why);
+    if (!*name)
+        return persist_networkd_from(plan, none, files, why);
+    if (strcmp(name, START) < 0)
         return error_set(
             why,
             "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
             name, name);
     text = read_merged(name);
-    if (*name && !text)
+    if (!text)
         return error_set(
             why,
             "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
             plan->uplink, name, name);
-    if (text && plan->many_tokens && strstr(text, "prefixstable"))
-        return error_set(why,
-                         "'%s' has several IPv6 addresses from router advertisements that are made by "
-                         "Token=prefixstable in %.200s, and would have others as a bridge: set Token=eui64",
-                         plan->uplink, name);
-    return persist_networkd_from(plan, text ? text : "", files, why);
+    return persist_networkd_from(plan, text, files, why);
 }

@@ -17,15 +17,15 @@
 
 /* The two profiles: the bridge's, without what describes the device of the NIC's; and the port's. */
 static const struct {
-    const char *ending, *name, *type, *awk;
+    const char *ending, *name, *awk;
 } parts[] = {
-    {"", "bridge", "bridge",
+    {"", "bridge",
      "/^\\[/ { section = $0; drop = /^\\[(match|ethtool|dcb|sriov|tc|link|bond|team|vlan|802-1x)\\]/ }"
      "section == \"[connection]\" && /^type=/ { $0 = \"type=bridge\" }"
      "section == \"[connection]\" && /^(multi-connect|timestamp|lldp)=/ { next }"
      "section == \"[ethernet]\" && /=/ && !/^mtu=/ { next }"
      "!drop"},
-    {"-uplink", "uplink", "ethernet",
+    {"-uplink", "uplink",
      "/^\\[/ { section = $0 }"
      "section == \"[connection]\" && /^(multi-connect|timestamp|secondaries|zone)=/ { next }"
      "section != \"[match]\""}};
@@ -117,7 +117,7 @@ static void add_port(struct words *words, const struct persist_plan *plan, const
 static void add_identity(struct words *words, const struct persist_plan *plan, const struct profile *profile)
 {
     static const char *const families[] = {"ipv4", "ipv6"};
-    uint32_t iaid = 0;
+    unsigned int iaid[4];
     char property[32];
 
     for (int i = 0; i < 2; i++) {
@@ -130,32 +130,20 @@ static void add_identity(struct words *words, const struct persist_plan *plan, c
         words_set(words, "ipv4.dhcp-client-id", "%s", profile->client_id);
     if (*profile->duid && profile_has(profile, "ipv6", "dhcp-duid"))
         words_set(words, "ipv6.dhcp-duid", "%s", profile->duid);
-    for (const char *at = profile->iaid; *at;) {
-        char *end;
-        iaid = iaid << 8 | (uint32_t)strtoul(at, &end, 16);
-        at = end + (*end == ':');
-        if (*end && *end != ':')
-            break;
-    }
-    if (*profile->iaid)
-        words_set(words, "ipv6.dhcp-iaid", "%u", iaid);
-    if (*plan->token && profile->text && !profile_has(profile, "ipv6", "token")) {
+    if (sscanf(profile->iaid, "%x:%x:%x:%x", &iaid[0], &iaid[1], &iaid[2], &iaid[3]) == 4)
+        words_set(words, "ipv6.dhcp-iaid", "%u", iaid[0] << 24 | iaid[1] << 16 | iaid[2] << 8 | iaid[3]);
+    if (*plan->token && *profile->uuid && !profile_has(profile, "ipv6", "token")) {
         words_set(words, "ipv6.addr-gen-mode", "eui64");
         words_set(words, "ipv6.token", "%s", plan->token);
     }
 }
 
-/* A keyfile: what awk leaves of the NIC's, with changes; or, if it has none, from nothing but the plan. */
+/* A keyfile: what awk leaves of the NIC's, with changes; or, if it has none, of an empty one. */
 static char *make_keyfile(const struct persist_plan *plan, const struct profile *profile, bool port,
                           struct error *why)
 {
-    static const char *const start[] = {"nmcli", "--offline", "connection", "add", "type"};
     struct words words = {.count = 0};
 
-    for (size_t i = 0; !profile->text && i < sizeof(start) / sizeof(start[0]); i++)
-        words_add(&words, "%s", start[i]);
-    if (!profile->text)
-        words_add(&words, "%s", parts[port].type);
     add_names(&words, plan, port);
     if (port) {
         add_port(&words, plan, profile);
@@ -163,17 +151,13 @@ static char *make_keyfile(const struct persist_plan *plan, const struct profile 
         add_bridge(&words, plan);
         add_identity(&words, plan, profile);
     }
-    if (plan->nat.family)
+    if (plan->nat.family) {
         add_shared(&words, plan);
-    if (!port && !profile->text && !plan->nat.family) {
+    } else if (!port && !*profile->uuid) {
         add_network(&words, plan, AF_INET, "ipv4");
         add_network(&words, plan, AF_INET6, "ipv6");
     }
-    if (words.full)
-        return error_set(why, "'%s' has too many addresses and routes", plan->uplink), NULL;
-    if (profile->text)
-        return nmcli_modify(profile->file, parts[port].awk, &words, why);
-    return nmcli_print(words.argv, why);
+    return nmcli_modify(profile->file, parts[port].awk, &words, why);
 }
 
 /* Whether the bridge's keyfile has what the kernel has, and no profile of before can have forgotten. */
@@ -201,13 +185,9 @@ static int add_profile(const struct persist_plan *plan, const struct profile *pr
 
     if (!text || (!port && check_bridge(plan, text, why) != 0))
         return -1;
-    FILE *out = persist_open(files, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending);
-    if (!out)
-        return -errno;
-    if (plan->nat.family)
-        persist_head(out, plan);
-    fputs(text, out);
-    return persist_close(out);
+    fputs(text,
+          persist_open(files, plan, 0600, NM_OWN "%s%s.nmconnection", plan->bridge, parts[port].ending));
+    return 0;
 }
 
 int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why)

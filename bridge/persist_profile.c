@@ -62,30 +62,29 @@ bool profile_has(const struct profile *profile, const char *section, const char 
     return profile->text && keyfile_value(profile->text, section, key, value, sizeof(value));
 }
 
-char *nmcli_print(const char *const argv[], struct error *why)
+char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why)
 {
+    static const char script[] =
+        "file=$1 awk=$2; shift 2; if [ \"$file\" ]; then "
+        "nmcli --offline connection modify connection.autoconnect yes <\"$file\"; else "
+        "nmcli --offline connection add type ethernet; fi | awk \"$awk\" | "
+        "exec nmcli --offline connection modify \"$@\"";
+    const char *argv[WORDS_MAX + 8] = {"sh", "-c", script, "sh", file, awk};
     _cleanup_free_ char *said = NULL;
     char *text = NULL;
-    const int status = process_capture(argv, false, PROCESS_QUERY_MS, &text);
 
-    if (status == 0 && text)
+    if (words->full) {
+        error_set(why, "it has too many addresses and routes");
+        return NULL;
+    }
+    memcpy(argv + 6, words->argv, words->count * sizeof(*argv));
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &text) == 0 && text)
         return text;
     free(text);
     process_capture(argv, true, PROCESS_QUERY_MS, &said);
     error_set(why, "nmcli rejects it (this requires NetworkManager 1.38 or later): %.300s",
               process_reason(said));
     return NULL;
-}
-
-char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why)
-{
-    static const char script[] = "file=$1 awk=$2; shift 2; nmcli --offline connection modify "
-                                 "connection.autoconnect yes <\"$file\" | awk \"$awk\" | "
-                                 "exec nmcli --offline connection modify \"$@\"";
-    const char *argv[WORDS_MAX + 8] = {"sh", "-c", script, "sh", file, awk};
-
-    memcpy(argv + 6, words->argv, words->count * sizeof(*argv));
-    return nmcli_print(argv, why);
 }
 
 /* Finds the file of the NIC's profile among NetworkManager's, and which of all has the highest priority. */
@@ -97,17 +96,17 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
     if (process_query(&list, "nmcli", "-t", "-e", "no", "-f", fields, "connection", "show") != 0 || !list)
         return;
     char *rest = list;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        const char *priority = strsep(&line, ":"), *uuid = line ? strsep(&line, ":") : NULL;
-        if (!uuid || !line)
+    for (const char *line; (line = strsep(&rest, "\n"));) {
+        char uuid[sizeof(profile->uuid)], file[PATH_MAX] = "";
+        int given;
+        if (sscanf(line, "%d:%39[^:]:%4095[^\n]", &given, uuid, file) < 2)
             continue;
-        const int given = (int)strtol(priority, NULL, 10);
-        if (strncmp(line, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
+        if (strncmp(file, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
             profile->priority = given + 1;
-            snprintf(highest, PATH_MAX, "%s", *line ? line : uuid);
+            snprintf(highest, PATH_MAX, "%s", *file ? file : uuid);
         }
         if (strcmp(uuid, profile->uuid) == 0)
-            snprintf(profile->file, sizeof(profile->file), "%s", line);
+            strcpy(profile->file, file);
     }
 }
 
@@ -199,17 +198,26 @@ static int refuse_profile(const struct profile *profile, const struct persist_pl
     return 0;
 }
 
+/* Whether NetworkManager made the file itself, to show an interface that it only watches. */
+static bool is_generated(const char *path)
+{
+    char text[16384];
+
+    return text_read(path, text, sizeof(text)) > 0 && strstr(text, "\nnm-generated=true\n");
+}
+
 int persist_networkmanager_free(const struct persist_plan *plan, struct error *why)
 {
     _cleanup_free_ char *found = NULL;
     char line[64];
 
     snprintf(line, sizeof(line), "interface-name=%s", plan->bridge);
-    if (process_query(&found, "grep", "-rlsxF", NOT_HIDDEN, "--exclude=virt-tap-*", line, FOLDERS) != 0 ||
-        !found)
-        return 0;
-    return error_set(why, "NetworkManager has a profile for '%s' already: %s", plan->bridge,
-                     process_reason(found));
+    process_query(&found, "grep", "-rlsxF", NOT_HIDDEN, "--exclude=virt-tap-*", line, FOLDERS);
+    char *rest = found;
+    for (const char *file; (file = strsep(&rest, "\n"));)
+        if (*file && !is_generated(file))
+            return error_set(why, "NetworkManager has a profile for '%s' already: %s", plan->bridge, file);
+    return 0;
 }
 
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why)
@@ -225,7 +233,7 @@ int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why)
         return 0;
     if (profile_read(plan->uplink, &profile, why) != 0)
         return -1;
-    if (!profile.text)
+    if (!*profile.uuid)
         return 0;
     plan->managed = true;
     if (refuse_profile(&profile, plan, why) != 0)

@@ -37,8 +37,6 @@ bool profile_has(const struct profile *profile, const char *section, const char 
 void words_set(struct words *words, const char *property, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Runs nmcli. Returns the keyfile that it prints, owned by the caller, or NULL and what it said. */
-char *nmcli_print(const char *const argv[], struct error *why);
-
-/* Likewise `nmcli --offline connection modify WORDS` of what awk makes of a file. */
+/* Runs `nmcli --offline connection modify WORDS` on what awk makes of a profile's file; "": of an empty one
+ * of a card. Returns the keyfile that it prints, owned by the caller, or NULL and why not. */
 char *nmcli_modify(const char *file, const char *awk, const struct words *words, struct error *why);

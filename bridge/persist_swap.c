@@ -3,8 +3,9 @@
  *
  * In WORK, path/N leads to a file, was/N and next/N to its versions, and now to one of these two folders. */
 #include "persist_swap.h"
-#include "base/attributes.h"
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/statefolder.h"
 #include "base/text.h"
 #include "config.h"
 #include "persist_private.h"
@@ -15,7 +16,6 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORK "/etc/virt-tap/.swap"
@@ -23,11 +23,16 @@
 #define NOTHING "/dev/null"
 
 static const char *const folders[] = {WORK "/", WORK "/path/", WORK "/was/", WORK "/next/"};
-enum { FOLDER_COUNT = sizeof(folders) / sizeof(folders[0]) };
 
 /* Versions of a file, and links on their way to their names. */
 static const char *const parts[] = {"was", "next", "new"};
-enum { PART_COUNT = sizeof(parts) / sizeof(parts[0]), ENTRY_SIZE = 64 };
+
+enum {
+    FOLDER_COUNT = sizeof(folders) / sizeof(folders[0]),
+    PART_COUNT = sizeof(parts) / sizeof(parts[0]),
+    ENTRY_SIZE = 64,
+    WAIT_MS = 60 * 1000
+};
 
 /* The name beside a file for one of its parts. */
 static void beside(char out[PATH_MAX], const char *path, const char *part)
@@ -40,6 +45,15 @@ static void beside(char out[PATH_MAX], const char *path, const char *part)
 static void entry(char out[ENTRY_SIZE], const char *folder, size_t i)
 {
     snprintf(out, ENTRY_SIZE, WORK "/%s/%zu", folder, i);
+}
+
+/* Gets the path of file number i. Returns whether there are that many. */
+static bool get_path(size_t i, char path[PATH_MAX])
+{
+    char name[ENTRY_SIZE];
+
+    entry(name, "path", i);
+    return text_link(name, path, PATH_MAX);
 }
 
 /* Syncs the part of a path up to its last slash: what a file is in. Like all functions from here to finish(),
@@ -78,17 +92,20 @@ static int put(const char *path, const char *target, int (*make)(const char *tar
     if (remove_name(new) < 0 || make(target, new) < 0 || rename(new, path) < 0)
         return -1;
     remove_name(new); /* rename() leaves both names of one file alone */
-    return 0;
+    return sync_folder(path);
 }
 
-/* Makes the file a link through NOW. */
-static int place(const char *path, size_t i, const char *version)
+/* Makes all files links through NOW. */
+static int place_all(void)
 {
-    char through[ENTRY_SIZE];
-    (void)version;
+    char path[PATH_MAX], through[ENTRY_SIZE];
 
-    entry(through, "now", i);
-    return put(path, through, symlink);
+    for (size_t i = 0; get_path(i, path); i++) {
+        entry(through, "now", i);
+        if (put(path, through, symlink) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* Makes the file that version of it. A file that is no link of ours is that already. */
@@ -101,45 +118,20 @@ static int settle(const char *path, size_t i, const char *version)
     if (!text_link(path, target, sizeof(target)) || strcmp(target, through) != 0 ||
         !text_link(wanted, target, sizeof(target)))
         return 0;
-    if (strcmp(target, NOTHING) == 0)
-        return remove_name(path);
-    return put(path, target, link);
-}
-
-/* Calls each() for every file. */
-static int for_all(int (*each)(const char *path, size_t i, const char *version), const char *version)
-{
-    char name[ENTRY_SIZE], path[PATH_MAX];
-
-    for (size_t i = 0; entry(name, "path", i), text_link(name, path, sizeof(path)); i++)
-        if (each(path, i, version) < 0)
-            return -1;
-    return 0;
-}
-
-static int sync_one(const char *path, size_t i, const char *version)
-{
-    (void)i, (void)version;
+    if (strcmp(target, NOTHING) != 0)
+        return put(path, target, link);
+    if (remove_name(path) < 0)
+        return -1;
     return sync_folder(path);
 }
 
-/* A folder of drop-ins of networkd's, which prepare_folder() may have made, goes with the last file in it. */
-static int clean_one(const char *path, size_t i, const char *version)
+static int settle_all(const char *version)
 {
-    char name[PATH_MAX];
-    (void)version;
+    char path[PATH_MAX];
 
-    for (size_t part = 0; part < PART_COUNT; part++) {
-        beside(name, path, parts[part]);
-        if (remove_name(name) < 0)
+    for (size_t i = 0; get_path(i, path); i++)
+        if (settle(path, i, version) < 0)
             return -1;
-        entry(name, parts[part], i); /* there is none of the links */
-        if (remove_name(name) < 0)
-            return -1;
-    }
-    snprintf(name, sizeof(name), "%.*s", (int)(strrchr(path, '/') - path), path);
-    if (fnmatch("*.network.d", name, 0) == 0)
-        rmdir(name);
     return 0;
 }
 
@@ -161,71 +153,97 @@ static int turn(const char *version)
     return sync_folder(NOW);
 }
 
-/* Removes WORK: path/N last, the highest N first, so that an interrupted removal can be resumed. */
-static int remove_work(void)
+/* Removes what there is for a file: path/N last, so that an interrupted removal can be resumed. A folder of
+ * drop-ins of networkd's, which prepare_folder() may have made, goes with the last file in it. */
+static int remove_entry(const char *path, size_t i)
 {
-    char name[ENTRY_SIZE], path[PATH_MAX];
-    size_t count = 0;
+    char name[PATH_MAX];
 
-    while (entry(name, "path", count), text_link(name, path, sizeof(path)))
-        count++;
-    if (remove_name(NOW ".new") < 0 || remove_name(NOW) < 0)
-        return -1;
-    for (size_t i = count; i > 0; i--) {
-        entry(name, "path", i - 1);
+    for (size_t part = 0; part < PART_COUNT; part++) {
+        beside(name, path, parts[part]);
+        if (remove_name(name) < 0)
+            return -1;
+        entry(name, parts[part], i); /* there is none of the links */
         if (remove_name(name) < 0)
             return -1;
     }
+    snprintf(name, sizeof(name), "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (fnmatch("*.network.d", name, 0) == 0)
+        rmdir(name);
+    entry(name, "path", i);
+    return remove_name(name);
+}
+
+/* Ends what is there, in the version in effect unless that is done, and removes all traces of it, the highest
+ * N first. */
+static int finish(bool settled)
+{
+    char path[PATH_MAX];
+    size_t count = 0;
+
+    if (access(WORK, F_OK) < 0)
+        return 0;
+    if (!settled && settle_all(version_now()) < 0)
+        return -1;
+    while (get_path(count, path))
+        count++;
+    for (; count > 0; count--)
+        if (get_path(count - 1, path) && remove_entry(path, count - 1) < 0)
+            return -1;
+    if (remove_name(NOW ".new") < 0 || remove_name(NOW) < 0)
+        return -1;
     for (size_t i = FOLDER_COUNT; i > 0; i--)
         if (rmdir(folders[i - 1]) < 0 && errno != ENOENT)
             return -1;
     return 0;
 }
 
-/* Makes all files that version of them, on disk, too. */
-static int settle_all(const char *version)
+static bool has_failed(const struct swap *swap)
 {
-    if (for_all(settle, version) < 0)
-        return -1;
-    return for_all(sync_one, NULL);
-}
-
-/* Ends what is there, in the version in effect unless that is done, and removes all traces of it. */
-static int finish(bool settled)
-{
-    if (access(WORK, F_OK) < 0)
-        return 0;
-    if ((!settled && settle_all(version_now()) < 0) || for_all(clean_one, NULL) < 0)
-        return -1;
-    return remove_work();
-}
-
-static int fail(struct swap *swap, const char *what, const char *reason)
-{
-    swap->failed = true;
-    return error_set(&swap->why, "%s: %s", what, reason);
+    return swap->why.text[0] != '\0';
 }
 
 static int fail_writing(struct swap *swap, const char *path)
 {
-    const int reason = errno;
-    char what[PATH_MAX + 32];
+    return error_set(&swap->why, "%s cannot be written: %s", path, strerror(errno));
+}
 
-    snprintf(what, sizeof(what), "%s cannot be written", path);
-    return fail(swap, what, strerror(reason));
+/* Takes the lock, and lets a terminal's signals wait until unlock(). */
+static int lock(struct swap *swap)
+{
+    static const int blocked[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
+        sigaddset(&signals, blocked[i]);
+    sigprocmask(SIG_BLOCK, &signals, &swap->signals);
+    swap->umask = umask(022);
+    swap->lock = state_lock(".persist", WAIT_MS);
+    return swap->lock;
+}
+
+static void unlock(struct swap *swap)
+{
+    if (swap->lock >= 0)
+        close(swap->lock);
+    umask(swap->umask);
+    sigprocmask(SIG_SETMASK, &swap->signals, NULL);
 }
 
 int swap_open(struct swap *swap)
 {
     *swap = (struct swap){.count = 0};
-    const int locked = persist_lock(&swap->lock);
+    const int locked = lock(swap);
     if (locked == -EWOULDBLOCK)
-        return fail(swap, "/etc", "another `virt-tap bridge persist` or `unpersist` is still running");
+        return error_set(&swap->why,
+                         "/etc: another `virt-tap bridge persist` or `unpersist` is still running");
     if (locked < 0)
-        return fail(swap, "cannot lock " STATE_FOLDER, strerror(-locked));
+        return error_set(&swap->why, "cannot lock " STATE_FOLDER ": %s", strerror(-locked));
     if (finish(false) < 0)
-        return fail(swap, "an earlier run was killed, and " WORK " can neither be completed nor undone",
-                    strerror(errno));
+        return error_set(&swap->why,
+                         "an earlier run was killed, and " WORK " can neither be completed nor undone: %s",
+                         strerror(errno));
     return 0;
 }
 
@@ -252,7 +270,7 @@ static int add(struct swap *swap, const char *path, char next[PATH_MAX])
 {
     char was[PATH_MAX], name[ENTRY_SIZE];
 
-    if (swap->failed)
+    if (has_failed(swap))
         return -1;
     if (!prepare_folder(WORK))
         return fail_writing(swap, WORK);
@@ -283,40 +301,25 @@ static int add_next(struct swap *swap, const char *path, const char *next)
     return 0;
 }
 
-/* Gives a new file the owner, the ACL and the other attributes of the one that it replaces, if any. */
-static int keep_attributes(struct swap *swap, const char *path, int fd)
-{
-    _cleanup_close_ const int old = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-
-    if (old < 0 && errno == ENOENT)
-        return 0;
-    if (old < 0 || fstat(old, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0)
-        return fail_writing(swap, path);
-    if (attributes_keep(old, fd, &swap->why) == 0)
-        return 0;
-    swap->failed = true;
-    return -1;
-}
-
-int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode)
+int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode, long long *written)
 {
     char next[PATH_MAX];
+    struct stat st;
+    struct error why;
 
-    if (!text)
-        return fail(swap, path, strerror(ENOMEM));
     if (add(swap, path, next) < 0)
         return -1;
+    _cleanup_close_ const int old = open(path, O_RDONLY | O_CLOEXEC);
+    if (old < 0 && errno != ENOENT)
+        return fail_writing(swap, path);
     _cleanup_close_ const int fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_writing(swap, path);
-    errno = ENOSPC; /* in case write() is short */
-    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+    if (file_fill(fd, old, text, strlen(text), mode, &why) < 0)
+        return error_set(&swap->why, "%s cannot be written: %s", path, why.text);
+    if (fstat(fd, &st) < 0)
         return fail_writing(swap, path);
-    if (keep_attributes(swap, path, fd) < 0) /* which sets the permissions, too, if there is an ACL */
-        return -1;
-    if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
-        return fail_writing(swap, path);
+    *written = swap_time(&st);
     return add_next(swap, path, next);
 }
 
@@ -333,20 +336,9 @@ int swap_link(struct swap *swap, const char *path, const char *from)
     return add_next(swap, path, next);
 }
 
-long long swap_written(const struct swap *swap, const char *path)
-{
-    char next[PATH_MAX];
-    struct stat st;
-
-    beside(next, path, "next");
-    if (swap->failed || lstat(next, &st) < 0)
-        return 0;
-    return swap_time(&st);
-}
-
 /* Makes all files links, which lead to the old versions at first. Once is enough. Returns 0, or -1 and
  * errno. */
-static int place_all(const struct swap *swap)
+static int prepare(const struct swap *swap)
 {
     char target[PATH_MAX];
 
@@ -357,44 +349,42 @@ static int place_all(const struct swap *swap)
     for (size_t i = 0; i < FOLDER_COUNT; i++)
         if (sync_folder(folders[i]) < 0)
             return -1;
-    if (turn("was") < 0 || for_all(place, NULL) < 0)
+    if (turn("was") < 0)
         return -1;
-    return for_all(sync_one, NULL);
+    return place_all();
 }
 
 int swap_preview(struct swap *swap, int (*act)(void *arg), void *arg)
 {
     static const struct overlay overlay = {WORK "/was", WORK "/next"};
 
-    if (swap->failed)
+    if (has_failed(swap))
         return -1;
-    if (place_all(swap) < 0)
-        return fail(swap, WORK, strerror(errno));
-    const int status = private_call(&overlay, 1, act, arg, &swap->why);
-    swap->failed = status < 0;
-    return status;
+    if (prepare(swap) < 0)
+        return fail_writing(swap, WORK);
+    return private_call(&overlay, 1, act, arg, &swap->why);
 }
 
 int swap_commit(struct swap *swap)
 {
-    if (swap->failed)
+    if (has_failed(swap))
         return -1;
     if (swap->count == 0)
         return 0;
-    if (place_all(swap) == 0 && turn("next") == 0 && settle_all("next") == 0)
+    if (prepare(swap) == 0 && turn("next") == 0 && settle_all("next") == 0)
         return 0;
-    fail(swap, WORK, strerror(errno));
-    if (strcmp(version_now(), "next") == 0 && for_all(place, NULL) == 0)
+    fail_writing(swap, WORK);
+    if (strcmp(version_now(), "next") == 0 && place_all() == 0)
         turn("was");
     return -1;
 }
 
 bool swap_close(struct swap *swap)
 {
-    const bool in_force = swap->lock.fd >= 0 && strcmp(version_now(), "next") == 0;
+    const bool in_force = swap->lock >= 0 && strcmp(version_now(), "next") == 0;
 
-    if (swap->lock.fd >= 0)
-        finish(in_force && !swap->failed); /* what that leaves, the next swap completes */
-    persist_unlock(&swap->lock);
+    if (swap->lock >= 0)
+        finish(in_force && !has_failed(swap)); /* what that leaves, the next swap completes */
+    unlock(swap);
     return in_force;
 }

@@ -15,30 +15,24 @@
 #pragma once
 
 #include "base/error.h"
-#include "persist_lock.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
 struct swap {
     size_t count;
-    struct persist_lock lock;
-    bool failed;      /* after which nothing more is done until swap_close() */
-    struct error why; /* of the first failure */
+    int lock;         /* a descriptor that holds it, or -errno */
+    sigset_t signals; /* that were blocked already */
+    mode_t umask;     /* as it was */
+    struct error why; /* of the first failure, after which nothing more is done until swap_close() */
 };
 
-/* Waits up to a minute for other swaps, blocks the signals of terminals, and completes or undoes a swap that
- * was killed. Like all functions here that return an int: 0, or -1 and swap->why. swap_close() must be called
- * in any case. */
+/* Waits up to a minute for other swaps, whose lock no user but root can take, blocks the signals of
+ * terminals, and completes or undoes a swap that was killed. Like all functions here that return an int: 0,
+ * or -1 and swap->why. swap_close() must be called in any case. */
 int swap_open(struct swap *swap);
-
-/* What a file is to be: a new file of that mode, with the owner, the ACL and the other attributes of the one
- * that it replaces (text NULL: there was no memory for it); or the same as the existing file `from`; or
- * nothing, if that is NULL. The path is absolute, and only root may be able to change its folder, which is
- * created if it is missing. */
-int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode);
-int swap_link(struct swap *swap, const char *path, const char *from);
 
 /* When a file was last written, in ns since 1970. */
 static inline long long swap_time(const struct stat *st)
@@ -46,8 +40,12 @@ static inline long long swap_time(const struct stat *st)
     return (long long)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-/* The same of a new file; 0: the swap has failed. */
-long long swap_written(const struct swap *swap, const char *path);
+/* What a file is to be: a new file of that mode, with the owner, the ACL and the other attributes of the one
+ * that it replaces, and *written as swap_time() has it; or the same as the existing file `from`; or nothing,
+ * if that is NULL. The path is absolute, and only root may be able to change its folder, which is created if
+ * it is missing. */
+int swap_text(struct swap *swap, const char *path, const char *text, mode_t mode, long long *written);
+int swap_link(struct swap *swap, const char *path, const char *from);
 
 /* Calls act(arg), which returns 0 or more, in a mount namespace in which the files are the new ones. Returns
  * its value, or -1. */

@@ -163,6 +163,26 @@ class CarriedOver(Case):
         self.reboot()
         self.assertIn("default via 172.31.1.1 dev br0", uplink.ip("route"))
 
+    def test_without_a_profile(self):
+        """A card that has none, and a bridge that somebody else made: what the kernel has is written."""
+        nm.start(settings="no-auto-default=*\n")
+        self.persist("--format=networkmanager")
+        bridge, port = self.texts()
+        self.assert_lines(bridge, ("interface-name=br0", "type=bridge", "mac-address=52:54:00:AA:00:01", "stp=false", "[ipv4]\nmethod=disabled"))
+        self.assert_lines(port, ("interface-name=eth0", "type=ethernet", "autoconnect-priority=100"))
+        self.assertRegex(port, r"\n(master|controller)=br0\n")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        sandbox.batch("ip", "link add br0 mtu 1400 type bridge", "link set br0 up", "addr add 203.0.113.1/24 dev br0",
+                      "addr add 2001:db8:7::1/64 dev br0 nodad", "route add 10.0.0.0/8 via 203.0.113.9 metric 77",
+                      "route add default via 172.31.1.1 dev br0 onlink")
+        done = virt_tap("bridge", "persist", "br0", "--format=networkmanager")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        with open(FILE, encoding="utf-8") as file:
+            bridge = file.read()
+        self.assertRegex(bridge, r"\[ipv4\]\naddress1=203.0.113.1/24\nmethod=manual\nroute1=0.0.0.0/0,172.31.1.1\n"
+                         r"route1_options=onlink=true\nroute2=10.0.0.0/8,203.0.113.9,77\n")
+        self.assert_lines(bridge, ("address1=2001:db8:7::1/64", "mtu=1400"))
+
 
 class Leases(Case):
     """One dnsmasq gives addresses, another advertises a prefix and gives addresses in it."""

@@ -112,7 +112,7 @@ static void compare_format(const struct persist_format *format, const struct per
 {
     struct persist_files files = {.count = 0};
     struct error why = {0};
-    char *path, *text = NULL;
+    char *path, *text = NULL, none[] = "";
     size_t size;
 
     assert_true(asprintf(&path, "%s.network", stem) > 0);
@@ -123,12 +123,15 @@ static void compare_format(const struct persist_format *format, const struct per
     if (strcmp(format->name, "ifupdown") == 0)
         persist_ifupdown_print(out, plan, "    dns-nameservers 192.0.2.53\n", "");
     else if (strcmp(format->name, "netplan") == 0)
-        persist_netplan_print(out, plan, "ethernets", plan->uplink, NULL);
+        persist_netplan_print(persist_open(&files, plan, 0600, "-"), plan, "ethernets", plan->uplink, NULL);
     else
-        assert_int_equal(persist_networkd_from(plan, own ? own : "", &files, &why), 0);
-    for (size_t i = 0; i < files.count; i++)
-        fprintf(out, "%s# %s %o\n%s", i ? "\n" : "", files.list[i].path, (unsigned int)files.list[i].mode,
-                files.list[i].text);
+        assert_int_equal(persist_networkd_from(plan, own ? own : none, &files, &why), 0);
+    persist_end(&files);
+    for (size_t i = 0; i < files.count; i++) {
+        if (*files.list[i].path == '/')
+            fprintf(out, "%s# %s %o\n", i ? "\n" : "", files.list[i].path, (unsigned int)files.list[i].mode);
+        fputs(files.list[i].text, out);
+    }
     assert_int_equal(fclose(out), 0);
     assert_true(asprintf(&path, "%s.%s", stem, format->name) > 0);
     compare(path, text);
@@ -182,6 +185,7 @@ static void try_nat(const char *name, const char *cidr, bool v6)
         size_t size;
         plan.format = persist_find_format(formats[i]);
         assert_int_equal(plan.format->write(&plan, &files, &why), 0);
+        persist_end(&files);
         FILE *out = open_memstream(&text, &size);
         assert_non_null(out);
         for (size_t k = 0; k < files.count; k++)

@@ -95,7 +95,8 @@ class Egress(Ports):
         self.addCleanup(sandbox.run, "ip", "route", "del", "local", "198.18.5.0/24", "dev", "lo", "table", "77")
         host = [four(to) for to in ("10.66.0.2", "198.51.100.2", "198.51.100.3", "127.0.0.1", "127.3.2.1", "203.0.113.9", "198.18.5.5")]
         host += [six(to) for to in ("2001:db8:8::2", "2001:db8:7::1", "2001:db8:7::", "2001:db8:6::1", "::1")] + [four("10.66.0.2", icmp(8), ICMP)]
-        others = [four(to) for to in ("10.66.0.3", "198.51.100.4", "203.0.113.16", "128.0.0.1")] + [six(to) for to in ("2001:db8:8::3", "2001:db8:7::2", "2001:db8:6::2", "::2")]
+        others = [four(to) for to in ("10.66.0.3", "198.51.100.4", "203.0.113.16", "128.0.0.1")]
+        others += [six(to) for to in ("2001:db8:8::3", "2001:db8:7::2", "2001:db8:6::2", "::2")]
         for egress, of_host in (("-host,+all", False), ("+host", True)):
             self.rule(egress)
             self.assertEqual(self.passing(host + others), [of_host] * len(host) + [not of_host] * len(others), egress)

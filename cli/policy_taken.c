@@ -42,6 +42,11 @@ static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *
         return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
                          bridge->name, name, roles[i]);
     }
+    if (port_is_on_top(nl, bridge->ifindex, asked) > 0)
+        return error_set(
+            why,
+            "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
+            bridge->name);
     return 0;
 }
 

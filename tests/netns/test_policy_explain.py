@@ -116,12 +116,11 @@ class Explain(VerbCase):
             sandbox.run("ip", "link", "set", port, "master", "br0", "up")
         sandbox.run("ip", "link", "add", "link", "br0", "name", "top0", "address", "52:54:00:77:88:99", "type", "macvlan")
         sandbox.run("ip", "link", "set", "top0", "up")
-        sandbox.run("ip", "link", "add", "link", "br0", "name", "top0", "address", "52:54:00:77:88:99", "type", "macvlan")
-        sandbox.run("ip", "link", "set", "top0", "up")
         self.before = sandbox.links()
         own = netcase.link("br0")["address"]
         for mac, says in (("52:54:00:00:00:0A", "another tap"), (own, "'br0' has that MAC itself"), ("52:54:00:11:22:33", "'up0' has that MAC itself"),
-                          ("52:54:00:44:55:66", "'vnet0' speaks for a guest"), ("52:54:00:77:88:99", "on top of bridge"), ("02:00:00:00:00:01", "allows only MACs that begin with 52:54:00")):
+                          ("52:54:00:44:55:66", "'vnet0' speaks for a guest"), ("52:54:00:77:88:99", "on top of bridge"),
+                          ("02:00:00:00:00:01", "allows only MACs that begin with 52:54:00")):
             with self.subTest(mac):
                 if mac == own:
                     sandbox.write(POLICY, "allow br0 mac=lock\n")

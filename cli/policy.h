@@ -42,8 +42,9 @@ void policy_print_addition(const char *path, const char *effect, const char *bri
 /* Prints, a line each, where a guest under such a list of destinations, egress=, can send to. */
 void policy_print_egress(const char *egress);
 
-/* Looks for others that have a guest's MAC or addresses on an existing bridge, as helper/grant.c does, and in
- * its words, without the privilege to claim them. mac: NULL: none is given. Returns 0, also if it cannot be
- * told; or -1 and who has one. */
-int policy_taken(const struct link *bridge, const uint8_t *mac, const struct address_list *addresses,
+/* Looks on an existing bridge for what prevents a tap that the policy allows, as helper/grant.c does, and in
+ * its words, without the privilege to make one: others that have the guest's MAC or addresses; protection
+ * that the bridge cannot provide. mac: NULL: none is given. Returns 0, also if it cannot be told; or -1 and
+ * why. */
+int policy_taken(const struct link *bridge, const uint8_t *mac, const struct decision *decision,
                  struct error *why);

@@ -224,7 +224,7 @@ static void print_bridge(const struct bridge_facts *state)
 struct answer {
     const char *selector;            /* of the caller, as in a rule */
     const struct question *question; /* without the tap */
-    bool loaded, allowed, taken;     /* taken: the guest's MAC, or an address, is another's */
+    bool loaded, allowed, taken;     /* taken: no tap there can be so */
     struct policy policy;
     struct decision decision;
     struct used used;
@@ -243,12 +243,12 @@ static void decide(struct answer *answer, const struct caller *caller)
         answer->used = count_used(&rule->terms, bridge, caller->uid);
 }
 
-/* Looks for others that have the guest's MAC or addresses; the reason goes to answer->why. */
+/* Looks for what else prevents it; the reason goes to answer->why. */
 static void look_for_others(struct answer *answer, const struct bridge_facts *state)
 {
     if (answer->allowed && state->link.ifindex)
         answer->taken =
-            policy_taken(&state->link, answer->question->mac, &answer->decision.addresses, &answer->why) < 0;
+            policy_taken(&state->link, answer->question->mac, &answer->decision, &answer->why) < 0;
 }
 
 /* Whether errors in the policy, rather than its rules, prevent an answer. */
@@ -341,7 +341,9 @@ static int check_vlans(const struct call *call, const struct explain_options *op
 
     if (problem)
         return complain(2, call->name, "--vlan must be %s, not '%.64s'", problem, options->vlan);
-    if (options->native && (!options->vlan || vlans_parse(&vlans, options->vlan, options->native)))
+    if (options->native && !options->vlan)
+        return complain(2, call->name, "--native is about VLANs that are asked for; add --vlan=LIST");
+    if (options->native && vlans_parse(&vlans, options->vlan, options->native))
         return complain(2, call->name, "--native must be none, or one of the VLANs in --vlan, not '%.64s'",
                         options->native);
     return 0;
@@ -385,7 +387,7 @@ int policy_explain(const struct call *call)
                         options->serve);
     if (check_vlans(call, options))
         return 2;
-    if (options->mac && (!mac_parse(options->mac, mac) || !mac_is_unicast(mac)))
+    if (options->mac && (!mac_parse(options->mac, mac) || mac_problem(mac)))
         return complain(2, call->name,
                         "--mac=%.32s is not a MAC that a guest may have, as in 52:54:00:12:34:56",
                         options->mac);

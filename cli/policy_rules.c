@@ -38,9 +38,14 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     const char *what = kind == USER_BY_NAME ? "user" : "group";
     struct error why;
     unsigned long number;
+    id_t named;
 
     if (number_parse(name, 0, (id_t)-2, &number)) { /* as in policy/identity.c */
         *id = (id_t)number;
+        if (account_find(&lint->names->source, kind, name, &named, &why) == 0 && named != *id)
+            warn_rule(lint, policy, rule,
+                      "%s=%s is that number, and not the %s of that name, which has number %u: write that",
+                      what, name, what, named);
         return true;
     }
     const int err = account_find(&lint->names->source, kind, name, id, &why);

@@ -8,6 +8,8 @@
 #include "net/rtnl.h"
 #include "policy/addresses.h"
 #include "policy/claim.h"
+#include "policy/decide.h"
+#include "policy/protect.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -40,19 +42,25 @@ static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *
         return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
                          bridge->name, name, roles[i]);
     }
+    if (port_is_on_top(nl, bridge->ifindex, asked) > 0)
+        return error_set(
+            why,
+            "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
+            bridge->name);
     return 0;
 }
 
-int policy_taken(const struct link *bridge, const uint8_t *mac, const struct address_list *addresses,
+int policy_taken(const struct link *bridge, const uint8_t *mac, const struct decision *decision,
                  struct error *why)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    const struct port_grant grant = {.bridge = bridge, .terms = decision};
 
     if (rtnl_open(&nl) < 0)
         return 0;
     if (mac && check_mac(&nl, bridge, mac, why) < 0)
         return -1;
-    if (addresses->count)
-        return addresses_check(&nl, addresses, bridge, 0, why);
-    return 0;
+    if (decision->addresses.count && addresses_check(&nl, &decision->addresses, bridge, 0, why) < 0)
+        return -1;
+    return protect_check(&grant, why);
 }

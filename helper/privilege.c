@@ -69,7 +69,8 @@ int privilege_confine(struct error *why)
     if (geteuid() != getuid() || getegid() != getgid())
         return error_set(
             why,
-            "this program must not be setuid or setgid; an administrator can type: chmod ug-s " HELPER_PATH
+            "this program must not be setuid or setgid, nor be started by one that is and has not become its "
+            "caller; against the first, an administrator can type: chmod ug-s " HELPER_PATH
             "; setcap cap_net_admin=p " HELPER_PATH);
     /* The kernel refuses to permit a capability that was not permitted, which tells whether we have it. */
     if ((getuid() != 0 || apply(BROKERS, 0) < 0) && (getuid() != 0 || apply(NET_ADMIN | SET_IDS, 0) < 0) &&

@@ -229,7 +229,9 @@ static enum request_result check_whole(const struct request *request, struct err
         return check_delete(request, why);
     if (request->verb == REQUEST_BROKER)
         return REQUEST_OK;
-    if (request->native && (!request->vlan || vlans_parse(&vlans, request->vlan, request->native)))
+    if (request->native && !request->vlan)
+        return usage(why, "--native is about VLANs that are asked for; missing option: ", "--vlan=LIST");
+    if (request->native && vlans_parse(&vlans, request->vlan, request->native))
         return usage(why, "--native must be none, or one of the VLANs in --vlan, not ", request->native);
     if (!request->bridge)
         return usage(why, "no bridge is named; missing option: ", tap ? "--br=BRIDGE" : "--bridge=BRIDGE");

@@ -73,6 +73,31 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
     return rtnl_ask(nl, msg, on_address, out);
 }
 
+struct sought {
+    int bridge;
+    const uint8_t *mac;
+};
+
+static int on_self(void *arg, struct nlmsghdr *answer)
+{
+    const struct ndmsg *entry = nlmsg_data(answer);
+    const struct nlattr *mac = message_attr(answer, sizeof(*entry), NDA_LLADDR);
+    const struct sought *sought = arg;
+
+    return entry->ndm_ifindex == sought->bridge && entry->ndm_flags & NTF_SELF && mac && nla_len(mac) == 6 &&
+           memcmp(nla_data(mac), sought->mac, 6) == 0;
+}
+
+int port_is_on_top(struct rtnl *nl, int bridge, const uint8_t mac[6])
+{
+    struct sought sought = {bridge, mac};
+    int err = -EAGAIN;
+
+    for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
+        err = rtnl_ask(nl, port_message(RTM_GETNEIGH, NLM_F_DUMP, bridge), on_self, &sought);
+    return err;
+}
+
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves)
 {
     const struct ndmsg entry = {.ndm_family = AF_BRIDGE,

@@ -30,6 +30,11 @@ struct port_address {
 int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigned int vlan,
                       struct port_address *out);
 
+/* Returns 1 if an interface on top of the bridge (macvlan, VLAN) has that address, in whatever network
+ * namespace it is: such a one adds it to those that the bridge takes frames for (net/core/dev_addr_lists.c,
+ * dev_uc_add), which a dump of the bridge's FDB has, too (ndo_dflt_fdb_dump); 0; or -errno. */
+int port_is_on_top(struct rtnl *nl, int bridge, const uint8_t mac[6]);
+
 /* Adds a permanent, sticky FDB entry for an address at that port: without sticky, a frame with that source on
  * an unlocked port would move it there. Kernels that do not know the flag ignore it: check with
  * port_find_address(). moves: an entry that the FDB has already becomes such a one; otherwise -EEXIST. */

@@ -115,8 +115,13 @@ int identity_is_user(struct identity *who, const char *user, bool deny, struct e
     struct account account = {.kind = USER_BY_NAME};
     unsigned long number;
 
-    if (number_parse(user, 0, (uid_t)-2, &number))
-        return number == who->caller->uid;
+    if (number_parse(user, 0, (uid_t)-2, &number)) {
+        if (number == who->caller->uid || !deny)
+            return number == who->caller->uid;
+        if (find_account(who, why) < 0) /* the number may be a login, as students have them */
+            return -1;
+        return strcmp(user, who->name) == 0;
+    }
     if (deny && identity_require_account(who, why) < 0)
         return -1;
     if (deny && strcmp(user, who->name) == 0)

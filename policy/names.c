@@ -107,7 +107,7 @@ static int set_services(struct names *names, bool group, struct error *why)
 
     if (names->services[group][0])
         return 0;
-    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+    rootfile_begin(&rootfile, ROOTFILE_SETTLED);
     /* Both must be root's own: firejail shows its users a passwd and group with fewer lines. */
     snprintf(path, sizeof(path), "/etc/%s", database);
     int err = rootfile_read(&rootfile, path, SIZE_MAX, &text, why);

@@ -7,8 +7,13 @@
 #include "net/rtnl.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+
+enum { LEVELS = 8 /* of interfaces on top of each other (net/core/dev.h, MAX_NEST_DEV) */ };
+
+static const char own[] = "it is this host's own (`ip address`)";
 
 /* What is looked for, and the first that was found. */
 struct search {
@@ -42,13 +47,25 @@ static bool take(struct search *search, const struct nlattr *attr, int offset)
     return true;
 }
 
+/* Returns whether that interface is the bridge, or on top of it (VLAN, macvlan). */
+static bool leads_to(int bridge, int ifindex)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct link link = {.lower = ifindex};
+
+    if (rtnl_open(&nl) < 0)
+        return true;
+    for (int level = 0; level < LEVELS && link.lower != bridge; level++)
+        if (link_get(&nl, link.lower, &link) < 0)
+            return false;
+    return link.lower == bridge;
+}
+
 static bool see_hop(struct search *search, const void *attrs, int length, int oif)
 {
-    if (oif != search->bridge->ifindex)
-        return false;
     return (take(search, nla_find(attrs, length, RTA_GATEWAY), 0) ||
             take(search, nla_find(attrs, length, RTA_VIA), sizeof(struct rtvia))) &&
-           meets(search);
+           meets(search) && leads_to(search->bridge->ifindex, oif);
 }
 
 static int see_route(void *arg, struct nlmsghdr *answer)
@@ -59,8 +76,8 @@ static int see_route(void *arg, struct nlmsghdr *answer)
     const struct nlattr *oif = message_attr(answer, sizeof(*route), RTA_OIF);
     const struct nlattr *hops = message_attr(answer, sizeof(*route), RTA_MULTIPATH);
 
-    search->problem = "it is this host's own (`ip address`)";
-    if (route->rtm_type == RTN_LOCAL) {
+    search->problem = own;
+    if (route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_ANYCAST) {
         if (!take(search, message_attr(answer, sizeof(*route), RTA_DST), 0))
             return 0;
         search->other.prefix = route->rtm_dst_len;
@@ -79,6 +96,19 @@ static int see_route(void *arg, struct nlmsghdr *answer)
         rest -= (int)RTNH_ALIGN(hop->rtnh_len);
     }
     return 0;
+}
+
+/* An IPv6 address has no route while the interface is down or, as a bridge without a running port is, without
+ * carrier (net/ipv6/addrconf.c, addrconf_dad_begin). */
+static int see_address(void *arg, struct nlmsghdr *answer)
+{
+    struct search *search = arg;
+    const size_t header = sizeof(struct ifaddrmsg);
+
+    search->problem = own;
+    return (take(search, message_attr(answer, header, IFA_LOCAL), 0) ||
+            take(search, message_attr(answer, header, IFA_ADDRESS), 0)) &&
+           meets(search);
 }
 
 static int see_claims(void *arg, struct nlmsghdr *answer)
@@ -100,17 +130,16 @@ static int see_claims(void *arg, struct nlmsghdr *answer)
 }
 
 /* Looks through what the kernel dumps. Returns 1: found; 0; or -errno. */
-static int look(struct rtnl *nl, struct search *search, bool routes)
+static int look(struct rtnl *nl, struct search *search, int type, int (*see)(void *arg, struct nlmsghdr *))
 {
-    const struct rtmsg every = {.rtm_family = AF_UNSPEC};
+    const struct rtmsg every = {.rtm_family = AF_UNSPEC}; /* for addresses, only the family counts */
     int err = -EAGAIN;
 
     for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
-        if (routes)
-            err = rtnl_ask(nl, rtnl_message(RTM_GETROUTE, NLM_F_DUMP, &every, sizeof(every)), see_route,
-                           search);
+        if (type == RTM_GETLINK)
+            err = rtnl_ask(nl, links_question("tun"), see, search);
         else
-            err = rtnl_ask(nl, links_question("tun"), see_claims, search);
+            err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, &every, sizeof(every)), see, search);
     return err;
 }
 
@@ -120,9 +149,11 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
     struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
     char text[CIDR_TEXT];
 
-    int err = look(nl, &search, true);
+    int err = look(nl, &search, RTM_GETROUTE, see_route);
     if (!err)
-        err = look(nl, &search, false);
+        err = look(nl, &search, RTM_GETADDR, see_address);
+    if (!err)
+        err = look(nl, &search, RTM_GETLINK, see_claims);
     if (!err)
         return 0;
     if (err < 0)

@@ -71,7 +71,7 @@ static int check(struct walk *w, const struct statx *st)
         st->stx_mode & (S_IWGRP | S_IWOTH)) /* an ACL that lets others write shows here too */
         return untrusted(w, "is writable by others than root", "chmod go-w");
     if (st->stx_attributes & STATX_ATTR_MOUNT_ROOT && strcmp(w->path, "/") != 0) /* Linux 5.8 */
-        return mounts_check(w->path, st->stx_mnt_id, w->rootfile->links == ROOTFILE_ROOTS_LINKS, w->why);
+        return mounts_check(w->path, st->stx_mnt_id, w->rootfile->links != ROOTFILE_NO_LINKS, w->why);
     return 0;
 }
 
@@ -231,7 +231,8 @@ static int open_once(struct walk *w)
     return fd;
 }
 
-/* Returns a descriptor or -errno. With ROOTFILE_NO_LINKS, a file counts as missing only if it stays so. */
+/* Returns a descriptor or -errno. But with ROOTFILE_ROOTS_LINKS, a file counts as missing only if it stays
+ * so. */
 static int open_trusted(struct walk *w)
 {
     struct timespec began;
@@ -243,7 +244,7 @@ static int open_trusted(struct walk *w)
         clock_gettime(CLOCK_REALTIME, &began);
         strcpy(w->path, w->asked);
         const int fd = open_once(w);
-        if (fd != -ENOENT || w->rootfile->links != ROOTFILE_NO_LINKS)
+        if (fd != -ENOENT || w->rootfile->links == ROOTFILE_ROOTS_LINKS)
             return fd;
         to_parent(w);
         if (look(AT_FDCWD, w->path, &folder) < 0 || !settle_wait(&began, &folder))

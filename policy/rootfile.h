@@ -20,6 +20,7 @@ enum rootfile_links {
     ROOTFILE_NO_LINKS,
     ROOTFILE_ROOTS_LINKS, /* links are followed if owned by root and in a folder of root's (as in NixOS's
                              /etc) */
+    ROOTFILE_SETTLED,     /* likewise, and a file counts as missing only as above */
 };
 
 /* How to read, and what reading has found so far. */

@@ -104,6 +104,21 @@ class Occupied(Addresses):
         self.refused(says=["cannot have 10.66.1.1/32", "this host's own"])  # among the rule's, which would all be its
         self.guest("10.66.1.2").close()
 
+    def test_the_hosts_ipv6_addresses_without_routes(self):
+        """Not usable yet on a bridge without a running port, nor on an interface that is down; and that of all routers, which is an anycast address."""
+        sandbox.run("ip", "address", "add", "2001:db8:7::1/64", "dev", "br0")
+        sandbox.run("ip", "link", "add", "up1", "type", "veth", "peer", "name", "far1")
+        sandbox.run("ip", "address", "add", "2001:db8:8::1", "peer", "2001:db8:8::2", "dev", "up1")
+        self.before = sandbox.links()
+        with open("/proc/sys/net/ipv6/conf/br0/forwarding", "w", encoding="ascii") as file:
+            file.write("1")
+        self.rules(LOCKED)
+        for address in ("2001:db8:7::1", "2001:db8:8::1", "2001:db8::"):
+            self.refused(address, uid=USER, says=[f"cannot have {address}/", "this host's own"])
+        self.guest("2001:db8:7::2", "2001:db8:8::2").close()
+        sandbox.run("ip", "link", "delete", "up1")
+        self.before = sandbox.links()
+
     def test_gateways(self):
         sandbox.run("ip", "link", "add", "up1", "type", "veth", "peer", "name", "far1")
         sandbox.run("ip", "link", "set", "up1", "up")
@@ -118,7 +133,13 @@ class Occupied(Addresses):
         for address in ("10.66.1.254", "10.66.1.253", "10.66.1.252", "fe80::254", "2001:db8::254"):
             self.refused(address, uid=USER, says=[f"cannot have {address}/", "a gateway that this host uses there"])
         self.guest("10.99.0.254", "10.99.0.253", "10.66.1.5").close()  # those are elsewhere
-        sandbox.run("ip", "link", "delete", "up1")
+        sandbox.run("ip", "link", "add", "link", "br0", "name", "top1", "type", "macvlan", "mode", "bridge")
+        sandbox.run("ip", "link", "set", "top1", "up")
+        self.before = sandbox.links()
+        sandbox.run("ip", "route", "add", "10.11.0.0/16", "via", "10.66.1.251", "dev", "top1", "onlink")
+        self.refused("10.66.1.251", uid=USER, says=["cannot have 10.66.1.251/", "a gateway that this host uses there"])
+        for name in ("up1", "top1"):
+            sandbox.run("ip", "link", "delete", name)
         self.before = sandbox.links()
 
     def test_another_taps(self):

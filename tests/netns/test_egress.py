@@ -29,11 +29,14 @@ class Egress(Ports):
     def prepare(self):
         self.pair("host0")
         for name in ("host0", "lo"):
-            with open(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "w", encoding="ascii") as file:
-                file.write("0")
+            self.enable_ipv6(name)
         sandbox.run("ip", "link", "set", "host0", "up")
         for address in ("10.66.0.2/32", "198.51.100.2/32", "2001:db8:8::2/128"):
             self.add(address)
+
+    def enable_ipv6(self, name):
+        with open(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "w", encoding="ascii") as file:
+            file.write("0")
 
     def pair(self, name):
         sandbox.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}x")
@@ -84,13 +87,16 @@ class Egress(Ports):
         self.add("2001:db8:7::1/64")
         self.pair("host1")
         self.add("198.51.100.3/24", "host1")
+        self.enable_ipv6("host1")
+        self.add("2001:db8:6::1/64", "host1")
         self.add("203.0.113.1/28", "lo")
         self.addCleanup(sandbox.run, "ip", "address", "del", "203.0.113.1/28", "dev", "lo")
         sandbox.run("ip", "route", "add", "local", "198.18.5.0/24", "dev", "lo", "table", "77")
         self.addCleanup(sandbox.run, "ip", "route", "del", "local", "198.18.5.0/24", "dev", "lo", "table", "77")
         host = [four(to) for to in ("10.66.0.2", "198.51.100.2", "198.51.100.3", "127.0.0.1", "127.3.2.1", "203.0.113.9", "198.18.5.5")]
-        host += [six(to) for to in ("2001:db8:8::2", "2001:db8:7::1", "2001:db8:7::", "::1")] + [four("10.66.0.2", icmp(8), ICMP)]
-        others = [four(to) for to in ("10.66.0.3", "198.51.100.4", "203.0.113.16", "128.0.0.1")] + [six(to) for to in ("2001:db8:8::3", "2001:db8:7::2", "::2")]
+        host += [six(to) for to in ("2001:db8:8::2", "2001:db8:7::1", "2001:db8:7::", "2001:db8:6::1", "::1")] + [four("10.66.0.2", icmp(8), ICMP)]
+        others = [four(to) for to in ("10.66.0.3", "198.51.100.4", "203.0.113.16", "128.0.0.1")]
+        others += [six(to) for to in ("2001:db8:8::3", "2001:db8:7::2", "2001:db8:6::2", "::2")]
         for egress, of_host in (("-host,+all", False), ("+host", True)):
             self.rule(egress)
             self.assertEqual(self.passing(host + others), [of_host] * len(host) + [not of_host] * len(others), egress)

@@ -13,6 +13,7 @@ from bridgehelper import await_
 from sandbox import OTHER
 
 ONE, TWO = "52:54:00:00:00:0a", "52:54:00:00:00:0b"
+TOP = "52:54:00:99:00:01"
 TIMERS = dict.fromkeys(("hold_timer", "message_age_timer", "forward_delay_timer"))
 SIOCSIFHWADDR, ARPHRD_ETHER = 0x8924, 1
 
@@ -86,6 +87,31 @@ class Macs(netcase.NetCase):
         for policy in ("allow br0 mac=lock\n", "allow br0\n"):
             sandbox.write(netcase.POLICY, policy)
             self.refuse("--mac=52:54:00:77:00:fe", says=["--mac", "'br0'", "has that MAC itself"])
+
+    def test_of_an_interface_on_top_of_the_bridge(self):
+        """Also of a container's, which has it in a network namespace of its own; its name is not known here then."""
+        for name, mac in (("top0", TOP), ("top1", "52:54:00:99:00:02")):
+            sandbox.run("ip", "link", "add", "link", "br0", "name", name, "address", mac, "type", "macvlan", "mode", "bridge")
+        sandbox.run("ip", "netns", "add", "container")
+        self.addCleanup(sandbox.run, "ip", "netns", "delete", "container")
+        sandbox.run("ip", "link", "set", "top0", "netns", "container", "up")
+        sandbox.run("ip", "-n", "container", "link", "set", "top0", "up")
+        sandbox.run("ip", "link", "set", "top1", "up")
+        self.before = sandbox.links()
+        for policy in ("allow br0 mac=lock\nallow br1\n", "allow br0\nallow br1\n"):
+            sandbox.write(netcase.POLICY, policy)
+            for mac in (TOP, "52:54:00:99:00:02"):
+                self.refuse(f"--mac={mac}", says=["--mac", "an interface on top of bridge 'br0' has that MAC", "give the guest another"])
+            self.grant("--mac=52:54:00:99:00:03").close()
+            sandbox.make_bridge("br1")
+            self.before = sandbox.links()
+            self.grant(f"--mac={TOP}", bridge="br1").close()
+            sandbox.run("ip", "link", "delete", "br1")
+            self.before = sandbox.links()
+        sandbox.run("ip", "link", "delete", "top1")
+        sandbox.run("ip", "-n", "container", "link", "delete", "top0")
+        self.grant(f"--mac={TOP}").close()
+        self.before = sandbox.links()
 
     def test_a_frame_does_not_move_it(self):
         """From an unlocked port, with the locked guest's source."""

@@ -213,6 +213,15 @@ class Check(VerbCase):
         self.warns("allow br0 user=nosuchuser\nallow br0 group=nosuchgroup\nallow br0 user=4294967295\nallow br0 user=54321\n",
                    (1, "no user 'nosuchuser'"), (2, "no group 'nosuchgroup'"), (3, "no user '4294967295'"))
 
+    def test_names_that_are_numbers(self):
+        for path, line in (("/etc/passwd", f"20261128:x:{USER}:{USER}::/:/bin/sh"), ("/etc/group", "20261129:x:77777:")):
+            with open(path, encoding="utf-8") as file:
+                self.addCleanup(sandbox.write, path, file.read())
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        self.warns("allow br0 user=20261128\nallow br0 group=20261129\nallow br0 group=77777\n",
+                   (1, f"not the user of that name, which has number {USER}"), (2, "not the group of that name, which has number 77777"))
+
     def test_look_up_that_fails(self):
         self.only_files()
         sandbox.write(POLICY, f"allow br0 user={ME}\n")

@@ -114,10 +114,13 @@ class Explain(VerbCase):
         for port, mac in (("up0", "52:54:00:11:22:33"), ("vnet0", "fe:54:00:44:55:66")):
             sandbox.run("ip", "link", "add", port, "address", mac, "type", "veth", "peer", "name", port + "x")
             sandbox.run("ip", "link", "set", port, "master", "br0", "up")
+        sandbox.run("ip", "link", "add", "link", "br0", "name", "top0", "address", "52:54:00:77:88:99", "type", "macvlan")
+        sandbox.run("ip", "link", "set", "top0", "up")
         self.before = sandbox.links()
         own = netcase.link("br0")["address"]
         for mac, says in (("52:54:00:00:00:0A", "another tap"), (own, "'br0' has that MAC itself"), ("52:54:00:11:22:33", "'up0' has that MAC itself"),
-                          ("52:54:00:44:55:66", "'vnet0' speaks for a guest"), ("02:00:00:00:00:01", "allows only MACs that begin with 52:54:00")):
+                          ("52:54:00:44:55:66", "'vnet0' speaks for a guest"), ("52:54:00:77:88:99", "on top of bridge"),
+                          ("02:00:00:00:00:01", "allows only MACs that begin with 52:54:00")):
             with self.subTest(mac):
                 if mac == own:
                     sandbox.write(POLICY, "allow br0 mac=lock\n")
@@ -129,10 +132,10 @@ class Explain(VerbCase):
                 self.assertIn(f"because: {refusal}", lines)
                 sandbox.write(POLICY, "allow br0 mac=lock macs=52:54:00\n")
         self.assertEqual(self.policy("explain", "--bridge=br0", "--mac=52:54:00:00:00:0b", uid=USER)[0], 0)
-        for mac in ("", "x", "01:00:5e:00:00:01", "52:54:00:00:00:0b:0c"):
+        for mac in ("", "x", "01:00:5e:00:00:01", "fe:54:00:00:00:01", "52:54:00:00:00:0b:0c"):
             self.assertEqual(self.policy("explain", "--bridge=br0", f"--mac={mac}", uid=USER)[0], 2)
         self.delete("--name=vtap-a")
-        for port in ("up0", "vnet0"):
+        for port in ("up0", "vnet0", "top0"):
             sandbox.run("ip", "link", "delete", port)
         self.before = sandbox.links()
 
@@ -212,6 +215,7 @@ class Explain(VerbCase):
                                               "sends: frames tagged with one of these VLANs, and no second tag",
                                               "sends: frames tagged with one of these VLANs, which may have more tags behind that")
         only = "sends: only into this VLAN, untagged or with its tag, but frames may have more tags behind that"
+        filters = sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1", check=False).returncode == 0
         for rule, asked, said in (
                 ("vlan=100", (), ["vlan: 100", only]), ("vlan=100 mac=lock", (), ["vlan: 100"]),
                 ("vlan=100,200-210", (), ["vlan: 100,200-210", "native: none", none, more_tags]),
@@ -221,14 +225,26 @@ class Explain(VerbCase):
                 ("vlan=100,200-210", ("--vlan=200",), ["vlan: 200", only])):
             sandbox.write(POLICY, f"allow br0 {rule}\n")
             code, lines = self.policy("explain", "--bridge=br0", *asked, uid=USER)
-            self.assertEqual(code, 0, lines)
+            self.assertEqual(code, 0 if filters else 1, lines)
             self.assertEqual([line for line in lines if line.startswith(("vlan:", "native:")) or line in (untagged, none, one_tag, more_tags, only)], said)
             self.assertEqual(any("no VLAN tags, bridge" in line for line in lines), "mac=lock" in rule and "native" not in " ".join(lines))
         sandbox.write(POLICY, "allow br0 vlan=100,200-210\n")
         self.explains("no", "because: --vlan=5: ", "to allow it", words=("--vlan=5",), uid=USER, status=1)
-        for words, says in ((("--vlan=0",), "--vlan must be VLANs from 1 to 4094"), (("--native=100",), "--native must be none"),
+        sandbox.run("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "0", check=False)
+        self.as_the_bridge_is("vlan=100", "filter VLANs")
+        for words, says in ((("--vlan=0",), "--vlan must be VLANs from 1 to 4094"), (("--native=none",), "add --vlan=LIST"),
                             (("--vlan=100,200", "--native=5"), "--native must be none, or one of the VLANs in --vlan, not '5'")):
             self.complains("explain", "--bridge=br0", *words, uid=USER, status=2, says=says)
+
+    def as_the_bridge_is(self, term, says):
+        """Refused by the helper in the same words, since the bridge cannot do it."""
+        sandbox.write(POLICY, f"allow br0 {term}\n")
+        with self.call() as answer:
+            self.assertIn(says, answer.stderr)
+        self.explains("no", "because: " + answer.stderr.partition(": ")[2].rstrip(), uid=USER, status=1)
+
+    def test_a_guard_where_no_spanning_tree_runs(self):
+        self.as_the_bridge_is("guard=yes", "a bridge that runs STP")
 
     def test_what_a_guest_asks_for(self):
         """As the helper decides; the option goes into QEMU's line, where the rule alone would do less."""

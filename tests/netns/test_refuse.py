@@ -12,7 +12,7 @@ import netcase
 import sandbox
 from bridgehelper import IFF_NO_PI, IFF_TAP, TUNSETIFF, TUNSETPERSIST
 from netcase import POLICY, QEMU_ACL
-from sandbox import USER
+from sandbox import OTHER, USER
 
 
 class Request(netcase.NetCase):
@@ -375,6 +375,10 @@ class Privilege(netcase.NetCase):
         self.helper = sandbox.install(netcase.HELPER, mode=0o4755)
         sandbox.run("chmod", "4755", self.helper)
         self.refuse(says=["must not be setuid", "chmod ug-s /", "setcap cap_net_admin=p /"])
+
+    def test_started_by_a_setgid_program(self):
+        self.refuse(uid=0, wrap=["setpriv", f"--reuid={USER}", f"--rgid={USER}", f"--egid={OTHER}", "--clear-groups", "--"],
+                    says=["nor be started by one that is", "has not become its caller"])
 
     def test_user_namespace(self):
         """The file capability counts there, for what belongs to that namespace; the host's root is a stranger to it."""

@@ -194,10 +194,10 @@ class Saved(SandboxCase):
         super().setUp()
         sandbox.write(QEMU_ACL, "allow all\n")
 
-    def while_missing(self, path, put_back):
+    def while_missing(self, path, put_back, **more):
         """A call that begins while the file is not there; it is put back once the helper waits."""
         os.rename(path, path + "~")
-        call = bridgehelper.Call([self.helper, "--br=br0", "--fd={fd}"], USER)
+        call = bridgehelper.Call([self.helper, "--br=br0", "--fd={fd}"], USER, **more)
         try:
             # However long the start takes, the file has just gone.
             self.assertTrue(bridgehelper.await_(lambda: os.utime(os.path.dirname(path)) or call.process.poll() is not None or is_asleep(call.process.pid),
@@ -216,6 +216,17 @@ class Saved(SandboxCase):
         sandbox.write(POLICY, f"allow br0\ninclude {FOLDER}/*.conf\n")
         sandbox.write(DENY, DENIES)
         self.is_refusal(self.while_missing(DENY, lambda: sandbox.write(DENY, DENIES)), f"{DENY}:1 denies")
+
+    def test_the_list_of_name_services(self):
+        """Without it there are only the files, which know no students."""
+        self.groups((ME, USER))
+        self.second(group=f"students:x:{OTHER}:\n")
+        with open(namescase.NSSWITCH, encoding="ascii") as file:
+            services = file.read()
+        sandbox.write(POLICY, "allow br0 group=students quota=1 mac=lock\nallow br0\n")
+        answer = self.while_missing(namescase.NSSWITCH, lambda: sandbox.write(namescase.NSSWITCH, services), groups=[OTHER])
+        self.is_refusal(answer, f"{POLICY}:1 locks the guest")
+        os.unlink(namescase.NSSWITCH + "~")
 
     def test_one_that_is_there_again_after_bridge_conf_was_read(self):
         sandbox.write(POLICY, "deny br0\n")

@@ -58,6 +58,14 @@ class Names(NamesCase):
         self.denied_by_each()
         self.refused("allow br0\n", [f"{POLICY}:1", f"uid {USER} has no account"])
 
+    def test_names_that_are_numbers(self):
+        """A number is a uid; but a deny binds also whoever has it as a name, as students do."""
+        self.users(("20261128", USER), ("vmother", OTHER))
+        self.refused("allow br0\ndeny br0 user=20261128\n", f"{POLICY}:2 denies")
+        self.refused("allow br0 user=20261128\n", ["no rule", f"allow br0 user={USER}"])
+        self.assertTrue(self.granted("allow br0\ndeny br0 user=20261128\n", uid=OTHER))
+        self.assertTrue(self.granted(f"allow br0 user={USER}\n"))
+
     def test_every_name_of_a_user_counts(self):
         """An allow and a deny mean the same."""
         self.users((ME, USER), ("second", USER))

@@ -86,6 +86,10 @@ static void takes_vlans(void **state)
                       &why),
         REQUEST_USAGE);
     assert_non_null(strstr(why.text, "--native must be none, or one of the VLANs in --vlan, not '300'"));
+    assert_int_equal(
+        request_parse(&request, ARGS("create", "--bridge=br0", "--name=vtap-a", "--native=none"), &why),
+        REQUEST_USAGE);
+    assert_non_null(strstr(why.text, "missing option: '--vlan=LIST'"));
     assert_int_equal(request_parse(&request, ARGS("--br=br0", "--fd=3", "--vlan=100"), &why), REQUEST_USAGE);
     assert_int_equal(request_parse(&request, ARGS("delete", "--name=vtap-a", "--native=none"), &why),
                      REQUEST_USAGE);

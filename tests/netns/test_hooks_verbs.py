@@ -226,7 +226,6 @@ class Daemon(HooksCase):
                 self.assertIsNone(other.poll())
                 other.kill()
 
-
     def test_a_sessions(self):
         """A user's own daemon, which nothing reloads, and which is nobody else's concern."""
         put_program("/bin/sleep", "libvirtd")

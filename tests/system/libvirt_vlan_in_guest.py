@@ -14,11 +14,13 @@ import libvirthost
 import needed
 import sandbox
 import sanitized
+import virshell
 from libvirtcase import DOMAIN, HostTest, nic, POLICY
 from test_migration import Migration
 
 # TCG under TCG.
 sanitized.SLOWER = 10
+virshell.LIMIT = 600
 bridgehelper.await_.__defaults__ = (200, 0.1)
 guests.Console.wait_for.__defaults__ = (1500,)
 guests.Console.finish.__defaults__ = (1500,)

@@ -147,7 +147,9 @@ static const struct persist_format *choose(const char *verb, const char *name, c
         name = find_manager(nic);
     if (name)
         return persist_find_format(name);
-    complain(1, verb, "cannot tell what manages this host's network: name it with --format");
+    complain(1, verb,
+             "cannot tell what manages this host's network: name it with --format=networkd, "
+             "networkmanager, netplan or ifupdown");
     return NULL;
 }
 

@@ -67,36 +67,57 @@ void next_free(struct next *next)
     free(next->bridges);
 }
 
-/* Runs a verb of virt-tap that changes nothing. Returns its exit status, or -errno. */
+/* Runs a verb of virt-tap that changes nothing, with our environment: it says where the session is. Returns
+ * its exit status, or -errno. */
 static int ask(const char *const words[], char **output)
 {
     char path[PATH_MAX];
     const struct process process = {
-        .path = path, .argv = words, .limit_ms = PROCESS_QUERY_MS, .output_max = ANSWER_MAX};
+        .path = path,
+        .argv = words,
+        .environment = (const char *const *)environ,
+        .limit_ms = PROCESS_QUERY_MS,
+        .output_max = ANSWER_MAX,
+    };
 
     program_path("virt-tap", COMMAND_PATH, path);
     return process_run(&process, output);
 }
 
-static void warn_of_hook(const char *command)
+/* What `hooks status` says of a line, behind its second column; NULL: there is no such line. Ends the line.
+ */
+static char *state_of(char *output, const char *start)
 {
-    static const char start[] = "qemu ";
-    _cleanup_free_ char *output = NULL;
-    const char *words;
+    char *line = strncmp(output, start, strlen(start)) == 0 ? output : strstr(output, start);
 
-    if (ask((const char *const[]){"virt-tap", "hooks", "status", NULL}, &output) < 0 || !output ||
-        strncmp(output, start, strlen(start)) != 0)
+    if (!line)
+        return NULL;
+    line += strspn(line, "\n");
+    line[strcspn(line, "\n")] = '\0';
+    char *words = strchr(line, '/');
+    words = words ? strstr(words, "  ") : NULL;
+    return words ? words + 2 : NULL;
+}
+
+static void warn_of_hook(const char *command, bool system)
+{
+    _cleanup_free_ char *output = NULL;
+
+    if (ask((const char *const[]){"virt-tap", "hooks", "status", NULL}, &output) < 0 || !output)
         return;
-    output[strcspn(output, "\n")] = '\0';
-    words = strrchr(output, '/');
-    if (words)
-        words = strstr(words, "  ");
-    if (words && strcmp(words + 2, "enabled") != 0)
-        complain(
-            0, command,
-            "the hook that makes the taps when a domain starts is %s; without it, make them before each start "
-            "(virt-tap tap create)",
-            words + 2);
+    const char *session = system ? NULL : state_of(output, "\nsession ");
+    const char *hook = state_of(output, "qemu ");
+    /* Only the system's daemon is reloaded. */
+    const bool seen =
+        !hook || strcmp(hook, "enabled") == 0 || (!system && strncmp(hook, "enabled, but newer", 18) == 0);
+    if (!seen)
+        complain(0, command,
+                 "the hook that makes the taps when a domain starts is %s; without it, make them before each "
+                 "start (virt-tap tap create)",
+                 hook);
+    else if (session)
+        complain(0, command, "the hook that makes the taps when a domain starts is not called yet: %s",
+                 session);
 }
 
 static void warn_of_policy(const char *command, const char *bridge, bool system)
@@ -119,7 +140,7 @@ void next_warn(const struct next *next, const char *command, virConnectPtr conne
 
     if (next->count == 0 || !uri || (!system && strcmp(uri, "qemu:///session") != 0))
         return;
-    warn_of_hook(command);
+    warn_of_hook(command, system);
     for (size_t i = 0; i < next->count && (!system || geteuid() == 0); i++)
         warn_of_policy(command, next->bridges[i], system);
 }

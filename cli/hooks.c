@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/pidfd.h"
 #include "base/process.h"
+#include "base/quote.h"
 #include "base/terminal.h"
 #include "base/text.h"
 #include "config.h"
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -210,7 +212,10 @@ static int enable(const struct call *call)
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)
         if (put_link(call->name, hooks_drivers[i]))
             return 1;
-    puts("enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks");
+    puts(
+        "enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks\n"
+        "A session's daemon (qemu:///session) that is running does so once it is started again: `virt-tap hooks "
+        "status`, as its user, says how");
     if (options->reload)
         status = reload(call->name);
     else if (any_unseen())
@@ -232,6 +237,22 @@ static int disable(const struct call *call)
     else
         puts("the hooks were not enabled");
     return finish_output(0, call->name);
+}
+
+/* The daemon of the caller's libvirt session. Returns 1 if it does not call the hooks. */
+static int show_session(void)
+{
+    const struct user user = {.uid = geteuid(), .home = getenv("HOME") ? getenv("HOME") : ""};
+    char file[FINDING_ABOUT_SIZE], command[QUOTE_SIZE + 16];
+
+    if (user.uid == 0 || !hooks_session_unseen(&user, file))
+        return 0;
+    snprintf(command, sizeof(command), "kill $(cat %s)", quote(file).text);
+    printf("session  qemu:///session  the daemon is older than the hooks, and does not call them; the next "
+           "command starts another after this: ");
+    terminal_whole(command);
+    putchar('\n');
+    return 1;
 }
 
 static int show_status(const struct call *call)
@@ -265,7 +286,7 @@ static int show_status(const struct call *call)
         if (state != HOOK_GOOD)
             status = 1;
     }
-    if (confinement_show() != 0)
+    if (show_session() || confinement_show() != 0)
         status = 1;
     return finish_output(status, call->name);
 }

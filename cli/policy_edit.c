@@ -157,6 +157,15 @@ static const char *choose_editor(void)
     return "vi";
 }
 
+static int no_editor(const struct edit *edit, const char *name, int err)
+{
+    return complain(
+        -1, edit->name,
+        "cannot start the editor '%s' ($VISUAL, $EDITOR): %s; nothing was changed; install it, or name "
+        "another, as in: sudo env EDITOR=nano virt-tap policy edit",
+        name, strerror(err));
+}
+
 /* Looks up the program in $PATH, like a shell. */
 static const char *find_editor(const char *name, char path[PATH_MAX])
 {
@@ -184,20 +193,16 @@ static int run_editor(const struct edit *edit)
     for (char *word; count < EDITOR_WORDS && (word = strsep(&rest, " \t"));)
         if (*word)
             argv[count++] = word;
-    if (count == 0) {
-        errno = ENOENT;
-        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", chosen);
-    }
+    if (count == 0)
+        return no_editor(edit, chosen, ENOENT);
     argv[count] = edit->copy;
     sigaction(SIGINT, &ignore, &interrupt); /* these signals are meant for the editor */
     sigaction(SIGQUIT, &ignore, &quit);
     const int status = process_run_terminal(find_editor(argv[0], path), argv);
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGQUIT, &quit, NULL);
-    if (status < 0) {
-        errno = -status;
-        return fail(edit, "cannot start the editor ($VISUAL, $EDITOR)", argv[0]);
-    }
+    if (status < 0)
+        return no_editor(edit, argv[0], -status);
     if (status > 0)
         return complain(-1, edit->name, "the editor '%s' failed; nothing was changed", argv[0]);
     return 0;

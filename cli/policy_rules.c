@@ -31,6 +31,18 @@ struct reach {
     struct uid_range uids;
 };
 
+/* What may be meant by a name that does not exist; ends with a blank. */
+static const char *advice(const char *name)
+{
+    if (strchr(name, ','))
+        return "one name per rule; ";
+    if (strcmp(name, "*") == 0 || strcasecmp(name, "all") == 0)
+        return "a rule for everybody has neither user= nor group=; ";
+    if (strchr("\"'@%+", name[0]) || (unsigned char)name[0] >= 128)
+        return "a name is written without quotes and signs; ";
+    return "";
+}
+
 /* Returns false after reporting that it does not exist. */
 static bool find(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
                  enum account_kind kind, const char *name, id_t *id)
@@ -51,7 +63,7 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
     const int err = account_find(&lint->names->source, kind, name, id, &why);
     if (err == -ENOENT)
         warn_rule(lint, policy, rule, "there is no %s '%.64s' on this host: %sthe rule applies to nobody",
-                  what, name, strchr(name, ',') ? "one name per rule; " : "");
+                  what, name, advice(name));
     else if (err)
         lint_error(lint, policy->files[rule->file].path, rule->line,
                    "the %s '%.64s' cannot be looked up: %s; nothing is allowed on '%s' until it can", what,

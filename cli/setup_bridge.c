@@ -113,7 +113,12 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
     const char *reason = status < 0 ? strerror(-status) : process_reason(refusal ? refusal : output);
     if (status == 0 || plan_packages(setup, reason))
         return true;
-    setup_add(setup, STEP_CANNOT, title, "%s", reason);
+    if (strstr(reason, "--format=")) /* which setup does not have */
+        setup_add(setup, STEP_CANNOT, title,
+                  "%s: virt-tap bridge persist %s%s --apply --format=FORMAT; then run setup again", reason,
+                  setup->bridge, options);
+    else
+        setup_add(setup, STEP_CANNOT, title, "%s", reason);
     return false;
 }
 

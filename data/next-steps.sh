@@ -18,14 +18,25 @@ if [ -e /etc/qemu/bridge.conf ] && [ ! -e "$policy" ]; then
 fi
 mac=52:54:00$(od -An -N3 -tx1 /dev/urandom | tr ' ' :)
 
-echo 'virt-tap is installed. What to type next:'
+# The NIC of the default route, which a bridge takes over unless it is Wi-Fi: an access point drops frames from guests' addresses.
+nic=$(ip -4 route show default 2>/dev/null | sed -n 's/.* dev \([A-Za-z0-9_.-]*\) .*/\1/p;q')
+[ -n "$nic" ] || nic=NIC
+
+echo 'virt-tap is installed. What to type next: all in one command, which shows its steps and asks once,'
+echo
+echo "       sudo virt-tap setup $user"
+echo
+echo 'or step by step:'
 echo
 if [ -n "$bridge" ]; then
   echo "  1. A bridge: this host has $bridge. All of them:"
   echo "       virt-tap show"
+elif [ -e "/sys/class/net/$nic/phy80211" ] || [ -e "/sys/class/net/$nic/wireless" ]; then
+  echo "  1. A bridge: this host has none. Its network is Wi-Fi ($nic), which no bridge can take over, so one with NAT:"
+  echo "       sudo virt-tap bridge persist br0 --nat --apply"
 else
-  echo "  1. A bridge: this host has none. With the network card eth0 as its uplink:"
-  echo "       sudo virt-tap bridge create br0 --uplink=eth0"
+  echo "  1. A bridge: this host has none. With the network card $nic as its uplink, until the next start of this host:"
+  echo "       sudo virt-tap bridge create br0 --uplink=$nic"
 fi
 cat <<TEXT
   2. Who may use it (nobody, by default):

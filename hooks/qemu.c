@@ -89,27 +89,40 @@ static int make_tap(const struct domain *domain, const struct interface *interfa
 /* libvirt tells the guest its <mtu>, but sets it only on its own taps: a tap with a smaller MTU would
  * silently drop the guest's larger frames. A smaller <mtu> is not set on the tap either: the bridge would
  * adopt it, and with it every other guest (br_mtu_auto_adjust() in the kernel's br_if.c). */
-static int check_mtu(const struct interface *interface, struct error *why)
+static int check_mtu(const struct interface *interface, const struct link *made, struct error *why)
 {
-    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
     const struct tap *tap = interface->tap;
-    struct link made;
 
-    if (!interface->mtu)
-        return 0;
-    int err = rtnl_open(&nl);
-    if (!err)
-        err = link_find_tap(&nl, tap->dev, &made);
-    if (err)
-        return error_set(why, "cannot read its MTU: %s", strerror(-err));
-    if (interface->mtu <= made.mtu)
+    if (interface->mtu <= made->mtu)
         return 0;
     return error_set(
         why,
         "it has <mtu size='%u'/>, and a tap there gets %u, so that larger frames would be lost; raise "
         "the MTU of the bridge and of its ports (ip link set dev %s mtu %u), or add mtu=%u to the "
         "rule of the policy, or make the <mtu> smaller",
-        interface->mtu, made.mtu, quote(tap->bridge).text, interface->mtu, interface->mtu);
+        interface->mtu, made->mtu, quote(tap->bridge).text, interface->mtu, interface->mtu);
+}
+
+/* Whether the tap that was made can be what libvirt makes of the interface. For <outbound>, libvirt adds a
+ * qdisc "ingress" (virnetdevbandwidth.c, virNetDevBandwidthSet()), which no tap can have beside the "clsact"
+ * of the port filter: the start would fail with tc's words. */
+static int check_made(const struct interface *interface, struct error *why)
+{
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    struct link made;
+
+    if (!interface->mtu && !interface->outbound)
+        return 0;
+    int err = rtnl_open(&nl);
+    if (!err)
+        err = link_find_tap(&nl, interface->tap->dev, &made);
+    if (err)
+        return error_set(why, "cannot read what it is like: %s", strerror(-err));
+    if (interface->outbound && made.is_port && made.port.locked)
+        return error_set(why,
+                         "it is locked (mac=lock), and libvirt cannot limit what a locked guest sends: take "
+                         "<outbound> out of the interface's <bandwidth>");
+    return check_mtu(interface, &made, why);
 }
 
 /* Whether an interface that is not in the metadata opens this tap: somebody made it for this start. */
@@ -165,7 +178,7 @@ static int make_taps(const struct domain *domain, struct error *why)
     for (size_t i = 0; i < domain->interface_count; i++) {
         const struct interface *interface = &domain->interfaces[i];
         if (!interface->tap ||
-            (make_tap(domain, interface, &reason) == 0 && check_mtu(interface, &reason) == 0))
+            (make_tap(domain, interface, &reason) == 0 && check_made(interface, &reason) == 0))
             continue;
         explain_missing(interface->tap->bridge, &reason);
         error_set(why, "interface %zu (%.17s) of domain '%.64s' gets no tap '%s' on bridge '%s': %s", i + 1,

@@ -291,6 +291,9 @@ FINDING(LIBVIRT_HOOKS_FOREIGN, "libvirt.hooks.foreign", FINDING_FAILURE,
 FINDING(LIBVIRT_HOOKS_UNSEEN, "libvirt.hooks.unseen", FINDING_WARNING,
         "libvirt looks for a driver's hooks when it starts: it does not call one that was added later",
         "virt-tap hooks enable --reload")
+FINDING(LIBVIRT_HOOKS_SESSION, "libvirt.hooks.session", FINDING_WARNING,
+        "a session's daemon looks for hooks only when it starts; guests keep running while it is restarted",
+        "kill $(cat {path})", true)
 FINDING(LIBVIRT_HOOKS_SKIPPED, "libvirt.hooks.skipped", FINDING_SKIPPED,
         "ordinary users cannot read the folder of the hooks")
 FINDING(LIBVIRT_SCHEMA, "libvirt.schema", FINDING_OK, "rewritten documents can be checked against it")

@@ -135,11 +135,10 @@ static bool was_hook(const char *path, int64_t look)
            S_ISREG(file.st_mode) && file.st_mode & 0111;
 }
 
-/* Whether a daemon looked for this driver's hooks before the first one was installed. */
-static bool is_unseen(const char *driver)
+/* Whether a daemon looked for this driver's hooks at that time, before the first one was installed. */
+static bool is_unseen(const char *driver, int64_t look)
 {
     _cleanup_globfree_ glob_t files = {.gl_pathc = 0};
-    const int64_t look = oldest_look(driver);
     char pattern[128];
 
     snprintf(pattern, sizeof(pattern), HOOKS_FOLDER "/{%s,%s.d/*}", driver, driver);
@@ -149,6 +148,33 @@ static bool is_unseen(const char *driver)
         if (was_hook(files.gl_pathv[i], look))
             return false;
     return true;
+}
+
+/* Without XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
+int64_t hooks_session_start(const struct user *user, char file[FINDING_ABOUT_SIZE])
+{
+    static const char *const names[] = {"libvirtd", "virtqemud"};
+    const char *xdg = user->other ? NULL : getenv("XDG_RUNTIME_DIR");
+    char folder[256];
+
+    if (xdg && *xdg)
+        snprintf(folder, sizeof(folder), "%s", xdg);
+    else if (user->other)
+        snprintf(folder, sizeof(folder), "/run/user/%u", user->uid);
+    else
+        snprintf(folder, sizeof(folder), "%s/.cache", user->home);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const int length = snprintf(file, FINDING_ABOUT_SIZE, "%s/libvirt/%s.pid", folder, names[i]);
+        const pid_t pid = length < FINDING_ABOUT_SIZE ? hooks_read_pid(file, names[i], user->uid) : 0;
+        if (pid)
+            return hooks_process_start(pid);
+    }
+    return 0;
+}
+
+bool hooks_session_unseen(const struct user *user, char file[FINDING_ABOUT_SIZE])
+{
+    return is_unseen("qemu", hooks_session_start(user, file));
 }
 
 void hooks_path(char path[HOOKS_PATH_SIZE], const char *driver)
@@ -178,7 +204,7 @@ enum hook_state hooks_look(const char *driver)
         return HOOK_FOREIGN;
     if (access(path, X_OK) < 0)
         return HOOK_BROKEN;
-    if (is_unseen(driver))
+    if (is_unseen(driver, oldest_look(driver)))
         return HOOK_UNSEEN;
     return HOOK_GOOD;
 }

@@ -4,8 +4,12 @@
  * The directories where libvirt looks for hooks, and what is installed under virt-tap's name. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "finding.h"
+#include "user.h"
 
 #define HOOKS_FOLDER "/etc/libvirt/hooks"
 
@@ -50,3 +54,12 @@ int64_t hooks_process_start(pid_t pid);
  * hook, which libvirt calls on SIGHUP after it has looked for hooks again (src/util/virhook.c, virHookCall:
  * VIR_HOOK_DAEMON_OP_RELOAD). */
 void hooks_stamp_path(char path[HOOKS_PATH_SIZE], const char *daemon);
+
+/* Finds the daemon of a user's libvirt session, libvirtd or virtqemud, which reads its configuration and
+ * looks for hooks when it starts. Returns when that was, in nanoseconds since 1970, with the path of its PID
+ * file; 0: none runs. */
+int64_t hooks_session_start(const struct user *user, char file[FINDING_ABOUT_SIZE]);
+
+/* Whether that daemon runs, and looked for hooks of the driver qemu before the first one was installed: it
+ * does not call ours, although hooks_look() returns HOOK_GOOD. file: its PID file. */
+bool hooks_session_unseen(const struct user *user, char file[FINDING_ABOUT_SIZE]);

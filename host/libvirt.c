@@ -78,7 +78,7 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         [HOOK_FOREIGN] = {"replaced by files that are not virt-tap's", LIBVIRT_HOOKS_FOREIGN, true},
         [HOOK_UNSEEN] = {"newer than the daemon, which must be reloaded", LIBVIRT_HOOKS_UNSEEN, true},
     };
-    (void)context;
+    char file[FINDING_ABOUT_SIZE];
 
     for (int state = 0; state < HOOK_STATES; state++) {
         char list[64] = "", path[HOOKS_PATH_SIZE] = "";
@@ -93,4 +93,7 @@ void libvirt_hooks_probe(const struct probe_context *context, struct findings *o
         if (states[state].fixable)
             finding_fixable(out, path);
     }
+    if (context->user->uid != 0 && hooks_session_unseen(context->user, file))
+        finding_add_fixable(out, LIBVIRT_HOOKS_SESSION, file,
+                            "hooks newer than the session's daemon, which does not call them");
 }

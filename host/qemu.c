@@ -63,29 +63,13 @@ bool qemu_session_folder(const struct user *user, char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* The PID file of the session's daemon, if that started before the file was last changed. Without
- * XDG_RUNTIME_DIR, libvirt uses the cache (glib's g_get_user_runtime_dir()). */
+/* Whether the session's daemon started before the file was last changed; file: the daemon's PID file. */
 static bool is_stale(const struct user *user, const char *conf, char file[FINDING_ABOUT_SIZE])
 {
-    static const char *const names[] = {"libvirtd", "virtqemud"};
-    const char *xdg = user->other ? NULL : getenv("XDG_RUNTIME_DIR");
-    char folder[256];
+    const int64_t start = hooks_session_start(user, file) / NS_PER_SECOND;
     struct stat st;
 
-    if (xdg && *xdg)
-        snprintf(folder, sizeof(folder), "%s", xdg);
-    else if (user->other)
-        snprintf(folder, sizeof(folder), "/run/user/%u", user->uid);
-    else
-        snprintf(folder, sizeof(folder), "%s/.cache", user->home);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && stat(conf, &st) == 0; i++) {
-        const int length = snprintf(file, FINDING_ABOUT_SIZE, "%s/libvirt/%s.pid", folder, names[i]);
-        const pid_t pid = length < FINDING_ABOUT_SIZE ? hooks_read_pid(file, names[i], user->uid) : 0;
-        const int64_t start = pid ? hooks_process_start(pid) / NS_PER_SECOND : 0;
-        if (start && st.st_mtim.tv_sec > start)
-            return true;
-    }
-    return false;
+    return start && stat(conf, &st) == 0 && st.st_mtim.tv_sec > start;
 }
 
 /* What the session's file says. */

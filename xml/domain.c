@@ -37,6 +37,7 @@ void interface_read(struct interface *out, struct node *node)
         .model = child_attribute(node, "model", "type"),
         .queues = decimal_number(child_attribute(node, "driver", "queues"), 65535),
         .mtu = decimal_number(child_attribute(node, "mtu", "size"), 65535),
+        .outbound = node_child(node_child(node, "bandwidth"), "outbound") != NULL,
     };
     out->unmanaged = node_attribute_is(node, "type", "ethernet") &&
                      node_attribute_is(node_child(node, "target"), "managed", "no");

@@ -11,7 +11,7 @@
  *
  * A tap may also have vlan='42', or vlan='42,47-50' with native='42' or native='none', isolated='yes',
  * ip='10.66.1.5 2001:db8::5', lock='mac' or 'ip', and serve='dhcp,dhcpv6,ra'. Its other properties (MAC,
- * queues, MTU) are in the interface, where people may change them. taps may have metadata='new' or 'empty',
+ * queues, MTU, bandwidth) are in the interface, where people may change them. taps may have metadata='new' or 'empty',
  * which records what preceded it (rewrite.c). */
 #pragma once
 
@@ -35,6 +35,7 @@ struct interface {
     const char *model;     /* of the device presented to the guest */
     unsigned int queues;   /* 0: not given */
     unsigned int mtu;      /* 0: not given */
+    bool outbound;         /* libvirt is to limit what the guest sends */
     bool unmanaged;        /* of type ethernet; if it has a target device, that exists */
     const struct tap *tap; /* the metadata's entry for this target */
 };

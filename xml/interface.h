@@ -10,6 +10,9 @@
 #define REASON_FLOOR "libvirt allows a <bandwidth> floor only on networks that it manages"
 #define REASON_PORTGROUP "its portgroup may ask for a VLAN, a bandwidth or a virtual port"
 
+#define REASON_OUTBOUND                                                                                      \
+    "libvirt cannot limit what a locked guest sends: take <outbound> out of its <bandwidth>, or do not lock it"
+
 /* Requirements for its tap. */
 struct plan {
     const char *bridge;

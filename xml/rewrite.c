@@ -184,6 +184,11 @@ static int rewrite_one(struct rewriting *all, size_t index)
         note->outcome = OUTCOME_LEFT;
         return 0;
     }
+    if (plan.lock && interface->outbound) {
+        reason_set(note->reason, REASON_OUTBOUND);
+        note->outcome = OUTCOME_LEFT;
+        return 0;
+    }
     if (!ifname_valid(plan.bridge))
         return document_fail(&domain->doc, interface->node, all->why,
                              "'%.40s' is not a valid name for a bridge", plan.bridge);

@@ -10,6 +10,9 @@ CONF = f"own /run; mkdir -p {HOME}\n"
 HOOKS = ("mkdir -p /etc/virt-tap/hooks; for d in qemu network daemon; do mkdir -p /etc/libvirt/hooks/$d.d; "
          "cp /bin/true /etc/virt-tap/hooks/$d; ln -s /etc/virt-tap/hooks/$d /etc/libvirt/hooks/$d.d/50-virt-tap; done\n")
 DAEMON = "cp /bin/sleep /etc/libvirt/libvirtd; /etc/libvirt/libvirtd 9 >/dev/null 2>&1 & echo $! >/run/libvirtd.pid"
+SESSION = ("chown -R vmuser /run/vt\n"
+           f"setpriv --reuid={USER} --regid={USER} --clear-groups env -u XDG_RUNTIME_DIR HOME=/run/vt libvirtd -d --timeout 60\n"
+           "timeout 9 sh -c 'until [ -s /run/vt/.cache/libvirt/libvirtd.pid ]; do sleep 0.1; done'\n")
 SYSTEM = "mkdir -p /etc/libvirt; F=/etc/libvirt/qemu.conf; printf '%s\\n'"
 NETWORK = ("mkdir -p /etc/libvirt/qemu/networks; chmod 755 /etc/libvirt/qemu /etc/libvirt/qemu/networks\n"
            "echo \"<network><name>default</name><bridge name='virbr0' stp='on' delay='0'/></network>\" "
@@ -66,9 +69,7 @@ STATES = [
          says=("qemu.conf:1: bridge_helper must be a string in quotes", "mv "), never="qemu.session.other"),
     qemu("the session's file has a string for a number", CONF + f"printf 'bridge_helper = \"%s\"\nmax_files = \"9\"\n' $HELPER_PATH >{HOME}/qemu.conf",
          "qemu.session.broken", says=("qemu.conf:2: max_files must be a number, without a sign or quotes",), never="qemu.session"),
-    qemu("the session's daemon is older than its file", CONF + "chown -R vmuser /run/vt\n" +
-         f"setpriv --reuid={USER} --regid={USER} --clear-groups env -u XDG_RUNTIME_DIR HOME=/run/vt libvirtd -d --timeout 60\n"
-         "timeout 9 sh -c 'until [ -s /run/vt/.cache/libvirt/libvirtd.pid ]; do sleep 0.1; done'\nsleep 1.1\n"
+    qemu("the session's daemon is older than its file", CONF + SESSION + "sleep 1.1\n"
          f"echo \"bridge_helper = '$HELPER_PATH'\" >{HOME}/qemu.conf", "qemu.session.stale", never="qemu.session",
          says=("kill $(cat /run/vt/.cache/libvirt/libvirtd.pid)",)),
     qemu("root has no session", "", "qemu.session.skipped", user=0),
@@ -94,6 +95,9 @@ STATES = [
             never="libvirt.hooks"),
     libvirt("hooks newer than the daemon (a process stands for it)", "own /run; mkdir -p /etc/libvirt; " + DAEMON + "; sleep 2.1\n" + HOOKS,
             "libvirt.hooks.unseen", never="libvirt.hooks", says=("virt-tap hooks enable --reload",)),
+    libvirt("hooks newer than the session's daemon", "own /run; mkdir -p /etc/libvirt\n" + SESSION + "sleep 0.1\n" + HOOKS,
+            "libvirt.hooks libvirt.hooks.session", never="libvirt.hooks.unseen", says=("kill $(cat /run/vt/.cache/libvirt/libvirtd.pid)",)),
+    libvirt("hooks older than the session's daemon", HOOKS + "own /run; sleep 0.1\n" + SESSION, "libvirt.hooks", never="libvirt.hooks.session"),
     libvirt("hooks older than the daemon (a process stands for it)", HOOKS + "own /run; sleep 2.1; " + DAEMON, "libvirt.hooks", never="libvirt.hooks.unseen"),
     libvirt("a network and its bridge", NETWORK + "ip link add virbr0 type bridge", "libvirt.network"),
     libvirt("a network that is not started", NETWORK, "libvirt.network.bridge", says=("net-start default",)),

@@ -52,7 +52,7 @@ for finding in json.load(open(before))["findings"]:
         failed.add(finding["id"])
     if finding["level"] not in ("failure", "warning") or finding["id"] in sys.argv[3:]:
         continue
-    own, decided = finding["id"].startswith("qemu.session"), False
+    own, decided = finding["id"].startswith(("qemu.session", "libvirt.hooks.session")), False
     become = {"user": user or 64321, "group": user or 64321, "extra_groups": []} if own else {}
     for line in finding["fix"]:
         rule = re.match(r"# .*(?:virt-tap policy edit and add|policy.conf): ((?:allow|include) .*)", line)

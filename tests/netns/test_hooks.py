@@ -147,6 +147,21 @@ class Prepare(HookCase):
         self.assertEqual(netcase.link("vtap-web-b")["mtu"], 9000)
         self.done("release", texts[9000])
 
+    def test_outbound(self):
+        """libvirt's limit and the port filter would have to be in the same place: tc would fail, and libvirt say so in tc's words."""
+        for way in ("inbound", "outbound"):
+            text = domain(("vtap-web-a", "br0"), ("vtap-web-b", "br0", "", "virtio", f"<bandwidth><{way} average='1000'/></bandwidth>"))
+            self.done("prepare", text)
+            self.done("release", text)
+            sandbox.write(POLICY, "allow br0 mac=lock\n")
+            if way == "inbound":
+                self.done("prepare", text)
+                self.done("release", text)
+            else:
+                self.fails("prepare", text, "interface 2 (52:54:00:00:00:02)", "it is locked (mac=lock)", "take <outbound> out")
+            self.assertEqual(self.taps(), set())
+            sandbox.write(POLICY, "allow br0\n")
+
     def test_clone(self):
         self.fails("prepare", domain(("vtap-web-a", "br0"), owner=FOREIGN), "clone", "virt-tap domain rewrite -- web")
 

@@ -226,6 +226,26 @@ class Daemon(HooksCase):
                 self.assertIsNone(other.poll())
                 other.kill()
 
+    def test_a_sessions(self):
+        """A user's own daemon, which nothing reloads, and which is nobody else's concern."""
+        put_program("/bin/sleep", "libvirtd")
+        folder = f"{sandbox.RUN}/session o'f/libvirt"
+        os.makedirs(folder, exist_ok=True)
+        with subprocess.Popen([f"{sandbox.RUN}/libvirtd", "60"], user=USER) as daemon:
+            self.addCleanup(daemon.kill)
+            sandbox.write(f"{folder}/libvirtd.pid", f"{daemon.pid}\n")
+            time.sleep(0.1)
+            self.assertIn("session's daemon", self.hooks_verb("enable"))
+            runtime = f"XDG_RUNTIME_DIR={os.path.dirname(folder)}"
+            said = sandbox.run("env", runtime, CLI_COPY, "hooks", "status", check=False, uid=USER)
+            self.assertEqual((said.returncode, said.stdout.count("  enabled\n")), (1, 3), said.stdout)
+            self.assertIn("session  qemu:///session  the daemon is older than the hooks", said.stdout)
+            sandbox.run("sh", "-c", said.stdout.split(": ")[-1])
+            daemon.wait(20)
+            sandbox.run("env", runtime, CLI_COPY, "hooks", "status", uid=USER)
+        self.hooks_verb("status", uid=USER)
+        self.hooks_verb("status")
+
 
 class AppArmor(HooksCase):
     """By a sysfs and a parser of our own; test_apparmor.py of the system suite has a kernel's."""

@@ -756,7 +756,7 @@ class Choice(PersistCase):
             self.assertIn(says, self.persist(*words, status=1))
         self.assertEqual(self.tree(), before)
         os.unlink("/etc/network/interfaces")
-        self.assertIn("name it with --format", self.persist("br0", "--uplink=eth0", status=1))
+        self.assertIn("name it with --format=networkd, networkmanager, netplan or ifupdown", self.persist("br0", "--uplink=eth0", status=1))
         sandbox.write("/etc/network/interfaces", INTERFACES)
         before = self.tree()
         for words in ((), ("a", "b"), ("a", "--nosuch"), ("br0", "--uplink=eth0", "--format=x")):

@@ -167,6 +167,10 @@ class Check(VerbCase):
         """One rule is about one user, one group."""
         self.warns("allow br0 user=vmuser,root\nallow br0 group=a,b\n",
                    (1, "no user 'vmuser,root' on this host: one name per rule"), (2, "no group 'a,b' on this host: one name per rule"))
+        for name in ('"vmuser"', "'vmuser'", "\u201cvmuser\u201d", "@kvm", "%kvm"):
+            self.warns(f"allow br0 user={name}\n", (1, "without quotes and signs; the rule applies to nobody"))
+        for name in ("*", "all", "ALL"):
+            self.warns(f"allow br0 group={name}\n", (1, f"no group '{name}' on this host: a rule for everybody has neither user= nor group=; the"))
 
     def test_includes_that_add_nothing(self):
         sandbox.write(QEMU_ACL, "allow br0\ninclude /etc/qemu\n")

@@ -81,7 +81,7 @@ class Edit(unittest.TestCase):
         os.unlink(EDITOR)
         done = subprocess.run([self.command, "policy", "edit"], env={"PATH": "/bin", "EDITOR": "/nosuch/editor"}, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
-        self.stays(done.returncode, done.stdout, "/nosuch/editor")
+        self.stays(done.returncode, done.stdout, "/nosuch/editor", "sudo env EDITOR=nano virt-tap policy edit")
 
     def test_changed_by_somebody_else(self):
         for change in (f"echo 'deny br0' >>{POLICY}", f"cp {POLICY} {POLICY}.new; mv {POLICY}.new {POLICY}", f"rm {POLICY}"):

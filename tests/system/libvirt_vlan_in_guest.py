@@ -14,11 +14,13 @@ import libvirthost
 import needed
 import sandbox
 import sanitized
+import virshell
 from libvirtcase import DOMAIN, HostTest, nic, POLICY
 from test_migration import Migration
 
 # TCG under TCG.
 sanitized.SLOWER = 10
+virshell.LIMIT = 600
 bridgehelper.await_.__defaults__ = (200, 0.1)
 guests.Console.wait_for.__defaults__ = (1500,)
 guests.Console.finish.__defaults__ = (1500,)
@@ -124,6 +126,21 @@ class Vlans(VlanTest):
         self.assertEqual(theirs, self.limits())
         self.assertIn("htb", theirs[0])
         self.assertIn("police", theirs[3])
+        # Where the port filter is, libvirt cannot put its limit of what the guest sends.
+        self.host.virsh("destroy", "web")
+        self.host.write(POLICY, RULE.replace("vlan", "mac=lock vlan", 1))
+        self.addCleanup(self.host.write, POLICY, RULE)
+        self.assertIn("cannot limit what a locked guest sends", self.host.run("virsh", "start", "web", check=False).stdout)
+        text = self.host.virsh("dumpxml", "--inactive", "web")
+        sandbox.write(path, re.sub("<outbound [^>]*/>", "", text))
+        self.host.virsh("define", path)
+        self.host.virsh("start", "--paused", "web")
+        limits = self.limits()
+        self.assertEqual(theirs[1], limits[1])
+        self.assertIn("bpf", limits[3])
+        dev = self.host.virsh("domiflist", "web").split()[0]
+        self.assertIn("unexpected exit status", self.host.run("virsh", "domiftune", "web", dev, "--outbound", "2000", check=False).stdout)
+        self.assertEqual(limits[3], self.limits()[3])
 
 
 class EverythingOn(Migration):

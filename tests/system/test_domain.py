@@ -307,6 +307,20 @@ class Session(Base, unittest.TestCase):
         console.wait_for(guests.READY)
         self.assertRegex(guests.ping(console, HOST), ", 0% packet loss$")
 
+    def test_hooks_newer_than_the_daemon(self):
+        """libvirt calls none of them then, and only says that the tap doesn't exist; what the system's daemon has seen does not matter here."""
+        self.virsh("list")  # its daemon runs
+        self.define("old", NIC.format(VIRTIO))
+        os.makedirs("/etc/libvirt/hooks/qemu.d", exist_ok=True)
+        hook, link = sandbox.RUN + "/own/virt-tap/hooks/qemu", "/etc/libvirt/hooks/qemu.d/50-virt-tap"
+        sandbox.write(hook, "#!/bin/sh\n", mode=0o755)
+        os.symlink(hook, link)
+        self.addCleanup(os.unlink, link)
+        said = self.virt_tap("rewrite", "--yes", "old")
+        self.assertIn(f"is not called yet: the daemon is older than the hooks, and does not call them; the next command starts another after this: "
+                      f"kill $(cat {HOME}/libvirt/libvirtd.pid)\n", said)
+        self.assertNotIn("--reload", said)
+
     def test_over_a_socket(self):
         self.define("remote", NIC.format(VIRTIO))
         self.virsh("list")

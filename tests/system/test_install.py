@@ -68,7 +68,8 @@ class Install(unittest.TestCase):
         self.assertIn(f"helper={HELPER}", words)
         self.assertIn("bridge_helper", words)
         self.assertIn("virt-tap check --bridge=br0", words)
-        self.assertIn("virt-tap bridge create br0", words)
+        self.assertIn("sudo virt-tap setup ", words)
+        self.assertIn("sudo virt-tap bridge create br0 --uplink=NIC\n", words)
         self.check_works()
         self.check_units()
         self.check_snippets()
@@ -100,6 +101,24 @@ class Install(unittest.TestCase):
         self.assertEqual([path for path in SNIPPETS if os.path.exists(path)], [])
         self.assertEqual(managers, [name for name in MANAGERS if os.path.exists(f"/etc/{name}")])
         self.assertTrue(os.path.islink("/etc/libvirt/hooks/qemu.d/50-virt-tap"))  # of an installation elsewhere
+
+    def test_next_steps(self):
+        """The NIC is the one of the default route, and Wi-Fi is not bridged."""
+        def says():
+            return sandbox.run("sh", f"{SOURCE}/data/next-steps.sh", HELPER).stdout
+
+        for line in ("link add enp1s0 type veth peer name other", "link set enp1s0 up", "link set other up", "address add 192.0.2.5/24 dev enp1s0",
+                     "route add default via 192.0.2.1 dev enp1s0"):
+            sandbox.run("ip", *line.split())
+        self.addCleanup(sandbox.delete_links)
+        self.assertIn("bridge create br0 --uplink=enp1s0\n", says())
+        tree = sandbox.RUN + "/net"
+        os.makedirs(f"{tree}/enp1s0/wireless")
+        sandbox.run("mount", "--bind", tree, "/sys/class/net")
+        self.addCleanup(sandbox.run, "umount", "/sys/class/net")
+        said = says()
+        self.assertIn("bridge persist br0 --nat --apply\n", said)
+        self.assertNotIn("--uplink", said)
 
     def test_uninstall_after_use(self):
         """What `hooks enable` put there goes, too; not while domains still have taps."""

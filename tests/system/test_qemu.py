@@ -174,6 +174,12 @@ class Refusals(QemuTest):
                 self.assertIn("/etc/qemu/bridge.conf", reason)
                 self.assertIn("allow br1", reason)
 
+    def test_no_helper_there(self):
+        """README says what it means that QEMU says no more."""
+        qemu = self.qemu("tap,id=n0,br=br0,helper=/nowhere/virt-tap-helper", PAUSED)
+        self.assertNotEqual(qemu.process.wait(guests.LIMIT), 0)
+        self.assertRegex(qemu.errors(), r"\A[^\n]*: bridge helper failed\n\Z")
+
     def test_seccomp_sandbox_voids_the_capability(self):
         """Any '-sandbox on' sets no_new_privs, whatever elevateprivileges= says: then file capabilities are void."""
         for sandbox_option in ("on", "on,elevateprivileges=allow", "on,elevateprivileges=deny"):

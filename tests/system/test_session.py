@@ -74,6 +74,33 @@ class Session(unittest.TestCase):
         virsh("define", f"{HOME}/{name}.xml")
         self.addCleanup(virsh, "destroy", name, check=False)
 
+    def test_messages_of_libvirts(self):
+        """Those that README explains."""
+        with open(os.environ["VIRT_TAP_SOURCE"] + "/README.md", encoding="utf-8") as file:
+            readme = file.read()
+        home = f"{sandbox.RUN}/mistaken"
+        environment = {name: value.replace(HOME, home) for name, value in ENVIRONMENT.items()}
+        os.makedirs(f"{home}/config/libvirt")
+        sandbox.run("chown", "-R", str(sandbox.USER), home)
+
+        def said(*words):
+            done = sandbox.run("virsh", "-q", "-c", "qemu:///session", *words, check=False, env=environment, cwd=home, uid=sandbox.USER)
+            self.assertNotEqual(done.returncode, 0)
+            return done.stdout
+
+        sandbox.write(f"{home}/config/libvirt/qemu.conf", "bridge_helper = /usr/local/libexec/virt-tap-helper\n")
+        self.assertIn("Cannot recv data: Connection reset by peer", said("list"))
+        sandbox.write(f"{home}/config/libvirt/qemu.conf", 'bridge_helper = "/nowhere"\n' + libvirthost.QEMU_CONF)
+        sandbox.write(f"{home}/web.xml", libvirthost.DOMAIN.format(
+            name="web", uuid="", boot="", devices="<interface type='bridge'><source bridge='br0'/><model type='virtio'/></interface>"))
+        sandbox.write(f"{home}/tap.xml", libvirthost.DOMAIN.format(
+            name="tap", uuid="", boot="", devices="<interface type='ethernet'><target dev='vtap-x' managed='no'/></interface>"))
+        for file, message in (("web", "is not a suitable bridge helper"), ("tap", "target managed='no' but specified dev doesn't exist")):
+            self.assertIn(message, said("create", f"{home}/{file}.xml"))
+            self.assertIn(message, readme)
+        with open(f"{home}/libvirt/libvirtd.pid", encoding="ascii") as file:
+            sandbox.run("kill", file.read().strip())
+
     def console(self):
         stream = socket.socket(socket.AF_UNIX)
         self.addCleanup(stream.close)

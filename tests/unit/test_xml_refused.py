@@ -228,6 +228,16 @@ class Left(unittest.TestCase):
                 self.assertIn(old, BRIDGE)
                 self.left(DOMAIN.format(BRIDGE.replace(old, new, 1)), word)
 
+    def test_outbound(self):
+        """libvirt's limit and the port filter would have to be in the same place. Without a lock it is kept, and so is what is already rewritten."""
+        text = DOMAIN.format(BRIDGE.replace("<model", "<bandwidth><outbound average='1000'/></bandwidth><model"))
+        self.left(text, "cannot limit what a locked guest sends", "--lock=mac")
+        done = rewrite(text)
+        self.assertIn(b"vtap-web-", done)
+        locked = done.replace(b" bridge='br0'>", b" bridge='br0' lock='mac'>")
+        self.assertEqual(virt_tap("restore", stdin=locked)[1].decode(), text)
+        self.assertIn(b"lock='mac'", rewrite(text.replace("outbound", "inbound"), "--lock=mac"))
+
     def test_reasons_stay_out_of_the_document(self):
         """Where standard output and standard error are the same pipe or file, as with 2>&1."""
         text = DOMAIN.format(BRIDGE.replace("<model", "<coalesce><rx><frames max='32'/></rx></coalesce><model")).encode()

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Copyright the virt-tap authors
+"""What root runs while a local user is hostile: it ends in time, runs root's own programs, and says what is so."""
+import os
+import time
+
+import netcase
+import sandbox
+from netcase import POLICY
+from sandbox import USER, USERS
+
+
+class RootCase(netcase.NetCase):
+    def setUp(self):
+        super().setUp()
+        self.cli = sandbox.install(os.environ["VIRT_TAP_CLI"], caps=None)
+
+    def virt_tap(self, *words, wrap=(), status=0, **env):
+        done = sandbox.run(*wrap, self.cli, *words, check=False, env={"VIRT_TAP_HELPER": self.helper, **env})
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+
+class Stopped(RootCase):
+    """A process of root's that becomes a user can be stopped by that user, for ever."""
+
+    def stopped(self, *words):
+        """Runs it, and stops each process of it at once that becomes another user."""
+        sandbox.write(POLICY, f"allow br0 user={USERS[USER]}\n")
+        began = time.monotonic()
+        said = self.virt_tap(*words, wrap=("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=setresuid:signal=SIGSTOP"), status=1)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(said, f"virt-tap {words[0]} {words[1]}: the process that acts as that user was stopped by them, and is ended; try again\n")
+
+    def test_policy_explain(self):
+        self.stopped("policy", "explain", f"--user={USERS[USER]}", "--bridge=br0")
+
+    def test_tap_create(self):
+        self.stopped("tap", "create", "vtap-a", "--bridge=br0", f"--user={USERS[USER]}")
+        self.assertEqual(sandbox.links(), self.before)
+
+    def test_not_stopped(self):
+        sandbox.write(POLICY, f"allow br0 user={USERS[USER]}\n")
+        for status, bridge in ((0, "br0"), (1, "br1")):
+            self.virt_tap("policy", "explain", f"--user={USERS[USER]}", f"--bridge={bridge}", status=status)
+        self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", f"--user={USERS[USER]}", status=0)
+        self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", f"--user={USERS[USER]}", status=1)
+        self.virt_tap("tap", "delete", "vtap-a")
+
+
+if __name__ == "__main__":
+    netcase.main()

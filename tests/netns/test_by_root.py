@@ -3,6 +3,7 @@
 # Copyright the virt-tap authors
 """What root runs while a local user is hostile: it ends in time, runs root's own programs, and says what is so."""
 import os
+import struct
 import time
 
 import netcase
@@ -47,6 +48,19 @@ class Stopped(RootCase):
         self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", f"--user={USERS[USER]}", status=0)
         self.virt_tap("tap", "create", "vtap-a", "--bridge=br0", f"--user={USERS[USER]}", status=1)
         self.virt_tap("tap", "delete", "vtap-a")
+
+
+class Flood(RootCase):
+    """A guest without mac=lock fills its bridge's table, which the kernel takes the longer to tell, the more is in it."""
+
+    def test_addresses(self):
+        answer = self.grant()
+        for number in range(70000):
+            os.write(answer.fds[0], b"\0" * 10 + b"\x33\x33\0\0\0\x01" + struct.pack("!HI", 0x5254, number) + b"\x88\xb5" + b"\0" * 46)
+        for words in (["address"], ["list", "-v"]):
+            self.assertIn("more than 65536 MACs", self.virt_tap(*words, status=1))
+        self.virt_tap("list")
+        answer.close()
 
 
 if __name__ == "__main__":

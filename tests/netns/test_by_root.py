@@ -3,10 +3,15 @@
 # Copyright the virt-tap authors
 """What root runs while a local user is hostile: it ends in time, runs root's own programs, and says what is so."""
 import os
+import shutil
+import signal
 import struct
+import subprocess
 import time
 
+import bridgehelper
 import netcase
+import rounds
 import sandbox
 from netcase import POLICY
 from sandbox import USER, USERS
@@ -61,6 +66,56 @@ class Flood(RootCase):
             self.assertIn("more than 65536 MACs", self.virt_tap(*words, status=1))
         self.virt_tap("list")
         answer.close()
+
+
+class Churn(RootCase):
+    """A user makes and deletes taps all the time."""
+
+    def test_bridge_is_there(self):
+        sandbox.write(POLICY, f"allow br0 user={USERS[USER]}\n")
+        loop = f"while :; do {self.helper} create --bridge=br0 --name=vtap-$0; {self.helper} delete --name=vtap-$0; done"
+        users = [bridgehelper.start(["sh", "-c", loop, str(number)], USER, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for number in range(2)]
+        try:
+            for _ in range(rounds.rounds(5, 40)):
+                said = self.virt_tap("check", "net")
+                self.assertIn("br0 is up, without uplink", said)
+        finally:
+            for user in users:
+                os.killpg(user.pid, signal.SIGKILL)
+                user.wait()
+            sandbox.delete_links()
+            bridgehelper.await_(lambda: not sandbox.links() - {"lo"})
+            self.before = {"lo"}
+
+
+class Surroundings(RootCase):
+    """Root's shell may have come with a user's PATH, working directory and umask: by su, or by a sudo without secure_path."""
+
+    def apply(self, area, program):
+        """Has the fixes of an area applied, with a program of the user's first in PATH; returns what was said."""
+        theirs = f"{sandbox.RUN}/theirs"
+        sandbox.write(f"{theirs}/{program}", f"#!/bin/sh\n: >{theirs}/ran\n", 0o755, USER, USER)
+        os.chown(theirs, USER, USER)
+        self.addCleanup(shutil.rmtree, theirs)
+        wrap = ("setpriv", "--bounding-set=-sys_module", "sh", "-c", f"umask 0; cd {theirs} && exec \"$@\"", "sh")
+        said = sandbox.run(*wrap, self.cli, "check", area, "--fix", "--apply", "--bridge=br0", check=False, env={"PATH": f".:{theirs}:{os.environ['PATH']}"}).stdout
+        self.assertFalse(os.path.exists(f"{theirs}/ran"), said)
+        return said
+
+    def test_programs(self):
+        sandbox.run("ip", "link", "set", "br0", "down")
+        self.assertIn("+ ip link set dev br0 up", self.apply("net", "ip"))
+        self.assertIn("UP", netcase.link("br0")["flags"])
+
+    def test_files(self):
+        os.mkdir("/run/NetworkManager")
+        self.addCleanup(os.rmdir, "/run/NetworkManager")
+        folder = "/etc/NetworkManager"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.addCleanup(shutil.rmtree, folder)
+        said = self.apply("net", "mkdir")
+        modes = [os.stat(path).st_mode & 0o7777 for path in (f"{folder}/conf.d", f"{folder}/conf.d/50-virt-tap.conf")]
+        self.assertEqual(modes, [0o755, 0o644], said)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ static void report_port(struct look *look, const char *bridge, const char *port)
 /* One that goes meanwhile, as users' taps do, is no other port either. */
 static bool is_other_than_tap(const char *port)
 {
-    return !network_has(port, "tun_flags") && network_has(port, "ifindex") && !network_has(port, "tun_flags");
+    return !network_has(port, "tun_flags") && network_has(port, ".") && !network_has(port, "tun_flags");
 }
 
 /* Reports each port that is not a tap. Returns how many there are; uplink is the first one's name. */

@@ -74,7 +74,8 @@ class Churn(RootCase):
     def test_bridge_is_there(self):
         sandbox.write(POLICY, f"allow br0 user={USERS[USER]}\n")
         loop = f"while :; do {self.helper} create --bridge=br0 --name=vtap-$0; {self.helper} delete --name=vtap-$0; done"
-        users = [bridgehelper.start(["sh", "-c", loop, str(number)], USER, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for number in range(2)]
+        apart = {"start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        users = [bridgehelper.start(["sh", "-c", loop, str(number)], USER, **apart) for number in range(2)]
         try:
             for _ in range(rounds.rounds(5, 40)):
                 said = self.virt_tap("check", "net")
@@ -98,7 +99,8 @@ class Surroundings(RootCase):
         os.chown(theirs, USER, USER)
         self.addCleanup(shutil.rmtree, theirs)
         wrap = ("setpriv", "--bounding-set=-sys_module", "sh", "-c", f"umask 0; cd {theirs} && exec \"$@\"", "sh")
-        said = sandbox.run(*wrap, self.cli, "check", area, "--fix", "--apply", "--bridge=br0", check=False, env={"PATH": f".:{theirs}:{os.environ['PATH']}"}).stdout
+        said = sandbox.run(*wrap, self.cli, "check", area, "--fix", "--apply", "--bridge=br0", check=False,
+                           env={"PATH": f".:{theirs}:{os.environ['PATH']}"}).stdout
         self.assertFalse(os.path.exists(f"{theirs}/ran"), said)
         return said
 

@@ -80,11 +80,14 @@ struct guest_sight {
 
 #define _cleanup_guest_sight_ __attribute__((cleanup(guest_sight_free)))
 
-/* Reads all of it, without privilege. links and cards must outlive it. Returns 0 or -errno; the caller must
- * guest_sight_free(out) in either case. */
+/* Reads all of it, without privilege. links and cards must outlive it. Returns 0; -E2BIG if the bridges have
+ * too many MACs (net/fdb.h); or another -errno. The caller must guest_sight_free(out) in any case. */
 int guest_sight_read(struct guest_sight *out, struct rtnl *nl, const struct links *links,
                      const struct guest_cards *cards);
 void guest_sight_free(struct guest_sight *sight);
+
+/* Returns the text for what it returned. */
+const char *guest_sight_problem(int err);
 
 struct guest_address {
     struct cidr address;

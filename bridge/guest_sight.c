@@ -144,3 +144,11 @@ void guest_sight_free(struct guest_sight *sight)
     free(sight->segments);
     free(sight->claims);
 }
+
+const char *guest_sight_problem(int err)
+{
+    if (err != -E2BIG)
+        return strerror(-err);
+    return "the bridges of this host have more than 65536 MACs, as a guest without mac=lock can make them have; lock "
+           "such guests by the policy, and empty the table: ip link set dev BRIDGE type bridge fdb_flush";
+}

@@ -270,7 +270,7 @@ int address_run(const struct call *call)
     if (!err)
         err = print(&request);
     if (err)
-        status = complain(1, call->name, "cannot read the addresses of guests: %s", strerror(-err));
+        status = complain(1, call->name, "cannot read the addresses of guests: %s", guest_sight_problem(err));
     else if (!request.found)
         status = report_none(&request);
     json_decref(request.guests);

@@ -3,11 +3,15 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "check.h"
-#include "host/network.h"
+#include "net/link.h"
+#include "net/links.h"
+#include "net/rtnl.h"
 #include "policy/declared.h"
 
 #include <fnmatch.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAMES_SIZE = 128 };
@@ -29,27 +33,21 @@ static bool is_of_program(const char *bridge)
 }
 
 /* Whether a port is something other than a tap. */
-static bool has_uplink(const char *bridge)
+static bool has_uplink(const struct links *links, const struct link *bridge)
 {
-    _cleanup_globfree_ glob_t ports = {.gl_pathc = 0};
-    char path[64];
-
-    snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif/*", bridge);
-    if (glob(path, GLOB_NOSORT, NULL, &ports) != 0)
-        return false;
-    for (size_t i = 0; i < ports.gl_pathc; i++)
-        if (!network_has(strrchr(ports.gl_pathv[i], '/') + 1, "tun_flags"))
+    for (size_t i = 0; i < links->count; i++)
+        if (links->list[i].master == bridge->ifindex && !links->list[i].is_tun)
             return true;
     return false;
 }
 
 enum rank { LIKELY, POSSIBLE, OF_PROGRAM, RANKS }; /* whether guests are meant to be on it */
 
-static enum rank rank_of(const char *bridge)
+static enum rank rank_of(const struct links *links, const struct link *bridge)
 {
-    if (is_of_program(bridge))
+    if (is_of_program(bridge->name))
         return OF_PROGRAM;
-    return has_uplink(bridge) ? LIKELY : POSSIBLE;
+    return has_uplink(links, bridge) ? LIKELY : POSSIBLE;
 }
 
 static void add(struct check_bridges *list, const char *name, bool declared)
@@ -74,19 +72,28 @@ static void add_declared(struct check_bridges *list, const char *only)
     }
 }
 
+static int by_name(const void *one, const void *other)
+{
+    const struct link *a = one, *b = other;
+
+    return strcmp(a->name, b->name);
+}
+
+/* From one list of the kernel's: in /sys, a tap that a user deletes meanwhile looks like an uplink, so that a
+ * bridge could be of one rank at first and of another then, and be left out. */
 static void add_all(struct check_bridges *list)
 {
-    _cleanup_globfree_ glob_t paths = {.gl_pathc = 0};
+    _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_links_ struct links links = {.count = 0};
 
-    if (glob(NETWORK_PATH "/*/bridge", 0, NULL, &paths) != 0)
-        paths.gl_pathc = 0;
+    if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0)
+        links.count = 0;
+    if (links.count)
+        qsort(links.list, links.count, sizeof(*links.list), by_name);
     for (enum rank rank = LIKELY; rank < RANKS; rank++) {
-        for (size_t i = 0; i < paths.gl_pathc; i++) {
-            char *name = paths.gl_pathv[i] + strlen(NETWORK_PATH "/");
-            name[strcspn(name, "/")] = '\0';
-            if (if_nametoindex(name) && rank_of(name) == rank) /* /sys may show another network namespace */
-                add(list, name, false);
-        }
+        for (size_t i = 0; i < links.count; i++)
+            if (links.list[i].is_bridge && rank_of(&links, &links.list[i]) == rank)
+                add(list, links.list[i].name, false);
         if (rank == POSSIBLE)
             add_declared(list, NULL);
     }

@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "check.h"
+#include "config.h"
 #include "host/child.h"
 
 #include <errno.h>
@@ -106,6 +107,18 @@ static int run_as_user(const struct user *user, char *line)
     return answer.status;
 }
 
+/* Root may have come, by su or sudo, with what is another's: a PATH and a working directory that others can
+ * write to, and a umask that lets them write to what is made. */
+static int run_as_root(const char *line)
+{
+    static const char begin[] =
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${2%/*}; export PATH; umask 022; "
+        "cd /; eval \"$1\"";
+
+    return process_run_terminal("/bin/sh",
+                                (const char *[]){"sh", "-c", begin, "sh", line, COMMAND_PATH, NULL});
+}
+
 int check_run_line(const struct user *user, bool theirs, char *line)
 {
     if (theirs)
@@ -113,8 +126,7 @@ int check_run_line(const struct user *user, bool theirs, char *line)
     else
         printf("+ %s\n", line);
     fflush(stdout);
-    const int status = theirs ? run_as_user(user, line)
-                              : process_run_terminal("/bin/sh", (const char *[]){"sh", "-c", line, NULL});
+    const int status = theirs ? run_as_user(user, line) : run_as_root(line);
     if (status < 0)
         printf("  failed: %s\n", strerror(-status));
     else if (status > 0)

@@ -241,6 +241,6 @@ int list_run(const struct call *call)
     if (!err)
         err = list(&nl, options->json, options->verbose ? &cards : NULL);
     if (err)
-        return complain(1, call->name, "cannot list the taps: %s", strerror(-err));
+        return complain(1, call->name, "cannot list the taps: %s", guest_sight_problem(err));
     return finish_output(0, call->name);
 }

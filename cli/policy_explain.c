@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/terminal.h"
 #include "base/verb.h"
+#include "base/watch.h"
 #include "config.h"
 #include "net/link.h"
 #include "net/rtnl.h"
@@ -69,6 +70,7 @@ static int become(struct names *names, const char *name, const char *user)
                         "the groups of user %u cannot be found: %s; `getent passwd %u` must show that user",
                         uid, err == -ENOENT ? "there is no such user" : why.text, uid);
     const gid_t gid = account.gid;
+    watch_begin(name);
     if (initgroups(account.name, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return complain(-1, name, "cannot become user '%s': %s", user, strerror(errno));
     return 0;

@@ -4,6 +4,7 @@
  * virt-tap tap: persistent taps. Those on a bridge are made by virt-tap-helper, which alone has the privilege
  * and checks the policy; plain devices by root (device.c). */
 #include "base/process.h"
+#include "base/watch.h"
 #include "base/words.h"
 #include "config.h"
 #include "device.h"
@@ -95,6 +96,8 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
         words_option(&words, "ip", options->ips.words[i]);
     words_option(&words, "lock", options->lock);
     words_option(&words, "serve", options->serve);
+    if (owner && geteuid() == 0) /* the helper becomes the owner */
+        watch_begin(verb);
     return run_helper(verb, &words);
 }
 

@@ -63,6 +63,12 @@ static void report_port(struct look *look, const char *bridge, const char *port)
                         "%s is a port of %s and has an address of its own", port, bridge);
 }
 
+/* One that goes meanwhile, as users' taps do, is no other port either. */
+static bool is_other_than_tap(const char *port)
+{
+    return !network_has(port, "tun_flags") && network_has(port, ".") && !network_has(port, "tun_flags");
+}
+
 /* Reports each port that is not a tap. Returns how many there are; uplink is the first one's name. */
 static unsigned int report_ports(struct look *look, const char *bridge, char uplink[IFNAMSIZ])
 {
@@ -72,7 +78,7 @@ static unsigned int report_ports(struct look *look, const char *bridge, char upl
     snprintf(path, sizeof(path), NETWORK_PATH "/%.15s/brif", bridge);
     _cleanup_closedir_ DIR *folder = opendir(path);
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.' || network_has(entry->d_name, "tun_flags"))
+        if (entry->d_name[0] == '.' || !is_other_than_tap(entry->d_name))
             continue;
         look->plugged = look->plugged || network_number(entry->d_name, "carrier", 0) == 1;
         if (count++ == 0)

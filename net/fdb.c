@@ -26,6 +26,8 @@ static int take(void *arg, struct nlmsghdr *answer)
     const struct nlattr *vlan = message_attr(answer, sizeof(*header), NDA_VLAN);
     if (header->ndm_state & NUD_PERMANENT || !mac || nla_len(mac) != 6 || !master)
         return 0;
+    if (fdb->count == FDB_MAX)
+        return -E2BIG;
     struct fdb_entry *list = array_grow(fdb->list, fdb->count, sizeof(*list));
     if (!list)
         return -ENOMEM;

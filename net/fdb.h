@@ -9,6 +9,11 @@
 
 struct rtnl;
 
+/* Entries that are read. A guest without mac=lock fills the table of a bridge that has no limit of its own,
+ * and each part of a dump takes the kernel longer than the one before (net/bridge/br_fdb.c, br_fdb_dump):
+ * a second for this many, an hour for a few million. */
+enum { FDB_MAX = 64 * 1024 };
+
 /* One address of a guest or another machine, not of one of the host's own interfaces. */
 struct fdb_entry {
     int bridge, port;  /* ifindexes */
@@ -22,8 +27,9 @@ struct fdb {
     size_t count;
 };
 
-/* Reads the entries of all bridges of the namespace, without privilege. Returns 0 or -errno; the caller must
- * fdb_free(out) in either case. */
+/* Reads the entries of all bridges of the namespace, without privilege. Returns 0; -E2BIG if there are more
+ * than FDB_MAX, after which nl cannot be asked any more; or another -errno. The caller must fdb_free(out) in
+ * any case. */
 int fdb_read(struct rtnl *nl, struct fdb *out);
 void fdb_free(struct fdb *fdb);
 

@@ -145,10 +145,12 @@ static void take_answer(struct rtnl_exchange *x, struct nlmsghdr *answer)
         return; /* to a request that was given up */
     if (answer->nlmsg_flags & NLM_F_DUMP_INTR)
         x->changed = true;
-    if (answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE)
+    if (answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE) {
         take_error(x, answer);
-    else if (x->each && !x->error)
+    } else if (x->each && !x->error) {
         x->error = x->each(x->arg, answer);
+        x->done = x->error == -E2BIG;
+    }
 }
 
 int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size)

@@ -50,7 +50,8 @@ int rtnl_talk(struct rtnl *nl, struct nl_msg *msg);
 
 /* Likewise for a request that has an answer: calls each(arg, answer) for every message of the answer, single
  * or dump, until one returns nonzero. Returns that, 0, or -errno as above; -EAGAIN: the dump is inconsistent
- * because something changed, so ask again. */
+ * because something changed, so ask again. After each() has returned -E2BIG, the rest of the answer is not
+ * awaited, and the socket can only be closed. */
 int rtnl_ask(struct rtnl *nl, struct nl_msg *msg, int (*each)(void *arg, struct nlmsghdr *answer), void *arg);
 
 /* Returns why a call failed: the kernel's message, or else that of its -errno. */

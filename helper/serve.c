@@ -47,10 +47,7 @@ static int ask_policy(struct decision *out, const struct request *request, struc
     names_begin(&names);
     if (caller_self(&caller, &names.source, why) < 0)
         return -1;
-    const int err = policy_load(&policy, request->bridge, why);
-    if (policy.absent)
-        return policy_refuse_absent(request->bridge, &caller, why);
-    if (err)
+    if (policy_load(&policy, request->bridge, why) < 0 && !policy.absent)
         return -1;
     return policy_decide(out, &policy, &question, &caller, why);
 }

@@ -154,9 +154,9 @@ static int set_owner(int fd, const struct device *device)
     int err = 0;
 
     if (device->has_user || !device->has_group)
-        err = tap_set_owner(fd, device->user);
+        err = tap_set(fd, TUNSETOWNER, device->user);
     if (!err && device->has_group)
-        return tap_set_group(fd, device->group);
+        return tap_set(fd, TUNSETGROUP, device->group);
     return err;
 }
 
@@ -202,7 +202,7 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
         err = set_owner(fd, device); /* last, so that nobody can attach to a half-configured device */
     if (err)
         return err;
-    return tap_set_persist(fd);
+    return tap_set(fd, TUNSETPERSIST, 1);
 }
 
 static int explain(const struct device *device, int err)

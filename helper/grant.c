@@ -134,7 +134,7 @@ static int set_claim(struct rtnl *nl, const struct grant *g, struct error *why)
     strcpy(claim.bridge, g->bridge->name);
     do {
         claim_write(text, &claim);
-        err = link_add_altname(nl, g->ifindex, text);
+        err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     } while (err == -EEXIST && ++claim.slot < quota);
     if (quota && err == -EEXIST)
         return error_set(
@@ -162,7 +162,7 @@ static int claim_range(struct rtnl *nl, const struct grant *g, struct error *why
         return 0;
     for (unsigned int slot = 0; err == -EEXIST && slot < terms->quota; slot++) {
         claim_write_range(text, g->bridge->name, uids->first, uids->last, slot);
-        err = link_add_altname(nl, g->ifindex, text);
+        err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     }
     if (err == -EEXIST)
         return error_set(
@@ -185,7 +185,7 @@ static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
 
     memcpy(mac, g->request->mac, sizeof(mac));
     claim_write_mac(text, g->bridge->name, mac);
-    int err = link_add_altname(nl, g->ifindex, text);
+    int err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     if (err == -EEXIST)
         return error_set(
             why,
@@ -283,7 +283,7 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
     int err = 0;
 
     if (!g->request->kind.multi_queue)
-        err = tap_set_owner(g->fd, getuid());
+        err = tap_set(g->fd, TUNSETOWNER, getuid());
     if (!err)
         err = tap_get_mac(g->fd, mac);
     if (err)
@@ -298,7 +298,7 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
         return -1;
     err = rtnl_talk(nl, link_up_message(g->ifindex));
     if (!err && g->request->kind.multi_queue)
-        err = tap_set_owner(g->fd, getuid());
+        err = tap_set(g->fd, TUNSETOWNER, getuid());
     return end_step(nl, g, "start", err, why);
 }
 

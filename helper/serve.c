@@ -81,7 +81,7 @@ static int hand_over(const struct request *request, const struct grant *tap, str
 {
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
-    const int err = tap_set_persist(tap->fd);
+    const int err = tap_set(tap->fd, TUNSETPERSIST, 1);
     if (!err)
         return 0;
     return error_set(why, "the tap '%s' was made, but cannot be made persistent: %s; it is removed again",

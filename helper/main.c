@@ -126,7 +126,7 @@ static int settle(const struct request *request, struct error *why)
 {
     if (request->has_owner)
         return privilege_become(request->owner, why);
-    return privilege_lower(why);
+    return privilege_lower(0, why);
 }
 
 static void report(const struct request *request, const struct error *why)

@@ -160,6 +160,16 @@ static int set_owner(int fd, const struct device *device)
     return err;
 }
 
+static int get_mac(int fd, uint8_t mac[6])
+{
+    struct ifreq request = {.ifr_flags = 0};
+
+    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+        return -errno;
+    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+    return 0;
+}
+
 static int set_mac(int fd, const struct device *device)
 {
     uint8_t mac[6];
@@ -169,7 +179,7 @@ static int set_mac(int fd, const struct device *device)
     if (!device->has_mac && !device->bridge)
         return 0;
     if (!device->has_mac) {
-        err = tap_get_mac(fd, mac);
+        err = get_mac(fd, mac);
         mac[0] = 0xFE; /* so that the bridge does not adopt it as the lowest MAC */
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
             memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */

@@ -232,16 +232,19 @@ static int claim_addresses(struct rtnl *nl, const struct grant *g, struct error 
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
  * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
  * must not be lower; two ports may have the same MAC (net/bridge/br_fdb.c, fdb_add_local). */
-static void choose_mac(uint8_t mac[6], const struct grant *g)
+static int choose_mac(uint8_t mac[6], const struct grant *g)
 {
     if (g->request->has_mac)
         memcpy(mac, g->request->mac, 6);
+    else if (getrandom(mac, 6, 0) < 0)
+        return -errno;
     mac[0] = 0xFE;
     if (memcmp(mac, g->bridge->mac, 6) < 0)
         memcpy(mac, g->bridge->mac, 6);
+    return 0;
 }
 
-static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac[6], struct error *why)
+static int join_bridge(struct rtnl *nl, const struct grant *g, struct error *why)
 {
     const struct request *request = g->request;
     struct claim_alias note = {
@@ -252,8 +255,7 @@ static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac
 
     if (g->terms->mtu)
         join.mtu = g->terms->mtu;
-    memcpy(join.mac, mac, sizeof(join.mac));
-    choose_mac(join.mac, g);
+    int err = choose_mac(join.mac, g);
     memcpy(note.mac, join.mac, sizeof(note.mac));
     strcpy(note.domain, request->domain);
     if (request->isolated)
@@ -263,7 +265,8 @@ static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac
     if (request->lock_ip)
         note.asks |= CLAIM_ASKS_IP;
     claim_write_alias(alias, &note);
-    int err = link_join(nl, g->ifindex, &join);
+    if (!err)
+        err = link_join(nl, g->ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
         join.no_addrgen = false;
         err = link_join(nl, g->ifindex, &join);
@@ -276,7 +279,6 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
 {
     const struct port_grant port = {
         .bridge = g->bridge, .terms = g->terms, .binding = g->binding, .takes_learned = getuid() == 0};
-    uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
      * A multi-queue tap is root's until it is complete, or the caller could attach too early. */
@@ -284,8 +286,6 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
 
     if (!g->request->kind.multi_queue)
         err = tap_set(g->fd, TUNSETOWNER, getuid());
-    if (!err)
-        err = tap_get_mac(g->fd, mac);
     if (err)
         return end_step(nl, g, "prepare", err, why);
     if (set_claim(nl, g, why) < 0 || claim_range(nl, g, why) < 0)
@@ -294,7 +294,7 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
         return -1;
     if (g->terms->addresses.count && claim_addresses(nl, g, why) < 0)
         return -1;
-    if (join_bridge(nl, g, mac, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
+    if (join_bridge(nl, g, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
         return -1;
     err = rtnl_talk(nl, link_up_message(g->ifindex));
     if (!err && g->request->kind.multi_queue)

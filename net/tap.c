@@ -59,16 +59,6 @@ static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
     return tap_set(fd, TUNSETIFF, (unsigned long)&request);
 }
 
-int tap_get_mac(int fd, uint8_t mac[6])
-{
-    struct ifreq request = {.ifr_flags = 0};
-
-    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
-        return -errno;
-    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
-    return 0;
-}
-
 /* With two others attaching to every new tap, on two busy processors, one attempt in eight succeeds on one
  * machine, and one in fifty on another. */
 enum { NEWTAP_TRIES = 512 };

@@ -31,9 +31,6 @@ struct tap_kind {
  * TUNSETPERSIST: the tap stays when nobody holds it. Returns 0 or -errno. */
 int tap_set(int fd, unsigned long request, unsigned long value);
 
-/* Gets the tap's current MAC. Returns 0 or -errno. */
-int tap_get_mac(int fd, uint8_t mac[6]);
-
 /* Makes a new tap or tun of that name and kind that nobody else has touched, attached to *fd (from
  * tap_open()), and down. If multi-queue, it belongs to that group, or to root if group is NULL (an owner
  * cannot be unset); otherwise to nobody. *fd may be closed and reopened; the caller owns it in any case.

@@ -154,10 +154,20 @@ static int set_owner(int fd, const struct device *device)
     int err = 0;
 
     if (device->has_user || !device->has_group)
-        err = tap_set_owner(fd, device->user);
+        err = tap_set(fd, TUNSETOWNER, device->user);
     if (!err && device->has_group)
-        return tap_set_group(fd, device->group);
+        return tap_set(fd, TUNSETGROUP, device->group);
     return err;
+}
+
+static int get_mac(int fd, uint8_t mac[6])
+{
+    struct ifreq request = {.ifr_flags = 0};
+
+    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+        return -errno;
+    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+    return 0;
 }
 
 static int set_mac(int fd, const struct device *device)
@@ -169,7 +179,7 @@ static int set_mac(int fd, const struct device *device)
     if (!device->has_mac && !device->bridge)
         return 0;
     if (!device->has_mac) {
-        err = tap_get_mac(fd, mac);
+        err = get_mac(fd, mac);
         mac[0] = 0xFE; /* so that the bridge does not adopt it as the lowest MAC */
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
             memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */
@@ -202,7 +212,7 @@ static int set_up(struct rtnl *nl, int fd, int ifindex, const struct device *dev
         err = set_owner(fd, device); /* last, so that nobody can attach to a half-configured device */
     if (err)
         return err;
-    return tap_set_persist(fd);
+    return tap_set(fd, TUNSETPERSIST, 1);
 }
 
 static int explain(const struct device *device, int err)

@@ -91,7 +91,7 @@ static int take_slot(struct rtnl *nl, const struct live_tap *tap, bool range, ch
             claim_write_range(text, claim.bridge, decision->uids.first, decision->uids.last, claim.slot);
         else
             claim_write(text, &claim);
-        err = link_add_altname(nl, tap->link.ifindex, text);
+        err = link_add_altnames(nl, tap->link.ifindex, text, CLAIM_SIZE, 1);
     }
     return err;
 }
@@ -167,7 +167,7 @@ static int add_addresses(struct rtnl *nl, const struct live_tap *tap, struct err
         if (has_address(&tap->addresses, &wanted.list[i]))
             continue;
         claim_write_ip(text, tap->claim.bridge, &wanted.list[i]);
-        err = link_add_altname(nl, tap->link.ifindex, text);
+        err = link_add_altnames(nl, tap->link.ifindex, text, CLAIM_SIZE, 1);
         if (!err)
             added.list[added.count++] = wanted.list[i];
     }

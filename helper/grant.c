@@ -134,7 +134,7 @@ static int set_claim(struct rtnl *nl, const struct grant *g, struct error *why)
     strcpy(claim.bridge, g->bridge->name);
     do {
         claim_write(text, &claim);
-        err = link_add_altname(nl, g->ifindex, text);
+        err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     } while (err == -EEXIST && ++claim.slot < quota);
     if (quota && err == -EEXIST)
         return error_set(
@@ -162,7 +162,7 @@ static int claim_range(struct rtnl *nl, const struct grant *g, struct error *why
         return 0;
     for (unsigned int slot = 0; err == -EEXIST && slot < terms->quota; slot++) {
         claim_write_range(text, g->bridge->name, uids->first, uids->last, slot);
-        err = link_add_altname(nl, g->ifindex, text);
+        err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     }
     if (err == -EEXIST)
         return error_set(
@@ -185,7 +185,7 @@ static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
 
     memcpy(mac, g->request->mac, sizeof(mac));
     claim_write_mac(text, g->bridge->name, mac);
-    int err = link_add_altname(nl, g->ifindex, text);
+    int err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     if (err == -EEXIST)
         return error_set(
             why,
@@ -238,16 +238,19 @@ static int claim_addresses(struct rtnl *nl, const struct grant *g, struct error 
  * 0xFE (request.c), so neither its own guest nor a neighbour has the same one. A bridge without a fixed MAC
  * takes the lowest of its ports': not this one, because of 0xFE, unless all its ports are taps. Then ours
  * must not be lower; two ports may have the same MAC (net/bridge/br_fdb.c, fdb_add_local). */
-static void choose_mac(uint8_t mac[6], const struct grant *g)
+static int choose_mac(uint8_t mac[6], const struct grant *g)
 {
     if (g->request->has_mac)
         memcpy(mac, g->request->mac, 6);
+    else if (getrandom(mac, 6, 0) < 0)
+        return -errno;
     mac[0] = 0xFE;
     if (memcmp(mac, g->bridge->mac, 6) < 0)
         memcpy(mac, g->bridge->mac, 6);
+    return 0;
 }
 
-static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac[6], struct error *why)
+static int join_bridge(struct rtnl *nl, const struct grant *g, struct error *why)
 {
     const struct request *request = g->request;
     struct claim_alias note = {
@@ -258,8 +261,7 @@ static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac
 
     if (g->terms->mtu)
         join.mtu = g->terms->mtu;
-    memcpy(join.mac, mac, sizeof(join.mac));
-    choose_mac(join.mac, g);
+    int err = choose_mac(join.mac, g);
     memcpy(note.mac, join.mac, sizeof(note.mac));
     strcpy(note.domain, request->domain);
     if (request->isolated)
@@ -269,7 +271,8 @@ static int join_bridge(struct rtnl *nl, const struct grant *g, const uint8_t mac
     if (request->lock_ip)
         note.asks |= CLAIM_ASKS_IP;
     claim_write_alias(alias, &note);
-    int err = link_join(nl, g->ifindex, &join);
+    if (!err)
+        err = link_join(nl, g->ifindex, &join);
     if (err == -EAFNOSUPPORT) { /* no IPv6: disabled, or an MTU below 1,280 */
         join.no_addrgen = false;
         err = link_join(nl, g->ifindex, &join);
@@ -282,16 +285,13 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
 {
     const struct port_grant port = {
         .bridge = g->bridge, .terms = g->terms, .binding = g->binding, .takes_learned = getuid() == 0};
-    uint8_t mac[6];
     /* A single-queue tap is the caller's from the start, since nobody else can attach to it; later, this call
      * would wait for the rtnl lock, which the kernel then holds for work left over from setting the link up.
      * A multi-queue tap is root's until it is complete, or the caller could attach too early. */
     int err = 0;
 
     if (!g->request->kind.multi_queue)
-        err = tap_set_owner(g->fd, getuid());
-    if (!err)
-        err = tap_get_mac(g->fd, mac);
+        err = tap_set(g->fd, TUNSETOWNER, getuid());
     if (err)
         return end_step(nl, g, "prepare", err, why);
     if (set_claim(nl, g, why) < 0 || claim_range(nl, g, why) < 0)
@@ -300,11 +300,11 @@ static int plug(struct rtnl *nl, const struct grant *g, struct error *why)
         return -1;
     if (g->terms->addresses.count && claim_addresses(nl, g, why) < 0)
         return -1;
-    if (join_bridge(nl, g, mac, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
+    if (join_bridge(nl, g, why) < 0 || protect_port(nl, g->ifindex, g->name, &port, why) < 0)
         return -1;
     err = rtnl_talk(nl, link_up_message(g->ifindex));
     if (!err && g->request->kind.multi_queue)
-        err = tap_set_owner(g->fd, getuid());
+        err = tap_set(g->fd, TUNSETOWNER, getuid());
     return end_step(nl, g, "start", err, why);
 }
 

@@ -27,6 +27,7 @@
 #include "config.h"
 #include "privilege.h"
 #include "request.h"
+#include "usage.h" /* usage_text: usage.txt as a string */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +40,6 @@
 #include <unistd.h>
 
 enum { TIME_LIMIT = 30 /* seconds */ };
-
-static const char usage_text[] =
-#include "usage.h" /* usage.txt as a string */
-    ;
 
 /* The connection that a child of the broker answers on; -1: this was started by the caller. */
 static int peer = -1;
@@ -126,7 +123,7 @@ static int settle(const struct request *request, struct error *why)
 {
     if (request->has_owner)
         return privilege_become(request->owner, why);
-    return privilege_lower(why);
+    return privilege_lower(0, why);
 }
 
 static void report(const struct request *request, const struct error *why)

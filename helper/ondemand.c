@@ -99,9 +99,7 @@ static int act(struct rtnl *nl, const struct bridges_entry *entry, const struct 
         err = complete(nl, entry, state, why);
     else
         err = make(nl, entry, made, why);
-    if (privilege_lower(why) < 0)
-        return -1;
-    return err;
+    return privilege_lower(err, why);
 }
 
 static int check_kind(const struct bridges_entry *entry, const struct link *link, struct error *why)

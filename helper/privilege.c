@@ -93,11 +93,11 @@ int privilege_raise(struct error *why)
     return 0;
 }
 
-int privilege_lower(struct error *why)
+int privilege_lower(int err, struct error *why)
 {
     if (apply(NET_ADMIN, 0) < 0)
         return error_set(why, "CAP_NET_ADMIN could not be dropped: %s", strerror(errno));
-    return 0;
+    return err;
 }
 
 /* Becomes that user, with the groups that the caller has just set while CAP_SETGID is effective. */
@@ -106,7 +106,7 @@ static int change(uid_t uid, gid_t gid, struct error *why)
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(gid, gid, gid) < 0 ||
         setresuid(uid, uid, uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
         return error_set(why, "cannot become uid %u: %s", uid, strerror(errno));
-    return privilege_lower(why);
+    return privilege_lower(0, why);
 }
 
 int privilege_become(uid_t uid, struct error *why)

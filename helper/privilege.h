@@ -15,9 +15,11 @@ struct error;
  * also keeps CAP_SETUID, CAP_SETGID and CAP_KILL, not effective, until a function below is called. */
 int privilege_confine(struct error *why);
 
-/* Makes CAP_NET_ADMIN effective or not effective. Returns 0, or -1 and why not. */
+/* Makes CAP_NET_ADMIN effective. Returns 0, or -1 and why not. */
 int privilege_raise(struct error *why);
-int privilege_lower(struct error *why);
+
+/* Makes it not effective. Returns err, the result of what was done with it; or -1 and why not. */
+int privilege_lower(int err, struct error *why);
 
 /* Changes to that user and its groups for good; CAP_NET_ADMIN stays permitted. Returns 0, or -1 and why not:
  * the caller is not root, or there is no such user. */

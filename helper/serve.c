@@ -47,10 +47,7 @@ static int ask_policy(struct decision *out, const struct request *request, struc
     names_begin(&names);
     if (caller_self(&caller, &names.source, why) < 0)
         return -1;
-    const int err = policy_load(&policy, request->bridge, why);
-    if (policy.absent)
-        return policy_refuse_absent(request->bridge, &caller, why);
-    if (err)
+    if (policy_load(&policy, request->bridge, why) < 0 && !policy.absent)
         return -1;
     return policy_decide(out, &policy, &question, &caller, why);
 }
@@ -61,22 +58,11 @@ static int open_rtnl(struct rtnl *nl, struct error *why)
     if (privilege_raise(why) < 0)
         return -1;
     const int err = rtnl_open(nl);
-    if (privilege_lower(why) < 0)
+    if (privilege_lower(0, why) < 0)
         return -1;
     if (err)
         return error_set(why, "cannot open an rtnetlink socket: %s", strerror(-err));
     return 0;
-}
-
-/* The capability is never effective on return, so that no refusal is printed with it. */
-static int make(struct rtnl *nl, struct grant *grant, struct error *why)
-{
-    if (privilege_raise(why) < 0)
-        return -1;
-    const int err = grant_tap(nl, grant, why);
-    if (privilege_lower(why) < 0)
-        return -1;
-    return err;
 }
 
 /* The last step: until here, our death at any point removes the tap. */
@@ -84,7 +70,7 @@ static int hand_over(const struct request *request, const struct grant *tap, str
 {
     if (request->verb == REQUEST_TAP)
         return answer_send(request->fd, tap->fd, why);
-    const int err = tap_set_persist(tap->fd);
+    const int err = tap_set(tap->fd, TUNSETPERSIST, 1);
     if (!err)
         return 0;
     return error_set(why, "the tap '%s' was made, but cannot be made persistent: %s; it is removed again",
@@ -117,7 +103,8 @@ static int serve_tap(const struct request *request, struct rtnl *nl, struct erro
         return -1;
     const struct binding binding = protect_binding(&decision, request->mac);
     struct grant tap = {.request = request, .bridge = &bridge, .terms = &decision, .binding = &binding};
-    if (make(nl, &tap, why) < 0)
+    /* The capability is never effective when a refusal is printed. */
+    if (privilege_raise(why) < 0 || privilege_lower(grant_tap(nl, &tap, why), why) < 0)
         return -1;
     audit(HELPER_NAME, "granted to uid %u: tap %s on bridge %s by %s%s", getuid(), tap.name, bridge.name,
           decision.rule, request->verb == REQUEST_CREATE ? ", to stay" : "");
@@ -256,10 +243,7 @@ static int serve_delete(const struct request *request, struct rtnl *nl, struct e
         return 0;
     if (privilege_raise(why) < 0)
         return -1;
-    const int err = delete_each(nl, request, &taps, why);
-    if (privilege_lower(why) < 0)
-        return -1;
-    return err;
+    return privilege_lower(delete_each(nl, request, &taps, why), why);
 }
 
 int serve(const struct request *request, struct error *why)

@@ -319,6 +319,11 @@ struct nl_msg *link_mtu_message(int ifindex, unsigned int mtu)
     return rtnl_put_u32(set_message(ifindex), IFLA_MTU, mtu);
 }
 
+struct nl_msg *link_name_message(int ifindex, const char *name)
+{
+    return rtnl_put_text(set_message(ifindex), IFLA_IFNAME, name);
+}
+
 struct nl_msg *link_alias_message(int ifindex, const char *alias)
 {
     return rtnl_put_text(set_message(ifindex), IFLA_IFALIAS, alias);
@@ -339,17 +344,7 @@ struct nl_msg *link_addr_gen_mode_message(int ifindex, int mode)
     return put_addr_gen_mode(set_message(ifindex), mode);
 }
 
-int link_rename(struct rtnl *nl, int ifindex, const char *name)
-{
-    return rtnl_talk(nl, rtnl_put_text(set_message(ifindex), IFLA_IFNAME, name));
-}
-
 enum { ALTNAMES_OF_MESSAGE = 16 /* a message has 4 KiB (nlmsg_alloc(3)), and one of them up to 132 bytes */ };
-
-int link_add_altname(struct rtnl *nl, int ifindex, const char *altname)
-{
-    return link_add_altnames(nl, ifindex, altname, 0, 1);
-}
 
 int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count)
 {

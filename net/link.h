@@ -124,16 +124,12 @@ struct nl_msg *link_up_message(int ifindex);
 struct nl_msg *link_delete_message(int ifindex);
 struct nl_msg *link_master_message(int ifindex, int master); /* 0: remove it from its master */
 struct nl_msg *link_mtu_message(int ifindex, unsigned int mtu);
+struct nl_msg *link_name_message(int ifindex, const char *name);   /* of one that is down; -EEXIST: taken */
 struct nl_msg *link_alias_message(int ifindex, const char *alias); /* RTM_NEWLINK does not take it */
 struct nl_msg *link_addr_gen_mode_message(int ifindex, int mode);
 
-/* Renames an interface that is down. -EEXIST: the name is taken, possibly as an alternative name. */
-int link_rename(struct rtnl *nl, int ifindex, const char *name);
-
-/* Adds an alternative name (Linux 5.5; -EOPNOTSUPP before). -EEXIST: the name is taken in this namespace. */
-int link_add_altname(struct rtnl *nl, int ifindex, const char *altname);
-
-/* Likewise for several, in few messages, each in `size` bytes. Those before one that fails stay. */
+/* Adds alternative names (Linux 5.5; -EOPNOTSUPP before), in few messages, each in `size` bytes. -EEXIST: one
+ * is taken in this namespace; those before one that fails stay. */
 int link_add_altnames(struct rtnl *nl, int ifindex, const char *altnames, size_t size, size_t count);
 
 /* What link_join() sets in one message. */

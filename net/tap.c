@@ -10,17 +10,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_arp.h>
-#include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-static int call(int fd, unsigned long request, unsigned long argument)
+int tap_set(int fd, unsigned long request, unsigned long value)
 {
-    if (ioctl(fd, request, argument) < 0)
+    if (ioctl(fd, request, value) < 0)
         return -errno;
     return 0;
 }
@@ -58,32 +56,7 @@ static int set_iff(int fd, const char *name, struct tap_kind kind, int flags)
         flags |= IFF_NO_PI;
     flags |= kind.tun ? IFF_TUN : IFF_TAP;
     request.ifr_flags = (short)(flags | (int)needed);
-    return call(fd, TUNSETIFF, (unsigned long)&request);
-}
-
-int tap_set_owner(int fd, uid_t owner)
-{
-    return call(fd, TUNSETOWNER, owner);
-}
-
-int tap_set_group(int fd, gid_t group)
-{
-    return call(fd, TUNSETGROUP, group);
-}
-
-int tap_set_persist(int fd)
-{
-    return call(fd, TUNSETPERSIST, 1);
-}
-
-int tap_get_mac(int fd, uint8_t mac[6])
-{
-    struct ifreq request = {.ifr_flags = 0};
-
-    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
-        return -errno;
-    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
-    return 0;
+    return tap_set(fd, TUNSETIFF, (unsigned long)&request);
 }
 
 /* With two others attaching to every new tap, on two busy processors, one attempt in eight succeeds on one
@@ -130,9 +103,9 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
     if (err)
         return err;
     if (group)
-        err = tap_set_group(fd, *group);
+        err = tap_set(fd, TUNSETGROUP, *group);
     else
-        err = tap_set_owner(fd, 0);
+        err = tap_set(fd, TUNSETOWNER, 0);
     if (!err)
         err = link_ask(nl, question, &tap);
     if (!err)
@@ -201,7 +174,7 @@ static int create_multi_queue(struct rtnl *nl, int *fd, const char *name, struct
     if (ifindex < 0)
         return ifindex;
     forget_settings(*fd, kind); /* set by somebody who attached and left before it had an owner */
-    const int err = link_rename(nl, ifindex, name);
+    const int err = rtnl_talk(nl, link_name_message(ifindex, name));
     if (!err)
         return ifindex;
     rtnl_talk(nl, link_delete_message(ifindex));
@@ -240,13 +213,13 @@ static int keep_others_out(struct rtnl *nl, int fd, const struct link *seen)
         return err;
     const uid_t owner = now.tun.owner;
     if (owner != UINT32_MAX) /* otherwise there is no way to unset it again */
-        err = tap_set_owner(fd, 0);
+        err = tap_set(fd, TUNSETOWNER, 0);
     if (!err)
         err = look_again(nl, seen, &now);
     if (!err && now.tun.queues != 1)
         err = -EBUSY;
     if (err && owner != UINT32_MAX)
-        tap_set_owner(fd, owner);
+        tap_set(fd, TUNSETOWNER, owner);
     return err;
 }
 

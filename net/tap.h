@@ -4,8 +4,10 @@
  * Taps by /dev/net/tun: the kernel makes them by ioctl only, never by rtnetlink (drivers/net/tun.c). */
 #pragma once
 
+#include <linux/if_tun.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 struct rtnl;
@@ -24,17 +26,10 @@ struct tap_kind {
     bool packet_info; /* each frame or packet begins with a struct tun_pi */
 };
 
-/* Sets the user who may attach to the tap by name without CAP_NET_ADMIN. Returns 0 or -errno. */
-int tap_set_owner(int fd, uid_t owner);
-
-/* Likewise the group; if both are set, only the owner as a member of the group may attach. */
-int tap_set_group(int fd, gid_t group);
-
-/* Makes the tap persistent: it stays when nobody holds it. Returns 0 or -errno. */
-int tap_set_persist(int fd);
-
-/* Gets the tap's current MAC. Returns 0 or -errno. */
-int tap_get_mac(int fd, uint8_t mac[6]);
+/* Makes a request of linux/if_tun.h: TUNSETOWNER, the user who may attach to the tap by name without
+ * CAP_NET_ADMIN; TUNSETGROUP, likewise the group (with both, only the owner as a member of it may); with 1,
+ * TUNSETPERSIST: the tap stays when nobody holds it. Returns 0 or -errno. */
+int tap_set(int fd, unsigned long request, unsigned long value);
 
 /* Makes a new tap or tun of that name and kind that nobody else has touched, attached to *fd (from
  * tap_open()), and down. If multi-queue, it belongs to that group, or to root if group is NULL (an owner

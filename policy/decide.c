@@ -43,17 +43,6 @@ int policy_load(struct policy *out, const char *bridge, struct error *why)
     return error_set(why, POLICY_PATH " comes and goes; try again");
 }
 
-int policy_refuse_absent(const char *bridge, const struct caller *caller, struct error *why)
-{
-    char selector[CALLER_SELECTOR_SIZE];
-
-    caller_selector(caller, selector);
-    return error_set(why,
-                     "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
-                     " with the line: allow %s %s",
-                     bridge, selector);
-}
-
 static int open_kvm(const char *rule, struct error *why)
 {
     const int fd = kvm_device_open();
@@ -199,12 +188,17 @@ static int refuse_unmentioned(const struct policy *policy, const char *bridge, c
     char selector[CALLER_SELECTOR_SIZE + 1] = "", missing[64] = "";
     const char *hint = "";
 
-    if (if_nametoindex(bridge) == 0 && errno == ENODEV)
-        snprintf(missing, sizeof(missing), "there is no bridge '%s' on this host, and ", bridge);
-    if (policy->dialect == POLICY_STRICT) {
+    if (policy->absent || policy->dialect == POLICY_STRICT) {
         selector[0] = ' ';
         caller_selector(caller, selector + 1);
     }
+    if (policy->absent)
+        return error_set(why,
+                         "there is no policy, so nothing is allowed; an administrator can make " POLICY_PATH
+                         " with the line: allow %s%s",
+                         bridge, selector);
+    if (if_nametoindex(bridge) == 0 && errno == ENODEV)
+        snprintf(missing, sizeof(missing), "there is no bridge '%s' on this host, and ", bridge);
     if (policy_shadows(policy))
         hint = "; " QEMU_ACL_PATH " is ignored because " POLICY_PATH
                " exists; to keep its rules, add to " POLICY_PATH ": include " QEMU_ACL_PATH;

@@ -50,11 +50,7 @@ struct decision {
  * Return value and ownership are those of policy_read(). */
 int policy_load(struct policy *out, const char *bridge, struct error *why);
 
-/* Refuses the caller for whom policy_load() found no file at all: `absent` is set. Returns -1, with an error
- * that says what would allow it. */
-int policy_refuse_absent(const char *bridge, const struct caller *caller, struct error *why);
-
-/* Returns 0 if allowed, or -1 and why not. */
+/* Returns 0 if allowed, or -1 and why not, which says what would allow it. */
 int policy_decide(struct decision *out, const struct policy *policy, const struct question *question,
                   const struct caller *caller, struct error *why);
 

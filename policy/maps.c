@@ -62,11 +62,11 @@ static int add_map(const struct reading *r, char **rest)
 
 int maps_parse(struct maps *out, const char *path, const char *text, size_t size, struct error *why)
 {
+    *out = (struct maps){.count = 0};
     struct reading r = {out, path, 0, why};
     char *copy = strndup(text, size), *rest = copy;
     int err = 0;
 
-    *out = (struct maps){.count = 0};
     if (!copy)
         return error_set(why, "%s cannot be read: no memory", path);
     while (!err && rest) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 # musl.sh BUILD: whether the privileged program, and the folders that it links, compile with musl. Only the syntax is checked: no libnl is
-# there for musl. BUILD has config.h. The kernel's headers and libnl's are those of the system, and none of glibc's.
+# there for musl. BUILD has config.h and helper/usage.h. The kernel's headers and libnl's are those of the system, and none of glibc's.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$1
@@ -18,7 +18,7 @@ asm=/usr/include/$(gcc -print-multiarch)/asm
 ln -s "$asm" "$headers/asm"
 failed=0
 for file in helper/*.c base/*.c net/*.c policy/*.c; do
-  musl-gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -include base/musl.h -I. -I"$build" -isystem "$headers" \
+  musl-gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -include base/musl.h -I. -I"$build" -I"$build/helper" -isystem "$headers" \
     -isystem /usr/include/libnl3 "$file" || failed=1
 done
 exit "$failed"

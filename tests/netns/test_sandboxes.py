@@ -149,6 +149,17 @@ class Shown(SandboxCase):
                           f"{read_only('/etc')}; mount --bind /etc/virt-tap /etc/virt-tap", "mount --make-rprivate /", "mount --make-rshared /"):
                 self.shown(setup, outside)
 
+    @unittest.skipUnless(glob.glob("/lib/*/libnss_systemd.so.2"), "libnss-systemd is not installed")
+    def test_where_systemds_service_is_asked(self):
+        """For a group that is nobody's: what units have is no reason to doubt that."""
+        self.services("files systemd")
+        sandbox.write(POLICY, "allow br0 group=others quota=1\nallow br0\n")
+        read_only = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
+        for outside in ("", "mount --make-rshared /"):
+            for setup in (":", read_only.format("/"), read_only.format("/run"), "mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /home"):
+                with self.inside(setup, outside) as answer:
+                    self.assertTrue(answer.granted, (outside, setup, answer))
+
     def test_to_root_whatever_it_mounts(self):
         """A libvirtd in a mount namespace of its own, for one: there the policy says what it says."""
         for words, granted in (("allow br0", True), ("deny br0", False)):

@@ -93,6 +93,24 @@ static int ask_in_room(struct account *account)
     return err;
 }
 
+/* Checks that nobody hides the records of systemd's service, which says "not found" where they are hidden
+ * (systemd 252, src/shared/userdb.c, userdb_start_query). Returns 0, or -1 and why not. */
+static int check_userdb(struct error *why)
+{
+    static const char *const folders[] = {"/etc/userdb", "/usr/lib/userdb", "/run/userdb",
+                                          "/run/systemd/userdb"};
+    struct rootfile rootfile;
+    struct policy_text text;
+
+    rootfile_begin(&rootfile, ROOTFILE_ROOTS_LINKS);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        const int err = rootfile_read(&rootfile, folders[i], 0, &text, why);
+        if (err && err != -ENOENT)
+            return -1;
+    }
+    return 0;
+}
+
 /* Reads a database's services from nsswitch.conf, once, and has NSS ask these: neither nscd, whose cache may
  * be older than the files, nor again whether nsswitch.conf has changed. Default: "files". Returns 0, or -1
  * and why not, with NSS left as it is. */
@@ -125,6 +143,8 @@ static int set_services(struct names *names, bool group, struct error *why)
             size = snprintf(services, sizeof(services), " %s", line + length + 1);
     }
     free(text.bytes);
+    if (strstr(services, "systemd") && check_userdb(why) < 0)
+        return -1;
     if (size >= (int)sizeof(services))
         return error_set(why, "the line '%s:' in /etc/nsswitch.conf is longer than %d characters", database,
                          NAMES_SERVICES_SIZE - 2);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """Policies that a sandbox of the caller's hides from the helper, and that an editor has put aside for a moment."""
+import glob
 import os
 import shutil
 import unittest
@@ -104,6 +105,22 @@ class Hidden(SandboxCase):
         sandbox.write(POLICY, "allow br0 group=students quota=1\nallow br0\n")
         self.hidden(f"grep -v students {GROUP} >{EMPTY}/group; mount --bind {EMPTY}/group {GROUP}", [GROUP, "is a mount that a sandbox or container made"])
 
+    @unittest.skipUnless(glob.glob("/lib/*/libnss_systemd.so.2"), "libnss-systemd is not installed")
+    def test_records_of_systemds_service(self):
+        """Which says "not found" where they are hidden; whoever dropped a group would so get past its rule."""
+        self.services("files systemd")
+        sandbox.write("/etc/userdb/students.group", f'{{"groupName": "students", "gid": {OTHER + 5}, "members": ["{ME}"]}}')
+        sandbox.write(f"/etc/userdb/{ME}:students.membership", "")
+        self.addCleanup(shutil.rmtree, "/etc/userdb")
+        sandbox.write(POLICY, "allow br0 group=students quota=1\nallow br0\n")
+        self.refuse(says="log in again")
+        sandbox.write(POLICY, "allow br0 group=others quota=1\nallow br0\n")
+        self.grant().close()
+        os.mkdir("/run/systemd")
+        self.addCleanup(os.rmdir, "/run/systemd")
+        for folder in ("/etc/userdb", "/run/systemd"):
+            self.hidden(f"mount -t tmpfs -o mode=755 tmpfs {folder}", [f"'{folder}' is a mount that a sandbox or container made"], "mount --make-rshared /")
+
     @unittest.skipUnless(shutil.which("firejail"), "firejail is not installed")
     def test_firejail(self):
         drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "firejail", "--noprofile", "--quiet"]
@@ -131,6 +148,17 @@ class Shown(SandboxCase):
             for setup in (read_only("/etc"), read_only("/"), read_only("/", "/etc", "/etc/virt-tap", FOLDER, DENY),
                           f"{read_only('/etc')}; mount --bind /etc/virt-tap /etc/virt-tap", "mount --make-rprivate /", "mount --make-rshared /"):
                 self.shown(setup, outside)
+
+    @unittest.skipUnless(glob.glob("/lib/*/libnss_systemd.so.2"), "libnss-systemd is not installed")
+    def test_where_systemds_service_is_asked(self):
+        """For a group that is nobody's: what units have is no reason to doubt that."""
+        self.services("files systemd")
+        sandbox.write(POLICY, "allow br0 group=others quota=1\nallow br0\n")
+        read_only = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
+        for outside in ("", "mount --make-rshared /"):
+            for setup in (":", read_only.format("/"), read_only.format("/run"), "mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /home"):
+                with self.inside(setup, outside) as answer:
+                    self.assertTrue(answer.granted, (outside, setup, answer))
 
     def test_to_root_whatever_it_mounts(self):
         """A libvirtd in a mount namespace of its own, for one: there the policy says what it says."""

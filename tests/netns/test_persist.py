@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import bridgehelper
@@ -560,7 +561,10 @@ class CarriedOver(PersistCase):
                       "      nameservers: {addresses: [192.0.2.53], search: [example.org]}\n", mode=0o600)
         sandbox.write("/etc/netplan/01-other.yaml", "# stays as it is\nnetwork: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
+        theirs = tempfile.mkdtemp(prefix="virt-tap-netplan.")  # which a user's file system, mounted there, says is root's
+        self.addCleanup(os.rmdir, theirs)
         said = self.persist("br0", "--uplink=eth0", "--format=netplan")
+        self.assertTrue(os.path.isdir(theirs))
         self.assertNotIn("01-other", said)
         sandbox.run("netplan", "generate", "--root-dir", "/")
         self.addCleanup(shutil.rmtree, "/run/systemd")
@@ -573,8 +577,7 @@ class CarriedOver(PersistCase):
         self.assertIn("Bridge=br0", texts[0])
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), before)
-        left = set(glob.glob("/tmp/virt-tap-netplan.*"))  # those of other tests, in the same /tmp, come and go
-        self.assertTrue(bridgehelper.await_(lambda: not left & set(glob.glob("/tmp/virt-tap-netplan.*")), 30), left)
+        self.assertEqual(glob.glob("/run/virt-tap/netplan.*"), [])
 
     def test_networkd_says_which_file(self):
         """And what it calls itself to the DHCP server. No networkd runs here: its state files are written as version 252 does."""

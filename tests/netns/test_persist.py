@@ -561,6 +561,8 @@ class CarriedOver(PersistCase):
                       "      nameservers: {addresses: [192.0.2.53], search: [example.org]}\n", mode=0o600)
         sandbox.write("/etc/netplan/01-other.yaml", "# stays as it is\nnetwork: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n", mode=0o600)
         before = self.tree()
+        sandbox.run("mount", "-t", "tmpfs", "tmpfs", "/tmp")
+        self.addCleanup(sandbox.run, "umount", "-l", "/tmp")
         theirs = tempfile.mkdtemp(prefix="virt-tap-netplan.")  # which a user's file system, mounted there, says is root's
         self.addCleanup(os.rmdir, theirs)
         said = self.persist("br0", "--uplink=eth0", "--format=netplan")

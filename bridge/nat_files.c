@@ -157,8 +157,10 @@ static void add_dnsmasq(const struct persist_plan *plan, struct persist_files *f
             "dhcp-leasefile=/run/virt-tap-nat-%s/leases\ndhcp-authoritative\ndhcp-no-override\n"
             "# Names that have no dot, and addresses of private networks, stay here.\n"
             "domain-needed\nbogus-priv\n"
-            "# Where browsers look for a proxy: no guest is that for others (CERT/CC VU#598349).\n"
-            "dhcp-name-match=set:proxy,wpad\ndhcp-ignore-names=tag:proxy\n"
+            "# Where browsers look for a proxy, and Windows for a router: no guest is that for "
+            "others (CERT/CC VU#598349).\n"
+            "dhcp-name-match=set:proxy,wpad\ndhcp-name-match=set:proxy,isatap\n"
+            "dhcp-ignore-names=tag:proxy\n"
             "# dnsmasq gives the bridge's own address to nobody.\n"
             "dhcp-range=%s,%s,%u.%u.%u.%u\n",
             plan->bridge, plan->bridge, host_text(&first, from), host_text(&last, to), mask >> 24,

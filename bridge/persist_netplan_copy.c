@@ -5,7 +5,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/statefolder.h"
 #include "base/text.h"
+#include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define FOLDER "/tmp/virt-tap-netplan."
+/* Where nobody else can put anything: in /tmp, a user's file system that does not answer could have such a
+ * name. */
+#define FOLDER STATE_FOLDER "/netplan."
 
 enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32, TEXT_SIZE = 16384 };
 
@@ -114,11 +118,15 @@ static int begin(struct copy *copy, const char *name)
 
 int copy_make(struct copy *copy)
 {
+    const int err = state_folder_make();
+
+    if (err < 0)
+        return error_set(copy->why, "cannot use " STATE_FOLDER ": %s", strerror(-err));
     remove_abandoned();
     strcpy(copy->folder, FOLDER "XXXXXX");
     if (!mkdtemp(copy->folder)) {
         *copy->folder = '\0';
-        return error_set(copy->why, "cannot make a folder in /tmp: %s", strerror(errno));
+        return error_set(copy->why, "cannot make a folder in " STATE_FOLDER ": %s", strerror(errno));
     }
     copy->lock = open(copy->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* another run may have taken it for abandoned before it was locked */

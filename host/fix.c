@@ -209,7 +209,7 @@ static bool find_value(enum placeholder what, const struct user *user, const cha
         return module_value(about, out);
     case PATH:
         snprintf(out, VALUE_SIZE, "%s", about);
-        return *about == '/' && about[strspn(about, plain)] == '\0';
+        return *about == '/' && about[strspn(about, plain)] == '\0' && !strstr(about, "/..");
     case SESSION:
         return session_value(user, out);
     case INSTALL_QEMU:

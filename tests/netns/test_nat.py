@@ -156,10 +156,10 @@ class Dnsmasq(NatCase):
         self.delete()
 
     def test_names(self):
-        """A guest has a name of its choice, but not that by which browsers of others look for their proxy."""
+        """A guest has a name of its choice, but not those by which others look for their proxy or router."""
         self.persist("--nat", "--apply")
         guest = self.guest()
-        for name, known in (("web7", True), ("wpad", False)):
+        for name, known in (("web7", True), ("WPAD", False), ("isatap", False)):
             guest("ip", "addr", "flush", "dev", "v0")
             guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE)
             said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout

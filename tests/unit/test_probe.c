@@ -125,6 +125,7 @@ static void commands_are_ours(void **state)
     fix_is("helper.x", HELPER_LEFTOVER, "/usr/lib/x", "# once nothing calls it: chmod u-s /usr/lib/x");
     fix_is("helper.x", HELPER_LEFTOVER, "/usr/lib/x y", NULL);
     fix_is("helper.x", HELPER_LEFTOVER, "x", NULL);
+    fix_is("helper.x", HELPER_APPARMOR, "/../../cron.d/x", NULL);
     fix_is("groups.x", GROUPS_LIBVIRT_MISSING, "root", "gpasswd -a alice libvirt");
     fix_is("qemu.x", QEMU_KVM, "reboot", NULL);
     fix_is("net.x", NET_FILTER_DROP, "br0 2 inet f;x way",

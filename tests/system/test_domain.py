@@ -147,7 +147,7 @@ class Base:
         self.addCleanup(self.virsh, "undefine", "second", check=False)
         self.assertIn("clone", self.virt_tap("restore", "--yes", "second", status=1))
         self.virt_tap("rewrite", "--yes", "second")
-        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vtap-seco-\w{5} on br0\n\Z")
+        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond\n  1  [0-9a-f:]{17}  tap vtap-seco-\w{5} on br0\n\Z")
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
 

@@ -261,13 +261,14 @@ void options_help(const struct option_entry *table)
     for (; table && table->name; table++) {
         int column = table->letter ? printf("  -%c, ", table->letter) : printf("  ");
         column += print_name(table);
+        if (column >= HELP_COLUMN)
+            column = printf("\n") - 1;
         for (const char *line = table->help; *line;) {
-            const size_t length = joins ? strlen(line) : strcspn(line, "\n");
-            if (column >= HELP_COLUMN)
-                column = printf("\n") - 1;
-            printf("%*s%.*s\n", HELP_COLUMN - column, "", (int)length, line);
-            line += length + (line[length] == '\n');
-            column = 0;
+            const size_t length = strcspn(line, "\n");
+            const bool more = line[length] == '\n';
+            printf("%*s%.*s%s", HELP_COLUMN - column, "", (int)length, line, joins && more ? " " : "\n");
+            line += length + more;
+            column = joins ? HELP_COLUMN : 0;
         }
     }
 }

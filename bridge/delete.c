@@ -4,6 +4,7 @@
  * virt-tap bridge delete: gives everything the bridge has back to its uplink, in the same batch that deletes
  * the bridge. */
 #include "base/quote.h"
+#include "base/text.h"
 #include "move.h"
 #include "nat.h"
 #include "net/link.h"
@@ -139,6 +140,18 @@ static int find_uplink(const struct view *view, const char *verb, const struct l
     return 0;
 }
 
+/* Guests run on: their taps are only on no bridge. */
+static size_t count_taps(const struct view *view, const struct link *bridge)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < view->links.count; i++) {
+        const struct link *port = &view->links.list[i];
+        count += port->master == bridge->ifindex && strncmp(port->name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0;
+    }
+    return count;
+}
+
 static int delete (struct view *view, const char *verb, const char *name, const char *option)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
@@ -165,6 +178,7 @@ static int delete (struct view *view, const char *verb, const char *name, const 
         strcpy(saved.manager, manager);
     struct cidr nat;
     const bool is_nat = nat_recorded(&record, &nat);
+    const size_t taps = count_taps(view, bridge);
     int status = find_uplink(view, verb, bridge, &saved, option, &uplink);
     if (status == 0 && uplink)
         status = move_back(view, verb, bridge, uplink, &saved);
@@ -175,6 +189,11 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (is_nat)
         nat_clean(verb, name, &record, &nat);
     unlink(path.text);
+    if (taps > 0)
+        complain(0, verb,
+                 "%zu tap%s lost the bridge, and the guests there their network; once '%s' is made again: "
+                 "virt-tap repair",
+                 taps, text_if(taps != 1, "s"), name);
     if (record.count > 0 && !*saved.manager)
         complain(
             0, verb,
@@ -202,7 +221,7 @@ int bridge_delete(const struct call *call)
 
     if (view_open(&view, call->name, true) != 0)
         return 1;
-    if (!links_by_name(&view.links, name)) /* already gone, as requested */
-        return 0;
+    if (!links_by_name(&view.links, name)) /* already gone, as requested, or misspelt */
+        return complain(0, call->name, "nothing was changed: there is no bridge '%s'", name);
     return delete (&view, call->name, name, options->uplink);
 }

@@ -86,6 +86,8 @@ static const char *find_unsupported(const struct node *network)
         return "<vlan>";
     if (node_attribute_is(node_child(network, "port"), "isolated", "yes"))
         return "<port isolated='yes'>";
+    if (node_attribute_is(network, "trustGuestRxFilters", "yes"))
+        return "trustGuestRxFilters='yes'";
     return NULL;
 }
 

@@ -159,7 +159,8 @@ int job_show(const struct job *job, const char *label, const char *text, size_t 
 
     if (domain_read(&domain, text, size, &why) < 0)
         return complain_at(job->name, label, &why);
-    print_named(label, ": ");
+    if (strcmp(label, text_or(domain.name, "")) != 0) /* a file's */
+        print_named(label, ": ");
     print_named(text_or(domain.name, ""), "");
     puts(domain.foreign ? ", a clone: its taps belong to another domain" : "");
     for (size_t i = 0; i < domain.interface_count; i++)

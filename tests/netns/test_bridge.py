@@ -86,8 +86,19 @@ class Alone(BridgeCase):
         for option, says in (("--mtu=1300", "another MTU"), ("--mac=02:00:00:00:00:01", "another MAC"), ("--stp=on", "another STP"),
                              ("--address=10.1.2.4/24", "another address"), ("--uplink=eth0", "another uplink")):
             self.refused("create", "br0", option, says=says)
-        self.done("delete", "br0")
-        self.done("delete", "br0")
+        self.assertEqual(self.done("delete", "br0"), "")
+        self.assertIn("nothing was changed: there is no bridge 'br0'", self.done("delete", "br0"))
+
+    def test_taps_on_it(self):
+        """Their guests run on, without network."""
+        self.done("create", "br0")
+        for name in ("vtap-a", "vtap-b", "other"):
+            uplink.ip("tuntap", "add", name, "mode", "tap")
+            self.addCleanup(uplink.ip, "link", "delete", name)
+            uplink.ip("link", "set", name, "master", "br0")
+        said = self.done("delete", "br0")
+        self.assertIn("2 taps lost the bridge", said)
+        self.assertIn("virt-tap repair", said)
 
     def test_ports(self):
         self.done("create", "br0")

@@ -3,17 +3,21 @@
 # Copyright the virt-tap authors
 """Help is shown wherever a line asks for it, and nothing is done; wrong words get one line and exit status 2."""
 import ctypes
+import fcntl
 import os
 import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
 import bridgehelper
 import netcase
+import pseudoterminal
 import sandbox
 from sandbox import USER
 
@@ -100,6 +104,20 @@ class Help(unittest.TestCase):
                 self.is_help("help", *words, text=text)
                 for asking in (["help"], ["x", "--help"], ["x", "y", "-h"], ["--bridge", "--help"], ["--json", "--", "--help"][:1] + ["--help", "--"]):
                     self.is_help(*words, *asking, text=text)
+
+    def test_on_a_terminal(self):
+        """Of 80 columns: the same words, and what continues a line is below its text."""
+        for words, text, _is_command in self.verbs:
+            master, slave = pty.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            subprocess.run([CLI, *words, "--help"], stdin=slave, stdout=slave, stderr=slave, timeout=60, check=True)
+            os.close(slave)
+            shown = pseudoterminal.said(master)
+            with self.subTest(words=" ".join(words)):
+                self.assertEqual(shown.split(), text.split())
+                self.assertLessEqual(max(map(len, shown.splitlines())), 80)
+                begin = [line for line in shown.splitlines() if line and not line.startswith(" ")]
+                self.assertEqual(begin, [line for line in begin if any(each.startswith(line) for each in text.splitlines())])
 
     def test_nothing_is_done(self):
         """As root, with words that would do something."""

@@ -147,7 +147,7 @@ class Base:
         self.addCleanup(self.virsh, "undefine", "second", check=False)
         self.assertIn("clone", self.virt_tap("restore", "--yes", "second", status=1))
         self.virt_tap("rewrite", "--yes", "second")
-        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond: second\n  1  [0-9a-f:]{17}  tap vtap-seco-\w{5} on br0\n\Z")
+        self.assertRegex(self.virt_tap("show", "second"), r"\Asecond\n  1  [0-9a-f:]{17}  tap vtap-seco-\w{5} on br0\n\Z")
         self.virt_tap("restore", "--yes", "second")
         self.assertIn("<source bridge='br0'/>", self.definition("second"))
 
@@ -499,8 +499,8 @@ class System(Base, unittest.TestCase):
         cls.daemon.terminate()
         cls.daemon.wait(30)
 
-    def net_define(self, name, content):
-        sandbox.write(f"{HOME}/{name}.xml", f"<network><name>{name}</name>{content}</network>")
+    def net_define(self, name, content, attributes=""):
+        sandbox.write(f"{HOME}/{name}.xml", f"<network{attributes}><name>{name}</name>{content}</network>")
         self.virsh("net-define", f"{HOME}/{name}.xml")
         self.addCleanup(self.virsh, "net-undefine", name)
 
@@ -511,13 +511,15 @@ class System(Base, unittest.TestCase):
         self.net_define("apart", bridge + "<port isolated='yes'/>")
         self.net_define("groups", bridge + "<portgroup name='all' default='yes'/>")
         self.net_define("direct", "<forward mode='bridge'><interface dev='br0'/></forward>")
-        networks = ("lan", "apart", "groups", "direct", "missing")
+        self.net_define("trusting", bridge, " trustGuestRxFilters='yes'")
+        networks = ("lan", "apart", "groups", "direct", "missing", "trusting")
         self.define("networked", *[f"<interface type='network'><source network='{name}'/></interface>" for name in networks])
         shown = self.virt_tap("show", "networked")  # what rewrite would do, and why not
-        self.assertRegex(shown, r"(?m)^  1 .* could be a tap on br0$")
+        self.assertRegex(shown, r"\Anetworked\n  1 .* could be a tap on br0\n")
         said = self.virt_tap("rewrite", "--yes", "--strict", "networked", status=3)
         for number, words in ((2, "network 'apart' has <port isolated='yes'>"), (3, "network 'groups' has <portgroup default='yes'>"),
-                              (4, "network 'direct' is not known"), (5, "network 'missing' is not known")):
+                              (4, "network 'direct' is not known"), (5, "network 'missing' is not known"),
+                              (6, "network 'trusting' has trustGuestRxFilters='yes'")):
             self.assertRegex(said, rf"interface {number} is left as it is: .*{re.escape(words)}")
             self.assertRegex(shown, rf"(?m)^  {number} .* no tap: .*{re.escape(words)}")
         self.assertEqual(self.definition("networked").count("<interface type='ethernet'>"), 1)

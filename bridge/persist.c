@@ -73,10 +73,12 @@ int persist_find_uplink(const struct view *view, const char *verb, const struct 
     return 0;
 }
 
-/* A name that needs no quoting in any of the formats, in a file name, or in a shell. */
-static bool plain_name(const char *name)
+/* Refuses a name that would need quoting in one of the formats, in a file name, or in a shell. */
+static int refuse_name(const char *verb, const char *name)
 {
-    return ifname_valid(name) && name[strspn(name, IFNAME_PLAIN)] == '\0';
+    if (ifname_valid(name) && name[strspn(name, IFNAME_PLAIN)] == '\0')
+        return 0;
+    return complain(1, verb, "'%.64s' cannot be written to a configuration: letters, digits, . _ -", name);
 }
 
 static int make_plan(struct view *view, const char *verb, const char *name, const char *option,
@@ -97,10 +99,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
         return complain(
             1, verb, "there is no bridge '%.15s' to describe: name the NIC that it will have with --uplink",
             name);
-    if (uplink && !plain_name(uplink->name))
-        return complain(1, verb, "'%s' cannot be written to a configuration: letters, digits, . _ -",
-                        uplink->name);
-    if (uplink && uplink_refuse_kind(verb, uplink) != 0)
+    if (uplink && (refuse_name(verb, uplink->name) != 0 || uplink_refuse_kind(verb, uplink) != 0))
         return 1;
     if (uplink && !(bridge && uplink->master == bridge->ifindex) &&
         uplink_refuse_master(view, verb, uplink) != 0)
@@ -182,8 +181,11 @@ static int collect(void *arg)
 static int check(void *arg)
 {
     const struct writing *writing = arg;
+    struct error why;
 
-    return writing->plan->format->check(writing->verb, writing->plan);
+    if (writing->plan->format->check(writing->plan, &why) == 0)
+        return 0;
+    return complain(1, writing->verb, "nothing was changed: %s", why.text);
 }
 
 static int persist(const char *verb, const struct persist_plan *plan, bool only_print)
@@ -261,15 +263,6 @@ static int check_losses(const char *verb, const struct persist_plan *plan, bool 
     return !lossy;
 }
 
-static int check_names(const char *verb, const char *bridge, const char *uplink)
-{
-    const char *bad = plain_name(bridge) ? uplink : bridge;
-
-    if (!bad || plain_name(bad))
-        return 0;
-    return complain(1, verb, "'%.64s' cannot be written to a configuration: letters, digits, . _ -", bad);
-}
-
 /* --nat: no NIC is touched, so nothing is guarded, and nothing need be confirmed. */
 static int persist_nat(struct view *view, const char *verb, const char *name, struct persist_plan *plan,
                        const struct persist_options *options)
@@ -315,7 +308,8 @@ int bridge_persist(const struct call *call)
             "--probe and --confirm-within are for what is changed at once: use them with --apply");
     if (probe_check(call->name, &options->probes) != 0)
         return 2;
-    if (check_names(call->name, bridge, options->uplink) != 0)
+    if (refuse_name(call->name, bridge) != 0 ||
+        (options->uplink && refuse_name(call->name, options->uplink) != 0))
         return 1;
     if (options->nat)
         return persist_nat(&view, call->name, bridge, &plan, options);

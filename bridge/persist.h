@@ -87,8 +87,8 @@ struct persist_format {
     /* Adds the files that describe the plan. Returns 0, or -1 and why not. */
     int (*write)(const struct persist_plan *plan, struct persist_files *files, struct error *why);
     /* Lets the manager's own parser check the files, which are visible to this process only; NULL: it has
-     * none. Returns 0 or reports why not. */
-    int (*check)(const char *verb, const struct persist_plan *plan);
+     * none. Returns 0, or -1 and why not. */
+    int (*check)(const struct persist_plan *plan, struct error *why);
     bool owns_move; /* see struct manager */
     /* Commands for persist_expand(), words separated by blanks, up to a NULL. then: what a person runs to
      * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
@@ -163,7 +163,7 @@ bool persist_networkd_uses(const char *name, char path[PATH_MAX]);
 int persist_networkd_inspect(struct persist_plan *plan, struct error *why);
 int persist_netplan_inspect(struct persist_plan *plan, struct error *why);
 int persist_networkmanager_inspect(struct persist_plan *plan, struct error *why);
-int persist_ifupdown_check(const char *verb, const struct persist_plan *plan);
+int persist_ifupdown_check(const struct persist_plan *plan, struct error *why);
 
 /* persist_ifupdown.c and so on: as write() of struct persist_format. */
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why);

@@ -20,14 +20,7 @@
 
 enum { DEPTH_MAX = 8 };
 
-/* What walks the files that ifupdown reads. */
-struct walk {
-    struct persist_files *files;
-    struct persist_taken *taken;
-    int depth;
-};
-
-static void edit_file(struct walk *walk, const char *path);
+static void edit_file(struct persist_taken *taken, const char *path);
 
 /* Whether a `source-directory` takes a file of that name (ifupdown's config.c). */
 static bool is_plain(const char *name)
@@ -36,7 +29,7 @@ static bool is_plain(const char *name)
 }
 
 /* Edits what one pattern of a `source` or `source-directory` line in the file `from` names. */
-static void edit_pattern(struct walk *walk, const char *from, const char *pattern, bool folders)
+static void edit_pattern(struct persist_taken *taken, const char *from, const char *pattern, bool folders)
 {
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
     char path[2 * PATH_MAX];
@@ -45,18 +38,18 @@ static void edit_pattern(struct walk *walk, const char *from, const char *patter
     if (*pattern != '/')
         folder = (int)(strrchr(from, '/') - from) + 1;
     if (strpbrk(pattern, "$`\"'\\") || strlen(pattern) >= PATH_MAX) {
-        error_set(&walk->taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
+        error_set(&taken->why, "%.200s: 'source %.200s' is not understood", from, pattern);
         return;
     }
     snprintf(path, sizeof(path), "%.*s%s%s", folder, from, pattern, text_if(folders, "/*"));
     glob(path, GLOB_BRACE, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++)
         if (!folders || is_plain(basename(found.gl_pathv[i])))
-            edit_file(walk, found.gl_pathv[i]);
+            edit_file(taken, found.gl_pathv[i]);
 }
 
 /* Edits all files that this one names. */
-static void edit_sources(struct walk *walk, const char *path, FILE *in)
+static void edit_sources(struct persist_taken *taken, const char *path, FILE *in)
 {
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
@@ -68,7 +61,7 @@ static void edit_sources(struct walk *walk, const char *path, FILE *in)
         const bool folders = strcmp(word, "source-directory") == 0;
         while ((folders || strcmp(word, "source") == 0) && (pattern = strsep(&rest, " \t\n")))
             if (*pattern)
-                edit_pattern(walk, path, pattern, folders);
+                edit_pattern(taken, path, pattern, folders);
     }
 }
 
@@ -85,16 +78,15 @@ static bool add_source(const struct persist_plan *plan, const char *text, FILE *
     return true;
 }
 
-static void edit_file(struct walk *walk, const char *path)
+static void edit_file(struct persist_taken *taken, const char *path)
 {
-    struct persist_taken *taken = walk->taken;
     _cleanup_free_ char *text = NULL;
     struct stat st;
     size_t size;
 
-    if (taken->why.text[0] || persist_has(walk->files, path)) /* it is read twice */
+    if (taken->why.text[0] || persist_has(taken->files, path)) /* it is read twice */
         return;
-    if (walk->depth == DEPTH_MAX) {
+    if (taken->depth == DEPTH_MAX) {
         error_set(&taken->why, "%.200s: files name each other", path);
         return;
     }
@@ -108,10 +100,10 @@ static void edit_file(struct walk *walk, const char *path)
         changed |= add_source(taken->plan, text, out);
     persist_end_text(out);
     if (changed)
-        fputs(text, persist_open(walk->files, NULL, st.st_mode & 0777, "%s", path));
-    walk->depth++;
-    edit_sources(walk, path, in);
-    walk->depth--;
+        fputs(text, persist_open(taken->files, NULL, st.st_mode & 0777, "%s", path));
+    taken->depth++;
+    edit_sources(taken, path, in);
+    taken->depth--;
 }
 
 static void print_making(FILE *out, const struct persist_plan *plan)
@@ -199,10 +191,10 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
         return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
                          plan->bridge);
     struct persist_taken taken = {.plan = plan,
+                                  .files = files,
                                   .options = persist_begin_text(&options, &options_size),
                                   .inet6 = persist_begin_text(&inet6, &inet6_size)};
-    struct walk walk = {files, &taken, 0};
-    edit_file(&walk, MAIN_FILE);
+    edit_file(&taken, MAIN_FILE);
     persist_end_text(taken.options);
     persist_end_text(taken.inet6);
     check_seen(&taken);
@@ -215,7 +207,7 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
 }
 
 /* Asks ifupdown what it will do: bring the bridge up, and give its port no address. */
-int persist_ifupdown_check(const char *verb, const struct persist_plan *plan)
+int persist_ifupdown_check(const struct persist_plan *plan, struct error *why)
 {
     const char *argv[] = {"ifquery", plan->bridge, NULL};
     _cleanup_free_ char *said = NULL, *port = NULL, *automatic = NULL;
@@ -224,22 +216,20 @@ int persist_ifupdown_check(const char *verb, const struct persist_plan *plan)
     if (status == -ENOENT) /* not installed */
         return 0;
     if (status == -ETIMEDOUT)
-        return complain(1, verb,
-                        "nothing was changed: `ifquery %s` did not finish within %d s and was killed; run it "
-                        "yourself to see what it waits for, then try again",
-                        plan->bridge, PROCESS_QUERY_MS / 1000);
+        return error_set(
+            why,
+            "`ifquery %s` did not finish within %d s and was killed; run it yourself to see what "
+            "it waits for, then try again",
+            plan->bridge, PROCESS_QUERY_MS / 1000);
     if (status != 0)
-        return complain(1, verb, "nothing was changed: ifquery rejects it: %.300s", process_reason(said));
+        return error_set(why, "ifquery rejects it: %.300s", process_reason(said));
     process_query(&port, "ifquery", plan->uplink);
     if (port && (strncmp(port, "address:", 8) == 0 || strstr(port, "\naddress:")))
-        return complain(1, verb,
-                        "nothing was changed: ifupdown would still give '%s' an address (`ifquery %s`)",
-                        plan->uplink, plan->uplink);
+        return error_set(why, "ifupdown would still give '%s' an address (`ifquery %s`)", plan->uplink,
+                         plan->uplink);
     process_query(&automatic, "ifquery", "--list", "-a");
     if (automatic && text_has_word(automatic, plan->bridge))
         return 0;
-    return complain(
-        1, verb,
-        "nothing was changed: ifupdown does not read what was written for '%s' (`ifquery --list -a`)",
-        plan->bridge);
+    return error_set(why, "ifupdown does not read what was written for '%s' (`ifquery --list -a`)",
+                     plan->bridge);
 }

@@ -11,14 +11,16 @@
 
 #include <stdio.h>
 
-/* What an edit takes from the NIC's stanzas. */
+/* What edits take from the NIC's stanzas. */
 struct persist_taken {
     const struct persist_plan *plan;
-    FILE *options;    /* lines for the bridge's stanza */
-    FILE *inet6;      /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
-    uint64_t seen;    /* bit I: the plan's address I is in a stanza of the NIC's */
-    char command[64]; /* a command that remains, and may set addresses; "": none */
-    struct error why; /* its text is not "": what cannot be taken */
+    struct persist_files *files; /* those that differ now */
+    int depth;                   /* how many files name the one that is read */
+    FILE *options;               /* lines for the bridge's stanza */
+    FILE *inet6;                 /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
+    uint64_t seen;               /* bit I: the plan's address I is in a stanza of the NIC's */
+    char command[64];            /* a command that remains, and may set addresses; "": none */
+    struct error why;            /* its text is not "": what cannot be taken */
 };
 
 /* Copies an interfaces(5) file. Of the NIC's stanzas, what must not be done any more becomes a comment that

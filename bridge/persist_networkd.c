@@ -43,15 +43,22 @@ static bool read_iaid(const char *interface, unsigned int *iaid)
 {
     char id[64];
 
-    return read_state("leases", interface, "CLIENTID", id, sizeof(id)) && sscanf(id, "ff%8x", iaid) == 1;
+    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
+        strlen(id) < 10)
+        return false;
+    id[10] = '\0';
+    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
+    return true;
 }
 
 static bool read_iaid6(const char *interface, unsigned int *iaid)
 {
     char value[16];
 
-    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
-           sscanf(value, "%x", iaid) == 1;
+    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
+        return false;
+    *iaid = (unsigned int)strtoul(value, NULL, 16);
+    return true;
 }
 
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])

@@ -117,7 +117,7 @@ static void add_port(struct words *words, const struct persist_plan *plan, const
 static void add_identity(struct words *words, const struct persist_plan *plan, const struct profile *profile)
 {
     static const char *const families[] = {"ipv4", "ipv6"};
-    unsigned int iaid[4];
+    uint32_t iaid = 0;
     char property[32];
 
     for (int i = 0; i < 2; i++) {
@@ -130,8 +130,15 @@ static void add_identity(struct words *words, const struct persist_plan *plan, c
         words_set(words, "ipv4.dhcp-client-id", "%s", profile->client_id);
     if (*profile->duid && profile_has(profile, "ipv6", "dhcp-duid"))
         words_set(words, "ipv6.dhcp-duid", "%s", profile->duid);
-    if (sscanf(profile->iaid, "%x:%x:%x:%x", &iaid[0], &iaid[1], &iaid[2], &iaid[3]) == 4)
-        words_set(words, "ipv6.dhcp-iaid", "%u", iaid[0] << 24 | iaid[1] << 16 | iaid[2] << 8 | iaid[3]);
+    for (const char *at = profile->iaid; *at;) {
+        char *end;
+        iaid = iaid << 8 | (uint32_t)strtoul(at, &end, 16);
+        at = end + (*end == ':');
+        if (*end && *end != ':')
+            break;
+    }
+    if (*profile->iaid)
+        words_set(words, "ipv6.dhcp-iaid", "%u", iaid);
     if (*plan->token && *profile->uuid && !profile_has(profile, "ipv6", "token")) {
         words_set(words, "ipv6.addr-gen-mode", "eui64");
         words_set(words, "ipv6.token", "%s", plan->token);

@@ -97,10 +97,10 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
         return;
     char *rest = list;
     for (const char *line; (line = strsep(&rest, "\n"));) {
-        char uuid[sizeof(profile->uuid)], file[PATH_MAX] = "";
-        int given;
-        if (sscanf(line, "%d:%39[^:]:%4095[^\n]", &given, uuid, file) < 2)
+        char priority[8], uuid[sizeof(profile->uuid)], file[PATH_MAX] = "";
+        if (sscanf(line, "%7[^:]:%39[^:]:%4095[^\n]", priority, uuid, file) < 2)
             continue;
+        const int given = (int)strtol(priority, NULL, 10);
         if (strncmp(file, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
             profile->priority = given + 1;
             snprintf(highest, PATH_MAX, "%s", *file ? file : uuid);

@@ -20,6 +20,7 @@ struct editor {
     FILE *out;
     struct persist_taken *taken;
     enum stanza where;
+    bool told; /* this stanza says something of router advertisements */
     bool changed;
 };
 
@@ -193,6 +194,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     const bool inet6 = strcmp(words[2], "inet6") == 0;
 
     e->where = OTHERS;
+    e->told = false;
     for (int i = 4; i < count; i++)
         if (strcmp(words[i - 1], "inherits") == 0 && strcmp(words[i], plan->uplink) == 0)
             cannot(e, "a stanza that others inherit", line->words);
@@ -223,10 +225,8 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
         cannot(e, "a method other than static, dhcp, auto and manual", line->words);
     }
-    if (inet6 && strcmp(method, "static") == 0) { /* what ifupdown does without being told, in inet6.defn */
-        add_setting(e, "accept_ra", "0");
+    if (inet6 && strcmp(method, "static") == 0) /* what ifupdown does without being told, in inet6.defn */
         add_setting(e, "autoconf", "0");
-    }
     comment(e, line->raw);
     fprintf(e->out, "iface %s %s manual\n", plan->uplink, inet6 ? "inet6" : "inet");
 }
@@ -340,10 +340,13 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         to = e->taken->options;
     if ((e->where == NIC_STATIC || e->where == ALIAS) && strcmp(word, "address") == 0)
         check_address(e, value);
+    e->told |= strcmp(word, "accept_ra") == 0;
     if (to)
         fprintf(to, "    %s %s\n", word, value);
     else if (setting)
         add_setting(e, word, value);
+    else if (e->where == NIC_STATIC && strcmp(word, "gateway") == 0 && strchr(value, ':') && !e->told)
+        add_setting(e, "accept_ra", "0"); /* as inet6.defn has it, too; without one, a router gives it */
     if (to || drop)
         comment(e, line->raw);
     else

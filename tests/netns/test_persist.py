@@ -511,7 +511,7 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
                       "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1 >/dev/null 2>&1 || true\n", mode=0o640)
-        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  autoconf 1\nauto eth0:1\n"
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  gateway {ROUTER6}\n  autoconf 1\nauto eth0:1\n"
                       "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
@@ -528,7 +528,7 @@ class CarriedOver(PersistCase):
         self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(uplink.addresses("eth0"), [])
         self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
-        # What ifupdown sets for a static address, and what the stanza says against it; and the NIC has it when it gets the address back.
+        # What ifupdown sets for a static address with a gateway, and what the stanza says against it; and the NIC has it when it gets the address back.
         self.assertEqual(self.settings("br0"), ["0", "1"])
         done = virt_tap("bridge", "delete", "br0", "--uplink=eth0")
         self.assertEqual((done.returncode, self.settings("eth0")), (0, ["0", "1"]), done.stdout)
@@ -538,6 +538,16 @@ class CarriedOver(PersistCase):
     @staticmethod
     def settings(name):
         return sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.{name}.{key}" for key in ("accept_ra", "autoconf"))).stdout.split()
+
+    def test_ifupdown_listens_to_routers(self):
+        """As it did for the NIC: not with a gateway of one's own, unless the stanza says so, before the gateway or behind it."""
+        start = f"auto eth0\niface eth0 inet6 static\n  address {HOST6}/64\n"
+        for more, kept in (("", None), (f"  gateway {ROUTER6}\n", "0"), (f"  accept_ra 2\n  gateway {ROUTER6}\n", "2"),
+                           (f"  gateway {ROUTER6}\n  accept_ra 1\n", "1")):
+            sandbox.write("/etc/network/interfaces", start + more)
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            found = re.findall("pre-up echo (.) >/proc/sys/net/ipv6/conf/br0/accept_ra", said)
+            self.assertEqual(found[-1:], [kept] if kept else [], said)
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",

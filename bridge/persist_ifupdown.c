@@ -208,21 +208,30 @@ static int add_own(const struct persist_plan *plan, struct persist_files *files,
     return persist_close(out);
 }
 
-/* An address that no stanza has may come from a command that would go on to give it to the port. */
+static void refuse_unseen(struct persist_taken *taken, const char *what, const char *value)
+{
+    error_set(&taken->why,
+              "'%s' has %s %s, which is in none of its stanzas: '%.64s' there may set it, and "
+              "would give it to the port; put it into the stanza",
+              taken->plan->uplink, what, value, taken->command);
+}
+
+/* An address or a route that no stanza has may come from a command that would go on to give it to the port. */
 static void check_seen(struct persist_taken *taken)
 {
+    const struct persist_plan *plan = taken->plan;
     char cidr[CIDR_TEXT];
 
-    for (size_t i = 0; *taken->command && i < taken->plan->address_count && i < 64; i++)
+    for (size_t i = 0; *taken->command && i < plan->address_count && i < 64; i++)
         if (!(taken->seen & UINT64_C(1) << i)) {
-            cidr_print(&taken->plan->addresses[i], cidr);
-            error_set(
-                &taken->why,
-                "'%s' has the address %s, which is in none of its stanzas: '%.64s' there may set it, and "
-                "would give it to the port; put the address into the stanza",
-                taken->plan->uplink, cidr, taken->command);
+            cidr_print(&plan->addresses[i], cidr);
+            refuse_unseen(taken, "the address", cidr);
             return;
         }
+    /* A DHCP server may have given a route. */
+    for (size_t i = 0; *taken->command && !plan->dhcp && i < plan->route_count && i < 64; i++)
+        if (!(taken->routes & UINT64_C(1) << i))
+            refuse_unseen(taken, "a route to", plan->routes[i].to);
 }
 
 /* Edits all files; *options and *inet6 become what they gave for the bridge, owned by the caller. */

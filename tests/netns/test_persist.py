@@ -427,6 +427,8 @@ class Losses(PersistCase):
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
                            ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
+                           (INTERFACES.replace("1\n\niface", "1\n  up echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp; nft -f /etc/rules\n\niface"),
+                            "a command that is partly the port's, and partly the bridge's (echo 1"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip link set eth0 mtu 1400 && ip addr add 192.0.2.11/24 dev eth0\n\niface"),
                             "a command that not only sets addresses or routes (ip link set eth0 mtu 1400 && ip addr"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip route add 10.0.0.0/8 via 192.0.2.1; nft -f /etc/rules\n\niface"),
@@ -538,6 +540,36 @@ class CarriedOver(PersistCase):
     @staticmethod
     def settings(name):
         return sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.{name}.{key}" for key in ("accept_ra", "autoconf"))).stdout.split()
+
+    def test_ifupdowns_commands(self):
+        """Of each, who runs it after that: the port, its bridge, both, or neither, since the bridge has it from the kernel."""
+        port, bridge = {"port"}, {"bridge"}
+        for command, who in (("/sbin/ip -family inet6 route add default via 2001:db8::1 dev eth0", set()), ("sleep 1; ip -6 route add 2001:db8:9::/48 dev eth0", set()),
+                             ("/sbin/ip -f inet6 r add 2001:db8:9::/48 via 2001:db8::1", set()), ("ifconfig $IFACE 0.0.0.0 up", set()),
+                             ('ip -4 addr add 192.0.2.11/24 dev "${IFACE}"', set()), ("ip -6 route add default via fe80::1 dev 'eth0' || true", set()),
+                             ("ip addr add 203.0.113.7/32 dev lo", port), ("ip route add blackhole 10.0.0.0/8", port), ("route add -net 10.0.0.0/8 reject", port),
+                             ("ip route add 10.8.0.0/24 dev tun0", port), ("ifconfig eth1 192.0.2.77", port), ("ip link set dev $IFACE promisc on", port),
+                             ("ethtool -K eth0 gro off", port), ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
+                             ("sysctl -w net.ipv4.ip_forward=1", port), ("sysctl -w net.ipv6.conf.eth0.accept_ra=2", port | bridge),
+                             ("echo 1 > /proc/sys/net/ipv6/conf/$IFACE/proxy_ndp", port | bridge), ("echo 1 >/proc/sys/net/ipv6/conf/eth0/proxy_ndp", port | bridge),
+                             ("ip -6 neigh add proxy 2001:db8::7 dev eth0", port | bridge), ("/sbin/dhclient -6 -nw eth0 || true", bridge)):
+            sandbox.write("/etc/network/interfaces", INTERFACES.replace("1\n\niface", f"1\n  up {command}\n\niface"))
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            edited, own = said.split("\n# /etc/network/virt-tap-br0\n")
+            found = ({"port"} if f"\n  up {command}\n" in edited else set()) | ({"bridge"} if "\n    up " in own else set())
+            self.assertEqual(found, who, (command, said))
+            if found & bridge:
+                self.assertIn("    up " + command.replace("eth0", "br0") + "\n", own)
+
+    def test_ifupdowns_script_that_may_set_routes(self):
+        uplink.ip("route", "add", "10.0.0.0/8", "via", "192.0.2.7")
+        text = INTERFACES.replace("192.0.2.10/24", f"192.0.2.10/24\n  up /etc/routes\n  up ip addr add 192.0.2.11/24 dev eth0\n  up ip addr add {HOST6} dev eth0\n"
+                                  f"  up ip route add default via {ROUTER6}")
+        sandbox.write("/etc/network/interfaces", text)
+        self.assertIn("'eth0' has a route to 10.0.0.0/8, which is in none of its stanzas: '/etc/routes' there may set it",
+                      self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
+        sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
 
     def test_ifupdown_listens_to_routers(self):
         """As it did for the NIC: not with a gateway of one's own, unless the stanza says so, before the gateway or behind it."""

@@ -164,6 +164,21 @@ struct writing {
     struct persist_files files;
 };
 
+/* cloud-init writes its file again at the first boot of each clone of this machine. */
+static int check_cloud_init(const struct persist_files *files, struct error *why)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strstr(files->list[i].path, "cloud-init") &&
+            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
+                          "/etc/cloud/cloud.cfg") != 0)
+            return error_set(
+                why,
+                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
+                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
+                files->list[i].path);
+    return 0;
+}
+
 static int collect(void *arg)
 {
     struct writing *writing = arg;
@@ -171,6 +186,8 @@ static int collect(void *arg)
     const bool nat = writing->plan->nat.family != 0;
     int err = writing->plan->format->write(writing->plan, &writing->files, &why);
 
+    if (err == 0)
+        err = check_cloud_init(&writing->files, &why);
     if (err == 0 && nat)
         err = nat_write_host(writing->plan, &writing->files);
     if (err == 0)

@@ -128,6 +128,12 @@ static int edit_file(struct walk *walk, const char *path)
     if (!in || fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     int err = edit_text(walk, path, in, &text);
+    if (err > 0 && strncmp(path, "/run/", strlen("/run/")) == 0)
+        return error_set(
+            &walk->taken->why,
+            "%.200s, which has a stanza of '%s', is written again at each boot: write that stanza into " MAIN_FILE
+            ", and turn off what writes this one",
+            path, walk->taken->plan->uplink);
     if (err > 0)
         err = persist_add(walk->files, st.st_mode & 0777, path, text);
     walk->depth++;
@@ -158,15 +164,41 @@ static void print_making(FILE *out, const struct persist_plan *plan)
         fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->bridge, plan->mtu);
 }
 
+static void print_route(FILE *out, const struct persist_plan *plan, const struct persist_route *route)
+{
+    fprintf(out, "%s%s%s dev %s%s", route->to, text_if(*route->via, " via "), route->via, plan->bridge,
+            text_if(route->onlink, " onlink"));
+    if (route->metric)
+        fprintf(out, " metric %u", route->metric);
+}
+
+/* Whether the kernel has a route of its own to there, the network of an address. */
+static bool is_connected(const struct persist_plan *plan, const struct persist_route *route)
+{
+    struct cidr network;
+
+    if (route->family != AF_INET || !cidr_parse_network(route->to, strlen(route->to), &network))
+        return false;
+    for (size_t i = 0; i < plan->address_count; i++)
+        if (plan->addresses[i].prefix == network.prefix && cidr_overlap(&plan->addresses[i], &network))
+            return true;
+    return false;
+}
+
 static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s",
-                text_if(route->family == AF_INET6, "-6 "), route->to, text_if(*route->via, " via "),
-                route->via, plan->bridge, text_if(route->onlink, " onlink"));
-        if (route->metric)
-            fprintf(out, " metric %u", route->metric);
+        const char *verb = "replace";
+        fprintf(out, "    pre-up ip %sroute ", text_if(route->family == AF_INET6, "-6 "));
+        if (is_connected(plan, route)) { /* at hosters that keep servers apart; the kernel's stays, behind it */
+            fputs("del ", out);
+            print_route(out, plan, route);
+            fputs(" 2>/dev/null; ip route ", out);
+            verb = "prepend";
+        }
+        fprintf(out, "%s ", verb);
+        print_route(out, plan, route);
         fputc('\n', out);
     }
 }

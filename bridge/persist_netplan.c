@@ -175,21 +175,6 @@ static int add_changed(struct copy *copy, struct persist_files *files)
     return err;
 }
 
-/* cloud-init writes its file again at the first boot of each clone of this machine. */
-static int check_cloud_init(struct copy *copy, const struct persist_files *files)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (strstr(files->list[i].path, "cloud-init") &&
-            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
-                          "/etc/cloud/cloud.cfg") != 0)
-            return error_set(
-                copy->why,
-                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
-                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
-                files->list[i].path);
-    return 0;
-}
-
 static void print_lists(FILE *out, const struct persist_plan *plan)
 {
     char cidr[CIDR_TEXT];
@@ -308,8 +293,6 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
         err = add_changed(&copy, files);
     if (err < 0)
         return err;
-    if (check_cloud_init(&copy, files) < 0)
-        return -1;
     err = add_own(&copy, plan, moved, files);
     if (err < 0)
         return err;

@@ -460,6 +460,18 @@ class Losses(PersistCase):
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
+    def test_ifupdowns_files_that_others_write(self):
+        """At each boot, as the helper of Debian's cloud images does, or at the first boot of a clone."""
+        stanza = "\n".join(INTERFACES.splitlines()[4:8]) + "\n"
+        for path, says in (("/run/network/interfaces.d/eth0", "/run/network/interfaces.d/eth0, which has a stanza of 'eth0', is written again at each boot"),
+                           ("/etc/network/interfaces.d/50-cloud-init", "was written by cloud-init, which may write it again; turn that off first")):
+            sandbox.write(path, stanza)
+            sandbox.write("/etc/network/interfaces", f"source-directory {os.path.dirname(path)}\n")
+            self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing was changed: ", says])
+        sandbox.write("/etc/cloud/cloud.cfg.d/99.cfg", "network: {config: disabled}\n")
+        self.addCleanup(os.unlink, "/etc/cloud/cloud.cfg.d/99.cfg")
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/0-first.network", "[Match]\nName=eth0\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd reads 0-first.network before", "rename it"])
@@ -536,6 +548,23 @@ class CarriedOver(PersistCase):
         self.assertEqual((done.returncode, self.settings("eth0")), (0, ["0", "1"]), done.stdout)
         self.assertEqual(sorted(uplink.addresses("eth0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(self.tree(), before)
+
+    def test_ifupdown_with_a_route_to_its_own_network(self):
+        """Through the gateway, as at a hoster that keeps its servers apart: the kernel's is still there, by which the gateway itself is reached."""
+        for words in (("addr", "flush", "dev", "eth0"), ("addr", "add", HOST4 + "/24", "dev", "eth0"), ("route", "prepend", "192.0.2.0/24", "via", ROUTER4),
+                      ("route", "add", "203.0.113.0/24", "via", "192.0.2.7")):
+            uplink.ip(*words)
+        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n  address {HOST4}/24\n  up route add -net 192.0.2.0/24 gw {ROUTER4} dev eth0\n"
+                      "  up ip route add 203.0.113.0/24 via 192.0.2.7\n")
+        routes = uplink.ip("route").replace("eth0", "br0")
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        shutil.rmtree("/run/network", ignore_errors=True)
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        for _ in range(2):
+            sandbox.run("ifup", "--force", "br0")
+            self.assertEqual(uplink.ip("route"), routes)
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
 
     @staticmethod
     def settings(name):

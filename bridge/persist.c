@@ -116,6 +116,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     struct error why = {0};
     if (plan->format->inspect && plan->format->inspect(plan, &why) != 0)
         return complain(1, verb, "nothing was changed: %s", why.text);
+    persist_look_beside(plan);
     const int err = persist_read_network(view, holder, plan);
     if (err == 0)
         return 0;

@@ -47,6 +47,8 @@ struct persist_plan {
 int persist_read_network(struct view *view, const struct link *holder, struct persist_plan *plan);
 /* Adds to what is lost. */
 void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds what the format's files beside name the NIC for. */
+void persist_look_beside(struct persist_plan *plan);
 void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
@@ -82,6 +84,8 @@ void persist_head(FILE *out, const struct persist_plan *plan);
 struct persist_format {
     const char *name;
     const char *folder; /* that all its files are in */
+    /* Where scripts and settings may name the NIC, beyond what is read of it; up to a NULL. */
+    const char *const beside[7];
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
      * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);

@@ -460,6 +460,22 @@ class Losses(PersistCase):
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
+    def test_scripts_beside(self):
+        """They name the NIC, and would have to name the bridge."""
+        for form, folder in (("ifupdown", "/etc/network/if-up.d"), ("ifupdown", "/etc/dhcp"), ("networkd", "/etc/networkd-dispatcher/routable.d"),
+                             ("netplan", "/etc/NetworkManager/conf.d")):
+            path = folder + "/mine"
+            self.addCleanup(lambda path=path: os.path.exists(path) and os.unlink(path))
+            for text, names in (("[ $IFACE = eth0 ] || exit\n", True), ('interface "eth0" {\n', True), ("eth0", True), ("a\n  # interface eth0\n", False),
+                                ("eth0.5 veth0 eth0x -eth0\n", False)):
+                sandbox.write(path, text)
+                if names:
+                    self.refuse("br0", "--uplink=eth0", f"--format={form}",
+                                says=[f"nothing was changed: this cannot be carried over: what {path} says of 'eth0'; --lossy goes on without it"])
+                else:
+                    self.persist("br0", "--uplink=eth0", f"--format={form}", "--print")
+            os.unlink(path)
+
     def test_ifupdowns_files_that_others_write(self):
         """At each boot, as the helper of Debian's cloud images does, or at the first boot of a clone."""
         stanza = "\n".join(INTERFACES.splitlines()[4:8]) + "\n"

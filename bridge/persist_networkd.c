@@ -144,10 +144,10 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
                          struct error *why)
 {
     static const char on_top[] =
-        "VLAN MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
+        "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
         "IPoIB BatmanAdvanced";
     _cleanup_free_ char *copy = strdup(text);
-    bool link = false, copied = false;
+    bool link = false, network = false, copied = false;
     char *rest = copy;
 
     for (const char *line; (line = strsep(&rest, "\n"));) {
@@ -156,12 +156,18 @@ static int copy_sections(FILE *out, const struct persist_plan *plan, const char 
         sscanf(start, "%31[^= \t] = %7s", key, value);
         if (*start == '[') {
             link = strncmp(start, "[Link]", 6) == 0;
+            network = strncmp(start, "[Network]", 9) == 0;
             copied = link == port && strncmp(start, "[Match]", 7) != 0;
         }
         /* The host waits at boot for the bridge, since a port gets no address. */
         if (link && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             if (!port)
                 fprintf(out, "\n[Link]\n%s\n", start);
+            continue;
+        }
+        if (network && strcmp(key, "VLAN") == 0) { /* has its frames before the bridge does, and stays */
+            if (port)
+                fprintf(out, "\n[Network]\n%s\n", start);
             continue;
         }
         if (link && strcmp(key, "Unmanaged") == 0 && text_is_yes(value))

@@ -492,8 +492,8 @@ class Losses(PersistCase):
         sandbox.write("/etc/systemd/network/0-first.network", "[Match]\nName=eth0\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd reads 0-first.network before", "rename it"])
         os.unlink("/etc/systemd/network/0-first.network")
-        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
-        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nMACVLAN=mac0\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has MACVLAN=, which cannot be carried over"])
         for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"),
                            ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
                            ("[Route]\nDestination=10.0.0.0/8\nMultiPathRoute=192.0.2.1@eth0", "names it, and would have to")):
@@ -625,6 +625,14 @@ class CarriedOver(PersistCase):
             said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
             found = re.findall("pre-up echo (.) >/proc/sys/net/ipv6/conf/br0/accept_ra", said)
             self.assertEqual(found[-1:], [kept] if kept else [], said)
+
+    def test_networkds_vlans(self):
+        """They stay on the NIC."""
+        sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth0\n[Network]\nVLAN=eth0.5\nAddress={HOST4}/24\n VLAN = lab\n")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
+        self.assertNotIn("VLAN=eth0.5", said[1])
+        for line in ("[Network]\nVLAN=eth0.5\n", "[Network]\nVLAN = lab\n", "Bridge=br0\n"):
+            self.assertIn(line, said[2])
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",

@@ -258,7 +258,7 @@ static int do_it(struct view *view, const char *verb, struct persist_plan *plan,
     const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
     const bool looks = moves && !options->only_print && !options->ignore_dependents;
     char then[PERSIST_COMMAND];
-    if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
+    if (looks && uplink_refuse_at_boot(view, verb, plan->uplink, plan->bridge) != 0)
         return 1;
     const int status = persist(verb, plan, options->only_print);
     if (status == 0 && !options->only_print) {

@@ -96,7 +96,9 @@ static bool is_network(const struct part *part)
 {
     const char *object = object_of(part);
 
-    if (text_has_word("route ifconfig", part->program))
+    if (strcmp(part->program, "ifconfig") == 0) /* or something of the device's own */
+        return !has(part, "hw mtu promisc -promisc allmulti -allmulti txqueuelen");
+    if (strcmp(part->program, "route") == 0)
         return true;
     return strcmp(part->program, "ip") == 0 &&
            (abbreviates(object, "address") || abbreviates(object, "route"));

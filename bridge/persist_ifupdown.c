@@ -63,7 +63,7 @@ static int edit_pattern(struct walk *walk, const char *from, const char *pattern
     if (asprintf(&path, "%.*s%s", *pattern == '/' ? 0 : (int)(strrchr(from, '/') - from) + 1, from, pattern) <
         0)
         return -ENOMEM;
-    glob(path, GLOB_BRACE, NULL, &found);
+    glob(path, 0, NULL, &found); /* as wordexp(3), which ifupdown uses: without braces */
     for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
         err = folders ? edit_folder(walk, found.gl_pathv[i]) : edit_file(walk, found.gl_pathv[i]);
     return err;

@@ -594,7 +594,7 @@ class CarriedOver(PersistCase):
                              ('ip -4 addr add 192.0.2.11/24 dev "${IFACE}"', set()), ("ip -6 route add default via fe80::1 dev 'eth0' || true", set()),
                              ("ip addr add 203.0.113.7/32 dev lo", port), ("ip route add blackhole 10.0.0.0/8", port), ("route add -net 10.0.0.0/8 reject", port),
                              ("ip route add 10.8.0.0/24 dev tun0", port), ("ifconfig eth1 192.0.2.77", port), ("ip link set dev $IFACE promisc on", port),
-                             ("ethtool -K eth0 gro off", port), ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
+                             ("ethtool -K eth0 gro off", port), ("/sbin/ifconfig eth0 hw ether 52:54:00:aa:00:01", port), ("ifconfig $IFACE mtu 1400", port), ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
                              ("sysctl -w net.ipv4.ip_forward=1", port), ("sysctl -w net.ipv6.conf.eth0.accept_ra=2", port | bridge),
                              ("echo 1 > /proc/sys/net/ipv6/conf/$IFACE/proxy_ndp", port | bridge), ("echo 1 >/proc/sys/net/ipv6/conf/eth0/proxy_ndp", port | bridge),
                              ("ip -6 neigh add proxy 2001:db8::7 dev eth0", port | bridge), ("/sbin/dhclient -6 -nw eth0 || true", bridge)):

@@ -252,6 +252,29 @@ class Formats(PersistCase):
             self.assertIn(says, said)
             self.assertEqual(self.tree(), before)
 
+    def test_a_definition_of_netplans_for_several_nics(self):
+        """All that it matches would become ports; and which one is the NIC's, networkd knows best."""
+        self.only_static()
+        uplink.ip("link", "add", "eth1", "type", "bridge")
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        any_nic = "network: {version: 2, %sethernets: {any: {match: {%s}, addresses: [%s/24, 192.0.2.11/24, '%s/64']}}}\n"
+        for renderer in ("", "renderer: NetworkManager, "):
+            sandbox.write("/etc/netplan/01-any.yaml", any_nic % (renderer, "name: 'et*'", HOST4, HOST6), mode=0o600)
+            before = self.tree()
+            said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+            self.assertIn("netplan's definition 'any' is for 'eth1', too, which would become a port as well", said)
+            self.assertEqual(self.tree(), before)
+        sandbox.write("/etc/netplan/01-any.yaml", any_nic % ("", "driver: virtio_net", HOST4, HOST6), mode=0o600)
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        for name in ("eth0", "eth1"):
+            sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex(name)}", "NETWORK_FILE=/run/systemd/network/10-netplan-any.network\n")
+        self.assertIn("is for 'eth1', too", self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
+        os.unlink(f"/run/systemd/netif/links/{sandbox.ifindex('eth1')}")
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        with open("/etc/netplan/99-virt-tap-br0.yaml", encoding="ascii") as file:
+            self.assertRegex(file.read(), r'(?s)"any":.*interfaces: \["any"\].*addresses:')
+
     def test_a_bond_of_netplans(self):
         """It remains one, without addresses."""
         self.only_static()

@@ -296,8 +296,9 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     _cleanup_free_ char *options = NULL, *inet6 = NULL;
 
     if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
-        return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
-                         plan->bridge);
+        return error_set(why,
+                         "ifupdown's files have '%s' already (`ifquery %s`): use that, or choose another name",
+                         plan->bridge, plan->bridge);
     const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
 }

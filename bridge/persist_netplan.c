@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 
 #define FOLDER "/etc/netplan/"
-#define OWN FOLDER "99-virt-tap-"
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -63,6 +62,20 @@ static int find_definition(struct copy *copy, const struct persist_plan *plan)
             copy->section = sections[i];
     }
     return 0;
+}
+
+/* Somebody else's definition, which would be merged with ours. */
+static int refuse_bridge(const struct copy *copy, const struct persist_plan *plan)
+{
+    char key[2 * ID_SIZE + 16];
+
+    print_key(key, "bridges", plan->bridge);
+    _cleanup_free_ char *definition = get(copy, key);
+    if (!definition)
+        return 0;
+    return error_set(copy->why,
+                     "netplan's files have '%s' already (`netplan get %s`): use that, or choose another name",
+                     plan->bridge, key);
 }
 
 /* Keys of a definition that are about the device itself, and so remain the NIC's. */
@@ -235,11 +248,25 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
     print_lists(out, plan);
 }
 
+/* netplan reads the files in the order of their names, and the last one decides: /etc/netplan/99_config.yaml,
+ * for one, comes behind 99-virt-tap-br0.yaml. */
+static const char *own_name(void)
+{
+    static const char usual[] = "99-virt-tap-";
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    glob(FOLDER "*.yaml", 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!strstr(found.gl_pathv[i], "virt-tap-") && strcmp(found.gl_pathv[i] + strlen(FOLDER), usual) > 0)
+            return "zz-virt-tap-";
+    return usual;
+}
+
 /* Adds the bridge's own file. */
 static int add_own(struct copy *copy, const struct persist_plan *plan, const char *moved,
                    struct persist_files *files)
 {
-    FILE *out = persist_open(files, 0600, OWN "%s.yaml", plan->bridge);
+    FILE *out = persist_open(files, 0600, FOLDER "%s%s.yaml", own_name(), plan->bridge);
 
     if (!out)
         return -errno;
@@ -263,6 +290,20 @@ static int add_iaid(const struct persist_plan *plan, struct persist_files *files
     return persist_close(out);
 }
 
+/* Drop-ins of networkd's for what netplan generates, of which netplan knows nothing. */
+static void lose_dropins(struct persist_plan *plan, const char *file)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    _cleanup_free_ char *pattern = NULL;
+
+    if (asprintf(&pattern, "/{etc,run,usr/lib}/systemd/network/%s.d/*.conf", file) < 0)
+        return;
+    glob(pattern, GLOB_BRACE, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!strstr(found.gl_pathv[i], "virt-tap"))
+            persist_lose(plan, "what %s says", found.gl_pathv[i]);
+}
+
 /* What networkd has by netplan is in the definition, which goes to the bridge: also its tables, for example.
  */
 int persist_netplan_inspect(struct persist_plan *plan, struct error *why)
@@ -273,6 +314,8 @@ int persist_netplan_inspect(struct persist_plan *plan, struct error *why)
 
     plan->managed = *plan->uplink && persist_networkd_uses(plan->uplink, path) &&
                     strncmp(path, generated, strlen(generated)) == 0;
+    if (plan->managed)
+        lose_dropins(plan, strrchr(path, '/') + 1);
     if (plan->vlan_filtering)
         persist_lose(plan, "VLAN filtering of a bridge by netplan");
     return 0;
@@ -285,7 +328,8 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
     int err = 0;
 
     strcpy(copy.id, plan->bridge);
-    if (copy_make(&copy) < 0 || (*plan->uplink && find_definition(&copy, plan) < 0))
+    if (copy_make(&copy) < 0 || refuse_bridge(&copy, plan) < 0 ||
+        (*plan->uplink && find_definition(&copy, plan) < 0))
         return -1;
     if (copy.definition)
         err = move_keys(&copy, &moved);

@@ -306,7 +306,10 @@ static int check_port(struct copy *copy, const struct persist_plan *plan, const 
         return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge);
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         if (strstr(text, unwanted[i]))
-            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1);
+            return error_set(copy->why,
+                             "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
+                             "one: rename that",
+                             plan->uplink, unwanted[i] + 1);
     return 0;
 }
 

@@ -304,7 +304,8 @@ static int refuse_netdev(const struct persist_plan *plan, struct error *why)
                   "/run/systemd/network", "/usr/lib/systemd/network");
     if (!found || !*found)
         return 0;
-    return error_set(why, "networkd has a file for '%s' already: %s", plan->bridge, process_reason(found));
+    return error_set(why, "networkd has a file for '%s' already: %s: use that bridge, or choose another name",
+                     plan->bridge, process_reason(found));
 }
 
 /* The DHCP server starts with the bridge's carrier, which its first guest gives it. */
@@ -340,10 +341,10 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
 
+    if (refuse_netdev(plan, why) < 0)
+        return -1;
     if (plan->nat.family) {
-        int err = refuse_netdev(plan, why);
-        if (err == 0)
-            err = add_netdev(plan, files);
+        const int err = add_netdev(plan, files);
         return err < 0 ? err : add_nat(plan, files);
     }
     if (*name && strcmp(name, START) < 0)

@@ -24,6 +24,15 @@ bool persist_networkd_uses(const char *name, char path[PATH_MAX])
     return read_state("links", name, "NETWORK_FILE", path, PATH_MAX) && strrchr(path, '/');
 }
 
+bool persist_networkd_leased(const char *name, const struct cidr *address)
+{
+    char leased[64], text[CIDR_TEXT];
+
+    cidr_print(address, text);
+    text[strcspn(text, "/")] = '\0';
+    return read_state("leases", name, "ADDRESS", leased, sizeof(leased)) && strcmp(leased, text) == 0;
+}
+
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
 static bool read_iaid(const char *interface, unsigned int *iaid)
 {

@@ -198,9 +198,10 @@ static int read_addresses(struct view *view, const struct link *holder, struct p
 
     for (size_t i = 0; err == 0 && i < all.count; i++) {
         const struct nlmsghdr *msg = all.list[i];
+        const struct cidr address = address_of(msg);
         note_token(plan, msg);
-        if (!(address_flags(msg) & IFA_F_PERMANENT))
-            plan->dhcp |= address_of(msg).family == AF_INET;
+        if (!(address_flags(msg) & IFA_F_PERMANENT) || persist_networkd_leased(holder->name, &address))
+            plan->dhcp |= address.family == AF_INET;
         else if (!address_is_link_local(msg) && !is_managers(plan, msg))
             err = add_address(plan, msg);
     }

@@ -483,6 +483,19 @@ class Losses(PersistCase):
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
+    def test_networkds_dropins_of_netplans(self):
+        self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        sandbox.write("/etc/netplan/01-lan.yaml", "network: {version: 2, ethernets: {lan: {match: {name: eth0}, addresses: "
+                      f"[{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']}}}}}}\n", mode=0o600)
+        sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('eth0')}", "NETWORK_FILE=/run/systemd/network/10-netplan-lan.network\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        path = "/etc/systemd/network/10-netplan-lan.network.d/mine.conf"
+        sandbox.write(path, "[DHCPv4]\nUseDNS=no\n")
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=[f"this cannot be carried over: what {path} says; --lossy"])
+        self.persist("br0", "--uplink=eth0", "--format=netplan", "--lossy")
+
     def test_scripts_beside(self):
         """They name the NIC, and would have to name the bridge."""
         for form, folder in (("ifupdown", "/etc/network/if-up.d"), ("ifupdown", "/etc/dhcp"), ("networkd", "/etc/networkd-dispatcher/routable.d"),
@@ -515,6 +528,9 @@ class Losses(PersistCase):
         sandbox.write("/etc/systemd/network/0-first.network", "[Match]\nName=eth0\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd reads 0-first.network before", "rename it"])
         os.unlink("/etc/systemd/network/0-first.network")
+        sandbox.write("/etc/systemd/network/25-br0.netdev", "[NetDev]\nName=br0\nKind=bridge\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd has a file for 'br0' already: /etc/systemd/network/25-br0.netdev: use that"])
+        os.unlink("/etc/systemd/network/25-br0.netdev")
         sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nMACVLAN=mac0\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has MACVLAN=, which cannot be carried over"])
         for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"),
@@ -548,6 +564,9 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "default", "via", "92.0.2.9")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.9, which is not"])
         uplink.ip("route", "del", "default")
+        sandbox.write("/etc/netplan/60-bridge.yaml", "network: {version: 2, bridges: {br0: {dhcp4: false}}}\n", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan's files have 'br0' already (`netplan get bridges.br0`)"])
+        os.unlink("/etc/netplan/60-bridge.yaml")
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has an address from DHCP, and netplan's files do not ask for one"])
 
@@ -717,6 +736,29 @@ class CarriedOver(PersistCase):
         uplink.ip("addr", "del", "198.51.100.7/32", "dev", "br0")
         sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('br0')}", "ADMIN_STATE=configured\nDHCP6_CLIENT_IAID=0x97b964e0\n")
         self.assertIn(f"[DHCPv6]\nIAID={0x97b964e0}\n", self.persist("br0", "--format=networkd", "--print"))
+
+    def test_netplans_last_file(self):
+        """What ours says must be read last, also behind /etc/netplan/99_config.yaml, the example in Ubuntu's documentation."""
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        sandbox.write("/etc/netplan/99_config.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n", mode=0o600)
+        for _ in range(2):
+            self.assertIn("wrote /etc/netplan/zz-virt-tap-br0.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        os.rename("/etc/netplan/99_config.yaml", "/etc/netplan/zzz.yaml")
+        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file in /etc/netplan whose name comes last",
+                      self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
+
+    def test_networkd_keeps_a_lease(self):
+        """For ever, if told to: it is none of the host's own addresses nevertheless."""
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\nKeepConfiguration=dhcp\n")
+        sandbox.write(f"/run/systemd/netif/leases/{sandbox.ifindex('eth0')}", f"ADDRESS={HOST4}\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
+        self.assertNotIn(HOST4, said)
+        self.assertIn("Address=192.0.2.11/24\n", said)
 
     def test_networkd_makes_the_same_of_advertisements(self):
         """It derives the lower half of such an address from the interface's name, too, if told to."""

@@ -160,8 +160,8 @@ enum { PERSIST_IAID = 32 };
  * Returns whether there is one. */
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID]);
 
-/* Whether the address is the one that networkd has leased for the interface; it lasts for ever if networkd is to
- * keep it (KeepConfiguration=, netplan's critical). */
+/* Whether the address is the one that networkd has leased for the interface; it lasts for ever if networkd is
+ * to keep it (KeepConfiguration=, netplan's critical). */
 bool persist_networkd_leased(const char *name, const struct cidr *address);
 
 /* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */

@@ -34,8 +34,6 @@ static void part_free(struct part *part)
     free(part->text);
 }
 
-#define _cleanup_part_ __attribute__((cleanup(part_free)))
-
 static void split(struct part *part, const char *text)
 {
     part->text = strdup(text);
@@ -154,7 +152,7 @@ static unsigned int judge(struct persist_taken *taken, const char *text)
 {
     static const char clients[] = "dhclient dhcpcd udhcpc odhcp6c", nothing[] = "true : exit sleep";
     const char *nic = taken->plan->uplink;
-    _cleanup_part_ struct part part = {.count = 0};
+    __attribute__((cleanup(part_free))) struct part part = {.count = 0};
 
     split(&part, text + strspn(text, BLANKS "0123456789")); /* as in 2>&1 */
     if (part.count == 0 || text_has_word(nothing, part.program))
@@ -219,8 +217,9 @@ bool persist_edit_command(struct persist_taken *taken, const char *word, const c
     if (acts & ~(unsigned int)NETWORK && alias)
         persist_cannot(taken, "a command in the stanza of an alias", command);
     if (acts & (acts - 1))
-        persist_cannot(taken, acts & NETWORK ? "a command that not only sets addresses or routes"
-                                             : "a command that is partly the port's, and partly the bridge's",
+        persist_cannot(taken,
+                       acts & NETWORK ? "a command that not only sets addresses or routes"
+                                      : "a command that is partly the port's, and partly the bridge's",
                        command);
     if (acts & NETWORK)
         note_addresses(taken, command);

@@ -191,7 +191,8 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
         const struct persist_route *route = &plan->routes[i];
         const char *verb = "replace";
         fprintf(out, "    pre-up ip %sroute ", text_if(route->family == AF_INET6, "-6 "));
-        if (is_connected(plan, route)) { /* at hosters that keep servers apart; the kernel's stays, behind it */
+        if (is_connected(plan,
+                         route)) { /* at hosters that keep servers apart; the kernel's stays, behind it */
             fputs("del ", out);
             print_route(out, plan, route);
             fputs(" 2>/dev/null; ip route ", out);
@@ -248,7 +249,8 @@ static void refuse_unseen(struct persist_taken *taken, const char *what, const c
               taken->plan->uplink, what, value, taken->command);
 }
 
-/* An address or a route that no stanza has may come from a command that would go on to give it to the port. */
+/* An address or a route that no stanza has may come from a command that would go on to give it to the port.
+ */
 static void check_seen(struct persist_taken *taken)
 {
     const struct persist_plan *plan = taken->plan;
@@ -296,9 +298,9 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     _cleanup_free_ char *options = NULL, *inet6 = NULL;
 
     if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
-        return error_set(why,
-                         "ifupdown's files have '%s' already (`ifquery %s`): use that, or choose another name",
-                         plan->bridge, plan->bridge);
+        return error_set(
+            why, "ifupdown's files have '%s' already (`ifquery %s`): use that, or choose another name",
+            plan->bridge, plan->bridge);
     const int err = edit_all(plan, files, &options, &inet6, why);
     return err < 0 ? err : add_own(plan, files, options, inet6);
 }

@@ -236,10 +236,11 @@ static int refuse_shared(struct copy *copy, const struct persist_plan *plan, con
             continue;
         if ((strpbrk(value, "*?[") && names_match(value, name)) ||
             (asked && plan->managed && persist_networkd_uses(name, others) && strcmp(used, others) == 0))
-            return error_set(copy->why,
-                             "netplan's definition '%s' is for '%s', too, which would become a port as well: let its "
-                             "`match` be for '%s' only, and define the other on its own",
-                             copy->id, name, plan->uplink);
+            return error_set(
+                copy->why,
+                "netplan's definition '%s' is for '%s', too, which would become a port as well: let its "
+                "`match` be for '%s' only, and define the other on its own",
+                copy->id, name, plan->uplink);
     }
     return 0;
 }
@@ -306,10 +307,11 @@ static int check_port(struct copy *copy, const struct persist_plan *plan, const 
         return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge);
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         if (strstr(text, unwanted[i]))
-            return error_set(copy->why,
-                             "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
-                             "one: rename that",
-                             plan->uplink, unwanted[i] + 1);
+            return error_set(
+                copy->why,
+                "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
+                "one: rename that",
+                plan->uplink, unwanted[i] + 1);
     return 0;
 }
 

@@ -143,9 +143,8 @@ static bool names_nic(const char *line, const char *nic)
 static int copy_sections(FILE *out, const struct persist_plan *plan, const char *text, bool port,
                          struct error *why)
 {
-    static const char on_top[] =
-        "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
-        "IPoIB BatmanAdvanced";
+    static const char on_top[] = "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
+                                 "IPoIB BatmanAdvanced";
     _cleanup_free_ char *copy = strdup(text);
     bool link = false, network = false, copied = false;
     char *rest = copy;

@@ -612,7 +612,8 @@ class CarriedOver(PersistCase):
         for words in (("addr", "flush", "dev", "eth0"), ("addr", "add", HOST4 + "/24", "dev", "eth0"), ("route", "prepend", "192.0.2.0/24", "via", ROUTER4),
                       ("route", "add", "203.0.113.0/24", "via", "192.0.2.7")):
             uplink.ip(*words)
-        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n  address {HOST4}/24\n  up route add -net 192.0.2.0/24 gw {ROUTER4} dev eth0\n"
+        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n  address {HOST4}/24\n"
+                      f"  up route add -net 192.0.2.0/24 gw {ROUTER4} dev eth0\n"
                       "  up ip route add 203.0.113.0/24 via 192.0.2.7\n")
         routes = uplink.ip("route").replace("eth0", "br0")
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
@@ -631,14 +632,19 @@ class CarriedOver(PersistCase):
     def test_ifupdowns_commands(self):
         """Of each, who runs it after that: the port, its bridge, both, or neither, since the bridge has it from the kernel."""
         port, bridge = {"port"}, {"bridge"}
-        for command, who in (("/sbin/ip -family inet6 route add default via 2001:db8::1 dev eth0", set()), ("sleep 1; ip -6 route add 2001:db8:9::/48 dev eth0", set()),
+        for command, who in (("/sbin/ip -family inet6 route add default via 2001:db8::1 dev eth0", set()),
+                             ("sleep 1; ip -6 route add 2001:db8:9::/48 dev eth0", set()),
                              ("/sbin/ip -f inet6 r add 2001:db8:9::/48 via 2001:db8::1", set()), ("ifconfig $IFACE 0.0.0.0 up", set()),
                              ('ip -4 addr add 192.0.2.11/24 dev "${IFACE}"', set()), ("ip -6 route add default via fe80::1 dev 'eth0' || true", set()),
-                             ("ip addr add 203.0.113.7/32 dev lo", port), ("ip route add blackhole 10.0.0.0/8", port), ("route add -net 10.0.0.0/8 reject", port),
+                             ("ip addr add 203.0.113.7/32 dev lo", port), ("ip route add blackhole 10.0.0.0/8", port),
+                             ("route add -net 10.0.0.0/8 reject", port),
                              ("ip route add 10.8.0.0/24 dev tun0", port), ("ifconfig eth1 192.0.2.77", port), ("ip link set dev $IFACE promisc on", port),
-                             ("ethtool -K eth0 gro off", port), ("/sbin/ifconfig eth0 hw ether 52:54:00:aa:00:01", port), ("ifconfig $IFACE mtu 1400", port), ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
+                             ("ethtool -K eth0 gro off", port),
+                             ("/sbin/ifconfig eth0 hw ether 52:54:00:aa:00:01", port), ("ifconfig $IFACE mtu 1400", port),
+                             ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
                              ("sysctl -w net.ipv4.ip_forward=1", port), ("sysctl -w net.ipv6.conf.eth0.accept_ra=2", port | bridge),
-                             ("echo 1 > /proc/sys/net/ipv6/conf/$IFACE/proxy_ndp", port | bridge), ("echo 1 >/proc/sys/net/ipv6/conf/eth0/proxy_ndp", port | bridge),
+                             ("echo 1 > /proc/sys/net/ipv6/conf/$IFACE/proxy_ndp", port | bridge),
+                             ("echo 1 >/proc/sys/net/ipv6/conf/eth0/proxy_ndp", port | bridge),
                              ("ip -6 neigh add proxy 2001:db8::7 dev eth0", port | bridge), ("/sbin/dhclient -6 -nw eth0 || true", bridge)):
             sandbox.write("/etc/network/interfaces", INTERFACES.replace("1\n\niface", f"1\n  up {command}\n\niface"))
             said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
@@ -650,7 +656,8 @@ class CarriedOver(PersistCase):
 
     def test_ifupdowns_script_that_may_set_routes(self):
         uplink.ip("route", "add", "10.0.0.0/8", "via", "192.0.2.7")
-        text = INTERFACES.replace("192.0.2.10/24", f"192.0.2.10/24\n  up /etc/routes\n  up ip addr add 192.0.2.11/24 dev eth0\n  up ip addr add {HOST6} dev eth0\n"
+        text = INTERFACES.replace("192.0.2.10/24", "192.0.2.10/24\n  up /etc/routes\n  up ip addr add 192.0.2.11/24 dev eth0\n"
+                                  f"  up ip addr add {HOST6} dev eth0\n"
                                   f"  up ip route add default via {ROUTER6}")
         sandbox.write("/etc/network/interfaces", text)
         self.assertIn("'eth0' has a route to 10.0.0.0/8, which is in none of its stanzas: '/etc/routes' there may set it",

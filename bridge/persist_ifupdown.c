@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAIN_FILE "/etc/network/interfaces"
 #define OWN_FILE "/etc/network/virt-tap-"
@@ -143,6 +144,14 @@ static int edit_file(struct walk *walk, const char *path)
     return err;
 }
 
+/* When addresses, routes and the MTU are set. ifupdown2, as Proxmox has it, removes before `post-up` what it
+ * does not know. ifupdown gives them to the bridge before its DHCP client starts, which may find no server.
+ */
+static const char *word_for_network(void)
+{
+    return access("/etc/network/ifupdown2/ifupdown2.conf", F_OK) == 0 ? "post-up" : "pre-up";
+}
+
 static void print_making(FILE *out, const struct persist_plan *plan)
 {
     fprintf(
@@ -161,7 +170,7 @@ static void print_making(FILE *out, const struct persist_plan *plan)
         fprintf(out, "    pre-up ip -6 route flush dev %s\n", plan->uplink);
     }
     if (plan->mtu)
-        fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->bridge, plan->mtu);
+        fprintf(out, "    %s ip link set dev %s mtu %u\n", word_for_network(), plan->bridge, plan->mtu);
 }
 
 static void print_route(FILE *out, const struct persist_plan *plan, const struct persist_route *route)
@@ -190,7 +199,7 @@ static void print_routes(FILE *out, const struct persist_plan *plan)
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
         const char *verb = "replace";
-        fprintf(out, "    pre-up ip %sroute ", text_if(route->family == AF_INET6, "-6 "));
+        fprintf(out, "    %s ip %sroute ", word_for_network(), text_if(route->family == AF_INET6, "-6 "));
         if (is_connected(plan,
                          route)) { /* at hosters that keep servers apart; the kernel's stays, behind it */
             fputs("del ", out);
@@ -221,7 +230,7 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
         persist_ifupdown_lease(out, plan, "");
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
+        fprintf(out, "    %s ip addr replace %s dev %s%s\n", word_for_network(), cidr, plan->bridge,
                 text_if(plan->addresses[i].family == AF_INET6, " nodad"));
     }
     print_routes(out, plan);

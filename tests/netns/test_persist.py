@@ -665,6 +665,16 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
         self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
 
+    def test_ifupdown2(self):
+        """It removes addresses that it does not know, but not what is set last."""
+        uplink.ip("link", "set", "eth0", "mtu", "1400")
+        for words, other in (("pre-up", "post-up"), ("post-up", "pre-up")):
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            for line in (f"ip addr replace {HOST4}/24 dev br0", f"ip route replace default via {ROUTER4} dev br0 metric 100", "ip link set dev br0 mtu 1400"):
+                self.assertIn(f"    {words} {line}\n", said)
+                self.assertNotIn(f"    {other} {line}\n", said)
+            sandbox.write("/etc/network/ifupdown2/ifupdown2.conf", "")
+
     def test_ifupdown_listens_to_routers(self):
         """As it did for the NIC: not with a gateway of one's own, unless the stanza says so, before the gateway or behind it."""
         start = f"auto eth0\niface eth0 inet6 static\n  address {HOST6}/64\n"

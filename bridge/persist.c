@@ -115,6 +115,7 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
     struct error why = {0};
     if (plan->format->inspect && plan->format->inspect(plan, &why) != 0)
         return complain(1, verb, "nothing was changed: %s", why.text);
+    persist_look_beside(plan);
     const int err = persist_read_network(view, holder, plan);
     if (err == 0)
         return 0;
@@ -165,12 +166,28 @@ struct writing {
     struct persist_files files;
 };
 
+/* cloud-init writes its file again at the first boot of each clone of this machine. */
+static int check_cloud_init(const struct persist_files *files, struct error *why)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strstr(files->list[i].path, "cloud-init") &&
+            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
+                          "/etc/cloud/cloud.cfg") != 0)
+            return error_set(
+                why,
+                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
+                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
+                files->list[i].path);
+    return 0;
+}
+
 static int collect(void *arg)
 {
     struct writing *writing = arg;
     struct error why = {.text = "there is no memory"};
 
-    if (writing->plan->format->write(writing->plan, &writing->files, &why) != 0)
+    if (writing->plan->format->write(writing->plan, &writing->files, &why) != 0 ||
+        check_cloud_init(&writing->files, &why) != 0)
         return complain(1, writing->verb, "nothing was changed: %s", why.text);
     if (writing->plan->nat.family)
         nat_write_host(writing->plan, &writing->files);
@@ -241,7 +258,7 @@ static int do_it(struct view *view, const char *verb, struct persist_plan *plan,
     const bool moves = *plan->uplink && !links_by_name(&view->links, plan->bridge);
     const bool looks = moves && !options->only_print && !options->ignore_dependents;
     char then[PERSIST_COMMAND];
-    if (looks && uplink_refuse_firewall(verb, plan->uplink, plan->bridge) != 0)
+    if (looks && uplink_refuse_at_boot(view, verb, plan->uplink, plan->bridge) != 0)
         return 1;
     const int status = persist(verb, plan, options->only_print);
     if (status == 0 && !options->only_print) {

@@ -47,6 +47,8 @@ struct persist_plan {
 int persist_read_network(struct view *view, const struct link *holder, struct persist_plan *plan);
 /* Adds to what is lost. */
 void persist_lose(struct persist_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds what the format's files beside name the NIC for. */
+void persist_look_beside(struct persist_plan *plan);
 void persist_plan_free(struct persist_plan *plan);
 
 struct persist_file {
@@ -81,6 +83,8 @@ void persist_free(struct persist_files *files);
 struct persist_format {
     const char *name;
     const char *folder; /* that all its files are in */
+    /* Where scripts and settings may name the NIC, beyond what is read of it; up to a NULL. */
+    const char *const beside[7];
     /* Notes what the manager's own configuration of the uplink has, before the kernel's is read; NULL: see
      * write. Returns 0, or -1 and why not. */
     int (*inspect)(struct persist_plan *plan, struct error *why);
@@ -154,6 +158,10 @@ enum { PERSIST_IAID = 32 };
  * That of [DHCPv4], if there is a lease, is DHCPv6's, too (config_parse_iaid() of networkd-dhcp-common.c).
  * Returns whether there is one. */
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID]);
+
+/* Whether the address is the one that networkd has leased for the interface; it lasts for ever if networkd is
+ * to keep it (KeepConfiguration=, netplan's critical). */
+bool persist_networkd_leased(const char *name, const struct cidr *address);
 
 /* Gets the path of the file that networkd uses for an interface. Returns whether it says one. */
 bool persist_networkd_uses(const char *name, char path[PATH_MAX]);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAIN_FILE "/etc/network/interfaces"
 #define OWN_FILE "/etc/network/virt-tap-"
@@ -42,7 +43,7 @@ static void edit_pattern(struct persist_taken *taken, const char *from, const ch
         return;
     }
     snprintf(path, sizeof(path), "%.*s%s%s", folder, from, pattern, text_if(folders, "/*"));
-    glob(path, GLOB_BRACE, NULL, &found);
+    glob(path, 0, NULL, &found); /* as wordexp(3), which ifupdown uses: without braces */
     for (size_t i = 0; i < found.gl_pathc; i++)
         if (!folders || is_plain(basename(found.gl_pathv[i])))
             edit_file(taken, found.gl_pathv[i]);
@@ -99,11 +100,24 @@ static void edit_file(struct persist_taken *taken, const char *path)
     if (strcmp(path, MAIN_FILE) == 0)
         changed |= add_source(taken->plan, text, out);
     persist_end_text(out);
-    if (changed)
+    if (changed && strncmp(path, "/run/", strlen("/run/")) == 0)
+        error_set(&taken->why,
+                  "%.200s, which has a stanza of '%s', is written again at each boot: write that stanza "
+                  "into " MAIN_FILE ", and turn off what writes this one",
+                  path, taken->plan->uplink);
+    else if (changed)
         fputs(text, persist_open(taken->files, NULL, st.st_mode & 0777, "%s", path));
     taken->depth++;
     edit_sources(taken, path, in);
     taken->depth--;
+}
+
+/* When addresses, routes and the MTU are set. ifupdown2, as Proxmox has it, removes before `post-up` what it
+ * does not know. ifupdown gives them to the bridge before its DHCP client starts, which may find no server.
+ */
+static const char *word_for_network(void)
+{
+    return access("/etc/network/ifupdown2/ifupdown2.conf", F_OK) == 0 ? "post-up" : "pre-up";
 }
 
 static void print_making(FILE *out, const struct persist_plan *plan)
@@ -124,18 +138,45 @@ static void print_making(FILE *out, const struct persist_plan *plan)
         fprintf(out, "    pre-up ip -6 route flush dev %s\n", plan->uplink);
     }
     if (plan->mtu)
-        fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->bridge, plan->mtu);
+        fprintf(out, "    %s ip link set dev %s mtu %u\n", word_for_network(), plan->bridge, plan->mtu);
+}
+
+static void print_route(FILE *out, const struct persist_plan *plan, const struct persist_route *route)
+{
+    fprintf(out, "%s%s%s dev %s%s", route->to, text_if(*route->via, " via "), route->via, plan->bridge,
+            text_if(route->onlink, " onlink"));
+    if (route->metric)
+        fprintf(out, " metric %u", route->metric);
+}
+
+/* Whether the kernel has a route of its own to there, the network of an address. */
+static bool is_connected(const struct persist_plan *plan, const struct persist_route *route)
+{
+    struct cidr network;
+
+    if (route->family != AF_INET || !cidr_parse_network(route->to, strlen(route->to), &network))
+        return false;
+    for (size_t i = 0; i < plan->address_count; i++)
+        if (plan->addresses[i].prefix == network.prefix && cidr_overlap(&plan->addresses[i], &network))
+            return true;
+    return false;
 }
 
 static void print_routes(FILE *out, const struct persist_plan *plan)
 {
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        fprintf(out, "    pre-up ip %sroute replace %s%s%s dev %s%s",
-                text_if(route->family == AF_INET6, "-6 "), route->to, text_if(*route->via, " via "),
-                route->via, plan->bridge, text_if(route->onlink, " onlink"));
-        if (route->metric)
-            fprintf(out, " metric %u", route->metric);
+        const char *verb = "replace";
+        fprintf(out, "    %s ip %sroute ", word_for_network(), text_if(route->family == AF_INET6, "-6 "));
+        /* At hosters that keep servers apart; the kernel's stays, behind it. */
+        if (is_connected(plan, route)) {
+            fputs("del ", out);
+            print_route(out, plan, route);
+            fputs(" 2>/dev/null; ip route ", out);
+            verb = "prepend";
+        }
+        fprintf(out, "%s ", verb);
+        print_route(out, plan, route);
         fputc('\n', out);
     }
 }
@@ -157,29 +198,37 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
         persist_ifupdown_lease(out, plan, "");
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        fprintf(out, "    pre-up ip addr replace %s dev %s%s\n", cidr, plan->bridge,
+        fprintf(out, "    %s ip addr replace %s dev %s%s\n", word_for_network(), cidr, plan->bridge,
                 text_if(plan->addresses[i].family == AF_INET6, " nodad"));
     }
     print_routes(out, plan);
     fprintf(out, "    post-down ip link delete dev %s 2>/dev/null || true\n%s", plan->bridge, inet6);
 }
 
-/* An address that no stanza has may come from a command that would go on to give it to the port. */
+/* An address or a route that no stanza has may come from a command that would go on to give it to the port.
+ */
+static void refuse_unseen(struct persist_taken *taken, const char *what, const char *value)
+{
+    if (*taken->command && !taken->why.text[0])
+        error_set(&taken->why,
+                  "'%s' has %s %s, which is in none of its stanzas: '%.64s' there may set it, and "
+                  "would give it to the port; put it into the stanza",
+                  taken->plan->uplink, what, value, taken->command);
+}
+
 static void check_seen(struct persist_taken *taken)
 {
+    const struct persist_plan *plan = taken->plan;
     char cidr[CIDR_TEXT];
 
-    for (size_t i = 0; *taken->command && !taken->why.text[0] && i < taken->plan->address_count && i < 64;
-         i++)
-        if (!(taken->seen & UINT64_C(1) << i)) {
-            cidr_print(&taken->plan->addresses[i], cidr);
-            error_set(
-                &taken->why,
-                "'%s' has the address %s, which is in none of its stanzas: '%.64s' there may set it, and "
-                "would give it to the port; put the address into the stanza",
-                taken->plan->uplink, cidr, taken->command);
-            return;
-        }
+    for (size_t i = 0; i < plan->address_count && i < 64; i++) {
+        cidr_print(&plan->addresses[i], cidr);
+        if (!(taken->seen >> i & 1))
+            refuse_unseen(taken, "the address", cidr);
+    }
+    for (size_t i = 0; !plan->dhcp && i < plan->route_count && i < 64; i++) /* a server's otherwise */
+        if (!(taken->routes >> i & 1))
+            refuse_unseen(taken, "a route to", plan->routes[i].to);
 }
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
@@ -188,8 +237,9 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     size_t options_size, inet6_size;
 
     if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
-        return error_set(why, "ifupdown's files have '%s' already (`ifquery %s`)", plan->bridge,
-                         plan->bridge);
+        return error_set(
+            why, "ifupdown's files have '%s' already (`ifquery %s`): use that, or choose another name",
+            plan->bridge, plan->bridge);
     struct persist_taken taken = {.plan = plan,
                                   .files = files,
                                   .options = persist_begin_text(&options, &options_size),

@@ -20,6 +20,7 @@ struct editor {
     FILE *out;
     struct persist_taken *taken;
     enum stanza where;
+    bool told; /* this stanza says something of router advertisements */
     bool changed;
 };
 
@@ -103,10 +104,7 @@ static const char *value_of(const char *words)
 
 static void cannot(struct editor *e, const char *what, const char *value)
 {
-    if (!e->taken->why.text[0])
-        error_set(&e->taken->why,
-                  "the configuration of '%s' has %s (%.100s), which cannot be carried over to a bridge",
-                  e->taken->plan->uplink, what, value);
+    persist_cannot(e->taken, what, value);
 }
 
 /* Whether a word NAME=STANZA or /PATTERN=STANZA gives the NIC a stanza that is not called as it is. */
@@ -177,6 +175,7 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     const bool inet6 = strcmp(words[2], "inet6") == 0;
 
     e->where = OTHERS;
+    e->told = false;
     for (int i = 4; i < count; i++)
         if (strcmp(words[i - 1], "inherits") == 0 && strcmp(words[i], plan->uplink) == 0)
             cannot(e, "a stanza that others inherit", line->words);
@@ -207,52 +206,10 @@ static void edit_iface(struct editor *e, const struct line *line, char words[WOR
     } else if (strcmp(method, "static") != 0 && strcmp(method, "dhcp") != 0) {
         cannot(e, "a method other than static, dhcp, auto and manual", line->words);
     }
-    if (inet6 && strcmp(method, "static") == 0) { /* what ifupdown does without being told, in inet6.defn */
-        add_setting(e, "accept_ra", "0");
+    if (inet6 && strcmp(method, "static") == 0) /* what ifupdown does without being told, in inet6.defn */
         add_setting(e, "autoconf", "0");
-    }
     comment(e, line->raw);
     fprintf(e->out, "iface %s %s manual\n", plan->uplink, inet6 ? "inet6" : "inet");
-}
-
-/* Whether a command sets addresses or routes, which the bridge gets from what the kernel has. */
-static bool is_network_command(const char *command)
-{
-    char program[32] = "", first[16] = "", second[16] = "";
-    const char *object = first;
-
-    sscanf(command, "%31s %15s %15s", program, first, second);
-    if (*first == '-')
-        object = second;
-    if (text_has_word("route ifconfig", basename(program)))
-        return true;
-    return strcmp(basename(program), "ip") == 0 && *object &&
-           (strncmp("address", object, strlen(object)) == 0 || strncmp("route", object, strlen(object)) == 0);
-}
-
-/* Notes a command that remains with the NIC, unless it is known to set no addresses. */
-static void note_command(struct editor *e, const char *command)
-{
-    static const char known[] = "iptables iptables-restore nft ethtool sysctl echo tc ip6tables "
-                                "ip6tables-restore ifenslave ip sleep true";
-    char program[sizeof(e->taken->command)] = "";
-
-    sscanf(command, "%63s", program);
-    if (!text_has_word(known, basename(program)))
-        strcpy(e->taken->command, program);
-}
-
-/* Notes which of the plan's addresses a command sets. */
-static void note_addresses(struct editor *e, const char *command)
-{
-    char cidr[CIDR_TEXT];
-
-    for (size_t i = 0; i < e->taken->plan->address_count && i < 64; i++) {
-        cidr_print(&e->taken->plan->addresses[i], cidr);
-        *strchr(cidr, '/') = '\0';
-        if (strstr(command, cidr))
-            e->taken->seen |= UINT64_C(1) << i;
-    }
 }
 
 /* A static address that the NIC does not have would be lost. */
@@ -274,35 +231,6 @@ static void check_address(struct editor *e, const char *value)
     cannot(e, "an address that it does not have now", value);
 }
 
-/* Whether a command of the NIC's goes: all of its parts set addresses or routes, but for an `|| true`. */
-static bool edit_command(struct editor *e, const char *command)
-{
-    _cleanup_free_ char *copy = strdup(command);
-    bool network = false, others = false;
-    char *rest = copy;
-
-    for (const char *part; copy && (part = strsep(&rest, ";&|"));) {
-        char program[8] = "";
-        part += strspn(part, BLANKS "0123456789"); /* as in 2>&1 */
-        sscanf(part, "%7s", program);
-        if (!*program || text_has_word("true : exit", program))
-            continue;
-        if (is_network_command(part)) {
-            network = true;
-            continue;
-        }
-        others = true;
-        note_command(e, part);
-    }
-    if (others && e->where == ALIAS)
-        cannot(e, "a command in the stanza of an alias", command);
-    if (others && network)
-        cannot(e, "a command that not only sets addresses or routes", command);
-    if (network)
-        note_addresses(e, command);
-    return network;
-}
-
 /* An option in one of the NIC's stanzas. */
 static void edit_option(struct editor *e, const struct line *line, const char *word)
 {
@@ -315,8 +243,9 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         text_has_word("accept_ra autoconf privext", word) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
     bool drop = text_has_word(known, word) || setting || e->where == ALIAS;
 
+    persist_note_routes(e->taken, value);
     if (text_has_word("up pre-up post-up down pre-down post-down", word))
-        drop = edit_command(e, value) || e->where == ALIAS;
+        drop = persist_edit_command(e->taken, word, value, e->where == NIC_INET6, e->where == ALIAS) || drop;
     else if (e->where == NIC_INET6 && !text_has_word("hwaddress mtu", word))
         to = e->taken->inet6;
     else if (e->where != ALIAS &&
@@ -324,10 +253,13 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         to = e->taken->options;
     if ((e->where == NIC_STATIC || e->where == ALIAS) && strcmp(word, "address") == 0)
         check_address(e, value);
+    e->told |= strcmp(word, "accept_ra") == 0;
     if (to)
         fprintf(to, "    %s %s\n", word, value);
     else if (setting)
         add_setting(e, word, value);
+    else if (e->where == NIC_STATIC && strcmp(word, "gateway") == 0 && strchr(value, ':') && !e->told)
+        add_setting(e, "accept_ra", "0"); /* as inet6.defn has it, too; without one, a router gives it */
     if (to || drop)
         comment(e, line->raw);
     else
@@ -360,6 +292,14 @@ static void edit_line(struct editor *e, const struct line *line)
         edit_other(e, line);
     else
         edit_option(e, line, words[0]);
+}
+
+void persist_cannot(struct persist_taken *taken, const char *what, const char *value)
+{
+    if (!taken->why.text[0])
+        error_set(&taken->why,
+                  "the configuration of '%s' has %s (%.100s), which cannot be carried over to a bridge",
+                  taken->plan->uplink, what, value);
 }
 
 bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken)

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 
 #define FOLDER "/etc/netplan/"
-#define OWN FOLDER "99-virt-tap-"
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -63,6 +62,20 @@ static int find_definition(struct copy *copy, const struct persist_plan *plan)
             copy->section = sections[i];
     }
     return 0;
+}
+
+/* Somebody else's definition, which would be merged with ours. */
+static int refuse_bridge(const struct copy *copy, const struct persist_plan *plan)
+{
+    char key[2 * ID_SIZE + 16];
+
+    print_key(key, "bridges", plan->bridge);
+    _cleanup_free_ char *definition = get(copy, key);
+    if (!definition)
+        return 0;
+    return error_set(copy->why,
+                     "netplan's files have '%s' already (`netplan get %s`): use that, or choose another name",
+                     plan->bridge, key);
 }
 
 /* Keys of a definition that are about the device itself, and so remain the NIC's. */
@@ -169,21 +182,6 @@ static int add_changed(struct copy *copy, struct persist_files *files)
     return 0;
 }
 
-/* cloud-init writes its file again at the first boot of each clone of this machine. */
-static int check_cloud_init(struct copy *copy, const struct persist_files *files)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (strstr(files->list[i].path, "cloud-init") &&
-            process_query(NULL, "grep", "-rqs", "^[^#]*config: *disabled", "/etc/cloud/cloud.cfg.d",
-                          "/etc/cloud/cloud.cfg") != 0)
-            return error_set(
-                copy->why,
-                "%s was written by cloud-init, which may write it again; turn that off first: echo 'network: {config: "
-                "disabled}' | sudo tee /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg",
-                files->list[i].path);
-    return 0;
-}
-
 static void print_lists(FILE *out, const struct persist_plan *plan)
 {
     char cidr[CIDR_TEXT];
@@ -243,6 +241,20 @@ void persist_netplan_print(FILE *out, const struct persist_plan *plan, const cha
     print_lists(out, plan);
 }
 
+/* netplan reads the files in the order of their names, and the last one decides: /etc/netplan/99_config.yaml,
+ * for one, comes behind 99-virt-tap-br0.yaml. */
+static const char *own_name(void)
+{
+    static const char usual[] = "99-virt-tap-";
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+
+    glob(FOLDER "*.yaml", 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!strstr(found.gl_pathv[i], "virt-tap-") && strcmp(found.gl_pathv[i] + strlen(FOLDER), usual) > 0)
+            return "zz-virt-tap-";
+    return usual;
+}
+
 /* netplan has no word for an IAID: if networkd has the lease, it is told by a drop-in of its own. */
 static void add_iaid(const struct persist_plan *plan, struct persist_files *files)
 {
@@ -251,6 +263,19 @@ static void add_iaid(const struct persist_plan *plan, struct persist_files *file
     if (persist_networkd_iaid(plan, iaid))
         fputs(iaid, persist_open(files, plan, 0644,
                                  "/etc/systemd/network/10-netplan-%s.network.d/virt-tap.conf", plan->bridge));
+}
+
+/* Drop-ins of networkd's for what netplan generates, of which netplan knows nothing. */
+static void lose_dropins(struct persist_plan *plan, const char *file)
+{
+    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
+    char pattern[NAME_MAX + 64];
+
+    snprintf(pattern, sizeof(pattern), "/{etc,run,usr/lib}/systemd/network/%s.d/*.conf", file);
+    glob(pattern, GLOB_BRACE, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!strstr(found.gl_pathv[i], "virt-tap"))
+            persist_lose(plan, "what %s says", found.gl_pathv[i]);
 }
 
 /* What networkd has by netplan is in the definition, which goes to the bridge: also its tables, for example.
@@ -263,6 +288,8 @@ int persist_netplan_inspect(struct persist_plan *plan, struct error *why)
 
     plan->managed = *plan->uplink && persist_networkd_uses(plan->uplink, path) &&
                     strncmp(path, generated, strlen(generated)) == 0;
+    if (plan->managed)
+        lose_dropins(plan, strrchr(path, '/') + 1);
     if (plan->vlan_filtering)
         persist_lose(plan, "VLAN filtering of a bridge by netplan");
     return 0;
@@ -290,13 +317,14 @@ int persist_netplan(const struct persist_plan *plan, struct persist_files *files
     _cleanup_free_ char *moved = NULL;
 
     strcpy(copy.id, plan->bridge);
-    if (copy_make(&copy) < 0 || (*plan->uplink && find_definition(&copy, plan) < 0))
+    if (copy_make(&copy) < 0 || refuse_bridge(&copy, plan) < 0 ||
+        (*plan->uplink && find_definition(&copy, plan) < 0))
         return -1;
     moved = take_definition(&copy, files);
-    if ((copy.definition && !moved) || check_cloud_init(&copy, files) < 0)
+    if (copy.definition && !moved)
         return -1;
-    persist_netplan_print(persist_open(files, plan, 0600, OWN "%s.yaml", plan->bridge), plan, copy.section,
-                          copy.id, moved);
+    persist_netplan_print(persist_open(files, plan, 0600, FOLDER "%s%s.yaml", own_name(), plan->bridge), plan,
+                          copy.section, copy.id, moved);
     persist_end(files);
     if (copy_check(&copy, plan, files) < 0)
         return -1;

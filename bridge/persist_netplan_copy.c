@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,24 @@ static const char *read_generated(const struct copy *copy, const char *id, char 
     return NULL;
 }
 
+static void names_free(struct if_nameindex **names)
+{
+    if (*names)
+        if_freenameindex(*names);
+}
+
+/* Whether one of the patterns, separated by blanks or semicolons, matches the name. */
+static bool names_match(const char *names, const char *name)
+{
+    _cleanup_free_ char *copy = strdup(names);
+    char *rest = copy;
+
+    for (const char *word; copy && (word = strsep(&rest, " ;"));)
+        if (*word && fnmatch(word, name, 0) == 0)
+            return true;
+    return false;
+}
+
 /* Whether it is for the NIC. */
 static bool is_for(const char *path, const struct generated *by, const struct persist_plan *plan)
 {
@@ -179,16 +198,65 @@ static bool is_for(const char *path, const struct generated *by, const struct pe
     if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
         text_value(text, by->mac, value, sizeof(value)))
         return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, by->name, value, sizeof(value)) && fnmatch(value, plan->uplink, 0) == 0;
+    return text_value(text, by->name, value, sizeof(value)) && names_match(value, plan->uplink);
+}
+
+/* Refuses a definition that is for another interface, too, which would become a port as well. */
+static int refuse_shared(struct copy *copy, const struct persist_plan *plan, const struct generated *by)
+{
+    __attribute__((cleanup(names_free))) struct if_nameindex *names = if_nameindex();
+    char path[GENERATED_SIZE], text[TEXT_SIZE], value[128] = "", used[PATH_MAX], others[PATH_MAX];
+
+    generated_path(copy, by, copy->id, path);
+    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, by->name, value, sizeof(value)))
+        *value = '\0';
+    const bool asked = persist_networkd_uses(plan->uplink, used);
+    for (size_t i = 0; names && names[i].if_index; i++) {
+        const char *name = names[i].if_name;
+        if (strcmp(name, plan->uplink) == 0 || strcmp(name, plan->bridge) == 0)
+            continue;
+        if ((strpbrk(value, "*?[") && names_match(value, name)) ||
+            (asked && plan->managed && persist_networkd_uses(name, others) && strcmp(used, others) == 0))
+            return error_set(
+                copy->why,
+                "netplan's definition '%s' is for '%s', too, which would become a port as well: let its "
+                "`match` be for '%s' only, and define the other on its own",
+                copy->id, name, plan->uplink);
+    }
+    return 0;
+}
+
+/* Takes the definition that networkd says it uses, by whatever it matches. Returns whether it says one. */
+static bool find_used(struct copy *copy, const struct persist_plan *plan)
+{
+    char path[PATH_MAX], generated_as[GENERATED_SIZE];
+    const char *end = generated[0].after;
+
+    if (!plan->managed || !persist_networkd_uses(plan->uplink, path))
+        return false;
+    const char *id = strrchr(path, '/') + strlen("/10-netplan-");
+    const size_t length = strlen(id) - strlen(end);
+    if (length >= ID_SIZE)
+        return false;
+    memcpy(copy->id, id, length);
+    copy->id[length] = '\0';
+    generated_path(copy, &generated[0], copy->id, generated_as);
+    if (access(generated_as, R_OK) < 0)
+        return false;
+    copy->backend = generated[0].backend;
+    return true;
 }
 
 int copy_find(struct copy *copy, const struct persist_plan *plan)
 {
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
+    const struct generated *by = NULL;
     char pattern[GENERATED_SIZE];
 
     if (!said)
         return -1;
+    if (find_used(copy, plan))
+        return refuse_shared(copy, plan, &generated[0]);
     strcpy(copy->id, plan->uplink);
     for (size_t i = 0; i < BACKENDS; i++) {
         _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
@@ -204,9 +272,10 @@ int copy_find(struct copy *copy, const struct persist_plan *plan)
                                  plan->uplink);
             snprintf(copy->id, length + 1, "%s", id);
             copy->backend = generated[i].backend;
+            by = &generated[i];
         }
     }
-    return 0;
+    return by ? refuse_shared(copy, plan, by) : 0;
 }
 
 /* Whether the generated file makes the NIC a port without addresses. Returns 0, or -1 and why not. */
@@ -219,7 +288,11 @@ static int check_port(struct copy *copy, const struct persist_plan *plan, const 
         return error_set(copy->why, "netplan would not make '%s' a port of '%s'", plan->uplink, plan->bridge);
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         if (strstr(text, unwanted[i]))
-            return error_set(copy->why, "netplan would leave '%s' with %s", plan->uplink, unwanted[i] + 1);
+            return error_set(
+                copy->why,
+                "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
+                "one: rename that",
+                plan->uplink, unwanted[i] + 1);
     return 0;
 }
 

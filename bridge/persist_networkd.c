@@ -38,6 +38,15 @@ bool persist_networkd_uses(const char *name, char path[PATH_MAX])
     return read_state("links", name, "NETWORK_FILE", path, PATH_MAX) && strrchr(path, '/');
 }
 
+bool persist_networkd_leased(const char *name, const struct cidr *address)
+{
+    char leased[64], text[CIDR_TEXT];
+
+    cidr_print(address, text);
+    text[strcspn(text, "/")] = '\0';
+    return read_state("leases", name, "ADDRESS", leased, sizeof(leased)) && strcmp(leased, text) == 0;
+}
+
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
 static bool read_iaid(const char *interface, unsigned int *iaid)
 {
@@ -175,23 +184,26 @@ static char *read_merged(const char *name)
 }
 
 /* Copies the text's sections: [Link] to the port's, but for what the host waits for at boot, since a port
- * gets no address; all others but [Match] to the bridge's. Returns 0, or -1 and what cannot be a bridge's. */
+ * gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1 and what cannot be
+ * a bridge's. */
 static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *plan, const char *text,
                          struct error *why)
 {
-    static const char on_top[] =
-        "VLAN MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
-        "IPoIB BatmanAdvanced";
+    static const char on_top[] = "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
+                                 "IPoIB BatmanAdvanced";
     _cleanup_free_ char *copy = strdup(text);
     char *rest = copy;
+    bool network = false;
     FILE *to = NULL;
 
     for (const char *line; (line = strsep(&rest, "\n"));) {
         const char *start = line + strspn(line, " \t"), *setting = strchr(start, '=');
         char key[32] = "", value[8] = "";
         sscanf(start, "%31[^= \t] = %7s", key, value);
-        if (*start == '[')
+        if (*start == '[') {
+            network = strncmp(start, "[Network]", 9) == 0;
             to = bridge;
+        }
         if (strncmp(start, "[Link]", 6) == 0)
             to = port;
         if (strncmp(start, "[Match]", 7) == 0)
@@ -200,6 +212,10 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             continue;
         if (to == port && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             fprintf(bridge, "\n[Link]\n%s\n", start);
+            continue;
+        }
+        if (network && strcmp(key, "VLAN") == 0) { /* has its frames before the bridge does, and stays */
+            fprintf(port, "\n[Network]\n%s\n", start);
             continue;
         }
         if (to == port && strcmp(key, "Unmanaged") == 0 && text_is_yes(value))
@@ -331,7 +347,8 @@ static int refuse_netdev(const struct persist_plan *plan, struct error *why)
                   "/run/systemd/network", "/usr/lib/systemd/network");
     if (!found || !*found)
         return 0;
-    return error_set(why, "networkd has a file for '%s' already: %s", plan->bridge, process_reason(found));
+    return error_set(why, "networkd has a file for '%s' already: %s: use that bridge, or choose another name",
+                     plan->bridge, process_reason(found));
 }
 
 /* The DHCP server starts with the bridge's carrier, which its first guest gives it. */
@@ -358,23 +375,19 @@ static void add_nat(const struct persist_plan *plan, struct persist_files *files
     fprintf(out, "\n[IPv6Prefix]\nPrefix=%s\n", address);
 }
 
-static int write_nat(const struct persist_plan *plan, struct persist_files *files, struct error *why)
-{
-    if (refuse_netdev(plan, why) != 0)
-        return -1;
-    add_netdev(plan, files);
-    add_nat(plan, files);
-    return 0;
-}
-
 int persist_networkd(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
     char none[] = "";
 
-    if (plan->nat.family)
-        return write_nat(plan, files, why);
+    if (refuse_netdev(plan, why) < 0)
+        return -1;
+    if (plan->nat.family) {
+        add_netdev(plan, files);
+        add_nat(plan, files);
+        return 0;
+    }
     if (!*name)
         return persist_networkd_from(plan, none, files, why);
     if (strcmp(name, START) < 0)

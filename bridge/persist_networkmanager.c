@@ -6,11 +6,13 @@
  * yields by its lower priority, so that it is there if the others fail. */
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "persist_profile.h"
 #include "uplink.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,11 +199,52 @@ static int add_profile(const struct persist_plan *plan, const struct profile *pr
     return 0;
 }
 
+/* Whether a part of unmanaged-devices, as `interface-name:br*`, is for the bridge (NetworkManager.conf(5)).
+ */
+static bool spec_matches(const char *spec, const char *bridge)
+{
+    static const char by_name[] = "interface-name:";
+
+    if (strcmp(spec, "*") == 0 || strcmp(spec, "type:bridge") == 0)
+        return true;
+    if (strncmp(spec, by_name, strlen(by_name)) != 0)
+        return false;
+    spec += strlen(by_name);
+    return fnmatch(spec + (*spec == '=' || *spec == '~'), bridge, 0) == 0;
+}
+
+/* The bridge would be left alone, and its port with the NIC's own profile. */
+static int refuse_unmanaged(const struct persist_plan *plan, struct error *why)
+{
+    static const char except[] = "except:";
+    _cleanup_free_ char *config = NULL;
+    char list[1024];
+    bool unmanaged = false, excepted = false;
+
+    if (process_query(&config, "NetworkManager", "--print-config") != 0 || !config ||
+        !text_value(config, "unmanaged-devices", list, sizeof(list)))
+        return 0;
+    _cleanup_free_ char *copy = strdup(list);
+    char *rest = copy;
+    for (const char *spec; (spec = strsep(&rest, ";,"));) {
+        if (strncmp(spec, except, strlen(except)) == 0)
+            excepted |= spec_matches(spec + strlen(except), plan->bridge);
+        else
+            unmanaged |= spec_matches(spec, plan->bridge);
+    }
+    if (!unmanaged || excepted)
+        return 0;
+    return error_set(why,
+                     "NetworkManager is told to leave '%s' alone: unmanaged-devices=%.200s; except it there "
+                     "(except:interface-name:%s)",
+                     plan->bridge, list, plan->bridge);
+}
+
 int persist_networkmanager(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
     _cleanup_profile_ struct profile profile = {.text = NULL};
 
-    if (plan->nat.family && persist_networkmanager_free(plan, why) != 0)
+    if (refuse_unmanaged(plan, why) != 0 || (plan->nat.family && persist_networkmanager_free(plan, why) != 0))
         return -1;
     if (*plan->uplink && profile_read(plan->uplink, &profile, why) != 0)
         return -1;

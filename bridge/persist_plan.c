@@ -4,6 +4,7 @@
  * Reads what an interface has, for a plan: addresses and routes, and what of them no format can express. */
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
@@ -43,6 +44,27 @@ void persist_lose(struct persist_plan *plan, const char *format, ...)
         vsnprintf(plan->lost + strlen(plan->lost), sizeof(plan->lost) - strlen(plan->lost), format, args);
     }
     va_end(args);
+}
+
+void persist_look_beside(struct persist_plan *plan)
+{
+    const char *argv[16] = {"grep", "-rlsE"};
+    _cleanup_free_ char *found = NULL;
+    char pattern[sizeof("^([^#]*[^#A-Za-z0-9_.-])?([^A-Za-z0-9_.-]|$)") + IFNAMSIZ];
+    size_t count = 2;
+
+    if (!*plan->uplink || !plan->format->beside[0])
+        return;
+    snprintf(pattern, sizeof(pattern), "^([^#]*[^#A-Za-z0-9_.-])?%s([^A-Za-z0-9_.-]|$)", plan->uplink);
+    argv[count++] = pattern;
+    for (size_t i = 0; plan->format->beside[i]; i++)
+        argv[count++] = plan->format->beside[i];
+    if (process_capture(argv, false, PROCESS_QUERY_MS, &found) < 0 || !found)
+        return;
+    char *rest = found;
+    for (const char *path; (path = strsep(&rest, "\n"));)
+        if (*path)
+            persist_lose(plan, "what %s says of '%s'", path, plan->uplink);
 }
 
 /* What a route can have beyond its destination, gateway and metric. */
@@ -176,9 +198,10 @@ static int read_addresses(struct view *view, const struct link *holder, struct p
 
     for (size_t i = 0; err == 0 && i < all.count; i++) {
         const struct nlmsghdr *msg = all.list[i];
+        const struct cidr address = address_of(msg);
         note_token(plan, msg);
-        if (!(address_flags(msg) & IFA_F_PERMANENT))
-            plan->dhcp |= address_of(msg).family == AF_INET;
+        if (!(address_flags(msg) & IFA_F_PERMANENT) || persist_networkd_leased(holder->name, &address))
+            plan->dhcp |= address.family == AF_INET;
         else if (!address_is_link_local(msg) && !is_managers(plan, msg))
             err = add_address(plan, msg);
     }

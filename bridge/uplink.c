@@ -222,10 +222,11 @@ static int refuse_dependents(struct view *view, const char *verb, const struct c
     return refuse_those(verb, &all, uplink->name, create->name);
 }
 
-int uplink_refuse_firewall(const char *verb, const char *uplink, const char *bridge)
+int uplink_refuse_at_boot(const struct view *view, const char *verb, const char *uplink, const char *bridge)
 {
     struct dependents all = {.count = 0};
 
+    look_at_links(&all, &view->links, links_by_name(&view->links, uplink));
     if (look_at_firewall(&all, verb, uplink) != 0)
         return 1;
     return refuse_those(verb, &all, uplink, bridge);

@@ -19,9 +19,10 @@ const char *uplink_manager(int ifindex);
  * ("eth*", "eth+"). Comments are ignored. */
 bool uplink_in_rule(const char *line, const char *name);
 
-/* Returns 0 if no firewall rule in the kernel names the NIC; otherwise reports which do, and would have to
- * name the bridge. Requires root. */
-int uplink_refuse_firewall(const char *verb, const char *uplink, const char *bridge);
+/* Returns 0 if no firewall rule in the kernel names the NIC, and no device is on top of it that would keep it
+ * from becoming a port, as a macvlan does; otherwise reports which do, and would have to name the bridge.
+ * Requires root. */
+int uplink_refuse_at_boot(const struct view *view, const char *verb, const char *uplink, const char *bridge);
 
 /* Returns 0 if this NIC can become the bridge's uplink; otherwise reports why not. */
 int uplink_refuse(struct view *view, const char *verb, const struct create *create,

@@ -252,6 +252,29 @@ class Formats(PersistCase):
             self.assertIn(says, said)
             self.assertEqual(self.tree(), before)
 
+    def test_a_definition_of_netplans_for_several_nics(self):
+        """All that it matches would become ports; and which one is the NIC's, networkd knows best."""
+        self.only_static()
+        uplink.ip("link", "add", "eth1", "type", "bridge")
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        any_nic = "network: {version: 2, %sethernets: {any: {match: {%s}, addresses: [%s/24, 192.0.2.11/24, '%s/64']}}}\n"
+        for renderer in ("", "renderer: NetworkManager, "):
+            sandbox.write("/etc/netplan/01-any.yaml", any_nic % (renderer, "name: 'et*'", HOST4, HOST6), mode=0o600)
+            before = self.tree()
+            said = self.persist("br0", "--uplink=eth0", "--format=netplan", status=1)
+            self.assertIn("netplan's definition 'any' is for 'eth1', too, which would become a port as well", said)
+            self.assertEqual(self.tree(), before)
+        sandbox.write("/etc/netplan/01-any.yaml", any_nic % ("", "driver: virtio_net", HOST4, HOST6), mode=0o600)
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        for name in ("eth0", "eth1"):
+            sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex(name)}", "NETWORK_FILE=/run/systemd/network/10-netplan-any.network\n")
+        self.assertIn("is for 'eth1', too", self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
+        os.unlink(f"/run/systemd/netif/links/{sandbox.ifindex('eth1')}")
+        self.persist("br0", "--uplink=eth0", "--format=netplan")
+        with open("/etc/netplan/99-virt-tap-br0.yaml", encoding="ascii") as file:
+            self.assertRegex(file.read(), r'(?s)"any":.*interfaces: \["any"\].*addresses:')
+
     def test_a_bond_of_netplans(self):
         """It remains one, without addresses."""
         self.only_static()
@@ -427,6 +450,8 @@ class Losses(PersistCase):
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
                            ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
+                           (INTERFACES.replace("1\n\niface", "1\n  up echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp; nft -f /etc/rules\n\niface"),
+                            "a command that is partly the port's, and partly the bridge's (echo 1"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip link set eth0 mtu 1400 && ip addr add 192.0.2.11/24 dev eth0\n\niface"),
                             "a command that not only sets addresses or routes (ip link set eth0 mtu 1400 && ip addr"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip route add 10.0.0.0/8 via 192.0.2.1; nft -f /etc/rules\n\niface"),
@@ -458,12 +483,56 @@ class Losses(PersistCase):
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
+    def test_networkds_dropins_of_netplans(self):
+        self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        sandbox.write("/etc/netplan/01-lan.yaml", "network: {version: 2, ethernets: {lan: {match: {name: eth0}, addresses: "
+                      f"[{HOST4}/24, 192.0.2.11/24, '{HOST6}/64']}}}}}}\n", mode=0o600)
+        sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('eth0')}", "NETWORK_FILE=/run/systemd/network/10-netplan-lan.network\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd")
+        path = "/etc/systemd/network/10-netplan-lan.network.d/mine.conf"
+        sandbox.write(path, "[DHCPv4]\nUseDNS=no\n")
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=[f"this cannot be carried over: what {path} says; --lossy"])
+        self.persist("br0", "--uplink=eth0", "--format=netplan", "--lossy")
+
+    def test_scripts_beside(self):
+        """They name the NIC, and would have to name the bridge."""
+        for form, folder in (("ifupdown", "/etc/network/if-up.d"), ("ifupdown", "/etc/dhcp"), ("networkd", "/etc/networkd-dispatcher/routable.d"),
+                             ("netplan", "/etc/NetworkManager/conf.d")):
+            path = folder + "/mine"
+            self.addCleanup(lambda path=path: os.path.exists(path) and os.unlink(path))
+            for text, names in (("[ $IFACE = eth0 ] || exit\n", True), ('interface "eth0" {\n', True), ("eth0", True), ("a\n  # interface eth0\n", False),
+                                ("eth0.5 veth0 eth0x -eth0\n", False)):
+                sandbox.write(path, text)
+                if names:
+                    self.refuse("br0", "--uplink=eth0", f"--format={form}",
+                                says=[f"nothing was changed: this cannot be carried over: what {path} says of 'eth0'; --lossy goes on without it"])
+                else:
+                    self.persist("br0", "--uplink=eth0", f"--format={form}", "--print")
+            os.unlink(path)
+
+    def test_ifupdowns_files_that_others_write(self):
+        """At each boot, as the helper of Debian's cloud images does, or at the first boot of a clone."""
+        stanza = "\n".join(INTERFACES.splitlines()[4:8]) + "\n"
+        for path, says in (("/run/network/interfaces.d/eth0", "/run/network/interfaces.d/eth0, which has a stanza of 'eth0', is written again at each boot"),
+                           ("/etc/network/interfaces.d/50-cloud-init", "was written by cloud-init, which may write it again; turn that off first")):
+            sandbox.write(path, stanza)
+            sandbox.write("/etc/network/interfaces", f"source-directory {os.path.dirname(path)}\n")
+            self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["nothing was changed: ", says])
+        sandbox.write("/etc/cloud/cloud.cfg.d/99.cfg", "network: {config: disabled}\n")
+        self.addCleanup(os.unlink, "/etc/cloud/cloud.cfg.d/99.cfg")
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/0-first.network", "[Match]\nName=eth0\n")
         self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd reads 0-first.network before", "rename it"])
         os.unlink("/etc/systemd/network/0-first.network")
-        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nVLAN=eth0.5\n")
-        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has VLAN=, which cannot be carried over"])
+        sandbox.write("/etc/systemd/network/25-br0.netdev", "[NetDev]\nName=br0\nKind=bridge\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["networkd has a file for 'br0' already: /etc/systemd/network/25-br0.netdev: use that"])
+        os.unlink("/etc/systemd/network/25-br0.netdev")
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth*\n[Network]\nMACVLAN=mac0\n")
+        self.refuse("br0", "--uplink=eth0", "--format=networkd", says=["has MACVLAN=, which cannot be carried over"])
         for line, says in (("[Link]\nUnmanaged=yes", "told to leave 'eth0' alone"),
                            ("[RoutingPolicyRule]\nIncomingInterface=eth0", "names it, and would have to"),
                            ("[Route]\nDestination=10.0.0.0/8\nMultiPathRoute=192.0.2.1@eth0", "names it, and would have to")):
@@ -495,6 +564,9 @@ class Losses(PersistCase):
         uplink.ip("route", "add", "default", "via", "92.0.2.9")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.9, which is not"])
         uplink.ip("route", "del", "default")
+        sandbox.write("/etc/netplan/60-bridge.yaml", "network: {version: 2, bridges: {br0: {dhcp4: false}}}\n", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan's files have 'br0' already (`netplan get bridges.br0`)"])
+        os.unlink("/etc/netplan/60-bridge.yaml")
         uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has an address from DHCP, and netplan's files do not ask for one"])
 
@@ -511,7 +583,7 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", "auto lo eth0\niface lo inet loopback\nsource hosts.d/*.conf\nsource-directory more.d\n")
         sandbox.write("/etc/network/hosts.d/lan.conf", f"iface eth0 inet static\n  address {HOST4}/24\n  dns-nameservers 192.0.2.53\n"
                       "  pre-up echo firewall >>/run/firewall\n  up ip route add 10.0.0.0/8 via 192.0.2.1 >/dev/null 2>&1 || true\n", mode=0o640)
-        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  autoconf 1\nauto eth0:1\n"
+        sandbox.write("/etc/network/more.d/six", f"iface eth0 inet6 static\n  address {HOST6}/64\n  gateway {ROUTER6}\n  autoconf 1\nauto eth0:1\n"
                       "iface eth0:1 inet static\n  address 192.0.2.11/24\n")
         before = self.tree()
         self.persist("br0", "--uplink=eth0", "--format=ifupdown")
@@ -528,16 +600,98 @@ class CarriedOver(PersistCase):
         self.assertEqual(sorted(uplink.addresses("br0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(uplink.addresses("eth0"), [])
         self.assertNotIn("inet6", uplink.ip("addr", "show", "eth0"))
-        # What ifupdown sets for a static address, and what the stanza says against it; and the NIC has it when it gets the address back.
+        # What ifupdown sets for a static address with a gateway, and what the stanza says against it; and the NIC has it when it gets the address back.
         self.assertEqual(self.settings("br0"), ["0", "1"])
         done = virt_tap("bridge", "delete", "br0", "--uplink=eth0")
         self.assertEqual((done.returncode, self.settings("eth0")), (0, ["0", "1"]), done.stdout)
         self.assertEqual(sorted(uplink.addresses("eth0")), sorted([HOST4 + "/24", "192.0.2.11/24", HOST6 + "/64"]))
         self.assertEqual(self.tree(), before)
 
+    def test_ifupdown_with_a_route_to_its_own_network(self):
+        """Through the gateway, as at a hoster that keeps its servers apart: the kernel's is still there, by which the gateway itself is reached."""
+        for words in (("addr", "flush", "dev", "eth0"), ("addr", "add", HOST4 + "/24", "dev", "eth0"), ("route", "prepend", "192.0.2.0/24", "via", ROUTER4),
+                      ("route", "add", "203.0.113.0/24", "via", "192.0.2.7")):
+            uplink.ip(*words)
+        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n  address {HOST4}/24\n"
+                      f"  up route add -net 192.0.2.0/24 gw {ROUTER4} dev eth0\n"
+                      "  up ip route add 203.0.113.0/24 via 192.0.2.7\n")
+        routes = uplink.ip("route").replace("eth0", "br0")
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        shutil.rmtree("/run/network", ignore_errors=True)
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        for _ in range(2):
+            sandbox.run("ifup", "--force", "br0")
+            self.assertEqual(uplink.ip("route"), routes)
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+
     @staticmethod
     def settings(name):
         return sandbox.run("sysctl", "-n", *(f"net.ipv6.conf.{name}.{key}" for key in ("accept_ra", "autoconf"))).stdout.split()
+
+    def test_ifupdowns_commands(self):
+        """Of each, who runs it after that: the port, its bridge, both, or neither, since the bridge has it from the kernel."""
+        port, bridge = {"port"}, {"bridge"}
+        for command, who in (("/sbin/ip -family inet6 route add default via 2001:db8::1 dev eth0", set()),
+                             ("sleep 1; ip -6 route add 2001:db8:9::/48 dev eth0", set()),
+                             ("/sbin/ip -f inet6 r add 2001:db8:9::/48 via 2001:db8::1", set()), ("ifconfig $IFACE 0.0.0.0 up", set()),
+                             ('ip -4 addr add 192.0.2.11/24 dev "${IFACE}"', set()), ("ip -6 route add default via fe80::1 dev 'eth0' || true", set()),
+                             ("ip addr add 203.0.113.7/32 dev lo", port), ("ip route add blackhole 10.0.0.0/8", port),
+                             ("route add -net 10.0.0.0/8 reject", port),
+                             ("ip route add 10.8.0.0/24 dev tun0", port), ("ifconfig eth1 192.0.2.77", port), ("ip link set dev $IFACE promisc on", port),
+                             ("ethtool -K eth0 gro off", port),
+                             ("/sbin/ifconfig eth0 hw ether 52:54:00:aa:00:01", port), ("ifconfig $IFACE mtu 1400", port),
+                             ("ip rule add from 192.0.2.10 lookup 77", port), ("ip rule add iif eth0 lookup 77", bridge),
+                             ("sysctl -w net.ipv4.ip_forward=1", port), ("sysctl -w net.ipv6.conf.eth0.accept_ra=2", port | bridge),
+                             ("echo 1 > /proc/sys/net/ipv6/conf/$IFACE/proxy_ndp", port | bridge),
+                             ("echo 1 >/proc/sys/net/ipv6/conf/eth0/proxy_ndp", port | bridge),
+                             ("ip -6 neigh add proxy 2001:db8::7 dev eth0", port | bridge), ("/sbin/dhclient -6 -nw eth0 || true", bridge)):
+            sandbox.write("/etc/network/interfaces", INTERFACES.replace("1\n\niface", f"1\n  up {command}\n\niface"))
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            edited, own = said.split("\n# /etc/network/virt-tap-br0\n")
+            found = ({"port"} if f"\n  up {command}\n" in edited else set()) | ({"bridge"} if "\n    up " in own else set())
+            self.assertEqual(found, who, (command, said))
+            if found & bridge:
+                self.assertIn("    up " + command.replace("eth0", "br0") + "\n", own)
+
+    def test_ifupdowns_script_that_may_set_routes(self):
+        uplink.ip("route", "add", "10.0.0.0/8", "via", "192.0.2.7")
+        text = INTERFACES.replace("192.0.2.10/24", "192.0.2.10/24\n  up /etc/routes\n  up ip addr add 192.0.2.11/24 dev eth0\n"
+                                  f"  up ip addr add {HOST6} dev eth0\n"
+                                  f"  up ip route add default via {ROUTER6}")
+        sandbox.write("/etc/network/interfaces", text)
+        self.assertIn("'eth0' has a route to 10.0.0.0/8, which is in none of its stanzas: '/etc/routes' there may set it",
+                      self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
+        sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+
+    def test_ifupdown2(self):
+        """It removes addresses that it does not know, but not what is set last."""
+        uplink.ip("link", "set", "eth0", "mtu", "1400")
+        for words, other in (("pre-up", "post-up"), ("post-up", "pre-up")):
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            for line in (f"ip addr replace {HOST4}/24 dev br0", f"ip route replace default via {ROUTER4} dev br0 metric 100", "ip link set dev br0 mtu 1400"):
+                self.assertIn(f"    {words} {line}\n", said)
+                self.assertNotIn(f"    {other} {line}\n", said)
+            sandbox.write("/etc/network/ifupdown2/ifupdown2.conf", "")
+
+    def test_ifupdown_listens_to_routers(self):
+        """As it did for the NIC: not with a gateway of one's own, unless the stanza says so, before the gateway or behind it."""
+        start = f"auto eth0\niface eth0 inet6 static\n  address {HOST6}/64\n"
+        for more, kept in (("", None), (f"  gateway {ROUTER6}\n", "0"), (f"  accept_ra 2\n  gateway {ROUTER6}\n", "2"),
+                           (f"  gateway {ROUTER6}\n  accept_ra 1\n", "1")):
+            sandbox.write("/etc/network/interfaces", start + more)
+            said = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
+            found = re.findall("pre-up echo (.) >/proc/sys/net/ipv6/conf/br0/accept_ra", said)
+            self.assertEqual(found[-1:], [kept] if kept else [], said)
+
+    def test_networkds_vlans(self):
+        """They stay on the NIC."""
+        sandbox.write("/etc/systemd/network/10-lan.network", f"[Match]\nName=eth0\n[Network]\nVLAN=eth0.5\nAddress={HOST4}/24\n VLAN = lab\n")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
+        self.assertNotIn("VLAN=eth0.5", said[1])
+        for line in ("[Network]\nVLAN=eth0.5\n", "[Network]\nVLAN = lab\n", "Bridge=br0\n"):
+            self.assertIn(line, said[2])
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",
@@ -603,6 +757,29 @@ class CarriedOver(PersistCase):
         uplink.ip("addr", "del", "198.51.100.7/32", "dev", "br0")
         sandbox.write(f"/run/systemd/netif/links/{sandbox.ifindex('br0')}", "ADMIN_STATE=configured\nDHCP6_CLIENT_IAID=0x97b964e0\n")
         self.assertIn(f"[DHCPv6]\nIAID={0x97b964e0}\n", self.persist("br0", "--format=networkd", "--print"))
+
+    def test_netplans_last_file(self):
+        """What ours says must be read last, also behind /etc/netplan/99_config.yaml, the example in Ubuntu's documentation."""
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", "198.51.100.7/32", "dev", "eth0", "valid_lft", "3000", "preferred_lft", "3000")
+        sandbox.write("/etc/netplan/99_config.yaml", "network: {version: 2, ethernets: {eth0: {dhcp4: true}}}\n", mode=0o600)
+        for _ in range(2):
+            self.assertIn("wrote /etc/netplan/zz-virt-tap-br0.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+        os.rename("/etc/netplan/99_config.yaml", "/etc/netplan/zzz.yaml")
+        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file in /etc/netplan whose name comes last",
+                      self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
+
+    def test_networkd_keeps_a_lease(self):
+        """For ever, if told to: it is none of the host's own addresses nevertheless."""
+        sandbox.write("/etc/systemd/network/10-lan.network", "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\nKeepConfiguration=dhcp\n")
+        sandbox.write(f"/run/systemd/netif/leases/{sandbox.ifindex('eth0')}", f"ADDRESS={HOST4}\n")
+        self.addCleanup(shutil.rmtree, "/run/systemd/netif")
+        said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print")
+        self.assertNotIn(HOST4, said)
+        self.assertIn("Address=192.0.2.11/24\n", said)
 
     def test_networkd_makes_the_same_of_advertisements(self):
         """It derives the lower half of such an address from the interface's name, too, if told to."""

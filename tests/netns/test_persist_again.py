@@ -149,6 +149,13 @@ class Again(Case):
         self.as_after_a_boot("eth0")
         self.persist()
 
+    def test_macvlan(self):
+        """With one on top, the NIC could not become a port at the next boot."""
+        uplink.ip("link", "add", "link", "eth0", "name", "mac0", "type", "macvlan", "mode", "bridge")
+        self.assertIn("these name 'eth0' and would stop matching: macvlan 'mac0'; make them name 'br0', or give --ignore-dependents", self.persist(status=1))
+        self.persist("--ignore-dependents")
+        self.call("unpersist", "br0")
+
     def test_what_says_no(self):
         for value in ("on", " Yes ", "= true".strip("= "), "1"):
             sandbox.write(LAN, f"[Match]\nName=eth0\n[Link]\nUnmanaged = {value}\n")

@@ -300,6 +300,17 @@ class Refused(Case):
         nm.nmcli("connection", "reload")
         self.assertIn(nm.PROFILES + "/high.nmconnection has the highest autoconnect-priority", self.persist(status=1))
 
+    def test_a_bridge_that_is_left_alone(self):
+        """The port would go on with the NIC's own profile."""
+        self.start(HEAD + NIC + V4 + V6)
+        for value, says in (("interface-name:br*;interface-name:vnet*", True), ("*,except:type:ethernet", True), ("type:bridge", True),
+                            ("*,except:type:wifi,except:type:bridge", False), ("interface-name:=br1;type:wifi", False),
+                            ("type:bridge;except:interface-name:br0", False)):
+            sandbox.write("/etc/NetworkManager/conf.d/10-mine.conf", f"[keyfile]\nunmanaged-devices={value}\n")
+            said = self.persist("--print", status=int(says))
+            self.assertEqual("is told to leave 'br0' alone: unmanaged-devices=" in said, says, (value, said))
+        os.unlink("/etc/NetworkManager/conf.d/10-mine.conf")
+
     def test_netplans(self):
         nm.profile("netplan-eth0", HEAD + NIC + V4 + V6, folder="/run/NetworkManager/system-connections")
         nm.start()

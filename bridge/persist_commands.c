@@ -169,6 +169,21 @@ static unsigned int judge(struct persist_taken *taken, const char *text)
     return OTHER;
 }
 
+bool persist_names_nic(const struct persist_taken *taken, const char *command)
+{
+    const char *nic = taken->plan->uplink;
+    _cleanup_free_ char *copy = strdup(command);
+    char *rest = copy;
+
+    for (const char *text; *nic && copy && (text = strsep(&rest, ";&|"));) {
+        __attribute__((cleanup(part_free))) struct part part = {.count = 0};
+        split(&part, text);
+        if (part.count > 0 && is_network(&part) && strcmp(word_after(&part, "dev"), nic) == 0)
+            return true;
+    }
+    return find_name(command, command, nic, true) != NULL;
+}
+
 /* Notes which of the plan's addresses a command sets. */
 static void note_addresses(struct persist_taken *taken, const char *command)
 {

@@ -266,10 +266,12 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         fputs(line->raw, e->out);
 }
 
-static void edit_other(struct editor *e, const struct line *line)
+static void edit_other(struct editor *e, const struct line *line, const char *word)
 {
     if (e->where == NONE && !is_comment(line->raw))
         cannot(e, "an option outside of any stanza", line->words);
+    else if (text_has_word("up pre-up post-up", word) && persist_names_nic(e->taken, value_of(line->words)))
+        cannot(e, "a command in another interface's stanza", value_of(line->words));
     fputs(line->raw, e->out);
 }
 
@@ -289,7 +291,7 @@ static void edit_line(struct editor *e, const struct line *line)
     else if (begins && (strcmp(words[0], "auto") == 0 || strncmp(words[0], "allow-", 6) == 0))
         edit_names(e, line);
     else if (e->where == OTHERS || e->where == NONE || is_comment(line->raw))
-        edit_other(e, line);
+        edit_other(e, line, words[0]);
     else
         edit_option(e, line, words[0]);
 }

@@ -41,6 +41,9 @@ void persist_note_routes(struct persist_taken *taken, const char *value);
 bool persist_edit_command(struct persist_taken *taken, const char *word, const char *command, bool inet6,
                           bool alias);
 
+/* Whether a command of another interface's stanza sets an address, a route or a setting of the NIC. */
+bool persist_names_nic(const struct persist_taken *taken, const char *command);
+
 /* Writes the bridge's own stanzas; options and inet6: what the NIC's gave for them, "": nothing. */
 void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const char *options,
                             const char *inet6);

@@ -440,6 +440,10 @@ class Losses(PersistCase):
 
     def test_ifupdown(self):
         for text, says in ((INTERFACES.replace("192.0.2.10", "192.0.2.77"), "an address that it does not have now (192.0.2.77/24)"),
+                           (INTERFACES + "iface other2 inet manual\n  post-up echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp\n",
+                            "another interface's stanza (echo 1"),
+                           (INTERFACES + "iface other2 inet manual\n  up true; ip route add 10.0.0.0/8 via 192.0.2.1 dev eth0\n",
+                            "another interface's stanza (true;"),
                            (INTERFACES + "mapping eth*\n  script /bin/true\n", "a mapping"),
                            (INTERFACES.replace("inet static", "inet ppp"), "a method other than"),
                            (INTERFACES.replace("inet static", "inet static inherits lan"), "a stanza that inherits"),

@@ -173,6 +173,9 @@ class Delete(Case):
     def test_without_an_uplink(self):
         self.as_after_a_boot()
         before = self.tree()
+        sandbox.write("/etc/network/interfaces", INTERFACES + "iface other inet manual\n  up ip route add 10.0.0.0/8 via 192.0.2.1\n")
+        self.call("persist", "br0", "--format=ifupdown", "--print")
+        sandbox.write("/etc/network/interfaces", INTERFACES, 0o640)
         self.call("persist", "br0", "--format=networkd")
         self.assertNotEqual(self.tree(), before)
         self.call("delete", "br0")

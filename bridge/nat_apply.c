@@ -261,6 +261,18 @@ static bool await(const char *verb, const struct persist_plan *plan)
     return false;
 }
 
+/* As the rule for udev does, which knows it only after a moment. */
+static void limit_learning(const char *name)
+{
+    _cleanup_view_ struct view view;
+
+    if (view_read(&view) < 0)
+        return;
+    const struct link *bridge = links_by_name(&view.links, name);
+    if (bridge && bridge->bridge.knows_learned && bridge->bridge.max_learned == 0)
+        bridge_set_option(&view.nl, bridge->ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
+}
+
 /* All of it, after a failure. */
 static void take_back(const char *verb, const struct persist_plan *plan)
 {
@@ -294,6 +306,7 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
             take_back(verb, plan);
         return 1;
     }
+    limit_learning(plan->bridge);
     const bool docker = records(&record, "/docker.service.d/");
     if (docker) {
         process_query(NULL, "systemctl", "daemon-reload");

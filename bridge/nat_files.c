@@ -211,6 +211,22 @@ static int add_sysctls(const struct persist_plan *plan, struct persist_files *fi
     return persist_close(out);
 }
 
+/* It learns as few addresses as one of `bridge create`. udev tells it, as soon as anybody makes it: profiles of
+ * NetworkManager have no word for this, and files of networkd's only from systemd 257 on. */
+static int add_limit(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, 0644, "/etc/udev/rules.d/80-virt-tap-%s.rules", plan->bridge);
+
+    if (!out)
+        return -errno;
+    persist_head(out, plan);
+    fprintf(out,
+            "ACTION==\"add\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", ENV{INTERFACE}==\"%s\", "
+            "RUN+=\"/sbin/ip link set dev %s type bridge fdb_max_learned %d\"\n",
+            plan->bridge, plan->bridge, BRIDGE_LEARNED_MAX);
+    return persist_close(out);
+}
+
 /* A zone of its own, as NetworkManager's for shared connections: guests reach these services of the host's,
  * and everything beyond it. A zone's name has 17 characters at most. */
 static int add_zone(const struct persist_plan *plan, struct persist_files *files)
@@ -271,6 +287,8 @@ int nat_write_host(const struct persist_plan *plan, struct persist_files *files)
     const bool shared = strcmp(plan->format->name, "networkmanager") == 0;
     int err = shared ? add_modules(plan, files) : add_sysctls(plan, files);
 
+    if (err == 0)
+        err = add_limit(plan, files);
     if (err == 0 && !shared && access("/etc/firewalld/zones", F_OK) == 0)
         err = add_zone(plan, files);
     if (err == 0 && persist_any_file("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))

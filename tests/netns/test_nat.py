@@ -11,6 +11,7 @@ import shutil
 import socket
 import unittest
 
+import linkattrs
 import nathost
 import needed
 import networkmanager as nm
@@ -31,7 +32,7 @@ class NatCase(unittest.TestCase):
         for folder in ("systemd/network", "systemd/system/docker.service.d",
                        "NetworkManager/system-connections", "libvirt/qemu/networks", "docker", "virt-tap/nat"):
             shutil.rmtree("/etc/" + folder, ignore_errors=True)
-        for pattern in ("/etc/virt-tap/persist.*", "/etc/sysctl.d/*virt-tap*", "/etc/firewalld/zones/virt-tap*"):
+        for pattern in ("/etc/virt-tap/persist.*", "/etc/sysctl.d/*virt-tap*", "/etc/firewalld/zones/virt-tap*", "/etc/udev/rules.d/*virt-tap*"):
             for path in glob.glob(pattern):
                 os.unlink(path)
 
@@ -55,6 +56,15 @@ class NatCase(unittest.TestCase):
         self.assertRegex(virt_tap("show", "nat0").stdout, r"\Anat0  up, mtu 1500, NAT, 192\.168\.76\.1/24")
         self.assertRegex(sandbox.run(sandbox.RUN + "/virt-tap", "list", uid=sandbox.USER).stdout, r"vtap-m +nat0 \(NAT\) ")
         uplink.ip("link", "delete", "vtap-m")
+
+        self.limited()
+
+    def limited(self):
+        """It learns no more addresses than another bridge of ours, now and, by udev, whenever it is made again."""
+        self.assertIn(linkattrs.bridge("nat0").get(linkattrs.BR_MAX_LEARNED), (16384, None))  # None: before Linux 6.7
+        with open("/etc/udev/rules.d/80-virt-tap-nat0.rules", encoding="ascii") as file:
+            rule = file.read().splitlines()[-1]
+        self.assertIn('ENV{INTERFACE}=="nat0", RUN+="/sbin/ip link set dev nat0 type bridge fdb_max_learned 16384"', rule)
 
     def delete(self):
         done = virt_tap("bridge", "delete", "nat0", limit=60)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    TICKS = 100, /* per second in IFLA_BR_FORWARD_DELAY (USER_HZ) */
+    TICKS = 100,         /* per second in IFLA_BR_FORWARD_DELAY (USER_HZ) */
     HOST_ID_LENGTH = 32, /* hexadecimal digits */
 };
 

@@ -64,17 +64,16 @@ static bool networkd_masquerades(const struct cidr *address)
     return rules && strstr(rules, text);
 }
 
-/* Bridge, address, DHCP server and masquerading. networkd's DHCP server waits for the first guest. */
+/* Bridge, address, DHCP server, masquerading and filter. networkd's DHCP server waits for the first guest. */
 static bool is_ready(const struct persist_plan *plan)
 {
     _cleanup_free_ char *state = NULL;
+    const bool networkd = strcmp(plan->format->name, "networkd") == 0;
     char unit[64];
 
     if (!has_address(plan))
         return false;
-    if (strcmp(plan->format->name, "networkd") == 0)
-        return networkd_masquerades(&plan->nat);
-    if (!serves_dhcp())
+    if (networkd ? !networkd_masquerades(&plan->nat) : !serves_dhcp())
         return false;
     if (strcmp(plan->format->name, "networkmanager") == 0)
         return process_query(&state, "nmcli", "-g", "GENERAL.STATE", "device", "show", plan->bridge) == 0 &&
@@ -236,6 +235,7 @@ void nat_stop(const char *bridge)
     snprintf(unit, sizeof(unit), "virt-tap-nat-%s", bridge);
     if (access(path, F_OK) == 0)
         process_query(NULL, "systemctl", "stop", unit);
+    process_query(NULL, "systemctl", "daemon-reload");
 }
 
 /* Waits until all is there. Returns whether it is, or reports why not. */
@@ -259,6 +259,20 @@ static bool await(const char *verb, const struct persist_plan *plan)
              "'%s' has not got its address, DHCP server and masquerading: `journalctl -b -u %s` says why",
              plan->bridge, *name ? name : "systemd-networkd");
     return false;
+}
+
+/* Has the manager make it, and before that, with networkd, who reaches it is restricted. */
+static int tell(const char *verb, const struct persist_plan *plan)
+{
+    char unit[64];
+
+    if (strcmp(plan->format->name, "networkd") == 0) {
+        snprintf(unit, sizeof(unit), "virt-tap-nat-%s", plan->bridge);
+        process_query(NULL, "systemctl", "daemon-reload");
+        if (process_query(NULL, "systemctl", "restart", unit) != 0)
+            return complain(1, verb, "cannot start '%s': `journalctl -b -u %s` says why", unit, unit);
+    }
+    return persist_tell(verb, plan);
 }
 
 /* As the rule for udev does, which knows it only after a moment. */
@@ -286,6 +300,7 @@ static void take_back(const char *verb, const struct persist_plan *plan)
     persist_detach(&move);
     if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
         link_delete(&view.nl, links_by_name(&view.links, plan->bridge)->ifindex);
+    nat_stop(plan->bridge);
     persist_reattach(&move);
     nat_clean(verb, plan->bridge, &record, &plan->nat);
 }
@@ -301,7 +316,7 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
         if (plan->nat6.family)
             forward("ipv6/conf/all/forwarding");
     }
-    if (!is_ready(plan) && (persist_tell(verb, plan) != 0 || !await(verb, plan))) {
+    if (!is_ready(plan) && (tell(verb, plan) != 0 || !await(verb, plan))) {
         if (!there)
             take_back(verb, plan);
         return 1;

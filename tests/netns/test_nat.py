@@ -86,6 +86,18 @@ class NatCase(unittest.TestCase):
         return guest
 
 
+    def unreached(self, guest):
+        """By hosts beside this one that have a route to it."""
+        uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")
+        ping = ("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1")
+        self.assertEqual(sandbox.run(*ping, HOST4, check=False).returncode, 0)
+        self.assertNotEqual(sandbox.run(*ping, guest.addresses("-4")[0], check=False).returncode, 0, nathost.ruleset())
+        for address in guest.addresses("-6"):
+            if address.startswith("fd"):
+                uplink.ip("-6", "route", "replace", address, "via", HOST6, netns="router")
+                self.assertNotEqual(sandbox.run(*ping, address, check=False).returncode, 0, nathost.ruleset())
+
+
 class Dnsmasq(NatCase):
     """A host without manager: a unit of ours."""
 
@@ -109,8 +121,7 @@ class Dnsmasq(NatCase):
         guest = self.guest()
         with open("/run/virt-tap-nat-nat0/leases", encoding="ascii") as file:
             self.assertIn(guest.addresses("-4")[0], file.read())
-        uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")
-        self.assertNotEqual(sandbox.run("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1", guest.addresses("-4")[0], check=False).returncode, 0)
+        self.unreached(guest)
         self.assertNotIn("running", self.persist("--nat", "--apply"))  # it works already: nobody is disturbed
         self.refused("--nat=192.168.80.0/24", says="has 192.168.76.1/24 already")
         self.refused(says="is persisted with NAT")
@@ -233,12 +244,12 @@ class Networkd(NatCase):
         super().setUp()
         for folder in ("links", "leases", "lldp"):
             os.makedirs("/run/systemd/netif/" + folder, exist_ok=True)
-        self.addCleanup(shutil.rmtree, "/run/systemd")
         sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
         sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
         self.addCleanup(sandbox.run, "mount", "-o", "remount,rw", "/sys")
         sandbox.write("/etc/systemd/network/50-wan.network", f"[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\nDNS=192.0.2.53\nAddress={HOST4}/24\n"
                       f"Address={HOST6}/64\nGateway={ROUTER4}\nGateway={ROUTER6}\n")
+        nathost.with_systemd(self)
         daemons = Daemons(self)
         daemons.bus()
         daemons.start("/lib/systemd/systemd-networkd")
@@ -251,10 +262,13 @@ class Networkd(NatCase):
         self.assertIn("/etc/systemd/network/0-virt-tap-nat0.network", nathost.tree())
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.marked()
-        self.guest()
+        self.unreached(self.guest())
+        verified = sandbox.run("systemd-analyze", "verify", "--man=no", UNIT)
+        self.assertNotIn("nat0", verified.stdout)
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.delete()
         self.assertEqual((nathost.tree(), nathost.ruleset()), before)
+        self.assertFalse(glob.glob("/run/virt-tap-nat-*"))
         self.persist("--nat", "--apply")  # networkd makes its tables again
         self.assertIn("192.168.76.0/24", nathost.ruleset())
         self.delete()
@@ -351,7 +365,7 @@ class Shared(NatCase):
         self.assertIn("'nat0' is there: 192.168.76.1/24", said)
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.marked()
-        self.guest(ipv6=False)
+        self.unreached(self.guest(ipv6=False))
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.assertIn("/etc/modules-load.d/virt-tap-nat0.conf", nathost.tree())
         self.delete()

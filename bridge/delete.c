@@ -173,7 +173,7 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (status != 0)
         return status;
     if (is_nat)
-        nat_clean(verb, name, &record, &nat);
+        nat_clean(verb, &record, &nat);
     unlink(path.text);
     if (record.count > 0 && !*saved.manager)
         complain(
@@ -202,7 +202,7 @@ int bridge_delete(const struct call *call)
 
     if (view_open(&view, call->name, true) != 0)
         return 1;
-    if (!links_by_name(&view.links, name)) /* already gone, as requested */
-        return 0;
+    if (!links_by_name(&view.links, name)) /* already gone, as requested, or never made */
+        return nat_remove(call->name, name);
     return delete (&view, call->name, name, options->uplink);
 }

@@ -214,13 +214,10 @@ static void clean_networkd(const struct cidr *address)
     }
 }
 
-void nat_clean(const char *verb, const char *bridge, const struct persist_files *record,
-               const struct cidr *address)
+void nat_clean(const char *verb, const struct persist_files *record, const struct cidr *address)
 {
-    if (records(record, "/docker.service.d/")) {
-        tell_docker(bridge, true);
+    if (records(record, "/docker.service.d/"))
         process_query(NULL, "systemctl", "daemon-reload");
-    }
     if (records(record, "/firewalld/"))
         tell_firewalld(verb);
     if (records(record, "/systemd/network/"))
@@ -233,8 +230,10 @@ void nat_stop(const char *bridge)
 
     snprintf(path, sizeof(path), "/run/virt-tap-nat-%s", bridge);
     snprintf(unit, sizeof(unit), "virt-tap-nat-%s", bridge);
-    if (access(path, F_OK) == 0)
-        process_query(NULL, "systemctl", "stop", unit);
+    tell_docker(bridge, true);
+    if (access(path, F_OK) != 0)
+        return;
+    process_query(NULL, "systemctl", "stop", unit);
     process_query(NULL, "systemctl", "daemon-reload");
 }
 
@@ -287,22 +286,28 @@ static void limit_learning(const char *name)
         bridge_set_option(&view.nl, bridge->ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
 }
 
-/* All of it, after a failure. */
-static void take_back(const char *verb, const struct persist_plan *plan)
+int nat_remove(const char *verb, const char *bridge)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct move move = {.mover = 0};
-    _cleanup_view_ struct view view;
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
+    struct cidr address;
 
-    persist_recall(plan->bridge, &record);
-    strcpy(move.bridge, plan->bridge);
-    strcpy(move.manager, plan->format->name);
-    persist_detach(&move);
-    if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
-        link_delete(&view.nl, links_by_name(&view.links, plan->bridge)->ifindex);
-    nat_stop(plan->bridge);
+    if (persist_check(verb, bridge, &record) != 0)
+        return 1;
+    if (!nat_recorded(&record, &address)) {
+        nat_stop(bridge);
+        return 0;
+    }
+    strcpy(move.bridge, bridge);
+    strcpy(move.manager, persist_manager_of(&record));
+    const bool detached = persist_detach(&move);
+    if (view_read(&view) == 0 && links_by_name(&view.links, bridge))
+        link_delete(&view.nl, links_by_name(&view.links, bridge)->ifindex);
+    nat_stop(bridge);
     persist_reattach(&move);
-    nat_clean(verb, plan->bridge, &record, &plan->nat);
+    nat_clean(verb, &record, &address);
+    return !detached;
 }
 
 int nat_apply(const char *verb, const struct persist_plan *plan)
@@ -318,7 +323,7 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
     }
     if (!is_ready(plan) && (tell(verb, plan) != 0 || !await(verb, plan))) {
         if (!there)
-            take_back(verb, plan);
+            nat_remove(verb, plan->bridge);
         return 1;
     }
     limit_learning(plan->bridge);

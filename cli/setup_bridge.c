@@ -132,10 +132,11 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
     if (status == 0 || plan_packages(setup, reason))
         return true;
     if (names_option(reason))
-        setup_add(setup, STEP_CANNOT, title,
-                  "%s; that is an option of `virt-tap bridge persist %s%s --apply`: run that with it, and then "
-                  "setup again",
-                  reason, setup->bridge, options);
+        setup_add(
+            setup, STEP_CANNOT, title,
+            "%s; that is an option of `virt-tap bridge persist %s%s --apply`: run that with it, and then "
+            "setup again",
+            reason, setup->bridge, options);
     else
         setup_add(setup, STEP_CANNOT, title, "%s", reason);
     return false;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "confinement.h"
+#include "json.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -234,8 +235,40 @@ static int disable(const struct call *call)
     return finish_output(0, call->name);
 }
 
+struct status_options {
+    bool json;
+};
+
+static const struct option_entry status_options[] = {
+    OPTION_JSON(struct status_options, json),
+    OPTION_END(struct status_options),
+};
+
+static int show_json(const char *name)
+{
+    static const char *const states[HOOK_STATES] = {
+        [HOOK_GOOD] = "enabled",  [HOOK_MISSING] = "missing",  [HOOK_CLOSED] = "unknown",
+        [HOOK_BROKEN] = "broken", [HOOK_FOREIGN] = "shadowed", [HOOK_UNSEEN] = "unseen"};
+    json_t *hooks = json_array(), *confinement = json_array();
+    char path[HOOKS_PATH_SIZE];
+    bool all = true;
+
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        const enum hook_state state = hooks_look(hooks_drivers[i]);
+        hooks_path(path, hooks_drivers[i]);
+        json_array_append_new(hooks, json_pack("{s:s, s:s, s:s}", "driver", hooks_drivers[i], "path", path,
+                                               "state", states[state]));
+        all = all && state == HOOK_GOOD;
+    }
+    all = confinement_show(confinement) == 0 && all;
+    return json_finish(
+        json_pack("{s:b, s:o, s:o}", "enabled", all, "hooks", hooks, "confinement", confinement), !all, name);
+}
+
 static int show_status(const struct call *call)
 {
+    const struct status_options *options = call->options;
+
     static const struct {
         const char *words, *fix;
     } states[HOOK_STATES] = {
@@ -252,6 +285,8 @@ static int show_status(const struct call *call)
     char path[HOOKS_PATH_SIZE], command[64];
     int status = 0;
 
+    if (options->json)
+        return show_json(call->name);
     terminal_wrap(true);
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
@@ -265,7 +300,7 @@ static int show_status(const struct call *call)
         if (state != HOOK_GOOD)
             status = 1;
     }
-    if (confinement_show() != 0)
+    if (confinement_show(NULL) != 0)
         status = 1;
     return finish_output(status, call->name);
 }
@@ -278,6 +313,8 @@ static const struct verb verbs[] = {
      .act = enable},
     {.name = "disable", .summary = "stop libvirt from calling them", .act = disable},
     {.name = "status",
+     .arguments = "[--json]",
+     .options = status_options,
      .summary = "show whether libvirt calls them; exit status 1 if not",
      .act = show_status},
 };

@@ -86,6 +86,9 @@ int guest_sight_read(struct guest_sight *out, struct rtnl *nl, const struct link
                      const struct guest_cards *cards);
 void guest_sight_free(struct guest_sight *sight);
 
+/* Says, on standard error, which leases were too many to be looked at, if any. */
+void guest_sight_report(const struct guest_sight *sight, const char *verb);
+
 struct guest_address {
     struct cidr address;
     bool has_mac;

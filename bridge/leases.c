@@ -263,7 +263,8 @@ static int open_trusted(const char *path, const char *const accounts[2])
 
 /* Reads a whole file. It and every folder from '/' on must belong to root or to one of the accounts (NULL:
  * none), be writable by nobody else, and be no symbolic link. Never blocks. Returns the text, which ends with
- * a NUL behind its size bytes, for the caller to free; NULL: it is not there, or is not such a file, or too long: *size is more than FILE_MAX. */
+ * a NUL behind its size bytes, for the caller to free; NULL: it is not there, or is not such a file, or too
+ * long: *size is more than FILE_MAX. */
 static char *read_trusted(const char *path, const char *const accounts[2], size_t *size)
 {
     _cleanup_close_ const int fd = open_trusted(path, accounts);

@@ -42,7 +42,8 @@ class Back(MoveCase):
 
     @staticmethod
     def guards():
-        return [line for line in sandbox.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '").stdout.split("virt-tap ") if "bridge guard" in line]
+        said = sandbox.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '").stdout
+        return [line for line in said.split("virt-tap ") if "bridge guard" in line]
 
     def test_enter_on_the_terminal(self):
         for answer, status, within in ((b"\n", 0, "60s"), (b"", 1, "8s")):

@@ -19,7 +19,7 @@ enum {
     TRIES = 20,                        /* attempts to complete a bridge that somebody else is changing */
     CONFIRM_MAX = 24 * 60 * 60 * 1000, /* a day */
     MTU_MIN = 68,                      /* IPv4's minimum */
-    MTU_MAX = 65535,                   /* the kernel's maximum for a bridge */
+    MTU_MAX = 65521,                   /* the limit of taps (drivers/net/tun.c), which need the same MTU */
 };
 
 struct create_options {

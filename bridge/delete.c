@@ -187,7 +187,7 @@ static int delete (struct view *view, const char *verb, const char *name, const 
     if (status != 0)
         return status;
     if (is_nat)
-        nat_clean(verb, name, &record, &nat);
+        nat_clean(verb, &record, &nat);
     unlink(path.text);
     if (taps > 0)
         complain(0, verb,
@@ -221,7 +221,7 @@ int bridge_delete(const struct call *call)
 
     if (view_open(&view, call->name, true) != 0)
         return 1;
-    if (!links_by_name(&view.links, name)) /* already gone, as requested, or misspelt */
-        return complain(0, call->name, "nothing was changed: there is no bridge '%s'", name);
+    if (!links_by_name(&view.links, name)) /* already gone, as requested, never made, or misspelt */
+        return nat_remove(call->name, name);
     return delete (&view, call->name, name, options->uplink);
 }

@@ -100,8 +100,11 @@ static void wait_for_mover(int fd, const struct move *move)
 
 static int restore(struct move *move)
 {
+    /* syslog(3) waits for a full log for ever. A signal ends that, and glibc then tries once more. */
+    const struct itimerval limit = {.it_value = {.tv_sec = 1}, .it_interval = {.tv_sec = 1}};
     const int err = move_restore(move, 0);
 
+    setitimer(ITIMER_REAL, &limit, NULL);
     if (err < 0)
         syslog(LOG_ERR, "'%s' was not confirmed; restoring '%s' failed: %s", move->bridge, move->uplink,
                strerror(-err));

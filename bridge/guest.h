@@ -89,6 +89,9 @@ void guest_sight_free(struct guest_sight *sight);
 /* Returns the text for what it returned. */
 const char *guest_sight_problem(int err);
 
+/* Says, on standard error, which leases were too many to be looked at, if any. */
+void guest_sight_report(const struct guest_sight *sight, const char *verb);
+
 struct guest_address {
     struct cidr address;
     bool has_mac;

@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include "base/array.h"
+#include "base/complain.h"
 #include "base/vlans.h"
 #include "net/addresses.h"
 #include "net/links.h"
@@ -133,6 +134,13 @@ int guest_sight_read(struct guest_sight *out, struct rtnl *nl, const struct link
     if (!err)
         err = read_leases(out);
     return err;
+}
+
+void guest_sight_report(const struct guest_sight *sight, const char *verb)
+{
+    if (sight->leases.cut)
+        complain(0, verb, "%s has DHCP leases that were not looked at: above %d MiB, or %d leases in all",
+                 sight->leases.cut, LEASES_FILE_MIB, LEASES_MAX);
 }
 
 void guest_sight_free(struct guest_sight *sight)

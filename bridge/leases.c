@@ -21,8 +21,8 @@
 #include <sys/param.h>
 #include <time.h>
 
-enum { FILE_MAX = 4 * 1024 * 1024, OWNERS = 3 };
-enum { LEASES_MAX = 65536, LINE_SIZE = 128 /* as much as matters */, MICROSECONDS = 1000000 };
+enum { FILE_MAX = LEASES_FILE_MIB * 1024 * 1024, OWNERS = 3 };
+enum { LINE_SIZE = 128 /* as much as matters */, MICROSECONDS = 1000000 };
 
 /* Where servers keep their leases. */
 static const struct server {
@@ -47,7 +47,8 @@ static const struct server {
 void leases_free(struct leases *leases)
 {
     free(leases->list);
-    *leases = (struct leases){NULL, 0};
+    free(leases->cut);
+    *leases = (struct leases){.list = NULL};
 }
 
 static int compare_address(const struct cidr *a, const struct cidr *b)
@@ -100,7 +101,7 @@ static int add(struct leases *out, const char *bridge, const uint8_t mac[6], con
 {
     struct lease lease = {.address = *address};
 
-    if (!mac_is_unicast(mac) || out->count >= LEASES_MAX)
+    if (!mac_is_unicast(mac) || out->count > LEASES_MAX)
         return 0;
     memcpy(lease.mac, mac, sizeof(lease.mac));
     if (bridge)
@@ -262,10 +263,12 @@ static int open_trusted(const char *path, const char *const accounts[2])
 
 /* Reads a whole file. It and every folder from '/' on must belong to root or to one of the accounts (NULL:
  * none), be writable by nobody else, and be no symbolic link. Never blocks. Returns the text, which ends with
- * a NUL behind its size bytes, for the caller to free; NULL: it is not there, or is not such a file. */
+ * a NUL behind its size bytes, for the caller to free; NULL: it is not there, or is not such a file, or too
+ * long: *size is more than FILE_MAX. */
 static char *read_trusted(const char *path, const char *const accounts[2], size_t *size)
 {
     _cleanup_close_ const int fd = open_trusted(path, accounts);
+    *size = 0;
     _cleanup_free_ char *text = fd < 0 ? NULL : file_read_open(fd, FILE_MAX, size);
 
     if (!text || *size > FILE_MAX)
@@ -278,16 +281,19 @@ static int read_server(struct leases *out, const struct server *server, const ch
 {
     char path[PATH_MAX];
     size_t size;
+    int err = 0;
 
     if (snprintf(path, sizeof(path), "%s/%s%s%s", server->folder, server->prefix, bridge ? bridge : "",
                  server->suffix) >= (int)sizeof(path))
         return 0;
     _cleanup_free_ char *text = read_trusted(path, server->accounts, &size);
-    if (!text)
-        return 0;
-    if (server->json)
-        return leases_parse_json(out, bridge, text, size, time(NULL));
-    return leases_parse_lines(out, bridge, text, time(NULL));
+    if (text && server->json)
+        err = leases_parse_json(out, bridge, text, size, time(NULL));
+    else if (text)
+        err = leases_parse_lines(out, bridge, text, time(NULL));
+    if (!out->cut && (size > FILE_MAX || out->count > LEASES_MAX))
+        out->cut = strdup(path);
+    return err;
 }
 
 int leases_read(struct leases *out, const char *bridge)

@@ -22,9 +22,13 @@ struct lease {
     struct cidr address; /* a single one */
 };
 
+enum { LEASES_MAX = 128 * 1024, LEASES_FILE_MIB = 32 };
+
 struct leases {
     struct lease *list;
     size_t count;
+    char *cut; /* a file that is longer than LEASES_FILE_MIB, or with which there are more than LEASES_MAX:
+                  what is too much is left out; NULL: none */
 };
 
 /* Appends the leases in force of the servers that may serve that bridge alone, or, with NULL, of those whose

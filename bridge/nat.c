@@ -37,18 +37,21 @@ const struct persist_format *nat_format(const char *verb, const char *name)
         if (persist_any_file("/run/NetworkManager/devices/*"))
             name = "networkmanager";
     }
-    const bool unit = strcmp(name, "dnsmasq") == 0;
+    const bool ours = strcmp(name, "dnsmasq") == 0, shared = strcmp(name, "networkmanager") == 0;
     const char *lacks = NULL;
-    if (unit && access("/run/systemd/system", F_OK) != 0)
+    if (!shared && access("/run/systemd/system", F_OK) != 0)
         lacks = "systemd";
-    if (unit && !process_exists("nft"))
+    if (!shared && !process_exists("nft"))
         lacks = "nft (package nftables)";
     if (strcmp(name, "networkd") != 0 && !process_exists("dnsmasq"))
         lacks = "dnsmasq (package dnsmasq-base, or dnsmasq)";
     if (!lacks)
         return persist_find_format(name);
-    complain(1, verb, "nothing was changed: a NAT bridge%s needs %s, which is not there: install it",
-             unit ? " on a host without NetworkManager and systemd-networkd" : " of NetworkManager's", lacks);
+    const char *whose = shared ? " of NetworkManager's" : " of systemd-networkd's";
+    if (ours)
+        whose = " on a host without NetworkManager and systemd-networkd";
+    complain(1, verb, "nothing was changed: a NAT bridge%s needs %s, which is not there: install it", whose,
+             lacks);
     return NULL;
 }
 

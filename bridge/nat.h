@@ -45,10 +45,13 @@ void nat_write_host(const struct persist_plan *plan, struct persist_files *files
  * 0 or 1. */
 int nat_apply(const char *verb, const struct persist_plan *plan);
 
-/* After the bridge and its files are gone: takes back what nat_apply() told others. The record is that of
- * before. */
-void nat_clean(const char *verb, const char *bridge, const struct persist_files *record,
-               const struct cidr *address);
+/* After the bridge and its files are gone: takes back what nat_apply() told others than Docker. The record is
+ * that of before. */
+void nat_clean(const char *verb, const struct persist_files *record, const struct cidr *address);
 
-/* Stops a unit of ours whose files are gone already. */
+/* Stops a unit of ours whose files are gone already, and takes back what Docker was told. */
 void nat_stop(const char *bridge);
+
+/* Removes all of what nat_apply() makes that is there, as after a failure, or when it or bridge_delete() was
+ * killed: there may be no bridge, or no record. Returns 0, or reports why not. */
+int nat_remove(const char *verb, const char *bridge);

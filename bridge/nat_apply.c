@@ -64,17 +64,16 @@ static bool networkd_masquerades(const struct cidr *address)
     return rules && strstr(rules, text);
 }
 
-/* Bridge, address, DHCP server and masquerading. networkd's DHCP server waits for the first guest. */
+/* Bridge, address, DHCP server, masquerading and filter. networkd's DHCP server waits for the first guest. */
 static bool is_ready(const struct persist_plan *plan)
 {
     _cleanup_free_ char *state = NULL;
+    const bool networkd = strcmp(plan->format->name, "networkd") == 0;
     char unit[64];
 
     if (!has_address(plan))
         return false;
-    if (strcmp(plan->format->name, "networkd") == 0)
-        return networkd_masquerades(&plan->nat);
-    if (!serves_dhcp())
+    if (networkd ? !networkd_masquerades(&plan->nat) : !serves_dhcp())
         return false;
     if (strcmp(plan->format->name, "networkmanager") == 0)
         return process_query(&state, "nmcli", "-g", "GENERAL.STATE", "device", "show", plan->bridge) == 0 &&
@@ -215,13 +214,10 @@ static void clean_networkd(const struct cidr *address)
     }
 }
 
-void nat_clean(const char *verb, const char *bridge, const struct persist_files *record,
-               const struct cidr *address)
+void nat_clean(const char *verb, const struct persist_files *record, const struct cidr *address)
 {
-    if (records(record, "/docker.service.d/")) {
-        tell_docker(bridge, true);
+    if (records(record, "/docker.service.d/"))
         process_query(NULL, "systemctl", "daemon-reload");
-    }
     if (records(record, "/firewalld/"))
         tell_firewalld(verb);
     if (records(record, "/systemd/network/"))
@@ -234,8 +230,11 @@ void nat_stop(const char *bridge)
 
     snprintf(path, sizeof(path), "/run/virt-tap-nat-%s", bridge);
     snprintf(unit, sizeof(unit), "virt-tap-nat-%s", bridge);
-    if (access(path, F_OK) == 0)
-        process_query(NULL, "systemctl", "stop", unit);
+    tell_docker(bridge, true);
+    if (access(path, F_OK) != 0)
+        return;
+    process_query(NULL, "systemctl", "stop", unit);
+    process_query(NULL, "systemctl", "daemon-reload");
 }
 
 /* Waits until all is there. Returns whether it is, or reports why not. */
@@ -261,21 +260,54 @@ static bool await(const char *verb, const struct persist_plan *plan)
     return false;
 }
 
-/* All of it, after a failure. */
-static void take_back(const char *verb, const struct persist_plan *plan)
+/* Has the manager make it, and before that, with networkd, who reaches it is restricted. */
+static int tell(const char *verb, const struct persist_plan *plan)
+{
+    char unit[64];
+
+    if (strcmp(plan->format->name, "networkd") == 0) {
+        snprintf(unit, sizeof(unit), "virt-tap-nat-%s", plan->bridge);
+        process_query(NULL, "systemctl", "daemon-reload");
+        if (process_query(NULL, "systemctl", "restart", unit) != 0)
+            return complain(1, verb, "cannot start '%s': `journalctl -b -u %s` says why", unit, unit);
+    }
+    return persist_tell(verb, plan);
+}
+
+/* As the rule for udev does, which knows it only after a moment. */
+static void limit_learning(const char *name)
+{
+    _cleanup_view_ struct view view;
+
+    if (view_read(&view) < 0)
+        return;
+    const struct link *bridge = links_by_name(&view.links, name);
+    if (bridge && bridge->bridge.knows_learned && bridge->bridge.max_learned == 0)
+        bridge_set_option(&view.nl, bridge->ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
+}
+
+int nat_remove(const char *verb, const char *bridge)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
     struct move move = {.mover = 0};
-    _cleanup_view_ struct view view;
+    _cleanup_view_ struct view view = {.links = {.count = 0}};
+    struct cidr address;
 
-    persist_recall(plan->bridge, &record);
-    strcpy(move.bridge, plan->bridge);
-    strcpy(move.manager, plan->format->name);
-    persist_detach(&move);
-    if (view_read(&view) == 0 && links_by_name(&view.links, plan->bridge))
-        rtnl_talk(&view.nl, link_delete_message(links_by_name(&view.links, plan->bridge)->ifindex));
+    if (persist_check(verb, bridge, &record) != 0)
+        return 1;
+    if (!nat_recorded(&record, &address)) {
+        nat_stop(bridge);
+        return complain(0, verb, "nothing was changed: there is no bridge '%s'", bridge);
+    }
+    strcpy(move.bridge, bridge);
+    strcpy(move.manager, persist_manager_of(&record));
+    const bool detached = persist_detach(&move);
+    if (view_read(&view) == 0 && links_by_name(&view.links, bridge))
+        rtnl_talk(&view.nl, link_delete_message(links_by_name(&view.links, bridge)->ifindex));
+    nat_stop(bridge);
     persist_reattach(&move);
-    nat_clean(verb, plan->bridge, &record, &plan->nat);
+    nat_clean(verb, &record, &address);
+    return !detached;
 }
 
 int nat_apply(const char *verb, const struct persist_plan *plan)
@@ -289,11 +321,12 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
         if (plan->nat6.family)
             forward("ipv6/conf/all/forwarding");
     }
-    if (!is_ready(plan) && (persist_tell(verb, plan) != 0 || !await(verb, plan))) {
+    if (!is_ready(plan) && (tell(verb, plan) != 0 || !await(verb, plan))) {
         if (!there)
-            take_back(verb, plan);
+            nat_remove(verb, plan->bridge);
         return 1;
     }
+    limit_learning(plan->bridge);
     const bool docker = records(&record, "/docker.service.d/");
     if (docker) {
         process_query(NULL, "systemctl", "daemon-reload");

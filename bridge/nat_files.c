@@ -16,6 +16,9 @@
 
 #define UNITS "/etc/systemd/system/"
 #define NAT_FOLDER "/etc/virt-tap/nat/"
+#define AFTER                                                                                                \
+    "# nftables.service begins with an empty ruleset.\n"                                                     \
+    "After=network-pre.target nftables.service firewalld.service\n"
 
 /* As the broker's unit, with what ip, nft, and dnsmasq before it becomes a user of its own need. */
 static const char hardening[] =
@@ -75,6 +78,26 @@ static const char *host_text(const struct cidr *address, char text[CIDR_TEXT])
     return text;
 }
 
+static bool by_networkd(const struct persist_plan *plan)
+{
+    return strcmp(plan->format->name, "networkd") == 0;
+}
+
+/* networkd lets whoever has a route to the guests by the host through to them. */
+static void add_filter(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, plan, 0644, UNITS "virt-tap-nat-%s.service", plan->bridge);
+    const char *name = plan->bridge;
+
+    fprintf(out,
+            "[Unit]\nDescription=virt-tap: who reaches the guests on %s\n"
+            "Documentation=man:virt-tap-bridge(8)\n" AFTER "\n"
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nRuntimeDirectory=virt-tap-nat-%s\n"
+            "ExecStart=nft -f " NAT_FOLDER "%s.nft\n"
+            "ExecStop=-nft delete table inet virt_tap_nat_%s\n\n%s",
+            name, name, name, name, hardening);
+}
+
 static void add_unit(const struct persist_plan *plan, struct persist_files *files)
 {
     FILE *out = persist_open(files, plan, 0644, UNITS "virt-tap-nat-%s.service", plan->bridge);
@@ -83,9 +106,7 @@ static void add_unit(const struct persist_plan *plan, struct persist_files *file
 
     fprintf(out,
             "[Unit]\nDescription=virt-tap: addresses and NAT for the guests on %s\n"
-            "Documentation=man:virt-tap-bridge(8)\n"
-            "# nftables.service begins with an empty ruleset.\n"
-            "After=network-pre.target nftables.service firewalld.service\n\n"
+            "Documentation=man:virt-tap-bridge(8)\n" AFTER "\n"
             "[Service]\nRestart=on-failure\nRuntimeDirectory=virt-tap-nat-%s\n"
             "RuntimeDirectoryPreserve=restart\n"
             "# Fails if it is there already.\nExecStartPre=-ip link add name %s type bridge stp_state 0 "
@@ -115,26 +136,37 @@ static void add_wants(const struct persist_plan *plan, struct persist_files *fil
     fprintf(out, "[Unit]\nWants=virt-tap-nat-%s.service\n", plan->bridge);
 }
 
-/* Guests reach everything that the host does, and nobody reaches them that they have not asked. */
-static void add_rules(const struct persist_plan *plan, struct persist_files *files)
+static void print_masquerade(FILE *out, const struct persist_plan *plan)
 {
-    FILE *out = persist_open(files, plan, 0644, NAT_FOLDER "%s.nft", plan->bridge);
-    const char *name = plan->bridge;
     char v4[CIDR_TEXT], v6[CIDR_TEXT];
 
     network_text(&plan->nat, v4);
     fprintf(out,
-            "table inet virt_tap_nat_%s\ndelete table inet virt_tap_nat_%s\n\n"
-            "table inet virt_tap_nat_%s {\n    chain postrouting {\n"
-            "        type nat hook postrouting priority srcnat; policy accept;\n"
+            "    chain postrouting {\n        type nat hook postrouting priority srcnat; policy accept;\n"
             "        ip saddr %s oifname != \"%s\" masquerade\n",
-            name, name, name, v4, name);
+            v4, plan->bridge);
     if (plan->nat6.family) {
         network_text(&plan->nat6, v6);
-        fprintf(out, "        ip6 saddr %s oifname != \"%s\" masquerade\n", v6, name);
+        fprintf(out, "        ip6 saddr %s oifname != \"%s\" masquerade\n", v6, plan->bridge);
     }
+    fputs("    }\n\n", out);
+}
+
+/* Guests reach everything that the host does, and nobody reaches them that they have not asked, not even who
+ * has a route to them by the host. networkd masquerades itself. */
+static void add_rules(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, plan, 0644, NAT_FOLDER "%s.nft", plan->bridge);
+    const char *name = plan->bridge;
+
     fprintf(out,
-            "    }\n\n    chain forward {\n        type filter hook forward priority filter; policy accept;\n"
+            "table inet virt_tap_nat_%s\ndelete table inet virt_tap_nat_%s\n\n"
+            "table inet virt_tap_nat_%s {\n",
+            name, name, name);
+    if (!by_networkd(plan))
+        print_masquerade(out, plan);
+    fprintf(out,
+            "    chain forward {\n        type filter hook forward priority filter; policy accept;\n"
             "        iifname != \"%s\" oifname \"%s\" ct state != { established, related } drop\n    }\n}\n",
             name, name);
 }
@@ -192,6 +224,16 @@ static void add_sysctls(const struct persist_plan *plan, struct persist_files *f
     fprintf(out, "# Guests configure nothing of the host's.\n-net/ipv6/conf/%s/accept_ra=0\n", plan->bridge);
 }
 
+/* It learns as few addresses as one of `bridge create`. udev tells it, as soon as anybody makes it: profiles
+ * of NetworkManager have no word for this, and files of networkd's only from systemd 257 on. */
+static void add_limit(const struct persist_plan *plan, struct persist_files *files)
+{
+    fprintf(persist_open(files, plan, 0644, "/etc/udev/rules.d/80-virt-tap-%s.rules", plan->bridge),
+            "ACTION==\"add\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", ENV{INTERFACE}==\"%s\", "
+            "RUN+=\"/sbin/ip link set dev %s type bridge fdb_max_learned %d\"\n",
+            plan->bridge, plan->bridge, BRIDGE_LEARNED_MAX);
+}
+
 /* A zone of its own, as NetworkManager's for shared connections: guests reach these services of the host's,
  * and everything beyond it. A zone's name has 17 characters at most. */
 static void add_zone(const struct persist_plan *plan, struct persist_files *files)
@@ -244,6 +286,12 @@ void nat_write_host(const struct persist_plan *plan, struct persist_files *files
         add_sysctls(plan, files);
         if (access("/etc/firewalld/zones", F_OK) == 0)
             add_zone(plan, files);
+    }
+    add_limit(plan, files);
+    if (by_networkd(plan)) {
+        add_filter(plan, files);
+        add_wants(plan, files);
+        add_rules(plan, files);
     }
     if (persist_any_file("{/etc,/usr/lib,/lib}/systemd/system/docker.service"))
         add_docker(plan, files);

@@ -139,8 +139,7 @@ static json_t *protection_json(const struct link *port)
     return list;
 }
 
-/* Single VLANs and ranges, as virt-tap-policy(5) writes them. */
-static json_t *tagged_json(const struct vlans *vlans)
+json_t *tagged_json(const struct vlans *vlans)
 {
     struct vlan_range range = {0};
     json_t *list = json_array();

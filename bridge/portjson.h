@@ -58,6 +58,8 @@ bool port_is_ours(const struct link *tap);
 json_t *port_json(const struct ports *ports, const struct link *port);
 
 json_t *mac_json(const struct link *link); /* null: it has none */
+json_t *
+tagged_json(const struct vlans *vlans); /* single VLANs and ranges, as virt-tap-policy(5) writes them */
 
 /* Returns a new string: exactly this text; if it is not UTF-8, with '?' for each invalid byte. */
 json_t *text_json(const char *text);

@@ -70,6 +70,7 @@ struct request {
     const char *word; /* NULL: all taps */
     struct guest_cards cards;
     bool asked;        /* libvirt */
+    bool reported;     /* what guest_sight_report() has to say */
     int64_t ask_again; /* clock_ms() */
     json_t *guests;    /* an array of look_json()'s */
     size_t found;      /* how many of these have an address */
@@ -192,6 +193,9 @@ static int look_once(struct request *request)
         _cleanup_look_ struct look look;
         _cleanup_taps_ struct taps taps = {.list = NULL};
         err = look_open(&look, &request->cards);
+        if (!request->reported)
+            guest_sight_report(&look.sight, request->call->name);
+        request->reported = true;
         if (!err)
             err = find_taps(request, &look, &taps, &again);
         if (!err && !again)

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/terminal.h"
 #include "config.h"
+#include "json.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -103,13 +104,37 @@ static void report_nobody(const char *sudo)
     putchar('\n');
 }
 
+struct status_options {
+    bool json;
+};
+
+static const struct option_entry status_options[] = {
+    OPTION_JSON(struct status_options, json),
+    OPTION_END(struct status_options),
+};
+
+static int show_json(const char *name, int err, pid_t pid)
+{
+    const bool listens = err == 0 || err == -EAGAIN;
+    const bool nobody = err == -ENOENT || err == -ECONNREFUSED;
+
+    json_t *object = json_pack("{s:s, s:b, s:o, s:o, s:o}", "socket", BROKER_PATH, "listens", listens, "pid",
+                               err ? json_null() : json_integer(pid), "enabled",
+                               has_systemd() ? json_boolean(is_enabled()) : json_null(), "error",
+                               listens || nobody ? json_null() : json_string(strerror(-err)));
+    return json_finish(object, !listens, name);
+}
+
 static int show_status(const struct call *call)
 {
+    const struct status_options *options = call->options;
     const char *sudo = geteuid() == 0 ? "" : "sudo ";
     pid_t pid = 0;
     const int err = broker_look(&pid);
     const bool listens = err == 0 || err == -EAGAIN;
 
+    if (options->json)
+        return show_json(call->name, err, pid);
     terminal_wrap(true);
     printf("socket   " BROKER_PATH "  ");
     if (pid == 1)
@@ -134,7 +159,11 @@ static const struct verb verbs[] = {
      .summary = "listen from now on, also after the next start of this host",
      .act = enable},
     {.name = "disable", .summary = "stop that", .act = disable},
-    {.name = "status", .summary = "show whether it listens; exit status 1 if not", .act = show_status},
+    {.name = "status",
+     .arguments = "[--json]",
+     .summary = "show whether it listens; exit status 1 if not",
+     .options = status_options,
+     .act = show_status},
 };
 
 const struct command broker_command = {

@@ -171,8 +171,14 @@ int confinement_set(const char *verb, bool allow)
     return status;
 }
 
+static void add(json_t *list, const char *by, const char *path, bool allows)
+{
+    if (list)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "by", by, "path", path, "allows", allows));
+}
+
 /* Returns 1 if a hook has a label other than that of programs. */
-static int show_labels(void)
+static int show_labels(json_t *list)
 {
     char path[128], label[128];
     int status = 0;
@@ -186,24 +192,28 @@ static int show_labels(void)
             label[length] = '\0';
         if (strstr(label, ":bin_t"))
             continue;
-        printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path, label,
-               path);
+        add(list, "SELinux", path, false);
+        if (!list)
+            printf("SELinux  %s  is labelled %s, which libvirt cannot run: restorecon -F %s\n", path, label,
+                   path);
         status = 1;
     }
     return status;
 }
 
-int confinement_show(void)
+int confinement_show(json_t *list)
 {
-    int status = show_labels();
+    int status = show_labels(list);
 
     for (size_t i = 0; i < PROFILES && in_force(); i++) {
         if (access(profiles[i].profile, F_OK) != 0)
             continue;
         const bool lets = has_lines(profiles[i].local);
-        printf("AppArmor %s  %s\n", profiles[i].local,
-               lets ? "lets libvirt run the hooks"
-                    : "does not let libvirt run the hooks: virt-tap hooks enable");
+        add(list, "AppArmor", profiles[i].local, lets);
+        if (!list)
+            printf("AppArmor %s  %s\n", profiles[i].local,
+                   lets ? "lets libvirt run the hooks"
+                        : "does not let libvirt run the hooks: virt-tap hooks enable");
         status |= !lets;
     }
     return status;

@@ -6,6 +6,7 @@
  * files in a directory of programs. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* For each AppArmor profile of a libvirt daemon, adds the lines for virt-tap to the file that the profile
@@ -13,5 +14,5 @@
  * with that file as it was. */
 int confinement_set(const char *verb, bool allow);
 
-/* Prints the current state. Returns 1 if hooks are kept from running. */
-int confinement_show(void);
+/* Prints the current state, or adds it to an array of objects. Returns 1 if hooks are kept from running. */
+int confinement_show(json_t *list);

@@ -43,7 +43,7 @@ const struct option_entry attach_options[] = {
     OPTION_NUMBER("queues", "N", "of a virtio device: several queues", struct attach_options, queues, 1, 256,
                   0),
     OPTION_NUMBER("mtu", "N", "tell the guest this MTU, which its tap must have", struct attach_options, mtu,
-                  68, 65535, 0),
+                  68, 65521, 0),
     OPTION_NUMBER("vlan", "N", "the untagged VLAN, which the policy must grant", struct attach_options, vlan,
                   1, 4094, 0),
     OPTION_FLAG("isolated", "no traffic between this guest and other isolated ones", struct attach_options,

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "confinement.h"
+#include "json.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -239,13 +240,19 @@ static int disable(const struct call *call)
     return finish_output(0, call->name);
 }
 
-/* The daemon of the caller's libvirt session. Returns 1 if it does not call the hooks. */
-static int show_session(void)
+/* Whether the daemon of the caller's libvirt session does not call the hooks; file: with its number. */
+static bool session_unseen(char file[FINDING_ABOUT_SIZE])
 {
     const struct user user = {.uid = geteuid(), .home = getenv("HOME") ? getenv("HOME") : ""};
+
+    return user.uid != 0 && hooks_session_unseen(&user, file);
+}
+
+static int show_session(void)
+{
     char file[FINDING_ABOUT_SIZE], command[QUOTE_SIZE + 16];
 
-    if (user.uid == 0 || !hooks_session_unseen(&user, file))
+    if (!session_unseen(file))
         return 0;
     snprintf(command, sizeof(command), "kill $(cat %s)", quote(file).text);
     printf("session  qemu:///session  the daemon is older than the hooks, and does not call them; the next "
@@ -255,8 +262,42 @@ static int show_session(void)
     return 1;
 }
 
+struct status_options {
+    bool json;
+};
+
+static const struct option_entry status_options[] = {
+    OPTION_JSON(struct status_options, json),
+    OPTION_END(struct status_options),
+};
+
+static int show_json(const char *name)
+{
+    static const char *const states[HOOK_STATES] = {
+        [HOOK_GOOD] = "enabled",  [HOOK_MISSING] = "missing",  [HOOK_CLOSED] = "unknown",
+        [HOOK_BROKEN] = "broken", [HOOK_FOREIGN] = "shadowed", [HOOK_UNSEEN] = "unseen"};
+    json_t *hooks = json_array(), *confinement = json_array();
+    char path[HOOKS_PATH_SIZE], file[FINDING_ABOUT_SIZE];
+    const bool session = !session_unseen(file);
+    bool all = session;
+
+    for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
+        const enum hook_state state = hooks_look(hooks_drivers[i]);
+        hooks_path(path, hooks_drivers[i]);
+        json_array_append_new(hooks, json_pack("{s:s, s:s, s:s}", "driver", hooks_drivers[i], "path", path,
+                                               "state", states[state]));
+        all = all && state == HOOK_GOOD;
+    }
+    all = confinement_show(confinement) == 0 && all;
+    return json_finish(json_pack("{s:b, s:o, s:b, s:o}", "enabled", all, "hooks", hooks, "session", session,
+                                 "confinement", confinement),
+                       !all, name);
+}
+
 static int show_status(const struct call *call)
 {
+    const struct status_options *options = call->options;
+
     static const struct {
         const char *words, *fix;
     } states[HOOK_STATES] = {
@@ -273,6 +314,8 @@ static int show_status(const struct call *call)
     char path[HOOKS_PATH_SIZE], command[64];
     int status = 0;
 
+    if (options->json)
+        return show_json(call->name);
     terminal_wrap(true);
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
@@ -286,7 +329,7 @@ static int show_status(const struct call *call)
         if (state != HOOK_GOOD)
             status = 1;
     }
-    if (show_session() || confinement_show() != 0)
+    if (show_session() || confinement_show(NULL) != 0)
         status = 1;
     return finish_output(status, call->name);
 }
@@ -299,6 +342,8 @@ static const struct verb verbs[] = {
      .act = enable},
     {.name = "disable", .summary = "stop libvirt from calling them", .act = disable},
     {.name = "status",
+     .arguments = "[--json]",
+     .options = status_options,
      .summary = "show whether libvirt calls them; exit status 1 if not",
      .act = show_status},
 };

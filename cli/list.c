@@ -208,7 +208,7 @@ static int collect(const struct ports *ports, const struct guest_sight *sight, j
     return err;
 }
 
-static int list(struct rtnl *nl, bool json, const struct guest_cards *cards)
+static int list(struct rtnl *nl, const char *verb, bool json, const struct guest_cards *cards)
 {
     _cleanup_links_ struct links links = {.list = NULL};
     _cleanup_ports_ struct ports ports = {.vlans = NULL};
@@ -222,6 +222,7 @@ static int list(struct rtnl *nl, bool json, const struct guest_cards *cards)
         err = ports_read(&ports, nl, &links);
     if (!err && cards)
         err = guest_sight_read(&sight, nl, &links, cards);
+    guest_sight_report(&sight, verb);
     if (!err)
         err = collect(&ports, cards ? &sight : NULL, taps);
     if (err)
@@ -239,7 +240,7 @@ int list_run(const struct call *call)
         cards_ask(&cards, &(struct cards_request){.uri = NULL}, NULL);
     int err = rtnl_open(&nl);
     if (!err)
-        err = list(&nl, options->json, options->verbose ? &cards : NULL);
+        err = list(&nl, call->name, options->json, options->verbose ? &cards : NULL);
     if (err)
         return complain(1, call->name, "cannot list the taps: %s", guest_sight_problem(err));
     return finish_output(0, call->name);

@@ -6,6 +6,7 @@
 #include "base/terminal.h"
 #include "base/text.h"
 #include "config.h"
+#include "json.h"
 #include "policy/identity.h"
 #include "policy_lint.h"
 #include "verbs.h"
@@ -31,13 +32,22 @@ static const char *in_force(void)
 }
 
 struct lint_options {
-    bool strict;
+    bool strict, json;
 };
 
 static const struct option_entry lint_options[] = {
     OPTION_FLAG("strict", "exit 3, not 0, if there are warnings", struct lint_options, strict),
+    OPTION_JSON(struct lint_options, json),
     OPTION_END(struct lint_options),
 };
+
+static json_t *lint_json(const struct lint *lint)
+{
+    return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "file", text_json(lint->path), "in_force",
+                     !lint->draft, "rules", (json_int_t)lint->rules, "files", (json_int_t)lint->files_read,
+                     "errors", (json_int_t)lint->errors, "warnings", (json_int_t)lint->warnings, "findings",
+                     lint->findings);
+}
 
 static int policy_check(const struct call *call)
 {
@@ -58,6 +68,7 @@ static int policy_check(const struct call *call)
     struct names names;
     names_begin(&names);
     struct lint lint = {.path = path,
+                        .findings = options->json ? json_array() : NULL,
                         .names = &names,
                         .dialect = lint_dialect(path),
                         .draft = !current || strcmp(path, current) != 0};
@@ -65,18 +76,20 @@ static int policy_check(const struct call *call)
     names_end(&names);
     if (!lint.draft && !lint.errors)
         lint_beside(&lint);
-    printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
-           lint.errors, lint.warnings);
     if (lint.errors)
         status = 1;
     else if (options->strict && lint.warnings)
         status = 3;
+    if (options->json)
+        return json_finish(lint_json(&lint), status, name);
+    printf("%s: rules %zu, files %zu, errors %zu, warnings %zu\n", path, lint.rules, lint.files_read,
+           lint.errors, lint.warnings);
     return finish_output(status, name);
 }
 
 static const struct verb verbs[] = {
     {.name = "check",
-     .arguments = "[--strict] [FILE]",
+     .arguments = "[--strict] [--json] [FILE]",
      .summary = "read the policy that is in force, or FILE, and report what is wrong with it",
      .notes = "A FILE called bridge.conf is read as qemu-bridge-helper's, any other as a policy.conf.\n",
      .options = lint_options,
@@ -91,7 +104,7 @@ static const struct verb verbs[] = {
      .max = 1,
      .act = policy_edit},
     {.name = "explain",
-     .arguments = "[--user=USER] [--mac=MAC] [--ip=ADDRESS]... --bridge=BRIDGE",
+     .arguments = "[--user=USER] [--mac=MAC] [--ip=ADDRESS]... [--json] --bridge=BRIDGE",
      .summary = "show whether a user may use a bridge, by which rule, and what to change",
      .options = explain_options,
      .act = policy_explain},

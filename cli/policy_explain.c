@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors
  *
  * virt-tap policy explain: the helper's own decision for one user and one bridge, with its reasons. */
+#include "policy_explain.h"
 #include "base/error.h"
 #include "base/name.h"
 #include "base/number.h"
@@ -9,6 +10,7 @@
 #include "base/verb.h"
 #include "base/watch.h"
 #include "config.h"
+#include "json.h"
 #include "net/link.h"
 #include "net/rtnl.h"
 #include "policy.h"
@@ -118,14 +120,6 @@ static void print_remedy(const struct policy *policy, const struct policy_rule *
         policy_print_addition(path, "", bridge, selector);
 }
 
-/* Whether the bridge exists, or would be made. */
-struct bridge_facts {
-    bool usable, isolated, other; /* other: the name is that of another kind of device */
-    unsigned long declared;       /* missing, and declared at this line; 0: not so */
-    struct error why;             /* if it is not usable */
-    struct link link;             /* if it exists */
-};
-
 static void look_at_bridge(struct bridge_facts *out, const char *bridge)
 {
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
@@ -141,13 +135,6 @@ static void look_at_bridge(struct bridge_facts *out, const char *bridge)
     out->other = !err && !out->usable && if_nametoindex(bridge);
     out->isolated = entry && entry->isolated;
 }
-
-/* How many taps count towards a quota: the number of its claimed slots (policy/claim.h), as the helper counts
- * them. */
-struct used {
-    unsigned int of_user, of_range, quota; /* quota 0: none */
-    int err;                               /* -errno: the numbers are not known */
-};
 
 /* Adds one if the claim exists. */
 static void count_claim(struct used *used, struct rtnl *nl, const char *claim, unsigned int *count)
@@ -179,7 +166,7 @@ static struct used count_used(const struct terms *terms, const char *bridge, uid
     return used;
 }
 
-static bool is_full(const struct used *used)
+bool explain_is_full(const struct used *used)
 {
     return used->quota && (used->of_user >= used->quota || used->of_range >= used->quota);
 }
@@ -195,7 +182,7 @@ static void print_quota(const struct terms *terms, const struct used *used)
     if (terms->uids.set && !used->err)
         printf("quota: shared by uids %u to %u, %u of %u taps in use\n", terms->uids.first, terms->uids.last,
                used->of_range, used->quota);
-    if (is_full(used))
+    if (explain_is_full(used))
         puts("because: the quota is used up\n"
              "to allow it: end a guest or delete a tap, see virt-tap list; or raise quota= in that line");
 }
@@ -221,17 +208,6 @@ static void print_bridge(const struct bridge_facts *state)
     if (state->isolated)
         puts("isolated: every tap on that bridge, as declared");
 }
-
-/* What the policy says, with the reasons. */
-struct answer {
-    const char *selector;            /* of the caller, as in a rule */
-    const struct question *question; /* without the tap */
-    bool loaded, allowed, taken;     /* taken: no tap there can be so */
-    struct policy policy;
-    struct decision decision;
-    struct used used;
-    struct error why;
-};
 
 static void decide(struct answer *answer, const struct caller *caller)
 {
@@ -282,29 +258,35 @@ static void print_reasons(const struct answer *answer, const struct bridge_facts
         print_remedy(policy, rule, answer->question->bridge, answer->selector);
 }
 
-static int explain(const char *name, const struct question *question, const struct caller *caller)
+static int explain(const char *name, const struct question *question, const struct caller *caller, bool json)
 {
     const char *bridge = question->bridge;
     char selector[CALLER_SELECTOR_SIZE];
     struct answer answer = {.selector = selector, .question = question};
     struct bridge_facts state;
+    int status;
 
     caller_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
     look_at_bridge(&state, bridge);
     decide(&answer, caller);
     look_for_others(&answer, &state);
-    terminal_wrap(true);
-    const bool yes = answer.allowed && state.usable && !is_full(&answer.used) && !answer.taken;
-    print_verdict(yes, user, bridge, &state);
-    print_caller(caller, user);
-    print_reasons(&answer, &state);
-    print_bridge(&state);
+    const bool yes = answer.allowed && state.usable && !explain_is_full(&answer.used) && !answer.taken;
+    if (json) {
+        status = json_finish(explain_json(&answer, &state, caller, yes), !yes, name);
+    } else {
+        terminal_wrap(true);
+        print_verdict(yes, user, bridge, &state);
+        print_caller(caller, user);
+        print_reasons(&answer, &state);
+        print_bridge(&state);
+        status = finish_output(!yes, name);
+    }
     policy_free(&answer.policy);
-    return finish_output(!yes, name);
+    return status;
 }
 
-static int ask(struct names *names, const char *name, const struct question *question)
+static int ask(struct names *names, const char *name, const struct question *question, bool json)
 {
     struct caller caller;
     struct error why = {0};
@@ -312,7 +294,7 @@ static int ask(struct names *names, const char *name, const struct question *que
     if (policy_check_bridge("--bridge=", question->bridge, &why) < 0 ||
         caller_self(&caller, &names->source, &why) < 0)
         return complain(1, name, "%s", why.text);
-    return explain(name, question, &caller);
+    return explain(name, question, &caller, json);
 }
 
 enum { LOCK_IP = 2 }; /* the second word of --lock */
@@ -321,6 +303,7 @@ struct explain_options {
     const char *user, *bridge, *mac, *serve, *vlan, *native;
     int lock;
     struct option_list ips;
+    bool json;
 };
 
 /* As the helper does (helper/request.c). Returns 0, or an exit status after reporting why not. */
@@ -365,6 +348,7 @@ const struct option_entry explain_options[] = {
     OPTION_STRING("vlan", "LIST", "the VLAN, or VLANs, that would be asked for", struct explain_options,
                   vlan),
     OPTION_STRING("native", "N", "the native one of these", struct explain_options, native),
+    OPTION_JSON(struct explain_options, json),
     OPTION_END(struct explain_options),
 };
 
@@ -398,7 +382,7 @@ int policy_explain(const struct call *call)
         return 1;
     names_begin(&names);
     if (!options->user || become(&names, call->name, options->user) == 0)
-        status = ask(&names, call->name, &question);
+        status = ask(&names, call->name, &question, options->json);
     names_end(&names);
     return status;
 }

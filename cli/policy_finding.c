@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "base/error.h"
+#include "bridge/portjson.h"
 #include "policy_lint.h"
 
 #include <stdarg.h>
@@ -16,7 +17,13 @@ void lint_report(struct lint *lint, bool error, const char *path, unsigned long 
     va_end(args);
     /* A single line, whatever the policy contains. */
     error_set(&whole, "%s:%lu: %s: %s", path, line, error ? "error" : "warning", text.text);
-    puts(whole.text);
+    if (lint->findings)
+        json_array_append_new(lint->findings,
+                              json_pack("{s:s, s:o, s:I, s:o}", "level", error ? "error" : "warning", "file",
+                                        text_json(path), "line", (json_int_t)line, "text",
+                                        text_json(text.text)));
+    else
+        puts(whole.text);
     lint->errors += error;
     lint->warnings += !error;
 }

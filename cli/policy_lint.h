@@ -8,6 +8,7 @@
 
 #include "policy/policy.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,6 +18,7 @@ struct policy_files;
 struct lint {
     const char *path; /* the main file */
     enum policy_dialect dialect;
+    json_t *findings;         /* an array of objects to which they are added; NULL: they are printed */
     struct names *names;      /* for looking up users and groups in rules */
     bool draft;               /* not the file in force: being writable by others is only a warning */
     size_t errors, warnings;  /* so far */

@@ -4,6 +4,7 @@
  * The bridge in the plan of virt-tap setup: one that is there; or one that `virt-tap bridge persist` makes,
  * on the NIC of the default route, or without a NIC, by NAT. */
 #include "base/cleanup.h"
+#include "base/complain.h"
 #include "base/name.h"
 #include "base/nat.h"
 #include "base/process.h"
@@ -71,14 +72,31 @@ static bool is_wireless(const char *nic)
     return network_has(nic, "phy80211") || network_has(nic, "wireless");
 }
 
+/* Whether what `bridge persist` says names an option of its own that setup does not have. */
+static bool names_option(const char *reason)
+{
+    static const char *const options[] = {"--format", "--lossy", "--ignore-dependents"};
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (strstr(reason, options[i]))
+            return true;
+    return false;
+}
+
 /* Moves the NIC under the guard. A person confirms on the terminal; without one, what `bridge persist` has
  * found out must do: the host reaches its gateway through the bridge. */
 static int move(const struct setup *setup, const struct step *step)
 {
     char words[64];
 
-    if (setup_run_own(setup, step) != 0)
-        return 1;
+    if (setup_run_own(setup, step) != 0) {
+        if (setup_stopped())
+            return 1;
+        return complain(
+            1, setup->name,
+            "options that are named above, if any, are those of `%s`: run that with them, and then setup again",
+            step->words);
+    }
     if (isatty(STDIN_FILENO))
         return 0;
     snprintf(words, sizeof(words), "virt-tap bridge confirm %s", setup->bridge);
@@ -113,10 +131,12 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
     const char *reason = status < 0 ? strerror(-status) : process_reason(refusal ? refusal : output);
     if (status == 0 || plan_packages(setup, reason))
         return true;
-    if (strstr(reason, "--format=")) /* which setup does not have */
-        setup_add(setup, STEP_CANNOT, title,
-                  "%s: virt-tap bridge persist %s%s --apply --format=FORMAT; then run setup again", reason,
-                  setup->bridge, options);
+    if (names_option(reason))
+        setup_add(
+            setup, STEP_CANNOT, title,
+            "%s; that is an option of `virt-tap bridge persist %s%s --apply`: run that with it, and then "
+            "setup again",
+            reason, setup->bridge, options);
     else
         setup_add(setup, STEP_CANNOT, title, "%s", reason);
     return false;

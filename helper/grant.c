@@ -208,13 +208,13 @@ static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
         return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
                          g->bridge->name, name, roles[i]);
     }
-    err = port_is_on_top(nl, what->bridge->ifindex, what->request->mac);
+    err = port_is_on_top(nl, g->bridge->ifindex, g->request->mac);
     if (err > 0)
         return error_set(
             why,
             "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
-            what->bridge->name);
-    return end_step(nl, "look for the MAC of", tap, what, err, why);
+            g->bridge->name);
+    return end_step(nl, g, "look for the MAC of", err, why);
 }
 
 /* Claims the addresses that bind the guest; the check then names who has one of them. */

@@ -17,10 +17,7 @@
 #include <unistd.h>
 
 enum {
-    TICKS = 100, /* per second in IFLA_BR_FORWARD_DELAY (USER_HZ) */
-    /* The number of addresses it learns: 16 for each of its 1,023 ports, which take 2 MB. Frames to other
-     * addresses are flooded to every port with unknown-unicast flooding. */
-    LEARNED_MAX = 16384,
+    TICKS = 100,         /* per second in IFLA_BR_FORWARD_DELAY (USER_HZ) */
     HOST_ID_LENGTH = 32, /* hexadecimal digits */
 };
 
@@ -150,7 +147,7 @@ struct nl_msg *bridge_message(const struct bridge_spec *spec)
     struct nlattr *data = rtnl_nest(msg, IFLA_INFO_DATA);
     msg = rtnl_put_u32(msg, IFLA_BR_FORWARD_DELAY, TICKS * spec->forward_delay);
     msg = rtnl_put_u32(msg, IFLA_BR_STP_STATE, spec->stp);
-    msg = rtnl_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
+    msg = rtnl_put_u32(msg, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
     if (spec->vlan_filtering)
         msg = rtnl_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1);
     rtnl_nest_end(msg, data);
@@ -200,7 +197,7 @@ int bridge_complete(struct rtnl *nl, const struct bridge_spec *spec, int ifindex
     case BRIDGE_MTU:
         return rtnl_talk(nl, link_mtu_message(ifindex, spec->mtu));
     case BRIDGE_LEARNED:
-        return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, LEARNED_MAX);
+        return bridge_set_option(nl, ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
     case BRIDGE_DOWN:
         return rtnl_talk(nl, link_up_message(ifindex));
     default:

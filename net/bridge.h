@@ -20,6 +20,9 @@ struct rtnl;
 enum {
     BRIDGE_ADDRESSES_MAX = 16,
     BRIDGE_DEFAULT_DELAY = 15, /* seconds, with STP: the default of the standard and of the kernel */
+    /* The number of addresses it learns: 16 for each of its 1,023 ports, which take 2 MB. Frames to other
+     * addresses are flooded to every port with unknown-unicast flooding. */
+    BRIDGE_LEARNED_MAX = 16384,
 };
 
 struct bridge_spec {

@@ -25,7 +25,7 @@ static void hold_sound(const struct leases *leases)
 
 static size_t parse(const char *text, size_t size, long long now)
 {
-    struct leases leases = {NULL, 0};
+    struct leases leases = {.list = NULL};
 
     hold(leases_parse_lines(&leases, "br0", text, now) == 0);
     hold(leases_parse_json(&leases, "br0", text, size, now) == 0);

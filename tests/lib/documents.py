@@ -78,3 +78,9 @@ def _formatted(lines):
     for roff, plain in ((r"\\f[BIRP]", ""), (r"\\-", "-"), (r"\\\(aq", "'"), (r"\\e", r"\\"), (r"\\&", "")):
         text = re.sub(roff, plain, text)
     return text
+
+
+def json_keys(words):
+    """The keys that docs/interfaces.md has in the first table after these words."""
+    table = read(f"{SOURCE}/docs/interfaces.md").partition(words)[2].split("\n\n")[1]
+    return set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"(?m)^\| (`[^|]*)\|", table))))

@@ -56,12 +56,10 @@ class Picture:
     files: str
 
     def is_whole(self, holder, addresses):
-        """Whether it has these addresses, or, if none are given, one of IPv6 where an advertisement gave it a gateway."""
+        """Whether it has these addresses, if any are given; and, whatever came first, both an address and a gateway of IPv6, or neither."""
         found = self.addresses.get(holder, [])
-        if addresses:
-            return found == addresses
-        return (any(":" in address for address in found)
-                or not any(gateway.startswith("fe80:") and device == holder for gateway, device in self.defaults))
+        routed = any(":" in gateway and device == holder for gateway, device in self.defaults)
+        return routed == any(":" in address for address in found) and (not addresses or found == addresses)
 
 
 class MachineCase(unittest.TestCase):

@@ -13,7 +13,7 @@ from bridgehelper import await_
 
 OUTSIDE4, OUTSIDE6 = "203.0.113.1", "2001:db8:ffff::1"
 LEASE = f"{sandbox.RUN}/lease.sh"
-# Does with the unit what systemd does, but for its sandbox; keeps what stop needs as systemd does.
+# Does with the unit what systemd does, also with one that only runs a program and stays, but for its sandbox; keeps what stop needs as systemd does.
 SYSTEMCTL = """#!/usr/bin/python3
 import os, shlex, shutil, signal, subprocess, sys, time
 UNITS = "/run/vt/units"
@@ -53,15 +53,19 @@ if verb == "restart":
             unit.setdefault(key, []).append(value)
     folder = "/run/" + unit["RuntimeDirectory"][0]
     os.makedirs(folder, exist_ok=True)
-    for line in unit["ExecStartPre"]:
+    oneshot = unit.get("Type") == ["oneshot"]
+    for line in unit["ExecStart"] if oneshot else unit["ExecStartPre"]:
         run(line)
+    pid = "stays"
     with open("/run/vt/dnsmasq.log", "ab") as log:
-        process = subprocess.Popen(shlex.split(unit["ExecStart"][0]), start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if not oneshot:
+            pid = str(subprocess.Popen(shlex.split(unit["ExecStart"][0]), start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log).pid)
     with open(path, "w") as file:
-        file.write("\\n".join([str(process.pid), folder, *unit["ExecStopPost"]]))
+        file.write("\\n".join([pid, folder, *unit.get("ExecStopPost", unit.get("ExecStop"))]))
 if verb in ("is-active", "is-failed"):
     with open(path) as file:
-        sys.exit(0 if alive(file.readline().strip()) == (verb == "is-active") else 3)
+        pid = file.readline().strip()
+    sys.exit(0 if (pid == "stays" or alive(pid)) == (verb == "is-active") else 3)
 """
 
 # firewalld asks polkit about everybody, whose rules for it Debian's package only links when it is installed: this one says yes.
@@ -132,7 +136,7 @@ def ruleset():
 def tree():
     """All files of the host's configuration, with their text, owner, mode and time."""
     found = {}
-    for folder in ("virt-tap", "systemd", "NetworkManager/system-connections", "sysctl.d", "modules-load.d", "firewalld"):
+    for folder in ("virt-tap", "systemd", "NetworkManager/system-connections", "sysctl.d", "modules-load.d", "firewalld", "udev"):
         for where, _, names in os.walk("/etc/" + folder):
             for path in (os.path.join(where, name) for name in names):
                 if not os.path.exists(path):  # /etc/modules-load.d/modules.conf, where there is no /etc/modules

@@ -47,6 +47,8 @@ class Nat(machinecase.MachineCase):
         self.machine.reboot()
         self.assertEqual(self.settle("eth0").reached, before.reached)
         self.guest()
+        if release != "bookworm":  # whose kernel and ip do not know it
+            self.assertIn(" fdb_max_learned 16384 ", self.machine.run("ip -d link show nat0"))
         self.machine.run("ip netns delete guest; virt-tap bridge delete nat0")
         self.assertEqual(self.machine.run("nft list ruleset"), rules)
         self.assert_same(self.settle("eth0"), before)

@@ -219,6 +219,21 @@ class Others(AddressCase):
 
 
 class Many(AddressCase):
+    def test_long_file(self):
+        """Names and ids of their choice make leases long; what is too long for us is said, and not only left out."""
+        guest = self.card(1)
+        guest.murmur()
+        more = [(f"02:00:01:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+                for number in range(131073)]
+        text = lines((mac_of(1), "10.66.1.1"))
+        for padding, says in (("0 x\n" * (5 << 18), ""), ("0 x\n" * (9 << 20), "above 32 MiB"), (lines(*more), "or 131072 leases in all")):
+            sandbox.write(DNSMASQ, text + "\n" + padding)
+            for words in (("address", guest.name), ("list", "-v")):
+                said = sandbox.run(self.cli, *words, check=False).stdout
+                self.assertIn(says, said)
+                self.assertEqual("not looked at" in said, bool(says))
+                self.assertEqual("10.66.1.1" in said, "MiB" not in says, said)
+
     def test_all_addresses_of_a_server(self):
         """A guest that took them all, and is a thousand neighbours, too, keeps nobody waiting for the others' addresses."""
         sandbox.write(POLICY, "allow br0 quota=64\n")

@@ -186,8 +186,8 @@ class Refused(BridgeCase):
                         "224.0.0.1/24", "ff02::1/64", "0.0.0.0/8", "10.1.2.3/-1", "10.1.2.3/ 8", "2001:db8::1%eth0/64", "1" * 60 + "/8",
                         "127.0.0.1/8", "169.254.1.0/24", "10.1.2.255/24", "fe80::1/64"):
             self.refused("create", "br0", "--address", address, status=2, says="--address takes")
-        for mtu in ("67", "65536", "x", "", "-1", "1500x", "99999999999999999999"):
-            self.refused("create", "br0", "--mtu", mtu, status=2, says="from 68 to 65535")
+        for mtu in ("67", "65522", "65535", "65536", "x", "", "-1", "1500x", "99999999999999999999"):
+            self.refused("create", "br0", "--mtu", mtu, status=2, says="from 68 to 65521")
         for mac in ("01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00", "x", "02:00:00:00:00:01:02"):
             self.refused("create", "br0", "--mac", mac, status=2, says="is not a MAC")
         for name in ("a" * 16, "a/b", "a b", ".", "..", "a%d", "a:b", ""):

@@ -5,10 +5,12 @@
 
 Needs VIRT_TAP_HELPER and VIRT_TAP_CLI.
 """
+import json
 import os
 import unittest
 
 import brokerhost
+import documents
 import needed
 import sandbox
 from brokerhost import SOCKET
@@ -48,6 +50,25 @@ class WithoutSystemd(unittest.TestCase):
         process.wait(10)
         self.assertIn("nobody listens", broker("status", 1))
         os.unlink(SOCKET)
+
+    def test_json(self):
+        seen = self.json(1)
+        self.assertEqual(set(seen), documents.json_keys("`virt-tap broker status --json`"))
+        self.assertEqual(seen, {"socket": SOCKET, "listens": False, "pid": None, "enabled": None, "error": None})
+        process = brokerhost.listen(helper)
+        try:
+            self.assertEqual(self.json(0), {**seen, "listens": True, "pid": process.pid})
+        finally:
+            brokerhost.end(process)
+        sandbox.write(SOCKET, "")
+        self.assertEqual(self.json(1)["listens"], False)
+        os.unlink(SOCKET)
+
+    @staticmethod
+    def json(status):
+        done = sandbox.run(command, "broker", "status", "--json", check=False)
+        assert done.returncode == status, done.stdout
+        return json.loads(done.stdout)
 
 
 class WithSystemd(unittest.TestCase):

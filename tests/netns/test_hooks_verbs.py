@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """virt-tap hooks enable, disable, status, and virt-tap xml map: an administrator's part of the hooks."""
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import unittest
 
+import documents
 import hookhost
 import sandbox
 from bridgehelper import await_
@@ -64,6 +66,16 @@ class Links(HooksCase):
         self.assertIn("disabled", self.hooks_verb("disable"))
         self.assertEqual(os.listdir(FOLDER), [])
         self.assertIn("were not enabled", self.hooks_verb("disable"))
+
+    def test_json(self):
+        seen = json.loads(self.hooks_verb("status", "--json", status=1))
+        self.assertEqual(set(seen), documents.json_keys("`virt-tap hooks status --json`"))
+        self.assertEqual((seen["enabled"], {hook["state"] for hook in seen["hooks"]}), (False, {"missing"}))
+        self.hooks_verb("enable")
+        seen = json.loads(self.hooks_verb("status", "--json"))
+        self.assertEqual(seen, {"enabled": True, "hooks": [{"driver": driver, "path": link(driver), "state": "enabled"} for driver in DRIVERS],
+                                "confinement": []})
+        self.hooks_verb("disable")
 
     def test_umask(self):
         """The daemons of users look for them, too."""
@@ -292,6 +304,7 @@ class AppArmor(HooksCase):
             self.assertEqual(file.read(), "-r /etc/apparmor.d/usr.sbin.libvirtd\n")
         os.unlink(sandbox.RUN + "/parsed")
         self.assertIn("lets libvirt run the hooks", self.hooks_verb("status"))
+        self.assertEqual(json.loads(self.hooks_verb("status", "--json"))["confinement"], [{"by": "AppArmor", "path": self.local, "allows": True}])
         self.hooks_verb("disable")
         self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n")
         self.assertIn("does not let libvirt run the hooks: virt-tap hooks enable", self.hooks_verb("status", status=1))

@@ -11,6 +11,7 @@ import shutil
 import socket
 import unittest
 
+import linkattrs
 import nathost
 import needed
 import networkmanager as nm
@@ -31,7 +32,7 @@ class NatCase(unittest.TestCase):
         for folder in ("systemd/network", "systemd/system/docker.service.d",
                        "NetworkManager/system-connections", "libvirt/qemu/networks", "docker", "virt-tap/nat"):
             shutil.rmtree("/etc/" + folder, ignore_errors=True)
-        for pattern in ("/etc/virt-tap/persist.*", "/etc/sysctl.d/*virt-tap*", "/etc/firewalld/zones/virt-tap*"):
+        for pattern in ("/etc/virt-tap/persist.*", "/etc/sysctl.d/*virt-tap*", "/etc/firewalld/zones/virt-tap*", "/etc/udev/rules.d/*virt-tap*"):
             for path in glob.glob(pattern):
                 os.unlink(path)
 
@@ -56,6 +57,15 @@ class NatCase(unittest.TestCase):
         self.assertRegex(sandbox.run(sandbox.RUN + "/virt-tap", "list", uid=sandbox.USER).stdout, r"vtap-m +nat0 \(NAT\) ")
         uplink.ip("link", "delete", "vtap-m")
 
+        self.limited()
+
+    def limited(self):
+        """It learns no more addresses than another bridge of ours, now and, by udev, whenever it is made again."""
+        self.assertIn(linkattrs.bridge("nat0").get(linkattrs.BR_MAX_LEARNED), (16384, None))  # None: before Linux 6.7
+        with open("/etc/udev/rules.d/80-virt-tap-nat0.rules", encoding="ascii") as file:
+            rule = file.read().splitlines()[-1]
+        self.assertIn('ENV{INTERFACE}=="nat0", RUN+="/sbin/ip link set dev nat0 type bridge fdb_max_learned 16384"', rule)
+
     def delete(self):
         done = virt_tap("bridge", "delete", "nat0", limit=60)
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -74,6 +84,18 @@ class NatCase(unittest.TestCase):
         else:
             self.assertEqual(guest.addresses("-6"), [])
         return guest
+
+
+    def unreached(self, guest):
+        """By hosts beside this one that have a route to it."""
+        uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")
+        ping = ("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1")
+        self.assertEqual(sandbox.run(*ping, HOST4, check=False).returncode, 0)
+        self.assertNotEqual(sandbox.run(*ping, guest.addresses("-4")[0], check=False).returncode, 0, nathost.ruleset())
+        for address in guest.addresses("-6"):
+            if address.startswith("fd"):
+                uplink.ip("-6", "route", "replace", address, "via", HOST6, netns="router")
+                self.assertNotEqual(sandbox.run(*ping, address, check=False).returncode, 0, nathost.ruleset())
 
 
 class Dnsmasq(NatCase):
@@ -99,8 +121,7 @@ class Dnsmasq(NatCase):
         guest = self.guest()
         with open("/run/virt-tap-nat-nat0/leases", encoding="ascii") as file:
             self.assertIn(guest.addresses("-4")[0], file.read())
-        uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")
-        self.assertNotEqual(sandbox.run("ip", "netns", "exec", "router", "busybox", "ping", "-c1", "-W1", guest.addresses("-4")[0], check=False).returncode, 0)
+        self.unreached(guest)
         self.assertNotIn("running", self.persist("--nat", "--apply"))  # it works already: nobody is disturbed
         self.refused("--nat=192.168.80.0/24", says="has 192.168.76.1/24 already")
         self.refused(says="is persisted with NAT")
@@ -223,12 +244,12 @@ class Networkd(NatCase):
         super().setUp()
         for folder in ("links", "leases", "lldp"):
             os.makedirs("/run/systemd/netif/" + folder, exist_ok=True)
-        self.addCleanup(shutil.rmtree, "/run/systemd")
         sandbox.run("chown", "-R", "systemd-network", "/run/systemd/netif")
         sandbox.run("mount", "-o", "remount,ro", "/sys")  # without udev: networkd then waits for no event of it
         self.addCleanup(sandbox.run, "mount", "-o", "remount,rw", "/sys")
         sandbox.write("/etc/systemd/network/50-wan.network", f"[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\nDNS=192.0.2.53\nAddress={HOST4}/24\n"
                       f"Address={HOST6}/64\nGateway={ROUTER4}\nGateway={ROUTER6}\n")
+        nathost.with_systemd(self)
         daemons = Daemons(self)
         daemons.bus()
         daemons.start("/lib/systemd/systemd-networkd")
@@ -241,10 +262,13 @@ class Networkd(NatCase):
         self.assertIn("/etc/systemd/network/0-virt-tap-nat0.network", nathost.tree())
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.marked()
-        self.guest()
+        self.unreached(self.guest())
+        verified = sandbox.run("systemd-analyze", "verify", "--man=no", UNIT)
+        self.assertNotIn("nat0", verified.stdout)
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.delete()
         self.assertEqual((nathost.tree(), nathost.ruleset()), before)
+        self.assertFalse(glob.glob("/run/virt-tap-nat-*"))
         self.persist("--nat", "--apply")  # networkd makes its tables again
         self.assertIn("192.168.76.0/24", nathost.ruleset())
         self.delete()
@@ -341,7 +365,7 @@ class Shared(NatCase):
         self.assertIn("'nat0' is there: 192.168.76.1/24", said)
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.marked()
-        self.guest(ipv6=False)
+        self.unreached(self.guest(ipv6=False))
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.assertIn("/etc/modules-load.d/virt-tap-nat0.conf", nathost.tree())
         self.delete()

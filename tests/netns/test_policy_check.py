@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """virt-tap policy check, on real files with real owners and modes, for real users."""
+import json
 import os
 import re
 
+import documents
 import netcase
 import sandbox
 from netcase import POLICY, QEMU_ACL
@@ -38,6 +40,18 @@ class Check(VerbCase):
         code, lines = self.policy("check", "--strict")
         self.assertEqual((code, lines), (0, [f"{POLICY}: rules 6, files 1, errors 0, warnings 0"]))
         self.finds(uid=USER)
+
+    def test_json(self):
+        sandbox.write(POLICY, "allow br0\nallow br0\n")
+        sandbox.write(DRAFT, "allow br0\nallow br1 no=such\n")
+        for words, status, level, number in (([], 0, "warning", 2), (["--strict"], 3, "warning", 2), ([DRAFT], 1, "error", 2)):
+            code, lines = self.policy("check", "--json", *words)
+            seen = json.loads("".join(lines))
+            self.assertEqual((code, set(seen)), (status, documents.json_keys("`virt-tap policy check --json`")))
+            self.assertEqual((seen["in_force"], seen["errors"] + seen["warnings"]), (DRAFT not in words, 1))
+            (found,) = seen["findings"]
+            self.assertEqual((list(found), found["level"], found["file"], found["line"]), (["level", "file", "line", "text"], level, seen["file"], number))
+            self.assertIn(f"{found['file']}:{number}: {level}: {found['text']}", self.policy("check", *words)[1])
 
     def test_allow_behind_an_allow(self):
         self.warns("allow br0\nallow br0 quota=4\n", (2, f"never match: {POLICY}:1 comes first", "the same"))

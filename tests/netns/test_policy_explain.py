@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """virt-tap policy explain, which must say what the helper does, for real users."""
+import json
 import os
 import shlex
 
+import documents
 import netcase
 import sandbox
 from netcase import POLICY, QEMU_ACL
@@ -56,6 +58,31 @@ class Explain(VerbCase):
         sandbox.write(POLICY, f"# the lab\n allow br0  user={ME}\tquota=4 name=vtap-x* mtu=1400\n")
         self.as_user(f"yes: {ME} may use bridge 'br0'", f"user: {ME}, uid {USER}, gid {USER}, groups {USER}",
                      f"rule: {POLICY}:2:  allow br0  user={ME}?quota=4", "quota: 0 of 4 taps in use", "names: vtap-x*", "mtu: 1400")
+
+    def as_json(self, *words, status=0):
+        code, lines = self.policy("explain", "--user", ME, "--json", *words)
+        seen = json.loads("".join(lines))
+        self.assertEqual((code, seen["allowed"], set(seen)), (status, not status, documents.json_keys("`virt-tap policy explain --json`")))
+        return seen
+
+    def test_json(self):
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=4 name=vtap-%u-* mac=lock ip=lock ips=192.0.2.0/28 serve=dhcp,ra vlan=100,200-210 native=100 "
+                      "egress=-host,+all\nallow br8\n")
+        seen = self.as_json("--bridge=br0", "--mac=52:54:00:00:00:01", "--ip=192.0.2.3")
+        self.assertEqual(set(seen["terms"]), documents.json_keys("The terms are an object"))
+        self.assertEqual(seen, {
+            "allowed": True, "user": ME, "uid": USER, "bridge": "br0", "exists": True, "on_demand": False, "rule": f"{POLICY}:1", "reason": None,
+            "terms": {"quota": {"limit": 4, "used": 0, "shared": None}, "names": f"vtap-{ME}-*", "macs": None, "mtu": None, "kvm": False, "lock": "ip",
+                      "ips": "192.0.2.0/28", "addresses": ["192.0.2.3/32"], "serve": ["dhcp", "ra"], "vnet": True, "egress": "-host,+all",
+                      "isolated": False, "guard": False, "vlan": 100, "tagged": ["200-210"]}})
+        seen = self.as_json("--bridge=br8", status=1)  # which does not exist
+        self.assertEqual((seen["exists"], seen["rule"], seen["terms"]["lock"], seen["terms"]["quota"]["limit"]), (False, f"{POLICY}:2", None, 16))
+        self.assertIn("br8", seen["reason"])
+        seen = self.as_json("--bridge=br9", status=1)
+        self.assertEqual((seen["rule"], seen["terms"]), (None, None))
+        sandbox.write(POLICY, f"deny br0 user={ME}\n")
+        seen = self.as_json("--bridge=br0", status=1)
+        self.assertEqual((seen["rule"], seen["terms"], "deny" in seen["reason"]), (f"{POLICY}:1", None, True))
 
     def test_terms_unless_told(self):
         sandbox.write(POLICY, "allow all\n")

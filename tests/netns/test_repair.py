@@ -78,6 +78,15 @@ class Lost(ApplyCase):
                 self.repaired(f"changed by {POLICY}:1: {says}", "br0")
         self.like_new("vtap-a", *self.OPTIONS)
 
+    def test_changed_policy(self):
+        """A changed rule is one that the port does not have, too, as virt-tap(1) says; an error in the policy changes nothing."""
+        before = kernel()
+        sandbox.write(POLICY, "allow br0 mac=lock isolated=maybe\n")
+        self.assertIn("nothing was changed: ", self.repair(status=1)["virt-tap repair"])
+        self.assertEqual(kernel(), before)
+        sandbox.write(POLICY, "allow br0 mac=lock\n")
+        self.assertIn("isolated", self.repair()["vtap-a"])
+
     def test_entry(self):
         for change in ("del", "replace"):  # static, and not sticky
             sandbox.run("bridge", "fdb", change, GUEST, "dev", "vtap-a", "master", "static")

@@ -46,6 +46,19 @@ class There(UplinkCase):
         self.set_up(BOB, "--dry-run", "--uplink=eth7", says=("bridge br7 exists", f"echo 'allow br7 user={BOB}'"))
 
 
+class Advice(UplinkCase):
+    """What `bridge persist` says to type is said with what it belongs to."""
+
+    def test_option(self):
+        command = "`virt-tap bridge persist br0 --uplink=eth0 --apply`: run that with "
+        sandbox.run("nft", "add table inet mine; add chain inet mine in { type filter hook input priority 0; }; add rule inet mine in iifname eth0 accept")
+        self.addCleanup(sandbox.run, "nft", "flush", "ruleset")
+        self.set_up(ALICE, "--yes", status=1, says=("or give --ignore-dependents", f"are those of {command}them, and then setup again"))
+        self.set_up("--undo", "--yes")
+        sandbox.run("ip", "route", "add", "203.0.113.0/24", "dev", "eth0", "table", "77")
+        self.refused(ALICE, "--yes", says=("cannot  bridge br0", f"; --lossy goes on without it; that is an option of {command}it, and then setup again"))
+
+
 class Users(BridgeCase):
     def setUp(self):
         super().setUp()

@@ -220,6 +220,14 @@ static void give(struct persist_taken *taken, const char *word, const char *comm
     fprintf(to, "%s\n", rest);
 }
 
+void persist_cannot(struct persist_taken *taken, const char *what, const char *value)
+{
+    if (!taken->why.text[0])
+        error_set(&taken->why,
+                  "the configuration of '%s' has %s (%.100s), which cannot be carried over to a bridge",
+                  taken->plan->uplink, what, value);
+}
+
 bool persist_edit_command(struct persist_taken *taken, const char *word, const char *command, bool inet6,
                           bool alias)
 {

@@ -296,14 +296,6 @@ static void edit_line(struct editor *e, const struct line *line)
         edit_option(e, line, words[0]);
 }
 
-void persist_cannot(struct persist_taken *taken, const char *what, const char *value)
-{
-    if (!taken->why.text[0])
-        error_set(&taken->why,
-                  "the configuration of '%s' has %s (%.100s), which cannot be carried over to a bridge",
-                  taken->plan->uplink, what, value);
-}
-
 bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken)
 {
     _cleanup_line_ struct line line = {.raw = NULL};

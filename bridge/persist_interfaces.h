@@ -29,7 +29,7 @@ struct persist_taken {
  * but not its aliases (eth0:1). Returns whether anything differs. */
 bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken);
 
-/* Notes what cannot be carried over, unless something was noted before. */
+/* persist_commands.c: notes what cannot be carried over, unless something was noted before. */
 void persist_cannot(struct persist_taken *taken, const char *what, const char *value);
 
 /* persist_commands.c: notes which of the plan's routes a value of the NIC's stanzas is about. */

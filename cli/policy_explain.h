@@ -37,7 +37,10 @@ struct answer {
 };
 
 /* Whether no further tap fits into the quota. */
-bool explain_is_full(const struct used *used);
+static inline bool explain_is_full(const struct used *used)
+{
+    return used->quota && (used->of_user >= used->quota || used->of_range >= used->quota);
+}
 
 /* All of it as an object; docs/interfaces.md has the keys. yes: whether such a tap would be made. */
 json_t *explain_json(const struct answer *answer, const struct bridge_facts *state,

@@ -29,7 +29,8 @@ struct used {
 struct answer {
     const char *selector;            /* of the caller, as in a rule */
     const struct question *question; /* without the tap */
-    bool loaded, allowed, taken;     /* taken: no tap there can be so: a MAC or address is another's, or the bridge lacks it */
+    bool loaded, allowed,
+        taken; /* taken: no tap there can be so: a MAC or address is another's, or the bridge lacks it */
     struct policy policy;
     struct decision decision;
     struct used used;

@@ -66,6 +66,7 @@ class Explain(VerbCase):
         return seen
 
     def test_json(self):
+        sandbox.run("ip", "link", "set", "dev", "br0", "type", "bridge", "vlan_filtering", "1")
         sandbox.write(POLICY, f"allow br0 user={ME} quota=4 name=vtap-%u-* mac=lock ip=lock ips=192.0.2.0/28 serve=dhcp,ra vlan=100,200-210 native=100 "
                       "egress=-host,+all\nallow br8\n")
         seen = self.as_json("--bridge=br0", "--mac=52:54:00:00:00:01", "--ip=192.0.2.3")

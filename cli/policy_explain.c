@@ -166,11 +166,6 @@ static struct used count_used(const struct terms *terms, const char *bridge, uid
     return used;
 }
 
-bool explain_is_full(const struct used *used)
-{
-    return used->quota && (used->of_user >= used->quota || used->of_range >= used->quota);
-}
-
 static void print_quota(const struct terms *terms, const struct used *used)
 {
     if (used->err)

@@ -29,7 +29,8 @@ struct used {
 struct answer {
     const char *selector;            /* of the caller, as in a rule */
     const struct question *question; /* without the tap */
-    bool loaded, allowed, taken;     /* taken: the guest's MAC, or an address, is another's */
+    bool loaded, allowed,
+        taken; /* taken: no tap there can be so: a MAC or address is another's, or the bridge lacks it */
     struct policy policy;
     struct decision decision;
     struct used used;
@@ -37,7 +38,10 @@ struct answer {
 };
 
 /* Whether no further tap fits into the quota. */
-bool explain_is_full(const struct used *used);
+static inline bool explain_is_full(const struct used *used)
+{
+    return used->quota && (used->of_user >= used->quota || used->of_range >= used->quota);
+}
 
 /* All of it as an object; docs/interfaces.md has the keys. yes: whether such a tap would be made. */
 json_t *explain_json(const struct answer *answer, const struct bridge_facts *state,

@@ -130,10 +130,11 @@ static void show_example(const struct setup *setup)
            "    -netdev tap,id=n0,br=%s,helper=" HELPER_PATH " \\\n"
            "    -device virtio-net,netdev=n0,mac=52:54:00:%02x:%02x:%02x\n",
            setup->users[0].name, setup->bridge, end[0], end[1], end[2]);
-    printf("or a libvirt guest that exists, with its first card on %s:\n"
-           "  virt-xml -c qemu:///session GUEST --edit --network bridge=%s\n"
-           "  virsh -c qemu:///session start GUEST\n",
-           setup->bridge, setup->bridge);
+    printf(
+        "or a libvirt guest that exists, with its first card on %s (virt-xml: package virtinst or virt-install):\n"
+        "  virt-xml -c qemu:///session GUEST --edit --network bridge=%s\n"
+        "  virsh -c qemu:///session start GUEST\n",
+        setup->bridge, setup->bridge);
 }
 
 /* Checks again, as each user. Returns 0 if all can run guests. */

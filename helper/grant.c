@@ -315,10 +315,9 @@ int grant_tap(struct rtnl *nl, struct grant *g, struct error *why)
         return -1;
     if (make_tap(nl, g, why) == 0 && plug(nl, g, why) == 0)
         return 0;
+    /* By index: merely closing it would leave it to others who might hold it. */
     if (g->ifindex > 0)
-        rtnl_talk(
-            nl, link_delete_message(
-                    g->ifindex)); /* by index: merely closing it would leave it to others who might hold it */
+        rtnl_talk(nl, link_delete_message(g->ifindex));
     if (g->fd >= 0)
         close(g->fd);
     return -1;

@@ -25,9 +25,9 @@
 #include "base/log.h"
 #include "broker.h"
 #include "config.h"
+#include "help.h" /* usage_text: help.txt as a string */
 #include "privilege.h"
 #include "request.h"
-#include "usage.h" /* usage_text: usage.txt as a string */
 
 #include <errno.h>
 #include <fcntl.h>

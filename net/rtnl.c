@@ -145,12 +145,10 @@ static void take_answer(struct rtnl_exchange *x, struct nlmsghdr *answer)
         return; /* to a request that was given up */
     if (answer->nlmsg_flags & NLM_F_DUMP_INTR)
         x->changed = true;
-    if (answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE) {
+    if (answer->nlmsg_type == NLMSG_ERROR || answer->nlmsg_type == NLMSG_DONE)
         take_error(x, answer);
-    } else if (x->each && !x->error) {
+    else if (x->each && !x->error)
         x->error = x->each(x->arg, answer);
-        x->done = x->error == -E2BIG;
-    }
 }
 
 int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size)
@@ -161,7 +159,7 @@ int rtnl_exchange(struct rtnl_exchange *x, void *requests, size_t size)
 
     if (sendmsg(nl->fd, &message, 0) < 0)
         return -errno;
-    while (!x->done) {
+    while (!x->done && x->error != -E2BIG) {
         const ssize_t got = recv(nl->fd, nl->buffer, ANSWER_SIZE, MSG_TRUNC);
         if (got < 0 && errno == EINTR)
             continue;

@@ -113,9 +113,9 @@ static int create_alone(struct rtnl *nl, int fd, const char *name, struct nl_msg
     if (!err)
         return tap.ifindex;
     const int ifindex = tap.ifindex ? tap.ifindex : link_index(nl, name);
+    /* Merely closing it would leave it to others who hold it. */
     if (ifindex > 0)
-        rtnl_talk(nl,
-                  link_delete_message(ifindex)); /* merely closing it would leave it to others who hold it */
+        rtnl_talk(nl, link_delete_message(ifindex));
     return err;
 }
 

@@ -11,8 +11,8 @@
  *
  * A tap may also have vlan='42', or vlan='42,47-50' with native='42' or native='none', isolated='yes',
  * ip='10.66.1.5 2001:db8::5', lock='mac' or 'ip', and serve='dhcp,dhcpv6,ra'. Its other properties (MAC,
- * queues, MTU, bandwidth) are in the interface, where people may change them. taps may have metadata='new' or 'empty',
- * which records what preceded it (rewrite.c). */
+ * queues, MTU, bandwidth) are in the interface, where people may change them. taps may have metadata='new' or
+ * 'empty', which records what preceded it (rewrite.c). */
 #pragma once
 
 #include "document.h"

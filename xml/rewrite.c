@@ -184,7 +184,7 @@ static int rewrite_one(struct rewriting *all, size_t index)
         note->outcome = OUTCOME_LEFT;
         return 0;
     }
-    if (plan.lock && interface->outbound) {
+    if ((all->wish->lock || plan.filter.filter) && interface->outbound) {
         reason_set(note->reason, REASON_OUTBOUND);
         note->outcome = OUTCOME_LEFT;
         return 0;

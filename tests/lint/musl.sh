@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 # musl.sh BUILD: whether the privileged program, and the folders that it links, compile with musl. Only the syntax is checked: no libnl is
-# there for musl. BUILD has config.h and helper/usage.h. The kernel's headers and libnl's are those of the system, and none of glibc's.
+# there for musl. BUILD has config.h and helper/help.h. The kernel's headers and libnl's are those of the system, and none of glibc's.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$1

@@ -74,7 +74,7 @@ class Links(HooksCase):
         self.hooks_verb("enable")
         seen = json.loads(self.hooks_verb("status", "--json"))
         self.assertEqual(seen, {"enabled": True, "hooks": [{"driver": driver, "path": link(driver), "state": "enabled"} for driver in DRIVERS],
-                                "confinement": []})
+                                "session": True, "confinement": []})
         self.hooks_verb("disable")
 
     def test_umask(self):
@@ -252,6 +252,8 @@ class Daemon(HooksCase):
             said = sandbox.run("env", runtime, CLI_COPY, "hooks", "status", check=False, uid=USER)
             self.assertEqual((said.returncode, said.stdout.count("  enabled\n")), (1, 3), said.stdout)
             self.assertIn("session  qemu:///session  the daemon is older than the hooks", said.stdout)
+            told = sandbox.run("env", runtime, CLI_COPY, "hooks", "status", "--json", check=False, uid=USER)
+            self.assertEqual((told.returncode, json.loads(told.stdout)["session"]), (1, False))
             sandbox.run("sh", "-c", said.stdout.split(": ")[-1])
             daemon.wait(20)
             sandbox.run("env", runtime, CLI_COPY, "hooks", "status", uid=USER)

@@ -85,7 +85,6 @@ class NatCase(unittest.TestCase):
             self.assertEqual(guest.addresses("-6"), [])
         return guest
 
-
     def unreached(self, guest):
         """By hosts beside this one that have a route to it."""
         uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")

@@ -111,6 +111,7 @@ class Shared(Death, test_nat.Shared):
 
 FORMS = (Unit, Networkd, Shared) if WALK_ALL else (Unit, Networkd)
 
+
 def load_tests(loader, _, __):
     """Of these classes, not what they inherit of tests."""
     return unittest.TestSuite(form(name) for form in FORMS for name in vars(Death) if name.startswith("test_"))

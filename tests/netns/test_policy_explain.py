@@ -66,7 +66,7 @@ class Explain(VerbCase):
         return seen
 
     def test_json(self):
-        sandbox.write(POLICY, f"allow br0 user={ME} quota=4 name=vtap-%u-* mac=lock ip=lock ips=192.0.2.0/28 serve=dhcp,ra vlan=100,200-210 native=100 "
+        sandbox.write(POLICY, f"allow br0 user={ME} quota=4 name=vtap-%u-* mac=lock ip=lock ips=192.0.2.0/28 serve=dhcp,ra "
                       "egress=-host,+all\nallow br8\n")
         seen = self.as_json("--bridge=br0", "--mac=52:54:00:00:00:01", "--ip=192.0.2.3")
         self.assertEqual(set(seen["terms"]), documents.json_keys("The terms are an object"))
@@ -74,12 +74,15 @@ class Explain(VerbCase):
             "allowed": True, "user": ME, "uid": USER, "bridge": "br0", "exists": True, "on_demand": False, "rule": f"{POLICY}:1", "reason": None,
             "terms": {"quota": {"limit": 4, "used": 0, "shared": None}, "names": f"vtap-{ME}-*", "macs": None, "mtu": None, "kvm": False, "lock": "ip",
                       "ips": "192.0.2.0/28", "addresses": ["192.0.2.3/32"], "serve": ["dhcp", "ra"], "vnet": True, "egress": "-host,+all",
-                      "isolated": False, "guard": False, "vlan": 100, "tagged": ["200-210"]}})
+                      "isolated": False, "guard": False, "vlan": None, "tagged": []}})
         seen = self.as_json("--bridge=br8", status=1)  # which does not exist
         self.assertEqual((seen["exists"], seen["rule"], seen["terms"]["lock"], seen["terms"]["quota"]["limit"]), (False, f"{POLICY}:2", None, 16))
         self.assertIn("br8", seen["reason"])
         seen = self.as_json("--bridge=br9", status=1)
         self.assertEqual((seen["rule"], seen["terms"]), (None, None))
+        sandbox.write(POLICY, f"allow br0 user={ME} vlan=100,200-210 native=100\n")
+        seen = self.as_json("--bridge=br0", status=1)  # which does not filter VLANs
+        self.assertEqual((seen["terms"]["vlan"], seen["terms"]["tagged"], "filter" in seen["reason"]), (100, ["200-210"], True), seen)
         sandbox.write(POLICY, f"deny br0 user={ME}\n")
         seen = self.as_json("--bridge=br0", status=1)
         self.assertEqual((seen["rule"], seen["terms"], "deny" in seen["reason"]), (f"{POLICY}:1", None, True))

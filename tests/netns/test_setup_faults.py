@@ -255,8 +255,8 @@ class Moved(UplinkCase):
     def test_no_network_manager(self):
         """None that it knows: what to type is a command, not an option that setup doesn't have."""
         os.unlink("/etc/network/interfaces")
-        self.refused(ALICE, "--yes", says=("name it with --format=networkd, networkmanager, netplan or ifupdown: virt-tap bridge persist br0 --uplink=eth0 "
-                                           "--apply --format=FORMAT; then run setup again\n",))
+        self.refused(ALICE, "--yes", says=("name it with --format=networkd, networkmanager, netplan or ifupdown; that is an option of "
+                                           "`virt-tap bridge persist br0 --uplink=eth0 --apply`: run that with it, and then setup again\n",))
 
     def test_killed(self):
         """In the middle of the move: nobody confirms it, so that it goes back by itself; the next run says so."""

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <glob.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -173,18 +172,6 @@ static void names_free(struct if_nameindex **names)
         if_freenameindex(*names);
 }
 
-/* Whether one of the patterns, separated by blanks or semicolons, matches the name. */
-static bool names_match(const char *names, const char *name)
-{
-    _cleanup_free_ char *copy = strdup(names);
-    char *rest = copy;
-
-    for (const char *word; copy && (word = strsep(&rest, " ;"));)
-        if (*word && fnmatch(word, name, 0) == 0)
-            return true;
-    return false;
-}
-
 /* Whether it is for the NIC. */
 static bool is_for(const char *path, const struct generated *by, const struct persist_plan *plan)
 {
@@ -198,7 +185,7 @@ static bool is_for(const char *path, const struct generated *by, const struct pe
     if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
         text_value(text, by->mac, value, sizeof(value)))
         return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, by->name, value, sizeof(value)) && names_match(value, plan->uplink);
+    return text_value(text, by->name, value, sizeof(value)) && persist_names_match(value, plan->uplink);
 }
 
 /* Refuses a definition that is for another interface, too, which would become a port as well. */
@@ -215,7 +202,7 @@ static int refuse_shared(struct copy *copy, const struct persist_plan *plan, con
         const char *name = names[i].if_name;
         if (strcmp(name, plan->uplink) == 0 || strcmp(name, plan->bridge) == 0)
             continue;
-        if ((strpbrk(value, "*?[") && names_match(value, name)) ||
+        if ((strpbrk(value, "*?[") && persist_names_match(value, name)) ||
             (asked && plan->managed && persist_networkd_uses(name, others) && strcmp(used, others) == 0))
             return error_set(
                 copy->why,

@@ -11,7 +11,6 @@
 #include "uplink.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,13 +91,8 @@ static bool matches(const char *path, const char *nic)
 {
     char text[16384], names[512];
 
-    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", names, sizeof(names)))
-        return false;
-    char *rest = names;
-    for (const char *word; (word = strsep(&rest, " \t"));)
-        if (*word && fnmatch(word, nic, 0) == 0)
-            return true;
-    return false;
+    return text_read(path, text, sizeof(text)) >= 0 && text_value(text, "Name", names, sizeof(names)) &&
+           persist_names_match(names, nic);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -216,6 +216,3 @@ void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const ch
 
 /* persist_plan.c: whether there is a file whose path matches, as glob(3) with GLOB_BRACE has it. */
 bool persist_any_file(const char *pattern);
-
-/* persist_plan.c: whether one of the patterns, separated by blanks, tabs or semicolons, matches the name. */
-bool persist_names_match(const char *names, const char *name);

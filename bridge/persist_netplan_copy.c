@@ -8,6 +8,7 @@
 #include "base/statefolder.h"
 #include "base/text.h"
 #include "config.h"
+#include "uplink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,7 @@ static bool is_for(const char *path, const struct generated *by, const struct pe
     if (text_value(text, "PermanentMACAddress", value, sizeof(value)) ||
         text_value(text, by->mac, value, sizeof(value)))
         return strcasecmp(value, plan->mac) == 0;
-    return text_value(text, by->name, value, sizeof(value)) && persist_names_match(value, plan->uplink);
+    return text_value(text, by->name, value, sizeof(value)) && uplink_in_patterns(value, plan->uplink);
 }
 
 /* Refuses a definition that is for another interface, too, which would become a port as well. */
@@ -202,7 +203,7 @@ static int refuse_shared(struct copy *copy, const struct persist_plan *plan, con
         const char *name = names[i].if_name;
         if (strcmp(name, plan->uplink) == 0 || strcmp(name, plan->bridge) == 0)
             continue;
-        if ((strpbrk(value, "*?[") && persist_names_match(value, name)) ||
+        if ((strpbrk(value, "*?[") && uplink_in_patterns(value, name)) ||
             (asked && plan->managed && persist_networkd_uses(name, others) && strcmp(used, others) == 0))
             return error_set(
                 copy->why,

@@ -92,7 +92,7 @@ static bool matches(const char *path, const char *nic)
     char text[16384], names[512];
 
     return text_read(path, text, sizeof(text)) >= 0 && text_value(text, "Name", names, sizeof(names)) &&
-           persist_names_match(names, nic);
+           uplink_in_patterns(names, nic);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -11,7 +11,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <glob.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
@@ -262,15 +261,4 @@ bool persist_any_file(const char *pattern)
     _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
 
     return glob(pattern, GLOB_BRACE, NULL, &found) == 0;
-}
-
-bool persist_names_match(const char *names, const char *name)
-{
-    _cleanup_free_ char *copy = strdup(names);
-    char *rest = copy;
-
-    for (const char *word; copy && (word = strsep(&rest, " \t;"));)
-        if (*word && fnmatch(word, name, 0) == 0)
-            return true;
-    return false;
 }

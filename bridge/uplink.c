@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <linux/fib_rules.h>
 #include <linux/if_arp.h>
 #include <linux/nexthop.h>
@@ -84,6 +85,17 @@ bool uplink_in_rule(const char *line, const char *name)
 {
     line += strspn(line, " \t\n\v\f\r");
     return *line != '#' && (names_interface(line, name) || matches_pattern(line, name));
+}
+
+bool uplink_in_patterns(const char *patterns, const char *name)
+{
+    _cleanup_free_ char *copy = strdup(patterns);
+    char *rest = copy;
+
+    for (const char *word; copy && (word = strsep(&rest, " \t;"));)
+        if (*word && fnmatch(word, name, 0) == 0)
+            return true;
+    return false;
 }
 
 /* NetworkManager's own tables, which it makes for the bridge as it has for the NIC, are passed over

@@ -19,6 +19,10 @@ const char *uplink_manager(int ifindex);
  * ("eth*", "eth+"). Comments are ignored. */
 bool uplink_in_rule(const char *line, const char *name);
 
+/* Returns whether one of the patterns (fnmatch(3)), separated by blanks, tabs or semicolons, is for the
+ * interface. */
+bool uplink_in_patterns(const char *patterns, const char *name);
+
 /* Returns 0 if no firewall rule in the kernel names the NIC, and no device is on top of it that would keep it
  * from becoming a port, as a macvlan does; otherwise reports which do, and would have to name the bridge.
  * Requires root. */

@@ -101,7 +101,7 @@ static int check_name(const struct reading *r, const char *name)
         strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0)
         return bad(
             r,
-            "'%.64s' cannot be a bridge's name: 1 to %d characters, without DECLARED_BLANKS, '/', ':' and '%%', not "
+            "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
             "'all' or 'default', and not a tap's name, vtap-*",
             name, IFNAMSIZ - 1);
     return 0;

@@ -160,7 +160,7 @@ class Words(unittest.TestCase):
         self.assertEqual(found(kvm.format("") + "chmod 0600 /dev/kvm", "kvm groups"), ["kvm.device.mode"])
         tun = "helper\nip link add br0 address 52:54:00:77:00:fe type bridge; ip link set br0 up\necho allow br0 >/etc/virt-tap/policy.conf\n"
         self.assertEqual(found(tun + "chmod 0600 /dev/net/tun", "net helper"), ["net.tun.permission"])
-        self.assertEqual(found(tun + "echo map >/etc/virt-tap/bridges.conf", "net helper"), ["helper.bridges.broken"])
+        self.assertEqual(found(tun + "echo bridge >/etc/virt-tap/bridges.conf", "net helper"), ["helper.bridges.broken"])
 
     def on_terminal(self, **env):
         ours, theirs = pty.openpty()

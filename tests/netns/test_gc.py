@@ -66,7 +66,7 @@ class GcCase(netcase.NetCase):
         where = "sendmsg:signal=SIGSTOP:when=2" if claimed else f"ioctl:signal=SIGSTOP:when={owner}"
         trace = f"{RUN}/{name}.trace"
         sandbox.write(trace, "")
-        call = bridgehelper.Call([*strace, trace, "-e", f"inject={where}", self.helper, "--br=br0", "--fd={fd}", f"--name={name}"])
+        call = bridgehelper.Call([*strace, trace, "-e", f"inject={where}", self.helper, "--use-vnet", "--br=br0", "--fd={fd}", f"--name={name}"])
         self.assertTrue(bridgehelper.await_(lambda: stopped_child(call.process.pid, trace)), "the helper was not stopped")
         return call, stopped_child(call.process.pid, trace)
 

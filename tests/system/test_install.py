@@ -107,6 +107,7 @@ class Install(unittest.TestCase):
         def says():
             return sandbox.run("sh", f"{SOURCE}/data/next-steps.sh", HELPER).stdout
 
+        sandbox.delete_links()
         for line in ("link add enp1s0 type veth peer name other", "link set enp1s0 up", "link set other up", "address add 192.0.2.5/24 dev enp1s0",
                      "route add default via 192.0.2.1 dev enp1s0"):
             sandbox.run("ip", *line.split())

@@ -112,7 +112,7 @@ static int change(uid_t uid, gid_t gid, struct error *why)
 int privilege_become(uid_t uid, struct error *why)
 {
     struct account user = {.kind = USER_BY_UID, .id = uid};
-    _cleanup_names_ struct names names = {.entries = NULL};
+    _cleanup_names_ struct names names = {.first = NULL};
     struct error cause;
 
     if (getuid() != 0)

@@ -84,10 +84,11 @@ enum { NAMES_SERVICES_SIZE = 512 };
 
 /* The lookups made so far, through the name services of nsswitch.conf(5), each name or number once. */
 struct names {
-    struct name_source source;   /* for a struct caller; its context is this struct */
-    struct names_entry *entries; /* owned */
+    struct name_source source;        /* for a struct caller; its context is this struct */
+    struct names_entry *first, **end; /* owned, in a list; where the next one goes */
     size_t count;
     char services[2][NAMES_SERVICES_SIZE]; /* of users and of groups; "": not read yet */
+    bool ahead[2];                         /* likewise: many have been read at once */
 };
 
 /* Begins with nothing looked up. The struct must not be moved; names_end() releases it. */

@@ -2,7 +2,6 @@
  * Copyright the virt-tap authors */
 #include "identity.h"
 
-#include "base/array.h"
 #include "base/error.h"
 #include "rootfile.h"
 
@@ -20,10 +19,24 @@
 /* The entry of a group can be long: it lists all members. */
 enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 
+/* Read ahead after so many look-ups, so many accounts. */
+enum { AHEAD_AFTER = 4, AHEAD_MOST = 1000 };
+
+/* Small, because there can be many. */
 struct names_entry {
-    struct account account;
-    bool absent;
+    struct names_entry *next;
+    enum account_kind kind;
+    id_t id;
+    gid_t gid;
+    bool absent, has_member, everywhere, alone;
+    const char *member; /* behind the name */
+    char name[];
 };
+
+static bool is_by_name(const struct account *account)
+{
+    return account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME;
+}
 
 /* Returns whether systemd-nsresourced (ns-NAME-N, src/nsresourced/nsresourcework.c) or systemd-machined
  * (vu-MACHINE-N, vg-MACHINE-N, src/machine/machined-varlink.c) generated the name: for uids of a user
@@ -37,12 +50,24 @@ static bool is_made_up(const char *name, const char *home)
            strcmp(home, "/") == 0;
 }
 
+/* Takes over all but the name of a user or a group that was found. */
+static void take(struct account *account, const struct passwd *user, const struct group *group)
+{
+    if (user) {
+        account->id = user->pw_uid;
+        account->gid = user->pw_gid;
+        return;
+    }
+    account->id = group->gr_gid;
+    for (char **member = group->gr_mem; account->member[0] && *member; member++)
+        account->has_member = account->has_member || strcmp(*member, account->member) == 0;
+}
+
 /* Asks NSS with a buffer of that size. Returns 0, -ENOENT, or another errno from getpwnam_r(3). */
 static int ask(struct account *account, char *buffer, size_t room)
 {
     struct passwd user, *found_user = NULL;
     struct group group, *found_group = NULL;
-    const char *name, *home = "/";
     int err;
 
     errno = ELIBACC; /* stays set if glibc cannot load any service */
@@ -56,20 +81,11 @@ static int ask(struct account *account, char *buffer, size_t room)
         err = getgrgid_r(account->id, &group, buffer, room, &found_group);
     if (!found_user && !found_group)
         return err ? err : -ENOENT;
-    if (found_user) {
-        name = user.pw_name;
-        home = user.pw_dir;
-        account->id = user.pw_uid;
-        account->gid = user.pw_gid;
-    } else {
-        name = group.gr_name;
-        account->id = group.gr_gid;
-        for (char **member = group.gr_mem; account->member[0] && *member; member++)
-            account->has_member = account->has_member || strcmp(*member, account->member) == 0;
-    }
-    if (account->kind == USER_BY_NAME || account->kind == GROUP_BY_NAME)
+    take(account, found_user, found_group);
+    if (is_by_name(account))
         return 0;
-    if (is_made_up(name, home))
+    const char *name = found_user ? user.pw_name : group.gr_name;
+    if (is_made_up(name, found_user ? user.pw_dir : "/"))
         return -ENOENT;
     if (strlen(name) >= sizeof(account->name))
         return ENAMETOOLONG;
@@ -91,6 +107,17 @@ static int ask_in_room(struct account *account)
         free(buffer);
     }
     return err;
+}
+
+/* Has NSS ask these services. Returns 0, or -1 and errno. */
+static int use_services(bool group, const char *services)
+{
+#ifdef __GLIBC__
+    return __nss_configure_lookup(group ? "group" : "passwd", services);
+#else
+    (void)group, (void)services;
+    return 0;
+#endif
 }
 
 /* Checks that nobody hides the records of systemd's service, which says "not found" where they are hidden
@@ -148,10 +175,8 @@ static int set_services(struct names *names, bool group, struct error *why)
     if (size >= (int)sizeof(services))
         return error_set(why, "the line '%s:' in /etc/nsswitch.conf is longer than %d characters", database,
                          NAMES_SERVICES_SIZE - 2);
-#ifdef __GLIBC__
-    if (__nss_configure_lookup(database, services) < 0)
+    if (use_services(group, services) < 0)
         return error_set(why, "the name services cannot be set up: %s", strerror(errno));
-#endif
     strcpy(names->services[group], services);
     return 0;
 }
@@ -188,19 +213,13 @@ static int ask_each(struct names *names, struct account *account, struct error *
     strcpy(copy, names->services[group]);
     while ((err == -ENOENT || (!err && account->everywhere && !account->has_member)) &&
            (service = next_service(&rest))) {
-#ifdef __GLIBC__
-        err = __nss_configure_lookup(database, service) < 0 ? errno : ask_in_room(account);
-#else
-        err = ask_in_room(account);
-#endif
+        err = use_services(group, service) < 0 ? errno : ask_in_room(account);
         if (err > 0)
             error_set(why, "the name service '%.64s' (%s in /etc/nsswitch.conf) did not answer: %s", service,
                       database, err == ENOENT ? "it is not there" : strerror(err));
     }
-#ifdef __GLIBC__
-    if (__nss_configure_lookup(database, names->services[group]) < 0 && err <= 0)
+    if (use_services(group, names->services[group]) < 0 && err <= 0)
         return error_set(why, "the name services cannot be set up: %s", strerror(errno)), -EIO;
-#endif
     return err > 0 ? -EIO : err;
 }
 
@@ -218,45 +237,132 @@ static int ask_all(struct names *names, struct account *account)
     return ask_in_room(account);
 }
 
-static bool is_same(const struct account *a, const struct account *b)
+static bool is_same(const struct names_entry *known, const struct account *asked)
 {
-    if (a->kind != b->kind || a->everywhere != b->everywhere || strcmp(a->member, b->member) != 0)
+    const bool same = is_by_name(asked) ? strcmp(known->name, asked->name) == 0 : known->id == asked->id;
+
+    return same && known->kind == asked->kind && known->everywhere == asked->everywhere &&
+           strcmp(known->member, asked->member) == 0;
+}
+
+/* Completes an account that has been looked up before. Returns 0 or -ENOENT like look_up(); 1: it has not. */
+static int recall(const struct names *names, struct account *account)
+{
+    const struct names_entry *known = names->first;
+
+    while (known && !is_same(known, account))
+        known = known->next;
+    if (!known || known->absent)
+        return known ? -ENOENT : 1;
+    strcpy(account->name, known->name);
+    account->id = known->id;
+    account->gid = known->gid;
+    account->has_member = known->has_member;
+    account->alone = known->alone;
+    return 0;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int remember(struct names *names, const struct account *account, bool absent)
+{
+    const size_t length = strlen(account->name) + 1;
+    struct names_entry *entry = malloc(sizeof(*entry) + length + strlen(account->member) + 1);
+
+    if (!entry)
+        return -ENOMEM;
+    *entry = (struct names_entry){
+        .kind = account->kind,
+        .id = account->id,
+        .gid = account->gid,
+        .absent = absent,
+        .has_member = account->has_member,
+        .everywhere = account->everywhere,
+        .alone = account->alone,
+        .member = entry->name + length,
+    };
+    strcpy(entry->name, account->name);
+    strcpy(entry->name + length, account->member);
+    *names->end = entry;
+    names->end = &entry->next;
+    names->count++;
+    return 0;
+}
+
+/* Reads the next account of the database's first service, of that kind. Returns whether there was one. */
+static bool next_account(struct account *out)
+{
+    const struct group *group = out->kind == GROUP_BY_NAME ? getgrent() : NULL;
+    const struct passwd *user = out->kind == USER_BY_NAME ? getpwent() : NULL;
+
+    if (!user && !group)
         return false;
-    if (a->kind == USER_BY_NAME || a->kind == GROUP_BY_NAME)
-        return strcmp(a->name, b->name) == 0;
-    return a->id == b->id;
+    const char *name = user ? user->pw_name : group->gr_name;
+    out->name[0] = '\0'; /* such a name cannot be asked for, nor one that the files have for nis(8) */
+    if (strlen(name) < sizeof(out->name) && !strchr("+-", *name))
+        strcpy(out->name, name);
+    out->has_member = false;
+    take(out, user, group);
+    return true;
+}
+
+/* Reads the first accounts of the files at once, as if each had been asked for by its name: for every single
+ * one, NSS reads all of them up to it. Only if the files are asked first, and their answer stands. Whatever
+ * fails here is looked up later. */
+static void read_ahead(struct names *names, const struct account *asked)
+{
+    const bool group = asked->kind == GROUP_BY_NAME;
+    const char *services = names->services[group];
+    struct account account = *asked;
+    char copy[NAMES_SERVICES_SIZE], *rest = strcpy(copy, services);
+    const char *first = next_service(&rest);
+
+    if (names->ahead[group] || !first || strcmp(first, "files") != 0 || strchr(services, '['))
+        return;
+    names->ahead[group] = true;
+    account.alone = !next_service(&rest);
+    if (use_services(group, first) < 0)
+        return;
+    for (int i = 0; i < AHEAD_MOST && next_account(&account); i++)
+        if (remember(names, &account, false) < 0)
+            break;
+    group ? endgrent() : endpwent();
+    use_services(group, services);
 }
 
 static int look_up(void *context, struct account *account, struct error *why)
 {
     struct names *names = context;
-
-    for (size_t i = 0; i < names->count; i++)
-        if (is_same(&names->entries[i].account, account)) {
-            *account = names->entries[i].account;
-            return names->entries[i].absent ? -ENOENT : 0;
-        }
     struct account found = *account;
-    int err = account->everywhere ? -ENOENT : ask_all(names, &found);
+    int err = recall(names, account);
+
+    if (err > 0 && names->count >= AHEAD_AFTER && is_by_name(account) && !account->everywhere) {
+        read_ahead(names, account);
+        err = recall(names, account);
+    }
+    if (err <= 0)
+        return err;
+    err = account->everywhere ? -ENOENT : ask_all(names, &found);
     if (err)
         err = ask_each(names, &found, why);
     if (err && err != -ENOENT)
         return err;
     if (!err)
         *account = found;
-    const struct names_entry entry = {*account, err == -ENOENT};
-    if (array_add(&names->entries, &names->count, &entry, sizeof(entry)) < 0)
+    if (remember(names, account, err) < 0)
         return error_set(why, "no memory"), -ENOMEM;
     return err;
 }
 
 void names_begin(struct names *names)
 {
-    *names = (struct names){.source = {names, look_up}};
+    *names = (struct names){.source = {names, look_up}, .end = &names->first};
 }
 
 void names_end(struct names *names)
 {
-    free(names->entries);
+    for (struct names_entry *next, *entry = names->first; entry; entry = next) {
+        next = entry->next;
+        free(entry);
+    }
     names_begin(names);
 }

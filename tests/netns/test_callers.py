@@ -126,6 +126,50 @@ class Accounts(NamesCase):
         self.refused(f"allow br0 group={OTHER}\nallow br0 uid={NOBODYS}\n", [f"{POLICY}:1 cannot be decided", "'second'"], uid=NOBODYS)
 
 
+class Many(NamesCase):
+    """After a few look-ups by name, the first accounts of the files are read at once: no answer may differ for that."""
+
+    BEFORE = ("", "".join(f"deny br0 user=user{n}\nallow br0 group=group{n} user=user{n}\n" for n in range(6)))
+
+    def setUp(self):
+        super().setUp()
+        others = [(f"user{n}", NOBODYS + 10 + n) for n in range(6)]
+        self.users((ME, USER), ("alias", USER), ("twice", OTHER), ("twice", USER), ("+nis", USER), ("last", OTHER), *others)
+        self.groups((ME, USER), ("vmother", OTHER), *((f"group{n}", NOBODYS + 10 + n) for n in range(6)))
+        with open(GROUP, "a", encoding="ascii") as file:
+            file.write(f"students:x:{NOBODYS}:other,{ME}\nstudents:x:{NOBODYS + 1}:\n")
+
+    def test_users(self):
+        for before in self.BEFORE:
+            for name in (ME, "alias"):
+                self.assertTrue(self.granted(f"{before}allow br0 user={name}\n"))
+                self.refused(f"{before}allow br0\ndeny br0 user={name}\n", "denies")
+            for name in ("twice", "+nis", "last", "nobodys"):
+                self.assertTrue(self.granted(f"{before}allow br0\ndeny br0 user={name}\n"), name)
+                self.refused(f"{before}allow br0 user={name}\n", "no rule")
+
+    def test_groups(self):
+        for before in self.BEFORE:
+            for group in (ME, "students"):
+                self.refused(f"{before}allow br0\ndeny br0 group={group}\n", "denies")
+            self.assertTrue(self.granted(f"{before}allow br0 group={ME}\n"))
+            self.assertTrue(self.granted(f"{before}allow br0\ndeny br0 group=vmother\n"))
+            self.refused(f"{before}allow br0 group=students\n", "no rule")
+
+    def test_other_services(self):
+        self.second(passwd=f"far:x:{USER}:{USER}::/:/bin/sh\n", group=f"vmother:x:{OTHER}:{ME}\n")
+        for services in ("files second", "files [SUCCESS=merge] second"):
+            self.services(services)
+            for before in self.BEFORE:
+                for deny in ("user=far", "user=alias", "group=vmother", "group=students"):
+                    with self.subTest(services=services, deny=deny, before=bool(before)):
+                        self.refused(f"{before}allow br0\ndeny br0 {deny}\n", "denies")
+        sandbox.write(f"{SECOND}/down", "")
+        self.services("files second")
+        for before in self.BEFORE:
+            self.refused(f"{before}allow br0\ndeny br0 user=far\n", ["user 'far' cannot be looked up", "'second'"])
+
+
 class Subordinate(NamesCase):
     """A user's subordinate uids, which have no account: setuid files of theirs keep the groups of whoever runs them."""
 
@@ -177,7 +221,8 @@ class Ranges(NamesCase):
 class Starved(NamesCase):
     """Whoever takes memory, descriptors or time from the helper loses the tap, never a deny."""
 
-    RULES = ("allow br0\ndeny br0 user=mallory\n", "allow br0\ndeny br0 group=banned\n", "deny br0 group=banned\nallow br0 uid=0-99999\n")
+    RULES = ("allow br0\ndeny br0 user=mallory\n", "allow br0\ndeny br0 group=banned\n", "deny br0 group=banned\nallow br0 uid=0-99999\n",
+             "".join(f"deny br0 user=user{n}\n" for n in range(6)) + "allow br0\ndeny br0 user=mallory\n")
     LIMITS = {"AS": range(1_600_000, 9_000_000, 370_000), "DATA": range(200_000, 2_600_000, 120_000), "NOFILE": range(3, 24),
               "STACK": range(0, 200_000, 40_000), "CPU": range(2), "NPROC": range(2)}
     if sanitized.SANITIZED:

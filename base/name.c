@@ -17,7 +17,7 @@ bool ifname_valid(const char *name)
     if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
     for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || strchr("/:%", *c))
+        if (*c <= ' ' || *c == 0x7f || *c == 0xa0 || *c == '/' || *c == ':' || *c == '%')
             return false;
     return true;
 }

@@ -39,7 +39,7 @@ int keywords_take(const struct keywords *keywords, void *out, char *word, unsign
     *value++ = '\0';
     for (size_t i = 0; i < keywords->count; i++) {
         const struct keyword *key = &keywords->list[i];
-        if (strcmp(word, key->name) != 0)
+        if (*word != *key->name || strcmp(word, key->name) != 0) /* faster than strcmp() alone */
             continue;
         if (*seen & 1U << i && !key->repeats)
             return error_set(why, "%s= is given twice", word);

@@ -35,9 +35,10 @@ static const char *take_uid(void *arg, const char *value)
 /* Returns the length of the shortest name that the pattern matches, as far as that is obvious. */
 static size_t least_length(const char *pattern)
 {
+    const char *end = pattern + strcspn(pattern, "[\\");
     size_t length = 0;
 
-    for (; *pattern && !strchr("[\\", *pattern); pattern++)
+    for (; pattern < end; pattern++)
         length += *pattern != '*';
     return length;
 }
@@ -48,14 +49,13 @@ static const char wildcards[] = "*?[\\";
 static const char *take_names(void *arg, const char *value)
 {
     struct terms *out = arg;
-    bool plain = true;
+    const char *wild = value + strcspn(value, wildcards);
 
     out->names = value;
     for (const char *c = value; *c; c++) {
-        plain = plain && !strchr(wildcards, *c);
         if (*c != '%' || *++c == '%')
             continue;
-        if (*c != 'u' || out->names_by_user || !plain || (c[1] && strchr(wildcards, c[1])))
+        if (*c != 'u' || out->names_by_user || c > wild || (*wild && c + 1 == wild))
             return "a pattern with %u (the user's name) at most once, between plain characters, and %% for a percent sign";
         out->names_by_user = true;
     }
@@ -252,10 +252,11 @@ static int check_together(const struct terms *terms, struct error *why)
 int terms_parse(struct terms *out, char *text, bool deny, struct error *why)
 {
     unsigned int seen = 0;
-    char *rest = NULL;
 
     *out = (struct terms){.user = NULL};
-    for (char *word = strtok_r(text, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
+    for (char *word; (word = strsep(&text, " \t"));) {
+        if (!*word)
+            continue;
         const int err = keywords_take(&keys, out, word, &seen, why); /* cuts it off behind its key */
         if (deny && seen >> SELECTING)
             return error_set(why, "%s= grants something, which a deny cannot", word);

@@ -86,7 +86,7 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 
     const char *reason = netplan_reason(output, status > 0);
     if (status >= 0 && !reason)
-        return output ? output : strdup("");
+        return output ? output : persist_copy("");
     if (status == -ETIMEDOUT)
         error_set(
             copy->why,
@@ -297,7 +297,7 @@ static int check_bridge(struct copy *copy, const struct persist_plan *plan, cons
         return error_set(
             copy->why, "'%s' has an address from DHCP, and netplan's files do not ask for one (dhcp4: true)",
             holder);
-    return persist_check_text(plan, text, false, where, copy->why);
+    return persist_check_text(plan, text, where, copy->why);
 }
 
 /* Whether netplan makes the same of all other definitions as before. Returns 0, or -1 and why not. */

@@ -185,7 +185,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
 {
     static const char on_top[] = "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
                                  "IPoIB BatmanAdvanced";
-    _cleanup_free_ char *copy = strdup(text);
+    _cleanup_free_ char *copy = persist_copy(text);
     char *rest = copy;
     bool network = false;
     FILE *to = NULL;
@@ -223,28 +223,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
                 why, "the NIC's file for networkd has %s=, which cannot be carried over to a bridge", key);
         fprintf(to, "%s%s\n", text_if(*start == '[', "\n"), line);
     }
-    if (!copy)
-        return error_set(why, "%s", strerror(ENOMEM));
     return 0;
-}
-
-/* Whether a line of the text has the value, an address for one, with or without a prefix. */
-static bool has_value(const char *text, const char *value)
-{
-    const size_t length = strcspn(value, "/");
-
-    for (const char *at = text; (at = strchr(at, '=')); at++)
-        if (strncmp(at + 1, value, length) == 0 && strchr("/\r\n", at[1 + length]))
-            return true;
-    return false;
-}
-
-/* A default route may be there without its destination, as Gateway= in [Network]. */
-static bool has_route(const char *text, const struct persist_route *route)
-{
-    if (*route->via && !has_value(text, route->via))
-        return false;
-    return strcmp(route->to, "default") == 0 || has_value(text, route->to);
 }
 
 /* What the kernel has, and the text has not. */
@@ -256,12 +235,12 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        if (!has_value(text, cidr))
+        if (!persist_has_address(text, cidr))
             fprintf(out, "\n[Address]\nAddress=%s\n", cidr);
     }
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        if (has_route(text, route))
+        if (persist_has_route(text, route))
             continue;
         fprintf(out, "\n[Route]\nDestination=%s\n", persist_destination(route));
         if (*route->via)

@@ -183,7 +183,7 @@ static int check_bridge(const struct persist_plan *plan, const char *text, struc
             "'%s' has several IPv6 addresses from router advertisements that are not made from "
             "its MAC, and would have others as a bridge: set ipv6.addr-gen-mode eui64, or a token",
             plan->uplink);
-    return persist_check_text(plan, text, true, "the profile that it uses", why);
+    return persist_check_text(plan, text, "the profile that it uses", why);
 }
 
 /* The bridge's keyfile, or the port's. */
@@ -224,7 +224,7 @@ static int refuse_unmanaged(const struct persist_plan *plan, struct error *why)
     if (process_query(&config, "NetworkManager", "--print-config") != 0 || !config ||
         !text_value(config, "unmanaged-devices", list, sizeof(list)))
         return 0;
-    _cleanup_free_ char *copy = strdup(list);
+    _cleanup_free_ char *copy = persist_copy(list);
     char *rest = copy;
     for (const char *spec; (spec = strsep(&rest, ";,"));) {
         if (strncmp(spec, except, strlen(except)) == 0)

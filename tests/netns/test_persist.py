@@ -453,7 +453,7 @@ class Losses(PersistCase):
                            (INTERFACES.replace("hotplug eth0", "hotplug eth0=eth0") + "iface br0 inet manual\n", "have 'br0' already"),
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
-                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
+                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "not in its stanzas, where '/etc/network/set-up' may set it"),
                            (INTERFACES.replace("1\n\niface", "1\n  up echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp; nft -f /etc/rules\n\niface"),
                             "a command that is partly the port's, and partly the bridge's (echo 1"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip link set eth0 mtu 1400 && ip addr add 192.0.2.11/24 dev eth0\n\niface"),
@@ -567,6 +567,12 @@ class Losses(PersistCase):
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
         uplink.ip("route", "add", "default", "via", "92.0.2.9")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.9, which is not"])
+        uplink.ip("route", "replace", "default", "via", "92.0.2.2")  # a name server, and the beginning of an address, are no gateway
+        uplink.ip("addr", "add", "92.0.2.20/24", "dev", "eth0")
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan.replace("]", "], nameservers: {addresses: [92.0.2.2]}") % "92.0.2.1/24, 92.0.2.20/24", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.2, which is not"])
+        uplink.ip("addr", "del", "92.0.2.20/24", "dev", "eth0")
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
         uplink.ip("route", "del", "default")
         sandbox.write("/etc/netplan/60-bridge.yaml", "network: {version: 2, bridges: {br0: {dhcp4: false}}}\n", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan's files have 'br0' already (`netplan get bridges.br0`)"])
@@ -664,7 +670,7 @@ class CarriedOver(PersistCase):
                                   f"  up ip addr add {HOST6} dev eth0\n"
                                   f"  up ip route add default via {ROUTER6}")
         sandbox.write("/etc/network/interfaces", text)
-        self.assertIn("'eth0' has a route to 10.0.0.0/8, which is in none of its stanzas: '/etc/routes' there may set it",
+        self.assertIn("'eth0' has a route to 10.0.0.0/8 through 192.0.2.7, which is not in its stanzas, where '/etc/routes' may set it",
                       self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
         sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
         self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
@@ -699,7 +705,7 @@ class CarriedOver(PersistCase):
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",
-                      f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nAddress={HOST4}/24\n")
+                      f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nDNS={ROUTER4}\nAddress={HOST4}/24\n")
         sandbox.write("/etc/systemd/network/10-lan.network.d/more.conf", "[Network]\nDomains=example.org\n[RoutingPolicyRule]\nFrom=192.0.2.10\nTable=77\n")
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
         for line in ("DNS=192.0.2.53", f"Address={HOST4}/24", "Domains=example.org", "[RoutingPolicyRule]\nFrom=192.0.2.10", f"Gateway={ROUTER4}",

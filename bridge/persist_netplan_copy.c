@@ -100,20 +100,23 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
     return NULL;
 }
 
-/* Goes on with a fresh copy of the host's files, if there are any. */
+/* Goes on with a fresh copy of the host's files. */
 static int begin(struct copy *copy, const char *name)
 {
-    char files[PLACE_SIZE];
+    static const char *const folders[] = {"/lib/netplan", "/etc/netplan", "/run/netplan"};
 
     snprintf(copy->root, sizeof(copy->root), "%s/%s", copy->folder, name);
-    snprintf(files, sizeof(files), "%s/etc/netplan", copy->root);
-    int status = process_query(NULL, "mkdir", "-p", files);
-    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
-    if (status == 0 && access("/etc/netplan", F_OK) == 0)
-        status =
-            process_query(NULL, "cp", "-rLT", "--copy-contents", "--preserve=all", "/etc/netplan", files);
-    if (status != 0)
-        return error_set(copy->why, "cannot copy /etc/netplan to %s", files);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        char files[PLACE_SIZE];
+        snprintf(files, sizeof(files), "%s%s", copy->root, folders[i]);
+        int status = process_query(NULL, "mkdir", "-p", files);
+        /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+        if (status == 0 && access(folders[i], F_OK) == 0)
+            status =
+                process_query(NULL, "cp", "-rLT", "--copy-contents", "--preserve=all", folders[i], files);
+        if (status != 0)
+            return error_set(copy->why, "cannot copy %s to %s", folders[i], files);
+    }
     return 0;
 }
 
@@ -278,8 +281,8 @@ static int check_port(struct copy *copy, const struct persist_plan *plan, const 
         if (strstr(text, unwanted[i]))
             return error_set(
                 copy->why,
-                "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
-                "one: rename that",
+                "netplan would leave '%s' with %s, from a file whose name comes last, or that is not in "
+                "/etc/netplan: rename that, or move it there",
                 plan->uplink, unwanted[i] + 1);
     return 0;
 }
@@ -313,8 +316,8 @@ static int check_others(const struct copy *copy, const struct persist_plan *plan
     if (access(before, F_OK) < 0)
         return 0;
     /* The first three excluded are lists of names, the bridge's among them. */
-    if (process_query(&said, "diff", "-rqN", "--exclude=netplan.conf", "--exclude=*.rules",
-                      "--exclude=system", bridge, nic, before, run) == 0)
+    if (process_query(&said, "diff", "-rqN", "--exclude=netplan", "--exclude=netplan.conf",
+                      "--exclude=*.rules", "--exclude=system", bridge, nic, before, run) == 0)
         return 0;
     return error_set(copy->why, "netplan would also change other definitions: %.300s", process_reason(said));
 }

@@ -487,6 +487,27 @@ class Losses(PersistCase):
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
 
+    def test_netplans_other_folders(self):
+        """What is defined there is merged as well, and would be the port's."""
+        self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", HOST4 + "/24", "dev", "eth0")
+        for folder in ("/run/netplan", "/lib/netplan"):
+            os.makedirs(folder, exist_ok=True)
+            copy = sandbox.RUN + folder.replace("/", ".")
+            shutil.copytree(folder, copy, symlinks=True)
+            sandbox.run("mount", "--bind", copy, folder)
+            self.addCleanup(sandbox.run, "umount", folder)
+            sandbox.write("/etc/netplan/50-lan.yaml", "network: {version: 2, ethernets: {eth0: {addresses: [%s/24]}}}\n" % HOST4, mode=0o600)
+            sandbox.write(folder + "/60-more.yaml", "network: {ethernets: {eth1: {dhcp4: true}}}\n", mode=0o600)
+            self.persist("br0", "--uplink=eth0", "--format=netplan", "--print")
+            sandbox.write(folder + "/60-more.yaml", "network: {ethernets: {eth0: {nameservers: {addresses: [192.0.2.53]}}}}\n", mode=0o600)
+            self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan would leave 'eth0' with DNS=, from a file whose name comes last, "
+                                                                          "or that is not in /etc/netplan"])
+            os.unlink(folder + "/60-more.yaml")
+
     def test_networkds_dropins_of_netplans(self):
         self.only_static()
         for family in ("-4", "-6"):
@@ -779,7 +800,7 @@ class CarriedOver(PersistCase):
             self.assertIn("wrote /etc/netplan/zz-virt-tap-br0.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         os.rename("/etc/netplan/99_config.yaml", "/etc/netplan/zzz.yaml")
-        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file in /etc/netplan whose name comes last",
+        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file whose name comes last",
                       self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
 
     def test_networkd_keeps_a_lease(self):

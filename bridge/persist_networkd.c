@@ -177,30 +177,26 @@ static char *read_merged(const char *name)
     return NULL;
 }
 
-/* Copies the text's sections: [Link] to the port's, but for what the host waits for at boot, since a port
- * gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1 and what cannot be
- * a bridge's. */
+/* Copies the text's sections: what is the device's own to the port's, but for what the host waits for at
+ * boot, since a port gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1
+ * and what cannot be a bridge's. */
 static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *plan, const char *text,
                          struct error *why)
 {
     static const char on_top[] = "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
                                  "IPoIB BatmanAdvanced";
+    static const char devices[] = "Link SR-IOV Bridge BridgeFDB BridgeMDB BridgeVLAN";
     _cleanup_free_ char *copy = persist_copy(text);
-    char *rest = copy;
-    bool network = false;
+    char section[32] = "", *rest = copy;
     FILE *to = NULL;
 
     for (const char *line; (line = strsep(&rest, "\n"));) {
         const char *start = line + strspn(line, " \t"), *setting = strchr(start, '=');
         char key[32] = "", value[8] = "";
         sscanf(start, "%31[^= \t] = %7s", key, value);
-        if (*start == '[') {
-            network = strncmp(start, "[Network]", 9) == 0;
-            to = bridge;
-        }
-        if (strncmp(start, "[Link]", 6) == 0)
-            to = port;
-        if (strncmp(start, "[Match]", 7) == 0)
+        if (sscanf(start, "[%31[^]]", section) == 1)
+            to = text_has_word(devices, section) ? port : bridge;
+        if (strcmp(section, "Match") == 0)
             to = NULL;
         if (!to || !*start)
             continue;
@@ -208,7 +204,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             fprintf(bridge, "\n[Link]\n%s\n", start);
             continue;
         }
-        if (network && strcmp(key, "VLAN") == 0) { /* has its frames before the bridge does, and stays */
+        if (strcmp(section, "Network") == 0 && strcmp(key, "VLAN") == 0) { /* has its frames first */
             fprintf(port, "\n[Network]\n%s\n", start);
             continue;
         }

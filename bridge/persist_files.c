@@ -96,12 +96,13 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-/* Where the administrator's file is kept: beside it, hidden from the managers. */
+/* Where the administrator's file is kept. */
 static void kept_path(char kept[PATH_MAX], const char *path, const char *bridge)
 {
-    const char *name = strrchr(path, '/') + 1;
+    char part[sizeof("old.") + IFNAMSIZ];
 
-    snprintf(kept, PATH_MAX, "%.*s.%s.virt-tap-old.%s", (int)(name - path), path, name, bridge);
+    snprintf(part, sizeof(part), "old.%s", bridge);
+    swap_beside(kept, path, part);
 }
 
 static void list_path(char path[PATH_MAX], const char *bridge)

@@ -47,38 +47,27 @@ bool persist_networkd_leased(const char *name, const struct cidr *address)
 }
 
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
-static bool read_iaid(const char *interface, unsigned int *iaid)
+static bool read_iaid(const char *interface, bool v4, unsigned int *iaid)
 {
-    char id[64];
+    char value[300];
 
-    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
-        strlen(id) < 10)
-        return false;
-    id[10] = '\0';
-    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
-    return true;
-}
-
-static bool read_iaid6(const char *interface, unsigned int *iaid)
-{
-    char value[16];
-
-    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
-        return false;
-    *iaid = (unsigned int)strtoul(value, NULL, 16);
-    return true;
+    if (v4)
+        return read_state("leases", interface, "CLIENTID", value, sizeof(value)) &&
+               sscanf(value, "ff%8x", iaid) == 1;
+    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
+           sscanf(value, "%x", iaid) == 1;
 }
 
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
 {
     unsigned int iaid;
-    const bool v4 = plan->dhcp && (read_iaid(plan->uplink, &iaid) || read_iaid(plan->bridge, &iaid));
 
-    *text = '\0';
-    if (!v4 && !read_iaid6(plan->uplink, &iaid) && !read_iaid6(plan->bridge, &iaid))
-        return false;
-    snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
-    return true;
+    for (int v4 = plan->dhcp; v4 >= 0; v4--)
+        if (read_iaid(plan->uplink, v4, &iaid) || read_iaid(plan->bridge, v4, &iaid)) {
+            snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
+            return true;
+        }
+    return false;
 }
 
 static const char *yes_no(bool is)
@@ -104,13 +93,14 @@ static int compare_names(const void *a, const void *b)
  * name any more once it uses ours; its name goes to the plan. */
 static bool read_noted(struct persist_plan *plan)
 {
-    char path[sizeof(FOLDER START "-uplink.network") + IFNAMSIZ], text[16384], name[NAME_MAX + 1];
+    char path[sizeof(FOLDER START "-uplink.network") + IFNAMSIZ], text[16384], value[NAME_MAX + 1];
 
     snprintf(path, sizeof(path), FOLDER START "%s-uplink.network", plan->bridge);
-    if (!matches(path, plan->uplink) || text_read(path, text, sizeof(text)) < 0 ||
-        !text_value(text, NOTE, name, sizeof(name)) || strchr(name, '/'))
+    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", value, sizeof(value)) ||
+        strcmp(value, plan->uplink) != 0 || !text_value(text, NOTE, value, sizeof(value)) ||
+        strchr(value, '/'))
         return false;
-    strcpy(plan->nic_file, name);
+    strcpy(plan->nic_file, value);
     return true;
 }
 

@@ -55,28 +55,6 @@ const struct persist_format *nat_format(const char *verb, const char *name)
     return NULL;
 }
 
-/* Parses ADDRESS or ADDRESS/PREFIX of IPv4 with any host bits. */
-static bool parse_any(const char *text, struct cidr *out)
-{
-    char address[20];
-    const size_t length = strcspn(text, "/");
-    char *end = NULL;
-
-    *out = (struct cidr){.family = AF_INET, .prefix = 32};
-    if (length >= sizeof(address))
-        return false;
-    snprintf(address, sizeof(address), "%.*s", (int)length, text);
-    if (inet_pton(AF_INET, address, out->bytes) != 1)
-        return false;
-    if (!text[length])
-        return true;
-    const unsigned long prefix = strtoul(text + length + 1, &end, 10);
-    if (!isdigit((unsigned char)text[length + 1]) || *end || prefix > 32)
-        return false;
-    out->prefix = (uint8_t)prefix;
-    return true;
-}
-
 /* In XML of libvirt's, a netmask or prefix may follow in the same tag. */
 static void read_mask(const char *rest, struct cidr *out)
 {
@@ -99,18 +77,15 @@ bool nat_text_overlaps(const char *text, const struct cidr *network, uint8_t min
     static const char address[] = "0123456789./";
 
     for (const char *at = text; *at; at++) {
-        char word[24];
         const size_t length = strspn(at, address);
         if (length == 0)
             continue;
         const bool whole = at == text || !(isalnum((unsigned char)at[-1]) || strchr(":-_", at[-1]));
         const size_t dot = at[length - 1] == '.'; /* of a sentence */
-        if (whole && length < sizeof(word)) {
-            snprintf(word, sizeof(word), "%.*s", (int)(length - dot), at);
-            const bool is = parse_any(word, found);
-            if (is && found->prefix == 32)
+        if (whole && cidr_parse_any(at, length - dot, found)) {
+            if (found->prefix == 32)
                 read_mask(at + length, found);
-            if (is && found->prefix >= min_prefix && found->prefix > 0 && cidr_overlap(found, network))
+            if (found->prefix >= min_prefix && found->prefix > 0 && cidr_overlap(found, network))
                 return true;
         }
         at += length - 1;
@@ -181,7 +156,7 @@ static bool is_private(const struct cidr *cidr)
 /* Parses --nat=CIDR: the bridge's address, or the network, whose first address is then the bridge's. */
 static int parse(const char *verb, const char *text, struct cidr *out)
 {
-    if (!strchr(text, '/') || !parse_any(text, out))
+    if (!strchr(text, '/') || !cidr_parse_any(text, strlen(text), out) || out->family != AF_INET)
         return complain(2, verb,
                         "--nat takes a network or the bridge's address in it, such as 192.168.76.0/24, "
                         "not '%.64s'",
@@ -211,7 +186,8 @@ bool nat_recorded(const struct persist_files *record, struct cidr *address)
     if (record->count == 0 || text_read(record->list[0].path, text, sizeof(text)) <= 0)
         return false;
     const char *mark = strstr(text, NAT_MARK);
-    return mark && sscanf(mark + strlen(NAT_MARK), "%31[0-9./]", cidr) == 1 && parse_any(cidr, address);
+    return mark && sscanf(mark + strlen(NAT_MARK), "%31[0-9./]", cidr) == 1 &&
+           cidr_parse_any(cidr, strlen(cidr), address);
 }
 
 /* Takes the first network that is free: 192.168.76.0/24 to 192.168.99.0/24, 10.176.76.0/24 to 10.176.99.0/24.

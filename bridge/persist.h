@@ -66,10 +66,16 @@ struct persist_files {
     FILE *out; /* for the text of the last; NULL: that is complete */
 };
 
+/* Ends the program: nothing has been changed yet. */
+void persist_give_up(const char *reason) __attribute__((noreturn));
+
 /* Returns a stream for a text in memory, to be freed after persist_end_text(). There is always one: without
  * memory the program ends, since nothing has been changed yet when texts are made. */
 FILE *persist_begin_text(char **text, size_t *size);
 void persist_end_text(FILE *out);
+
+/* Returns a copy of the text, likewise. */
+char *persist_copy(const char *text);
 
 /* Adds a file with that path; it starts with a comment that names its author, unless the plan is NULL.
  * Returns, likewise, a stream for its text, which the next file or persist_end() ends. */
@@ -94,7 +100,8 @@ struct persist_format {
      * none. Returns 0, or -1 and why not. */
     int (*check)(const struct persist_plan *plan, struct error *why);
     bool owns_move; /* see struct manager */
-    /* Commands for persist_expand(), words separated by blanks, up to a NULL. then: what a person runs to
+    /* Commands for persist_expand(), words separated by blanks, up to a NULL; one that starts with "-" may
+     * fail, and gets half a minute, since the host is offline until it is over. then: what a person runs to
      * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
      * files are removed. release: does so after that, but before the bridge is deleted. reattach: then takes
      * the uplink back. */
@@ -135,11 +142,15 @@ void persist_reattach(const struct move *move);
 /* A route's destination, for formats that have no keyword for the default route. */
 const char *persist_destination(const struct persist_route *route);
 
-/* Checks that a manager's text has the plan's addresses and its routes' gateways, and, with `destinations`,
- * where they lead; as no file or program that knew only part of them would have it. where: what should have
- * them, for the message. Returns 0, or -1 and why not. */
-int persist_check_text(const struct persist_plan *plan, const char *text, bool destinations,
-                       const char *where, struct error *why);
+/* Whether a manager's text has the address, with any prefix if it says none, in one of the lines that are
+ * about addresses and routes: not that of a name server. */
+bool persist_has_address(const char *text, const char *address);
+/* Likewise the route: its gateway, and where it leads, unless that is everywhere. */
+bool persist_has_route(const char *text, const struct persist_route *route);
+/* Checks that the text has the plan's addresses and routes. where: what should have them, for the message.
+ * Returns 0, or -1 and why not. */
+int persist_check_text(const struct persist_plan *plan, const char *text, const char *where,
+                       struct error *why);
 
 /* Adds networkd's files; text: what the NIC's own says, with its drop-ins, of which the comments are taken
  * out; "": there is none. Returns as persist_networkd(). */

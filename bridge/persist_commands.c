@@ -12,7 +12,7 @@
 
 #define BLANKS " \t\v\f\r\n"
 
-enum { WORDS = 32, SEEN_MAX = 64 };
+enum { WORDS = 32 };
 
 /* What one of the commands that a line consists of does; several: bits. */
 enum act {
@@ -36,7 +36,7 @@ static void part_free(struct part *part)
 
 static void split(struct part *part, const char *text)
 {
-    part->text = strdup(text);
+    part->text = persist_copy(text);
     char *rest = part->text;
     for (const char *word; part->count < WORDS && (word = strsep(&rest, BLANKS));)
         if (*word)
@@ -172,41 +172,16 @@ static unsigned int judge(struct persist_taken *taken, const char *text)
 bool persist_names_nic(const struct persist_taken *taken, const char *command)
 {
     const char *nic = taken->plan->uplink;
-    _cleanup_free_ char *copy = strdup(command);
+    _cleanup_free_ char *copy = persist_copy(command);
     char *rest = copy;
 
-    for (const char *text; *nic && copy && (text = strsep(&rest, ";&|"));) {
+    for (const char *text; *nic && (text = strsep(&rest, ";&|"));) {
         __attribute__((cleanup(part_free))) struct part part = {.count = 0};
         split(&part, text);
         if (part.count > 0 && is_network(&part) && strcmp(word_after(&part, "dev"), nic) == 0)
             return true;
     }
     return find_name(command, command, nic, true) != NULL;
-}
-
-/* Notes which of the plan's addresses a command sets. */
-static void note_addresses(struct persist_taken *taken, const char *command)
-{
-    char cidr[CIDR_TEXT];
-
-    for (size_t i = 0; i < taken->plan->address_count && i < SEEN_MAX; i++) {
-        cidr_print(&taken->plan->addresses[i], cidr);
-        *strchr(cidr, '/') = '\0';
-        if (strcasestr(command, cidr))
-            taken->seen |= UINT64_C(1) << i;
-    }
-}
-
-void persist_note_routes(struct persist_taken *taken, const char *value)
-{
-    for (size_t i = 0; i < taken->plan->route_count && i < SEEN_MAX; i++) {
-        const struct persist_route *route = &taken->plan->routes[i];
-        const char *mark = *route->via ? route->via : route->to;
-        char text[CIDR_TEXT];
-        snprintf(text, sizeof(text), "%.*s", (int)strcspn(mark, "/"), mark);
-        if (strcasestr(value, text))
-            taken->routes |= UINT64_C(1) << i;
-    }
 }
 
 /* Writes a command for the bridge: with its name in place of the NIC's. */
@@ -231,11 +206,11 @@ void persist_cannot(struct persist_taken *taken, const char *what, const char *v
 bool persist_edit_command(struct persist_taken *taken, const char *word, const char *command, bool inet6,
                           bool alias)
 {
-    _cleanup_free_ char *copy = strdup(command);
+    _cleanup_free_ char *copy = persist_copy(command);
     unsigned int acts = 0;
     char *rest = copy;
 
-    for (const char *part; copy && (part = strsep(&rest, ";&|"));)
+    for (const char *part; (part = strsep(&rest, ";&|"));)
         acts |= judge(taken, part);
     if (acts & ~(unsigned int)NETWORK && alias)
         persist_cannot(taken, "a command in the stanza of an alias", command);
@@ -245,7 +220,7 @@ bool persist_edit_command(struct persist_taken *taken, const char *word, const c
                                       : "a command that is partly the port's, and partly the bridge's",
                        command);
     if (acts & NETWORK)
-        note_addresses(taken, command);
+        fprintf(taken->network, "route %s\n", command);
     /* What a client that is not told -6 gets, ifupdown asks for the bridge: its method is dhcp then. */
     const bool asked = taken->plan->dhcp && strstr(command, "dhc") && !strstr(command, "-6");
     if (acts & (FOLLOWS | MOVES) && !asked)

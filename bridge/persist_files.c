@@ -23,26 +23,6 @@
 
 #define FORMAT_WORD "format " /* begins the first line of a record; its number follows */
 
-static void __attribute__((noreturn)) give_up(const char *reason)
-{
-    exit(complain(1, "virt-tap bridge persist", "nothing was changed: %s", reason));
-}
-
-FILE *persist_begin_text(char **text, size_t *size)
-{
-    FILE *out = open_memstream(text, size);
-
-    if (!out)
-        give_up(strerror(errno));
-    return out;
-}
-
-void persist_end_text(FILE *out)
-{
-    if (fclose(out) != 0)
-        give_up(strerror(errno));
-}
-
 void persist_end(struct persist_files *files)
 {
     if (files->out)
@@ -72,11 +52,11 @@ FILE *persist_open(struct persist_files *files, const struct persist_plan *plan,
 
     persist_end(files);
     if (files->count == PERSIST_FILES_MAX)
-        give_up("too many files have to do with the NIC");
+        persist_give_up("too many files have to do with the NIC");
     *file = (struct persist_file){.mode = mode};
     va_start(args, format);
     if (vasprintf(&file->path, format, args) < 0)
-        give_up(strerror(errno));
+        persist_give_up(strerror(errno));
     va_end(args);
     files->count++;
     files->out = persist_begin_text(&file->text, &file->size);
@@ -91,15 +71,6 @@ bool persist_has(const struct persist_files *files, const char *path)
         if (strcmp(files->list[i].path, path) == 0)
             return true;
     return false;
-}
-
-const char *persist_destination(const struct persist_route *route)
-{
-    if (strcmp(route->to, "default") != 0)
-        return route->to;
-    if (route->family == AF_INET)
-        return "0.0.0.0/0";
-    return "::/0";
 }
 
 void persist_free(struct persist_files *files)
@@ -125,12 +96,13 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-/* Where the administrator's file is kept: beside it, hidden from the managers. */
+/* Where the administrator's file is kept. */
 static void kept_path(char kept[PATH_MAX], const char *path, const char *bridge)
 {
-    const char *name = strrchr(path, '/') + 1;
+    char part[sizeof("old.") + IFNAMSIZ];
 
-    snprintf(kept, PATH_MAX, "%.*s.%s.virt-tap-old.%s", (int)(name - path), path, name, bridge);
+    snprintf(part, sizeof(part), "old.%s", bridge);
+    swap_beside(kept, path, part);
 }
 
 static void list_path(char path[PATH_MAX], const char *bridge)

@@ -207,34 +207,24 @@ void persist_ifupdown_print(FILE *out, const struct persist_plan *plan, const ch
 
 /* An address or a route that no stanza has may come from a command that would go on to give it to the port.
  */
-static void refuse_unseen(struct persist_taken *taken, const char *what, const char *value)
+static int check_commands(const struct persist_taken *taken, const char *network, struct error *why)
 {
-    if (*taken->command && !taken->why.text[0])
-        error_set(&taken->why,
-                  "'%s' has %s %s, which is in none of its stanzas: '%.64s' there may set it, and "
-                  "would give it to the port; put it into the stanza",
-                  taken->plan->uplink, what, value, taken->command);
-}
+    struct persist_plan plan = *taken->plan;
+    char where[128];
 
-static void check_seen(struct persist_taken *taken)
-{
-    const struct persist_plan *plan = taken->plan;
-    char cidr[CIDR_TEXT];
-
-    for (size_t i = 0; i < plan->address_count && i < 64; i++) {
-        cidr_print(&plan->addresses[i], cidr);
-        if (!(taken->seen >> i & 1))
-            refuse_unseen(taken, "the address", cidr);
-    }
-    for (size_t i = 0; !plan->dhcp && i < plan->route_count && i < 64; i++) /* a server's otherwise */
-        if (!(taken->routes >> i & 1))
-            refuse_unseen(taken, "a route to", plan->routes[i].to);
+    if (!*taken->command)
+        return 0;
+    if (plan.dhcp) /* the routes are a server's */
+        plan.route_count = 0;
+    snprintf(where, sizeof(where), "its stanzas, where '%s' may set it, and would give it to the port",
+             taken->command);
+    return persist_check_text(&plan, network, where, why);
 }
 
 int persist_ifupdown(const struct persist_plan *plan, struct persist_files *files, struct error *why)
 {
-    _cleanup_free_ char *options = NULL, *inet6 = NULL;
-    size_t options_size, inet6_size;
+    _cleanup_free_ char *options = NULL, *inet6 = NULL, *network = NULL;
+    size_t options_size, inet6_size, network_size;
 
     if (process_query(NULL, "ifquery", plan->bridge) == 0) /* somebody else's stanza */
         return error_set(
@@ -243,13 +233,14 @@ int persist_ifupdown(const struct persist_plan *plan, struct persist_files *file
     struct persist_taken taken = {.plan = plan,
                                   .files = files,
                                   .options = persist_begin_text(&options, &options_size),
-                                  .inet6 = persist_begin_text(&inet6, &inet6_size)};
+                                  .inet6 = persist_begin_text(&inet6, &inet6_size),
+                                  .network = persist_begin_text(&network, &network_size)};
     edit_file(&taken, MAIN_FILE);
     persist_end_text(taken.options);
     persist_end_text(taken.inet6);
-    check_seen(&taken);
+    persist_end_text(taken.network);
     *why = taken.why;
-    if (why->text[0])
+    if (why->text[0] || check_commands(&taken, network, why) < 0)
         return -1;
     persist_ifupdown_print(persist_open(files, plan, 0644, OWN_FILE "%s", plan->bridge), plan, options,
                            inet6);

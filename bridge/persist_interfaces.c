@@ -123,12 +123,13 @@ static bool is_renamed(const char *word, const char *nic)
 static void edit_names(struct editor *e, const struct line *line)
 {
     const char *nic = e->taken->plan->uplink;
-    _cleanup_free_ char *copy = strdup(line->words), *left = calloc(1, strlen(line->words) + 1);
+    _cleanup_free_ char *copy = persist_copy(line->words), *left = persist_copy(line->words);
     char *rest = copy;
     bool any = false;
     size_t count = 0;
 
-    for (const char *word; copy && left && (word = strsep(&rest, BLANKS));) {
+    *left = '\0';
+    for (const char *word; (word = strsep(&rest, BLANKS));) {
         if (is_renamed(word, nic))
             cannot(e, "a stanza of another name", word);
         any |= is_alias(word, nic);
@@ -141,7 +142,7 @@ static void edit_names(struct editor *e, const struct line *line)
         fputs(line->raw, e->out);
         return;
     }
-    if (left && strchr(left, '\\')) /* before a carriage return, it would continue the line that is written */
+    if (strchr(left, '\\')) /* before a carriage return, it would continue the line that is written */
         cannot(e, "a name with a backslash", line->words);
     comment(e, line->raw);
     if (count > 1)
@@ -152,10 +153,10 @@ static void edit_names(struct editor *e, const struct line *line)
 
 static void edit_mapping(struct editor *e, const struct line *line)
 {
-    _cleanup_free_ char *copy = strdup(line->words);
+    _cleanup_free_ char *copy = persist_copy(line->words);
     char *rest = copy;
 
-    for (const char *word; copy && (word = strsep(&rest, BLANKS));)
+    for (const char *word; (word = strsep(&rest, BLANKS));)
         if (*word && *e->taken->plan->uplink && fnmatch(word, e->taken->plan->uplink, 0) == 0)
             cannot(e, "a mapping", line->words);
     fputs(line->raw, e->out);
@@ -224,10 +225,8 @@ static void check_address(struct editor *e, const char *value)
     const bool parsed = inet_pton(family, text, bytes) == 1;
     for (size_t i = 0; parsed && i < plan->address_count; i++)
         if (plan->addresses[i].family == family &&
-            memcmp(plan->addresses[i].bytes, bytes, cidr_size(family)) == 0) {
-            e->taken->seen |= UINT64_C(1) << (i & 63);
+            memcmp(plan->addresses[i].bytes, bytes, cidr_size(family)) == 0)
             return;
-        }
     cannot(e, "an address that it does not have now", value);
 }
 
@@ -243,7 +242,8 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         text_has_word("accept_ra autoconf privext", word) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
     bool drop = text_has_word(known, word) || setting || e->where == ALIAS;
 
-    persist_note_routes(e->taken, value);
+    if (text_has_word("address gateway", word))
+        fprintf(e->taken->network, "%s %s\n", word, value);
     if (text_has_word("up pre-up post-up down pre-down post-down", word))
         drop = persist_edit_command(e->taken, word, value, e->where == NIC_INET6, e->where == ALIAS) || drop;
     else if (e->where == NIC_INET6 && !text_has_word("hwaddress mtu", word))

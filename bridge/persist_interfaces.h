@@ -18,8 +18,7 @@ struct persist_taken {
     int depth;                   /* how many files name the one that is read */
     FILE *options;               /* lines for the bridge's stanza */
     FILE *inet6;                 /* whole stanzas of the bridge: IPv6 by router advertisements or DHCPv6 */
-    uint64_t seen;               /* bit I: the plan's address I is in a stanza of the NIC's */
-    uint64_t routes;             /* bit I: and where its route I leads to, or through */
+    FILE *network;               /* what they say of addresses and routes, for persist_check_text() */
     char command[64];            /* a command that remains, and may set addresses; "": none */
     struct error why;            /* its text is not "": what cannot be taken */
 };
@@ -31,9 +30,6 @@ bool persist_edit_interfaces(FILE *in, FILE *out, struct persist_taken *taken);
 
 /* persist_commands.c: notes what cannot be carried over, unless something was noted before. */
 void persist_cannot(struct persist_taken *taken, const char *what, const char *value);
-
-/* persist_commands.c: notes which of the plan's routes a value of the NIC's stanzas is about. */
-void persist_note_routes(struct persist_taken *taken, const char *value);
 
 /* Judges a command of the NIC's, behind the word (`up`, for one): addresses and routes go, which the bridge
  * has from the kernel; what else concerns the network layer is given to the bridge, in its stanza for IPv6 if

@@ -163,7 +163,7 @@ static int add_if_changed(struct copy *copy, const char *path, struct persist_fi
     if (access(changed, F_OK) == 0)
         after = read_text(changed, copy->why);
     else
-        after = strdup("network:\n  version: 2\n");
+        after = persist_copy("network:\n  version: 2\n");
     if (!before || !after)
         return -1;
     if (strstr(before, copy->id) && strcmp(before, after) != 0)

@@ -86,7 +86,7 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
 
     const char *reason = netplan_reason(output, status > 0);
     if (status >= 0 && !reason)
-        return output ? output : strdup("");
+        return output ? output : persist_copy("");
     if (status == -ETIMEDOUT)
         error_set(
             copy->why,
@@ -100,20 +100,23 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
     return NULL;
 }
 
-/* Goes on with a fresh copy of the host's files, if there are any. */
+/* Goes on with a fresh copy of the host's files. */
 static int begin(struct copy *copy, const char *name)
 {
-    char files[PLACE_SIZE];
+    static const char *const folders[] = {"/lib/netplan", "/etc/netplan", "/run/netplan"};
 
     snprintf(copy->root, sizeof(copy->root), "%s/%s", copy->folder, name);
-    snprintf(files, sizeof(files), "%s/etc/netplan", copy->root);
-    int status = process_query(NULL, "mkdir", "-p", files);
-    /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
-    if (status == 0 && access("/etc/netplan", F_OK) == 0)
-        status =
-            process_query(NULL, "cp", "-rLT", "--copy-contents", "--preserve=all", "/etc/netplan", files);
-    if (status != 0)
-        return error_set(copy->why, "cannot copy /etc/netplan to %s", files);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        char files[PLACE_SIZE];
+        snprintf(files, sizeof(files), "%s%s", copy->root, folders[i]);
+        int status = process_query(NULL, "mkdir", "-p", files);
+        /* of a swap (persist_swap.h), too, whose files are links, also to /dev/null */
+        if (status == 0 && access(folders[i], F_OK) == 0)
+            status =
+                process_query(NULL, "cp", "-rLT", "--copy-contents", "--preserve=all", folders[i], files);
+        if (status != 0)
+            return error_set(copy->why, "cannot copy %s to %s", folders[i], files);
+    }
     return 0;
 }
 
@@ -153,15 +156,16 @@ static void generated_path(const struct copy *copy, const struct generated *by, 
     snprintf(path, GENERATED_SIZE, "%s/%s%s%s", copy->root, by->before, id, by->after);
 }
 
-/* Reads it. Returns the backend; NULL: there is nothing, which is reported. */
-static const char *read_generated(const struct copy *copy, const char *id, char *text, size_t size)
+/* Reads it. Returns whose it is; NULL: there is nothing, which is reported. */
+static const struct generated *read_generated(const struct copy *copy, const char *id, char *text,
+                                              size_t size)
 {
     char path[GENERATED_SIZE];
 
     for (size_t i = 0; i < BACKENDS; i++) {
         generated_path(copy, &generated[i], id, path);
         if (text_read(path, text, size) >= 0)
-            return generated[i].backend;
+            return &generated[i];
     }
     error_set(copy->why, "netplan makes nothing for '%s'", id);
     return NULL;
@@ -190,14 +194,14 @@ static bool is_for(const char *path, const struct generated *by, const struct pe
 }
 
 /* Refuses a definition that is for another interface, too, which would become a port as well. */
-static int refuse_shared(struct copy *copy, const struct persist_plan *plan, const struct generated *by)
+static int refuse_shared(const struct copy *copy, const struct persist_plan *plan)
 {
     __attribute__((cleanup(names_free))) struct if_nameindex *names = if_nameindex();
     char path[GENERATED_SIZE], text[TEXT_SIZE], value[128] = "", used[PATH_MAX], others[PATH_MAX];
 
-    generated_path(copy, by, copy->id, path);
-    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, by->name, value, sizeof(value)))
-        *value = '\0';
+    generated_path(copy, copy->by, copy->id, path);
+    if (text_read(path, text, sizeof(text)) >= 0)
+        text_value(text, copy->by->name, value, sizeof(value));
     const bool asked = persist_networkd_uses(plan->uplink, used);
     for (size_t i = 0; names && names[i].if_index; i++) {
         const char *name = names[i].if_name;
@@ -231,20 +235,19 @@ static bool find_used(struct copy *copy, const struct persist_plan *plan)
     generated_path(copy, &generated[0], copy->id, generated_as);
     if (access(generated_as, R_OK) < 0)
         return false;
-    copy->backend = generated[0].backend;
+    copy->by = &generated[0];
     return true;
 }
 
 int copy_find(struct copy *copy, const struct persist_plan *plan)
 {
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
-    const struct generated *by = NULL;
     char pattern[GENERATED_SIZE];
 
     if (!said)
         return -1;
     if (find_used(copy, plan))
-        return refuse_shared(copy, plan, &generated[0]);
+        return refuse_shared(copy, plan);
     strcpy(copy->id, plan->uplink);
     for (size_t i = 0; i < BACKENDS; i++) {
         _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
@@ -255,15 +258,14 @@ int copy_find(struct copy *copy, const struct persist_plan *plan)
             const size_t length = strlen(id) - strlen(generated[i].after);
             if (!is_for(found.gl_pathv[k], &generated[i], plan))
                 continue;
-            if (copy->backend || length >= ID_SIZE)
+            if (copy->by || length >= ID_SIZE)
                 return error_set(copy->why, "netplan's files have more than one definition for '%s'",
                                  plan->uplink);
             snprintf(copy->id, length + 1, "%s", id);
-            copy->backend = generated[i].backend;
-            by = &generated[i];
+            copy->by = &generated[i];
         }
     }
-    return by ? refuse_shared(copy, plan, by) : 0;
+    return copy->by ? refuse_shared(copy, plan) : 0;
 }
 
 /* Whether the generated file makes the NIC a port without addresses. Returns 0, or -1 and why not. */
@@ -278,8 +280,8 @@ static int check_port(struct copy *copy, const struct persist_plan *plan, const 
         if (strstr(text, unwanted[i]))
             return error_set(
                 copy->why,
-                "netplan would leave '%s' with %s, from a file in /etc/netplan whose name comes last, for "
-                "one: rename that",
+                "netplan would leave '%s' with %s, from a file whose name comes last, or that is not in "
+                "/etc/netplan: rename that, or move it there",
                 plan->uplink, unwanted[i] + 1);
     return 0;
 }
@@ -297,7 +299,7 @@ static int check_bridge(struct copy *copy, const struct persist_plan *plan, cons
         return error_set(
             copy->why, "'%s' has an address from DHCP, and netplan's files do not ask for one (dhcp4: true)",
             holder);
-    return persist_check_text(plan, text, false, where, copy->why);
+    return persist_check_text(plan, text, where, copy->why);
 }
 
 /* Whether netplan makes the same of all other definitions as before. Returns 0, or -1 and why not. */
@@ -313,8 +315,8 @@ static int check_others(const struct copy *copy, const struct persist_plan *plan
     if (access(before, F_OK) < 0)
         return 0;
     /* The first three excluded are lists of names, the bridge's among them. */
-    if (process_query(&said, "diff", "-rqN", "--exclude=netplan.conf", "--exclude=*.rules",
-                      "--exclude=system", bridge, nic, before, run) == 0)
+    if (process_query(&said, "diff", "-rqN", "--exclude=netplan", "--exclude=netplan.conf",
+                      "--exclude=*.rules", "--exclude=system", bridge, nic, before, run) == 0)
         return 0;
     return error_set(copy->why, "netplan would also change other definitions: %.300s", process_reason(said));
 }
@@ -333,19 +335,20 @@ int copy_check(struct copy *copy, const struct persist_plan *plan, const struct 
     _cleanup_free_ char *said = copy_netplan(copy, "generate", NULL);
     if (!said || check_others(copy, plan) < 0)
         return -1;
-    const char *backend = read_generated(copy, plan->bridge, text, sizeof(text));
-    if (!backend || check_bridge(copy, plan, text) < 0)
+    const struct generated *bridge = read_generated(copy, plan->bridge, text, sizeof(text));
+    if (!bridge || check_bridge(copy, plan, text) < 0)
         return -1;
     if (!*plan->uplink)
         return 0;
-    const char *ports = read_generated(copy, copy->id, text, sizeof(text));
-    if (!ports)
+    const struct generated *port = read_generated(copy, copy->id, text, sizeof(text));
+    if (!port)
         return -1;
-    if (backend != ports || (copy->backend && copy->backend != ports))
+    if (bridge != port || (copy->by && copy->by != port))
         return error_set(
             copy->why,
             "netplan would have '%s' configured by %s and '%s' by %s, which was configured by %s: "
             "see `renderer` in its files",
-            plan->bridge, backend, plan->uplink, ports, copy->backend ? copy->backend : "nothing");
+            plan->bridge, bridge->backend, plan->uplink, port->backend,
+            copy->by ? copy->by->backend : "nothing");
     return check_port(copy, plan, text);
 }

@@ -13,13 +13,13 @@
 enum { ID_SIZE = 64 };
 
 struct copy {
-    char folder[32];     /* of this process's */
-    int lock;            /* on that folder, for as long as it is needed */
-    char root[40];       /* in it, for netplan: was, and then next */
-    const char *section; /* where the NIC, or else the bridge, is defined or would be */
-    char id[ID_SIZE];    /* its name there */
-    char *definition;    /* the NIC's, as YAML, owned; NULL: there is none */
-    const char *backend; /* what configures the NIC before anything is changed; NULL: nothing */
+    char folder[32];            /* of this process's */
+    int lock;                   /* on that folder, for as long as it is needed */
+    char root[40];              /* in it, for netplan: was, and then next */
+    const char *section;        /* where the NIC, or else the bridge, is defined or would be */
+    char id[ID_SIZE];           /* its name there */
+    char *definition;           /* the NIC's, as YAML, owned; NULL: there is none */
+    const struct generated *by; /* what configures the NIC before anything is changed; NULL: nothing */
     struct error *why;
 };
 

@@ -47,38 +47,27 @@ bool persist_networkd_leased(const char *name, const struct cidr *address)
 }
 
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
-static bool read_iaid(const char *interface, unsigned int *iaid)
+static bool read_iaid(const char *interface, bool v4, unsigned int *iaid)
 {
-    char id[64];
+    char value[300];
 
-    if (!read_state("leases", interface, "CLIENTID", id, sizeof(id)) || strncmp(id, "ff", 2) != 0 ||
-        strlen(id) < 10)
-        return false;
-    id[10] = '\0';
-    *iaid = (unsigned int)strtoul(id + 2, NULL, 16);
-    return true;
-}
-
-static bool read_iaid6(const char *interface, unsigned int *iaid)
-{
-    char value[16];
-
-    if (!read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)))
-        return false;
-    *iaid = (unsigned int)strtoul(value, NULL, 16);
-    return true;
+    if (v4)
+        return read_state("leases", interface, "CLIENTID", value, sizeof(value)) &&
+               sscanf(value, "ff%8x", iaid) == 1;
+    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
+           sscanf(value, "%x", iaid) == 1;
 }
 
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])
 {
     unsigned int iaid;
-    const bool v4 = plan->dhcp && (read_iaid(plan->uplink, &iaid) || read_iaid(plan->bridge, &iaid));
 
-    *text = '\0';
-    if (!v4 && !read_iaid6(plan->uplink, &iaid) && !read_iaid6(plan->bridge, &iaid))
-        return false;
-    snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
-    return true;
+    for (int v4 = plan->dhcp; v4 >= 0; v4--)
+        if (read_iaid(plan->uplink, v4, &iaid) || read_iaid(plan->bridge, v4, &iaid)) {
+            snprintf(text, PERSIST_IAID, "[DHCPv%d]\nIAID=%u\n", v4 ? 4 : 6, iaid);
+            return true;
+        }
+    return false;
 }
 
 static const char *yes_no(bool is)
@@ -104,13 +93,14 @@ static int compare_names(const void *a, const void *b)
  * name any more once it uses ours; its name goes to the plan. */
 static bool read_noted(struct persist_plan *plan)
 {
-    char path[sizeof(FOLDER START "-uplink.network") + IFNAMSIZ], text[16384], name[NAME_MAX + 1];
+    char path[sizeof(FOLDER START "-uplink.network") + IFNAMSIZ], text[16384], value[NAME_MAX + 1];
 
     snprintf(path, sizeof(path), FOLDER START "%s-uplink.network", plan->bridge);
-    if (!matches(path, plan->uplink) || text_read(path, text, sizeof(text)) < 0 ||
-        !text_value(text, NOTE, name, sizeof(name)) || strchr(name, '/'))
+    if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", value, sizeof(value)) ||
+        strcmp(value, plan->uplink) != 0 || !text_value(text, NOTE, value, sizeof(value)) ||
+        strchr(value, '/'))
         return false;
-    strcpy(plan->nic_file, name);
+    strcpy(plan->nic_file, value);
     return true;
 }
 
@@ -177,30 +167,26 @@ static char *read_merged(const char *name)
     return NULL;
 }
 
-/* Copies the text's sections: [Link] to the port's, but for what the host waits for at boot, since a port
- * gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1 and what cannot be
- * a bridge's. */
+/* Copies the text's sections: what is the device's own to the port's, but for what the host waits for at
+ * boot, since a port gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1
+ * and what cannot be a bridge's. */
 static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *plan, const char *text,
                          struct error *why)
 {
     static const char on_top[] = "MACVLAN MACVTAP IPVLAN IPVTAP VXLAN Tunnel Xfrm Bridge Bond VRF MACsec "
                                  "IPoIB BatmanAdvanced";
-    _cleanup_free_ char *copy = strdup(text);
-    char *rest = copy;
-    bool network = false;
+    static const char devices[] = "Link SR-IOV Bridge BridgeFDB BridgeMDB BridgeVLAN";
+    _cleanup_free_ char *copy = persist_copy(text);
+    char section[32] = "", *rest = copy;
     FILE *to = NULL;
 
     for (const char *line; (line = strsep(&rest, "\n"));) {
         const char *start = line + strspn(line, " \t"), *setting = strchr(start, '=');
         char key[32] = "", value[8] = "";
         sscanf(start, "%31[^= \t] = %7s", key, value);
-        if (*start == '[') {
-            network = strncmp(start, "[Network]", 9) == 0;
-            to = bridge;
-        }
-        if (strncmp(start, "[Link]", 6) == 0)
-            to = port;
-        if (strncmp(start, "[Match]", 7) == 0)
+        if (sscanf(start, "[%31[^]]", section) == 1)
+            to = text_has_word(devices, section) ? port : bridge;
+        if (strcmp(section, "Match") == 0)
             to = NULL;
         if (!to || !*start)
             continue;
@@ -208,7 +194,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             fprintf(bridge, "\n[Link]\n%s\n", start);
             continue;
         }
-        if (network && strcmp(key, "VLAN") == 0) { /* has its frames before the bridge does, and stays */
+        if (strcmp(section, "Network") == 0 && strcmp(key, "VLAN") == 0) { /* has its frames first */
             fprintf(port, "\n[Network]\n%s\n", start);
             continue;
         }
@@ -223,28 +209,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
                 why, "the NIC's file for networkd has %s=, which cannot be carried over to a bridge", key);
         fprintf(to, "%s%s\n", text_if(*start == '[', "\n"), line);
     }
-    if (!copy)
-        return error_set(why, "%s", strerror(ENOMEM));
     return 0;
-}
-
-/* Whether a line of the text has the value, an address for one, with or without a prefix. */
-static bool has_value(const char *text, const char *value)
-{
-    const size_t length = strcspn(value, "/");
-
-    for (const char *at = text; (at = strchr(at, '=')); at++)
-        if (strncmp(at + 1, value, length) == 0 && strchr("/\r\n", at[1 + length]))
-            return true;
-    return false;
-}
-
-/* A default route may be there without its destination, as Gateway= in [Network]. */
-static bool has_route(const char *text, const struct persist_route *route)
-{
-    if (*route->via && !has_value(text, route->via))
-        return false;
-    return strcmp(route->to, "default") == 0 || has_value(text, route->to);
 }
 
 /* What the kernel has, and the text has not. */
@@ -256,12 +221,12 @@ static void print_rest(FILE *out, const struct persist_plan *plan, const char *t
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
-        if (!has_value(text, cidr))
+        if (!persist_has_address(text, cidr))
             fprintf(out, "\n[Address]\nAddress=%s\n", cidr);
     }
     for (size_t i = 0; i < plan->route_count; i++) {
         const struct persist_route *route = &plan->routes[i];
-        if (has_route(text, route))
+        if (persist_has_route(text, route))
             continue;
         fprintf(out, "\n[Route]\nDestination=%s\n", persist_destination(route));
         if (*route->via)

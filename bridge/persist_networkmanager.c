@@ -119,7 +119,7 @@ static void add_port(struct words *words, const struct persist_plan *plan, const
 static void add_identity(struct words *words, const struct persist_plan *plan, const struct profile *profile)
 {
     static const char *const families[] = {"ipv4", "ipv6"};
-    uint32_t iaid = 0;
+    unsigned int iaid[4];
     char property[32];
 
     for (int i = 0; i < 2; i++) {
@@ -132,15 +132,8 @@ static void add_identity(struct words *words, const struct persist_plan *plan, c
         words_set(words, "ipv4.dhcp-client-id", "%s", profile->client_id);
     if (*profile->duid && profile_has(profile, "ipv6", "dhcp-duid"))
         words_set(words, "ipv6.dhcp-duid", "%s", profile->duid);
-    for (const char *at = profile->iaid; *at;) {
-        char *end;
-        iaid = iaid << 8 | (uint32_t)strtoul(at, &end, 16);
-        at = end + (*end == ':');
-        if (*end && *end != ':')
-            break;
-    }
-    if (*profile->iaid)
-        words_set(words, "ipv6.dhcp-iaid", "%u", iaid);
+    if (sscanf(profile->iaid, "%2x:%2x:%2x:%2x", &iaid[0], &iaid[1], &iaid[2], &iaid[3]) == 4)
+        words_set(words, "ipv6.dhcp-iaid", "%u", iaid[0] << 24 | iaid[1] << 16 | iaid[2] << 8 | iaid[3]);
     if (*plan->token && *profile->uuid && !profile_has(profile, "ipv6", "token")) {
         words_set(words, "ipv6.addr-gen-mode", "eui64");
         words_set(words, "ipv6.token", "%s", plan->token);
@@ -183,7 +176,7 @@ static int check_bridge(const struct persist_plan *plan, const char *text, struc
             "'%s' has several IPv6 addresses from router advertisements that are not made from "
             "its MAC, and would have others as a bridge: set ipv6.addr-gen-mode eui64, or a token",
             plan->uplink);
-    return persist_check_text(plan, text, true, "the profile that it uses", why);
+    return persist_check_text(plan, text, "the profile that it uses", why);
 }
 
 /* The bridge's keyfile, or the port's. */
@@ -224,7 +217,7 @@ static int refuse_unmanaged(const struct persist_plan *plan, struct error *why)
     if (process_query(&config, "NetworkManager", "--print-config") != 0 || !config ||
         !text_value(config, "unmanaged-devices", list, sizeof(list)))
         return 0;
-    _cleanup_free_ char *copy = strdup(list);
+    _cleanup_free_ char *copy = persist_copy(list);
     char *rest = copy;
     for (const char *spec; (spec = strsep(&rest, ";,"));) {
         if (strncmp(spec, except, strlen(except)) == 0)

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "net/link.h"
 #include "net/route.h"
 #include "persist.h"
@@ -219,30 +220,6 @@ int persist_read_network(struct view *view, const struct link *holder, struct pe
         err = add_route(plan, routes.list[i]);
     mark_onlink(plan);
     return err;
-}
-
-int persist_check_text(const struct persist_plan *plan, const char *text, bool destinations,
-                       const char *where, struct error *why)
-{
-    const char *holder = plan->uplink;
-    char setting[CIDR_TEXT + 1] = "=";
-
-    if (!*holder)
-        holder = plan->bridge;
-    for (size_t i = 0; i < plan->address_count; i++) {
-        cidr_print(&plan->addresses[i], setting + 1);
-        if (!strstr(text, setting))
-            return error_set(why, "'%s' has the address %s, which is not in %s: add it there, or remove it",
-                             holder, setting + 1, where);
-    }
-    for (size_t i = 0; i < plan->route_count; i++) {
-        const struct persist_route *route = &plan->routes[i];
-        if (!strstr(text, route->via) || (destinations && !strstr(text, persist_destination(route))))
-            return error_set(
-                why, "'%s' has a route to %s through %s, which is not in %s: add it there, or remove it",
-                holder, route->to, route->via, where);
-    }
-    return 0;
 }
 
 void persist_ifupdown_lease(FILE *out, const struct persist_plan *plan, const char *client)

@@ -48,11 +48,11 @@ static bool keyfile_value(const char *text, const char *section, const char *key
     const char *start = strstr(text, head);
     if (!start)
         return false;
-    _cleanup_free_ char *part = strdup(start);
-    char *end = part ? strstr(part, "\n\n") : NULL;
+    _cleanup_free_ char *part = persist_copy(start);
+    char *end = strstr(part, "\n\n");
     if (end)
         *end = '\0';
-    return part && text_value(part, key, value, size);
+    return text_value(part, key, value, size);
 }
 
 bool profile_has(const struct profile *profile, const char *section, const char *key)

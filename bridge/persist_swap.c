@@ -34,8 +34,7 @@ enum {
     WAIT_MS = 60 * 1000
 };
 
-/* The name beside a file for one of its parts. */
-static void beside(char out[PATH_MAX], const char *path, const char *part)
+void swap_beside(char out[PATH_MAX], const char *path, const char *part)
 {
     const char *name = strrchr(path, '/') + 1;
 
@@ -88,7 +87,7 @@ static int put(const char *path, const char *target, int (*make)(const char *tar
 {
     char new[PATH_MAX];
 
-    beside(new, path, "new");
+    swap_beside(new, path, "new");
     if (remove_name(new) < 0 || make(target, new) < 0 || rename(new, path) < 0)
         return -1;
     remove_name(new); /* rename() leaves both names of one file alone */
@@ -160,7 +159,7 @@ static int remove_entry(const char *path, size_t i)
     char name[PATH_MAX];
 
     for (size_t part = 0; part < PART_COUNT; part++) {
-        beside(name, path, parts[part]);
+        swap_beside(name, path, parts[part]);
         if (remove_name(name) < 0)
             return -1;
         entry(name, parts[part], i); /* there is none of the links */
@@ -278,8 +277,8 @@ static int add(struct swap *swap, const char *path, char next[PATH_MAX])
         if (mkdir(folders[i], 0755) < 0)
             return fail_writing(swap, folders[i]);
     entry(name, "path", swap->count);
-    beside(was, path, "was");
-    beside(next, path, "next");
+    swap_beside(was, path, "was");
+    swap_beside(next, path, "next");
     if (!prepare_folder(path) || symlink(path, name) < 0 || remove_name(was) < 0 || remove_name(next) < 0)
         return fail_writing(swap, path);
     entry(name, "was", swap->count);

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,9 @@ struct swap {
  * terminals, and completes or undoes a swap that was killed. Like all functions here that return an int: 0,
  * or -1 and swap->why. swap_close() must be called in any case. */
 int swap_open(struct swap *swap);
+
+/* Gets the name beside a file for another version of it, hidden from the managers. */
+void swap_beside(char out[PATH_MAX], const char *path, const char *part);
 
 /* When a file was last written, in ns since 1970. */
 static inline long long swap_time(const struct stat *st)

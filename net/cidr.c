@@ -56,7 +56,7 @@ static bool is_hosts(const struct cidr *cidr)
     return cidr->prefix > 126 || !host_part_is(cidr, false);
 }
 
-static bool parse(const char *text, size_t length, struct cidr *out)
+bool cidr_parse_any(const char *text, size_t length, struct cidr *out)
 {
     char copy[CIDR_TEXT], *prefix = copy;
     unsigned long bits;
@@ -76,12 +76,12 @@ static bool parse(const char *text, size_t length, struct cidr *out)
 
 bool cidr_parse_network(const char *text, size_t length, struct cidr *out)
 {
-    return parse(text, length, out) && host_part_is(out, false);
+    return cidr_parse_any(text, length, out) && host_part_is(out, false);
 }
 
 const char *cidr_parse(const char *text, struct cidr *out)
 {
-    if (!parse(text, strlen(text), out) || !strchr(text, '/') || !out->prefix)
+    if (!cidr_parse_any(text, strlen(text), out) || !strchr(text, '/') || !out->prefix)
         return "an address with its prefix, as 10.66.0.1/24 or fd00::1/64";
     if (!is_hosts(out))
         return "the address of a host, neither its network's nor broadcast, multicast, loopback or link-local";

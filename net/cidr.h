@@ -26,6 +26,8 @@ enum { CIDR_TEXT = 64 }; /* size of cidr_print()'s buffer */
 /* Parses ADDRESS/PREFIX, with nothing before or after it: a unicast address that a host can have. Returns
  * NULL if valid; otherwise what it must be, for a message "takes ..., not ...". */
 const char *cidr_parse(const char *text, struct cidr *out);
+/* Parses ADDRESS/PREFIX, or ADDRESS for that one alone, of that many bytes. Returns whether it is valid. */
+bool cidr_parse_any(const char *text, size_t length, struct cidr *out);
 /* Parses a network of that many bytes: ADDRESS/PREFIX without bits after its prefix, or ADDRESS for that one
  * alone. Returns whether it is valid. */
 bool cidr_parse_network(const char *text, size_t length, struct cidr *out);

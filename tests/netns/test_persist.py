@@ -453,7 +453,7 @@ class Losses(PersistCase):
                            (INTERFACES.replace("hotplug eth0", "hotplug eth0=eth0") + "iface br0 inet manual\n", "have 'br0' already"),
                            ("auto eth0=lan\niface lan inet dhcp\n", "a stanza of another name (eth0=lan)"),
                            ("allow-hotplug /eth*=lan\niface lan inet dhcp\n", "a stanza of another name (/eth*=lan)"),
-                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "in none of its stanzas: '/etc/network/set-up' there may"),
+                           ("auto eth0\niface eth0 inet manual\n  up /etc/network/set-up\n", "not in its stanzas, where '/etc/network/set-up' may set it"),
                            (INTERFACES.replace("1\n\niface", "1\n  up echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp; nft -f /etc/rules\n\niface"),
                             "a command that is partly the port's, and partly the bridge's (echo 1"),
                            (INTERFACES.replace("1\n\niface", "1\n  up ip link set eth0 mtu 1400 && ip addr add 192.0.2.11/24 dev eth0\n\niface"),
@@ -486,6 +486,27 @@ class Losses(PersistCase):
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["would still give 'eth0' an address"])
         sandbox.write(fake, known + 'eth0) exit 1;; *) echo "lo eth0";; esac\n', mode=0o755)
         self.refuse("br0", "--uplink=eth0", "--format=ifupdown", says=["does not read what was written for 'br0'"])
+
+    def test_netplans_other_folders(self):
+        """What is defined there is merged as well, and would be the port's."""
+        self.only_static()
+        for family in ("-4", "-6"):
+            uplink.ip(family, "route", "flush", "proto", "boot", "dev", "eth0")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", HOST4 + "/24", "dev", "eth0")
+        for folder in ("/run/netplan", "/lib/netplan"):
+            os.makedirs(folder, exist_ok=True)
+            copy = sandbox.RUN + folder.replace("/", ".")
+            shutil.copytree(folder, copy, symlinks=True)
+            sandbox.run("mount", "--bind", copy, folder)
+            self.addCleanup(sandbox.run, "umount", folder)
+            sandbox.write("/etc/netplan/50-lan.yaml", "network: {version: 2, ethernets: {eth0: {addresses: [%s/24]}}}\n" % HOST4, mode=0o600)
+            sandbox.write(folder + "/60-more.yaml", "network: {ethernets: {eth1: {dhcp4: true}}}\n", mode=0o600)
+            self.persist("br0", "--uplink=eth0", "--format=netplan", "--print")
+            sandbox.write(folder + "/60-more.yaml", "network: {ethernets: {eth0: {nameservers: {addresses: [192.0.2.53]}}}}\n", mode=0o600)
+            self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan would leave 'eth0' with DNS=, from a file whose name comes last, "
+                                                                          "or that is not in /etc/netplan"])
+            os.unlink(folder + "/60-more.yaml")
 
     def test_networkds_dropins_of_netplans(self):
         self.only_static()
@@ -567,6 +588,12 @@ class Losses(PersistCase):
         sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
         uplink.ip("route", "add", "default", "via", "92.0.2.9")
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.9, which is not"])
+        uplink.ip("route", "replace", "default", "via", "92.0.2.2")  # a name server, and the beginning of an address, are no gateway
+        uplink.ip("addr", "add", "92.0.2.20/24", "dev", "eth0")
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan.replace("]", "], nameservers: {addresses: [92.0.2.2]}") % "92.0.2.1/24, 92.0.2.20/24", mode=0o600)
+        self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["'eth0' has a route to default through 92.0.2.2, which is not"])
+        uplink.ip("addr", "del", "92.0.2.20/24", "dev", "eth0")
+        sandbox.write("/etc/netplan/50-cloud-init.yaml", lan % "92.0.2.1/24", mode=0o600)
         uplink.ip("route", "del", "default")
         sandbox.write("/etc/netplan/60-bridge.yaml", "network: {version: 2, bridges: {br0: {dhcp4: false}}}\n", mode=0o600)
         self.refuse("br0", "--uplink=eth0", "--format=netplan", says=["netplan's files have 'br0' already (`netplan get bridges.br0`)"])
@@ -664,7 +691,7 @@ class CarriedOver(PersistCase):
                                   f"  up ip addr add {HOST6} dev eth0\n"
                                   f"  up ip route add default via {ROUTER6}")
         sandbox.write("/etc/network/interfaces", text)
-        self.assertIn("'eth0' has a route to 10.0.0.0/8, which is in none of its stanzas: '/etc/routes' there may set it",
+        self.assertIn("'eth0' has a route to 10.0.0.0/8 through 192.0.2.7, which is not in its stanzas, where '/etc/routes' may set it",
                       self.persist("br0", "--uplink=eth0", "--format=ifupdown", status=1))
         sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
         self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
@@ -699,7 +726,7 @@ class CarriedOver(PersistCase):
 
     def test_networkd(self):
         sandbox.write("/etc/systemd/network/10-lan.network",
-                      f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nAddress={HOST4}/24\n")
+                      f"[Match]\nName=eth0\n[Link]\nRequiredForOnline=no\n[Network]\nDNS=192.0.2.53\nDNS={ROUTER4}\nAddress={HOST4}/24\n")
         sandbox.write("/etc/systemd/network/10-lan.network.d/more.conf", "[Network]\nDomains=example.org\n[RoutingPolicyRule]\nFrom=192.0.2.10\nTable=77\n")
         said = self.persist("br0", "--uplink=eth0", "--format=networkd", "--print").split("\n# /etc/systemd")
         for line in ("DNS=192.0.2.53", f"Address={HOST4}/24", "Domains=example.org", "[RoutingPolicyRule]\nFrom=192.0.2.10", f"Gateway={ROUTER4}",
@@ -773,7 +800,7 @@ class CarriedOver(PersistCase):
             self.assertIn("wrote /etc/netplan/zz-virt-tap-br0.yaml", self.persist("br0", "--uplink=eth0", "--format=netplan"))
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         os.rename("/etc/netplan/99_config.yaml", "/etc/netplan/zzz.yaml")
-        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file in /etc/netplan whose name comes last",
+        self.assertIn("netplan would leave 'eth0' with DHCP=ipv, from a file whose name comes last",
                       self.persist("br0", "--uplink=eth0", "--format=netplan", status=1))
 
     def test_networkd_keeps_a_lease(self):

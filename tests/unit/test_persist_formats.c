@@ -264,18 +264,20 @@ static void try_interfaces(const char *path)
     struct persist_plan plan = {
         .bridge = "br0", .uplink = "eth0", .addresses = addresses, .address_count = 2};
     struct persist_taken taken = {.plan = &plan};
-    char *expected, *text = NULL, *options = NULL, *inet6 = NULL, *original = read_text(path);
-    size_t size, options_size, inet6_size;
+    char *expected, *text = NULL, *options = NULL, *inet6 = NULL, *network = NULL,
+                    *original = read_text(path);
+    size_t size, options_size, inet6_size, network_size;
     FILE *in = fopen(path, "re"), *out = open_memstream(&text, &size);
 
     assert_null(cidr_parse("192.0.2.10/24", &addresses[0]));
     assert_null(cidr_parse("2001:db8::10/64", &addresses[1]));
     taken.options = open_memstream(&options, &options_size);
     taken.inet6 = open_memstream(&inet6, &inet6_size);
-    assert_true(original && in && out && taken.options && taken.inet6);
+    taken.network = open_memstream(&network, &network_size);
+    assert_true(original && in && out && taken.options && taken.inet6 && taken.network);
     const bool changed = persist_edit_interfaces(in, out, &taken);
     fclose(in);
-    assert_int_equal(fclose(taken.options) | fclose(taken.inet6), 0);
+    assert_int_equal(fclose(taken.options) | fclose(taken.inet6) | fclose(taken.network), 0);
     fflush(out);
     assert_int_equal(changed, strcmp(original, text) != 0);
     if (*options || *inet6 || taken.why.text[0])
@@ -287,6 +289,7 @@ static void try_interfaces(const char *path)
     free(original);
     free(options);
     free(inet6);
+    free(network);
     free(text);
 }
 

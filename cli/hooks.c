@@ -329,8 +329,8 @@ static int show_status(const struct call *call)
         if (state != HOOK_GOOD)
             status = 1;
     }
-    if (show_session() || confinement_show(NULL) != 0)
-        status = 1;
+    status |= show_session();
+    status |= confinement_show(NULL);
     return finish_output(status, call->name);
 }
 

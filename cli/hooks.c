@@ -10,9 +10,9 @@
 #include "base/quote.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "bridge/json.h"
 #include "config.h"
 #include "confinement.h"
-#include "json.h"
 #include "verbs.h"
 
 #include <errno.h>

@@ -10,6 +10,7 @@
 #include "base/statefolder.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "bridge/json.h"
 #include "bridge/portjson.h"
 #include "config.h"
 #include "live.h"
@@ -265,20 +266,12 @@ static void summarize(const struct apply *apply)
             "Taps that are not allowed any more stay as they are; virt-tap policy apply --revoke deletes them.");
 }
 
-/* Returns 0, or 1 after reporting that there is no memory for it. */
-static int print_json(struct apply *apply)
+static json_t *result_json(const struct apply *apply)
 {
-    _cleanup_json_ json_t *all = NULL;
-
-    if (apply->results)
-        all = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run,
-                        "taps", (int)apply->taps, "changed", (int)apply->changed, "refused",
-                        (int)apply->refused, "deleted", (int)apply->deleted, "left", (int)apply->left,
-                        "failed", (int)apply->failed, "results", apply->results);
-    if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-        return complain(1, apply->name, "no memory to say as JSON what was done");
-    putchar('\n');
-    return 0;
+    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run, "taps",
+                     (int)apply->taps, "changed", (int)apply->changed, "refused", (int)apply->refused,
+                     "deleted", (int)apply->deleted, "left", (int)apply->left, "failed", (int)apply->failed,
+                     "results", apply->results);
 }
 
 /* Reports a name that is neither that of a tap of ours nor that of a bridge. */
@@ -325,11 +318,11 @@ static int apply_all(struct apply *apply)
             bring(apply, &taps.list[i]);
     if (check_only(apply) != 0)
         return 1;
-    if (!apply->options->json)
-        summarize(apply);
-    else if (print_json(apply) != 0)
-        return 1;
-    return apply->refused || apply->left || apply->failed;
+    const int status = apply->refused || apply->left || apply->failed;
+    if (apply->options->json)
+        return json_finish(result_json(apply), status, apply->name);
+    summarize(apply);
+    return finish_output(status, apply->name);
 }
 
 /* name: the verb, for messages. Returns an exit status: 1 if it failed, or a tap is not as the policy has it.
@@ -355,14 +348,14 @@ static int apply_run(const char *name, const struct apply_options *options)
     const int status = apply_all(&apply);
     json_decref(apply.results);
     rtnl_close(&apply.nl);
-    return finish_output(status, name);
+    return status;
 }
 
 const struct option_entry apply_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
     OPTION_FLAG("revoke", "delete the taps that are not allowed any more, even if somebody holds them",
                 struct apply_options, revoke),
-    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
+    OPTION_JSON(struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 
@@ -373,7 +366,7 @@ int policy_apply(const struct call *call)
 
 const struct option_entry repair_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
-    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
+    OPTION_JSON(struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 

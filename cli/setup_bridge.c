@@ -88,13 +88,12 @@ static int move(const struct setup *setup, const struct step *step)
 {
     char words[64];
 
-    if (setup_run_own(setup, step) != 0)
+    if (setup_run_own(step->words) != 0)
         return 1;
     if (isatty(STDIN_FILENO))
         return 0;
     snprintf(words, sizeof(words), "virt-tap bridge confirm %s", setup->bridge);
-    const struct step confirm = {.words = words};
-    return setup_run_own(setup, &confirm);
+    return setup_run_own(words);
 }
 
 /* What `bridge persist --nat` lacks, if that is a package (bridge/nat.c). Returns whether it is one. */
@@ -149,8 +148,8 @@ static void plan_persist(struct setup *setup, const char *title, const char *opt
         return;
     struct step *step =
         setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
-    if (step)
-        step->act = strstr(options, "--uplink") ? move : setup_run_own;
+    if (step && strstr(options, "--uplink"))
+        step->act = move;
     step_record(setup, step, "bridge %s", setup->bridge);
 }
 
@@ -234,8 +233,6 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     } else if (is_for_now(bridge)) {
         snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
         struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
-        if (step)
-            step->act = setup_run_own;
         step_record(setup, step, "persist %s", bridge->name);
     } else {
         setup_add(setup, STEP_SO, title, NULL);

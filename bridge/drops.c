@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "bridge.h"
 #include "dropreason.h"
+#include "json.h"
 #include "judge.h"
 #include "net/bpf.h"
 #include "net/portfilter.h"
@@ -220,18 +221,15 @@ static int more_first(const void *a, const void *b)
 
 static int print_json(const struct capture *c)
 {
-    _cleanup_json_ json_t *kinds = json_array();
+    json_t *kinds = json_array();
 
     for (size_t i = 0; i < KINDS_MAX + 1 && c->kinds[i].count; i++)
         json_array_append_new(kinds, json_pack("{s:I, s:s}", "count", (json_int_t)c->kinds[i].count, "reason",
                                                c->kinds[i].reason));
-    _cleanup_json_ json_t *all =
-        json_pack("{s:s, s:I, s:I, s:I, s:O}", "tap", c->tap, "frames", (json_int_t)c->frames, "dropped",
-                  (json_int_t)c->dropped, "missed", (json_int_t)c->missed, "kinds", kinds);
-    if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-        return complain(1, c->verb, "the result cannot be written");
-    putchar('\n');
-    return finish_output(0, c->verb);
+    return json_finish(json_pack("{s:s, s:I, s:I, s:I, s:o}", "tap", c->tap, "frames", (json_int_t)c->frames,
+                                 "dropped", (json_int_t)c->dropped, "missed", (json_int_t)c->missed, "kinds",
+                                 kinds),
+                       0, c->verb);
 }
 
 static int print_text(const struct capture *c)

@@ -244,16 +244,23 @@ static int act_guarded(struct view *view, const char *verb, const struct create 
     return status;
 }
 
-int move_create(struct view *view, const char *verb, const struct create *create)
+int move_check(struct view *view, const char *verb, const struct create *create)
 {
-    __attribute__((cleanup(move_free))) struct move move = {.mover = 0};
     const struct link *uplink = view_link(view, verb, create->uplink);
 
     if (!uplink || uplink_refuse(view, verb, create, uplink) != 0)
         return 1;
-    if (state_refuse(verb, create->name) != 0)
-        return 1;
+    return state_refuse(verb, create->name);
+}
+
+int move_create(struct view *view, const char *verb, const struct create *create)
+{
+    __attribute__((cleanup(move_free))) struct move move = {.mover = 0};
+    const struct link *uplink = links_by_name(&view->links, create->uplink);
     struct probe probe;
+
+    if (move_check(view, verb, create) != 0)
+        return 1;
     const int err = collect(view, create, uplink, &move);
     if (err == 0 && probe_before(view, verb, create->probes, &move, &probe) != 0)
         return 1;

@@ -51,6 +51,9 @@ int move_clock(void);
 /* guard.c: starts the guard for a saved state and waits until it is ready. Returns 0 or reports why not. */
 int guard_start(const char *verb, const char *bridge);
 
+/* Returns 0 if nothing that is known beforehand keeps the uplink from being moved; or reports what does. */
+int move_check(struct view *view, const char *verb, const struct create *create);
+
 /* Implements `bridge create --uplink`. Returns the exit status, having reported any error. */
 int move_create(struct view *view, const char *verb, const struct create *create);
 

@@ -37,7 +37,8 @@ const struct option_entry bridge_persist_options[] = {
                            struct persist_options, nat),
     OPTION_CHOICE("format", FORMATS, "who makes the bridge; auto, the default: who manages this host",
                   struct persist_options, format),
-    OPTION_FLAG("print", "only show what would be written", struct persist_options, only_print),
+    OPTION_FLAG("print", "only show what would be written; with --apply, if that could be done at once",
+                struct persist_options, only_print),
     OPTION_FLAG("dry-run", "the same", struct persist_options, only_print),
     OPTION_FLAG("apply", "and have it done at once, for a bridge that does not exist yet",
                 struct persist_options, apply),
@@ -247,7 +248,11 @@ static int apply(struct view *view, const char *verb, struct persist_plan *plan,
                         plan->bridge);
     if (!*plan->uplink)
         return complain(2, verb, "--apply requires --uplink=NIC");
-    return move_create(view, verb, &create);
+    if (!options->only_print)
+        return move_create(view, verb, &create);
+    if (move_check(view, verb, &create) != 0)
+        return 1;
+    return finish_output(persist(verb, plan, true), verb);
 }
 
 static int do_it(struct view *view, const char *verb, struct persist_plan *plan,
@@ -297,10 +302,10 @@ static int persist_nat(struct view *view, const char *verb, const char *name, st
     int status = nat_plan(view, verb, options->nat, plan);
     if (status == 0)
         status = persist(verb, plan, options->only_print);
-    if (status == 0 && options->apply)
-        status = nat_apply(verb, plan);
     if (status != 0 || options->only_print)
         return finish_output(status, verb);
+    if (options->apply && nat_apply(verb, plan) != 0)
+        return 1;
     cidr_print(&plan->nat, address);
     if (options->apply)
         printf("'%s' is there: %s\n", plan->bridge, address);
@@ -317,8 +322,6 @@ int bridge_persist(const struct call *call)
     __attribute__((cleanup(persist_plan_free))) struct persist_plan plan = {.mtu = 0};
     _cleanup_view_ struct view view = {.links = {.count = 0}};
 
-    if (options->apply && options->only_print)
-        return complain(2, call->name, "--print changes nothing, and --apply does: use one of them");
     if ((options->probes.count > 0 || options->confirm_ms) && !options->apply && !options->nat)
         return complain(
             2, call->name,
@@ -337,7 +340,7 @@ int bridge_persist(const struct call *call)
     plan.format = choose(call->name, formats[options->format], options->uplink);
     if (!plan.format)
         return 1;
-    if (view_open(&view, call->name, !options->only_print) != 0 ||
+    if (view_open(&view, call->name, options->apply || !options->only_print) != 0 ||
         make_plan(&view, call->name, bridge, options->uplink, &plan) != 0 ||
         check_losses(call->name, &plan, options->lossy) != 0)
         return 1;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "bridge.h"
 #include "drops.h"
+#include "json.h"
 #include "portjson.h"
 #include "table.h"
 
@@ -332,16 +333,12 @@ static int picture(struct view *view, const char *verb, const char *name, json_t
 
 static int print_picture(const char *verb, json_t *bridges, enum form form)
 {
-    if (form == TREE) {
+    if (form == JSON)
+        return json_finish(json_pack("{s:O}", "bridges", bridges), 0, verb);
+    if (form == TREE)
         print_tree(bridges);
-    } else if (form == DOT) {
+    else
         print_dot(bridges);
-    } else {
-        _cleanup_json_ json_t *all = json_pack("{s:O}", "bridges", bridges);
-        if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-            return complain(1, verb, "the bridges cannot be written");
-        putchar('\n');
-    }
     return finish_output(0, verb);
 }
 

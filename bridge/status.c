@@ -9,6 +9,7 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "bridge.h"
+#include "json.h"
 #include "persist.h"
 #include "portjson.h"
 #include "state.h"
@@ -28,7 +29,7 @@ struct status_options {
 };
 
 const struct option_entry bridge_status_options[] = {
-    OPTION_FLAG("json", "for programs", struct status_options, json),
+    OPTION_JSON(struct status_options, json),
     OPTION_END(struct status_options),
 };
 
@@ -196,22 +197,14 @@ static void print_bridge(const json_t *bridge)
         printf("    %s\n", json_string_value(file));
 }
 
-static int print(const char *verb, json_t *bridges, bool json)
+static void print(json_t *bridges)
 {
     json_t *bridge;
     size_t i;
 
-    if (json) {
-        _cleanup_json_ json_t *all = json_pack("{s:O}", "bridges", bridges);
-        if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-            return complain(1, verb, "the bridges cannot be written");
-        putchar('\n');
-        return 0;
-    }
     json_array_foreach(bridges, i, bridge) print_bridge(bridge);
     if (json_array_size(bridges) == 0)
         puts("No bridges. `virt-tap bridge create br0` makes one.");
-    return 0;
 }
 
 int bridge_status(const struct call *call)
@@ -237,7 +230,8 @@ int bridge_status(const struct call *call)
         if (add_bridge(bridges, &view, verb, names.list[i]) != 0)
             status = 1;
     free(names.list);
-    if (print(verb, bridges, options->json) != 0)
-        return 1;
+    if (options->json)
+        return json_finish(json_pack("{s:O}", "bridges", bridges), status, verb);
+    print(bridges);
     return finish_output(status, verb);
 }

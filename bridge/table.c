@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "table.h"
 
+#include "base/array.h"
+#include "base/printable.h"
 #include "base/terminal.h"
 #include "base/text.h"
 
@@ -10,17 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUT_MIN = 8 /* characters kept */, COLUMNS_MAX = 16, GAP = 2 };
+enum { CUT_MIN = 8 /* characters kept */, GAP = 2 };
 
-struct table {
+/* A table that is being printed. */
+struct layout {
     const struct table_column *columns;
     size_t count, rows;
     char *const *cells;
-    size_t widths[COLUMNS_MAX], cuts[COLUMNS_MAX]; /* cuts: the maximum width of a cell; 0: none */
-    bool hidden[COLUMNS_MAX], empty[COLUMNS_MAX];
+    size_t widths[TABLE_COLUMNS_MAX],
+        cuts[TABLE_COLUMNS_MAX]; /* cuts: the maximum width of a cell; 0: none */
+    bool hidden[TABLE_COLUMNS_MAX], empty[TABLE_COLUMNS_MAX];
 };
 
-static const char *cell(const struct table *table, size_t row, size_t column)
+static const char *cell(const struct layout *table, size_t row, size_t column)
 {
     const char *text = table->cells[row * table->count + column];
 
@@ -57,7 +61,7 @@ size_t table_width(const char *text, size_t length)
     return width;
 }
 
-static void measure(struct table *table, size_t column)
+static void measure(struct layout *table, size_t column)
 {
     size_t width = strlen(table->columns[column].title);
 
@@ -74,7 +78,7 @@ static void measure(struct table *table, size_t column)
     table->widths[column] = width;
 }
 
-static bool differ_when_cut(const struct table *table, size_t column, size_t most)
+static bool differ_when_cut(const struct layout *table, size_t column, size_t most)
 {
     for (size_t a = 0; a < table->rows; a++)
         for (size_t b = 0; b < a; b++) {
@@ -86,7 +90,7 @@ static bool differ_when_cut(const struct table *table, size_t column, size_t mos
     return true;
 }
 
-static size_t total(const struct table *table)
+static size_t total(const struct layout *table)
 {
     size_t width = 0;
 
@@ -97,7 +101,7 @@ static size_t total(const struct table *table)
 }
 
 /* Cuts the cells as far as needed, but not so far that two different ones look the same. */
-static void cut(struct table *table, size_t column, unsigned int width)
+static void cut(struct layout *table, size_t column, unsigned int width)
 {
     const size_t others = total(table) - table->widths[column], title = strlen(table->columns[column].title);
     size_t most = CUT_MIN > title ? CUT_MIN : title;
@@ -111,7 +115,7 @@ static void cut(struct table *table, size_t column, unsigned int width)
 }
 
 /* Leaves out a column that is at least so dispensable. Returns whether there was one. */
-static bool hide_one(struct table *table, int least)
+static bool hide_one(struct layout *table, int least)
 {
     size_t found = table->count;
 
@@ -129,7 +133,7 @@ static bool hide_one(struct table *table, int least)
     return true;
 }
 
-static void fit(struct table *table, unsigned int width)
+static void fit(struct layout *table, unsigned int width)
 {
     for (size_t i = 0; i < table->count && total(table) > width; i++)
         if (table->empty[i] && table->columns[i].dispensable)
@@ -143,7 +147,7 @@ static void fit(struct table *table, unsigned int width)
         ;
 }
 
-static void print_row(const struct table *table, size_t row, bool titles)
+static void print_row(const struct layout *table, size_t row, bool titles)
 {
     size_t pad = 0;
 
@@ -159,21 +163,41 @@ static void print_row(const struct table *table, size_t row, bool titles)
     putchar('\n');
 }
 
-int table_print(const struct table_column *columns, size_t count, char *const *cells, size_t rows,
-                unsigned int width, bool bold)
+void table_print(const struct table *table)
 {
-    struct table table = {.columns = columns, .count = count, .rows = rows, .cells = cells};
+    struct layout layout = {.columns = table->columns,
+                            .count = table->count,
+                            .rows = table->filled / table->count,
+                            .cells = table->cells};
+    const unsigned int width = terminal_width();
+    const bool bold = terminal_has_color();
 
-    if (count > COLUMNS_MAX)
-        return -E2BIG;
-    for (size_t i = 0; i < count; i++)
-        measure(&table, i);
+    for (size_t i = 0; i < layout.count; i++)
+        measure(&layout, i);
     if (width)
-        fit(&table, width);
+        fit(&layout, width);
     terminal_color(text_if(bold, "\033[1m"));
-    print_row(&table, 0, true);
+    print_row(&layout, 0, true);
     terminal_color(text_if(bold, "\033[0m"));
-    for (size_t row = 0; row < rows; row++)
-        print_row(&table, row, false);
+    for (size_t row = 0; row < layout.rows; row++)
+        print_row(&layout, row, false);
+}
+
+int table_add(struct table *table, char texts[][TABLE_CELL])
+{
+    for (size_t i = 0; i < table->count; i++) {
+        char *cell = printable_line(texts[i]);
+        if (!cell || array_add(&table->cells, &table->filled, &cell, sizeof(cell)) < 0) {
+            free(cell);
+            return -ENOMEM;
+        }
+    }
     return 0;
+}
+
+void table_free(struct table *table)
+{
+    for (size_t i = 0; i < table->filled; i++)
+        free(table->cells[i]);
+    free(table->cells);
 }

@@ -21,7 +21,20 @@ size_t table_width(const char *text, size_t length);
 
 enum { TABLE_BEFORE_CUTS = 8 }; /* so dispensable that columns are left out before cells are cut */
 
-/* Prints it. cells: `rows` times as many as there are columns; "": shown as "-". width: of the terminal; 0:
- * unlimited. bold: print the titles in bold. Returns 0, or -E2BIG: there are too many columns. */
-int table_print(const struct table_column *columns, size_t count, char *const *cells, size_t rows,
-                unsigned int width, bool bold);
+enum { TABLE_COLUMNS_MAX = 16, TABLE_CELL = 512 };
+
+struct table {
+    const struct table_column *columns;
+    size_t count;  /* of columns, TABLE_COLUMNS_MAX at most */
+    char **cells;  /* owned, as are the texts; row after row */
+    size_t filled; /* cells */
+};
+
+#define _cleanup_table_ __attribute__((cleanup(table_free)))
+
+/* Adds a row of as many texts as there are columns; "": shown as "-". Returns 0 or -ENOMEM. */
+int table_add(struct table *table, char texts[][TABLE_CELL]);
+void table_free(struct table *table);
+
+/* Prints it to the width and with the colours of the terminal that is standard output. */
+void table_print(const struct table *table);

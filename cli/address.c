@@ -7,8 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/printable.h"
-#include "base/terminal.h"
+#include "bridge/json.h"
 #include "bridge/portjson.h"
 #include "bridge/table.h"
 #include "verbs.h"
@@ -38,7 +37,7 @@ struct address_options {
 };
 
 const struct option_entry address_options[] = {
-    OPTION_FLAG("json", "an array of objects, for programs", struct address_options, json),
+    OPTION_JSON(struct address_options, json),
     OPTION_OPTIONAL_NUMBER("wait", "SECONDS",
                            "until there is an address, at most 60 seconds by default; a tap that is not\n"
                            "there yet is awaited, too",
@@ -56,7 +55,7 @@ const char address_notes[] =
     "to a MAC there; agent, the guest agent says so. Nothing is sent to the guest: one that has not talked to this\n"
     "host yet may have an address that is not known here. Without a name: all your taps, or as root everybody's.\n";
 
-enum { COLUMNS = 6, CELL_SIZE = 128 };
+enum { COLUMNS = 6 };
 
 static const struct table_column columns[COLUMNS] = {
     {"TAP", 0, false}, {"ADDRESS", 0, false}, {"FROM", 1, false},
@@ -77,61 +76,40 @@ struct request {
     size_t reachable;  /* ... that others can use */
 };
 
-/* Writes one row; address NULL: the guest has none. Returns 0 or -ENOMEM. */
-static int add_row(const json_t *guest, const json_t *address, char *cells[COLUMNS])
+/* Adds one row; address NULL: the guest has none. Returns 0 or -ENOMEM. */
+static int add_row(struct table *table, const json_t *guest, const json_t *address)
 {
-    char texts[COLUMNS][CELL_SIZE] = {""};
+    char texts[COLUMNS][TABLE_CELL] = {""};
     const json_t *vlan = json_object_get(address, "vlan");
 
-    snprintf(texts[0], CELL_SIZE, "%s", json_text(guest, "tap"));
+    snprintf(texts[0], TABLE_CELL, "%s", json_text(guest, "tap"));
     if (address) {
         guest_text(address, texts[1]);
-        json_words(json_object_get(address, "sources"), texts[2], CELL_SIZE);
-        snprintf(texts[3], CELL_SIZE, "%s", json_text(address, "mac"));
+        json_words(json_object_get(address, "sources"), texts[2], TABLE_CELL);
+        snprintf(texts[3], TABLE_CELL, "%s", json_text(address, "mac"));
     }
     if (json_is_integer(vlan))
-        snprintf(texts[4], CELL_SIZE, "%d", (int)json_integer_value(vlan));
-    snprintf(texts[5], CELL_SIZE, "%s", json_domain(guest));
-    for (size_t i = 0; i < COLUMNS; i++) {
-        cells[i] = printable_line(texts[i]);
-        if (!cells[i])
-            return -ENOMEM;
-    }
-    return 0;
+        snprintf(texts[4], TABLE_CELL, "%d", (int)json_integer_value(vlan));
+    snprintf(texts[5], TABLE_CELL, "%s", json_domain(guest));
+    return table_add(table, texts);
 }
 
-static size_t count_rows(const json_t *guests)
+static int print(const json_t *guests)
 {
-    size_t rows = 0, i;
+    _cleanup_table_ struct table table = {.columns = columns, .count = COLUMNS};
+    size_t i;
     json_t *guest;
 
-    json_array_foreach(guests, i, guest) rows += MAX(json_array_size(json_object_get(guest, "addresses")), 1);
-    return rows;
-}
-
-static int print_table(const json_t *guests)
-{
-    const size_t rows = count_rows(guests);
-    _cleanup_free_ char **cells = calloc(rows * COLUMNS, sizeof(*cells));
-    char **next = cells;
-    size_t i, k;
-    json_t *guest;
-    int err = 0;
-
-    if (!cells)
-        return -ENOMEM;
     json_array_foreach(guests, i, guest)
     {
         const json_t *addresses = json_object_get(guest, "addresses");
         const size_t count = MAX(json_array_size(addresses), 1);
-        for (k = 0; k < count && !err; k++, next += COLUMNS)
-            err = add_row(guest, json_array_get(addresses, k), next);
+        for (size_t k = 0; k < count; k++)
+            if (add_row(&table, guest, json_array_get(addresses, k)) < 0)
+                return -ENOMEM;
     }
-    if (!err)
-        err = table_print(columns, COLUMNS, cells, rows, terminal_width(), terminal_has_color());
-    for (i = 0; i < rows * COLUMNS; i++)
-        free(cells[i]);
-    return err;
+    table_print(&table);
+    return 0;
 }
 
 /* Asks libvirt about those guests; count 0: about all. */
@@ -253,16 +231,6 @@ static int report_none(const struct request *request)
         word ? word : "any guest");
 }
 
-static int print(const struct request *request)
-{
-    if (request->options->json) {
-        const int failed = json_dumpf(request->guests, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-        return failed ? -EIO : 0;
-    }
-    return request->found ? print_table(request->guests) : 0;
-}
-
 int address_run(const struct call *call)
 {
     struct request request = {.call = call, .options = call->options, .word = call->words[0]};
@@ -271,13 +239,15 @@ int address_run(const struct call *call)
     if (request.options->uri && !*request.options->uri)
         return complain(2, call->name, "--connect requires the URI of a libvirt, such as qemu:///system");
     int err = look_until(&request);
-    if (!err)
-        err = print(&request);
+    if (!err && request.found && !request.options->json)
+        err = print(request.guests);
     if (err)
         status = complain(1, call->name, "cannot read the addresses of guests: %s", guest_sight_problem(err));
     else if (!request.found)
         status = report_none(&request);
-    json_decref(request.guests);
     cards_free(&request.cards);
+    if (!err && request.options->json)
+        return json_finish(request.guests, status, call->name);
+    json_decref(request.guests);
     return finish_output(status, call->name);
 }

@@ -18,6 +18,7 @@ int look_open(struct look *look, const struct guest_cards *cards)
     int err = rtnl_open(&look->nl);
     if (!err)
         err = links_read(&look->nl, NULL, &look->links);
+    links_sort(&look->links);
     if (!err)
         err = domain_names_read(&look->names);
     if (!err)
@@ -81,13 +82,6 @@ static bool is_of_card(const struct guest_cards *cards, const struct link *tap)
     return false;
 }
 
-static int by_name(const void *one, const void *other)
-{
-    const struct link *a = one, *b = other;
-
-    return strverscmp(a->name, b->name);
-}
-
 static int note_domains(struct taps *taps)
 {
     taps->domains = calloc(taps->count + 1, sizeof(*taps->domains));
@@ -131,7 +125,6 @@ int look_taps(const struct look *look, const struct guest_cards *cards, const ch
         add_named(out, look, NULL, word);
     if (word && !out->count)
         add_named(out, look, cards, word);
-    qsort(out->list, out->count, sizeof(*out->list), by_name);
     return note_domains(out);
 }
 

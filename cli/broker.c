@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/terminal.h"
+#include "bridge/json.h"
 #include "config.h"
-#include "json.h"
 #include "verbs.h"
 
 #include <errno.h>

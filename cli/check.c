@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "check.h"
 #include "base/terminal.h"
+#include "bridge/json.h"
 #include "host/fix.h"
 #include "host/helper_probe.h"
 #include "host/kvm.h"
@@ -260,14 +261,21 @@ static int fix(struct check *check, const struct options *options)
     return 0;
 }
 
+static int status_of(const struct check *check, const struct options *options)
+{
+    if (findings_count(&check->findings, FINDING_FAILURE))
+        return 1;
+    return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
+}
+
 static int show(struct check *check, const struct options *options)
 {
     int lost = 0, failed = 0;
 
+    if (options->form == FORM_JSON)
+        return json_finish(check->findings.lost ? NULL : check_json(check), status_of(check, options),
+                           check->name);
     switch (options->form) {
-    case FORM_JSON:
-        lost = check_show_json(check);
-        break;
     case FORM_REPORT:
         lost = check_report(check);
         break;
@@ -281,10 +289,8 @@ static int show(struct check *check, const struct options *options)
         check_show(check);
     }
     if (lost || check->findings.lost)
-        return complain(1, check->name, "out of memory");
-    if (failed || findings_count(&check->findings, FINDING_FAILURE))
-        return 1;
-    return options->strict && findings_count(&check->findings, FINDING_WARNING) ? 3 : 0;
+        return complain(1, check->name, "no memory");
+    return finish_output(failed ? 1 : status_of(check, options), check->name);
 }
 
 int check_run(const struct call *call)
@@ -299,7 +305,7 @@ int check_run(const struct call *call)
     status = find_subject(&check.user, options, call->name);
     if (!status) {
         look(&check, options);
-        status = finish_output(show(&check, options), call->name);
+        status = show(&check, options);
     }
     findings_free(&check.findings);
     user_free(&check.user);

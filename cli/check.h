@@ -6,6 +6,7 @@
 
 #include "host/probe.h"
 
+#include <jansson.h>
 #include <net/if.h>
 #include <stdbool.h>
 
@@ -60,8 +61,8 @@ bool check_is_theirs(const struct user *user, const struct finding *finding);
 /* For people: grouped by area, aligned. */
 void check_show(const struct check *check);
 
-/* As JSON. Returns 0, or -1 if out of memory. */
-int check_show_json(const struct check *check);
+/* As JSON; NULL: out of memory. */
+json_t *check_json(const struct check *check);
 
 /* For a bug report: versions and findings, without the user's name. Returns 0, or -1 if out of memory. */
 int check_report(const struct check *check);

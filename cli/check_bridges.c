@@ -11,7 +11,6 @@
 #include <fnmatch.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NAMES_SIZE = 128 };
@@ -72,13 +71,6 @@ static void add_declared(struct check_bridges *list, const char *only)
     }
 }
 
-static int by_name(const void *one, const void *other)
-{
-    const struct link *a = one, *b = other;
-
-    return strcmp(a->name, b->name);
-}
-
 /* From one list of the kernel's: in /sys, a tap that a user deletes meanwhile looks like an uplink, so that a
  * bridge could be of one rank at first and of another then, and be left out. */
 static void add_all(struct check_bridges *list)
@@ -88,8 +80,7 @@ static void add_all(struct check_bridges *list)
 
     if (rtnl_open(&nl) < 0 || links_read(&nl, NULL, &links) < 0)
         links.count = 0;
-    if (links.count)
-        qsort(links.list, links.count, sizeof(*links.list), by_name);
+    links_sort(&links);
     for (enum rank rank = LIKELY; rank < RANKS; rank++) {
         for (size_t i = 0; i < links.count; i++)
             if (links.list[i].is_bridge && rank_of(&links, &links.list[i]) == rank)

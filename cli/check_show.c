@@ -8,7 +8,6 @@
 #include "config.h"
 #include "host/fix.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +127,7 @@ static json_t *lines_of(const char *lines)
     return array;
 }
 
-int check_show_json(const struct check *check)
+json_t *check_json(const struct check *check)
 {
     static const char *const verdicts[] = {"can", "cannot", "partial"};
     _cleanup_free_ char *summary = check_verdict_text(check);
@@ -144,17 +143,15 @@ int check_show_json(const struct check *check)
                                               entry->why, "fix", lines_of(finding->fix), "fix_as",
                                               theirs ? text(check->user.name) : NULL));
     }
-    json_auto_t *all =
-        json_pack("{s:s, s:o, s:o?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
-                  text(check->user.name), "bridge", *check->bridge ? text(check->bridge) : NULL, "verdict",
-                  verdicts[check_verdict(check)], "summary", text(text_or(summary, "")), "failures",
-                  (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
-                  (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
-    if (json_array_size(json_object_get(all, "findings")) != check->findings.count)
-        return -1;
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    return 0;
+    if (json_array_size(list) != check->findings.count) {
+        json_decref(list);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:o?, s:s, s:o, s:i, s:i, s:o}", "version", VERSION, "user",
+                     text(check->user.name), "bridge", *check->bridge ? text(check->bridge) : NULL, "verdict",
+                     verdicts[check_verdict(check)], "summary", text(text_or(summary, "")), "failures",
+                     (int)findings_count(&check->findings, FINDING_FAILURE), "warnings",
+                     (int)findings_count(&check->findings, FINDING_WARNING), "findings", list);
 }
 
 /* Removes the user's name and directory, which must not be published, from what was observed. NULL:

@@ -35,36 +35,34 @@ struct device {
     uint8_t bridge_mac[6];
 };
 
-static int find_user(struct device *device, const char *text)
+/* Takes the id of the account with that name, which was found or not, or the name as a number. */
+static int take_id(const char *verb, const char *kind, const char *database, const char *text,
+                   const id_t *found, id_t *out)
 {
-    const struct passwd *account = getpwnam(text);
     unsigned long number;
 
-    if (account)
-        device->user = account->pw_uid;
-    else if (number_parse(text, 0, (uid_t)-2, &number))
-        device->user = (uid_t)number;
+    if (found)
+        *out = *found;
+    else if (number_parse(text, 0, (id_t)-2, &number))
+        *out = (id_t)number;
     else
-        return complain(1, device->verb, "--user=%.64s: there is no such user; `getent passwd` lists them",
-                        text);
-    device->has_user = true;
+        return complain(1, verb, "--%s=%.64s: there is no such %s; `getent %s` lists them", kind, text, kind,
+                        database);
     return 0;
 }
 
-static int find_group(struct device *device, const char *text)
+int tap_find_user(const char *verb, const char *text, uid_t *out)
+{
+    const struct passwd *account = getpwnam(text);
+
+    return take_id(verb, "user", "passwd", text, account ? &account->pw_uid : NULL, out);
+}
+
+static int find_group(const char *verb, const char *text, gid_t *out)
 {
     const struct group *account = getgrnam(text);
-    unsigned long number;
 
-    if (account)
-        device->group = account->gr_gid;
-    else if (number_parse(text, 0, (gid_t)-2, &number))
-        device->group = (gid_t)number;
-    else
-        return complain(1, device->verb, "--group=%.64s: there is no such group; `getent group` lists them",
-                        text);
-    device->has_group = true;
-    return 0;
+    return take_id(verb, "group", "group", text, account ? &account->gr_gid : NULL, out);
 }
 
 static int read_mac(struct device *device, const char *text)
@@ -78,19 +76,22 @@ static int read_mac(struct device *device, const char *text)
 
 static int look_up(struct device *device, const struct tap_options *options)
 {
-    if (options->domain)
-        return complain(2, device->verb,
-                        "--domain is only for taps on a bridge, whose names begin with vtap-");
-    if (options->ips.count)
-        return complain(2, device->verb, "--ip is only for taps on a bridge, whose names begin with vtap-");
-    if (options->vlan || options->native)
-        return complain(2, device->verb, "--vlan is only for taps on a bridge, whose names begin with vtap-");
-    if (options->lock || options->serve)
-        return complain(2, device->verb, "--%s is only for taps on a bridge, whose names begin with vtap-",
-                        options->lock ? "lock" : "serve");
-    if (options->user && find_user(device, options->user))
+    const struct {
+        const char *option;
+        bool given;
+    } others[] = {{"domain", options->domain}, {"ip", options->ips.count}, {"vlan", options->vlan},
+                  {"native", options->native}, {"lock", options->lock},    {"serve", options->serve}};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (others[i].given)
+            return complain(2, device->verb,
+                            "--%s is only for taps on a bridge, whose names begin with vtap-",
+                            others[i].option);
+    device->has_user = options->user;
+    device->has_group = options->group;
+    if (options->user && tap_find_user(device->verb, options->user, &device->user))
         return 1;
-    if (options->group && find_group(device, options->group))
+    if (options->group && find_group(device->verb, options->group, &device->group))
         return 1;
     if (options->mac)
         return read_mac(device, options->mac);

@@ -8,7 +8,7 @@
 #include "base/options.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <sys/types.h>
 
 /* The options of `virt-tap tap create`. NULL: not given. */
 struct tap_options {
@@ -18,6 +18,9 @@ struct tap_options {
     int mode; /* enum tap_mode */
     bool multi_queue, vnet_hdr, packet_info, up;
 };
+
+/* Finds a user by name, or else by number. Returns 0, or 1 after reporting that there is none. */
+int tap_find_user(const char *verb, const char *text, uid_t *out);
 
 enum tap_mode { MODE_DEFAULT, MODE_TAP, MODE_TUN };
 

@@ -183,16 +183,8 @@ static int insert(const struct attach *attach, struct version *version, size_t *
     _cleanup_domain_ struct domain domain = {0};
     struct error why = {0};
 
-    if (!version->was)
-        return complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());
-    if (domain_read(&domain, version->was, strlen(version->was), &why) < 0)
-        return complain(1, hot->command, "%s: %s", hot->name, why.text);
-    if (domain.foreign)
-        return complain(
-            1, hot->command,
-            "%s is a clone, and its taps belong to another domain; give it its own first: virt-tap "
-            "domain rewrite %s%s",
-            hot->name, libvirt_dashes(hot->name), quote(hot->name).text);
+    if (hot_read(hot, version->was, &domain) != 0)
+        return 1;
     if (find_mac(&domain, attach->mac))
         return complain(1, hot->command, "%s has an interface with the MAC %s already", hot->name,
                         attach->mac);
@@ -209,15 +201,14 @@ static int insert(const struct attach *attach, struct version *version, size_t *
 static int prepare(struct attach *attach, struct version *version)
 {
     struct product *product = &version->product;
-    struct error why = {0};
     size_t size = 0;
 
     if (insert(attach, version, &size) != 0)
         return 1;
     if (job_run(&attach->job, attach->hot.name, version->plain, size, product) != 0 || product->left > 0)
         return 1;
-    if (domain_read(&version->made, product->text, product->size, &why) < 0)
-        return complain(1, attach->hot.command, "%s: %s", attach->hot.name, why.text);
+    if (hot_read(&attach->hot, product->text, &version->made) != 0)
+        return 1;
     version->is_new = find_mac(&version->made, attach->mac);
     if (!version->is_new || !version->is_new->tap)
         return complain(1, attach->hot.command, "%s: the new interface got no tap", attach->hot.name);
@@ -234,7 +225,7 @@ static int prepare_both(struct attach *attach)
     if (hot->config)
         attach->config.was = libvirt_definition(hot->domain);
     if (hot->live) {
-        attach->live.was = hot_running(hot);
+        attach->live.was = virDomainGetXMLDesc(hot->domain, 0);
         const int status = prepare(attach, &attach->live);
         if (status != 0)
             return status;

@@ -46,11 +46,13 @@ static bool is_meant(const struct interface *interface, const char *word)
            (interface->dev && strcmp(interface->dev, word) == 0);
 }
 
-/* Finds the interface by MAC or tap. where: for messages. */
-static int find_interface(const struct hot *hot, const char *word, const char *where, struct found *found)
+/* Finds the interface in found->text, by MAC or tap. where: for messages. */
+static int find(const struct hot *hot, const char *word, const char *where, struct found *found)
 {
     const struct interface *meant = NULL;
 
+    if (hot_read(hot, found->text, &found->domain) != 0)
+        return 1;
     for (size_t i = 0; i < found->domain.interface_count; i++) {
         if (!is_meant(&found->domain.interfaces[i], word))
             continue;
@@ -74,24 +76,6 @@ static int find_interface(const struct hot *hot, const char *word, const char *w
     return complain(1, hot->command, "%s of %s has no interface '%.40s'; virsh domiflist %s%s%s lists them",
                     where, hot->name, word, hot->config ? "--inactive " : "", libvirt_dashes(hot->name),
                     quote(hot->name).text);
-}
-
-/* Reads a description of the domain, which found->text is, and finds the interface there. */
-static int find(const struct hot *hot, const char *word, const char *where, struct found *found)
-{
-    struct error why = {0};
-
-    if (!found->text)
-        return complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());
-    if (domain_read(&found->domain, found->text, strlen(found->text), &why) < 0)
-        return complain(1, hot->command, "%s: %s", hot->name, why.text);
-    if (found->domain.foreign)
-        return complain(
-            1, hot->command,
-            "%s is a clone, and its taps belong to another domain; give it its own first: virt-tap "
-            "domain rewrite %s%s",
-            hot->name, libvirt_dashes(hot->name), quote(hot->name).text);
-    return find_interface(hot, word, where, found);
 }
 
 /* Whether the running domain has an interface on that tap. An unreadable domain may have ended, and is not
@@ -165,8 +149,8 @@ static int detach(const struct hot *hot, const char *word)
     const char *dev = word;
 
     if (hot->live) {
-        live.text = hot_running(hot);
-        if (!live.text || find(hot, word, "the running domain", &live) != 0 || !live.tap)
+        live.text = virDomainGetXMLDesc(hot->domain, 0);
+        if (find(hot, word, "the running domain", &live) != 0 || !live.tap)
             return 1;
         dev = live.tap->dev;
     }

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/complain.h"
+#include "base/quote.h"
 #include "helper_call.h"
 #include "xml/attach.h"
 
@@ -82,13 +83,21 @@ const char *hot_places(const struct hot *hot)
     return hot->live ? "the running domain" : "its definition";
 }
 
-char *hot_running(const struct hot *hot)
+int hot_read(const struct hot *hot, const char *text, struct domain *out)
 {
-    char *text = virDomainGetXMLDesc(hot->domain, 0);
+    struct error why;
 
     if (!text)
-        complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());
-    return text;
+        return complain(1, hot->command, "cannot read %s: %s", hot->name, virGetLastErrorMessage());
+    if (domain_read(out, text, strlen(text), &why) < 0)
+        return complain(1, hot->command, "%s: %s", hot->name, why.text);
+    if (out->foreign)
+        return complain(
+            1, hot->command,
+            "%s is a clone, and its taps belong to another domain; give it its own first: virt-tap "
+            "domain rewrite %s%s",
+            hot->name, libvirt_dashes(hot->name), quote(hot->name).text);
+    return 0;
 }
 
 /* Sets the running domain's list of taps, as attach_list() returns it. */
@@ -107,14 +116,11 @@ static int set_list(const struct hot *hot, const char *list)
 static int change_list(const struct hot *hot, const char *dev, const struct tap *extra)
 {
     _cleanup_domain_ struct domain domain = {0};
-    _cleanup_free_ char *text = hot_running(hot), *list = NULL;
+    _cleanup_free_ char *text = virDomainGetXMLDesc(hot->domain, 0), *list = NULL;
     const struct tap *found = NULL;
-    struct error why = {0};
 
-    if (!text)
+    if (hot_read(hot, text, &domain) != 0)
         return 1;
-    if (domain_read(&domain, text, strlen(text), &why) < 0)
-        return complain(1, hot->command, "%s: %s", hot->name, why.text);
     for (size_t i = 0; i < domain.tap_count; i++)
         if (strcmp(domain.taps[i].dev, dev) == 0)
             found = &domain.taps[i];

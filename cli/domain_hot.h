@@ -35,8 +35,9 @@ void hot_close(struct hot *hot);
 /* Returns what changes, in words. */
 const char *hot_places(const struct hot *hot);
 
-/* Returns the running domain, to be freed; NULL: failed. */
-char *hot_running(const struct hot *hot);
+/* Parses one of its descriptions, which must outlive `out`; NULL: libvirt did not give it. Returns 0; or 1,
+ * also for a clone. The caller must domain_free(out) in either case. */
+int hot_read(const struct hot *hot, const char *text, struct domain *out);
 
 /* Adds a tap, which may be of another description, to the running domain's list, if it is not there. Returns
  * 0, or 1. */

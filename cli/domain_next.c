@@ -9,6 +9,7 @@
 #include "base/quote.h"
 #include "config.h"
 #include "domain_libvirt.h"
+#include "hooks_words.h"
 #include "program.h"
 #include "xml/domain.h"
 
@@ -16,8 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { ANSWER_MAX = 64 * 1024 };
 
 void next_report(const char *command, virDomainPtr domain, const char *name)
 {
@@ -69,7 +68,7 @@ void next_free(struct next *next)
 
 /* Runs a verb of virt-tap that changes nothing, with our environment: it says where the session is. Returns
  * its exit status, or -errno. */
-static int ask(const char *const words[], char **output)
+static int ask(const char *const words[])
 {
     char path[PATH_MAX];
     const struct process process = {
@@ -77,47 +76,27 @@ static int ask(const char *const words[], char **output)
         .argv = words,
         .environment = (const char *const *)environ,
         .limit_ms = PROCESS_QUERY_MS,
-        .output_max = ANSWER_MAX,
     };
 
     program_path("virt-tap", COMMAND_PATH, path);
-    return process_run(&process, output);
-}
-
-/* What `hooks status` says of a line, behind its second column; NULL: there is no such line. Ends the line.
- */
-static char *state_of(char *output, const char *start)
-{
-    char *line = strncmp(output, start, strlen(start)) == 0 ? output : strstr(output, start);
-
-    if (!line)
-        return NULL;
-    line += strspn(line, "\n");
-    line[strcspn(line, "\n")] = '\0';
-    char *words = strchr(line, '/');
-    words = words ? strstr(words, "  ") : NULL;
-    return words ? words + 2 : NULL;
+    return process_run(&process, NULL);
 }
 
 static void warn_of_hook(const char *command, bool system)
 {
-    _cleanup_free_ char *output = NULL;
+    const enum hook_state state = hooks_look("qemu");
+    char fix[HOOKS_COMMAND];
 
-    if (ask((const char *const[]){"virt-tap", "hooks", "status", NULL}, &output) < 0 || !output)
-        return;
-    const char *session = system ? NULL : state_of(output, "\nsession ");
-    const char *hook = state_of(output, "qemu ");
     /* Only the system's daemon is reloaded. */
-    const bool seen =
-        !hook || strcmp(hook, "enabled") == 0 || (!system && strncmp(hook, "enabled, but newer", 18) == 0);
-    if (!seen)
+    if (state != HOOK_GOOD && (system || state != HOOK_UNSEEN))
         complain(0, command,
-                 "the hook that makes the taps when a domain starts is %s; without it, make them before each "
-                 "start (virt-tap tap create)",
-                 hook);
-    else if (session)
-        complain(0, command, "the hook that makes the taps when a domain starts is not called yet: %s",
-                 session);
+                 "the hook that makes the taps when a domain starts is %s%s%s; without it, make them before "
+                 "each start (virt-tap tap create)",
+                 hooks_words[state].words, hooks_sudo(), hooks_words[state].fix);
+    else if (!system && hooks_session_is_old(fix))
+        complain(0, command,
+                 "the hook that makes the taps when a domain starts is not called yet: " HOOKS_SESSION "%s",
+                 fix);
 }
 
 static void warn_of_policy(const char *command, const char *bridge, bool system)
@@ -126,7 +105,7 @@ static void warn_of_policy(const char *command, const char *bridge, bool system)
     const char *words[] = {"virt-tap", "policy", "explain", option, system ? "--user=0" : NULL, NULL};
 
     snprintf(option, sizeof(option), "--bridge=%s", bridge);
-    if (ask(words, NULL) == 1)
+    if (ask(words) == 1)
         complain(0, command,
                  "the policy does not allow a tap on '%s' yet, so the start will be refused; what to change: "
                  "virt-tap policy explain %s",

@@ -7,12 +7,12 @@
 #include "base/cleanup.h"
 #include "base/pidfd.h"
 #include "base/process.h"
-#include "base/quote.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "bridge/json.h"
 #include "config.h"
 #include "confinement.h"
-#include "json.h"
+#include "hooks_words.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -240,28 +240,6 @@ static int disable(const struct call *call)
     return finish_output(0, call->name);
 }
 
-/* Whether the daemon of the caller's libvirt session does not call the hooks; file: with its number. */
-static bool session_unseen(char file[FINDING_ABOUT_SIZE])
-{
-    const struct user user = {.uid = geteuid(), .home = getenv("HOME") ? getenv("HOME") : ""};
-
-    return user.uid != 0 && hooks_session_unseen(&user, file);
-}
-
-static int show_session(void)
-{
-    char file[FINDING_ABOUT_SIZE], command[QUOTE_SIZE + 16];
-
-    if (!session_unseen(file))
-        return 0;
-    snprintf(command, sizeof(command), "kill $(cat %s)", quote(file).text);
-    printf("session  qemu:///session  the daemon is older than the hooks, and does not call them; the next "
-           "command starts another after this: ");
-    terminal_whole(command);
-    putchar('\n');
-    return 1;
-}
-
 struct status_options {
     bool json;
 };
@@ -273,19 +251,16 @@ static const struct option_entry status_options[] = {
 
 static int show_json(const char *name)
 {
-    static const char *const states[HOOK_STATES] = {
-        [HOOK_GOOD] = "enabled",  [HOOK_MISSING] = "missing",  [HOOK_CLOSED] = "unknown",
-        [HOOK_BROKEN] = "broken", [HOOK_FOREIGN] = "shadowed", [HOOK_UNSEEN] = "unseen"};
     json_t *hooks = json_array(), *confinement = json_array();
-    char path[HOOKS_PATH_SIZE], file[FINDING_ABOUT_SIZE];
-    const bool session = !session_unseen(file);
+    char path[HOOKS_PATH_SIZE], command[HOOKS_COMMAND];
+    const bool session = !hooks_session_is_old(command);
     bool all = session;
 
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
         hooks_path(path, hooks_drivers[i]);
         json_array_append_new(hooks, json_pack("{s:s, s:s, s:s}", "driver", hooks_drivers[i], "path", path,
-                                               "state", states[state]));
+                                               "state", hooks_words[state].word));
         all = all && state == HOOK_GOOD;
     }
     all = confinement_show(confinement) == 0 && all;
@@ -294,24 +269,21 @@ static int show_json(const char *name)
                        !all, name);
 }
 
+static void print_line(const char *what, const char *where, const char *words, const char *sudo,
+                       const char *fix)
+{
+    char command[HOOKS_COMMAND];
+
+    printf("%-8s %s  %s", what, where, words);
+    snprintf(command, sizeof(command), "%s%s", text_if(*fix, sudo), fix);
+    terminal_whole(command);
+    putchar('\n');
+}
+
 static int show_status(const struct call *call)
 {
     const struct status_options *options = call->options;
-
-    static const struct {
-        const char *words, *fix;
-    } states[HOOK_STATES] = {
-        [HOOK_GOOD] = {"enabled", NULL},
-        [HOOK_MISSING] = {"not enabled: ", "virt-tap hooks enable"},
-        [HOOK_CLOSED] = {"unknown, since this user may not read the folder: ", "virt-tap hooks status"},
-        [HOOK_BROKEN] = {"enabled, but cannot be run: ", "virt-tap hooks enable"},
-        [HOOK_FOREIGN] = {"shadowed by a file that is not virt-tap's: move it away, then ",
-                          "virt-tap hooks enable"},
-        [HOOK_UNSEEN] = {"enabled, but newer than the daemon, which must be reloaded: ",
-                         "virt-tap hooks enable --reload"},
-    };
-    const char *sudo = geteuid() == 0 ? "" : "sudo ";
-    char path[HOOKS_PATH_SIZE], command[64];
+    char path[HOOKS_PATH_SIZE], command[HOOKS_COMMAND];
     int status = 0;
 
     if (options->json)
@@ -319,18 +291,15 @@ static int show_status(const struct call *call)
     terminal_wrap(true);
     for (size_t i = 0; i < HOOKS_DRIVERS; i++) {
         const enum hook_state state = hooks_look(hooks_drivers[i]);
-        const char *fix = states[state].fix;
         hooks_path(path, hooks_drivers[i]);
-        printf("%-8s %s  %s", hooks_drivers[i], path, states[state].words);
-        snprintf(command, sizeof(command), "%s%s", sudo, text_or(fix, ""));
-        if (fix)
-            terminal_whole(command);
-        putchar('\n');
-        if (state != HOOK_GOOD)
-            status = 1;
+        print_line(hooks_drivers[i], path, hooks_words[state].words, hooks_sudo(), hooks_words[state].fix);
+        status |= state != HOOK_GOOD;
     }
-    if (show_session() || confinement_show(NULL) != 0)
+    if (hooks_session_is_old(command)) {
+        print_line("session", "qemu:///session", HOOKS_SESSION, "", command);
         status = 1;
+    }
+    status |= confinement_show(NULL);
     return finish_output(status, call->name);
 }
 

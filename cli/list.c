@@ -5,11 +5,11 @@
 #include "address.h"
 #include "base/cleanup.h"
 #include "base/nat.h"
-#include "base/printable.h"
-#include "base/terminal.h"
 #include "base/text.h"
+#include "bridge/json.h"
 #include "bridge/portjson.h"
 #include "bridge/table.h"
+#include "net/links.h"
 #include "net/rtnl.h"
 #include "verbs.h"
 
@@ -23,7 +23,7 @@ struct list_options {
 };
 
 const struct option_entry list_options[] = {
-    OPTION_FLAG("json", "an array of objects, for programs", struct list_options, json),
+    OPTION_JSON(struct list_options, json),
     OPTION_ANY("verbose", NULL,
                "with all addresses of guests that are known, as `virt-tap address` finds them",
                OPTION_IS_FLAG, struct list_options, verbose, 0, 0, 0, 'v', NULL),
@@ -37,7 +37,7 @@ const char list_notes[] =
     "(`virt-tap show` has all its addresses), with -v all addresses of the guest that are known; DROPPED, the frames\n"
     "that its port filter dropped. On a terminal, columns that do not fit are left out.\n";
 
-enum { COLUMNS = 13, CELL_SIZE = 512, ADDRESSES_SHOWN = 4 };
+enum { COLUMNS = 13, CELL_SIZE = TABLE_CELL, ADDRESSES_SHOWN = 4 };
 
 static const struct table_column columns[COLUMNS] = {
     {"NAME", 0, false},    {"BRIDGE", 1, false},     {"OWNER", 2, false},      {"HELD", 6, false},
@@ -105,8 +105,8 @@ static void write_bridge(const json_t *tap, char out[CELL_SIZE])
     snprintf(out, CELL_SIZE, "%s%s", bridge, text_if(*bridge && nat_is_configured(bridge), " (NAT)"));
 }
 
-/* Writes one row, in the order of the columns. Returns 0 or -ENOMEM. */
-static int add_row(const json_t *tap, char *cells[COLUMNS])
+/* Adds one row, in the order of the columns. Returns 0 or -ENOMEM. */
+static int add_row(struct table *table, const json_t *tap)
 {
     char texts[COLUMNS][CELL_SIZE] = {""};
 
@@ -121,56 +121,22 @@ static int add_row(const json_t *tap, char *cells[COLUMNS])
     write_addresses(tap, texts[10]);
     snprintf(texts[11], CELL_SIZE, "%s", json_text(tap, "claim"));
     snprintf(texts[12], CELL_SIZE, "%s", json_domain(tap));
-    for (size_t i = 0; i < COLUMNS; i++) {
-        cells[i] = printable_line(texts[i]);
-        if (!cells[i])
-            return -ENOMEM;
-    }
-    return 0;
+    return table_add(table, texts);
 }
 
-static int print_table(const json_t *taps)
+static int print(const json_t *taps)
 {
-    const size_t rows = json_array_size(taps);
-    _cleanup_free_ char **cells = calloc(rows * COLUMNS, sizeof(*cells));
-    int err = 0;
+    _cleanup_table_ struct table table = {.columns = columns, .count = COLUMNS};
 
-    if (!cells)
-        return -ENOMEM;
-    for (size_t i = 0; i < rows && !err; i++)
-        err = add_row(json_array_get(taps, i), cells + i * COLUMNS);
-    if (!err)
-        err = table_print(columns, COLUMNS, cells, rows, terminal_width(), terminal_has_color());
-    for (size_t i = 0; i < rows * COLUMNS; i++)
-        free(cells[i]);
-    return err;
-}
-
-static int print(const json_t *taps, bool json)
-{
-    if (json) {
-        const int failed = json_dumpf(taps, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-        if (failed)
-            return -EIO;
+    if (json_array_size(taps) == 0) {
+        puts("No virt-tap taps.");
         return 0;
     }
-    if (json_array_size(taps) > 0)
-        return print_table(taps);
-    puts("No virt-tap taps.");
+    for (size_t i = 0; i < json_array_size(taps); i++)
+        if (add_row(&table, json_array_get(taps, i)) < 0)
+            return -ENOMEM;
+    table_print(&table);
     return 0;
-}
-
-/* In a struct, so that the size of the pointer is not mistaken for that of a link. */
-struct found {
-    const struct link *tap;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    const struct found *one = a, *other = b;
-
-    return strverscmp(one->tap->name, other->tap->name);
 }
 
 /* Adds one tap; sight NULL: without the addresses of its guest. Returns 0 or -ENOMEM. */
@@ -190,44 +156,24 @@ static int add_tap(const struct ports *ports, const struct guest_sight *sight, c
     return err;
 }
 
-/* Adds our taps, sorted by name. Returns 0 or -ENOMEM. */
-static int collect(const struct ports *ports, const struct guest_sight *sight, json_t *taps)
-{
-    _cleanup_free_ struct found *found = calloc(ports->links->count + 1, sizeof(*found));
-    size_t count = 0;
-    int err = 0;
-
-    if (!found)
-        return -ENOMEM;
-    for (size_t i = 0; i < ports->links->count; i++)
-        if (port_is_ours(&ports->links->list[i]))
-            found[count++].tap = &ports->links->list[i];
-    qsort(found, count, sizeof(*found), by_name);
-    for (size_t i = 0; i < count && !err; i++)
-        err = add_tap(ports, sight, found[i].tap, taps);
-    return err;
-}
-
-static int list(struct rtnl *nl, const char *verb, bool json, const struct guest_cards *cards)
+/* Adds our taps; cards NULL: without the addresses of guests. Returns 0 or -errno. */
+static int collect(struct rtnl *nl, const char *verb, const struct guest_cards *cards, json_t *taps)
 {
     _cleanup_links_ struct links links = {.list = NULL};
     _cleanup_ports_ struct ports ports = {.vlans = NULL};
     _cleanup_guest_sight_ struct guest_sight sight = {.segments = NULL};
-    _cleanup_json_ json_t *taps = json_array();
     int err = links_read(nl, NULL, &links);
 
-    if (!taps)
-        return -ENOMEM;
+    links_sort(&links);
     if (!err)
         err = ports_read(&ports, nl, &links);
     if (!err && cards)
         err = guest_sight_read(&sight, nl, &links, cards);
     guest_sight_report(&sight, verb);
-    if (!err)
-        err = collect(&ports, cards ? &sight : NULL, taps);
-    if (err)
-        return err;
-    return print(taps, json);
+    for (size_t i = 0; i < links.count && !err; i++)
+        if (port_is_ours(&links.list[i]))
+            err = add_tap(&ports, cards ? &sight : NULL, &links.list[i], taps);
+    return err;
 }
 
 int list_run(const struct call *call)
@@ -235,12 +181,17 @@ int list_run(const struct call *call)
     const struct list_options *options = call->options;
     _cleanup_cards_ struct guest_cards cards = {.list = NULL};
     _cleanup_rtnl_ struct rtnl nl = {.buffer = NULL};
+    _cleanup_json_ json_t *taps = json_array();
 
     if (options->verbose)
         cards_ask(&cards, &(struct cards_request){.uri = NULL}, NULL);
     int err = rtnl_open(&nl);
     if (!err)
-        err = list(&nl, call->name, options->json, options->verbose ? &cards : NULL);
+        err = collect(&nl, call->name, options->verbose ? &cards : NULL, taps);
+    if (!err && options->json)
+        return json_finish(json_incref(taps), 0, call->name);
+    if (!err)
+        err = print(taps);
     if (err)
         return complain(1, call->name, "cannot list the taps: %s", guest_sight_problem(err));
     return finish_output(0, call->name);

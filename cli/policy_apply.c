@@ -10,6 +10,7 @@
 #include "base/statefolder.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "bridge/json.h"
 #include "bridge/portjson.h"
 #include "config.h"
 #include "live.h"
@@ -37,12 +38,15 @@ struct apply_options {
     const char *only; /* the name of a tap, or that of a bridge for all of its taps; NULL: all */
 };
 
+/* What becomes of a tap. */
+enum result { GONE, REFUSED, DELETED, LEFT, FAILED, CHANGED, RESULTS };
+
 struct apply {
     const struct apply_options *options;
     const char *name;
     struct rtnl nl;
     json_t *results; /* with --json; NULL: there is no memory for them */
-    unsigned int taps, changed, refused, deleted, left, failed;
+    unsigned int taps, counts[RESULTS];
 };
 
 static bool is_meant(const struct apply *apply, const struct live_tap *tap)
@@ -62,13 +66,14 @@ static json_t *changes_json(unsigned int differs)
     return changes;
 }
 
-static void add_result(struct apply *apply, const struct live_tap *tap, const char *result,
+static void add_result(struct apply *apply, const struct live_tap *tap, enum result result,
                        unsigned int differs, const char *text)
 {
+    static const char *const words[RESULTS] = {"gone", "refused", "deleted", "left", "failed", "changed"};
     json_t *object =
         json_pack("{s:o, s:o, s:I, s:s, s:o, s:o, s:o}", "name", text_json(tap->link.name), "bridge",
-                  text_json(tap->claim.bridge), "uid", (json_int_t)tap->claim.uid, "result", result, "rule",
-                  text_json_or_null(text_if(tap->allowed, tap->decision.rule)), "changes",
+                  text_json(tap->claim.bridge), "uid", (json_int_t)tap->claim.uid, "result", words[result],
+                  "rule", text_json_or_null(text_if(tap->allowed, tap->decision.rule)), "changes",
                   changes_json(differs), "text", text_json(text));
 
     if (json_array_append_new(apply->results, object) == 0)
@@ -77,11 +82,11 @@ static void add_result(struct apply *apply, const struct live_tap *tap, const ch
     apply->results = NULL;
 }
 
-static void report(struct apply *apply, const struct live_tap *tap, const char *result, unsigned int differs,
+static void report(struct apply *apply, const struct live_tap *tap, enum result result, unsigned int differs,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Reports a tap on a line, or as an object. */
-static void report(struct apply *apply, const struct live_tap *tap, const char *result, unsigned int differs,
+/* Counts a tap, and reports it on a line, or as an object. */
+static void report(struct apply *apply, const struct live_tap *tap, enum result result, unsigned int differs,
                    const char *format, ...)
 {
     char text[2 * sizeof(struct error)];
@@ -90,16 +95,19 @@ static void report(struct apply *apply, const struct live_tap *tap, const char *
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    apply->counts[result]++;
+    apply->taps -= result == GONE;
+    if (result == FAILED)
+        complain(1, apply->name, "%s", text);
     if (apply->options->json)
         add_result(apply, tap, result, differs, text);
-    else
+    else if (result != FAILED)
         printf("%s: %s\n", tap->link.name, text);
 }
 
 static void pass_over(struct apply *apply, const struct live_tap *tap)
 {
-    report(apply, tap, "gone", 0, "passed over: it was deleted or replaced meanwhile");
-    apply->taps--;
+    report(apply, tap, GONE, 0, "passed over: it was deleted or replaced meanwhile");
 }
 
 static bool is_gone(int err)
@@ -107,26 +115,11 @@ static bool is_gone(int err)
     return err == -ENODEV || err == -ESTALE;
 }
 
-static void fail(struct apply *apply, const struct live_tap *tap, const char *text)
-{
-    complain(1, apply->name, "%s", text);
-    if (apply->options->json)
-        add_result(apply, tap, "failed", 0, text);
-    apply->failed++;
-}
-
-static void report_refused(struct apply *apply, const struct live_tap *tap)
-{
-    apply->refused++;
-    report(apply, tap, "refused", 0, "not allowed any more: %s", tap->why.text);
-}
-
 /* The kernel removes the tap from its guest at once; what is compared is in net/tap.h. */
 static void delete_tap(struct apply *apply, const struct live_tap *tap)
 {
     if (apply->options->dry_run) {
-        report(apply, tap, "deleted", 0, "would be deleted: %s", tap->why.text);
-        apply->deleted++;
+        report(apply, tap, DELETED, 0, "would be deleted: %s", tap->why.text);
         return;
     }
     const int err = tap_delete(&apply->nl, -1, &tap->link);
@@ -135,15 +128,13 @@ static void delete_tap(struct apply *apply, const struct live_tap *tap)
         return;
     }
     if (err) {
-        struct error why = {0};
-        error_set(&why, "cannot delete tap '%s': %s", tap->link.name, rtnl_problem(&apply->nl, err));
-        fail(apply, tap, why.text);
+        report(apply, tap, FAILED, 0, "cannot delete tap '%s': %s", tap->link.name,
+               rtnl_problem(&apply->nl, err));
         return;
     }
-    apply->deleted++;
     audit("virt-tap", "deleted by policy apply: tap %s of uid %u: %s", tap->link.name, tap->claim.uid,
           tap->why.text);
-    report(apply, tap, "deleted", 0, "deleted: %s", tap->why.text);
+    report(apply, tap, DELETED, 0, "deleted: %s", tap->why.text);
 }
 
 /* Explains why a tap has no bridge to be put on. */
@@ -170,15 +161,12 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
     if (!(differs & LIVE_PLACE))
         return false;
     if (!tap->bridge.ifindex && explain_missing(&apply->nl, tap->claim.bridge, &why) < 0) {
-        char text[sizeof(why.text) + 64];
-        snprintf(text, sizeof(text), "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
-        fail(apply, tap, text);
+        report(apply, tap, FAILED, 0, "tap '%s' is not on its bridge: %s", tap->link.name, why.text);
         return true;
     }
     if (apply->options->puts_back)
         return false;
-    apply->left++;
-    report(apply, tap, "left", differs, "not on its bridge '%s'; to put it back: virt-tap repair %s",
+    report(apply, tap, LEFT, differs, "not on its bridge '%s'; to put it back: virt-tap repair %s",
            tap->claim.bridge, quote(tap->link.name).text);
     return true;
 }
@@ -187,7 +175,7 @@ static bool is_left_off(struct apply *apply, const struct live_tap *tap, unsigne
  * longer the more taps there are. */
 static void bring(struct apply *apply, struct live_tap *tap)
 {
-    struct error why = {0}, cause = {0};
+    struct error why = {0};
     char words[LIVE_WORDS];
     unsigned int differs;
     int err = live_differs(&apply->nl, tap, &differs);
@@ -203,17 +191,15 @@ static void bring(struct apply *apply, struct live_tap *tap)
         return;
     }
     if (err) {
-        error_set(&why, "cannot look at tap '%s': %s; try again", tap->link.name,
-                  rtnl_problem(&apply->nl, err));
-        fail(apply, tap, why.text);
+        report(apply, tap, FAILED, 0, "cannot look at tap '%s': %s; try again", tap->link.name,
+               rtnl_problem(&apply->nl, err));
         return;
     }
     if (!differs || is_left_off(apply, tap, differs))
         return;
     const struct port_grant grant = {.bridge = &tap->bridge, .terms = &tap->decision};
     if (protect_check(&grant, &why) < 0) {
-        error_set(&cause, "tap '%s': %.1400s", tap->link.name, why.text);
-        fail(apply, tap, cause.text);
+        report(apply, tap, FAILED, 0, "tap '%s': %s", tap->link.name, why.text);
         return;
     }
     live_describe(tap, differs, words, sizeof(words));
@@ -223,13 +209,12 @@ static void bring(struct apply *apply, struct live_tap *tap)
         if (is_gone(live_refresh(tap, &apply->nl)))
             pass_over(apply, tap);
         else
-            fail(apply, tap, why.text);
+            report(apply, tap, FAILED, 0, "%s", why.text);
         return;
     }
     if (!differs)
         return;
-    apply->changed++;
-    report(apply, tap, "changed", differs, "%s by %s: %s",
+    report(apply, tap, CHANGED, differs, "%s by %s: %s",
            apply->options->dry_run ? "would be changed" : "changed", tap->decision.rule, words);
 }
 
@@ -237,48 +222,40 @@ static void bring(struct apply *apply, struct live_tap *tap)
 static void refuse(struct apply *apply, const struct live_tap *tap)
 {
     if (tap->later) {
-        report(apply, tap, "left", 0,
+        report(apply, tap, LEFT, 0,
                "left alone: it was made by a later virt-tap than this, " VERSION "; use that one");
-        apply->left++;
     } else if (!tap->complete) {
-        report(apply, tap, "left", 0, "left alone: a helper is making it, or was stopped; run this again");
-        apply->left++;
+        report(apply, tap, LEFT, 0, "left alone: a helper is making it, or was stopped; run this again");
     } else if (apply->options->revoke) {
         delete_tap(apply, tap);
     } else {
-        report_refused(apply, tap);
+        report(apply, tap, REFUSED, 0, "not allowed any more: %s", tap->why.text);
     }
 }
 
 static void summarize(const struct apply *apply)
 {
     const bool dry_run = apply->options->dry_run;
+    const unsigned int *counts = apply->counts;
 
-    printf("taps %u, %s %u, ", apply->taps, dry_run ? "to change" : "changed", apply->changed);
+    printf("taps %u, %s %u, ", apply->taps, dry_run ? "to change" : "changed", counts[CHANGED]);
     if (apply->options->revoke)
-        printf("%s %u, ", dry_run ? "to delete" : "deleted", apply->deleted);
+        printf("%s %u, ", dry_run ? "to delete" : "deleted", counts[DELETED]);
     else
-        printf("not allowed %u, ", apply->refused);
-    printf("left alone %u, failed %u\n", apply->left, apply->failed);
-    if (apply->refused)
+        printf("not allowed %u, ", counts[REFUSED]);
+    printf("left alone %u, failed %u\n", counts[LEFT], counts[FAILED]);
+    if (counts[REFUSED])
         puts(
             "Taps that are not allowed any more stay as they are; virt-tap policy apply --revoke deletes them.");
 }
 
-/* Returns 0, or 1 after reporting that there is no memory for it. */
-static int print_json(struct apply *apply)
+static json_t *result_json(const struct apply *apply)
 {
-    _cleanup_json_ json_t *all = NULL;
-
-    if (apply->results)
-        all = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run,
-                        "taps", (int)apply->taps, "changed", (int)apply->changed, "refused",
-                        (int)apply->refused, "deleted", (int)apply->deleted, "left", (int)apply->left,
-                        "failed", (int)apply->failed, "results", apply->results);
-    if (!all || json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-        return complain(1, apply->name, "no memory to say as JSON what was done");
-    putchar('\n');
-    return 0;
+    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:O}", "dry_run", apply->options->dry_run, "taps",
+                     (int)apply->taps, "changed", (int)apply->counts[CHANGED], "refused",
+                     (int)apply->counts[REFUSED], "deleted", (int)apply->counts[DELETED], "left",
+                     (int)apply->counts[LEFT], "failed", (int)apply->counts[FAILED], "results",
+                     apply->results);
 }
 
 /* Reports a name that is neither that of a tap of ours nor that of a bridge. */
@@ -325,11 +302,11 @@ static int apply_all(struct apply *apply)
             bring(apply, &taps.list[i]);
     if (check_only(apply) != 0)
         return 1;
-    if (!apply->options->json)
-        summarize(apply);
-    else if (print_json(apply) != 0)
-        return 1;
-    return apply->refused || apply->left || apply->failed;
+    const int status = apply->counts[REFUSED] || apply->counts[LEFT] || apply->counts[FAILED];
+    if (apply->options->json)
+        return json_finish(result_json(apply), status, apply->name);
+    summarize(apply);
+    return finish_output(status, apply->name);
 }
 
 /* name: the verb, for messages. Returns an exit status: 1 if it failed, or a tap is not as the policy has it.
@@ -355,14 +332,14 @@ static int apply_run(const char *name, const struct apply_options *options)
     const int status = apply_all(&apply);
     json_decref(apply.results);
     rtnl_close(&apply.nl);
-    return finish_output(status, name);
+    return status;
 }
 
 const struct option_entry apply_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
     OPTION_FLAG("revoke", "delete the taps that are not allowed any more, even if somebody holds them",
                 struct apply_options, revoke),
-    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
+    OPTION_JSON(struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 
@@ -373,7 +350,7 @@ int policy_apply(const struct call *call)
 
 const struct option_entry repair_options[] = {
     OPTION_FLAG("dry-run", "only print what would be done", struct apply_options, dry_run),
-    OPTION_FLAG("json", "an object, for programs", struct apply_options, json),
+    OPTION_JSON(struct apply_options, json),
     OPTION_END(struct apply_options),
 };
 

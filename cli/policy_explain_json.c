@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors */
 #include "base/text.h"
-#include "json.h"
+#include "bridge/json.h"
+#include "bridge/portjson.h"
 #include "policy_explain.h"
 
 #include <stdio.h>

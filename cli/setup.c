@@ -79,6 +79,8 @@ static int run_step(const struct setup *setup, const struct step *step)
 {
     if (step->act)
         return step->act(setup, step);
+    if (!step->theirs && strncmp(step->words, "virt-tap ", strlen("virt-tap ")) == 0)
+        return setup_run_own(step->words);
     return check_run_line(step->theirs, step->theirs != NULL, step->words);
 }
 
@@ -325,7 +327,7 @@ int setup_run(const struct call *call)
     if (options->yes && !freopen("/dev/null", "r", stdin)) /* nothing that is run asks either */
         return complain(1, call->name, "cannot open /dev/null: %s", strerror(errno));
     if (options->undo)
-        return setup_undo(call, options->yes, options->dry_run);
+        return setup_undo(call->name, options->yes, options->dry_run);
     strcpy(setup.bridge, text_or(options->bridge, ""));
     status = find_users(&setup, call);
     if (!status)

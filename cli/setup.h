@@ -29,7 +29,8 @@ struct step {
                      leaves nothing to take back */
     const struct user *theirs; /* whose files the command changes, as that user; NULL: root runs it */
     bool alone;                /* nothing else depends on it: the others are done even if it fails */
-    /* Does it. Returns 0, or 1 after reporting why not. NULL: `words` is run. */
+    /* Does it. Returns 0, or 1 after reporting why not. NULL: `words` is run, by this program if it is one of
+     * ours. */
     int (*act)(const struct setup *setup, const struct step *step);
 };
 
@@ -94,8 +95,9 @@ bool setup_bridge_is_plain(const char *name);
 /* Whether a user's name needs no quotes in a command or a rule, and is no option and no number. */
 bool setup_user_is_plain(const char *name);
 
-/* Runs `words`, one of virt-tap's own commands, on the terminal. None of its words may need quotes. */
-int setup_run_own(const struct setup *setup, const struct step *step);
+/* Runs one of virt-tap's own commands on the terminal, by this program. None of its words may need quotes.
+ * Returns 0, or 1 after reporting that it failed. */
+int setup_run_own(const char *words);
 
 /* Runs such a command without a terminal. *output is as process_run()'s, with its `errors` if wanted. Returns
  * its exit status or -errno. */
@@ -122,11 +124,20 @@ void record_remove(struct record *record, size_t index);
 /* Writes the file, or removes it if there is no line. Returns 0, or 1 after reporting why not. */
 int record_save(const struct record *record, const char *name);
 
-struct verb;
-struct call;
+/* One kind of line in the record. */
+struct record_kind {
+    const char *word; /* with the blank behind it, if something follows */
+    bool (*valid)(const char *rest);
+    /* Takes it back. Returns 0, or 1 after reporting why not. */
+    int (*undo)(const char *name, const char *rest);
+    const char *means; /* what that does, for people, before the rest */
+};
+
+/* Returns the kind of a line, with what follows its word in *rest; NULL: it is not one that setup writes. */
+const struct record_kind *record_kind(const char *line, const char **rest);
 
 /* Takes back what the record says, the last first. */
-int setup_undo(const struct call *call, bool yes, bool dry_run);
+int setup_undo(const char *name, bool yes, bool dry_run);
 
 /* Asks a person on the terminal. Returns 0 if they agree; or 1 after reporting why not. */
 int setup_ask(const char *name, const char *question, bool yes);

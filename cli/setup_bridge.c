@@ -4,7 +4,6 @@
  * The bridge in the plan of virt-tap setup: one that is there; or one that `virt-tap bridge persist` makes,
  * on the NIC of the default route, or without a NIC, by NAT. */
 #include "base/cleanup.h"
-#include "base/complain.h"
 #include "base/name.h"
 #include "base/nat.h"
 #include "base/process.h"
@@ -89,19 +88,12 @@ static int move(const struct setup *setup, const struct step *step)
 {
     char words[64];
 
-    if (setup_run_own(setup, step) != 0) {
-        if (setup_stopped())
-            return 1;
-        return complain(
-            1, setup->name,
-            "options that are named above, if any, are those of `%s`: run that with them, and then setup again",
-            step->words);
-    }
+    if (setup_run_own(step->words) != 0)
+        return 1;
     if (isatty(STDIN_FILENO))
         return 0;
     snprintf(words, sizeof(words), "virt-tap bridge confirm %s", setup->bridge);
-    const struct step confirm = {.words = words};
-    return setup_run_own(setup, &confirm);
+    return setup_run_own(words);
 }
 
 /* What `bridge persist --nat` lacks, if that is a package (bridge/nat.c). Returns whether it is one. */
@@ -115,20 +107,28 @@ static bool plan_packages(struct setup *setup, const char *reason)
     return true;
 }
 
-/* Asks `bridge persist` whether it can, once what it takes is installed. If not, adds a step that says why.
- */
+/* Returns why `bridge persist` refuses: what it says last. */
+static const char *reason_of(char *output)
+{
+    static const char name[] = "virt-tap bridge persist: ", nothing[] = "nothing was changed: ";
+
+    for (char *found = output; found && (found = strstr(found, name));)
+        output = found += strlen(name);
+    if (output && strncmp(output, nothing, strlen(nothing)) == 0)
+        output += strlen(nothing);
+    return process_reason(output);
+}
+
+/* Asks `bridge persist` whether it can do that at once, when what it takes is installed. If not, adds a step
+ * that says why. */
 static bool can_persist(struct setup *setup, const char *title, const char *options)
 {
-    static const char nothing[] = "nothing was changed: ";
     char words[256];
     _cleanup_free_ char *output = NULL;
 
-    snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
+    snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --apply --print", setup->bridge, options);
     const int status = setup_query(words, true, &output);
-    char *refusal = output ? strstr(output, nothing) : NULL; /* notes may come before it */
-    if (refusal)
-        refusal += strlen(nothing);
-    const char *reason = status < 0 ? strerror(-status) : process_reason(refusal ? refusal : output);
+    const char *reason = status < 0 ? strerror(-status) : reason_of(output);
     if (status == 0 || plan_packages(setup, reason))
         return true;
     if (names_option(reason))
@@ -148,8 +148,8 @@ static void plan_persist(struct setup *setup, const char *title, const char *opt
         return;
     struct step *step =
         setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
-    if (step)
-        step->act = strstr(options, "--uplink") ? move : setup_run_own;
+    if (step && strstr(options, "--uplink"))
+        step->act = move;
     step_record(setup, step, "bridge %s", setup->bridge);
 }
 
@@ -233,8 +233,6 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
     } else if (is_for_now(bridge)) {
         snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
         struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
-        if (step)
-            step->act = setup_run_own;
         step_record(setup, step, "persist %s", bridge->name);
     } else {
         setup_add(setup, STEP_SO, title, NULL);

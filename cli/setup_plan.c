@@ -11,7 +11,7 @@
 #include "host/hooks.h"
 #include "setup.h"
 
-#include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,15 +205,16 @@ static void plan_hooks(struct setup *setup)
     if (hooks_are_refused(setup, title))
         return;
     struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap hooks enable --reload");
-    if (step)
-        step->act = setup_run_own;
     if (none) /* or somebody else has enabled them, and --undo leaves that so */
         step_record(setup, step, "hooks");
 }
 
 static void plan_broker(struct setup *setup)
 {
-    if (setup_query("virt-tap broker status", false, NULL) == 0) {
+    pid_t pid;
+    const int err = broker_look(&pid);
+
+    if (err == 0 || err == -EAGAIN) {
         setup_add(setup, STEP_SO, "the broker listens, for QEMU under -sandbox on and in containers", NULL);
         return;
     }
@@ -224,8 +225,6 @@ static void plan_broker(struct setup *setup)
     }
     struct step *step = setup_add(setup, STEP_TO_DO, "QEMU under -sandbox on and in containers gets taps",
                                   "virt-tap broker enable");
-    if (step)
-        step->act = setup_run_own;
     /* If it was enabled already, and was only not running, --undo leaves it enabled. */
     if (process_query(NULL, "systemctl", "--quiet", "is-enabled", BROKER_SOCKET) != 0)
         step_record(setup, step, "broker");

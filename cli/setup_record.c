@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The record of virt-tap setup. */
+ * The record of virt-tap setup, and --undo: it takes back what the record says, the last first, and nothing
+ * else. */
 #include "base/cleanup.h"
 #include "base/complain.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "policy/rootfile.h"
 #include "setup.h"
 
@@ -19,69 +20,6 @@
 
 #define RECORD_PATH "/etc/virt-tap/setup"
 #define FIRST_LINE "virt-tap-setup 1"
-
-static bool no_more(const char *rest)
-{
-    return *rest == '\0';
-}
-
-/* GROUP USER */
-static bool is_membership(const char *rest)
-{
-    const size_t group = strspn(rest, SETUP_NAME_LETTERS);
-
-    return group > 0 && *rest != '-' && rest[group] == ' ' && setup_user_is_plain(rest + group + 1);
-}
-
-/* allow BRIDGE user=NAME */
-static bool is_rule(const char *rest)
-{
-    char bridge[IFNAMSIZ], user[256];
-    int end = 0;
-
-    return sscanf(rest, "allow %15s user=%255s%n", bridge, user, &end) == 2 && rest[end] == '\0' &&
-           setup_bridge_is_plain(bridge) && setup_user_is_plain(user);
-}
-
-static bool is_file(const char *rest)
-{
-    const char *file = setup_find_file(rest);
-
-    return file && strcmp(file, rest) == 0;
-}
-
-static bool is_text(const char *rest)
-{
-    return *rest && printable_is(rest);
-}
-
-/* The words that begin a line, and what may follow; setup_undo.c says what they mean. */
-static const struct {
-    const char *word; /* with the blank behind it, if something follows */
-    bool (*valid)(const char *rest);
-} kinds[] = {
-    {"bridge ", setup_bridge_is_plain},
-    {"persist ", setup_bridge_is_plain},
-    {"policy-file", no_more},
-    {"policy ", is_rule},
-    {"group ", is_membership},
-    {"session ", setup_user_is_plain},
-    {"file ", is_file},
-    {"hooks", no_more},
-    {"broker", no_more},
-    {"packages ", is_text},
-    {"other ", is_text},
-};
-
-static bool is_valid(const char *line)
-{
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        const size_t length = strlen(kinds[i].word);
-        if (strncmp(line, kinds[i].word, length) == 0 && kinds[i].valid(line + length))
-            return true;
-    }
-    return false;
-}
 
 void record_free(struct record *record)
 {
@@ -118,13 +56,14 @@ static int refuse(const char *name, unsigned long number)
 static int parse(struct record *out, const char *name, char *text, size_t size)
 {
     char *rest = text;
+    const char *behind;
     unsigned long number = 0;
 
     if (strlen(text) != size || (size && text[size - 1] != '\n'))
         return refuse(name, 1);
     for (char *line; (line = strsep(&rest, "\n")) && rest;) {
         number++;
-        if (number == 1 ? strcmp(line, FIRST_LINE) != 0 : !is_valid(line))
+        if (number == 1 ? strcmp(line, FIRST_LINE) != 0 : !record_kind(line, &behind))
             return refuse(name, number);
         if (number > 1 && push(out, line) < 0)
             return complain(1, name, "no memory");
@@ -180,10 +119,12 @@ int record_save(const struct record *record, const char *name)
 
 int record_add(struct record *record, const char *name, const char *line)
 {
+    const char *rest;
+
     for (size_t i = 0; i < record->count; i++)
         if (strcmp(record->lines[i], line) == 0)
             return 0;
-    if (!is_valid(line))
+    if (!record_kind(line, &rest))
         return complain(1, name, "this cannot be recorded, and is not done: %s", line);
     if (push(record, line) < 0)
         return complain(1, name, "no memory");
@@ -200,4 +141,59 @@ void record_remove(struct record *record, size_t index)
             (record->count - index) * sizeof(*record->lines));
     if (record->count > 0)
         write_lines(record, &why);
+}
+
+static void show(const struct record *record)
+{
+    const char *rest = "";
+
+    puts("what setup did, and is taken back now, from the last to the first:");
+    for (size_t i = record->count; i-- > 0;) {
+        const struct record_kind *kind = record_kind(record->lines[i], &rest);
+        printf("%3zu. %s%s%s\n", record->count - i, kind->means, text_if(*rest, ": "), rest);
+    }
+}
+
+/* Goes on after a failure: the steps do not depend on each other. */
+static int take_back(const char *name, struct record *record)
+{
+    size_t failed = 0;
+
+    for (size_t i = record->count; i-- > 0 && !setup_stopped();) {
+        const char *rest = "";
+        const struct record_kind *kind = record_kind(record->lines[i], &rest);
+        if (kind->undo(name, rest) != 0)
+            failed++;
+        else
+            record_remove(record, i);
+    }
+    if (record_save(record, name) != 0 && record->count == 0)
+        return 1;
+    if (record->count == 0) {
+        puts("everything that setup did is taken back");
+        return 0;
+    }
+    if (setup_stopped())
+        return complain(1, name, "stopped: %zu steps are not taken back yet; run this again to go on",
+                        record->count);
+    return complain(1, name, "%zu steps could not be taken back, for the reasons above; run this again then",
+                    failed);
+}
+
+int setup_undo(const char *name, bool yes, bool dry_run)
+{
+    __attribute__((cleanup(record_free))) struct record record;
+
+    if (record_read(&record, name) != 0)
+        return 1;
+    if (record.count == 0) {
+        puts("there is nothing to take back: setup has changed nothing on this host");
+        return finish_output(0, name);
+    }
+    show(&record);
+    if (dry_run)
+        return finish_output(0, name);
+    if (setup_ask(name, "Take this back?", yes) != 0)
+        return 1;
+    return finish_output(take_back(name, &record), name);
 }

@@ -137,16 +137,15 @@ int setup_query(const char *words, bool errors, char **output)
         output);
 }
 
-int setup_run_own(const struct setup *setup, const struct step *step)
+int setup_run_own(const char *words)
 {
     struct own own;
 
-    printf("+ %s\n", step->words);
+    printf("+ %s\n", words);
     fflush(stdout);
-    const int status = own_split(&own, step->words) ? process_run_terminal(own.path, own.argv) : -E2BIG;
+    const int status = own_split(&own, words) ? process_run_terminal(own.path, own.argv) : -E2BIG;
     if (status != 0)
         printf("  failed\n");
-    (void)setup;
     return status != 0;
 }
 

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,26 +44,11 @@ static int refuse_plain(const char *verb, const char *option)
         option);
 }
 
-/* Looks up the UID, since the helper only takes numbers. Returns it as text, or NULL after reporting why. */
-static const char *find_user(const char *verb, const char *user, char number[16])
-{
-    const struct passwd *account = getpwnam(user);
-
-    if (account) {
-        snprintf(number, 16, "%u", account->pw_uid);
-        return number;
-    }
-    if (*user && !user[strspn(user, "0123456789")])
-        return user;
-    complain(1, verb, "--user=%.64s: there is no such user; `getent passwd` lists them", user);
-    return NULL;
-}
-
 static int create_own(const char *verb, const char *name, const struct tap_options *options)
 {
     struct words words = {.count = 0};
-    char number[16];
-    const char *owner = NULL;
+    char owner[16];
+    uid_t user = 0;
 
     if (options->mode == MODE_TUN)
         return refuse_plain(verb, "--mode=tun");
@@ -77,8 +61,9 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
             2, verb,
             "a tap whose name begins with vtap- is on a bridge: add --bridge=BRIDGE; `virt-tap show` "
             "lists them");
-    if (options->user && !(owner = find_user(verb, options->user, number)))
+    if (options->user && tap_find_user(verb, options->user, &user))
         return 1;
+    snprintf(owner, sizeof(owner), "%u", user);
     words_add(&words, "virt-tap-helper");
     words_add(&words, "create");
     words_option(&words, "name", name);
@@ -87,7 +72,7 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
     words_option(&words, "vlan", options->vlan);
     words_option(&words, "native", options->native);
     words_option(&words, "domain", options->domain);
-    words_option(&words, "owner", owner);
+    words_option(&words, "owner", options->user ? owner : NULL); /* the helper only takes numbers */
     if (options->multi_queue)
         words_add(&words, "--multi-queue");
     if (options->vnet_hdr)
@@ -96,7 +81,7 @@ static int create_own(const char *verb, const char *name, const struct tap_optio
         words_option(&words, "ip", options->ips.words[i]);
     words_option(&words, "lock", options->lock);
     words_option(&words, "serve", options->serve);
-    if (owner && geteuid() == 0) /* the helper becomes the owner */
+    if (options->user && geteuid() == 0) /* the helper becomes the owner */
         watch_begin(verb);
     return run_helper(verb, &words);
 }

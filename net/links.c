@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "links.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct link *links_by_name(const struct links *links, const char *name)
@@ -18,4 +19,17 @@ const struct link *links_by_index(const struct links *links, int ifindex)
         if (links->list[i].ifindex == ifindex)
             return &links->list[i];
     return NULL;
+}
+
+static int by_name(const void *one, const void *other)
+{
+    const struct link *a = one, *b = other;
+
+    return strverscmp(a->name, b->name);
+}
+
+void links_sort(struct links *links)
+{
+    if (links->count)
+        qsort(links->list, links->count, sizeof(*links->list), by_name);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright the virt-tap authors
 """virt-tap hooks enable, disable, status, and virt-tap xml map: an administrator's part of the hooks."""
+import contextlib
 import json
 import os
 import shutil
@@ -23,6 +24,21 @@ DOMAIN = """<domain type='qemu'><name>d</name><uuid>8d0f1b2c-3e4f-4a5b-9c6d-7e8f
   <interface type='network'><mac address='52:54:00:00:00:02'/><source network='lan'/></interface>
 </devices></domain>
 """
+
+
+@contextlib.contextmanager
+def session_daemon():
+    """A user's own daemon; and what tells where its PID file is."""
+    put_program("/bin/sleep", "libvirtd")
+    folder = f"{sandbox.RUN}/session o'f/libvirt"
+    os.makedirs(folder, exist_ok=True)
+    with subprocess.Popen([f"{sandbox.RUN}/libvirtd", "60"], user=USER) as daemon:
+        try:
+            sandbox.write(f"{folder}/libvirtd.pid", f"{daemon.pid}\n")
+            time.sleep(0.1)
+            yield daemon, f"XDG_RUNTIME_DIR={os.path.dirname(folder)}"
+        finally:
+            daemon.kill()
 
 
 def link(driver):
@@ -240,15 +256,8 @@ class Daemon(HooksCase):
 
     def test_a_sessions(self):
         """A user's own daemon, which nothing reloads, and which is nobody else's concern."""
-        put_program("/bin/sleep", "libvirtd")
-        folder = f"{sandbox.RUN}/session o'f/libvirt"
-        os.makedirs(folder, exist_ok=True)
-        with subprocess.Popen([f"{sandbox.RUN}/libvirtd", "60"], user=USER) as daemon:
-            self.addCleanup(daemon.kill)
-            sandbox.write(f"{folder}/libvirtd.pid", f"{daemon.pid}\n")
-            time.sleep(0.1)
+        with session_daemon() as (daemon, runtime):
             self.assertIn("session's daemon", self.hooks_verb("enable"))
-            runtime = f"XDG_RUNTIME_DIR={os.path.dirname(folder)}"
             said = sandbox.run("env", runtime, CLI_COPY, "hooks", "status", check=False, uid=USER)
             self.assertEqual((said.returncode, said.stdout.count("  enabled\n")), (1, 3), said.stdout)
             self.assertIn("session  qemu:///session  the daemon is older than the hooks", said.stdout)
@@ -310,6 +319,16 @@ class AppArmor(HooksCase):
         self.hooks_verb("disable")
         self.assertEqual(self.text(), "# the administrator's\n/srv/** r,\n")
         self.assertIn("does not let libvirt run the hooks: virt-tap hooks enable", self.hooks_verb("status", status=1))
+
+    def test_a_sessions_daemon_besides(self):
+        """Neither hides the other."""
+        with session_daemon() as (_, runtime):
+            self.hooks_verb("enable")
+            sandbox.write(self.local, "#\n")
+            said = sandbox.run("env", runtime, CLI_COPY, "hooks", "status", check=False, uid=USER)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("session  qemu:///session  the daemon is older", said.stdout)
+        self.assertIn("does not let libvirt run the hooks", said.stdout)
 
     def test_a_profile_that_is_not_taken(self):
         """What was there comes back, and no hook is enabled that could not run."""

@@ -143,7 +143,8 @@ class Dnsmasq(NatCase):
     def test_only_written(self):
         before = nathost.tree(), nathost.ruleset(), sandbox.links()
         shown = self.persist("--nat", "--dry-run")
-        self.assertEqual(shown, self.persist("--nat", "--print"))
+        for more in ((), ("--apply",)):
+            self.assertEqual(shown, self.persist("--nat", "--print", *more))
         self.assertEqual((nathost.tree(), nathost.ruleset(), sandbox.links()), before)
         self.assertIn("at once with --apply: 'nat0', 192.168.76.1/24", self.persist("--nat"))
         self.assertEqual((nathost.ruleset(), sandbox.links()), before[1:])
@@ -312,7 +313,6 @@ class Refused(NatCase):
                             (("--nat=192.168.1.255/24",), "broadcast"), (("--nat", "--uplink=eth0"), "no uplink"),
                             (("--nat", "--confirm-within=9s"), "no uplink"),
                             (("--nat", "--format=netplan"), "leave --format out"), (("--nat", "--format=ifupdown"), "leave --format out"),
-                            (("--nat", "--apply", "--print"), "use one of them"),
                             (("--format=dnsmasq",), "is for --nat")):
             with self.subTest(words):
                 self.refused(*words, status=1 if "leave --format" in says else 2, says=says)

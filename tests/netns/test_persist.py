@@ -385,8 +385,7 @@ class Apply(PersistCase):
         return sandbox.run("sh", "-c", f"cat {sandbox.RUN}/*.log; networkctl --no-pager status eth0; ip addr").stdout
 
     def test_refusals(self):
-        for words, status, says in ((("--uplink=eth0", "--apply", "--print"), 2, "use one of them"),
-                                    (("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "not a time"),
+        for words, status, says in ((("--apply", "--uplink=eth0", "--confirm-within=x"), 2, "not a time"),
                                     (("--uplink=eth0", "--apply", "--format=x"), 2, "not one of these"), (("--uplink=lo", "--apply"), 1, "loopback")):
             self.assertIn(says, self.persist("br0", *words, status=status))
         self.there()

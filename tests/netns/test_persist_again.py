@@ -142,7 +142,8 @@ class Again(Case):
             said = self.persist(*more, status=1)
             self.assertIn("these name 'eth0' and would stop matching: nft: iifname \"eth0\" tcp dport 22 accept; make them name 'br0', or give "
                           "--ignore-dependents", said)
-        self.persist("--print")
+        self.assertIn("these name 'eth0'", self.persist("--apply", "--print", status=1))
+        self.assertEqual(self.persist("--apply", "--print", "--ignore-dependents"), self.persist("--print"))
         self.assertEqual(self.tree(), before)
         self.persist("--ignore-dependents")
         self.call("unpersist", "br0")

@@ -9,6 +9,7 @@ import unittest
 
 import brokerhost
 import namescase
+import nathost
 import rounds
 import sandbox
 import setupcase
@@ -47,16 +48,26 @@ class There(UplinkCase):
 
 
 class Advice(UplinkCase):
-    """What `bridge persist` says to type is said with what it belongs to."""
+    """What `bridge persist` would refuse is known before anybody is asked, and what it says to type is said with what it belongs to."""
 
     def test_option(self):
         command = "`virt-tap bridge persist br0 --uplink=eth0 --apply`: run that with "
         sandbox.run("nft", "add table inet mine; add chain inet mine in { type filter hook input priority 0; }; add rule inet mine in iifname eth0 accept")
         self.addCleanup(sandbox.run, "nft", "flush", "ruleset")
-        self.set_up(ALICE, "--yes", status=1, says=("or give --ignore-dependents", f"are those of {command}them, and then setup again"))
-        self.set_up("--undo", "--yes")
+        self.refused(ALICE, "--yes", says=(
+            "cannot  bridge br0", "          these name 'eth0' and would stop matching: nft: iifname \"eth0\" accept; make them name 'br0', or give ",
+            f"--ignore-dependents; that is an option of {command}it, and then setup again"))
+        sandbox.run("nft", "flush", "ruleset")
         sandbox.run("ip", "route", "add", "203.0.113.0/24", "dev", "eth0", "table", "77")
         self.refused(ALICE, "--yes", says=("cannot  bridge br0", f"; --lossy goes on without it; that is an option of {command}it, and then setup again"))
+
+    def test_zone(self):
+        """firewalld has rules that name a NIC which is bound to a zone."""
+        self.addCleanup(sandbox.run, "nft", "flush", "ruleset")
+        nathost.firewalld(self)
+        self.set_up(ALICE, "--dry-run", says="to do   bridge br0")
+        sandbox.run("firewall-cmd", "--zone=public", "--change-interface=eth0")
+        self.refused(ALICE, "--yes", says=("cannot  bridge br0", 'iifname "eth0" goto filter_IN_public'))
 
 
 class Users(BridgeCase):

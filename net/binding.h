@@ -9,14 +9,13 @@
 #include "cidr.h"
 
 struct binding;
-struct bpf;
-struct bpf_label;
+struct bpf_steps;
 struct rtnl;
 
 /* Where a guest may send to: an ordered list, of which the first item that matches decides. */
 enum {
     EGRESS_ITEMS_MAX = 64,
-    EGRESS_HOST_MAX = 1024, /* with more, the program is longer than BPF_MAXINSNS */
+    EGRESS_HOST_MAX = 1024,
 };
 
 enum egress_to { EGRESS_NETWORK, EGRESS_HOST, EGRESS_PRIVATE, EGRESS_LINK_LOCAL, EGRESS_ALL };
@@ -53,9 +52,11 @@ enum { EGRESS_TO = 0, EGRESS_PORT = 4, EGRESS_IS_HOST, EGRESS_WORDS };
 /* In place of the port: a later fragment, which carries none. */
 enum { EGRESS_LATER_FRAGMENT = 1 << 24 };
 
-/* Adds what jumps to the one label or the other, for a destination of that family that is in memory. */
-void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
-                struct bpf_label *drop);
+/* Adds what jumps to the one label or the other, for a destination of that family that is in memory. Takes
+ * labels up to EGRESS_LABELS for itself. */
+enum { EGRESS_LABELS = 8 };
+void egress_add(struct bpf_steps *p, const struct binding *b, int family, unsigned int pass,
+                unsigned int drop);
 
 enum { BINDING_ADDRESSES_MAX = 64 };
 

@@ -37,12 +37,7 @@ struct egress_host {
     size_t count;
 };
 
-/* Reads the addresses that the host answers to in this network namespace, of all its interfaces, from all
- * routing tables: RTN_LOCAL (the kernel adds such a route for each address, for 127.0.0.0/8 and whatever else
- * is on the loopback interface) and RTN_ANYCAST (of an IPv6 router, each network's first address). And the
- * addresses themselves: IPv6 has no route for one whose interface is down, or has no carrier, like a bridge
- * that has no running port yet (net/ipv6/addrconf.c, addrconf_dad_begin). Returns 0, -E2BIG, or -errno with
- * the kernel's message in nl->reason. */
+/* Reads them (address_each_own()). Returns 0, -E2BIG, or -errno with the kernel's message in nl->reason. */
 int egress_read_host(struct rtnl *nl, struct egress_host *out);
 
 /* Words of memory: the destination's address, up to four; its port, with the protocol, IPPROTO_TCP or

@@ -2,14 +2,11 @@
  * Copyright the virt-tap authors */
 #include "binding.h"
 
+#include "address.h"
 #include "bpf.h"
-#include "rtnl.h"
 
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <string.h>
 
 const struct cidr *egress_networks(const struct egress *item, size_t *count)
 {
@@ -35,58 +32,24 @@ const struct cidr *egress_networks(const struct egress *item, size_t *count)
     return groups[item->to].list;
 }
 
-static int add(struct egress_host *host, const struct nlattr *address, int family, size_t prefix)
+static int add(void *arg, const struct cidr *address, int ifindex)
 {
-    struct cidr found = {.family = family, .prefix = (uint8_t)prefix};
+    struct egress_host *host = arg;
+    (void)ifindex;
 
-    if (!address || (size_t)nla_len(address) != cidr_size(family))
-        return 0;
-    memcpy(found.bytes, nla_data(address), cidr_size(family));
     for (size_t i = 0; i < host->count; i++)
-        if (cidr_equal(&host->list[i], &found))
+        if (cidr_equal(&host->list[i], address))
             return 0;
     if (host->count == EGRESS_HOST_MAX)
         return -E2BIG;
-    host->list[host->count++] = found;
+    host->list[host->count++] = *address;
     return 0;
-}
-
-static int see_route(void *arg, struct nlmsghdr *answer)
-{
-    const struct rtmsg *route = nlmsg_data(answer);
-
-    if (route->rtm_type != RTN_LOCAL && route->rtm_type != RTN_ANYCAST)
-        return 0;
-    return add(arg, message_attr(answer, sizeof(*route), RTA_DST), route->rtm_family, route->rtm_dst_len);
-}
-
-static int see_address(void *arg, struct nlmsghdr *answer)
-{
-    const struct ifaddrmsg *info = nlmsg_data(answer);
-    const struct nlattr *address = message_attr(answer, sizeof(*info), IFA_LOCAL);
-
-    if (!address) /* IPv6 has it only if the address has a peer */
-        address = message_attr(answer, sizeof(*info), IFA_ADDRESS);
-    return add(arg, address, info->ifa_family, 8 * cidr_size(info->ifa_family));
-}
-
-static int dump(struct rtnl *nl, int type, int (*see)(void *arg, struct nlmsghdr *), struct egress_host *out)
-{
-    const struct rtmsg every = {.rtm_family = AF_UNSPEC}; /* for addresses, only the family counts */
-    int err = -EAGAIN;
-
-    for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
-        err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, &every, sizeof(every)), see, out);
-    return err;
 }
 
 int egress_read_host(struct rtnl *nl, struct egress_host *out)
 {
     out->count = 0;
-    const int err = dump(nl, RTM_GETROUTE, see_route, out);
-    if (err)
-        return err;
-    return dump(nl, RTM_GETADDR, see_address, out);
+    return address_each_own(nl, add, out);
 }
 
 enum { IS_HOST = BPF_LABELS, DONE, HAS_PORT, NEXT, TAKEN };

@@ -8,7 +8,7 @@
 #include "dropreason.h"
 #include "judge.h"
 #include "net/bpf.h"
-#include "net/portfilter.h"
+#include "net/portread.h"
 #include "portjson.h"
 
 #include <arpa/inet.h>

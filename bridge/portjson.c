@@ -55,7 +55,7 @@ int ports_read(struct ports *out, struct rtnl *nl, const struct links *links)
                           .users = json_object()};
     if (!out->vlans || !out->locks || !out->users)
         return -ENOMEM;
-    int err = port_each_vlans(nl, see_vlans, out);
+    int err = port_each_vlans(nl, 0, see_vlans, out);
     if (err)
         return err;
     forget_unfiltered(out);

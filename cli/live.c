@@ -96,22 +96,19 @@ static int read_vlans(const struct live_taps *taps, struct rtnl *nl)
 {
     for (size_t i = 0; i < taps->count; i++)
         forget_vlans(&taps->list[i]);
-    return port_each_vlans(nl, see_vlans, (void *)(uintptr_t)taps);
+    return port_each_vlans(nl, 0, see_vlans, (void *)(uintptr_t)taps);
 }
 
 /* Reads those of one tap, without asking for all ports, which takes longer the more taps there are. */
 static int read_own_vlans(struct live_tap *tap, struct rtnl *nl)
 {
     const struct live_taps only = {tap, 1};
-    const bool may_have_some = tap->bridge.bridge.vlan_filtering || tap->bridge.bridge.default_vlan;
 
     forget_vlans(tap);
     if (!tap->link.is_port)
         return 0;
-    const int err = portlive_each_vlans(nl, tap->link.ifindex, see_vlans, (void *)(uintptr_t)&only);
-    if (err == -EOPNOTSUPP && may_have_some)
-        return read_vlans(&only, nl);
-    if (err == -EOPNOTSUPP || err == -EINVAL) /* the kernel has none; it is no port any more */
+    const int err = port_each_vlans(nl, tap->link.ifindex, see_vlans, (void *)(uintptr_t)&only);
+    if (err == -EINVAL) /* it is no port any more */
         return 0;
     return err;
 }

@@ -47,7 +47,7 @@ FINDING(KVM_CPU_NESTED, "kvm.cpu.nested", FINDING_FAILURE,
         "whoever runs this virtual machine decides whether it may run guests of its own",
         "# on the outer host, with KVM: modprobe kvm_intel nested=1 (or kvm_amd), and run this machine "
         "with -cpu host; in a cloud, choose a machine type with nested virtualization")
-FINDING(KVM_CPU_UNKNOWN, "kvm.cpu.unknown", FINDING_FAILURE, "it is not known why there is no KVM")
+FINDING(KVM_CPU_UNKNOWN, "kvm.cpu.unknown", FINDING_FAILURE, "cannot tell why there is no KVM")
 FINDING(KVM_CPU_FLAGS, "kvm.cpu.flags", FINDING_OK,
         "tools that rely on these flags (virt-host-validate, kvm-ok) report that KVM does not work here")
 FINDING(KVM_MODULE_MISSING, "kvm.module.missing", FINDING_FAILURE,

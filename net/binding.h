@@ -9,14 +9,13 @@
 #include "cidr.h"
 
 struct binding;
-struct bpf;
-struct bpf_label;
+struct bpf_steps;
 struct rtnl;
 
 /* Where a guest may send to: an ordered list, of which the first item that matches decides. */
 enum {
     EGRESS_ITEMS_MAX = 64,
-    EGRESS_HOST_MAX = 1024, /* with more, the program is longer than BPF_MAXINSNS */
+    EGRESS_HOST_MAX = 1024,
 };
 
 enum egress_to { EGRESS_NETWORK, EGRESS_HOST, EGRESS_PRIVATE, EGRESS_LINK_LOCAL, EGRESS_ALL };
@@ -38,12 +37,7 @@ struct egress_host {
     size_t count;
 };
 
-/* Reads the addresses that the host answers to in this network namespace, of all its interfaces, from all
- * routing tables: RTN_LOCAL (the kernel adds such a route for each address, for 127.0.0.0/8 and whatever else
- * is on the loopback interface) and RTN_ANYCAST (of an IPv6 router, each network's first address). And the
- * addresses themselves: IPv6 has no route for one whose interface is down, or has no carrier, like a bridge
- * that has no running port yet (net/ipv6/addrconf.c, addrconf_dad_begin). Returns 0, -E2BIG, or -errno with
- * the kernel's message in nl->reason. */
+/* Reads them (address_each_own()). Returns 0, -E2BIG, or -errno with the kernel's message in nl->reason. */
 int egress_read_host(struct rtnl *nl, struct egress_host *out);
 
 /* Words of memory: the destination's address, up to four; its port, with the protocol, IPPROTO_TCP or
@@ -53,9 +47,11 @@ enum { EGRESS_TO = 0, EGRESS_PORT = 4, EGRESS_IS_HOST, EGRESS_WORDS };
 /* In place of the port: a later fragment, which carries none. */
 enum { EGRESS_LATER_FRAGMENT = 1 << 24 };
 
-/* Adds what jumps to the one label or the other, for a destination of that family that is in memory. */
-void egress_add(struct bpf *p, const struct binding *b, int family, struct bpf_label *pass,
-                struct bpf_label *drop);
+/* Adds what jumps to the one label or the other, for a destination of that family that is in memory. Takes
+ * labels up to EGRESS_LABELS for itself. */
+enum { EGRESS_LABELS = 8 };
+void egress_add(struct bpf_steps *p, const struct binding *b, int family, unsigned int pass,
+                unsigned int drop);
 
 enum { BINDING_ADDRESSES_MAX = 64 };
 

@@ -5,43 +5,15 @@
 #include "cidr.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 
-static void add(struct bpf *p, int code, uint32_t k, bool jumps_if_true, bool jumps_if_false)
+void bpf_add(struct bpf_steps *p, int code, uint32_t k, unsigned int to)
 {
-    if (p->count == BPF_MAXINSNS)
-        p->too_long = true;
+    if (p->count == sizeof(p->list) / sizeof(*p->list))
+        p->too_many = true;
     else
-        p->code[p->count++] = (struct sock_filter){(uint16_t)code, jumps_if_true, jumps_if_false, k};
-}
-
-void bpf_add(struct bpf *p, int code, uint32_t k)
-{
-    add(p, code, k, false, false);
-}
-
-void bpf_go(struct bpf *p, struct bpf_label *label)
-{
-    bpf_add(p, BPF_JMP | BPF_JA, (uint32_t)label->last);
-    label->last = p->count;
-}
-
-/* A test reaches only 255 instructions, so it tests whether to jump over a jump, which has 32 bits. */
-void bpf_go_if(struct bpf *p, int test, uint32_t k, bool is, struct bpf_label *label)
-{
-    add(p, BPF_JMP | BPF_K | test, k, !is, is);
-    bpf_go(p, label);
-}
-
-void bpf_here(struct bpf *p, struct bpf_label *label)
-{
-    while (label->last && !p->too_long) {
-        uint32_t *k = &p->code[label->last - 1].k;
-        const size_t before = *k;
-
-        *k = (uint32_t)(p->count - label->last);
-        label->last = before;
-    }
+        p->list[p->count++] = (struct bpf_step){code, k, to};
 }
 
 uint32_t bpf_word(const uint8_t *bytes)
@@ -66,91 +38,80 @@ static size_t next_alike(const struct cidr *nets, size_t count, size_t i, size_t
 }
 
 /* Those from the i-th on that differ only in the last word are compared at once. Returns the last of them. */
-static size_t go_if_in_alike(struct bpf *p, uint32_t at, const struct cidr *nets, size_t count, size_t i,
-                             struct bpf_label *label)
+static size_t go_if_in_alike(struct bpf_steps *p, uint32_t at, const struct cidr *nets, size_t count,
+                             size_t i, unsigned int label)
 {
     const uint32_t mask = UINT32_MAX << (-nets[i].prefix & 31);
     const size_t last = (size_t)(nets[i].prefix - 1) / 32;
-    struct bpf_label rest = {0}, other = {0};
 
-    bpf_add(p, BPF_LD | BPF_MEM, at + (uint32_t)last);
+    bpf_add(p, RECALL, at + (uint32_t)last, 0);
     if (mask != UINT32_MAX)
-        bpf_add(p, BPF_ALU | BPF_AND, mask);
+        bpf_add(p, AND, mask, 0);
     for (size_t next = next_alike(nets, count, i, last); next; next = next_alike(nets, count, i, last)) {
-        bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * last) & mask, true, last ? &rest : label);
+        bpf_add(p, IF_EQ, bpf_word(nets[i].bytes + 4 * last) & mask, last ? BPF_REST : label);
         i = next;
     }
-    bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * last) & mask, !last, last ? &other : label);
-    bpf_here(p, &rest);
+    bpf_add(p, last ? UNLESS_EQ : IF_EQ, bpf_word(nets[i].bytes + 4 * last) & mask, last ? BPF_OTHER : label);
+    bpf_add(p, HERE, 0, BPF_REST);
     for (size_t word = last; word-- > 0;) {
-        bpf_add(p, BPF_LD | BPF_MEM, at + (uint32_t)word);
-        bpf_go_if(p, BPF_JEQ, bpf_word(nets[i].bytes + 4 * word), !word, word ? &other : label);
+        bpf_add(p, RECALL, at + (uint32_t)word, 0);
+        bpf_add(p, word ? UNLESS_EQ : IF_EQ, bpf_word(nets[i].bytes + 4 * word), word ? BPF_OTHER : label);
     }
-    bpf_here(p, &other);
+    bpf_add(p, HERE, 0, BPF_OTHER);
     return i;
 }
 
-void bpf_go_if_in(struct bpf *p, uint32_t at, int family, const struct cidr *nets, size_t count,
-                  struct bpf_label *label)
+void bpf_go_if_in(struct bpf_steps *p, uint32_t at, int family, const struct cidr *nets, size_t count,
+                  unsigned int label)
 {
     for (size_t i = 0; i < count; i++) {
         if (nets[i].family != family)
             continue;
         if (nets[i].prefix == 0)
-            bpf_go(p, label);
+            bpf_add(p, GO, 0, label);
         else
             i = go_if_in_alike(p, at, nets, count, i, label);
     }
 }
 
-/* By the place of an instruction. */
+/* Where a label is, and the jump nearest to it so far, or itself: by the place of an instruction. */
 struct place {
-    uint16_t shared; /* of the jumps that lead here, the nearest that stays */
-    uint16_t aim;    /* of a jump: where the test before it leads instead; 0: the jump stays */
-    uint16_t after;  /* where the instruction is afterwards */
+    size_t at, hop;
 };
 
-static void find_aims(const struct bpf *p, struct place *places)
+/* From the end: jumps lead forward, so where they lead is known. A test reaches only 255 instructions: if
+ * that is too near, the nearest jump that leads there, or else one of its own behind it. */
+int bpf_assemble(const struct bpf_steps *steps, struct bpf *out)
 {
-    for (size_t i = p->count; i-- > 0;) {
-        const size_t to = i + 1 + p->code[i].k;
+    struct place labels[BPF_LABELS_MAX] = {{0, 0}};
+    size_t at = BPF_MAXINSNS;
 
-        if (p->code[i].code != (BPF_JMP | BPF_JA))
+    for (size_t i = steps->count; i-- > 0;) {
+        const struct bpf_step *step = &steps->list[i];
+        const int test = step->code & (IF | UNLESS);
+        struct place *to = &labels[step->to];
+        size_t away = to->at - at, otherwise = 0;
+
+        if (steps->too_many || at < 2)
+            return -E2BIG;
+        if (step->code == HERE) {
+            *to = (struct place){at, at};
             continue;
-        if (i > 0 && p->code[i - 1].jt != p->code[i - 1].jf)
-            places[i].aim = to - i <= UINT8_MAX ? (uint16_t)to : places[to].shared;
-        if (places[i].aim > i + UINT8_MAX)
-            places[i].aim = 0;
-        if (!places[i].aim)
-            places[to].shared = (uint16_t)i;
-    }
-}
-
-/* Jumps to one place share the next that leads there, so that tests reach it. */
-void bpf_shorten(struct bpf *p)
-{
-    static struct place places[BPF_MAXINSNS];
-    size_t count = 0;
-
-    memset(places, 0, p->count * sizeof(*places));
-    find_aims(p, places);
-    for (size_t i = 0; i < p->count; i++) {
-        places[i].after = (uint16_t)count;
-        count += !places[i].aim;
-    }
-    for (size_t i = 0; i < p->count; i++) {
-        struct sock_filter step = p->code[i];
-
-        if (places[i].aim)
-            continue;
-        if (step.code == (BPF_JMP | BPF_JA))
-            step.k = places[i + 1 + step.k].after - places[i].after - 1U;
-        if (step.jt != step.jf && places[i + 1].aim) {
-            const uint8_t away = (uint8_t)(places[places[i + 1].aim].after - places[i].after - 1);
-            step.jf = step.jt ? away : 0;
-            step.jt = step.jt ? 0 : away;
         }
-        p->code[places[i].after] = step;
+        if (test && away > UINT8_MAX)
+            away = to->hop - at;
+        if (step->code == GO ? away > 0 : test && away > UINT8_MAX) {
+            out->code[at - 1] = (struct sock_filter){GO, 0, 0, (uint32_t)(to->at - at)};
+            to->hop = --at;
+            away = 0;
+            otherwise = 1;
+        }
+        if (step->code != GO)
+            out->code[--at] = (struct sock_filter){(uint16_t)(step->code & ~(IF | UNLESS)),
+                                                   (uint8_t)(test == IF ? away : otherwise),
+                                                   (uint8_t)(test == UNLESS ? away : otherwise), step->k};
     }
-    p->count = count;
+    out->count = BPF_MAXINSNS - at;
+    memmove(out->code, out->code + at, out->count * sizeof(*out->code));
+    return 0;
 }

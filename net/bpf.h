@@ -13,35 +13,56 @@
 
 struct cidr;
 
-/* A place that jumps lead to; all zeros: none do so far. */
-struct bpf_label {
-    size_t last; /* of its jumps, plus 1; each jump holds the one before it until bpf_here() */
-};
-
-/* All zeros: empty. */
 struct bpf {
     struct sock_filter code[BPF_MAXINSNS];
     size_t count;
-    bool too_long; /* for the kernel: do not use it */
 };
 
-/* Adds an instruction, as linux/bpf_common.h defines them. */
-void bpf_add(struct bpf *p, int code, uint32_t k);
+/* clang-format off */
+/* What a step does: an instruction, as linux/bpf_common.h defines them, or one of these. */
+enum {
+    /* Load from an offset, or from X plus an offset, into A; compute with A. */
+    BYTE = BPF_LD | BPF_B | BPF_ABS, X_BYTE = BPF_LD | BPF_B | BPF_IND,
+    HALF = BPF_LD | BPF_H | BPF_ABS, X_HALF = BPF_LD | BPF_H | BPF_IND,
+    WORD = BPF_LD | BPF_W | BPF_ABS, X_WORD = BPF_LD | BPF_W | BPF_IND,
+    NUMBER = BPF_LD | BPF_IMM, X_NUMBER = BPF_LDX | BPF_IMM, LENGTH = BPF_LD | BPF_LEN, /* the frame's */
+    STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, TO_X = BPF_MISC | BPF_TAX,
+    ADD = BPF_ALU | BPF_ADD, ADD_X = BPF_ALU | BPF_ADD | BPF_X, SUB = BPF_ALU | BPF_SUB, AND = BPF_ALU | BPF_AND,
+    LEFT = BPF_ALU | BPF_LSH, RIGHT = BPF_ALU | BPF_RSH,
+    /* Jump to a label: always, if A is, unless A is; with _X, what A is compared with is X. */
+    GO = BPF_JMP | BPF_JA,
+    IF = 0x100, IF_EQ = IF | BPF_JMP | BPF_JEQ, IF_GT = IF | BPF_JMP | BPF_JGT, IF_ANY = IF | BPF_JMP | BPF_JSET,
+    UNLESS = 0x200, UNLESS_EQ = UNLESS | BPF_JMP | BPF_JEQ, UNLESS_GT = UNLESS | BPF_JMP | BPF_JGT,
+    UNLESS_GE = UNLESS | BPF_JMP | BPF_JGE, IF_EQ_X = IF_EQ | BPF_X, UNLESS_GT_X = UNLESS_GT | BPF_X,
+    HERE = 0x400,     /* the label, for the jumps before it, up to where it was last */
+    STEPS_END = 0x401 /* further numbers are free */
+};
+/* clang-format on */
 
-/* Jumps to the label: always, or if A is or is not BPF_JEQ, BPF_JGT, BPF_JGE or BPF_JSET to k. */
-void bpf_go(struct bpf *p, struct bpf_label *label);
-void bpf_go_if(struct bpf *p, int test, uint32_t k, bool is, struct bpf_label *label);
+struct bpf_step {
+    int code;
+    uint32_t k;
+    unsigned int to; /* the label of a jump or HERE */
+};
 
-/* Jumps to the label if the address in memory, in the words from `at` on, is in one of the networks of that
- * family; otherwise A has changed. */
-void bpf_go_if_in(struct bpf *p, uint32_t at, int family, const struct cidr *nets, size_t count,
-                  struct bpf_label *label);
+/* Labels are numbers: 0, those that bpf_go_if_in() takes, and from BPF_LABELS on others. */
+enum { BPF_REST = 1, BPF_OTHER, BPF_LABELS, BPF_LABELS_MAX = 64 };
+
+/* All zeros: none. */
+struct bpf_steps {
+    struct bpf_step list[2 * BPF_MAXINSNS];
+    size_t count;
+    bool too_many;
+};
+
+void bpf_add(struct bpf_steps *p, int code, uint32_t k, unsigned int to);
+
+/* Adds a jump to the label if the address in memory, in the words from `at` on, is in one of the networks of
+ * that family; otherwise A has changed. */
+void bpf_go_if_in(struct bpf_steps *p, uint32_t at, int family, const struct cidr *nets, size_t count,
+                  unsigned int label);
 
 uint32_t bpf_word(const uint8_t *bytes); /* as a load of the four bytes there has it */
 
-/* Puts the label here, behind all jumps to it; later ones lead to where it is put next. */
-void bpf_here(struct bpf *p, struct bpf_label *label);
-
-/* Has tests jump themselves where they reach, and leaves out the jumps behind them, when all labels have
- * their place: the kernel compiles the rest sooner. */
-void bpf_shorten(struct bpf *p);
+/* Makes the program. Returns 0, or -E2BIG: it is longer than the kernel takes. */
+int bpf_assemble(const struct bpf_steps *steps, struct bpf *out);

@@ -183,43 +183,45 @@ struct visit {
 
 static int on_vlans(void *arg, struct nlmsghdr *answer)
 {
-    const struct ifinfomsg *header = nlmsg_data(answer);
-    struct nlattr *list = message_attr(answer, sizeof(*header), IFLA_AF_SPEC), *attr;
+    const struct br_vlan_msg *header = nlmsg_data(answer);
     const struct visit *visit = arg;
     struct bridge_vlan_info info;
-    struct vlan_range range = {0};
+    struct nlattr *entry;
     int rest;
 
-    if (!list)
-        return 0;
-    nla_for_each_nested(attr, list, rest)
+    if (nlmsg_datalen(answer) < (int)sizeof(*header))
+        return -EBADMSG;
+    nlmsg_for_each_attr(entry, answer, (int)sizeof(*header), rest)
     {
-        if (nla_type(attr) != IFLA_BRIDGE_VLAN_INFO || nla_len(attr) < (int)sizeof(info))
+        if (nla_type(entry) != BRIDGE_VLANDB_ENTRY)
             continue;
-        memcpy(&info, nla_data(attr), sizeof(info));
-        if (info.vid < 1 || info.vid > VLAN_MAX)
+        const struct nlattr *what = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_INFO);
+        const struct nlattr *last = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_RANGE);
+        if (!what || nla_len(what) < (int)sizeof(info))
             return -EBADMSG;
-        if (!(info.flags & BRIDGE_VLAN_INFO_RANGE_END))
-            range.first = info.vid;
-        range.last = info.vid;
-        if (!(info.flags & BRIDGE_VLAN_INFO_RANGE_BEGIN))
-            visit->each(visit->arg, header->ifi_index, &range,
-                        info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
+        memcpy(&info, nla_data(what), sizeof(info));
+        const struct vlan_range range = {info.vid, last ? nla_get_u16(last) : info.vid};
+        if (range.first < 1 || range.last < range.first || range.last > VLAN_MAX)
+            return -EBADMSG;
+        visit->each(visit->arg, (int)header->ifindex, &range,
+                    info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
     }
     return 0;
 }
 
-/* As ranges, of which there are few: an uplink is often in every VLAN. */
-int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg)
+int port_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg)
 {
+    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
     struct visit visit = {each, arg};
-    struct nl_msg *msg = port_message(RTM_GETLINK, NLM_F_DUMP, 0);
 
-    return rtnl_ask(nl, rtnl_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED), on_vlans, &visit);
+    const int err =
+        rtnl_ask(nl, rtnl_message(RTM_GETVLAN, NLM_F_DUMP, &header, sizeof(header)), on_vlans, &visit);
+    if (err == -EOPNOTSUPP)
+        return 0;
+    return err;
 }
 
 struct membership {
-    int ifindex;
     struct vlans *vlans;
     bool others; /* untagged one way only */
 };
@@ -227,9 +229,8 @@ struct membership {
 static void see_members(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags)
 {
     struct membership *found = arg;
+    (void)ifindex;
 
-    if (ifindex != found->ifindex)
-        return;
     for (unsigned int vlan = range->first; vlan <= range->last; vlan++)
         vlans_add(found->vlans, vlan);
     if (flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
@@ -240,10 +241,10 @@ static void see_members(void *arg, int ifindex, const struct vlan_range *range, 
 
 int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
 {
-    struct membership found = {.ifindex = ifindex, .vlans = out};
+    struct membership found = {.vlans = out};
 
     *out = (struct vlans){.untagged = 0};
-    const int err = port_each_vlans(nl, see_members, &found);
+    const int err = port_each_vlans(nl, ifindex, see_members, &found);
     if (err)
         return err;
     return !found.others;

@@ -57,6 +57,7 @@ int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out);
  * belong there, and BRIDGE_VLAN_INFO_UNTAGGED, if frames go out untagged. */
 typedef void port_vlans(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags);
 
-/* Calls each() for the VLANs of every port in the namespace, whether or not its bridge filters VLANs: the
- * kernel has no request for a single port. */
-int port_each_vlans(struct rtnl *nl, port_vlans *each, void *arg);
+/* Calls each() for the VLANs of a port or bridge, whether or not the bridge filters VLANs; ifindex 0: of all
+ * in the namespace. Nothing if the kernel has no VLANs on bridges, or is older than Linux 5.6. Returns 0;
+ * -EINVAL: it is neither; or another -errno. */
+int port_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg);

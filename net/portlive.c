@@ -64,36 +64,20 @@ static int drop_preference(struct rtnl *nl, int ifindex, uint32_t preference)
         nl, rtnl_put_text(rtnl_message(RTM_DELTFILTER, 0, &header, sizeof(header)), TCA_KIND, "bpf"));
 }
 
-static int count_filter(void *arg, struct nlmsghdr *answer)
-{
-    (void)answer;
-    ++*(unsigned int *)arg;
-    return 0;
-}
-
-/* Counts the filters in one direction, TC_H_MIN_. */
-static int count_filters(struct rtnl *nl, int ifindex, uint32_t direction, unsigned int *count)
-{
-    const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction)};
-
-    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &header, sizeof(header)), count_filter,
-                    count);
-}
-
 int portlive_drop_filter(struct rtnl *nl, int ifindex)
 {
     const struct tcmsg qdisc = {
         .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
-    unsigned int left = 0;
+    unsigned int ingress = 0, egress = 0;
     int err = drop_preference(nl, ifindex, PORTFILTER_DROP);
 
     if (!err)
         err = drop_preference(nl, ifindex, PORTFILTER_PASS);
     if (!err)
-        err = count_filters(nl, ifindex, TC_H_MIN_INGRESS, &left);
+        err = portfilter_count(nl, ifindex, TC_H_MIN_INGRESS, &ingress);
     if (!err)
-        err = count_filters(nl, ifindex, TC_H_MIN_EGRESS, &left);
-    if (err || left)
+        err = portfilter_count(nl, ifindex, TC_H_MIN_EGRESS, &egress);
+    if (err || ingress || egress)
         return err;
     return rtnl_talk(nl, rtnl_message(RTM_DELQDISC, 0, &qdisc, sizeof(qdisc)));
 }
@@ -115,45 +99,4 @@ int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname)
     msg = rtnl_put_text(msg, IFLA_ALT_IFNAME, altname);
     rtnl_nest_end(msg, list);
     return rtnl_talk(nl, msg);
-}
-
-struct visit {
-    port_vlans *each;
-    void *arg;
-};
-
-static int on_vlans(void *arg, struct nlmsghdr *answer)
-{
-    const struct br_vlan_msg *header = nlmsg_data(answer);
-    const struct visit *visit = arg;
-    struct bridge_vlan_info info;
-    struct nlattr *entry;
-    int rest;
-
-    if (nlmsg_datalen(answer) < (int)sizeof(*header))
-        return -EBADMSG;
-    nlmsg_for_each_attr(entry, answer, (int)sizeof(*header), rest)
-    {
-        if (nla_type(entry) != BRIDGE_VLANDB_ENTRY)
-            continue;
-        const struct nlattr *what = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_INFO);
-        const struct nlattr *last = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_RANGE);
-        if (!what || nla_len(what) < (int)sizeof(info))
-            return -EBADMSG;
-        memcpy(&info, nla_data(what), sizeof(info));
-        const struct vlan_range range = {info.vid, last ? nla_get_u16(last) : info.vid};
-        if (range.first < 1 || range.last < range.first || range.last > VLAN_MAX)
-            return -EBADMSG;
-        visit->each(visit->arg, (int)header->ifindex, &range,
-                    info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
-    }
-    return 0;
-}
-
-int portlive_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg)
-{
-    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
-    struct visit visit = {each, arg};
-
-    return rtnl_ask(nl, rtnl_message(RTM_GETVLAN, NLM_F_DUMP, &header, sizeof(header)), on_vlans, &visit);
 }

@@ -28,8 +28,3 @@ int portlive_down(struct rtnl *nl, int ifindex);
 
 /* Removes an alternative name. */
 int portlive_drop_altname(struct rtnl *nl, int ifindex, const char *altname);
-
-/* Calls each() for the VLANs of one port, as port_each_vlans() does for all, of which this needs not ask
- * (Linux 5.6; net/bridge/br_vlan.c, br_vlan_rtm_dump). -EOPNOTSUPP: the kernel has no VLANs on bridges, or is
- * older; -EINVAL: it is no port. */
-int portlive_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg);

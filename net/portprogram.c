@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The program is written as tables of steps: instructions, and what stands for several. Offsets are those of
+ * The program is written as tables of steps, of which some stand for several. Offsets are those of
  * an untagged frame; or, behind headers of various lengths, relative to X. Where a header is not read to its
  * end, the frame's length is compared: that takes a tenth of the time that a load does to compile. */
 #include "portprogram.h"
@@ -16,21 +16,9 @@
 #include <netinet/ip_icmp.h>
 
 /* clang-format off */
+/* What stands for several steps. */
 enum {
-    /* Load from an offset, or from X plus an offset, into A; compute with A. */
-    BYTE = BPF_LD | BPF_B | BPF_ABS, X_BYTE = BPF_LD | BPF_B | BPF_IND,
-    HALF = BPF_LD | BPF_H | BPF_ABS, X_HALF = BPF_LD | BPF_H | BPF_IND,
-    WORD = BPF_LD | BPF_W | BPF_ABS, X_WORD = BPF_LD | BPF_W | BPF_IND,
-    NUMBER = BPF_LD | BPF_IMM, X_NUMBER = BPF_LDX | BPF_IMM, LENGTH = BPF_LD | BPF_LEN, /* the frame's */
-    STORE = BPF_ST, RECALL = BPF_LD | BPF_MEM, TO_X = BPF_MISC | BPF_TAX,
-    ADD = BPF_ALU | BPF_ADD, ADD_X = BPF_ALU | BPF_ADD | BPF_X, SUB = BPF_ALU | BPF_SUB, AND = BPF_ALU | BPF_AND, LEFT = BPF_ALU | BPF_LSH,
-    RIGHT = BPF_ALU | BPF_RSH,
-    /* Jump to a label: always, if A is, unless A is; with _X, what A is compared with is X. */
-    GO = BPF_JMP | BPF_JA, IF = 0x100, IF_EQ = IF | BPF_JEQ, IF_GT = IF | BPF_JGT, IF_ANY = IF | BPF_JSET,
-    UNLESS = 0x200, UNLESS_EQ = UNLESS | BPF_JEQ, UNLESS_GT = UNLESS | BPF_JGT, UNLESS_GE = UNLESS | BPF_JGE,
-    UNLESS_ANY = UNLESS | BPF_JSET, IF_EQ_X = IF_EQ | BPF_X, UNLESS_GT_X = UNLESS_GT | BPF_X,
-    HERE = 0x400,       /* the label */
-    ONLY, ALWAYS,       /* until ALWAYS: only for bindings with that condition */
+    ONLY = STEPS_END, ALWAYS, /* until ALWAYS: only for bindings with that condition */
     MAC,                /* drop unless the guest's MAC is there */
     OPTION,             /* jump to the label if A begins an option with the guest's own MAC, ... */
     OPTION_END,         /* and drop unless A is that option's end */
@@ -55,23 +43,18 @@ enum { FRAGMENT = EGRESS_WORDS, NEXT, UNSPECIFIED, END, TYPE, ADDRESS, TO = EGRE
 #define TAG_VALUE ((uint32_t)SKF_AD_OFF + SKF_AD_VLAN_TAG)
 
 enum label {
-    DROP, PASS, NO_LINK, ARP, RARP, ANY_ARP, IP4, OWN, WHOLE, UPPER4, UDP, ICMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
+    DROP, PASS = EGRESS_LABELS, NO_LINK, ARP, RARP, ANY_ARP, IP4, OWN, WHOLE, UPPER4, UDP, ICMP, IP6, OPTIONS, HEADER, UPPER, LATER, UDP6, ICMP6,
     DISCOVERY, SOLICITATION, ADVERTISEMENT, NEIGHBOUR, SOLICIT_ROUTER, ND_OPTION, LINK_ADDRESS, REST, PASS6,
-    TO_TCP, TO_UDP, TO_LATER, JUDGE, ALLOWED, LABELS,
+    TO_TCP, TO_UDP, TO_LATER, JUDGE, ALLOWED, TAGGED, LABELS,
 };
-
-struct step {
-    int code;
-    uint32_t k;
-    enum label to; /* if left out: DROP */
-};
+_Static_assert((int)LABELS <= BPF_LABELS_MAX, "labels");
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 /* The bridge takes only untagged spanning tree for its own. 01:80:c2:00 are the addresses of spanning
  * tree and other link protocols, 01:00:0c Cisco's. A type below 0x600 is a length (IEEE 802.3), of spanning
  * tree, or of anything in SNAP. RARP's replies assign addresses; without one, a guest may only ask. */
-static const struct step link_and_arp[] = {
+static const struct bpf_step link_and_arp[] = {
     {MAC, 6}, {WORD, 0}, {UNLESS_EQ, 0x0180C200, NO_LINK},
     {ONLY, STP}, {BYTE, TAG_PRESENT}, {UNLESS_EQ, 0}, {HALF, 4}, {UNLESS_EQ, 0}, {HALF, 12}, {IF_GT, 1500}, {HALF, 14}, {IF_EQ, 0x4242, PASS}, {ALWAYS},
     {GO},
@@ -96,14 +79,14 @@ static const struct step link_and_arp[] = {
 
 enum { OFFSET = 0x1FFF, MORE = 0x2000 /* of IPv4 fragments */ };
 
-static const struct step ip4_header[] = {
+static const struct bpf_step ip4_header[] = {
     {HERE, 0, IP4}, {LENGTH}, {UNLESS_GE, 34}, {BYTE, 14}, {SUB, 0x40}, {UNLESS_GE, 5}, {IF_GT, 15}, {LEFT, 2}, {TO_X},
 };
 
 /* From 0.0.0.0 come whole packets of IGMP and of DHCP clients. Later fragments pass, except at offset 1, where
  * they would overwrite an upper header (RFC 3128). Every hop carries 68 bytes whole (RFC 791): shorter first
  * fragments only hide headers. Of IGMP, guests send reports; the rest is of routers, like PIM. */
-static const struct step ip4[] = {
+static const struct bpf_step ip4[] = {
     {BYTE, 23}, {STORE, NEXT}, {HALF, 20}, {AND, OFFSET | MORE}, {STORE, FRAGMENT},
     {ONLY, IP_LOCK}, {OWN4, 26, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, INADDR_ANY}, {RECALL, FRAGMENT}, {UNLESS_EQ, 0},
     {RECALL, NEXT}, {IF_EQ, IPPROTO_IGMP, UPPER4}, {UNLESS_EQ, IPPROTO_UDP}, {WORD, 30}, {UNLESS_EQ, INADDR_BROADCAST},
@@ -121,7 +104,7 @@ static const struct step ip4[] = {
     {HERE, 0, ICMP}, {ONLY, NO_RA}, {X_BYTE, 14}, {IF_EQ, ICMP_REDIRECT}, {IF_EQ, ICMP_ROUTERADVERT}, {ALWAYS}, {GO, 0, PASS},
 };
 
-static const struct step ip6[] = {
+static const struct bpf_step ip6[] = {
     {HERE, 0, IP6}, {LENGTH}, {UNLESS_GE, 54}, {BYTE, 14}, {AND, 0xF0}, {UNLESS_EQ, 0x60},
     {NUMBER, 0}, {STORE, FRAGMENT}, {STORE, UNSPECIFIED}, {WORD, 18}, {STORE, NEXT}, {RIGHT, 16}, {ADD, 54}, {STORE, END},
     {ONLY, IP_LOCK}, {OWN6, 22, OWN}, {RECALL, ADDRESS}, {UNLESS_EQ, 0}, {RECALL, ADDRESS + 1}, {UNLESS_EQ, 0},
@@ -130,7 +113,7 @@ static const struct step ip6[] = {
 };
 
 /* Walks past the extension header at X, whose type is in A. */
-static const struct step header[] = {
+static const struct bpf_step header[] = {
     {IF_EQ, IPPROTO_HOPOPTS, OPTIONS}, {IF_EQ, IPPROTO_ROUTING, OPTIONS}, {IF_EQ, IPPROTO_DSTOPTS, OPTIONS},
     {UNLESS_EQ, IPPROTO_FRAGMENT, UPPER},
     {NUMBER, 1}, {STORE, FRAGMENT}, {X_WORD, 0}, {IF_ANY, 0xFFF8, LATER},
@@ -143,7 +126,7 @@ static const struct step header[] = {
  * (a solicitation from :: for its own target), solicitations of routers, and reports come from ::. Neighbour
  * discovery is never in fragments (RFC 6980). 130 is an MLD query, 131, 132 and 143 are reports, 151 and
  * 153 are of multicast routers (RFC 4286). */
-static const struct step upper[] = {
+static const struct bpf_step upper[] = {
     {IF_EQ, IPPROTO_HOPOPTS}, {IF_EQ, IPPROTO_ROUTING}, {IF_EQ, IPPROTO_DSTOPTS}, {IF_EQ, IPPROTO_FRAGMENT},
     {HERE, 0, UPPER}, {STORE, NEXT}, {IF_EQ, IPPROTO_NONE, REST},
     {RECALL, END}, {SUB, 7}, {UNLESS_GT_X}, {LENGTH}, {SUB, 7}, {UNLESS_GT_X},
@@ -172,19 +155,19 @@ static const struct step upper[] = {
 
 /* Walks on by A, to the option at X; passes at the packet's end. Link-layer addresses (1, 2) are the guest's
  * own. */
-static const struct step option[] = {
+static const struct bpf_step option[] = {
     {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {IF_EQ_X, 0, PASS}, {UNLESS_GT_X},
     {X_WORD, 0}, {OPTION, 0, LINK_ADDRESS}, {SUB, 0x01000000}, {UNLESS_GT, 0x01FFFFFF}, {RIGHT, 13}, {AND, 0xFF << 3}, {IF_EQ, 0}, {GO, 0, ND_OPTION},
     {HERE, 0, LINK_ADDRESS}, {X_WORD, 4}, {OPTION_END}, {NUMBER, 8},
 };
 
-static const struct step options_end[] = {
+static const struct bpf_step options_end[] = {
     {HERE, 0, ND_OPTION}, {ADD_X}, {TO_X}, {RECALL, END}, {IF_EQ_X, 0, PASS}, {GO},
     {HERE, 0, PASS6},
 };
 
 /* Where an IPv4 packet goes. Groups and broadcasts are not judged. With X at the upper header. */
-static const struct step to4[] = {
+static const struct bpf_step to4[] = {
     {WORD, 30}, {STORE, TO}, {IF_EQ, INADDR_BROADCAST, ALLOWED}, {AND, 0xF0000000}, {IF_EQ, 0xE0000000, ALLOWED},
     {HALF, 20}, {IF_ANY, OFFSET, TO_LATER},
     {BYTE, 23}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {NUMBER, 0}, {GO, 0, JUDGE},
@@ -194,7 +177,7 @@ static const struct step to4[] = {
 };
 
 /* Likewise of IPv6, for all that may pass but neighbour discovery. */
-static const struct step to6[] = {
+static const struct bpf_step to6[] = {
     {BYTE, 38}, {IF_EQ, 0xFF, ALLOWED}, {WORD, 38}, {STORE, TO}, {WORD, 42}, {STORE, TO + 1}, {WORD, 46}, {STORE, TO + 2},
     {WORD, 50}, {STORE, TO + 3},
     {RECALL, NEXT}, {IF_EQ, IPPROTO_TCP, TO_TCP}, {IF_EQ, IPPROTO_UDP, TO_UDP}, {IF_EQ, EGRESS_LATER_FRAGMENT, JUDGE}, {NUMBER, 0}, {GO, 0, JUDGE},
@@ -202,7 +185,7 @@ static const struct step to6[] = {
     {HERE, 0, TO_UDP}, {X_HALF, 2}, {ADD, IPPROTO_UDP << 16}, {HERE, 0, JUDGE}, {STORE, EGRESS_PORT},
 };
 
-static const struct step end[] = {
+static const struct bpf_step end[] = {
     {HERE, 0, PASS}, {BPF_RET, UINT32_MAX},
     {HERE, 0, DROP}, {BPF_RET, 0},
 };
@@ -211,97 +194,98 @@ static const struct step end[] = {
 
 /* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
  * (RFC 4291, appendix A). A load from a frame takes ten times as long to compile as one from memory. */
-static void match_own(struct bpf *p, const struct binding *b, int family, int load, uint32_t offset,
-                      struct bpf_label *own)
+static void match_own(struct bpf_steps *p, const struct binding *b, int family, int load, uint32_t offset,
+                      unsigned int own)
 {
     const uint8_t *m = b->mac;
     const struct cidr follows = {
         AF_INET6, {0xFE, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xFF, 0xFE, m[3], m[4], m[5]}, 128};
 
     for (uint32_t word = 0; word < cidr_size(family) / 4; word++) {
-        bpf_add(p, load, offset + 4 * word);
-        bpf_add(p, STORE, ADDRESS + word);
+        bpf_add(p, load, offset + 4 * word, 0);
+        bpf_add(p, STORE, ADDRESS + word, 0);
     }
     bpf_go_if_in(p, ADDRESS, family, &follows, 1, own);
     bpf_go_if_in(p, ADDRESS, family, b->addresses, b->address_count, own);
 }
 
-static void require_mac(struct bpf *p, const uint8_t mac[6], uint32_t offset, struct bpf_label *drop)
+static void require_mac(struct bpf_steps *p, const uint8_t mac[6], uint32_t offset)
 {
-    bpf_add(p, WORD, offset);
-    bpf_go_if(p, BPF_JEQ, bpf_word(mac), false, drop);
-    bpf_add(p, HALF, offset + 4);
-    bpf_go_if(p, BPF_JEQ, (uint32_t)(mac[4] << 8 | mac[5]), false, drop);
+    bpf_add(p, WORD, offset, 0);
+    bpf_add(p, UNLESS_EQ, bpf_word(mac), DROP);
+    bpf_add(p, HALF, offset + 4, 0);
+    bpf_add(p, UNLESS_EQ, (uint32_t)(mac[4] << 8 | mac[5]), DROP);
 }
 
-static void require_tag(struct bpf *p, const struct binding *b, struct bpf_label *drop)
+static void require_tag(struct bpf_steps *p, const struct binding *b)
 {
-    struct bpf_label good = {0};
     struct vlan_range range = {0};
 
-    bpf_add(p, BYTE, TAG_PRESENT);
+    bpf_add(p, BYTE, TAG_PRESENT, 0);
     if (!vlans_tagged(&b->vlans)) {
-        bpf_go_if(p, BPF_JEQ, 0, false, drop);
+        bpf_add(p, UNLESS_EQ, 0, DROP);
         return;
     }
-    bpf_go_if(p, BPF_JEQ, 0, true, b->vlans.untagged ? &good : drop);
-    bpf_add(p, HALF, TAG_TYPE);
-    bpf_go_if(p, BPF_JEQ, b->vlan_protocol, false, drop);
-    bpf_add(p, HALF, TAG_VALUE);
-    bpf_add(p, AND, 0xFFF);
+    bpf_add(p, IF_EQ, 0, b->vlans.untagged ? TAGGED : DROP);
+    bpf_add(p, HALF, TAG_TYPE, 0);
+    bpf_add(p, UNLESS_EQ, b->vlan_protocol, DROP);
+    bpf_add(p, HALF, TAG_VALUE, 0);
+    bpf_add(p, AND, 0xFFF, 0);
     while (vlans_next(&b->vlans, &range)) { /* ascending: what is below this one is in none */
         if (range.first == range.last) {
-            bpf_go_if(p, BPF_JEQ, range.first, true, &good);
+            bpf_add(p, IF_EQ, range.first, TAGGED);
             continue;
         }
-        bpf_go_if(p, BPF_JGE, range.first, false, drop);
-        bpf_go_if(p, BPF_JGT, range.last, false, &good);
+        bpf_add(p, UNLESS_GE, range.first, DROP);
+        bpf_add(p, UNLESS_GT, range.last, TAGGED);
     }
-    bpf_go(p, drop);
-    bpf_here(p, &good);
+    bpf_add(p, GO, 0, DROP);
+    bpf_add(p, HERE, 0, TAGGED);
 }
 
 /* Source or target link-layer address, 8 bytes long. */
-static void match_option(struct bpf *p, const uint8_t mac[6], struct bpf_label *own)
+static void match_option(struct bpf_steps *p, const uint8_t mac[6], unsigned int own)
 {
     for (uint32_t type = 1; type <= 2; type++)
-        bpf_go_if(p, BPF_JEQ, type << 24 | 1 << 16 | mac[0] << 8 | mac[1], true, own);
+        bpf_add(p, IF_EQ, type << 24 | 1 << 16 | mac[0] << 8 | mac[1], own);
 }
 
 struct assembly {
-    struct bpf *p;
+    struct bpf_steps *p;
     const struct binding *b;
     unsigned int lacks; /* conditions that the binding does not have */
-    struct bpf_label labels[LABELS];
 };
 
-static void add_step(struct assembly *a, const struct step *step)
+static void add_step(const struct assembly *a, const struct bpf_step *step)
 {
-    struct bpf_label *to = &a->labels[step->to];
-
-    if (step->code == HERE)
-        bpf_here(a->p, to);
-    else if (step->code == MAC)
-        require_mac(a->p, a->b->mac, step->k, to);
-    else if (step->code == OPTION)
-        match_option(a->p, a->b->mac, to);
-    else if (step->code == OPTION_END)
-        bpf_go_if(a->p, BPF_JEQ, bpf_word(a->b->mac + 2), false, to);
-    else if (step->code == TAG)
-        require_tag(a->p, a->b, to);
-    else if (step->code == OWN4)
-        match_own(a->p, a->b, AF_INET, WORD, step->k, to);
-    else if (step->code == OWN6 || step->code == X_OWN6)
-        match_own(a->p, a->b, AF_INET6, step->code == OWN6 ? WORD : X_WORD, step->k, to);
-    else if (step->code & (IF | UNLESS))
-        bpf_go_if(a->p, step->code & ~(IF | UNLESS), step->k, step->code & IF, to);
-    else if (step->code == GO)
-        bpf_go(a->p, to);
-    else
-        bpf_add(a->p, step->code, step->k);
+    switch (step->code) {
+    case MAC:
+        require_mac(a->p, a->b->mac, step->k);
+        break;
+    case OPTION:
+        match_option(a->p, a->b->mac, step->to);
+        break;
+    case OPTION_END:
+        bpf_add(a->p, UNLESS_EQ, bpf_word(a->b->mac + 2), DROP);
+        break;
+    case TAG:
+        require_tag(a->p, a->b);
+        break;
+    case OWN4:
+        match_own(a->p, a->b, AF_INET, WORD, step->k, step->to);
+        break;
+    case OWN6:
+        match_own(a->p, a->b, AF_INET6, WORD, step->k, step->to);
+        break;
+    case X_OWN6:
+        match_own(a->p, a->b, AF_INET6, X_WORD, step->k, step->to);
+        break;
+    default:
+        bpf_add(a->p, step->code, step->k, step->to);
+    }
 }
 
-static void add_steps(struct assembly *a, const struct step *steps, size_t count)
+static void add_steps(const struct assembly *a, const struct bpf_step *steps, size_t count)
 {
     bool skips = false;
 
@@ -315,7 +299,7 @@ static void add_steps(struct assembly *a, const struct step *steps, size_t count
 #define ADD_STEPS(a, steps) add_steps(a, steps, sizeof(steps) / sizeof(*(steps)))
 
 /* Drops what the guest may not send to. */
-static void judge(struct assembly *a, int family)
+static void judge(const struct assembly *a, int family)
 {
     if (!a->b->egress_count)
         return;
@@ -323,20 +307,21 @@ static void judge(struct assembly *a, int family)
         ADD_STEPS(a, to4);
     else
         ADD_STEPS(a, to6);
-    egress_add(a->p, a->b, family, &a->labels[ALLOWED], &a->labels[DROP]);
-    bpf_here(a->p, &a->labels[ALLOWED]);
+    egress_add(a->p, a->b, family, ALLOWED, DROP);
+    bpf_add(a->p, HERE, 0, ALLOWED);
 }
 
 int portprogram_make(const struct binding *binding, struct bpf *out)
 {
-    struct assembly a = {.p = out, .b = binding, .lacks = binding->serve ^ STP};
+    static struct bpf_steps steps;
+    struct assembly a = {.p = &steps, .b = binding, .lacks = binding->serve ^ STP};
 
     if (!binding->ip_lock)
         a.lacks |= IP_LOCK;
     if (!binding->ip_lock && !binding->egress_count)
         a.lacks |= IP_ONLY;
-    out->count = 0;
-    out->too_long = false;
+    steps.count = 0;
+    steps.too_many = false;
     ADD_STEPS(&a, link_and_arp);
     ADD_STEPS(&a, ip4_header);
     judge(&a, AF_INET);
@@ -350,8 +335,5 @@ int portprogram_make(const struct binding *binding, struct bpf *out)
     ADD_STEPS(&a, options_end);
     judge(&a, AF_INET6);
     ADD_STEPS(&a, end);
-    if (out->too_long)
-        return -E2BIG;
-    bpf_shorten(out);
-    return 0;
+    return bpf_assemble(&steps, out);
 }

@@ -24,14 +24,10 @@ enum {
 
 struct reading {
     struct bridges *out;
-    const char *path;
-    unsigned long line;
-    struct error *why;
+    struct declared_line line;
 };
 
-static int bad(const struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int bad(const struct reading *r, const char *format, ...)
+int declared_wrong(const struct declared_line *line, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -39,7 +35,8 @@ static int bad(const struct reading *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return error_set(r->why, DECLARED_WRONG, r->path, r->line, text);
+    return error_set(line->why, "%s:%lu: %s; an administrator must fix it, see virt-tap-bridges(5)",
+                     line->path, line->number, text);
 }
 
 static const char *take_address(void *out, const char *value)
@@ -86,10 +83,11 @@ static int check_options(const struct reading *r, struct bridges_entry *entry, u
     if (entry->is.stp && !(seen & 1U << FORWARD_DELAY))
         entry->is.forward_delay = BRIDGE_DEFAULT_DELAY;
     if (entry->is.stp && entry->is.forward_delay < 2)
-        return bad(r, "with stp=yes, forward_delay= must be a number of seconds from 2 to 30");
+        return declared_wrong(&r->line,
+                              "with stp=yes, forward_delay= must be a number of seconds from 2 to 30");
     for (size_t i = 0; i < entry->is.address_count; i++)
         if (entry->is.addresses[i].family == AF_INET6 && entry->is.mtu && entry->is.mtu < MTU_MIN_IPV6)
-            return bad(r, "an IPv6 address requires mtu=%d or more", MTU_MIN_IPV6);
+            return declared_wrong(&r->line, "an IPv6 address requires mtu=%d or more", MTU_MIN_IPV6);
     return 0;
 }
 
@@ -99,8 +97,8 @@ static int check_name(const struct reading *r, const char *name)
 {
     if (!ifname_valid(name) || strcmp(name, "all") == 0 || strcmp(name, "default") == 0 ||
         strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) == 0)
-        return bad(
-            r,
+        return declared_wrong(
+            &r->line,
             "'%.64s' cannot be a bridge's name: 1 to %d characters, without blanks, '/', ':' and '%%', not "
             "'all' or 'default', and not a tap's name, vtap-*",
             name, IFNAMSIZ - 1);
@@ -121,13 +119,15 @@ static int check_clashes(const struct reading *r, const struct bridges_entry *en
     for (size_t i = 0; i < r->out->count; i++) {
         const struct bridges_entry *other = &r->out->entries[i];
         if (strcmp(other->is.name, entry->is.name) == 0)
-            return bad(r, "bridge '%s' is declared twice, first in line %lu", entry->is.name, other->line);
+            return declared_wrong(&r->line, "bridge '%s' is declared twice, first in line %lu",
+                                  entry->is.name, other->line);
         if (entry->has_mac && other->has_mac && memcmp(entry->is.mac, other->is.mac, 6) == 0)
-            return bad(r, "bridge '%s' has the MAC of '%s' (line %lu)", entry->is.name, other->is.name,
-                       other->line);
+            return declared_wrong(&r->line, "bridge '%s' has the MAC of '%s' (line %lu)", entry->is.name,
+                                  other->is.name, other->line);
         if (overlap(&entry->is, &other->is))
-            return bad(
-                r, "the address of bridge '%s' clashes with that of '%s' (line %lu): their networks overlap",
+            return declared_wrong(
+                &r->line,
+                "the address of bridge '%s' clashes with that of '%s' (line %lu): their networks overlap",
                 entry->is.name, other->is.name, other->line);
     }
     return 0;
@@ -136,23 +136,23 @@ static int check_clashes(const struct reading *r, const struct bridges_entry *en
 static int add_bridge(const struct reading *r, char **rest)
 {
     const char *name = strtok_r(NULL, DECLARED_BLANKS, rest);
-    struct bridges_entry entry = {.line = r->line};
+    struct bridges_entry entry = {.line = r->line.number};
     struct error wrong;
     unsigned int seen = 0;
 
     if (!name)
-        return bad(r, "nothing follows 'bridge'");
+        return declared_wrong(&r->line, "nothing follows 'bridge'");
     if (check_name(r, name) < 0)
         return -1;
     strcpy(entry.is.name, name);
     for (char *word; (word = strtok_r(NULL, DECLARED_BLANKS, rest));)
         if (keywords_take(&options, &entry, word, &seen, &wrong) < 0)
-            return bad(r, "%.480s", wrong.text);
+            return declared_wrong(&r->line, "%.480s", wrong.text);
     if (check_options(r, &entry, seen) < 0 || check_clashes(r, &entry) < 0)
         return -1;
     if (r->out->count == ENTRIES_MAX ||
         array_add(&r->out->entries, &r->out->count, &entry, sizeof(entry)) < 0)
-        return bad(r, "no memory, or more than %d bridges", ENTRIES_MAX);
+        return declared_wrong(&r->line, "no memory, or more than %d bridges", ENTRIES_MAX);
     return 0;
 }
 
@@ -161,23 +161,24 @@ static int parse_line(const struct reading *r, char *line)
     char *rest = NULL;
 
     if (text_after_mark(line))
-        return bad(r, "an editor put a byte order mark (BOM) before '%.64s'", text_after_mark(line));
+        return declared_wrong(&r->line, "an editor put a byte order mark (BOM) before '%.64s'",
+                              text_after_mark(line));
     const char *word = strtok_r(line, DECLARED_BLANKS, &rest);
     if (!word || *word == '#')
         return 0;
     if (strstr(rest, " #") || strstr(rest, "\t#") || *rest == '#')
-        return bad(r, "a comment must be on a line of its own, not after a declaration");
+        return declared_wrong(&r->line, "a comment must be on a line of its own, not after a declaration");
     if (strcmp(word, "bridge") == 0)
         return add_bridge(r, &rest);
     if (strcmp(word, "map") == 0) /* of maps.h */
         return 0;
-    return bad(r, "a line begins with bridge, map or '#', not '%.64s'", word);
+    return declared_wrong(&r->line, "a line begins with bridge, map or '#', not '%.64s'", word);
 }
 
 int bridges_parse(struct bridges *out, const char *path, const char *text, size_t size, struct error *why)
 {
     *out = (struct bridges){.count = 0};
-    struct reading r = {out, path, 0, why};
+    struct reading r = {out, {path, 0, why}};
     char *copy = strndup(text, size), *rest = copy;
     int err = 0;
 
@@ -186,8 +187,8 @@ int bridges_parse(struct bridges *out, const char *path, const char *text, size_
     const bool whole = strlen(copy) == size;
     while (!err && rest) {
         char *line = strsep(&rest, "\n");
-        r.line++;
-        err = !rest && !whole ? bad(&r, "a NUL byte") : parse_line(&r, line);
+        r.line.number++;
+        err = !rest && !whole ? declared_wrong(&r.line, "a NUL byte") : parse_line(&r, line);
     }
     free(copy);
     return err;

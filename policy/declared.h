@@ -17,7 +17,17 @@ struct error;
 struct policy_text;
 
 #define DECLARED_BLANKS " \t\r" /* and what Windows has at the end of a line */
-#define DECLARED_WRONG "%s:%lu: %s; an administrator must fix it, see virt-tap-bridges(5)"
+
+/* The line that is being read, and where to say what is wrong with it. */
+struct declared_line {
+    const char *path;
+    unsigned long number; /* from 1 */
+    struct error *why;
+};
+
+/* Says what is wrong with a line. Returns -1. */
+int declared_wrong(const struct declared_line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* A bridge that may be made if it is requested and missing. */
 struct bridges_entry {

@@ -9,34 +9,12 @@
 #include "declared.h"
 #include "rootfile.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAPS_MAX = 1024 /* each is compared with all before it */ };
 
-struct reading {
-    struct maps *out;
-    const char *path;
-    unsigned long line;
-    struct error *why;
-};
-
-static int bad(const struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int bad(const struct reading *r, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    return error_set(r->why, DECLARED_WRONG, r->path, r->line, text);
-}
-
-static int add_map(const struct reading *r, char **rest)
+static int add_map(struct maps *out, const struct declared_line *line, char **rest)
 {
     const char *words[4] = {NULL}, *what, *theirs, *ours; /* strtok_r() goes on returning NULL at the end */
     struct map map = {.network = false};
@@ -46,24 +24,24 @@ static int add_map(const struct reading *r, char **rest)
     what = words[0], theirs = words[1], ours = words[2];
     map.network = what && strcmp(what, "network") == 0;
     if (!ours || words[3] || (!map.network && strcmp(what, "bridge") != 0))
-        return bad(r, "a map is: map bridge|network THEIRS OURS");
+        return declared_wrong(line, "a map is: map bridge|network THEIRS OURS");
     if (map.network ? strlen(theirs) >= sizeof(map.theirs) : !ifname_valid(theirs))
-        return bad(r, "no %s can have the name '%.64s'", what, theirs);
+        return declared_wrong(line, "no %s can have the name '%.64s'", what, theirs);
     if (!ifname_valid(ours))
-        return bad(r, "no bridge can have the name '%.64s'", ours);
-    if (maps_find(r->out, map.network, theirs))
-        return bad(r, "%s '%.64s' is mapped twice", what, theirs);
+        return declared_wrong(line, "no bridge can have the name '%.64s'", ours);
+    if (maps_find(out, map.network, theirs))
+        return declared_wrong(line, "%s '%.64s' is mapped twice", what, theirs);
     strcpy(map.theirs, theirs);
     strcpy(map.ours, ours);
-    if (r->out->count == MAPS_MAX || array_add(&r->out->list, &r->out->count, &map, sizeof(map)) < 0)
-        return bad(r, "no memory, or more than %d maps", MAPS_MAX);
+    if (out->count == MAPS_MAX || array_add(&out->list, &out->count, &map, sizeof(map)) < 0)
+        return declared_wrong(line, "no memory, or more than %d maps", MAPS_MAX);
     return 0;
 }
 
 int maps_parse(struct maps *out, const char *path, const char *text, size_t size, struct error *why)
 {
     *out = (struct maps){.count = 0};
-    struct reading r = {out, path, 0, why};
+    struct declared_line line = {path, 0, why};
     char *copy = strndup(text, size), *rest = copy;
     int err = 0;
 
@@ -72,9 +50,9 @@ int maps_parse(struct maps *out, const char *path, const char *text, size_t size
     while (!err && rest) {
         char *words = NULL;
         const char *word = strtok_r(strsep(&rest, "\n"), DECLARED_BLANKS, &words);
-        r.line++;
+        line.number++;
         if (word && strcmp(word, "map") == 0)
-            err = add_map(&r, &words);
+            err = add_map(out, &line, &words);
     }
     free(copy);
     return err;

@@ -4,47 +4,35 @@
 
 #include "base/error.h"
 #include "claim.h"
+#include "net/address.h"
 #include "net/rtnl.h"
 
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <string.h>
 
 enum { LEVELS = 8 /* of interfaces on top of each other (net/core/dev.h, MAX_NEST_DEV) */ };
 
-static const char own[] = "it is this host's own (`ip address`)";
-
-/* What is looked for, and the first that was found. */
+/* What is looked for, and what was found. */
 struct search {
     const struct address_list *addresses;
     const struct link *bridge;
     int tap;
     struct cidr other; /* the address that one of ours overlaps with */
-    const char *problem;
+    bool has_upper;    /* an interface is on top of the bridge */
 };
 
-/* Returns whether one of the addresses overlaps with search->other. */
-static bool meets(const struct search *search)
+/* Returns whether one of the addresses overlaps with that one. */
+static int meets(void *arg, const struct cidr *other, int ifindex)
 {
+    struct search *search = arg;
+    (void)ifindex;
+
+    search->other = *other;
     for (size_t i = 0; i < search->addresses->count; i++)
         if (!address_is_shared(&search->addresses->list[i]) &&
-            cidr_overlap(&search->addresses->list[i], &search->other))
+            cidr_overlap(&search->addresses->list[i], other))
             return true;
     return false;
-}
-
-/* Takes the IP address at that offset of an attribute (NULL: none). Returns whether there is one. */
-static bool take(struct search *search, const struct nlattr *attr, int offset)
-{
-    const int length = attr ? nla_len(attr) - offset : 0;
-
-    if (length != 4 && length != 16)
-        return false;
-    search->other =
-        (struct cidr){.family = length == 4 ? AF_INET : AF_INET6, .prefix = (uint8_t)(8 * length)};
-    memcpy(search->other.bytes, (const char *)nla_data(attr) + offset, (size_t)length);
-    return true;
 }
 
 /* Returns whether that interface is the bridge, or on top of it (VLAN, macvlan). */
@@ -61,85 +49,40 @@ static bool leads_to(int bridge, int ifindex)
     return link.lower == bridge;
 }
 
-static bool see_hop(struct search *search, const void *attrs, int length, int oif)
+static int meets_there(void *arg, const struct cidr *other, int ifindex)
 {
-    return (take(search, nla_find(attrs, length, RTA_GATEWAY), 0) ||
-            take(search, nla_find(attrs, length, RTA_VIA), sizeof(struct rtvia))) &&
-           meets(search) && leads_to(search->bridge->ifindex, oif);
+    const struct search *search = arg;
+
+    return meets(arg, other, ifindex) && leads_to(search->bridge->ifindex, ifindex);
 }
 
-static int see_route(void *arg, struct nlmsghdr *answer)
-{
-    struct search *search = arg;
-    const struct rtmsg *route = nlmsg_data(answer);
-    const int header = sizeof(*route);
-    const struct nlattr *oif = message_attr(answer, sizeof(*route), RTA_OIF);
-    const struct nlattr *hops = message_attr(answer, sizeof(*route), RTA_MULTIPATH);
-
-    search->problem = own;
-    if (route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_ANYCAST) {
-        if (!take(search, message_attr(answer, sizeof(*route), RTA_DST), 0))
-            return 0;
-        search->other.prefix = route->rtm_dst_len;
-        return meets(search);
-    }
-    search->problem = "it is a gateway that this host uses there (`ip route`)";
-    if (oif)
-        return see_hop(search, nlmsg_attrdata(answer, header), nlmsg_attrlen(answer, header),
-                       (int)nla_get_u32(oif));
-    if (!hops)
-        return 0;
-    const struct rtnexthop *hop = nla_data(hops);
-    for (int rest = nla_len(hops); RTNH_OK(hop, rest); hop = RTNH_NEXT(hop)) {
-        if (see_hop(search, hop + 1, hop->rtnh_len - (int)sizeof(*hop), hop->rtnh_ifindex))
-            return 1;
-        rest -= (int)RTNH_ALIGN(hop->rtnh_len);
-    }
-    return 0;
-}
-
-/* An IPv6 address has no route while the interface is down or, as a bridge without a running port is, without
- * carrier (net/ipv6/addrconf.c, addrconf_dad_begin). */
-static int see_address(void *arg, struct nlmsghdr *answer)
-{
-    struct search *search = arg;
-    const size_t header = sizeof(struct ifaddrmsg);
-
-    search->problem = own;
-    return (take(search, message_attr(answer, header, IFA_LOCAL), 0) ||
-            take(search, message_attr(answer, header, IFA_ADDRESS), 0)) &&
-           meets(search);
-}
-
-static int see_claims(void *arg, struct nlmsghdr *answer)
+static int see_link(void *arg, struct nlmsghdr *answer)
 {
     struct search *search = arg;
     const struct ifinfomsg *info = nlmsg_data(answer);
+    const struct nlattr *lower = message_attr(answer, sizeof(*info), IFLA_LINK);
     struct nlattr *names = message_attr(answer, sizeof(*info), IFLA_PROP_LIST), *name;
+    struct cidr other;
     int rest;
 
+    if (lower && (int)nla_get_u32(lower) == search->bridge->ifindex)
+        search->has_upper = true;
     if (!names || info->ifi_index == search->tap)
         return 0;
-    search->problem = "another tap there has it (`virt-tap list`)";
     nla_for_each_nested(name, names, rest)
     {
-        if (claim_read_ip(&search->other, nla_data(name), search->bridge->name) && meets(search))
+        if (claim_read_ip(&other, nla_data(name), search->bridge->name) && meets(search, &other, 0))
             return 1;
     }
     return 0;
 }
 
-/* Looks through what the kernel dumps. Returns 1: found; 0; or -errno. */
-static int look(struct rtnl *nl, struct search *search, int type, int (*see)(void *arg, struct nlmsghdr *))
+static int look_at_links(struct rtnl *nl, struct search *search)
 {
-    const struct rtmsg every = {.rtm_family = AF_UNSPEC}; /* for addresses, only the family counts */
     int err = -EAGAIN;
 
     for (int tries = 0; tries < DUMP_TRIES && err == -EAGAIN; tries++)
-        if (type == RTM_GETLINK)
-            err = rtnl_ask(nl, links_question("tun"), see, search);
-        else
-            err = rtnl_ask(nl, rtnl_message(type, NLM_F_DUMP, &every, sizeof(every)), see, search);
+        err = rtnl_ask(nl, links_question(NULL), see_link, search);
     return err;
 }
 
@@ -147,13 +90,18 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
                     struct error *why)
 {
     struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
+    const char *problem = "another tap there has it (`virt-tap list`)";
     char text[CIDR_TEXT];
 
-    int err = look(nl, &search, RTM_GETROUTE, see_route);
-    if (!err)
-        err = look(nl, &search, RTM_GETADDR, see_address);
-    if (!err)
-        err = look(nl, &search, RTM_GETLINK, see_claims);
+    int err = look_at_links(nl, &search);
+    if (!err) {
+        problem = "it is this host's own (`ip address`)";
+        err = address_each_own(nl, meets, &search);
+    }
+    if (!err) {
+        problem = "it is a gateway that this host uses there (`ip route`)";
+        err = address_each_gateway(nl, search.has_upper ? 0 : bridge->ifindex, meets_there, &search);
+    }
     if (!err)
         return 0;
     if (err < 0)
@@ -161,5 +109,5 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
                          rtnl_problem(nl, err));
     cidr_print(&search.other, text);
     return error_set(why, "the guest cannot have %s on bridge '%s': %s; give it another by --ip=ADDRESS",
-                     text, bridge->name, search.problem);
+                     text, bridge->name, problem);
 }

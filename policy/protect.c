@@ -165,6 +165,8 @@ static int set_vlans(const struct protecting *p)
     const int has = port_get_vlans(p->nl, p->ifindex, &found);
     if (has > 0 && memcmp(&found, vlans, sizeof(found)) == 0)
         return 0;
+    if (has > 0 && !vlans_any(&found))
+        return cannot(p, "vlan=", "Linux 5.6 or newer");
     return fail(p, "vlan=", has < 0 ? has : -EIO);
 }
 

@@ -142,6 +142,26 @@ class Occupied(Addresses):
             sandbox.run("ip", "link", "delete", name)
         self.before = sandbox.links()
 
+    def test_gateways_of_nexthop_objects(self):
+        """With this setting the kernel shows routes without what their next hops say."""
+        with open("/proc/sys/net/ipv4/nexthop_compat_mode", "w", encoding="ascii") as file:
+            file.write("0")
+        self.rules(LOCKED)
+        with self.guest("10.66.1.20"):  # the bridge has a carrier now
+            self.look_at_objects()
+
+    def look_at_objects(self):
+        self.assertTrue(await_(lambda: netcase.link("br0")["operstate"] == "UP"))
+        sandbox.run("ip", "nexthop", "add", "id", "1", "via", "10.66.1.254", "dev", "br0")
+        sandbox.run("ip", "nexthop", "add", "id", "2", "via", "2001:db8::254", "dev", "br0")
+        sandbox.run("ip", "nexthop", "add", "id", "3", "group", "1")
+        sandbox.run("ip", "route", "add", "default", "nhid", "3")
+        sandbox.run("ip", "-6", "route", "add", "2001:db8:7::/48", "nhid", "2")
+        for address in ("10.66.1.254", "2001:db8::254"):
+            self.refused(address, uid=USER, says=[f"cannot have {address}/", "a gateway that this host uses there"])
+        self.guest("10.66.1.253", mac=TWO).close()
+        sandbox.run("ip", "nexthop", "flush")
+
     def test_another_taps(self):
         self.rules(LOCKED)
         with self.guest("10.66.1.5", "fe80::5"):

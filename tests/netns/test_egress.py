@@ -114,21 +114,27 @@ class Egress(Ports):
         self.refuse(f"--mac={GUEST}", *more, says=says, vnet=False)
         self.assertEqual(sandbox.links(), before)
 
+    def add_local_routes(self, count):
+        """Has the host take addresses for its own."""
+        batch = "".join(f"route %s local 198.18.{number // 256}.{number % 256} dev lo\n" for number in range(count))
+        subprocess.run(["ip", "-batch", "-"], input=batch.replace("%s", "add"), text=True, check=True, timeout=60)
+        self.addCleanup(subprocess.run, ["ip", "-batch", "-"], input=batch.replace("%s", "del"), text=True, check=True, timeout=60)
+
     def test_too_long(self):
-        """64 items and 64 addresses are more than the kernel takes; each alone is not."""
-        items = ",".join(f"-private:{port}" for port in range(1, 65))
+        """64 items, 64 addresses and a thousand of the host's are more than the kernel takes; without either they are not."""
+        private = [f"+private:{port}" for port in range(1, 65)]
+        items, host = ",".join(private), ",".join(["-host", *private[1:]])
         lock = "ip=lock ips=" + ",".join(f"2001:db8:{number:x}::1" for number in range(64))
-        for terms in (f"egress={items}", lock):
+        self.add_local_routes(1000)
+        for terms in (f"egress={items}", f"egress={host}", f"{lock} egress={items}"):
             sandbox.write(POLICY, f"allow br0 user={USER} quota=1 mac=lock {terms}\nallow br0 user={OTHER}\n")
             self.grant(f"--mac={GUEST}", vnet=False).close()
-        sandbox.write(POLICY, f"allow br0 user={USER} quota=1 mac=lock {lock} egress={items}\n")
+        sandbox.write(POLICY, f"allow br0 user={USER} quota=1 mac=lock {lock} egress={host}\n")
         self.refused(says=["for mac=lock of", "more than the kernel's 4096 instructions; use fewer addresses, VLANs, or items in egress=",
                            "nothing is granted"])
 
     def test_a_host_with_too_many_addresses(self):
-        batch = "".join(f"route %s local 198.18.{number // 256}.{number % 256} dev lo\n" for number in range(1100))
-        subprocess.run(["ip", "-batch", "-"], input=batch.replace("%s", "add"), text=True, check=True, timeout=60)
-        self.addCleanup(subprocess.run, ["ip", "-batch", "-"], input=batch.replace("%s", "del"), text=True, check=True, timeout=60)
+        self.add_local_routes(1100)
         self.rule("-host,+all")
         self.refused(says=["4096 instructions", "host is every address of this host"])
         self.rule("-198.18.0.0/15,+all")

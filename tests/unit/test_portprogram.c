@@ -75,9 +75,7 @@ static void test_too_long(void **state)
     while (make(++count, AF_INET, 32) == 0)
         is_sound();
     assert_true(count >= 100 && count <= MANY - 1);
-    assert_true(program.too_long);
     assert_int_equal(make(MANY, AF_INET6, 128), -E2BIG);
-    assert_true(program.too_long);
 }
 
 /* Likewise with as many destinations as a rule may have, of one kind. */
@@ -116,83 +114,100 @@ static void test_sizes_with_destinations(void **state)
         }
 }
 
-/* Where the jump at a place leads. */
-static size_t target(size_t place)
-{
-    assert_int_equal(program.code[place].code, BPF_JMP | BPF_JA);
-    return place + 1 + program.code[place].k;
-}
-
-static void test_labels(void **state)
-{
-    struct bpf_label far = {0}, again = {0}, none = {0};
-    (void)state;
-
-    program = (struct bpf){.count = 0};
-    bpf_go_if(&program, BPF_JEQ, 7, true, &far);
-    bpf_go_if(&program, BPF_JGT, 8, false, &far);
-    bpf_go(&program, &again);
-    for (int i = 0; i < 1000; i++) /* more than a test reaches */
-        bpf_add(&program, BPF_LD | BPF_IMM, 0);
-    bpf_here(&program, &none);
-    bpf_here(&program, &far);
-    bpf_here(&program, &again);
-    bpf_go(&program, &again);
-    bpf_add(&program, BPF_LD | BPF_IMM, 0);
-    bpf_here(&program, &again);
-    bpf_add(&program, BPF_RET | BPF_K, 0);
-    is_sound();
-    assert_int_equal(target(1), 1005);
-    assert_int_equal(target(3), 1005);
-    assert_int_equal(target(4), 1005);
-    assert_int_equal(target(1005), 1007);
-    assert_true(program.code[0].jt == 0 && program.code[0].jf == 1);
-    assert_true(program.code[2].jt == 1 && program.code[2].jf == 0);
-}
-
-/* Where a test leads that is or is not so: over the jump behind it, if there is one. */
+/* Where a place leads after a test that is or is not so, over the jump there, if there is one. */
 static size_t leads(size_t place, bool so)
 {
     place += 1U + (so ? program.code[place].jt : program.code[place].jf);
     if (program.code[place].code == (BPF_JMP | BPF_JA))
-        return target(place);
+        return place + 1 + program.code[place].k;
     return place;
 }
 
-static void test_shorter(void **state)
+enum { NEAR = BPF_LABELS, FAR, NONE };
+
+static struct bpf_steps steps;
+
+static void add_many(size_t count)
 {
-    struct bpf_label near = {0}, far = {0};
+    while (count--)
+        bpf_add(&steps, NUMBER, 0, 0);
+}
+
+static void assemble(void)
+{
+    bpf_add(&steps, BPF_RET, 0, 0);
+    assert_int_equal(bpf_assemble(&steps, &program), 0);
+    is_sound();
+}
+
+static void test_jumps(void **state)
+{
     (void)state;
 
-    program = (struct bpf){.count = 0};
-    bpf_go_if(&program, BPF_JEQ, 1, true, &near);
-    bpf_go_if(&program, BPF_JGT, 2, false, &far); /* by the next one's jump */
-    bpf_add(&program, BPF_LD | BPF_IMM, 0);
-    bpf_go_if(&program, BPF_JEQ, 3, true, &far); /* by its own */
-    bpf_here(&program, &near);
-    bpf_go(&program, &far);
-    for (int i = 0; i < 255; i++)
-        bpf_add(&program, BPF_LD | BPF_IMM, 0);
-    bpf_go_if(&program, BPF_JGE, 4, false, &far);
-    bpf_here(&program, &far);
-    bpf_add(&program, BPF_RET | BPF_K, 0);
-    bpf_shorten(&program);
-    is_sound();
-    const size_t end = program.count - 1;
-    assert_int_equal(end, 5 + 255 + 1);
-    assert_true(leads(0, true) == end && leads(0, false) == 1);
-    assert_true(leads(1, true) == 2 && leads(1, false) == end);
-    assert_true(leads(3, true) == end && target(4) == end);
-    assert_int_equal(program.code[3].jt, 0);
-    assert_true(leads(end - 1, true) == end && leads(end - 1, false) == end);
+    steps.count = 0;
+    bpf_add(&steps, IF_EQ, 1, NEAR);
+    bpf_add(&steps, UNLESS_GT, 2, FAR); /* by the next one's jump */
+    add_many(1);
+    bpf_add(&steps, IF_EQ, 3, FAR); /* by its own */
+    bpf_add(&steps, HERE, 0, NEAR);
+    bpf_add(&steps, HERE, 0, NONE);
+    add_many(256);
+    bpf_add(&steps, UNLESS_GE, 4, FAR);
+    bpf_add(&steps, GO, 0, NEAR); /* where it is next */
+    bpf_add(&steps, HERE, 0, FAR);
+    add_many(1);
+    bpf_add(&steps, GO, 0, NEAR); /* nowhere */
+    bpf_add(&steps, HERE, 0, NEAR);
+    assemble();
+    const size_t end = program.count - 1, far = end - 1;
+    assert_int_equal(end, 5 + 256 + 2 + 1);
+    assert_true(leads(0, true) == 5 && leads(0, false) == 1);
+    assert_true(leads(1, true) == 2 && leads(1, false) == far);
+    assert_true(leads(3, true) == far && program.code[3].jt == 0 && program.code[3].jf == 1);
+    assert_true(program.code[far - 2].jf == 1 && program.code[far - 2].jt == 0);
+    assert_true(program.code[far - 1].code == GO && program.code[far - 1].k == 1);
+}
+
+/* A test reaches over 255 instructions, and over 256 by a jump behind it. */
+static void test_reach(void **state)
+{
+    (void)state;
+
+    for (size_t between = 254; between <= 257; between++) {
+        steps.count = 0;
+        bpf_add(&steps, IF_EQ, 1, FAR);
+        add_many(between);
+        bpf_add(&steps, HERE, 0, FAR);
+        assemble();
+        assert_int_equal(program.count, between + (between > 255 ? 3 : 2));
+        assert_true(leads(0, true) == program.count - 1 && leads(0, false) == program.count - 1 - between);
+    }
+}
+
+/* What is as long as the kernel takes, but for one, is taken; too many steps never are. */
+static void test_room(void **state)
+{
+    (void)state;
+
+    steps.count = 0;
+    add_many(BPF_MAXINSNS - 2);
+    assemble();
+    assert_int_equal(program.count, BPF_MAXINSNS - 1);
+    bpf_add(&steps, BPF_RET, 0, 0);
+    bpf_add(&steps, BPF_RET, 0, 0);
+    assert_int_equal(bpf_assemble(&steps, &program), -E2BIG);
+    steps.count = 0;
+    for (size_t i = 0; i <= sizeof(steps.list) / sizeof(*steps.list); i++)
+        bpf_add(&steps, HERE, 0, NONE);
+    assert_int_equal(bpf_assemble(&steps, &program), -E2BIG);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_sizes_with_destinations),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_shorter),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_jumps),
+        cmocka_unit_test(test_reach),    cmocka_unit_test(test_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

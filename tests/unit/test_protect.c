@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
-static bool vlan_ignored, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
+static bool vlan_ignored, vlans_unknown, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
 static bool no_filters, lock_asked;
 static struct binding bound;
 static unsigned int addresses, bridge_groups;
@@ -94,6 +94,8 @@ int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
     *out = set_vlans;
     if (vlan_more)
         vlans_add(out, vlan_more);
+    if (vlans_unknown)
+        *out = (struct vlans){.untagged = 0};
     return !vlan_ignored;
 }
 
@@ -249,6 +251,9 @@ static void test_a_kernel_that_does_not(void **state)
     vlan_ignored = true;
     refused("vlan=");
     vlan_ignored = false;
+    vlans_unknown = true;
+    refused("vlan= of policy.conf:1 is not possible on bridge 'br0': it requires Linux 5.6");
+    vlans_unknown = false;
     vlan_more = 1;
     refused("vlan=");
     vlan_more = 0;

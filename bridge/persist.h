@@ -94,7 +94,8 @@ struct persist_format {
      * none. Returns 0, or -1 and why not. */
     int (*check)(const struct persist_plan *plan, struct error *why);
     bool owns_move; /* see struct manager */
-    /* Commands for persist_expand(), words separated by blanks, up to a NULL. then: what a person runs to
+    /* Commands for persist_expand(), words separated by blanks, up to a NULL; one that starts with "-" may
+     * fail, and gets half a minute, since the host is offline until it is over. then: what a person runs to
      * make the manager read the installed files. apply: applies them. detach: releases the bridge, before the
      * files are removed. release: does so after that, but before the bridge is deleted. reattach: then takes
      * the uplink back. */

@@ -17,6 +17,8 @@
 
 enum { WORDS_MAX = 8, WAIT_MS = 15000, STEP_MS = 100, DETACH_MS = 30 * 1000 };
 
+static const char restoring[] = "virt-tap bridge";
+
 static const struct persist_format formats[] = {
     {.name = "networkd",
      .folder = "/etc/systemd/network/",
@@ -37,8 +39,10 @@ static const struct persist_format formats[] = {
      .owns_move = true,
      .apply = {"nmcli connection reload", "nmcli connection up virt-tap-%b",
                "nmcli connection up virt-tap-%b-uplink"},
-     .release = {"nmcli connection reload"},
-     .reattach = {"nmcli device connect %u"}},
+     .release = {"-nmcli connection reload"},
+     /* When its port's profile goes, NetworkManager may make up one for the NIC as it finds it, and would
+      * connect it by that one. It is gone with the disconnection. */
+     .reattach = {"-nmcli device disconnect %u", "nmcli device connect %u"}},
     {.name = "netplan",
      .folder = "/etc/netplan/",
      .beside = {"/etc/networkd-dispatcher", "/etc/NetworkManager/dispatcher.d", "/etc/NetworkManager/conf.d"},
@@ -56,14 +60,14 @@ static const struct persist_format formats[] = {
      .check = persist_ifupdown_check,
      .then = "ifup %b",
      .apply = {"ifup %b"},
-     .detach = {"ifdown --force %b"}},
+     .detach = {"-ifdown --force %b"}},
     {.name = "dnsmasq",
      .folder = "/etc/systemd/system/",
      .write = nat_write_unit,
      .then = "systemctl daemon-reload && systemctl start virt-tap-nat-%b",
      .apply = {"systemctl daemon-reload", "systemctl restart virt-tap-nat-%b"},
-     .detach = {"systemctl stop virt-tap-nat-%b"},
-     .release = {"systemctl daemon-reload"}},
+     .detach = {"-systemctl stop virt-tap-nat-%b"},
+     .release = {"-systemctl daemon-reload"}},
 };
 
 const struct persist_format *persist_find_format(const char *name)
@@ -89,27 +93,25 @@ void persist_expand(const char *command, const char *bridge, const char *uplink,
     out[used] = '\0';
 }
 
-/* Returns 0 or reports why not. verb NULL: failure is not reported and the timeout is DETACH_MS, since the
- * host is offline until this is over. */
+/* Returns 0 or reports why not; 0 in any case if the command starts with "-". */
 static int run(const char *verb, const char *command, const char *bridge, const char *uplink)
 {
     char line[PERSIST_COMMAND], words[PERSIST_COMMAND], *rest = words;
     const char *argv[WORDS_MAX + 1] = {NULL};
     _cleanup_free_ char *output = NULL;
-    int limit = DETACH_MS;
+    const bool may_fail = *command == '-';
 
-    persist_expand(command, bridge, uplink, line);
+    persist_expand(command + may_fail, bridge, uplink, line);
     strcpy(words, line);
     for (size_t i = 0; i < WORDS_MAX && rest; i++)
         argv[i] = strsep(&rest, " ");
-    if (verb) { /* it may take minutes */
+    if (!may_fail) { /* it may take minutes */
         printf("running `%s`\n", line);
         fflush(stdout);
-        limit = PROCESS_MANAGER_MS;
     }
-    const int status = process_capture(argv, true, limit, &output);
-    if (status == 0 || !verb)
-        return status != 0;
+    const int status = process_capture(argv, true, may_fail ? DETACH_MS : PROCESS_MANAGER_MS, &output);
+    if (status == 0 || may_fail)
+        return 0;
     if (status == -ETIMEDOUT)
         return complain(
             1, verb,
@@ -169,11 +171,11 @@ bool persist_detach(const struct move *move)
 
     if (!format)
         return true;
-    run_all(NULL, format->detach, move->bridge, move->uplink);
+    run_all(restoring, format->detach, move->bridge, move->uplink);
     /* NetworkManager, told only after the bridge was deleted, sometimes makes it again from a profile that it
      * then forgets (1.42: in 1 of 20 on a busy machine), with the host's addresses and routes. */
-    const bool removed = persist_undo("virt-tap bridge", move->bridge, true) >= 0;
-    run_all(NULL, format->release, move->bridge, move->uplink);
+    const bool removed = persist_undo(restoring, move->bridge, true) >= 0;
+    run_all(restoring, format->release, move->bridge, move->uplink);
     return removed;
 }
 
@@ -182,7 +184,7 @@ void persist_reattach(const struct move *move)
     const struct persist_format *format = persist_find_format(move->manager);
 
     if (format)
-        run_all("virt-tap bridge", format->reattach, move->bridge, move->uplink);
+        run_all(restoring, format->reattach, move->bridge, move->uplink);
 }
 
 const char *persist_manager_of(const struct persist_files *record)

@@ -232,6 +232,7 @@ class Apply(Case):
     def assert_back(self, before):
         self.assertTrue(await_(lambda: not uplink.files() and "br0" not in sandbox.links() and uplink.addresses("eth0") == [HOST4 + "/24"], 30), nm.log())
         self.assertTrue(await_(lambda: (tree(), uplink.ip("route")) == before), (tree(), uplink.ip("route")))
+        self.assertEqual(nm.nmcli("-g", "GENERAL.CON-UUID", "device", "show", "eth0"), UUID, nm.log())
 
     def test_there_and_back(self):
         self.start(HEAD + NIC + V4 + V6)
@@ -243,6 +244,17 @@ class Apply(Case):
         self.assertIn("is a port of 'br0' already, as it was persisted", self.persist(status=1))
         deleted = virt_tap("bridge", "delete", "br0", limit=60)
         self.assertEqual(deleted.returncode, 0, deleted.stdout)
+        self.assert_back(before)
+
+    def test_profile_that_does_not_connect_by_itself(self):
+        """NetworkManager makes up a profile for the NIC that it finds up, and must not go on with that."""
+        nm.profile("lan", HEAD + "autoconnect=false\n" + NIC + V4 + V6)
+        nm.start()
+        nm.nmcli("connection", "up", UUID)
+        before = tree(), uplink.ip("route")
+        self.apply("60s")
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertEqual(virt_tap("bridge", "delete", "br0", limit=60).returncode, 0)
         self.assert_back(before)
 
     def test_no_ipv6_for_the_nic(self):

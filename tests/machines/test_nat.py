@@ -27,6 +27,7 @@ FILES = {
 
 class Nat(machinecase.MachineCase):
     def seed(self, seed):
+        super().seed(seed)
         seed.file("/usr/local/bin/lease", LEASE.encode(), 0o755)
 
     def guest(self):

@@ -87,7 +87,8 @@ char *nmcli_modify(const char *file, const char *awk, const struct words *words,
     return NULL;
 }
 
-/* Finds the file of the NIC's profile among NetworkManager's, and which of all has the highest priority. */
+/* Finds the file of the NIC's profile among NetworkManager's, and which of all has the highest priority. A
+ * profile's name can have line breaks, and is part of its file's: what comes after one has no '/'. */
 static void read_list(struct profile *profile, char highest[PATH_MAX])
 {
     static const char fields[] = "AUTOCONNECT-PRIORITY,UUID,FILENAME";
@@ -97,13 +98,13 @@ static void read_list(struct profile *profile, char highest[PATH_MAX])
         return;
     char *rest = list;
     for (const char *line; (line = strsep(&rest, "\n"));) {
-        char priority[8], uuid[sizeof(profile->uuid)], file[PATH_MAX] = "";
-        if (sscanf(line, "%7[^:]:%39[^:]:%4095[^\n]", priority, uuid, file) < 2)
+        char priority[8], uuid[sizeof(profile->uuid)], file[PATH_MAX];
+        if (sscanf(line, "%7[^:]:%39[^:]:%4095[^\n]", priority, uuid, file) < 3 || *file != '/')
             continue;
         const int given = (int)strtol(priority, NULL, 10);
         if (strncmp(file, NM_OWN, strlen(NM_OWN)) != 0 && given >= profile->priority) {
             profile->priority = given + 1;
-            snprintf(highest, PATH_MAX, "%s", *file ? file : uuid);
+            strcpy(highest, file);
         }
         if (strcmp(uuid, profile->uuid) == 0)
             strcpy(profile->file, file);
@@ -118,17 +119,19 @@ static void lease_value(const char *lease, const char *key, char *value, size_t 
             return;
 }
 
-/* NetworkManager is asked, for it writes what it keeps of a device only seconds after a lease. */
+/* NetworkManager is asked, for it writes what it keeps of a device only seconds after a lease. The text of an
+ * option can have line breaks, as the server likes: what this host itself sent comes before all such options,
+ * within each family. */
 static void read_leases(const char *nic, struct profile *profile)
 {
-    static const char fields[] = "DHCP4,DHCP6";
-    _cleanup_free_ char *lease = NULL;
+    _cleanup_free_ char *v4 = NULL, *v6 = NULL;
 
-    if (process_query(&lease, "nmcli", "-t", "-e", "no", "-f", fields, "device", "show", nic) != 0)
+    if (process_query(&v4, "nmcli", "-t", "-e", "no", "-f", "DHCP4", "device", "show", nic) == 0)
+        lease_value(v4, "dhcp_client_identifier", profile->client_id, sizeof(profile->client_id));
+    if (process_query(&v6, "nmcli", "-t", "-e", "no", "-f", "DHCP6", "device", "show", nic) != 0)
         return;
-    lease_value(lease, "dhcp_client_identifier", profile->client_id, sizeof(profile->client_id));
-    lease_value(lease, "dhcp6_client_id", profile->duid, sizeof(profile->duid));
-    lease_value(lease, "iaid", profile->iaid, sizeof(profile->iaid));
+    lease_value(v6, "dhcp6_client_id", profile->duid, sizeof(profile->duid));
+    lease_value(v6, "iaid", profile->iaid, sizeof(profile->iaid));
 }
 
 /* From what NetworkManager keeps of each device: also the metric of the NIC's routes, which is another than a

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BEFORE_MS = 1000, PING_MS = 3000, STEP_MS = 100, TELL_MS = 2000 };
+enum { BEFORE_MS = 1000, BEFORE_ALL_MS = 5000, PING_MS = 3000, STEP_MS = 100, TELL_MS = 2000 };
 
 int probe_check(const char *verb, const struct option_list *addresses)
 {
@@ -73,7 +73,10 @@ int probe_before(struct view *view, const char *verb, const struct option_list *
             return complain(1, verb, "nothing was changed: '%s' does not answer a ping even before the move",
                             addresses->words[i]);
     }
-    for (size_t i = 0; i < move->routes.count && out->gateway_count < PROBE_GATEWAYS_MAX; i++)
+    /* Anybody on the wire can advertise any number of routers that do not exist. */
+    const int64_t end = clock_ms() + BEFORE_ALL_MS;
+    for (size_t i = 0; i < move->routes.count && out->gateway_count < PROBE_GATEWAYS_MAX && clock_ms() < end;
+         i++)
         if (gateway_of(move->routes.list[i], &gateway) && !has(out, &gateway) &&
             neighbour_answers(&view->nl, move->uplink_index, &gateway, BEFORE_MS))
             out->gateways[out->gateway_count++] = gateway;

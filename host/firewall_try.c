@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "config.h"
 #include "firewall.h"
+#include "net/bpf.h"
 #include "net/link.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -13,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/if_tun.h>
+#include <net/ethernet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,9 +47,28 @@ static int make_tap(struct rtnl *nl, const char *name, struct tap *tap)
     return 0;
 }
 
-/* The tap is named like virt-tap's own, so that rules for those apply to it. */
-static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint32_t mark, struct tap *tap)
+/* Has a tap receive only frames from that MAC: a guest that floods the bridge would fill its queue, and the
+ * firewall would be blamed for what it then loses. */
+static int receive_only(const struct tap *tap, const uint8_t mac[6])
 {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_ALEN),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bpf_word(mac), 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_ALEN + 2),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bpf_word(mac + 2), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+    return tap_set(tap->fd, TUNATTACHFILTER, (unsigned long)&program);
+}
+
+/* The tap is named like virt-tap's own, so that rules for those apply to it. */
+static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, const struct frame_ends *ends,
+                    struct tap *tap)
+{
+    const uint32_t mark = ends->mark;
     struct link_join join = {.master = bridge->ifindex, .mtu = bridge->mtu, .no_addrgen = true};
     uint8_t mac[6] = {0xfe, 0xff, 0xff, (uint8_t)(mark >> 16), (uint8_t)(mark >> 8), (uint8_t)side};
     char name[IFNAMSIZ];
@@ -57,6 +79,8 @@ static int plug_tap(struct rtnl *nl, const struct link *bridge, char side, uint3
     memcpy(join.mac, mac, sizeof(mac));
     join.alias = "virt-tap check";
     int err = make_tap(nl, name, tap);
+    if (!err)
+        err = receive_only(tap, ends->source_mac);
     if (!err)
         err = link_join(nl, tap->ifindex, &join);
     join.no_addrgen = false; /* no IPv6 in this kernel, or an MTU too small for it */
@@ -152,10 +176,10 @@ static int try_bridge(struct rtnl *nl, const struct link *bridge, bool arrived[F
     int err = choose_ends(bridge->name, &ends);
     if (err)
         return err;
-    err = plug_tap(nl, bridge, 'a', ends.mark, &from);
+    err = plug_tap(nl, bridge, 'a', &ends, &from);
     if (err)
         return err;
-    err = plug_tap(nl, bridge, 'b', ends.mark, &to);
+    err = plug_tap(nl, bridge, 'b', &ends, &to);
     if (err)
         return err;
     err = port_add_address(nl, to.ifindex, ends.target_mac, false);

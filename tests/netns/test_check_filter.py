@@ -20,6 +20,17 @@ from sandbox import RUN, links, run
 
 CHECK = [f"{RUN}/virt-tap", "check", "net", "--bridge", "br0", "--json"]
 ETH_P_ALL = 3
+FLOOD = r"""
+import socket
+far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+far.bind(("far", 0))
+print(flush=True)
+while True:
+    try:
+        far.send(b"\xff" * 6 + b"\x02" * 54)
+    except OSError:
+        pass
+"""
 
 
 def read(what, name="br0"):
@@ -62,6 +73,17 @@ class Filter(unittest.TestCase):
                 pass
         own = [frame for frame in seen if frame[:2] == b"\x33\x33"]  # IPv6's, of the devices: their MACs are random, and can begin like the probe's
         self.assertEqual([frame.hex() for frame in seen if frame not in own and (frame[6] == 0x52 or frame[0] == 0x52)], [])
+
+    def test_somebody_floods_the_bridge(self):
+        """Between the tap's start and the first frame of the trial, on a slow machine, a thousand others came, which is what its queue holds."""
+        flood = subprocess.Popen([sys.executable, "-c", FLOOD], stdout=subprocess.PIPE)
+        self.addCleanup(flood.stdout.close)
+        self.addCleanup(flood.wait, 20)
+        self.addCleanup(flood.kill)
+        flood.stdout.readline()
+        slow = ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=sendmsg", "-e", "inject=sendmsg:delay_exit=50000"]
+        done = run(*slow, *CHECK, check=False)
+        self.assertEqual([f["id"] for f in json.loads(done.stdout)["findings"] if "net.filter" in f["id"]], ["net.filter"])
 
     def test_the_bridge_stays_as_it_is(self):
         """Its MAC, though the lowest of its ports', and its MTU, though the lowest of theirs; while the taps are there, too."""

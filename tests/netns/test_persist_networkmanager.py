@@ -188,6 +188,7 @@ class Leases(Case):
     """One dnsmasq gives addresses, another advertises a prefix and gives addresses in it."""
 
     def serve(self, *words):
+        sandbox.write(sandbox.RUN + "/dnsmasq.conf", 'dhcp-option-force=252,"a\\nDHCP4.OPTION[1]:iaid = de:ad:be:ef"\n')
         uplink.ip("addr", "replace", "fe80::1/64", "dev", "wan", netns="router")
         process = subprocess.Popen(
             ["ip", "netns", "exec", "router", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--port=0",
@@ -220,6 +221,14 @@ class Leases(Case):
     def test_not_from_the_mac(self):
         """An identity from a name, from the profile, and a MAC that a bridge has not."""
         self.same("dhcp-client-id=stable\n", "addr-gen-mode=stable-privacy\ndhcp-duid=stable-uuid\n")
+
+    def test_an_option_with_line_breaks(self):
+        """A server's text must not say who this host is to DHCP servers from then on."""
+        self.serve("--dhcp-range=192.0.2.100,192.0.2.150,1h", "--conf-file=" + sandbox.RUN + "/dnsmasq.conf")
+        self.start(HEAD + NIC + "[ipv4]\nmethod=auto\n" + V6)
+        self.assertIn("DHCP4.OPTION[1]:iaid = de:ad:be:ef", nm.nmcli("-t", "-f", "DHCP4", "device", "show", "eth0").replace("\\:", ":"))
+        self.persist()
+        self.assertNotIn("iaid", "".join(self.texts()))
 
 
 class Apply(Case):
@@ -311,6 +320,14 @@ class Refused(Case):
         nm.profile("high", HEAD.replace(UUID, UUID[:-1] + "b") + "interface-name=eth9\nautoconnect-priority=999\n")
         nm.nmcli("connection", "reload")
         self.assertIn(nm.PROFILES + "/high.nmconnection has the highest autoconnect-priority", self.persist(status=1))
+
+    def test_name_with_line_breaks(self):
+        """NetworkManager lets users add profiles of any name."""
+        self.start(HEAD + NIC + V4 + V6)
+        nm.nmcli("connection", "add", "type", "dummy", "ifname", "dummy9", "con-name", "x\n998:y:other", "autoconnect", "no",
+                 "ipv4.method", "disabled", "ipv6.method", "disabled")
+        self.persist()
+        self.assertIn("autoconnect-priority=100\n", list(self.texts())[1])
 
     def test_a_bridge_that_is_left_alone(self):
         """The port would go on with the NIC's own profile."""

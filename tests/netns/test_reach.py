@@ -5,6 +5,7 @@
 import os
 import shutil
 import sys
+import time
 import unittest
 
 import sandbox
@@ -112,6 +113,15 @@ class Reach(unittest.TestCase):
         uplink.ip("-6", "route", "add", "default", "via", ROUTER6, "dev", "eth0", "proto", "ra", "metric", "1024", "expires", "1800")
         self.assertIn(f"the gateway {ROUTER6} is not reached through 'br0'", self.create(within="8s", status=1))
         self.assertTrue(await_(lambda: "br0" not in sandbox.links() and not uplink.files()))
+
+    def test_routers_that_do_not_exist(self):
+        """Anybody on the wire can advertise thousands. Each was waited for, a second long, before anything else happened."""
+        sandbox.batch(["ip", "-6"], *(f"route add default via fe80::bad:{n:x} dev eth0 proto ra metric {2000 + n} expires 1800" for n in range(1, 41)))
+        begun = time.monotonic()
+        self.create()
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.assertEqual(uplink.addresses("eth0"), [])
 
     def test_without_ping(self):
         """The gateways take no program."""

@@ -3,6 +3,7 @@
  *
  * virt-tap bridge create: options, comparison with an existing bridge, and bridges without an uplink. For
  * those with an uplink see move.h. */
+#include "base/quote.h"
 #include "base/text.h"
 #include "bridge.h"
 #include "dhcp.h"
@@ -240,6 +241,12 @@ static int verify(struct view *view, const char *verb, const struct create *crea
                         create->name, differs);
     if (state->ours)
         return complete(&view->nl, verb, create, state);
+    if (state->differs & BRIDGE_DOWN)
+        return complain(
+            1, verb,
+            "the bridge '%s' is there, but down, and was not made by virt-tap: `ip link set dev %s "
+            "up`, or have who made it do so",
+            create->name, quote(create->name).text);
     return 0;
 }
 

@@ -47,6 +47,12 @@ static const char hardening[] =
     "RestrictRealtime=yes\n"
     "RestrictSUIDSGID=yes\n";
 
+static const char reserved_names[] =
+    "# Where browsers look for a proxy, and Windows for a router: no guest is that for "
+    "others (CERT/CC VU#598349).\n"
+    "dhcp-name-match=set:proxy,wpad\ndhcp-name-match=set:proxy,isatap\n"
+    "dhcp-ignore-names=tag:proxy\n";
+
 struct cidr nat_network(const struct cidr *address)
 {
     struct cidr network = *address;
@@ -188,15 +194,11 @@ static void add_dnsmasq(const struct persist_plan *plan, struct persist_files *f
             "interface=%s\nexcept-interface=lo\nbind-dynamic\npid-file=\n"
             "dhcp-leasefile=/run/virt-tap-nat-%s/leases\ndhcp-authoritative\ndhcp-no-override\n"
             "# Names that have no dot, and addresses of private networks, stay here.\n"
-            "domain-needed\nbogus-priv\n"
-            "# Where browsers look for a proxy, and Windows for a router: no guest is that for "
-            "others (CERT/CC VU#598349).\n"
-            "dhcp-name-match=set:proxy,wpad\ndhcp-name-match=set:proxy,isatap\n"
-            "dhcp-ignore-names=tag:proxy\n"
+            "domain-needed\nbogus-priv\n%s"
             "# dnsmasq gives the bridge's own address to nobody.\n"
             "dhcp-range=%s,%s,%u.%u.%u.%u\n",
-            plan->bridge, plan->bridge, host_text(&first, from), host_text(&last, to), mask >> 24,
-            mask >> 16 & 0xff, mask >> 8 & 0xff, mask & 0xff);
+            plan->bridge, plan->bridge, reserved_names, host_text(&first, from), host_text(&last, to),
+            mask >> 24, mask >> 16 & 0xff, mask >> 8 & 0xff, mask & 0xff);
     if (plan->nat6.family) {
         network_text(&plan->nat6, v6);
         *strchr(v6, '/') = '\0';
@@ -278,11 +280,22 @@ static void add_modules(const struct persist_plan *plan, struct persist_files *f
         fprintf(out, "%s\n", modules[i]);
 }
 
+/* For the dnsmasq that NetworkManager starts for each shared connection, which reads all files there
+ * (nm-dnsmasq-manager.c). */
+static void add_reserved(const struct persist_plan *plan, struct persist_files *files)
+{
+    FILE *out = persist_open(files, plan, 0644, "/etc/NetworkManager/dnsmasq-shared.d/virt-tap-%s.conf",
+                             plan->bridge);
+
+    fputs(reserved_names, out);
+}
+
 void nat_write_host(const struct persist_plan *plan, struct persist_files *files)
 {
     /* NetworkManager makes the host forward, and has a zone for this. */
     if (strcmp(plan->format->name, "networkmanager") == 0) {
         add_modules(plan, files);
+        add_reserved(plan, files);
     } else {
         add_sysctls(plan, files);
         if (access("/etc/firewalld/zones", F_OK) == 0)

@@ -130,9 +130,10 @@ static void print_making(FILE *out, const struct persist_plan *plan)
     if (*plan->uplink) {
         if (plan->mtu)
             fprintf(out, "    pre-up ip link set dev %s mtu %u\n", plan->uplink, plan->mtu);
-        /* The bridge has the same MAC, and so the same link-local address. */
-        fprintf(out, "    pre-up ip link set dev %s addrgenmode none master %s up\n", plan->uplink,
-                plan->bridge);
+        /* The bridge has the same MAC, and so the same link-local address. Fails where the NIC has no IPv6:
+         * if the kernel has none, or its MTU is below 1,280. */
+        fprintf(out, "    pre-up ip link set dev %s addrgenmode none 2>/dev/null || true\n", plan->uplink);
+        fprintf(out, "    pre-up ip link set dev %s master %s up\n", plan->uplink, plan->bridge);
         fprintf(out, "    pre-up ip -6 addr flush dev %s\n", plan->uplink);
         /* It was up on its own, and may have been told of these by a router; the bridge will be told, too. */
         fprintf(out, "    pre-up ip -6 route flush dev %s\n", plan->uplink);

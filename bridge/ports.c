@@ -27,6 +27,8 @@ static int may_join(struct view *view, const char *verb, const struct link *port
     _cleanup_messages_ struct messages addresses = {.count = 0};
     size_t own = 0;
 
+    if (port->master == bridge->ifindex)
+        return 0;
     if (port->master) {
         const struct link *master = links_by_index(&view->links, port->master);
         return complain(1, verb, "'%s' is already part of '%s': take it out there first", port->name,
@@ -48,34 +50,39 @@ static int may_join(struct view *view, const char *verb, const struct link *port
     return 0;
 }
 
-static int join(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
+static int may_leave(struct view *view, const char *verb, const struct link *port, const struct link *bridge)
 {
-    _cleanup_batch_ struct batch batch = {.error = 0};
-
-    if (port->master == bridge->ifindex)
+    (void)view;
+    if (port->master == 0 || port->master == bridge->ifindex)
         return 0;
-    if (may_join(view, verb, port, bridge) != 0)
-        return 1;
-    batch_take(&batch, link_master_message(port->ifindex, bridge->ifindex), 0);
-    batch_take(&batch, link_up_message(port->ifindex), 0);
-    return view_send(view, verb, &batch, "plug in", port->name);
+    return complain(1, verb, "'%s' is not a port of '%s'", port->name, bridge->name);
 }
 
-static int leave(struct view *view, const char *verb, const struct link *bridge, const struct link *port)
+/* What one of the two verbs does with each interface. */
+struct change {
+    /* Returns 0, or 1 and reports why it is refused. */
+    int (*may)(struct view *view, const char *verb, const struct link *port, const struct link *bridge);
+    bool joins;
+    const char *word;
+};
+
+static int act(struct view *view, const char *verb, const struct change *change, const struct link *port,
+               const struct link *bridge)
 {
     _cleanup_batch_ struct batch batch = {.error = 0};
+    const int master = change->joins ? bridge->ifindex : 0;
 
-    if (port->master == 0)
+    if (port->master == master)
         return 0;
-    if (port->master != bridge->ifindex)
-        return complain(1, verb, "'%s' is not a port of '%s'", port->name, bridge->name);
-    batch_take(&batch, link_master_message(port->ifindex, 0), 0);
-    return view_send(view, verb, &batch, "unplug", port->name);
+    batch_take(&batch, link_master_message(port->ifindex, master), 0);
+    if (change->joins)
+        batch_take(&batch, link_up_message(port->ifindex), 0);
+    return view_send(view, verb, &batch, change->word, port->name);
 }
 
-/* Acts on the bridge and the interface that the two arguments name. */
-static int change(const struct call *call, int (*act)(struct view *view, const char *verb,
-                                                      const struct link *bridge, const struct link *port))
+/* Acts on the bridge that the first argument names, and on the interfaces that the others name, once none of
+ * them is refused. */
+static int run(const struct call *call, const struct change *change)
 {
     _cleanup_view_ struct view view;
 
@@ -84,18 +91,29 @@ static int change(const struct call *call, int (*act)(struct view *view, const c
     const struct link *bridge = view_bridge(&view, call->name, call->words[0]);
     if (!bridge)
         return 1;
-    const struct link *port = view_link(&view, call->name, call->words[1]);
-    if (!port)
-        return 1;
-    return act(&view, call->name, bridge, port);
+    for (size_t i = 1; i < call->count; i++) {
+        const struct link *port = view_link(&view, call->name, call->words[i]);
+        if (!port || change->may(&view, call->name, port, bridge) != 0)
+            return 1;
+    }
+    for (size_t i = 1; i < call->count; i++) {
+        const struct link *port = view_link(&view, call->name, call->words[i]);
+        if (act(&view, call->name, change, port, bridge) != 0)
+            return 1;
+    }
+    return 0;
 }
 
 int bridge_add(const struct call *call)
 {
-    return change(call, join);
+    static const struct change change = {may_join, true, "plug in"};
+
+    return run(call, &change);
 }
 
 int bridge_remove(const struct call *call)
 {
-    return change(call, leave);
+    static const struct change change = {may_leave, false, "unplug"};
+
+    return run(call, &change);
 }

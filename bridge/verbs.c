@@ -4,6 +4,8 @@
  * virt-tap-bridge: the verbs bridge and show, run by virt-tap as a separate program (cli/program.h). */
 #include "bridge.h"
 
+#include <stdint.h>
+
 static const struct verb verbs[] = {
     {.name = "create",
      .arguments = "NAME [OPTION...]",
@@ -26,16 +28,16 @@ static const struct verb verbs[] = {
      .max = 1,
      .act = bridge_confirm},
     {.name = "add",
-     .arguments = "NAME INTERFACE",
-     .summary = "plug an interface without addresses into a bridge",
+     .arguments = "NAME INTERFACE...",
+     .summary = "plug interfaces without addresses into a bridge",
      .min = 2,
-     .max = 2,
+     .max = SIZE_MAX,
      .act = bridge_add},
     {.name = "remove",
-     .arguments = "NAME INTERFACE",
-     .summary = "unplug an interface",
+     .arguments = "NAME INTERFACE...",
+     .summary = "unplug interfaces",
      .min = 2,
-     .max = 2,
+     .max = SIZE_MAX,
      .act = bridge_remove},
     {.name = "show",
      .arguments = "[NAME] [--json|--dot] | --drops=TAP [--for=TIME] [--json]",

@@ -278,10 +278,38 @@ static int verify(const struct bringing *b, unsigned int *differs)
         b->tap->link.name, b->tap->decision.rule, words);
 }
 
+/* A filter of ours would take the place of what others have there, and leave the tap without it. */
+static int look_for_judge(const struct bringing *b, unsigned int differs)
+{
+    const struct quoted quoted = quote(b->tap->link.name);
+    enum portlive_judge found;
+
+    if (!b->tap->decision.protection.mac_lock || !(differs & ~(unsigned int)LIVE_CLAIMS))
+        return 0;
+    if (end_step(b, portlive_find_judge(b->nl, b->tap->link.ifindex, &found), "look for filters of") < 0)
+        return -1;
+    if (found == PORTLIVE_QDISC)
+        return error_set(
+            b->why,
+            "cannot filter what tap '%s' sends, for mac=lock of %s: something else limits that, as "
+            "libvirt's <outbound> does; `tc qdisc show dev %s` shows it, and `virsh domiftune DOMAIN %s "
+            "--outbound 0` takes libvirt's away",
+            b->tap->link.name, b->tap->decision.rule, quoted.text, quoted.text);
+    if (found == PORTLIVE_FILTERS)
+        return error_set(
+            b->why,
+            "cannot filter what tap '%s' sends, for mac=lock of %s: it has other filters, and its port "
+            "filter would decide in their place; `tc filter show dev %s ingress` shows them",
+            b->tap->link.name, b->tap->decision.rule, quoted.text);
+    return 0;
+}
+
 int live_bring_check(struct rtnl *nl, struct live_tap *tap, unsigned int differs, struct error *why)
 {
     const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
 
+    if (look_for_judge(&b, differs) < 0)
+        return -1;
     if (live_claims_check(nl, tap, why) < 0)
         return name_tap(&b);
     if (tap->decision.protection.mac_lock && differs & ~(unsigned int)LIVE_CLAIMS)
@@ -294,6 +322,8 @@ int live_bring(struct rtnl *nl, struct live_tap *tap, unsigned int *differs, str
     const struct bringing b = {.nl = nl, .tap = tap, .binding = live_binding(tap), .why = why};
     const unsigned int of_port = *differs & ~(unsigned int)(LIVE_PLACE | LIVE_CLAIMS);
 
+    if (look_for_judge(&b, *differs) < 0)
+        return -1;
     if (live_claims_add(nl, tap, why) < 0)
         return name_tap(&b);
     if (*differs & LIVE_PLACE && put_back(&b, *differs) < 0)

@@ -3,6 +3,7 @@
 #include "policy.h"
 
 #include "base/error.h"
+#include "base/quote.h"
 #include "net/link.h"
 #include "net/port.h"
 #include "net/rtnl.h"
@@ -28,9 +29,8 @@ static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *
     if (link_find(nl, text, &tap) == 0)
         return error_set(
             why,
-            "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
-            "guest another",
-            bridge->name);
+            "--mac: another tap on bridge '%s' has that MAC; `ip link show dev %s` shows it; give the guest another",
+            bridge->name, quote(text).text);
     if (memcmp(mac, bridge->mac, sizeof(mac)) == 0)
         return error_set(
             why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",

@@ -189,9 +189,8 @@ static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
     if (err == -EEXIST)
         return error_set(
             why,
-            "--mac: another tap on bridge '%s' has that MAC; `virt-tap list` shows the taps; give the "
-            "guest another",
-            g->bridge->name);
+            "--mac: another tap on bridge '%s' has that MAC; `ip link show dev %s` shows it; give the guest another",
+            g->bridge->name, quote(text).text);
     if (err && err != -EOPNOTSUPP)
         return end_step(nl, g, "claim a MAC for", err, why);
     if (memcmp(mac, g->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */

@@ -80,6 +80,58 @@ static int count_filters(struct rtnl *nl, int ifindex, uint32_t direction, unsig
                     count);
 }
 
+struct judges {
+    char qdisc[16];
+    unsigned int ours, others;
+};
+
+static int see_qdisc(void *arg, struct nlmsghdr *answer)
+{
+    struct judges *judges = arg;
+    const struct nlattr *kind = message_attr(answer, sizeof(struct tcmsg), TCA_KIND);
+
+    if (kind)
+        nla_strlcpy(judges->qdisc, kind, sizeof(judges->qdisc));
+    return 0;
+}
+
+static int see_filter(void *arg, struct nlmsghdr *answer)
+{
+    struct judges *judges = arg;
+    const struct tcmsg *header = nlmsg_data(answer);
+    const uint32_t preference = TC_H_MAJ(header->tcm_info) >> 16;
+
+    if (preference == PORTFILTER_PASS || preference == PORTFILTER_DROP)
+        judges->ours++;
+    else
+        judges->others++;
+    return 0;
+}
+
+int portlive_find_judge(struct rtnl *nl, int ifindex, enum portlive_judge *out)
+{
+    const struct tcmsg qdisc = {
+        .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
+    const struct tcmsg filters = {.tcm_ifindex = ifindex,
+                                  .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
+    struct judges judges = {.ours = 0};
+
+    *out = PORTLIVE_NONE;
+    int err = rtnl_ask(nl, rtnl_message(RTM_GETQDISC, NLM_F_ECHO, &qdisc, sizeof(qdisc)), see_qdisc, &judges);
+    if (err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP) /* has none; the kernel has none */
+        return 0;
+    if (!err && strcmp(judges.qdisc, "clsact") != 0) {
+        *out = PORTLIVE_QDISC;
+        return 0;
+    }
+    if (!err)
+        err = rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), see_filter,
+                       &judges);
+    if (!err && judges.others && !judges.ours)
+        *out = PORTLIVE_FILTERS;
+    return err;
+}
+
 int portlive_drop_filter(struct rtnl *nl, int ifindex)
 {
     const struct tcmsg qdisc = {

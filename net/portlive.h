@@ -19,6 +19,17 @@ int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 /* Takes the port out of VLANs, all of which it is in. */
 int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range);
 
+enum portlive_judge {
+    PORTLIVE_NONE,
+    PORTLIVE_QDISC,  /* a qdisc in the place of clsact, as libvirt's for <outbound> (virnetdevbandwidth.c):
+                      * filters can be attached to it, and are gone when libvirt sets the limit again */
+    PORTLIVE_FILTERS /* filters on clsact, and none of portfilter_attach()'s */
+};
+
+/* Finds out who else judges what a port receives: portfilter_attach() would decide in their place. Returns 0
+ * or -errno. */
+int portlive_find_judge(struct rtnl *nl, int ifindex, enum portlive_judge *out);
+
 /* Removes the filter that portfilter_attach() attached: the one that drops goes first, so that at no moment
  * all is dropped. The clsact qdisc stays if something else is attached to it. */
 int portlive_drop_filter(struct rtnl *nl, int ifindex);

@@ -5,6 +5,7 @@
  * directly after <uuid>, or else <name>, with the white space before that copied; or first in an
  * existing <metadata>. */
 #include "interface.h"
+#include "ips.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -309,6 +310,24 @@ static int add_entries(struct rewriting *all)
                      take_text(&all->entries));
 }
 
+/* Whether the tap has the addresses that are asked for and no others, in any order. */
+static bool has_ips(const struct tap *tap, const struct wish *wish)
+{
+    char words[IPS_MAX][IP_TEXT];
+    const unsigned int count = tap->ips ? ips_split(tap->ips, words) : 0;
+
+    if (count != wish->ip_count)
+        return false;
+    for (unsigned int i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < wish->ip_count && strcmp(words[i], wish->ips[k]) != 0)
+            k++;
+        if (k == wish->ip_count)
+            return false;
+    }
+    return true;
+}
+
 /* Whether the tap has what is asked for, from rewriting before. */
 static bool has_asked(const struct tap *tap, const struct wish *wish)
 {
@@ -316,7 +335,7 @@ static bool has_asked(const struct tap *tap, const struct wish *wish)
         !wish->lock || (tap->lock && (strcmp(tap->lock, "ip") == 0 || strcmp(wish->lock, "mac") == 0));
     const bool serves = !wish->serve || (tap->serve && strcmp(tap->serve, wish->serve) == 0);
 
-    return locked && serves && !wish->ip_count;
+    return locked && serves && (!wish->ip_count || has_ips(tap, wish));
 }
 
 /* What is asked for goes to new taps only. Addresses are one guest's on one network: they cannot go to

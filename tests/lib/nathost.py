@@ -136,7 +136,8 @@ def ruleset():
 def tree():
     """All files of the host's configuration, with their text, owner, mode and time."""
     found = {}
-    for folder in ("virt-tap", "systemd", "NetworkManager/system-connections", "sysctl.d", "modules-load.d", "firewalld", "udev"):
+    for folder in ("virt-tap", "systemd", "NetworkManager/system-connections", "NetworkManager/dnsmasq-shared.d", "sysctl.d", "modules-load.d",
+                   "firewalld", "udev"):
         for where, _, names in os.walk("/etc/" + folder):
             for path in (os.path.join(where, name) for name in names):
                 if not os.path.exists(path):  # /etc/modules-load.d/modules.conf, where there is no /etc/modules

@@ -121,6 +121,30 @@ class Alone(BridgeCase):
         uplink.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
         self.refused("add", "br0", "tun0", says="not an Ethernet device")
 
+    def test_several_ports(self):
+        """All or, if one cannot, none; as brctl addif takes them."""
+        self.done("create", "br0")
+        for name in ("p0", "p2"):
+            uplink.ip("link", "add", name, "type", "veth", "peer", "name", f"{name}x")
+        self.refused("add", "br0", "p0", "eth0", "p2", says="'eth0' has addresses")
+        self.refused("add", "br0", "p0", "nosuch", says="no interface 'nosuch'")
+        self.done("add", "br0", "p0", "p2", "p0")
+        self.assertEqual([self.link(name).get("master") for name in ("p0", "p2")], ["br0", "br0"])
+        self.done("create", "br1")
+        self.done("remove", "br0", "p2")
+        self.done("add", "br1", "p2")
+        self.refused("remove", "br0", "p0", "p2", says="'p2' is not a port of 'br0'")
+        self.done("remove", "br1", "p2", "p2")
+        self.assertNotIn("master", self.link("p2"))
+        self.refused("add", "br0", says="usage: virt-tap bridge add NAME INTERFACE...", status=2)
+
+    def test_made_by_others_and_down(self):
+        """As `brctl addbr` leaves it: no guest would reach anything on it, and it is not for us to set it up."""
+        uplink.ip("link", "add", "br0", "type", "bridge")
+        self.refused("create", "br0", says=("is there, but down, and was not made by virt-tap: `ip link set dev br0 up`",))
+        uplink.ip("link", "set", "br0", "up")
+        self.done("create", "br0")
+
     def test_no_vlan_filtering_in_this_kernel_is_said(self):
         probe = sandbox.run("ip", "link", "add", "br9", "type", "bridge", "vlan_filtering", "1", check=False)
         if probe.returncode == 0:

@@ -85,6 +85,14 @@ class NatCase(unittest.TestCase):
             self.assertEqual(guest.addresses("-6"), [])
         return guest
 
+    def names(self, guest):
+        """A guest has a name of its choice, but not those by which others look for their proxy or router."""
+        for name, known in (("web7", True), ("WPAD", False), ("isatap", False)):
+            guest("ip", "addr", "flush", "dev", "v0")
+            guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE)
+            said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout
+            self.assertEqual(said.count("Address: 192.168.76."), int(known), said)
+
     def unreached(self, guest):
         """By hosts beside this one that have a route to it."""
         uplink.ip("route", "add", "192.168.76.0/24", "via", HOST4, netns="router")
@@ -177,14 +185,8 @@ class Dnsmasq(NatCase):
         self.delete()
 
     def test_names(self):
-        """A guest has a name of its choice, but not those by which others look for their proxy or router."""
         self.persist("--nat", "--apply")
-        guest = self.guest()
-        for name, known in (("web7", True), ("WPAD", False), ("isatap", False)):
-            guest("ip", "addr", "flush", "dev", "v0")
-            guest("busybox", "udhcpc", "-i", "v0", "-n", "-q", "-f", "-x", f"hostname:{name}", "-s", nathost.LEASE)
-            said = guest("busybox", "nslookup", "-type=a", name, "192.168.76.1", check=False).stdout
-            self.assertEqual(said.count("Address: 192.168.76."), int(known), said)
+        self.names(self.guest())
         self.delete()
 
     def test_fails(self):
@@ -364,7 +366,9 @@ class Shared(NatCase):
         self.assertIn("'nat0' is there: 192.168.76.1/24", said)
         self.assertIn("through the host (NAT)", virt_tap("check", "net", "--bridge=nat0", "--json").stdout)
         self.marked()
-        self.unreached(self.guest(ipv6=False))
+        guest = self.guest(ipv6=False)
+        self.unreached(guest)
+        self.names(guest)
         self.assertNotIn("running", self.persist("--nat", "--apply"))
         self.assertIn("/etc/modules-load.d/virt-tap-nat0.conf", nathost.tree())
         self.delete()

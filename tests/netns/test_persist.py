@@ -157,6 +157,22 @@ class Formats(PersistCase):
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), before)
 
+    def test_ifupdown_without_ipv6(self):
+        """A NIC without it, as all are under ipv6.disable=1, and as an MTU below 1,280 makes them, has no address generation to turn off."""
+        uplink.remove()
+        uplink.make_wire()
+        sandbox.batch("ip", "link set eth0 mtu 1200 up", f"addr add {HOST4}/24 dev eth0", f"route add default via {ROUTER4} metric 100")
+        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n    address {HOST4}/24\n    gateway {ROUTER4}\n    mtu 1200\n")
+        self.persist("br0", "--uplink=eth0", "--format=ifupdown")
+        uplink.ip("addr", "flush", "dev", "eth0")
+        sandbox.write("/run/network/ifstate", "lo=lo\n")
+        sandbox.run("ifup", "--force", "br0")
+        self.assertEqual(uplink.addresses("br0"), [HOST4 + "/24"])
+        self.assertIn("master br0", uplink.ip("link", "show", "eth0"))
+        self.assertRegex(uplink.ip("route"), f"default via {ROUTER4} dev br0 metric 100")
+        sandbox.run("ifdown", "br0")
+        self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
+
     def test_ifupdown_keeps_the_old(self):
         before = self.tree()
         for _ in range(2):  # a second time changes nothing more

@@ -581,14 +581,39 @@ class Hostile(ApplyCase):
         for direction in ("egress", "ingress"):
             sandbox.run("tc", "filter", "add", "dev", "vtap-a", direction, "protocol", "all", "pref", "7", "bpf", "bytecode", "1,6 0 0 0")
         self.assertEqual(self.apply(), {})
-        self.rule("allow br0 mac=lock")
-        self.assertIn("the port has other filters, too; `tc filter show dev", self.apply(status=1, dry=False)["virt-tap policy apply"])
+        self.rule("allow br0 mac=lock isolated=yes")
+        before = kernel()
+        self.assertIn("has other filters, and its port filter would decide in their place; `tc filter show dev", self.apply(status=1)["virt-tap policy apply"])
+        self.assertEqual(kernel(), before)
         sandbox.run("tc", "filter", "del", "dev", "vtap-a", "ingress", "pref", "7")
-        self.apply(dry=False)
+        self.apply()
         self.rule("allow br0")
         self.apply()
         self.assertIn("pref 7", sandbox.run("tc", "filter", "show", "dev", "vtap-a", "egress").stdout)
         self.settled()
+
+    def test_limit_of_libvirts(self):
+        """Its <outbound>, an ingress qdisc with a filter that polices: the tap stays as it is, with its limit, and the refusal says what to do."""
+        self.rule("allow br0")
+        self.create("vtap-a", f"--mac={GUEST}")
+        for limited in (True, False):  # without the filter: libvirt would remove that qdisc, and all on it, when the limit is set again
+            sandbox.run("tc", "qdisc", "add", "dev", "vtap-a", "ingress")
+            if limited:
+                sandbox.run(*"tc filter add dev vtap-a parent ffff: protocol all u32 match u32 0 0 flowid :1".split())
+            self.rule("allow br0")
+            self.settled()
+            self.rule("allow br0 mac=lock isolated=yes")
+            before = kernel()
+            self.assertIn("libvirt's <outbound> does; `tc qdisc show dev vtap-a`", self.apply(status=1)["virt-tap policy apply"])
+            self.assertEqual(kernel(), before)
+            sandbox.run("ip", "link", "set", "vtap-a", "nomaster")
+            before = kernel()
+            self.assertIn("libvirt's <outbound> does; `tc qdisc show dev vtap-a`", self.repair(status=1)["virt-tap repair"])
+            self.assertEqual(kernel(), before)
+            sandbox.run("ip", "link", "set", "vtap-a", "master", "br0")
+            sandbox.run("tc", "qdisc", "del", "dev", "vtap-a", "ingress")
+        self.apply()
+        self.like_new("vtap-a", f"--mac={GUEST}")
 
 
 class Meanwhile(ApplyCase):

@@ -126,10 +126,17 @@ class Vlans(VlanTest):
         self.assertEqual(theirs, self.limits())
         self.assertIn("htb", theirs[0])
         self.assertIn("police", theirs[3])
-        # Where the port filter is, libvirt cannot put its limit of what the guest sends.
-        self.host.virsh("destroy", "web")
+        # Where the port filter is, libvirt cannot put its limit of what the guest sends; nor the port filter where that limit is.
         self.host.write(POLICY, RULE.replace("vlan", "mac=lock vlan", 1))
         self.addCleanup(self.host.write, POLICY, RULE)
+        dev = self.host.virsh("domiflist", "web").split()[0]
+        said = self.host.run(self.cli, "policy", "apply", check=False).stdout
+        self.assertEqual(theirs, self.limits())
+        self.assertIn(f"`virsh domiftune DOMAIN {dev} --outbound 0`", said)
+        self.host.virsh("domiftune", "web", dev, "--outbound", "0")
+        self.host.run(self.cli, "policy", "apply")
+        self.assertIn("bpf", self.limits()[3])
+        self.host.virsh("destroy", "web")
         self.assertIn("cannot limit what a locked guest sends", self.host.run("virsh", "start", "web", check=False).stdout)
         text = self.host.virsh("dumpxml", "--inactive", "web")
         sandbox.write(path, re.sub("<outbound [^>]*/>", "", text))

@@ -74,6 +74,17 @@ class Addresses(unittest.TestCase):
         self.assertEqual(rewrite(after).count(b" ip='"), 1)  # the other interface has none
         self.assertIn(b" on br0, 10.66.1.5 2001:db8::5\n", virt_tap("show", stdin=after)[1])
 
+    def test_again(self):
+        """What a fleet's playbook runs each time changes nothing, as with --lock and --serve, in whatever order it names them."""
+        asked = ["--ip=10.66.1.5", "--ip=2001:db8::5", "--lock=ip"]
+        after = rewrite(DOMAIN.format(BRIDGE).encode(), *asked)
+        self.assertEqual(rewrite(after, *asked), after)
+        self.assertEqual(rewrite(after, *reversed(asked)), after)
+        for other in (asked[:1], asked[1:], [*asked, "--ip=10.66.1.6"], ["--ip=10.66.1.6", *asked[1:]], ["--ip=10.66.1.5", "--ip=10.66.1.5"]):
+            status, out, said = virt_tap("rewrite", *other, stdin=after)
+            self.assertEqual((status, out), (1, b""))
+            self.assertIn("--ip: this interface has a tap already", said)
+
 
 class Filters(unittest.TestCase):
     """Packet filters, for a session's libvirt; a system's enforces them itself."""

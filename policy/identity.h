@@ -21,13 +21,13 @@ enum {
 /* A user or group: what to look up, and then what was found. */
 struct account {
     enum account_kind { USER_BY_NAME, USER_BY_UID, GROUP_BY_NAME, GROUP_BY_GID } kind;
-    char name[IDENTITY_NAME_SIZE];
     id_t id;
     gid_t gid;                       /* a user's primary group */
     char member[IDENTITY_NAME_SIZE]; /* of a group: a user to look for among its members; "": none */
     bool has_member;
     bool everywhere; /* to be set: asks every service whether it has the member, see look_up() */
     bool alone;      /* the service that answered is the only one */
+    char name[IDENTITY_NAME_SIZE]; /* last: names.c keeps no more of it than there is */
 };
 
 /* Where users and groups are looked up. */

@@ -22,15 +22,10 @@ enum { ROOM = 65536, ROOM_MAX = 64 * 1024 * 1024, SMALL_ROOM = 2048 };
 /* Read ahead after so many look-ups, so many accounts. */
 enum { AHEAD_AFTER = 4, AHEAD_MOST = 1000 };
 
-/* Small, because there can be many. */
 struct names_entry {
     struct names_entry *next;
-    enum account_kind kind;
-    id_t id;
-    gid_t gid;
-    bool absent, has_member, everywhere, alone;
-    const char *member; /* behind the name */
-    char name[];
+    bool absent;
+    struct account account; /* up to the end of its name: there can be many */
 };
 
 static bool is_by_name(const struct account *account)
@@ -237,51 +232,33 @@ static int ask_all(struct names *names, struct account *account)
     return ask_in_room(account);
 }
 
-static bool is_same(const struct names_entry *known, const struct account *asked)
+static bool is_same(const struct account *a, const struct account *b)
 {
-    const bool same = is_by_name(asked) ? strcmp(known->name, asked->name) == 0 : known->id == asked->id;
+    const bool same = is_by_name(a) ? strcmp(a->name, b->name) == 0 : a->id == b->id;
 
-    return same && known->kind == asked->kind && known->everywhere == asked->everywhere &&
-           strcmp(known->member, asked->member) == 0;
+    return same && a->kind == b->kind && a->everywhere == b->everywhere && strcmp(a->member, b->member) == 0;
 }
 
-/* Completes an account that has been looked up before. Returns 0 or -ENOENT like look_up(); 1: it has not. */
-static int recall(const struct names *names, struct account *account)
+static const struct names_entry *find_known(const struct names *names, const struct account *asked)
 {
     const struct names_entry *known = names->first;
 
-    while (known && !is_same(known, account))
+    while (known && !is_same(&known->account, asked))
         known = known->next;
-    if (!known || known->absent)
-        return known ? -ENOENT : 1;
-    strcpy(account->name, known->name);
-    account->id = known->id;
-    account->gid = known->gid;
-    account->has_member = known->has_member;
-    account->alone = known->alone;
-    return 0;
+    return known;
 }
 
 /* Returns 0 or -ENOMEM. */
 static int remember(struct names *names, const struct account *account, bool absent)
 {
-    const size_t length = strlen(account->name) + 1;
-    struct names_entry *entry = malloc(sizeof(*entry) + length + strlen(account->member) + 1);
+    const size_t size = offsetof(struct account, name) + strlen(account->name) + 1;
+    struct names_entry *entry = malloc(offsetof(struct names_entry, account) + size);
 
     if (!entry)
         return -ENOMEM;
-    *entry = (struct names_entry){
-        .kind = account->kind,
-        .id = account->id,
-        .gid = account->gid,
-        .absent = absent,
-        .has_member = account->has_member,
-        .everywhere = account->everywhere,
-        .alone = account->alone,
-        .member = entry->name + length,
-    };
-    strcpy(entry->name, account->name);
-    strcpy(entry->name + length, account->member);
+    entry->next = NULL;
+    entry->absent = absent;
+    memcpy(&entry->account, account, size);
     *names->end = entry;
     names->end = &entry->next;
     names->count++;
@@ -332,16 +309,18 @@ static void read_ahead(struct names *names, const struct account *asked)
 static int look_up(void *context, struct account *account, struct error *why)
 {
     struct names *names = context;
-    struct account found = *account;
-    int err = recall(names, account);
+    const struct names_entry *known = find_known(names, account);
 
-    if (err > 0 && names->count >= AHEAD_AFTER && is_by_name(account) && !account->everywhere) {
+    if (!known && names->count >= AHEAD_AFTER && is_by_name(account) && !account->everywhere) {
         read_ahead(names, account);
-        err = recall(names, account);
+        known = find_known(names, account);
     }
-    if (err <= 0)
-        return err;
-    err = account->everywhere ? -ENOENT : ask_all(names, &found);
+    if (known) {
+        memcpy(account, &known->account, offsetof(struct account, name) + strlen(known->account.name) + 1);
+        return known->absent ? -ENOENT : 0;
+    }
+    struct account found = *account;
+    int err = account->everywhere ? -ENOENT : ask_all(names, &found);
     if (err)
         err = ask_each(names, &found, why);
     if (err && err != -ENOENT)

@@ -712,6 +712,20 @@ class CarriedOver(PersistCase):
         sandbox.write("/etc/network/interfaces", text.replace("up /etc/routes", "up /etc/routes\n  up ip route add 10.0.0.0/8 via 192.0.2.7"))
         self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print")
 
+    def test_peer(self):
+        """As hosters have it: the address is one of its own, and its peer is on the link."""
+        uplink.ip("-4", "addr", "flush", "dev", "eth0")
+        uplink.ip("addr", "add", HOST4, "peer", "172.31.1.1/32", "dev", "eth0")
+        uplink.ip("route", "replace", "default", "via", "172.31.1.1", "dev", "eth0", "metric", "100")
+        sandbox.write("/etc/network/interfaces", f"auto eth0\niface eth0 inet static\n  address {HOST4}\n  netmask 255.255.255.255\n"
+                      "  pointopoint 172.31.1.1\n  gateway 172.31.1.1\n")
+        own = self.persist("br0", "--uplink=eth0", "--format=ifupdown", "--print").split("# /etc/network/virt-tap-br0\n")[1]
+        for line in (f"ip addr replace {HOST4}/32 dev br0\n", "ip route replace 172.31.1.1/32 dev br0\n", "replace default via 172.31.1.1 dev br0 onlink"):
+            self.assertIn(line, own)
+        self.assertIn("Destination=172.31.1.1/32\nScope=link\n", self.persist("br0", "--uplink=eth0", "--format=networkd", "--print"))
+        uplink.ip("addr", "add", "198.51.100.1", "peer", "203.0.113.1/24", "dev", "eth0")
+        self.assertIn("the peer 203.0.113.1/24 of an address", self.persist("br0", "--uplink=eth0", "--format=networkd", "--print", status=1))
+
     def test_ifupdown2(self):
         """It removes addresses that it does not know, but not what is set last."""
         uplink.ip("link", "set", "eth0", "mtu", "1400")

@@ -788,7 +788,7 @@ class CarriedOver(PersistCase):
         self.assertIn("Bridge=br0", texts[0])
         self.assertEqual(virt_tap("bridge", "unpersist", "br0").returncode, 0)
         self.assertEqual(self.tree(), before)
-        self.assertEqual(glob.glob("/run/virt-tap/netplan.*"), [])
+        self.assertFalse({"was", "next"} & set(os.listdir("/run/virt-tap")))
         trace = f"{sandbox.RUN}/trace"  # where others can put something, nothing is looked for, or made
         sandbox.run("strace", "-qq", "-e", "trace=openat,mkdir,statfs,newfstatat", "-o", trace, uplink.CLI, "bridge", "persist", "br0",
                     "--uplink=eth0", "--format=netplan", "--print")

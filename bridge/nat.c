@@ -304,6 +304,7 @@ int nat_plan(struct view *view, const char *verb, const char *text, struct persi
         return complain(1, verb, "cannot choose a MAC, for /etc/machine-id cannot be read: %s",
                         strerror(-err));
     mac_print(plan->mac, mac);
+    plan->max_learned = BRIDGE_LEARNED_MAX;
     if (strcmp(plan->format->name, "networkmanager") == 0)
         complain(0, verb, "guests get no IPv6: NetworkManager shares IPv4 only");
     else if (may_forward6(verb))

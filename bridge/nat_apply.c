@@ -314,18 +314,6 @@ static int tell(const char *verb, const struct persist_plan *plan)
     return persist_tell(verb, plan);
 }
 
-/* As the rule for udev does, which knows it only after a moment. */
-static void limit_learning(const char *name)
-{
-    _cleanup_view_ struct view view;
-
-    if (view_read(&view) < 0)
-        return;
-    const struct link *bridge = links_by_name(&view.links, name);
-    if (bridge && bridge->bridge.knows_learned && bridge->bridge.max_learned == 0)
-        bridge_set_option(&view.nl, bridge->ifindex, BRIDGE_FDB_MAX_LEARNED, BRIDGE_LEARNED_MAX);
-}
-
 int nat_remove(const char *verb, const char *bridge)
 {
     __attribute__((cleanup(persist_free))) struct persist_files record = {.count = 0};
@@ -366,7 +354,7 @@ int nat_apply(const char *verb, const struct persist_plan *plan)
             nat_remove(verb, plan->bridge);
         return 1;
     }
-    limit_learning(plan->bridge);
+    persist_limit(plan);
     const bool docker = records(&record, "/docker.service.d/");
     if (docker) {
         process_query(NULL, "systemctl", "daemon-reload");

@@ -226,16 +226,6 @@ static void add_sysctls(const struct persist_plan *plan, struct persist_files *f
     fprintf(out, "# Guests configure nothing of the host's.\n-net/ipv6/conf/%s/accept_ra=0\n", plan->bridge);
 }
 
-/* It learns as few addresses as one of `bridge create`. udev tells it, as soon as anybody makes it: profiles
- * of NetworkManager have no word for this, and files of networkd's only from systemd 257 on. */
-static void add_limit(const struct persist_plan *plan, struct persist_files *files)
-{
-    fprintf(persist_open(files, plan, 0644, "/etc/udev/rules.d/80-virt-tap-%s.rules", plan->bridge),
-            "ACTION==\"add\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", ENV{INTERFACE}==\"%s\", "
-            "RUN+=\"/sbin/ip link set dev %s type bridge fdb_max_learned %d\"\n",
-            plan->bridge, plan->bridge, BRIDGE_LEARNED_MAX);
-}
-
 /* A zone of its own, as NetworkManager's for shared connections: guests reach these services of the host's,
  * and everything beyond it. A zone's name has 17 characters at most. */
 static void add_zone(const struct persist_plan *plan, struct persist_files *files)
@@ -301,7 +291,6 @@ void nat_write_host(const struct persist_plan *plan, struct persist_files *files
         if (access("/etc/firewalld/zones", F_OK) == 0)
             add_zone(plan, files);
     }
-    add_limit(plan, files);
     if (by_networkd(plan)) {
         add_filter(plan, files);
         add_wants(plan, files);

@@ -113,6 +113,9 @@ static int make_plan(struct view *view, const char *verb, const char *name, cons
         plan->mtu = holder->mtu;
     plan->stp = bridge && bridge->bridge.stp;
     plan->vlan_filtering = bridge && bridge->bridge.vlan_filtering;
+    plan->max_learned = BRIDGE_LEARNED_MAX;
+    if (bridge && bridge->bridge.max_learned)
+        plan->max_learned = bridge->bridge.max_learned;
     struct error why = {0};
     if (plan->format->inspect && plan->format->inspect(plan, &why) != 0)
         return complain(1, verb, "nothing was changed: %s", why.text);
@@ -182,6 +185,16 @@ static int check_cloud_init(const struct persist_files *files, struct error *why
     return 0;
 }
 
+/* It learns as few addresses as one of `bridge create`. udev tells it, as soon as anybody makes it: of the
+ * managers, only networkd has a word for this, from systemd 257 on. */
+static void write_limit(const struct persist_plan *plan, struct persist_files *files)
+{
+    fprintf(persist_open(files, plan, 0644, "/etc/udev/rules.d/80-virt-tap-%s.rules", plan->bridge),
+            "ACTION==\"add\", SUBSYSTEM==\"net\", ENV{DEVTYPE}==\"bridge\", ENV{INTERFACE}==\"%s\", "
+            "RUN+=\"/sbin/ip link set dev %s type bridge fdb_max_learned %u\"\n",
+            plan->bridge, plan->bridge, plan->max_learned);
+}
+
 static int collect(void *arg)
 {
     struct writing *writing = arg;
@@ -192,6 +205,7 @@ static int collect(void *arg)
         return complain(1, writing->verb, "nothing was changed: %s", why.text);
     if (writing->plan->nat.family)
         nat_write_host(writing->plan, &writing->files);
+    write_limit(writing->plan, &writing->files);
     persist_end(&writing->files);
     return 0;
 }

@@ -27,7 +27,8 @@ struct persist_plan {
     const struct persist_format *format;     /* the manager that does it */
     char bridge[IFNAMSIZ], uplink[IFNAMSIZ]; /* uplink "": none */
     char mac[MAC_TEXT];
-    unsigned int mtu; /* 0: default */
+    unsigned int mtu;         /* 0: default */
+    unsigned int max_learned; /* addresses */
     bool stp, vlan_filtering, dhcp;
     struct cidr *addresses;
     size_t address_count;
@@ -118,6 +119,10 @@ const struct persist_format *persist_find_format(const char *name);
 
 /* persist_apply.c: makes the manager read the plan's files. Returns 0 or reports why not. */
 int persist_tell(const char *verb, const struct persist_plan *plan);
+
+/* persist_apply.c: limits what the bridge learns as the rule for udev does, which knows it only after a
+ * moment. */
+void persist_limit(const struct persist_plan *plan);
 
 /* persist_apply.c: makes the manager read the plan's files and waits until the uplink is a port of the
  * bridge. Returns 0 or reports why not. */

@@ -150,6 +150,17 @@ int persist_tell(const char *verb, const struct persist_plan *plan)
     return run_all(verb, plan->format->apply, plan->bridge, plan->uplink);
 }
 
+void persist_limit(const struct persist_plan *plan)
+{
+    _cleanup_view_ struct view view;
+
+    if (view_read(&view) < 0)
+        return;
+    const struct link *bridge = links_by_name(&view.links, plan->bridge);
+    if (bridge && bridge->bridge.knows_learned && bridge->bridge.max_learned == 0)
+        bridge_set_option(&view.nl, bridge->ifindex, BRIDGE_FDB_MAX_LEARNED, plan->max_learned);
+}
+
 int persist_apply(const char *verb, const struct persist_plan *plan)
 {
     const struct persist_format *format = plan->format;
@@ -157,8 +168,10 @@ int persist_apply(const char *verb, const struct persist_plan *plan)
     if (persist_tell(verb, plan) != 0)
         return 1;
     for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
-        if (is_there(plan))
+        if (is_there(plan)) {
+            persist_limit(plan);
             return 0;
+        }
         poll(NULL, 0, STEP_MS);
     }
     return complain(1, verb, "%s has not made '%s' a port of '%s' in %d s", format->name, plan->uplink,

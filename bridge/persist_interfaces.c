@@ -242,8 +242,8 @@ static void edit_option(struct editor *e, const struct line *line, const char *w
         text_has_word("accept_ra autoconf privext", word) && (e->where == NIC_STATIC || e->where == NIC_DHCP);
     bool drop = text_has_word(known, word) || setting || e->where == ALIAS;
 
-    if (text_has_word("address gateway", word))
-        fprintf(e->taken->network, "%s %s\n", word, value);
+    if (text_has_word("address gateway pointopoint", word))
+        fprintf(e->taken->network, "route %s\n", value);
     if (text_has_word("up pre-up post-up down pre-down post-down", word))
         drop = persist_edit_command(e->taken, word, value, e->where == NIC_INET6, e->where == ALIAS) || drop;
     else if (e->where == NIC_INET6 && !text_has_word("hwaddress mtu", word))

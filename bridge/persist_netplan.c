@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "persist_netplan_copy.h"
+#include "persist_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -311,23 +312,38 @@ static char *take_definition(struct copy *copy, struct persist_files *files)
     return take_text(&moved);
 }
 
-int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+static int write_files(void *arg)
 {
-    _cleanup_copy_ struct copy copy = {.section = "bridges", .why = why};
+    struct copy *copy = arg;
+    const struct persist_plan *plan = copy->plan;
+    struct persist_files *files = copy->files;
     _cleanup_free_ char *moved = NULL;
 
-    strcpy(copy.id, plan->bridge);
-    if (copy_make(&copy) < 0 || refuse_bridge(&copy, plan) < 0 ||
-        (*plan->uplink && find_definition(&copy, plan) < 0))
+    strcpy(copy->id, plan->bridge);
+    if (copy_begin(copy, COPY_WAS) < 0 || refuse_bridge(copy, plan) < 0 ||
+        (*plan->uplink && find_definition(copy, plan) < 0))
         return -1;
-    moved = take_definition(&copy, files);
-    if (copy.definition && !moved)
+    moved = take_definition(copy, files);
+    if (copy->definition && !moved)
         return -1;
     persist_netplan_print(persist_open(files, plan, 0600, FOLDER "%s%s.yaml", own_name(), plan->bridge), plan,
-                          copy.section, copy.id, moved);
+                          copy->section, copy->id, moved);
     persist_end(files);
-    if (copy_check(&copy, plan, files) < 0)
+    if (copy_check(copy, plan, files) < 0)
         return -1;
     add_iaid(plan, files);
     return 0;
+}
+
+int persist_netplan(const struct persist_plan *plan, struct persist_files *files, struct error *why)
+{
+    static const struct overlay overlay = {COPY_FOLDER, NULL};
+    struct copy copy = {.plan = plan, .files = files, .section = "bridges", .why = why};
+    const int made = state_folder_make();
+
+    if (made < 0)
+        return error_set(why, "cannot use " STATE_FOLDER ": %s", strerror(-made));
+    const int err = private_call(&overlay, 1, write_files, &copy, why);
+    free(copy.definition);
+    return err;
 }

@@ -5,56 +5,17 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "base/statefolder.h"
 #include "base/text.h"
-#include "config.h"
 #include "uplink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-
-/* Where nobody else can put anything: in /tmp, a user's file system that does not answer could have such a
- * name. */
-#define FOLDER STATE_FOLDER "/netplan."
 
 enum { PLACE_SIZE = sizeof(((struct copy *)0)->root) + 32, TEXT_SIZE = 16384 };
-
-static void remove_folder(const char *root)
-{
-    process_query(NULL, "rm", "-rf", "--one-file-system", root);
-}
-
-void copy_free(struct copy *copy)
-{
-    if (*copy->folder) {
-        remove_folder(copy->folder);
-        if (copy->lock >= 0)
-            close(copy->lock);
-    }
-    free(copy->definition);
-}
-
-/* Removes the copies of processes that were killed: their locks are gone. */
-static void remove_abandoned(void)
-{
-    _cleanup_globfree_ glob_t found = {.gl_pathc = 0};
-    struct stat st;
-
-    glob(FOLDER "*", GLOB_NOSORT, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        _cleanup_close_ const int fd =
-            open(found.gl_pathv[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            remove_folder(found.gl_pathv[i]);
-    }
-}
 
 /* The reason in what netplan printed: in the last line of a Python traceback, or behind `Command failed: `,
  * with version 1.1 even if it exits with 0. NULL: it did not fail. */
@@ -100,12 +61,11 @@ char *copy_netplan(struct copy *copy, const char *verb, const char *argument)
     return NULL;
 }
 
-/* Goes on with a fresh copy of the host's files. */
-static int begin(struct copy *copy, const char *name)
+int copy_begin(struct copy *copy, const char *name)
 {
     static const char *const folders[] = {"/lib/netplan", "/etc/netplan", "/run/netplan"};
 
-    snprintf(copy->root, sizeof(copy->root), "%s/%s", copy->folder, name);
+    snprintf(copy->root, sizeof(copy->root), COPY_FOLDER "/%s", name);
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         char files[PLACE_SIZE];
         snprintf(files, sizeof(files), "%s%s", copy->root, folders[i]);
@@ -118,26 +78,6 @@ static int begin(struct copy *copy, const char *name)
             return error_set(copy->why, "cannot copy %s to %s", folders[i], files);
     }
     return 0;
-}
-
-int copy_make(struct copy *copy)
-{
-    const int err = state_folder_make();
-
-    if (err < 0)
-        return error_set(copy->why, "cannot use " STATE_FOLDER ": %s", strerror(-err));
-    remove_abandoned();
-    strcpy(copy->folder, FOLDER "XXXXXX");
-    if (!mkdtemp(copy->folder)) {
-        *copy->folder = '\0';
-        return error_set(copy->why, "cannot make a folder in " STATE_FOLDER ": %s", strerror(errno));
-    }
-    copy->lock = open(copy->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* another run may have taken it for abandoned before it was locked */
-    if (copy->lock < 0 || flock(copy->lock, LOCK_EX | LOCK_NB) < 0)
-        return error_set(copy->why, "cannot use the new folder %s: %s; try again", copy->folder,
-                         strerror(errno));
-    return begin(copy, "was");
 }
 
 /* What netplan makes of a definition, for one backend or the other: where it is, and the settings that name
@@ -305,15 +245,13 @@ static int check_bridge(struct copy *copy, const struct persist_plan *plan, cons
 /* Whether netplan makes the same of all other definitions as before. Returns 0, or -1 and why not. */
 static int check_others(const struct copy *copy, const struct persist_plan *plan)
 {
+    static const char before[] = COPY_FOLDER "/" COPY_WAS "/run";
     _cleanup_free_ char *said = NULL;
-    char run[PLACE_SIZE], before[PLACE_SIZE], bridge[ID_SIZE + 32], nic[ID_SIZE + 32];
+    char run[PLACE_SIZE], bridge[ID_SIZE + 32], nic[ID_SIZE + 32];
 
     snprintf(run, sizeof(run), "%s/run", copy->root);
-    snprintf(before, sizeof(before), "%s/was/run", copy->folder);
     snprintf(bridge, sizeof(bridge), "--exclude=*netplan-%s.*", plan->bridge);
     snprintf(nic, sizeof(nic), "--exclude=*netplan-%s.*", copy->id);
-    if (access(before, F_OK) < 0)
-        return 0;
     /* The first three excluded are lists of names, the bridge's among them. */
     if (process_query(&said, "diff", "-rqN", "--exclude=netplan", "--exclude=netplan.conf",
                       "--exclude=*.rules", "--exclude=system", bridge, nic, before, run) == 0)
@@ -325,7 +263,7 @@ int copy_check(struct copy *copy, const struct persist_plan *plan, const struct 
 {
     char text[TEXT_SIZE], path[PATH_MAX + PLACE_SIZE];
 
-    if (begin(copy, "next") < 0)
+    if (copy_begin(copy, COPY_NEXT) < 0)
         return -1;
     for (size_t i = 0; i < files->count; i++) {
         snprintf(path, sizeof(path), "%s%s", copy->root, files->list[i].path);

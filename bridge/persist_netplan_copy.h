@@ -6,16 +6,23 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/statefolder.h"
+#include "config.h"
 #include "persist.h"
 
 #include <stdbool.h>
 
+#define COPY_FOLDER                                                                                          \
+    STATE_FOLDER /* in a mount namespace of this process's, where it is on a file system of its own */
+#define COPY_WAS "was"
+#define COPY_NEXT "next"
+
 enum { ID_SIZE = 64 };
 
 struct copy {
-    char folder[32];            /* of this process's */
-    int lock;                   /* on that folder, for as long as it is needed */
-    char root[40];              /* in it, for netplan: was, and then next */
+    const struct persist_plan *plan;
+    struct persist_files *files;
+    char root[40];              /* for netplan: in COPY_FOLDER, COPY_WAS and then COPY_NEXT */
     const char *section;        /* where the NIC, or else the bridge, is defined or would be */
     char id[ID_SIZE];           /* its name there */
     char *definition;           /* the NIC's, as YAML, owned; NULL: there is none */
@@ -23,11 +30,8 @@ struct copy {
     struct error *why;
 };
 
-#define _cleanup_copy_ __attribute__((cleanup(copy_free)))
-
-/* Copies the host's files. Returns 0, or -1 and why not; copy_free() must be called in either case. */
-int copy_make(struct copy *copy);
-void copy_free(struct copy *copy);
+/* Goes on with a fresh copy of the host's files. Returns 0, or -1 and why not. */
+int copy_begin(struct copy *copy, const char *name);
 
 /* Runs netplan on the copy. Returns its output, to be freed, or NULL and why it failed. */
 char *copy_netplan(struct copy *copy, const char *verb, const char *argument);

@@ -49,13 +49,19 @@ bool persist_networkd_leased(const char *name, const struct cidr *address)
 /* The lease file has the client's identifier: ff, IAID, DUID (RFC 4361). */
 static bool read_iaid(const char *interface, bool v4, unsigned int *iaid)
 {
-    char value[300];
+    char value[300], *number = value;
 
-    if (v4)
-        return read_state("leases", interface, "CLIENTID", value, sizeof(value)) &&
-               sscanf(value, "ff%8x", iaid) == 1;
-    return read_state("links", interface, "DHCP6_CLIENT_IAID", value, sizeof(value)) &&
-           sscanf(value, "%x", iaid) == 1;
+    if (!read_state(v4 ? "leases" : "links", interface, v4 ? "CLIENTID" : "DHCP6_CLIENT_IAID", value,
+                    sizeof(value)))
+        return false;
+    if (v4 && (strncmp(value, "ff", 2) != 0 || strlen(value) < 10))
+        return false;
+    if (v4) {
+        number = value + 2;
+        value[10] = '\0';
+    }
+    *iaid = (unsigned int)strtoul(number, NULL, 16);
+    return true;
 }
 
 bool persist_networkd_iaid(const struct persist_plan *plan, char text[PERSIST_IAID])

@@ -119,8 +119,7 @@ static void add_port(struct words *words, const struct persist_plan *plan, const
 static void add_identity(struct words *words, const struct persist_plan *plan, const struct profile *profile)
 {
     static const char *const families[] = {"ipv4", "ipv6"};
-    unsigned int iaid[4];
-    char property[32];
+    char property[32], iaid[9];
 
     for (int i = 0; i < 2; i++) {
         snprintf(property, sizeof(property), "%s.route-metric", families[i]);
@@ -132,8 +131,8 @@ static void add_identity(struct words *words, const struct persist_plan *plan, c
         words_set(words, "ipv4.dhcp-client-id", "%s", profile->client_id);
     if (*profile->duid && profile_has(profile, "ipv6", "dhcp-duid"))
         words_set(words, "ipv6.dhcp-duid", "%s", profile->duid);
-    if (sscanf(profile->iaid, "%2x:%2x:%2x:%2x", &iaid[0], &iaid[1], &iaid[2], &iaid[3]) == 4)
-        words_set(words, "ipv6.dhcp-iaid", "%u", iaid[0] << 24 | iaid[1] << 16 | iaid[2] << 8 | iaid[3]);
+    if (sscanf(profile->iaid, "%2s:%2s:%2s:%2s", iaid, iaid + 2, iaid + 4, iaid + 6) == 4)
+        words_set(words, "ipv6.dhcp-iaid", "%lu", strtoul(iaid, NULL, 16));
     if (*plan->token && *profile->uuid && !profile_has(profile, "ipv6", "token")) {
         words_set(words, "ipv6.addr-gen-mode", "eui64");
         words_set(words, "ipv6.token", "%s", plan->token);

@@ -26,10 +26,23 @@ void persist_plan_free(struct persist_plan *plan)
     free(plan->routes);
 }
 
+/* What no format but ifupdown's has a word for, the peer of an address, becomes a route. */
 static int add_address(struct persist_plan *plan, const struct nlmsghdr *msg)
 {
-    const struct cidr address = address_of(msg);
+    struct cidr address = address_of(msg), peer = address;
+    const struct nlattr *other = message_attr(msg, sizeof(struct ifaddrmsg), IFA_ADDRESS);
+    struct persist_route route = {.family = address.family};
 
+    if (other)
+        memcpy(peer.bytes, nla_data(other), cidr_size(peer.family));
+    const bool has_peer = !plan->managed && !cidr_equal(&peer, &address);
+    if (has_peer)
+        address.prefix = (uint8_t)(8 * cidr_size(address.family));
+    cidr_print(&peer, route.to);
+    if (has_peer && peer.prefix != address.prefix)
+        persist_lose(plan, "the peer %s of an address", route.to);
+    else if (has_peer && array_add(&plan->routes, &plan->route_count, &route, sizeof(route)) < 0)
+        return -ENOMEM;
     return array_add(&plan->addresses, &plan->address_count, &address, sizeof(address));
 }
 

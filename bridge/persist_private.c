@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "persist_private.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -12,10 +13,12 @@ static int cover(const struct overlay *overlays, size_t count, struct error *why
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set(why, "a mount namespace cannot be made private: %s", strerror(errno));
-    for (size_t i = 0; i < count; i++)
-        if (mount(overlays[i].shown, overlays[i].path, NULL, MS_BIND, NULL) < 0)
-            return error_set(why, "%s cannot be shown in place of %s: %s", overlays[i].shown,
-                             overlays[i].path, strerror(errno));
+    for (size_t i = 0; i < count; i++) {
+        const char *shown = text_or(overlays[i].shown, "tmpfs");
+        if (mount(shown, overlays[i].path, "tmpfs", overlays[i].shown ? MS_BIND : 0, "mode=0700") < 0)
+            return error_set(why, "%s cannot be shown in place of %s: %s", shown, overlays[i].path,
+                             strerror(errno));
+    }
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* A file or folder, and what is shown in its place. */
+/* A file or folder, and what is shown in its place; NULL: an empty folder. */
 struct overlay {
     const char *path, *shown;
 };

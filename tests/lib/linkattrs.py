@@ -32,3 +32,15 @@ def bridge(name):
 
 def port(name):
     return _info(name, INFO_SLAVE_DATA)
+
+
+def limit_learning(name, number):
+    attribute = struct.pack("=HHI", 8, BR_MAX_LEARNED, number)
+    data = struct.pack("=HH", 4 + len(attribute), INFO_DATA) + attribute
+    info = struct.pack("=HH8s", 11, 1, b"bridge\0") + data
+    info = struct.pack("=HH", 4 + len(info), IFLA_LINKINFO) + info
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.settimeout(10)
+        sock.send(struct.pack("=IHHIIBBHiII", 32 + len(info), 16, 5, 1, 0, 0, 0, 0, socket.if_nametoindex(name), 0, 0) + info)
+        if code := struct.unpack_from("=i", sock.recv(4096), 16)[0]:
+            raise OSError(-code, "cannot set the limit of learned addresses")

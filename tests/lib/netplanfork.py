@@ -6,12 +6,14 @@ What runs is netplan's own script, in the same folder, with the caller's argumen
 environment it sees nothing. The sandbox must have been entered; only root can call it.
 """
 import array
+import ctypes
 import importlib
 import os
 import runpy
 import shutil
 import signal
 import socket
+import struct
 import sys
 import traceback
 
@@ -19,6 +21,7 @@ import sandbox
 
 SOCKET = sandbox.RUN + "/netplan.socket"
 SCRIPT = "netplan.forked"
+CLONE_NEWNS = 0x20000
 # -SIE, and no module but those that are built in: this is what each call takes.
 CLIENT = f"""#!/usr/bin/python3 -SIE
 import _socket, posix, sys
@@ -79,6 +82,10 @@ def _answer(caller, script):
     for own, fd in enumerate(array.array("i", ancillary[0][2])):
         os.dup2(fd, own)
         os.close(fd)
+    pid = struct.unpack("iII", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    with open(f"/proc/{pid}/ns/mnt", "rb") as namespace:  # it may see other files
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNS) < 0:
+            raise OSError(ctypes.get_errno(), "setns")
     folder, *words = request.decode().split("\0")
     os.chdir(folder)
     sys.argv = ["netplan", *words]

@@ -16,7 +16,7 @@ import uplink
 from sandbox import USER
 from uplink import HOST4, ROUTER4, virt_tap
 
-FOLDERS = ("/etc/network", "/etc/netplan", "/etc/systemd/network", "/etc/virt-tap")
+FOLDERS = ("/etc/network", "/etc/netplan", "/etc/systemd/network", "/etc/udev/rules.d", "/etc/virt-tap")
 LAN, NETWORK = "/etc/systemd/network/10-lan.network", f"[Match]\nName=eth0\n[Network]\nAddress={HOST4}/24\nGateway={ROUTER4}\nDNS=192.0.2.53\n"
 OWN = "/etc/systemd/network/0-virt-tap-br0.network"
 INTERFACES = f"auto lo\niface lo inet loopback\nauto eth0\niface eth0 inet static\n  address {HOST4}/24\n  gateway {ROUTER4}\n"

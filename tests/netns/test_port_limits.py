@@ -5,7 +5,6 @@
 a multicast router's port, and the table of addresses. Run on the kernel here, which may have all limits, and by
 tests/system/test_older_kernel.py on one that lacks two."""
 import os
-import socket
 import struct
 import subprocess
 
@@ -175,21 +174,9 @@ class Learned(Limits):
         if not self.knows:
             return
         for number, kept in ((0, LEARNED), (50000, 50000), (100, 100)):  # what an administrator chose stays
-            self.set_limit("br-lab", number)
+            linkattrs.limit_learning("br-lab", number)
             with self.grant(bridge="br-lab"):
                 self.assertEqual(self.limit(), kept)
-
-    @staticmethod
-    def set_limit(name, number):
-        attribute = struct.pack("=HHI", 8, BR_MAX_LEARNED, number)
-        data = struct.pack("=HH", 4 + len(attribute), linkattrs.INFO_DATA) + attribute
-        info = struct.pack("=HH8s", 11, 1, b"bridge\0") + data
-        info = struct.pack("=HH", 4 + len(info), linkattrs.IFLA_LINKINFO) + info
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
-            sock.settimeout(10)
-            sock.send(struct.pack("=IHHIIBBHiII", 32 + len(info), 16, 5, 1, 0, 0, 0, 0, socket.if_nametoindex(name), 0, 0) + info)
-            if code := struct.unpack_from("=i", sock.recv(4096), 16)[0]:
-                raise OSError(-code, "cannot set the limit of learned addresses")
 
     def test_one_guest_does_not_fill_the_memory(self):
         self.make()

@@ -45,7 +45,9 @@ class Macs(netcase.NetCase):
             with self.grant(f"--mac={ONE}") as answer:
                 claims = netcase.link(answer.tap()[0])["altnames"]
                 self.assertIn("virt-tap-mac.br0.52540000000a", claims)
-                self.refuse(f"--mac={ONE}", uid=OTHER, says=["--mac", "another tap on bridge 'br0'", "virt-tap list"])
+                shows = "ip link show dev virt-tap-mac.br0.52540000000a"
+                self.refuse(f"--mac={ONE}", uid=OTHER, says=["--mac", "another tap on bridge 'br0'", f"`{shows}` shows it"])
+                self.assertIn(answer.tap()[0], sandbox.run(*shows.split()).stdout)
                 self.refuse("--mac=52:54:00:00:00:0A", says="another tap")
                 with self.grant(f"--mac={ONE}", bridge="br1"), self.grant(f"--mac={TWO}", uid=OTHER):
                     pass

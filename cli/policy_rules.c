@@ -54,10 +54,13 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
 
     if (number_parse(name, 0, (id_t)-2, &number)) { /* as in policy/identity.c */
         *id = (id_t)number;
-        if (account_find(&lint->names->source, kind, name, &named, &why) == 0 && named != *id)
-            warn_rule(lint, policy, rule,
-                      "%s=%s is that number, and not the %s of that name, which has number %u: write that",
-                      what, name, what, named);
+        if ((!rule->deny || kind != USER_BY_NAME) && /* else it is about both */
+            account_find(&lint->names->source, kind, name, &named, &why) == 0 && named != *id)
+            warn_rule(
+                lint, policy, rule,
+                "%s=%s is a number, not the %s of that name, which has number %u; if that one is meant, "
+                "write %s=%u",
+                what, name, what, named, what, named);
         return true;
     }
     const int err = account_find(&lint->names->source, kind, name, id, &why);

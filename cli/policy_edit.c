@@ -47,16 +47,6 @@ static int fail(const struct edit *edit, const char *what, const char *path)
     return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
 }
 
-/* Locks out other edits. */
-static int take_lock(struct edit *edit)
-{
-    edit->lock = state_lock(".policy", 0);
-    if (edit->lock == -EWOULDBLOCK)
-        return complain(-1, edit->name, "somebody else is editing a policy; try again later");
-    errno = -edit->lock;
-    return edit->lock < 0 ? fail(edit, "cannot lock", STATE_FOLDER) : 0;
-}
-
 static int open_folder(struct edit *edit)
 {
     char folder[PATH_MAX];
@@ -316,7 +306,9 @@ static int edit_and_check(struct edit *edit)
 
 static int edit_file(struct edit *edit)
 {
-    if (take_lock(edit) < 0 || open_folder(edit) < 0)
+    edit->lock =
+        state_lock_for(edit->name, ".policy", 0, "somebody else is editing a policy; try again later");
+    if (edit->lock < 0 || open_folder(edit) < 0)
         return -1;
     if (lstat(edit->path, &edit->was) < 0 && errno != ENOENT)
         return fail(edit, "cannot look at", edit->path);

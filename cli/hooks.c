@@ -215,8 +215,8 @@ static int enable(const struct call *call)
             return 1;
     puts(
         "enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks\n"
-        "A session's daemon (qemu:///session) that is running does so once it is started again: `virt-tap hooks "
-        "status`, as its user, says how");
+        "A session's daemon (qemu:///session) that is running calls them once it was started again; `virt-tap "
+        "hooks status`, as its user, says how");
     if (options->reload)
         status = reload(call->name);
     else if (any_unseen())

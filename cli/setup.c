@@ -289,9 +289,7 @@ static int check_call(const struct call *call, const struct options *options)
     if (options->uplink &&
         (!ifname_valid(options->uplink) || options->uplink[strspn(options->uplink, IFNAME_PLAIN)]))
         return complain(2, call->name, "--uplink=%.64s: no NIC has such a name", options->uplink);
-    if (geteuid() != 0)
-        return complain(1, call->name, "this changes the host, which requires root: use sudo");
-    return 0;
+    return complain_unless_root(call->name, "the host");
 }
 
 int setup_run(const struct call *call)

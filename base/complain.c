@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int complain(int status, const char *name, const char *format, ...)
 {
@@ -24,6 +25,13 @@ int complain(int status, const char *name, const char *format, ...)
     va_end(args);
     fprintf(stderr, "%s: %s\n", name, text_or(line, "out of memory: the reason cannot be shown"));
     return status;
+}
+
+int complain_unless_root(const char *name, const char *what)
+{
+    if (geteuid() == 0)
+        return 0;
+    return complain(1, name, "this changes %s, which requires root: use sudo", what);
 }
 
 int finish_output(int status, const char *name)

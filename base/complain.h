@@ -8,6 +8,9 @@
  * the verb's full command. Returns status, for `return complain(...)`. */
 int complain(int status, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Returns 0 for root; or 1 after reporting that the verb changes that, and so requires root. */
+int complain_unless_root(const char *name, const char *what);
+
 /* Flushes standard output, and checks for earlier write errors as well. Returns status; or, having printed
  * the reason, 1. */
 int finish_output(int status, const char *name);

@@ -3,11 +3,13 @@
 #include "statefolder.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "complain.h"
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -65,4 +67,15 @@ int state_lock(const char *name, int ms)
         poll(NULL, 0, STEP_MS);
     }
     return take_fd(&fd);
+}
+
+int state_lock_for(const char *verb, const char *name, int ms, const char *busy)
+{
+    const int lock = state_lock(name, ms);
+
+    if (lock == -EWOULDBLOCK)
+        return complain(-1, verb, "nothing was changed: %s", busy);
+    if (lock < 0)
+        return complain(-1, verb, "nothing was changed: cannot lock " STATE_FOLDER ": %s", strerror(-lock));
+    return lock;
 }

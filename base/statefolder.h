@@ -16,3 +16,7 @@ int state_folder_make(void);
  * a file can hold its lock for ever. Returns a descriptor that the caller owns, or -errno; -EWOULDBLOCK:
  * somebody else holds it. */
 int state_lock(const char *name, int ms);
+
+/* Likewise for a verb (its full command): returns -1 after reporting why not, with `busy` if somebody else
+ * holds it. */
+int state_lock_for(const char *verb, const char *name, int ms, const char *busy);

@@ -261,3 +261,10 @@ int command_main(const struct command *command, int argc, char *argv[])
     argv[0] = name;
     return command_run(command, argc, argv);
 }
+
+int command_main_of(const char *name, const struct command *command, int argc, char *argv[])
+{
+    const struct verb only = {.name = name, .arguments = "VERB", .summary = command->about, .verbs = command};
+
+    return command_main(&(struct command){command->about, &only, 1}, argc, argv);
+}

@@ -51,6 +51,9 @@ int command_run(const struct command *command, int argc, char *argv[]);
  * "virt-tap", whatever its caller passed. Returns the exit status. */
 int command_main(const struct command *command, int argc, char *argv[]);
 
+/* main() of a program that virt-tap starts for the verb of that name, which has these verbs. */
+int command_main_of(const char *name, const struct command *command, int argc, char *argv[]);
+
 /* Runs a verb; argv[0] is the full command. With --help, -h or --version anywhere before a `--`, or the word
  * help alone for a verb that takes no words, only prints the verb's help or the version. Returns the exit
  * status. */

@@ -19,8 +19,8 @@ int view_read(struct view *view)
 int view_open(struct view *view, const char *verb, bool needs_root)
 {
     *view = (struct view){.links = {.count = 0}};
-    if (needs_root && geteuid() != 0)
-        return complain(1, verb, "this changes the host's network, which requires root: use sudo");
+    if (needs_root && complain_unless_root(verb, "the host's network"))
+        return 1;
     const int err = view_read(view);
     if (err == 0)
         return 0;

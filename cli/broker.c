@@ -26,8 +26,8 @@ static bool has_systemd(void)
 
 static int check(const char *verb)
 {
-    if (geteuid() != 0)
-        return complain(1, verb, "this changes what the host runs, which requires root: use sudo");
+    if (complain_unless_root(verb, "what the host runs"))
+        return 1;
     if (!has_systemd())
         return complain(1, verb,
                         "this host does not run systemd, so its init must run this as root: " HELPER_PATH

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* The request, with its names resolved. */
@@ -161,35 +162,23 @@ static int set_owner(int fd, const struct device *device)
     return err;
 }
 
-static int get_mac(int fd, uint8_t mac[6])
-{
-    struct ifreq request = {.ifr_flags = 0};
-
-    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
-        return -errno;
-    memcpy(mac, request.ifr_hwaddr.sa_data, 6);
-    return 0;
-}
-
 static int set_mac(int fd, const struct device *device)
 {
+    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
     uint8_t mac[6];
-    int err = 0;
 
     memcpy(mac, device->mac, sizeof(mac));
     if (!device->has_mac && !device->bridge)
         return 0;
     if (!device->has_mac) {
-        err = get_mac(fd, mac);
+        if (getrandom(mac, sizeof(mac), 0) < 0)
+            return -errno;
         mac[0] = 0xFE; /* so that the bridge does not adopt it as the lowest MAC */
         if (memcmp(mac, device->bridge_mac, sizeof(mac)) < 0)
             memcpy(mac, device->bridge_mac, sizeof(mac)); /* for taps only: see helper/grant.c */
     }
-    struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
     memcpy(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
-    if (!err && ioctl(fd, SIOCSIFHWADDR, &request) < 0)
-        err = -errno;
-    return err;
+    return ioctl(fd, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
 }
 
 /* Configures a new device as requested. Returns 0 or -errno. */

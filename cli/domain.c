@@ -343,12 +343,7 @@ static const struct command domain_command = {
     "Domains that libvirt has defined: convert their interfaces to taps, and back; add and remove some.",
     verbs, sizeof(verbs) / sizeof(verbs[0])};
 
-static const struct verb commands[] = {{.name = "domain",
-                                        .arguments = "VERB",
-                                        .summary = "convert libvirt's domains to taps, and back",
-                                        .verbs = &domain_command}};
-
 int main(int argc, char *argv[])
 {
-    return command_main(&(struct command){"Domains of libvirt.", commands, 1}, argc, argv);
+    return command_main_of("domain", &domain_command, argc, argv);
 }

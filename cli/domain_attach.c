@@ -48,13 +48,8 @@ const struct option_entry attach_options[] = {
                   1, 4094, 0),
     OPTION_FLAG("isolated", "no traffic between this guest and other isolated ones", struct attach_options,
                 isolated),
-    OPTION_LIST("ip", "ADDRESS", "an IP address for the guest, if it is locked to them; may be repeated",
-                struct attach_options, wish.ips),
-    OPTION_CHOICE("lock", "mac|ip", "have the guest locked to its MAC, or to its IP addresses, too",
-                  struct attach_options, wish.lock),
-    OPTION_STRING("serve", "LIST",
-                  "of what a locked guest may serve, only this: dhcp, dhcpv6, ra, separated by commas",
-                  struct attach_options, wish.serve),
+    LOCK_OPTIONS(struct attach_options,
+                 "an IP address for the guest, if it is locked to them; may be repeated"),
     OPTION_END(struct attach_options),
 };
 

@@ -106,10 +106,11 @@ static void warn_of_policy(const char *command, const char *bridge, bool system)
 
     snprintf(option, sizeof(option), "--bridge=%s", bridge);
     if (ask(words) == 1)
-        complain(0, command,
-                 "the policy does not allow a tap on '%s' yet, so the start will be refused; what to change: "
-                 "virt-tap policy explain %s",
-                 bridge, quote(option).text);
+        complain(
+            0, command,
+            "a tap on '%s' would be refused now, and the domain would not start; why, and what to change: "
+            "virt-tap policy explain %s",
+            bridge, quote(option).text);
 }
 
 void next_warn(const struct next *next, const char *command, virConnectPtr connection)

@@ -28,13 +28,6 @@
 
 enum { RELOAD_SECONDS = 10 };
 
-static int require_root(const char *verb)
-{
-    if (geteuid() == 0)
-        return 0;
-    return complain(1, verb, "this changes what libvirt runs, which requires root: use sudo");
-}
-
 static void target_of(char path[PATH_MAX], const char *driver)
 {
     snprintf(path, PATH_MAX, HOOKS_PATH "/%s", driver);
@@ -208,15 +201,16 @@ static int enable(const struct call *call)
     int status = 0;
 
     umask(022); /* the daemons of users look for hooks, too */
-    if (require_root(call->name) || check(call->name) || confinement_set(call->name, true))
+    if (complain_unless_root(call->name, "what libvirt runs") || check(call->name) ||
+        confinement_set(call->name, true))
         return 1;
     for (size_t i = 0; i < HOOKS_DRIVERS; i++)
         if (put_link(call->name, hooks_drivers[i]))
             return 1;
     puts(
         "enabled: libvirt's drivers qemu, network and daemon call virt-tap's hooks\n"
-        "A session's daemon (qemu:///session) that is running does so once it is started again: `virt-tap hooks "
-        "status`, as its user, says how");
+        "A session's daemon (qemu:///session) that is running calls them once it was started again; `virt-tap "
+        "hooks status`, as its user, says how");
     if (options->reload)
         status = reload(call->name);
     else if (any_unseen())
@@ -226,7 +220,7 @@ static int enable(const struct call *call)
 
 static int disable(const struct call *call)
 {
-    if (require_root(call->name))
+    if (complain_unless_root(call->name, "what libvirt runs"))
         return 1;
     const int count = remove_links();
     if (count < 0)

@@ -57,21 +57,19 @@ struct wish_options {
 #define INTERFACE_OPTION(type)                                                                               \
     OPTION_LIST("interface", "MAC|N", "only this interface, by MAC or by number from 1; may be repeated",    \
                 type, wish.interfaces)
+#define LOCK_OPTIONS(type, ip_help)                                                                          \
+    OPTION_LIST("ip", "ADDRESS", ip_help, type, wish.ips),                                                   \
+        OPTION_CHOICE("lock", "mac|ip", "have the guest locked to its MAC, or to its IP addresses, too",     \
+                      type, wish.lock),                                                                      \
+        OPTION_STRING("serve", "LIST",                                                                       \
+                      "of what a locked guest may serve, only this: dhcp, dhcpv6, ra, separated by commas",  \
+                      type, wish.serve)
 #define REWRITE_OPTIONS(type, network_help)                                                                  \
     OPTION_STRING("bridge", "BRIDGE", "put all taps on BRIDGE, whatever the interfaces name", type,          \
                   wish.bridge),                                                                              \
         OPTION_LIST("network", "NAME=BRIDGE", network_help, type, wish.networks),                            \
-        OPTION_LIST(                                                                                         \
-            "ip", "ADDRESS",                                                                                 \
-            "an IP address for the guest, if the policy locks it to them; one interface only; may be "       \
-            "repeated",                                                                                      \
-            type, wish.ips),                                                                                 \
-        OPTION_CHOICE("lock", "mac|ip",                                                                      \
-                      "have the guests locked to their MACs, or to their IP addresses, too", type,           \
-                      wish.lock),                                                                            \
-        OPTION_STRING("serve", "LIST",                                                                       \
-                      "of what locked guests may serve, only this: dhcp, dhcpv6, ra, separated by commas",   \
-                      type, wish.serve),                                                                     \
+        LOCK_OPTIONS(type, "an IP address for the guest, if it is locked to them; one interface only; may "  \
+                           "be repeated"),                                                                   \
         OPTION_FLAG("strict", "exit 3 if an interface had to be left as it is", type, wish.strict)
 
 /* Sets what the options say of the wish, and the known networks. Returns 0, or 2 after reporting why. */

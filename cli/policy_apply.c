@@ -318,12 +318,10 @@ static int apply_run(const char *name, const struct apply_options *options)
     if (getuid() != 0 || geteuid() != 0)
         return complain(1, name, "only root can change the taps of users; type: sudo %s", name);
     /* Two at once would take taps off their bridges, or set them up, under each other. */
-    const _cleanup_close_ int turn = options->dry_run ? -1 : state_lock(".apply", WAIT_MS);
-    if (turn == -EWOULDBLOCK)
-        return complain(1, name,
-                        "nothing was changed: another `virt-tap repair` or `policy apply` is still running");
+    static const char busy[] = "another `virt-tap repair` or `policy apply` is still running";
+    const _cleanup_close_ int turn = options->dry_run ? -1 : state_lock_for(name, ".apply", WAIT_MS, busy);
     if (turn < 0 && !options->dry_run)
-        return complain(1, name, "nothing was changed: cannot lock " STATE_FOLDER ": %s", strerror(-turn));
+        return 1;
     const int err = rtnl_open(&apply.nl);
     if (err)
         return complain(1, name, "cannot open an rtnetlink socket: %s", strerror(-err));

@@ -31,7 +31,7 @@ enum { EDITOR_WORDS = 16 };
 
 struct edit {
     const char *name;       /* name of the verb */
-    policy_changer *change; /* changes the copy; NULL: an editor does */
+    policy_changer *change; /* NULL: an editor changes the copy */
     void *context;
     char path[PATH_MAX]; /* the policy file */
     char copy[PATH_MAX]; /* the copy beside it; "": none */
@@ -45,16 +45,6 @@ struct edit {
 static int fail(const struct edit *edit, const char *what, const char *path)
 {
     return complain(-1, edit->name, "%s '%s': %s; nothing was changed", what, path, strerror(errno));
-}
-
-/* Locks out other edits. */
-static int take_lock(struct edit *edit)
-{
-    edit->lock = state_lock(".policy", 0);
-    if (edit->lock == -EWOULDBLOCK)
-        return complain(-1, edit->name, "somebody else is editing a policy; try again later");
-    errno = -edit->lock;
-    return edit->lock < 0 ? fail(edit, "cannot lock", STATE_FOLDER) : 0;
 }
 
 static int open_folder(struct edit *edit)
@@ -94,11 +84,31 @@ static int read_file(const struct edit *edit, const char *path, struct policy_te
 #define SECOND_LINE "include " QEMU_ACL_PATH "\n"
 
 /* The initial text of a new file: rules of an existing bridge.conf stay in force. */
-static void write_first_text(const struct edit *edit, FILE *file)
+static struct policy_text first_text(const struct edit *edit)
 {
-    fputs(FIRST_LINE, file);
-    if (strcmp(edit->path, POLICY_PATH) == 0 && access(QEMU_ACL_PATH, F_OK) == 0)
-        fputs(SECOND_LINE, file);
+    static char text[] = FIRST_LINE SECOND_LINE;
+    const bool both = strcmp(edit->path, POLICY_PATH) == 0 && access(QEMU_ACL_PATH, F_OK) == 0;
+
+    return (struct policy_text){.bytes = text, .size = both ? strlen(text) : strlen(FIRST_LINE)};
+}
+
+/* Writes what the copy begins as. */
+static int write_text(const struct edit *edit, const struct policy_text *text, FILE *file)
+{
+    if (!edit->change) {
+        fwrite(text->bytes, 1, text->size, file);
+        return 0;
+    }
+    _cleanup_free_ char *old = strndup(text->bytes, text->size);
+    if (old && strlen(old) != text->size)
+        return complain(-1, edit->name,
+                        "'%s' contains a zero byte; nothing was changed: see virt-tap policy check",
+                        edit->path);
+    _cleanup_free_ char *changed = old ? edit->change(old, edit->context) : NULL;
+    if (!changed)
+        return complain(-1, edit->name, "no memory; nothing was changed");
+    fputs(changed, file);
+    return 0;
 }
 
 /* The copy's name starts with a dot, so that no include of a directory's files matches it. */
@@ -133,13 +143,11 @@ static int make_copy(struct edit *edit)
         edit->copy[0] = '\0';
         return fail(edit, "cannot make a copy beside", edit->path);
     }
-    if (edit->is_new)
-        write_first_text(edit, file);
-    else
-        fwrite(edit->old.bytes, 1, edit->old.size, file);
-    if (fclose(file) == 0)
-        return 0;
-    return fail(edit, "cannot write", edit->copy);
+    const struct policy_text text = edit->is_new ? first_text(edit) : edit->old;
+    const int status = write_text(edit, &text, file);
+    if (fclose(file) != 0)
+        return fail(edit, "cannot write", edit->copy);
+    return status;
 }
 
 /* $VISUAL, $EDITOR, or the system's default. */
@@ -280,20 +288,13 @@ static int install_copy(struct edit *edit)
     return 0;
 }
 
-static int change_copy(const struct edit *edit)
-{
-    if (!edit->change)
-        return run_editor(edit);
-    return edit->change(edit->name, edit->copy, edit->context);
-}
-
 static int edit_and_check(struct edit *edit)
 {
     size_t errors;
 
     do {
         struct policy_text text = {.bytes = NULL};
-        if (change_copy(edit) < 0)
+        if (!edit->change && run_editor(edit) < 0)
             return -1;
         const int err = read_file(edit, edit->copy, &text);
         const bool same = !err && !edit->is_new && text.size == edit->old.size &&
@@ -316,7 +317,9 @@ static int edit_and_check(struct edit *edit)
 
 static int edit_file(struct edit *edit)
 {
-    if (take_lock(edit) < 0 || open_folder(edit) < 0)
+    edit->lock =
+        state_lock_for(edit->name, ".policy", 0, "somebody else is editing a policy; try again later");
+    if (edit->lock < 0 || open_folder(edit) < 0)
         return -1;
     if (lstat(edit->path, &edit->was) < 0 && errno != ENOENT)
         return fail(edit, "cannot look at", edit->path);

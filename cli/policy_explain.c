@@ -204,7 +204,7 @@ static void print_bridge(const struct bridge_facts *state)
         puts("isolated: every tap on that bridge, as declared");
 }
 
-static void decide(struct answer *answer, const struct caller *caller)
+static void decide(struct answer *answer, const struct bridge_facts *state, const struct caller *caller)
 {
     const char *bridge = answer->question->bridge;
 
@@ -212,8 +212,11 @@ static void decide(struct answer *answer, const struct caller *caller)
     answer->allowed = answer->loaded && policy_decide(&answer->decision, &answer->policy, answer->question,
                                                       caller, &answer->why) == 0;
     const struct policy_rule *rule = answer->decision.match.rule;
-    if (answer->allowed && rule)
-        answer->used = count_used(&rule->terms, bridge, caller->uid);
+    if (!answer->allowed || !rule)
+        return;
+    answer->used = count_used(&rule->terms, bridge, caller->uid);
+    answer->decision.protection.isolated |= state->isolated;
+    answer->why.text[0] = '\0'; /* it may say why there is no policy.conf, if there is a bridge.conf */
 }
 
 /* Looks for what else prevents it; the reason goes to answer->why. */
@@ -264,7 +267,7 @@ static int explain(const char *name, const struct question *question, const stru
     caller_selector(caller, selector);
     const char *user = strchr(selector, '=') + 1;
     look_at_bridge(&state, bridge);
-    decide(&answer, caller);
+    decide(&answer, &state, caller);
     look_for_others(&answer, &state);
     const bool yes = answer.allowed && state.usable && !explain_is_full(&answer.used) && !answer.taken;
     if (json) {

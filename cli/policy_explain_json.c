@@ -65,8 +65,8 @@ static json_t *terms_json(const struct answer *answer)
         terms->macs, "mtu", terms->mtu ? json_integer(terms->mtu) : json_null(), "kvm", terms->require_kvm,
         "lock", lock_of(protection), "ips", terms->ips, "addresses", addresses_json(&decision->addresses),
         "serve", serve_json(protection->serve), "vnet", !terms->protection.no_vnet, "egress", terms->egress,
-        "isolated", terms->protection.isolated || protection->isolated, "guard", terms->protection.guard,
-        "vlan", vlans.untagged ? json_integer((json_int_t)vlans.untagged) : json_null(), "tagged",
+        "isolated", protection->isolated, "guard", terms->protection.guard, "vlan",
+        vlans.untagged ? json_integer((json_int_t)vlans.untagged) : json_null(), "tagged",
         tagged_json(&vlans));
 }
 

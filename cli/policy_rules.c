@@ -54,10 +54,13 @@ static bool find(struct lint *lint, const struct policy *policy, const struct po
 
     if (number_parse(name, 0, (id_t)-2, &number)) { /* as in policy/identity.c */
         *id = (id_t)number;
-        if (account_find(&lint->names->source, kind, name, &named, &why) == 0 && named != *id)
-            warn_rule(lint, policy, rule,
-                      "%s=%s is that number, and not the %s of that name, which has number %u: write that",
-                      what, name, what, named);
+        if ((!rule->deny || kind != USER_BY_NAME) && /* else it is about both */
+            account_find(&lint->names->source, kind, name, &named, &why) == 0 && named != *id)
+            warn_rule(
+                lint, policy, rule,
+                "%s=%s is a number, not the %s of that name, which has number %u; if that one is meant, "
+                "write %s=%u",
+                what, name, what, named, what, named);
         return true;
     }
     const int err = account_find(&lint->names->source, kind, name, id, &why);
@@ -153,58 +156,10 @@ static bool is_one_user(const struct reach *reach, id_t *user)
     return reach->one_user || (reach->uids.set && reach->uids.first == reach->uids.last);
 }
 
-/* Warns of the first rule before this one that allows another user some of the same values on the same
- * bridge. user: the one that this rule is about; key: the term, with that value; overlap: whether two rules
- * have values in common. */
-static void check_others(struct lint *lint, const struct policy *policy, const struct reach *reaches,
-                         size_t nth, id_t user, const char *key, const char *value,
-                         bool (*overlap)(const struct terms *terms, const struct terms *others))
-{
-    const struct policy_rule *rule = &policy->rules[nth];
-    id_t other;
-
-    for (size_t i = 0; i < nth; i++) {
-        const struct policy_rule *before = &policy->rules[i];
-        if (before->deny || reaches[i].nobody || !is_one_user(&reaches[i], &other) || other == user ||
-            !(rule->all || before->all || strcmp(rule->name, before->name) == 0) ||
-            !overlap(&rule->terms, &before->terms))
-            continue;
-        warn_rule(lint, policy, rule, "%s=%s overlaps with another user's in %s:%lu", key, value,
-                  policy->files[before->file].path, before->line);
-        return;
-    }
-}
-
 static bool overlap_macs(const struct terms *terms, const struct terms *others)
 {
     return others->macs &&
            strncasecmp(terms->macs, others->macs, strnlen(terms->macs, strlen(others->macs))) == 0;
-}
-
-/* The limits of mac=lock: a MAC is free while the guest that has it is off, or if it belongs to a machine on
- * the wire. */
-static void check_macs(struct lint *lint, const struct policy *policy, const struct reach *reaches,
-                       size_t nth)
-{
-    const struct policy_rule *rule = &policy->rules[nth];
-    id_t user;
-
-    if (rule->terms.protection.mac_lock && !rule->terms.macs)
-        warn_rule(
-            lint, policy, rule,
-            "mac=lock without macs= lets the user choose any MAC, even that of a machine on the network; say "
-            "which are theirs, as in macs=52:54:00:0a");
-    if (!rule->terms.macs || reaches[nth].nobody)
-        return;
-    if (!is_one_user(&reaches[nth], &user)) {
-        warn_rule(
-            lint, policy, rule,
-            "several users share macs=%s, so one can take over the MAC of another's stopped guest; give "
-            "each user a rule with their own macs=",
-            rule->terms.macs);
-        return;
-    }
-    check_others(lint, policy, reaches, nth, user, "macs", rule->terms.macs, overlap_macs);
 }
 
 static bool overlap_ips(const struct terms *terms, const struct terms *others)
@@ -220,6 +175,60 @@ static bool overlap_ips(const struct terms *terms, const struct terms *others)
             if (!address_is_shared(&all.list[i]) && cidr_overlap(&all.list[i], &theirs.list[j]))
                 return true;
     return false;
+}
+
+/* What a lock binds a guest to: its term and that of the values, and words for these. */
+struct lock_kind {
+    const char *lock, *values, *any, *one, *example;
+    bool (*overlap)(const struct terms *terms, const struct terms *others); /* have they values in common? */
+};
+
+static const struct lock_kind mac_kind = {"mac", "macs", "any MAC", "MAC", "52:54:00:0a", overlap_macs};
+static const struct lock_kind ip_kind = {"ip",      "ips",          "any free address",
+                                         "address", "10.66.1.0/24", overlap_ips};
+
+/* Warns of the first rule before this one that allows another user some of the same values on the same
+ * bridge. user: the one that this rule is about. */
+static void check_others(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                         size_t nth, id_t user, const struct lock_kind *kind, const char *value)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+    id_t other;
+
+    for (size_t i = 0; i < nth; i++) {
+        const struct policy_rule *before = &policy->rules[i];
+        if (before->deny || reaches[i].nobody || !is_one_user(&reaches[i], &other) || other == user ||
+            !(rule->all || before->all || strcmp(rule->name, before->name) == 0) ||
+            !kind->overlap(&rule->terms, &before->terms))
+            continue;
+        warn_rule(lint, policy, rule, "%s=%s overlaps with another user's in %s:%lu", kind->values, value,
+                  policy->files[before->file].path, before->line);
+        return;
+    }
+}
+
+/* The limits of a lock: a MAC or address is free while the guest that has it is off, or if it belongs to a
+ * machine on the wire. value: of the rule; NULL: it has none. */
+static void check_lock(struct lint *lint, const struct policy *policy, const struct reach *reaches,
+                       size_t nth, const struct lock_kind *kind, bool locked, const char *value)
+{
+    const struct policy_rule *rule = &policy->rules[nth];
+    id_t user;
+
+    if (locked && !value)
+        warn_rule(lint, policy, rule,
+                  "%s=lock without %s= lets the user choose %s, even that of a machine on the network; say "
+                  "which are theirs, as in %s=%s",
+                  kind->lock, kind->values, kind->any, kind->values, kind->example);
+    if (!value || reaches[nth].nobody)
+        return;
+    if (is_one_user(&reaches[nth], &user))
+        check_others(lint, policy, reaches, nth, user, kind, value);
+    else
+        warn_rule(lint, policy, rule,
+                  "several users share %s=%s, so one can take over the %s of another's stopped guest; give "
+                  "each user a rule with their own %s=",
+                  kind->values, value, kind->one, kind->values);
 }
 
 /* A guest that names no address gets all of them: more than one of IPv4, or than a network of IPv6, is seldom
@@ -239,35 +248,17 @@ static void check_width(struct lint *lint, const struct policy *policy, const st
         }
 }
 
-/* The limits of ip=lock, as of mac=lock. */
-static void check_ips(struct lint *lint, const struct policy *policy, const struct reach *reaches, size_t nth)
+static void check_serve(struct lint *lint, const struct policy *policy, const struct policy_rule *rule,
+                        const struct reach *reach)
 {
-    const struct policy_rule *rule = &policy->rules[nth];
     id_t user;
 
-    if (rule->terms.protection.ip_lock && !rule->terms.ips)
-        warn_rule(
-            lint, policy, rule,
-            "ip=lock without ips= lets the user choose any free address, even that of a machine on the network; "
-            "say which are theirs, as in ips=10.66.1.0/24");
-    const bool one_user = is_one_user(&reaches[nth], &user);
-    if (rule->terms.protection.serve && !one_user)
+    if (rule->terms.protection.serve && !is_one_user(reach, &user))
         warn_rule(
             lint, policy, rule,
             "serve= lets the guests of several users give addresses or routes to all others on '%s'; name the "
             "one user whose guest is the router",
             rule->name);
-    if (!rule->terms.ips || reaches[nth].nobody)
-        return;
-    check_width(lint, policy, rule);
-    if (one_user)
-        check_others(lint, policy, reaches, nth, user, "ips", rule->terms.ips, overlap_ips);
-    else
-        warn_rule(
-            lint, policy, rule,
-            "several users share ips=%s, so one can take over the address of another's stopped guest; give "
-            "each user a rule with their own ips=",
-            rule->terms.ips);
 }
 
 /* On a trunk the bridge looks at one tag only, and puts one of another protocol into the native VLAN. */
@@ -313,15 +304,18 @@ static void check_rule(struct lint *lint, const struct policy *policy, const str
                        size_t nth)
 {
     const struct policy_rule *rule = &policy->rules[nth];
-
+    const struct terms *terms = &rule->terms;
     const char *trouble = lint_name_trouble(rule);
 
     if (trouble)
         warn_rule(lint, policy, rule, "there is no bridge '%s': %s", rule->name, trouble);
     else if (!reaches[nth].nobody)
         check_reached(lint, policy, reaches, nth);
-    check_macs(lint, policy, reaches, nth);
-    check_ips(lint, policy, reaches, nth);
+    check_lock(lint, policy, reaches, nth, &mac_kind, terms->protection.mac_lock, terms->macs);
+    check_serve(lint, policy, rule, &reaches[nth]);
+    if (terms->ips && !reaches[nth].nobody)
+        check_width(lint, policy, rule);
+    check_lock(lint, policy, reaches, nth, &ip_kind, terms->protection.ip_lock, terms->ips);
     check_vlans(lint, policy, rule);
     if (rule->terms.egress)
         lint_egress(lint, policy->files[rule->file].path, rule->line, rule->terms.egress);

@@ -3,51 +3,22 @@
 #include "policy.h"
 
 #include "base/error.h"
-#include "base/quote.h"
 #include "net/link.h"
-#include "net/port.h"
 #include "net/rtnl.h"
 #include "policy/addresses.h"
 #include "policy/claim.h"
 #include "policy/decide.h"
 #include "policy/protect.h"
 
-#include <net/if.h>
-#include <string.h>
-
-/* As the helper's claim_mac() does. */
-static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *asked, struct error *why)
+static int check_mac(struct rtnl *nl, const struct link *bridge, const uint8_t *mac, struct error *why)
 {
-    static const char *const roles[] = {"has that MAC itself", "speaks for a guest with that MAC"};
-    struct port_address found;
+    char text[CLAIM_SIZE];
     struct link tap;
-    uint8_t mac[6];
-    char text[CLAIM_SIZE], name[IFNAMSIZ] = "?";
 
-    memcpy(mac, asked, sizeof(mac));
     claim_write_mac(text, bridge->name, mac);
     if (link_find(nl, text, &tap) == 0)
-        return error_set(
-            why,
-            "--mac: another tap on bridge '%s' has that MAC; `ip link show dev %s` shows it; give the guest another",
-            bridge->name, quote(text).text);
-    if (memcmp(mac, bridge->mac, sizeof(mac)) == 0)
-        return error_set(
-            why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
-            bridge->name, bridge->name);
-    for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
-        if (port_find_address(nl, bridge->ifindex, mac, 0, &found) != 0 || !found.local)
-            continue;
-        if_indextoname((unsigned int)found.ifindex, name);
-        return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
-                         bridge->name, name, roles[i]);
-    }
-    if (port_is_on_top(nl, bridge->ifindex, asked) > 0)
-        return error_set(
-            why,
-            "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
-            bridge->name);
-    return 0;
+        return mac_refuse_claimed(bridge, text, why);
+    return mac_look(nl, bridge, mac, why) > 0 ? -1 : 0;
 }
 
 int policy_taken(const struct link *bridge, const uint8_t *mac, const struct decision *decision,

@@ -289,22 +289,7 @@ static int check_call(const struct call *call, const struct options *options)
     if (options->uplink &&
         (!ifname_valid(options->uplink) || options->uplink[strspn(options->uplink, IFNAME_PLAIN)]))
         return complain(2, call->name, "--uplink=%.64s: no NIC has such a name", options->uplink);
-    if (geteuid() != 0)
-        return complain(1, call->name, "this changes the host, which requires root: use sudo");
-    return 0;
-}
-
-/* Whoever reads the record, and waits for an answer, is alone. Returns a descriptor, or -1 after reporting
- * why not. */
-static int take_lock(const char *name)
-{
-    const int lock = state_lock(".setup", 0);
-
-    if (lock == -EWOULDBLOCK)
-        return complain(-1, name, "nothing was changed: another setup is running; wait until it ends");
-    if (lock < 0)
-        return complain(-1, name, "nothing was changed: cannot lock " STATE_FOLDER ": %s", strerror(-lock));
-    return lock;
+    return complain_unless_root(call->name, "the host");
 }
 
 int setup_run(const struct call *call)
@@ -321,7 +306,11 @@ int setup_run(const struct call *call)
         return status;
     setvbuf(stdout, NULL, _IOLBF, 0); /* in order with what is run, and with errors */
     setup_catch_signals();
-    _cleanup_close_ const int lock = options->dry_run ? -1 : take_lock(call->name);
+    /* Whoever reads the record, and waits for an answer, is alone. */
+    _cleanup_close_ const int lock =
+        options->dry_run
+            ? -1
+            : state_lock_for(call->name, ".setup", 0, "another setup is running; wait until it ends");
     if (lock < 0 && !options->dry_run)
         return 1;
     if (options->yes && !freopen("/dev/null", "r", stdin)) /* nothing that is run asks either */

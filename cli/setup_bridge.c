@@ -119,14 +119,14 @@ static const char *reason_of(char *output)
     return process_reason(output);
 }
 
-/* Asks `bridge persist` whether it can do that at once, when what it takes is installed. If not, adds a step
- * that says why. */
+/* Asks `bridge persist` whether it can do that, when what it takes is installed. If not, adds a step that
+ * says why. */
 static bool can_persist(struct setup *setup, const char *title, const char *options)
 {
     char words[256];
     _cleanup_free_ char *output = NULL;
 
-    snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --apply --print", setup->bridge, options);
+    snprintf(words, sizeof(words), "virt-tap bridge persist %s%s --print", setup->bridge, options);
     const int status = setup_query(words, true, &output);
     const char *reason = status < 0 ? strerror(-status) : reason_of(output);
     if (status == 0 || plan_packages(setup, reason))
@@ -134,28 +134,29 @@ static bool can_persist(struct setup *setup, const char *title, const char *opti
     if (names_option(reason))
         setup_add(
             setup, STEP_CANNOT, title,
-            "%s; that is an option of `virt-tap bridge persist %s%s --apply`: run that with it, and then "
-            "setup again",
+            "%s; that is an option of `virt-tap bridge persist %s%s`: run that with it, and then setup again",
             reason, setup->bridge, options);
     else
         setup_add(setup, STEP_CANNOT, title, "%s", reason);
     return false;
 }
 
-static void plan_persist(struct setup *setup, const char *title, const char *options)
+/* record: the word of the line for it. */
+static void plan_persist(struct setup *setup, const char *title, const char *options, const char *record)
 {
     if (!can_persist(setup, title, options))
         return;
     struct step *step =
-        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s --apply", setup->bridge, options);
+        setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s%s", setup->bridge, options);
     if (step && strstr(options, "--uplink"))
         step->act = move;
-    step_record(setup, step, "bridge %s", setup->bridge);
+    step_record(setup, step, "%s %s", record, setup->bridge);
 }
 
 static void nat_options(const struct setup *setup, char out[128])
 {
-    snprintf(out, 128, " --nat%s%.64s", text_if(*text_or(setup->nat, ""), "="), text_or(setup->nat, ""));
+    snprintf(out, 128, " --nat%s%.64s --apply", text_if(*text_or(setup->nat, ""), "="),
+             text_or(setup->nat, ""));
 }
 
 /* A bridge that is persisted already: by NAT, and with that network? */
@@ -175,18 +176,18 @@ static void plan_nat(struct setup *setup, const char *because)
     nat_options(setup, options);
     snprintf(title, sizeof(title), "bridge %s, by whose address guests reach out (NAT)%s%s", setup->bridge,
              text_if(*because, ": "), because);
-    plan_persist(setup, title, options);
+    plan_persist(setup, title, options, "bridge");
 }
 
 static void plan_uplink(struct setup *setup, const char *nic)
 {
     char options[64], title[256];
 
-    snprintf(options, sizeof(options), " --uplink=%s", nic);
+    snprintf(options, sizeof(options), " --uplink=%s --apply", nic);
     snprintf(title, sizeof(title),
              "bridge %s with the NIC %s and its addresses, those from DHCP included, again at each start",
              setup->bridge, nic);
-    plan_persist(setup, title, options);
+    plan_persist(setup, title, options, "bridge");
 }
 
 /* Whether `bridge create` made it, and only that: docs/interfaces.md has the aliases. */
@@ -232,8 +233,7 @@ static void plan_existing(struct setup *setup, const struct links *links, const 
         plan_persisted_nat(setup, title);
     } else if (is_for_now(bridge)) {
         snprintf(title, sizeof(title), "bridge %s is made again at each start", bridge->name);
-        struct step *step = setup_add(setup, STEP_TO_DO, title, "virt-tap bridge persist %s", bridge->name);
-        step_record(setup, step, "persist %s", bridge->name);
+        plan_persist(setup, title, "", "persist");
     } else {
         setup_add(setup, STEP_SO, title, NULL);
     }

@@ -4,22 +4,21 @@
  * The policy in the plan of virt-tap setup: a rule for each user who may not use the bridge yet. */
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/printable.h"
+#include "base/text.h"
 #include "config.h"
 #include "host/child.h"
 #include "policy.h"
 #include "policy/decide.h"
 #include "setup.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { ANSWER_SECONDS = 10, POLICY_MAX = 4 << 20 };
+enum { ANSWER_SECONDS = 10 };
 
 /* What the policy says of a user, asked in a process of theirs. */
 struct answer {
@@ -68,49 +67,15 @@ static bool ask_as(const struct user *user, char *bridge, struct answer *out)
     return whole;
 }
 
-/* Writes a whole new text to the copy, in place: it is not in force. */
-static int rewrite(const char *name, const char *copy, const char *text, size_t size)
+static char *append_line(const char *text, void *line)
 {
-    FILE *file = fopen(copy, "we");
-    const bool written = file && fwrite(text, 1, size, file) == size;
+    const size_t length = strlen(text);
+    char *longer = NULL;
 
-    if (file && fclose(file) == 0 && written)
-        return 0;
-    return complain(-1, name, "cannot write '%s': %s", copy, strerror(errno));
-}
-
-/* Returns the copy's text with a final newline, or NULL after reporting why it cannot be read. */
-static char *read_copy(const char *name, const char *copy, size_t *size)
-{
-    struct error why = {0};
-    mode_t mode;
-    char *text = file_read(copy, POLICY_MAX, size, &mode, &why);
-    char *longer = text ? realloc(text, *size + 2) : NULL;
-
-    if (!longer) {
-        free(text);
-        complain(1, name, "cannot read '%s': %s", copy, text ? "no memory" : why.text);
+    if (asprintf(&longer, "%s%s%s\n", text, text_if(length && text[length - 1] != '\n', "\n"),
+                 (const char *)line) < 0)
         return NULL;
-    }
-    if (*size > 0 && longer[*size - 1] != '\n')
-        longer[(*size)++] = '\n';
-    longer[*size] = '\0';
     return longer;
-}
-
-static int append_line(const char *name, const char *copy, void *line)
-{
-    size_t size;
-    _cleanup_free_ char *text = read_copy(name, copy, &size), *longer = NULL;
-
-    if (!text)
-        return -1;
-    const int length = asprintf(&longer, "%s%s\n", text, (const char *)line);
-    if (length < 0) {
-        longer = NULL;
-        return complain(-1, name, "no memory");
-    }
-    return rewrite(name, copy, longer, (size_t)length);
 }
 
 /* Behind the record's word. */
@@ -125,12 +90,10 @@ static int add_rule(const struct setup *setup, const struct step *step)
     return policy_change(setup->name, POLICY_PATH, append_line, (void *)(uintptr_t)line_of(step));
 }
 
-static int keep_text(const char *name, const char *copy, void *context)
+static char *keep_text(const char *text, void *context)
 {
-    (void)name;
-    (void)copy;
     (void)context;
-    return 0;
+    return strdup(text);
 }
 
 static int make_file(const struct setup *setup, const struct step *step)
@@ -194,22 +157,20 @@ void setup_plan_policy(struct setup *setup)
 }
 
 /* Removes the last line that is exactly this one. */
-static int cut_line(const char *name, const char *copy, void *line)
+static char *cut_line(const char *text, void *line)
 {
-    size_t size;
-    _cleanup_free_ char *text = read_copy(name, copy, &size);
     const size_t length = strlen(line);
-    char *found = NULL;
+    char *copy = strdup(text), *found = NULL;
 
-    if (!text)
-        return -1;
-    for (char *at = text; *at; at = strchr(at, '\n') + 1)
-        if (strncmp(at, line, length) == 0 && at[length] == '\n')
+    for (char *at = copy; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (strncmp(at, line, length) == 0 && strchr("\n", at[length]))
             found = at;
-    if (!found)
-        return 0;
-    memmove(found, found + length + 1, size - (size_t)(found - text) - length);
-    return rewrite(name, copy, text, size - length - 1);
+    if (found) {
+        const char *behind = found + length;
+        behind += *behind == '\n';
+        memmove(found, behind, strlen(behind) + 1);
+    }
+    return copy;
 }
 
 int setup_policy_remove(const char *name, const char *line)

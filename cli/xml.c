@@ -333,16 +333,7 @@ static const struct command xml_command = {
     "Domains of libvirt as files: convert their interfaces to taps, and back.", verbs,
     sizeof(verbs) / sizeof(verbs[0])};
 
-static const struct verb commands[] = {
-    {.name = "xml",
-     .arguments = "VERB",
-     .summary = "convert files of libvirt's domains to taps, and back",
-     .verbs = &xml_command},
-};
-
 int main(int argc, char *argv[])
 {
-    return command_main(
-        &(struct command){"Files of libvirt's domains.", commands, sizeof(commands) / sizeof(commands[0])},
-        argc, argv);
+    return command_main_of("xml", &xml_command, argc, argv);
 }

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "config.h"
-#include "net/port.h"
 #include "net/rtnl.h"
 #include "net/tap.h"
 #include "policy/claim.h"
@@ -173,46 +172,20 @@ static int claim_range(struct rtnl *nl, const struct grant *g, struct error *why
     return end_step(nl, g, "claim", err, why);
 }
 
-/* Refuses a MAC that another tap of ours on that bridge was made for, whatever its holder has done to the
- * tap's own MAC since: that is the purpose of the claim. Also refuses a MAC that is local on the bridge: the
- * host's, an uplink's, or one whose last five bytes follow 0xFE on a port, as on libvirt's taps. */
+/* Refuses a MAC that somebody else on the bridge has. */
 static int claim_mac(struct rtnl *nl, const struct grant *g, struct error *why)
 {
-    static const char *const roles[] = {"has that MAC itself", "speaks for a guest with that MAC"};
-    struct port_address found;
-    uint8_t mac[6];
-    char text[CLAIM_SIZE], name[IFNAMSIZ] = "?";
+    char text[CLAIM_SIZE];
 
-    memcpy(mac, g->request->mac, sizeof(mac));
-    claim_write_mac(text, g->bridge->name, mac);
+    claim_write_mac(text, g->bridge->name, g->request->mac);
     int err = link_add_altnames(nl, g->ifindex, text, CLAIM_SIZE, 1);
     if (err == -EEXIST)
-        return error_set(
-            why,
-            "--mac: another tap on bridge '%s' has that MAC; `ip link show dev %s` shows it; give the guest another",
-            g->bridge->name, quote(text).text);
+        return mac_refuse_claimed(g->bridge, text, why);
     if (err && err != -EOPNOTSUPP)
         return end_step(nl, g, "claim a MAC for", err, why);
-    if (memcmp(mac, g->bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
-        return error_set(
-            why, "--mac: on bridge '%s', interface '%s' has that MAC itself; give the guest another MAC",
-            g->bridge->name, g->bridge->name);
-    for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
-        err = port_find_address(nl, g->bridge->ifindex, mac, 0, &found);
-        if (err == -ENOENT || err == -EOPNOTSUPP || (!err && !found.local))
-            continue;
-        if (err)
-            return end_step(nl, g, "look for the MAC of", err, why);
-        if_indextoname((unsigned int)found.ifindex, name);
-        return error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC",
-                         g->bridge->name, name, roles[i]);
-    }
-    err = port_is_on_top(nl, g->bridge->ifindex, g->request->mac);
+    err = mac_look(nl, g->bridge, g->request->mac, why);
     if (err > 0)
-        return error_set(
-            why,
-            "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
-            g->bridge->name);
+        return -1;
     return end_step(nl, g, "look for the MAC of", err, why);
 }
 

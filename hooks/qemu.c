@@ -117,7 +117,7 @@ static int check_made(const struct interface *interface, struct error *why)
     if (!err)
         err = link_find_tap(&nl, interface->tap->dev, &made);
     if (err)
-        return error_set(why, "cannot read what it is like: %s", strerror(-err));
+        return error_set(why, "its settings cannot be read: %s", strerror(-err));
     if (interface->outbound && made.is_port && made.port.locked)
         return error_set(why,
                          "it is locked (mac=lock), and libvirt cannot limit what a locked guest sends: take "

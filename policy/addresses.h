@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the virt-tap authors
  *
- * The IP addresses that bind a guest (ip=lock): which ones a rule grants, and that nobody else has them. */
+ * The IP addresses that bind a guest (ip=lock): which ones a rule grants; and that nobody else has them, or
+ * its MAC. */
 #pragma once
 
 #include "net/binding.h"
@@ -40,3 +41,12 @@ int addresses_decide(struct decision *out, const struct question *question, stru
  * overlap one at least sees the other. Returns 0, or -1 and why not. */
 int addresses_check(struct rtnl *nl, const struct address_list *addresses, const struct link *bridge, int tap,
                     struct error *why);
+
+/* Says that another tap of ours there was made for that MAC, whatever its holder has done to the tap's own
+ * MAC since: it has the claim to it (claim.h). Returns -1. */
+int mac_refuse_claimed(const struct link *bridge, const char *claim, struct error *why);
+
+/* Looks whether a MAC is local on the bridge: the host's, an uplink's, one whose last five bytes follow 0xFE
+ * on a port, as on libvirt's taps; or that of an interface on top of the bridge. Returns 0; 1 and whose it
+ * is; or -errno. */
+int mac_look(struct rtnl *nl, const struct link *bridge, const uint8_t guest[6], struct error *why);

@@ -3,8 +3,10 @@
 #include "addresses.h"
 
 #include "base/error.h"
+#include "base/quote.h"
 #include "claim.h"
 #include "net/address.h"
+#include "net/port.h"
 #include "net/rtnl.h"
 
 #include <errno.h>
@@ -110,4 +112,47 @@ int addresses_check(struct rtnl *nl, const struct address_list *addresses, const
     cidr_print(&search.other, text);
     return error_set(why, "the guest cannot have %s on bridge '%s': %s; give it another by --ip=ADDRESS",
                      text, bridge->name, problem);
+}
+
+int mac_refuse_claimed(const struct link *bridge, const char *claim, struct error *why)
+{
+    return error_set(
+        why,
+        "--mac: another tap on bridge '%s' has that MAC; `ip link show dev %s` shows it; give the guest another",
+        bridge->name, quote(claim).text);
+}
+
+static int refuse_mac(const struct link *bridge, const char *interface, const char *role, struct error *why)
+{
+    error_set(why, "--mac: on bridge '%s', interface '%s' %s; give the guest another MAC", bridge->name,
+              interface, role);
+    return 1;
+}
+
+int mac_look(struct rtnl *nl, const struct link *bridge, const uint8_t guest[6], struct error *why)
+{
+    static const char *const roles[] = {"has that MAC itself", "speaks for a guest with that MAC"};
+    struct port_address found;
+    uint8_t mac[6];
+    char name[IFNAMSIZ] = "?";
+
+    memcpy(mac, guest, sizeof(mac));
+    if (memcmp(mac, bridge->mac, sizeof(mac)) == 0) /* even if its FDB entry was flushed */
+        return refuse_mac(bridge, bridge->name, roles[0], why);
+    for (int i = 0; i < 2; i++, mac[0] = 0xFE) {
+        const int err = port_find_address(nl, bridge->ifindex, mac, 0, &found);
+        if (err && err != -ENOENT && err != -EOPNOTSUPP)
+            return err;
+        if (err || !found.local)
+            continue;
+        if_indextoname((unsigned int)found.ifindex, name);
+        return refuse_mac(bridge, name, roles[i], why);
+    }
+    const int on_top = port_is_on_top(nl, bridge->ifindex, guest);
+    if (on_top > 0)
+        error_set(
+            why,
+            "--mac: an interface on top of bridge '%s' has that MAC (a macvlan); give the guest another MAC",
+            bridge->name);
+    return on_top;
 }

@@ -239,6 +239,8 @@ class Check(VerbCase):
                 file.write(line + "\n")
         self.warns("allow br0 user=20261128\nallow br0 group=20261129\nallow br0 group=77777\n",
                    (1, f"not the user of that name, which has number {USER}"), (2, "not the group of that name, which has number 77777"))
+        sandbox.write(POLICY, "allow br0\ndeny br0 user=20261128\n")  # a deny is about both
+        self.finds()
 
     def test_look_up_that_fails(self):
         self.only_files()

@@ -86,6 +86,15 @@ class Explain(VerbCase):
         sandbox.write(POLICY, f"deny br0 user={ME}\n")
         seen = self.as_json("--bridge=br0", status=1)
         self.assertEqual((seen["rule"], seen["terms"], "deny" in seen["reason"]), (f"{POLICY}:1", None, True))
+        sandbox.write(POLICY, "allow br7\n")
+        sandbox.write(BRIDGES, "bridge br7 isolated=yes\n")
+        self.addCleanup(os.unlink, BRIDGES)
+        seen = self.as_json("--bridge=br7")
+        self.assertEqual((seen["on_demand"], seen["terms"]["isolated"]), (True, True))  # of every tap there
+        os.unlink(POLICY)
+        sandbox.write(QEMU_ACL, "allow br8\n")
+        seen = self.as_json("--bridge=br8", status=1)
+        self.assertIn("there is no bridge 'br8'", seen["reason"])  # and not that there is no policy.conf
 
     def test_terms_unless_told(self):
         sandbox.write(POLICY, "allow all\n")

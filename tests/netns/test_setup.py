@@ -116,6 +116,19 @@ class Steps(BridgeCase):
         self.set_up("--undo", "--yes")
         self.assertFalse(os.path.exists(POLICY))
 
+    def test_a_zero_byte(self):
+        """Nothing behind it is lost."""
+        self.set_up(ALICE, "--yes", "--bridge=br7")
+        with open(POLICY, "ab") as file:
+            file.write(b"deny br8\0\ndeny br9\n")
+        with open(POLICY, "rb") as file:
+            before = file.read()
+        self.set_up("--undo", "--yes", status=1, says="contains a zero byte; nothing was changed")
+        with open(POLICY, "rb") as file:
+            self.assertEqual(file.read(), before)
+        os.unlink(POLICY)
+        self.set_up("--undo", "--yes")
+
     def test_others_changes_stay(self):
         """What was there before, and what an administrator adds between."""
         sandbox.write(POLICY, f"# ours\nallow br9 user={ALICE}")  # without a newline

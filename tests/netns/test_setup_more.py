@@ -61,6 +61,15 @@ class Advice(UplinkCase):
         sandbox.run("ip", "route", "add", "203.0.113.0/24", "dev", "eth0", "table", "77")
         self.refused(ALICE, "--yes", says=("cannot  bridge br0", f"; --lossy goes on without it; that is an option of {command}it, and then setup again"))
 
+    def test_for_now(self):
+        """Likewise of a bridge that is there, but is not made again at each start."""
+        virt_tap("bridge", "create", "br0", "--uplink=eth0")
+        self.assertEqual(virt_tap("bridge", "confirm", "br0").returncode, 0)
+        self.addCleanup(virt_tap, "bridge", "delete", "br0")
+        self.set_up(ALICE, "--dry-run", says=("bridge br0 is made again at each start", "virt-tap bridge persist br0\n"))
+        sandbox.run("ip", "route", "add", "203.0.113.0/24", "dev", "br0", "table", "77")
+        self.refused(ALICE, "--yes", says=("cannot  bridge br0", "an option of `virt-tap bridge persist br0`: run that with it, and then setup again"))
+
     def test_zone(self):
         """firewalld has rules that name a NIC which is bound to a zone."""
         self.addCleanup(sandbox.run, "nft", "flush", "ruleset")

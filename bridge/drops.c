@@ -9,7 +9,7 @@
 #include "json.h"
 #include "judge.h"
 #include "net/bpf.h"
-#include "net/portfilter.h"
+#include "net/portread.h"
 #include "portjson.h"
 
 #include <arpa/inet.h>

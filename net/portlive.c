@@ -64,22 +64,6 @@ static int drop_preference(struct rtnl *nl, int ifindex, uint32_t preference)
         nl, rtnl_put_text(rtnl_message(RTM_DELTFILTER, 0, &header, sizeof(header)), TCA_KIND, "bpf"));
 }
 
-static int count_filter(void *arg, struct nlmsghdr *answer)
-{
-    (void)answer;
-    ++*(unsigned int *)arg;
-    return 0;
-}
-
-/* Counts the filters in one direction, TC_H_MIN_. */
-static int count_filters(struct rtnl *nl, int ifindex, uint32_t direction, unsigned int *count)
-{
-    const struct tcmsg header = {.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction)};
-
-    return rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &header, sizeof(header)), count_filter,
-                    count);
-}
-
 struct judges {
     char qdisc[16];
     unsigned int ours, others;
@@ -136,16 +120,16 @@ int portlive_drop_filter(struct rtnl *nl, int ifindex)
 {
     const struct tcmsg qdisc = {
         .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0), .tcm_parent = TC_H_CLSACT};
-    unsigned int left = 0;
+    unsigned int ingress = 0, egress = 0;
     int err = drop_preference(nl, ifindex, PORTFILTER_DROP);
 
     if (!err)
         err = drop_preference(nl, ifindex, PORTFILTER_PASS);
     if (!err)
-        err = count_filters(nl, ifindex, TC_H_MIN_INGRESS, &left);
+        err = portfilter_count(nl, ifindex, TC_H_MIN_INGRESS, &ingress);
     if (!err)
-        err = count_filters(nl, ifindex, TC_H_MIN_EGRESS, &left);
-    if (err || left)
+        err = portfilter_count(nl, ifindex, TC_H_MIN_EGRESS, &egress);
+    if (err || ingress || egress)
         return err;
     return rtnl_talk(nl, rtnl_message(RTM_DELQDISC, 0, &qdisc, sizeof(qdisc)));
 }

@@ -6,11 +6,76 @@
 #include "portfilter.h"
 #include "rtnl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/gen_stats.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+
+static const struct sock_filter drop_all[] = {PORTFILTER_DROP_ALL};
+
+struct reading {
+    struct bpf *program; /* the pass program */
+    unsigned int pass, drop, others;
+};
+
+/* Returns whether a filter judges all frames, by classic BPF and without actions. */
+static bool is_plain(const struct nlmsghdr *answer, struct nlattr *attrs[TCA_BPF_MAX + 1])
+{
+    const struct tcmsg *header = nlmsg_data(answer);
+    struct nlattr *options = message_attr(answer, sizeof(*header), TCA_OPTIONS);
+    const struct nlattr *chain = message_attr(answer, sizeof(*header), TCA_CHAIN);
+
+    return TC_H_MIN(header->tcm_info) == htons(ETH_P_ALL) && (!chain || nla_get_u32(chain) == 0) && options &&
+           nla_parse_nested(attrs, TCA_BPF_MAX, options, NULL) >= 0 && attrs[TCA_BPF_OPS] &&
+           !attrs[TCA_BPF_ACT] && !attrs[TCA_BPF_POLICE];
+}
+
+static int take_filter(void *arg, struct nlmsghdr *answer)
+{
+    struct reading *r = arg;
+    const struct tcmsg *header = nlmsg_data(answer);
+    const uint32_t preference = TC_H_MAJ(header->tcm_info) >> 16;
+    struct nlattr *attrs[TCA_BPF_MAX + 1];
+
+    if (!header->tcm_handle) /* announces the filters of one preference */
+        return 0;
+    const bool plain = is_plain(answer, attrs);
+    const bool verdict =
+        plain && attrs[TCA_BPF_FLAGS] && nla_get_u32(attrs[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT;
+    if (plain && !verdict && preference == PORTFILTER_PASS) {
+        const int size = nla_memcpy(r->program->code, attrs[TCA_BPF_OPS], sizeof(r->program->code));
+        r->program->count = (size_t)size / sizeof(*drop_all); /* the kernel has no longer ones */
+        r->pass++;
+    } else if (verdict && preference == PORTFILTER_DROP && nla_len(attrs[TCA_BPF_OPS]) == sizeof(drop_all) &&
+               memcmp(nla_data(attrs[TCA_BPF_OPS]), drop_all, sizeof(drop_all)) == 0) {
+        r->drop++;
+    } else {
+        r->others++;
+    }
+    return 0;
+}
+
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out)
+{
+    const struct tcmsg filters = {.tcm_ifindex = ifindex,
+                                  .tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)};
+    struct reading r = {.program = out};
+    const int err =
+        rtnl_ask(nl, rtnl_message(RTM_GETTFILTER, NLM_F_DUMP, &filters, sizeof(filters)), take_filter, &r);
+
+    if (err)
+        return err;
+    return r.pass == 1 && r.drop == 1 && !r.others;
+}
+
+static bool is_same(const struct bpf *one, const struct bpf *other)
+{
+    return one->count == other->count && memcmp(one->code, other->code, one->count * sizeof(*one->code)) == 0;
+}
 
 static int take_clsact(void *arg, struct nlmsghdr *answer)
 {
@@ -43,6 +108,6 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
         return attached;
     out->attached = attached;
     out->bound =
-        attached && binding && portfilter_make(nl, binding, &program) == 0 && portfilter_is(&found, &program);
+        attached && binding && portfilter_make(nl, binding, &program) == 0 && is_same(&found, &program);
     return 0;
 }

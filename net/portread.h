@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct binding;
+struct bpf;
 struct rtnl;
 
 struct portfilter_state {
@@ -21,3 +22,8 @@ struct portfilter_state {
  * read. Returns 0 or -errno, with the kernel's message in nl->reason. */
 int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
                     struct portfilter_state *out);
+
+/* Reads the pass program of an interface, without privilege. Returns 1; 0: the two filters are not attached,
+ * or not alone; or -errno. Something must have been asked of nl before: answers are as large as what the
+ * socket has taken (net/netlink/af_netlink.c, netlink_dump), and a program is longer than the first. */
+int portfilter_program(struct rtnl *nl, int ifindex, struct bpf *out);

@@ -2,8 +2,8 @@
  * Copyright the virt-tap authors
  *
  * Protection that a rule has the bridge itself enforce on a tap's port. If the kernel or the bridge cannot
- * provide it, the request is refused, never granted without: every setting is read back. Changing ports
- * requires CAP_NET_ADMIN, which must be effective, and have been when nl was opened. */
+ * provide it, the request is refused, never granted without: what a kernel may pass over is read back.
+ * Changing ports requires CAP_NET_ADMIN, which must be effective, and have been when nl was opened. */
 #pragma once
 
 #include "net/binding.h"

@@ -16,9 +16,6 @@ struct vlan_range;
 /* Removes the port's entries for an address in all its VLANs. */
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 
-/* Takes the port out of VLANs, all of which it is in. */
-int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range);
-
 /* Removes the filter that portfilter_attach() attached: the one that drops goes first, so that at no moment
  * all is dropped. The clsact qdisc stays if something else is attached to it. */
 int portlive_drop_filter(struct rtnl *nl, int ifindex);

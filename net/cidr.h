@@ -38,5 +38,6 @@ bool cidr_is_link_local(const struct cidr *cidr); /* of IPv6 */
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_equal(const struct cidr *one, const struct cidr *other);
 
-/* Returns whether one of the two networks contains the other. */
+/* Returns whether one of the two networks contains the other; or with some of a list. */
 bool cidr_overlap(const struct cidr *one, const struct cidr *other);
+bool cidr_overlap_any(const struct cidr *one, const struct cidr *others, size_t count);

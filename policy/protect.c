@@ -80,19 +80,13 @@ static bool is_confined(const struct protection *wanted)
 
 static int raise_bridge_groups(const struct protecting *p)
 {
-    static const char term[] = "the bridge's limit of multicast groups";
-    const int ifindex = p->what->bridge->ifindex;
-    struct link bridge;
+    const struct link *bridge = p->what->bridge;
+    int err = 0;
 
-    if (p->what->bridge->bridge.max_groups >= BRIDGE_GROUPS)
-        return 0;
-    int err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
-    if (!err)
-        err = link_get(p->nl, ifindex, &bridge);
+    if (bridge->bridge.max_groups < BRIDGE_GROUPS)
+        err = bridge_set_option(p->nl, bridge->ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (err)
-        return fail(p, term, err);
-    if (bridge.bridge.max_groups < BRIDGE_GROUPS)
-        return fail(p, term, -EIO);
+        return fail(p, "the bridge's limit of multicast groups", err);
     return 0;
 }
 

@@ -35,6 +35,12 @@ bool cidr_is_link_local(const struct cidr *cidr)
     return cidr->family == AF_INET6 && cidr->bytes[0] == 0xfe && (cidr->bytes[1] & 0xc0) == 0x80;
 }
 
+struct cidr cidr_link_local(const uint8_t mac[6])
+{
+    return (struct cidr){
+        AF_INET6, {0xFE, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]}, 128};
+}
+
 /* Returns whether an interface can have this address, and a host can be reached by it. */
 static bool is_hosts(const struct cidr *cidr)
 {

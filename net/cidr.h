@@ -35,6 +35,9 @@ bool cidr_parse_network(const char *text, size_t length, struct cidr *out);
 bool cidr_is_unicast(const struct cidr *cidr);
 bool cidr_is_link_local(const struct cidr *cidr); /* of IPv6 */
 
+/* Returns the link-local address of IPv6 that follows from a MAC (RFC 4291, appendix A). */
+struct cidr cidr_link_local(const uint8_t mac[6]);
+
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_equal(const struct cidr *one, const struct cidr *other);
 

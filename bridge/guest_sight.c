@@ -7,7 +7,7 @@
 #include "base/vlans.h"
 #include "net/addresses.h"
 #include "net/links.h"
-#include "net/port.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/claimed.h"
 

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "bridge.h"
 #include "net/links.h"
-#include "net/port.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/claimed.h"
 

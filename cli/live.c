@@ -2,8 +2,7 @@
  * Copyright the virt-tap authors */
 #include "live.h"
 
-#include "net/port.h"
-#include "net/portlive.h"
+#include "net/portread.h"
 #include "net/rtnl.h"
 #include "policy/claimed.h"
 

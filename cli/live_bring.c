@@ -124,7 +124,7 @@ static int leave_vlans(const struct bringing *b)
     int err = 0;
 
     while (!err && vlans_next(&leave, &range))
-        err = portlive_drop_vlans(b->nl, b->tap->link.ifindex, &range);
+        err = port_leave_vlans(b->nl, b->tap->link.ifindex, &range);
     return end_step(b, err, "change the VLANs of");
 }
 
@@ -134,15 +134,16 @@ static int enter_vlans(const struct bringing *b)
 
     if (!vlans_any(&wanted))
         return 0;
-    return end_step(b, port_set_vlans(b->nl, b->tap->link.ifindex, &wanted, 0), "change the VLANs of");
+    return end_step(b, port_enter_vlans(b->nl, b->tap->link.ifindex, &wanted), "change the VLANs of");
 }
 
-/* With the BPDU guard that the port has had so far, which comes off last. */
-static int protect(const struct bringing *b, bool guard, bool has_entry)
+/* With the BPDU guard that the port has had so far, which comes off last. again: a port that is in its VLANs,
+ * and in the FDB. */
+static int protect(const struct bringing *b, bool guard, bool again)
 {
     struct decision terms = b->tap->decision;
     const struct port_grant grant = {
-        .bridge = &b->tap->bridge, .terms = &terms, .binding = &b->binding, .has_entry = has_entry};
+        .bridge = &b->tap->bridge, .terms = &terms, .binding = &b->binding, .again = again};
 
     terms.protection.guard = terms.protection.guard || guard;
     if (protect_port(b->nl, b->tap->link.ifindex, b->tap->link.name, &grant, b->why) < 0)
@@ -187,7 +188,7 @@ static int tighten(const struct bringing *b, unsigned int differs)
         return -1;
     if (moves && (enter_vlans(b) < 0 || (locks && take_entry(b) < 0)))
         return -1;
-    return protect(b, is.guard && b->tap->bridge.bridge.kernel_stp, locks); /* else the guard does nothing */
+    return protect(b, is.guard && b->tap->bridge.bridge.kernel_stp, true); /* else the guard does nothing */
 }
 
 static int loosen(const struct bringing *b, unsigned int differs)

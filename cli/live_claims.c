@@ -151,7 +151,7 @@ int live_claims_check(struct rtnl *nl, const struct live_tap *tap, struct error 
 
     for (size_t i = 0; i < wanted.count; i++)
         if (!has_address(&tap->addresses, &wanted.list[i]))
-            return addresses_check(nl, &wanted, &tap->bridge, tap->link.ifindex, why);
+            return addresses_check(nl, &wanted, tap->mac, &tap->bridge, tap->link.ifindex, why);
     return 0;
 }
 
@@ -177,7 +177,7 @@ static int add_addresses(struct rtnl *nl, const struct live_tap *tap, struct err
         err = 0;
     err = end_step(nl, tap, err, "an IP address", why);
     if (!err)
-        err = addresses_check(nl, &wanted, &tap->bridge, tap->link.ifindex, why);
+        err = addresses_check(nl, &wanted, tap->mac, &tap->bridge, tap->link.ifindex, why);
     if (err)
         drop_addresses(nl, tap, &added, &tap->addresses);
     return err;

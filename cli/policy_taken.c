@@ -31,7 +31,7 @@ int policy_taken(const struct link *bridge, const uint8_t *mac, const struct dec
         return 0;
     if (mac && check_mac(&nl, bridge, mac, why) < 0)
         return -1;
-    if (decision->addresses.count && addresses_check(&nl, &decision->addresses, bridge, 0, why) < 0)
+    if (decision->addresses.count && addresses_check(&nl, &decision->addresses, mac, bridge, 0, why) < 0)
         return -1;
     return protect_check(&grant, why);
 }

@@ -200,7 +200,7 @@ static int claim_addresses(struct rtnl *nl, const struct grant *g, struct error 
         if (!address_is_shared(&addresses->list[i]))
             claim_write_ip(texts[count++], g->bridge->name, &addresses->list[i]);
     const int err = link_add_altnames(nl, g->ifindex, texts[0], CLAIM_SIZE, count);
-    if (addresses_check(nl, addresses, g->bridge, g->ifindex, why) < 0)
+    if (addresses_check(nl, addresses, g->request->mac, g->bridge, g->ifindex, why) < 0)
         return -1;
     return end_step(nl, g, "claim an IP address for", err, why);
 }

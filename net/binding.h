@@ -37,7 +37,8 @@ struct egress_host {
     size_t count;
 };
 
-/* Reads them (address_each_own()). Returns 0, -E2BIG, or -errno with the kernel's message in nl->reason. */
+/* Reads them (address_each_own()). Returns 0, -EOVERFLOW, or another -errno with the kernel's message in
+ * nl->reason. */
 int egress_read_host(struct rtnl *nl, struct egress_host *out);
 
 /* Words of memory: the destination's address, up to four; its port, with the protocol, IPPROTO_TCP or

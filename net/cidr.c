@@ -8,15 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static unsigned int bits_of(int family)
-{
-    return family == AF_INET ? 32 : 128;
-}
-
 /* Returns whether all bits after the prefix are `bit`: the network's or the broadcast address. */
 static bool host_part_is(const struct cidr *cidr, bool bit)
 {
-    for (unsigned int i = cidr->prefix; i < bits_of(cidr->family); i++)
+    for (unsigned int i = cidr->prefix; i < 8 * cidr_size(cidr->family); i++)
         if ((cidr->bytes[i / 8] >> (7 - i % 8) & 1) != bit)
             return false;
     return true;
@@ -32,10 +27,7 @@ bool cidr_is_unicast(const struct cidr *cidr)
         {AF_INET6, {0xff}, 8},
     };
 
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (cidr_overlap(cidr, &others[i]))
-            return false;
-    return true;
+    return !cidr_overlap_any(cidr, others, sizeof(others) / sizeof(others[0]));
 }
 
 bool cidr_is_link_local(const struct cidr *cidr)
@@ -43,12 +35,18 @@ bool cidr_is_link_local(const struct cidr *cidr)
     return cidr->family == AF_INET6 && cidr->bytes[0] == 0xfe && (cidr->bytes[1] & 0xc0) == 0x80;
 }
 
+struct cidr cidr_link_local(const uint8_t mac[6])
+{
+    return (struct cidr){
+        AF_INET6, {0xFE, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]}, 128};
+}
+
 /* Returns whether an interface can have this address, and a host can be reached by it. */
 static bool is_hosts(const struct cidr *cidr)
 {
     struct cidr host = *cidr;
 
-    host.prefix = (uint8_t)bits_of(cidr->family);
+    host.prefix = (uint8_t)(8 * cidr_size(cidr->family));
     if (!cidr_is_unicast(&host) || cidr_is_link_local(&host))
         return false;
     if (cidr->family == AF_INET)
@@ -66,7 +64,7 @@ bool cidr_parse_any(const char *text, size_t length, struct cidr *out)
     memcpy(copy, text, length);
     copy[length] = '\0';
     *out = (struct cidr){.family = strchr(copy, ':') ? AF_INET6 : AF_INET};
-    bits = bits_of(out->family);
+    bits = 8 * cidr_size(out->family);
     strsep(&prefix, "/");
     if (inet_pton(out->family, copy, out->bytes) != 1 || (prefix && !number_parse(prefix, 0, bits, &bits)))
         return false;
@@ -110,4 +108,12 @@ bool cidr_overlap(const struct cidr *one, const struct cidr *other)
     if (one->family != other->family || memcmp(one->bytes, other->bytes, whole) != 0)
         return false;
     return rest == 0 || (one->bytes[whole] ^ other->bytes[whole]) >> (8 - rest) == 0;
+}
+
+bool cidr_overlap_any(const struct cidr *one, const struct cidr *others, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cidr_overlap(one, &others[i]))
+            return true;
+    return false;
 }

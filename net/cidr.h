@@ -37,8 +37,12 @@ bool cidr_parse_network(const char *text, size_t length, struct cidr *out);
 bool cidr_is_unicast(const struct cidr *cidr);
 bool cidr_is_link_local(const struct cidr *cidr); /* of IPv6 */
 
+/* Returns the link-local address of IPv6 that follows from a MAC (RFC 4291, appendix A). */
+struct cidr cidr_link_local(const uint8_t mac[6]);
+
 void cidr_print(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_equal(const struct cidr *one, const struct cidr *other);
 
-/* Returns whether one of the two networks contains the other. */
+/* Returns whether one of the two networks contains the other; or with some of a list. */
 bool cidr_overlap(const struct cidr *one, const struct cidr *other);
+bool cidr_overlap_any(const struct cidr *one, const struct cidr *others, size_t count);

@@ -41,7 +41,7 @@ static int add(void *arg, const struct cidr *address, int ifindex)
         if (cidr_equal(&host->list[i], address))
             return 0;
     if (host->count == EGRESS_HOST_MAX)
-        return -E2BIG;
+        return -EOVERFLOW;
     host->list[host->count++] = *address;
     return 0;
 }

@@ -126,8 +126,8 @@ static struct nl_msg *put_range(struct nl_msg *msg, const struct vlan_range *ran
     return put_vlan(msg, range->last, BRIDGE_VLAN_INFO_RANGE_END);
 }
 
-/* The untagged one comes last, since flags are replaced: a default VLAN that is in the set loses its own. */
-static int add_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
+/* The untagged one comes last, since flags are replaced. */
+int port_enter_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
 {
     struct nl_msg *msg = port_message(RTM_SETLINK, 0, ifindex);
     struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
@@ -141,23 +141,14 @@ static int add_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
     return rtnl_talk(nl, msg);
 }
 
-static int remove_vlan(struct rtnl *nl, int ifindex, unsigned int vlan)
+int port_leave_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range)
 {
     struct nl_msg *msg = port_message(RTM_DELLINK, 0, ifindex);
     struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
 
-    msg = put_vlan(msg, vlan, 0);
+    msg = put_range(msg, range);
     rtnl_nest_end(msg, nest);
     return rtnl_talk(nl, msg);
-}
-
-int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_vlan)
-{
-    const int err = add_vlans(nl, ifindex, vlans);
-
-    if (err || !default_vlan || vlans_has(vlans, default_vlan))
-        return err;
-    return remove_vlan(nl, ifindex, default_vlan);
 }
 
 int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans)
@@ -174,78 +165,4 @@ int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range 
     msg = rtnl_put_u8(msg, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, MDB_RTR_TYPE_DISABLED);
     rtnl_nest_end(msg, entry);
     return rtnl_talk(nl, msg);
-}
-
-struct visit {
-    port_vlans *each;
-    void *arg;
-};
-
-static int on_vlans(void *arg, struct nlmsghdr *answer)
-{
-    const struct br_vlan_msg *header = nlmsg_data(answer);
-    const struct visit *visit = arg;
-    struct bridge_vlan_info info;
-    struct nlattr *entry;
-    int rest;
-
-    if (nlmsg_datalen(answer) < (int)sizeof(*header))
-        return -EBADMSG;
-    nlmsg_for_each_attr(entry, answer, (int)sizeof(*header), rest)
-    {
-        if (nla_type(entry) != BRIDGE_VLANDB_ENTRY)
-            continue;
-        const struct nlattr *what = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_INFO);
-        const struct nlattr *last = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_RANGE);
-        if (!what || nla_len(what) < (int)sizeof(info))
-            return -EBADMSG;
-        memcpy(&info, nla_data(what), sizeof(info));
-        const struct vlan_range range = {info.vid, last ? nla_get_u16(last) : info.vid};
-        if (range.first < 1 || range.last < range.first || range.last > VLAN_MAX)
-            return -EBADMSG;
-        visit->each(visit->arg, (int)header->ifindex, &range,
-                    info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
-    }
-    return 0;
-}
-
-int port_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg)
-{
-    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
-    struct visit visit = {each, arg};
-
-    const int err =
-        rtnl_ask(nl, rtnl_message(RTM_GETVLAN, NLM_F_DUMP, &header, sizeof(header)), on_vlans, &visit);
-    if (err == -EOPNOTSUPP)
-        return 0;
-    return err;
-}
-
-struct membership {
-    struct vlans *vlans;
-    bool others; /* untagged one way only */
-};
-
-static void see_members(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags)
-{
-    struct membership *found = arg;
-    (void)ifindex;
-
-    for (unsigned int vlan = range->first; vlan <= range->last; vlan++)
-        vlans_add(found->vlans, vlan);
-    if (flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
-        found->vlans->untagged = range->first;
-    else if (flags)
-        found->others = true;
-}
-
-int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
-{
-    struct membership found = {.vlans = out};
-
-    *out = (struct vlans){.untagged = 0};
-    const int err = port_each_vlans(nl, ifindex, see_members, &found);
-    if (err)
-        return err;
-    return !found.others;
 }

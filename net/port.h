@@ -36,28 +36,18 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
 int port_is_on_top(struct rtnl *nl, int bridge, const uint8_t mac[6]);
 
 /* Adds a permanent, sticky FDB entry for an address at that port: without sticky, a frame with that source on
- * an unlocked port would move it there. Kernels that do not know the flag ignore it: check with
- * port_find_address(). moves: an entry that the FDB has already becomes such a one; otherwise -EEXIST. */
+ * an unlocked port would move it there. Kernels that ignore the flag have no locked ports either. moves: an
+ * entry that the FDB has already becomes such a one; otherwise -EEXIST. */
 int port_add_address(struct rtnl *nl, int ifindex, const uint8_t mac[6], bool moves);
 
-/* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them, and takes
- * it out of the one that new ports are in: only frames of the untagged VLAN, if any, have no tag. */
-int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_vlan);
+/* Puts a port of a VLAN-filtering bridge into these VLANs, up to VLANS_RANGES_MAX ranges of them: only frames
+ * of the untagged VLAN, if any, have no tag. */
+int port_enter_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans);
+
+/* Takes a port out of those VLANs that it is in (net/bridge/br_netlink.c, br_vlan_info, minds no others). */
+int port_leave_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range);
 
 /* If the bridge snoops multicast per VLAN, `router` of struct port_options has no effect: each VLAN of a port
  * has its own setting. Disables it in those VLANs, which the port must be in. A kernel with per-VLAN snooping
  * (struct bridge_settings) does this or returns why not. */
 int port_deny_vlan_router(struct rtnl *nl, int ifindex, const struct vlan_range *vlans);
-
-/* Reads which VLANs a port is in. Returns 1; 0: in some way that port_set_vlans() does not put it there (a
- * VLAN is untagged one way only); or -errno. */
-int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out);
-
-/* range: of VLANs that port ifindex is in; flags: BRIDGE_VLAN_INFO_PVID, if frames that come in untagged
- * belong there, and BRIDGE_VLAN_INFO_UNTAGGED, if frames go out untagged. */
-typedef void port_vlans(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags);
-
-/* Calls each() for the VLANs of a port or bridge, whether or not the bridge filters VLANs; ifindex 0: of all
- * in the namespace. Nothing if the kernel has no VLANs on bridges, or is older than Linux 5.6. Returns 0;
- * -EINVAL: it is neither; or another -errno. */
-int port_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg);

@@ -107,7 +107,7 @@ int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *bindin
     static struct bpf program; /* 32 kB: on the stack, the compiler would touch every page */
     const int made = portfilter_make(nl, binding, &program);
 
-    if (made == -E2BIG)
+    if (made == -E2BIG || made == -EOVERFLOW)
         return error_set(
             why,
             "it would take more than the kernel's %d instructions; use fewer addresses, VLANs, or items in "

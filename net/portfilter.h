@@ -30,7 +30,8 @@ enum { PORTFILTER_PASS = 1, PORTFILTER_DROP = 2 };
 int portfilter_attach(struct rtnl *nl, int ifindex, const struct binding *binding, struct error *why);
 
 /* Makes the pass program, with this host's addresses as they are now. Returns 0; -E2BIG: it is longer than
- * the kernel takes; or another -errno, with the kernel's message in nl->reason. */
+ * the kernel takes; -EOVERFLOW: the host has more than EGRESS_HOST_MAX; or another -errno, with the kernel's
+ * message in nl->reason. */
 int portfilter_make(struct rtnl *nl, const struct binding *binding, struct bpf *out);
 
 /* Counts the filters of a direction, TC_H_MIN_INGRESS or TC_H_MIN_EGRESS. Returns 0 or -errno, likewise. */

@@ -35,25 +35,6 @@ int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6])
     return err;
 }
 
-/* The kernel takes no range of one. */
-int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range)
-{
-    struct bridge_vlan_info first = {.vid = (uint16_t)range->first}, last = {.vid = (uint16_t)range->last};
-    struct nl_msg *msg = rtnl_link_message(RTM_DELLINK, 0, ifindex, 0);
-
-    if (msg)
-        ((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(msg)))->ifi_family = AF_BRIDGE;
-    struct nlattr *nest = rtnl_nest(msg, IFLA_AF_SPEC);
-    if (range->last > range->first) {
-        first.flags = BRIDGE_VLAN_INFO_RANGE_BEGIN;
-        last.flags = BRIDGE_VLAN_INFO_RANGE_END;
-        msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &first, sizeof(first));
-    }
-    msg = rtnl_put(msg, IFLA_BRIDGE_VLAN_INFO, &last, sizeof(last));
-    rtnl_nest_end(msg, nest);
-    return rtnl_talk(nl, msg);
-}
-
 static int drop_preference(struct rtnl *nl, int ifindex, uint32_t preference)
 {
     const struct tcmsg header = {.tcm_ifindex = ifindex,

@@ -16,9 +16,6 @@ struct vlan_range;
 /* Removes the port's entries for an address in all its VLANs. */
 int portlive_drop_address(struct rtnl *nl, int ifindex, const uint8_t mac[6]);
 
-/* Takes the port out of VLANs, all of which it is in. */
-int portlive_drop_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range);
-
 enum portlive_judge {
     PORTLIVE_NONE,
     PORTLIVE_QDISC,  /* a qdisc in the place of clsact, as libvirt's for <outbound> (virnetdevbandwidth.c):

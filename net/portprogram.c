@@ -192,14 +192,12 @@ static const struct bpf_step end[] = {
 #pragma GCC diagnostic pop
 /* clang-format on */
 
-/* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC
- * (RFC 4291, appendix A). A load from a frame takes ten times as long to compile as one from memory. */
+/* Jumps to `own` if an address of the guest's is there, or the link-local address that follows from its MAC.
+ * A load from a frame takes ten times as long to compile as one from memory. */
 static void match_own(struct bpf_steps *p, const struct binding *b, int family, int load, uint32_t offset,
                       unsigned int own)
 {
-    const uint8_t *m = b->mac;
-    const struct cidr follows = {
-        AF_INET6, {0xFE, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xFF, 0xFE, m[3], m[4], m[5]}, 128};
+    const struct cidr follows = cidr_link_local(b->mac);
 
     for (uint32_t word = 0; word < cidr_size(family) / 4; word++) {
         bpf_add(p, load, offset + 4 * word, 0);

@@ -2,6 +2,7 @@
  * Copyright the virt-tap authors */
 #include "portread.h"
 
+#include "base/vlans.h"
 #include "bpf.h"
 #include "portfilter.h"
 #include "rtnl.h"
@@ -9,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/gen_stats.h>
+#include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -110,4 +112,78 @@ int portfilter_read(struct rtnl *nl, int ifindex, const struct binding *binding,
     out->bound =
         attached && binding && portfilter_make(nl, binding, &program) == 0 && is_same(&found, &program);
     return 0;
+}
+
+struct visit {
+    port_vlans *each;
+    void *arg;
+};
+
+static int on_vlans(void *arg, struct nlmsghdr *answer)
+{
+    const struct br_vlan_msg *header = nlmsg_data(answer);
+    const struct visit *visit = arg;
+    struct bridge_vlan_info info;
+    struct nlattr *entry;
+    int rest;
+
+    if (nlmsg_datalen(answer) < (int)sizeof(*header))
+        return -EBADMSG;
+    nlmsg_for_each_attr(entry, answer, (int)sizeof(*header), rest)
+    {
+        if (nla_type(entry) != BRIDGE_VLANDB_ENTRY)
+            continue;
+        const struct nlattr *what = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_INFO);
+        const struct nlattr *last = nla_find(nla_data(entry), nla_len(entry), BRIDGE_VLANDB_ENTRY_RANGE);
+        if (!what || nla_len(what) < (int)sizeof(info))
+            return -EBADMSG;
+        memcpy(&info, nla_data(what), sizeof(info));
+        const struct vlan_range range = {info.vid, last ? nla_get_u16(last) : info.vid};
+        if (range.first < 1 || range.last < range.first || range.last > VLAN_MAX)
+            return -EBADMSG;
+        visit->each(visit->arg, (int)header->ifindex, &range,
+                    info.flags & (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED));
+    }
+    return 0;
+}
+
+int port_each_vlans(struct rtnl *nl, int ifindex, port_vlans *each, void *arg)
+{
+    const struct br_vlan_msg header = {.family = AF_BRIDGE, .ifindex = (uint32_t)ifindex};
+    struct visit visit = {each, arg};
+
+    const int err =
+        rtnl_ask(nl, rtnl_message(RTM_GETVLAN, NLM_F_DUMP, &header, sizeof(header)), on_vlans, &visit);
+    if (err == -EOPNOTSUPP)
+        return 0;
+    return err;
+}
+
+struct membership {
+    struct vlans *vlans;
+    bool others; /* untagged one way only */
+};
+
+static void see_members(void *arg, int ifindex, const struct vlan_range *range, unsigned int flags)
+{
+    struct membership *found = arg;
+    (void)ifindex;
+
+    for (unsigned int vlan = range->first; vlan <= range->last; vlan++)
+        vlans_add(found->vlans, vlan);
+    if (flags == (BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED))
+        found->vlans->untagged = range->first;
+    else if (flags)
+        found->others = true;
+}
+
+int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
+{
+    struct membership found = {.vlans = out};
+
+    *out = (struct vlans){.untagged = 0};
+    const int err = port_each_vlans(nl, ifindex, see_members, &found);
+    if (err)
+        return err;
+    return !found.others;
 }

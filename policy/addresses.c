@@ -23,9 +23,8 @@ static const char *add(struct address_list *out, const char *text, size_t length
         return "that is not an IP address";
     if (!cidr_is_unicast(network))
         return "a guest cannot have a multicast, broadcast, loopback or reserved address";
-    for (size_t i = 0; i < out->count; i++)
-        if (cidr_overlap(&out->list[i], network))
-            return "that address is given twice";
+    if (cidr_overlap_any(network, out->list, out->count))
+        return "that address is given twice";
     out->count++;
     return NULL;
 }
@@ -65,14 +64,6 @@ bool addresses_may_be_omitted(const struct terms *terms)
            (terms->user || (terms->uids.set && terms->uids.first == terms->uids.last));
 }
 
-static bool is_within(const struct address_list *networks, const struct cidr *address)
-{
-    for (size_t i = 0; i < networks->count; i++)
-        if (cidr_overlap(&networks->list[i], address))
-            return true;
-    return false;
-}
-
 static int check_asked(const struct decision *decision, const struct address_list *asked,
                        const struct address_list *networks, struct error *why)
 {
@@ -85,7 +76,7 @@ static int check_asked(const struct decision *decision, const struct address_lis
             return error_set(
                 why, "--ip=%s: %s does not lock addresses (ip=lock); leave --ip out, or add --lock=ip", text,
                 decision->rule);
-        if (terms->ips && !is_within(networks, &asked->list[i]))
+        if (terms->ips && !cidr_overlap_any(&asked->list[i], networks->list, networks->count))
             return error_set(why,
                              "--ip=%s: %s allows only addresses in ips=%.512s; give the guest one of those",
                              text, decision->rule, terms->ips);

@@ -36,11 +36,12 @@ bool address_is_shared(const struct cidr *network);
 /* Decides which addresses bind the guest under out->protection, by its rule. Returns 0, or -1 and why not. */
 int addresses_decide(struct decision *out, const struct question *question, struct error *why);
 
-/* Checks that none is this host's own, a gateway that it uses through the bridge, or claimed there by another
- * tap than `tap` (an ifindex; 0: by any). Whoever makes a tap claims first, so that of two whose networks
- * overlap one at least sees the other. Returns 0, or -1 and why not. */
-int addresses_check(struct rtnl *nl, const struct address_list *addresses, const struct link *bridge, int tap,
-                    struct error *why);
+/* Checks that none of them, nor the one that follows from the guest's MAC (NULL: unknown), is this host's
+ * own, a gateway that it uses through the bridge, or another tap's there than `tap` (an ifindex; 0: any):
+ * claimed, or following from its MAC. Whoever makes a tap claims first, so that of two whose networks overlap
+ * one at least sees the other. Returns 0, or -1 and why not. */
+int addresses_check(struct rtnl *nl, const struct address_list *addresses, const uint8_t *mac,
+                    const struct link *bridge, int tap, struct error *why);
 
 /* Says that another tap of ours there was made for that MAC, whatever its holder has done to the tap's own
  * MAC since: it has the claim to it (claim.h). Returns -1. */

@@ -2,6 +2,8 @@
  * Copyright the virt-tap authors */
 #include "claim.h"
 
+#include "base/number.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,25 +64,27 @@ void claim_write_ip(char out[CLAIM_SIZE], const char *bridge, const struct cidr 
         sprintf(end, "-%u", address->prefix);
 }
 
+/* Without writing it again, as claim_read() does: a host may have thousands, all read for each guest. */
 bool claim_read_ip(struct cidr *out, const char *text, const char *bridge)
 {
-    const char *digits = strrchr(text, '.');
-    char again[CLAIM_SIZE];
+    static const char hex[] = "0123456789abcdef";
+    const size_t begin = strlen(CLAIM_IP_PREFIX), end = begin + strlen(bridge);
 
-    if (!digits)
+    if (strncmp(text, CLAIM_IP_PREFIX, begin) != 0 || strncmp(text + begin, bridge, end - begin) != 0 ||
+        text[end] != '.')
         return false;
-    const size_t length = strspn(++digits, "0123456789abcdef");
+    const char *digits = text + end + 1;
+    const size_t length = strspn(digits, hex);
+    unsigned long prefix = 4 * length;
     if (length != 8 && length != 32)
         return false;
-    *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)(4 * length)};
-    for (size_t i = 0; i < length / 2; i++) {
-        const char pair[] = {digits[2 * i], digits[2 * i + 1], '\0'};
-        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    if (digits[length] == '-')
-        out->prefix = (uint8_t)strtoul(digits + length + 1, NULL, 10);
-    claim_write_ip(again, bridge, out);
-    return strcmp(again, text) == 0;
+    if (digits[length] && (digits[length] != '-' || digits[length + 1] == '0' ||
+                           !number_parse(digits + length + 1, 1, prefix - 1, &prefix)))
+        return false;
+    *out = (struct cidr){.family = length == 8 ? AF_INET : AF_INET6, .prefix = (uint8_t)prefix};
+    for (size_t i = 0; i < length; i++)
+        out->bytes[i / 2] = (uint8_t)(out->bytes[i / 2] << 4 | (strchr(hex, digits[i]) - hex));
+    return true;
 }
 
 void claim_write_range(char out[CLAIM_SIZE], const char *bridge, uid_t first, uid_t last, unsigned int slot)

@@ -108,9 +108,8 @@ static int check_name(const struct reading *r, const char *name)
 static bool overlap(const struct bridge_spec *a, const struct bridge_spec *b)
 {
     for (size_t i = 0; i < a->address_count; i++)
-        for (size_t k = 0; k < b->address_count; k++)
-            if (cidr_overlap(&a->addresses[i], &b->addresses[k]))
-                return true;
+        if (cidr_overlap_any(&a->addresses[i], b->addresses, b->address_count))
+            return true;
     return false;
 }
 

@@ -16,7 +16,8 @@ enum { LEVELS = 8 /* of interfaces on top of each other (net/core/dev.h, MAX_NES
 
 /* What is looked for, and what was found. */
 struct search {
-    const struct address_list *addresses;
+    struct cidr list[BINDING_ADDRESSES_MAX + 1];
+    size_t count;
     const struct link *bridge;
     int tap;
     struct cidr other; /* the address that one of ours overlaps with */
@@ -30,11 +31,7 @@ static int meets(void *arg, const struct cidr *other, int ifindex)
     (void)ifindex;
 
     search->other = *other;
-    for (size_t i = 0; i < search->addresses->count; i++)
-        if (!address_is_shared(&search->addresses->list[i]) &&
-            cidr_overlap(&search->addresses->list[i], other))
-            return true;
-    return false;
+    return cidr_overlap_any(other, search->list, search->count);
 }
 
 /* Returns whether that interface is the bridge, or on top of it (VLAN, macvlan). */
@@ -88,14 +85,44 @@ static int look_at_links(struct rtnl *nl, struct search *search)
     return err;
 }
 
-int addresses_check(struct rtnl *nl, const struct address_list *addresses, const struct link *bridge, int tap,
-                    struct error *why)
+/* A guest's address that follows from its MAC is not claimed, but its MAC is. */
+static int look_at_macs(struct rtnl *nl, struct search *search)
 {
-    struct search search = {.addresses = addresses, .bridge = bridge, .tap = tap};
+    char claim[CLAIM_SIZE];
+    struct link tap;
+
+    for (size_t i = 0; i < search->count; i++) {
+        const uint8_t *of = search->list[i].bytes;
+        const uint8_t mac[6] = {of[8] ^ 2, of[9], of[10], of[13], of[14], of[15]};
+
+        search->other = cidr_link_local(mac);
+        if (!cidr_equal(&search->other, &search->list[i]))
+            continue;
+        claim_write_mac(claim, search->bridge->name, mac);
+        const int err = link_find(nl, claim, &tap);
+        if (err && err != -ENODEV)
+            return err;
+        if (!err && tap.ifindex != search->tap)
+            return 1;
+    }
+    return 0;
+}
+
+int addresses_check(struct rtnl *nl, const struct address_list *addresses, const uint8_t *mac,
+                    const struct link *bridge, int tap, struct error *why)
+{
+    struct search search = {.bridge = bridge, .tap = tap};
     const char *problem = "another tap there has it (`virt-tap list`)";
     char text[CIDR_TEXT];
 
+    for (size_t i = 0; i < addresses->count; i++)
+        if (!address_is_shared(&addresses->list[i]))
+            search.list[search.count++] = addresses->list[i];
+    if (mac)
+        search.list[search.count++] = cidr_link_local(mac);
     int err = look_at_links(nl, &search);
+    if (!err)
+        err = look_at_macs(nl, &search);
     if (!err) {
         problem = "it is this host's own (`ip address`)";
         err = address_each_own(nl, meets, &search);

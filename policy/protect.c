@@ -28,7 +28,6 @@ struct protecting {
     int ifindex;
     const char *tap;
     const struct port_grant *what;
-    const struct protection *wanted;
     struct error *why;
 };
 
@@ -81,19 +80,13 @@ static bool is_confined(const struct protection *wanted)
 
 static int raise_bridge_groups(const struct protecting *p)
 {
-    static const char term[] = "the bridge's limit of multicast groups";
-    const int ifindex = p->what->bridge->ifindex;
-    struct link bridge;
+    const struct link *bridge = p->what->bridge;
+    int err = 0;
 
-    if (p->what->bridge->bridge.max_groups >= BRIDGE_GROUPS)
-        return 0;
-    int err = bridge_set_option(p->nl, ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
-    if (!err)
-        err = link_get(p->nl, ifindex, &bridge);
+    if (bridge->bridge.max_groups < BRIDGE_GROUPS)
+        err = bridge_set_option(p->nl, bridge->ifindex, IFLA_BR_MCAST_HASH_MAX, BRIDGE_GROUPS);
     if (err)
-        return fail(p, term, err);
-    if (bridge.bridge.max_groups < BRIDGE_GROUPS)
-        return fail(p, term, -EIO);
+        return fail(p, "the bridge's limit of multicast groups", err);
     return 0;
 }
 
@@ -128,7 +121,7 @@ struct port_options protect_options(const struct protection *wanted)
 
 static int set_options(const struct protecting *p)
 {
-    const struct port_options wanted = protect_options(p->wanted);
+    const struct port_options wanted = protect_options(&p->what->terms->protection);
     struct link port;
     int err = port_set(p->nl, p->ifindex, &wanted);
 
@@ -141,33 +134,26 @@ static int set_options(const struct protecting *p)
         return cannot(p, "isolated=yes", "Linux 4.18 or newer");
     if (got.locked != wanted.locked)
         return cannot(p, "mac=lock", "Linux 5.18 or newer");
-    if (got.guard != wanted.guard)
-        return cannot(p, "guard=yes", "Linux 3.8 or newer");
-    if (got.router && !wanted.router)
-        return fail(p, "no multicast router", -EIO);
-    if (got.knows_groups && got.max_groups != wanted.max_groups) /* otherwise, virt-tap check reports it */
-        return fail(p, "a limit of multicast groups", -EIO);
-    if (got.learning != wanted.learning || got.flood != wanted.flood)
-        return fail(p, "mac=lock", -EIO);
+    if (got.guard != wanted.guard || got.learning != wanted.learning || got.flood != wanted.flood ||
+        (got.router && !wanted.router) ||
+        (got.knows_groups && got.max_groups != wanted.max_groups)) /* otherwise, virt-tap check reports it */
+        return fail(p, "the protection", -EIO);
     if (got.knows_groups && wanted.max_groups)
         return raise_bridge_groups(p);
     return 0;
 }
 
+/* A new port is in the bridge's default VLAN. */
 static int set_vlans(const struct protecting *p)
 {
-    const struct vlans *vlans = &p->what->terms->vlans;
-    const int err = port_set_vlans(p->nl, p->ifindex, vlans, p->what->bridge->bridge.default_vlan);
+    const struct vlan_range all = {1, VLAN_MAX};
+    int err = port_leave_vlans(p->nl, p->ifindex, &all);
 
+    if (!err)
+        err = port_enter_vlans(p->nl, p->ifindex, &p->what->terms->vlans);
     if (err)
         return fail(p, "vlan=", err);
-    struct vlans found;
-    const int has = port_get_vlans(p->nl, p->ifindex, &found);
-    if (has > 0 && memcmp(&found, vlans, sizeof(found)) == 0)
-        return 0;
-    if (has > 0 && !vlans_any(&found))
-        return cannot(p, "vlan=", "Linux 5.6 or newer");
-    return fail(p, "vlan=", has < 0 ? has : -EIO);
+    return 0;
 }
 
 /* In the port's VLANs: on a new port, those granted or the bridge's default. */
@@ -209,7 +195,6 @@ static bool is_learned(const struct protecting *p)
 static int lock_mac(const struct protecting *p)
 {
     const uint8_t *mac = p->what->binding->mac;
-    struct port_address found;
     int err = port_add_address(p->nl, p->ifindex, mac, false);
 
     if (err == -EEXIST && p->what->takes_learned && is_learned(p))
@@ -222,13 +207,6 @@ static int lock_mac(const struct protecting *p)
             p->what->bridge->name, quote(p->what->bridge->name).text);
     if (err)
         return fail(p, "mac=lock", err);
-    const int looked = port_find_address(p->nl, p->what->bridge->ifindex, mac, 0, &found);
-    if (looked)
-        return fail(p, "mac=lock", looked);
-    if (found.ifindex != p->ifindex || !found.static_)
-        return fail(p, "mac=lock", -EIO);
-    if (!found.sticky)
-        return cannot(p, "mac=lock", "sticky addresses: Linux 4.20 or newer");
     return 0;
 }
 
@@ -251,8 +229,7 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct por
 {
     const struct protection *wanted = &what->terms->protection;
     const bool confined = is_confined(wanted), has_vlans = vlans_any(&what->terms->vlans);
-    const struct protecting p = {
-        .nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .wanted = wanted, .why = why};
+    const struct protecting p = {.nl = nl, .ifindex = ifindex, .tap = tap, .what = what, .why = why};
 
     if (!wanted->guard && !has_vlans && !confined)
         return 0;
@@ -260,13 +237,13 @@ int protect_port(struct rtnl *nl, int ifindex, const char *tap, const struct por
         return -1;
     if ((confined || wanted->guard) && set_options(&p) < 0)
         return -1;
-    if (has_vlans && set_vlans(&p) < 0)
+    if (has_vlans && !what->again && set_vlans(&p) < 0)
         return -1;
     if (confined && deny_vlan_router(&p) < 0)
         return -1;
     if (!wanted->mac_lock)
         return 0;
-    if (!what->has_entry && lock_mac(&p) < 0)
+    if (!what->again && lock_mac(&p) < 0)
         return -1;
     return filter_port(&p);
 }

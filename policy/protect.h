@@ -19,7 +19,7 @@ struct port_grant {
     const struct link *bridge; /* as link_find() or link_get() reads it */
     const struct decision *terms;
     const struct binding *binding; /* with mac=lock: what the guest may send as */
-    bool has_entry;                /* the guest's MAC is in the bridge's FDB already, for this port */
+    bool again;         /* the port is in its VLANs, and in the FDB with the guest's MAC, already */
     bool takes_learned; /* the guest may have been learned at another port, from which it then comes */
 };
 

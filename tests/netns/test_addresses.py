@@ -173,6 +173,20 @@ class Occupied(Addresses):
             sandbox.run("ip", "link", "delete", "br1")
         self.guest("10.66.1.5", mac=TWO, uid=OTHER).close()
 
+    def test_what_follows_from_a_mac(self):
+        """A guest's link-local address that follows from its MAC is its own, though not claimed: nobody else gets it, and none that another has."""
+        self.rules(LOCKED)
+        follows = {ONE: "fe80::5054:ff:fe00:1", TWO: "fe80::5054:ff:fe00:2"}
+        with self.guest("10.66.1.5"):
+            self.refused("10.66.1.6", follows[ONE], says=[f"cannot have {follows[ONE]}/128", "another tap", "virt-tap list"])
+            self.guest("10.66.1.6", follows[TWO], mac=TWO, uid=OTHER).close()
+        with self.guest("10.66.1.5", follows[TWO]):
+            self.refused("10.66.1.6", says=[f"cannot have {follows[TWO]}/128", "another tap"])
+        sandbox.run("ip", "address", "add", f"{follows[TWO]}/64", "dev", "br0", "nodad")
+        self.refused("10.66.1.6", says=[f"cannot have {follows[TWO]}/128", "this host's own"])
+        sandbox.run("ip", "address", "del", f"{follows[TWO]}/64", "dev", "br0")
+        self.guest("10.66.1.6", mac=TWO, uid=OTHER).close()
+
     def test_networks(self):
         """Without --ip the rule's networks are the guest's: nobody else gets an address in them, nor a network that has one of others."""
         self.rules(f"user={USERS[OTHER]} quota=1 {LOCKED} ips=10.70.0.0/24,2001:db8:1::/64,fe80::/64", LOCKED)

@@ -22,14 +22,14 @@
 #include <cmocka.h>
 
 static struct port_options set, ignored; /* true in ignored: the kernel does not know it */
-static bool vlan_ignored, vlans_unknown, sticky_ignored, vlan_snooping, knows_groups, bridge_groups_ignored;
+static bool vlan_snooping, knows_groups;
 static bool no_filters, lock_asked;
 static struct binding bound;
 static unsigned int addresses, bridge_groups;
-static char denied[64];                      /* VLANs in which it is no router */
-static const char *vlan_list = "100";        /* as granted */
-static unsigned int default_vlan, vlan_more; /* the latter: it is in that, too */
-static struct vlans set_vlans;
+static char denied[64];               /* VLANs in which it is no router */
+static const char *vlan_list = "100"; /* as granted */
+static unsigned int default_vlan;
+static struct vlans is_in;
 
 int port_set(struct rtnl *nl, int ifindex, const struct port_options *options)
 {
@@ -53,7 +53,7 @@ int bridge_set_option(struct rtnl *nl, int ifindex, int type, uint32_t value)
     (void)nl;
     (void)ifindex;
     (void)type;
-    bridge_groups = bridge_groups_ignored ? bridge_groups : value;
+    bridge_groups = value;
     return 0;
 }
 
@@ -74,29 +74,29 @@ int port_find_address(struct rtnl *nl, int bridge, const uint8_t mac[6], unsigne
     (void)bridge;
     (void)mac;
     (void)vlan;
-    *out = (struct port_address){.ifindex = 1, .static_ = true, .sticky = !sticky_ignored};
+    *out = (struct port_address){.ifindex = 1, .static_ = true};
     return 0;
 }
 
-int port_set_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans, unsigned int default_one)
+int port_leave_vlans(struct rtnl *nl, int ifindex, const struct vlan_range *range)
 {
     (void)nl;
     (void)ifindex;
-    (void)default_one;
-    set_vlans = *vlans;
+    if (range->first == 1 && range->last == VLAN_MAX)
+        is_in = (struct vlans){.untagged = 0};
     return 0;
 }
 
-int port_get_vlans(struct rtnl *nl, int ifindex, struct vlans *out)
+int port_enter_vlans(struct rtnl *nl, int ifindex, const struct vlans *vlans)
 {
+    struct vlan_range range = {0};
     (void)nl;
     (void)ifindex;
-    *out = set_vlans;
-    if (vlan_more)
-        vlans_add(out, vlan_more);
-    if (vlans_unknown)
-        *out = (struct vlans){.untagged = 0};
-    return !vlan_ignored;
+    while (vlans_next(vlans, &range))
+        for (unsigned int vlan = range.first; vlan <= range.last; vlan++)
+            vlans_add(&is_in, vlan);
+    is_in.untagged = vlans->untagged;
+    return 0;
 }
 
 int link_get(struct rtnl *nl, int ifindex, struct link *out)
@@ -166,9 +166,11 @@ static void test_a_kernel_that_knows_all(void **state)
     struct error why = {0};
     (void)state;
 
+    vlans_add(&is_in, 1); /* as a new port */
     assert_int_equal(protect(&why), 0);
     assert_int_equal(addresses, 1);
     assert_false(set.router);
+    assert_true(is_in.untagged == 100 && vlans_has(&is_in, 100) && !vlans_has(&is_in, 1));
 }
 
 /* Without the limit of groups the grant stands, and the bridge is left as it is. */
@@ -184,11 +186,9 @@ static void test_limit_of_groups(void **state)
     assert_int_equal(set.max_groups, 64);
     assert_int_equal(bridge_groups, 65536);
     ignored = (struct port_options){.max_groups = 1};
-    refused("a limit of multicast groups of policy.conf:1");
+    refused("the protection of policy.conf:1");
     ignored = (struct port_options){.max_groups = 0};
-    bridge_groups_ignored = true;
-    refused("the bridge's limit of multicast groups");
-    bridge_groups_ignored = knows_groups = false;
+    knows_groups = false;
 }
 
 static void test_multicast_router_of_a_vlan(void **state)
@@ -240,28 +240,15 @@ static void test_a_kernel_that_does_not(void **state)
     ignored = (struct port_options){.locked = true};
     refused("mac=lock of policy.conf:1 is not possible on bridge 'br0': it requires Linux 5.18");
     ignored = (struct port_options){.guard = true};
-    refused("guard=yes of policy.conf:1 is not possible on bridge 'br0': it requires Linux 3.8");
+    refused("the protection of policy.conf:1");
     ignored = (struct port_options){.learning = true};
-    refused("mac=lock");
+    refused("the protection of policy.conf:1");
     ignored = (struct port_options){.flood = true};
-    refused("mac=lock");
+    refused("the protection of policy.conf:1");
     ignored = (struct port_options){.router = true};
-    refused("no multicast router");
+    refused("the protection of policy.conf:1");
     ignored = (struct port_options){.flood = false};
-    vlan_ignored = true;
-    refused("vlan=");
-    vlan_ignored = false;
-    vlans_unknown = true;
-    refused("vlan= of policy.conf:1 is not possible on bridge 'br0': it requires Linux 5.6");
-    vlans_unknown = false;
-    vlan_more = 1;
-    refused("vlan=");
-    vlan_more = 0;
     assert_int_equal(addresses, 0);
-    sticky_ignored = true;
-    refused(
-        "mac=lock of policy.conf:1 is not possible on bridge 'br0': it requires sticky addresses: Linux 4.20");
-    sticky_ignored = false;
 }
 
 /* A lock that the guest asked for, under a rule without. */
@@ -271,11 +258,7 @@ static void test_whose_lock_it_is(void **state)
     lock_asked = true;
     ignored = (struct port_options){.locked = true};
     refused("mac=lock of the request (--lock) is not possible on bridge 'br0': it requires Linux 5.18");
-    ignored = (struct port_options){.flood = true};
-    refused("cannot apply mac=lock of the request (--lock) to tap vtap-0");
-    ignored = (struct port_options){.guard = true};
-    refused("guard=yes of policy.conf:1");
-    ignored = (struct port_options){.guard = false};
+    ignored = (struct port_options){.locked = false};
     no_filters = true;
     refused("sends, for mac=lock of the request (--lock): this kernel has no filters");
     no_filters = lock_asked = false;

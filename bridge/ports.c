@@ -5,6 +5,8 @@
 #include "base/quote.h"
 #include "bridge.h"
 #include "net/link.h"
+#include "net/portlive.h"
+#include "net/rtnl.h"
 
 #include <linux/if_arp.h>
 #include <string.h>
@@ -80,8 +82,16 @@ static int act(struct view *view, const char *verb, const struct change *change,
     return view_send(view, verb, &batch, change->word, port->name);
 }
 
+/* As the interface was in the view. What fails now is left: the message is about what failed before. */
+static void undo(struct view *view, const struct change *change, const struct link *port)
+{
+    rtnl_talk(&view->nl, link_master_message(port->ifindex, port->master));
+    if (change->joins && !(port->flags & IFF_UP))
+        portlive_down(&view->nl, port->ifindex);
+}
+
 /* Acts on the bridge that the first argument names, and on the interfaces that the others name, once none of
- * them is refused. */
+ * them is refused: all, or none. */
 static int run(const struct call *call, const struct change *change)
 {
     _cleanup_view_ struct view view;
@@ -98,8 +108,11 @@ static int run(const struct call *call, const struct change *change)
     }
     for (size_t i = 1; i < call->count; i++) {
         const struct link *port = view_link(&view, call->name, call->words[i]);
-        if (act(&view, call->name, change, port, bridge) != 0)
-            return 1;
+        if (act(&view, call->name, change, port, bridge) == 0)
+            continue;
+        for (; i > 0; i--)
+            undo(&view, change, view_link(&view, call->name, call->words[i]));
+        return 1;
     }
     return 0;
 }

@@ -113,18 +113,42 @@ int libvirt_lock(virDomainPtr domain, const char *command, int *lock)
     return 0;
 }
 
+/* Returns whether libvirt has just refused a document only because its schema does not accept it, although it
+ * keeps one that the schema does not accept either (<rom file=''/>). */
+static bool is_no_worse(virConnectPtr connection, const char *was)
+{
+    if (virGetLastErrorCode() != VIR_ERR_XML_INVALID_SCHEMA)
+        return false;
+    _cleanup_virdomain_ virDomainPtr same =
+        virDomainDefineXMLFlags(connection, was, VIR_DOMAIN_DEFINE_VALIDATE);
+    return !same && virGetLastErrorCode() == VIR_ERR_XML_INVALID_SCHEMA;
+}
+
 int libvirt_define(virDomainPtr domain, const char *command, const char *was, const char *text,
                    unsigned int flags)
 {
+    virConnectPtr connection = virDomainGetConnect(domain);
     const char *name = virDomainGetName(domain);
     _cleanup_secret_ char *now = libvirt_definition(domain);
+    _cleanup_free_ char *refused = NULL;
 
     if (!now || strcmp(now, was) != 0)
         return complain(1, command, "%s: its definition has changed in the meantime; try again", name);
-    _cleanup_virdomain_ virDomainPtr defined =
-        virDomainDefineXMLFlags(virDomainGetConnect(domain), text, flags);
+    virDomainPtr defined = virDomainDefineXMLFlags(connection, text, flags);
+    if (!defined)
+        refused = strdup(virGetLastErrorMessage());
+    if (!defined && is_no_worse(connection, was)) {
+        complain(0, command,
+                 "%s: libvirt's schema does not accept this definition, and did not before: it is not "
+                 "asked",
+                 name);
+        defined = virDomainDefineXMLFlags(connection, text, 0);
+        free(refused);
+        refused = defined ? NULL : strdup(virGetLastErrorMessage());
+    }
     if (!defined)
         return complain(1, command, "%s: libvirt refuses the new definition: %s", name,
-                        virGetLastErrorMessage());
+                        text_or(refused, "no memory"));
+    virDomainFree(defined);
     return 0;
 }

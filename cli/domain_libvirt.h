@@ -38,8 +38,9 @@ char *libvirt_definition(virDomainPtr domain);
 enum { LIBVIRT_LOCK_MS = 30 * 1000 };
 int libvirt_lock(virDomainPtr domain, const char *command, int *lock);
 
-/* Redefines the domain, unless its definition is no longer `was`. flags are of virDomainDefineXMLFlags().
- * Returns 0, or 1. */
+/* Redefines the domain, unless its definition is no longer `was`. flags are of virDomainDefineXMLFlags();
+ * if libvirt's schema accepts neither the old definition nor the new one, it is not asked, and that is
+ * reported. Returns 0, or 1. */
 int libvirt_define(virDomainPtr domain, const char *command, const char *was, const char *text,
                    unsigned int flags);
 

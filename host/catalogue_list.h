@@ -114,6 +114,11 @@ FINDING(NET_BRIDGE_DOWN, "net.bridge.down", FINDING_FAILURE, "a bridge that is d
 FINDING(NET_BRIDGE_CARRIER, "net.bridge.carrier", FINDING_WARNING,
         "guests reach nothing through it: the uplink is unplugged or down",
         "ip link set dev {interface} up # or plug its cable in")
+FINDING(
+    NET_BRIDGE_TWICE, "net.bridge.twice", FINDING_WARNING,
+    "the host sends by one of them what belongs to the other: perhaps the NIC was renamed, and is not the bridge's uplink any more",
+    "# if {interface} is to be its uplink: {sudo}virt-tap bridge unpersist BRIDGE, and then {sudo}virt-tap bridge persist "
+    "BRIDGE --uplink {interface}; otherwise take the address off one of them")
 FINDING(NET_BRIDGE_STP, "net.bridge.stp", FINDING_WARNING,
         "a port forwards nothing for twice the delay, and guests give up asking for an address (DHCP, PXE)",
         "ip link set dev {interface} type bridge forward_delay 200")

@@ -10,6 +10,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,20 +30,60 @@ static bool is_wireless(const char *name)
     return network_has(name, "wireless") || network_has(name, "phy80211");
 }
 
+/* Returns the bytes of an IP address that is not link-local, and their number; NULL: it is none. */
+static const uint8_t *ip_bytes(const struct sockaddr *address, size_t *size)
+{
+    const void *at = address;
+
+    if (!address)
+        return NULL;
+    if (address->sa_family == AF_INET) {
+        *size = sizeof(struct in_addr);
+        return (const uint8_t *)&((const struct sockaddr_in *)at)->sin_addr;
+    }
+    *size = sizeof(struct in6_addr);
+    if (address->sa_family == AF_INET6 &&
+        !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)at)->sin6_addr))
+        return ((const struct sockaddr_in6 *)at)->sin6_addr.s6_addr;
+    return NULL;
+}
+
 /* Whether the port has an address that people and routes use; link-local ones are automatic. */
 static bool has_address(const struct ifaddrs *addresses, const char *name)
 {
-    for (const struct ifaddrs *at = addresses; at; at = at->ifa_next) {
-        if (!at->ifa_addr || strcmp(at->ifa_name, name) != 0)
-            continue;
-        if (at->ifa_addr->sa_family == AF_INET)
+    size_t size;
+
+    for (const struct ifaddrs *at = addresses; at; at = at->ifa_next)
+        if (strcmp(at->ifa_name, name) == 0 && ip_bytes(at->ifa_addr, &size))
             return true;
-        const void *address = at->ifa_addr;
-        if (at->ifa_addr->sa_family == AF_INET6 &&
-            !IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)address)->sin6_addr))
-            return true;
-    }
     return false;
+}
+
+/* Whether two are the same address in the same network, which is more than that address: a host's whole
+ * address may be on several interfaces. */
+static bool is_twin(const struct ifaddrs *one, const struct ifaddrs *other)
+{
+    size_t size, other_size, mask_size;
+    const uint8_t *address = ip_bytes(one->ifa_addr, &size);
+    const uint8_t *others = ip_bytes(other->ifa_addr, &other_size);
+
+    if (!address || !others || size != other_size || memcmp(address, others, size) != 0)
+        return false;
+    const uint8_t *mask = ip_bytes(one->ifa_netmask, &mask_size);
+    const uint8_t *others_mask = ip_bytes(other->ifa_netmask, &mask_size);
+    return mask && others_mask && mask[size - 1] != 0xff && memcmp(mask, others_mask, size) == 0;
+}
+
+/* Returns another interface, which is no port, that has an address of the bridge's; NULL: none. */
+static const char *find_twin(const struct ifaddrs *addresses, const char *bridge)
+{
+    for (const struct ifaddrs *at = addresses; at; at = at->ifa_next)
+        for (const struct ifaddrs *other = addresses; other && strcmp(at->ifa_name, bridge) == 0;
+             other = other->ifa_next)
+            if (strcmp(other->ifa_name, bridge) != 0 && is_twin(at, other) &&
+                !network_has(other->ifa_name, "brport"))
+                return other->ifa_name;
+    return NULL;
 }
 
 struct look {
@@ -124,6 +165,9 @@ static void report_bridge(struct look *look, const char *bridge)
         finding_add_fixable(out, NET_BRIDGE_MAC, bridge,
                             "the MAC of %s is not fixed: it is the lowest of its ports'", bridge);
     report_stp(bridge, out);
+    const char *twin = find_twin(look->addresses, bridge);
+    if (twin)
+        finding_add_fixable(out, NET_BRIDGE_TWICE, twin, "%s and %s have an address in common", bridge, twin);
     if (out->count != before)
         return;
     if (uplinks)

@@ -98,6 +98,18 @@ STATES = [
     state("an IPv6 address on the uplink", BRIDGE + UPLINK + "ip addr add 2001:db8::1/64 dev eth0", "net.uplink.address"),
     state("the address on the bridge", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev br0", "net.bridge",
           never="net.uplink.address"),
+    state("the bridge's address on another interface, too", BRIDGE + "ip link add eth0 type veth peer name far0; ip addr add 192.0.2.1/24 dev eth0; "
+          "ip addr add 192.0.2.1/24 dev br0", "net.bridge.twice", never="net.bridge",
+          says=("br0 and eth0 have an address in common", "--uplink eth0")),
+    state("an IPv6 address of the bridge's on another interface, too", BRIDGE + "ip link add 'e;0' type veth peer name far0; "
+          "ip addr add 2001:db8::1/64 dev 'e;0'; ip addr add 2001:db8::1/64 dev br0", "net.bridge.twice", says=("--uplink 'e;0'",)),
+    state("the bridge has the NIC's address, with a prefix of its own, as hosters have it", BRIDGE + "ip link add eth0 type veth peer name far0; "
+          "ip addr add 192.0.2.1/32 dev eth0; ip addr add 192.0.2.1/32 dev br0; ip addr add 192.0.2.2/24 dev eth0; ip addr add 192.0.2.2/28 dev br0",
+          "net.bridge", never="net.bridge.twice"),
+    state("the bridge's address on its uplink, too", BRIDGE + UPLINK + "ip addr add 192.0.2.1/24 dev br0; ip addr add 192.0.2.1/24 dev eth0",
+          "net.uplink.address", never="net.bridge.twice"),
+    state("the bridge's link-local address on another interface, too", BRIDGE + "ip link add eth0 type veth peer name far0; "
+          "ip addr add fe80::1/64 dev eth0; ip addr add fe80::1/64 dev br0", "net.bridge", never="net.bridge.twice"),
     state("a name that a shell would run", "ip link add 'b;reboot' type bridge", "net.bridge.down",
           says=("ip link set dev 'b;reboot' up",)),
     state("an uplink's name that a shell would run", BRIDGE + "ip link add 'e;reboot' type veth peer name far; "

@@ -137,6 +137,10 @@ class Alone(BridgeCase):
         self.done("remove", "br1", "p2", "p2")
         self.assertNotIn("master", self.link("p2"))
         self.refused("add", "br0", says="usage: virt-tap bridge add NAME INTERFACE...", status=2)
+        self.done("remove", "br0", "p0")
+        uplink.ip("link", "set", "p0", "down")
+        uplink.ip("link", "add", "link", "p2", "name", "mv0", "type", "macvlan")  # the kernel refuses p2
+        self.refused("add", "br0", "p0", "p2", says="cannot plug in 'p2'")
 
     def test_made_by_others_and_down(self):
         """As `brctl addbr` leaves it: no guest would reach anything on it, and it is not for us to set it up."""

@@ -261,6 +261,11 @@ class Verbs:
         for options in ([], ["--live", "--config"]):
             self.refused("web", ["--bridge=br0", "--model=lan9118", *options], says="libvirt does not add the interface")
 
+    def test_schema_refuses(self):
+        """What it said is told, although the old definition is tried after that."""
+        self.plain("web", nic())
+        self.refused("web", ["--bridge=br0", "--config", "--model=a.b"], says="failed to validate against schema")
+
     def test_name_of_the_tap_is_taken(self):
         """By a device of somebody else's: another name is chosen."""
         self.plain("web")

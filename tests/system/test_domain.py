@@ -138,6 +138,17 @@ class Base:
         self.virt_tap("restore", "--yes", "edited")
         self.assertEqual(self.definition("edited"), before.replace("<model type='virtio'/>\n      <rom", "<model type='e1000'/>\n      <rom"))
 
+    def test_a_definition_that_the_schema_does_not_accept(self):
+        """libvirt has accepted and kept it, and says so of it itself: it was no better before."""
+        self.define("odd", NIC.format(VIRTIO).replace("enabled='no'", "file=''"))
+        before = self.definition("odd")
+        self.assertIn("failed to validate", self.virsh("define", "--validate", HOME + "/odd.xml", check=False))
+        said = self.virt_tap("rewrite", "--yes", "odd")
+        self.assertIn("odd: libvirt's schema does not accept this definition, and did not before: ", said)
+        self.assertIn("managed='no'", self.definition("odd"))
+        self.virt_tap("restore", "--yes", "odd")
+        self.assertEqual(self.definition("odd"), before)
+
     def test_clone_gets_its_own(self):
         self.define("first", NIC.format(VIRTIO))
         self.virt_tap("rewrite", "--yes", "first")

@@ -156,11 +156,12 @@ static const char *difference(const struct view *view, const struct create *crea
     return NULL;
 }
 
-/* Refuses an address that another interface has, or in whose network it has one: the host would look for all
- * of that on the bridge. What is the uplink's moves to the bridge. */
+/* Refuses an address that another interface has, or, without an uplink, in whose network it has one: the host
+ * would look for all of that on the bridge. With one, it may be on that network twice. */
 static int judge_address(const char *verb, const struct cidr *wanted, const struct cidr *other,
-                         const char *holder, bool moves)
+                         const char *holder, const char *uplink)
 {
+    const bool moves = uplink && strcmp(holder, uplink) == 0;
     char text[CIDR_TEXT], other_text[CIDR_TEXT];
     struct cidr host = *other;
 
@@ -170,7 +171,7 @@ static int judge_address(const char *verb, const struct cidr *wanted, const stru
         return complain(1, verb, "the address %s is there already, on '%s'%s", text, holder,
                         text_if(moves, ", and moves with it: leave it out"));
     host.prefix = (uint8_t)(8 * cidr_size(other->family));
-    if (moves || cidr_is_link_local(other) || !cidr_overlap(wanted, &host))
+    if (uplink || cidr_is_link_local(other) || !cidr_overlap(wanted, &host))
         return 0;
     return complain(
         1, verb,
@@ -187,8 +188,7 @@ static int refuse_taken_addresses(const struct view *view, const char *verb, con
             const struct cidr other = address_of(all->list[k]);
             const struct link *holder = links_by_index(&view->links, address_index(all->list[k]));
             const char *name = holder ? holder->name : "?";
-            const bool moves = create->uplink && strcmp(name, create->uplink) == 0;
-            if (judge_address(verb, &create->spec.addresses[i], &other, name, moves) != 0)
+            if (judge_address(verb, &create->spec.addresses[i], &other, name, create->uplink) != 0)
                 return 1;
         }
     return 0;

@@ -157,9 +157,9 @@ bool persist_has_route(const char *text, const struct persist_route *route);
 int persist_check_text(const struct persist_plan *plan, const char *text, const char *where,
                        struct error *why);
 
-/* Adds networkd's files; text: what the NIC's own says, with its drop-ins, of which the comments are taken
- * out; "": there is none. Returns as persist_networkd(). */
-int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
+/* Adds networkd's files; text: what the NIC's own says, with its drop-ins; "": there is none. Returns as
+ * persist_networkd(). */
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why);
 
 /* Writes netplan's whole file but for its head. section and id: where the NIC is defined; moved: what its

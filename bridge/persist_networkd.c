@@ -144,35 +144,6 @@ int persist_networkd_inspect(struct persist_plan *plan, struct error *why)
     return 0;
 }
 
-static void drop_comments(char *text)
-{
-    char *end = text;
-
-    for (const char *line = text, *next; *line; line = next) {
-        next = line + strcspn(line, "\n");
-        next += *next == '\n';
-        const char first = line[strspn(line, " \t")];
-        if (first == '#' || first == ';')
-            continue;
-        memmove(end, line, (size_t)(next - line));
-        end += next - line;
-    }
-    *end = '\0';
-}
-
-/* The text of a file with its drop-ins, for the caller to free; NULL: none. */
-static char *read_merged(const char *name)
-{
-    char path[NAME_MAX + 32];
-    char *text = NULL;
-
-    snprintf(path, sizeof(path), "systemd/network/%s", name);
-    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 /* Copies the text's sections: what is the device's own to the port's, but for what the host waits for at
  * boot, since a port gets no address, and its VLANs; all others but [Match] to the bridge's. Returns 0, or -1
  * and what cannot be a bridge's. */
@@ -194,7 +165,7 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             to = text_has_word(devices, section) ? port : bridge;
         if (strcmp(section, "Match") == 0)
             to = NULL;
-        if (!to || !*start)
+        if (!to || !*start || strchr("#;", *start))
             continue;
         if (to == port && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             fprintf(bridge, "\n[Link]\n%s\n", start);
@@ -221,9 +192,9 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
 /* What the kernel has, and the text has not. */
 static void print_rest(FILE *out, const struct persist_plan *plan, const char *text)
 {
-    char cidr[CIDR_TEXT], iaid[PERSIST_IAID];
+    char cidr[CIDR_TEXT], iaid[PERSIST_IAID], value[16];
 
-    if (!*text || (plan->dhcp && !strstr(text, "DHCP=")))
+    if (!*text || (plan->dhcp && !text_value(text, "DHCP", value, sizeof(value))))
         fprintf(out, "\n[Network]\nDHCP=%s\n", yes_no(plan->dhcp));
     for (size_t i = 0; i < plan->address_count; i++) {
         cidr_print(&plan->addresses[i], cidr);
@@ -276,13 +247,12 @@ static void add_port(const struct persist_plan *plan, const char *link, struct p
     fprintf(out, "\n[Network]\nBridge=%s\nLinkLocalAddressing=no\n", plan->bridge);
 }
 
-int persist_networkd_from(const struct persist_plan *plan, char *text, struct persist_files *files,
+int persist_networkd_from(const struct persist_plan *plan, const char *text, struct persist_files *files,
                           struct error *why)
 {
     _cleanup_free_ char *link = NULL;
     size_t size;
 
-    drop_comments(text);
     if (plan->many_tokens && strstr(text, "prefixstable"))
         return error_set(why,
                          "'%s' has several IPv6 addresses from router advertisements that are made by "
@@ -344,7 +314,7 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
 {
     const char *name = plan->nic_file;
     _cleanup_free_ char *text = NULL;
-    char none[] = "";
+    char path[NAME_MAX + 32];
 
     if (refuse_netdev(plan, why) < 0)
         return -1;
@@ -354,17 +324,15 @@ int persist_networkd(const struct persist_plan *plan, struct persist_files *file
         return 0;
     }
     if (!*name)
-        return persist_networkd_from(plan, none, files, why);
+        return persist_networkd_from(plan, "", files, why);
     if (strcmp(name, START) < 0)
         return error_set(
             why,
             "networkd reads %.200s before anything that is written here: rename it, to 10-%.200s for one",
             name, name);
-    text = read_merged(name);
-    if (!text)
-        return error_set(
-            why,
-            "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config systemd/network/%.200s",
-            plan->uplink, name, name);
+    snprintf(path, sizeof(path), "systemd/network/%s", name);
+    if (process_query(&text, "systemd-analyze", "cat-config", "--no-pager", path) != 0 || !text)
+        return error_set(why, "the file of '%s', %.200s, cannot be read: systemd-analyze cat-config %s",
+                         plan->uplink, name, path);
     return persist_networkd_from(plan, text, files, why);
 }

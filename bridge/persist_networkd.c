@@ -169,7 +169,8 @@ static int copy_sections(FILE *bridge, FILE *port, const struct persist_plan *pl
             continue;
         if (to == port && text_has_word("RequiredForOnline RequiredFamilyForOnline", key)) {
             fprintf(bridge, "\n[Link]\n%s\n", start);
-            continue;
+            if (!text_has_word("no false off 0", value))
+                continue;
         }
         if (strcmp(section, "Network") == 0 && strcmp(key, "VLAN") == 0) { /* has its frames first */
             fprintf(port, "\n[Network]\n%s\n", start);

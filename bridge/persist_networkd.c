@@ -20,8 +20,6 @@
  * this one comes before those that people number. */
 #define START "0-virt-tap-"
 #define FOLDER "/etc/systemd/network/"
-/* What the port's file says of the NIC's own: its name. */
-#define NOTE "# Made from"
 
 /* Gets a value of what networkd keeps of an interface, its links or leases. Returns whether there is one. */
 static bool read_state(const char *folder, const char *name, const char *key, char *value, size_t size)
@@ -103,7 +101,7 @@ static bool read_noted(struct persist_plan *plan)
 
     snprintf(path, sizeof(path), FOLDER START "%s-uplink.network", plan->bridge);
     if (text_read(path, text, sizeof(text)) < 0 || !text_value(text, "Name", value, sizeof(value)) ||
-        strcmp(value, plan->uplink) != 0 || !text_value(text, NOTE, value, sizeof(value)) ||
+        strcmp(value, plan->uplink) != 0 || !text_value(text, PERSIST_NOTE, value, sizeof(value)) ||
         strchr(value, '/'))
         return false;
     strcpy(plan->nic_file, value);
@@ -241,7 +239,7 @@ static void add_port(const struct persist_plan *plan, const char *link, struct p
     FILE *out = persist_open(files, plan, 0644, FOLDER START "%s-uplink.network", plan->bridge);
 
     if (*plan->nic_file)
-        fprintf(out, NOTE ": %s\n", plan->nic_file);
+        fprintf(out, PERSIST_NOTE ": %s\n", plan->nic_file);
     fprintf(out, "[Match]\nName=%s\n%s", plan->uplink, link);
     if (plan->mtu)
         fprintf(out, "\n[Link]\nMTUBytes=%u\n", plan->mtu);
